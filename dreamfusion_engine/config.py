@@ -1,0 +1,334 @@
+"""Settings of a run: frozen dataclasses, one a stage, JSON in and out.
+
+Every field has its unit or symbol beside it. Angles are degrees here, because people read this; radians inside. The
+object lives in [-1, 1]^3, so one world unit is half the box. `preset` gives the three tested combinations.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar, get_args, get_origin
+
+from dreamfusion_engine.errors import InputError
+
+PROMPT_LIMIT = 1000  # characters; a text encoder reads some 77 tokens, about 300 characters
+
+
+def require(ok: bool, name: str, value: object, needs: str) -> None:
+    """Raise InputError unless `ok`; `needs` says what the setting must be, in words."""
+    if not ok:
+        raise InputError(
+            "input.setting",
+            what=f"The setting '{name}' cannot be {value!r}.",
+            why=f"{name} must be {needs}.",
+            fix=f"Give {name} a value that is {needs}, or leave it out for the preset's value.",
+        )
+
+
+def _require_range(name: str, value: tuple[float, float], low: float, high: float) -> None:
+    require(
+        len(value) == 2 and low <= value[0] <= value[1] <= high, name, value, f"a pair low <= high in [{low}, {high}]"
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class CameraConfig:
+    """Where training looks from. Sampling as DreamFusion (arXiv 2209.14988, App. A.2), framed for the [-1, 1] box."""
+
+    distance: tuple[float, float] = (3.0, 3.5)  # world units from the origin
+    fov_deg: tuple[float, float] = (36.0, 42.0)  # vertical field of view
+    elevation_deg: tuple[float, float] = (-10.0, 80.0)
+    target_jitter: float = 0.02  # standard deviation of the look-at point, world units
+
+    def __post_init__(self) -> None:
+        _require_range("distance", self.distance, 1.8, 100.0)
+        _require_range("fov_deg", self.fov_deg, 1.0, 120.0)
+        _require_range("elevation_deg", self.elevation_deg, -90.0, 90.0)
+        require(0.0 <= self.target_jitter <= 0.5, "target_jitter", self.target_jitter, "in [0, 0.5]")
+
+
+@dataclass(frozen=True, kw_only=True)
+class FieldConfig:
+    """The radiance field: a multiresolution hash grid (Mueller 2022, arXiv 2201.05989) and a small MLP."""
+
+    levels: int = 8  # L
+    features: int = 2  # F a level
+    log2_table: int = 15  # entries a level = 2^log2_table
+    base_resolution: int = 8  # cells along the box at the coarsest level
+    finest_resolution: int = 128  # ... and at the finest
+    hidden: int = 32  # MLP width, one hidden layer
+    blob_density: float = 10.0  # height of the initial density blob, before the activation
+    blob_radius: float = 0.5  # world units
+    background: Literal["random", "learned"] = "random"
+
+    def __post_init__(self) -> None:
+        require(1 <= self.levels <= 24, "levels", self.levels, "in [1, 24]")
+        require(1 <= self.features <= 8, "features", self.features, "in [1, 8]")
+        require(8 <= self.log2_table <= 24, "log2_table", self.log2_table, "in [8, 24]")
+        require(2 <= self.base_resolution <= 512, "base_resolution", self.base_resolution, "in [2, 512]")
+        require(
+            self.base_resolution <= self.finest_resolution <= 8192,
+            "finest_resolution",
+            self.finest_resolution,
+            "in [base_resolution, 8192]",
+        )
+        require(4 <= self.hidden <= 256, "hidden", self.hidden, "in [4, 256]")
+        require(0.0 < self.blob_radius <= 2.0, "blob_radius", self.blob_radius, "in (0, 2]")
+        require(self.background in ("random", "learned"), "background", self.background, "'random' or 'learned'")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RenderConfig:
+    """Ray marching and shading."""
+
+    steps: int = 64  # samples along the diagonal-free box width 2: step length = 2 / steps
+    occupancy_resolution: int = 48  # cells along the box
+    occupancy_threshold: float = 0.01  # opacity of one step under which a cell is skipped
+    occupancy_every: int = 8  # training steps between updates
+    max_samples_per_ray: int = 128
+
+    def __post_init__(self) -> None:
+        require(8 <= self.steps <= 1024, "steps", self.steps, "in [8, 1024]")
+        require(8 <= self.occupancy_resolution <= 256, "occupancy_resolution", self.occupancy_resolution, "in [8, 256]")
+        require(0.0 <= self.occupancy_threshold < 0.5, "occupancy_threshold", self.occupancy_threshold, "in [0, 0.5)")
+        require(1 <= self.occupancy_every <= 1000, "occupancy_every", self.occupancy_every, "in [1, 1000]")
+        require(8 <= self.max_samples_per_ray <= 4096, "max_samples_per_ray", self.max_samples_per_ray, "in [8, 4096]")
+
+
+@dataclass(frozen=True, kw_only=True)
+class GuidanceConfig:
+    """Score distillation from the diffusion model."""
+
+    scale: float = 15.0  # classifier-free guidance w: e_u + w (e_c - e_u)
+    rescale: float = 0.5  # share of the guided x0 rescaled to the conditional's spread (arXiv 2305.08891, eq. 15-16)
+    t_max: tuple[float, float] = (0.98, 0.7)  # upper end of the timestep range, start -> end of training
+    t_min: tuple[float, float] = (0.5, 0.05)  # lower end, start -> end
+    anneal_until: float = 0.8  # fraction of training at which the end values are reached
+    weighting: Literal["sigma_squared", "uniform"] = "sigma_squared"  # w(t)
+    view_prompts: bool = True  # add front, side, back, overhead view to the prompt
+
+    def __post_init__(self) -> None:
+        require(0.0 <= self.scale <= 1000.0, "scale", self.scale, "in [0, 1000]")
+        require(0.0 <= self.rescale <= 1.0, "rescale", self.rescale, "in [0, 1]")
+        for low, high in zip(self.t_min, self.t_max, strict=True):
+            require(0.0 < low < high < 1.0, "t_min, t_max", (self.t_min, self.t_max), "0 < t_min < t_max < 1")
+        require(0.0 < self.anneal_until <= 1.0, "anneal_until", self.anneal_until, "in (0, 1]")
+        require(
+            self.weighting in ("sigma_squared", "uniform"), "weighting", self.weighting, "'sigma_squared' or 'uniform'"
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptimizeConfig:
+    """The training loop."""
+
+    steps: int = 500
+    views: int = 2  # B, views a step
+    resolution: tuple[int, int] = (32, 64)  # pixels of a square render, first half -> second half
+    learning_rate: float = 0.01  # Adam, hash grid and MLP (betas 0.9, 0.99, eps 1e-15)
+    albedo_until: float = 0.15  # fraction of training without lighting
+    textureless: float = 0.4  # share of lit steps rendered without albedo
+    orientation: float = 0.1  # weight of the orientation loss
+    opacity: float = 0.003  # weight of sqrt((sum w)^2 + 0.01)
+    entropy: float = 0.02  # weight of the ray opacity's binary entropy, reached at the end
+    levels_until: float = 0.5  # fraction of training by which every hash-grid level is open
+    gradient_clip: float = 1.0  # largest norm of the gradient; 0: off
+    checkpoint_every: int = 50  # steps; what a killed run can lose at most
+
+    def __post_init__(self) -> None:
+        require(1 <= self.steps <= 1_000_000, "steps", self.steps, "in [1, 1000000]")
+        require(1 <= self.views <= 64, "views", self.views, "in [1, 64]")
+        require(
+            len(self.resolution) == 2 and all(8 <= r <= 1024 for r in self.resolution),
+            "resolution",
+            self.resolution,
+            "two sizes in [8, 1024]",
+        )
+        require(0.0 < self.learning_rate <= 1.0, "learning_rate", self.learning_rate, "in (0, 1]")
+        for name in ("albedo_until", "textureless", "levels_until"):
+            require(0.0 <= getattr(self, name) <= 1.0, name, getattr(self, name), "in [0, 1]")
+        for name in ("orientation", "opacity", "entropy", "gradient_clip"):
+            require(0.0 <= getattr(self, name) <= 1e6, name, getattr(self, name), "at least 0")
+        require(1 <= self.checkpoint_every <= 50, "checkpoint_every", self.checkpoint_every, "in [1, 50]")
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeshConfig:
+    """From density to a textured mesh."""
+
+    resolution: int = 160  # lattice cells along the box, [128, 512] in the presets
+    iso: float | Literal["auto"] = "auto"  # density level; auto: the one whose silhouettes agree best with the renders
+    smoothing: int = 8  # Taubin iterations
+    triangles: int = 20_000  # budget after decimation
+    min_part: float = 0.01  # parts under this share of the largest part's volume are floaters
+    texture: int = 1024  # pixels along the square base-colour texture
+    padding: int = 8  # texels of colour beyond the charts' edges
+    unwrap_seconds: float = 40.0  # time box of the unwrap; past it a simpler one is used
+
+    def __post_init__(self) -> None:
+        require(16 <= self.resolution <= 1024, "mesh.resolution", self.resolution, "in [16, 1024]")
+        require(
+            self.iso == "auto" or (isinstance(self.iso, int | float) and self.iso > 0),
+            "iso",
+            self.iso,
+            "'auto' or above 0",
+        )
+        require(0 <= self.smoothing <= 100, "smoothing", self.smoothing, "in [0, 100]")
+        require(100 <= self.triangles <= 5_000_000, "triangles", self.triangles, "in [100, 5000000]")
+        require(0.0 <= self.min_part < 1.0, "min_part", self.min_part, "in [0, 1)")
+        require(64 <= self.texture <= 8192, "texture", self.texture, "in [64, 8192]")
+        require(0 <= self.padding <= 64, "padding", self.padding, "in [0, 64]")
+        require(0.1 <= self.unwrap_seconds <= 3600.0, "unwrap_seconds", self.unwrap_seconds, "in [0.1, 3600]")
+
+
+@dataclass(frozen=True, kw_only=True)
+class GenerateConfig:
+    """Everything that decides the result of a run, apart from where its files go."""
+
+    prompt: str
+    negative: str = ""
+    seed: int = 0
+    model: str = "starter"  # 'starter', a folder, or a hub id
+    device: str = "auto"  # 'auto', 'cpu', 'cuda', 'cuda:1', ...
+    preset: str = "standard"  # the name the values below started from
+    camera: CameraConfig = dataclasses.field(default_factory=CameraConfig)
+    field: FieldConfig = dataclasses.field(default_factory=FieldConfig)
+    render: RenderConfig = dataclasses.field(default_factory=RenderConfig)
+    guidance: GuidanceConfig = dataclasses.field(default_factory=GuidanceConfig)
+    optimize: OptimizeConfig = dataclasses.field(default_factory=OptimizeConfig)
+    mesh: MeshConfig = dataclasses.field(default_factory=MeshConfig)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "prompt", checked_prompt(self.prompt, "prompt", empty_ok=False))
+        object.__setattr__(self, "negative", checked_prompt(self.negative, "negative prompt", empty_ok=True))
+        require(0 <= self.seed < 2**31, "seed", self.seed, "a whole number in [0, 2147483647]")
+
+
+def checked_prompt(text: str, name: str, *, empty_ok: bool) -> str:
+    """`text` with white space folded. Raises InputError when empty, too long or with control characters."""
+    shown = text if len(text) <= 60 else text[:60] + "..."
+    control = sorted({f"U+{ord(c):04X}" for c in text if (ord(c) < 32 and c not in "\t\n\r") or 127 <= ord(c) < 160})
+    if control:
+        raise InputError(
+            "input.prompt_control",
+            what=f"The {name} contains control characters.",
+            why=f"It holds {', '.join(control[:5])}, which no model can read.",
+            fix="Type the words again, or paste them as plain text.",
+        )
+    folded = " ".join(text.split())
+    if not folded and not empty_ok:
+        raise InputError(
+            "input.prompt_empty",
+            what=f"The {name} is empty.",
+            why="There is nothing to generate from.",
+            fix='Say what the object is, for example "a hamburger".',
+        )
+    if len(folded) > PROMPT_LIMIT:
+        raise InputError(
+            "input.prompt_long",
+            what=f"The {name} is too long: {len(folded):,} characters.",
+            why=f"Text encoders read a few dozen words; the limit is {PROMPT_LIMIT:,} characters. It begins: {shown!r}",
+            fix="Describe one object in a sentence.",
+        )
+    return folded
+
+
+_PRESETS: dict[str, dict[str, dict[str, Any]]] = {
+    "draft": {"optimize": {"steps": 200}, "mesh": {"resolution": 128, "triangles": 10_000, "unwrap_seconds": 20.0}},
+    "standard": {},
+    "high": {
+        "field": {"levels": 12, "log2_table": 17, "finest_resolution": 256},
+        "render": {"steps": 96, "occupancy_resolution": 64},
+        "optimize": {"steps": 1500, "views": 4},
+        "mesh": {"resolution": 256, "triangles": 50_000, "texture": 2048, "unwrap_seconds": 120.0},
+    },
+}
+PRESET_NAMES = tuple(_PRESETS)
+
+
+def preset(name: str, prompt: str, overrides: Mapping[str, Any] | None = None) -> GenerateConfig:
+    """The preset's configuration for a prompt; `overrides` is JSON-like, nested by stage, and wins.
+
+    Raises InputError for an unknown preset or key (naming the nearest) and for impossible values.
+    """
+    if name not in _PRESETS:
+        raise InputError(
+            "input.preset",
+            what=f"There is no preset '{name}'.",
+            why=f"The presets are {', '.join(PRESET_NAMES)}.",
+            fix=f"Use --preset {nearest(name, PRESET_NAMES) or 'standard'}.",
+        )
+    values: dict[str, Any] = {"prompt": prompt, "preset": name}
+    for source in (_PRESETS[name], overrides or {}):
+        for key, value in source.items():
+            values[key] = {**values.get(key, {}), **value} if isinstance(value, Mapping) else value
+    return from_json(GenerateConfig, values)
+
+
+def nearest(word: str, known: typing.Iterable[str]) -> str | None:
+    """The known word closest in spelling to `word`, or None if none is close."""
+    found = difflib.get_close_matches(word, list(known), n=1)
+    return found[0] if found else None
+
+
+def to_json(config: Any) -> dict[str, Any]:
+    """A configuration as nested dicts and lists, ready for json.dumps; `from_json` reads it back."""
+    return dataclasses.asdict(config)
+
+
+T = TypeVar("T")
+
+
+def from_json(kind: type[T], values: Mapping[str, Any], where: str = "") -> T:
+    """Build the dataclass `kind` from JSON-like values. InputError at an unknown key (naming the nearest) or type."""
+    hints = typing.get_type_hints(kind)
+    names = [f.name for f in dataclasses.fields(kind)]  # type: ignore[arg-type]
+    given: dict[str, Any] = {}
+    for key, value in values.items():
+        if key not in names:
+            close = nearest(key, names)
+            raise InputError(
+                "input.unknown_setting",
+                what=f"There is no setting '{where}{key}'.",
+                why=f"The settings here are {', '.join(names)}.",
+                fix=f"Did you mean '{where}{close}'?" if close else "Remove it, or pick one of those.",
+            )
+        given[key] = _coerced(value, hints[key], f"{where}{key}")
+    return kind(**given)
+
+
+def _coerced(value: Any, hint: Any, where: str) -> Any:
+    """`value` as the annotated type: lists become tuples, dicts dataclasses, ints floats; anything else is refused."""
+    if dataclasses.is_dataclass(hint) and isinstance(hint, type):
+        require(isinstance(value, Mapping), where, value, "a group of settings")
+        return from_json(hint, value, f"{where}.")
+    origin = get_origin(hint)
+    if origin is tuple:
+        inner = get_args(hint)
+        require(isinstance(value, list | tuple) and len(value) == len(inner), where, value, f"{len(inner)} values")
+        return tuple(_coerced(v, t, where) for v, t in zip(value, inner, strict=True))
+    if origin is Literal:
+        require(value in get_args(hint), where, value, f"one of {', '.join(map(repr, get_args(hint)))}")
+        return value
+    if origin in (typing.Union, types.UnionType):
+        if isinstance(value, str):
+            texts = [t for arm in get_args(hint) if get_origin(arm) is Literal for t in get_args(arm)]
+            require(value in texts or str in get_args(hint), where, value, f"a number or one of {texts}")
+            return value
+        hint = float
+    if hint is bool:
+        require(isinstance(value, bool), where, value, "true or false")
+    elif hint is int:
+        require(isinstance(value, int) and not isinstance(value, bool), where, value, "a whole number")
+    elif hint is float:
+        require(isinstance(value, int | float) and not isinstance(value, bool), where, value, "a number")
+        require(value == value and abs(value) != float("inf"), where, value, "a finite number")
+        return float(value)
+    elif hint is str:
+        require(isinstance(value, str), where, value, "text")
+    return value
