@@ -1,0 +1,121 @@
+"""Pinhole cameras around the object, and their rays.
+
+Right-handed, Z up, the object's front faces -Y. Azimuth 0 looks at the front (camera at -Y) and grows
+counter-clockwise seen from above, so azimuth pi/2 is the camera at +X. Axis letters: B views, R = B*H*W rays.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from dreamfusion_engine.config import CameraConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cameras:
+    """A batch of B pinhole cameras.
+
+    position: float32[B, 3], world units.
+    rotation: float32[B, 3, 3], columns are the camera's right, up and backward axes in the world.
+    focal: float32[B], focal length in units of the image height (0.5 / tan(fov / 2)).
+    azimuth, elevation: float32[B], radians, of the position seen from the origin; what prompts are chosen by.
+    """
+
+    position: Tensor
+    rotation: Tensor
+    focal: Tensor
+    azimuth: Tensor
+    elevation: Tensor
+
+    def __len__(self) -> int:
+        return self.position.shape[0]
+
+
+def spherical_position(azimuth: Tensor, elevation: Tensor, distance: Tensor) -> Tensor:
+    """Camera positions float32[B, 3] from azimuth and elevation (radians, each [B]) and distance [B]."""
+    c = torch.cos(elevation)
+    return distance[:, None] * torch.stack([c * torch.sin(azimuth), -c * torch.cos(azimuth), torch.sin(elevation)], -1)
+
+
+def look_at(position: Tensor, target: Tensor, up: Tensor) -> Tensor:
+    """Rotations float32[B, 3, 3] whose columns are right, up, backward for cameras looking from position to target.
+
+    position, target, up: float32[B, 3]; up need not be unit length or orthogonal to the view. Straight down (view
+    parallel to up) is resolved by taking +Y as up, so that the front, -Y, is at the bottom of the picture.
+    """
+    backward = torch.nn.functional.normalize(position - target, dim=-1)
+    right = torch.linalg.cross(up, backward, dim=-1)
+    degenerate = right.norm(dim=-1, keepdim=True) < 1e-4
+    fallback = torch.linalg.cross(torch.tensor([0.0, 1.0, 0.0], device=up.device).expand_as(up), backward, dim=-1)
+    right = torch.nn.functional.normalize(torch.where(degenerate, fallback, right), dim=-1)
+    return torch.stack([right, torch.linalg.cross(backward, right, dim=-1), backward], dim=-1)
+
+
+def orbit_cameras(
+    azimuth: Tensor, elevation: Tensor, distance: Tensor, fov: Tensor, target: Tensor | None = None
+) -> Cameras:
+    """Cameras on a sphere looking at target (float32[B, 3], default the origin), Z up.
+
+    azimuth, elevation, fov: float32[B], radians; distance: float32[B], world units.
+    """
+    position = spherical_position(azimuth, elevation, distance)
+    target = torch.zeros_like(position) if target is None else target
+    up = torch.tensor([0.0, 0.0, 1.0], device=position.device).expand_as(position)
+    return Cameras(
+        position=position,
+        rotation=look_at(position, target, up),
+        focal=0.5 / torch.tan(0.5 * fov),
+        azimuth=azimuth,
+        elevation=elevation,
+    )
+
+
+def turntable_cameras(count: int, *, elevation: float, config: CameraConfig, device: torch.device) -> Cameras:
+    """`count` cameras at equal azimuth steps from the front; elevation in radians, other values mid."""
+    azimuth = torch.arange(count, device=device, dtype=torch.float32) * (2.0 * math.pi / count)
+    one = torch.ones(count, device=device)
+    return orbit_cameras(
+        azimuth,
+        elevation * one,
+        0.5 * (config.distance[0] + config.distance[1]) * one,
+        math.radians(0.5 * (config.fov_deg[0] + config.fov_deg[1])) * one,
+    )
+
+
+def sample_cameras(count: int, config: CameraConfig, generator: torch.Generator) -> Cameras:
+    """`count` random cameras for training (DreamFusion, App. A.2), on the generator's device.
+
+    Azimuths are stratified: one uniform draw in each of `count` equal sectors, from a common random start, so that
+    several views in one step see different sides. Half of the elevations are uniform in angle, half in area.
+    """
+    device = generator.device
+
+    def uniform(low: float, high: float) -> Tensor:
+        return low + (high - low) * torch.rand(count, generator=generator, device=device)
+
+    sector = 2.0 * math.pi / count
+    start = torch.rand(1, generator=generator, device=device) * 2.0 * math.pi
+    azimuth = (start + torch.arange(count, device=device) * sector + uniform(0.0, sector)) % (2.0 * math.pi)
+    low, high = (math.radians(e) for e in config.elevation_deg)
+    by_angle = uniform(low, high)
+    by_area = torch.asin(uniform(math.sin(low), math.sin(high)))
+    elevation = torch.where(torch.rand(count, generator=generator, device=device) < 0.5, by_angle, by_area)
+    target = config.target_jitter * torch.randn(count, 3, generator=generator, device=device)
+    return orbit_cameras(azimuth, elevation, uniform(*config.distance), torch.deg2rad(uniform(*config.fov_deg)), target)
+
+
+def camera_rays(cameras: Cameras, height: int, width: int) -> tuple[Tensor, Tensor]:
+    """Rays through pixel centres, rows from the top left: origins, unit directions, float32[B * height * width, 3]."""
+    device = cameras.position.device
+    y = 0.5 - (torch.arange(height, device=device, dtype=torch.float32) + 0.5) / height
+    x = ((torch.arange(width, device=device, dtype=torch.float32) + 0.5) / width - 0.5) * (width / height)
+    grid_y, grid_x = torch.meshgrid(y, x, indexing="ij")
+    local = torch.stack([grid_x, grid_y], -1)[None] / cameras.focal[:, None, None, None]
+    local = torch.cat([local, -torch.ones_like(local[..., :1])], -1)
+    directions = torch.nn.functional.normalize(torch.einsum("bij,bhwj->bhwi", cameras.rotation, local), dim=-1)
+    origins = cameras.position[:, None, None, :].expand_as(directions)
+    return origins.reshape(-1, 3).contiguous(), directions.reshape(-1, 3).contiguous()
