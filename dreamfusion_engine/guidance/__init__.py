@@ -1,0 +1,1 @@
+"""What it should look like: prompts, diffusion models, score distillation."""

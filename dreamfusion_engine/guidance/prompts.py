@@ -1,0 +1,150 @@
+"""What the diffusion model is told: view-dependent words, shading words, and the words a small model knows.
+
+The full prompt of a view is "<prompt>, <view words>, <shading words>" with empty parts left out (DreamFusion,
+arXiv 2209.14988, section 3.2, "Diffusion loss with view dependent conditioning"). Angles are radians.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import math
+import re
+import string
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from dreamfusion_engine.errors import InputError, SetupError
+
+View = Literal["front", "side", "back", "overhead"]
+Shading = Literal["albedo", "lambertian", "textureless"]
+VIEWS: tuple[View, ...] = get_args(View)
+SHADINGS: tuple[Shading, ...] = get_args(Shading)
+
+OVERHEAD_ABOVE = math.radians(60.0)  # elevation, DreamFusion section 3.2
+FRONT_HALF_ANGLE = math.radians(45.0)  # azimuth either side of the front; the back is as wide
+CARD_NAME = "dreamfusion.json"
+CARD_FORMAT = 1
+
+_PUNCTUATION = string.punctuation + "\u2018\u2019\u201c\u201d\u2026\u2013\u2014"
+
+
+def view_of(azimuth: float, elevation: float) -> View:
+    """The named view of a camera: overhead above 60 degrees of elevation, else front, side or back by azimuth.
+
+    azimuth: radians, 0 in front of the object, any number of turns. elevation: radians in [-pi/2, pi/2].
+    """
+    if elevation > OVERHEAD_ABOVE:
+        return "overhead"
+    from_front = abs(math.remainder(azimuth, 2.0 * math.pi))  # [0, pi]
+    if from_front <= FRONT_HALF_ANGLE:
+        return "front"
+    return "back" if from_front >= math.pi - FRONT_HALF_ANGLE else "side"
+
+
+def compose_prompt(prompt: str, view_words: str, shading_words: str) -> str:
+    """The full prompt of a view: the parts joined by commas, empty ones left out."""
+    return ", ".join(part for part in (prompt, view_words, shading_words) if part)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PromptCard:
+    """How a model wants to be asked, and what it knows.
+
+    closed_vocabulary: the model knows the words in `words` and no others.
+    kinds, colours, examples: what to tell an artist that it can draw.
+    views, shading: words for each View and Shading; "" where the model needs none.
+    files: relative path -> SHA-256 (hex) of the model's files, for the check that they arrived whole.
+    """
+
+    closed_vocabulary: bool = False
+    words: frozenset[str] = frozenset()
+    kinds: tuple[str, ...] = ()
+    colours: tuple[str, ...] = ()
+    examples: tuple[str, ...] = ()
+    views: Mapping[View, str] = field(default_factory=lambda: {view: f"{view} view" for view in VIEWS})
+    shading: Mapping[Shading, str] = field(default_factory=lambda: dict.fromkeys(SHADINGS, ""))
+    files: Mapping[str, str] = field(default_factory=dict)
+
+    def full_prompt(self, prompt: str, view: View | None, shading: Shading) -> str:
+        """`prompt` with this model's words for the view (None: no view words) and the shading."""
+        return compose_prompt(prompt, self.views[view] if view else "", self.shading[shading])
+
+
+def read_card(folder: Path) -> PromptCard:
+    """The card beside `model_index.json`, or the card of an ordinary checkpoint where there is none.
+
+    Raises SetupError model.card when the file is damaged or of another format.
+    """
+    path = folder / CARD_NAME
+    if not path.is_file():
+        return PromptCard()
+    try:
+        return _parsed_card(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise SetupError(
+            "model.card",
+            what=f"The model's card {CARD_NAME} cannot be read.",
+            why=f"{path}: {type(error).__name__}: {error}",
+            fix="Copy the model's folder again, complete, or update DreamFusion if the model is newer than it.",
+        ) from error
+
+
+def _parsed_card(values: Mapping[str, Any]) -> PromptCard:
+    if values["format"] != CARD_FORMAT:
+        raise ValueError(f"format {values['format']!r}; this version reads format {CARD_FORMAT}")
+    views = {view: str(values["views"][view]) for view in VIEWS}
+    shading = {kind: str(values["shading"][kind]) for kind in SHADINGS}
+    return PromptCard(
+        closed_vocabulary=bool(values["closed_vocabulary"]),
+        words=frozenset(str(word).lower() for word in values["words"]),
+        kinds=tuple(map(str, values.get("kinds", ()))),
+        colours=tuple(map(str, values.get("colours", ()))),
+        examples=tuple(map(str, values.get("examples", ()))),
+        views=views,
+        shading=shading,
+        files={str(path): str(digest) for path, digest in values.get("files", {}).items()},
+    )
+
+
+def unknown_words(text: str, known: Iterable[str]) -> list[str]:
+    """The words of `text` that are not among `known`, each once, in order; case and punctuation do not count.
+
+    A hyphenated word counts as known when all of its parts are. Symbols that are not punctuation, such as an emoji,
+    count as words, because a model with a closed vocabulary would silently drop them.
+    """
+    known = frozenset(known)
+    missing: dict[str, None] = {}
+    for chunk in text.lower().split():
+        word = chunk.strip(_PUNCTUATION)
+        if not word or word in known:
+            continue
+        parts = [part for part in re.findall(r"\w+|[^\w\s]", word) if part not in _PUNCTUATION]
+        missing.update(dict.fromkeys(part for part in parts if part not in known))
+    return list(missing)
+
+
+def check_vocabulary(text: str, card: PromptCard, name: str = "prompt") -> None:
+    """Raise InputError input.unknown_words when a closed-vocabulary model does not know every word of `text`."""
+    unknown = unknown_words(text, card.words) if card.closed_vocabulary else []
+    if not unknown:
+        return
+    plain = sorted(card.words)
+    near = {word: difflib.get_close_matches(word, plain, n=2, cutoff=0.6) for word in unknown}
+    close = "; ".join(f"for '{word}' {' or '.join(map(repr, found))}" for word, found in near.items() if found)
+    listed = ", ".join(repr(word) for word in unknown[:8]) + (", ..." if len(unknown) > 8 else "")
+    sentences = [f"It was taught {len(card.kinds)} kinds of objects: {', '.join(card.kinds)}."]
+    if card.colours:
+        sentences.append(f"Colours: {', '.join(card.colours)}.")
+    fixes = [f"Nearest words: {close}." if close else ""]
+    if card.examples:
+        fixes.append("Try " + " or ".join(f'"{example}"' for example in card.examples[:3]) + ".")
+    fixes.append("For any other prompt give a full text-to-image checkpoint of the IF family: --model FOLDER.")
+    raise InputError(
+        "input.unknown_words",
+        what=f"The model does not know {'this word' if len(unknown) == 1 else 'these words'} of the {name}: {listed}.",
+        why=" ".join(sentences),
+        fix=" ".join(part for part in fixes if part),
+    )

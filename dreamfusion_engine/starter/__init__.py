@@ -1,0 +1,1 @@
+"""The built-in text-to-image model: corpus, training and weights."""

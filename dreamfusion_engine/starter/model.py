@@ -1,0 +1,140 @@
+"""The starter model: a small pixel-space text-to-image diffusion model of stock transformers and diffusers classes.
+
+It is saved as an ordinary `IFPipeline` folder (DeepFloyd IF stage I's layout), so that the engine loads it with the
+same code as any checkpoint of that family. The UNet has no residual block at full resolution on the way down: at 64
+pixels that level would cost half of the time and draws little that the next one cannot.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from diffusers import DDPMScheduler, UNet2DConditionModel
+from torch import Tensor, nn
+from transformers import PreTrainedTokenizerFast, T5Config, T5EncoderModel
+
+from dreamfusion_engine.starter.captions import SHADING_WORDS, TOKENS, VIEW_WORDS, known_words, make_tokenizer
+from dreamfusion_engine.starter.objects import COLOURS, KINDS
+
+TEXT_WIDTH = 128
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelSize:
+    """Widths of the UNet's four levels and residual blocks on each; heads of its attention at the lowest level."""
+
+    channels: tuple[int, int, int, int] = (32, 64, 96, 192)
+    blocks: tuple[int, int, int, int] = (0, 1, 1, 1)
+    heads: int = 4
+
+
+class StarterModel(nn.Module):
+    """Text encoder and UNet, trained together. Predicts v (Salimans 2022) of a noised picture."""
+
+    def __init__(self, size: ModelSize, pixels: int) -> None:
+        super().__init__()
+        self.tokenizer: PreTrainedTokenizerFast = make_tokenizer()
+        self.text_encoder = T5EncoderModel(
+            T5Config(
+                vocab_size=len(self.tokenizer),
+                d_model=TEXT_WIDTH,
+                d_kv=32,
+                d_ff=256,
+                num_layers=2,
+                num_heads=4,
+                dropout_rate=0.0,
+                feed_forward_proj="gated-gelu",
+                pad_token_id=0,
+                eos_token_id=1,
+            )
+        )
+        self.unet = UNet2DConditionModel(
+            sample_size=pixels,
+            in_channels=3,
+            out_channels=6,  # IF's layout: prediction, then a learned variance, which this model leaves unused
+            block_out_channels=size.channels,
+            layers_per_block=size.blocks,
+            down_block_types=("DownBlock2D", "DownBlock2D", "DownBlock2D", "CrossAttnDownBlock2D"),
+            up_block_types=("CrossAttnUpBlock2D", "UpBlock2D", "UpBlock2D", "UpBlock2D"),
+            mid_block_type="UNetMidBlock2DCrossAttn",
+            resnet_time_scale_shift="scale_shift",
+            cross_attention_dim=TEXT_WIDTH,
+            attention_head_dim=size.heads,
+            norm_num_groups=8,
+            addition_embed_type="text",
+            addition_embed_type_num_heads=4,
+        )
+
+    def tokens(self, captions: list[str]) -> Tensor:
+        """Token ids int64[B, TOKENS]."""
+        encoded = self.tokenizer(
+            captions, padding="max_length", max_length=TOKENS, truncation=True, return_tensors="pt"
+        )
+        return encoded.input_ids
+
+    def forward(self, noised: Tensor, t: Tensor, tokens: Tensor) -> Tensor:
+        """v float32[B, 3, H, W] from noised pictures [B, 3, H, W], timesteps int64[B] and tokens int64[B, TOKENS]."""
+        states = self.text_encoder(tokens, attention_mask=(tokens != 0).long())[0]
+        return self.unet(noised, t, encoder_hidden_states=states).sample[:, :3]
+
+
+def make_scheduler() -> DDPMScheduler:
+    """1000 steps, cosine schedule (Nichol 2021), v prediction."""
+    return DDPMScheduler(
+        num_train_timesteps=1000,
+        beta_schedule="squaredcos_cap_v2",
+        prediction_type="v_prediction",
+        variance_type="fixed_small",
+        clip_sample=True,
+    )
+
+
+def save_pipeline(model: StarterModel, folder: Path, extra: dict[str, Any]) -> None:
+    """Write `model` to `folder` as a diffusers pipeline in fp16 safetensors, with our card `dreamfusion.json`.
+
+    extra: what the card says of the training, kept under its key 'training'.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    dtype = {name: p.dtype for name, p in model.named_parameters()}
+    model.half()
+    # Files stay under 16 MiB each, so that every host takes them; diffusers reads the parts by their index.
+    model.unet.save_pretrained(folder / "unet", safe_serialization=True, max_shard_size="12MB")
+    model.text_encoder.save_pretrained(folder / "text_encoder", safe_serialization=True)
+    model.tokenizer.save_pretrained(folder / "tokenizer")
+    make_scheduler().save_pretrained(folder / "scheduler")
+    for name, parameter in model.named_parameters():
+        parameter.data = parameter.data.to(dtype[name])
+    index = {
+        "_class_name": "IFPipeline",
+        "_diffusers_version": "0.35.0",
+        "feature_extractor": [None, None],
+        "requires_safety_checker": False,
+        "safety_checker": [None, None],
+        "scheduler": ["diffusers", "DDPMScheduler"],
+        "text_encoder": ["transformers", "T5EncoderModel"],
+        "tokenizer": ["transformers", "PreTrainedTokenizerFast"],
+        "unet": ["diffusers", "UNet2DConditionModel"],
+        "watermarker": [None, None],
+    }
+    (folder / "model_index.json").write_text(json.dumps(index, indent=2) + "\n", encoding="utf-8")
+    card = {
+        "format": 1,
+        "closed_vocabulary": True,
+        "words": known_words(),
+        "kinds": [kind.names[0] for kind in KINDS],
+        "colours": list(COLOURS),
+        "examples": ["a hamburger", "a red mug", "a blue chair", "a snowman", "a pink donut", "a rocket"],
+        "views": VIEW_WORDS,
+        "shading": SHADING_WORDS,
+        "files": {
+            str(path.relative_to(folder).as_posix()): hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in sorted(folder.rglob("*"))
+            if path.is_file() and path.name not in ("dreamfusion.json", "README.md")
+        },
+        "training": extra,
+    }
+    (folder / "dreamfusion.json").write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")

@@ -1,0 +1,45 @@
+"""The model card: what the starter model is, what it was trained on, for how long, and what it cannot do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dreamfusion_engine.starter.objects import COLOURS, KINDS
+
+
+def model_card(training: dict[str, Any], parameters: int, pixels: int) -> str:
+    """The card as Markdown. training: images, steps, seconds, device and plan, as `dreamfusion.json` keeps them."""
+    plan = training["plan"]
+    hours = training["seconds"] / 3600.0
+    kinds = ", ".join(kind.names[0] for kind in KINDS)
+    return f"""---
+license: gpl-3.0
+library_name: diffusers
+pipeline_tag: text-to-image
+---
+# Starter model of DreamFusion for Blender
+
+A pixel-space text-to-image diffusion model of {parameters / 1e6:.1f} million parameters for pictures of
+{pixels} x {pixels} pixels, in the layout of DeepFloyd IF's first stage (`IFPipeline`). It exists so that score
+distillation runs at once, offline, on any machine.
+
+## What it knows
+{len(KINDS)} kinds: {kinds}.
+
+Colours: {", ".join(COLOURS)}; "a red mug". View words: front, side, back, overhead view. Renderings: lit by default,
+"flat colours", "white clay". Nothing else: it has never seen a photograph, and other words mean nothing to it.
+
+## Training
+| | |
+|---|---|
+| data | procedural objects, sphere-traced while training ran (`dreamfusion_engine/starter/`), no outside data |
+| pictures seen | {training["images"]:,}, of these up to {plan["half_images"]:,} at half resolution |
+| steps | {training["steps"]:,}, at most {plan["batch"]} pictures each ({2 * plan["batch"]} at half resolution) |
+| device | {training["device"]} |
+| time | {hours:.2f} hours |
+| objective | v prediction, cosine schedule of 1000 steps, AdamW at {plan["learning_rate"]:g}, average of weights |
+| captions left out | {plan["no_caption"]:.0%}, for classifier-free guidance |
+| seed | {plan["seed"]} |
+
+Made by `python -m dreamfusion_engine.starter.train`. Scores: not measured yet.
+"""

@@ -1,0 +1,229 @@
+"""Sphere tracing of the corpus objects in one Warp kernel: many small pictures in one launch, on CPU or CUDA.
+
+Each picture holds what all three renderings need (flat colours, lit, white clay), premultiplied by coverage, so that
+one traced picture serves every rendering over every background.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+import warp as wp
+from torch import Tensor
+
+from dreamfusion_engine.guidance.prompts import Shading
+from dreamfusion_engine.scene.cameras import Cameras
+from dreamfusion_engine.starter.primitives import Part
+from dreamfusion_engine.warp_runtime import array, launch, vectors
+
+CHANNELS = 8  # albedo r g b, lit r g b, clay, coverage
+_STEPS = 56
+_HIT = 0.002  # world units: a tenth of a pixel at 64 pixels
+
+
+@wp.func
+def part_distance(shape: int, p: wp.vec3, s: wp.vec4) -> float:
+    """Signed distance in a part's own frame (forms by I. Quilez, 'distance functions')."""
+    if shape == 0:  # ellipsoid, first-order
+        r = wp.vec3(s[0], s[1], s[2])
+        k0 = wp.length(wp.cw_div(p, r))
+        k1 = wp.length(wp.cw_div(p, wp.cw_mul(r, r)))
+        return k0 * (k0 - 1.0) / wp.max(k1, 1.0e-6)
+    if shape == 1:  # rounded box
+        qx = wp.abs(p[0]) - s[0] + s[3]
+        qy = wp.abs(p[1]) - s[1] + s[3]
+        qz = wp.abs(p[2]) - s[2] + s[3]
+        outside = wp.length(wp.vec3(wp.max(qx, 0.0), wp.max(qy, 0.0), wp.max(qz, 0.0)))
+        return outside + wp.min(wp.max(qx, wp.max(qy, qz)), 0.0) - s[3]
+    radial = wp.sqrt(p[0] * p[0] + p[1] * p[1])
+    if shape == 2:  # rounded cylinder
+        dx = radial - s[0] + s[3]
+        dz = wp.abs(p[2]) - s[1] + s[3]
+        return wp.min(wp.max(dx, dz), 0.0) + wp.length(wp.vec2(wp.max(dx, 0.0), wp.max(dz, 0.0))) - s[3]
+    if shape == 3:  # capped cone
+        h = s[2]
+        k2x = s[1] - s[0]
+        k2y = 2.0 * h
+        rim = s[1]
+        if p[2] < 0.0:
+            rim = s[0]
+        cax = radial - wp.min(radial, rim)
+        cay = wp.abs(p[2]) - h
+        along = wp.clamp(((s[1] - radial) * k2x + (h - p[2]) * k2y) / (k2x * k2x + k2y * k2y), 0.0, 1.0)
+        cbx = radial - s[1] + k2x * along
+        cby = p[2] - h + k2y * along
+        sign = float(1.0)
+        if cbx < 0.0 and cay < 0.0:
+            sign = float(-1.0)
+        return sign * wp.sqrt(wp.min(cax * cax + cay * cay, cbx * cbx + cby * cby)) - s[3]
+    if shape == 4:  # torus
+        q = radial - s[0]
+        return wp.sqrt(q * q + p[2] * p[2]) - s[1]
+    z = p[2] - wp.clamp(p[2], -s[1], s[1])  # capsule
+    return wp.sqrt(radial * radial + z * z) - s[0]
+
+
+@wp.func
+def union_distance(
+    p: wp.vec3,
+    first: int,
+    last: int,
+    shape: wp.array(dtype=wp.int32),
+    centre: wp.array(dtype=wp.vec3),
+    rotation: wp.array(dtype=wp.mat33),
+    size: wp.array(dtype=wp.vec4),
+) -> wp.vec2:
+    """Distance to the union of parts first..last-1, and the index of the nearest part."""
+    best = float(1.0e9)
+    index = float(0.0)
+    for i in range(first, last):
+        d = part_distance(shape[i], wp.transpose(rotation[i]) * (p - centre[i]), size[i])
+        if d < best:
+            best = d
+            index = float(i)
+    return wp.vec2(best, index)
+
+
+@wp.kernel(enable_backward=False)
+def trace(
+    begin: int,
+    pixels: int,
+    samples: int,
+    offset: wp.array(dtype=wp.int32),
+    shape: wp.array(dtype=wp.int32),
+    centre: wp.array(dtype=wp.vec3),
+    rotation: wp.array(dtype=wp.mat33),
+    size: wp.array(dtype=wp.vec4),
+    colour: wp.array(dtype=wp.vec3),
+    position: wp.array(dtype=wp.vec3),
+    frame: wp.array(dtype=wp.mat33),
+    focal: wp.array(dtype=float),
+    light: wp.array(dtype=wp.vec3),
+    ambient: wp.array(dtype=float),
+    out: wp.array(dtype=float, ndim=4),
+):
+    item = begin + wp.tid()
+    b = item // (pixels * pixels)
+    y = item // pixels % pixels
+    x = item % pixels
+    origin = position[b]
+    albedo = wp.vec3(0.0, 0.0, 0.0)
+    lit = wp.vec3(0.0, 0.0, 0.0)
+    clay = float(0.0)
+    cover = float(0.0)
+    share = 1.0 / float(samples * samples)
+    for i in range(samples * samples):
+        u = (float(x) + (float(i % samples) + 0.5) / float(samples)) / float(pixels) - 0.5
+        v = 0.5 - (float(y) + (float(i // samples) + 0.5) / float(samples)) / float(pixels)
+        ray = wp.normalize(frame[b] * wp.vec3(u / focal[b], v / focal[b], -1.0))
+        along = wp.dot(-origin, ray)
+        miss = wp.dot(origin, origin) - along * along
+        if miss < 1.5625:  # the object lies in the ball of radius 1.25
+            reach = wp.sqrt(1.5625 - miss)
+            t = along - reach
+            end = along + reach
+            hit = float(-1.0)
+            for _step in range(_STEPS):
+                found = union_distance(origin + t * ray, offset[b], offset[b + 1], shape, centre, rotation, size)
+                if found[0] < _HIT:
+                    hit = found[1]
+                    break
+                t += found[0]
+                if t > end:
+                    break
+            if hit >= 0.0:
+                p = origin + t * ray
+                k = int(hit)
+                local = wp.transpose(rotation[k]) * (p - centre[k])
+                e = float(1.0e-3)
+                base = part_distance(shape[k], local, size[k])
+                gradient = wp.vec3(
+                    part_distance(shape[k], local + wp.vec3(e, 0.0, 0.0), size[k]) - base,
+                    part_distance(shape[k], local + wp.vec3(0.0, e, 0.0), size[k]) - base,
+                    part_distance(shape[k], local + wp.vec3(0.0, 0.0, e), size[k]) - base,
+                )
+                n = wp.normalize(rotation[k] * gradient)
+                shade = ambient[b] + (1.0 - ambient[b]) * wp.max(0.0, wp.dot(n, wp.normalize(light[b] - p)))
+                albedo += share * colour[k]
+                lit += share * shade * colour[k]
+                clay += share * shade
+                cover += share
+    for c in range(3):
+        out[b, c, y, x] = albedo[c]
+        out[b, 3 + c, y, x] = lit[c]
+    out[b, 6, y, x] = clay
+    out[b, 7, y, x] = cover
+
+
+def render_objects(
+    objects: Sequence[list[Part]],
+    cameras: Cameras,
+    light: Tensor,
+    ambient: Tensor,
+    *,
+    pixels: int,
+    samples: int = 2,
+) -> Tensor:
+    """Trace B objects, each from its own camera: float32[B, 8, pixels, pixels] on the cameras' device.
+
+    light: float32[B, 3] position of the point light; ambient: float32[B] in [0, 1], the share of light from everywhere
+    (DreamFusion eq. 6 has 0.1). samples: per pixel and axis. Channels: albedo, lit, clay, coverage, premultiplied.
+    """
+    device = cameras.position.device
+    flat = [part for parts in objects for part in parts]
+    offset = np.cumsum([0, *map(len, objects)])
+    out = torch.zeros(len(objects), CHANNELS, pixels, pixels, device=device)
+    whole = {"dtype": torch.int32, "device": device}
+    real = {"dtype": torch.float32, "device": device}
+    rotation = torch.tensor(np.asarray([p.rotation for p in flat]), **real)
+    frame = cameras.rotation.contiguous()
+    launch(
+        trace,
+        len(objects) * pixels * pixels,
+        [
+            pixels,
+            samples,
+            torch.tensor(offset, **whole),
+            torch.tensor([p.shape for p in flat], **whole),
+            vectors(torch.tensor([p.centre for p in flat], **real)),
+            wp.from_torch(rotation, dtype=wp.mat33, return_ctype=True),
+            array(torch.tensor([p.size for p in flat], **real), wp.vec4),
+            vectors(torch.tensor([p.colour for p in flat], **real)),
+            vectors(cameras.position.contiguous()),
+            wp.from_torch(frame, dtype=wp.mat33, return_ctype=True),
+            cameras.focal.contiguous(),
+            vectors(light.contiguous()),
+            ambient.contiguous(),
+            wp.from_torch(out, return_ctype=True),
+        ],
+        device=device,
+        grain=pixels * pixels,
+    )
+    return out
+
+
+def compose(traced: Tensor, background: Tensor, shading: Shading) -> Tensor:
+    """Pictures float32[B, 3, H, W] in [0, 1] from `render_objects` output over background colours float32[B, 3].
+
+    shading: 'albedo' (flat colours), 'lambertian' (lit) or 'textureless' (white clay).
+    """
+    behind = background[:, :, None, None] * (1.0 - traced[:, 7:8])
+    if shading == "albedo":
+        return traced[:, 0:3] + behind
+    if shading == "lambertian":
+        return traced[:, 3:6] + behind
+    return traced[:, 6:7] + behind
+
+
+def sample_lights(position: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Random point lights near the cameras (DreamFusion, App. A.2) and ambient shares: float32[B, 3], float32[B]."""
+    noise = torch.randn(position.shape, generator=generator, device=position.device)
+    direction = torch.nn.functional.normalize(
+        torch.nn.functional.normalize(position, dim=-1) + 0.6 * noise / math.sqrt(3), dim=-1
+    )
+    distance = 3.0 + 2.0 * torch.rand(len(position), 1, generator=generator, device=position.device)
+    ambient = 0.1 + 0.4 * torch.rand(len(position), generator=generator, device=position.device)
+    return direction * distance, ambient

@@ -1,0 +1,212 @@
+"""Train the starter model from nothing: `python -m dreamfusion_engine.starter.train --output FOLDER`.
+
+The corpus is rendered while training runs. The first share of the pictures is averaged down to half resolution, where a
+step costs a quarter; the same convolutional network then goes on at full resolution. Stopping at any moment and
+starting the same command again goes on from the last checkpoint.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from dreamfusion_engine.starter.corpus import Corpus
+from dreamfusion_engine.starter.model import ModelSize, StarterModel, make_scheduler, save_pipeline
+from dreamfusion_engine.starter.model_card import model_card
+
+_EMA_DECAY = 0.999
+_WARM_UP = 200  # steps
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingPlan:
+    """What is trained and for how long, counted in pictures."""
+
+    pixels: int = 64
+    images: int = 200_000
+    half_images: int = 100_000  # of these, at half resolution
+    batch: int = 32
+    learning_rate: float = 5e-4  # AdamW, betas 0.9 0.99; cosine to a tenth over the last 40 %
+    no_caption: float = 0.1  # share trained without caption, for classifier-free guidance
+    fresh: float = 0.4  # new pictures traced for each one used
+    capacity: int = 16_384  # traced pictures kept
+    seed: int = 0
+
+
+def learning_rate(plan: TrainingPlan, step: int, images: int) -> float:
+    """Linear warm-up, constant, cosine to a tenth over the last 40 % of the pictures."""
+    tail = max(0.0, images / plan.images - 0.6) / 0.4
+    decay = 0.1 + 0.9 * 0.5 * (1.0 + math.cos(math.pi * min(tail, 1.0)))
+    return plan.learning_rate * min(1.0, (step + 1) / _WARM_UP) * decay
+
+
+class Trainer:
+    """The model, its moving average and its optimiser, with everything a checkpoint holds."""
+
+    def __init__(self, plan: TrainingPlan, device: torch.device) -> None:
+        torch.manual_seed(plan.seed)
+        self.plan = plan
+        self.device = device
+        self.model = StarterModel(ModelSize(), plan.pixels).to(device, memory_format=torch.channels_last)
+        self.average = {name: p.detach().clone() for name, p in self.model.named_parameters()}
+        self.optimiser = torch.optim.AdamW(
+            self.model.parameters(), lr=plan.learning_rate, betas=(0.9, 0.99), weight_decay=0.01, fused=True
+        )
+        self.alphas = make_scheduler().alphas_cumprod.to(device)
+        self.step = 0
+        self.images = 0
+        self.seconds = 0.0
+
+    def train_step(self, corpus: Corpus, generator: torch.Generator) -> Tensor:
+        """One optimiser step; returns the loss, a scalar that stays on the device."""
+        half = self.images < self.plan.half_images
+        size = 2 * self.plan.batch if half else self.plan.batch
+        pictures, captions = corpus.batch(size)
+        if half:
+            pictures = torch.nn.functional.avg_pool2d(pictures, 2)
+        drop = torch.rand(size, generator=generator, device=self.device) < self.plan.no_caption
+        captions = ["" if d else c for d, c in zip(drop.tolist(), captions, strict=True)]
+        tokens = self.model.tokens(captions).to(self.device)
+        clean = (2.0 * pictures - 1.0).contiguous(memory_format=torch.channels_last)
+        # Stratified timesteps: one in each of `size` equal intervals, so that the loss of a step varies less.
+        u = (torch.arange(size, device=self.device) + torch.rand(size, generator=generator, device=self.device)) / size
+        t = (u * len(self.alphas)).long().clamp(max=len(self.alphas) - 1)
+        alpha = self.alphas[t].sqrt()[:, None, None, None]
+        sigma = (1.0 - self.alphas[t]).sqrt()[:, None, None, None]
+        noise = torch.randn(clean.shape, generator=generator, device=self.device)
+        with torch.autocast(self.device.type, torch.bfloat16):
+            v = self.model(alpha * clean + sigma * noise, t, tokens)
+        loss = torch.nn.functional.mse_loss(v.float(), alpha * noise - sigma * clean)
+        for group in self.optimiser.param_groups:
+            group["lr"] = learning_rate(self.plan, self.step, self.images)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        self.optimiser.step()
+        self.optimiser.zero_grad()
+        decay = min(_EMA_DECAY, (1 + self.step) / (10 + self.step))
+        names = list(self.average)
+        parameters = dict(self.model.named_parameters())
+        torch._foreach_lerp_([self.average[n] for n in names], [parameters[n].detach() for n in names], 1.0 - decay)
+        self.step += 1
+        self.images += size
+        return loss.detach()
+
+    def save(self, folder: Path) -> None:
+        """Write checkpoint.safetensors and training.json, each atomically."""
+        tensors = {f"model.{n}": p.detach() for n, p in self.model.named_parameters()}
+        tensors |= {f"average.{n}": p for n, p in self.average.items()}
+        for name, parameter in self.model.named_parameters():
+            for key, value in self.optimiser.state.get(parameter, {}).items():
+                tensors[f"adam.{key}.{name}"] = value
+        meta = {"step": str(self.step), "images": str(self.images), "seconds": str(self.seconds)}
+        part = folder / "checkpoint.safetensors.part"
+        save_file({n: t.contiguous().cpu() for n, t in tensors.items()}, part, metadata=meta)
+        os.replace(part, folder / "checkpoint.safetensors")
+
+    def load(self, folder: Path) -> None:
+        """Go on from `folder`'s checkpoint."""
+        from safetensors import safe_open
+
+        path = folder / "checkpoint.safetensors"
+        tensors = load_file(path, device=str(self.device))
+        with safe_open(path, "pt") as opened:
+            meta = opened.metadata()
+        with torch.no_grad():
+            for name, parameter in self.model.named_parameters():
+                parameter.copy_(tensors[f"model.{name}"])
+                self.average[name].copy_(tensors[f"average.{name}"])
+                if f"adam.step.{name}" not in tensors:
+                    continue
+                state = {"step": tensors[f"adam.step.{name}"]}
+                for moment in ("exp_avg", "exp_avg_sq"):
+                    # The fused optimiser walks memory, so the moments must lie in the parameter's order.
+                    state[moment] = torch.empty_like(parameter).copy_(tensors[f"adam.{moment}.{name}"])
+                self.optimiser.state[parameter] = state
+        self.step, self.images, self.seconds = int(meta["step"]), int(meta["images"]), float(meta["seconds"])
+
+    def averaged_model(self) -> StarterModel:
+        """A copy of the model with the averaged weights."""
+        model = StarterModel(ModelSize(), self.plan.pixels)
+        with torch.no_grad():
+            for name, parameter in model.named_parameters():
+                parameter.copy_(self.average[name])
+        return model
+
+
+def export(trainer: Trainer, folder: Path) -> None:
+    """Write the averaged model as a pipeline folder."""
+    model = trainer.averaged_model()
+    half = trainer.images < trainer.plan.half_images
+    if half:
+        model.unet.register_to_config(sample_size=trainer.plan.pixels // 2)
+    training = {
+        "images": trainer.images,
+        "steps": trainer.step,
+        "seconds": round(trainer.seconds),
+        "device": trainer.device.type,
+        "plan": asdict(trainer.plan),
+    }
+    save_pipeline(model, folder, training)
+    parameters = sum(p.numel() for p in model.parameters())
+    card = model_card(training, parameters, model.unet.config.sample_size)
+    (folder / "README.md").write_text(card, encoding="utf-8")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--output", type=Path, required=True, help="folder of the checkpoint and of the pipeline")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--minutes", type=float, default=1e9, help="stop (with a checkpoint) after so long")
+    parser.add_argument("--save-minutes", type=float, default=2.0, help="between checkpoints")
+    for name, default in asdict(TrainingPlan()).items():
+        parser.add_argument(f"--{name.replace('_', '-')}", type=type(default), default=default)
+    arguments = parser.parse_args()
+    plan = TrainingPlan(**{name: getattr(arguments, name) for name in asdict(TrainingPlan())})
+    device = torch.device(arguments.device)
+    arguments.output.mkdir(parents=True, exist_ok=True)
+    trainer = Trainer(plan, device)
+    if (arguments.output / "checkpoint.safetensors").exists():
+        trainer.load(arguments.output)
+    corpus = Corpus(
+        pixels=plan.pixels,
+        capacity=plan.capacity,
+        fresh=plan.fresh,
+        seed=plan.seed + trainer.step,
+        device=device,
+    )
+    generator = torch.Generator(device=device).manual_seed(plan.seed + trainer.step)
+    begun = saved = shown = time.monotonic()
+    before = trainer.seconds
+    losses: list[Tensor] = []
+    while trainer.images < plan.images:
+        losses.append(trainer.train_step(corpus, generator))
+        now = time.monotonic()
+        trainer.seconds = before + now - begun
+        over = now - begun > 60.0 * arguments.minutes
+        if len(losses) >= 50:
+            row = {"images": trainer.images, "loss": round(float(torch.stack(losses).mean()), 5)}
+            row["images_per_second"] = round(
+                len(losses) * (2 if trainer.images <= plan.half_images else 1) * plan.batch / (now - shown), 1
+            )
+            with (arguments.output / "log.jsonl").open("a", encoding="utf-8") as log:
+                log.write(json.dumps(row) + "\n")
+            losses, shown = [], now
+        if over or now - saved > 60.0 * arguments.save_minutes or trainer.images >= plan.images:
+            trainer.save(arguments.output)
+            export(trainer, arguments.output / "pipeline")
+            saved = time.monotonic()
+        if over:
+            break
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,128 @@
+"""How kernels run: Warp started quietly, on torch tensors, on every core or on torch's CUDA stream.
+
+Warp runs a CPU launch on the calling thread, and lets go of Python's lock while it does. So a launch over many items is
+cut here into pieces that the calling thread and a few helpers take in turn; a helper that the machine is too busy to
+wake is not waited for. A kernel that is launched this way takes `begin: int` first and works on item
+`begin + wp.tid()`. Two items must never write to the same number: then the result does not depend on who took which
+piece, and the same input gives the same bits on any number of cores.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from typing import Any
+
+import torch
+import warp as wp
+
+from dreamfusion_engine.errors import SetupError
+
+PIECES = 4  # pieces a thread, so that threads which start late or run slowly leave the rest to the others
+
+
+def launch(kernel: Any, items: int, arguments: Sequence[Any], *, device: torch.device, grain: int = 1024) -> None:
+    """Run `kernel` for items 0 to items - 1.
+
+    kernel: a Warp kernel whose first parameter is `begin: int`.
+    arguments: the parameters after `begin`: numbers, contiguous tensors on `device`, or what `array` made of them.
+    grain: on the CPU, fewest items worth handing to another thread. As many threads work as torch uses.
+    """
+    if items <= 0:
+        return
+    packed = [array(a) if isinstance(a, torch.Tensor) else a for a in arguments]
+    if device.type != "cpu":
+        stream = wp.stream_from_torch(torch.cuda.current_stream(device))
+        wp.launch(kernel, items, [0, *packed], device=wp.device_from_torch(device), stream=stream, record_tape=False)
+        return
+    workers = min(torch.get_num_threads(), items // max(1, grain))
+    if workers <= 1:
+        wp.launch(kernel, items, [0, *packed], device="cpu", record_tape=False)
+        return
+    pieces = min(PIECES * workers, items // max(1, grain))
+    cuts = [items * k // pieces for k in range(pieces + 1)]
+    todo = deque(zip(cuts[:-1], cuts[1:], strict=True))
+    commands = [
+        wp.launch(kernel, items, [0, *packed], device="cpu", record_tape=False, record_cmd=True)
+        for _ in range(workers)
+    ]
+    helpers = [_pool(workers - 1).submit(_take_pieces, command, todo) for command in commands[1:]]
+    _take_pieces(commands[0], todo)
+    for helper in helpers:
+        if not helper.cancel():
+            helper.result()
+
+
+def _take_pieces(command: Any, todo: deque[tuple[int, int]]) -> None:
+    """Launch the recorded command on pieces (begin, end) until none is left."""
+    while True:
+        try:
+            begin, end = todo.popleft()
+        except IndexError:
+            return
+        command.set_param_at_index(0, begin)
+        command.set_dim(end - begin)
+        command.launch()
+
+
+@cache
+def _pool(helpers: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(helpers, thread_name_prefix="warp")
+
+
+def array(tensor: torch.Tensor, dtype: Any = None) -> Any:
+    """The contiguous tensor as a kernel's one-dimensional array, sharing its memory.
+
+    dtype: Warp vector type of an element, such as `wp.vec3`, taken from the last axes in order; None: numbers.
+    Raises RuntimeError when the tensor is not contiguous or not made of whole elements.
+    """
+    flat = tensor.detach().view(-1) if dtype is None else tensor.detach().view(-1, dtype._length_)
+    return wp.from_torch(flat, dtype=dtype, requires_grad=False, return_ctype=True)
+
+
+def vectors(tensor: torch.Tensor, width: int = 3) -> Any:
+    """The contiguous float32[..., width] tensor as a kernel's array of vectors: width 2, 3 or 4."""
+    return array(tensor, {2: wp.vec2, 3: wp.vec3, 4: wp.vec4}[width])
+
+
+def _start() -> None:
+    """Start Warp without a word.
+
+    Raises SetupError when the folder of its compiled kernels cannot be made.
+    """
+    # Warp greets and reports compilation on stdout, which is the protocol's wire: only warnings, and those on stderr.
+    wp.config.log_level = wp.LOG_WARNING
+    try:
+        if torch.cuda.is_available():
+            wp.init()
+        else:
+            _without_native_stderr(wp.init)
+    except OSError as error:
+        raise SetupError(
+            "setup.kernel_cache",
+            what="The folder for compiled kernels cannot be written.",
+            why=str(error),
+            fix="Make it writable, or set the environment variable WARP_CACHE_PATH to a folder that is.",
+        ) from error
+
+
+def _without_native_stderr(call: Callable[[], Any]) -> None:
+    """Run `call` with native code's stderr elsewhere: without a GPU Warp warns there of a missing driver."""
+    try:
+        kept = os.dup(2)
+    except OSError:  # a window program has no stderr to protect
+        call()
+        return
+    try:
+        with open(os.devnull, "w") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        call()
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
+_start()

@@ -1,0 +1,69 @@
+"""Facts about captions, the tokenizer and the corpus."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from dreamfusion_engine.guidance.prompts import SHADINGS, VIEWS
+from dreamfusion_engine.starter.captions import TOKENS, caption, known_words, make_tokenizer
+from dreamfusion_engine.starter.corpus import Corpus
+from dreamfusion_engine.starter.objects import KINDS
+
+CPU = torch.device("cpu")
+
+
+def test_every_caption_is_made_of_known_words_and_fits() -> None:
+    tokenizer = make_tokenizer()
+    rng = np.random.default_rng(0)
+    unknown = tokenizer.convert_tokens_to_ids("<unk>")
+    for kind in KINDS:
+        for colour in (None, *kind.colours):
+            for view in VIEWS:
+                for shading in SHADINGS:
+                    ids = tokenizer(caption(rng, kind, colour, view, shading)).input_ids
+                    assert unknown not in ids
+                    assert len(ids) <= TOKENS
+
+
+def test_the_tokenizer_reads_words_whatever_their_case_and_punctuation() -> None:
+    tokenizer = make_tokenizer()
+    assert tokenizer("A red Mug, front view!").input_ids == tokenizer("a red mug front view").input_ids
+    assert tokenizer("a red mug").input_ids != tokenizer("a blue mug").input_ids
+
+
+def test_known_words_cover_every_kind() -> None:
+    words = set(known_words())
+    assert {"hamburger", "mug", "snowman", "front", "clay", "red"} <= words
+    assert len(KINDS) >= 12
+
+
+def test_a_caption_names_the_kind_and_its_colour() -> None:
+    rng = np.random.default_rng(0)
+    mug = next(k for k in KINDS if k.names[0] == "mug")
+    for _ in range(50):
+        text = caption(rng, mug, "red", "side", "textureless")
+        assert "red" in text
+        assert any(name in text for name in mug.names)
+        assert "front" not in text
+
+
+def test_the_same_seed_gives_the_same_pictures_and_captions() -> None:
+    def draw(seed: int):  # type: ignore[no-untyped-def]
+        corpus = Corpus(pixels=16, capacity=32, fresh=0.5, seed=seed, device=CPU)
+        corpus.batch(4)
+        return corpus.batch(4)
+
+    (first, said), (again, said_again), (other, _) = draw(1), draw(1), draw(2)
+    assert torch.equal(first, again)
+    assert said == said_again
+    assert not torch.equal(first, other)
+    assert first.shape == (4, 3, 16, 16)
+    assert float(first.min()) >= 0.0 and float(first.max()) <= 1.0
+
+
+def test_backgrounds_cover_the_whole_range() -> None:
+    corpus = Corpus(pixels=8, capacity=16, fresh=0, seed=0, device=CPU)
+    corners = torch.cat([corpus.batch(16)[0][:, :, 0, 0] for _ in range(20)])
+    assert float(corners.min()) < 0.05
+    assert float(corners.max()) > 0.95
