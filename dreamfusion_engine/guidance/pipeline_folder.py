@@ -1,0 +1,200 @@
+"""Finding a model on disk and proving, before anything heavy is imported, that it can be used.
+
+A model is a diffusers pipeline folder: `model_index.json` names a pipeline class and its parts, each in a subfolder
+with a `config.json` and weights in safetensors. Every way in which it can be wrong has its own error here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dreamfusion_engine.errors import SetupError
+from dreamfusion_engine.guidance.prompts import PromptCard, read_card
+
+STARTER = "starter"
+STARTER_FOLDER = Path(__file__).resolve().parent.parent / "starter" / "weights"
+INDEX = "model_index.json"
+PIXEL_FAMILIES = ("IFPipeline",)  # pipeline classes that `diffusion.PixelDiffusion` can run
+PARTS = ("unet", "text_encoder", "tokenizer", "scheduler")
+_PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PipelineFolder:
+    """A checked pipeline folder. family: its pipeline class; components: part -> class; card: how to ask it."""
+
+    path: Path
+    family: str
+    components: dict[str, str]
+    card: PromptCard
+
+    def variant(self, part: str) -> str | None:
+        """'fp16' where the part's weights exist under that name: half the reading for the same values."""
+        return "fp16" if any(".fp16" in file.name for file in (self.path / part).glob("*.safetensors")) else None
+
+
+def locate_model(name: str) -> Path:
+    """The folder of a model: 'starter', a folder, or the id owner/name of a model that is already downloaded.
+
+    Nothing is downloaded here. Raises SetupError model.missing or model.not_folder.
+    """
+    if name == STARTER:
+        path = STARTER_FOLDER
+        if not (path / INDEX).is_file():
+            raise SetupError(
+                "model.missing",
+                what="The built-in starter model is not complete.",
+                why=f"There is no {path / INDEX}.",
+                fix="Get DreamFusion again, complete with its starter/weights folder, or give another --model FOLDER.",
+            )
+        return path
+    path = Path(os.path.expanduser(name))
+    if name.strip() and path.is_dir():  # an empty name would be the current folder
+        return path
+    if name.strip() and path.exists():
+        raise SetupError(
+            "model.not_folder",
+            what="The model is a file, not a folder.",
+            why=f"{path} is a single file; a model here is a diffusers folder with {INDEX} in it.",
+            fix="Give the folder of a diffusers pipeline, or leave --model out for the built-in one.",
+        )
+    cached = _cached_snapshot(name)
+    if cached is not None:
+        return cached
+    hub = _HUB_ID.fullmatch(name) is not None
+    neither = "It is neither 'starter' nor a folder"
+    raise SetupError(
+        "model.missing",
+        what=f"There is no model '{name}'.",
+        why=f"{neither} nor the id of a model downloaded on this machine." if hub else f"{neither}.",
+        fix="Check the path, or leave --model out for the built-in model."
+        + (f" To download it, run: hf download {name}" if hub else ""),
+    )
+
+
+def _cached_snapshot(name: str) -> Path | None:
+    """The folder of a downloaded hub model, or None. Never reaches for the network."""
+    if _HUB_ID.fullmatch(name) is None:
+        return None
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(name, local_files_only=True))
+    except (LocalEntryNotFoundError, HFValidationError):
+        return None
+
+
+def open_pipeline(path: Path) -> PipelineFolder:
+    """Check a folder's index, parts, weights' format and, where its card lists them, its files' checksums.
+
+    Raises SetupError model.not_pipeline, model.unsupported, model.incomplete, model.pickled, model.card or
+    model.damaged, each naming the file.
+    """
+    index_path = path / INDEX
+    if not index_path.is_file():
+        raise SetupError(
+            "model.not_pipeline",
+            what="The model folder is not a diffusers pipeline.",
+            why=f"There is no {INDEX} in {path}.",
+            fix=f"Give the folder that holds {INDEX}, beside folders such as unet and text_encoder.",
+        )
+    index = read_json(index_path)
+    family = index.get("_class_name")
+    if family not in PIXEL_FAMILIES:
+        raise SetupError(
+            "model.unsupported",
+            what=f"This version cannot use a model of the family {family!r}.",
+            why=f"{index_path} names it; supported so far: {', '.join(PIXEL_FAMILIES)}.",
+            fix="Give a pixel-space model of a supported family, or leave --model out for the built-in one.",
+        )
+    components: dict[str, str] = {}
+    for part in PARTS:
+        entry = index.get(part)
+        if not (isinstance(entry, list) and len(entry) == 2 and isinstance(entry[1], str)):
+            raise _incomplete(path, f"{INDEX} names no {part}")
+        if not (path / part).is_dir():
+            raise _incomplete(path, f"the folder {part} is missing")
+        components[part] = entry[1]
+    for part in ("unet", "text_encoder"):
+        if not (path / part / "config.json").is_file():
+            raise _incomplete(path, f"{part}/config.json is missing")
+        _check_weights_format(path, part)
+    card = read_card(path)
+    check_files(path, card)
+    return PipelineFolder(path=path, family=family, components=components, card=card)
+
+
+def _check_weights_format(path: Path, part: str) -> None:
+    files = [file.name for file in (path / part).iterdir() if file.is_file()]
+    if any(name.endswith(".safetensors") for name in files):
+        return
+    pickles = sorted(name for name in files if name.endswith(_PICKLES))
+    if not pickles:
+        raise _incomplete(path, f"{part} holds no weights (*.safetensors)")
+    raise SetupError(
+        "model.pickled",
+        what="The model's weights are stored in a format that can run code when it is opened.",
+        why=f"{part}/{pickles[0]} is a Python pickle, and there is no .safetensors file beside it.",
+        fix="Get the model in safetensors, or convert it: load it with diffusers and save_pretrained(FOLDER).",
+    )
+
+
+def check_files(path: Path, card: PromptCard) -> None:
+    """Compare the files that the card lists with their SHA-256. Raises SetupError model.incomplete or model.damaged."""
+    for relative, digest in card.files.items():
+        file = path / relative
+        if not file.is_file():
+            raise _incomplete(path, f"{relative} is missing")
+        try:
+            actual = sha256_of(file)
+        except OSError as error:
+            raise damaged(path, f"{relative}: {error}") from error
+        if actual != digest.lower():
+            raise damaged(path, f"{relative} has the SHA-256 {actual[:12]}..., its card says {digest[:12]}...")
+
+
+def sha256_of(file: Path) -> str:
+    """SHA-256 of a file's content, hex."""
+    digest = hashlib.sha256()
+    with file.open("rb") as stream:
+        while block := stream.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object from a file of the model. Raises SetupError model.damaged."""
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise damaged(path.parent, f"{path.name}: {error}") from error
+    if not isinstance(values, dict):
+        raise damaged(path.parent, f"{path.name} holds no JSON object")
+    return values
+
+
+def damaged(path: Path, reason: str) -> SetupError:
+    """The error for a model that is there and cannot be read."""
+    return SetupError(
+        "model.damaged",
+        what="The model is damaged.",
+        why=f"In {path}: {reason}",
+        fix="Copy or download the model again; for the built-in one, get DreamFusion again.",
+    )
+
+
+def _incomplete(path: Path, reason: str) -> SetupError:
+    return SetupError(
+        "model.incomplete",
+        what="The model is not complete.",
+        why=f"In {path}: {reason}.",
+        fix="Copy or download the model again, with all its files.",
+    )
