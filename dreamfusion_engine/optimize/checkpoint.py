@@ -1,0 +1,246 @@
+"""Checkpoints: everything a broken-off run needs to end exactly as an unbroken one.
+
+A checkpoint is a folder with `state-<step>.safetensors` (tensors only, never a pickle) and `checkpoint.json` (step,
+configuration, versions, the state's name and SHA-256). Both are written beside their final names, flushed to
+the disk and moved into place; the JSON last, so that it names a complete state at any moment. Only then is the old
+state removed.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+import dreamfusion_engine
+from dreamfusion_engine.config import GenerateConfig, to_json
+from dreamfusion_engine.errors import InputError, SetupError
+
+FORMAT = 1
+INDEX = "checkpoint.json"
+# Settings that do not touch training: a run may be resumed with others.
+FREE_SETTINGS = ("mesh.", "device", "optimize.checkpoint_every", "preset")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checkpoint:
+    """A run's state after `step` steps.
+
+    config: the GenerateConfig as JSON. device: 'cpu' or 'cuda', the kind it was trained on. tensors: name -> tensor
+    of any dtype, on the CPU once loaded. extra: JSON that the loop wants back, such as the health history and restarts.
+    versions: of the packages that wrote it.
+    """
+
+    step: int
+    config: dict[str, Any]
+    device: str
+    tensors: dict[str, Tensor]
+    extra: dict[str, Any] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=lambda: package_versions())
+
+
+def package_versions() -> dict[str, str]:
+    """Versions that decide a run's numbers: the engine's, Python's and those of the packages that compute."""
+    found = {name: metadata.version(name) for name in ("torch", "warp-lang", "numpy", "diffusers", "transformers")}
+    return {"dreamfusion_engine": dreamfusion_engine.__version__, "python": platform.python_version(), **found}
+
+
+def optimizer_tensors(optimizer: torch.optim.Optimizer, prefix: str = "optimizer.") -> dict[str, Tensor]:
+    """The optimizer's state as named tensors, '<prefix><parameter index>.<name>'.
+
+    Learning rates are not part of it: schedules set them in every step.
+    """
+    state: dict[int, dict[str, Any]] = optimizer.state_dict()["state"]
+    named = ((f"{prefix}{i}.{name}", value) for i, values in state.items() for name, value in values.items())
+    return {name: torch.as_tensor(value) for name, value in named}
+
+
+def restore_optimizer(
+    optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor], prefix: str = "optimizer."
+) -> None:
+    """Give an optimizer of the same parameters the state that `optimizer_tensors` named, bit for bit."""
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, value in tensors.items():
+        if key.startswith(prefix):
+            index, name = key[len(prefix) :].split(".", 1)
+            state.setdefault(int(index), {})[name] = value.clone()
+    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+
+
+def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
+    """Write a checkpoint so that `folder` holds a complete one at every moment; returns the path of its JSON.
+
+    Raises InputError input.disk_full or input.output; the checkpoint before, if any, is then untouched.
+    """
+    from safetensors.torch import save
+
+    # Cloned, because safetensors refuses tensors that share memory.
+    state = save({name: tensor.detach().cpu().contiguous().clone() for name, tensor in checkpoint.tensors.items()})
+    name = f"state-{checkpoint.step:08d}.safetensors"
+    index = {
+        "format": FORMAT,
+        "step": checkpoint.step,
+        "state": name,
+        "sha256": hashlib.sha256(state).hexdigest(),
+        "device": checkpoint.device,
+        "versions": checkpoint.versions,
+        "config": checkpoint.config,
+        "extra": checkpoint.extra,
+    }
+    text = json.dumps({**index, "checksum": _checksum(index)}, indent=1, allow_nan=False)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_atomically(folder / name, state)
+        write_atomically(folder / INDEX, text.encode())
+        for other in folder.glob("state-*.safetensors"):
+            if other.name != name:
+                other.unlink(missing_ok=True)
+    except OSError as error:
+        raise output_error(folder, error) from error
+    return folder / INDEX
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file that is either there whole or not at all: temporary name, flush to disk, rename. Raises OSError."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    if os.name == "posix":  # the rename itself must reach the disk too
+        descriptor = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def output_error(folder: Path, error: OSError) -> InputError:
+    """The error for a folder that cannot be written: input.disk_full or input.output."""
+    if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)):
+        return InputError(
+            "input.disk_full",
+            what="The disk is full.",
+            why=f"Writing into {folder} failed: {error.strerror or error}.",
+            fix="Free some space, or give an --output on another disk. What was saved before is kept: use --resume.",
+        )
+    return InputError(
+        "input.output",
+        what="The output folder cannot be written.",
+        why=f"{folder}: {error.strerror or error}.",
+        fix="Check its permissions, or give another --output.",
+    )
+
+
+def load_checkpoint(folder: Path, config: GenerateConfig, device: str) -> Checkpoint:
+    """The checkpoint in `folder`, proven whole and of this run.
+
+    Raises InputError checkpoint.missing, checkpoint.damaged, checkpoint.other_run (naming the settings that differ), or
+    SetupError checkpoint.format.
+    """
+    index = _read_index(folder)
+    differing = differing_settings(index["config"], to_json(config))
+    if index["device"] != device:
+        differing.append(f"device: {index['device']} then, {device} now")
+    if differing:
+        raise InputError(
+            "checkpoint.other_run",
+            what="The saved checkpoint belongs to a run with other settings.",
+            why="; ".join(differing[:6]) + (f"; and {len(differing) - 6} more" if len(differing) > 6 else ""),
+            fix="Resume with the same settings, or leave out --resume to start anew.",
+        )
+    return Checkpoint(
+        step=index["step"],
+        config=index["config"],
+        device=index["device"],
+        tensors=_read_state(folder, index),
+        extra=index["extra"],
+        versions=index["versions"],
+    )
+
+
+def differing_settings(saved: Mapping[str, Any], current: Mapping[str, Any]) -> list[str]:
+    """'name: old then, new now' for every setting that matters to training and differs; both as JSON-like dicts."""
+    old, new = _flat(json.loads(json.dumps(saved))), _flat(json.loads(json.dumps(current)))
+    return [
+        f"{name}: {old.get(name, 'unset')!r} then, {new.get(name, 'unset')!r} now"
+        for name in sorted(old.keys() | new.keys())
+        if old.get(name) != new.get(name) and not name.startswith(FREE_SETTINGS)
+    ]
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        flat.update(_flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value})
+    return flat
+
+
+def _read_index(folder: Path) -> dict[str, Any]:
+    path = folder / INDEX
+    if not path.is_file():
+        raise InputError(
+            "checkpoint.missing",
+            what="There is nothing to resume.",
+            why=f"There is no {path}.",
+            fix="Leave out --resume, or give the --output of a run that was broken off.",
+        )
+    try:
+        index = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(index, dict):
+            raise ValueError("not a JSON object")
+        found = index.get("format")
+        if found == FORMAT and index.pop("checksum", None) != _checksum(index):
+            raise ValueError("its checksum does not match")
+    except (OSError, ValueError) as error:
+        raise _damaged(path, error) from error
+    if found != FORMAT:
+        raise SetupError(
+            "checkpoint.format",
+            what="The checkpoint was written by another version of DreamFusion.",
+            why=f"{path} has format {found!r}; this version reads format {FORMAT}.",
+            fix="Resume with the version that wrote it, or leave out --resume to start anew.",
+        )
+    return index
+
+
+def _read_state(folder: Path, index: Mapping[str, Any]) -> dict[str, Tensor]:
+    from safetensors import SafetensorError
+    from safetensors.torch import load
+
+    path = folder / Path(index["state"]).name
+    try:
+        content = path.read_bytes()
+        if hashlib.sha256(content).hexdigest() != index["sha256"]:
+            raise ValueError("its checksum does not match")
+        tensors: dict[str, Tensor] = load(content)
+    except (OSError, ValueError, SafetensorError) as error:
+        raise _damaged(path, error) from error
+    return tensors
+
+
+def _checksum(index: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(index, sort_keys=True).encode()).hexdigest()
+
+
+def _damaged(path: Path, error: Exception) -> InputError:
+    return InputError(
+        "checkpoint.damaged",
+        what="The checkpoint is damaged.",
+        why=f"{path}: {error}.",
+        fix="Leave out --resume to start anew.",
+    )

@@ -1,0 +1,35 @@
+"""Regularisers of the field, each a pure function from per-ray values to a scalar. Axis letter: R rays."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+OPACITY_SOFTENING = 0.01  # DreamFusion, App. A.2
+
+
+def opacity_loss(opacity: Tensor) -> Tensor:
+    """mean_r sqrt((sum w)^2 + 0.01): empty space is free, haze is not (DreamFusion, arXiv 2209.14988, App. A.2).
+
+    opacity: float32[R] in [0, 1], the sum of a ray's compositing weights. The 0.01 keeps the gradient finite at 0.
+    """
+    return torch.sqrt(opacity.square() + OPACITY_SOFTENING).mean()
+
+
+def binary_entropy_loss(opacity: Tensor, margin: float = 1e-4) -> Tensor:
+    """mean_r -(o log o + (1 - o) log(1 - o)) in nats: a ray should hit or miss, not half of each.
+
+    The entropy of one ray's two outcomes (the idea of InfoNeRF, Kim 2022, arXiv 2112.15399, section 3.2).
+    opacity: float32[R] in [0, 1]; within `margin` of 0 and 1 it is settled, and its gradient is zero.
+    """
+    o = opacity.clamp(margin, 1.0 - margin)
+    return -(o * torch.log(o) + (1.0 - o) * torch.log1p(-o)).mean()
+
+
+def orientation_loss(penalty: Tensor) -> Tensor:
+    """mean_r of stopgrad(w) max(0, n.v)^2: what is seen must not face away.
+
+    Ref-NeRF, arXiv 2112.03907, eq. 11, with DreamFusion's stop-gradient on the weights (App. A.2).
+    penalty: float32[R], the summand of each ray, from the renderer; zero for rays that hit nothing.
+    """
+    return penalty.mean()

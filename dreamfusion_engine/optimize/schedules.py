@@ -1,0 +1,73 @@
+"""What changes during training, each a pure function of progress, the share of steps done in [0, 1].
+
+The timestep range of the guidance anneals in `guidance.sds.timestep_range`.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+
+from dreamfusion_engine.config import OptimizeConfig
+from dreamfusion_engine.guidance.prompts import Shading
+
+LIT_SHARE = 0.75  # of the steps after the albedo phase (DreamFusion, App. A.2)
+ORIENTATION_START = 0.01  # share of the orientation weight at first: 1e-4 of 1e-2 (DreamFusion, App. A.2) ...
+ORIENTATION_UNTIL = 1.0 / 3.0  # ... all of it after 5k of 15k steps
+WARM_UP = 0.02  # share of training over which the learning rate rises, so that Adam's first moments settle
+FINAL_RATE = 0.1  # share of the learning rate at the end: the last steps polish and do not wander
+
+
+def linear_ramp(progress: float, start: float, end: float) -> float:
+    """0 up to `start`, 1 from `end` on, linear between; a jump where they are equal."""
+    if progress >= end:
+        return 1.0
+    return max(progress - start, 0.0) / (end - start)
+
+
+def render_resolution(progress: float, config: OptimizeConfig) -> int:
+    """Pixels along a render: the first size for the first half, then the second."""
+    return config.resolution[0] if progress < 0.5 else config.resolution[1]
+
+
+def choose_shading(progress: float, config: OptimizeConfig, generator: torch.Generator) -> Shading:
+    """How a step is shaded (DreamFusion, App. A.2): albedo first; later 75 % lit, a share of those without texture.
+
+    Two numbers are drawn in every step, whatever comes of them, so that the albedo phase's length does not shift
+    everything that is drawn afterwards.
+    """
+    lit, textureless = torch.rand(2, generator=generator, device=generator.device).tolist()
+    if progress < config.albedo_until or lit >= LIT_SHARE:
+        return "albedo"
+    return "textureless" if textureless < config.textureless else "lambertian"
+
+
+def entropy_weight(progress: float, config: OptimizeConfig) -> float:
+    """Weight of the opacity's entropy: 0 at first, because an undecided field is free to move, `entropy` at the end."""
+    return config.entropy * linear_ramp(progress, 0.0, 1.0)
+
+
+def orientation_weight(progress: float, config: OptimizeConfig) -> float:
+    """Weight of the orientation loss: from 1 % of `orientation` to all of it, over the first third of training.
+
+    DreamFusion, App. A.2. The loss itself, stopgrad(w) max(0, n.v)^2, comes from the renderer, ray by ray.
+    """
+    ramp = linear_ramp(progress, 0.0, ORIENTATION_UNTIL)
+    return config.orientation * (ORIENTATION_START + (1.0 - ORIENTATION_START) * ramp)
+
+
+def open_fraction(progress: float, config: OptimizeConfig) -> float:
+    """Share of the hash-grid levels that are open: coarse shape first, detail when it stands (coarse-to-fine as in
+    Nerfies, arXiv 2011.12948, section 3.4). All are open from `levels_until` on."""
+    return linear_ramp(progress, 0.0, config.levels_until)
+
+
+def learning_rate(progress: float, config: OptimizeConfig) -> float:
+    """Adam's rate: a linear warm-up, then half a cosine down to a tenth (Loshchilov & Hutter, arXiv 1608.03983, eq. 5).
+
+    The warm-up begins at a twentieth, because progress is 0 in the first step and that step must move.
+    """
+    warm = max(min(progress / WARM_UP, 1.0), 0.05)
+    turn = math.pi * linear_ramp(progress, WARM_UP, 1.0)
+    return config.learning_rate * warm * (FINAL_RATE + (1.0 - FINAL_RATE) * 0.5 * (1.0 + math.cos(turn)))
