@@ -46,8 +46,7 @@ def launch(kernel: Any, items: int, arguments: Sequence[Any], *, device: torch.d
     cuts = [items * k // pieces for k in range(pieces + 1)]
     todo = deque(zip(cuts[:-1], cuts[1:], strict=True))
     commands = [
-        wp.launch(kernel, items, [0, *packed], device="cpu", record_tape=False, record_cmd=True)
-        for _ in range(workers)
+        wp.launch(kernel, items, [0, *packed], device="cpu", record_tape=False, record_cmd=True) for _ in range(workers)
     ]
     helpers = [_pool(workers - 1).submit(_take_pieces, command, todo) for command in commands[1:]]
     _take_pieces(commands[0], todo)

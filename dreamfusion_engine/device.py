@@ -1,0 +1,154 @@
+"""Where a run computes, and what it uses: device names, thread count, peak memory. Torch is imported on use only."""
+
+from __future__ import annotations
+
+import gc
+import os
+import platform
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dreamfusion_engine.errors import InputError, SetupError
+
+if TYPE_CHECKING:
+    import torch
+
+MIB = float(1 << 20)
+
+
+def check_device_name(name: str) -> None:
+    """Raise InputError unless `name` is spelt like a device. Needs no torch, so it is asked first."""
+    if not re.fullmatch(r"auto|cpu|cuda(:\d{1,3})?", name):
+        raise InputError(
+            "input.device",
+            what=f"There is no device '{name}'.",
+            why="A device is auto, cpu, cuda, or cuda:1 and so on for one card of several.",
+            fix="Use --device auto to let the engine choose.",
+        )
+
+
+def resolve_device(name: str) -> torch.device:
+    """The torch device that 'auto', 'cpu', 'cuda' or 'cuda:i' stands for on this machine.
+
+    auto is the first CUDA device, or the CPU where there is none. Raises InputError for another word and SetupError
+    for a CUDA device that is absent, saying what there is.
+    """
+    check_device_name(name)
+    import torch
+
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if name == "cpu" or (name == "auto" and count == 0):
+        return torch.device("cpu")
+    index = int(name.partition(":")[2] or 0)
+    if index < count:
+        return torch.device("cuda", index)
+    if count:
+        there = ", ".join(f"cuda:{i} ({torch.cuda.get_device_name(i)})" for i in range(count))
+        why = f"This machine has {there}."
+        fix = "Use one of those, or --device auto."
+    elif torch.version.cuda is None:
+        why = f"The installed torch {torch.__version__} is a build for the CPU only."
+        fix = "Use --device auto or cpu. With an NVIDIA card: python3 install.py engine --torch cuda"
+    else:
+        why = f"torch {torch.__version__} finds no usable NVIDIA card or driver."
+        fix = "Use --device auto or cpu, or install NVIDIA's driver and start again."
+    raise SetupError("setup.device", what=f"The device '{name}' is not available.", why=why, fix=fix)
+
+
+def device_report() -> dict[str, Any]:
+    """What there is to compute on, ready for JSON: platform, python, torch, cores, memory_mib, default, devices."""
+    import torch
+
+    devices = [{"name": "cpu", "title": platform.processor() or platform.machine(), "memory_mib": total_memory_mib()}]
+    if torch.cuda.is_available():
+        for i in range(torch.cuda.device_count()):
+            properties = torch.cuda.get_device_properties(i)
+            devices.append(
+                {"name": f"cuda:{i}", "title": properties.name, "memory_mib": round(properties.total_memory / MIB)}
+            )
+    return {
+        "platform": platform.platform(terse=True),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "cuda": torch.version.cuda,
+        "cores": usable_cores(),
+        "default": str(resolve_device("auto")),
+        "devices": devices,
+    }
+
+
+def usable_cores() -> int:
+    """CPU cores this process may use: the affinity mask, and a container's quota where one is set."""
+    if sys.platform == "linux":
+        cores = len(os.sched_getaffinity(0))
+        try:
+            quota, period = Path("/sys/fs/cgroup/cpu.max").read_text(encoding="ascii").split()
+        except (OSError, ValueError):
+            return cores
+        return cores if quota == "max" else max(1, min(cores, round(int(quota) / int(period))))
+    return os.cpu_count() or 1
+
+
+def peak_memory_mib(device: torch.device) -> float:
+    """Peak memory in MiB: of the allocator on a CUDA device, else of this process since it began (resident set)."""
+    if device.type == "cuda":
+        import torch
+
+        return torch.cuda.max_memory_reserved(device) / MIB
+    return peak_resident_mib()
+
+
+def peak_resident_mib() -> float:
+    """The largest resident set of this process so far, MiB. It never goes down while the process lives."""
+    if sys.platform == "win32":
+        return _windows_peak_working_set() / MIB
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / MIB if sys.platform == "darwin" else peak / 1024.0  # macOS counts bytes, Linux KiB
+
+
+def release_memory() -> None:
+    """Give back what a finished run held, so that a renderer on the same card can have it."""
+    gc.collect()
+    torch_module = sys.modules.get("torch")
+    if torch_module is not None and torch_module.cuda.is_initialized():
+        torch_module.cuda.empty_cache()
+
+
+def total_memory_mib() -> int:
+    """Memory of the machine, MiB; 0 where the system does not say."""
+    if sys.platform == "win32":
+        import ctypes
+
+        # MEMORYSTATUSEX: its own size and a percentage (32 bits each), then seven 64-bit counts, total memory first.
+        status = (ctypes.c_uint64 * 8)(64)
+        ctypes.windll.kernel32.GlobalMemoryStatusEx(ctypes.byref(status))
+        return round(status[1] / MIB)
+    try:
+        return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / MIB)
+    except (OSError, ValueError):
+        return 0
+
+
+def _windows_peak_working_set() -> int:
+    """PeakWorkingSetSize of PROCESS_MEMORY_COUNTERS, in bytes."""
+    if sys.platform != "win32":
+        return 0
+    import ctypes
+    from ctypes import wintypes
+
+    class Counters(ctypes.Structure):
+        _fields_ = [("cb", wintypes.DWORD), ("faults", wintypes.DWORD), ("peak", ctypes.c_size_t)] + [
+            (f"rest{i}", ctypes.c_size_t) for i in range(7)
+        ]
+
+    counters = Counters(cb=ctypes.sizeof(Counters))
+    get = ctypes.windll.psapi.GetProcessMemoryInfo
+    get.argtypes = [wintypes.HANDLE, ctypes.POINTER(Counters), wintypes.DWORD]
+    current = ctypes.windll.kernel32.GetCurrentProcess
+    current.restype = wintypes.HANDLE
+    get(current(), ctypes.byref(counters), counters.cb)
+    return int(counters.peak)

@@ -1,0 +1,1 @@
+"""What is there: hash grid, radiance field, occupancy."""

@@ -1,0 +1,86 @@
+"""Which cells of the box hold something, so that rays skip the rest (Mueller 2022, arXiv 2201.05989, App. E.2).
+
+Axis letters: C = resolution^3 cells, x fastest: cell = x + resolution (y + resolution z).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from dreamfusion_engine.config import RenderConfig
+
+DECAY = 0.6  # of a remembered density at each visit: a cell left by a solid surface is skipped some ten visits later
+FULL_UPDATES = 4  # the first updates look at every cell, and let the object grow into the cells around it
+SHARE = 4  # later ones look at every SHARE-th cell, in turn
+
+
+class OccupancyGrid:
+    """A decayed maximum of the density in each cell, and the mask of cells worth sampling.
+
+    config: resolution, step and the opacity of one step under which a cell is empty.
+    density: float32[C], 1 / world unit. occupied: uint8[C], 1 where the renderer must look: cells above the threshold,
+    while the object takes shape their neighbours too. updates: how often `update` ran.
+    """
+
+    def __init__(self, config: RenderConfig, device: torch.device | str = "cpu") -> None:
+        self.resolution = config.occupancy_resolution
+        self.step = 2.0 / config.steps
+        self.set_threshold(config.occupancy_threshold)
+        self.device = torch.device(device)
+        cells = self.resolution**3
+        self.density = torch.zeros(cells, device=self.device)
+        self.occupied = torch.ones(cells, dtype=torch.uint8, device=self.device)
+        self.updates = 0
+
+    def set_threshold(self, opacity: float) -> None:
+        """From the next update on, skip cells whose density makes one step less opaque than `opacity`, in [0, 1)."""
+        self.threshold = -math.log1p(-opacity) / self.step
+
+    @torch.no_grad()
+    def update(self, density: Callable[[Tensor], Tensor], generator: torch.Generator) -> None:
+        """Look at the field again: all cells at first, later every fourth, each at one jittered point.
+
+        density: points float32[N, 3] -> float32[N]. generator: of the jitter, on the grid's device.
+        """
+        if self.updates < FULL_UPDATES:
+            cells = torch.arange(self.resolution**3, device=self.device)
+        else:
+            cells = torch.arange(self.updates % SHARE, self.resolution**3, SHARE, device=self.device)
+        jitter = torch.rand(cells.shape[0], 3, generator=generator, device=self.device)
+        now = density((self.cell_corners(cells) + jitter) * (2.0 / self.resolution) - 1.0)
+        self.density[cells] = torch.maximum(self.density[cells] * DECAY, now)
+        self.updates += 1
+        self._mask()
+
+    def cell_corners(self, cells: Tensor) -> Tensor:
+        """Low corners float32[N, 3], in cells from the box's low corner, of cells int64[N]."""
+        n = self.resolution
+        return torch.stack([cells % n, cells // n % n, cells // (n * n)], -1).float()
+
+    @property
+    def occupied_fraction(self) -> float:
+        """Share of the box that rays look at, in [0, 1]."""
+        return float(self.occupied.float().mean())
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Tensors that bring the grid back with `load_state_dict`."""
+        return {"density": self.density.clone(), "updates": torch.tensor(self.updates)}
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        """Take over the state of a grid of the same configuration."""
+        self.density.copy_(state["density"])
+        self.updates = int(state["updates"])
+        if self.updates:
+            self._mask()
+
+    def _mask(self) -> None:
+        full = self.density > self.threshold
+        if self.updates <= FULL_UPDATES:
+            n = self.resolution
+            around = nn.functional.max_pool3d(full.view(1, 1, n, n, n).float(), kernel_size=3, stride=1, padding=1)
+            full = around.view(-1) > 0.0
+        self.occupied = full.to(torch.uint8)
