@@ -1,0 +1,1 @@
+"""Programs that measure what the documentation claims; anyone can run them from a checkout."""

@@ -1,0 +1,197 @@
+"""A field seen along rays: march, ask the field, composite, light, lay over a background.
+
+Axis letters: R rays, S samples, N points, H W image.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from dreamfusion_engine.config import RenderConfig
+from dreamfusion_engine.render.composite import composite
+from dreamfusion_engine.render.march import Samples, march
+from dreamfusion_engine.render.shading import (
+    Shading,
+    density_gradient,
+    lambertian,
+    orientation_penalty,
+    outward_normals,
+    over_background,
+)
+
+SURFACE_OPACITY = 0.01  # rays below it have no surface worth a normal
+NORMAL_STEPS = 1.5  # reach of the normals' finite differences, in marching steps: less shows every grain of the density
+CHUNK_RAYS = 16_384  # rays of a preview rendered at a time
+
+
+class Field(Protocol):
+    """What the renderer asks: density float32[N] (1 / world unit) and albedo float32[N, 3] at points float32[N, 3]."""
+
+    def __call__(self, points: Tensor) -> tuple[Tensor, Tensor]:
+        """Density and albedo."""
+
+    def density(self, points: Tensor) -> Tensor:
+        """Density alone."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rendering:
+    """What R rays see.
+
+    colour: float32[R, 3], over the background. opacity: float32[R] in [0, 1].
+    depth: float32[R], expected distance of what is seen, world units; 0 where nothing is.
+    normal: float32[R, 3], unit or zero, and orientation: float32[R], penalty of each ray; None unless asked for.
+    samples: how many samples the field was asked for.
+    """
+
+    colour: Tensor
+    opacity: Tensor
+    depth: Tensor
+    normal: Tensor | None
+    orientation: Tensor | None
+    samples: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Surface:
+    """What R rays meet. point: float32[R, 3], world units. normal: float32[R, 3]. orientation: float32[R], penalty."""
+
+    point: Tensor
+    normal: Tensor
+    orientation: Tensor
+
+
+def render(
+    field: Field,
+    origins: Tensor,
+    directions: Tensor,
+    occupied: Tensor,
+    config: RenderConfig,
+    *,
+    background: Tensor,
+    shading: Shading = "albedo",
+    light: Tensor | None = None,
+    normals: bool = False,
+    generator: torch.Generator | None = None,
+) -> Rendering:
+    """Render rays, with gradients to the field.
+
+    origins, directions: float32[R, 3]; directions of unit length. occupied: uint8[C], from OccupancyGrid.occupied.
+    background: float32[R, 3] or [3], sRGB. light: position float32[R, 3] or [3], needed unless shading is 'albedo'.
+    normals: give normals and orientation penalties also when the shading needs none.
+    generator: of the samples' jitter, on the rays' device; None: samples in the middle of their steps.
+    Raises ValueError when a light is missing.
+    """
+    samples = march_rays(origins, directions, occupied, config, generator)
+    density, albedo = field(samples.points)
+    colour, opacity, depth = composite(density, albedo, samples)
+    depth = depth / opacity.clamp_min(1e-6)
+    normal = orientation = None
+    if normals or shading != "albedo":
+        surface = surface_of(field, origins, directions, opacity, depth, samples.dt)
+        normal, orientation = surface.normal, surface.orientation
+        if shading != "albedo":
+            if light is None:
+                raise ValueError(f"Shading '{shading}' needs the position of a light.")
+            base = colour if shading == "lambertian" else opacity[:, None]
+            colour = base * lambertian(normal, surface.point, light)[:, None]
+    return Rendering(
+        colour=over_background(colour, opacity, background),
+        opacity=opacity,
+        depth=depth,
+        normal=normal,
+        orientation=orientation,
+        samples=len(samples),
+    )
+
+
+def march_rays(
+    origins: Tensor, directions: Tensor, occupied: Tensor, config: RenderConfig, generator: torch.Generator | None
+) -> Samples:
+    """The samples of `render`: jittered by the generator, or in the middle of their steps without one."""
+    rays = origins.shape[0]
+    if generator is None:
+        jitter = torch.full((rays,), 0.5, device=origins.device)
+    else:
+        jitter = torch.rand(rays, generator=generator, device=origins.device)
+    return march(
+        origins,
+        directions,
+        occupied,
+        step=2.0 / config.steps,
+        jitter=jitter,
+        max_samples=config.max_samples_per_ray,
+    )
+
+
+def surface_of(
+    field: Field, origins: Tensor, directions: Tensor, opacity: Tensor, depth: Tensor, step: float
+) -> Surface:
+    """Normals where rays meet the object, by finite differences of the density at their expected depth.
+
+    The point is held fixed: gradients reach the field through the density around it, not through where it is.
+    opacity, depth: float32[R]. step: of the march, world units.
+    """
+    opacity, depth = opacity.detach(), depth.detach()
+    rays = (opacity > SURFACE_OPACITY).nonzero()[:, 0]
+    point = origins + depth[:, None] * directions
+    facing = outward_normals(density_gradient(field.density, point[rays], NORMAL_STEPS * step))
+    normal = torch.zeros_like(directions).index_copy(0, rays, facing)
+    return Surface(point=point, normal=normal, orientation=orientation_penalty(normal, directions, opacity))
+
+
+@torch.no_grad()
+def render_image(
+    field: Field,
+    origins: Tensor,
+    directions: Tensor,
+    occupied: Tensor,
+    config: RenderConfig,
+    *,
+    height: int,
+    width: int,
+    background: Tensor,
+    shading: Shading = "albedo",
+    light: Tensor | None = None,
+    normals: bool = False,
+) -> Rendering:
+    """Images of whole views without gradients, in chunks: previews, turntables, references for the mesh.
+
+    origins, directions: float32[B * height * width, 3] as `camera_rays` gives them; the other arguments as in `render`.
+    The result's tensors have the shape [B, height, width, ...]. Samples lie in the middle of their steps: the same
+    call gives the same image.
+    """
+    parts = []
+    for begin in range(0, origins.shape[0], CHUNK_RAYS):
+        chunk = slice(begin, begin + CHUNK_RAYS)
+        parts.append(
+            render(
+                field,
+                origins[chunk],
+                directions[chunk],
+                occupied,
+                config,
+                background=background[chunk] if background.dim() == 2 else background,
+                shading=shading,
+                light=light[chunk] if light is not None and light.dim() == 2 else light,
+                normals=normals,
+            )
+        )
+
+    def joined(tensors: list[Tensor]) -> Tensor:
+        flat = torch.cat(tensors)
+        return flat.view(-1, height, width, *flat.shape[1:])
+
+    has_normals = parts[0].normal is not None
+    return Rendering(
+        colour=joined([p.colour for p in parts]),
+        opacity=joined([p.opacity for p in parts]),
+        depth=joined([p.depth for p in parts]),
+        normal=joined([p.normal for p in parts if p.normal is not None]) if has_normals else None,
+        orientation=joined([p.orientation for p in parts if p.orientation is not None]) if has_normals else None,
+        samples=sum(p.samples for p in parts),
+    )
