@@ -104,12 +104,12 @@ class RenderConfig:
 class GuidanceConfig:
     """Score distillation from the diffusion model."""
 
-    scale: float = 15.0  # classifier-free guidance w: e_u + w (e_c - e_u)
-    rescale: float = 0.5  # share of the guided x0 rescaled to the conditional's spread (arXiv 2305.08891, eq. 15-16)
-    t_max: tuple[float, float] = (0.98, 0.7)  # upper end of the timestep range, start -> end of training
-    t_min: tuple[float, float] = (0.5, 0.05)  # lower end, start -> end
-    anneal_until: float = 0.8  # fraction of training at which the end values are reached
-    weighting: Literal["sigma_squared", "uniform"] = "sigma_squared"  # w(t)
+    scale: float = 5.0  # classifier-free guidance w: e_u + w (e_c - e_u)
+    rescale: float = 0.8  # share of the guided x0 rescaled to the conditional's spread (arXiv 2305.08891, eq. 15-16)
+    t_max: tuple[float, float] = (0.98, 0.3)  # upper end of the timestep range, start -> end of training
+    t_min: tuple[float, float] = (0.5, 0.02)  # lower end, start -> end
+    anneal_until: float = 0.7  # fraction of training at which the end values are reached
+    weighting: Literal["sigma_squared", "uniform"] = "uniform"  # w(t)
     view_prompts: bool = True  # add front, side, back, overhead view to the prompt
 
     def __post_init__(self) -> None:
@@ -127,16 +127,16 @@ class GuidanceConfig:
 class OptimizeConfig:
     """The training loop."""
 
-    steps: int = 500
+    steps: int = 800
     views: int = 2  # B, views a step
-    resolution: tuple[int, int] = (32, 64)  # pixels of a square render, first half -> second half
-    learning_rate: float = 0.01  # Adam, hash grid and MLP (betas 0.9, 0.99, eps 1e-15)
-    albedo_until: float = 0.15  # fraction of training without lighting
-    textureless: float = 0.4  # share of lit steps rendered without albedo
+    resolution: tuple[int, int] = (32, 48)  # pixels of a square render, first half -> second half
+    learning_rate: float = 0.015  # Adam, hash grid and MLP (betas 0.9, 0.99, eps 1e-15)
+    albedo_until: float = 0.2  # fraction of training without lighting
+    textureless: float = 0.2  # share of lit steps rendered without albedo
     orientation: float = 0.1  # weight of the orientation loss
-    opacity: float = 0.003  # weight of sqrt((sum w)^2 + 0.01)
-    entropy: float = 0.02  # weight of the ray opacity's binary entropy, reached at the end
-    levels_until: float = 0.5  # fraction of training by which every hash-grid level is open
+    opacity: float = 0.005  # weight of sqrt((sum w)^2 + 0.01), ten times that at first
+    entropy: float = 0.4  # weight of the ray opacity's binary entropy at the end
+    levels_until: float = 0.3  # fraction of training by which every hash-grid level is open
     gradient_clip: float = 1.0  # largest norm of the gradient; 0: off
     checkpoint_every: int = 50  # steps; what a killed run can lose at most
 
@@ -239,7 +239,7 @@ def checked_prompt(text: str, name: str, *, empty_ok: bool) -> str:
 
 
 _PRESETS: dict[str, dict[str, dict[str, Any]]] = {
-    "draft": {"optimize": {"steps": 200}, "mesh": {"resolution": 128, "triangles": 10_000, "unwrap_seconds": 20.0}},
+    "draft": {"optimize": {"steps": 350}, "mesh": {"resolution": 128, "triangles": 10_000, "unwrap_seconds": 20.0}},
     "standard": {},
     "high": {
         "field": {"levels": 12, "log2_table": 17, "finest_resolution": 256},

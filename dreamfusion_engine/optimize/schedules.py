@@ -9,12 +9,17 @@ import math
 
 import torch
 
-from dreamfusion_engine.config import OptimizeConfig
+from dreamfusion_engine.config import OptimizeConfig, RenderConfig
 from dreamfusion_engine.guidance.prompts import Shading
 
 LIT_SHARE = 0.75  # of the steps after the albedo phase (DreamFusion, App. A.2)
 ORIENTATION_START = 0.01  # share of the orientation weight at first: 1e-4 of 1e-2 (DreamFusion, App. A.2) ...
 ORIENTATION_UNTIL = 1.0 / 3.0  # ... all of it after 5k of 15k steps
+ENTROPY_FROM = 0.4  # of training: an undecided field must be free to move until its shape stands
+OPACITY_START = 10.0  # times the opacity weight at first ...
+OPACITY_UNTIL = 0.4  # ... and once it from here on
+OCCUPANCY_START = 0.01  # of the occupancy threshold ...
+OCCUPANCY_UNTIL = 0.4  # ... before this
 WARM_UP = 0.02  # share of training over which the learning rate rises, so that Adam's first moments settle
 FINAL_RATE = 0.1  # share of the learning rate at the end: the last steps polish and do not wander
 
@@ -45,7 +50,25 @@ def choose_shading(progress: float, config: OptimizeConfig, generator: torch.Gen
 
 def entropy_weight(progress: float, config: OptimizeConfig) -> float:
     """Weight of the opacity's entropy: 0 at first, because an undecided field is free to move, `entropy` at the end."""
-    return config.entropy * linear_ramp(progress, 0.0, 1.0)
+    return config.entropy * linear_ramp(progress, ENTROPY_FROM, 1.0)
+
+
+def opacity_weight(progress: float, config: OptimizeConfig) -> float:
+    """Weight of the opacity loss: ten times `opacity` at first, falling to it over 40 % of training.
+
+    A field that has not found its object yet can please the model as well by painting a background of its own on the
+    walls of the box; that must cost more than looking through.
+    """
+    ramp = linear_ramp(progress, 0.0, OPACITY_UNTIL)
+    return config.opacity * (OPACITY_START + (1.0 - OPACITY_START) * ramp)
+
+
+def occupancy_threshold(progress: float, config: RenderConfig) -> float:
+    """Opacity of one step under which a cell is skipped: a hundredth of `occupancy_threshold` over the first 40 %.
+
+    Skipped space gets no gradient, so that nothing could grow there while the shape is still being found.
+    """
+    return config.occupancy_threshold * (OCCUPANCY_START if progress < OCCUPANCY_UNTIL else 1.0)
 
 
 def orientation_weight(progress: float, config: OptimizeConfig) -> float:

@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 import torch
 
-from dreamfusion_engine.config import OptimizeConfig
+from dreamfusion_engine.config import OptimizeConfig, RenderConfig
 from dreamfusion_engine.optimize import schedules
 
 CONFIG = OptimizeConfig()
@@ -77,3 +77,21 @@ def test_choosing_a_shading_draws_the_same_amount_in_every_phase() -> None:
         schedules.choose_shading(progress, CONFIG, generator)
         states.append(generator.get_state())
     assert torch.equal(*states)
+
+
+def test_the_opacity_weight_falls_from_ten_times_to_once() -> None:
+    values = [schedules.opacity_weight(p, CONFIG) for p in STEPS]
+    assert values[0] == pytest.approx(10.0 * CONFIG.opacity)
+    assert values[-1] == pytest.approx(CONFIG.opacity)
+    assert values == sorted(values, reverse=True)
+
+
+def test_entropy_sleeps_until_the_shape_stands() -> None:
+    assert schedules.entropy_weight(schedules.ENTROPY_FROM, CONFIG) == 0.0
+    assert schedules.entropy_weight(0.7, CONFIG) == pytest.approx(0.5 * CONFIG.entropy)
+
+
+def test_little_is_skipped_until_the_shape_stands() -> None:
+    config = RenderConfig()
+    assert schedules.occupancy_threshold(0.0, config) == pytest.approx(0.01 * config.occupancy_threshold)
+    assert schedules.occupancy_threshold(0.5, config) == config.occupancy_threshold

@@ -1,0 +1,195 @@
+"""A whole training: steps until done, checkpoints, health checks, restarts, and what is reported on the way."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from dreamfusion_engine.config import GenerateConfig, from_json, to_json
+from dreamfusion_engine.device import peak_memory_mib
+from dreamfusion_engine.errors import Cancelled
+from dreamfusion_engine.events import Control, Note, Progress, Report
+from dreamfusion_engine.guidance.sds import ScoreDistillation
+from dreamfusion_engine.optimize.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from dreamfusion_engine.optimize.health import HealthMonitor, Verdict, probe_cameras
+from dreamfusion_engine.optimize.loop import Training
+from dreamfusion_engine.optimize.recovery import recover
+
+PROBE_EVERY = 25  # steps
+VIEWS_DIFFER = 0.15  # contrast of front and back above which two equal sides are a fault; measured on the starter model
+_CONTRAST_AT = 0.75  # share of training at which it is asked
+_REPORT_EVERY = 0.25  # seconds
+_SNAPSHOT_SHARE = 0.05  # of the time may go into previews ...
+_SNAPSHOT_EVERY = 2.0  # ... and they come this many seconds apart at least
+
+
+@dataclass
+class Session:
+    """One run's training, from a fresh field or a checkpoint to a field worth a mesh.
+
+    config: as asked for. distillation: the teacher with the prompt. folder: of the checkpoint. seconds_after: estimate
+    of what follows training, for the ETA. snapshot: called now and then with the state, for previews.
+    """
+
+    config: GenerateConfig
+    distillation: ScoreDistillation
+    device: torch.device
+    folder: Path
+    report: Report
+    control: Control
+    seconds_after: float
+    snapshot: Callable[[Training], None]
+    seconds: float = 0.0
+    restarts: int = 0
+    _durations: deque[float] = field(default_factory=lambda: deque(maxlen=40))
+
+    def __post_init__(self) -> None:
+        self.health = HealthMonitor()
+        self.training = Training(self.config, seed=self.config.seed, device=self.device)
+
+    @property
+    def rate(self) -> float:
+        """Training steps a second, over the last steps; 0 before the first."""
+        return len(self._durations) / sum(self._durations) if self._durations else 0.0
+
+    def resume(self) -> None:
+        """Go on from the checkpoint. Raises InputError or SetupError when there is none that fits."""
+        saved = load_checkpoint(self.folder, self.config, self.device.type)
+        attempt = from_json(GenerateConfig, saved.extra["attempt"])
+        self._start(attempt)
+        self.training.load_state(saved.tensors)
+        self.health = HealthMonitor.from_json(saved.extra["health"])
+        self.restarts = int(saved.extra["restarts"])
+        self.seconds = float(saved.extra["seconds"])
+
+    def run(self) -> Training:
+        """Train to the end, or to where `control` says 'finish'; the training with its last state.
+
+        Raises Cancelled (a checkpoint is kept) and RunError when a verdict cannot be mended.
+        """
+        settings = self.config.optimize
+        reported = snapped = 0.0
+        snapshot_cost = 0.0
+        while self.training.step < settings.steps:
+            wish = self.control()
+            if wish == "cancel":
+                self.save()
+                raise Cancelled(
+                    "run.cancelled",
+                    what=f"Stopped at step {self.training.step} of {settings.steps}.",
+                    why="You asked for it.",
+                    fix="Give the same command with --resume to go on from here.",
+                )
+            if wish == "finish" and self.training.step > 0:
+                self.report(
+                    Note(code="run.finished_early", text=f"Training ends at step {self.training.step}, as asked.")
+                )
+                break
+            begun = time.monotonic()
+            verdict = self._step()
+            now = time.monotonic()
+            self._durations.append(now - begun)
+            self.seconds += now - begun
+            if verdict is not None and self._mend(verdict):
+                continue
+            step = self.training.step
+            if step % settings.checkpoint_every == 0 and step < settings.steps:
+                self.save()
+            if now - reported > _REPORT_EVERY or step == settings.steps:
+                self._report_progress()
+                reported = now
+            if now - snapped > max(_SNAPSHOT_EVERY, snapshot_cost / _SNAPSHOT_SHARE):
+                snapped = time.monotonic()
+                self.snapshot(self.training)
+                snapshot_cost = time.monotonic() - snapped
+        self.save()
+        return self.training
+
+    def save(self) -> None:
+        """Write a checkpoint."""
+        save_checkpoint(
+            self.folder,
+            Checkpoint(
+                step=self.training.step,
+                config=to_json(self.config),
+                device=self.device.type,
+                tensors=self.training.state(),
+                extra={
+                    "attempt": to_json(self.training.config),
+                    "health": self.health.to_json(),
+                    "restarts": self.restarts,
+                    "seconds": self.seconds,
+                },
+            ),
+        )
+
+    def health_report(self) -> dict[str, Any]:
+        """What result.json says of the run's health."""
+        return {**self.health.to_json(), "restarts": self.restarts}
+
+    def _step(self) -> Verdict | None:
+        """One training step and, now and then, a look at its health."""
+        if not self.training.train_step(self.distillation).finite:
+            return "non_finite"
+        if self.training.step % PROBE_EVERY:
+            return None
+        verdict = self.health.observe(self.training.probe())
+        if not self.health.views_differ and self.training.progress >= _CONTRAST_AT:
+            self.health.views_differ = self._view_contrast() > VIEWS_DIFFER
+        return verdict
+
+    def _view_contrast(self) -> float:
+        """How differently the model sees the front and the back of this prompt; 0 without view prompts."""
+        if not self.config.guidance.view_prompts:
+            return 0.0
+        cameras = probe_cameras(self.config.camera, self.device)
+        images = self.training.view(cameras, self.config.optimize.resolution[-1]).colour.permute(0, 3, 1, 2)
+        generator = torch.Generator(device=self.device).manual_seed(self.config.seed)
+        return self.distillation.view_contrast(images, "albedo", generator)
+
+    def _mend(self, verdict: Verdict) -> bool:
+        """Start again with a change (True), or go on with a warning (False); RunError when neither helps."""
+        step = self.training.step
+        recovery = recover(verdict, self.restarts, self.training.config)
+        if recovery is None:
+            if not any(event["verdict"] == verdict for event in self.health.events):
+                self.health.note(verdict, step, "kept")
+                self.report(Note(code=f"health.{verdict}", text=WARNINGS[verdict]))
+            return False
+        self.health.note(verdict, step, recovery.text)
+        self.health.restart()
+        self.restarts += 1
+        self.report(Note(code=f"health.{verdict}", text=recovery.text))
+        self._start(recovery.config)
+        return True
+
+    def _start(self, attempt: GenerateConfig) -> None:
+        """A fresh training with the configuration of an attempt."""
+        self.distillation.config = attempt.guidance
+        self.training = Training(attempt, seed=attempt.seed, device=self.device)
+
+    def _report_progress(self) -> None:
+        total = self.config.optimize.steps
+        eta = (total - self.training.step) / self.rate + self.seconds_after if self.rate else None
+        self.report(
+            Progress(
+                stage="train",
+                step=self.training.step,
+                total=total,
+                eta_s=eta,
+                rate=self.rate or None,
+                memory_mib=peak_memory_mib(self.device),
+            )
+        )
+
+
+WARNINGS: dict[Verdict, str] = {
+    "flat": "The object is rather flat. If it should not be, try another seed.",
+    "many_faced": "The back looks like the front: the object may have two faces. Try another seed.",
+}

@@ -1,0 +1,186 @@
+"""Facts about training as a whole: it goes on bit for bit, stops when asked, and mends or names what goes wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from reference.gaussian_teacher import GaussianTeacher
+
+from dreamfusion_engine.config import GenerateConfig, preset
+from dreamfusion_engine.errors import Cancelled, InputError, RunError
+from dreamfusion_engine.events import Event, Note, Progress
+from dreamfusion_engine.guidance.prompts import PromptCard
+from dreamfusion_engine.guidance.sds import ScoreDistillation
+from dreamfusion_engine.optimize.session import Session
+
+CPU = torch.device("cpu")
+SIZE = 16
+
+
+def tiny_config(steps: int = 30, **optimize: Any) -> GenerateConfig:
+    return preset(
+        "draft",
+        "a ball",
+        {
+            "field": {"levels": 4, "log2_table": 10, "finest_resolution": 32, "hidden": 16},
+            "render": {"steps": 32, "occupancy_resolution": 16},
+            "guidance": {"scale": 1.0, "rescale": 0.0},
+            "optimize": {"steps": steps, "views": 1, "resolution": [SIZE, SIZE], "checkpoint_every": 10, **optimize},
+        },
+    )
+
+
+def disc_teacher() -> GaussianTeacher:
+    """A model that expects a red disc from every side, over any of 27 background colours: a red ball."""
+    y, x = torch.meshgrid(torch.linspace(-1, 1, SIZE), torch.linspace(-1, 1, SIZE), indexing="ij")
+    inside = (x.square() + y.square() < 0.35).float()
+    red = torch.tensor([0.8, -0.6, -0.6])[:, None, None]
+    levels = torch.linspace(-1, 1, 3)
+    backgrounds = torch.cartesian_prod(levels, levels, levels)[:, :, None, None]
+    return GaussianTeacher(red * inside + backgrounds * (1.0 - inside), 0.3)
+
+
+class BrokenTeacher(GaussianTeacher):
+    def predict_noise(self, x_t: torch.Tensor, t: torch.Tensor, embeddings: torch.Tensor) -> torch.Tensor:
+        return super().predict_noise(x_t, t, embeddings) * float("nan")
+
+
+def session(
+    folder: Path, config: GenerateConfig, *, teacher: GaussianTeacher | None = None, control: Any = None
+) -> Session:
+    events: list[Event] = []
+    made = Session(
+        config=config,
+        distillation=ScoreDistillation(teacher or disc_teacher(), config.prompt, "", PromptCard(), config.guidance),
+        device=CPU,
+        folder=folder,
+        report=events.append,
+        control=control or (lambda: "continue"),
+        seconds_after=0.0,
+        snapshot=lambda training: None,
+    )
+    made.events = events  # type: ignore[attr-defined]
+    return made
+
+
+def stop_at(step: int, word: str) -> Any:
+    """A control that says `word` when it has been asked `step` times."""
+    asked = iter(range(10**6))
+    return lambda: word if next(asked) >= step else "continue"
+
+
+def same_state(a: Session, b: Session) -> bool:
+    first, second = a.training.state(), b.training.state()
+    return first.keys() == second.keys() and all(torch.equal(first[k], second[k]) for k in first)
+
+
+def test_the_same_seed_trains_the_same_field_bit_for_bit(tmp_path: Path) -> None:
+    runs = [session(tmp_path / name, tiny_config()) for name in "ab"]
+    for run in runs:
+        run.run()
+    assert same_state(*runs)
+
+
+def test_a_cancelled_run_resumes_and_ends_bit_for_bit_like_an_unbroken_one(tmp_path: Path) -> None:
+    unbroken = session(tmp_path / "whole", tiny_config())
+    unbroken.run()
+    with pytest.raises(Cancelled) as stopped:
+        session(tmp_path / "broken", tiny_config(), control=stop_at(17, "cancel")).run()
+    assert "17 of 30" in stopped.value.what
+    resumed = session(tmp_path / "broken", tiny_config())
+    resumed.resume()
+    assert resumed.training.step == 17
+    resumed.run()
+    assert same_state(unbroken, resumed)
+    assert resumed.health.to_json() == unbroken.health.to_json()
+
+
+def test_a_checkpoint_is_never_more_than_checkpoint_every_steps_old(tmp_path: Path) -> None:
+    class Killed(Exception):
+        pass
+
+    def control() -> str:
+        if running.training.step == 29:
+            raise Killed
+        return "continue"
+
+    running = session(tmp_path, tiny_config(), control=control)
+    with pytest.raises(Killed):
+        running.run()
+    after = session(tmp_path, tiny_config())
+    after.resume()
+    assert after.training.step == 20
+
+
+def test_finish_ends_training_early_and_keeps_the_field(tmp_path: Path) -> None:
+    run = session(tmp_path, tiny_config(), control=stop_at(12, "finish"))
+    assert run.run().step == 12
+    assert any(isinstance(e, Note) and e.code == "run.finished_early" for e in run.events)  # type: ignore[attr-defined]
+
+
+def test_progress_counts_up_to_the_last_step_with_an_eta(tmp_path: Path) -> None:
+    run = session(tmp_path, tiny_config())
+    run.run()
+    progress = [e for e in run.events if isinstance(e, Progress)]  # type: ignore[attr-defined]
+    assert progress[-1].step == progress[-1].total == 30
+    assert all(e.eta_s is not None and e.eta_s >= 0.0 and e.memory_mib > 0 for e in progress)
+
+
+def test_a_model_that_predicts_nan_is_restarted_with_a_stated_change_and_then_named(tmp_path: Path) -> None:
+    broken = BrokenTeacher(disc_teacher().means, 0.1)
+    run = session(tmp_path, tiny_config(), teacher=broken)
+    with pytest.raises(RunError) as failed:
+        run.run()
+    assert failed.value.code == "run.non_finite"
+    notes = [e.text for e in run.events if isinstance(e, Note)]  # type: ignore[attr-defined]
+    assert notes and all("Starting again" in text for text in notes)
+
+
+def test_resuming_with_other_settings_is_refused_and_the_setting_named(tmp_path: Path) -> None:
+    with pytest.raises(Cancelled):
+        session(tmp_path, tiny_config(), control=stop_at(5, "cancel")).run()
+    with pytest.raises(InputError, match="optimize.steps"):
+        session(tmp_path, tiny_config(steps=40)).resume()
+
+
+@pytest.mark.slow
+def test_score_distillation_builds_the_red_ball_that_the_model_expects(tmp_path: Path) -> None:
+    config = tiny_config(steps=200, opacity=0.0, albedo_until=1.0)
+    run = session(tmp_path, config)
+    training = run.run()
+    probe = training.probe()
+    # A ball that fills the disc's share of the picture, 0.35 pi / 4 = 27 %, and is red where it is seen.
+    assert 0.15 < probe.opacity < 0.45
+    with torch.no_grad():
+        density, _ = training.field(torch.zeros(1, 3))
+    assert float(density) > 1.0
+    seen = training.view(_one_camera(config), SIZE)
+    middle = seen.colour[0, SIZE // 2, SIZE // 2]
+    assert float(middle[0]) > 0.6 > 0.4 > float(middle[1:].max())
+
+
+def _one_camera(config: GenerateConfig):  # type: ignore[no-untyped-def]
+    from dreamfusion_engine.scene.cameras import turntable_cameras
+
+    return turntable_cameras(1, elevation=0.2, config=config.camera, device=CPU)
+
+
+def test_a_warning_does_not_stop_the_checkpoints(tmp_path: Path) -> None:
+    saved_at: list[int] = []
+
+    def control() -> str:
+        if (tmp_path / "checkpoint.json").is_file():
+            saved_at.append(running.training.step)
+        return "continue"
+
+    running = session(tmp_path, tiny_config(), control=control)
+    running.health.verdict = lambda: "many_faced"  # type: ignore[method-assign]
+    running._step = lambda: (running.training.train_step(running.distillation), "many_faced")[1]  # type: ignore
+    running.run()
+    assert saved_at[0] == 10  # checkpoint_every
+    notes = [e.code for e in running.events if isinstance(e, Note)]  # type: ignore[attr-defined]
+    assert notes == ["health.many_faced"]  # said once
+    assert running.restarts == 0
