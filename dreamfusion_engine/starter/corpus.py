@@ -14,9 +14,10 @@ from dreamfusion_engine.config import CameraConfig
 from dreamfusion_engine.guidance.prompts import Shading, View, view_of
 from dreamfusion_engine.scene.background import random_backgrounds
 from dreamfusion_engine.scene.cameras import sample_cameras
+from dreamfusion_engine.scene.light import sample_lights
 from dreamfusion_engine.starter.captions import caption
 from dreamfusion_engine.starter.objects import KINDS, Kind, make_object
-from dreamfusion_engine.starter.renderer import CHANNELS, compose, render_objects, sample_lights
+from dreamfusion_engine.starter.renderer import CHANNELS, compose, render_objects
 
 _SHADINGS: tuple[Shading, ...] = ("lambertian", "albedo", "textureless")
 _SHADING_SHARES = (0.5, 0.25, 0.25)
@@ -26,7 +27,7 @@ _FIRST = 2048  # pictures traced before the first batch, so that the first steps
 class Corpus:
     """Captioned pictures from a seed.
 
-    pixels: side of the square pictures. capacity: traced pictures kept. fresh: new ones for each that `batch` gives out.
+    pixels: side of the pictures. capacity: traced pictures kept. fresh: new ones for each that `batch` gives out.
     """
 
     def __init__(self, *, pixels: int, capacity: int, fresh: float, seed: int, device: torch.device) -> None:
@@ -47,7 +48,9 @@ class Corpus:
             labels.append((kind, str(self._rng.choice(kind.colours)) if named else None))
         objects = [make_object(self._rng, kind, colour) for kind, colour in labels]
         cameras = sample_cameras(count, CameraConfig(), self._generator)
-        light, ambient = sample_lights(cameras.position, self._generator)
+        light = sample_lights(cameras.position, self._generator)
+        # The share of light from everywhere varies, so that the model does not insist on one.
+        ambient = 0.1 + 0.4 * torch.rand(count, generator=self._generator, device=self._ring.device)
         traced = render_objects(objects, cameras, light, ambient, pixels=self._pixels)
         for i, (kind, colour) in enumerate(labels):
             label = (kind, colour, view_of(float(cameras.azimuth[i]), float(cameras.elevation[i])))
@@ -72,5 +75,6 @@ class Corpus:
         for shading in _SHADINGS:
             rows = torch.tensor([s == shading for s in shadings], device=device)
             pictures[rows] = compose(traced[rows], background[rows], shading)
-        captions = [caption(self._rng, *self._labels[c], s) for c, s in zip(chosen, shadings, strict=True)]
+        labels = [(*self._labels[c], shading) for c, shading in zip(chosen, shadings, strict=True)]
+        captions = [caption(self._rng, *label) for label in labels]
         return pictures, captions

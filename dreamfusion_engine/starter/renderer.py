@@ -6,7 +6,6 @@ one traced picture serves every rendering over every background.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -104,7 +103,7 @@ def trace(
     light: wp.array(dtype=wp.vec3),
     ambient: wp.array(dtype=float),
     out: wp.array(dtype=float, ndim=4),
-):
+) -> None:
     item = begin + wp.tid()
     b = item // (pixels * pixels)
     y = item // pixels % pixels
@@ -176,9 +175,14 @@ def render_objects(
     flat = [part for parts in objects for part in parts]
     offset = np.cumsum([0, *map(len, objects)])
     out = torch.zeros(len(objects), CHANNELS, pixels, pixels, device=device)
-    whole = {"dtype": torch.int32, "device": device}
-    real = {"dtype": torch.float32, "device": device}
-    rotation = torch.tensor(np.asarray([p.rotation for p in flat]), **real)
+
+    def whole(values: object) -> Tensor:
+        return torch.tensor(values, dtype=torch.int32, device=device)
+
+    def real(values: object) -> Tensor:
+        return torch.tensor(values, dtype=torch.float32, device=device)
+
+    rotation = real([p.rotation for p in flat])
     frame = cameras.rotation.contiguous()
     launch(
         trace,
@@ -186,12 +190,12 @@ def render_objects(
         [
             pixels,
             samples,
-            torch.tensor(offset, **whole),
-            torch.tensor([p.shape for p in flat], **whole),
-            vectors(torch.tensor([p.centre for p in flat], **real)),
+            whole(offset),
+            whole([p.shape for p in flat]),
+            vectors(real([p.centre for p in flat])),
             wp.from_torch(rotation, dtype=wp.mat33, return_ctype=True),
-            array(torch.tensor([p.size for p in flat], **real), wp.vec4),
-            vectors(torch.tensor([p.colour for p in flat], **real)),
+            array(real([p.size for p in flat]), wp.vec4),
+            vectors(real([p.colour for p in flat])),
             vectors(cameras.position.contiguous()),
             wp.from_torch(frame, dtype=wp.mat33, return_ctype=True),
             cameras.focal.contiguous(),
@@ -216,14 +220,3 @@ def compose(traced: Tensor, background: Tensor, shading: Shading) -> Tensor:
     if shading == "lambertian":
         return traced[:, 3:6] + behind
     return traced[:, 6:7] + behind
-
-
-def sample_lights(position: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Random point lights near the cameras (DreamFusion, App. A.2) and ambient shares: float32[B, 3], float32[B]."""
-    noise = torch.randn(position.shape, generator=generator, device=position.device)
-    direction = torch.nn.functional.normalize(
-        torch.nn.functional.normalize(position, dim=-1) + 0.6 * noise / math.sqrt(3), dim=-1
-    )
-    distance = 3.0 + 2.0 * torch.rand(len(position), 1, generator=generator, device=position.device)
-    ambient = 0.1 + 0.4 * torch.rand(len(position), generator=generator, device=position.device)
-    return direction * distance, ambient

@@ -1,8 +1,8 @@
 """Train the starter model from nothing: `python -m dreamfusion_engine.starter.train --output FOLDER`.
 
-The corpus is rendered while training runs. The first share of the pictures is averaged down to half resolution, where a
-step costs a quarter; the same convolutional network then goes on at full resolution. Stopping at any moment and
-starting the same command again goes on from the last checkpoint.
+The corpus is rendered while training runs. The first share of the pictures has half the resolution, where a step costs
+a quarter; the same convolutional network then goes on at full resolution. Stopping at any moment and starting the same
+command again goes on from the last checkpoint.
 """
 
 from __future__ import annotations
@@ -56,7 +56,8 @@ class Trainer:
         torch.manual_seed(plan.seed)
         self.plan = plan
         self.device = device
-        self.model = StarterModel(ModelSize(), plan.pixels).to(device, memory_format=torch.channels_last)
+        self.model = StarterModel(ModelSize(), plan.pixels).to(device)
+        self.model.unet.to(memory_format=torch.channels_last)
         self.average = {name: p.detach().clone() for name, p in self.model.named_parameters()}
         self.optimiser = torch.optim.AdamW(
             self.model.parameters(), lr=plan.learning_rate, betas=(0.9, 0.99), weight_decay=0.01, fused=True
@@ -66,13 +67,25 @@ class Trainer:
         self.images = 0
         self.seconds = 0.0
 
+    @property
+    def half_resolution(self) -> bool:
+        """Whether the next step is one of those at half resolution."""
+        return self.images < self.plan.half_images
+
+    def corpus(self) -> Corpus:
+        """Pictures for the next steps, at their resolution, with a seed that no earlier ones had."""
+        return Corpus(
+            pixels=self.plan.pixels // 2 if self.half_resolution else self.plan.pixels,
+            capacity=self.plan.capacity,
+            fresh=self.plan.fresh,
+            seed=self.plan.seed + self.step,
+            device=self.device,
+        )
+
     def train_step(self, corpus: Corpus, generator: torch.Generator) -> Tensor:
         """One optimiser step; returns the loss, a scalar that stays on the device."""
-        half = self.images < self.plan.half_images
-        size = 2 * self.plan.batch if half else self.plan.batch
+        size = 2 * self.plan.batch if self.half_resolution else self.plan.batch
         pictures, captions = corpus.batch(size)
-        if half:
-            pictures = torch.nn.functional.avg_pool2d(pictures, 2)
         drop = torch.rand(size, generator=generator, device=self.device) < self.plan.no_caption
         captions = ["" if d else c for d, c in zip(drop.tolist(), captions, strict=True)]
         tokens = self.model.tokens(captions).to(self.device)
@@ -145,8 +158,7 @@ class Trainer:
 def export(trainer: Trainer, folder: Path) -> None:
     """Write the averaged model as a pipeline folder."""
     model = trainer.averaged_model()
-    half = trainer.images < trainer.plan.half_images
-    if half:
+    if trainer.half_resolution:
         model.unet.register_to_config(sample_size=trainer.plan.pixels // 2)
     training = {
         "images": trainer.images,
@@ -176,18 +188,14 @@ def main() -> None:
     trainer = Trainer(plan, device)
     if (arguments.output / "checkpoint.safetensors").exists():
         trainer.load(arguments.output)
-    corpus = Corpus(
-        pixels=plan.pixels,
-        capacity=plan.capacity,
-        fresh=plan.fresh,
-        seed=plan.seed + trainer.step,
-        device=device,
-    )
+    corpus, half = trainer.corpus(), trainer.half_resolution
     generator = torch.Generator(device=device).manual_seed(plan.seed + trainer.step)
     begun = saved = shown = time.monotonic()
     before = trainer.seconds
     losses: list[Tensor] = []
     while trainer.images < plan.images:
+        if half != trainer.half_resolution:
+            corpus, half = trainer.corpus(), trainer.half_resolution
         losses.append(trainer.train_step(corpus, generator))
         now = time.monotonic()
         trainer.seconds = before + now - begun
