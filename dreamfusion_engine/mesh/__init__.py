@@ -1,0 +1,1 @@
+"""From density to a textured mesh: extract, clean up, unwrap, bake, export."""

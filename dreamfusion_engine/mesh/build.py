@@ -1,0 +1,153 @@
+"""Density to textured mesh, the whole way, with what an artist should know about the outcome."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from dreamfusion_engine.config import MeshConfig
+from dreamfusion_engine.events import Stage
+from dreamfusion_engine.mesh.bake import bake_albedo, texel_owners, texture_coverage
+from dreamfusion_engine.mesh.cleanup import cleaned
+from dreamfusion_engine.mesh.extract import extract_surface
+from dreamfusion_engine.mesh.overlap import uv_overlap
+from dreamfusion_engine.mesh.queries import Albedo, Density
+from dreamfusion_engine.mesh.silhouette import ReferenceViews, Silhouettes
+from dreamfusion_engine.mesh.textured import TexturedMesh
+from dreamfusion_engine.mesh.topology import genus, is_manifold, parts_of, vertex_normals
+from dreamfusion_engine.mesh.unwrap import unwrap
+from dreamfusion_engine.mesh.view import over, psnr, render_mesh, scene_of
+
+FIDELITY_GRID = 3  # samples along a pixel's side when the mesh is held against the reference
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeshReport:
+    """What came out. seconds: by stage, 'extract', 'unwrap', 'bake'."""
+
+    triangles: int
+    components: int
+    watertight: bool  # closed, and every vertex in one fan
+    genus: int  # handles over all parts
+    uv_overlap: float  # share of the UV area that is used twice
+    texture_coverage: float  # share of triangles whose texels are all their chart's
+    unwrap: str  # 'xatlas', 'repacked' or 'box' (the time box was over)
+    iso: float  # density level of the surface, 1 / world unit
+    fidelity_psnr: float  # dB, albedo renders of the mesh against the reference views, over white
+    seconds: dict[str, float]
+
+    def to_json(self) -> dict[str, Any]:
+        """The report as plain values, for result.json."""
+        return dataclasses.asdict(self)
+
+
+def build_mesh(
+    density: Density,
+    albedo: Albedo,
+    reference: ReferenceViews,
+    config: MeshConfig,
+    report_stage: Callable[[Stage, float], None],
+) -> tuple[TexturedMesh, MeshReport]:
+    """The textured mesh of a field, in world units, and its report. The same input gives the same bits on a CPU.
+
+    density: float32[N, 3] -> float32[N], 1 / world unit. albedo: float32[N, 3] -> float32[N, 3] sRGB in [0, 1].
+    Both are called without gradients, in chunks, with points on the device of the reference cameras.
+    report_stage: told the stage and the share of it that is done, in [0, 1]; what it raises passes through.
+    Raises RunError `run.empty` if there is no surface, `run.non_finite` if the field is not finite.
+    """
+    device = reference.cameras.position.device
+    clock = _Clock()
+
+    # 1. The surface where the silhouettes agree best with the renders.
+    report_stage("extract", 0.0)
+    vertices, triangles, iso = extract_surface(
+        density,
+        config.resolution,
+        config.iso,
+        Silhouettes(reference),
+        device,
+        lambda share: report_stage("extract", 0.8 * share),
+    )
+    # 2. Real parts only, smooth, within the budget.
+    vertices, triangles = cleaned(
+        vertices, triangles, min_part=config.min_part, smoothing=config.smoothing, budget=config.triangles
+    )
+    normals = vertex_normals(vertices, triangles)
+    report_stage("extract", 1.0)
+    clock.lap("extract")
+
+    # 3. UV coordinates.
+    charts = unwrap(
+        vertices,
+        triangles,
+        texture=config.texture,
+        padding=config.padding,
+        seconds=config.unwrap_seconds,
+        advance=lambda share: report_stage("unwrap", 0.95 * share),
+    )
+    overlap = uv_overlap(charts.uv)
+    report_stage("unwrap", 1.0)
+    clock.lap("unwrap")
+
+    # 4. The field's albedo as a texture.
+    owners = texel_owners(charts.uv, config.texture, device)
+    texture = bake_albedo(
+        density,
+        albedo,
+        vertices,
+        triangles,
+        normals,
+        owners,
+        padding=config.padding,
+        device=device,
+        advance=lambda share: report_stage("bake", 0.9 * share),
+    )
+    mesh = TexturedMesh(
+        vertices=vertices.astype(np.float32),
+        triangles=triangles,
+        normals=normals.astype(np.float32),
+        uv=charts.uv,
+        texture=texture,
+    )
+    fidelity = reference_psnr(mesh, reference)
+    report_stage("bake", 1.0)
+    clock.lap("bake")
+    return mesh, MeshReport(
+        triangles=len(triangles),
+        components=parts_of(triangles)[0],
+        watertight=is_manifold(triangles),
+        genus=genus(triangles),
+        uv_overlap=overlap,
+        texture_coverage=texture_coverage(charts.uv, charts.chart, owners[0]),
+        unwrap=charts.method,
+        iso=iso,
+        fidelity_psnr=fidelity,
+        seconds=clock.laps,
+    )
+
+
+def reference_psnr(mesh: TexturedMesh, reference: ReferenceViews) -> float:
+    """PSNR, dB, of the mesh's albedo renders against the reference views, over white, all views together."""
+    _, height, width, _ = reference.colour.shape
+    views = render_mesh(
+        scene_of(mesh, reference.cameras.position.device), reference.cameras, height, width, grid=FIDELITY_GRID
+    )
+    return psnr(over(views.albedo, views.coverage, np.ones(3, np.float32)), reference.colour.cpu().numpy())
+
+
+class _Clock:
+    """Seconds since the last lap, by name."""
+
+    def __init__(self) -> None:
+        self.laps: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def lap(self, name: str) -> None:
+        now = time.perf_counter()
+        self.laps[name] = round(now - self._last, 3)
+        self._last = now

@@ -1,0 +1,171 @@
+"""Rays against a triangle mesh (Warp, CPU and CUDA): the hierarchy of boxes, and what a ray or point meets first."""
+
+# Annotations are evaluated here (no `from __future__ import annotations`): Warp must see the array types.
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+import warp as wp
+from torch import Tensor
+
+from dreamfusion_engine import warp_runtime
+from dreamfusion_engine.mesh.queries import Doubles, Floats, Ints
+from dreamfusion_engine.mesh.topology import Triangles, Vertices
+
+SKY_RAYS = 64  # directions a vertex looks in: the noise of its share of open sky is about 1 / 16
+
+
+@dataclass(frozen=True, kw_only=True)
+class Caster:
+    """A mesh on a device, with its hierarchy of boxes. Made by `caster`.
+
+    mesh: wp.Mesh. vertices: float32[V, 3]. triangles: int32[T, 3]. The tensors are the memory that mesh works on.
+    """
+
+    mesh: Any
+    vertices: Tensor
+    triangles: Tensor
+
+    @property
+    def device(self) -> torch.device:
+        """Where it lives."""
+        return self.vertices.device
+
+
+def caster(vertices: Vertices, triangles: Triangles, device: torch.device) -> Caster:
+    """The mesh ready for queries. vertices: float[V, 3]; triangles: int[T, 3]."""
+    points = torch.from_numpy(np.ascontiguousarray(vertices, dtype=np.float32)).to(device)
+    faces = torch.from_numpy(np.ascontiguousarray(triangles, dtype=np.int32)).to(device)
+    mesh = wp.Mesh(
+        points=wp.from_torch(points, dtype=wp.vec3, requires_grad=False), indices=wp.from_torch(faces.reshape(-1))
+    )
+    return Caster(mesh=mesh, vertices=points, triangles=faces)
+
+
+@wp.kernel(enable_backward=False)
+def first_hit(
+    begin: int,
+    mesh: wp.uint64,
+    origins: wp.array(dtype=wp.vec3),
+    directions: wp.array(dtype=wp.vec3),
+    reach: float,
+    distance: wp.array(dtype=float),
+) -> None:
+    i = begin + wp.tid()
+    hit = wp.mesh_query_ray(mesh, origins[i], directions[i], reach)
+    distance[i] = reach
+    if hit.result:
+        distance[i] = hit.t
+
+
+@wp.kernel(enable_backward=False)
+def nearest_point(
+    begin: int,
+    mesh: wp.uint64,
+    triangles: wp.array(dtype=int),
+    vertices: wp.array(dtype=wp.vec3),
+    points: wp.array(dtype=wp.vec3),
+    reach: float,
+    face: wp.array(dtype=int),
+    weights: wp.array(dtype=wp.vec3),
+    distance: wp.array(dtype=float),
+) -> None:
+    i = begin + wp.tid()
+    p = points[i]
+    q = wp.mesh_query_point_no_sign(mesh, p, reach)
+    face[i] = -1
+    distance[i] = reach
+    if q.result:
+        w = 1.0 - q.u - q.v
+        a = vertices[triangles[3 * q.face]]
+        b = vertices[triangles[3 * q.face + 1]]
+        c = vertices[triangles[3 * q.face + 2]]
+        face[i] = q.face
+        weights[i] = wp.vec3(q.u, q.v, w)
+        distance[i] = wp.length(q.u * a + q.v * b + w * c - p)
+
+
+@wp.kernel(enable_backward=False)
+def open_sky(
+    begin: int,
+    mesh: wp.uint64,
+    points: wp.array(dtype=wp.vec3),
+    normals: wp.array(dtype=wp.vec3),
+    local: wp.array(dtype=wp.vec3),
+    reach: float,
+    share: wp.array(dtype=float),
+) -> None:
+    i = begin + wp.tid()
+    n = normals[i]
+    # Two axes across n without a branch on its length (Duff et al. 2017, "Building an orthonormal basis, revisited").
+    s = wp.where(n[2] < 0.0, -1.0, 1.0)
+    a = -1.0 / (s + n[2])
+    b = n[0] * n[1] * a
+    x = wp.vec3(1.0 + s * n[0] * n[0] * a, s * b, -s * n[0])
+    y = wp.vec3(b, s + n[1] * n[1] * a, -n[1])
+    seen = float(0.0)
+    count = local.shape[0]
+    for k in range(count):
+        d = local[k]
+        if not wp.mesh_query_ray_anyhit(mesh, points[i] + n * (1.0e-2 * reach), x * d[0] + y * d[1] + n * d[2], reach):
+            seen += 1.0
+    share[i] = seen / float(count)
+
+
+def hit_distance(scene: Caster, origins: Vertices, directions: Vertices, reach: float) -> Floats:
+    """Distance float32[N] to the first triangle along each ray, or `reach` where none is nearer.
+
+    origins, directions: float[N, 3]; distances are in units of the directions' lengths.
+    """
+    rays = [_tensor(x, scene.device) for x in (origins, directions)]
+    distance = torch.empty(len(rays[0]), device=scene.device)
+    arguments = [scene.mesh.id, *(warp_runtime.vectors(x, 3) for x in rays), reach, distance]
+    warp_runtime.launch(first_hit, len(distance), arguments, device=scene.device)
+    return np.asarray(distance.cpu().numpy())
+
+
+def nearest_triangle(scene: Caster, points: Vertices, reach: float) -> tuple[Ints, Floats, Floats]:
+    """The triangle nearest to each point: face int32[N], -1 where none is within reach; barycentric weights
+    float32[N, 3] of the nearest point on it; distance float32[N]. Triangles without area are never found."""
+    given = _tensor(points, scene.device)
+    face = torch.empty(len(given), dtype=torch.int32, device=scene.device)
+    weights = torch.zeros(len(given), 3, device=scene.device)
+    distance = torch.empty(len(given), device=scene.device)
+    arguments = [
+        scene.mesh.id,
+        scene.triangles,
+        warp_runtime.vectors(scene.vertices, 3),
+        warp_runtime.vectors(given, 3),
+        reach,
+        face,
+        warp_runtime.vectors(weights, 3),
+        distance,
+    ]
+    warp_runtime.launch(nearest_point, len(given), arguments, device=scene.device)
+    return face.cpu().numpy(), weights.cpu().numpy(), distance.cpu().numpy()
+
+
+def open_sky_share(scene: Caster, normals: Vertices, reach: float) -> Floats:
+    """Share of open sky above every vertex, float32[V] in [0, 1], cosine-weighted: 1 on a ball, less in a corner.
+
+    normals: float[V, 3], unit length. reach: how far away something still shades, world units.
+    """
+    directions = _tensor(cosine_directions(SKY_RAYS), scene.device)
+    normal = _tensor(normals, scene.device)
+    share = torch.empty(len(normal), device=scene.device)
+    vectors = [warp_runtime.vectors(x, 3) for x in (scene.vertices, normal, directions)]
+    arguments = [scene.mesh.id, *vectors, reach, share]
+    warp_runtime.launch(open_sky, len(normal), arguments, device=scene.device, grain=64)
+    return np.asarray(share.cpu().numpy())
+
+
+def cosine_directions(count: int) -> Doubles:
+    """Unit vectors float64[count, 3] over the upper half space, dense as the cosine to +z: a sunflower on the disc."""
+    k = np.arange(count) + 0.5
+    radius, angle = np.sqrt(k / count), k * (np.pi * (3.0 - np.sqrt(5.0)))
+    return np.stack([radius * np.cos(angle), radius * np.sin(angle), np.sqrt(1.0 - radius**2)], -1)
+
+
+def _tensor(array: Vertices, device: torch.device) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32)).to(device)

@@ -1,0 +1,174 @@
+"""mesh.glb: a binary glTF 2.0 file (Khronos, "glTF 2.0 Specification") of a textured mesh, and its reader.
+
+glTF is Y up with the front towards +Z; the engine is Z up with the front towards -Y. (x, y, z) -> (x, z, -y).
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+import dreamfusion_engine
+from dreamfusion_engine.errors import InputError
+from dreamfusion_engine.mesh.files import write_whole
+from dreamfusion_engine.mesh.queries import Floats, Ints
+from dreamfusion_engine.mesh.textured import TexturedMesh, standing
+
+ROUGHNESS = 0.9  # nearly matt: SDS objects have no highlights of their own
+_FLOAT, _UINT = 5126, 5125  # componentType
+_VERTEX_BUFFER, _INDEX_BUFFER = 34962, 34963  # bufferView.target
+_LINEAR, _LINEAR_MIPMAP_LINEAR, _CLAMP = 9729, 9987, 33071  # sampler
+
+
+@dataclass(frozen=True, kw_only=True)
+class GlbContent:
+    """What a GLB of this engine holds, in the engine's axes (Z up, front -Y), seams split.
+
+    positions, normals: float32[n, 3]; uv: float32[n, 2], v down; triangles: int32[T, 3]; texture: uint8[H, W, 3].
+    """
+
+    positions: Floats
+    normals: Floats
+    uv: Floats
+    triangles: Ints
+    texture: NDArray[np.uint8]
+
+
+def write_glb(mesh: TexturedMesh, path: Path, *, name: str = "object") -> None:
+    """Write the mesh standing on the ground plane with its longest side 1. name: of the object. Raises OSError."""
+    content = glb_bytes(mesh, name=name)
+    write_whole(path, lambda temporary: _put(temporary, content))
+
+
+def glb_bytes(mesh: TexturedMesh, *, name: str = "object") -> bytes:
+    """The bytes of the GLB: positions, normals, UVs, a PNG base colour, a matt material. Same mesh, same bytes."""
+    placed = standing(mesh)
+    corner, index = split_at_seams(placed.triangles, placed.uv)
+    vertex = placed.triangles.reshape(-1)[corner]
+    arrays = [
+        to_gltf_axes(placed.vertices[vertex]),
+        to_gltf_axes(placed.normals[vertex]),
+        placed.uv.reshape(-1, 2)[corner].astype("<f4"),
+        index.astype("<u4").reshape(-1),
+    ]
+    picture = io.BytesIO()
+    Image.fromarray(placed.texture).save(picture, "PNG")
+    blobs = [a.tobytes() for a in arrays] + [picture.getvalue()]
+    views, binary = [], b""
+    for blob in blobs:
+        views.append({"buffer": 0, "byteOffset": len(binary), "byteLength": len(blob)})
+        binary += blob + b"\0" * (-len(blob) % 4)
+    for i in range(4):
+        views[i]["target"] = _INDEX_BUFFER if i == 3 else _VERTEX_BUFFER
+    document = _document(arrays, views, len(binary), name)
+    text = json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 4)
+    chunks = struct.pack("<I4s", len(text), b"JSON") + text + struct.pack("<I4s", len(binary), b"BIN\0") + binary
+    return struct.pack("<4sII", b"glTF", 2, 12 + len(chunks)) + chunks
+
+
+def read_glb(path: Path) -> GlbContent:
+    """Read a GLB that `write_glb` wrote. Raises InputError if it is not one."""
+    data = path.read_bytes()
+    try:
+        magic, version, length = struct.unpack_from("<4sII", data)
+        json_length, json_kind = struct.unpack_from("<I4s", data, 12)
+        if (magic, version, length, json_kind) != (b"glTF", 2, len(data), b"JSON"):
+            raise ValueError("its header is not that of a whole binary glTF 2.0 file")
+        document = json.loads(data[20 : 20 + json_length])
+        binary = data[28 + json_length :]
+        primitive = document["meshes"][0]["primitives"][0]
+
+        def array(accessor: int, dtype: str, width: int) -> NDArray[Any]:
+            entry = document["accessors"][accessor]
+            start = document["bufferViews"][entry["bufferView"]]["byteOffset"]
+            return np.frombuffer(binary, dtype, entry["count"] * width, start).reshape(-1, width)
+
+        attributes = primitive["attributes"]
+        view = document["bufferViews"][document["images"][0]["bufferView"]]
+        picture = binary[view["byteOffset"] : view["byteOffset"] + view["byteLength"]]
+        return GlbContent(
+            positions=from_gltf_axes(array(attributes["POSITION"], "<f4", 3)),
+            normals=from_gltf_axes(array(attributes["NORMAL"], "<f4", 3)),
+            uv=array(attributes["TEXCOORD_0"], "<f4", 2),
+            triangles=array(primitive["indices"], "<u4", 1).reshape(-1, 3).astype(np.int32),
+            texture=np.asarray(Image.open(io.BytesIO(picture)).convert("RGB")),
+        )
+    except (ValueError, KeyError, IndexError, TypeError, struct.error, OSError) as error:
+        raise InputError(
+            "input.glb",
+            what=f"'{path}' is not a mesh file of this engine.",
+            why=f"Reading it as binary glTF failed: {error}.",
+            fix="Give a mesh.glb that the engine wrote.",
+        ) from error
+
+
+def to_gltf_axes(vectors: Floats) -> Floats:
+    """Z up, front -Y -> Y up, front +Z: (x, y, z) -> (x, z, -y). float32[n, 3]."""
+    return np.stack([vectors[:, 0], vectors[:, 2], -vectors[:, 1]], -1).astype("<f4")
+
+
+def from_gltf_axes(vectors: Floats) -> Floats:
+    """The inverse of `to_gltf_axes`: (x, y, z) -> (x, -z, y). float32[n, 3]."""
+    return np.stack([vectors[:, 0], -vectors[:, 2], vectors[:, 1]], -1).astype(np.float32)
+
+
+def split_at_seams(triangles: Ints, uv: Floats) -> tuple[NDArray[np.int64], Ints]:
+    """One vertex for each different (vertex, uv): a corner that has them, int64[n], and triangles int32[T, 3]."""
+    bits = np.ascontiguousarray(uv.reshape(-1, 2), np.float32).view(np.uint32)
+    keys = np.concatenate([triangles.reshape(-1, 1).astype(np.uint32), bits], 1)
+    _, corner, index = np.unique(keys, axis=0, return_index=True, return_inverse=True)
+    return corner.astype(np.int64), index.reshape(-1, 3).astype(np.int32)
+
+
+def _document(arrays: list[NDArray[Any]], views: list[dict[str, int]], size: int, name: str) -> dict[str, Any]:
+    positions, _, _, indices = arrays
+    count = len(positions)
+    accessors: list[dict[str, Any]] = [
+        {"bufferView": 0, "componentType": _FLOAT, "count": count, "type": "VEC3"},
+        {"bufferView": 1, "componentType": _FLOAT, "count": count, "type": "VEC3"},
+        {"bufferView": 2, "componentType": _FLOAT, "count": count, "type": "VEC2"},
+        {"bufferView": 3, "componentType": _UINT, "count": len(indices), "type": "SCALAR"},
+    ]
+    accessors[0] |= {"min": positions.min(0).tolist(), "max": positions.max(0).tolist()}
+    material = {
+        "name": name,
+        "pbrMetallicRoughness": {
+            "baseColorTexture": {"index": 0},
+            "metallicFactor": 0.0,
+            "roughnessFactor": ROUGHNESS,
+        },
+    }
+    return {
+        "asset": {"version": "2.0", "generator": f"DreamFusion engine {dreamfusion_engine.__version__}"},
+        "scene": 0,
+        "scenes": [{"nodes": [0]}],
+        "nodes": [{"mesh": 0, "name": name}],
+        "meshes": [
+            {
+                "name": name,
+                "primitives": [
+                    {"attributes": {"POSITION": 0, "NORMAL": 1, "TEXCOORD_0": 2}, "indices": 3, "material": 0}
+                ],
+            }
+        ],
+        "materials": [material],
+        "textures": [{"source": 0, "sampler": 0}],
+        "samplers": [{"magFilter": _LINEAR, "minFilter": _LINEAR_MIPMAP_LINEAR, "wrapS": _CLAMP, "wrapT": _CLAMP}],
+        "images": [{"bufferView": 4, "mimeType": "image/png", "name": "base colour"}],
+        "accessors": accessors,
+        "bufferViews": views,
+        "buffers": [{"byteLength": size}],
+    }
+
+
+def _put(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
