@@ -1,0 +1,178 @@
+"""From a prompt to a textured mesh: the whole method, step by step.
+
+`generate` is what the command line, the server and a script that has torch beside it call.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from dreamfusion_engine.config import GenerateConfig, to_json
+from dreamfusion_engine.device import peak_memory_mib, resolve_device
+from dreamfusion_engine.events import Control, Progress, Report, Result, Stage
+from dreamfusion_engine.guidance.diffusion import load_teacher
+from dreamfusion_engine.guidance.pipeline_folder import locate_model, open_pipeline
+from dreamfusion_engine.guidance.prompts import check_vocabulary
+from dreamfusion_engine.guidance.sds import ScoreDistillation
+from dreamfusion_engine.mesh.build import MeshReport, build_mesh
+from dreamfusion_engine.mesh.export import write_glb
+from dreamfusion_engine.mesh.sheet import write_turntable, write_views
+from dreamfusion_engine.mesh.silhouette import ReferenceViews
+from dreamfusion_engine.optimize.checkpoint import output_error, package_versions, write_atomically
+from dreamfusion_engine.optimize.loop import Training
+from dreamfusion_engine.optimize.session import Session
+from dreamfusion_engine.previews import Previews
+from dreamfusion_engine.scene.cameras import turntable_cameras
+
+REFERENCE_VIEWS = 8  # around the object, from 20 degrees above
+REFERENCE_PIXELS = 192
+_SECONDS_AFTER = {"draft": 25.0, "standard": 40.0, "high": 150.0}  # after training, two cores: benchmarks/generate.py
+
+
+def generate(
+    config: GenerateConfig,
+    output: Path,
+    *,
+    report: Report = lambda event: None,
+    control: Control = lambda: "continue",
+    resume: bool = False,
+) -> Result:
+    """Make the object of `config.prompt` and write it to the folder `output`.
+
+    config: everything that decides the result: the same on the same device and versions gives the same mesh, bit for
+    bit on a CPU. report: called with events. control: asked between steps whether to go on. resume: go on from the
+    checkpoint in `output`.
+    Raises InputError or SetupError before anything is written, RunError when the run fails, Cancelled when it was
+    stopped; the last checkpoint is then kept.
+    """
+    clock = StageClock(report)
+    # 1. The frozen diffusion model, and the prompt in its language, from every side and in every shading.
+    device = resolve_device(config.device)
+    pipeline = open_pipeline(locate_model(config.model))
+    check_vocabulary(config.prompt, pipeline.card)
+    clock.enter("load", device)
+    torch.use_deterministic_algorithms(device.type == "cpu")
+    teacher = load_teacher(pipeline, device, precision="bfloat16" if device.type == "cpu" else "auto")
+    distillation = ScoreDistillation(teacher, config.prompt, config.negative, pipeline.card, config.guidance)
+    # 2. A radiance field, optimised until the model likes what it sees from every side.
+    make_folder(output)
+    session = Session(
+        config=config,
+        distillation=distillation,
+        device=device,
+        folder=output / "checkpoint",
+        report=report,
+        control=control,
+        seconds_after=_SECONDS_AFTER.get(config.preset, 60.0),
+        snapshot=Previews(output / "previews", report),
+    )
+    if resume:
+        session.resume()
+    clock.enter("train", device)
+    training = session.run()
+    # 3. Density to a closed surface, to charts, to a texture.
+    mesh, mesh_report = build_mesh(
+        *training.frozen(),
+        reference_views(training),
+        config.mesh,
+        lambda stage, share: clock.share(stage, share, device),
+    )
+    # 4. What people look at.
+    clock.enter("render", device)
+    files = {name: output / name for name in ("mesh.glb", "turntable.mp4", "views.png", "result.json")}
+    try:
+        write_glb(mesh, files["mesh.glb"], name=config.prompt)
+        write_views(mesh, files["views.png"], config.camera, device)
+        write_turntable(
+            mesh,
+            files["turntable.mp4"],
+            config.camera,
+            device,
+            lambda share: clock.share("render", 0.2 + 0.8 * share, device),
+        )
+        content = result_content(config, session, mesh_report, clock, device)
+        write_atomically(files["result.json"], (json.dumps(content, indent=1, allow_nan=False) + "\n").encode())
+    except OSError as error:
+        raise output_error(output, error) from error
+    return Result(folder=str(output), files={name: str(path) for name, path in files.items()}, report=content)
+
+
+def reference_views(training: Training) -> ReferenceViews:
+    """The field's albedo renders that the mesh is held against."""
+    cameras = turntable_cameras(
+        REFERENCE_VIEWS, elevation=math.radians(20.0), config=training.config.camera, device=training.device
+    )
+    seen = training.view(cameras, REFERENCE_PIXELS)
+    return ReferenceViews(cameras=cameras, colour=seen.colour, opacity=seen.opacity)
+
+
+def result_content(
+    config: GenerateConfig, session: Session, mesh_report: MeshReport, clock: StageClock, device: torch.device
+) -> dict[str, Any]:
+    """What result.json holds."""
+    return {
+        "prompt": config.prompt,
+        "seed": config.seed,
+        "model": config.model,
+        "device": str(device),
+        "config": to_json(config),
+        "versions": package_versions(),
+        "steps": session.training.step,
+        "steps_per_second": round(session.training.step / session.seconds, 3) if session.seconds else None,
+        "seconds": {**clock.finished(), "train_all_sessions": round(session.seconds, 2)},
+        "peak_memory_mib": round(peak_memory_mib(device)),
+        "health": session.health_report(),
+        "mesh": mesh_report.to_json(),
+    }
+
+
+def make_folder(folder: Path) -> None:
+    """Create the output folder. Raises InputError when that cannot be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise output_error(folder, error) from error
+
+
+class StageClock:
+    """Seconds by stage, and a Progress event whenever a stage begins or moves on."""
+
+    def __init__(self, report: Report) -> None:
+        self._report = report
+        self._seconds: dict[str, float] = {}
+        self._stage: Stage | None = None
+        self._since = time.monotonic()
+
+    def enter(self, stage: Stage, device: torch.device) -> None:
+        """Stop the running stage and start `stage`."""
+        self.share(stage, 0.0, device)
+
+    def share(self, stage: Stage, done: float, device: torch.device) -> None:
+        """`stage` is running and this share of it, in [0, 1], is done."""
+        if stage != self._stage:
+            self._close()
+            self._stage = stage
+        if stage != "train":  # the session reports its own steps
+            percent = round(100 * done)
+            self._report(
+                Progress(
+                    stage=stage, step=percent, total=100, eta_s=None, rate=None, memory_mib=peak_memory_mib(device)
+                )
+            )
+
+    def finished(self) -> dict[str, float]:
+        """Seconds by stage so far, rounded."""
+        self._close()
+        return {stage: round(seconds, 2) for stage, seconds in self._seconds.items()}
+
+    def _close(self) -> None:
+        now = time.monotonic()
+        if self._stage is not None:
+            self._seconds[self._stage] = self._seconds.get(self._stage, 0.0) + now - self._since
+        self._since = now
