@@ -1,0 +1,235 @@
+"""The command `dreamfusion-engine`: generate, models, doctor, serve. The only place that prints.
+
+Exit codes: 0 done; 2 bad input or set-up; 3 the run failed; 130 cancelled, a checkpoint is kept.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from dreamfusion_engine import command_line, console, request
+from dreamfusion_engine.config import GenerateConfig
+from dreamfusion_engine.errors import Cancelled
+from dreamfusion_engine.events import Control, Event, Report, Result
+from dreamfusion_engine.failures import as_engine_error
+from dreamfusion_engine.messages import error_message, event_message, result_message
+from dreamfusion_engine.protocol import encode
+
+FILE_WORDS = {
+    "mesh.glb": "the textured mesh: File > Import > glTF 2.0 in Blender",
+    "turntable.mp4": "360 degrees, colour next to normals",
+    "views.png": "8 views, colour over clay",
+    "result.json": "settings, times, measurements",
+}
+
+
+class Generate(Protocol):
+    """generate.generate, as the command line and the server call it."""
+
+    def __call__(
+        self, config: GenerateConfig, output: Path, *, report: Report, control: Control, resume: bool = False
+    ) -> Result: ...
+
+
+def main(argv: Sequence[str] | None = None, *, generate: Generate | None = None) -> int:
+    """Run the command line and return its exit code.
+
+    argv: arguments without the program's name, default sys.argv's. generate: what makes the object, default
+    generate.generate, imported only once the request has been found good.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        options = command_line.parser().parse_args(arguments)
+        if options.command is None:
+            command_line.parser().print_help()
+            return 2
+        if options.command == "generate":
+            return _generate(options, arguments, generate)
+        if options.command == "models":
+            return _models(options)
+        if options.command == "doctor":
+            return _doctor(options)
+        return _serve(options, generate)
+    except BrokenPipeError:  # whoever read our output has gone: head, less, a closed window
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return Cancelled.exit_code
+    except KeyboardInterrupt:
+        print("\nStopped.", file=sys.stderr)
+        return Cancelled.exit_code
+    except Exception as error:  # the last net: bugs too are shown on one screen, with their log
+        ours = as_engine_error(error)
+        if "--json" in arguments:
+            print(json.dumps(error_message(ours)))
+        else:
+            print(console.error_text(ours), file=sys.stderr)
+        return ours.exit_code
+
+
+def _generate(options: argparse.Namespace, arguments: list[str], generate: Generate | None) -> int:
+    steps = [] if options.steps is None else [f"optimize.steps={options.steps}"]
+    settings = command_line.parse_settings([*options.set, *steps])
+    settings |= {"seed": options.seed, "negative": options.negative, "model": options.model, "device": options.device}
+    asked = request.checked_request(
+        options.prompt,
+        preset_name=options.preset,
+        settings=settings,
+        output=options.output,
+        resume=options.resume,
+    )
+    new = [p for p in (asked.output, *asked.output.parents) if not p.exists()]
+    screen = console.ProgressDisplay(sys.stderr)
+    lines = console.claim_stdout() if options.json else None
+    gone = False
+
+    def say(message: dict[str, Any]) -> None:
+        nonlocal gone
+        if lines is not None and not gone:
+            try:
+                lines.write(encode(message))
+                lines.flush()
+            except OSError:  # the reader has gone: stop as on Ctrl-C
+                gone = True
+
+    def report(event: Event) -> None:
+        if lines is None:
+            screen.show(event)
+        else:
+            say(event_message(event)[0])
+
+    began = time.monotonic()
+    try:
+        with _stop_on_signals() as stopped:
+            make = generate if generate is not None else _real_generate()
+            result = make(
+                asked.config,
+                asked.output,
+                report=report,
+                control=lambda: "cancel" if stopped() or gone else "continue",
+                resume=asked.resume,
+            )
+    except (Exception, KeyboardInterrupt) as error:
+        screen.clear()
+        at_once = isinstance(error, KeyboardInterrupt)
+        ours = _interrupted(asked.output) if at_once else as_engine_error(error, asked.output)
+        _remove_empty(new)
+        say(error_message(ours))
+        if lines is None:
+            print(console.error_text(ours), file=sys.stderr)
+            if isinstance(ours, Cancelled):
+                print(f"\nTo go on where it stopped:\n  {command_line.resume_command(arguments)}", file=sys.stderr)
+        return ours.exit_code
+    screen.clear()
+    say(result_message(result))
+    if lines is None:
+        _print_result(result, time.monotonic() - began)
+    return 0
+
+
+def _real_generate() -> Generate:
+    from dreamfusion_engine.generate import generate
+
+    return generate
+
+
+@contextlib.contextmanager
+def _stop_on_signals() -> Iterator[Callable[[], bool]]:
+    """Ctrl-C or SIGTERM once: stop at the next step and keep a checkpoint; a second time: stop at once."""
+    asked = False
+
+    def stop(_number: int, _frame: object) -> None:
+        nonlocal asked
+        if asked:
+            raise KeyboardInterrupt
+        asked = True
+        # Not through sys.stderr: a signal can arrive in the middle of a write to it.
+        os.write(2, b"\nStopping after this step, with a checkpoint. Press Ctrl-C again to stop at once.\n")
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield lambda: asked
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _interrupted(output: Path) -> Cancelled:
+    return Cancelled(
+        "cancelled",
+        what="Stopped at once.",
+        why="Ctrl-C was pressed twice.",
+        fix=f"The last checkpoint, if the run had come to one, is in {output}.",
+    )
+
+
+def _remove_empty(folders: Sequence[Path]) -> None:
+    """Take back folders that this run made and left empty."""
+    for folder in folders:
+        with contextlib.suppress(OSError):
+            folder.rmdir()
+
+
+def _print_result(result: Result, seconds: float) -> None:
+    print(f"Done in {console.duration_text(seconds)}: {result.folder}")
+    for name, path in result.files.items():
+        words = FILE_WORDS.get(Path(path).name)
+        print(f"  {Path(path).name:<14}  {words}" if words else f"  {name:<14}  {path}")
+
+
+def _models(options: argparse.Namespace) -> int:
+    from dreamfusion_engine.doctor import model_cards
+
+    cards = model_cards()
+    if options.json:
+        print(json.dumps(cards))
+        return 0
+    for card in cards:
+        print(f"{card['name']}  (built in, {'knows these words only' if card['closed_vocabulary'] else 'any prompt'})")
+        for name in ("kinds", "colours", "examples"):
+            if card[name]:
+                print(console.labelled(f"  {name + ':':<9}", ", ".join(card[name])))
+    print("Any diffusers folder of a supported family: --model FOLDER")
+    return 0
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from dreamfusion_engine.doctor import examine
+
+    lines = console.claim_stdout() if options.json else None
+    checks = examine(Path("outputs"))
+    fatal = any(check.fatal for check in checks)
+    if lines is not None:
+        lines.write(encode({"ready": not fatal, "checks": [check.to_json() for check in checks]}))
+        lines.flush()
+    else:
+        for check in checks:
+            mark = "FAIL" if check.fatal else ("warn" if check.fix else "ok")
+            print(console.labelled(f"{mark:<4} {check.name:<9}", check.detail))
+            if check.fix:
+                print(console.labelled("     fix", check.fix))
+        print("Not ready: see the lines marked FAIL." if fatal else "Ready.")
+    return 2 if fatal else 0
+
+
+def _serve(options: argparse.Namespace, generate: Generate | None) -> int:
+    commands, wire = console.claim_stdin(), console.claim_stdout()
+    from dreamfusion_engine.server import serve
+
+    def made_when_needed(
+        config: GenerateConfig, output: Path, *, report: Report, control: Control, resume: bool = False
+    ) -> Result:
+        make = generate if generate is not None else _real_generate()
+        return make(config, output, report=report, control=control, resume=resume)
+
+    return serve(generate=made_when_needed, stdin=commands, stdout=wire, output_root=options.output_root)

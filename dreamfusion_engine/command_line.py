@@ -1,0 +1,128 @@
+"""The grammar of the command `dreamfusion-engine`: its options, `--set`, and its commands as a user would type them."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from dreamfusion_engine import __version__
+from dreamfusion_engine.config import PRESET_NAMES, nearest
+from dreamfusion_engine.errors import InputError
+
+COMMANDS = ("generate", "models", "doctor", "serve")
+# How the program was called, when a wrapper such as install.py called it: shown in the advice to resume.
+CALLED_AS = "DREAMFUSION_CALLED_AS"
+
+
+class _Parser(argparse.ArgumentParser):
+    """argparse, with errors in the engine's own form and no guessing at abbreviations."""
+
+    def error(self, message: str) -> NoReturn:
+        known = [*COMMANDS, *_options(self)]
+        wrong = [word.strip(",:'\"") for word in message.split()]
+        wrong = [word for word in wrong if word not in known and (word.startswith("-") or len(word) > 4)]
+        close = (nearest(word, known) for word in wrong)
+        guess = next((word for word in close if word), None)
+        raise InputError(
+            "input.command",
+            what="The command line cannot be read.",
+            why=message[0].upper() + message[1:] + ".",
+            fix=(f"Did you mean {guess}? " if guess else "") + f"See: {self.prog} --help",
+        )
+
+
+def _options(parser: argparse.ArgumentParser) -> list[str]:
+    """Every option of a parser and of the commands below it."""
+    found: list[str] = []
+    for action in parser._actions:
+        found += action.option_strings
+        if isinstance(action, argparse._SubParsersAction):
+            for below in action.choices.values():
+                found += _options(below)
+    return found
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole grammar. Parsing raises InputError input.command."""
+    top = _Parser(
+        prog="dreamfusion-engine",
+        description="From a text prompt to a textured mesh by score distillation.",
+        epilog="Exit codes: 0 done, 2 bad input or set-up, 3 the run failed, 130 cancelled.",
+        allow_abbrev=False,
+    )
+    top.add_argument("--version", action="version", version=f"dreamfusion-engine {__version__}")
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
+
+    make = commands.add_parser("generate", help="make an object from a prompt", allow_abbrev=False)
+    make.add_argument("prompt", metavar="PROMPT", help='what to make, such as "a hamburger"')
+    make.add_argument("--model", default="starter", help="starter (built in), a diffusers folder or hub id")
+    make.add_argument("--output", type=Path, metavar="DIR", help="default: outputs/<prompt>-<seed>")
+    make.add_argument("--seed", type=int, default=0, metavar="N", help="another seed gives another object (default 0)")
+    make.add_argument("--preset", default="standard", help=f"{' | '.join(PRESET_NAMES)} (default standard)")
+    make.add_argument("--negative", default="", metavar="TEXT", help="what it should not look like")
+    make.add_argument("--steps", type=int, metavar="N", help="training steps, over the preset's")
+    make.add_argument("--device", default="auto", help="auto | cpu | cuda | cuda:1 ... (default auto)")
+    make.add_argument("--resume", action="store_true", help="go on from the checkpoint in the output folder")
+    make.add_argument("--json", action="store_true", help="print progress and result as JSON lines")
+    make.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="STAGE.KEY=VALUE",
+        help="any other setting, such as mesh.texture=2048; may be repeated",
+    )
+
+    models = commands.add_parser("models", help="list the built-in models and what they know", allow_abbrev=False)
+    models.add_argument("--json", action="store_true", help="print as JSON")
+    doctor = commands.add_parser("doctor", help="check this machine and installation", allow_abbrev=False)
+    doctor.add_argument("--json", action="store_true", help="print as JSON")
+    serve = commands.add_parser("serve", help="take requests on standard input, for the add-on", allow_abbrev=False)
+    serve.add_argument("--output-root", type=Path, default=Path("outputs"), metavar="DIR", help="default: outputs")
+    return top
+
+
+def parse_settings(assignments: Sequence[str]) -> dict[str, Any]:
+    """'stage.key=value' words as nested settings; a value is JSON where it can be read so, else text."""
+    settings: dict[str, Any] = {}
+    for assignment in assignments:
+        path, equals, text = assignment.partition("=")
+        names = path.strip().split(".")
+        if not equals or not all(names) or len(names) > 2:
+            raise InputError(
+                "input.set",
+                what="A --set cannot be read.",
+                why=f"{assignment[:80]!r} is not of the form STAGE.KEY=VALUE.",
+                fix="For example: --set mesh.texture=2048 --set optimize.views=4",
+            )
+        try:
+            value = json.loads(text)
+        except ValueError:
+            value = text
+        group = settings
+        for name in names[:-1]:
+            group = group.setdefault(name, {})
+            if not isinstance(group, dict):
+                raise InputError(
+                    "input.set",
+                    what="Two --set contradict each other.",
+                    why=f"'{name}' is given a value of its own and is a group of settings as well.",
+                    fix="Keep one of them.",
+                )
+        group[names[-1]] = value
+    return settings
+
+
+def resume_command(arguments: Sequence[str]) -> str:
+    """The command that goes on with this run, as the user would type it."""
+    called_as = os.environ.get(CALLED_AS)
+    program = [] if called_as else [sys.executable, "-m", "dreamfusion_engine"]
+    words = [*arguments[1 if called_as else 0 :], *([] if "--resume" in arguments else ["--resume"])]
+    text = subprocess.list2cmdline([*program, *words]) if os.name == "nt" else shlex.join([*program, *words])
+    return f"{called_as} {text}" if called_as else text

@@ -1,0 +1,157 @@
+"""Is this machine ready? One check a line, each with its fix; nothing is changed."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from dreamfusion_engine.device import device_report, total_memory_mib, usable_cores
+from dreamfusion_engine.errors import EngineError, SetupError
+from dreamfusion_engine.guidance.pipeline_folder import STARTER, locate_model, open_pipeline
+from dreamfusion_engine.guidance.prompts import PromptCard
+
+MEMORY_NEEDED_MIB = 4096  # peak of the standard preset on the CPU
+DISK_NEEDED_MIB = 200
+REINSTALL = "Run: python3 install.py engine"
+PACKAGES = ("torch", "warp-lang", "diffusers", "transformers", "numpy", "scikit-image", "xatlas", "trimesh")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """One line of the report. fix: what to do; empty when there is nothing to do. fatal: no run can work like this."""
+
+    name: str
+    detail: str
+    fix: str = ""
+    fatal: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        """The check as nested plain values."""
+        return asdict(self)
+
+
+def examine(folder: Path) -> list[Check]:
+    """Every check, in the order of the report. folder: where results would go."""
+    parts = (_python, _packages, _torch, _warp, _memory, lambda: _disk(folder), _model, _ffmpeg)
+    return [_guarded(part) for part in parts]
+
+
+def model_cards() -> list[dict[str, Any]]:
+    """What the built-in models know, as `models` and the protocol's ready report it."""
+    card = open_pipeline(locate_model(STARTER)).card
+    return [card_summary(STARTER, card)]
+
+
+def card_summary(name: str, card: PromptCard) -> dict[str, Any]:
+    """A model's name, kinds, colours and examples, ready for JSON."""
+    return {
+        "name": name,
+        "closed_vocabulary": card.closed_vocabulary,
+        "kinds": list(card.kinds),
+        "colours": list(card.colours),
+        "examples": list(card.examples),
+    }
+
+
+def _guarded(part: Callable[[], Check]) -> Check:
+    """A check that itself fails is a failed check: the doctor never dies of what it finds."""
+    name = getattr(part, "__name__", "disk").strip("_<>")
+    try:
+        return part()
+    except EngineError as error:
+        return Check(name=name, detail=f"{error.what} {error.why}", fix=error.fix, fatal=True)
+    except Exception as error:  # whatever an installation throws at its first import is the finding
+        return Check(name=name, detail=f"{type(error).__name__}: {error}"[:300], fix=REINSTALL, fatal=True)
+
+
+def _python() -> Check:
+    old = sys.version_info < (3, 10)
+    return Check(
+        name="python",
+        detail=f"{platform.python_version()}, {platform.platform(terse=True)}, {sys.executable}",
+        fix="Install Python 3.10 or newer." if old else "",
+        fatal=old,
+    )
+
+
+def _packages() -> Check:
+    found, missing = [], []
+    for name in PACKAGES:
+        try:
+            found.append(f"{name} {importlib.metadata.version(name)}")
+        except importlib.metadata.PackageNotFoundError:
+            missing.append(name)
+    if missing:
+        return Check(name="packages", detail=f"missing: {', '.join(missing)}", fix=REINSTALL, fatal=True)
+    return Check(name="packages", detail=", ".join(found))
+
+
+def _torch() -> Check:
+    report = device_report()
+    shown = ", ".join(
+        f"{device['name']} ({device['title']}, {device['memory_mib']:,} MiB)" for device in report["devices"]
+    )
+    without = len(report["devices"]) == 1 and shutil.which("nvidia-smi") is not None
+    return Check(
+        name="devices",
+        detail=f"torch {report['torch']}, {usable_cores()} cores, {shown}; auto is {report['default']}",
+        fix="An NVIDIA driver is here, but torch cannot use it. Run: python3 install.py engine --torch cuda"
+        if without
+        else "",
+    )
+
+
+def _warp() -> Check:
+    import warp
+
+    import dreamfusion_engine.warp_runtime  # noqa: F401  starts Warp, quietly
+
+    return Check(name="warp", detail=f"warp {warp.config.version}, {', '.join(map(str, warp.get_devices()))}")
+
+
+def _memory() -> Check:
+    total = total_memory_mib()
+    small = 0 < total < MEMORY_NEEDED_MIB
+    return Check(
+        name="memory",
+        detail=f"{total:,} MiB",
+        fix=f"A run takes up to {MEMORY_NEEDED_MIB:,} MiB: close other programs." if small else "",
+    )
+
+
+def _disk(folder: Path) -> Check:
+    place = folder.absolute()
+    while not place.exists():
+        place = place.parent
+    free = shutil.disk_usage(place).free >> 20
+    full = free < DISK_NEEDED_MIB
+    return Check(
+        name="disk",
+        detail=f"{free:,} MiB free at {place}",
+        fix=f"A run needs {DISK_NEEDED_MIB} MiB: make room." if full else "",
+        fatal=full,
+    )
+
+
+def _model() -> Check:
+    card = open_pipeline(locate_model(STARTER)).card
+    return Check(name="model", detail=f"starter: complete, {len(card.files)} files checked, {len(card.kinds)} kinds")
+
+
+def _ffmpeg() -> Check:
+    import imageio_ffmpeg
+
+    program = imageio_ffmpeg.get_ffmpeg_exe()
+    run = subprocess.run([program, "-version"], capture_output=True, text=True, timeout=30, check=False)
+    if run.returncode != 0:
+        raise SetupError(
+            "setup.ffmpeg", what="ffmpeg does not start.", why=run.stderr.strip()[:200] or program, fix=REINSTALL
+        )
+    return Check(name="ffmpeg", detail=run.stdout.split("\n", 1)[0].split(" Copyright")[0])

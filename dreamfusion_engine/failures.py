@@ -1,0 +1,97 @@
+"""The last net: whatever ends a run, as one of the engine's own errors. Command line and server share it."""
+
+from __future__ import annotations
+
+import errno
+import tempfile
+import time
+import traceback
+from pathlib import Path
+
+from dreamfusion_engine.errors import EngineError, InputError, RunError, SetupError
+
+_DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
+_NOT_WRITABLE = {errno.EACCES, errno.EPERM, errno.EROFS}
+_REPORT_TO = "If it happens again, open an issue with that file."
+
+
+def as_engine_error(error: BaseException, log_folder: Path | None = None) -> EngineError:
+    """`error` itself when it is one of ours; known foreign ones mapped; anything else a bug, its traceback in a log.
+
+    log_folder: where the log goes if the folder exists; else the system's folder for temporary files.
+    """
+    if isinstance(error, EngineError):
+        return error
+    known = _known(error)
+    if known is not None:
+        return known
+    log = _write_log(error, log_folder)
+    return RunError(
+        "internal.bug",
+        what="The engine met a bug in itself and stopped.",
+        why=_first_line(f"{type(error).__name__}: {error}"),
+        fix=f"The details are in {log}. {_REPORT_TO}",
+    )
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether memory ran out, on the CPU or a GPU. Told by name, so that torch need not be imported."""
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    return isinstance(error, RuntimeError) and any(
+        sign in str(error).lower() for sign in ("not enough memory", "out of memory", "can't allocate memory")
+    )
+
+
+def _known(error: BaseException) -> EngineError | None:
+    if out_of_memory(error):
+        return RunError(
+            "run.out_of_memory",
+            what="The memory ran out.",
+            why=_first_line(str(error) or type(error).__name__),
+            fix="Close other programs, or ask for less: --preset draft, --set optimize.views=1.",
+        )
+    if isinstance(error, OSError) and error.errno in _DISK_FULL:
+        return InputError(
+            "input.disk_full",
+            what="The disk is full.",
+            why=_first_line(str(error)),
+            fix="Make room and run the same command with --resume, or give another --output folder.",
+        )
+    if isinstance(error, OSError) and error.errno in _NOT_WRITABLE and error.filename:
+        return InputError(
+            "input.output",
+            what="A file cannot be read or written.",
+            why=_first_line(str(error)),
+            fix="Change the permissions, or give another --output folder.",
+        )
+    if isinstance(error, ModuleNotFoundError) and error.name and not error.name.startswith("dreamfusion_engine"):
+        return SetupError(
+            "setup.package",
+            what=f"The package '{error.name}' is missing.",
+            why="The engine's environment is not complete.",
+            fix="Run: python3 install.py engine",
+        )
+    return None
+
+
+def _write_log(error: BaseException, folder: Path | None) -> Path:
+    """The traceback in a new file. A folder that cannot be written falls back to the system's temporary one."""
+    text = "".join(traceback.format_exception(error))
+    name = f"error-{time.strftime('%Y%m%d-%H%M%S')}.log"
+    for place in (folder, Path(tempfile.gettempdir())):
+        if place is None or not place.is_dir():
+            continue
+        try:
+            log = place / name
+            log.write_text(text, encoding="utf-8", errors="backslashreplace")
+            return log
+        except OSError:
+            continue
+    return Path("(no folder for the log could be written)")
+
+
+def _first_line(text: str, limit: int = 300) -> str:
+    lines = text.strip().splitlines()
+    line = lines[0] if lines else "no further words"
+    return line if len(line) <= limit else line[:limit] + "..."

@@ -1,0 +1,46 @@
+"""Events of a run as messages: what the wire carries and what `generate --json` prints."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dreamfusion_engine.errors import Cancelled, EngineError
+from dreamfusion_engine.events import Event, MeshPreview, Note, Preview, Progress, Result
+
+
+def event_message(event: Event) -> tuple[dict[str, Any], bytes]:
+    """The message of an event, without an id, and the bytes that go with it."""
+    if isinstance(event, Progress):
+        return {
+            "type": "progress",
+            "stage": event.stage,
+            "step": event.step,
+            "total": event.total,
+            "eta_s": event.eta_s,
+            "rate": event.rate,
+            "memory_mib": event.memory_mib,
+        }, b""
+    if isinstance(event, Preview):
+        return {"type": "preview", "name": event.name, "step": event.step}, event.png
+    if isinstance(event, MeshPreview):
+        return {
+            "type": "mesh_preview",
+            "step": event.step,
+            "vertices": len(event.vertices) // 12,
+            "triangles": len(event.triangles) // 12,
+        }, event.vertices + event.triangles + event.colours
+    if isinstance(event, Note):
+        return {"type": "note", "code": event.code, "text": event.text}, b""
+    raise TypeError(f"not an event: {event!r}")
+
+
+def result_message(result: Result) -> dict[str, Any]:
+    """The message of a finished run, without an id."""
+    return {"type": "result", "folder": result.folder, "files": result.files, "report": result.report}
+
+
+def error_message(error: EngineError) -> dict[str, Any]:
+    """`cancelled` or `failed`, without an id."""
+    if isinstance(error, Cancelled):
+        return {"type": "cancelled", "what": error.what, "why": error.why, "fix": error.fix}
+    return {"type": "failed", **error.to_json()}

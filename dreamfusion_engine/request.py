@@ -1,0 +1,138 @@
+"""What is asked of the engine, checked before anything heavy is imported or anything is written.
+
+The command line and the server both come through here, so that a bad request is refused at once, in the same words.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import tempfile
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dreamfusion_engine.config import GenerateConfig, preset
+from dreamfusion_engine.device import check_device_name
+from dreamfusion_engine.errors import InputError
+from dreamfusion_engine.guidance.pipeline_folder import locate_model, open_pipeline
+from dreamfusion_engine.guidance.prompts import check_vocabulary
+
+DISK_NEEDED = 200 << 20  # bytes: two checkpoints of the largest preset, textures, video and previews, and room
+SLUG_LIMIT = 60  # characters
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """One run: what decides its result, the folder it writes, and whether it goes on from that folder's checkpoint."""
+
+    config: GenerateConfig
+    output: Path
+    resume: bool
+
+
+def checked_request(
+    prompt: str,
+    *,
+    preset_name: str = "standard",
+    settings: Mapping[str, Any] | None = None,
+    output: Path | None = None,
+    output_root: Path = Path("outputs"),
+    resume: bool = False,
+) -> Request:
+    """A request that can be started. Nothing is written.
+
+    settings: nested by stage, over the preset. output: the run's folder; without it output_root/<prompt>-<seed>.
+    Raises InputError or SetupError for every bad prompt, word, setting, device name, model or folder.
+    """
+    check_encodable(prompt, "prompt")
+    config = preset(preset_name, prompt, settings)
+    check_encodable(config.negative, "negative prompt")
+    check_device_name(config.device)
+    pipeline = open_pipeline(locate_model(config.model))
+    check_vocabulary(config.prompt, pipeline.card)
+    check_vocabulary(config.negative, pipeline.card, "negative prompt")
+    folder = output if output is not None else output_root / folder_name(config.prompt, config.seed)
+    folder = Path(os.path.abspath(folder.expanduser()))
+    check_output(folder)
+    if not resume:
+        check_not_taken(folder, config)
+    return Request(config=config, output=folder, resume=resume)
+
+
+def folder_name(prompt: str, seed: int) -> str:
+    """A name that every file system takes: 'A red mug!' with seed 3 -> 'a-red-mug-3'. Letters of any script stay."""
+    plain = unicodedata.normalize("NFKC", prompt).lower()
+    words = re.sub(r"[\W_]+", "-", plain).strip("-")[:SLUG_LIMIT].strip("-")
+    return f"{words or 'object'}-{seed}"
+
+
+def check_encodable(text: str, name: str) -> None:
+    """Raise InputError for text that is no text: bytes that the terminal could not decode, halves of characters."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        raise InputError(
+            "input.prompt_control",
+            what=f"The {name} is not readable text.",
+            why="It holds bytes that are not UTF-8.",
+            fix="Type the words again, or paste them as plain text.",
+        ) from None
+
+
+def check_output(folder: Path) -> None:
+    """Raise InputError unless `folder` can be made and written, with room on its disk. Leaves no trace."""
+    if folder.exists() and not folder.is_dir():
+        raise InputError(
+            "input.output_file",
+            what="The output must be a folder, and this is a file.",
+            why=f"{folder} is a file.",
+            fix="Give another --output, or leave it out for outputs/<prompt>-<seed>.",
+        )
+    parent = folder
+    try:
+        while not parent.exists():
+            parent = parent.parent
+        if not parent.is_dir():
+            raise NotADirectoryError(f"{parent} is a file, not a folder")
+        with tempfile.TemporaryFile(dir=parent):
+            pass
+        free = shutil.disk_usage(parent).free
+    except OSError as error:
+        raise InputError(
+            "input.output",
+            what="The output folder cannot be written.",
+            why=f"{folder}: {error.strerror or error}",
+            fix="Give another --output folder, or change the permissions of this one.",
+        ) from error
+    if free < DISK_NEEDED:
+        raise InputError(
+            "input.disk_full",
+            what="There is too little room on the disk.",
+            why=f"A run needs {DISK_NEEDED >> 20} MiB; the disk of {parent} has {free >> 20} MiB left.",
+            fix="Make room, or give an --output folder on another disk.",
+        )
+
+
+def check_not_taken(folder: Path, config: GenerateConfig) -> None:
+    """Raise InputError when `folder` holds the finished result of another prompt or seed, which a run would replace."""
+    report = folder / "result.json"
+    if not report.is_file():
+        return
+    try:
+        found = json.loads(report.read_text(encoding="utf-8"))
+        prompt, seed = found["prompt"], found["seed"]
+    except (OSError, ValueError, KeyError, TypeError):
+        prompt, seed = "something that is not a result of this engine", None
+    if (prompt, seed) != (config.prompt, config.seed):
+        shown = prompt if seed is None else f"the result for {str(prompt)[:80]!r}, seed {seed}"
+        raise InputError(
+            "input.output_taken",
+            what="The output folder is taken.",
+            why=f"{report} is {shown}; this run would replace it.",
+            fix="Give another --output folder, or move the old result away.",
+        )

@@ -1,0 +1,83 @@
+"""The real command line and server around a run that only counts, for tests through a real process.
+
+`python fake_engine.py COMMAND ...` is `dreamfusion-engine COMMAND ...` with `counting_generate` in place of the method.
+A word of the prompt chooses what goes wrong. `--real-devices` lets `serve` look for devices, which loads torch.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from dreamfusion_engine import server
+from dreamfusion_engine.cli import main
+from dreamfusion_engine.config import GenerateConfig
+from dreamfusion_engine.errors import Cancelled, RunError
+from dreamfusion_engine.events import Control, MeshPreview, Note, Preview, Progress, Report, Result
+
+STEP_SECONDS = 0.004
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256))
+
+
+def counting_generate(
+    config: GenerateConfig, output: Path, *, report: Report, control: Control, resume: bool = False
+) -> Result:
+    """Count to config.optimize.steps with a checkpoint every 10, then write a 'mesh' that depends on every step."""
+    words = config.prompt.split()
+    output.mkdir(parents=True, exist_ok=True)
+    if "crash" in words:
+        raise ZeroDivisionError("division by a carrot")
+    if "memory" in words:
+        raise MemoryError("2 TiB")
+    if "full" in words:
+        raise OSError(errno.ENOSPC, "No space left on device", str(output / "mesh.glb"))
+    checkpoint = output / "checkpoint.json"
+    step, digest = 0, hashlib.sha256(f"{config.prompt}/{config.seed}".encode()).hexdigest()
+    if resume and checkpoint.is_file():
+        step, digest = json.loads(checkpoint.read_text())
+    total = config.optimize.steps
+    while step < total:
+        move = control()
+        if move == "cancel":
+            checkpoint.write_text(json.dumps([step, digest]))
+            raise Cancelled("cancelled", what=f"Stopped at step {step}.", why="It was asked to.", fix="Use --resume.")
+        if move == "finish":
+            break
+        if "stuck" in words and step == 1:
+            time.sleep(600)
+        if "noisy" in words:
+            print("a stray print")
+            os.write(1, b"a stray print from C\n")
+        if "empty" in words and step == 5:
+            raise RunError("run.empty", what="The object vanished.", why="Opacity is 0.", fix="Try another seed.")
+        time.sleep(STEP_SECONDS)
+        step, digest = step + 1, hashlib.sha256(digest.encode()).hexdigest()
+        report(Progress(stage="train", step=step, total=total, eta_s=1.0, rate=100.0, memory_mib=12.5))
+        if step % 10 == 0:
+            checkpoint.write_text(json.dumps([step, digest]))
+            report(Preview(name="latest", step=step, png=PNG))
+    report(MeshPreview(step=step, vertices=bytes(36), triangles=bytes(12), colours=bytes(9)))
+    report(Note(code="health.flat", text="The object is rather flat."))
+    (output / "mesh.glb").write_bytes(b"glTF\n" + digest.encode() + b"\n" * 3)
+    summary = {"prompt": config.prompt, "seed": config.seed, "steps": step, "psnr": float("inf")}
+    (output / "result.json").write_text(json.dumps({"prompt": config.prompt, "seed": config.seed}))
+    return Result(folder=str(output), files={"mesh": str(output / "mesh.glb")}, report=summary)
+
+
+def few_devices() -> dict[str, Any]:
+    """A device report that needs no torch."""
+    return {"default": "cpu", "devices": [{"name": "cpu", "title": "paper", "memory_mib": 1}]}
+
+
+if __name__ == "__main__":
+    if "--real-devices" in sys.argv:
+        sys.argv.remove("--real-devices")
+    else:
+        server.device_report = few_devices
+    sys.exit(main(generate=counting_generate))

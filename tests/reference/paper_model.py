@@ -1,0 +1,40 @@
+"""A model folder that looks right from outside and holds no weights: for what happens before a model is opened."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+PARTS = {
+    "unet": "UNet2DConditionModel",
+    "text_encoder": "T5EncoderModel",
+    "tokenizer": "PreTrainedTokenizerFast",
+    "scheduler": "DDPMScheduler",
+}
+
+
+def write_paper_model(folder: Path, *, words: tuple[str, ...] = ()) -> Path:
+    """Write the folder; with `words` it has a card with that closed vocabulary. Returns the folder."""
+    index: dict[str, object] = {"_class_name": "IFPipeline"}
+    for part, kind in PARTS.items():
+        (folder / part).mkdir(parents=True)
+        (folder / part / "config.json").write_text("{}", encoding="utf-8")
+        index[part] = ["library", kind]
+    for part in ("unet", "text_encoder"):
+        (folder / part / "model.safetensors").write_bytes(b"paper")
+    (folder / "model_index.json").write_text(json.dumps(index), encoding="utf-8")
+    if words:
+        card = {
+            "format": 1,
+            "closed_vocabulary": True,
+            "words": list(words),
+            "kinds": ["hamburger", "mug"],
+            "colours": ["red"],
+            "examples": ["a red mug", "a hamburger"],
+            "views": {"front": "front view", "side": "side view", "back": "back view", "overhead": "overhead view"},
+            "shading": {"albedo": "flat colours", "lambertian": "", "textureless": "white clay"},
+            "files": {"unet/model.safetensors": hashlib.sha256(b"paper").hexdigest()},
+        }
+        (folder / "dreamfusion.json").write_text(json.dumps(card), encoding="utf-8")
+    return folder

@@ -1,0 +1,360 @@
+"""The command line: what is asked is done or refused on one screen, and nothing is lost on the way."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from reference.fake_engine import counting_generate
+from reference.paper_model import write_paper_model
+from reference.wire_client import FAKE_ENGINE, PATIENCE
+
+from dreamfusion_engine import cli, command_line, request
+
+WORDS = ("a", "red", "mug", "hamburger", "crash", "memory", "full", "empty", "noisy")
+ROOT = FAKE_ENGINE.parents[2]
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    return write_paper_model(tmp_path / "model", words=WORDS)
+
+
+def ask(*arguments: str) -> int:
+    """The exit code of a command in this process, with the counting run."""
+    return cli.main(arguments, generate=counting_generate)
+
+
+def start(*arguments: str, cwd: Path, **variables: str) -> subprocess.Popen[str]:
+    """A command in a process of its own, with the counting run."""
+    return subprocess.Popen(
+        [sys.executable, str(FAKE_ENGINE), *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **variables},
+    )
+
+
+def finished(process: subprocess.Popen[str]) -> tuple[int, str, str]:
+    out, err = process.communicate(timeout=PATIENCE)
+    return process.returncode, out, err
+
+
+def files_in(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*")}
+
+
+def test_a_run_ends_with_its_files_named(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert ask("generate", "A red mug", "--model", str(model), "--steps", "12", "--seed", "3") == 0
+    folder = tmp_path / "outputs" / "a-red-mug-3"
+    assert (folder / "mesh.glb").is_file()
+    said = capsys.readouterr()
+    assert str(folder) in said.out and "mesh.glb" in said.out
+    assert "12/12" in said.err and "it/s" in said.err and "ETA" in said.err and "MiB" in said.err
+    assert "note: The object is rather flat." in said.err
+
+
+def test_every_option_reaches_the_configuration(model: Path, tmp_path: Path) -> None:
+    seen: dict[str, Any] = {}
+
+    def spy(config: Any, output: Path, **rest: Any) -> Any:
+        seen.update(config=config, output=output, resume=rest["resume"])
+        return counting_generate(config, output, **rest)
+
+    words = ["generate", "a mug", "--model", str(model), "--output", str(tmp_path / "o"), "--seed", "9"]
+    words += ["--preset", "draft", "--negative", "red", "--steps", "11", "--device", "cpu", "--resume"]
+    for assignment in ("mesh.texture=2048", "guidance.weighting=uniform", "optimize.resolution=[16,32]"):
+        words += ["--set", assignment]
+    assert cli.main(words, generate=spy) == 0
+    config = seen["config"]
+    assert (config.prompt, config.seed, config.preset, config.negative) == ("a mug", 9, "draft", "red")
+    assert (config.device, config.model, config.optimize.steps) == ("cpu", str(model), 11)
+    assert (config.mesh.texture, config.guidance.weighting, config.optimize.resolution) == (2048, "uniform", (16, 32))
+    assert config.mesh.triangles == 10_000, "the preset's other settings stay"
+    assert seen["output"] == tmp_path / "o" and seen["resume"] is True
+
+
+BAD: list[tuple[str, list[str], str]] = [
+    ("no command that exists", ["generat", "a mug"], "Did you mean generate?"),
+    ("no prompt", ["generate"], "PROMPT"),
+    ("an unknown option", ["generate", "a mug", "--sead", "1"], "Did you mean --seed?"),
+    ("a seed that is no number", ["generate", "a mug", "--seed", "three"], "'three'"),
+    ("a negative seed", ["generate", "a mug", "--seed=-1"], "seed"),
+    ("an empty prompt", ["generate", ""], "empty"),
+    ("blanks", ["generate", "  \t "], "empty"),
+    ("a very long prompt", ["generate", "mug " * 2500], "too long"),
+    ("control characters", ["generate", "a \x07mug"], "U+0007"),
+    ("a negative prompt with control characters", ["generate", "a mug", "--negative", "\x1b["], "U+001B"),
+    ("an unknown word", ["generate", "a red muq"], "mug"),
+    ("an unknown word in the negative prompt", ["generate", "a mug", "--negative", "blurry"], "blurry"),
+    ("an unknown preset", ["generate", "a mug", "--preset", "ultra"], "draft, standard, high"),
+    ("no steps", ["generate", "a mug", "--steps", "0"], "steps"),
+    ("a negative size", ["generate", "a mug", "--set", "mesh.texture=-1024"], "texture"),
+    ("an unknown setting", ["generate", "a mug", "--set", "mesh.txture=1024"], "mesh.texture"),
+    ("an unreadable setting", ["generate", "a mug", "--set", "texture"], "STAGE.KEY=VALUE"),
+    ("settings that contradict", ["generate", "a mug", "--set", "mesh=1", "--set", "mesh.texture=64"], "mesh"),
+    ("steps beside a broken group", ["generate", "a mug", "--set", "optimize=1", "--steps", "5"], "optimize"),
+    ("an unknown device", ["generate", "a mug", "--device", "gpu"], "cuda"),
+    ("an absent model", ["generate", "a mug", "--model", "no/such/folder"], "no/such/folder"),
+    ("a model that is a file", ["generate", "a mug", "--model", __file__], "file"),
+    ("a folder that is no pipeline", ["generate", "a mug", "--model", str(Path(__file__).parent)], "model_index.json"),
+    ("an output that is a file", ["generate", "a mug", "--output", __file__], "is a file"),
+    ("an output inside a file", ["generate", "a mug", "--output", str(Path(__file__) / "x")], "output folder"),
+]
+
+
+@pytest.mark.parametrize(("words", "told"), [case[1:] for case in BAD], ids=[case[0] for case in BAD])
+def test_bad_input_is_refused_on_one_screen_and_leaves_nothing(
+    model: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    words: list[str],
+    told: str,
+) -> None:
+    place = tmp_path / "work"
+    place.mkdir()
+    monkeypatch.chdir(place)
+    whole = words[0] != "generate" or len(words) < 2 or "--model" in words
+    assert ask(*words, *([] if whole else ["--model", str(model)])) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    lines = said.err.splitlines()
+    assert lines[0].startswith("error: ") and len(lines) <= 24 and "Traceback" not in said.err
+    assert any(line.startswith("  why: ") for line in lines) and any(line.startswith("  fix: ") for line in lines)
+    assert told in " ".join(said.err.split())
+    assert files_in(place) == set()
+
+
+def test_bad_input_is_json_when_json_is_asked(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert ask("generate", "a mug", "--model", str(model), "--preset", "x", "--json") == 2
+    failed = json.loads(capsys.readouterr().out)
+    assert failed["type"] == "failed" and failed["code"] == "input.preset" and set(failed) >= {"what", "why", "fix"}
+
+
+def test_bad_input_is_refused_before_torch_is_loaded(tmp_path: Path, model: Path) -> None:
+    code = (
+        "import sys; from dreamfusion_engine.cli import main\n"
+        f"code = main(['generate', 'a purple mug', '--model', {str(model)!r}])\n"
+        "print(code, 'torch' in sys.modules, 'numpy' in sys.modules)"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, cwd=ROOT)
+    assert run.stdout.strip() == "2 False False" and "'purple'" in run.stderr
+
+
+def test_a_prompt_that_is_not_utf8_is_refused(tmp_path: Path, model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert ask("generate", "a \udcff mug", "--model", str(model), "--output", str(tmp_path / "o")) == 2
+    assert "not UTF-8" in capsys.readouterr().err
+    assert not (tmp_path / "o").exists()
+
+
+def test_an_unwritable_output_is_refused(
+    tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(**_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(request.tempfile, "TemporaryFile", refuse)
+    assert ask("generate", "a mug", "--model", str(model), "--output", str(tmp_path / "o" / "p")) == 2
+    assert "Permission denied" in " ".join(capsys.readouterr().err.split())
+    assert not (tmp_path / "o").exists()
+
+
+def test_a_nearly_full_disk_is_refused(
+    tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    real = request.shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(request.shutil, "disk_usage", lambda _: real._replace(free=5 << 20))
+    assert ask("generate", "a mug", "--model", str(model), "--output", str(tmp_path / "o")) == 2
+    assert "5 MiB left" in capsys.readouterr().err
+
+
+def test_the_result_of_another_prompt_is_not_replaced(
+    tmp_path: Path, model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("--model", str(model), "--output", str(tmp_path / "o"), "--steps", "3")
+    assert ask("generate", "a mug", *words) == 0
+    before = (tmp_path / "o" / "mesh.glb").read_bytes()
+    assert ask("generate", "a hamburger", *words) == 2
+    assert "taken" in capsys.readouterr().err
+    assert (tmp_path / "o" / "mesh.glb").read_bytes() == before
+    assert ask("generate", "a mug", *words) == 0, "the same prompt and seed may be made again"
+
+
+@pytest.mark.parametrize(
+    ("word", "code", "told"),
+    [("empty", 3, "vanished"), ("memory", 3, "memory ran out"), ("full", 2, "disk is full"), ("crash", 3, "bug")],
+)
+def test_a_failed_run_says_why(
+    tmp_path: Path, model: Path, capsys: pytest.CaptureFixture[str], word: str, code: int, told: str
+) -> None:
+    words = ("--model", str(model), "--output", str(tmp_path / "o"))
+    assert ask("generate", f"a {word} mug", *words) == code
+    said = capsys.readouterr()
+    assert told in said.err and "Traceback" not in said.err and "why:" in said.err and "fix:" in said.err
+
+
+def test_a_bug_leaves_its_traceback_in_a_log(tmp_path: Path, model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "o").mkdir()
+    assert ask("generate", "a crash mug", "--model", str(model), "--output", str(tmp_path / "o")) == 3
+    logs = list((tmp_path / "o").glob("error-*.log"))
+    assert len(logs) == 1 and "division by a carrot" in logs[0].read_text() and "Traceback" in logs[0].read_text()
+    assert logs[0].name in capsys.readouterr().err
+
+
+def test_a_run_that_wrote_nothing_leaves_no_folder(tmp_path: Path, model: Path) -> None:
+    from dreamfusion_engine.errors import RunError
+
+    def fail(config: Any, output: Path, **_: Any) -> Any:
+        output.mkdir(parents=True)
+        raise RunError("run.empty", what="a", why="b", fix="c")
+
+    words = ["generate", "a mug", "--model", str(model), "--output", str(tmp_path / "x" / "y")]
+    assert cli.main(words, generate=fail) == 3
+    assert not (tmp_path / "x").exists()
+
+
+def test_json_lines_are_all_there_is_on_standard_output(tmp_path: Path, model: Path) -> None:
+    words = ("generate", "a noisy mug", "--model", str(model), "--steps", "10", "--json", "--output", "o")
+    code, out, err = finished(start(*words, cwd=tmp_path))
+    messages = [json.loads(line) for line in out.splitlines()]
+    kinds = [message["type"] for message in messages]
+    assert code == 0 and kinds.count("progress") == 10 and kinds[-1] == "result"
+    assert {"preview", "mesh_preview", "note"} <= set(kinds)
+    assert messages[0] == {
+        "type": "progress",
+        "stage": "train",
+        "step": 1,
+        "total": 10,
+        "eta_s": 1.0,
+        "rate": 100.0,
+        "memory_mib": 12.5,
+    }
+    assert max(map(len, out.splitlines())) < 2000, "pictures are named, not printed"
+    assert "a stray print from C" in err
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for one process")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_keeps_a_checkpoint_and_the_printed_command_resumes_to_the_same_mesh(
+    tmp_path: Path, model: Path, number: signal.Signals
+) -> None:
+    words = ("generate", "a red mug", "--model", str(model), "--steps", "150")
+    assert finished(start(*words, "--output", "whole", cwd=tmp_path))[0] == 0
+    process = start(*words, "--output", "broken", cwd=tmp_path)
+    assert process.stderr is not None
+    process.stderr.readline()  # the first line of progress: the run is on its way
+    process.send_signal(number)
+    code, out, err = finished(process)
+    assert code == 130 and out == "" and "Traceback" not in err
+    assert not (tmp_path / "broken" / "mesh.glb").exists()
+    advice = err.strip().splitlines()[-1].strip()
+    assert advice.startswith(f"{sys.executable} -m dreamfusion_engine generate 'a red mug'")
+    again = shlex.split(advice)[3:]
+    assert again[-1] == "--resume"
+    assert finished(start(*again, cwd=tmp_path))[0] == 0
+    assert (tmp_path / "broken" / "mesh.glb").read_bytes() == (tmp_path / "whole" / "mesh.glb").read_bytes()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for one process")
+def test_a_second_ctrl_c_stops_at_once(tmp_path: Path) -> None:
+    model = write_paper_model(tmp_path / "open")
+    process = start("generate", "a stuck mug", "--model", str(model), cwd=tmp_path)
+    assert process.stderr is not None
+    process.stderr.readline()
+    time.sleep(0.3)  # the run hangs right after its first step
+    process.send_signal(signal.SIGINT)
+    said = ""
+    while "Press Ctrl-C again" not in said:
+        said = process.stderr.readline()
+    process.send_signal(signal.SIGINT)
+    code, _, err = finished(process)
+    assert code == 130 and "Traceback" not in err
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
+def test_a_killed_run_resumes_from_its_last_checkpoint(tmp_path: Path, model: Path) -> None:
+    words = ("generate", "a red mug", "--model", str(model), "--steps", "150", "--json", "--output", "o")
+    process = start(*words, cwd=tmp_path)
+    assert process.stdout is not None
+    while '"preview"' not in process.stdout.readline():
+        pass
+    process.kill()
+    finished(process)
+    code, out, _ = finished(start(*words, "--resume", cwd=tmp_path))
+    assert code == 0 and json.loads(out.splitlines()[0])["step"] > 10
+
+
+def test_a_reader_that_goes_away_cancels_the_run(tmp_path: Path, model: Path) -> None:
+    words = ("generate", "a red mug", "--model", str(model), "--steps", "100000", "--json", "--output", "o")
+    process = start(*words, cwd=tmp_path)
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.stdout.close()
+    assert process.wait(timeout=PATIENCE) == 130
+    assert (tmp_path / "o" / "checkpoint.json").is_file()
+    process.stderr.close()  # type: ignore[union-attr]
+
+
+def test_the_advice_names_the_program_that_was_called(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(command_line.CALLED_AS, "python3 install.py demo")
+    text = command_line.resume_command(["generate", "a mug", "--seed", "2"])
+    assert re.fullmatch(r"""python3 install\.py demo ['"]a mug['"] --seed 2 --resume""", text)
+    assert command_line.resume_command(["generate", "mug", "--resume"]).count("--resume") == 1
+
+
+@pytest.mark.parametrize(
+    ("prompt", "name"),
+    [
+        ("a hamburger", "a-hamburger-0"),
+        ("  A red MUG!! with/../a handle", "a-red-mug-with-a-handle-0"),
+        ("赤い マグ", "赤い-マグ-0"),
+        ("???", "object-0"),
+        ("../../etc/passwd", "etc-passwd-0"),
+        ("con", "con-0"),
+        ("x" * 300, "x" * 60 + "-0"),
+    ],
+)
+def test_the_default_folder_is_a_safe_name(prompt: str, name: str) -> None:
+    assert request.folder_name(prompt, 0) == name
+
+
+def test_help_and_version_answer(capsys: pytest.CaptureFixture[str]) -> None:
+    for words in (["--help"], ["generate", "--help"], ["--version"]):
+        with pytest.raises(SystemExit) as caught:
+            cli.main(words)
+        assert caught.value.code == 0
+    assert "--negative" in capsys.readouterr().out
+    assert cli.main([]) == 2
+
+
+def test_models_lists_what_the_starter_knows(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["models", "--json"]) == 0
+    starter = json.loads(capsys.readouterr().out)[0]
+    assert starter["name"] == "starter" and len(starter["kinds"]) >= 12 and "hamburger" in starter["kinds"]
+    assert starter["colours"] and starter["examples"]
+    assert cli.main(["models"]) == 0
+    shown = capsys.readouterr().out
+    assert all(kind in " ".join(shown.split()) for kind in starter["kinds"]) and "--model FOLDER" in shown
+
+
+def test_the_starter_refuses_an_unknown_word_and_offers_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
+    assert ask("generate", "a hamburgr") == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert "'hamburgr'" in said and "'hamburger'" in said and "--model" in said

@@ -1,0 +1,83 @@
+"""Devices are found, refused with what there is instead, and memory is counted in MiB on every system."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import pytest
+import torch
+
+from dreamfusion_engine import device
+from dreamfusion_engine.errors import InputError, SetupError
+
+
+def test_cpu_is_always_there_and_auto_is_a_device_that_works() -> None:
+    assert device.resolve_device("cpu") == torch.device("cpu")
+    assert float(torch.ones(3, device=device.resolve_device("auto")).sum()) == 3.0
+
+
+@pytest.mark.parametrize("name", ["gpu", "cuda:", "cuda:-1", "cuda:x", "CPU", "", "cpu:0", "mps", "cuda:1:2"])
+def test_a_word_that_is_no_device_is_refused(name: str) -> None:
+    with pytest.raises(InputError) as caught:
+        device.resolve_device(name)
+    assert caught.value.code == "input.device"
+
+
+def test_absent_cuda_says_what_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    for build, told in ((None, "build for the CPU only"), ("13.0", "no usable NVIDIA card")):
+        monkeypatch.setattr(torch.version, "cuda", build)
+        with pytest.raises(SetupError) as caught:
+            device.resolve_device("cuda")
+        assert caught.value.code == "setup.device" and told in caught.value.why
+    assert device.resolve_device("auto").type == "cpu"
+
+
+def test_a_card_beyond_the_last_names_the_cards(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda i: f"Card {i}")
+    assert device.resolve_device("cuda") == device.resolve_device("auto") == torch.device("cuda", 0)
+    assert device.resolve_device("cuda:1") == torch.device("cuda", 1)
+    with pytest.raises(SetupError) as caught:
+        device.resolve_device("cuda:2")
+    assert "cuda:0 (Card 0), cuda:1 (Card 1)" in caught.value.why
+
+
+def test_peak_memory_grows_by_what_is_held() -> None:
+    before = device.peak_memory_mib(torch.device("cpu"))
+    room = max(0.0, before - _resident_mib())  # the peak may lie above what is held now
+    held = bytearray(b"\1") * int((room + 200) * device.MIB)
+    after = device.peak_memory_mib(torch.device("cpu"))
+    del held
+    assert 100 < after - before < 400, "a unit other than MiB is out by 1024"
+    assert device.peak_memory_mib(torch.device("cpu")) == after, "a peak does not go down"
+
+
+def _resident_mib() -> float:
+    if sys.platform != "linux":
+        return 0.0
+    with open("/proc/self/statm", encoding="ascii") as statm:
+        return int(statm.read().split()[1]) * 4096 / device.MIB
+
+
+def test_the_machine_has_cores_and_memory() -> None:
+    assert 1 <= device.usable_cores() <= 4096
+    assert 256 < device.total_memory_mib() < 64 << 20
+
+
+def test_the_report_is_json_and_names_its_default() -> None:
+    report = json.loads(json.dumps(device.device_report()))
+    assert report["default"] in [entry["name"] for entry in report["devices"]]
+
+
+@pytest.mark.cuda
+def test_peak_memory_of_a_card_grows_by_what_is_held() -> None:
+    card = device.resolve_device("cuda")
+    before = device.peak_memory_mib(card)
+    held = torch.zeros(int(before + 100) << 18, device=card)
+    assert device.peak_memory_mib(card) >= before + 100 - 1
+    del held
+    device.release_memory()
+    assert torch.cuda.memory_reserved(card) / device.MIB < before + 50

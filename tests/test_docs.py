@@ -1,0 +1,188 @@
+"""The documentation against the code: what it names exists, what it quotes is so. Nothing of the engine is imported."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+ENGINE = ROOT / "dreamfusion_engine"
+DOCS = sorted((ROOT / "docs").glob("*.md"))
+MATHS = ROOT / "docs" / "maths.md"
+TROUBLE = ROOT / "docs" / "troubleshooting.md"
+
+REFERENCE = re.compile(r"`([\w/]+\.py)::([A-Za-z_][\w.]*)(?: = ([^`]+))?`")
+STAGES = "camera|field|render|guidance|optimize|mesh"
+FAMILIES = "input|model|setup|run|checkpoint|protocol|internal|health"
+CODE = re.compile(rf"(?:{FAMILIES})\.[a-z_]+|cancelled")
+
+
+@cache
+def names_of(path: Path) -> dict[str, ast.AST]:
+    """What a module defines: functions, classes, 'Class.member' and constants, by name."""
+    found: dict[str, ast.AST] = {}
+
+    def take(body: list[ast.stmt], prefix: str) -> None:
+        for node in body:
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+                found[prefix + node.name] = node
+                if isinstance(node, ast.ClassDef):
+                    take(node.body, f"{prefix}{node.name}.")
+            elif isinstance(node, ast.Assign):
+                for target in node.targets:
+                    if isinstance(target, ast.Name):
+                        found[prefix + target.id] = node.value
+            elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+                found[prefix + node.target.id] = node.value or node
+
+    take(ast.parse(path.read_text(encoding="utf-8")).body, "")
+    return found
+
+
+def problem_of(path: str, name: str, value: str | None) -> str | None:
+    """What is wrong with a reference `path::name = value`, or None."""
+    if not (ENGINE / path).is_file():
+        return f"there is no dreamfusion_engine/{path}"
+    names = names_of(ENGINE / path)
+    if name not in names:
+        return f"{path} defines no {name}"
+    if value is None:
+        return None
+    try:
+        actual = ast.literal_eval(names[name])  # type: ignore[arg-type]
+    except ValueError:
+        return f"{path}::{name} is not a plain value; leave out the '= {value}'"
+    return None if actual == ast.literal_eval(value) else f"{path}::{name} is {actual!r}, not {value}"
+
+
+def prose(path: Path) -> str:
+    """A page without its fenced blocks."""
+    return re.sub(r"^```.*?^```", "", path.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+
+
+def references() -> list[tuple[str, str, str | None]]:
+    found = REFERENCE.findall(prose(MATHS))
+    return sorted({(path, name, value or None) for path, name, value in found}, key=str)
+
+
+@pytest.mark.parametrize(("path", "name", "value"), references(), ids=lambda part: str(part))
+def test_every_function_that_the_maths_names_exists(path: str, name: str, value: str | None) -> None:
+    assert problem_of(path, name, value) is None
+
+
+def test_the_maths_names_something_in_every_part_of_the_method() -> None:
+    parts = {path.split("/")[0] for path, _, _ in references()}
+    assert parts >= {"scene", "field", "render", "guidance", "optimize", "mesh", "starter"}
+
+
+def test_a_reference_in_another_form_is_not_overlooked() -> None:
+    spans = re.findall(r"`([^`]*::[^`]*)`", prose(MATHS))
+    odd = [span for span in spans if not REFERENCE.fullmatch(f"`{span}`") and not span.startswith("PATH::")]
+    assert odd == []
+
+
+@pytest.mark.parametrize(
+    ("path", "name", "value", "problem"),
+    [
+        ("scene/nowhere.py", "look_at", None, "there is no"),
+        ("scene/cameras.py", "look_away", None, "defines no"),
+        ("scene/cameras.py", "Cameras.look_at", None, "defines no"),
+        ("render/composite.py", "OPAQUE", "0.5", "not 0.5"),
+        ("render/composite.py", "composite", "1", "not a plain value"),
+    ],
+)
+def test_a_wrong_reference_is_found(path: str, name: str, value: str | None, problem: str) -> None:
+    assert problem in (problem_of(path, name, value) or "")
+
+
+@pytest.mark.parametrize("page", DOCS, ids=lambda page: page.name)
+def test_every_setting_that_a_page_names_exists(page: Path) -> None:
+    config = names_of(ENGINE / "config.py")
+    text = page.read_text(encoding="utf-8")
+    spans = re.findall(rf"(?:`|--set '?)((?:{STAGES})\.(?!glb|py)[a-z_0-9]+)(?=[`=\[' ])", text)
+    missing = [span for span in spans if f"{span.split('.')[0].title()}Config.{span.split('.')[1]}" not in config]
+    assert missing == []
+
+
+def error_codes() -> tuple[set[str], set[str]]:
+    """Codes that the engine writes out, and those that it makes of a verdict's name."""
+    verdicts = {text_of(node) for node in ast.walk(names_of(ENGINE / "optimize" / "health.py")["Verdict"])} - {None}
+    written: set[str] = set()
+    made: set[str] = set()
+    for path in ENGINE.rglob("*.py"):
+        for given in first_arguments(ast.parse(path.read_text(encoding="utf-8"))):
+            text = text_of(given) or ""
+            if CODE.fullmatch(text):
+                written.add(text)
+            elif isinstance(given, ast.JoinedStr):
+                stem = text_of(given.values[0]) or ""
+                if re.fullmatch(rf"(?:{FAMILIES})\.", stem):
+                    made |= {f"{stem}{verdict}" for verdict in verdicts}
+    return written, made
+
+
+def text_of(node: ast.AST) -> str | None:
+    """The value of a string literal."""
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
+
+
+def first_arguments(tree: ast.AST) -> Iterator[ast.expr]:
+    """The first argument of every call, and every argument named `code`."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            yield from node.args[:1]
+            yield from (word.value for word in node.keywords if word.arg == "code")
+
+
+def explained_codes() -> set[str]:
+    return {span for span in re.findall(r"`([^`]+)`", prose(TROUBLE)) if CODE.fullmatch(span)}
+
+
+def test_every_error_code_is_explained() -> None:
+    written, _ = error_codes()
+    assert len(written) > 30, "the search finds the codes"
+    assert sorted(written - explained_codes()) == []
+
+
+def test_no_error_code_is_explained_that_does_not_exist() -> None:
+    written, made = error_codes()
+    assert sorted(explained_codes() - written - made) == []
+
+
+def test_messages_of_the_set_up_are_quoted_as_they_are() -> None:
+    table = prose(TROUBLE).partition("## Messages of the set-up")[2].partition("\n## ")[0]
+    quoted = re.findall(r"^\| ([A-Z][^|]*?) \|", table, flags=re.MULTILINE)[1:]
+    sources = [ROOT / "install.py", *sorted((ROOT / "installer").glob("*.py"))]
+    text = "\n".join(path.read_text(encoding="utf-8") for path in sources)
+    assert len(quoted) > 8
+    assert [message for message in quoted if f'"{message}' not in text] == []
+
+
+@pytest.mark.parametrize("page", DOCS, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    headings = re.findall(r"^#+ (.+)$", text, flags=re.MULTILINE)
+    anchors = {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    for target in re.findall(r"\]\(([^)\s]+)\)", prose(page)):
+        file, _, anchor = target.partition("#")
+        if target.startswith("#"):
+            assert anchor in anchors, f"{page.name} has no heading {anchor}"
+        elif "://" not in target:
+            assert (page.parent / file).exists(), f"{page.name} links to {file}"
+
+
+@pytest.mark.parametrize("page", DOCS, ids=lambda page: page.name)
+def test_equations_hold_only_what_github_renders(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    # GitHub refuses some macros. In the middle of a line Markdown comes first: it eats a backslash before punctuation,
+    # reads an underscore after punctuation as emphasis and "<" as a tag.
+    assert not re.search(r"\\(operatorname|mbox|phantom|newcommand|DeclareMathOperator)\b", text)
+    lines = re.sub(r"`[^`]*`", "", prose(page))
+    for formula in re.findall(r"\$([^$]+)\$", lines):
+        assert "\n" not in formula, f"{page.name}: a formula is broken over two lines: {formula!r}"
+        assert not re.search(r"\\[^a-zA-Z]|[^\w\s]_|[<*]", formula), f"{page.name}: Markdown changes ${formula}$"

@@ -1,0 +1,352 @@
+"""The set-up program: what it decides, what it says, and what it does to a checkout. Nothing is installed here."""
+
+from __future__ import annotations
+
+import importlib
+import io
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+TAKEN = ("install.py", "constraints.txt", "pyproject.toml")
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A copy of the files that the set-up needs, with no environment."""
+    folder = tmp_path / "a checkout"  # with a blank, as on many machines
+    folder.mkdir()
+    for name in TAKEN:
+        shutil.copy(ROOT / name, folder)
+    shutil.copytree(ROOT / "installer", folder / "installer", ignore=shutil.ignore_patterns("__pycache__"))
+    return folder
+
+
+@pytest.fixture
+def installer(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
+    """installer.environment of the checkout, imported afresh; its commands are recorded, not run."""
+    ours = {name: module for name, module in sys.modules.items() if name.split(".")[0] == "installer"}
+    for name in ours:
+        del sys.modules[name]
+    monkeypatch.syspath_prepend(str(checkout))
+    yield importlib.import_module("installer.environment")
+    for name in [name for name in sys.modules if name.split(".")[0] == "installer"]:
+        del sys.modules[name]
+    sys.modules.update(ours)
+
+
+class Recorder:
+    """Stands where commands are run: notes them, makes what they would leave behind, and fails on request."""
+
+    def __init__(self, environment: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.commands: list[str] = []
+        self.fail_at = ""
+        self.report: dict[str, Any] = {"install": [{"metadata": {"version": "2.13.0+cpu"}}]}
+        self.failed = sys.modules["installer.processes"].SetupFailed
+        torch_build = sys.modules["installer.torch_build"]
+        for module in (environment, torch_build):
+            monkeypatch.setattr(module, "step", self.step)
+            monkeypatch.setattr(module, "output_of", self.output_of)
+            monkeypatch.setattr(module, "nvidia_card", lambda: False, raising=False)
+        self.python = environment.environment_python()
+
+    def step(self, label: str, command: list[str]) -> None:
+        self.commands.append(" ".join(map(str, command)))
+        if self.fail_at and self.fail_at in self.commands[-1]:
+            raise self.failed("It broke.", label, "Try again.")
+        if "-m venv" in self.commands[-1]:
+            self.python.parent.mkdir(parents=True)
+            self.python.write_text("", encoding="utf-8")
+
+    def output_of(self, command: list[str]) -> str:
+        text = " ".join(map(str, command))
+        if "--report" in text:
+            return json.dumps(self.report)
+        return "pip 26.2 from somewhere" if "--version" in text else "2.13.0+cpu\n"
+
+
+@pytest.fixture
+def recorder(installer: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Recorder:
+    return Recorder(installer, monkeypatch)
+
+
+def run(checkout: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "install.py", *arguments],
+        cwd=checkout,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        stdin=subprocess.DEVNULL,
+        env={**os.environ, **variables},
+    )
+
+
+def test_help_is_the_map(checkout: Path) -> None:
+    shown = run(checkout, "--help")
+    assert shown.returncode == 0
+    for command in ("demo", "test", "engine", "doctor", "--torch"):
+        assert command in shown.stdout
+    assert not (checkout / ".venv").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["tset"], "demo, test, engine, doctor"),
+        (["engine", "--touch"], "--torch"),
+        (["engine", "--torch", "gpu"], "auto, cpu, cuda"),
+        (["engine", "--torch"], "auto, cpu, cuda"),
+        (["doctor"], "python3 install.py engine"),
+    ],
+)
+def test_a_wrong_command_is_told_on_one_screen(checkout: Path, arguments: list[str], told: str) -> None:
+    shown = run(checkout, *arguments)
+    assert shown.returncode == 2 and told in shown.stderr and "Traceback" not in shown.stderr
+    assert [line.split(":")[0].strip() for line in shown.stderr.splitlines()] == ["error", "why", "fix"]
+    assert not (checkout / ".venv").exists()
+
+
+def test_a_dry_run_says_what_would_be_done_and_does_nothing(checkout: Path) -> None:
+    shown = run(checkout, "engine", "--dry-run", "--torch=cpu")
+    assert shown.returncode == 0 and "torch==2.13.0 for cpu" in shown.stdout and "to be made" in shown.stdout
+    assert not (checkout / ".venv").exists()
+
+
+def test_an_environment_of_somebody_else_is_left_alone(checkout: Path) -> None:
+    (checkout / ".venv" / "lib").mkdir(parents=True)
+    shown = run(checkout, "engine")
+    assert shown.returncode == 2 and "was not made by this program" in shown.stderr
+    assert (checkout / ".venv" / "lib").is_dir()
+
+
+def test_the_second_call_reuses_the_environment(installer: ModuleType, recorder: Recorder) -> None:
+    python = installer.make_environment()
+    made = len(recorder.commands)
+    assert made >= 3 and python == recorder.python
+    assert installer.make_environment() == python
+    assert len(recorder.commands) == made
+
+
+def test_the_test_tools_are_added_to_an_environment_that_is_there(installer: ModuleType, recorder: Recorder) -> None:
+    installer.make_environment()
+    made = len(recorder.commands)
+    installer.make_environment(tests=True)
+    added = recorder.commands[made:]
+    assert added and not any("-m venv" in command for command in added) and "[test]" in added[-1]
+    installer.make_environment(tests=True)
+    installer.make_environment()
+    assert len(recorder.commands) == made + len(added)
+
+
+@pytest.mark.parametrize("step", ["-m venv", "torch==2.13.0", "--editable"])
+def test_a_broken_environment_is_remade_and_never_used(installer: ModuleType, recorder: Recorder, step: str) -> None:
+    recorder.fail_at = step
+    with pytest.raises(recorder.failed):
+        installer.make_environment()
+    half_made = installer.ENVIRONMENT / "half"
+    half_made.write_text("", encoding="utf-8")
+    recorder.fail_at, recorder.commands = "", []
+    installer.make_environment()
+    assert any("-m venv" in command for command in recorder.commands) and not half_made.exists()
+
+
+@pytest.mark.parametrize("name", ["constraints.txt", "pyproject.toml"])
+def test_new_versions_make_a_new_environment(
+    installer: ModuleType, recorder: Recorder, checkout: Path, name: str
+) -> None:
+    installer.make_environment()
+    with (checkout / name).open("a", encoding="utf-8") as file:
+        file.write("# another line\n")
+    recorder.commands = []
+    installer.make_environment()
+    assert any("-m venv" in command for command in recorder.commands)
+
+
+def test_another_kind_of_torch_is_another_environment(installer: ModuleType, recorder: Recorder) -> None:
+    installer.make_environment(torch="cpu")
+    made = len(recorder.commands)
+    installer.make_environment(torch="auto")
+    assert len(recorder.commands) == made, "what was chosen once is kept"
+    installer.make_environment(torch="cuda")
+    assert any("--torch-backend=auto" in command for command in recorder.commands[made:])
+
+
+def test_too_little_room_is_told_before_anything_is_made(
+    installer: ModuleType, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = shutil.disk_usage(ROOT)
+    monkeypatch.setattr(installer.shutil, "disk_usage", lambda _: real._replace(free=1 << 30))
+    with pytest.raises(recorder.failed) as caught:
+        installer.make_environment()
+    assert "1.0 GiB left" in caught.value.text and not installer.ENVIRONMENT.exists()
+
+
+def test_python_without_venv_says_what_to_install(
+    installer: ModuleType, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(installer.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(recorder.failed) as caught:
+        installer.make_environment()
+    assert f"python{sys.version_info[0]}.{sys.version_info[1]}-venv" in caught.value.text
+
+
+CUDA_NEEDS = ["filelock", 'nvidia-cudnn-cu13==9.20.0.48; platform_system == "Linux"']
+
+
+@pytest.mark.parametrize(
+    ("platform", "kind", "version", "needs", "expected"),
+    [
+        ("linux", "cpu", "2.13.0+cpu", [], ["pip"]),
+        ("linux", "cpu", "2.13.0", CUDA_NEEDS, ["--torch-backend=cpu", "pip"]),
+        ("linux", "cpu", "2.13.0", ["filelock"], ["pip"]),
+        ("win32", "cpu", "2.13.0", CUDA_NEEDS, ["pip"]),
+        ("darwin", "cpu", "2.13.0", [], ["pip"]),
+        ("linux", "cuda", "2.13.0+cpu", [], ["--torch-backend=auto", "pip"]),
+        ("win32", "cuda", "2.13.0", [], ["--torch-backend=auto", "pip"]),
+    ],
+)
+def test_the_build_of_torch_suits_the_machine(
+    recorder: Recorder,
+    monkeypatch: pytest.MonkeyPatch,
+    platform: str,
+    kind: str,
+    version: str,
+    needs: list[str],
+    expected: list[str],
+) -> None:
+    torch_build = sys.modules["installer.torch_build"]
+    recorder.report = {"install": [{"metadata": {"version": version, "requires_dist": needs}}]}
+    monkeypatch.setattr(sys, "platform", platform)
+    ways = []
+    for attempt in torch_build.torch_attempts(kind):
+        last = attempt.command
+        assert last[-1] == "torch==2.13.0" and "-c" in last
+        assert attempt.by_uv == ("uv" in last)
+        ways.append(next((word for word in last if word.startswith("--torch-backend")), "pip"))
+    assert ways == expected
+
+
+def test_when_one_way_to_torch_fails_the_next_is_tried(installer: ModuleType, recorder: Recorder) -> None:
+    recorder.report = {"install": [{"metadata": {"version": "2.13.0", "requires_dist": CUDA_NEEDS}}]}
+    recorder.fail_at = "--torch-backend=cpu"
+    installer.make_environment()
+    torch = [command for command in recorder.commands if command.endswith("torch==2.13.0")]
+    assert len(torch) == 2 and "--torch-backend" not in torch[1]
+
+
+@pytest.mark.parametrize(
+    ("output", "told"),
+    [
+        ("ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device", "disk is full"),
+        ("WARNING: Retrying: Failed to establish a new connection\nERROR: no", "could not be reached"),
+        ("ERROR: No matching distribution found for torch==2.13.0", "no build for this Python"),
+        ("something odd", "open an issue with the log"),
+        ("", "It said nothing."),
+    ],
+)
+def test_a_failed_step_is_explained_and_names_the_log(installer: ModuleType, output: str, told: str) -> None:
+    text = sys.modules["installer.processes"].explained("Installing", output).text
+    assert told in text and "install.log" in text and len(text.splitlines()) <= 6
+
+
+def test_a_real_failing_command_is_logged_and_explained(
+    installer: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    processes = sys.modules["installer.processes"]
+    installer.ENVIRONMENT.mkdir()
+    with pytest.raises(processes.SetupFailed) as caught:
+        processes.step("Trying", [sys.executable, "-c", "import sys; sys.exit('ERROR: a carrot')"])
+    assert "ERROR: a carrot" in caught.value.text
+    assert "a carrot" in processes.LOG.read_text(encoding="utf-8")
+
+
+def test_variables_that_lead_python_elsewhere_are_not_passed_on(
+    installer: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", "/blender/modules")
+    monkeypatch.setenv("PIP_TARGET", "/elsewhere")
+    clean = sys.modules["installer.processes"].clean_variables()
+    assert "PYTHONPATH" not in clean and "PIP_TARGET" not in clean and clean["PATH"] == os.environ["PATH"]
+
+
+def test_a_set_up_waits_for_another_one(installer: ModuleType, tmp_path: Path) -> None:
+    processes = sys.modules["installer.processes"]
+    with (tmp_path / "lock").open("a+b") as first, (tmp_path / "lock").open("a+b") as second:
+        assert processes.try_lock(first.fileno())
+        assert not processes.try_lock(second.fileno())
+        first.close()
+        assert processes.try_lock(second.fileno())
+
+
+def test_every_dependency_is_pinned_once_for_every_python() -> None:
+    """A name without a condition stands once; with conditions, exactly one of them holds for each Python."""
+    from packaging.requirements import Requirement
+
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    pins = [Requirement(line) for line in lines if line and not line.startswith("#")]
+    for name in {pin.name for pin in pins}:
+        for version in ("3.10", "3.11", "3.12", "3.13"):
+            environment = {"python_version": version, "python_full_version": f"{version}.0"}
+            held = [p for p in pins if p.name == name and (p.marker is None or p.marker.evaluate(environment))]
+            assert len(held) == 1, f"{name} on Python {version}: {list(map(str, held))}"
+            assert str(held[0].specifier).startswith("=="), name
+
+
+def test_the_constraints_cover_what_the_project_asks_for() -> None:
+    from packaging.requirements import Requirement
+
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    asked = [Requirement(word) for word in re.findall(r'"([a-z-]+>=[^"]+)"', text)]
+    assert len(asked) >= 10
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    pins = [Requirement(line) for line in lines if line and not line.startswith("#")]
+    for need in asked:
+        exact = [str(pin.specifier)[2:] for pin in pins if pin.name == need.name]
+        assert exact, f"{need.name} is not in constraints.txt"
+        for version in exact:
+            assert need.specifier.contains(version), f"{need} does not allow the pinned {version}"
+
+
+def test_what_is_installed_here_is_what_is_pinned() -> None:
+    import importlib.metadata
+
+    from packaging.requirements import Requirement
+    from packaging.version import Version
+
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    pins = [Requirement(line) for line in lines if line and not line.startswith("#")]
+    here = {pin.name: pin for pin in pins if pin.marker is None or pin.marker.evaluate()}
+    for name in ("torch", "diffusers", "transformers", "warp-lang", "numpy", "scikit-image", "xatlas", "trimesh"):
+        installed = Version(importlib.metadata.version(name)).public
+        assert here[name].specifier.contains(installed), f"{name} {installed}, pinned {here[name].specifier}"
+
+
+def test_no_file_of_the_set_up_names_a_registry_host() -> None:
+    for path in [ROOT / name for name in TAKEN] + sorted((ROOT / "installer").glob("*.py")):
+        text = path.read_text(encoding="utf-8")
+        assert not re.search(r"https?://|index-url|pypi\.|\.org\b", text), path
+
+
+def test_ci_runs_exactly_the_test_command() -> None:
+    lines = (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
+    assert [line for line in lines if "install.py" in line] == ["exec python3 install.py test"]
+    assert os.access(ROOT / ".ci" / "run", os.X_OK) or os.name == "nt"
+
+
+def test_an_old_python_is_told_before_anything_it_cannot_read() -> None:
+    """The guard stands before every other import and before any annotation that an older Python would evaluate."""
+    text = (ROOT / "install.py").read_text(encoding="utf-8")
+    guard = text.index("if sys.version_info < (3, 10)")
+    before = io.StringIO(text[:guard])
+    assert [line.strip() for line in before if line.startswith(("import", "from"))] == ["import sys"]

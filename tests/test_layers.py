@@ -1,0 +1,137 @@
+"""The import layers of the engine, as a table. An import upwards or sideways fails here, with its line."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ENGINE = Path(__file__).resolve().parents[1] / "dreamfusion_engine"
+
+# Part -> the parts it may import. A part is a module or a subpackage of the engine; within itself all is allowed.
+LEAVES = {"errors", "config", "events", "device", "protocol", "warp_runtime", "messages", "console", "failures"}
+GROUND = {"errors", "config", "events", "device", "warp_runtime"}
+TABLE: dict[str, set[str]] = {
+    # Leaves.
+    "errors": set(),
+    "protocol": set(),
+    "events": set(),
+    "warp_runtime": {"errors"},
+    "config": {"errors"},
+    "device": {"errors"},
+    "messages": {"errors", "events"},
+    "console": {"errors", "events"},
+    "failures": {"errors"},
+    # The parts of the method: they see the ground, and scene; never each other.
+    "scene": GROUND,
+    "field": GROUND | {"scene"},
+    "render": GROUND | {"scene"},
+    "guidance": GROUND | {"scene"},
+    # What brings them together.
+    "mesh": GROUND | {"scene", "field", "render", "guidance"},
+    "optimize": GROUND | {"scene", "field", "render", "guidance"},
+    "starter": GROUND | {"scene", "guidance"},
+    "previews": GROUND | {"scene", "mesh", "optimize"},
+    "generate": LEAVES | {"previews"} | {"scene", "field", "render", "guidance", "mesh", "optimize"},
+    # What people and programs talk to.
+    "request": LEAVES | {"guidance"},
+    "doctor": LEAVES | {"guidance"},
+    "job": {"request"},
+    "command_line": {"errors", "config"},
+    "server": LEAVES | {"request", "doctor", "job", "generate"},
+    "cli": LEAVES | {"request", "doctor", "command_line", "server", "generate"},
+    "__main__": {"cli"},
+}
+HEAVY = {"torch", "warp", "diffusers", "transformers", "skimage", "trimesh", "xatlas", "numpy", "PIL"}
+# Loaded before a request has been found good, so that a typing mistake is answered at once.
+LIGHT = {"", "errors", "events", "config", "device", "protocol", "messages", "console", "failures", "request", "doctor"}
+LIGHT |= {"job", "command_line", "server", "cli", "__main__", "guidance.prompts", "guidance.pipeline_folder"}
+
+
+def modules() -> list[Path]:
+    return sorted(ENGINE.rglob("*.py"))
+
+
+def part_of(path: Path) -> str:
+    """'scene' for scene/cameras.py, 'config' for config.py, '' for the package itself."""
+    inside = path.relative_to(ENGINE).with_suffix("")
+    return "" if inside.name == "__init__" and len(inside.parts) == 1 else inside.parts[0]
+
+
+def imports(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Line and full name of everything imported; `from a import b` counts as a.b."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, name.name) for name in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"line {node.lineno}: imports are absolute in the engine"
+            yield from ((node.lineno, f"{node.module}.{name.name}") for name in node.names)
+
+
+def module_level(tree: ast.Module) -> ast.Module:
+    """The tree without functions and without what only a type checker sees."""
+    kept = []
+    for node in tree.body:
+        typing_only = isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)
+        if not typing_only and not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            kept.append(node)
+    return ast.Module(body=kept, type_ignores=[])
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(ENGINE)))
+def test_imports_go_one_way(path: Path) -> None:
+    part = part_of(path)
+    if part == "":
+        allowed: set[str] = set()
+    else:
+        assert part in TABLE, f"'{part}' is new: give it a place in the table of {Path(__file__).name}"
+        allowed = TABLE[part] | {part}
+    for line, name in imports(ast.parse(path.read_text(encoding="utf-8"))):
+        words = name.split(".")
+        if words[0] == "dreamfusion_engine" and len(words) > 1 and words[1] != "__version__":
+            assert words[1] in allowed, f"{path.name}:{line}: {part} must not import {words[1]}"
+
+
+def test_the_table_has_no_circles() -> None:
+    order: list[str] = []
+
+    def visit(part: str, path: tuple[str, ...]) -> None:
+        assert part not in path, f"circle: {' -> '.join((*path, part))}"
+        if part not in order:
+            for below in sorted(TABLE[part]):
+                visit(below, (*path, part))
+            order.append(part)
+
+    for part in TABLE:
+        visit(part, ())
+    assert set(order) == set(TABLE)
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(ENGINE)))
+def test_the_engine_never_imports_blender(path: Path) -> None:
+    for line, name in imports(ast.parse(path.read_text(encoding="utf-8"))):
+        assert name.split(".")[0] not in {"bpy", "bmesh", "mathutils", "bl_ext"}, f"{path.name}:{line} imports {name}"
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(ENGINE)))
+def test_what_checks_a_request_imports_nothing_heavy(path: Path) -> None:
+    name = ".".join(path.relative_to(ENGINE).with_suffix("").parts).removesuffix("__init__").rstrip(".")
+    if name in LIGHT or path.name == "__init__.py":
+        for line, imported in imports(module_level(ast.parse(path.read_text(encoding="utf-8")))):
+            assert imported.split(".")[0] not in HEAVY, f"{path.name}:{line} imports {imported} on import"
+
+
+@pytest.mark.parametrize("module", ["dreamfusion_engine", "dreamfusion_engine.cli", "dreamfusion_engine.server"])
+def test_importing_the_engine_loads_no_torch(module: str) -> None:
+    code = f"import sys, {module}; print(sorted({HEAVY!r} & set(sys.modules)))"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, cwd=ENGINE.parent)
+    assert run.stdout.strip() == "[]", run.stdout + run.stderr
+
+
+def test_the_protocol_needs_the_standard_library_only() -> None:
+    tree = ast.parse((ENGINE / "protocol.py").read_text(encoding="utf-8"))
+    assert {name.split(".")[0] for _, name in imports(tree)} <= set(sys.stdlib_module_names)
