@@ -1,0 +1,140 @@
+#!/usr/bin/env python3
+"""Sets up and runs DreamFusion from a fresh checkout. Needs Python 3.10 or newer and nothing else.
+
+  python3 install.py demo "a hamburger"   make the environment, then the object, into outputs/a-hamburger-0/
+  python3 install.py test                 make the environment, then run every check and test
+  python3 install.py engine               make the environment only
+  python3 install.py doctor               say whether this machine is ready, and what to do if not
+
+demo    [PROMPT] [OPTIONS]   any option of `generate`: --seed 1, --preset draft, --output DIR, --resume, --help
+test    [PYTEST ARGUMENTS]   without arguments: ruff, mypy and the whole suite; with: only pytest, with them
+engine  [--torch auto|cpu|cuda] [--remake] [--dry-run]
+          --torch    which build of torch; auto: CUDA where there is an NVIDIA card, else CPU
+          --remake   throw the environment away first
+          --dry-run  only say what would be done
+
+The environment is the folder .venv beside this file. It is made once, takes about 2 GB (CPU) or 8 GB (CUDA), and is
+made anew when constraints.txt, pyproject.toml or Python change. Nothing outside this folder is touched.
+"""
+
+import sys
+
+if sys.version_info < (3, 10):  # noqa: UP036  written so that an older Python can read this far
+    sys.exit(
+        "error: This needs Python 3.10 or newer.\n"
+        "  why: This is Python " + sys.version.split()[0] + ", " + sys.executable + "\n"
+        "  fix: Start it with a newer one, for example: python3.12 install.py"
+    )
+
+import os
+import platform
+from pathlib import Path
+
+from installer.environment import fingerprint, make_environment, read_stamp
+from installer.processes import ENVIRONMENT, ROOT, SetupFailed, run, say
+from installer.python import base_python, environment_python, pinned
+from installer.torch_build import nvidia_card
+
+
+def demo(arguments: list[str]) -> int:
+    """Make the environment, then the object."""
+    python = make_environment()
+    prompt = [] if arguments else ["a hamburger"]
+    program = Path(sys.executable).name
+    called_as = f"{program} {os.path.relpath(__file__) if Path.cwd().drive == ROOT.drive else __file__} demo"
+    command = [str(python), "-m", "dreamfusion_engine", "generate", *prompt, *arguments]
+    return run(command, DREAMFUSION_CALLED_AS=called_as)
+
+
+def test(arguments: list[str]) -> int:
+    """Make the environment with the test tools, then run ruff, mypy and pytest; every one must pass."""
+    python = str(make_environment(tests=True))
+    os.chdir(ROOT)
+    pytest = [python, "-m", "pytest", *arguments]
+    if arguments:
+        return run(pytest)
+    failed = []
+    for name, command in (("ruff", ["ruff", "check", "."]), ("mypy", ["mypy", "dreamfusion_engine"])):
+        say(f"{name}:")
+        if run([python, "-m", *command]) != 0:
+            failed.append(name)
+    say("pytest:")
+    if run(pytest) != 0:
+        failed.append("pytest")
+    if failed:
+        say(f"Failed: {', '.join(failed)}.")
+    return 1 if failed else 0
+
+
+def engine(arguments: list[str]) -> int:
+    """Make the environment only."""
+    options = {"--torch": "auto"}
+    flags = set()
+    words = iter(arguments)
+    for word in words:
+        name, _, value = word.partition("=")
+        if name == "--torch":
+            options[name] = value or next(words, "")
+        elif word in ("--remake", "--dry-run"):
+            flags.add(word)
+        else:
+            why = "The options of engine are --torch, --remake and --dry-run."
+            raise SetupFailed(f"There is no option {word!r}.", why, "python3 install.py --help")
+    if options["--torch"] not in ("auto", "cpu", "cuda"):
+        why = f"{options['--torch']!r} is not one of auto, cpu, cuda."
+        raise SetupFailed("The kind of torch cannot be read.", why, "For example: --torch cpu")
+    if "--dry-run" in flags:
+        card = nvidia_card()
+        kind = options["--torch"] if options["--torch"] != "auto" else ("cuda" if card else "cpu")
+        stamp = read_stamp() or {}
+        say(f"python       {platform.python_version()}, {base_python()}")
+        say(f"NVIDIA card  {'yes' if card else 'no'}")
+        say(f"torch        {pinned('torch')} for {kind}")
+        current = stamp.get("complete") is True and stamp.get("fingerprint") == fingerprint()
+        say(f"environment  {ENVIRONMENT}: {'ready' if current else 'to be made'}")
+        return 0
+    python = make_environment(torch=options["--torch"], remake="--remake" in flags)
+    say(f"Python of the engine: {python}")
+    return 0
+
+
+def doctor(arguments: list[str]) -> int:
+    """Say what there is, without making anything."""
+    stamp = read_stamp()
+    if stamp is None or stamp.get("complete") is not True or not environment_python().exists():
+        raise SetupFailed(
+            "The engine is not installed yet.",
+            f"There is no complete environment in {ENVIRONMENT}.",
+            "python3 install.py engine",
+        )
+    if stamp.get("fingerprint") != fingerprint():
+        say("warn environment  made for another Python or other versions; the next command makes it anew")
+    return run([str(environment_python()), "-m", "dreamfusion_engine", "doctor", *arguments])
+
+
+COMMANDS = {"demo": demo, "test": test, "engine": engine, "doctor": doctor}
+
+
+def main(arguments: list[str]) -> int:
+    """Run one command; returns its exit code."""
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        say((__doc__ or "").strip())
+        return 0 if arguments else 2
+    try:
+        if arguments[0] not in COMMANDS:
+            why = f"There are {', '.join(COMMANDS)}."
+            raise SetupFailed(f"There is no command {arguments[0]!r}.", why, "python3 install.py --help")
+        if arguments[0] in ("test", "engine", "doctor") and arguments[1:] in (["-h"], ["--help"]):
+            say((__doc__ or "").strip())
+            return 0
+        return COMMANDS[arguments[0]](arguments[1:])
+    except SetupFailed as failure:
+        print(failure.text, file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\nStopped. What is half made is made anew next time.", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

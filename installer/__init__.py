@@ -1,0 +1,1 @@
+"""The steps behind install.py. Standard library only; nothing here is part of the engine."""

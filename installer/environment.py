@@ -1,0 +1,139 @@
+"""The private environment .venv: made once, known by its stamp, made anew when what it depends on changes."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+import os
+import platform
+import re
+import shutil
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from installer.processes import ENVIRONMENT, ROOT, SetupFailed, only_one, output_of, say, step
+from installer.python import CONSTRAINTS, OLDEST_PIP, base_python, environment_python, pinned, pip, pip_install
+from installer.torch_build import install_torch, nvidia_card
+
+STAMP = ENVIRONMENT / "dreamfusion-environment.json"  # there from the start; says complete only at the end
+ROOM_NEEDED = {"cpu": 3 << 30, "cuda": 12 << 30}  # bytes on the disk, downloads included
+
+
+def fingerprint() -> str:
+    """What the environment depends on; another value means that it must be made anew."""
+    digest = hashlib.sha256()
+    for part in (CONSTRAINTS.read_bytes(), (ROOT / "pyproject.toml").read_bytes()):
+        digest.update(part)
+    # Scripts in an environment hold absolute paths, so a moved checkout needs a new one.
+    for text in (sys.version, sys.base_prefix, platform.machine(), str(ROOT)):
+        digest.update(text.encode("utf-8", "surrogateescape") + b"\0")
+    return digest.hexdigest()
+
+
+def read_stamp() -> dict[str, Any] | None:
+    """What was written about the environment, or None where there is nothing readable."""
+    try:
+        stamp = json.loads(STAMP.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return stamp if isinstance(stamp, dict) else None
+
+
+def write_stamp(**values: Any) -> None:
+    """Replace the stamp, whole or not at all."""
+    draft = STAMP.with_suffix(".new")
+    draft.write_text(json.dumps(values, indent=1), encoding="utf-8")
+    os.replace(draft, STAMP)
+
+
+def make_environment(*, tests: bool = False, torch: str = "auto", remake: bool = False) -> Path:
+    """The interpreter of a complete environment, made now or long ago. Raises SetupFailed."""
+    with only_one():
+        wanted = fingerprint()
+        stamp = read_stamp()
+        if ENVIRONMENT.exists() and stamp is None and any(ENVIRONMENT.iterdir()):
+            raise SetupFailed(
+                "The folder .venv was not made by this program.",
+                f"{ENVIRONMENT} has no {STAMP.name} in it.",
+                "Move it away or delete it, and start again.",
+            )
+        good = stamp is not None and stamp.get("complete") is True and stamp.get("fingerprint") == wanted
+        good = good and not remake and environment_python().exists() and torch in ("auto", (stamp or {}).get("torch"))
+        if good and stamp is not None and (stamp.get("tests") or not tests):
+            return environment_python()
+        began = time.monotonic()
+        kind = torch if torch != "auto" else ("cuda" if nvidia_card() else "cpu")
+        try:
+            if good and stamp is not None:
+                write_stamp(**{**stamp, "complete": False})
+                install_packages(tests=True)
+                write_stamp(**{**stamp, "complete": True, "tests": True})
+            else:
+                check_machine(kind)
+                begin(wanted)
+                install_torch(kind)
+                install_packages(tests=tests)
+                version = try_imports()
+                write_stamp(fingerprint=wanted, complete=True, tests=tests, torch=kind, version=version)
+        except OSError as error:
+            raise SetupFailed(
+                "The environment cannot be written.", str(error), f"Give yourself the right to write in {ROOT}."
+            ) from error
+        say(f"The environment is ready after {time.monotonic() - began:.0f} s.")
+        return environment_python()
+
+
+def check_machine(kind: str) -> None:
+    """Raise SetupFailed for what is known to fail later."""
+    if importlib.util.find_spec("ensurepip") is None or importlib.util.find_spec("venv") is None:
+        version = f"{sys.version_info[0]}.{sys.version_info[1]}"
+        raise SetupFailed(
+            "This Python cannot make environments.",
+            "Its modules venv and ensurepip are missing; Debian and Ubuntu ship them apart.",
+            f"sudo apt install python{version}-venv, then start again.",
+        )
+    if sys.maxsize < 2**32:
+        raise SetupFailed("This Python is a 32-bit one.", sys.executable, "Install a 64-bit Python: torch needs it.")
+    free = shutil.disk_usage(ROOT).free
+    if free < ROOM_NEEDED[kind]:
+        why = f"The environment needs {ROOM_NEEDED[kind] >> 30} GiB; {ROOT} has {free / 2**30:.1f} GiB left."
+        raise SetupFailed("There is too little room on the disk.", why, "Make room and start again.")
+
+
+def begin(wanted: str) -> None:
+    """An empty environment, marked as incomplete before anything else is in it."""
+    if ENVIRONMENT.exists():
+        say("Removing the old environment.")
+        remove_environment()
+    ENVIRONMENT.mkdir()
+    write_stamp(fingerprint=wanted, complete=False)
+    step("Making .venv", [base_python(), "-m", "venv", str(ENVIRONMENT)])
+    version = output_of([*pip(), "--version"])
+    numbers = tuple(map(int, re.findall(r"\d+", version)[:2]))
+    if numbers < OLDEST_PIP:
+        step("Updating pip in it", [*pip(), "install", "-c", str(CONSTRAINTS), "--upgrade", pinned("pip")])
+
+
+def remove_environment() -> None:
+    """Delete the environment; its stamp last, so that what is left of a broken removal is still known as ours."""
+    for item in ENVIRONMENT.iterdir():
+        if item != STAMP:
+            shutil.rmtree(item) if item.is_dir() and not item.is_symlink() else item.unlink()
+    shutil.rmtree(ENVIRONMENT)
+
+
+def install_packages(*, tests: bool) -> None:
+    """Everything else, and this checkout itself as an editable package with its command."""
+    step("Installing the build tool", [*pip_install(), "setuptools"])
+    what = f"{ROOT}[test]" if tests else str(ROOT)
+    label = "Installing the other packages" + (" and the test tools" if tests else "")
+    step(label, [*pip_install(), "--no-build-isolation", "--editable", what])
+
+
+def try_imports() -> str:
+    """Import what matters in the new environment; returns torch's version."""
+    code = "import torch, warp, diffusers, dreamfusion_engine; print(torch.__version__)"
+    return output_of([str(environment_python()), "-c", code]).strip().splitlines()[-1]

@@ -1,0 +1,41 @@
+"""The interpreters of the set-up, pip, and the exact versions it keeps to."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from pathlib import Path
+
+from installer.processes import ENVIRONMENT, ROOT, SetupFailed
+
+CONSTRAINTS = ROOT / "constraints.txt"
+OLDEST_PIP = (23, 1)  # the first whose --report is stable
+
+
+def environment_python() -> Path:
+    """The interpreter inside the environment."""
+    return ENVIRONMENT / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+
+def base_python() -> str:
+    """The interpreter to make the environment from: not the environment's own, even if that runs this program."""
+    return getattr(sys, "_base_executable", None) or sys.executable
+
+
+def pinned(name: str) -> str:
+    """'name==version' from the constraints."""
+    found = re.search(rf"^{name}==[^\s;]+", CONSTRAINTS.read_text(encoding="utf-8"), re.MULTILINE)
+    if found is None:
+        raise SetupFailed("The constraints are damaged.", f"{CONSTRAINTS} does not name {name}.", "Get it again.")
+    return found.group()
+
+
+def pip() -> list[str]:
+    """The environment's pip."""
+    return [str(environment_python()), "-m", "pip", "--disable-pip-version-check", "--no-input"]
+
+
+def pip_install() -> list[str]:
+    """pip install within the constraints. Wheels only: a compiler is nothing to ask of an artist."""
+    return [*pip(), "install", "--only-binary", ":all:", "-c", str(CONSTRAINTS)]

@@ -1,0 +1,86 @@
+"""Which build of torch suits this machine, and the ways to get it."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+
+from installer.processes import SetupFailed, output_of, step
+from installer.python import CONSTRAINTS, environment_python, pinned, pip_install
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One way to get torch: what it is called, the command that does it, and whether uv must be there first."""
+
+    label: str
+    command: list[str]
+    by_uv: bool = False
+
+
+def nvidia_card() -> bool:
+    """Whether NVIDIA's driver is here and sees a card. Asks the driver itself, then nvidia-smi."""
+    name = "nvcuda.dll" if os.name == "nt" else "libcuda.so.1"
+    with contextlib.suppress(OSError, AttributeError):
+        driver = ctypes.CDLL(name)
+        count = ctypes.c_int(0)
+        return driver.cuInit(0) == 0 and driver.cuDeviceGetCount(ctypes.byref(count)) == 0 and count.value > 0
+    with contextlib.suppress(OSError, subprocess.SubprocessError):
+        run = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, timeout=20, check=False)
+        return run.returncode == 0 and "GPU " in run.stdout
+    return False
+
+
+def install_torch(kind: str) -> None:
+    """Install the first build of torch that can be had, in the order of `torch_attempts`."""
+    failed: SetupFailed | None = None
+    for attempt in torch_attempts(kind):
+        try:
+            if attempt.by_uv:
+                step("Getting uv, which knows where each build of torch is kept", [*pip_install(), pinned("uv")])
+            step(attempt.label, attempt.command)
+            return
+        except SetupFailed as error:
+            failed = error
+    if failed is not None:
+        raise failed
+
+
+def torch_attempts(kind: str) -> list[Attempt]:
+    """The ways to get torch for kind 'cpu' or 'cuda', best first.
+
+    uv knows where each build is kept and, for CUDA, which one the driver can run. pip takes what the index that it is
+    set up for calls torch: a CPU build on macOS and Windows, on Linux usually a CUDA build, unless the index is
+    someone's own. So pip is asked first what it would take.
+    """
+    torch = pinned("torch")
+    by_pip = [*pip_install(), torch]
+    if sys.platform == "darwin":
+        return [Attempt(f"Installing {torch}", by_pip)]
+    by_uv = [str(environment_python()), "-m", "uv", "pip", "install", "--python", str(environment_python())]
+    by_uv += ["-c", str(CONSTRAINTS), f"--torch-backend={'auto' if kind == 'cuda' else 'cpu'}", torch]
+    if kind == "cuda":
+        label = f"Installing {torch} for this NVIDIA card (about 3 GB)"
+        return [Attempt(label, by_uv, by_uv=True), Attempt(f"{label}, by pip", by_pip)]
+    label = f"Installing {torch} for the CPU (about 200 MB)"
+    if pip_takes_cpu_build(torch):
+        return [Attempt(label, by_pip)]
+    large = f"No CPU build could be had: installing {torch} with CUDA, unused here (about 3 GB)"
+    return [Attempt(label, by_uv, by_uv=True), Attempt(large, by_pip)]
+
+
+def pip_takes_cpu_build(torch: str) -> bool:
+    """Ask pip which file it would install, without installing: a +cpu version, or one that needs no CUDA library."""
+    command = [*pip_install(), "--dry-run", "--ignore-installed", "--no-deps", "--quiet", "--report", "-", torch]
+    try:
+        found = json.loads(output_of(command))["install"][0]["metadata"]
+    except (SetupFailed, ValueError, LookupError, TypeError):
+        return False
+    if sys.platform != "linux" or found["version"].endswith("+cpu"):
+        return True
+    return not any(need.startswith(("nvidia-", "cuda-", "triton")) for need in found.get("requires_dist", []))
