@@ -13,7 +13,7 @@ from torch import Tensor
 
 Shading = Literal["albedo", "lambertian", "textureless"]
 
-# DreamFusion (arXiv 2209.14988, App. A.2) has 0.1; a third of the way to flat light keeps shadows from darkening colours.
+# DreamFusion (arXiv 2209.14988, App. A.2) has 0.1; more keeps shadows from driving colours.
 AMBIENT = 0.3
 
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-# DreamFusion (arXiv 2209.14988, App. A.2) scatters the light's direction around the camera's by N(0, 1) a unit of camera
-# distance. Here it stays nearer: sides that often lie in the dark end up in brighter, purer colours than the
+# DreamFusion (arXiv 2209.14988, App. A.2) scatters the light's direction around the camera's by N(0, 1) a unit of
+# camera distance. Here it stays nearer: sides that often lie in the dark end up in brighter, purer colours than the
 # prompt asks for, because the model expects lit pictures. The starter's corpus is lit by the same function.
 DISTANCE_SHARE = (0.9, 1.5)  # of the camera's distance
 SPREAD_SHARE = 0.35
 
 
 def sample_lights(position: Tensor, generator: torch.Generator) -> Tensor:
-    """Point lights float32[B, 3], world units, one for each camera position float32[B, 3] (after DreamFusion, App. A.2).
+    """Point lights float32[B, 3], world units, one a camera position float32[B, 3] (after DreamFusion, App. A.2).
 
     l = r normalize(p + |p| s e), e ~ N(0, I), s = 0.35, r ~ U(0.9, 1.5) |p|. generator: on the positions' device.
     """
