@@ -24,17 +24,18 @@ A pixel-space text-to-image diffusion model of {parameters / 1e6:.1f} million pa
 distillation runs at once, offline, on any machine.
 
 ## What it knows
-{len(KINDS)} kinds: {kinds}.
+{len(KINDS)} kinds:
+{kinds}.
 
-Colours: {", ".join(COLOURS)}; "a red mug". View words: front, side, back, overhead view. Renderings: lit by default,
-"flat colours", "white clay". Nothing else: it has never seen a photograph, and other words mean nothing to it.
+Colours: {", ".join(COLOURS)}; "a red mug".
+View words: front, side, back, overhead view. Renderings: lit by default, "flat colours", "white clay". Nothing else: it has never seen a photograph, and other words mean nothing to it.
 
 ## Training
 | | |
 |---|---|
 | data | procedural objects, sphere-traced while training ran (`dreamfusion_engine/starter/`), no outside data |
-| pictures seen | {training["images"]:,}, of these up to {plan["half_images"]:,} at half resolution |
-| steps | {training["steps"]:,}, at most {plan["batch"]} pictures each ({2 * plan["batch"]} at half resolution) |
+| pictures seen | {training["images"]:,}, of these {min(training["images"], plan["half_images"]):,} at {plan["pixels"] // 2} x {plan["pixels"] // 2} |
+| optimiser steps | {training["steps"]:,} |
 | device | {training["device"]} |
 | time | {hours:.2f} hours |
 | objective | v prediction, cosine schedule of 1000 steps, AdamW at {plan["learning_rate"]:g}, average of weights |

@@ -158,7 +158,7 @@ class Trainer:
 def export(trainer: Trainer, folder: Path) -> None:
     """Write the averaged model as a pipeline folder."""
     model = trainer.averaged_model()
-    if trainer.half_resolution:
+    if trainer.images <= trainer.plan.half_images:  # it has seen no other
         model.unet.register_to_config(sample_size=trainer.plan.pixels // 2)
     training = {
         "images": trainer.images,
