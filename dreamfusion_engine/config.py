@@ -104,8 +104,8 @@ class RenderConfig:
 class GuidanceConfig:
     """Score distillation from the diffusion model."""
 
-    scale: float = 5.0  # classifier-free guidance w: e_u + w (e_c - e_u)
-    rescale: float = 0.8  # share of the guided x0 rescaled to the conditional's spread (arXiv 2305.08891, eq. 15-16)
+    scale: float = 7.0  # classifier-free guidance w: e_u + w (e_c - e_u)
+    rescale: float = 0.6  # share of the guided x0 rescaled to the conditional's spread (arXiv 2305.08891, eq. 15-16)
     t_max: tuple[float, float] = (0.98, 0.3)  # upper end of the timestep range, start -> end of training
     t_min: tuple[float, float] = (0.5, 0.02)  # lower end, start -> end
     anneal_until: float = 0.7  # fraction of training at which the end values are reached
@@ -127,14 +127,14 @@ class GuidanceConfig:
 class OptimizeConfig:
     """The training loop."""
 
-    steps: int = 800
+    steps: int = 1200
     views: int = 2  # B, views a step
     resolution: tuple[int, int] = (32, 48)  # pixels of a square render, first half -> second half
     learning_rate: float = 0.015  # Adam, hash grid and MLP (betas 0.9, 0.99, eps 1e-15)
     albedo_until: float = 0.2  # fraction of training without lighting
     textureless: float = 0.2  # share of lit steps rendered without albedo
     orientation: float = 0.1  # weight of the orientation loss
-    opacity: float = 0.005  # weight of sqrt((sum w)^2 + 0.01), ten times that at first
+    opacity: float = 0.012  # weight of sqrt((sum w)^2 + 0.01), ten times that at first
     entropy: float = 0.4  # weight of the ray opacity's binary entropy at the end
     levels_until: float = 0.3  # fraction of training by which every hash-grid level is open
     gradient_clip: float = 1.0  # largest norm of the gradient; 0: off
@@ -239,12 +239,12 @@ def checked_prompt(text: str, name: str, *, empty_ok: bool) -> str:
 
 
 _PRESETS: dict[str, dict[str, dict[str, Any]]] = {
-    "draft": {"optimize": {"steps": 350}, "mesh": {"resolution": 128, "triangles": 10_000, "unwrap_seconds": 20.0}},
+    "draft": {"optimize": {"steps": 500}, "mesh": {"resolution": 128, "triangles": 10_000, "unwrap_seconds": 20.0}},
     "standard": {},
     "high": {
         "field": {"levels": 12, "log2_table": 17, "finest_resolution": 256},
         "render": {"steps": 96, "occupancy_resolution": 64},
-        "optimize": {"steps": 1500, "views": 4},
+        "optimize": {"steps": 2500, "views": 4},
         "mesh": {"resolution": 256, "triangles": 50_000, "texture": 2048, "unwrap_seconds": 120.0},
     },
 }

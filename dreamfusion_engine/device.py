@@ -91,6 +91,17 @@ def usable_cores() -> int:
     return os.cpu_count() or 1
 
 
+def compute_threads() -> int:
+    """Threads for torch on the CPU: all cores but one, at least one; OMP_NUM_THREADS wins.
+
+    A team of threads waits for its slowest at the end of every operation. Where another program, Blender for one, holds
+    a core, a team over all cores waits for the scheduler hundreds of times a step and runs many times slower than
+    without that core. One core less keeps the pace, and the desktop alive.
+    """
+    asked = os.environ.get("OMP_NUM_THREADS", "")
+    return int(asked) if asked.isdigit() and int(asked) > 0 else max(1, usable_cores() - 1)
+
+
 def peak_memory_mib(device: torch.device) -> float:
     """Peak memory in MiB: of the allocator on a CUDA device, else of this process since it began (resident set)."""
     if device.type == "cuda":

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from dreamfusion_engine.config import GenerateConfig, to_json
-from dreamfusion_engine.device import peak_memory_mib, resolve_device
+from dreamfusion_engine.device import compute_threads, peak_memory_mib, resolve_device
 from dreamfusion_engine.events import Control, Progress, Report, Result, Stage
 from dreamfusion_engine.guidance.diffusion import load_teacher
 from dreamfusion_engine.guidance.pipeline_folder import locate_model, open_pipeline
@@ -57,6 +57,7 @@ def generate(
     pipeline = open_pipeline(locate_model(config.model))
     check_vocabulary(config.prompt, pipeline.card)
     clock.enter("load", device)
+    torch.set_num_threads(compute_threads())
     torch.use_deterministic_algorithms(device.type == "cpu")
     teacher = load_teacher(pipeline, device, precision="bfloat16" if device.type == "cpu" else "auto")
     distillation = ScoreDistillation(teacher, config.prompt, config.negative, pipeline.card, config.guidance)

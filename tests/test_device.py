@@ -81,3 +81,14 @@ def test_peak_memory_of_a_card_grows_by_what_is_held() -> None:
     del held
     device.release_memory()
     assert torch.cuda.memory_reserved(card) / device.MIB < before + 50
+
+
+def test_one_core_is_left_to_others_unless_the_environment_says_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(device, "usable_cores", lambda: 8)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    assert device.compute_threads() == 7
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    assert device.compute_threads() == 3
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    monkeypatch.setattr(device, "usable_cores", lambda: 1)
+    assert device.compute_threads() == 1

@@ -13,7 +13,7 @@ def pack(chart: Ints, flat: Doubles, *, texture: int, padding: int) -> Floats:
     """uv float32[T, 3, 2] in [0, 1]: every chart turned to its main axis, scaled alike, at a place of its own.
 
     chart: int32[T]. flat: float64[T, 3, 2], corners in their chart's plane. texture: pixels along the texture; padding:
-    texels between charts, and half as many to the border.
+    texels between charts, and half as many to the border; less where there are too many charts for it.
     """
     index = np.unique(chart, return_inverse=True)[1].reshape(-1)
     number = int(index.max()) + 1
@@ -25,10 +25,12 @@ def pack(chart: Ints, flat: Doubles, *, texture: int, padding: int) -> Floats:
     np.minimum.at(low, owner, points)
     np.maximum.at(high, owner, points)
     size = high - low
-    scale = _largest_scale(size, texture, padding)
-    place = _shelves(size * scale, texture, padding)
-    assert place is not None  # the search ends on a scale that fits
-    uv = ((points - low[owner]) * scale + place[owner] + 0.5 * padding) / texture
+    room = float(padding)
+    while _shelves(0.0 * size, texture, room) is None:
+        room *= 0.5  # so many charts that even without any size their padding does not fit
+    scale = _largest_scale(size, texture, room)
+    place = np.asarray(_shelves(size * scale, texture, room))
+    uv = ((points - low[owner]) * scale + place[owner] + 0.5 * room) / texture
     return uv.reshape(-1, 3, 2).astype(np.float32)
 
 
@@ -44,8 +46,8 @@ def _along_main_axis(index: np.ndarray, flat: Doubles, number: int) -> Doubles:
     return np.stack([c * x + s * y, c * y - s * x], -1).reshape(-1, 3, 2)
 
 
-def _largest_scale(size: Doubles, texture: int, padding: int) -> float:
-    """Texels a unit at which the charts just fit. The scale that fits nothing but padding is 0."""
+def _largest_scale(size: Doubles, texture: int, padding: float) -> float:
+    """Texels a unit at which the charts just fit."""
     low, high = 0.0, texture / max(float(np.sqrt((size[:, 0] * size[:, 1]).sum())), float(size[:, 0].max()), 1e-12)
     for _ in range(HALVINGS):
         middle = 0.5 * (low + high)
@@ -53,11 +55,8 @@ def _largest_scale(size: Doubles, texture: int, padding: int) -> float:
     return low
 
 
-def _shelves(size: Doubles, texture: int, padding: int) -> Doubles | None:
-    """Lower left corners float64[n, 2] of boxes of this size, texels, with padding around; None if they do not fit.
-
-    Where even padding alone does not fit, the caller's scale goes to 0: it must choose a padding that leaves room.
-    """
+def _shelves(size: Doubles, texture: int, padding: float) -> Doubles | None:
+    """Lower left corners float64[n, 2] of boxes of this size, texels, with padding around; None if they do not fit."""
     box = size + padding
     order = np.lexsort((-box[:, 0], -box[:, 1]))
     place = np.zeros_like(size)

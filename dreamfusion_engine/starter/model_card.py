@@ -11,6 +11,8 @@ def model_card(training: dict[str, Any], parameters: int, pixels: int) -> str:
     """The card as Markdown. training: images, steps, seconds, device and plan, as `dreamfusion.json` keeps them."""
     plan = training["plan"]
     hours = training["seconds"] / 3600.0
+    at_half = min(training["images"], plan["half_images"])
+    half = plan["pixels"] // 2
     kinds = ", ".join(kind.names[0] for kind in KINDS)
     return f"""---
 license: gpl-3.0
@@ -28,13 +30,14 @@ distillation runs at once, offline, on any machine.
 {kinds}.
 
 Colours: {", ".join(COLOURS)}; "a red mug".
-View words: front, side, back, overhead view. Renderings: lit by default, "flat colours", "white clay". Nothing else: it has never seen a photograph, and other words mean nothing to it.
+View words: front, side, back, overhead view. Renderings: lit by default, "flat colours", "white clay".
+Nothing else: it has never seen a photograph, and other words mean nothing to it.
 
 ## Training
 | | |
 |---|---|
 | data | procedural objects, sphere-traced while training ran (`dreamfusion_engine/starter/`), no outside data |
-| pictures seen | {training["images"]:,}, of these {min(training["images"], plan["half_images"]):,} at {plan["pixels"] // 2} x {plan["pixels"] // 2} |
+| pictures seen | {training["images"]:,}, of these {at_half:,} at {half} x {half} |
 | optimiser steps | {training["steps"]:,} |
 | device | {training["device"]} |
 | time | {hours:.2f} hours |

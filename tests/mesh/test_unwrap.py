@@ -137,6 +137,13 @@ def test_packed_charts_keep_their_shape_and_their_distance() -> None:
         assert np.delete(gap, i).min() > 6.0 - 1e-2
 
 
+def test_more_charts_than_their_padding_has_room_for_still_get_a_place() -> None:
+    flat = np.tile(np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]]), (500, 1, 1))
+    uv = pack(np.arange(500, dtype=np.int32), flat, texture=64, padding=8)
+    assert_good(uv)
+    assert (uv_areas(uv) > 0.0).all()
+
+
 def test_triangles_without_area_get_their_place() -> None:
     vertices, triangles = icosphere(2)
     # A vertex on the middle of an edge of one neighbour only: a closed surface with a triangle of no area.

@@ -233,7 +233,7 @@ def test_a_run_with_other_settings_is_refused_and_the_settings_are_named(tmp_pat
     with pytest.raises(InputError) as caught:
         load_checkpoint(tmp_path, other, "cpu")
     assert caught.value.code == "checkpoint.other_run"
-    assert caught.value.why == "optimize.steps: 800 then, 77 now; prompt: 'a mug' then, 'a chair' now"
+    assert caught.value.why == "optimize.steps: 1200 then, 77 now; prompt: 'a mug' then, 'a chair' now"
     with pytest.raises(InputError, match="device: cpu then, cuda now"):
         load_checkpoint(tmp_path, CONFIG, "cuda")
 
