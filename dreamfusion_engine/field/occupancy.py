@@ -38,7 +38,14 @@ class OccupancyGrid:
 
     def set_threshold(self, opacity: float) -> None:
         """From the next update on, skip cells whose density makes one step less opaque than `opacity`, in [0, 1)."""
-        self.threshold = -math.log1p(-opacity) / self.step
+        self.threshold = self._density_of(opacity)
+
+    def fraction_above(self, opacity: float) -> float:
+        """Share of cells, in [0, 1], whose density makes one step more opaque than `opacity`, skipped or not."""
+        return float((self.density > self._density_of(opacity)).float().mean())
+
+    def _density_of(self, opacity: float) -> float:
+        return -math.log1p(-opacity) / self.step
 
     @torch.no_grad()
     def update(self, density: Callable[[Tensor], Tensor], generator: torch.Generator) -> None:

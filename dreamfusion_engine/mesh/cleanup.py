@@ -20,9 +20,9 @@ from dreamfusion_engine.mesh.topology import (
 
 TAUBIN_LAMBDA = 0.5  # shrinking step
 TAUBIN_PASS = 0.1  # pass band k: 1 / lambda + 1 / mu = k (Taubin 1995, section 4)
-CRUMB = (
-    0.5  # decimation's crumbs are parts under this share of min_part: real parts, all larger, keep most of their volume
-)
+AFTERWARDS = 4  # iterations after decimation at most: on large triangles more would take away shape
+# Decimation's crumbs are parts under this share of min_part: real parts are larger, and keep most of their volume.
+CRUMB = 0.5
 NOTHING = 1e-6  # share of the largest part's volume that counts as none, where min_part is 0
 AGGRESSION = (5.0, 7.0)  # of fast_simplification, in the order tried: lower is more careful and may miss the budget
 
@@ -92,8 +92,8 @@ def cleaned(
 ) -> tuple[Doubles, Ints]:
     """Floaters dropped, pinches cut, smoothed, decimated: a closed manifold surface. See the functions above.
 
-    A quarter of the smoothing is done again at the end: decimation keeps the odd spike, which shows as a pimple.
+    Up to a quarter of the smoothing is done again at the end: decimation keeps the odd spike, which shows as a pimple.
     """
     points, faces = without_floaters(*stitched(vertices, triangles), min_part)
     points, faces = decimated(taubin_smoothed(points, faces, smoothing), faces, budget, min_part)
-    return taubin_smoothed(points, faces, smoothing // 4), faces
+    return taubin_smoothed(points, faces, min(AFTERWARDS, smoothing // 4)), faces

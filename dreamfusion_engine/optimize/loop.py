@@ -159,7 +159,8 @@ class Training:
             seen.colour.permute(0, 3, 1, 2),
             seen.opacity,
             seen.depth,
-            self.occupancy.occupied_fraction,
+            # Not the fraction that rays look at: early in training they look nearly everywhere.
+            self.occupancy.fraction_above(self.config.render.occupancy_threshold),
         )
 
     def state(self) -> dict[str, Tensor]:

@@ -103,3 +103,19 @@ def test_a_saved_grid_goes_on_as_if_it_had_not_stopped() -> None:
         copy.update(ball, generator(5))
         assert torch.equal(copy.density, grid.density)
         assert torch.equal(copy.occupied, grid.occupied)
+
+
+def haze(points: Tensor) -> Tensor:
+    return torch.full((points.shape[0],), 0.05)  # one step is 0.16 % opaque
+
+
+def test_a_lower_threshold_looks_at_haze_that_still_counts_as_empty() -> None:
+    grid, draws = OccupancyGrid(CONFIG), generator()
+    grid.set_threshold(0.0001)
+    grid.update(haze, draws)
+    assert grid.occupied_fraction == 1.0
+    assert grid.fraction_above(0.01) == 0.0
+    assert grid.fraction_above(0.001) == 1.0
+    grid.set_threshold(0.01)
+    grid.update(haze, draws)
+    assert grid.occupied_fraction == 0.0
