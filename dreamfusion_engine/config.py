@@ -163,7 +163,7 @@ class MeshConfig:
 
     resolution: int = 160  # lattice cells along the box, [128, 512] in the presets
     iso: float | Literal["auto"] = "auto"  # density level; auto: the one whose silhouettes agree best with the renders
-    smoothing: int = 8  # Taubin iterations
+    smoothing: int = 20  # Taubin iterations
     triangles: int = 20_000  # budget after decimation
     min_part: float = 0.01  # parts under this share of the largest part's volume are floaters
     texture: int = 1024  # pixels along the square base-colour texture

@@ -75,12 +75,17 @@ class OccupancyGrid:
 
     def state_dict(self) -> dict[str, Tensor]:
         """Tensors that bring the grid back with `load_state_dict`."""
-        return {"density": self.density.clone(), "updates": torch.tensor(self.updates)}
+        return {
+            "density": self.density.clone(),
+            "updates": torch.tensor(self.updates),
+            "threshold": torch.tensor(self.threshold, dtype=torch.float64),
+        }
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
         """Take over the state of a grid of the same configuration."""
         self.density.copy_(state["density"])
         self.updates = int(state["updates"])
+        self.threshold = float(state["threshold"])
         if self.updates:
             self._mask()
 

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import zipfile
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -119,7 +120,7 @@ def lost_triangles_beside_neighbours(
 
 def worker_command() -> list[str]:
     """The command line of the child process."""
-    return [sys.executable, "-m", "dreamfusion_engine.mesh.unwrap_worker"]
+    return [sys.executable or "python3", "-m", "dreamfusion_engine.mesh.unwrap_worker"]
 
 
 def _by_xatlas(
@@ -169,8 +170,11 @@ def _by_xatlas(
         if child.returncode != 0:
             return None
         answer.seek(0)
-        with np.load(io.BytesIO(answer.read()), allow_pickle=False) as found:
-            uv, indices = found["uv"], found["indices"]
+        try:
+            with np.load(io.BytesIO(answer.read()), allow_pickle=False) as found:
+                uv, indices = found["uv"], found["indices"]
+        except (ValueError, KeyError, EOFError, zipfile.BadZipFile):
+            return None  # not an answer: something else printed, or the disk was full
     if uv.shape != (len(triangles), 3, 2) or not np.isfinite(uv).all() or np.abs(uv_areas(uv)).sum() <= 0.0:
         return None
     return uv, indices

@@ -119,3 +119,12 @@ def test_a_lower_threshold_looks_at_haze_that_still_counts_as_empty() -> None:
     grid.set_threshold(0.01)
     grid.update(haze, draws)
     assert grid.occupied_fraction == 0.0
+
+
+def test_a_restored_grid_looks_at_the_same_cells_whatever_its_threshold_was() -> None:
+    grid, draws = OccupancyGrid(CONFIG), generator()
+    grid.set_threshold(0.0001)
+    grid.update(haze, draws)
+    restored = OccupancyGrid(CONFIG)
+    restored.load_state_dict(grid.state_dict())
+    assert torch.equal(restored.occupied, grid.occupied)

@@ -26,7 +26,7 @@ from dreamfusion_engine.guidance.sds import (
     timestep_range,
 )
 
-PLAIN = GuidanceConfig(scale=1.0, rescale=0.0)
+PLAIN = GuidanceConfig(scale=1.0, rescale=0.0, weighting="sigma_squared")
 FRONT = torch.zeros(4)
 
 

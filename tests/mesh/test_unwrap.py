@@ -77,12 +77,16 @@ def test_what_the_callback_raises_ends_the_child_and_passes_through(endless_chil
     assert not psutil.Process().children()
 
 
-def test_without_a_python_to_start_the_box_unwrap_takes_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    for program in ("/nowhere/python", "/bin/false" if sys.platform != "win32" else "where"):
-        monkeypatch.setattr(unwrap_module.sys, "executable", program)
-        found = unwrap(*icosphere(2), texture=256, padding=4, seconds=10.0)
-        assert found.method == "box"
-        assert_good(found.uv)
+@pytest.mark.parametrize(
+    "command",
+    [["no-such-python"], [sys.executable, "-c", "raise SystemExit(1)"], [sys.executable, "-c", "print('hello')"]],
+    ids=["missing", "failing", "talking nonsense"],
+)
+def test_without_a_working_child_the_box_unwrap_takes_over(command: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(unwrap_module, "worker_command", lambda: command)
+    found = unwrap(*icosphere(2), texture=256, padding=4, seconds=30.0)
+    assert found.method == "box"
+    assert_good(found.uv)
 
 
 def test_the_worker_prints_nothing_but_its_answer() -> None:
