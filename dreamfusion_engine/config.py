@@ -135,7 +135,7 @@ class OptimizeConfig:
     textureless: float = 0.2  # share of lit steps rendered without albedo
     orientation: float = 0.1  # weight of the orientation loss
     opacity: float = 0.012  # weight of sqrt((sum w)^2 + 0.01), ten times that at first
-    entropy: float = 0.4  # weight of the ray opacity's binary entropy at the end
+    entropy: float = 1.2  # weight of the ray opacity's binary entropy at the end
     levels_until: float = 0.3  # fraction of training by which every hash-grid level is open
     gradient_clip: float = 1.0  # largest norm of the gradient; 0: off
     checkpoint_every: int = 50  # steps; what a killed run can lose at most
