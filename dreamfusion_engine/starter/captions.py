@@ -6,7 +6,8 @@ import numpy as np
 from transformers import PreTrainedTokenizerFast
 
 from dreamfusion_engine.guidance.prompts import Shading, View
-from dreamfusion_engine.starter.objects import COLOURS, KINDS, Kind
+from dreamfusion_engine.starter.objects.kinds import KINDS, Kind
+from dreamfusion_engine.starter.objects.palette import COLOURS
 
 TOKENS = 16  # longest caption, padded
 VIEW_WORDS: dict[View, str] = {

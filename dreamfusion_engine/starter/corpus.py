@@ -16,7 +16,7 @@ from dreamfusion_engine.scene.background import random_backgrounds
 from dreamfusion_engine.scene.cameras import sample_cameras
 from dreamfusion_engine.scene.light import sample_lights
 from dreamfusion_engine.starter.captions import caption
-from dreamfusion_engine.starter.objects import KINDS, Kind, make_object
+from dreamfusion_engine.starter.objects.kinds import KINDS, Kind, make_object
 from dreamfusion_engine.starter.renderer import CHANNELS, compose, render_objects
 
 _SHADINGS: tuple[Shading, ...] = ("lambertian", "albedo", "textureless")

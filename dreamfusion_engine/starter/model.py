@@ -18,7 +18,8 @@ from torch import Tensor, nn
 from transformers import PreTrainedTokenizerFast, T5Config, T5EncoderModel
 
 from dreamfusion_engine.starter.captions import SHADING_WORDS, TOKENS, VIEW_WORDS, known_words, make_tokenizer
-from dreamfusion_engine.starter.objects import COLOURS, KINDS
+from dreamfusion_engine.starter.objects.kinds import KINDS
+from dreamfusion_engine.starter.objects.palette import COLOURS
 
 TEXT_WIDTH = 128
 

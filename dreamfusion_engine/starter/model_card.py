@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from dreamfusion_engine.starter.objects import COLOURS, KINDS
+from dreamfusion_engine.starter.objects.kinds import KINDS
+from dreamfusion_engine.starter.objects.palette import COLOURS
 
 
 def model_card(training: dict[str, Any], parameters: int, pixels: int) -> str:

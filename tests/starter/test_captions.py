@@ -8,7 +8,7 @@ import torch
 from dreamfusion_engine.guidance.prompts import SHADINGS, VIEWS
 from dreamfusion_engine.starter.captions import TOKENS, caption, known_words, make_tokenizer
 from dreamfusion_engine.starter.corpus import Corpus
-from dreamfusion_engine.starter.objects import KINDS
+from dreamfusion_engine.starter.objects.kinds import KINDS
 
 CPU = torch.device("cpu")
 

@@ -7,7 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from dreamfusion_engine.starter.objects import COLOURS, KINDS, make_object
+from dreamfusion_engine.starter.objects.kinds import KINDS, make_object
+from dreamfusion_engine.starter.objects.palette import COLOURS
 from dreamfusion_engine.starter.primitives import CAPSULE, ball, box, cylinder, normalised, rod, torus
 
 GREY = (0.5, 0.5, 0.5)

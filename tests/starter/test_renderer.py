@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from dreamfusion_engine.scene.cameras import camera_rays, orbit_cameras
-from dreamfusion_engine.starter.objects import KINDS, make_object
+from dreamfusion_engine.starter.objects.kinds import KINDS, make_object
 from dreamfusion_engine.starter.primitives import Part, ball, box, cone, cylinder, ellipsoid, rod, torus
 from dreamfusion_engine.starter.renderer import compose, render_objects
 
