@@ -128,7 +128,7 @@ def save_pipeline(model: StarterModel, folder: Path, extra: dict[str, Any]) -> N
         "words": known_words(),
         "kinds": [kind.names[0] for kind in KINDS],
         "colours": list(COLOURS),
-        "examples": ["a hamburger", "a red mug", "a blue chair", "a snowman", "a pink donut", "a rocket"],
+        "examples": ["a hamburger", "a mushroom", "a snowman", "a cactus", "a pink donut", "a rocket"],
         "views": VIEW_WORDS,
         "shading": SHADING_WORDS,
         "files": {
