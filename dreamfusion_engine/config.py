@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import math
 import types
 import typing
 from collections.abc import Mapping
@@ -97,7 +98,13 @@ class RenderConfig:
         require(8 <= self.occupancy_resolution <= 256, "occupancy_resolution", self.occupancy_resolution, "in [8, 256]")
         require(0.0 <= self.occupancy_threshold < 0.5, "occupancy_threshold", self.occupancy_threshold, "in [0, 0.5)")
         require(1 <= self.occupancy_every <= 1000, "occupancy_every", self.occupancy_every, "in [1, 1000]")
-        require(8 <= self.max_samples_per_ray <= 4096, "max_samples_per_ray", self.max_samples_per_ray, "in [8, 4096]")
+        diagonal = math.ceil(math.sqrt(3.0) * self.steps) + 1  # steps along the box's longest ray
+        require(
+            diagonal <= self.max_samples_per_ray <= 4096,
+            "max_samples_per_ray",
+            self.max_samples_per_ray,
+            f"in [{diagonal}, 4096] for {self.steps} steps",
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -243,7 +250,7 @@ _PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     "standard": {},
     "high": {
         "field": {"levels": 12, "log2_table": 17, "finest_resolution": 256},
-        "render": {"steps": 96, "occupancy_resolution": 64},
+        "render": {"steps": 96, "occupancy_resolution": 64, "max_samples_per_ray": 192},
         "optimize": {"steps": 2500, "views": 4},
         "mesh": {"resolution": 256, "triangles": 50_000, "texture": 2048, "unwrap_seconds": 120.0},
     },

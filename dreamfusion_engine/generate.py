@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import time
@@ -17,7 +18,7 @@ from dreamfusion_engine.config import GenerateConfig, to_json
 from dreamfusion_engine.device import compute_threads, peak_memory_mib, resolve_device
 from dreamfusion_engine.events import Control, Progress, Report, Result, Stage
 from dreamfusion_engine.guidance.diffusion import load_teacher
-from dreamfusion_engine.guidance.pipeline_folder import locate_model, open_pipeline
+from dreamfusion_engine.guidance.pipeline_folder import PipelineFolder, locate_model, open_pipeline
 from dreamfusion_engine.guidance.prompts import check_vocabulary
 from dreamfusion_engine.guidance.sds import ScoreDistillation
 from dreamfusion_engine.mesh.build import MeshReport, build_mesh
@@ -26,7 +27,7 @@ from dreamfusion_engine.mesh.sheet import write_turntable, write_views
 from dreamfusion_engine.mesh.silhouette import ReferenceViews
 from dreamfusion_engine.optimize.checkpoint import output_error, package_versions, write_atomically
 from dreamfusion_engine.optimize.loop import Training
-from dreamfusion_engine.optimize.session import Session
+from dreamfusion_engine.optimize.session import Session, cancelled
 from dreamfusion_engine.previews import Previews
 from dreamfusion_engine.scene.cameras import turntable_cameras
 
@@ -45,9 +46,9 @@ def generate(
 ) -> Result:
     """Make the object of `config.prompt` and write it to the folder `output`.
 
-    config: everything that decides the result: the same on the same device and versions gives the same mesh, bit for
-    bit on a CPU. report: called with events. control: asked between steps whether to go on. resume: go on from the
-    checkpoint in `output`.
+    config: everything that decides the result: the same on the same device, versions and threads gives the same mesh,
+    bit for bit on a CPU (unless the unwrap runs into its time box). report: called with events. control: asked between
+    steps whether to go on. resume: go on from the checkpoint in `output`.
     Raises InputError or SetupError before anything is written, RunError when the run fails, Cancelled when it was
     stopped; the last checkpoint is then kept.
     """
@@ -62,7 +63,6 @@ def generate(
     teacher = load_teacher(pipeline, device, precision="bfloat16" if device.type == "cpu" else "auto")
     distillation = ScoreDistillation(teacher, config.prompt, config.negative, pipeline.card, config.guidance)
     # 2. A radiance field, optimised until the model likes what it sees from every side.
-    make_folder(output)
     session = Session(
         config=config,
         distillation=distillation,
@@ -72,20 +72,23 @@ def generate(
         control=control,
         seconds_after=_SECONDS_AFTER.get(config.preset, 60.0),
         snapshot=Previews(output / "previews", report),
+        model=weights_digest(pipeline),
     )
     if resume:
         session.resume()
+    make_folder(output)
     clock.enter("train", device)
     training = session.run()
     # 3. Density to a closed surface, to charts, to a texture.
-    mesh, mesh_report = build_mesh(
-        *training.frozen(),
-        reference_views(training),
-        config.mesh,
-        lambda stage, share: clock.share(stage, share, device),
-    )
+
+    def advance(stage: Stage, share: float) -> None:
+        if control() == "cancel":
+            raise cancelled("Stopped after training, which is kept.")
+        clock.share(stage, share, device)
+
+    mesh, mesh_report = build_mesh(*training.frozen(), reference_views(training), config.mesh, advance)
     # 4. What people look at.
-    clock.enter("render", device)
+    advance("render", 0.0)
     files = {name: output / name for name in ("mesh.glb", "turntable.mp4", "views.png", "result.json")}
     try:
         write_glb(mesh, files["mesh.glb"], name=config.prompt)
@@ -95,7 +98,7 @@ def generate(
             files["turntable.mp4"],
             config.camera,
             device,
-            lambda share: clock.share("render", 0.2 + 0.8 * share, device),
+            lambda share: advance("render", 0.2 + 0.8 * share),
         )
         content = result_content(config, session, mesh_report, clock, device)
         write_atomically(files["result.json"], (json.dumps(content, indent=1, allow_nan=False) + "\n").encode())
@@ -125,12 +128,21 @@ def result_content(
         "config": to_json(config),
         "versions": package_versions(),
         "steps": session.training.step,
-        "steps_per_second": round(session.training.step / session.seconds, 3) if session.seconds else None,
+        "steps_per_second": round(session.steps_taken / session.seconds, 3) if session.seconds else None,
+        "threads": torch.get_num_threads(),
+        "attempt": to_json(session.training.config),  # differs from config after a restart (see health)
+        "weights": session.model,
         "seconds": {**clock.finished(), "train_all_sessions": round(session.seconds, 2)},
         "peak_memory_mib": round(peak_memory_mib(device)),
         "health": session.health_report(),
         "mesh": mesh_report.to_json(),
     }
+
+
+def weights_digest(pipeline: PipelineFolder) -> str:
+    """SHA-256 over the checksums that the model's card lists, hex; '' for a model without a card."""
+    files = sorted(pipeline.card.files.items())
+    return hashlib.sha256(json.dumps(files).encode()).hexdigest() if files else ""
 
 
 def make_folder(folder: Path) -> None:

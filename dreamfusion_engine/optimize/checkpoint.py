@@ -1,9 +1,9 @@
 """Checkpoints: everything a broken-off run needs to end exactly as an unbroken one.
 
-A checkpoint is a folder with `state-<step>.safetensors` (tensors only, never a pickle) and `checkpoint.json` (step,
-configuration, versions, the state's name and SHA-256). Both are written beside their final names, flushed to
-the disk and moved into place; the JSON last, so that it names a complete state at any moment. Only then is the old
-state removed.
+A checkpoint is a folder with `state-<step>-<digest>.safetensors` (tensors only, never a pickle) and `checkpoint.json`
+(step, configuration, versions, the state's name and SHA-256). Both are written beside their final names, flushed to the
+disk and moved into place; the JSON last, so that it names a complete state at any moment. Only then is the old one
+removed.
 """
 
 from __future__ import annotations
@@ -86,12 +86,14 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
 
     # Cloned, because safetensors refuses tensors that share memory.
     state = save({name: tensor.detach().cpu().contiguous().clone() for name, tensor in checkpoint.tensors.items()})
-    name = f"state-{checkpoint.step:08d}.safetensors"
+    digest = hashlib.sha256(state).hexdigest()
+    # Part of the name, so that a state of the same step from another attempt is not written over the one in use.
+    name = f"state-{checkpoint.step:08d}-{digest[:8]}.safetensors"
     index = {
         "format": FORMAT,
         "step": checkpoint.step,
         "state": name,
-        "sha256": hashlib.sha256(state).hexdigest(),
+        "sha256": digest,
         "device": checkpoint.device,
         "versions": checkpoint.versions,
         "config": checkpoint.config,

@@ -38,7 +38,7 @@ PLAIN_COLOUR = 0.03  # standard deviation under which a surface has no features 
 
 PROBE_AZIMUTH = math.radians(30.0)  # turned off the axes, so that a box shows several faces and a sheet none
 PROBE_ELEVATION = math.radians(25.0)
-PROBE_FOCAL = 0.5 / math.tan(math.radians(0.5 * 41.0))  # of the default camera's mean field of view
+PROBE_FOCAL = 0.5 / math.tan(math.radians(0.5 * 39.0))  # of the default camera's mean field of view
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,11 +67,20 @@ def probe_cameras(config: CameraConfig, device: torch.device) -> Cameras:
     return orbit_cameras(azimuth, PROBE_ELEVATION * one, distance * one, fov * one)
 
 
-def make_probe(step: int, progress: float, colour: Tensor, opacity: Tensor, depth: Tensor, occupied: float) -> Probe:
+def make_probe(
+    step: int,
+    progress: float,
+    colour: Tensor,
+    opacity: Tensor,
+    depth: Tensor,
+    occupied: float,
+    focal: float = PROBE_FOCAL,
+) -> Probe:
     """The probe of four renders in the order of `probe_cameras`.
 
     colour: float32[V, 3, H, W] over any one background. opacity: float32[V, H, W]. depth: float32[V, H, W], expected
     distance along each ray, world units, any value where nothing is hit. occupied: fraction of occupancy cells in use.
+    focal: of the cameras, in image heights.
     """
     finite = all(bool(torch.isfinite(values).all()) for values in (colour, opacity, depth))
     return Probe(
@@ -79,7 +88,7 @@ def make_probe(step: int, progress: float, colour: Tensor, opacity: Tensor, dept
         progress=progress,
         opacity=float(opacity.mean()) if finite else 0.0,
         occupied=occupied,
-        relief=depth_relief(depth, opacity) if finite else 0.0,
+        relief=depth_relief(depth, opacity, focal) if finite else 0.0,
         similarity=front_back_similarity(colour, opacity) if finite else 0.0,
         finite=finite,
     )

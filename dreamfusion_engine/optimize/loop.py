@@ -31,7 +31,7 @@ _EPS = 1e-15
 
 @dataclass(frozen=True, kw_only=True)
 class StepReport:
-    """What one training step saw. finite: whether prediction and gradient were; a step that was not changed nothing."""
+    """What one training step saw. finite: whether prediction and gradient were; else the field was not moved."""
 
     finite: bool
     opacity: float
@@ -152,7 +152,8 @@ class Training:
 
     def probe(self, size: int = 32) -> Probe:
         """Four small views for the health check."""
-        seen = self.view(probe_cameras(self.config.camera, self.device), size)
+        cameras = probe_cameras(self.config.camera, self.device)
+        seen = self.view(cameras, size)
         return make_probe(
             self.step,
             self.progress,
@@ -161,6 +162,7 @@ class Training:
             seen.depth,
             # Not the fraction that rays look at: early in training they look nearly everywhere.
             self.occupancy.fraction_above(self.config.render.occupancy_threshold),
+            float(cameras.focal[0]),
         )
 
     def state(self) -> dict[str, Tensor]:

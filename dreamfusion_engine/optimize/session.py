@@ -13,7 +13,7 @@ import torch
 
 from dreamfusion_engine.config import GenerateConfig, from_json, to_json
 from dreamfusion_engine.device import peak_memory_mib
-from dreamfusion_engine.errors import Cancelled
+from dreamfusion_engine.errors import Cancelled, InputError
 from dreamfusion_engine.events import Control, Note, Progress, Report
 from dreamfusion_engine.guidance.sds import ScoreDistillation
 from dreamfusion_engine.optimize.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
@@ -34,7 +34,9 @@ class Session:
     """One run's training, from a fresh field or a checkpoint to a field worth a mesh.
 
     config: as asked for. distillation: the teacher with the prompt. folder: of the checkpoint. seconds_after: estimate
-    of what follows training, for the ETA. snapshot: called now and then with the state, for previews.
+    of what follows training, for the ETA. snapshot: called now and then with the state, for previews. model: digest of
+    the diffusion model's weights; a checkpoint of other ones is refused. seconds, steps_taken: of training, over all
+    attempts and sessions.
     """
 
     config: GenerateConfig
@@ -45,7 +47,9 @@ class Session:
     control: Control
     seconds_after: float
     snapshot: Callable[[Training], None]
+    model: str = ""
     seconds: float = 0.0
+    steps_taken: int = 0
     restarts: int = 0
     _durations: deque[float] = field(default_factory=lambda: deque(maxlen=40))
 
@@ -61,12 +65,20 @@ class Session:
     def resume(self) -> None:
         """Go on from the checkpoint. Raises InputError or SetupError when there is none that fits."""
         saved = load_checkpoint(self.folder, self.config, self.device.type)
+        if saved.extra["model"] != self.model:
+            raise InputError(
+                "checkpoint.other_run",
+                what="The saved checkpoint was trained with another diffusion model.",
+                why=f"The weights behind '{self.config.model}' have changed since.",
+                fix="Resume with the weights of then, or leave out --resume to start anew.",
+            )
         attempt = from_json(GenerateConfig, saved.extra["attempt"])
         self._start(attempt)
         self.training.load_state(saved.tensors)
         self.health = HealthMonitor.from_json(saved.extra["health"])
         self.restarts = int(saved.extra["restarts"])
         self.seconds = float(saved.extra["seconds"])
+        self.steps_taken = int(saved.extra["steps_taken"])
 
     def run(self) -> Training:
         """Train to the end, or to where `control` says 'finish'; the training with its last state.
@@ -79,13 +91,9 @@ class Session:
         while self.training.step < settings.steps:
             wish = self.control()
             if wish == "cancel":
-                self.save()
-                raise Cancelled(
-                    "run.cancelled",
-                    what=f"Stopped at step {self.training.step} of {settings.steps}.",
-                    why="You asked for it.",
-                    fix="Give the same command with --resume to go on from here.",
-                )
+                if self.steps_taken:  # a run that has done nothing must not replace what an earlier one has left
+                    self.save()
+                raise cancelled(f"Stopped at step {self.training.step} of {settings.steps}.")
             if wish == "finish" and self.training.step > 0:
                 self.report(
                     Note(code="run.finished_early", text=f"Training ends at step {self.training.step}, as asked.")
@@ -96,6 +104,7 @@ class Session:
             now = time.monotonic()
             self._durations.append(now - begun)
             self.seconds += now - begun
+            self.steps_taken += 1
             if verdict is not None and self._mend(verdict):
                 continue
             step = self.training.step
@@ -125,6 +134,8 @@ class Session:
                     "health": self.health.to_json(),
                     "restarts": self.restarts,
                     "seconds": self.seconds,
+                    "steps_taken": self.steps_taken,
+                    "model": self.model,
                 },
             ),
         )
@@ -187,6 +198,16 @@ class Session:
                 memory_mib=peak_memory_mib(self.device),
             )
         )
+
+
+def cancelled(what: str) -> Cancelled:
+    """The end of a run that was asked to stop, its checkpoint kept."""
+    return Cancelled(
+        "run.cancelled",
+        what=what,
+        why="You asked for it.",
+        fix="Give the same command with --resume to go on from here.",
+    )
 
 
 WARNINGS: dict[Verdict, str] = {

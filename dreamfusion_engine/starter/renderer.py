@@ -20,7 +20,7 @@ from dreamfusion_engine.warp_runtime import array, launch, vectors
 
 CHANNELS = 8  # albedo r g b, lit r g b, clay, coverage
 _STEPS = 56
-_HIT = 0.002  # world units: a tenth of a pixel at 64 pixels
+_HIT = 0.002  # world units: about a twentieth of a pixel at 64 pixels
 
 
 @wp.func

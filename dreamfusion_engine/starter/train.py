@@ -114,7 +114,7 @@ class Trainer:
         return loss.detach()
 
     def save(self, folder: Path) -> None:
-        """Write checkpoint.safetensors and training.json, each atomically."""
+        """Write checkpoint.safetensors atomically."""
         tensors = {f"model.{n}": p.detach() for n, p in self.model.named_parameters()}
         tensors |= {f"average.{n}": p for n, p in self.average.items()}
         for name, parameter in self.model.named_parameters():
@@ -189,7 +189,8 @@ def main() -> None:
     if (arguments.output / "checkpoint.safetensors").exists():
         trainer.load(arguments.output)
     corpus, half = trainer.corpus(), trainer.half_resolution
-    generator = torch.Generator(device=device).manual_seed(plan.seed + trainer.step)
+    # Not the corpus's seed: noise must not repeat the numbers that pictures are drawn by.
+    generator = torch.Generator(device=device).manual_seed(plan.seed + trainer.step + 1_000_003)
     begun = saved = shown = time.monotonic()
     before = trainer.seconds
     losses: list[Tensor] = []

@@ -111,7 +111,9 @@ def test_a_new_checkpoint_replaces_the_old_one_and_leaves_no_other_files(tmp_pat
     for step in (50, 100, 150):
         save_checkpoint(tmp_path, some(step))
         assert load_checkpoint(tmp_path, CONFIG, "cpu").step == step
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["checkpoint.json", "state-00000150.safetensors"]
+    index, state = sorted(p.name for p in tmp_path.iterdir())
+    assert index == "checkpoint.json"
+    assert state.startswith("state-00000150-")
 
 
 def test_the_same_step_can_be_saved_twice(tmp_path: Path) -> None:

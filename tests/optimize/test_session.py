@@ -184,3 +184,22 @@ def test_a_warning_does_not_stop_the_checkpoints(tmp_path: Path) -> None:
     notes = [e.code for e in running.events if isinstance(e, Note)]  # type: ignore[attr-defined]
     assert notes == ["health.many_faced"]  # said once
     assert running.restarts == 0
+
+
+def test_a_run_stopped_before_its_first_step_leaves_an_earlier_checkpoint_alone(tmp_path: Path) -> None:
+    with pytest.raises(Cancelled):
+        session(tmp_path, tiny_config(), control=stop_at(17, "cancel")).run()
+    with pytest.raises(Cancelled):
+        session(tmp_path, tiny_config(), control=stop_at(0, "cancel")).run()
+    resumed = session(tmp_path, tiny_config())
+    resumed.resume()
+    assert resumed.training.step == resumed.steps_taken == 17
+
+
+def test_a_checkpoint_of_other_weights_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(Cancelled):
+        session(tmp_path, tiny_config(), control=stop_at(5, "cancel")).run()
+    later = session(tmp_path, tiny_config())
+    later.model = "other"
+    with pytest.raises(InputError, match="weights"):
+        later.resume()
