@@ -15,7 +15,7 @@ from dreamfusion_engine.events import Preview, Report
 from dreamfusion_engine.mesh.preview import preview_mesh
 from dreamfusion_engine.optimize.checkpoint import output_error, write_atomically
 from dreamfusion_engine.optimize.loop import Training
-from dreamfusion_engine.scene.cameras import Cameras, orbit_cameras
+from dreamfusion_engine.scene.cameras import Cameras, mid_orbit_cameras
 
 PIXELS = 128
 KEEP_EVERY = 100  # steps between the previews that stay on disk
@@ -58,14 +58,7 @@ def preview_cameras(training: Training) -> Cameras:
     """Three quarters from above, then front, side, back and top."""
     azimuth = torch.tensor([0.6, 0.0, 0.5 * math.pi, math.pi, 0.0], device=training.device)
     elevation = torch.deg2rad(torch.tensor([25.0, 15.0, 15.0, 15.0, 80.0], device=training.device))
-    camera = training.config.camera
-    one = torch.ones(5, device=training.device)
-    return orbit_cameras(
-        azimuth,
-        elevation,
-        0.5 * sum(camera.distance) * one,
-        math.radians(0.5 * sum(camera.fov_deg)) * one,
-    )
+    return mid_orbit_cameras(azimuth, elevation, training.config.camera)
 
 
 def png(picture: Tensor) -> bytes:

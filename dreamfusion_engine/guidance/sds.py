@@ -101,14 +101,12 @@ class StepInfo:
 
     finite: whether the noise prediction was; the caller raises RunError run.non_finite (or recovers) when it was not.
     gradient_norm: float32[B], |g| a pixel value (root mean square). t: int64[B]. views: the named view of each camera.
-    clean: float32[B, 3, h, w] in [0, 1], the picture that the model would rather see (predicted x_0), for previews.
     """
 
     finite: bool
     gradient_norm: Tensor
     t: Tensor
     views: tuple[View, ...]
-    clean: Tensor
 
 
 class ScoreDistillation:
@@ -174,10 +172,9 @@ class ScoreDistillation:
             predicted = self.predict(x_t, t, views, shading)
             gradient = sds_gradient(predicted, noise, sds_weight(sigma, self.config.weighting))
             norm = gradient.square().mean(dim=(1, 2, 3)).sqrt()
-            clean = self.teacher.to_image(predicted_clean_image(predicted, x_t, alpha, sigma))
         loss = sds_loss(x, gradient) / (count * height * width)
         finite = math.isfinite(float(norm.sum()))
-        return loss, StepInfo(finite=finite, gradient_norm=norm, t=t, views=tuple(views), clean=clean)
+        return loss, StepInfo(finite=finite, gradient_norm=norm, t=t, views=tuple(views))
 
     @torch.no_grad()
     def view_contrast(self, images: Tensor, shading: Shading, generator: torch.Generator) -> float:

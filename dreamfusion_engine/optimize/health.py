@@ -24,7 +24,7 @@ import torch
 from torch import Tensor
 
 from dreamfusion_engine.config import CameraConfig
-from dreamfusion_engine.scene.cameras import Cameras, orbit_cameras
+from dreamfusion_engine.scene.cameras import Cameras, mid_orbit_cameras
 
 Verdict = Literal["non_finite", "empty", "full_box", "flat", "many_faced"]
 
@@ -61,10 +61,7 @@ class Probe:
 def probe_cameras(config: CameraConfig, device: torch.device) -> Cameras:
     """The V = 4 cameras of a probe: front, right, back and left, each turned by 30 degrees and raised by 25."""
     azimuth = PROBE_AZIMUTH + torch.arange(4, device=device, dtype=torch.float32) * (0.5 * math.pi)
-    one = torch.ones(4, device=device)
-    distance = 0.5 * (config.distance[0] + config.distance[1])
-    fov = math.radians(0.5 * (config.fov_deg[0] + config.fov_deg[1]))
-    return orbit_cameras(azimuth, PROBE_ELEVATION * one, distance * one, fov * one)
+    return mid_orbit_cameras(azimuth, PROBE_ELEVATION * torch.ones_like(azimuth), config)
 
 
 def make_probe(

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -27,17 +26,6 @@ from dreamfusion_engine.scene.light import sample_lights
 
 _BETAS = (0.9, 0.99)  # Adam, with eps 1e-15: Mueller 2022 (arXiv 2201.05989), section 4, "Training"
 _EPS = 1e-15
-
-
-@dataclass(frozen=True, kw_only=True)
-class StepReport:
-    """What one training step saw. finite: whether prediction and gradient were; else the field was not moved."""
-
-    finite: bool
-    opacity: float
-    gradient_norm: float
-    shading: Shading
-    samples: int
 
 
 class Training:
@@ -62,8 +50,11 @@ class Training:
         """Share of training done, in [0, 1]."""
         return self.step / self.config.optimize.steps
 
-    def train_step(self, distillation: ScoreDistillation) -> StepReport:
-        """One step of the optimiser on the SDS gradient of freshly sampled views."""
+    def train_step(self, distillation: ScoreDistillation) -> bool:
+        """One step of the optimiser on the SDS gradient of freshly sampled views.
+
+        Whether prediction and gradient were finite; if not, the field was not moved.
+        """
         settings = self.config.optimize
         # 1. What this step looks like.
         progress = self.progress
@@ -97,9 +88,7 @@ class Training:
         # 4. What the diffusion model thinks of them, and the regularisers.
         loss, info = distillation.step(images, cameras.azimuth, cameras.elevation, shading, progress, self.generator)
         if not info.finite:
-            return StepReport(
-                finite=False, opacity=math.nan, gradient_norm=math.nan, shading=shading, samples=seen.samples
-            )
+            return False
         loss = loss + self._regularisers(seen, progress)
         # 5. One move.
         self.optimiser.zero_grad(set_to_none=True)
@@ -111,13 +100,7 @@ class Training:
         if finite:
             self.optimiser.step()
         self.step += 1
-        return StepReport(
-            finite=finite,
-            opacity=float(seen.opacity.detach().mean()),
-            gradient_norm=float(norm),
-            shading=shading,
-            samples=seen.samples,
-        )
+        return finite
 
     @torch.no_grad()
     def view(self, cameras: Cameras, size: int, *, background: float = 1.0, shading: Shading = "albedo") -> Rendering:

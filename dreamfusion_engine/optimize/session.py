@@ -146,12 +146,13 @@ class Session:
 
     def _step(self) -> Verdict | None:
         """One training step and, now and then, a look at its health."""
-        if not self.training.train_step(self.distillation).finite:
+        if not self.training.train_step(self.distillation):
             return "non_finite"
         if self.training.step % PROBE_EVERY:
             return None
         verdict = self.health.observe(self.training.probe())
-        if not self.health.views_differ and self.training.progress >= _CONTRAST_AT:
+        before = (self.training.step - PROBE_EVERY) / self.config.optimize.steps
+        if before < _CONTRAST_AT <= self.training.progress:  # once: it takes a call of the model
             self.health.views_differ = self._view_contrast() > VIEWS_DIFFER
         return verdict
 

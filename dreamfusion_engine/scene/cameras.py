@@ -74,16 +74,21 @@ def orbit_cameras(
     )
 
 
-def turntable_cameras(count: int, *, elevation: float, config: CameraConfig, device: torch.device) -> Cameras:
-    """`count` cameras at equal azimuth steps from the front; elevation in radians, other values mid."""
-    azimuth = torch.arange(count, device=device, dtype=torch.float32) * (2.0 * math.pi / count)
-    one = torch.ones(count, device=device)
+def mid_orbit_cameras(azimuth: Tensor, elevation: Tensor, config: CameraConfig) -> Cameras:
+    """Cameras at azimuth and elevation (radians, each float32[B]), at training's mid distance and field of view."""
+    one = torch.ones_like(azimuth)
     return orbit_cameras(
         azimuth,
-        elevation * one,
+        elevation,
         0.5 * (config.distance[0] + config.distance[1]) * one,
         math.radians(0.5 * (config.fov_deg[0] + config.fov_deg[1])) * one,
     )
+
+
+def turntable_cameras(count: int, *, elevation: float, config: CameraConfig, device: torch.device) -> Cameras:
+    """`count` cameras at equal azimuth steps from the front; elevation in radians, other values mid."""
+    azimuth = torch.arange(count, device=device, dtype=torch.float32) * (2.0 * math.pi / count)
+    return mid_orbit_cameras(azimuth, elevation * torch.ones_like(azimuth), config)
 
 
 def sample_cameras(count: int, config: CameraConfig, generator: torch.Generator) -> Cameras:
