@@ -18,7 +18,7 @@ def write_whole(path: Path, write: Callable[[Path], None]) -> None:
     temporary = Path(name)
     try:
         write(temporary)
-        with temporary.open("rb") as file:
+        with temporary.open("r+b") as file:  # Windows flushes only what it may write
             os.fsync(file.fileno())
         # mkstemp makes files that only their owner can read; the outcome should be like any other file.
         temporary.chmod(0o666 & ~_umask())
