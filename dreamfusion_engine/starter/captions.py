@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from transformers import PreTrainedTokenizerFast
 
 from dreamfusion_engine.guidance.prompts import Shading, View
-from dreamfusion_engine.starter.objects.kinds import KINDS, Kind
+from dreamfusion_engine.starter.objects.kinds import KINDS, PATTERNS, Kind, Look
 from dreamfusion_engine.starter.objects.palette import COLOURS
 
-TOKENS = 16  # longest caption, padded
+TOKENS = 22  # longest caption, padded
 VIEW_WORDS: dict[View, str] = {
     "front": "front view",
     "side": "side view",
@@ -17,33 +19,50 @@ VIEW_WORDS: dict[View, str] = {
     "overhead": "overhead view",
 }
 SHADING_WORDS: dict[Shading, str] = {"albedo": "flat colours", "lambertian": "", "textureless": "white clay"}
-_FILLERS = (
-    "a",
-    "an",
-    "the",
-    "photo",
-    "picture",
-    "model",
-    "3d",
-    "of",
-    "one",
-    "nice",
-    "single",
-    "small",
-    "big",
-    "coloured",
-    "colored",
-    "render",
-)
+_ADJECTIVES = {"stripes": "striped", "dots": "dotted", "checks": "checked"}
+_FRAMES = ("a photo of {}", "a picture of {}", "a 3d model of {}", "a render of {}")
+# Words that people add and that change nothing; they stand before the noun at times.
+_IDLE_WORDS = ("nice", "single", "small", "big")
+_EXTRA_WORDS = ("the", "an", "one", "and", "coloured", "colored")
 
 
-def caption(rng: np.random.Generator, kind: Kind, colour: str | None, view: View, shading: Shading) -> str:
-    """One caption for a picture; article and synonyms vary, and view or shading words are left out at times."""
+def with_article(named: str) -> str:
+    """'a red mug', 'an apple'."""
+    return f"{'an' if named[0] in 'aeiou' else 'a'} {named}"
+
+
+def describe(kind: Kind, look: Look, *, name: str | None = None) -> str:
+    """The plain caption of an object: 'a red mug with a yellow handle and white stripes'."""
+    text = f"{look.colour} {name or kind.names[0]}" if look.colour else name or kind.names[0]
+    if look.part:
+        text += " " + _agreeing(kind.part.format(look.part))
+    if look.pattern:
+        text += f" {'and' if look.part and 'with' in kind.part else 'with'} {look.pattern_colour} {look.pattern}"
+    return with_article(text)
+
+
+def caption(rng: np.random.Generator, kind: Kind, look: Look, view: View, shading: Shading) -> str:
+    """One caption for a picture; order, article and synonyms vary, and view or shading words are left out at times."""
     name = kind.names[0] if rng.random() < 0.7 else str(rng.choice(kind.names))
-    named = f"{colour} {name}" if colour else name
-    article = "an" if named[0] in "aeiou" else "a"
+    text = describe(kind, look, name=name)
     draw = rng.random()
-    text = f"{article} {named}" if draw < 0.8 else named if draw < 0.9 else f"a photo of {article} {named}"
+    if look.pattern and draw < 0.3:  # "a striped red mug" does not say the colour of the stripes
+        text = with_article(f"{_ADJECTIVES[look.pattern]} {look.colour} {name}")
+        if look.part:
+            text += " " + _agreeing(kind.part.format(look.part))
+    elif look.colour and not look.pattern and draw < 0.1:  # the colour after the noun
+        text = with_article(name) + f" in {look.colour}"
+        if look.part:
+            text += " " + _agreeing(kind.part.format(look.part))
+    frame = rng.random()
+    if frame > 0.92:
+        text = str(rng.choice(_FRAMES)).format(text)
+    elif frame > 0.84:
+        text = with_article(f"{rng.choice(_IDLE_WORDS)} {text.split(' ', 1)[1]}")
+    elif frame > 0.76:
+        text = f"{rng.choice(['the', 'one'])} {text.split(' ', 1)[1]}"
+    elif frame > 0.66:
+        text = text.split(" ", 1)[1]  # no article
     if rng.random() < 0.9:
         text += f", {VIEW_WORDS[view]}"
     if SHADING_WORDS[shading] and rng.random() < 0.95:
@@ -51,9 +70,26 @@ def caption(rng: np.random.Generator, kind: Kind, colour: str | None, view: View
     return text
 
 
-def known_words() -> list[str]:
-    """Every word that the captions use, sorted."""
-    texts = [*COLOURS, *_FILLERS, *VIEW_WORDS.values(), *SHADING_WORDS.values(), *(n for k in KINDS for n in k.names)]
+def _agreeing(phrase: str) -> str:
+    """'with a orange lid' -> 'with an orange lid'."""
+    return phrase.replace(" a orange", " an orange")
+
+
+def known_words(kinds: Sequence[Kind] = KINDS) -> list[str]:
+    """Every word that captions of `kinds` use, sorted."""
+    texts = [
+        *COLOURS,
+        *PATTERNS,
+        *_ADJECTIVES.values(),
+        *_EXTRA_WORDS,
+        *_IDLE_WORDS,
+        *VIEW_WORDS.values(),
+        *SHADING_WORDS.values(),
+        *(frame.replace("{}", "") for frame in _FRAMES),
+        *(name for kind in kinds for name in kind.names),
+        *(kind.part.replace("{}", "") for kind in kinds),
+        "with a in",
+    ]
     return sorted({word for text in texts for word in text.split()})
 
 

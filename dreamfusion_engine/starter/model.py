@@ -9,19 +9,24 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from diffusers import DDPMScheduler, UNet2DConditionModel
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from transformers import PreTrainedTokenizerFast, T5Config, T5EncoderModel
 
 from dreamfusion_engine.starter.captions import SHADING_WORDS, TOKENS, VIEW_WORDS, known_words, make_tokenizer
-from dreamfusion_engine.starter.objects.kinds import KINDS
+from dreamfusion_engine.starter.objects.kinds import Kind
 from dreamfusion_engine.starter.objects.palette import COLOURS
 
 TEXT_WIDTH = 128
+# What the command line and the add-on suggest: what comes out best.
+EXAMPLES = ["a hamburger", "a mushroom", "a snowman", "a cactus", "a pink donut", "a rocket"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,6 +88,28 @@ class StarterModel(nn.Module):
         return self.unet(noised, t, encoder_hidden_states=states).sample[:, :3]
 
 
+def start_from(model: StarterModel, folder: Path) -> None:
+    """Copy the weights of the pipeline in `folder`, made by an earlier version of this module, into `model`.
+
+    Words that both know keep their embedding; new ones stay as they are. Raises ValueError when the sizes differ.
+    """
+    words = PreTrainedTokenizerFast.from_pretrained(folder / "tokenizer").get_vocab()
+    for part, name in ((model.unet, "unet"), (model.text_encoder, "text_encoder")):
+        found: dict[str, Tensor] = {}
+        for file in sorted((folder / name).glob("*.safetensors")):
+            found |= load_file(file)
+        with torch.no_grad():
+            for key, parameter in part.named_parameters():
+                if key == "shared.weight":
+                    for word, row in model.tokenizer.get_vocab().items():
+                        if word in words:
+                            parameter[row] = found[key][words[word]].float()
+                elif key not in found or found[key].shape != parameter.shape:
+                    raise ValueError(f"{folder / name} has no {key} of shape {tuple(parameter.shape)}.")
+                else:
+                    parameter.copy_(found[key])
+
+
 def make_scheduler() -> DDPMScheduler:
     """1000 steps, cosine schedule (Nichol 2021), v prediction."""
     return DDPMScheduler(
@@ -94,10 +121,10 @@ def make_scheduler() -> DDPMScheduler:
     )
 
 
-def save_pipeline(model: StarterModel, folder: Path, extra: dict[str, Any]) -> None:
+def save_pipeline(model: StarterModel, folder: Path, kinds: Sequence[Kind], training: dict[str, Any]) -> None:
     """Write `model` to `folder` as a diffusers pipeline in fp16 safetensors, with our card `dreamfusion.json`.
 
-    extra: what the card says of the training, kept under its key 'training'.
+    kinds: what it was trained on. training: what the card says of the training.
     """
     folder.mkdir(parents=True, exist_ok=True)
     dtype = {name: p.dtype for name, p in model.named_parameters()}
@@ -125,10 +152,10 @@ def save_pipeline(model: StarterModel, folder: Path, extra: dict[str, Any]) -> N
     card = {
         "format": 1,
         "closed_vocabulary": True,
-        "words": known_words(),
-        "kinds": [kind.names[0] for kind in KINDS],
+        "words": known_words(kinds),
+        "kinds": [kind.names[0] for kind in kinds],
         "colours": list(COLOURS),
-        "examples": ["a hamburger", "a mushroom", "a snowman", "a cactus", "a pink donut", "a rocket"],
+        "examples": EXAMPLES,
         "views": VIEW_WORDS,
         "shading": SHADING_WORDS,
         "files": {
@@ -136,6 +163,6 @@ def save_pipeline(model: StarterModel, folder: Path, extra: dict[str, Any]) -> N
             for path in sorted(folder.rglob("*"))
             if path.is_file() and path.name not in ("dreamfusion.json", "README.md")
         },
-        "training": extra,
+        "training": training,
     }
     (folder / "dreamfusion.json").write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")

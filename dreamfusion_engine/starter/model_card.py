@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from dreamfusion_engine.starter.objects.kinds import KINDS
+from dreamfusion_engine.starter.objects.kinds import Kind
 from dreamfusion_engine.starter.objects.palette import COLOURS
 
 
-def model_card(training: dict[str, Any], parameters: int, pixels: int) -> str:
+def model_card(kinds: Sequence[Kind], training: dict[str, Any], parameters: int, pixels: int) -> str:
     """The card as Markdown. training: images, steps, seconds, device and plan, as `dreamfusion.json` keeps them."""
     plan = training["plan"]
     hours = training["seconds"] / 3600.0
     at_half = min(training["images"], plan["half_images"])
     half = plan["pixels"] // 2
-    kinds = ", ".join(kind.names[0] for kind in KINDS)
+    names = ", ".join(kind.names[0] for kind in kinds)
     return f"""---
 license: gpl-3.0
 library_name: diffusers
@@ -27,8 +28,8 @@ A pixel-space text-to-image diffusion model of {parameters / 1e6:.1f} million pa
 distillation runs at once, offline, on any machine.
 
 ## What it knows
-{len(KINDS)} kinds:
-{kinds}.
+{len(kinds)} kinds:
+{names}.
 
 Colours: {", ".join(COLOURS)}; "a red mug".
 View words: front, side, back, overhead view. Renderings: lit by default, "flat colours", "white clay".

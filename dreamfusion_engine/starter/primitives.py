@@ -14,15 +14,17 @@ from numpy.typing import NDArray
 Vector = tuple[float, float, float]
 Array = NDArray[np.float32]
 
-ELLIPSOID, BOX, CYLINDER, CONE, TORUS, CAPSULE = range(6)
+ELLIPSOID, BOX, CYLINDER, CONE, TORUS, CAPSULE, WEDGE, PYRAMID, DOME = range(9)
+PLAIN, STRIPES, DOTS, CHECKS = range(4)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
     """One primitive.
 
-    shape: ELLIPSOID ... CAPSULE. centre: position. rotation: columns are the local axes in the object's frame.
+    shape: ELLIPSOID ... DOME. centre: position. rotation: columns are the local axes in the object's frame.
     size: what the four numbers mean depends on the shape (see the makers below). colour: sRGB in [0, 1].
+    pattern: PLAIN ... CHECKS, drawn in the part's own frame with the colour `second`.
     """
 
     shape: int
@@ -30,6 +32,8 @@ class Part:
     size: tuple[float, float, float, float]
     colour: Vector
     rotation: tuple[Vector, Vector, Vector] = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
+    pattern: int = PLAIN
+    second: Vector = (1.0, 1.0, 1.0)
 
     def half_extent(self) -> Array:
         """Half sizes along the object's axes of a box that contains the part, float32[3]."""
@@ -41,13 +45,16 @@ class Part:
             CONE: (max(a, b) + d, max(a, b) + d, c + d),
             TORUS: (a + b, a + b, b),
             CAPSULE: (a, a, a + b),
+            WEDGE: (a, b, c),
+            PYRAMID: (a, b, c),
+            DOME: (a, b, c),
         }[self.shape]
         return np.asarray(np.abs(np.asarray(self.rotation)) @ np.asarray(local), dtype=np.float32)
 
 
-def ellipsoid(centre: Vector, radii: Vector, colour: Vector) -> Part:
+def ellipsoid(centre: Vector, radii: Vector, colour: Vector, *, turn: Vector = (0.0, 0.0, 0.0)) -> Part:
     """An ellipsoid with three half axes."""
-    return Part(shape=ELLIPSOID, centre=centre, size=(*radii, 0.0), colour=colour)
+    return Part(shape=ELLIPSOID, centre=centre, size=(*radii, 0.0), colour=colour, rotation=_turned(turn))
 
 
 def ball(centre: Vector, radius: float, colour: Vector) -> Part:
@@ -98,6 +105,30 @@ def cone(
 def torus(centre: Vector, ring: float, tube: float, colour: Vector, *, turn: Vector = (0.0, 0.0, 0.0)) -> Part:
     """A torus about its local z: radius of the ring, radius of the tube."""
     return Part(shape=TORUS, centre=centre, size=(ring, tube, 0.0, 0.0), colour=colour, rotation=_turned(turn))
+
+
+def wedge(
+    centre: Vector, half: Vector, colour: Vector, *, rounding: float = 0.03, turn: Vector = (0.0, 0.0, 0.0)
+) -> Part:
+    """A gable roof: a prism along y whose triangle has its base at -half[2] and its ridge at +half[2]."""
+    return Part(shape=WEDGE, centre=centre, size=(*half, rounding), colour=colour, rotation=_turned(turn))
+
+
+def pyramid(
+    centre: Vector, half: Vector, colour: Vector, *, rounding: float = 0.03, turn: Vector = (0.0, 0.0, 0.0)
+) -> Part:
+    """A pyramid over a rectangle at -half[2], with its tip at +half[2]."""
+    return Part(shape=PYRAMID, centre=centre, size=(*half, rounding), colour=colour, rotation=_turned(turn))
+
+
+def dome(
+    base: Vector, radii: Vector, colour: Vector, *, rounding: float = 0.03, turn: Vector = (0.0, 0.0, 0.0)
+) -> Part:
+    """The upper half of an ellipsoid that stands on `base`; radii: half widths along x and y, and the whole height."""
+    rotation = _turned(turn)
+    half = 0.5 * radii[2]
+    centre = _vector(np.asarray(base) + half * np.asarray(rotation)[:, 2])
+    return Part(shape=DOME, centre=centre, size=(radii[0], radii[1], half, rounding), colour=colour, rotation=rotation)
 
 
 def rod(start: Vector, end: Vector, radius: float, colour: Vector) -> Part:

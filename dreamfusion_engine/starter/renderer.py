@@ -15,75 +15,14 @@ from torch import Tensor
 
 from dreamfusion_engine.guidance.prompts import Shading
 from dreamfusion_engine.scene.cameras import Cameras
+from dreamfusion_engine.starter.distance import part_distance, union_distance
+from dreamfusion_engine.starter.pattern import second_colour
 from dreamfusion_engine.starter.primitives import Part
 from dreamfusion_engine.warp_runtime import array, launch, vectors
 
 CHANNELS = 8  # albedo r g b, lit r g b, clay, coverage
 _STEPS = 56
 _HIT = 0.002  # world units: about a twentieth of a pixel at 64 pixels
-
-
-@wp.func
-def part_distance(shape: int, p: wp.vec3, s: wp.vec4) -> float:
-    """Signed distance in a part's own frame (forms by I. Quilez, 'distance functions')."""
-    if shape == 0:  # ellipsoid, first-order
-        r = wp.vec3(s[0], s[1], s[2])
-        k0 = wp.length(wp.cw_div(p, r))
-        k1 = wp.length(wp.cw_div(p, wp.cw_mul(r, r)))
-        return k0 * (k0 - 1.0) / wp.max(k1, 1.0e-6)
-    if shape == 1:  # rounded box
-        qx = wp.abs(p[0]) - s[0] + s[3]
-        qy = wp.abs(p[1]) - s[1] + s[3]
-        qz = wp.abs(p[2]) - s[2] + s[3]
-        outside = wp.length(wp.vec3(wp.max(qx, 0.0), wp.max(qy, 0.0), wp.max(qz, 0.0)))
-        return outside + wp.min(wp.max(qx, wp.max(qy, qz)), 0.0) - s[3]
-    radial = wp.sqrt(p[0] * p[0] + p[1] * p[1])
-    if shape == 2:  # rounded cylinder
-        dx = radial - s[0] + s[3]
-        dz = wp.abs(p[2]) - s[1] + s[3]
-        return wp.min(wp.max(dx, dz), 0.0) + wp.length(wp.vec2(wp.max(dx, 0.0), wp.max(dz, 0.0))) - s[3]
-    if shape == 3:  # capped cone
-        h = s[2]
-        k2x = s[1] - s[0]
-        k2y = 2.0 * h
-        rim = s[1]
-        if p[2] < 0.0:
-            rim = s[0]
-        cax = radial - wp.min(radial, rim)
-        cay = wp.abs(p[2]) - h
-        along = wp.clamp(((s[1] - radial) * k2x + (h - p[2]) * k2y) / (k2x * k2x + k2y * k2y), 0.0, 1.0)
-        cbx = radial - s[1] + k2x * along
-        cby = p[2] - h + k2y * along
-        sign = float(1.0)
-        if cbx < 0.0 and cay < 0.0:
-            sign = float(-1.0)
-        return sign * wp.sqrt(wp.min(cax * cax + cay * cay, cbx * cbx + cby * cby)) - s[3]
-    if shape == 4:  # torus
-        q = radial - s[0]
-        return wp.sqrt(q * q + p[2] * p[2]) - s[1]
-    z = p[2] - wp.clamp(p[2], -s[1], s[1])  # capsule
-    return wp.sqrt(radial * radial + z * z) - s[0]
-
-
-@wp.func
-def union_distance(
-    p: wp.vec3,
-    first: int,
-    last: int,
-    shape: wp.array(dtype=wp.int32),
-    centre: wp.array(dtype=wp.vec3),
-    rotation: wp.array(dtype=wp.mat33),
-    size: wp.array(dtype=wp.vec4),
-) -> wp.vec2:
-    """Distance to the union of parts first..last-1, and the index of the nearest part."""
-    best = float(1.0e9)
-    index = float(0.0)
-    for i in range(first, last):
-        d = part_distance(shape[i], wp.transpose(rotation[i]) * (p - centre[i]), size[i])
-        if d < best:
-            best = d
-            index = float(i)
-    return wp.vec2(best, index)
 
 
 @wp.kernel(enable_backward=False)
@@ -97,6 +36,8 @@ def trace(
     rotation: wp.array(dtype=wp.mat33),
     size: wp.array(dtype=wp.vec4),
     colour: wp.array(dtype=wp.vec3),
+    pattern: wp.array(dtype=wp.int32),
+    second: wp.array(dtype=wp.vec3),
     position: wp.array(dtype=wp.vec3),
     frame: wp.array(dtype=wp.mat33),
     focal: wp.array(dtype=float),
@@ -144,10 +85,14 @@ def trace(
                     part_distance(shape[k], local + wp.vec3(0.0, e, 0.0), size[k]) - base,
                     part_distance(shape[k], local + wp.vec3(0.0, 0.0, e), size[k]) - base,
                 )
-                n = wp.normalize(rotation[k] * gradient)
+                own = wp.normalize(gradient)
+                n = rotation[k] * own
+                paint = colour[k]
+                if pattern[k] != 0 and second_colour(pattern[k], shape[k], local, own, size[k]):
+                    paint = second[k]
                 shade = ambient[b] + (1.0 - ambient[b]) * wp.max(0.0, wp.dot(n, wp.normalize(light[b] - p)))
-                albedo += share * colour[k]
-                lit += share * shade * colour[k]
+                albedo += share * paint
+                lit += share * shade * paint
                 clay += share * shade
                 cover += share
     for c in range(3):
@@ -196,6 +141,8 @@ def render_objects(
             wp.from_torch(rotation, dtype=wp.mat33, return_ctype=True),
             array(real([p.size for p in flat]), wp.vec4),
             vectors(real([p.colour for p in flat])),
+            whole([p.pattern for p in flat]),
+            vectors(real([p.second for p in flat])),
             vectors(cameras.position.contiguous()),
             wp.from_torch(frame, dtype=wp.mat33, return_ctype=True),
             cameras.focal.contiguous(),

@@ -20,8 +20,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from dreamfusion_engine.starter.corpus import Corpus
-from dreamfusion_engine.starter.model import ModelSize, StarterModel, make_scheduler, save_pipeline
+from dreamfusion_engine.starter.model import ModelSize, StarterModel, make_scheduler, save_pipeline, start_from
 from dreamfusion_engine.starter.model_card import model_card
+from dreamfusion_engine.starter.objects.kinds import kinds_named
 
 _EMA_DECAY = 0.999
 _WARM_UP = 200  # steps
@@ -40,6 +41,8 @@ class TrainingPlan:
     fresh: float = 0.4  # new pictures traced for each one used
     capacity: int = 16_384  # traced pictures kept
     seed: int = 0
+    kinds: str = ""  # names with commas between; '' for all
+    start: str = ""  # pipeline folder whose weights training begins with; '' for random ones
 
 
 def learning_rate(plan: TrainingPlan, step: int, images: int) -> float:
@@ -56,7 +59,10 @@ class Trainer:
         torch.manual_seed(plan.seed)
         self.plan = plan
         self.device = device
-        self.model = StarterModel(ModelSize(), plan.pixels).to(device)
+        self.model = StarterModel(ModelSize(), plan.pixels)
+        if plan.start:
+            start_from(self.model, Path(plan.start))
+        self.model.to(device)
         self.model.unet.to(memory_format=torch.channels_last)
         self.average = {name: p.detach().clone() for name, p in self.model.named_parameters()}
         self.optimiser = torch.optim.AdamW(
@@ -80,6 +86,7 @@ class Trainer:
             fresh=self.plan.fresh,
             seed=self.plan.seed + self.step,
             device=self.device,
+            kinds=kinds_named(self.plan.kinds),
         )
 
     def train_step(self, corpus: Corpus, generator: torch.Generator) -> Tensor:
@@ -165,11 +172,12 @@ def export(trainer: Trainer, folder: Path) -> None:
         "steps": trainer.step,
         "seconds": round(trainer.seconds),
         "device": trainer.device.type,
-        "plan": asdict(trainer.plan),
+        "plan": asdict(trainer.plan) | {"start": Path(trainer.plan.start).name},
     }
-    save_pipeline(model, folder, training)
+    kinds = kinds_named(trainer.plan.kinds)
+    save_pipeline(model, folder, kinds, training)
     parameters = sum(p.numel() for p in model.parameters())
-    card = model_card(training, parameters, model.unet.config.sample_size)
+    card = model_card(kinds, training, parameters, model.unet.config.sample_size)
     (folder / "README.md").write_text(card, encoding="utf-8")
 
 

@@ -7,9 +7,20 @@ import math
 import numpy as np
 import pytest
 
-from dreamfusion_engine.starter.objects.kinds import KINDS, make_object
+from dreamfusion_engine.starter.objects.kinds import KINDS, Kind, Look, kind_named, make_object, random_look
 from dreamfusion_engine.starter.objects.palette import COLOURS
-from dreamfusion_engine.starter.primitives import CAPSULE, ball, box, cylinder, normalised, rod, torus
+from dreamfusion_engine.starter.primitives import (
+    CAPSULE,
+    PLAIN,
+    Part,
+    ball,
+    box,
+    cylinder,
+    dome,
+    normalised,
+    rod,
+    torus,
+)
 
 GREY = (0.5, 0.5, 0.5)
 
@@ -49,10 +60,10 @@ def test_scaling_a_torus_scales_ring_and_tube_alike() -> None:
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.names[0])
 def test_every_kind_fits_the_box_stands_centred_and_varies(kind) -> None:  # type: ignore[no-untyped-def]
-    colour = kind.colours[0] if kind.colours else None
-    first = make_object(np.random.default_rng(0), kind, colour)
-    again = make_object(np.random.default_rng(0), kind, colour)
-    other = make_object(np.random.default_rng(1), kind, colour)
+    look = Look(colour=kind.colours[0] if kind.colours else None)
+    first = make_object(np.random.default_rng(0), kind, look)
+    again = make_object(np.random.default_rng(0), kind, look)
+    other = make_object(np.random.default_rng(1), kind, look)
     assert first == again
     assert first != other
     for part in first:
@@ -60,11 +71,55 @@ def test_every_kind_fits_the_box_stands_centred_and_varies(kind) -> None:  # typ
         assert all(0.0 <= c <= 1.0 for c in part.colour)
 
 
-def test_the_named_colour_is_on_the_object() -> None:
-    for kind in KINDS:
-        for colour in kind.colours:
-            parts = make_object(np.random.default_rng(0), kind, colour)
-            nearest = [
-                min(COLOURS, key=lambda c: float(np.abs(np.subtract(COLOURS[c], p.colour)).sum())) for p in parts
-            ]
-            assert colour in nearest, f"{colour} {kind.names[0]}"
+def nearest_colours(parts: list[Part]) -> set[str]:
+    """The colour names nearest to what the parts are painted in."""
+    return {min(COLOURS, key=lambda c: float(np.abs(np.subtract(COLOURS[c], p.colour)).sum())) for p in parts}
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.names[0])
+def test_the_named_colours_are_on_the_object(kind: Kind) -> None:
+    for colour in kind.colours:
+        parts = make_object(np.random.default_rng(0), kind, Look(colour=colour))
+        assert colour in nearest_colours(parts)
+    if kind.part:
+        without = nearest_colours(make_object(np.random.default_rng(0), kind, Look()))
+        for colour in set(COLOURS) - without:
+            assert colour in nearest_colours(make_object(np.random.default_rng(0), kind, Look(part=colour)))
+
+
+def test_the_corpus_has_the_variety_that_it_promises() -> None:
+    names = [name for kind in KINDS for name in kind.names]
+    assert len(KINDS) >= 40
+    assert len(COLOURS) >= 10
+    assert len(set(names)) == len(names)
+    assert sum(bool(kind.part) for kind in KINDS) >= 20
+    assert sum(kind.patterned for kind in KINDS) >= 8
+    assert sum(kind.front for kind in KINDS) >= 20
+    assert kind_named("cup") is kind_named("mug")
+
+
+def test_a_pattern_lies_on_the_parts_of_the_main_colour_only() -> None:
+    mug = kind_named("mug")
+    look = Look(colour="blue", part="yellow", pattern="stripes", pattern_colour="white")
+    parts = make_object(np.random.default_rng(0), mug, look)
+    patterned = [p for p in parts if p.pattern != PLAIN]
+    assert 0 < len(patterned) < len(parts)
+    assert nearest_colours(patterned) == {"blue"}
+
+
+def test_random_looks_never_name_a_colour_twice_and_pattern_only_what_has_a_colour() -> None:
+    rng = np.random.default_rng(0)
+    looks = [random_look(rng, kind) for kind in KINDS for _ in range(100)]
+    for look in looks:
+        assert look.colour is None or look.colour != look.part
+        assert look.colour is None or look.colour != look.pattern_colour
+        assert (look.pattern is None) == (look.pattern_colour is None)
+        assert look.pattern is None or look.colour is not None
+    assert sum(look.part is not None for look in looks) > 500
+    assert sum(look.pattern is not None for look in looks) > 100
+
+
+def test_a_dome_stands_on_its_base() -> None:
+    part = dome((0.0, 0.0, 0.5), (0.4, 0.4, 0.3), GREY)
+    assert part.centre[2] - part.half_extent()[2] == pytest.approx(0.5)
+    assert part.centre[2] + part.half_extent()[2] == pytest.approx(0.8)

@@ -3,14 +3,30 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
 from dreamfusion_engine.scene.cameras import camera_rays, orbit_cameras
-from dreamfusion_engine.starter.objects.kinds import KINDS, make_object
-from dreamfusion_engine.starter.primitives import Part, ball, box, cone, cylinder, ellipsoid, rod, torus
+from dreamfusion_engine.starter.objects.kinds import Look, kind_named, make_object
+from dreamfusion_engine.starter.primitives import (
+    CHECKS,
+    DOTS,
+    STRIPES,
+    Part,
+    ball,
+    box,
+    cone,
+    cylinder,
+    dome,
+    ellipsoid,
+    pyramid,
+    rod,
+    torus,
+    wedge,
+)
 from dreamfusion_engine.starter.renderer import compose, render_objects
 
 RED = (0.8, 0.1, 0.2)
@@ -58,6 +74,25 @@ def reference_distance(part: Part, p: torch.Tensor) -> torch.Tensor:
         return torch.where(inside, -nearest, nearest) - d
     if part.shape == 4:
         return torch.stack([radial - a, z], 1).norm(dim=1) - b
+    if part.shape in (6, 7):  # the largest signed distance to the planes of the faces, through three corners each
+        top, low = [0.0, 0.0, c], -c
+        faces = [[[a, -b, low], [a, b, low], top], [[-a, b, low], [-a, -b, low], top]]
+        faces += [[[a, -b, low], [-a, -b, low], [-a, b, low]]]
+        if part.shape == 7:
+            faces += [[[a, b, low], [-a, b, low], top], [[-a, -b, low], [a, -b, low], top]]
+        else:
+            faces += [[[0, b, 0], [-1, b, 0], [0, b, 1]], [[0, -b, 0], [1, -b, 0], [0, -b, 1]]]
+        planes = []
+        for corners in faces:
+            p0, p1, p2 = (torch.tensor(x, dtype=p.dtype) for x in corners)
+            normal = torch.linalg.cross(p1 - p0, p2 - p0)
+            planes.append((local - p0) @ (normal / normal.norm()))
+        return torch.stack(planes).amax(0)
+    if part.shape == 8:
+        above = local + torch.tensor([0.0, 0.0, c], dtype=p.dtype)
+        r = torch.tensor([a, b, 2 * c], dtype=p.dtype)
+        k = (above / r).norm(dim=1)
+        return torch.maximum(k * (k - 1) / (above / r**2).norm(dim=1).clamp_min(1e-6), -z - c)
     return torch.stack([radial, z - z.clamp(-b, b)], 1).norm(dim=1) - a
 
 
@@ -86,8 +121,11 @@ def reference_trace(
         cone((0, 0, 0), 0.6, 0.2, 0.5, RED, rounding=0.05),
         torus((0, 0, 0), 0.6, 0.25, RED, turn=(1.0, 0, 0)),
         rod((-0.5, 0, -0.4), (0.5, 0.2, 0.5), 0.2, RED),
+        wedge((0, 0, 0), (0.6, 0.4, 0.4), RED, rounding=0.001, turn=(0.2, 0, 0)),
+        pyramid((0, 0, 0), (0.6, 0.5, 0.5), RED, rounding=0.001),
+        dome((0, 0, -0.2), (0.7, 0.5, 0.6), RED, rounding=0.001),
     ],
-    ids=["ellipsoid", "box", "cylinder", "cone", "torus", "capsule"],
+    ids=["ellipsoid", "box", "cylinder", "cone", "torus", "capsule", "wedge", "pyramid", "dome"],
 )
 def test_each_primitive_has_the_silhouette_of_its_plain_torch_twin(part: Part) -> None:
     cover = trace([part], azimuth=0.4)[7] > 0.5
@@ -98,8 +136,7 @@ def test_each_primitive_has_the_silhouette_of_its_plain_torch_twin(part: Part) -
 
 @pytest.mark.parametrize("name", ["hamburger", "mug", "robot"])
 def test_an_object_has_the_colours_of_its_plain_torch_twin(name: str) -> None:
-    kind = next(k for k in KINDS if k.names[0] == name)
-    parts = make_object(np.random.default_rng(3), kind, None)
+    parts = make_object(np.random.default_rng(3), kind_named(name), Look())
     traced = trace(parts, azimuth=0.7)
     hit, colour = reference_trace(parts, 0.7, 0.3, 32)
     assert ((traced[7] > 0.5) != hit).float().mean() < 0.01
@@ -132,9 +169,35 @@ def test_composing_shows_the_background_exactly_where_nothing_is() -> None:
 
 
 def test_the_front_of_a_robot_has_its_eyes_and_the_back_does_not() -> None:
-    kind = next(k for k in KINDS if k.names[0] == "robot")
-    parts = make_object(np.random.default_rng(0), kind, None)
+    parts = make_object(np.random.default_rng(0), kind_named("robot"), Look())
     panel = torch.tensor((0.95, 0.83, 0.25))[:, None, None]
     seen = [((trace(parts, azimuth=a)[:3] - panel).abs().amax(0) < 0.05).sum() for a in (0.0, math.pi)]
     assert seen[0] > 5
     assert seen[1] == 0
+
+
+def test_stripes_run_around_and_checks_take_turns() -> None:
+    white, blue = (1.0, 1.0, 1.0), (0.1, 0.2, 0.9)
+    column = cylinder((0, 0, 0), 0.5, 0.8, blue)
+    striped = trace([replace(column, pattern=STRIPES, second=white)], elevation=0.0, pixels=64)[:3]
+    middle = striped[:, 14:50, 32]  # down the front
+    changes = ((middle[0, 1:] - middle[0, :-1]).abs() > 0.5).sum()
+    assert 5 <= changes <= 10  # 1.6 units high, one change every half of 0.34
+    along = striped[0, 14:50, 26:38]
+    different = ((along - along[:, 6:7]).abs() > 0.5).float().mean()
+    assert float(different) < 0.1  # the same all around, but for the perspective that bends the rings
+    checked = trace([replace(column, pattern=CHECKS, second=white)], elevation=0.0, pixels=64)[:3]
+    across = checked[0, 32, 22:42]
+    assert ((across[1:] - across[:-1]).abs() > 0.5).sum() >= 3
+
+
+def test_a_pattern_meets_itself_at_the_back() -> None:
+    """Turned by one period around, a pattern is the same: there is no seam."""
+    blue = (0.1, 0.2, 0.9)
+    radius = 0.5
+    column = replace(cylinder((0, 0, 0), radius, 0.8, blue), pattern=DOTS, second=(1.0, 1.0, 1.0))
+    periods = 2 * round(math.pi * radius / 0.34)
+    front = trace([column], azimuth=0.0, elevation=0.0)[:3]
+    for k in (1, periods // 2, periods - 1):
+        turned = trace([column], azimuth=k * 2 * math.pi / periods, elevation=0.0)[:3]
+        assert float(((front - turned).abs().amax(0) > 0.1).float().mean()) < 0.01

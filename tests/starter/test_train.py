@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -84,3 +85,25 @@ def test_the_learning_rate_warms_up_holds_and_ends_at_a_tenth() -> None:
     assert learning_rate(plan, 0, 0) < 0.01 * plan.learning_rate
     assert learning_rate(plan, 1000, plan.images // 2) == plan.learning_rate
     assert learning_rate(plan, 9999, plan.images) == pytest.approx(0.1 * plan.learning_rate)
+
+
+def test_training_can_start_from_the_weights_of_a_pipeline(trained: tuple[Trainer, Path], tmp_path: Path) -> None:
+    trainer, _ = trained
+    export(trainer, tmp_path)
+    started = Trainer(replace(PLAN, start=str(tmp_path)), CPU)
+    averaged = dict(trainer.averaged_model().named_parameters())
+    for name, parameter in started.model.named_parameters():
+        torch.testing.assert_close(parameter, averaged[name], rtol=2.0**-10, atol=1e-7, msg=name)
+    card = tmp_path / "again"
+    export(started, card)
+    assert json.loads((card / "dreamfusion.json").read_text())["training"]["plan"]["start"] == tmp_path.name
+
+
+def test_a_model_of_a_few_kinds_says_so(trained: tuple[Trainer, Path], tmp_path: Path) -> None:
+    trainer = Trainer(replace(PLAN, kinds="mug, snowman"), CPU)
+    export(trainer, tmp_path)
+    card = json.loads((tmp_path / "dreamfusion.json").read_text())
+    assert card["kinds"] == ["mug", "snowman"]
+    assert "handle" in card["words"] and "hamburger" not in card["words"]
+    pictures = trainer.corpus()
+    assert {label.kind.names[0] for label in pictures.pictures(40)[1]} == {"mug", "snowman"}
