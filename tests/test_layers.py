@@ -35,6 +35,7 @@ TABLE: dict[str, set[str]] = {
     "mesh": GROUND | {"scene", "field", "render", "guidance"},
     "optimize": GROUND | {"scene", "field", "render", "guidance"},
     "starter": GROUND | {"scene", "guidance"},
+    "judge": GROUND | {"scene", "guidance", "starter"},
     "previews": GROUND | {"scene", "mesh", "optimize"},
     "generate": LEAVES | {"previews"} | {"scene", "field", "render", "guidance", "mesh", "optimize"},
     # What people and programs talk to.
