@@ -196,9 +196,13 @@ def _models(options: argparse.Namespace) -> int:
         return 0
     for card in cards:
         print(f"{card['name']}  (built in, {'knows these words only' if card['closed_vocabulary'] else 'any prompt'})")
-        for name in ("kinds", "colours", "examples"):
-            if card[name]:
-                print(console.labelled(f"  {name + ':':<9}", ", ".join(card[name])))
+        parts = [phrase.format("...") for phrase in card["parts"]]
+        for name, words in [("kinds", card["kinds"]), ("colours", card["colours"]), ("parts", parts)]:
+            if words:
+                print(console.labelled(f"  {name + ':':<9}", ", ".join(words)))
+        print(console.labelled("  examples:", ", ".join(card["examples"])))
+        if card["picture"]:
+            print(f"  picture: {card['picture']}")
     print("Any diffusers folder of a supported family: --model FOLDER")
     return 0
 

@@ -50,13 +50,15 @@ def model_cards() -> list[dict[str, Any]]:
 
 
 def card_summary(name: str, card: PromptCard) -> dict[str, Any]:
-    """A model's name, kinds, colours and examples, ready for JSON."""
+    """A model's name and what it knows, ready for JSON. picture: a file that shows it, or ''."""
     return {
         "name": name,
         "closed_vocabulary": card.closed_vocabulary,
         "kinds": list(card.kinds),
         "colours": list(card.colours),
+        "parts": list(card.parts),
         "examples": list(card.examples),
+        "picture": card.picture,
     }
 
 

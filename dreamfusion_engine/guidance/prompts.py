@@ -12,7 +12,7 @@ import math
 import re
 import string
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -27,6 +27,7 @@ OVERHEAD_ABOVE = math.radians(60.0)  # elevation, DreamFusion section 3.2
 FRONT_HALF_ANGLE = math.radians(45.0)  # azimuth either side of the front; the back is as wide
 CARD_NAME = "dreamfusion.json"
 CARD_FORMAT = 1
+PICTURE_NAME = "kinds.png"  # beside the card: what the model knows, to look at
 
 _PUNCTUATION = string.punctuation + "\u2018\u2019\u201c\u201d\u2026\u2013\u2014"
 
@@ -54,7 +55,8 @@ class PromptCard:
     """How a model wants to be asked, and what it knows.
 
     closed_vocabulary: the model knows the words in `words` and no others.
-    kinds, colours, examples: what to tell an artist that it can draw.
+    kinds, colours, parts, examples: what to tell an artist that it can draw; parts are phrases for a second colour,
+    such as "mug with a {} handle". picture: a file that shows the kinds, or "".
     views, shading: words for each View and Shading; "" where the model needs none.
     files: relative path -> SHA-256 (hex) of the model's files, for the check that they arrived whole.
     """
@@ -63,7 +65,9 @@ class PromptCard:
     words: frozenset[str] = frozenset()
     kinds: tuple[str, ...] = ()
     colours: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ()
     examples: tuple[str, ...] = ()
+    picture: str = ""
     views: Mapping[View, str] = field(default_factory=lambda: {view: f"{view} view" for view in VIEWS})
     shading: Mapping[Shading, str] = field(default_factory=lambda: dict.fromkeys(SHADINGS, ""))
     files: Mapping[str, str] = field(default_factory=dict)
@@ -82,7 +86,7 @@ def read_card(folder: Path) -> PromptCard:
     if not path.is_file():
         return PromptCard()
     try:
-        return _parsed_card(json.loads(path.read_text(encoding="utf-8")))
+        card = _parsed_card(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise SetupError(
             "model.card",
@@ -90,6 +94,8 @@ def read_card(folder: Path) -> PromptCard:
             why=f"{path}: {type(error).__name__}: {error}",
             fix="Copy the model's folder again, complete, or update DreamFusion if the model is newer than it.",
         ) from error
+    picture = folder / PICTURE_NAME
+    return replace(card, picture=str(picture)) if picture.is_file() else card
 
 
 def _parsed_card(values: Mapping[str, Any]) -> PromptCard:
@@ -102,6 +108,7 @@ def _parsed_card(values: Mapping[str, Any]) -> PromptCard:
         words=frozenset(str(word).lower() for word in values["words"]),
         kinds=tuple(map(str, values.get("kinds", ()))),
         colours=tuple(map(str, values.get("colours", ()))),
+        parts=tuple(map(str, values.get("parts", ()))),
         examples=tuple(map(str, values.get("examples", ()))),
         views=views,
         shading=shading,
@@ -138,6 +145,8 @@ def check_vocabulary(text: str, card: PromptCard, name: str = "prompt") -> None:
     sentences = [f"It was taught {len(card.kinds)} kinds of objects: {', '.join(card.kinds)}."]
     if card.colours:
         sentences.append(f"Colours: {', '.join(card.colours)}.")
+    if card.picture:
+        sentences.append(f"A picture of all of them: {card.picture}")
     fixes = [f"Nearest words: {close}." if close else ""]
     if card.examples:
         fixes.append("Try " + " or ".join(f'"{example}"' for example in card.examples[:3]) + ".")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -40,17 +41,17 @@ def kind_views(kind: Kind, pixels: int, device: torch.device, seed: int = 0) -> 
     return compose(traced, torch.full((len(SIDES), 3), _BACKGROUND, device=device), "lambertian")
 
 
-def contact_sheet(pixels: int, device: torch.device, seed: int = 0) -> Image.Image:
-    """All kinds, each a row of four sides over its name."""
+def contact_sheet(kinds: Sequence[Kind], pixels: int, device: torch.device, seed: int = 0) -> Image.Image:
+    """The kinds, each a row of four sides over its name."""
     cell_width, cell_height = pixels * len(SIDES), pixels + _LABEL
-    rows = -(-len(KINDS) // _COLUMNS)
+    rows = -(-len(kinds) // _COLUMNS)
     gap = 8
     grey = round(255 * _BACKGROUND)
     size = (_COLUMNS * (cell_width + gap), rows * (cell_height + gap))
     sheet = Image.new("RGB", size, (grey, grey, grey))
     draw = ImageDraw.Draw(sheet)
     font = ImageFont.load_default(size=_LABEL - 5)
-    for i, kind in enumerate(KINDS):
+    for i, kind in enumerate(kinds):
         x, y = i % _COLUMNS * (cell_width + gap), i // _COLUMNS * (cell_height + gap)
         strip = torch.cat(list(kind_views(kind, pixels, device, seed)), dim=2)
         array = (strip.permute(1, 2, 0).clamp(0.0, 1.0) * 255.0 + 0.5).to(torch.uint8).cpu().numpy()
@@ -66,7 +67,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     arguments.file.parent.mkdir(parents=True, exist_ok=True)
-    contact_sheet(arguments.pixels, torch.device("cpu"), arguments.seed).save(arguments.file)
+    contact_sheet(KINDS, arguments.pixels, torch.device("cpu"), arguments.seed).save(arguments.file)
 
 
 if __name__ == "__main__":

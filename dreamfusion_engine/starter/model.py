@@ -20,6 +20,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from transformers import PreTrainedTokenizerFast, T5Config, T5EncoderModel
 
+from dreamfusion_engine.guidance.prompts import CARD_NAME, PICTURE_NAME
 from dreamfusion_engine.starter.captions import SHADING_WORDS, TOKENS, VIEW_WORDS, known_words, make_tokenizer
 from dreamfusion_engine.starter.objects.kinds import Kind
 from dreamfusion_engine.starter.objects.palette import COLOURS
@@ -155,14 +156,15 @@ def save_pipeline(model: StarterModel, folder: Path, kinds: Sequence[Kind], trai
         "words": known_words(kinds),
         "kinds": [kind.names[0] for kind in kinds],
         "colours": list(COLOURS),
+        "parts": [f"{kind.names[0]} {kind.part}" for kind in kinds if kind.part],
         "examples": EXAMPLES,
         "views": VIEW_WORDS,
         "shading": SHADING_WORDS,
         "files": {
             str(path.relative_to(folder).as_posix()): hashlib.sha256(path.read_bytes()).hexdigest()
             for path in sorted(folder.rglob("*"))
-            if path.is_file() and path.name not in ("dreamfusion.json", "README.md")
+            if path.is_file() and path.name not in (CARD_NAME, PICTURE_NAME, "README.md")
         },
         "training": training,
     }
-    (folder / "dreamfusion.json").write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
+    (folder / CARD_NAME).write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")

@@ -19,6 +19,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from dreamfusion_engine.guidance.prompts import PICTURE_NAME
+from dreamfusion_engine.starter.contact_sheet import contact_sheet
 from dreamfusion_engine.starter.corpus import Corpus
 from dreamfusion_engine.starter.model import ModelSize, StarterModel, make_scheduler, save_pipeline, start_from
 from dreamfusion_engine.starter.model_card import model_card
@@ -26,6 +28,7 @@ from dreamfusion_engine.starter.objects.kinds import kinds_named
 
 _EMA_DECAY = 0.999
 _WARM_UP = 200  # steps
+_PICTURE_PIXELS = 72  # side of one view in the picture of what the model knows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -179,6 +182,7 @@ def export(trainer: Trainer, folder: Path) -> None:
     parameters = sum(p.numel() for p in model.parameters())
     card = model_card(kinds, training, parameters, model.unet.config.sample_size)
     (folder / "README.md").write_text(card, encoding="utf-8")
+    contact_sheet(kinds, _PICTURE_PIXELS, torch.device("cpu")).save(folder / PICTURE_NAME)
 
 
 def main() -> None:

@@ -1,0 +1,88 @@
+"""Lists of prompts: read with the reason for every line that is left out, or made from what a model knows."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+
+from dreamfusion_engine.starter.captions import describe
+from dreamfusion_engine.starter.objects.kinds import KINDS, PATTERN_COLOURS, PATTERNS, Kind, Look
+from dreamfusion_engine.starter.objects.palette import COLOURS
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prompt:
+    """A prompt whose truth is known: `text` asks for a `kind` that looks like `look`."""
+
+    text: str
+    kind: Kind
+    look: Look
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeftOut:
+    """A line (from 1 on) that is not used, and why."""
+
+    line: int
+    text: str
+    why: str
+
+
+@cache
+def described() -> dict[str, tuple[Kind, Look]]:
+    """Every plain description of everything in the corpus, lower case."""
+    known = {}
+    patterns = [(None, None), *itertools.product(PATTERNS, PATTERN_COLOURS)]
+    for kind in KINDS:
+        for name, colour in itertools.product(kind.names, (None, *kind.colours)):
+            for part in (None, *COLOURS) if kind.part else (None,):
+                for pattern, pattern_colour in patterns if kind.patterned and colour else patterns[:1]:
+                    look = Look(colour=colour, part=part, pattern=pattern, pattern_colour=pattern_colour)
+                    known[describe(kind, look, name=name)] = (kind, look)
+    return known
+
+
+def read_prompts(lines: Sequence[str], kinds: Sequence[str]) -> tuple[list[Prompt], list[LeftOut]]:
+    """The prompts of a list, in order, and the lines that are left out.
+
+    kinds: first names of what the model knows. Lines that begin with '#' are comments and go without a word.
+    """
+    prompts: dict[str, Prompt] = {}
+    left_out = []
+    for number, line in enumerate(lines, 1):
+        text = " ".join(line.lower().split())
+        if text.startswith("#"):
+            continue
+        why = ""
+        if not text:
+            why = "it is empty"
+        elif text in prompts:
+            why = "it stands further up already"
+        elif text not in described():
+            words = {word for known in described() for word in known.split()}
+            unknown = [word for word in text.split() if word not in words]
+            why = f"the corpus has no {', '.join(map(repr, unknown))}" if unknown else "the corpus has nothing like it"
+            why += "; a prompt reads 'a red mug' or 'a red mug with a blue handle'"
+        else:
+            kind, look = described()[text]
+            if kind.names[0] in kinds:
+                prompts[text] = Prompt(text=text, kind=kind, look=look)
+            else:
+                why = f"the model was not taught '{kind.names[0]}'"
+        if why:
+            left_out.append(LeftOut(line=number, text=line.strip(), why=why))
+    return list(prompts.values()), left_out
+
+
+def full_list(kinds: Sequence[Kind] = KINDS) -> list[Prompt]:
+    """Every kind in two of its colours, far apart in the list; as it is, where it has none."""
+    prompts = []
+    for i, kind in enumerate(kinds):
+        count = len(kind.colours)
+        chosen = [kind.colours[i % count], kind.colours[(i + max(1, count // 2)) % count]] if count else [None]
+        for colour in chosen:
+            look = Look(colour=colour)
+            prompts.append(Prompt(text=describe(kind, look), kind=kind, look=look))
+    return prompts
