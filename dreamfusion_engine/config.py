@@ -112,6 +112,7 @@ class GuidanceConfig:
     """Score distillation from the diffusion model."""
 
     scale: float = 7.0  # classifier-free guidance w: e_u + w (e_c - e_u)
+    scale_kept: float = 1.0  # share of w - 1 that is left from anneal_until on
     rescale: float = 0.6  # share of the guided x0 rescaled to the conditional's spread (arXiv 2305.08891, eq. 15-16)
     t_max: tuple[float, float] = (0.98, 0.3)  # upper end of the timestep range, start -> end of training
     t_min: tuple[float, float] = (0.5, 0.02)  # lower end, start -> end
@@ -121,6 +122,7 @@ class GuidanceConfig:
 
     def __post_init__(self) -> None:
         require(0.0 <= self.scale <= 1000.0, "scale", self.scale, "in [0, 1000]")
+        require(0.0 <= self.scale_kept <= 1.0, "scale_kept", self.scale_kept, "in [0, 1]")
         require(0.0 <= self.rescale <= 1.0, "rescale", self.rescale, "in [0, 1]")
         for low, high in zip(self.t_min, self.t_max, strict=True):
             require(0.0 < low < high < 1.0, "t_min, t_max", (self.t_min, self.t_max), "0 < t_min < t_max < 1")

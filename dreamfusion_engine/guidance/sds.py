@@ -43,15 +43,22 @@ def rescale_guidance(guided: Tensor, cond: Tensor, share: float) -> Tensor:
 
 
 def guided_noise(
-    noise_uncond: Tensor, noise_cond: Tensor, x_t: Tensor, alpha: Tensor, sigma: Tensor, config: GuidanceConfig
+    noise_uncond: Tensor,
+    noise_cond: Tensor,
+    x_t: Tensor,
+    alpha: Tensor,
+    sigma: Tensor,
+    *,
+    scale: float,
+    rescale: float,
 ) -> Tensor:
-    """The guided noise, its clean image rescaled by `config.rescale`: what SDS compares with the true noise."""
-    guided = classifier_free_guidance(noise_uncond, noise_cond, config.scale)
-    if config.rescale == 0.0:
+    """The guided noise, its clean image rescaled by the share `rescale`: what SDS compares with the true noise."""
+    guided = classifier_free_guidance(noise_uncond, noise_cond, scale)
+    if rescale == 0.0:
         return guided
     clean = predicted_clean_image(guided, x_t, alpha, sigma)
     cond = predicted_clean_image(noise_cond, x_t, alpha, sigma)
-    return noise_from_clean(rescale_guidance(clean, cond, config.rescale), x_t, alpha, sigma)
+    return noise_from_clean(rescale_guidance(clean, cond, rescale), x_t, alpha, sigma)
 
 
 def sds_weight(sigma: Tensor, weighting: Literal["sigma_squared", "uniform"]) -> Tensor:
@@ -74,12 +81,27 @@ def sds_loss(x: Tensor, gradient: Tensor) -> Tensor:
     return (g * (x - x.detach())).sum() + 0.5 * g.square().sum()
 
 
+def annealed_share(progress: float, config: GuidanceConfig) -> float:
+    """How far annealing is, in [0, 1]: linear in the share of training done, over the first `anneal_until`."""
+    return min(max(progress / config.anneal_until, 0.0), 1.0)
+
+
+def guidance_scale(progress: float, config: GuidanceConfig) -> float:
+    """w = 1 + (scale - 1) (1 - s + s scale_kept) at annealing s: strong to find the shape, weak to find its colours.
+
+    A strong w exaggerates what the prompt says; at low noise, where colours are decided, that is a colour which no
+    picture has. (Guidance at a part of the noise levels only: Kynkaanniemi 2024, arXiv 2404.07724.)
+    """
+    share = annealed_share(progress, config)
+    return 1.0 + (config.scale - 1.0) * (1.0 - share + share * config.scale_kept)
+
+
 def timestep_range(progress: float, config: GuidanceConfig) -> tuple[float, float]:
-    """(t_min, t_max) as fractions of T, moving linearly from start to end values over the first `anneal_until`.
+    """(t_min, t_max) as fractions of T, moving linearly from start to end values as annealing goes.
 
     progress: share of training done, in [0, 1].
     """
-    share = min(max(progress / config.anneal_until, 0.0), 1.0)
+    share = annealed_share(progress, config)
     low, high = ((1.0 - share) * start + share * end for start, end in (config.t_min, config.t_max))
     return low, high
 
@@ -135,14 +157,17 @@ class ScoreDistillation:
         keys: list[View | None] = [*views] if self.config.view_prompts else [None] * len(views)
         return self._embeddings[[self._row[key, shading] for key in keys]]
 
-    def predict(self, x_t: Tensor, t: Tensor, views: list[View], shading: Shading) -> Tensor:
-        """The guided noise, float32 as x_t, for noisy images of the named views, by one denoiser call of 2 B images."""
+    def predict(self, x_t: Tensor, t: Tensor, views: list[View], shading: Shading, scale: float) -> Tensor:
+        """The guided noise, float32 as x_t, for noisy images of the named views, by one denoiser call of 2 B images.
+
+        scale: of the guidance, w.
+        """
         cond = self.embeddings(views, shading)
         uncond = self._embeddings[:1].expand_as(cond)
         both = self.teacher.predict_noise(torch.cat([x_t, x_t]), torch.cat([t, t]), torch.cat([uncond, cond]))
         noise_uncond, noise_cond = both.chunk(2)
         alpha, sigma = alpha_sigma(self.teacher.alphas_cumprod, t)
-        return guided_noise(noise_uncond, noise_cond, x_t, alpha, sigma, self.config)
+        return guided_noise(noise_uncond, noise_cond, x_t, alpha, sigma, scale=scale, rescale=self.config.rescale)
 
     def step(
         self,
@@ -169,7 +194,7 @@ class ScoreDistillation:
             noise = torch.randn(x.shape, generator=generator, device=generator.device).to(x.device)
             alpha, sigma = alpha_sigma(self.teacher.alphas_cumprod, t)
             x_t = add_noise(x, noise, alpha, sigma)
-            predicted = self.predict(x_t, t, views, shading)
+            predicted = self.predict(x_t, t, views, shading, guidance_scale(progress, self.config))
             gradient = sds_gradient(predicted, noise, sds_weight(sigma, self.config.weighting))
             norm = gradient.square().mean(dim=(1, 2, 3)).sqrt()
         loss = sds_loss(x, gradient) / (count * height * width)

@@ -61,7 +61,7 @@ def test_the_guided_noise_is_what_the_if_pipeline_itself_computes(prediction: st
     for output, t, sample in seen:
         alpha, sigma = alpha_sigma(pipeline.scheduler.alphas_cumprod, t)
         theirs = noise_from_prediction(output[:, :3], prediction, sample, alpha, sigma)  # type: ignore[arg-type]
-        ours = distillation.predict(sample, t, ["front"], "albedo")
+        ours = distillation.predict(sample, t, ["front"], "albedo", config.scale)
         assert float((ours - theirs).abs().max()) < 1e-4 * max(1.0, float(theirs.abs().max()))
 
 

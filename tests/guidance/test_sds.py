@@ -17,6 +17,7 @@ from dreamfusion_engine.guidance.prompts import PromptCard
 from dreamfusion_engine.guidance.sds import (
     ScoreDistillation,
     classifier_free_guidance,
+    guidance_scale,
     guided_noise,
     rescale_guidance,
     sample_timesteps,
@@ -84,7 +85,7 @@ def test_rescale_lowers_the_contrast_of_the_clean_image_that_guidance_overdid() 
 
     def contrast(rescale: float) -> float:
         config = GuidanceConfig(scale=20.0, rescale=rescale)
-        noise = guided_noise(e_u, e_c, x_t, alpha, sigma, config)
+        noise = guided_noise(e_u, e_c, x_t, alpha, sigma, scale=config.scale, rescale=config.rescale)
         return float(predicted_clean_image(noise, x_t, alpha, sigma).std())
 
     assert contrast(1.0) == pytest.approx(float(predicted_clean_image(e_c, x_t, alpha, sigma).std()), rel=1e-4)
@@ -170,7 +171,7 @@ def test_the_negative_prompt_takes_the_place_of_the_empty_one() -> None:
     teacher = GaussianTeacher(modes(2), 0.1, {"a": [1.0, 1e-12], "b": [1e-12, 1.0]})
     x_t, t = torch.randn(1, 3, 4, 4, generator=rng()), torch.tensor([800])
     config = GuidanceConfig(scale=3.0, rescale=0.0)
-    away = ScoreDistillation(teacher, "a", "b", PromptCard(), config).predict(x_t, t, ["front"], "albedo")
+    away = ScoreDistillation(teacher, "a", "b", PromptCard(), config).predict(x_t, t, ["front"], "albedo", config.scale)
     e_b, e_a = (teacher.predict_noise(x_t, t, teacher.encode_prompts([name])) for name in ("b", "a"))
     torch.testing.assert_close(away, 3.0 * e_a - 2.0 * e_b)
 
@@ -285,3 +286,29 @@ def test_a_schedule_that_ends_without_signal_never_yields_a_timestep_without_sig
         _, info = distillation.step(torch.rand(1, 3, 4, 4), FRONT[:1], FRONT[:1], "albedo", 0.0, rng(seed))
         assert info.finite
         assert int(info.t) < 999
+
+
+def test_the_guidance_scale_moves_with_the_annealing() -> None:
+    config = GuidanceConfig(scale=9.0, scale_kept=0.25, anneal_until=0.5)
+    assert [guidance_scale(p, config) for p in (0.0, 0.25, 0.5, 1.0)] == [9.0, 6.0, 3.0, 3.0]
+    unguided = GuidanceConfig(scale=1.0, scale_kept=0.0)
+    assert guidance_scale(0.0, unguided) == guidance_scale(1.0, unguided) == 1.0
+
+
+def test_a_step_is_guided_by_the_scale_of_its_progress() -> None:
+    """Once nothing of the guidance is left, a step is the same as one without."""
+    strong = dataclasses.replace(PLAIN, scale=5.0, scale_kept=0.0, anneal_until=0.5)
+
+    def gradient(config: GuidanceConfig, progress: float) -> torch.Tensor:
+        teacher = GaussianTeacher(modes(3), 0.1, {"a": [1.0, 1e-9, 1e-9]})
+        seen = torch.full((2, 3, 4, 4), 0.4, requires_grad=True)
+        loss, _ = ScoreDistillation(teacher, "a", "", PromptCard(), config).step(
+            seen, torch.zeros(2), torch.zeros(2), "albedo", progress, rng()
+        )
+        loss.backward()
+        assert seen.grad is not None
+        return seen.grad
+
+    without = dataclasses.replace(strong, scale=1.0)
+    torch.testing.assert_close(gradient(strong, 1.0), gradient(without, 1.0))
+    assert not torch.allclose(gradient(strong, 0.0), gradient(without, 0.0))
