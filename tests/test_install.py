@@ -95,7 +95,7 @@ def run(checkout: Path, *arguments: str, **variables: str) -> subprocess.Complet
 def test_help_is_the_map(checkout: Path) -> None:
     shown = run(checkout, "--help")
     assert shown.returncode == 0
-    for command in ("demo", "test", "engine", "doctor", "--torch"):
+    for command in ("demo", "addon", "test", "engine", "doctor", "--torch", "--into"):
         assert command in shown.stdout
     assert not (checkout / ".venv").exists()
 
@@ -103,8 +103,10 @@ def test_help_is_the_map(checkout: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["tset"], "demo, test, engine, doctor"),
+        (["tset"], "demo, addon, test, engine, doctor"),
         (["engine", "--touch"], "--torch"),
+        (["addon", "--in"], "--into"),
+        (["addon", "--into", "/no/blender"], "/no/blender"),
         (["engine", "--torch", "gpu"], "auto, cpu, cuda"),
         (["engine", "--torch"], "auto, cpu, cuda"),
         (["doctor"], "python3 install.py engine"),

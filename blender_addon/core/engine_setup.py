@@ -1,0 +1,326 @@
+"""The engine's own environment, made by a child process: what it would take, its progress, cancel and retry.
+
+The child is `addon_child.py` of the set-up, run by a Python that fits the engine: Blender's own, or one that this machine
+has. It tells what it does in a file of JSON lines that `poll` reads, so nothing here ever waits. Nothing is downloaded
+before `start`. An environment counts only once its stamp says that it is complete.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from .interpreters import candidates, clean_environment
+from .job import Trouble
+
+LOOK_SECONDS = 30.0  # for one Python to look at the machine; it takes under one
+CANCEL_SECONDS = 5.0  # for the child to end by itself
+LOG_LINES = 8
+
+State = Literal["idle", "looking", "ready", "running", "done", "failed", "cancelled"]
+
+
+@dataclass(frozen=True)
+class SetupPlan:
+    """What an installation would be. device: "CPU" or the card's name; sizes in GB (10**9 bytes)."""
+
+    python: Path
+    version: str
+    environment: Path
+    device: str
+    download_gb: float
+    disk_gb: float
+    free_gb: float
+
+    def lines(self) -> list[str]:
+        """The plan in words, one line each: where, how much, for what, by what."""
+        return [
+            f"Folder: {self.environment}",
+            f"Download: about {self.download_gb:g} GB",
+            f"Disk: about {self.disk_gb:g} GB; {self.free_gb:g} GB are free",
+            f"Device: {self.device}",
+            f"Python: {self.version}",
+        ]
+
+
+def package_source() -> Path:
+    """The folder with the set-up and what it installs: `engine` in the packed add-on, else the checkout around it."""
+    package = Path(__file__).resolve().parent.parent
+    packed = package / "engine"
+    return packed if packed.is_dir() else package.parent
+
+
+class EngineSetup:
+    """One environment, from nothing to ready. `poll` from a timer; every method returns at once.
+
+    place: the environment's folder. preferred_python: use this interpreter and no other. torch: 'auto', 'cpu', 'cuda'.
+    """
+
+    def __init__(self, place: Path, *, preferred_python: str = "", torch: str = "auto") -> None:
+        self.place = Path(place)
+        self.preferred_python = preferred_python
+        self.torch = torch
+        self.state: State = "idle"
+        self.fraction: float | None = None
+        self.stage = ""
+        self.trouble: Trouble | None = None
+        self.plan: SetupPlan | None = None
+        self.python: Path | None = None
+        self.log_tail: deque[str] = deque(maxlen=LOG_LINES)
+        self._source = package_source()
+        self._child: _Child | None = None
+        self._candidates: list[list[str]] = []
+        self._refusals: list[str] = []
+        self._wants_start = False
+        self._began = 0.0
+        self._ended = 0.0
+
+    @property
+    def log_path(self) -> Path | None:
+        """The file with everything that pip said, once there is one."""
+        path = self.place / "install.log"
+        return path if path.exists() else None
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds since `start`, until the end."""
+        if not self._began:
+            return 0.0
+        return (self._ended or time.monotonic()) - self._began
+
+    def look(self) -> None:
+        """Find a Python that fits and what the installation would take. Goes on in `poll`; needs no network."""
+        if self.state in ("looking", "running"):
+            return
+        self.plan, self.trouble = None, None
+        self._candidates = candidates(self.preferred_python)
+        self._refusals = []
+        self.state = "looking"
+        self._next_candidate()
+
+    def start(self) -> None:
+        """Make the environment, looking first where that has not been done. Also tries again after a failure."""
+        if self.state == "running":
+            return
+        if self.plan is None:
+            self._wants_start = True
+            self.look()
+            return
+        self.trouble, self.fraction, self.stage = None, 0.0, "Starting"
+        self.log_tail.clear()
+        self._began, self._ended = time.monotonic(), 0.0
+        self._launch([str(self.plan.python)], "install", "running")
+
+    def cancel(self) -> None:
+        """Stop an installation. What is half made is never used; `start` makes it anew from what pip keeps."""
+        self._wants_start = False
+        if self._child is not None:
+            self._child.ask_to_end()
+            self.stage = "Stopping"
+
+    def close(self) -> None:
+        """Blender ends or the add-on is disabled: let the child end."""
+        if self._child is not None:
+            self._child.ask_to_end()
+            self._child.kill()
+            self._child = None
+        if self.state in ("looking", "running"):
+            self.state = "cancelled"
+
+    def poll(self) -> bool:
+        """Take in what the child told; returns whether anything changed. Takes well under a millisecond."""
+        child = self._child
+        if child is None:
+            return False
+        over = child.over()  # asked first: what is read after the end is complete
+        changed = False
+        for message in child.messages():
+            self._take(message)
+            changed = True
+        if over and self._child is child:
+            self._child = None
+            self._unexpected_end(child)
+            changed = True
+        return changed
+
+    def _take(self, message: dict[str, Any]) -> None:
+        kind, text = message.get("type"), str(message.get("text", ""))
+        if kind in ("stage", "progress"):
+            if self._child is not None and not self._child.ending:
+                self.stage = text
+            self.fraction = max(self.fraction or 0.0, float(message.get("fraction") or 0.0))
+        elif kind == "log":
+            self.log_tail.append(text)
+        elif kind == "plan":
+            self._take_plan(message)
+        elif kind == "done":
+            self.python = Path(message["python"])
+            self.fraction, self.stage = 1.0, "Ready"
+            self._end("done")
+        elif kind == "cancelled":
+            self._end("cancelled")
+        elif kind == "failed" and self.state == "looking":
+            self._refused(f"{message['what']} {message['why']}", message)
+        elif kind == "failed":
+            self.trouble = Trouble("setup.failed", message["what"], message["why"], message["fix"])
+            self._end("failed")
+
+    def _take_plan(self, message: dict[str, Any]) -> None:
+        self.plan = SetupPlan(
+            python=Path(message["python"]),
+            version=message["version"],
+            environment=Path(message["environment"]),
+            device=message["device"],
+            download_gb=message["download_gb"],
+            disk_gb=message["disk_gb"],
+            free_gb=message["free_gb"],
+        )
+        self._end("ready")
+        if self._wants_start:
+            self._wants_start = False
+            self.start()
+
+    def _end(self, state: State) -> None:
+        self.state = state
+        self._ended = time.monotonic()
+        self._child = None
+
+    def _next_candidate(self) -> None:
+        if not self._candidates:
+            asked = " ".join(self._refusals[:3]) or "There is no Python on this machine besides."
+            self.trouble = Trouble(
+                "setup.python",
+                "No Python was found that the engine can run on.",
+                asked,
+                "Install Python 3.10 to 3.13 (64-bit), or choose one in the add-on's preferences.",
+            )
+            self._wants_start = False
+            self._end("failed")
+            return
+        self._launch(self._candidates.pop(0), "look", "looking")
+
+    def _refused(self, why: str, message: dict[str, Any] | None = None) -> None:
+        """The Python at hand does not fit: try the next, unless what is wrong is the machine's and not its own."""
+        self._child = None
+        self._refusals.append(why)
+        if message is not None and "Python" not in message["what"]:
+            self.trouble = Trouble("setup.machine", message["what"], message["why"], message["fix"])
+            self._wants_start = False
+            self._end("failed")
+            return
+        self._next_candidate()
+
+    def _launch(self, python: Sequence[str], command: str, state: State) -> None:
+        script = self._source / "installer" / "addon_child.py"
+        words = [*python, "-I", str(script), command, "--environment", str(self.place), "--torch", self.torch]
+        try:
+            self._child = _Child(words, self.place.parent, LOOK_SECONDS if command == "look" else None)
+        except OSError as error:
+            if state == "looking":
+                self._refused(f"{python[0]} cannot be started.")
+                return
+            self.trouble = Trouble(
+                "setup.failed",
+                "The installation cannot be started.",
+                str(error),
+                f"Look whether you may write in {self.place.parent}, or choose another folder in the preferences.",
+            )
+            self._end("failed")
+            return
+        self.state = state
+
+    def _unexpected_end(self, child: _Child) -> None:
+        if self.state == "looking":
+            self._refused(f"{child.words[0]} is no Python that works.")
+        elif child.ending:
+            self._end("cancelled")
+        else:
+            why = child.last_words() or "It said nothing."
+            what, fix = "The installation ended in the middle.", "Try again; if it ends again, open the log."
+            self.trouble = Trouble("setup.failed", what, why, fix)
+            self._end("failed")
+
+
+class _Child:
+    """The child process. Its stdout is a file that is read as it grows; closing its stdin asks it to end."""
+
+    def __init__(self, words: Sequence[str], folder: Path, limit_s: float | None) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.words = list(words)
+        self._told = folder / "engine-setup.jsonl"
+        self._errors = folder / "engine-setup.err"
+        with self._told.open("wb") as told, self._errors.open("wb") as errors:
+            self._process = subprocess.Popen(
+                self.words,
+                stdin=subprocess.PIPE,
+                stdout=told,
+                stderr=errors,
+                env=clean_environment(os.environ),
+                start_new_session=os.name != "nt",
+                creationflags=subprocess.CREATE_NO_WINDOW if sys.platform == "win32" else 0,
+            )
+        self._read = 0
+        self._deadline = time.monotonic() + limit_s if limit_s is not None else None
+        self.ending = False
+
+    def messages(self) -> list[dict[str, Any]]:
+        """What was told since the last call, whole lines only; what is no message is left out."""
+        with self._told.open("rb") as file:
+            file.seek(self._read)
+            data = file.read(1 << 16)
+        whole = data.rfind(b"\n") + 1
+        self._read += whole
+        found = []
+        for line in data[:whole].splitlines():
+            with contextlib.suppress(ValueError):  # something that Python itself printed
+                message = json.loads(line)
+                if isinstance(message, dict):
+                    found.append(message)
+        return found
+
+    def over(self) -> bool:
+        """Whether the process has ended; one past its time is killed here."""
+        if self._process.poll() is not None:
+            return True
+        if self._deadline is not None and time.monotonic() > self._deadline:
+            self.kill()
+        return False
+
+    def ask_to_end(self) -> None:
+        """Close its stdin, and give it a few seconds."""
+        if not self.ending:
+            self.ending = True
+            self._deadline = time.monotonic() + CANCEL_SECONDS
+            if self._process.stdin is not None:
+                with contextlib.suppress(OSError):
+                    self._process.stdin.close()
+
+    def kill(self) -> None:
+        """End it and all that it started, at once."""
+        if self._process.poll() is not None:
+            return
+        if sys.platform == "win32":
+            command = ["taskkill", "/F", "/T", "/PID", str(self._process.pid)]
+            subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        else:
+            import signal
+
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()  # a killed process ends at once
+
+    def last_words(self) -> str:
+        """The last line that it wrote to stderr."""
+        with contextlib.suppress(OSError):
+            lines = self._errors.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+            return lines[-1][:300] if lines else ""
+        return ""
