@@ -1,0 +1,116 @@
+"""The sidebar tab: the prompt, the button that becomes a progress bar, and what it looks like so far."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bpy.types import Context, Panel, UILayout
+
+from ..core import suggestions
+from ..core.job import JobState
+from . import engine_box, engine_preset, enqueue, messages, models, session, settings
+from .presets import DREAMFUSION_PT_presets
+from .run_box import draw_job, draw_pictures
+
+TAB = "DreamFusion"
+
+
+class Sidebar:
+    """Where all panels of the add-on are."""
+
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = TAB
+
+
+class DREAMFUSION_PT_main(Sidebar, Panel):
+    """The tab's first panel."""
+
+    bl_label = "DreamFusion"
+
+    def draw_header_preset(self, _context: Context) -> None:
+        """The button with the saved presets."""
+        if session.current().missing is None:
+            DREAMFUSION_PT_presets.draw_panel_header(self.layout)
+
+    def draw(self, context: Context) -> None:
+        """What fits the moment: installation, or prompt, button, progress and pictures."""
+        layout = self.layout
+        here = session.current()
+        if here.missing is not None or here.setup.state == "running":
+            engine_box.draw_first_run(layout, context, here)
+            return
+        _prompt(layout, context)
+        _button(layout, context, here)
+        _news(layout, context, here)
+
+
+CLASSES = (DREAMFUSION_PT_main,)
+
+
+def _prompt(layout: UILayout, context: Context) -> None:
+    chosen = settings.of(context)
+    column = layout.column(align=True)
+    _field(column, chosen, "prompt", "What to make, such as 'a hamburger'")
+    _field(column, chosen, "negative", "What it should not look like")
+    if not chosen.prompt:
+        known = suggestions.knowledge(models.known(), chosen.model)
+        if known:
+            messages.draw_text(layout, context, known, "INFO", limit=5)
+    column = layout.column()
+    column.use_property_split = True
+    column.use_property_decorate = False
+    column.prop(chosen, "model_choice")
+    row = column.row(align=True)
+    row.prop(chosen, "seed")
+    row.operator("dreamfusion.randomize_seed", text="", icon="FILE_REFRESH")
+    layout.row(align=True).prop(chosen, "preset", expand=True)
+
+
+def _field(layout: UILayout, chosen: Any, name: str, placeholder: str) -> None:
+    """A line for words; where Blender can, with a text in it that says what it is for."""
+    try:
+        layout.prop(chosen, name, text="", placeholder=placeholder)
+    except TypeError:  # before Blender 4.1: the name stands before the line
+        layout.prop(chosen, name, text="Prompt" if name == "prompt" else "Negative")
+
+
+def _button(layout: UILayout, context: Context, here: session.Session) -> None:
+    chosen = settings.of(context)
+    cost = here.estimates.of(enqueue.recipe(context, chosen.prompt or "a"), here.queue.devices)
+    changed = engine_preset.overrides(chosen)
+    text = cost.text + (", with changed settings" if changed else "")
+    row = layout.row()
+    row.active = False
+    row.label(text=text[:1].upper() + text[1:], icon="TIME")
+    if changed:
+        row.operator("dreamfusion.reset_settings", text="", icon="LOOP_BACK", emboss=False)
+    running = here.running
+    if running is None:
+        big = layout.row()
+        big.scale_y = 1.8
+        big.operator("dreamfusion.generate", icon="MESH_MONKEY")
+        return
+    draw_job(layout, context, here, running)
+    layout.operator("dreamfusion.generate", text="Add to Queue", icon="ADD")
+
+
+def _news(layout: UILayout, context: Context, here: session.Session) -> None:
+    if here.notice:
+        box = layout.box()
+        row = box.row()
+        messages.draw_text(row.column(), context, here.notice, "INFO")
+        row.operator("dreamfusion.dismiss", text="", icon="X", emboss=False)
+    trouble = here.trouble or (here.queue.engine_trouble if here.running is None else None)
+    shown = here.shown
+    if shown is not None and shown.state is JobState.FAILED and shown.trouble is not None:
+        messages.draw_trouble(layout, context, shown.trouble, shown.id)
+    elif trouble is not None:
+        messages.draw_trouble(layout, context, trouble)
+    if shown is None:
+        return
+    if shown.state in (JobState.CANCELLED, JobState.INTERRUPTED):
+        row = layout.row()
+        row.label(text=f"{shown.state.value.capitalize()}: {shown.recipe.prompt}", icon="INFO", translate=False)
+        row.operator("dreamfusion.resume_job", text="Resume", icon="PLAY").job_id = shown.id
+    draw_pictures(layout, context, here, shown)
