@@ -46,7 +46,8 @@ class Recipe:
 
     prompt, negative: words. seed: whole number in [0, 2**31). model: 'starter', a folder or a hub id. preset: 'draft',
     'standard' or 'high'. settings: overrides nested by stage, as in the message `generate`, such as
-    {"device": "cpu", "optimize": {"steps": 800}}. versions: of the engine and its packages, known once there is a result.
+    {"device": "cpu", "optimize": {"steps": 800}}. versions: of the engine and its packages, known once there is a
+    result.
     """
 
     prompt: str
@@ -129,11 +130,12 @@ class EngineTrouble(Exception):
 class Job:
     """One object on its way.
 
-    id: uuid hex. folder: everything of the job lies there. created, started, ended: seconds since 1970. stage, step, total: of
-    the last progress. eta_s: seconds to the end. rate: steps a second. memory_mib: peak of the engine. notes: sentences
-    for the artist. thumbnail: PNG. placement: JSON that the UI keeps here, such as where to insert. inserted: whether the
-    result is in a scene. result: mesh.glb. wish: what was asked of the running job and is not done yet ('cancel', 'pause',
-    'resume', 'finish', or ''). owner: empty for a job of this Blender, else a name for the other Blender that has it.
+    id: uuid hex. folder: everything of the job lies there. created, started, ended: seconds since 1970. stage, step,
+    total: of the last progress. eta_s: seconds to the end. rate: steps a second. memory_mib: peak of the engine.
+    notes: sentences for the artist. thumbnail: PNG. placement: JSON that the UI keeps here, such as where to insert.
+    inserted: whether the result is in a scene. result: mesh.glb. wish: what was asked of the running job and is not
+    done yet ('cancel', 'pause', 'resume', 'finish', or ''). owner: empty for a job of this Blender, else a name for
+    the other Blender that has it.
     """
 
     id: str
