@@ -20,7 +20,7 @@ engine  [--torch auto|cpu|cuda] [--remake] [--dry-run]
 The environment is the folder .venv beside this file. It is made once, takes about 2 GB (CPU) or 8 GB (CUDA), and is
 made anew when constraints.txt, pyproject.toml or Python change. Blenders for demo and test are in .venvs. Nothing outside
 this folder is touched, but for two things: `addon --into` installs in your Blender, and `test`, as root on Debian, installs
-the packages blender, xvfb, xdotool and imagemagick.
+blender, xvfb and what they need.
 """
 
 import sys

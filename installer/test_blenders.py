@@ -9,7 +9,8 @@ import sys
 from installer.bpy_environments import WHEELS, make_bpy_environment, python_for
 from installer.processes import SetupFailed, step
 
-PROGRAMS = {"blender": "blender", "Xvfb": "xvfb", "xdotool": "xdotool", "import": "imagemagick"}  # program: its package
+PROGRAMS = ("blender", "xvfb-run", "Xvfb", "xauth", "import")  # what tests in a real window start
+PACKAGES = ("blender", "xvfb", "xauth", "libgl1-mesa-dri", "imagemagick")  # Debian's, which have them
 
 
 def make_test_blenders() -> list[str]:
@@ -28,19 +29,18 @@ def make_test_blenders() -> list[str]:
 
 def install_test_programs() -> list[str]:
     """Install the programs for tests in a real window where that can be done; returns what is missing, in words."""
-    missing = [package for program, package in PROGRAMS.items() if shutil.which(program) is None]
-    if not missing:
+    if all(shutil.which(program) for program in PROGRAMS):
         return []
-    names = ", ".join(missing)
+    names = ", ".join(PACKAGES)
     apt = shutil.which("apt-get")
     if sys.platform != "linux" or apt is None:
         return [f"tests in a real window: they need {names} on Linux"]
     if os.geteuid() != 0:
-        return [f"tests in a real window: sudo apt install {' '.join(missing)}"]
+        return [f"tests in a real window: sudo apt install {' '.join(PACKAGES)}"]
     environment = ["env", "DEBIAN_FRONTEND=noninteractive"]
     try:
         step("Updating the list of Debian's packages", [*environment, apt, "-q", "update"])
-        install = [*environment, apt, "-q", "-y", "--no-install-recommends", "install", *missing]
+        install = [*environment, apt, "-q", "-y", "--no-install-recommends", "install", *PACKAGES]
         step(f"Installing {names}", install)
     except SetupFailed as failure:
         return [f"tests in a real window, which need {names}: {failure.why}"]

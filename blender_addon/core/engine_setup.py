@@ -42,13 +42,13 @@ class SetupPlan:
     free_gb: float
 
     def lines(self) -> list[str]:
-        """The plan in words, one line each: where, how much, for what, by what."""
+        """The plan in words, one line each: how much, for what, by what, where."""
         return [
-            f"Folder: {self.environment}",
             f"Download: about {self.download_gb:g} GB",
-            f"Disk: about {self.disk_gb:g} GB; {self.free_gb:g} GB are free",
+            f"On disk: about {self.disk_gb:g} GB of {self.free_gb:g} GB free",
             f"Device: {self.device}",
             f"Python: {self.version}",
+            f"Folder: {self.environment}",
         ]
 
 

@@ -43,7 +43,8 @@ def shoot(scene: Scene, path: Path, *, samples: int = 24, size: int = 512) -> No
     scene.render.engine = "CYCLES"
     scene.cycles.device = "CPU"
     scene.cycles.samples = samples
-    scene.cycles.use_denoising = True
+    # Debian's Blender comes without the denoiser; told to use it, it renders black.
+    scene.cycles.use_denoising = bool(getattr(bpy.app.build_options, "openimagedenoise", False))
     scene.render.resolution_x = scene.render.resolution_y = size
     scene.render.resolution_percentage = 100
     scene.render.image_settings.file_format = "PNG"

@@ -18,7 +18,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 INSIDE = Path(__file__).with_name("inside")
 START = INSIDE / "start.py"
-SERIES = ("3.4", "4.2", "4.5", "5.0", "5.2")  # 3.4 is Debian's program; the others are bpy wheels
+WHEELS = ("4.2", "4.5", "5.0", "5.2")  # bpy in a Python; besides, there is the Blender with a window, Debian's 3.4
+SCREEN = (1600, 1000)  # pixels, of the screen that windows open on
 TIMEOUT = 120.0  # seconds; a script starts in one or two
 ELSEWHERE = "DREAMFUSION_BPY_ENVIRONMENTS"  # a folder of environments bpy-4.2, bpy-4.5 ... in place of .venvs
 
@@ -54,12 +55,15 @@ class Blender:
         return tuple(map(int, self.series.split("."))) >= (4, 2)
 
     def command(self, script: Path, *arguments: str, window: bool = False) -> list[str]:
-        """The command line that runs a script file; with `window` in Blender's window rather than without one."""
+        """The command line that runs a script file; with `window` in Blender's window on a screen in memory."""
         if self.is_module:
             return [self.program, str(START), str(script), *arguments]
-        background = [] if window else ["--background"]
-        options = [*background, "--factory-startup", "--python-exit-code", "1", "--python", str(START)]
-        return [self.program, *options, "--", str(script), *arguments]
+        width, height = SCREEN
+        screen = ["xvfb-run", "-a", "-s", f"-screen 0 {width}x{height}x24"]
+        size = ["--window-geometry", "0", "0", str(width), str(height), "--enable-event-simulate"]
+        before, options = (screen, size) if window else ([], ["--background"])
+        options = [*options, "--factory-startup", "--python-exit-code", "1", "--python", str(START)]
+        return [*before, self.program, *options, "--", str(script), *arguments]
 
 
 class Session:
@@ -103,12 +107,18 @@ class Session:
         return name
 
     def run(
-        self, script: str | Path, *arguments: str, timeout: float = TIMEOUT, addon: bool = True, **variables: str
+        self,
+        script: str | Path,
+        *arguments: str,
+        timeout: float = TIMEOUT,
+        addon: bool = True,
+        window: bool = False,
+        **variables: str,
     ) -> Outcome:
         """Run a script, a path or source text, to its end; a raised exception or a late end fails the test.
 
-        arguments: its sys.argv[1:]. addon: make the checkout's add-on available to `addon.enable()`. variables: more
-        environment variables. Raises ScriptFailed.
+        arguments: its sys.argv[1:]. addon: make the checkout's add-on available to `addon.enable()`. window: in
+        Blender's window; the script is one of `window/drive.py`. variables: more environment variables. Raises ScriptFailed.
         """
         if isinstance(script, str):
             source = textwrap.dedent(script)
@@ -119,8 +129,8 @@ class Session:
             environment["DREAMFUSION_TEST_ADDON"] = self.link_addon()
         facts = Path(environment["DREAMFUSION_TEST_FACTS"])
         facts.unlink(missing_ok=True)
-        command = self.blender.command(script, *arguments)
-        code, output = bounded(command, environment, timeout)
+        command = self.blender.command(script, *arguments, window=window)
+        code, output = bounded(command, environment, timeout, self.folder)
         told = json.loads(facts.read_text(encoding="utf-8")) if facts.exists() else {}
         if code != 0:
             end = f"did not end in {timeout:.0f} s" if code == LATE else f"ended with code {code}"
@@ -131,11 +141,12 @@ class Session:
 LATE = -1000
 
 
-def bounded(command: list[str], environment: dict[str, str], timeout: float) -> tuple[int, str]:
+def bounded(command: list[str], environment: dict[str, str], timeout: float, folder: Path) -> tuple[int, str]:
     """Exit code and output of a command. After `timeout` seconds it and all its children are killed: code LATE."""
     process = subprocess.Popen(
         command,
         env=environment,
+        cwd=folder,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -157,14 +168,20 @@ def bounded(command: list[str], environment: dict[str, str], timeout: float) -> 
 @cache
 def blenders() -> tuple[Blender, ...]:
     """Every Blender at hand, oldest first."""
-    return tuple(found for series in SERIES if (found := find(series)) is not None)
+    found = [blender for blender in [windowed(), *map(wheel, WHEELS)] if blender is not None]
+    return tuple(sorted(found, key=lambda blender: tuple(map(int, blender.series.split(".")))))
 
 
-def find(series: str) -> Blender | None:
-    """The Blender of a series, or None."""
-    if series == "3.4":
-        program = shutil.which("blender")
-        return Blender(series, program) if program and version_of(program) == series else None
+@cache
+def windowed() -> Blender | None:
+    """The Blender on PATH, which has windows, or None."""
+    program = shutil.which("blender")
+    series = version_of(program) if program else ""
+    return Blender(series, program) if program and series else None
+
+
+def wheel(series: str) -> Blender | None:
+    """The Python that has the bpy of a series, or None."""
     folder = Path(os.environ.get(ELSEWHERE) or ROOT / ".venvs") / f"bpy-{series}"
     for name in ("bin/python", "Scripts/python.exe"):
         if (folder / name).exists():
@@ -173,8 +190,10 @@ def find(series: str) -> Blender | None:
 
 
 def missing() -> tuple[str, ...]:
-    """The series that tests are meant to run in and cannot here."""
-    return tuple(series for series in SERIES if find(series) is None)
+    """What tests are meant to run in and cannot here, in words."""
+    wheels = tuple(f"bpy {series}" for series in WHEELS if wheel(series) is None)
+    programs = tuple(name for name in ("xvfb-run", "import") if shutil.which(name) is None)
+    return wheels + (("a Blender with windows",) if windowed() is None else ()) + programs
 
 
 @cache

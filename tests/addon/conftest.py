@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 
 import pytest
-from addon.blenders import Session, blenders, find, missing
+from addon.blenders import Session, blenders, missing, windowed
 
 
 @pytest.fixture(params=blenders(), ids=lambda found: f"blender-{found.series}")
@@ -29,9 +29,9 @@ def newest_blender(tmp_path: Path) -> Session:
 @pytest.fixture
 def window_blender(tmp_path: Path) -> Session:
     """The Blender that has windows."""
-    found = find("3.4")
+    found = windowed()
     if found is None:
-        pytest.fail("There is no Blender 3.4 here. fix: apt install blender xvfb xdotool imagemagick")
+        pytest.fail("There is no Blender with windows here. fix: apt install blender xvfb xauth imagemagick")
     return Session(found, tmp_path)
 
 
@@ -45,5 +45,5 @@ def pytest_report_header() -> str:
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Where nothing may be left out (CI sets CI=true), a missing Blender fails the whole run."""
     if os.environ.get("CI") == "true" and missing() and session.exitstatus == 0:
-        print(f"\nThese Blenders are missing, and CI leaves none out: {', '.join(missing())}")
+        print(f"\nMissing, and CI leaves no test out: {', '.join(missing())}")
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
