@@ -105,6 +105,11 @@ def linear(encoded: float) -> float:
     return encoded / 12.92 if encoded <= 0.04045 else float(((encoded + 0.055) / 1.055) ** 2.4)
 
 
+def encoded(value: float) -> float:
+    """The sRGB-encoded value of a linear one; the inverse of `linear`."""
+    return value * 12.92 if value <= 0.0031308 else float(1.055 * value ** (1.0 / 2.4) - 0.055)
+
+
 def _principled(name: str) -> tuple[Material, Node]:
     """A new material with nodes, and its Principled BSDF."""
     material = bpy.data.materials.new(name)

@@ -56,6 +56,11 @@ def icon(key: str) -> int:
     return found.icon_id if found is not None else 0
 
 
+def has(key: str) -> bool:
+    """Whether there is such a picture. Without windows Blender has no icons, so that `icon` is 0 all the same."""
+    return _collection is not None and key in _collection
+
+
 def forget(key: str) -> None:
     """Free the pictures `key` and key/0, key/1 ..."""
     if _collection is None:

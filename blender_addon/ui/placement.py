@@ -1,4 +1,4 @@
-"""Where a result goes: decided when Generate is pressed, kept with the job as plain values, used when the mesh is there.
+"""Where a result goes: decided when Generate is pressed, kept with the job, used when the mesh is there.
 
 Lengths are in Blender units. A placeholder is an empty or a mesh whose box the result fills, standing on its floor.
 """
@@ -45,7 +45,7 @@ class Placement:
         size, location, name = given.get("size"), given.get("location"), given.get("placeholder")
         return cls(
             where=where if where in ("CURSOR", "ORIGIN", "PLACEHOLDER") else "CURSOR",
-            size=float(size) if _is_number(size) and size > _SMALLEST else 1.0,
+            size=_length(size),
             on_ground=given.get("on_ground") is True,
             location=_place(location),
             placeholder=name if isinstance(name, str) else "",
@@ -149,6 +149,10 @@ def _box(placeholder: Object) -> tuple[Vector, Vector]:
 
 def _unless_flat(value: float) -> float:
     return value if abs(value) > _SMALLEST else 1.0
+
+
+def _length(value: Any) -> float:
+    return float(value) if _is_number(value) and value > _SMALLEST else 1.0
 
 
 def _is_number(value: Any) -> bool:
