@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from typing import BinaryIO
 
-from .protocol import DATA_LIMIT
+from .protocol import DATA_LIMIT, LINE_LIMIT
 
 _PIECE = 1 << 16
+_GARBAGE_PAUSE_S = 0.005  # after every piece past what a message can be: Blender needs Python's lock more
 
 
 class ByteSource:
@@ -21,11 +22,12 @@ class ByteSource:
         self._pipe = pipe
         self._buffer = bytearray()
         self._payload = 0  # bytes of data read since the last whole message
+        self._line = 0  # other bytes since then
         self.heard = time.monotonic()  # when the last whole message, or data that belongs to one, came
 
     def message_came(self) -> None:
         """Note that a whole message has been read."""
-        self._payload = 0
+        self._payload = self._line = 0
         self.heard = time.monotonic()
 
     def readline(self, limit: int) -> bytes:
@@ -45,6 +47,9 @@ class ByteSource:
             if not piece:
                 return self._take(len(self._buffer))
             self._buffer += piece
+            self._line += len(piece)
+            if self._line > LINE_LIMIT:
+                time.sleep(_GARBAGE_PAUSE_S)
 
     def read(self, count: int) -> bytes:
         """Between 1 and `count` bytes; none at the end of the stream. They count as heard while they can be true."""

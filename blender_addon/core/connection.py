@@ -32,6 +32,9 @@ from .process_group import ProcessGroup
 from .protocol import EVENTS, PROTOCOL_VERSION, DamagedFrame, Frame, encode, read_frame
 
 BABBLE_LIMIT = 200  # lines in a row that are no message: a login banner is shorter, a broken stream is longer
+# After a message that comes before the last one of its kind was looked at. A flood is held back by the pipe, instead of
+# taking Python's lock from Blender's main thread; an engine that sends a picture every two seconds never notices.
+FLOOD_PAUSE_S = 0.005
 GRACE_S = 10.0  # for the engine to write a checkpoint after it was asked to end
 _COMPLAINT_S = 6.0  # three heartbeats
 _EXIT_AFTER_SILENCE_S = 1.0  # for a process that has closed its output to end
@@ -129,6 +132,11 @@ class EngineProcess:
         """The next frame that has arrived, or None. Heartbeats do not arrive here; see `heard`."""
         return self._inbox.get()
 
+    @property
+    def waiting(self) -> int:
+        """The number of frames that have arrived and were not received yet."""
+        return len(self._inbox)
+
     def end(self, grace_s: float = GRACE_S) -> None:
         """Ask the engine to end; after `grace_s` terminate it, and then kill it. Returns at once."""
         with self._lock:
@@ -221,6 +229,7 @@ class EngineProcess:
                 frame = read_frame(cast(BinaryIO, source), EVENTS)
             except DamagedFrame as damage:
                 babble += 1
+                time.sleep(FLOOD_PAUSE_S / 5)
                 if babble <= 20:
                     self.log.say(f"Not a message: {damage.why}")
                 if damage.lost:
@@ -241,8 +250,8 @@ class EngineProcess:
                 self._kill()
                 return
             checked = self._checked(frame)
-            if checked is not None:
-                self._inbox.put(checked)
+            if checked is not None and self._inbox.put(checked):
+                time.sleep(FLOOD_PAUSE_S)
         # The engine has closed its output. It is no use to anybody without, so it has a moment to end.
         if not self._died.wait(_EXIT_AFTER_SILENCE_S):
             if not self._wished:

@@ -61,6 +61,16 @@ class EngineHost:
         """Whether an earlier engine has not ended yet."""
         return bool(self._retiring)
 
+    @property
+    def gone(self) -> bool:
+        """Whether the engine has ended or is of no use any more; what it said before may still wait."""
+        return self._process is not None and (self._process.ended or self._process.trouble is not None)
+
+    @property
+    def waiting(self) -> int:
+        """The number of frames that `receive` would give now."""
+        return 0 if self._process is None else self._process.waiting
+
     def start(self) -> None:
         """Start an engine unless there is one. While an earlier one ends it holds memory, so it is waited for."""
         if self._process is not None or self.ending:
@@ -96,10 +106,10 @@ class EngineHost:
         """Seconds without a sign of life, the time in which nobody looked left out."""
         return 0.0 if self._process is None else now - max(self._process.heard, self._excused)
 
-    def look(self, now: float, stage: str | None) -> bool:
+    def look(self, now: float, stage: str | None, *, gone: bool) -> bool:
         """Whether the engine has just been found dead; `trouble` then says why.
 
-        Call it when everything received has been dealt with. stage: of the job that the engine has, None without one.
+        stage: of the job that the engine has, None without one. gone: it was gone, and all it said has been dealt with.
         """
         if now - self._looked > _BLOCKED_S:
             self._excused = now
@@ -108,15 +118,16 @@ class EngineHost:
         process = self._process
         if process is None:
             return False
-        trouble = process.trouble
-        if trouble is None and self.state == "starting":
+        trouble = None
+        if gone:
+            bye = Trouble("engine.ended", "The engine has ended.", "It said goodbye by itself.", "Try again.")
+            trouble = process.trouble or bye
+        elif self.state == "starting":
             trouble = process.stalled(self._patience.start, self.silence_s(now))
-        elif trouble is None and stage is not None:
+        elif stage is not None:
             limit = self._patience.load if stage in ("", "load") else self._patience.silence
             if self.silence_s(now) > limit:
                 trouble = silence_trouble(self.silence_s(now), stage, ready=True)
-        if trouble is None and process.ended:
-            trouble = Trouble("engine.ended", "The engine has ended.", "It said goodbye by itself.", "Try again.")
         if trouble is None:
             return False
         self._retire(process.kill)

@@ -15,6 +15,9 @@ FILE_LIMIT = 1 << 20  # bytes before the file is put aside
 KEPT = 2  # files put aside: engine.log.1, engine.log.2
 TAIL_LINES = 40
 LINE_LIMIT = 2000  # bytes of a line that are kept
+PIECE_LINES = 100  # kept of what is read at once
+_PIECE = 1 << 16  # bytes read at once
+_FLOOD_PAUSE_S = 0.005
 BLOT = b"(hidden)"
 
 
@@ -88,13 +91,18 @@ def copy_lines(stream: BinaryIO, log: EngineLog) -> None:
     rest = b""
     while True:
         try:
-            piece = stream.read(1 << 16)
+            piece = stream.read(_PIECE)
         except (OSError, ValueError):  # closed under us
             piece = b""
         if not piece:
             break
         lines = (rest + piece).split(b"\n")
         rest = lines.pop()[: 1 << 16]
+        if len(lines) > PIECE_LINES:  # a flood: its end is worth the most, and Blender needs Python's lock
+            log.write(b"(%d lines are left out here)" % (len(lines) - PIECE_LINES))
+            lines = lines[-PIECE_LINES:]
+        if len(piece) >= _PIECE:
+            time.sleep(_FLOOD_PAUSE_S)
         for line in lines:
             log.write(line)
     if rest:

@@ -30,15 +30,17 @@ class Inbox:
     def __len__(self) -> int:
         return len(self._frames)
 
-    def put(self, frame: Frame) -> None:
-        """Add a frame at the end. Never waits."""
+    def put(self, frame: Frame) -> bool:
+        """Add a frame at the end. Never waits. Whether another one had to go for it."""
         key = _replaceable(frame.message)
         with self._lock:
-            if key is not None and self._frames.pop(key, None) is not None:
-                self.dropped += 1
+            replaced = key is not None and self._frames.pop(key, None) is not None
             self._frames[key if key is not None else next(self._serial)] = frame
             if len(self._frames) > LIMIT:
                 self._drop_oldest()
+                replaced = True
+            self.dropped += replaced
+        return replaced
 
     def get(self) -> Frame | None:
         """Take the first frame, or None when there is none."""
@@ -51,7 +53,6 @@ class Inbox:
         others = (key for key, frame in self._frames.items() if frame.message["type"] not in _ENDINGS)
         key = next(others, next(iter(self._frames)))
         del self._frames[key]
-        self.dropped += 1
 
 
 def _replaceable(message: dict[str, Any]) -> Hashable | None:

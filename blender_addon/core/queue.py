@@ -190,19 +190,21 @@ class JobQueue:
         """Do what is due for at most about `budget_s` seconds and return what changed."""
         now = time.monotonic()
         until = now + budget_s
-        emptied = False
-        while not emptied and time.monotonic() < until:
+        gone = self._host.gone  # asked first: whatever an engine that is gone has said is there to be received
+        waiting = self._host.waiting  # what comes meanwhile has the next tick, so that a flood does not fill this one
+        while waiting and time.monotonic() < until:
+            waiting -= 1
             frame = self._host.receive()
             if frame is None:
-                emptied = True
-            elif frame.message["type"] in ("ready", "models", "devices"):
+                break
+            if frame.message["type"] in ("ready", "models", "devices"):
                 self._greet(frame.message)
             elif self._conversation is not None:
                 self._conversation.take(frame)
         if self._conversation is not None:
             self._conversation.look(now)
         stage = None if self._conversation is None else self._conversation.stage
-        if emptied and self._host.look(now, stage):
+        if self._host.look(now, stage, gone=gone and not waiting):
             self._engine_died()
         self._insist(now)
         self._close_conversation()

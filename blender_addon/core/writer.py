@@ -11,6 +11,7 @@ from pathlib import Path
 
 _RETRIES = 8  # of a rename that Windows refuses while a virus scanner looks at the file
 _RETRY_S = 0.05
+_LINGER_S = 10.0  # without work, before the thread ends
 
 
 class Pending:
@@ -32,13 +33,14 @@ class Pending:
 
 
 class Writer:
-    """Work done one piece after the other by a daemon thread, which lives only while there is work."""
+    """Work done one piece after the other by a daemon thread, which ends when there was none for a while."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._waiting: dict[Hashable, Pending] = {}
         self._serial = itertools.count()
         self._thread: threading.Thread | None = None
+        self._at_work = False
 
     def put(self, work: Callable[[], None], replaces: Hashable | None = None) -> Pending:
         """Queue a piece of work. replaces: work under the same key that has not begun is dropped as overtaken."""
@@ -52,21 +54,25 @@ class Writer:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="dreamfusion-disk", daemon=True)
                 self._thread.start()
+            self._changed.notify_all()
         return pending
 
     def flush(self, timeout_s: float) -> bool:
         """Wait until everything is written, `timeout_s` seconds at most. Whether it is."""
         with self._changed:
-            return self._changed.wait_for(lambda: self._thread is None, timeout_s)
+            return self._changed.wait_for(lambda: not self._waiting and not self._at_work, timeout_s)
 
     def _run(self) -> None:
         while True:
             with self._changed:
-                if not self._waiting:
+                self._at_work = False
+                self._changed.notify_all()
+                # Starting a thread makes the one who starts it wait, so one is kept for the next piece of work.
+                if not self._changed.wait_for(lambda: bool(self._waiting), _LINGER_S):
                     self._thread = None
-                    self._changed.notify_all()
                     return
                 pending = self._waiting.pop(next(iter(self._waiting)))
+                self._at_work = True
             pending.run()
 
 

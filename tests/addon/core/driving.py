@@ -41,7 +41,8 @@ class Driver:
         self.options = options
         self.engines: list[EngineProcess] = []
         self.changes: list[Change] = []
-        self.ticks: list[float] = []
+        self.ticks: list[float] = []  # seconds
+        self.work: list[float] = []  # seconds of them that the main thread was computing, not waiting for its turn
 
         def launch() -> EngineProcess:
             engine = EngineProcess(
@@ -54,9 +55,10 @@ class Driver:
 
     def tick(self) -> list[Change]:
         """One tick."""
-        began = time.perf_counter()
+        began, worked = time.perf_counter(), time.thread_time()
         changes = self.queue.tick()
         self.ticks.append(time.perf_counter() - began)
+        self.work.append(time.thread_time() - worked)
         self.changes += changes
         return changes
 
@@ -74,6 +76,11 @@ class Driver:
         """Tick until the job is over."""
         self.until(lambda: job.state.over, timeout)
         return job
+
+    def pass_time(self, seconds: float) -> None:
+        """Tick for so long."""
+        until = time.monotonic() + seconds
+        self.until(lambda: time.monotonic() >= until)
 
     def kinds(self, job: Job | None = None) -> list[str]:
         """The kinds of the changes so far, of one job or of all."""
