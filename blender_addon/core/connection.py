@@ -16,25 +16,14 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from .byte_source import ByteSource
-from .endings import (
-    babble_trouble,
-    damaged_result_trouble,
-    exit_trouble,
-    silence_trouble,
-    start_trouble,
-    version_trouble,
-)
+from .endings import babble_trouble, exit_trouble, silence_trouble, start_trouble
 from .engine_log import EngineLog, copy_lines
 from .inbox import Inbox
 from .job import Trouble
-from .payload import payload_fault
 from .process_group import ProcessGroup
-from .protocol import EVENTS, PROTOCOL_VERSION, DamagedFrame, Frame, encode, read_frame
+from .protocol import PROTOCOL_VERSION, Frame, encode
+from .wire_reader import WireReader
 
-BABBLE_LIMIT = 200  # lines in a row that are no message: a login banner is shorter, a broken stream is longer
-# After a message that comes before the last one of its kind was looked at. A flood is held back by the pipe, instead of
-# taking Python's lock from Blender's main thread; an engine that sends a picture every two seconds never notices.
-FLOOD_PAUSE_S = 0.005
 GRACE_S = 10.0  # for the engine to write a checkpoint after it was asked to end
 _COMPLAINT_S = 6.0  # three heartbeats
 _EXIT_AFTER_SILENCE_S = 1.0  # for a process that has closed its output to end
@@ -74,11 +63,9 @@ class EngineProcess:
         self._lock = threading.Lock()
         self._group: ProcessGroup | None = None
         self._source: ByteSource | None = None
+        self._reader: WireReader | None = None
         self._trouble: Trouble | None = None
-        self._complaint: Trouble | None = None  # said before it was ready
-        self._spoke = False
         self._wished = False  # the end was asked for
-        self._ready = False
         self._died = threading.Event()  # the process is gone
         self._ended = threading.Event()  # ... and all that it said has been read
         self._kill_now = threading.Event()
@@ -110,18 +97,14 @@ class EngineProcess:
         source = self._source
         return self.started if source is None else max(self.started, source.heard)
 
-    @property
-    def spoke(self) -> bool:
-        """Whether a whole message has come."""
-        return self._spoke
-
     def stalled(self, limit_s: float, silent_s: float) -> Trouble | None:
         """The trouble of an engine that has not greeted and says nothing since `silent_s` seconds, past `limit_s`.
 
         One that has complained instead of greeting has less time: it will say no more.
         """
-        if self._complaint is not None and silent_s > _COMPLAINT_S:
-            return self._complaint
+        complaint = None if self._reader is None else self._reader.complaint
+        if complaint is not None and silent_s > _COMPLAINT_S:
+            return complaint
         return silence_trouble(silent_s, "", ready=False) if silent_s > limit_s else None
 
     def send(self, message: Mapping[str, Any]) -> None:
@@ -176,10 +159,11 @@ class EngineProcess:
             return
         stdin, stdout, stderr = group.process.stdin, group.process.stdout, group.process.stderr
         assert stdin is not None and stdout is not None and stderr is not None
+        source = ByteSource(cast(BinaryIO, stdout))
+        wire = WireReader(source, self._inbox, self.log, self._died)
         with self._lock:
-            self._source = ByteSource(cast(BinaryIO, stdout))
-            self._group = group
-        reader = threading.Thread(target=self._read, args=(self._source,), name="dreamfusion-reader", daemon=True)
+            self._source, self._reader, self._group = source, wire, group
+        reader = threading.Thread(target=self._read, args=(wire,), name="dreamfusion-reader", daemon=True)
         listener = threading.Thread(target=copy_lines, args=(stderr, self.log), name="dreamfusion-log", daemon=True)
         writer = threading.Thread(target=self._write, args=(stdin,), name="dreamfusion-writer", daemon=True)
         for thread in (reader, listener, writer):
@@ -191,11 +175,11 @@ class EngineProcess:
         self._outbox.put(None)
         # Everything that held the pipes is gone with the group, so both streams are at their end, or soon will be. A
         # grandchild in a group of its own (an ssh master) can hold them open; then what was read has to do.
-        reader.join(2.0)
+        reader.join(0.5)
         listener.join(0.5)
         self.log.say(f"Ended with exit code {code}.")
         if not self._wished:
-            self._blame(exit_trouble(code, self.log.tail(), local=self.local, ready=self._ready))
+            self._blame(exit_trouble(code, self.log.tail(), local=self.local, ready=wire.ready))
         self._ended.set()
         self.log.close()
 
@@ -222,77 +206,16 @@ class EngineProcess:
 
     # The reader's thread.
 
-    def _read(self, source: ByteSource) -> None:
-        babble = 0
-        while True:
-            try:
-                frame = read_frame(cast(BinaryIO, source), EVENTS)
-            except DamagedFrame as damage:
-                babble += 1
-                time.sleep(FLOOD_PAUSE_S / 5)
-                if babble <= 20:
-                    self.log.say(f"Not a message: {damage.why}")
-                if damage.lost:
-                    break
-                if babble > BABBLE_LIMIT:
-                    self._blame(babble_trouble(damage.why))
-                    self._kill()
-                    return
-                continue
-            except (OSError, ValueError):  # closed under us
-                break
-            if frame is None:
-                break
-            babble = 0
-            source.message_came()
-            self._spoke = True
-            if not self._greeted(frame):
-                self._kill()
-                return
-            checked = self._checked(frame)
-            if checked is not None and self._inbox.put(checked):
-                time.sleep(FLOOD_PAUSE_S)
-        # The engine has closed its output. It is no use to anybody without, so it has a moment to end.
-        if not self._died.wait(_EXIT_AFTER_SILENCE_S):
+    def _read(self, reader: WireReader) -> None:
+        reader.run()
+        if reader.trouble is not None:
+            self._blame(reader.trouble)
+            self._kill()
+        elif not self._died.wait(_EXIT_AFTER_SILENCE_S):
+            # It has closed its output. It is no use to anybody without, and had a moment to end.
             if not self._wished:
                 self._blame(babble_trouble("It closed its output and went on running."))
             self._kill()
-
-    def _checked(self, frame: Frame) -> Frame | None:
-        """The frame if Blender should see it. Pictures and meshes are looked at here, where it keeps nobody waiting."""
-        if frame.message["type"] == "heartbeat":
-            return None
-        why = payload_fault(frame)
-        if why is None:
-            return frame
-        self.log.say(f"A damaged '{frame.message['type']}': {why}")
-        if frame.message["type"] != "result":
-            return None
-        trouble = damaged_result_trouble(why)
-        return Frame({"type": "failed", "id": frame.message["id"], **trouble.to_json()})
-
-    def _greeted(self, frame: Frame) -> bool:
-        """Whether the conversation can go on after this frame."""
-        message = frame.message
-        if message["type"] == "ready":
-            if message["protocol"] != PROTOCOL_VERSION:
-                self._blame(version_trouble(message["protocol"], PROTOCOL_VERSION))
-                return False
-            self._ready = True
-        elif message["type"] == "failed" and message.get("id") is None and not self._ready:
-            if message["code"] == "protocol.version":
-                self._blame(
-                    Trouble(
-                        "engine.version",
-                        "The add-on and the engine do not fit together.",
-                        message["why"],
-                        "Update the engine: press Install Engine. If that does not help, update the add-on.",
-                    )
-                )
-                return False
-            self._complaint = Trouble.from_json(message)
-            self.log.say(str(self._complaint))
-        return True
 
     # The writer's thread.
 

@@ -40,9 +40,18 @@ class Conversation:
         self._saved = time.monotonic()
         self._result: tuple[Pending, Frame] | None = None
         self._thumbnail: Pending | None = None
+        self._acknowledged = False  # the engine has understood what it was asked for
+        self._finishing = False
+        if resume and job.step and host.local and not (job.folder / CHECKPOINT).is_file():
+            self._note("job.from_the_start", "There was no checkpoint to go on from, so it starts from the beginning.")
+            resume = False
+        elif resume and host.local:
+            resume = (job.folder / CHECKPOINT).is_file()
         job.started, job.ended, job.trouble, job.wish = time.time(), None, None, ""
-        job.stage, job.step, job.total, job.eta_s, job.rate = "", 0, 0, None, None
-        self._generate(resume=resume and (not host.local or (job.folder / CHECKPOINT).is_file()), wanted=resume)
+        job.stage, job.eta_s, job.rate = "", None, None
+        if not resume:
+            job.step = job.total = 0
+        self._generate(resume=resume)
         self._state(JobState.RUNNING)
 
     @property
@@ -58,8 +67,11 @@ class Conversation:
         if wish == "cancel" and self._asked_at is None:
             self._asked_at = time.monotonic()
         if wish == "finish":
+            self._finishing = True
             self._state(JobState.FINISHING)
-        self.job.wish = "" if wish == "finish" else wish
+        # An engine that was not held yet when it was asked to go on has nothing to say about it.
+        done = wish == "finish" or (wish == "resume" and self.job.state is not JobState.PAUSED)
+        self.job.wish = "" if done else wish
         self._changes.say(Change(self.job, "state"))
 
     def overdue_s(self, now: float) -> float:
@@ -69,9 +81,15 @@ class Conversation:
     def take(self, frame: Frame) -> None:
         """Deal with a frame; one about another run is passed over."""
         message = frame.message
-        if self.over or self._result is not None or message.get("id") != self._request:
-            return
         kind = message["type"]
+        if self.over or self._result is not None:
+            return
+        if message.get("id") != self._request:
+            # A message that the engine could not read is answered without an id.
+            if kind == "failed" and message.get("id") is None and not self._acknowledged:
+                self._failed(message)
+            return
+        self._acknowledged = True
         if kind == "progress":
             self._progress(message)
         elif kind == "preview":
@@ -89,12 +107,10 @@ class Conversation:
             )
         elif kind == "note":
             self._note(message["code"], message["text"])
-        elif kind == "paused":
-            self.job.wish = ""
-            self._state(JobState.PAUSED)
-        elif kind == "resumed" and self.job.state is JobState.PAUSED:
-            self.job.wish = "" if self.job.wish == "resume" else self.job.wish
-            self._state(JobState.RUNNING)
+        elif kind in ("paused", "resumed") and not self._finishing:
+            if self.job.wish == ("pause" if kind == "paused" else "resume"):
+                self.job.wish = ""
+            self._state(JobState.PAUSED if kind == "paused" else JobState.RUNNING)
         elif kind == "result":
             self._keep_result(frame)
         elif kind == "cancelled":
@@ -124,11 +140,9 @@ class Conversation:
         self._store.release(job)
         self._state(state)
 
-    def _generate(self, *, resume: bool, wanted: bool) -> None:
+    def _generate(self, *, resume: bool) -> None:
         job = self.job
         self._request = f"{job.id}-{uuid.uuid4().hex[:8]}"
-        if wanted and not resume and job.step:
-            self._note("job.from_the_start", "There was no checkpoint to go on from, so it starts from the beginning.")
         self._host.send(
             {
                 "type": "generate",
@@ -204,7 +218,7 @@ class Conversation:
         trouble = Trouble.from_json(message)
         if self._resumed and trouble.code.startswith("checkpoint."):
             self._note("job.from_the_start", f"It starts from the beginning: {trouble.what} {trouble.why}")
-            self._generate(resume=False, wanted=False)
+            self._generate(resume=False)
             return
         self.good = True
         self.end(JobState.FAILED, trouble)

@@ -53,6 +53,7 @@ class JobQueue:
         self._wanted = False  # an engine was asked for although there is no job
         self._held = False  # nothing starts until somebody presses a button
         self._deaths = 0
+        self._closed = False
         self._idle_since = time.monotonic()
         self._neighbours = Neighbours(store, self._changes, time.monotonic())
 
@@ -188,6 +189,8 @@ class JobQueue:
 
     def tick(self, budget_s: float = 0.008) -> list[Change]:
         """Do what is due for at most about `budget_s` seconds and return what changed."""
+        if self._closed:
+            return []
         now = time.monotonic()
         until = now + budget_s
         gone = self._host.gone  # asked first: whatever an engine that is gone has said is there to be received
@@ -204,8 +207,9 @@ class JobQueue:
         if self._conversation is not None:
             self._conversation.look(now)
         stage = None if self._conversation is None else self._conversation.stage
+        was_starting = self._host.state == "starting"
         if self._host.look(now, stage, gone=gone and not waiting):
-            self._engine_died()
+            self._engine_died(was_starting)
         self._insist(now)
         self._close_conversation()
         self._heed_failures()
@@ -223,6 +227,7 @@ class JobQueue:
                 Trouble("job.interrupted", "Blender was closed before the end.", reached, "Press Resume to go on."),
             )
             self._close_conversation()
+        self._closed = True
         self._host.close(1.3)
         self.store.close(0.5)
 
@@ -247,8 +252,8 @@ class JobQueue:
         self.store.remember(_MEMORY, {"devices": self.devices, "models": self.models})
         self._changes.say(Change(None, "engine"))
 
-    def _engine_died(self) -> None:
-        """Blame the job that the engine had, or for whose sake it was started."""
+    def _engine_died(self, was_starting: bool) -> None:
+        """Blame the job that the engine had, or for whose sake it was started; an idle engine's death is nobody's."""
         trouble = self._host.trouble
         self._deaths += 1
         self._wanted = False
@@ -256,7 +261,7 @@ class JobQueue:
             cancelled = self._conversation.overdue_s(time.monotonic()) > 0.0
             self._conversation.end(*((JobState.CANCELLED, None) if cancelled else (JobState.FAILED, trouble)))
             self._held = self._deaths >= DEATHS_LIMIT
-        else:
+        elif was_starting or self._deaths >= DEATHS_LIMIT:
             self._blame_first(trouble)
         self._changes.say(Change(None, "engine"))
 

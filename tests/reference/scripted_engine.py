@@ -170,6 +170,8 @@ class ScriptedEngine:
                 self.hello()
             elif kind == "shutdown":
                 break
+            elif kind == "generate" and message["prompt"] == "unreadable":
+                self.say("failed", id=None, code="protocol.json", what="Not read.", why="It says so.", fix="Report it.")
             elif kind == "generate":
                 self.wishes[message["id"]] = []
                 self.say("queued", id=message["id"], ahead=0, output=message.get("output") or "")

@@ -112,6 +112,53 @@ def test_a_waiting_job_is_paused_and_let_go(tmp_path: Path) -> None:
         assert driver.over(second).state is JobState.DONE
 
 
+def test_a_pause_that_is_taken_back_at_once_leaves_no_wish(tmp_path: Path) -> None:
+    with driving(tmp_path) as driver:
+        job = add(driver, "a mug", 60)
+        driver.until(lambda: job.step > 5)
+        driver.queue.pause(job)
+        driver.queue.resume(job)
+        assert job.wish == ""
+        assert driver.over(job).state is JobState.DONE
+
+
+def test_finishing_is_not_undone_by_a_pause_that_comes_late(tmp_path: Path) -> None:
+    with driving(tmp_path) as driver:
+        job = add(driver, "a mug", 100_000)
+        driver.until(lambda: job.step > 5)
+        driver.queue.pause(job)
+        time.sleep(0.3)  # the engine is held by now, and its word waits to be read
+        driver.queue.finish(job)
+        states = []
+        driver.until(lambda: states.append(job.state) or job.state.over)
+        assert set(states) == {JobState.FINISHING, JobState.DONE}
+
+
+def test_an_idle_engines_death_is_nobodys_failure(tmp_path: Path) -> None:
+    with driving(tmp_path) as driver:
+        driver.over(add(driver, "a mug", 5))
+        pid = driver.queue.engine_pid
+        assert pid is not None
+        os.kill(pid, 9)
+        driver.until(lambda: driver.engines[0].ended)
+        job = add(driver, "a chair", 5)
+        assert driver.over(job).state is JobState.DONE and len(driver.engines) == 2
+
+
+def test_a_request_that_the_engine_cannot_read_is_a_failure_at_once(tmp_path: Path) -> None:
+    with driving(tmp_path) as driver:
+        job = driver.over(add(driver, "unreadable"), 20.0)
+        assert job.trouble is not None and job.trouble.code == "protocol.json"
+
+
+def test_a_closed_queue_starts_nothing_and_can_be_closed_again(tmp_path: Path) -> None:
+    with driving(tmp_path) as driver:
+        add(driver, "a mug")
+        driver.queue.close()
+        assert driver.tick() == [] and driver.engines == []
+        driver.queue.close()
+
+
 @pytest.mark.parametrize("held", [False, True])
 def test_stop_here_and_keep_it_makes_the_mesh_of_what_there_is(tmp_path: Path, held: bool) -> None:
     with driving(tmp_path) as driver:
