@@ -22,7 +22,7 @@ def draw_first_run(layout: UILayout, context: Context, here: session.Session) ->
         )
     draw_setup(layout, context, here)
     column = layout.column()
-    column.operator("dreamfusion.open_preferences", text="Use an Engine That Is Elsewhere...", icon="PREFERENCES")
+    column.operator("dreamfusion.open_preferences", text="Use Another Engine...", icon="PREFERENCES")
 
 
 def draw_setup(layout: UILayout, context: Context, here: session.Session) -> None:
@@ -41,7 +41,7 @@ def draw_setup(layout: UILayout, context: Context, here: session.Session) -> Non
         row.operator("dreamfusion.install_engine", text="Install Engine...", icon="IMPORT")
     if setup.state == "looking":
         layout.label(text="Looking at this computer...", icon="TIME")
-    elif setup.plan is not None:
+    elif setup.plan is not None and setup.trouble is None:
         column = layout.column(align=True)
         for line in setup.plan.lines():
             messages.draw_text(column, context, line, limit=3)
@@ -56,9 +56,11 @@ def _draw_running(layout: UILayout, context: Context, here: session.Session) -> 
     share = setup.fraction or 0.0
     bar(row, context, "setup_share", share, f"{share:.0%}")
     row.operator("dreamfusion.cancel_install", text="", icon="X")
-    messages.draw_text(box, context, f"{setup.stage}, {duration_text(setup.elapsed_s)} so far", limit=2)
+    messages.draw_text(
+        box, context, f"{setup.stage}, {duration_text(setup.elapsed_s)} so far", limit=2, inset=messages.BOX
+    )
     log = box.column(align=True)
     log.active = False
     for line in list(setup.log_tail)[-3:]:
-        messages.draw_text(log, context, line, limit=2)
+        messages.draw_text(log, context, line, limit=2, inset=messages.BOX)
     box.operator("dreamfusion.open_install_log", text="Open Log", icon="TEXT")

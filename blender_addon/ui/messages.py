@@ -8,26 +8,31 @@ from collections.abc import Callable
 import blf
 from bpy.types import Context, UILayout
 
-from ..core.job import Trouble
+from ..core.job import Job, Trouble
 
 _FONT_POINTS = 11.0  # the interface's text size in Blender's own theme
 _MARGIN = 56.0  # pixels at scale 1: panel borders, box borders, scroll bar
-_NARROWEST = 80.0
+_ICON = 26.0  # pixels that an icon before a text takes
+BOX = 16.0  # ... the border of a box
+BUTTON = 24.0  # ... and a small button beside it
+_NARROWEST = 60.0
 
 
-def text_width(context: Context) -> float:
-    """Pixels that a line of text may take in the region that is being drawn."""
+def text_width(context: Context, inset: float = 0.0) -> float:
+    """Pixels that a line of text may take in the region that is being drawn. inset: pixels at scale 1 to leave free."""
     scale = context.preferences.system.ui_scale
     width = context.region.width if context.region is not None else 300.0
-    return max(_NARROWEST * scale, width - _MARGIN * scale)
+    return max(_NARROWEST * scale, width - (_MARGIN + inset) * scale)
 
 
-def draw_text(layout: UILayout, context: Context, text: str, icon: str = "NONE", *, limit: int = 12) -> None:
-    """A paragraph, wrapped to the region. icon: before its first line. limit: most lines."""
+def draw_text(
+    layout: UILayout, context: Context, text: str, icon: str = "NONE", *, limit: int = 12, inset: float = 0.0
+) -> None:
+    """A paragraph, wrapped to the region. icon: before its first line. limit: most lines. inset: see `text_width`."""
     column = layout.column(align=True)
     column.scale_y = 0.8
     scale = context.preferences.system.ui_scale
-    room = text_width(context) - (20.0 * scale if icon != "NONE" else 0.0)
+    room = text_width(context, inset + (_ICON if icon != "NONE" else 0.0))
     lines = wrapped(text, round(room), round(_FONT_POINTS * scale, 2))
     shown = lines if len(lines) <= limit else [*lines[: limit - 1], lines[limit - 1] + " ..."]
     for number, line in enumerate(shown):
@@ -72,19 +77,23 @@ def _longest(word: str, fits: Callable[[str], bool]) -> int:
     return low
 
 
-def draw_trouble(layout: UILayout, context: Context, trouble: Trouble, job_id: str = "") -> None:
-    """A box with what, why and fix of a trouble, and its buttons. job_id: the job that it is about; "": none."""
+def draw_trouble(layout: UILayout, context: Context, trouble: Trouble, job: Job | None = None) -> None:
+    """A box with what, why and fix of a trouble, and its buttons. job: the one that it is about."""
     box = layout.box()
-    draw_text(box, context, trouble.what, "ERROR", limit=4)
+    row = box.row()
+    draw_text(row.column(), context, trouble.what, "ERROR", limit=4, inset=BOX + BUTTON)
+    row.operator("dreamfusion.dismiss", text="", icon="X", emboss=False).job_id = job.id if job is not None else ""
+    if job is not None:
+        draw_text(box, context, job.recipe.prompt, "MESH_CUBE", limit=2, inset=BOX)
     if trouble.why:
-        draw_text(box, context, trouble.why, "BLANK1", limit=8)
+        draw_text(box, context, trouble.why, "BLANK1", limit=8, inset=BOX)
     if trouble.fix:
-        draw_text(box, context, in_blender(trouble), "INFO", limit=8)
+        draw_text(box, context, in_blender(trouble), "INFO", limit=8, inset=BOX)
     column = box.column(align=True)
-    for operator, text, icon in buttons(trouble.code, bool(job_id)):
+    for operator, text, icon in buttons(trouble.code, job is not None):
         made = column.operator(operator, text=text, icon=icon)
-        if job_id and hasattr(made, "job_id"):
-            made.job_id = job_id
+        if job is not None and hasattr(made, "job_id"):
+            made.job_id = job.id
 
 
 def in_blender(trouble: Trouble) -> str:

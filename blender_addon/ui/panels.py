@@ -10,7 +10,7 @@ from ..core import suggestions
 from ..core.job import JobState
 from . import engine_box, engine_preset, enqueue, messages, models, session, settings
 from .presets import DREAMFUSION_PT_presets
-from .run_box import draw_job, draw_pictures
+from .run_box import draw_end, draw_job, draw_pictures
 
 TAB = "DreamFusion"
 
@@ -40,6 +40,7 @@ class DREAMFUSION_PT_main(Sidebar, Panel):
         if here.missing is not None or here.setup.state == "running":
             engine_box.draw_first_run(layout, context, here)
             return
+        here.curious = here.curious or here.models is None
         _prompt(layout, context)
         _button(layout, context, here)
         _news(layout, context, here)
@@ -50,40 +51,40 @@ CLASSES = (DREAMFUSION_PT_main,)
 
 def _prompt(layout: UILayout, context: Context) -> None:
     chosen = settings.of(context)
-    column = layout.column(align=True)
-    _field(column, chosen, "prompt", "What to make, such as 'a hamburger'")
-    _field(column, chosen, "negative", "What it should not look like")
+    _words(layout, chosen, "prompt", "What to make, such as 'a hamburger'")
     if not chosen.prompt:
         known = suggestions.knowledge(models.known(), chosen.model)
         if known:
             messages.draw_text(layout, context, known, "INFO", limit=5)
-    column = layout.column()
-    column.use_property_split = True
-    column.use_property_decorate = False
-    column.prop(chosen, "model_choice")
-    row = column.row(align=True)
+    _words(layout, chosen, "negative", "What it should not look like")
+    layout.prop(chosen, "model_choice", text="")
+    row = layout.row(align=True)
     row.prop(chosen, "seed")
     row.operator("dreamfusion.randomize_seed", text="", icon="FILE_REFRESH")
     layout.row(align=True).prop(chosen, "preset", expand=True)
 
 
-def _field(layout: UILayout, chosen: Any, name: str, placeholder: str) -> None:
-    """A line for words; where Blender can, with a text in it that says what it is for."""
+def _words(layout: UILayout, chosen: Any, name: str, placeholder: str) -> None:
+    """A line for words, in the panel's whole width; where Blender can, with a text in it that says what it is for."""
+    column = layout.column(align=True)
+    column.label(text="Prompt" if name == "prompt" else "Negative Prompt")
     try:
-        layout.prop(chosen, name, text="", placeholder=placeholder)
-    except TypeError:  # before Blender 4.1: the name stands before the line
-        layout.prop(chosen, name, text="Prompt" if name == "prompt" else "Negative")
+        column.prop(chosen, name, text="", placeholder=placeholder)
+    except TypeError:  # before Blender 4.1
+        column.prop(chosen, name, text="")
 
 
 def _button(layout: UILayout, context: Context, here: session.Session) -> None:
     chosen = settings.of(context)
     cost = here.estimates.of(enqueue.recipe(context, chosen.prompt or "a"), here.queue.devices)
     changed = engine_preset.overrides(chosen)
-    text = cost.text + (", with changed settings" if changed else "")
-    row = layout.row()
-    row.active = False
-    row.label(text=text[:1].upper() + text[1:], icon="TIME")
+    text = cost.text[:1].upper() + cost.text[1:]
+    words = layout.column()
+    words.active = False
+    messages.draw_text(words, context, text, "TIME", limit=3)
     if changed:
+        row = words.row()
+        row.label(text="Settings changed", icon="BLANK1")
         row.operator("dreamfusion.reset_settings", text="", icon="LOOP_BACK", emboss=False)
     running = here.running
     if running is None:
@@ -97,20 +98,19 @@ def _button(layout: UILayout, context: Context, here: session.Session) -> None:
 
 def _news(layout: UILayout, context: Context, here: session.Session) -> None:
     if here.notice:
-        box = layout.box()
-        row = box.row()
-        messages.draw_text(row.column(), context, here.notice, "INFO")
+        row = layout.box().row()
+        messages.draw_text(row.column(), context, here.notice, "INFO", inset=messages.BOX + messages.BUTTON)
         row.operator("dreamfusion.dismiss", text="", icon="X", emboss=False)
-    trouble = here.trouble or (here.queue.engine_trouble if here.running is None else None)
+    trouble = here.trouble
+    if trouble is None and (here.running is None or here.queue.held) and here.queue.engine_trouble != here.dismissed:
+        trouble = here.queue.engine_trouble
     shown = here.shown
     if shown is not None and shown.state is JobState.FAILED and shown.trouble is not None:
-        messages.draw_trouble(layout, context, shown.trouble, shown.id)
+        messages.draw_trouble(layout, context, shown.trouble, shown)
     elif trouble is not None:
         messages.draw_trouble(layout, context, trouble)
     if shown is None:
         return
-    if shown.state in (JobState.CANCELLED, JobState.INTERRUPTED):
-        row = layout.row()
-        row.label(text=f"{shown.state.value.capitalize()}: {shown.recipe.prompt}", icon="INFO", translate=False)
-        row.operator("dreamfusion.resume_job", text="Resume", icon="PLAY").job_id = shown.id
+    if shown.state in (JobState.CANCELLED, JobState.INTERRUPTED, JobState.DONE):
+        draw_end(layout, context, shown)
     draw_pictures(layout, context, here, shown)

@@ -92,7 +92,7 @@ class DREAMFUSION_AP_preferences(AddonPreferences):
         subtype="DIR_PATH",
         update=_engine_moved,
     )
-    models: CollectionProperty(type=DREAMFUSION_PG_model)
+    models: CollectionProperty(name="Models", type=DREAMFUSION_PG_model)
     token: StringProperty(
         name="Hub Token",
         description="For models that ask who you are. Kept in these preferences only, never in a .blend or a log",

@@ -40,7 +40,7 @@ def _engine(layout: UILayout, context: Context, chosen: Any, here: session.Sessi
         engine_box.draw_setup(box, context, here)
         return
     if here.missing is not None:
-        messages.draw_text(box, context, f"{here.missing.what} {here.missing.fix}", "ERROR")
+        messages.draw_text(box, context, f"{here.missing.what} {here.missing.fix}", "ERROR", inset=messages.BOX)
         return
     row = box.row()
     if here.probe is not None:
@@ -55,7 +55,7 @@ def _engine(layout: UILayout, context: Context, chosen: Any, here: session.Sessi
     if here.report.trouble is not None:
         messages.draw_trouble(box, context, here.report.trouble)
     else:
-        messages.draw_text(box, context, here.report.text, "CHECKMARK")
+        messages.draw_text(box, context, here.report.text, "CHECKMARK", inset=messages.BOX)
 
 
 def _computing(layout: UILayout, chosen: Any) -> None:

@@ -62,6 +62,7 @@ def _work(began: float) -> tuple[float, bool]:
             here.look(now=True)
     elif here.missing is not None and here.setup.state == "idle":
         here.setup.look()
+    here.ask_models()
     with arrival.window():
         shown = preview_object.tick(bpy.context)
     changes = here.queue.tick(_QUEUE_SHARE_S)
@@ -76,8 +77,7 @@ def _work(began: float) -> tuple[float, bool]:
     news = bool(changes) or inserted or shown or news
     if any(change.kind in ("state", "result", "engine") for change in changes) or inserted:
         queue_list.refresh()
-    if news:
-        redraw.panels()
+    redraw.after(news)
     if _arrived or preview_object.waiting():
         return _FAST_S, inserted
     busy = here.queue.busy or here.setup.state in ("looking", "running") or here.probe is not None
@@ -89,10 +89,10 @@ def _take(here: session.Session, change: Change) -> None:
     job = change.job
     if job is None:
         return
+    if change.kind == "state":
+        here.recent.add(job.id)
     if change.kind in ("picture", "mesh"):
-        key = (job.id, change.kind, change.name)
-        _arrived.pop(key, None)
-        _arrived[key] = change
+        _arrived[job.id, change.kind, change.name] = change  # in the place of an older one, so that each has its turn
     elif change.kind == "result":
         here.waiting.append(job.id)
         here.estimates.learn(job, here.queue.devices)

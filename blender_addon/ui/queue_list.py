@@ -25,6 +25,15 @@ ICONS = {
 }
 
 
+def _run_percent(_window: Any) -> float:
+    running = session.current().running
+    return 100.0 * running.share if running is not None else 0.0
+
+
+def _setup_percent(_window: Any) -> float:
+    return 100.0 * (session.current().setup.fraction or 0.0)
+
+
 class DREAMFUSION_PG_row(PropertyGroup):
     """One line of the list."""
 
@@ -34,13 +43,13 @@ class DREAMFUSION_PG_row(PropertyGroup):
 class DREAMFUSION_PG_window(PropertyGroup):
     """What the interface remembers while Blender runs: never saved in a .blend."""
 
-    rows: CollectionProperty(type=DREAMFUSION_PG_row)
+    rows: CollectionProperty(name="Jobs", type=DREAMFUSION_PG_row)
     index: IntProperty(name="Chosen Job", description="The line that the buttons below are about", default=0)
     # Progress bars of Blenders before 4.0, which have only sliders.
     share: FloatProperty(
         name="Progress",
         description="How far the run is",
-        get=lambda _self: 100.0 * (running.share if (running := session.current().running) is not None else 0.0),
+        get=_run_percent,
         min=0.0,
         max=100.0,
         precision=0,
@@ -49,7 +58,7 @@ class DREAMFUSION_PG_window(PropertyGroup):
     setup_share: FloatProperty(
         name="Progress",
         description="How far the installation is",
-        get=lambda _self: 100.0 * (session.current().setup.fraction or 0.0),
+        get=_setup_percent,
         min=0.0,
         max=100.0,
         precision=0,
@@ -131,7 +140,7 @@ def refresh() -> None:
 def _thumbnail(job: Job) -> None:
     """Load a job's picture from its folder, once."""
     key = f"{job.id}/thumbnail"
-    if job.thumbnail is None or pictures.icon(key) or not job.state.over:
+    if job.thumbnail is None or pictures.has(key) or not job.state.over:
         return
     try:
         pictures.show(key, job.thumbnail.read_bytes())

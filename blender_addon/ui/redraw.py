@@ -4,6 +4,16 @@ from __future__ import annotations
 
 import bpy
 
+_again = False  # whether the last call had news
+
+
+def after(news: bool) -> None:
+    """Draw again when there is news, and once more the next time: sub-panels find their place in the second drawing."""
+    global _again
+    if news or _again:
+        panels()
+    _again = news
+
 
 def panels() -> None:
     """Mark the sidebars of the 3D views for drawing, and the preferences where they are open."""

@@ -62,7 +62,7 @@ class DREAMFUSION_PT_results(Sidebar, Panel):
                 row.operator("dreamfusion.resume_job", icon="PLAY").job_id = job.id
             shown = session.current().shown
             if job.state is JobState.FAILED and job.trouble is not None and job is not shown:
-                messages.draw_trouble(layout, context, job.trouble, job.id)
+                messages.draw_trouble(layout, context, job.trouble, job)
         if session.current().missing is None:
             column = layout.column(align=True)
             column.template_ID(settings.of(context), "prompts", new="text.new", open="text.open")

@@ -44,7 +44,23 @@ def draw_job(layout: UILayout, context: Context, here: session.Session, job: Job
     if ahead:
         box.label(text=f"{ahead} more in the queue", icon="TIME")
     for note in job.notes[-2:]:
-        messages.draw_text(box, context, note, "INFO", limit=4)
+        messages.draw_text(box, context, note, "INFO", limit=4, inset=messages.BOX)
+
+
+def draw_end(layout: UILayout, context: Context, job: Job) -> None:
+    """How the last job ended, when that was not a failure, and what can be done with it now."""
+    box = layout.box()
+    row = box.row()
+    done = job.state is JobState.DONE
+    took = f" in {duration_text(job.seconds)}" if done and job.seconds is not None else ""
+    text = f"{job.state.value.capitalize()}{took}: {job.recipe.prompt}"
+    icon = "CHECKMARK" if done else "INFO"
+    messages.draw_text(row.column(), context, text, icon, limit=3, inset=messages.BOX + messages.BUTTON)
+    row.operator("dreamfusion.dismiss", text="", icon="X", emboss=False).job_id = job.id
+    if not done:
+        box.operator("dreamfusion.resume_job", text="Resume", icon="PLAY").job_id = job.id
+    for note in job.notes[-2:]:
+        messages.draw_text(box, context, note, "INFO", limit=4, inset=messages.BOX)
 
 
 def describe(here: session.Session, job: Job) -> list[str]:
@@ -53,6 +69,8 @@ def describe(here: session.Session, job: Job) -> list[str]:
         return [_WISHES[job.wish]]
     if job.state is JobState.PAUSED:
         return ["Paused" + (f" at step {job.step} of {job.total}" if job.total else "")]
+    if job.state is JobState.QUEUED and here.queue.held:
+        return ["The queue waits for the engine"]
     if job.state is JobState.QUEUED:
         starting = here.queue.engine_state in ("absent", "starting")
         return ["Starting the engine..." if starting else "Waiting for its turn"]
@@ -91,7 +109,7 @@ def draw_pictures(layout: UILayout, context: Context, here: session.Session, job
     box = layout.box()
     scale = context.preferences.system.ui_scale
     unit = 20.0 * scale  # pixels of an icon at scale 1
-    room = messages.text_width(context)
+    room = messages.text_width(context, 4.0)
     box.template_icon(latest, scale=max(3.0, min(12.0, room / unit)))
     views = [pictures.icon(f"{job.id}/views/{number}") for number in range(len(VIEWS))]
     if all(views):
@@ -99,4 +117,6 @@ def draw_pictures(layout: UILayout, context: Context, here: session.Session, job
         for view, name in zip(views, VIEWS, strict=True):
             column = row.column(align=True)
             column.template_icon(view, scale=max(1.5, min(4.0, room / unit / len(VIEWS))))
-            column.label(text=name)
+            caption = column.row()
+            caption.alignment = "CENTER"
+            caption.label(text=name)

@@ -48,9 +48,13 @@ class Session:
         self.report: ProbeReport | None = None
         self.waiting: list[str] = []
         self.trouble: Trouble | None = None
+        self.dismissed: Trouble | None = None  # what the artist has read and put away
         self.notice = ""
+        # Jobs that the top of the panel may speak of when nothing runs: those of now, and those that a crash broke off.
+        self.recent = {job.id for job in self.queue.jobs if job.state is JobState.INTERRUPTED and not job.owner}
         self.file = new_file_name()
         self.missing: Trouble | None = None
+        self.curious = False  # somebody looks at the panel and would like to know what the models know
         self._looked = 0.0
         self.look(now=True)
 
@@ -65,12 +69,12 @@ class Session:
 
     @property
     def shown(self) -> Job | None:
-        """The job that the top of the panel is about: the one at work, else the newest that has begun or failed."""
+        """The job that the top of the panel is about: the one at work, the next, or the newest that has ended."""
         if self.queue.current is not None:
             return self.queue.current
         jobs: Iterable[Job] = reversed(self.queue.jobs)
         active = [job for job in self.queue.jobs if job.state.active and not job.owner]
-        return active[0] if active else next((job for job in jobs if not job.owner), None)
+        return active[0] if active else next((job for job in jobs if job.id in self.recent), None)
 
     @property
     def running(self) -> Job | None:
@@ -84,6 +88,12 @@ class Session:
         if now or clock - self._looked > _LOOK_SECONDS:
             self._looked = clock
             self.missing = preferences.location(preferences.of()).missing()
+
+    def ask_models(self) -> None:
+        """Start the engine once, without a job, where it has never said what its models know and somebody looks."""
+        if self.curious and self.missing is None and self.models is None and self.queue.engine_state == "absent":
+            self.curious = False
+            self.queue.start_engine()
 
     def test_connection(self) -> None:
         """Start Test Connection; the timer asks it for its report."""

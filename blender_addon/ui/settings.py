@@ -24,6 +24,10 @@ PROMPT_LIMIT = 1000  # characters, as the engine has it
 SEED_LIMIT = 2**31 - 1
 
 
+def _has_box(_placement: Any, candidate: Object) -> bool:
+    return candidate.type in {"EMPTY", "MESH"}
+
+
 class DREAMFUSION_PG_placement(PropertyGroup):
     """Where a finished object goes."""
 
@@ -55,7 +59,7 @@ class DREAMFUSION_PG_placement(PropertyGroup):
         name="Placeholder",
         description="An empty or a mesh that the object takes the place of: its box gives size, place and turn",
         type=Object,
-        poll=lambda _self, candidate: candidate.type in {"EMPTY", "MESH"},
+        poll=_has_box,
     )
     after: EnumProperty(
         name="Then",
@@ -128,11 +132,11 @@ class DREAMFUSION_PG_settings(PropertyGroup):
         description="A text block with one prompt a line, to be made one after another",
         type=Text,
     )
-    guidance: PointerProperty(type=DREAMFUSION_PG_guidance)
-    camera: PointerProperty(type=DREAMFUSION_PG_camera)
-    optimize: PointerProperty(type=DREAMFUSION_PG_optimize)
-    mesh: PointerProperty(type=DREAMFUSION_PG_mesh)
-    placement: PointerProperty(type=DREAMFUSION_PG_placement)
+    guidance: PointerProperty(name="Guidance", type=DREAMFUSION_PG_guidance)
+    camera: PointerProperty(name="Cameras", type=DREAMFUSION_PG_camera)
+    optimize: PointerProperty(name="Training", type=DREAMFUSION_PG_optimize)
+    mesh: PointerProperty(name="Mesh", type=DREAMFUSION_PG_mesh)
+    placement: PointerProperty(name="Placement", type=DREAMFUSION_PG_placement)
 
 
 CLASSES = (DREAMFUSION_PG_placement, DREAMFUSION_PG_settings)

@@ -114,16 +114,22 @@ class DREAMFUSION_OT_choose_folder(Operator):
 
 
 class DREAMFUSION_OT_dismiss(Operator):
-    """Put the message away"""
+    """Put the message away. The job stays in the results"""
 
     bl_idname = "dreamfusion.dismiss"
     bl_label = "Dismiss"
     bl_options = {"REGISTER"}
 
+    job_id: StringProperty(name="Job", description="Id of the job that it is about", options={"SKIP_SAVE", "HIDDEN"})
+
     def execute(self, _context: Context) -> set[str]:
-        """Forget what does not belong to a job."""
+        """Forget the message."""
         here = session.current()
-        here.trouble, here.notice = None, ""
+        if self.job_id:
+            here.recent.discard(self.job_id)
+        else:
+            here.trouble, here.notice = None, ""
+            here.dismissed = here.queue.engine_trouble
         redraw.panels()
         return {"FINISHED"}
 
