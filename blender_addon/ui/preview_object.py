@@ -1,7 +1,7 @@
-"""The object that grows in the scene while a job runs: the current coarse mesh with vertex colours, replaced as it comes.
+"""The object that grows in the scene while a job runs: the current coarse mesh with vertex colours.
 
-It is the add-on's, not the artist's: it cannot be clicked, does not render, is not saved with the file, and goes when the
-job ends. It is found again by a custom property every time, because undo and opening a file end the life of every
+It is the add-on's, not the artist's: it cannot be clicked, does not render, is not saved with the file, and goes when
+the job ends. It is found again by a custom property every time, because undo and opening a file end the life of every
 bpy object that is held. Deleted by the artist, it stays away for the rest of the job.
 """
 
@@ -57,8 +57,8 @@ _jobs: dict[str, _Shown] = {}
 def show(job_id: str, data: bytes, vertices: int, triangles: int, where: Mapping[str, Any]) -> bool:
     """Take the mesh of a `mesh_preview` message, for the next `tick` to show. False if it is damaged or not wanted.
 
-    data: float32[vertices, 3], int32[triangles, 3], uint8[vertices, 3]. where: the job's placement. Checking the data and
-    making the mesh are two steps, because both together can be too much for one tick.
+    data: float32[vertices, 3], int32[triangles, 3], uint8[vertices, 3]. where: the job's placement. Checking the
+    data and making the mesh are two steps, because both together can be too much for one tick.
     """
     shown = _jobs.get(job_id)
     if shown is not None and shown.dismissed:
@@ -76,7 +76,7 @@ def show(job_id: str, data: bytes, vertices: int, triangles: int, where: Mapping
 def tick(context: Context) -> bool:
     """Bring one waiting mesh into the scene. Returns whether it did.
 
-    One whose object the artist has deleted is not shown again; one that he edits waits, and all while a render is at work.
+    One whose object the artist has deleted or is editing is not shown. All wait while a render is at work.
     """
     job_id = next((name for name, shown in _jobs.items() if shown.waiting), None)
     if job_id is None or occupied.rendering():
