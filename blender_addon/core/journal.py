@@ -107,26 +107,31 @@ class JobStore:
         return fresh
 
     def create(self, recipe: Recipe, placement: Mapping[str, Any]) -> Job:
-        """A new job, QUEUED, its folder named <slug of prompt>-<seed>-<id>. Returns at once; see `failures`."""
+        """A new job, QUEUED, its folder named <slug of prompt>-<seed>-<id>. Returns at once; see `failures`.
+
+        Raises TypeError when recipe or placement are not plain JSON.
+        """
         name = new_id()
         job = Job(name, copy.deepcopy(recipe), self.root / folder_name(recipe, name), placement=dict(placement))
-        birth, change = birth_record(job), change_record(job, self._token)
+        birth = birth_record(job)
+        text = json.dumps(birth, indent=1).encode("ascii") + b"\n"
+        journal = journal_line(birth) + journal_line(change_record(job, self._token))
 
         def work() -> None:
             job.folder.mkdir(parents=True, exist_ok=True)
             (self.root / OWN_FOLDER).mkdir(exist_ok=True)
             self._presence.acquire()
-            write_whole(job.folder / BIRTH, json.dumps(birth, indent=1).encode("ascii") + b"\n")
-            write_whole(job.folder / JOURNAL, journal_line(birth) + journal_line(change))
+            write_whole(job.folder / BIRTH, text)
+            write_whole(job.folder / JOURNAL, journal)
 
         self._saves.append((job.id, self._writer.put(work)))
         return job
 
     def save(self, job: Job) -> None:
-        """Write down how the job stands. Returns at once; see `failures`."""
+        """Write down how the job stands. Returns at once; see `failures`. Raises TypeError as `create`."""
         if job.owner:
             return
-        birth, change = birth_record(job), change_record(job, self._token)
+        birth, change = journal_line(birth_record(job)), journal_line(change_record(job, self._token))
         path, active = job.folder / JOURNAL, job.state.active
 
         def work() -> None:
@@ -134,9 +139,9 @@ class JobStore:
                 (self.root / OWN_FOLDER).mkdir(exist_ok=True)
                 self._presence.acquire()
             if not path.is_file() or path.stat().st_size > COMPACT_BYTES:
-                write_whole(path, journal_line(birth) + journal_line(change))
+                write_whole(path, birth + change)
             else:
-                append_line(path, journal_line(change))
+                append_line(path, change)
 
         self._saves.append((job.id, self._writer.put(work, replaces=("save", job.id))))
 

@@ -23,11 +23,13 @@ class Pending:
         self.error: OSError | None = None
 
     def run(self) -> None:
-        """Do the work; what the disk says against it is kept in `error`."""
+        """Do the work; what goes wrong is kept in `error`, because all further writing depends on this thread."""
         try:
             self._work()
         except OSError as error:
             self.error = error
+        except Exception as error:  # a bug, which is shown as the file that could not be written
+            self.error = OSError(f"{type(error).__name__}: {error}")
         self._work = _nothing  # it may hold a picture or a mesh
         self.done = True
 

@@ -241,9 +241,24 @@ def test_writing_keeps_its_order_and_overtakes_what_has_not_begun() -> None:
     def full() -> None:
         raise OSError(28, "No space left on device")
 
+    def bug() -> None:
+        raise ZeroDivisionError("division by a carrot")
+
+    broken = writer.put(bug)
     failed = writer.put(full)
     writer.flush(10.0)
     assert failed.done and failed.error is not None and failed.error.errno == 28
+    assert broken.error is not None and "carrot" in str(broken.error)
+
+
+def test_what_is_not_json_is_refused_where_it_is_given(tmp_path: Path) -> None:
+    store = JobStore(tmp_path)
+    with pytest.raises(TypeError):
+        store.create(RECIPE, {"where": object()})
+    job = store.create(RECIPE, {})
+    job.placement["where"] = object()
+    with pytest.raises(TypeError):
+        store.save(job)
 
 
 def test_saving_returns_at_once_on_a_disk_that_hangs(tmp_path: Path) -> None:
