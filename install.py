@@ -18,9 +18,9 @@ engine  [--torch auto|cpu|cuda] [--remake] [--dry-run]
           --dry-run  only say what would be done
 
 The environment is the folder .venv beside this file. It is made once, takes about 2 GB (CPU) or 8 GB (CUDA), and is
-made anew when constraints.txt, pyproject.toml or Python change. Blenders for demo and test are in .venvs. Nothing outside
-this folder is touched, but for two things: `addon --into` installs in your Blender, and `test`, as root on Debian, installs
-blender, xvfb and what they need.
+made anew when constraints.txt, pyproject.toml or Python change. Blenders for demo and test are in .venvs. Nothing
+outside this folder is touched, but for two things: `addon --into` installs in your Blender, and `test`, as root on
+Debian, installs blender, xvfb and what they need.
 """
 
 import sys
@@ -37,8 +37,8 @@ import platform
 from pathlib import Path
 
 from installer.addon_package import build_addon
-from installer.blenders import install_into, named_blender
 from installer.blend_file import make_blend
+from installer.blenders import install_into, named_blender
 from installer.environment import fingerprint, make_environment, read_stamp
 from installer.processes import ENVIRONMENT, ROOT, SetupFailed, run, say
 from installer.python import base_python, environment_python, pinned

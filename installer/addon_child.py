@@ -3,8 +3,8 @@
   python -I addon_child.py look     --environment FOLDER
   python -I addon_child.py install  --environment FOLDER --torch auto|cpu|cuda
 
-Tells what it does as JSON objects on stdout, one a line; the last is "plan", "done", "failed" or "cancelled". The end of
-stdin, which comes when Blender ends or cancels, stops the installation.
+Tells what it does as JSON objects on stdout, one a line; the last is "plan", "done", "failed" or "cancelled". The end
+of stdin, which comes when Blender ends or cancels, stops the installation.
 """
 
 from __future__ import annotations

@@ -96,7 +96,9 @@ def build_wheel(folder: Path) -> Path:
 def pip_for_building(folder: Path) -> list[str]:
     """A pip with setuptools beside it: the environment's own where it is ready, else one for this occasion."""
     stamp = read_stamp() or {}
-    ready = stamp.get("complete") is True and stamp.get("fingerprint") == fingerprint() and environment_python().exists()
+    ready = (
+        stamp.get("complete") is True and stamp.get("fingerprint") == fingerprint() and environment_python().exists()
+    )
     python = environment_python()
     if not ready:
         quietly("Making a place to build in", [base_python(), "-m", "venv", str(folder / "build")])

@@ -1,4 +1,4 @@
-"""The demo's last part: the mesh goes through the add-on, in Blender as a Python module, into a .blend and a picture."""
+"""The demo's last part: the mesh goes through the add-on, in Blender as a module, into a .blend and a picture."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs in a Python that has bpy: puts the mesh of a run into a scene through the add-on, renders it, saves the .blend."""
+"""Runs in a Python that has bpy: puts the mesh of a run into a scene through the add-on, renders it, saves it."""
 
 from __future__ import annotations
 

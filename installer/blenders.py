@@ -16,9 +16,9 @@ OLDEST = (3, 4)
 MARK = "DREAMFUSION:"
 
 # Runs in Blender. Extensions came with 4.2; before, an add-on is a folder among the user's scripts.
-INSTALL = '''
+INSTALL = """
 import sys, bpy
-path = sys.argv[sys.argv.index("--") + 1]
+path = sys.argv[-1]
 try:
     if bpy.app.version >= (4, 2):
         bpy.ops.extensions.package_install_files(filepath=path, repo="user_default", enable_on_install=True)
@@ -33,7 +33,7 @@ try:
     print("DREAMFUSION:" + ("ready" if name in bpy.context.preferences.addons else "it was not enabled"))
 except RuntimeError as error:
     print("DREAMFUSION:" + " ".join(str(error).split()))
-'''
+"""
 
 
 @dataclass(frozen=True)
@@ -109,9 +109,9 @@ def _usual_places() -> list[str]:
     """Programs that may be Blenders: on PATH, and where its installers put them."""
     home = Path.home()
     if sys.platform == "win32":
-        roots = [Path(os.environ.get(name, "C:\\Program Files")) for name in ("ProgramFiles", "ProgramW6432")]
+        roots = [Path(os.environ.get(name, "C:\\Program Files")) for name in ("PROGRAMFILES", "PROGRAMW6432")]
         patterns = ["Blender Foundation/Blender*/blender.exe"]
-        roots.append(Path(os.environ.get("ProgramFiles(x86)", "C:\\Program Files (x86)")))
+        roots.append(Path(os.environ.get("PROGRAMFILES(X86)", "C:\\Program Files (x86)")))
         patterns.append("Steam/steamapps/common/Blender/blender.exe")
     elif sys.platform == "darwin":
         roots, patterns = [Path("/Applications"), home / "Applications"], ["Blender*.app/Contents/MacOS/Blender"]

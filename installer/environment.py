@@ -93,7 +93,9 @@ def make_environment(*, tests: bool = False, torch: str = "auto", remake: bool =
                 write_stamp(fingerprint=wanted, complete=True, tests=tests, torch=kind, version=version)
         except OSError as error:
             raise SetupFailed(
-                "The environment cannot be written.", str(error), f"Give yourself the right to write in {ENVIRONMENT.parent}."
+                "The environment cannot be written.",
+                str(error),
+                f"Give yourself the right to write in {ENVIRONMENT.parent}.",
             ) from error
         say(f"The environment is ready after {time.monotonic() - began:.0f} s.")
         return environment_python()
@@ -116,7 +118,8 @@ def check_machine(kind: str) -> None:
         raise SetupFailed("The folder's path is too long.", why, "Choose a folder with a shorter path.")
     free = free_room()
     if free < ROOM_NEEDED[kind]:
-        why = f"The environment needs {ROOM_NEEDED[kind] >> 30} GiB; {ENVIRONMENT.parent} has {free / 2**30:.1f} GiB left."
+        needed = ROOM_NEEDED[kind] >> 30
+        why = f"The environment needs {needed} GiB; {ENVIRONMENT.parent} has {free / 2**30:.1f} GiB left."
         raise SetupFailed("There is too little room on the disk.", why, "Make room and start again.")
 
 

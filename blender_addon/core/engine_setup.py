@@ -1,17 +1,12 @@
 """The engine's own environment, made by a child process: what it would take, its progress, cancel and retry.
 
-The child is `addon_child.py` of the set-up, run by a Python that fits the engine: Blender's own, or one that this machine
-has. It tells what it does in a file of JSON lines that `poll` reads, so nothing here ever waits. Nothing is downloaded
-before `start`. An environment counts only once its stamp says that it is complete.
+The child is `addon_child.py` of the set-up, run by a Python that fits the engine: Blender's own, or one that this
+machine has. It tells what it does in a file of JSON lines that `poll` reads, so nothing here ever waits. Nothing is
+downloaded before `start`. An environment counts only once its stamp says that it is complete.
 """
 
 from __future__ import annotations
 
-import contextlib
-import json
-import os
-import subprocess
-import sys
 import time
 from collections import deque
 from collections.abc import Sequence
@@ -19,11 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from .interpreters import candidates, clean_environment
+from .interpreters import candidates
 from .job import Trouble
+from .setup_child import SetupChild
 
 LOOK_SECONDS = 30.0  # for one Python to look at the machine; it takes under one
-CANCEL_SECONDS = 5.0  # for the child to end by itself
 LOG_LINES = 8
 
 State = Literal["idle", "looking", "ready", "running", "done", "failed", "cancelled"]
@@ -77,7 +72,7 @@ class EngineSetup:
         self.python: Path | None = None
         self.log_tail: deque[str] = deque(maxlen=LOG_LINES)
         self._source = package_source()
-        self._child: _Child | None = None
+        self._child: SetupChild | None = None
         self._candidates: list[list[str]] = []
         self._refusals: list[str] = []
         self._wants_start = False
@@ -223,7 +218,7 @@ class EngineSetup:
         script = self._source / "installer" / "addon_child.py"
         words = [*python, "-I", str(script), command, "--environment", str(self.place), "--torch", self.torch]
         try:
-            self._child = _Child(words, self.place.parent, LOOK_SECONDS if command == "look" else None)
+            self._child = SetupChild(words, self.place.parent, LOOK_SECONDS if command == "look" else None)
         except OSError as error:
             if state == "looking":
                 self._refused(f"{python[0]} cannot be started.")
@@ -238,7 +233,7 @@ class EngineSetup:
             return
         self.state = state
 
-    def _unexpected_end(self, child: _Child) -> None:
+    def _unexpected_end(self, child: SetupChild) -> None:
         if self.state == "looking":
             self._refused(f"{child.words[0]} is no Python that works.")
         elif child.ending:
@@ -248,79 +243,3 @@ class EngineSetup:
             what, fix = "The installation ended in the middle.", "Try again; if it ends again, open the log."
             self.trouble = Trouble("setup.failed", what, why, fix)
             self._end("failed")
-
-
-class _Child:
-    """The child process. Its stdout is a file that is read as it grows; closing its stdin asks it to end."""
-
-    def __init__(self, words: Sequence[str], folder: Path, limit_s: float | None) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        self.words = list(words)
-        self._told = folder / "engine-setup.jsonl"
-        self._errors = folder / "engine-setup.err"
-        with self._told.open("wb") as told, self._errors.open("wb") as errors:
-            self._process = subprocess.Popen(
-                self.words,
-                stdin=subprocess.PIPE,
-                stdout=told,
-                stderr=errors,
-                env=clean_environment(os.environ),
-                start_new_session=os.name != "nt",
-                creationflags=subprocess.CREATE_NO_WINDOW if sys.platform == "win32" else 0,
-            )
-        self._read = 0
-        self._deadline = time.monotonic() + limit_s if limit_s is not None else None
-        self.ending = False
-
-    def messages(self) -> list[dict[str, Any]]:
-        """What was told since the last call, whole lines only; what is no message is left out."""
-        with self._told.open("rb") as file:
-            file.seek(self._read)
-            data = file.read(1 << 16)
-        whole = data.rfind(b"\n") + 1
-        self._read += whole
-        found = []
-        for line in data[:whole].splitlines():
-            with contextlib.suppress(ValueError):  # something that Python itself printed
-                message = json.loads(line)
-                if isinstance(message, dict):
-                    found.append(message)
-        return found
-
-    def over(self) -> bool:
-        """Whether the process has ended; one past its time is killed here."""
-        if self._process.poll() is not None:
-            return True
-        if self._deadline is not None and time.monotonic() > self._deadline:
-            self.kill()
-        return False
-
-    def ask_to_end(self) -> None:
-        """Close its stdin, and give it a few seconds."""
-        if not self.ending:
-            self.ending = True
-            self._deadline = time.monotonic() + CANCEL_SECONDS
-            if self._process.stdin is not None:
-                with contextlib.suppress(OSError):
-                    self._process.stdin.close()
-
-    def kill(self) -> None:
-        """End it and all that it started, at once."""
-        if self._process.poll() is not None:
-            return
-        if sys.platform == "win32":
-            command = ["taskkill", "/F", "/T", "/PID", str(self._process.pid)]
-            subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        else:
-            import signal
-
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait()  # a killed process ends at once
-
-    def last_words(self) -> str:
-        """The last line that it wrote to stderr."""
-        with contextlib.suppress(OSError):
-            lines = self._errors.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-            return lines[-1][:300] if lines else ""
-        return ""

@@ -49,10 +49,10 @@ def generate(
 ) -> Object:
     """Make one object, put it into the open scene, and return it.
 
-    settings: nested by stage, over the preset, such as {"optimize": {"steps": 300}}. size: of the longest side, in Blender
-    units. where: 'ORIGIN' or 'CURSOR'. output: save the scene as this .blend. picture: render the object to this PNG.
-    tell: gets a line of text whenever there is news. Raises HeadlessFailed; on Ctrl-C the job is cancelled, and can be
-    resumed, before KeyboardInterrupt goes on.
+    settings: nested by stage, over the preset, such as {"optimize": {"steps": 300}}. size: of the longest side, in
+    Blender units. where: 'ORIGIN' or 'CURSOR'. output: save the scene as this .blend. picture: render the object to
+    this PNG. tell: gets a line of text whenever there is news. Raises HeadlessFailed; on Ctrl-C the job is cancelled,
+    and can be resumed, before KeyboardInterrupt goes on.
     """
     say = tell if tell is not None else _nobody
     here = session.current()
@@ -102,7 +102,9 @@ def install_engine(tell: Tell | None = None) -> Path:
         _pump(lambda: setup.state != "running")
         raise
     if setup.python is None:
-        raise HeadlessFailed(setup.trouble or Trouble("setup.failed", "The installation was stopped.", "", "Try again."))
+        raise HeadlessFailed(
+            setup.trouble or Trouble("setup.failed", "The installation was stopped.", "", "Try again.")
+        )
     return setup.python
 
 

@@ -17,7 +17,11 @@ SENSOR = 36.0  # mm
 ROOM = 1.18  # of the picture around the object
 AZIMUTH, ELEVATION = math.radians(35.0), math.radians(18.0)  # from the front, turned to the right
 # Lights: direction to them from the object (x, y, z), watts for an object of size 1, and their size in objects.
-LIGHTS = (("Key", (-0.6, -0.9, 1.1), 24.0, 1.0), ("Fill", (1.3, -0.7, 0.5), 6.0, 1.5), ("Rim", (0.4, 1.2, 1.0), 20.0, 0.8))
+LIGHTS = (
+    ("Key", (-0.6, -0.9, 1.1), 24.0, 1.0),
+    ("Fill", (1.3, -0.7, 0.5), 6.0, 1.5),
+    ("Rim", (0.4, 1.2, 1.0), 20.0, 0.8),
+)
 BACKGROUND = (0.78, 0.80, 0.84, 1.0)
 
 

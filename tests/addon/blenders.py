@@ -54,7 +54,7 @@ class Blender:
         """Whether add-ons of this Blender are extensions (4.2 and later)."""
         return tuple(map(int, self.series.split("."))) >= (4, 2)
 
-    def command(self, script: Path, *arguments: str, window: bool = False) -> list[str]:
+    def command(self, script: Path, *arguments: str, window: bool = False, factory: bool = True) -> list[str]:
         """The command line that runs a script file; with `window` in Blender's window on a screen in memory."""
         if self.is_module:
             return [self.program, str(START), str(script), *arguments]
@@ -62,7 +62,8 @@ class Blender:
         screen = ["xvfb-run", "-a", "-s", f"-screen 0 {width}x{height}x24"]
         size = ["--window-geometry", "0", "0", str(width), str(height), "--enable-event-simulate"]
         before, options = (screen, size) if window else ([], ["--background"])
-        options = [*options, "--factory-startup", "--python-exit-code", "1", "--python", str(START)]
+        options += ["--factory-startup"] if factory else []
+        options = [*options, "--python-exit-code", "1", "--python", str(START)]
         return [*before, self.program, *options, "--", str(script), *arguments]
 
 
@@ -113,23 +114,25 @@ class Session:
         timeout: float = TIMEOUT,
         addon: bool = True,
         window: bool = False,
+        factory: bool = True,
         **variables: str,
     ) -> Outcome:
         """Run a script, a path or source text, to its end; a raised exception or a late end fails the test.
 
         arguments: its sys.argv[1:]. addon: make the checkout's add-on available to `addon.enable()`. window: in
-        Blender's window; the script is one of `window/drive.py`. variables: more environment variables. Raises ScriptFailed.
+        Blender's window; the script is one of `window/drive.py`. factory: with Blender's first settings, not those
+        of the user folder. variables: more environment variables. Raises ScriptFailed.
         """
         if isinstance(script, str):
             source = textwrap.dedent(script)
             script = self.folder / "script.py"
             script.write_text(source, encoding="utf-8")
-        environment = {**self.variables(), **variables}
+        environment = {**self.variables(), "DREAMFUSION_TEST_FACTORY": "1" if factory else "", **variables}
         if addon:
             environment["DREAMFUSION_TEST_ADDON"] = self.link_addon()
         facts = Path(environment["DREAMFUSION_TEST_FACTS"])
         facts.unlink(missing_ok=True)
-        command = self.blender.command(script, *arguments, window=window)
+        command = self.blender.command(script, *arguments, window=window, factory=factory)
         code, output = bounded(command, environment, timeout, self.folder)
         told = json.loads(facts.read_text(encoding="utf-8")) if facts.exists() else {}
         if code != 0:

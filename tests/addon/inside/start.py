@@ -26,7 +26,8 @@ def main() -> None:
         # leaves Blender itself.
         runpy.run_path(words[0], run_name="__main__")
         return
-    bpy.ops.wm.read_factory_settings(use_empty=True)
+    if os.environ.get("DREAMFUSION_TEST_FACTORY"):
+        bpy.ops.wm.read_factory_settings(use_empty=True)
     try:
         runpy.run_path(words[0], run_name="__main__")
     except SystemExit:

@@ -13,11 +13,11 @@ import time
 import traceback
 from collections.abc import Callable, Generator
 from pathlib import Path
-from typing import Any, Union
+from typing import Any
 
 import bpy
 
-Wait = Union[float, Callable[[], bool]]
+Wait = float | Callable[[], bool]
 Script = Generator[Wait, None, None]
 PATIENCE = 120.0  # seconds for one condition
 STEP = 10  # pixels between two looks for a button; the smallest is 20 high
@@ -167,7 +167,9 @@ def picture(name: str) -> Script:
     folder = os.environ.get("DREAMFUSION_TEST_PICTURES")
     yield 0.3
     if folder:
-        subprocess.run(["import", "-silent", "-window", "root", str(Path(folder) / f"{name}.png")], check=True, timeout=60)
+        subprocess.run(
+            ["import", "-silent", "-window", "root", str(Path(folder) / f"{name}.png")], check=True, timeout=60
+        )
 
 
 def run(script: Script, limit: float = 240.0) -> None:
