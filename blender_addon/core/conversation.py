@@ -10,7 +10,7 @@ from typing import Any
 from .change import Change, Changes
 from .engine_host import EngineHost
 from .job import Job, JobState, Trouble
-from .job_folder import CHECKPOINT, MESH, NOTES_KEPT, REPORT, ROW, THUMBNAIL
+from .job_folder import CHECKPOINT, MESH, NOTES_KEPT, REPORT, ROW, THUMBNAIL, write_trouble
 from .journal import JobStore
 from .protocol import Frame
 from .writer import Pending
@@ -222,13 +222,3 @@ class Conversation:
             return
         self.good = True
         self.end(JobState.FAILED, trouble)
-
-
-def write_trouble(job: Job, error: OSError) -> Trouble:
-    """The trouble for a job's files that cannot be written."""
-    return Trouble(
-        "job.write",
-        "The job's folder cannot be written.",
-        f"{job.folder}: {error.strerror or error}",
-        "Make room on the disk, or choose another output folder in the add-on's preferences.",
-    )

@@ -119,6 +119,16 @@ def interrupted(job: Job) -> None:
     job.eta_s = job.rate = None
 
 
+def write_trouble(job: Job, error: OSError) -> Trouble:
+    """The trouble for a job's files that cannot be written."""
+    return Trouble(
+        "job.write",
+        "The job's folder cannot be written.",
+        f"{job.folder}: {error.strerror or error}",
+        "Make room on the disk, or choose another output folder in the add-on's preferences.",
+    )
+
+
 def _birth_file(path: Path) -> dict[str, Any] | None:
     try:
         record = json.loads(path.read_bytes())

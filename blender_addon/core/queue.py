@@ -8,11 +8,11 @@ from typing import Any
 
 from .change import Change, ChangeKind, Changes
 from .connection import EngineProcess
-from .conversation import Conversation, write_trouble
+from .conversation import Conversation
 from .engine_host import EngineHost, EngineState, Patience
 from .job import Job, JobState, Recipe, Trouble
 from .journal import JobStore
-from .neighbours import Neighbours
+from .store_watch import StoreWatch
 
 __all__ = ["Change", "ChangeKind", "JobQueue", "Patience"]
 
@@ -55,7 +55,7 @@ class JobQueue:
         self._deaths = 0
         self._closed = False
         self._idle_since = time.monotonic()
-        self._neighbours = Neighbours(store, self._changes, time.monotonic())
+        self._watch = StoreWatch(store, self._changes, time.monotonic())
 
     @property
     def engine_state(self) -> EngineState:
@@ -212,8 +212,7 @@ class JobQueue:
             self._engine_died(was_starting)
         self._insist(now)
         self._close_conversation()
-        self._heed_failures()
-        self._neighbours.look(self.jobs, now)
+        self._watch.look(self.jobs, now)
         self._go_on(now)
         return self._changes.take()
 
@@ -291,19 +290,6 @@ class JobQueue:
         if job.id in self._removed:
             self._removed.discard(job.id)
             self.store.remove(job)
-
-    def _heed_failures(self) -> None:
-        for failure in self.store.failures():
-            job = self.job(failure.job_id)
-            if job is None:
-                continue
-            trouble = write_trouble(job, failure.error)
-            if job.state is JobState.QUEUED:
-                job.trouble, job.ended, job.state = trouble, time.time(), JobState.FAILED
-                self._changes.say(Change(job, "state"))
-            elif trouble.why not in job.notes:
-                job.notes.append(trouble.why)
-                self._changes.say(Change(job, "note", name=trouble.code))
 
     def _next(self) -> Job | None:
         return next((job for job in self.jobs if job.state is JobState.QUEUED and not job.owner), None)

@@ -35,15 +35,16 @@ TABLE: dict[str, set[str]] = {
     "wire_reader": {"byte_source", "endings", "engine_log", "inbox", "job", "payload", "protocol"},
     "connection": {"byte_source", "endings", "engine_log", "inbox", "job", "process_group", "protocol", "wire_reader"},
     "location": {"command_line", "connection", "endings", "job"},
-    "engine_setup": {"job", "location", "interpreters", "process_group", "command_line", "writer"},
+    "setup_child": {"interpreters"},
+    "engine_setup": {"interpreters", "job", "setup_child"},
     "probe": {"connection", "endings", "job", "location"},
     "job_folder": {"job"},
     "journal": {"file_lock", "job", "job_folder", "writer"},
     "estimates": {"job", "job_folder", "writer"},
     "engine_host": {"connection", "endings", "job", "protocol"},
     "conversation": {"change", "engine_host", "job", "job_folder", "journal", "protocol", "writer"},
-    "neighbours": {"change", "job", "journal", "writer"},
-    "queue": {"change", "connection", "conversation", "engine_host", "job", "journal", "neighbours"},
+    "store_watch": {"change", "job", "job_folder", "journal", "writer"},
+    "queue": {"change", "connection", "conversation", "engine_host", "job", "journal", "store_watch"},
 }
 
 
