@@ -28,7 +28,8 @@ def mark(obj: Object, recipe: Recipe, picture: Pixels | None) -> None:
     data.author = data.author or AUTHOR
     data.catalog_id = asset_catalog.CATALOG
     for tag in tags(recipe.prompt):
-        data.tags.new(tag, skip_if_exists=True)
+        if tag not in data.tags:
+            data.tags.new(tag)
     if picture is not None:
         preview = obj.preview_ensure()
         preview.image_size = (picture.width, picture.height)

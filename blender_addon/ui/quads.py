@@ -57,15 +57,10 @@ def _with_texture(context: Context, original: Object, obj: Object, pixels: int) 
     if not texture_bake.can_bake():
         return "The texture is lost: baking needs the Cycles add-on, which is disabled", False
     texture_bake.unwrap(context, obj)
-    for collection in obj.users_collection:
-        collection.objects.link(original)
     try:
         texture_bake.bake(context, original, obj, pixels or max(old.size))
     except texture_bake.BakeFailed as failure:
         return f"The texture is lost: {failure}", False
-    finally:
-        for collection in tuple(original.users_collection):
-            collection.objects.unlink(original)
     return "The texture is baked anew", True
 
 

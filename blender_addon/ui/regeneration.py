@@ -35,7 +35,7 @@ class _AgainTool(Tool):
             return {"CANCELLED"}
         seed = enqueue.next_seed(_last_seed(made_by)) if steps else made_by.seed
         values = {**made_by.to_json(), "seed": seed, "versions": {}}
-        enqueue.enqueue(context, Recipe.from_json(values), _beside(context, obj, max(1, seed - made_by.seed)))
+        enqueue.enqueue(context, Recipe.from_json(values), _beside(context, obj))
         self.report({"INFO"}, f"'{made_by.prompt}' is queued with seed {seed}")
         return {"FINISHED"}
 
@@ -76,17 +76,19 @@ def _last_seed(made_by: Recipe) -> int:
     return seed
 
 
-def _beside(context: Context, obj: Object, number: int) -> dict[str, Any]:
-    """The placement to the right of an object, as large as it is; the `number`-th place there."""
+def _beside(context: Context, obj: Object) -> dict[str, Any]:
+    """The placement to the right of an object, as large as it is: the next place in a row of what it was asked for."""
+    source = recipe.job_id(obj) or obj.name
+    number = 1 + sum(job.placement.get("beside") == source for job in session.current().queue.jobs)
     place = obj.matrix_world.translation
-    step = (1.0 + _GAP) * obj.dimensions.x * number
     return {
         **enqueue.where(context),
         "where": "CURSOR",
-        "location": [place.x + step, place.y, place.z],
+        "location": [place.x + (1.0 + _GAP) * obj.dimensions.x * number, place.y, place.z],
         "size": max(*obj.dimensions, 1e-3),
         "on_ground": False,
         "placeholder": "",
+        "beside": source,
     }
 
 

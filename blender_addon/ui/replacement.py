@@ -62,6 +62,10 @@ def retire(obj: Object, placeholder: Object, context: Context, after: str) -> No
     """
     if after == "REMOVE" and placeholder.mode == "OBJECT" and placeholder.library is None:
         data = placeholder.data
+        for scene in bpy.data.scenes:  # else the next object would take the place of this one
+            chosen = getattr(scene, "dreamfusion", None)
+            if chosen is not None and chosen.placement.placeholder == placeholder:
+                chosen.placement.placeholder = None
         placeholder.user_remap(obj)  # collections too
         bpy.data.objects.remove(placeholder)
         if isinstance(data, Mesh) and data.users == 0:

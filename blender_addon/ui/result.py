@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import bpy
-from bpy.types import Context, Material, Mesh, Object
+from bpy.types import Collection, Context, Material, Mesh, Object
 from mathutils import Matrix, Vector
 
 from ..core.job import Recipe
@@ -44,7 +44,7 @@ def insert(
         matrix = Matrix.Scale(placement.scale_to(place.size, low, high), 4) @ stand
         obj = bpy.data.objects.new(name, _mesh(name, content, matrix))
         obj.location = place.base(context)
-        context.collection.objects.link(obj)
+        _home(context).objects.link(obj)
     else:
         fitted = placement.fit(placeholder, low, high)
         matrix = replacement.mesh_matrix(placeholder, fitted) @ stand
@@ -93,6 +93,12 @@ def push_undo(context: Context, message: str) -> None:
         return
     with context.temp_override(window=windows[0]):
         bpy.ops.ed.undo_push(message=message)
+
+
+def _home(context: Context) -> Collection:
+    """The collection that new objects go to; the scene's own if that one belongs to another file."""
+    active = context.collection
+    return active if active.library is None and active.override_library is None else context.scene.collection
 
 
 def _mesh(name: str, content: GlbMesh, matrix: Matrix) -> Mesh:

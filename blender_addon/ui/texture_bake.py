@@ -53,20 +53,19 @@ def unwrap(context: Context, obj: Object) -> None:
 def bake(context: Context, source: Object, target: Object, pixels: int) -> Image:
     """A new, packed image for the target's UVs, of `pixels` squared, with the base colours of the source.
 
-    The target gets a material like the source's, with this image. Both stand at the same place. Raises BakeFailed.
+    The target gets a material like the source's, with this image. Their meshes are at the same place in coordinates of
+    their own; where the objects are, and what hides or modifies them, does not matter. Raises BakeFailed.
     """
     made, image = _material_for(source, target.name, pixels)
     target.data.materials.clear()
     target.data.materials.append(made)
-    reach = _REACH * max(target.dimensions)
-    with _studio(context, source, target) as scene:
-        layer = scene.view_layers[0]
-        both = [target, source]
+    with _studio(source, target) as (scene, high, low):
+        both, reach = [low, high], _REACH * max(low.dimensions)
         with context.temp_override(
             scene=scene,
-            view_layer=layer,
-            object=target,
-            active_object=target,
+            view_layer=scene.view_layers[0],
+            object=low,
+            active_object=low,
             selected_objects=both,
             selected_editable_objects=both,
         ):
@@ -102,20 +101,26 @@ def _material_for(source: Object, name: str, pixels: int) -> tuple[Material, Ima
 
 
 @contextmanager
-def _studio(context: Context, source: Object, target: Object) -> Iterator[Scene]:
-    """A scene with nothing but the two objects, rendered by Cycles; gone afterwards."""
+def _studio(source: Object, target: Object) -> Iterator[tuple[Scene, Object, Object]]:
+    """A scene with nothing but stand-ins for the two objects, rendered by Cycles; gone afterwards."""
     scene = bpy.data.scenes.new("DreamFusion Bake")
+    stand_ins = [bpy.data.objects.new("DreamFusion Bake", obj.data) for obj in (source, target)]
     try:
         scene.render.engine = "CYCLES"
         scene.cycles.samples = 1  # a colour has no noise
         scene.cycles.use_denoising = False  # nothing to do, and black without the denoiser's library
-        for obj in (source, target):
-            scene.collection.objects.link(obj)
         layer = scene.view_layers[0]
+        for obj, stand_in in zip((source, target), stand_ins, strict=True):
+            scene.collection.objects.link(stand_in)
+            for slot, stand_in_slot in zip(obj.material_slots, stand_in.material_slots, strict=True):
+                stand_in_slot.link = slot.link
+                stand_in_slot.material = slot.material
         layer.update()
-        for obj in (source, target):
-            obj.select_set(True, view_layer=layer)
-        layer.objects.active = target
-        yield scene
+        for stand_in in stand_ins:
+            stand_in.select_set(True, view_layer=layer)
+        layer.objects.active = stand_ins[1]
+        yield scene, stand_ins[0], stand_ins[1]
     finally:
+        for stand_in in stand_ins:
+            bpy.data.objects.remove(stand_in)
         bpy.data.scenes.remove(scene)

@@ -131,7 +131,7 @@ class DREAMFUSION_OT_mark_asset(ChangingTool, Operator):
         job = session.current().job(recipe.job_id(obj)) if session.begun() else None
         picture = asset.picture_of(job.thumbnail if job is not None else None)
         asset.mark(obj, made_by, picture)
-        if picture is None and hasattr(obj, "asset_generate_preview"):
+        if picture is None and not bpy.app.background:  # without a window there may be nothing to draw it with
             obj.asset_generate_preview()
         missing = asset.ensure_catalog(context)
         self.report({"WARNING"} if missing else {"INFO"}, missing or "In the Asset Browser, catalog DreamFusion")

@@ -70,6 +70,7 @@ said["decimate"]["back"] = len(bpy.data.objects["Red mug with a blue handle"].da
 # Quads, with and without texture; the scene keeps its engine.
 obj = fresh()
 before, old, engine = scene_probe.counts(), image_of(obj).name, bpy.context.scene.render.engine
+obj.location, obj.scale = (5, 6, 7), (10, 10, 10)  # the artist has made it bigger
 bpy.ops.ed.undo_push(message="before")
 bpy.ops.dreamfusion.quads(faces=1500)
 bpy.ops.ed.undo_push(message="quads")
