@@ -21,12 +21,13 @@ _RETIRING_S = 20.0  # for an old engine to give its memory back; after that the 
 class Patience:
     """Seconds without a word, or without an answer, after which something is wrong.
 
-    The engine says every 2 s that it lives, but not while Python loads torch from a cold disk.
+    The engine says every 2 s that it lives, but not while Python loads torch from a cold disk, nor while a library holds
+    Python's lock, which beside a Cycles render on all cores can take many times as long as alone.
     """
 
     start: float = 120.0  # between the start of the process and its first words
-    load: float = 60.0  # in a job's stage 'load'
-    silence: float = 20.0  # in later stages
+    load: float = 90.0  # in a job's stage 'load'
+    silence: float = 30.0  # in later stages
     cancel: float = 10.0  # from Cancel to the job's end; then the engine is ended, its checkpoint stays
 
 
