@@ -1,7 +1,7 @@
 """DreamFusion for Blender: type a prompt, watch the object grow, get a textured mesh.
 
-`core/` is standard library only and never sees bpy; `ui/` is all that does. This file imports neither, so that the core can
-be used and tested without Blender.
+`core/` is standard library only and never sees bpy; `ui/` is all that does. This file imports neither, so that the
+core can be used and tested without Blender.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ bl_info = {
     "category": "Add Mesh",
 }
 
-ADDON = __package__  # the name under which Blender keeps the preferences: "dreamfusion" or "bl_ext.<repository>.dreamfusion"
+ADDON = __package__  # under which Blender keeps the preferences: "dreamfusion", or "bl_ext.<repository>.dreamfusion"
 
 
 def register() -> None:

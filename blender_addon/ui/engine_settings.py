@@ -233,7 +233,7 @@ class DREAMFUSION_PG_mesh(PropertyGroup):
         soft_max=512,
     )
     iso_auto: BoolProperty(
-        name="Automatic Surface Level",
+        name="Automatic Level",
         description="Measure the density at which the surface agrees best with the renders",
         default=True,
     )

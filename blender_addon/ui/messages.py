@@ -102,6 +102,14 @@ def in_blender(trouble: Trouble) -> str:
 
 
 _FIXES = {
+    "checkpoint.damaged": "Try again from the beginning.",
+    "checkpoint.format": "Try again from the beginning, or resume with the engine that wrote it.",
+    "checkpoint.missing": "Try again from the beginning.",
+    "checkpoint.other_run": "Resume with the same settings and model, or try again from the beginning.",
+    "input.preset": "Choose Draft, Standard or High, or install the engine again.",
+    "input.unknown_words": "Use words that the model knows: type in the prompt to see them. Or choose another model.",
+    "model.damaged": "Copy or download the model again, or choose another one.",
+    "model.unsupported": "Choose a pixel-space model of a supported family, or the built-in one.",
     "run.out_of_memory": "Close other programs, or use a lower quality, fewer views per step or a smaller texture.",
     "input.disk_full": "Make room on the disk and resume, or choose another output folder.",
     "input.output": "Choose another output folder, or change the permissions of this one.",
@@ -113,6 +121,7 @@ _FIXES = {
     "setup.ffmpeg": "Install the engine again.",
     "model.missing": "Choose another model, or check its folder in the preferences.",
     "model.not_folder": "Choose the folder of a diffusers pipeline in the preferences.",
+    "run.cancelled": "Press Resume to go on.",
 }
 
 _INSTALL = ("dreamfusion.install_engine", "Install Engine...", "IMPORT")
@@ -141,6 +150,9 @@ _BUTTONS: dict[str, tuple[tuple[str, str, str], ...]] = {
     "engine.not_installed": (_INSTALL, _PREFERENCES),
     "engine.not_there": (_PREFERENCES, _INSTALL),
     "engine.permission": (_PREFERENCES, _LOG),
+    "engine.start": (_INSTALL, _PREFERENCES, _LOG),
+    "engine.start_silent": (_RESTART, _LOG),
+    "engine.ssh_lost": (_RESUME, _PREFERENCES, _LOG),
     "engine.ssh": (_PREFERENCES, _RETRY, _LOG),
     "engine.version": (_INSTALL, _PREFERENCES),
     "engine.wrong_architecture": (_INSTALL, _PREFERENCES),
@@ -148,6 +160,8 @@ _BUTTONS: dict[str, tuple[tuple[str, str, str], ...]] = {
     "input.device": (_PREFERENCES,),
     "input.disk_full": (_RESUME, _FOLDER),
     "input.output": (_FOLDER,),
+    "job.interrupted": (_RESUME,),
+    "job.write": (_FOLDER, _RESUME),
     "internal": (_RETRY, _LOG),
     "model": (_PREFERENCES,),
     "protocol": (_INSTALL, _LOG),

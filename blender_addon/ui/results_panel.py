@@ -50,7 +50,7 @@ class DREAMFUSION_PT_results(Sidebar, Panel):
             column.operator("dreamfusion.open_folder", text="", icon="FILE_FOLDER").job_id = job.id
             column.menu("DREAMFUSION_MT_job", text="", icon="DOWNARROW_HLT")
         if job is None:
-            layout.label(text="What you make is listed here", icon="INFO")
+            messages.draw_text(layout, context, "What you make is listed here", "INFO")
         else:
             row = layout.row(align=True)
             if insertable(job):
@@ -58,13 +58,16 @@ class DREAMFUSION_PT_results(Sidebar, Panel):
                 row.operator("dreamfusion.insert", text=text, icon="IMPORT").job_id = job.id
             elif job.state.active:
                 row.operator("dreamfusion.cancel", icon="X").job_id = job.id
-            elif session.resumable(job):
+            elif session.resumable(job) and job.step > 0:
                 row.operator("dreamfusion.resume_job", icon="PLAY").job_id = job.id
+            elif not job.owner:
+                row.operator("dreamfusion.retry_job", icon="FILE_REFRESH").job_id = job.id
             shown = session.current().shown
             if job.state is JobState.FAILED and job.trouble is not None and job is not shown:
                 messages.draw_trouble(layout, context, job.trouble, job)
         if session.current().missing is None:
             column = layout.column(align=True)
+            messages.draw_text(column, context, "Many at once: a text block with one prompt a line")
             column.template_ID(settings.of(context), "prompts", new="text.new", open="text.open")
             column.operator("dreamfusion.queue_text", icon="LINENUMBERS_ON")
         for folder in session.current().store.unreadable[:2]:

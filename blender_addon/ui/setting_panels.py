@@ -6,8 +6,10 @@ from typing import Any
 
 from bpy.types import Context, Panel, UILayout
 
-from . import session, settings
+from . import messages, session, settings
 from .panels import Sidebar
+
+_SPLIT_WIDTH = 260.0  # pixels at scale 1, from which on names fit beside values
 
 
 class _SettingPanel(Sidebar):
@@ -22,10 +24,10 @@ class _SettingPanel(Sidebar):
         """Whether settings make sense yet."""
         return session.current().missing is None
 
-    def column(self) -> UILayout:
-        """A column with names at the left and values at the right."""
+    def column(self, context: Context) -> UILayout:
+        """A column with names at the left of the values; in a narrow sidebar, which has no room, in the fields."""
         layout = self.layout
-        layout.use_property_split = True
+        layout.use_property_split = messages.text_width(context) > _SPLIT_WIDTH * context.preferences.system.ui_scale
         layout.use_property_decorate = False
         return layout.column()
 
@@ -38,13 +40,13 @@ class DREAMFUSION_PT_guidance(_SettingPanel, Panel):
     def draw(self, context: Context) -> None:
         """Scale, noise range, view prompts."""
         guidance = settings.of(context).guidance
-        column = self.column()
+        column = self.column(context)
         column.prop(guidance, "scale")
         column.prop(guidance, "rescale")
         _pair(column, guidance, "t_max", "Noise Max Start", "End")
         _pair(column, guidance, "t_min", "Noise Min Start", "End")
         column.prop(guidance, "anneal_until")
-        column.prop(guidance, "weighting")
+        _choice(column, guidance, "weighting")
         column.prop(guidance, "view_prompts")
 
 
@@ -57,7 +59,7 @@ class DREAMFUSION_PT_training(_SettingPanel, Panel):
         """The training loop, then where it looks from, then what it is punished for."""
         chosen = settings.of(context)
         optimize, camera = chosen.optimize, chosen.camera
-        column = self.column()
+        column = self.column(context)
         column.prop(optimize, "steps")
         column.prop(optimize, "views")
         _pair(column, optimize, "resolution", "Resolution Start", "End")
@@ -66,13 +68,13 @@ class DREAMFUSION_PT_training(_SettingPanel, Panel):
         column.prop(optimize, "textureless")
         column.prop(optimize, "levels_until")
         column.prop(optimize, "gradient_clip")
-        column = self.column()
+        column = self.column(context)
         column.label(text="Cameras")
         _pair(column, camera, "distance", "Distance Min", "Max")
         _pair(column, camera, "fov_deg", "Field of View Min", "Max")
         _pair(column, camera, "elevation_deg", "Elevation Min", "Max")
         column.prop(camera, "target_jitter")
-        column = self.column()
+        column = self.column(context)
         column.label(text="Regularisers")
         column.prop(optimize, "orientation")
         column.prop(optimize, "opacity")
@@ -87,9 +89,9 @@ class DREAMFUSION_PT_mesh(_SettingPanel, Panel):
     def draw(self, context: Context) -> None:
         """Lattice, surface level, budget, texture."""
         mesh = settings.of(context).mesh
-        column = self.column()
+        column = self.column(context)
         column.prop(mesh, "triangles")
-        column.prop(mesh, "texture")
+        _choice(column, mesh, "texture")
         column.prop(mesh, "smoothing")
         column.prop(mesh, "resolution")
         column.prop(mesh, "iso_auto")
@@ -109,17 +111,27 @@ class DREAMFUSION_PT_placement(_SettingPanel, Panel):
     def draw(self, context: Context) -> None:
         """Placeholder, or size and place."""
         placement = settings.of(context).placement
-        column = self.column()
-        column.prop(placement, "placeholder")
+        column = self.column(context)
+        _choice(column, placement, "placeholder")
         if placement.placeholder is not None:
-            column.prop(placement, "after")
+            _choice(column, placement, "after")
             return
         column.prop(placement, "size")
-        column.prop(placement, "where")
+        _choice(column, placement, "where")
         column.prop(placement, "on_ground")
 
 
 CLASSES = (DREAMFUSION_PT_guidance, DREAMFUSION_PT_training, DREAMFUSION_PT_mesh, DREAMFUSION_PT_placement)
+
+
+def _choice(layout: UILayout, group: Any, name: str) -> None:
+    """A menu with its name before it; in a narrow sidebar Blender itself would leave the name no room."""
+    if layout.use_property_split:
+        layout.prop(group, name)
+        return
+    row = layout.split(factor=0.48)
+    row.label(text=group.bl_rna.properties[name].name)
+    row.prop(group, name, text="")
 
 
 def _pair(layout: UILayout, group: Any, name: str, first: str, second: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 
@@ -33,6 +34,35 @@ addon.tell(told=told, missing=missing, lines=lines, widest=max(blf.dimensions(0,
 def codes(sources: list[Path]) -> list[str]:
     found = {code for source in sources for code in _CODE.findall(source.read_text(encoding="utf-8"))}
     return sorted(found - _NOT_CODES)
+
+
+def command_line_fixes() -> set[str]:
+    """Codes of the engine's errors whose fix speaks of its command line."""
+    found = set()
+    for source in (ROOT / "dreamfusion_engine").rglob("*.py"):
+        for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.Call) or not node.args or not isinstance(node.args[0], ast.Constant):
+                continue
+            code, fix = node.args[0].value, [keyword for keyword in node.keywords if keyword.arg == "fix"]
+            if isinstance(code, str) and fix and re.search(r" --[a-z]|install\.py", ast.unparse(fix[0].value)):
+                found.add(code)
+    return found - {"input.command", "input.set"}  # of the command line itself
+
+
+FIXES = """
+import addon, sys
+messages = addon.part("ui.messages")
+job = addon.part("core.job")
+said = {code: messages.in_blender(job.Trouble(code, "", "", "Use --this.")) for code in sys.argv[1].split(",")}
+addon.tell(said=said)
+"""
+
+
+def test_no_fix_speaks_of_the_command_line(newest_blender: Session) -> None:
+    codes = command_line_fixes()
+    assert len(codes) > 10
+    said = newest_blender.run(FIXES, ",".join(sorted(codes))).facts["said"]
+    assert [code for code, text in said.items() if "--" in text] == []
 
 
 def test_every_trouble_has_buttons_and_every_button_an_operator(blender: Session) -> None:

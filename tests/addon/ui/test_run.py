@@ -204,3 +204,33 @@ def test_connection_is_tested_without_waiting(blender: Session) -> None:
     facts = blender.run(CONNECTION).facts
     assert facts["trouble"] and facts["good"]
     assert "nowhere" in facts["bad"]
+
+
+BUDGET = (
+    PRELUDE
+    + """
+import os
+os.environ["DREAMFUSION_FAKE_TRIANGLES"] = "50000"
+run = Run(steps=400, step_s=0.01)
+job = run.generate()
+run.until(run.inserted(job), "the object", 90.0)
+ticks = list(run.pump.ticks)
+usual = sorted(tick.cpu_s for tick in ticks if not tick.insertion)
+addon.tell(
+    count=len(usual), p99=usual[int(0.99 * (len(usual) - 1))], longest=usual[-1],
+    wall=sorted(tick.seconds for tick in ticks if not tick.insertion)[int(0.99 * (len(usual) - 1))],
+    insertion=max(tick.cpu_s for tick in ticks if tick.insertion),
+    triangles=len(bpy.context.view_layer.objects.active.data.polygons),
+)
+"""
+)
+
+
+def test_ticks_stay_within_their_budget(blender: Session) -> None:
+    """In processor time, which other programs on the machine do not stretch."""
+    facts = blender.run(BUDGET).facts
+    assert facts["triangles"] > 45_000
+    assert facts["count"] > 100
+    assert facts["p99"] <= 0.010, facts
+    assert facts["longest"] <= 0.050, facts
+    assert facts["insertion"] <= 0.500, facts
