@@ -57,11 +57,16 @@ class Conversation:
     @property
     def stage(self) -> str | None:
         """The stage in which the engine owes us a word; None while it owes none."""
-        return None if self.over or self._result is not None else self.job.stage
+        return None if self.over or self.saving else self.job.stage
+
+    @property
+    def saving(self) -> bool:
+        """Whether the result has come and is on its way to the disk: what the engine does now is of no matter."""
+        return self._result is not None
 
     def ask(self, wish: str) -> None:
         """Ask for 'cancel', 'pause', 'resume' or 'finish'."""
-        if self.over or self._result is not None:
+        if self.over or self.saving:
             return
         self._host.send({"type": wish, "id": self._request})
         if wish == "cancel" and self._asked_at is None:
@@ -76,13 +81,13 @@ class Conversation:
 
     def overdue_s(self, now: float) -> float:
         """Seconds since cancel was asked for; 0 when it was not."""
-        return 0.0 if self._asked_at is None or self.over else now - self._asked_at
+        return 0.0 if self._asked_at is None or self.over or self.saving else now - self._asked_at
 
     def take(self, frame: Frame) -> None:
         """Deal with a frame; one about another run is passed over."""
         message = frame.message
         kind = message["type"]
-        if self.over or self._result is not None:
+        if self.over or self.saving:
             return
         if message.get("id") != self._request:
             # A message that the engine could not read is answered without an id.

@@ -21,8 +21,8 @@ _RETIRING_S = 20.0  # for an old engine to give its memory back; after that the 
 class Patience:
     """Seconds without a word, or without an answer, after which something is wrong.
 
-    The engine says every 2 s that it lives, but not while Python loads torch from a cold disk, nor while a library holds
-    Python's lock, which beside a Cycles render on all cores can take many times as long as alone.
+    The engine says every 2 s that it lives, but not while Python loads torch from a cold disk, nor while a library
+    holds Python's lock, which beside a Cycles render on all cores can take many times as long as alone.
     """
 
     start: float = 120.0  # between the start of the process and its first words

@@ -221,6 +221,10 @@ class JobStore:
             return {}
         return values if isinstance(values, dict) else {}
 
+    def flush(self, timeout_s: float) -> bool:
+        """Wait until everything is written, `timeout_s` at most. Whether it is."""
+        return self._writer.flush(timeout_s)
+
     def close(self, timeout_s: float = 1.0) -> None:
         """Write what is still to be written, for no longer than `timeout_s`, and give the locks back."""
         self._writer.flush(timeout_s)

@@ -17,6 +17,7 @@ from .store_watch import StoreWatch
 __all__ = ["Change", "ChangeKind", "JobQueue", "Patience"]
 
 DEATHS_LIMIT = 3  # engines that died one after another, with no good run between, before the queue waits for a person
+_SAVING_S = 0.5  # for a result that has come to reach the disk, when Blender is closed
 _MEMORY = "engine"  # the name under which the store keeps models and devices
 
 
@@ -218,6 +219,9 @@ class JobQueue:
 
     def close(self) -> None:
         """End the engine and write the journal; less than 2 s. A running job is INTERRUPTED."""
+        if self._conversation is not None and self._conversation.saving:
+            self.store.flush(_SAVING_S)
+            self._conversation.look(time.monotonic())
         if self._conversation is not None:
             job = self._conversation.job
             reached = f"It had reached step {job.step} of {job.total}." if job.total else "It had begun."
@@ -227,8 +231,8 @@ class JobQueue:
             )
             self._close_conversation()
         self._closed = True
-        self._host.close(1.3)
-        self.store.close(0.5)
+        self._host.close(1.0)
+        self.store.close(0.4)
 
     def _talk(self, wish: str) -> None:
         if self._conversation is not None:
@@ -256,7 +260,9 @@ class JobQueue:
         trouble = self._host.trouble
         self._deaths += 1
         self._wanted = False
-        if self._conversation is not None:
+        if self._conversation is not None and self._conversation.saving:
+            pass  # it had done its work
+        elif self._conversation is not None:
             cancelled = self._conversation.overdue_s(time.monotonic()) > 0.0
             self._conversation.end(*((JobState.CANCELLED, None) if cancelled else (JobState.FAILED, trouble)))
             self._held = self._deaths >= DEATHS_LIMIT

@@ -264,6 +264,23 @@ def test_death_is_noticed_within_a_second(tmp_path: Path) -> None:
         assert driver.queue.engine_state == "dead"
 
 
+@pytest.mark.parametrize("then", ["killed", "closed"])
+def test_a_result_that_has_come_is_kept_whatever_happens_next(tmp_path: Path, then: str) -> None:
+    with driving(tmp_path, "--remote", local=False) as driver:
+        job = add(driver, "a mug", 10)
+        driver.until(lambda: job.step > 3)
+        driver.queue.store.in_background(lambda: time.sleep(0.3))  # a slow disk
+        driver.until(lambda: driver.queue._conversation is not None and driver.queue._conversation.saving)
+        assert job.state is JobState.RUNNING
+        if then == "closed":
+            driver.queue.close()
+        else:
+            os.kill(driver.queue.engine_pid or 0, 9)
+            driver.over(job)
+            assert driver.queue.engine_state == "dead"
+        assert job.state is JobState.DONE and job.result is not None and job.result.is_file()
+
+
 def test_an_engine_that_does_not_start_fails_one_job_and_holds_the_others(tmp_path: Path) -> None:
     with driving(tmp_path, "--die", "1", "--last-words", "No module named 'torch'") as driver:
         first, second = add(driver, "a mug"), add(driver, "a chair")
