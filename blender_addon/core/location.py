@@ -133,12 +133,13 @@ class EngineLocation:
 
     def start(self, log: Path) -> EngineProcess:
         """A started engine; `lambda: location.start(log)` is JobQueue's `launch`. Raises EngineTrouble."""
+        words, environ = self.words(), self.environ()
         return EngineProcess(
-            self.words(),
+            words,
             log=log,
-            environ=self.environ(),
+            environ=environ,
             folder=Path.home() if Path.home().is_dir() else None,
-            secrets=[self.token],
+            secrets=[environ.get(name, "") for name in TOKEN_VARIABLES],
             local=self.local,
         )
 
