@@ -86,7 +86,8 @@ class EngineHost:
         self._excused = time.monotonic()
 
     def send(self, message: Mapping[str, Any]) -> None:
-        """Say something to the engine; lost when there is none."""
+        """Say something to the engine; lost when there is none. An idle engine was rightly silent until now."""
+        self._excused = time.monotonic()
         if self._process is not None:
             self._process.send(message)
 

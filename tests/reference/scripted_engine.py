@@ -174,6 +174,8 @@ class ScriptedEngine:
                 self.say("failed", id=None, code="protocol.json", what="Not read.", why="It says so.", fix="Report it.")
             elif kind == "generate":
                 self.wishes[message["id"]] = []
+                if "ponder" in message["prompt"].split():
+                    time.sleep(1.0)
                 self.say("queued", id=message["id"], ahead=0, output=message.get("output") or "")
                 with self.changed:
                     self.jobs.append(message)

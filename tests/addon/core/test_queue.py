@@ -351,6 +351,15 @@ def test_an_idle_engine_is_ended_and_comes_back_for_the_next_job(tmp_path: Path)
         assert len(driver.engines) == 2
 
 
+def test_an_engine_that_was_idle_for_long_is_not_called_silent_when_it_gets_a_job(tmp_path: Path) -> None:
+    with driving(tmp_path, patience=HASTY) as driver:
+        driver.over(add(driver, "a mug", 5))
+        driver.pass_time(HASTY.load + 0.5)  # an idle engine says nothing
+        job = driver.over(add(driver, "ponder a mug", 5))
+        assert job.state is JobState.DONE, driver.story()
+        assert len(driver.engines) == 1 and driver.queue.silence_s == 0.0
+
+
 def test_an_engine_can_be_started_without_a_job_and_is_remembered(tmp_path: Path) -> None:
     with driving(tmp_path) as driver:
         assert driver.queue.devices is None
