@@ -15,7 +15,10 @@ def report() -> dict[str, Any]:
     """What the engine last said about its devices; empty before it has spoken."""
     from . import session  # session needs the preferences, which need this list
 
-    return (session.current().queue.devices or {}) if session.begun() else {}
+    if not session.begun():
+        return {}
+    here = session.current()
+    return here.queue.devices or (here.report.devices if here.report is not None else {})
 
 
 def title(name: str) -> str:

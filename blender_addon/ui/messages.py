@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable
 
 import blf
@@ -16,6 +17,7 @@ _ICON = 26.0  # pixels that an icon before a text takes
 BOX = 16.0  # ... the border of a box
 BUTTON = 24.0  # ... and a small button beside it
 _NARROWEST = 60.0
+_WIDE = 260.0  # Blender's sidebar is 155 wide at first, until somebody drags it
 
 
 def text_width(context: Context, inset: float = 0.0) -> float:
@@ -23,6 +25,11 @@ def text_width(context: Context, inset: float = 0.0) -> float:
     scale = context.preferences.system.ui_scale
     width = context.region.width if context.region is not None else 300.0
     return max(_NARROWEST * scale, width - (_MARGIN + inset) * scale)
+
+
+def is_wide(context: Context) -> bool:
+    """Whether the region has room for names beside values."""
+    return text_width(context) > _WIDE * float(context.preferences.system.ui_scale)
 
 
 def draw_text(
@@ -87,27 +94,34 @@ def draw_trouble(layout: UILayout, context: Context, trouble: Trouble, job: Job 
         draw_text(box, context, job.recipe.prompt, "MESH_CUBE", limit=2, inset=BOX)
     if trouble.why:
         draw_text(box, context, trouble.why, "BLANK1", limit=8, inset=BOX)
-    if trouble.fix:
-        draw_text(box, context, in_blender(trouble), "INFO", limit=8, inset=BOX)
+    fix = in_blender(trouble)
+    if fix:
+        draw_text(box, context, fix, "INFO", limit=8, inset=BOX)
     column = box.column(align=True)
+    in_preferences = context.area is not None and context.area.type == "PREFERENCES"
     for operator, text, icon in buttons(trouble.code, job is not None):
+        if in_preferences and operator == _PREFERENCES[0]:
+            continue
         made = column.operator(operator, text=text, icon=icon)
         if job is not None and hasattr(made, "job_id"):
             made.job_id = job.id
 
 
 def in_blender(trouble: Trouble) -> str:
-    """The fix in words for the sidebar: the engine's own speak of its command line."""
-    return _FIXES.get(trouble.code, trouble.fix)
+    """The fix in words for the sidebar: the engine's own may speak of its command line."""
+    if trouble.code in _FIXES:
+        return _FIXES[trouble.code]
+    sentences = [part for part in re.split(r"(?<=[.!?])\s+", trouble.fix) if not _COMMAND_LINE.search(part)]
+    return " ".join(sentences)
 
 
+_COMMAND_LINE = re.compile(r"(?:^|\s)--[a-z]|install\.py")
 _FIXES = {
     "checkpoint.damaged": "Try again from the beginning.",
     "checkpoint.format": "Try again from the beginning, or resume with the engine that wrote it.",
     "checkpoint.missing": "Try again from the beginning.",
     "checkpoint.other_run": "Resume with the same settings and model, or try again from the beginning.",
     "input.preset": "Choose Draft, Standard or High, or install the engine again.",
-    "input.unknown_words": "Use words that the model knows: type in the prompt to see them. Or choose another model.",
     "model.damaged": "Copy or download the model again, or choose another one.",
     "model.unsupported": "Choose a pixel-space model of a supported family, or the built-in one.",
     "run.out_of_memory": "Close other programs, or use a lower quality, fewer views per step or a smaller texture.",

@@ -10,7 +10,7 @@ from bpy.types import Context, PropertyGroup, UILayout, UIList
 
 from ..core.estimates import duration_text
 from ..core.job import Job, JobState
-from . import pictures, session
+from . import messages, pictures, session
 
 # Told apart by shape, not by colour.
 ICONS = {
@@ -71,7 +71,7 @@ class DREAMFUSION_UL_jobs(UIList):
 
     def draw_item(
         self,
-        _context: Context,
+        context: Context,
         layout: UILayout,
         _data: Any,
         item: DREAMFUSION_PG_row,
@@ -86,14 +86,17 @@ class DREAMFUSION_UL_jobs(UIList):
         if job is None:
             layout.label(text="Removed", icon="BLANK1")
             return
+        wide = messages.is_wide(context)
+        numbers = job.state in (JobState.RUNNING, JobState.FINISHING, JobState.DONE)
         split = layout.split(factor=0.56)
         thumbnail = pictures.icon(f"{job.id}/thumbnail")
         name = split.row(align=True)
         if thumbnail:
-            name.label(text=job.recipe.prompt, icon_value=thumbnail, translate=False)
+            name.template_icon(thumbnail, scale=1.0)
+            name.label(text=job.recipe.prompt, translate=False)
         else:
             name.label(text=job.recipe.prompt, icon="MESH_CUBE", translate=False)
-        split.label(text=standing(job), icon=ICONS[job.state], translate=False)
+        split.label(text=standing(job) if wide or numbers else "", icon=ICONS[job.state], translate=False)
 
 
 CLASSES = (DREAMFUSION_PG_row, DREAMFUSION_PG_window, DREAMFUSION_UL_jobs)

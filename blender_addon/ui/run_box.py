@@ -99,12 +99,12 @@ def bar(layout: UILayout, context: Context, name: str, share: float, text: str) 
 
 
 def draw_pictures(layout: UILayout, context: Context, here: session.Session, job: Job) -> None:
-    """The latest render, and below it the row of four views. Nothing where none has come yet."""
+    """The latest render, and below it the row of four views; while a job is on, room for them before they have come."""
     if job.id in here.waiting:
         reason = arrival.obstacle() or "Putting the object into the scene"
         messages.draw_text(layout, context, reason, "INFO")
     latest = pictures.icon(f"{job.id}/latest") or pictures.icon(f"{job.id}/thumbnail")
-    if not latest:
+    if not latest and not job.state.active:
         return
     box = layout.box()
     scale = context.preferences.system.ui_scale
@@ -112,7 +112,7 @@ def draw_pictures(layout: UILayout, context: Context, here: session.Session, job
     room = messages.text_width(context, 4.0)
     box.template_icon(latest, scale=max(3.0, min(12.0, room / unit)))
     views = [pictures.icon(f"{job.id}/views/{number}") for number in range(len(VIEWS))]
-    if all(views):
+    if all(views) or job.state.active:
         row = box.row(align=True)
         for view, name in zip(views, VIEWS, strict=True):
             column = row.column(align=True)

@@ -93,7 +93,7 @@ class DREAMFUSION_OT_resume_job(JobAction, Operator):
 
     def act(self, _context: Context, job: Job) -> bool:
         """Resume a paused, interrupted, cancelled or failed job."""
-        if not job.can_resume:
+        if not job.can_resume and job.wish != "pause":  # a pause that the engine has not heard of yet is taken back
             self.report({"WARNING"}, "This job cannot be resumed")
             return False
         session.current().queue.resume(job)

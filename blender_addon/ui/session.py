@@ -61,7 +61,7 @@ class Session:
     @property
     def models(self) -> list[dict[str, Any]] | None:
         """The engine's list of models, None while it has never spoken."""
-        return self.queue.models
+        return self.queue.models or (self.report.models if self.report is not None and self.report.models else None)
 
     def job(self, name: str) -> Job | None:
         """The job with this id."""

@@ -9,8 +9,6 @@ from bpy.types import Context, Panel, UILayout
 from . import messages, session, settings
 from .panels import Sidebar
 
-_SPLIT_WIDTH = 260.0  # pixels at scale 1, from which on names fit beside values
-
 
 class _SettingPanel(Sidebar):
     """Closed, below the main panel, and only once there is an engine."""
@@ -27,7 +25,7 @@ class _SettingPanel(Sidebar):
     def column(self, context: Context) -> UILayout:
         """A column with names at the left of the values; in a narrow sidebar, which has no room, in the fields."""
         layout = self.layout
-        layout.use_property_split = messages.text_width(context) > _SPLIT_WIDTH * context.preferences.system.ui_scale
+        layout.use_property_split = messages.is_wide(context)
         layout.use_property_decorate = False
         return layout.column()
 

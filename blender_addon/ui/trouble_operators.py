@@ -128,7 +128,7 @@ class DREAMFUSION_OT_dismiss(Operator):
         if self.job_id:
             here.recent.discard(self.job_id)
         else:
-            here.trouble, here.notice = None, ""
+            here.trouble, here.notice, here.report = None, "", None
             here.dismissed = here.queue.engine_trouble
         redraw.panels()
         return {"FINISHED"}

@@ -53,7 +53,8 @@ FIXES = """
 import addon, sys
 messages = addon.part("ui.messages")
 job = addon.part("core.job")
-said = {code: messages.in_blender(job.Trouble(code, "", "", "Use --this.")) for code in sys.argv[1].split(",")}
+fix = "Try something. Use --this or that."
+said = {code: messages.in_blender(job.Trouble(code, "", "", fix)) for code in sys.argv[1].split(",")}
 addon.tell(said=said)
 """
 
@@ -62,7 +63,8 @@ def test_no_fix_speaks_of_the_command_line(newest_blender: Session) -> None:
     codes = command_line_fixes()
     assert len(codes) > 10
     said = newest_blender.run(FIXES, ",".join(sorted(codes))).facts["said"]
-    assert [code for code, text in said.items() if "--" in text] == []
+    assert [code for code, text in said.items() if "--" in text or not text] == []
+    assert said["input.unknown_words"] == "Try something."
 
 
 def test_every_trouble_has_buttons_and_every_button_an_operator(blender: Session) -> None:
