@@ -14,10 +14,10 @@ from blender_addon.core.estimates import Estimates
 from blender_addon.core.job import JobState, Recipe
 
 ROOT = Path(__file__).resolve().parents[3]
-PATIENCE_S = 300.0
+PATIENCE_S = 600.0  # it takes half a minute on two cores that are free
 TINY = {
     "device": "cpu",
-    "optimize": {"steps": 60, "checkpoint_every": 10},
+    "optimize": {"steps": 30, "checkpoint_every": 5, "views": 1, "resolution": [16, 16]},
     "mesh": {"resolution": 64, "triangles": 2000, "texture": 256},
 }
 
@@ -28,14 +28,14 @@ def test_the_real_engine_is_cancelled_killed_resumed_and_makes_a_mesh(tmp_path: 
     with driving(tmp_path, command=command, environ={**os.environ, "PYTHONPATH": str(ROOT)}) as driver:
         queue = driver.queue
         job = queue.add(Recipe("a hamburger", seed=1, preset="draft", settings=TINY))
-        driver.until(lambda: job.state.over or (job.stage == "train" and job.step >= 15), PATIENCE_S)
+        driver.until(lambda: job.state.over or (job.stage == "train" and job.step >= 8), PATIENCE_S)
         assert job.state is JobState.RUNNING, driver.story()
         queue.cancel(job)
         driver.over(job, PATIENCE_S)
         assert job.state is JobState.CANCELLED and (job.folder / "checkpoint" / "checkpoint.json").is_file()
 
         queue.resume(job)
-        driver.until(lambda: job.state.over or (job.stage == "train" and job.step >= 30), PATIENCE_S)
+        driver.until(lambda: job.state.over or (job.stage == "train" and job.step >= 15), PATIENCE_S)
         assert job.state is JobState.RUNNING, driver.story()
         pid = queue.engine_pid
         assert pid is not None
@@ -47,7 +47,7 @@ def test_the_real_engine_is_cancelled_killed_resumed_and_makes_a_mesh(tmp_path: 
         steps: list[int] = []
         driver.until(lambda: steps.append(job.step if job.stage == "train" else 99) or job.state.over, PATIENCE_S)
         assert job.state is JobState.DONE, driver.story()
-        assert min(steps) >= 20  # at most one checkpoint's worth of steps was lost
+        assert min(steps) >= 10  # at most one checkpoint's worth of steps was lost
         assert job.result is not None and job.result.read_bytes().startswith(b"glTF") and job.thumbnail is not None
         assert {"progress", "picture", "mesh", "result", "state", "engine"} <= set(driver.kinds())
         assert "torch" in job.recipe.versions
