@@ -107,6 +107,10 @@ def test_blenders_own_validator_passes(package: Path, series: str) -> None:
 ENABLED = """
 import bpy, sys, pathlib
 name = sys.argv[1]
+if name not in sys.modules:  # the bpy module begins with first settings, whatever was saved
+    import addon_utils
+    addon_utils.extensions_refresh()
+    addon_utils.enable(name, default_set=True)
 module = sys.modules[name]
 assert name in bpy.context.preferences.addons
 folder = pathlib.Path(module.__file__).parent

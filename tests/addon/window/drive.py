@@ -85,14 +85,6 @@ def click(where: tuple[int, int]) -> Script:
     yield 0.2
 
 
-def look_at_selected() -> Script:
-    """Frame the selected object in the 3D view."""
-    region = next(region for region in view().regions if region.type == "WINDOW")
-    with bpy.context.temp_override(window=window(), area=view(), region=region):
-        bpy.ops.view3d.view_selected()
-    yield 1.0
-
-
 def press(key: str, where: tuple[int, int], **modifiers: bool) -> Script:
     """Press and release a key over a place."""
     event("MOUSEMOVE", "NOTHING", where)
