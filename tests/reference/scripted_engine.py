@@ -60,8 +60,11 @@ def tetrahedron(size: float) -> bytes:
     return vertices + b"".join(struct.pack("<3i", *t) for t in triangles) + bytes((255, 0, 0, 0, 255, 0) * 2)
 
 
-def cube_glb(name: str, shade: int) -> bytes:
-    """A textured cube as binary glTF 2.0: 24 vertices, 12 triangles, a PNG base colour; on the ground, side 1."""
+def cube_glb(name: str, shade: int, padding: int = 0) -> bytes:
+    """A textured cube as binary glTF 2.0: 24 vertices, 12 triangles, a PNG base colour; on the ground, side 1.
+
+    padding: bytes that nothing refers to, for a file of a real one's size.
+    """
     positions: list[tuple[float, ...]] = []
     normals: list[tuple[float, ...]] = []
     uvs: list[tuple[float, float]] = []
@@ -88,6 +91,7 @@ def cube_glb(name: str, shade: int) -> bytes:
     for blob in blobs:
         views.append({"buffer": 0, "byteOffset": len(binary), "byteLength": len(blob)})
         binary += blob + b"\0" * (-len(blob) % 4)
+    binary += b"\0" * (padding & ~3)
     accessors: list[dict[str, Any]] = [
         {
             "bufferView": 0,
@@ -306,7 +310,7 @@ class ScriptedEngine:
         for stage in ("extract", "unwrap", "bake", "render"):
             self.say("progress", id=name, stage=stage, step=0, total=100, memory_mib=13.0)
         self.say("note", id=name, code="health.flat", text="The object is rather flat.")
-        glb = cube_glb(job["prompt"], step % 256)
+        glb = cube_glb(job["prompt"], step % 256, 30 << 20 if "huge" in words else 0)
         if "badglb" in words:
             glb = glb[:-7]
         report = {
