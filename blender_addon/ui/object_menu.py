@@ -8,6 +8,16 @@ from bpy.types import Context, Menu, Panel
 from . import recipe
 from .panels import Sidebar
 
+_GROUPS = (
+    (
+        ("dreamfusion.variation", "FORWARD"),
+        ("dreamfusion.regenerate", "FILE_REFRESH"),
+        ("dreamfusion.copy_recipe", "COPYDOWN"),
+    ),
+    (("dreamfusion.quads", "MOD_REMESH"), ("dreamfusion.decimate", "MOD_DECIM")),
+    (("dreamfusion.mark_asset", "ASSET_MANAGER"), ("dreamfusion.turntable", "CAMERA_DATA")),
+)
+
 
 class DREAMFUSION_MT_object(Menu):
     """The tools for a finished object."""
@@ -18,15 +28,11 @@ class DREAMFUSION_MT_object(Menu):
         """The tools, in groups."""
         layout = self.layout
         layout.operator_context = "INVOKE_DEFAULT"
-        layout.operator("dreamfusion.quads", icon="MOD_REMESH")
-        layout.operator("dreamfusion.decimate", icon="MOD_DECIM")
-        layout.separator()
-        layout.operator("dreamfusion.mark_asset", icon="ASSET_MANAGER")
-        layout.operator("dreamfusion.turntable", icon="CAMERA_DATA")
-        layout.separator()
-        layout.operator("dreamfusion.regenerate", icon="FILE_REFRESH")
-        layout.operator("dreamfusion.variation", icon="FORWARD")
-        layout.operator("dreamfusion.copy_recipe", icon="COPYDOWN")
+        for number, group in enumerate(_GROUPS):
+            if number:
+                layout.separator()
+            for operator, icon in group:
+                layout.operator(operator, icon=icon)
 
 
 class DREAMFUSION_PT_object(Sidebar, Panel):
@@ -49,16 +55,10 @@ class DREAMFUSION_PT_object(Sidebar, Panel):
             layout.label(text="The recipe on this object is damaged", icon="ERROR")
         else:
             layout.label(text=f"{made_by.prompt}, seed {made_by.seed}", icon="OBJECT_DATA", translate=False)
-        row = layout.row(align=True)
-        row.operator("dreamfusion.regenerate", icon="FILE_REFRESH")
-        row.operator("dreamfusion.variation", icon="FORWARD")
-        row = layout.row(align=True)
-        row.operator("dreamfusion.quads", icon="MOD_REMESH")
-        row.operator("dreamfusion.decimate", icon="MOD_DECIM")
-        row = layout.row(align=True)
-        row.operator("dreamfusion.mark_asset", icon="ASSET_MANAGER")
-        row.operator("dreamfusion.turntable", icon="CAMERA_DATA")
-        layout.operator("dreamfusion.copy_recipe", icon="COPYDOWN")
+        for group in _GROUPS:
+            column = layout.column(align=True)
+            for operator, icon in group:
+                column.operator(operator, icon=icon)
         layout.operator("dreamfusion.show_material_preview", icon="SHADING_TEXTURE")
 
 

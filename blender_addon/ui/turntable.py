@@ -11,8 +11,8 @@ import bpy
 from bpy.types import Collection, Context, Object
 from mathutils import Vector
 
-_ROOM = 1.15  # the object's ball is this much smaller than the picture
-_WATTS = 60.0  # of the key light for an object of radius 1; light falls with the square of the distance
+_ROOM = 1.15  # the object is at least this much smaller than the picture
+_WATTS = 14.0  # of the key light for an object of radius 1; light falls with the square of the distance
 # Lights: name, azimuth from the camera, elevation, share of the key light's power. Degrees.
 _LIGHTS = (("Key", 45.0, 40.0, 1.0), ("Fill", -55.0, 15.0, 0.4), ("Rim", 170.0, 45.0, 0.8))
 
@@ -31,7 +31,8 @@ def build(context: Context, obj: Object, orbit: Orbit) -> Collection:
 
     It stays where the object is now; the camera begins in front, at -Y. Nothing of the scene is changed.
     """
-    middle, radius = _ball(obj)
+    middle, across, up = _cylinder(obj)
+    radius = math.hypot(across, up)
     collection = bpy.data.collections.new(f"{obj.name} Turntable")
     context.scene.collection.children.link(collection)
     pivot = _add(collection, f"{obj.name} Turntable", None, None)
@@ -39,8 +40,7 @@ def build(context: Context, obj: Object, orbit: Orbit) -> Collection:
     pivot.empty_display_size = radius
     camera = bpy.data.cameras.new(f"{obj.name} Turntable")
     camera.lens = orbit.lens
-    half_angle = 0.5 * min(_angles(context, camera))
-    distance = _ROOM * radius / math.sin(half_angle)
+    distance = _distance(across, up, orbit.elevation, *_angles(context, camera))
     camera.clip_start, camera.clip_end = 0.01 * distance, 10.0 * distance
     _aim(_add(collection, camera.name, camera, pivot), 0.0, orbit.elevation, distance)
     for name, azimuth, elevation, share in _LIGHTS:
@@ -60,11 +60,19 @@ def use(context: Context, collection: Collection, orbit: Orbit) -> None:
     scene.frame_set(scene.frame_start)
 
 
-def _ball(obj: Object) -> tuple[Vector, float]:
-    """Middle and radius of a ball that holds the object, in the world."""
+def _cylinder(obj: Object) -> tuple[Vector, float, float]:
+    """An upright cylinder that holds the object in the world: its middle, radius and half height."""
     corners = [obj.matrix_world @ Vector(corner) for corner in obj.bound_box]
     middle = sum(corners, Vector()) / len(corners)
-    return middle, max(max((corner - middle).length for corner in corners), 1e-4)
+    across = max((corner - middle).xy.length for corner in corners)
+    return middle, max(across, 1e-4), max(max(abs(corner.z - middle.z) for corner in corners), 1e-4)
+
+
+def _distance(across: float, up: float, elevation: float, wide: float, high: float) -> float:
+    """How far a camera must be for the cylinder to be seen whole. wide, high: its angles of view."""
+    sine, cosine = abs(math.sin(elevation)), math.cos(elevation)
+    tall, near = up * cosine + across * sine, across * cosine + up * sine  # half its height in the picture, its nearest
+    return near + _ROOM * max(across / math.tan(0.5 * wide), tall / math.tan(0.5 * high))
 
 
 def _angles(context: Context, camera: Any) -> tuple[float, float]:
