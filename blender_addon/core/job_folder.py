@@ -86,14 +86,17 @@ def is_job_folder(folder: Path) -> bool:
 def read_job(folder: Path) -> tuple[Job, str]:
     """The job in a folder and the token of the store that had it. Raises NotAJob, or OSError."""
     records = _journal_records(folder / JOURNAL)
-    births = [record for record in (_birth_file(folder / BIRTH), *records[:1]) if record is not None]
-    newer = [record["format"] for record in births if _is_number(record.get("format")) and record["format"] > FORMAT]
-    if newer:
-        raise NotAJob(f"it was written by a newer version of the add-on (format {newer[0]}; this one reads {FORMAT})")
-    ours = [record for record in births if record.get("kind") == KIND]
-    if not ours:
-        raise NotAJob("its files are damaged" if not births else "its files are not of this add-on")
-    job = _born(ours[0], folder)
+    # The journal's first line has a check over it and counts for more than the file.
+    checked = records[0] if records and records[0].get("kind") == KIND else None
+    birth = checked or _birth_file(folder / BIRTH)
+    if birth is None:
+        raise NotAJob("its files are damaged")
+    if birth.get("kind") != KIND:
+        raise NotAJob("its files are not of this add-on")
+    written = birth.get("format")
+    if not _is_number(written) or written > FORMAT:
+        raise NotAJob(f"it was written by a newer version of the add-on (format {written}; this one reads {FORMAT})")
+    job = _born(birth, folder)
     owner = ""
     for record in records:
         if "state" in record:
