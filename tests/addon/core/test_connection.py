@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from pathlib import Path
 
@@ -189,6 +190,25 @@ def test_a_log_that_cannot_be_written_stops_nothing(tmp_path: Path) -> None:
     assert first(engine, "ready")
     assert any("hello" in line for line in engine.log.tail())
     engine.close()
+
+
+def test_engines_that_come_and_go_leave_no_thread_and_no_open_file(tmp_path: Path) -> None:
+    def left() -> tuple[int, int]:
+        ours = [thread for thread in threading.enumerate() if thread.name.startswith("dreamfusion")]
+        return len(ours), len(os.listdir("/proc/self/fd" if sys.platform == "linux" else "/dev/fd"))
+
+    before = left()
+    engines = []
+    for number in range(12):
+        engine = start(tmp_path, *(["--die", "1"] if number % 3 == 2 else []))
+        if number % 3 == 0:
+            first(engine, "ready")
+        if number % 3 == 2:
+            wait_for(lambda engine=engine: engine.ended)  # type: ignore[misc]
+        engine.close()
+        engines.append(engine)
+    wait_for(lambda: all(engine.ended for engine in engines), 5.0)
+    wait_for(lambda: left() == before, 5.0)
 
 
 CLIENT = """

@@ -1,4 +1,4 @@
-"""Without a window: the pump loop, the command line, the picture; with a scripted engine, and once with the real one."""
+"""Without a window: the pump loop, the command line, the picture; with a scripted engine, once with the real one."""
 
 from __future__ import annotations
 
@@ -79,7 +79,8 @@ COMMAND = (
     + """
 import io, contextlib
 terminal = addon.part("ui.terminal")
-codes = [terminal.main(["generate", "a hamburger", "--output", sys.argv[1], "--seed", "3", "--set", "optimize.steps=40"])]
+asked = ["generate", "a hamburger", "--output", sys.argv[1], "--seed", "3", "--set", "optimize.steps=40"]
+codes = [terminal.main(asked)]
 codes.append(terminal.main(["generate"]))
 codes.append(terminal.main(["generate", "a hamburger", "--set", "nothing"]))
 codes.append(terminal.main(["generate", "a memory hamburger"]))
@@ -133,9 +134,10 @@ obj = headless.generate("a hamburger", preset="draft", settings=settings, output
 image = next(node.image for node in obj.data.materials[0].node_tree.nodes if node.type == "TEX_IMAGE")
 pixels = list(image.pixels)
 recipe = addon.part("ui.recipe").read(obj)
-addon.tell(faces=len(obj.data.polygons), texture=list(image.size), colours=[sum(pixels[c::4]) / len(pixels[c::4]) for c in range(3)],
-           packed=image.packed_file is not None, seed=recipe.seed, versions=recipe.versions,
-           ticks=[[tick.seconds, tick.insertion] for tick in pump.ticks])
+means = [sum(pixels[channel::4]) / len(pixels[channel::4]) for channel in range(3)]
+addon.tell(faces=len(obj.data.polygons), texture=list(image.size), colours=means)
+addon.tell(packed=image.packed_file is not None, seed=recipe.seed, versions=recipe.versions)
+addon.tell(ticks=[[tick.seconds, tick.insertion] for tick in pump.ticks])
 """
 
 

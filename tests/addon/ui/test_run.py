@@ -234,3 +234,28 @@ def test_ticks_stay_within_their_budget(blender: Session) -> None:
     assert facts["p99"] <= 0.010, facts
     assert facts["longest"] <= 0.050, facts
     assert facts["insertion"] <= 0.500, facts
+
+
+PLACEHOLDER = (
+    PRELUDE
+    + """
+run = Run(steps=20)
+bpy.ops.object.empty_add(type="CUBE", location=(3.0, 0.0, 1.0))
+empty = bpy.context.object
+empty.empty_display_size = 1.5
+place = run.settings.placement
+place.placeholder, place.after = empty, "REMOVE"
+name = empty.name
+job = run.generate()
+run.until(run.inserted(job), "the object")
+obj = bpy.context.view_layer.objects.active
+addon.tell(gone=name not in bpy.data.objects, pointer=place.placeholder is None, size=max(obj.dimensions),
+           x=obj.matrix_world.translation.x, where=job.placement["where"])
+"""
+)
+
+
+def test_a_placeholder_gives_place_and_size_and_is_forgotten(blender: Session) -> None:
+    facts = blender.run(PLACEHOLDER).facts
+    assert facts["gone"] and facts["pointer"] and facts["where"] == "PLACEHOLDER"
+    assert abs(facts["x"] - 3.0) < 1e-3 and abs(facts["size"] - 3.0) < 1e-2

@@ -19,6 +19,7 @@ bpy.ops.wm.save_as_mainfile(filepath=path)
 job = run.generate()
 run.until(lambda: run.preview() is not None, "a preview")
 bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=False)
+run.pump.tick()
 addon.tell(timer=bpy.app.timers.is_registered(run.pump.tick), rows=len(bpy.context.window_manager.dreamfusion.rows))
 step = job.step
 run.until(lambda: job.step > step + 20, "a run that goes on in another file")
@@ -35,7 +36,7 @@ again = run.generate("a mug")
 run.until(lambda: again.step > 10, "a second run")
 bpy.ops.wm.open_mainfile(filepath=path)
 run.until(run.inserted(again), "the object in the file that was opened again")
-addon.tell(reopened=len(bpy.data.objects))
+addon.tell(reopened=len(bpy.data.objects), listed=len(bpy.context.window_manager.dreamfusion.rows))
 """
 )
 
@@ -46,7 +47,7 @@ def test_a_run_outlives_opening_a_file_and_does_not_surprise_the_other_file(blen
     assert not facts["preview"] and facts["objects"] == 0
     assert not facts["inserted"] and facts["stranger"] == 0 and "another file" in facts["notice"]
     assert facts["on_wish"] == 1
-    assert facts["reopened"] == 1
+    assert facts["reopened"] == 1 and facts["listed"] == 2
 
 
 UNDONE = (
@@ -161,7 +162,9 @@ addon.tell(took=took, children=run.children(), objects=len(bpy.data.objects),
            scene=hasattr(bpy.types.Scene, "dreamfusion"), window=hasattr(bpy.types.WindowManager, "dreamfusion"))
 run = Run(steps=400, step_s=0.004)
 again = run.jobs[0]
-addon.tell(state=again.state.value, same=again.id == job.id, shown=run.session.shown is again)
+run.pump.tick()
+addon.tell(state=again.state.value, same=again.id == job.id, shown=run.session.shown is again,
+           rows=len(bpy.context.window_manager.dreamfusion.rows))
 again.recipe.settings["optimize"]["steps"] = 50
 bpy.ops.dreamfusion.resume_job(job_id=again.id)
 run.until(lambda: again.state.value == "done", "a resumed job")
@@ -175,7 +178,7 @@ def test_disabling_ends_the_engine_and_the_job_can_be_resumed(blender: Session) 
     assert facts["took"] < 2.5
     assert facts["children"] == [] and facts["objects"] == 0
     assert not facts["timers"] and not facts["scene"] and not facts["window"]
-    assert facts["state"] == "interrupted" and facts["same"] and facts["shown"]
+    assert facts["state"] == "interrupted" and facts["same"] and facts["shown"] and facts["rows"] == 1
 
 
 RELOADED = (

@@ -135,13 +135,22 @@ def what_is_under_the_mouse() -> str:
     return ""
 
 
-def find(what: str, *, needed: bool = True) -> Generator[Wait, None, tuple[int, int] | None]:
-    """Go over the sidebar with the mouse until a button that does `what` is under it; returns where it is."""
+def find(
+    what: str, *, near: int | None = None, across: tuple[float, ...] = (0.45, 0.93, 0.1, 0.8, 0.25)
+) -> Generator[Wait, None, tuple[int, int]]:
+    """Go over the sidebar with the mouse until a button that does `what` is under it; returns where it is.
+
+    near: begin at this height, in pixels from below, instead of at the top. across: where to look, as shares of the
+    sidebar's width.
+    """
     region = sidebar()
+    heights = list(range(region.y + region.height - 12, region.y + 4, -STEP))
+    if near is not None:
+        heights.sort(key=lambda y: abs(y - near))
     seen = []
-    for share in (0.45, 0.85, 0.1, 0.7, 0.25):
+    for share in across:
         x = region.x + int((region.width - 20) * share)
-        for y in range(region.y + region.height - 12, region.y + 4, -STEP):
+        for y in heights:
             yield from move((x, y))
             under = what_is_under_the_mouse()
             if what in under:
@@ -149,9 +158,7 @@ def find(what: str, *, needed: bool = True) -> Generator[Wait, None, tuple[int, 
                 return (x, y - 4) if what in what_is_under_the_mouse() else (x, y)
             if under and under not in seen:
                 seen.append(under)
-    if needed:
-        raise AssertionError(f"Nothing in the sidebar does {what}; there is {seen}")
-    return None
+    raise AssertionError(f"Nothing in the sidebar does {what}; there is {seen}")
 
 
 def picture(name: str) -> Script:

@@ -93,10 +93,12 @@ def note_preview(grown: list[int]) -> int:
 def cancel_another() -> drive.Script:
     """Generate, and press the cross beside the progress bar: the scene stays as it is."""
     here = addon.part("ui.session").current()
-    yield from drive.click((yield from drive.find("dreamfusion.generate")))
+    bpy.context.scene.dreamfusion.optimize.steps = 4000  # long enough for a slow machine to find the cross
+    button = yield from drive.find("dreamfusion.generate")
+    yield from drive.click(button)
     yield lambda: len(here.queue.jobs) == 2 and here.queue.jobs[1].state == "running"
     yield 1.0
-    yield from drive.click((yield from drive.find("dreamfusion.cancel(")))
+    yield from drive.click((yield from drive.find("dreamfusion.cancel(", near=button[1], across=(0.93, 0.88))))
     asked = time.monotonic()
     yield lambda: here.queue.jobs[1].state == "cancelled"
     addon.tell(cancel_seconds=time.monotonic() - asked)
@@ -126,8 +128,7 @@ def save_and_open_again() -> drive.Script:
     here = addon.part("ui.session").current()
     assert [str(job.state) for job in here.queue.jobs] == ["done", "cancelled"]
     yield from drive.open_tab()
-    generate = yield from drive.find("dreamfusion.generate")
-    assert generate is not None
+    yield from drive.find("dreamfusion.generate")
     addon.tell(texture=list(images[0].size), faces=len(obj.data.polygons))
 
 
