@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import bpy
-from bpy.types import Context, Menu, Panel
+from bpy.types import Context, Menu, Panel, UILayout
 
 from . import recipe
 from .panels import Sidebar
@@ -32,7 +32,7 @@ class DREAMFUSION_MT_object(Menu):
             if number:
                 layout.separator()
             for operator, icon in group:
-                layout.operator(operator, icon=icon)
+                _button(layout, operator, icon)
 
 
 class DREAMFUSION_PT_object(Sidebar, Panel):
@@ -58,7 +58,7 @@ class DREAMFUSION_PT_object(Sidebar, Panel):
         for group in _GROUPS:
             column = layout.column(align=True)
             for operator, icon in group:
-                column.operator(operator, icon=icon)
+                _button(column, operator, icon)
         layout.operator("dreamfusion.show_material_preview", icon="SHADING_TEXTURE")
 
 
@@ -76,6 +76,13 @@ def detach() -> None:
     """Take it out again."""
     for name in _MENUS:
         getattr(bpy.types, name).remove(_draw)
+
+
+def _button(layout: UILayout, operator: str, icon: str) -> None:
+    if operator == "dreamfusion.quads":
+        layout.operator(operator, text="Quads...", icon=icon)  # it asks first
+    else:
+        layout.operator(operator, icon=icon)
 
 
 def _draw(menu: Menu, context: Context) -> None:

@@ -1,4 +1,4 @@
-"""The recipe on an object: what made it, as text in custom properties, so that it travels with the object and the file."""
+"""The recipe on an object: what made it, as text in custom properties, which travel with object and file."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ class DREAMFUSION_OT_quads(ChangingTool, Operator):
     """Remesh by QuadriFlow into even quads and bake the texture anew; takes some seconds"""
 
     bl_idname = "dreamfusion.quads"
-    bl_label = "Quads..."
+    bl_label = "Quads"
     bl_description = "Make an even mesh of quads out of the object, and bake its texture anew. Takes some seconds"
     bl_options = {"REGISTER", "UNDO"}
 
