@@ -180,6 +180,9 @@ class EngineProcess:
         self.log.say(f"Ended with exit code {code}.")
         if not self._wished:
             self._blame(exit_trouble(code, self.log.tail(), local=self.local, ready=wire.ready))
+        for thread, stream in ((reader, stdout), (listener, stderr)):
+            if not thread.is_alive():  # never under one that still reads
+                stream.close()
         self._ended.set()
         self.log.close()
 
