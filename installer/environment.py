@@ -63,7 +63,7 @@ def make_environment(*, tests: bool = False, torch: str = "auto", remake: bool =
         stamp = read_stamp()
         if ENVIRONMENT.exists() and stamp is None and any(ENVIRONMENT.iterdir()):
             raise SetupFailed(
-                f"The folder {ENVIRONMENT.name} was not made by this program.",
+                "The environment's folder was not made by this program.",
                 f"{ENVIRONMENT} has no {STAMP.name} in it.",
                 "Move it away or delete it, and start again.",
             )

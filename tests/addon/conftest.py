@@ -35,11 +35,12 @@ def window_blender(tmp_path: Path) -> Session:
     return Session(found, tmp_path)
 
 
-def pytest_report_header() -> str:
-    """Which Blenders the add-on is tested in."""
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Which Blenders the add-on was tested in, and what was left out."""
     here = ", ".join(found.series for found in blenders()) or "none"
-    away = missing()
-    return f"Blender: {here}" + (f"; LEFT OUT, not on this machine: {', '.join(away)}" if away else "")
+    terminalreporter.write_line(f"Blender: {here}")
+    if missing():
+        terminalreporter.write_line(f"LEFT OUT, not on this machine: {', '.join(missing())}")
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
