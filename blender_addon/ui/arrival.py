@@ -60,6 +60,7 @@ def insert(here: session.Session, job: Job) -> bool:
     if job.result is None:
         return False
     preview_object.remove(job.id)
+    _release_placeholder(job)
     try:
         result.insert(bpy.context, job.result, job.recipe, job.placement, job.id)
     except EngineTrouble as damage:
@@ -76,3 +77,13 @@ def insert(here: session.Session, job: Job) -> bool:
     job.inserted = True
     here.queue.save(job)
     return True
+
+
+def _release_placeholder(job: Job) -> None:
+    """Let the sidebar forget a placeholder that is about to be replaced: else it would point to the new object."""
+    if job.placement.get("where") != "PLACEHOLDER" or job.placement.get("after") != "REMOVE":
+        return
+    for scene in bpy.data.scenes:
+        chosen = scene.dreamfusion.placement
+        if chosen.placeholder is not None and chosen.placeholder.name == job.placement.get("placeholder"):
+            chosen.placeholder = None

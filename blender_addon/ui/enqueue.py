@@ -30,6 +30,13 @@ def recipe(context: Context, prompt: str = "") -> Recipe:
     )
 
 
+def of_preset(context: Context, preset: str) -> Recipe:
+    """A job in a quality as it is, with the sidebar's model: for what that would cost."""
+    device = preferences.of().device
+    overrides = {"device": device} if device != "auto" else {}
+    return Recipe(prompt="a", preset=preset, model=settings.of(context).model, settings=overrides)
+
+
 def where(context: Context) -> dict[str, Any]:
     """Where the sidebar says that the object goes, and in which .blend."""
     chosen = settings.of(context).placement

@@ -7,6 +7,7 @@ from typing import Any
 from bpy.types import Context, Panel, UILayout
 
 from ..core import suggestions
+from ..core.estimates import duration_text
 from ..core.job import JobState
 from . import engine_box, engine_preset, enqueue, messages, models, session, settings
 from .presets import DREAMFUSION_PT_presets
@@ -76,6 +77,7 @@ def _words(layout: UILayout, chosen: Any, name: str, placeholder: str) -> None:
 
 def _button(layout: UILayout, context: Context, here: session.Session) -> None:
     chosen = settings.of(context)
+    _costs(layout, context, here)
     cost = here.estimates.of(enqueue.recipe(context, chosen.prompt or "a"), here.queue.devices)
     changed = engine_preset.overrides(chosen)
     text = cost.text[:1].upper() + cost.text[1:]
@@ -94,6 +96,17 @@ def _button(layout: UILayout, context: Context, here: session.Session) -> None:
         return
     draw_job(layout, context, here, running)
     layout.operator("dreamfusion.generate", text="Add to Queue", icon="ADD")
+
+
+def _costs(layout: UILayout, context: Context, here: session.Session) -> None:
+    """Under each quality what it costs on this device, all else being as the quality has it."""
+    row = layout.row(align=True)
+    row.active = False
+    for preset in engine_preset.PRESETS:
+        cost = here.estimates.of(enqueue.of_preset(context, preset), here.queue.devices)
+        cell = row.row()
+        cell.alignment = "CENTER"
+        cell.label(text=duration_text(cost.seconds))
 
 
 def _news(layout: UILayout, context: Context, here: session.Session) -> None:

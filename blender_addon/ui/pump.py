@@ -80,8 +80,11 @@ def _work(began: float) -> tuple[float, bool]:
     if here.waiting and not _arrived:
         inserted = arrival.insert_next(here)
     news = bool(changes) or inserted or shown or news
-    if any(change.kind in ("state", "result", "engine") for change in changes) or inserted:
+    if not here.listed or inserted or any(change.kind in ("state", "result", "engine") for change in changes):
         queue_list.refresh()
+        here.listed = news = True
+    elif not _arrived and not shown:
+        news = queue_list.load_thumbnail(here) or news
     redraw.after(news)
     if _arrived or preview_object.waiting():
         return _FAST_S, inserted
@@ -149,7 +152,7 @@ def _file_opened(*_: object) -> None:
     """Another .blend is open: runs go on, their lists are filled again."""
     if session.begun():
         session.current().file = session.new_file_name()
-        queue_list.refresh()
+        session.current().listed = False
 
 
 def wake() -> None:

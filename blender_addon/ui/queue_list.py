@@ -136,19 +136,20 @@ def refresh() -> None:
             window.rows.add().name = name
         fresh = bool(names) and names[0] not in before
         window.index = 0 if fresh or chosen_name not in names else names.index(chosen_name)
-    for job in jobs:
-        _thumbnail(job)
 
 
-def _thumbnail(job: Job) -> None:
-    """Load a job's picture from its folder, once."""
-    key = f"{job.id}/thumbnail"
-    if job.thumbnail is None or pictures.has(key) or not job.state.over:
-        return
-    try:
-        pictures.show(key, job.thumbnail.read_bytes())
-    except OSError:  # a folder that was moved away still has its line in the list, without a picture
-        return
+def load_thumbnail(here: session.Session) -> bool:
+    """Load the picture of one job that has none yet: one at a time, as the timer has time. Returns whether it did."""
+    for job in reversed(here.queue.jobs):
+        key = f"{job.id}/thumbnail"
+        if job.thumbnail is None or not job.state.over or job.thumbnail in here.thumbnails:
+            continue
+        here.thumbnails.add(job.thumbnail)
+        try:
+            return pictures.show(key, job.thumbnail.read_bytes())
+        except OSError:  # a folder that was moved away still has its line in the list, without a picture
+            continue
+    return False
 
 
 def attach() -> None:

@@ -52,6 +52,8 @@ class Session:
         self.notice = ""
         # Jobs that the top of the panel may speak of when nothing runs: those of now, and those that a crash broke off.
         self.recent = {job.id for job in self.queue.jobs if job.state is JobState.INTERRUPTED and not job.owner}
+        self.thumbnails: set[Path] = set()  # pictures of jobs that have been read
+        self.listed = False  # whether the list in the panel has been filled
         self.file = new_file_name()
         self.missing: Trouble | None = None
         self.curious = False  # somebody looks at the panel and would like to know what the models know

@@ -29,6 +29,7 @@ def done():
     stages.add(job.stage)
     return job.inserted
 run.until(done, "the object")
+run.until(lambda: pictures.has(job.id + "/thumbnail"), "its picture in the results")
 obj = bpy.context.view_layer.objects.active
 low = min((obj.matrix_world @ v.co).z for v in obj.data.vertices)
 addon.tell(
