@@ -20,16 +20,21 @@ _NARROWEST = 60.0
 _WIDE = 260.0  # Blender's sidebar is 155 wide at first, until somebody drags it
 
 
+def ui_scale(context: Context) -> float:
+    """Size of the interface; 1 without windows, where Blender says 0."""
+    return float(context.preferences.system.ui_scale) or 1.0
+
+
 def text_width(context: Context, inset: float = 0.0) -> float:
     """Pixels that a line of text may take in the region that is being drawn. inset: pixels at scale 1 to leave free."""
-    scale = context.preferences.system.ui_scale
+    scale = ui_scale(context)
     width = context.region.width if context.region is not None else 300.0
     return max(_NARROWEST * scale, width - (_MARGIN + inset) * scale)
 
 
 def is_wide(context: Context) -> bool:
     """Whether the region has room for names beside values."""
-    return text_width(context) > _WIDE * float(context.preferences.system.ui_scale)
+    return text_width(context) > _WIDE * ui_scale(context)
 
 
 def draw_text(
@@ -38,7 +43,7 @@ def draw_text(
     """A paragraph, wrapped to the region. icon: before its first line. limit: most lines. inset: see `text_width`."""
     column = layout.column(align=True)
     column.scale_y = 0.8
-    scale = context.preferences.system.ui_scale
+    scale = ui_scale(context)
     room = text_width(context, inset + (_ICON if icon != "NONE" else 0.0))
     lines = wrapped(text, round(room), round(_FONT_POINTS * scale, 2))
     shown = lines if len(lines) <= limit else [*lines[: limit - 1], lines[limit - 1] + " ..."]

@@ -107,8 +107,7 @@ def draw_pictures(layout: UILayout, context: Context, here: session.Session, job
     if not latest and not job.state.active:
         return
     box = layout.box()
-    scale = context.preferences.system.ui_scale
-    unit = 20.0 * scale  # pixels of an icon at scale 1
+    unit = 20.0 * messages.ui_scale(context)  # pixels of an icon at scale 1
     room = messages.text_width(context, 4.0)
     box.template_icon(latest, scale=max(3.0, min(12.0, room / unit)))
     views = [pictures.icon(f"{job.id}/views/{number}") for number in range(len(VIEWS))]
