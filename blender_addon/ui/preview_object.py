@@ -52,6 +52,7 @@ class _Shown:
 
 
 _jobs: dict[str, _Shown] = {}
+_untidy = False  # something was to be removed at a moment at which nothing may be
 
 
 def show(job_id: str, data: bytes, vertices: int, triangles: int, where: Mapping[str, Any]) -> bool:
@@ -76,10 +77,12 @@ def show(job_id: str, data: bytes, vertices: int, triangles: int, where: Mapping
 def tick(context: Context) -> bool:
     """Bring one waiting mesh into the scene. Returns whether it did.
 
-    One whose object the artist has deleted or is editing is not shown. All wait while a render is at work.
+    One whose object the artist has deleted or is editing is not shown. All wait in the middle of a render or a stroke.
     """
+    if _untidy:
+        tidy()
     job_id = next((name for name, shown in _jobs.items() if shown.waiting), None)
-    if job_id is None or occupied.rendering():
+    if job_id is None or not occupied.settled(context):
         return False
     shown = _jobs[job_id]
     obj = _find(job_id, shown.name)
@@ -107,24 +110,26 @@ def tick(context: Context) -> bool:
 
 def waiting() -> bool:
     """Whether `tick` has something to do."""
-    return any(shown.waiting for shown in _jobs.values())
+    return _untidy or any(shown.waiting for shown in _jobs.values())
 
 
 def remove(job_id: str) -> None:
-    """The job is over: its preview goes. While a render is at work it stays until `tidy`."""
+    """The job is over: its preview goes; in the middle of a render or a stroke at a later `tick`."""
     _jobs.pop(job_id, None)
     tidy()
 
 
 def remove_all() -> None:
-    """Every preview goes, whatever its job does."""
+    """Every preview goes, at once and whatever its job does."""
     _jobs.clear()
-    tidy()
+    _remove(obj for obj in bpy.data.objects if JOB in obj)
 
 
 def tidy() -> None:
     """Remove previews whose job is over, which undo can bring back."""
-    if not occupied.rendering():
+    global _untidy
+    _untidy = not occupied.settled(bpy.context)
+    if not _untidy:
         _remove(obj for obj in bpy.data.objects if JOB in obj and obj[JOB] not in _jobs)
 
 

@@ -30,6 +30,7 @@ def test_the_preview_grows_and_goes_and_survives_the_artist(blender: Session, tm
     print(f"Blender {blender.series}: {facts['fifty']['triangles']:,} triangles, take and show: {steps}")
     assert max(steps) < TICK_S
 
+    assert facts["rendering"] == [False, 1, 0, True] and facts["rendered"] == [True, 0, 1, False]
     assert facts["damaged"] == [False] * 8 + [True]
     assert facts["deleted"] == [0, False, 0, False]
     assert facts["deletion undone"] == [1, True, 1]

@@ -68,6 +68,16 @@ said["fifty"] = {"same": scene_probe.counts() == once, "idle": preview.tick(bpy.
 preview.remove("job1")
 said["removed"] = scene_probe.counts() == nothing
 
+# While a render is at work nothing comes and nothing goes; after it, both do.
+occupied = addon.part("ui.occupied")
+send("old")
+really, occupied.rendering = occupied.rendering, lambda: True
+preview.remove("old")
+said["rendering"] = [send("new"), len(shown("old")), len(shown("new")), preview.waiting()]
+occupied.rendering = really
+said["rendered"] = [preview.tick(bpy.context), len(shown("old")), len(shown("new")), preview.waiting()]
+preview.remove("new")
+
 # Damaged messages are not shown, and do no harm.
 bad_index = MESSAGE[: 12 * V] + struct.pack("<i", V) + MESSAGE[12 * V + 4 :]
 negative = MESSAGE[: 12 * V] + struct.pack("<i", -1) + MESSAGE[12 * V + 4 :]
