@@ -71,9 +71,8 @@ def event(kind: str, value: str, where: tuple[int, int], unicode: str | None = N
 def move(where: tuple[int, int]) -> Script:
     """Move the mouse there: from nearby, as a hand would, because a button notices the mouse that comes in."""
     event("MOUSEMOVE", "NOTHING", (where[0] - 2, where[1] - 1))
-    yield 0.03
     event("MOUSEMOVE", "NOTHING", where)
-    yield 0.05
+    yield 0.03
 
 
 def click(where: tuple[int, int]) -> Script:
@@ -136,7 +135,7 @@ def what_is_under_the_mouse() -> str:
 
 
 def find(
-    what: str, *, near: int | None = None, across: tuple[float, ...] = (0.45, 0.93, 0.1, 0.8, 0.25)
+    what: str, *, near: int | None = None, across: tuple[float, ...] = (0.45, 0.84, 0.1, 0.93, 0.25)
 ) -> Generator[Wait, None, tuple[int, int]]:
     """Go over the sidebar with the mouse until a button that does `what` is under it; returns where it is.
 
@@ -174,6 +173,8 @@ def picture(name: str) -> Script:
 def run(script: Script, limit: float = 240.0) -> None:
     """Let a script go on from a timer, and end Blender with it."""
     bpy.context.preferences.view.show_splash = False
+    # Else every movement over the sidebar draws the 3D view behind it anew, which is slow without a graphics card.
+    bpy.context.preferences.system.use_region_overlap = False
     bpy.context.preferences.view.use_save_prompt = False  # asks nobody when Blender is ended
     deadline = time.monotonic() + limit
     waiting: list[tuple[Callable[[], bool], float]] = []

@@ -54,7 +54,7 @@ def script() -> drive.Script:
     assert obj is not None and obj.name == "Hamburger" and obj.select_get()
     assert [o.name for o in bpy.context.scene.objects] == ["Hamburger"], "the preview has gone"
     ticks = [(tick.seconds, tick.insertion) for tick in pump.ticks]
-    addon.tell(ticks=ticks, previews=len(grown), seconds=job.seconds, steps=job.total)
+    addon.tell(ticks=ticks, previews=len(grown), seconds=job.seconds, settings=job.recipe.settings)
     drive.view().spaces.active.shading.color_type = "TEXTURE"  # in Solid: Material Preview takes seconds a redraw here
     yield 1.0
     yield from drive.picture("addon-result")
@@ -98,7 +98,7 @@ def cancel_another() -> drive.Script:
     yield from drive.click(button)
     yield lambda: len(here.queue.jobs) == 2 and here.queue.jobs[1].state == "running"
     yield 1.0
-    yield from drive.click((yield from drive.find("dreamfusion.cancel(", near=button[1], across=(0.93, 0.88))))
+    yield from drive.click((yield from drive.find("dreamfusion.cancel(", near=button[1], across=(0.84, 0.79, 0.89, 0.93))))
     asked = time.monotonic()
     yield lambda: here.queue.jobs[1].state == "cancelled"
     addon.tell(cancel_seconds=time.monotonic() - asked)

@@ -14,7 +14,7 @@ TICK_P99, TICK_MAX, INSERTION_MAX = 0.010, 0.050, 0.500  # seconds of the main t
 @pytest.mark.slow
 def test_an_artist_gets_an_object_and_can_cancel_undo_save_and_open(window_blender: Session) -> None:
     facts = window_blender.run(SCRIPT, window=True, timeout=420, DREAMFUSION_TEST_STEPS="150").facts
-    assert facts["steps"] == 150 and facts["previews"] >= 1
+    assert facts["settings"]["optimize"]["steps"] == 150 and facts["previews"] >= 1
     assert facts["cancel_seconds"] < 20
     assert facts["faces"] > 500 and min(facts["texture"]) >= 256
     ticks = sorted(seconds for seconds, insertion in facts["ticks"] if not insertion)
