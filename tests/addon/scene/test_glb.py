@@ -82,13 +82,14 @@ def test_fifty_thousand_triangles_are_read_in_well_under_a_third_of_a_second(tmp
     data = write_body(tmp_path / "big.glb", 158, 160).read_bytes()
     best = min(_seconds(data) for _ in range(3))
     assert len(read_glb(data).triangles) // 3 >= 50_000
-    assert best < 0.3, f"{best:.3f} s"
+    print(f"{best:.3f} s")
+    assert best < 0.3
 
 
 def _seconds(data: bytes) -> float:
-    began = time.perf_counter()
+    began = time.process_time()  # the clock on the wall also counts what other programs take
     read_glb(data)
-    return time.perf_counter() - began
+    return time.process_time() - began
 
 
 # Files of other programs.
