@@ -1,20 +1,26 @@
 #!/usr/bin/env python3
 """Sets up and runs DreamFusion from a fresh checkout. Needs Python 3.10 or newer and nothing else.
 
-  python3 install.py demo "a hamburger"   make the environment, then the object, into outputs/a-hamburger-0/
+  python3 install.py demo "a hamburger"   make the environment, then the object, into outputs/a-hamburger-0/: the mesh,
+                                          and, through the add-on, a .blend and a rendered picture
+  python3 install.py addon                pack the add-on into dist/, ready to install in Blender
   python3 install.py test                 make the environment, then run every check and test
   python3 install.py engine               make the environment only
   python3 install.py doctor               say whether this machine is ready, and what to do if not
 
 demo    [PROMPT] [OPTIONS]   any option of `generate`: --seed 1, --preset draft, --output DIR, --resume, --help
+          --no-blend   only the mesh; else Blender as a Python module is fetched once (about 400 MB, 1 GB on disk)
 test    [PYTEST ARGUMENTS]   without arguments: ruff, mypy and the whole suite; with: only pytest, with them
+addon   [--into BLENDER]     also install and enable it: a Blender program, a version such as 4.5, or "newest"
 engine  [--torch auto|cpu|cuda] [--remake] [--dry-run]
           --torch    which build of torch; auto: CUDA where there is an NVIDIA card, else CPU
           --remake   throw the environment away first
           --dry-run  only say what would be done
 
 The environment is the folder .venv beside this file. It is made once, takes about 2 GB (CPU) or 8 GB (CUDA), and is
-made anew when constraints.txt, pyproject.toml or Python change. Nothing outside this folder is touched.
+made anew when constraints.txt, pyproject.toml or Python change. Blenders for demo and test are in .venvs. Nothing
+outside this folder is touched, but for two things: `addon --into` installs in your Blender, and `test`, as root on
+Debian, installs blender, xvfb and what they need.
 """
 
 import sys
@@ -30,31 +36,40 @@ import os
 import platform
 from pathlib import Path
 
+from installer.addon_package import build_addon
+from installer.blend_file import make_blend
+from installer.blenders import install_into, named_blender
 from installer.environment import fingerprint, make_environment, read_stamp
 from installer.processes import ENVIRONMENT, ROOT, SetupFailed, run, say
 from installer.python import base_python, environment_python, pinned
+from installer.test_blenders import install_test_programs, make_test_blenders
 from installer.torch_build import nvidia_card
 
 
 def demo(arguments: list[str]) -> int:
-    """Make the environment, then the object."""
+    """Make the environment, then the object, then through the add-on a .blend and a picture."""
+    blend = "--no-blend" not in arguments
+    arguments = [word for word in arguments if word != "--no-blend"] or ["a hamburger"]
     python = make_environment()
-    prompt = [] if arguments else ["a hamburger"]
     program = Path(sys.executable).name
     called_as = f"{program} {os.path.relpath(__file__) if Path.cwd().drive == ROOT.drive else __file__} demo"
-    command = [str(python), "-m", "dreamfusion_engine", "generate", *prompt, *arguments]
-    return run(command, DREAMFUSION_CALLED_AS=called_as)
+    code = run([str(python), "-m", "dreamfusion_engine", "generate", *arguments], DREAMFUSION_CALLED_AS=called_as)
+    if code != 0 or not blend or {"--help", "-h", "--json"} & set(arguments):
+        return code
+    return make_blend(python, arguments)
 
 
 def test(arguments: list[str]) -> int:
-    """Make the environment with the test tools, then run ruff, mypy and pytest; every one must pass."""
+    """Make the environments with the test tools, then run ruff, mypy and pytest; every one must pass."""
     python = str(make_environment(tests=True))
     os.chdir(ROOT)
     pytest = [python, "-m", "pytest", *arguments]
     if arguments:
         return run(pytest)
+    for left_out in [*make_test_blenders(), *install_test_programs()]:
+        say(f"LEFT OUT: {left_out}")
     failed = []
-    for name, command in (("ruff", ["ruff", "check", "."]), ("mypy", ["mypy", "dreamfusion_engine"])):
+    for name, command in (("ruff", ["ruff", "check", "."]), ("mypy", ["mypy", "dreamfusion_engine", "blender_addon"])):
         say(f"{name}:")
         if run([python, "-m", *command]) != 0:
             failed.append(name)
@@ -112,7 +127,29 @@ def doctor(arguments: list[str]) -> int:
     return run([str(environment_python()), "-m", "dreamfusion_engine", "doctor", *arguments])
 
 
-COMMANDS = {"demo": demo, "test": test, "engine": engine, "doctor": doctor}
+def addon(arguments: list[str]) -> int:
+    """Pack the add-on, and install it in a Blender where one is named."""
+    into = ""
+    words = iter(arguments)
+    for word in words:
+        name, _, value = word.partition("=")
+        if name != "--into":
+            why = "The only option of addon is --into."
+            raise SetupFailed(f"There is no option {word!r}.", why, "python3 install.py --help")
+        into = value or next(words, "newest")
+    blender = named_blender(into) if into else None
+    package = build_addon()
+    say(f"{package}: {package.stat().st_size / 1e6:.1f} MB")
+    if blender is None:
+        say("In Blender: Edit > Preferences > Add-ons > Install (from Disk), choose this file, enable DreamFusion.")
+        return 0
+    say(f"Installing it in Blender {blender.version[0]}.{blender.version[1]}, {blender.program} ...")
+    install_into(blender, package)
+    say("Ready: in Blender's 3D View press N and open the tab DreamFusion.")
+    return 0
+
+
+COMMANDS = {"demo": demo, "addon": addon, "test": test, "engine": engine, "doctor": doctor}
 
 
 def main(arguments: list[str]) -> int:
@@ -124,7 +161,7 @@ def main(arguments: list[str]) -> int:
         if arguments[0] not in COMMANDS:
             why = f"There are {', '.join(COMMANDS)}."
             raise SetupFailed(f"There is no command {arguments[0]!r}.", why, "python3 install.py --help")
-        if arguments[0] in ("test", "engine", "doctor") and arguments[1:] in (["-h"], ["--help"]):
+        if arguments[0] in ("addon", "test", "engine", "doctor") and arguments[1:] in (["-h"], ["--help"]):
             say((__doc__ or "").strip())
             return 0
         return COMMANDS[arguments[0]](arguments[1:])

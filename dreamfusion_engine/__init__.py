@@ -3,4 +3,4 @@
 Importing this package loads no torch: heavy modules are imported where they are used.
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.util
 import json
@@ -14,7 +15,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from installer.processes import ENVIRONMENT, ROOT, SetupFailed, only_one, output_of, say, step
+from installer.processes import ENVIRONMENT, ROOT, SetupFailed, Told, only_one, output_of, say, step
 from installer.python import CONSTRAINTS, OLDEST_PIP, base_python, environment_python, pinned, pip, pip_install
 from installer.torch_build import install_torch, nvidia_card
 
@@ -22,13 +23,19 @@ STAMP = ENVIRONMENT / "dreamfusion-environment.json"  # there from the start; sa
 ROOM_NEEDED = {"cpu": 3 << 30, "cuda": 12 << 30}  # bytes on the disk, downloads included
 
 
+def wheel() -> Path | None:
+    """The engine's wheel, where the set-up is part of the packed add-on; None in a checkout."""
+    return next(iter(sorted(ROOT.glob("dreamfusion_engine-*.whl"))), None)
+
+
 def fingerprint() -> str:
     """What the environment depends on; another value means that it must be made anew."""
     digest = hashlib.sha256()
-    for part in (CONSTRAINTS.read_bytes(), (ROOT / "pyproject.toml").read_bytes()):
+    for part in (CONSTRAINTS.read_bytes(), (wheel() or ROOT / "pyproject.toml").read_bytes()):
         digest.update(part)
-    # Scripts in an environment hold absolute paths, so a moved checkout needs a new one.
-    for text in (sys.version, sys.base_prefix, platform.machine(), str(ROOT)):
+    # Scripts in an environment hold absolute paths, and so does the link to a checkout: where moved, make it anew.
+    place = ENVIRONMENT if wheel() else ROOT
+    for text in (sys.version, sys.base_prefix, platform.machine(), str(place)):
         digest.update(text.encode("utf-8", "surrogateescape") + b"\0")
     return digest.hexdigest()
 
@@ -56,7 +63,7 @@ def make_environment(*, tests: bool = False, torch: str = "auto", remake: bool =
         stamp = read_stamp()
         if ENVIRONMENT.exists() and stamp is None and any(ENVIRONMENT.iterdir()):
             raise SetupFailed(
-                "The folder .venv was not made by this program.",
+                "The environment's folder was not made by this program.",
                 f"{ENVIRONMENT} has no {STAMP.name} in it.",
                 "Move it away or delete it, and start again.",
             )
@@ -73,14 +80,22 @@ def make_environment(*, tests: bool = False, torch: str = "auto", remake: bool =
                 write_stamp(**{**stamp, "complete": True, "tests": True})
             else:
                 check_machine(kind)
+                teller = Told.teller
+                teller.stage(0.0, 0.05)
                 begin(wanted)
+                teller.stage(0.05, 0.55)
                 install_torch(kind)
+                teller.stage(0.55, 0.95)
                 install_packages(tests=tests)
+                teller.stage(0.95, 1.0)
+                say("Trying the packages ...")
                 version = try_imports()
                 write_stamp(fingerprint=wanted, complete=True, tests=tests, torch=kind, version=version)
         except OSError as error:
             raise SetupFailed(
-                "The environment cannot be written.", str(error), f"Give yourself the right to write in {ROOT}."
+                "The environment cannot be written.",
+                str(error),
+                f"Give yourself the right to write in {ENVIRONMENT.parent}.",
             ) from error
         say(f"The environment is ready after {time.monotonic() - began:.0f} s.")
         return environment_python()
@@ -97,10 +112,37 @@ def check_machine(kind: str) -> None:
         )
     if sys.maxsize < 2**32:
         raise SetupFailed("This Python is a 32-bit one.", sys.executable, "Install a 64-bit Python: torch needs it.")
-    free = shutil.disk_usage(ROOT).free
+    longest = 173 + len(r"\Lib\site-packages")  # characters of the longest path in torch's wheel
+    if os.name == "nt" and len(str(ENVIRONMENT)) + longest > 259 and not long_paths():
+        why = f"Windows allows paths of 259 characters, and those of torch's files would be longer in {ENVIRONMENT}."
+        raise SetupFailed("The folder's path is too long.", why, "Choose a folder with a shorter path.")
+    free = free_room()
     if free < ROOM_NEEDED[kind]:
-        why = f"The environment needs {ROOM_NEEDED[kind] >> 30} GiB; {ROOT} has {free / 2**30:.1f} GiB left."
+        needed = ROOM_NEEDED[kind] >> 30
+        why = f"The environment needs {needed} GiB; {ENVIRONMENT.parent} has {free / 2**30:.1f} GiB left."
         raise SetupFailed("There is too little room on the disk.", why, "Make room and start again.")
+
+
+def long_paths() -> bool:
+    """Whether this Windows allows long paths (a setting of the machine that developers know)."""
+    if sys.platform != "win32":
+        return True
+    import winreg
+
+    with (
+        contextlib.suppress(OSError),
+        winreg.OpenKey(winreg.HKEY_LOCAL_MACHINE, r"SYSTEM\CurrentControlSet\Control\FileSystem") as key,
+    ):
+        return bool(winreg.QueryValueEx(key, "LongPathsEnabled")[0])
+    return False
+
+
+def free_room() -> int:
+    """Free bytes on the disk that the environment is, or will be, on."""
+    folder = ENVIRONMENT
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    return shutil.disk_usage(folder).free
 
 
 def begin(wanted: str) -> None:
@@ -108,9 +150,9 @@ def begin(wanted: str) -> None:
     if ENVIRONMENT.exists():
         say("Removing the old environment.")
         remove_environment()
-    ENVIRONMENT.mkdir()
+    ENVIRONMENT.mkdir(parents=True)
     write_stamp(fingerprint=wanted, complete=False)
-    step("Making .venv", [base_python(), "-m", "venv", str(ENVIRONMENT)])
+    step(f"Making {ENVIRONMENT.name}", [base_python(), "-m", "venv", str(ENVIRONMENT)])
     version = output_of([*pip(), "--version"])
     numbers = tuple(map(int, re.findall(r"\d+", version)[:2]))
     if numbers < OLDEST_PIP:
@@ -126,7 +168,11 @@ def remove_environment() -> None:
 
 
 def install_packages(*, tests: bool) -> None:
-    """Everything else, and this checkout itself as an editable package with its command."""
+    """Everything else, and the engine with its command: from its wheel, or this checkout as an editable package."""
+    packed = wheel()
+    if packed is not None:
+        step("Installing the engine and the other packages", [*pip_install(), str(packed)])
+        return
     step("Installing the build tool", [*pip_install(), "setuptools"])
     what = f"{ROOT}[test]" if tests else str(ROOT)
     label = "Installing the other packages" + (" and the test tools" if tests else "")

@@ -13,9 +13,12 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-ENVIRONMENT = ROOT / ".venv"
+from installer.telling import Terminal
+
+ROOT = Path(__file__).resolve().parent.parent  # a checkout, or the folder "engine" of the packed add-on
+ENVIRONMENT = Path(os.environ.get("DREAMFUSION_ENVIRONMENT") or ROOT / ".venv")
 LOG = ENVIRONMENT / "install.log"
+PACE = 0.5  # seconds between two looks at a step that runs
 
 
 class SetupFailed(Exception):
@@ -23,7 +26,18 @@ class SetupFailed(Exception):
 
     def __init__(self, what: str, why: str, fix: str) -> None:
         super().__init__(what)
+        self.what, self.why, self.fix = what, why, fix
         self.text = f"error: {what}\n  why: {why}\n  fix: {fix}"
+
+
+class SetupCancelled(Exception):
+    """The set-up was asked to stop, and has."""
+
+
+class Told:
+    """Where the set-up tells what it does; a program that listens puts its own teller here."""
+
+    teller: Terminal = Terminal()
 
 
 def clean_variables() -> dict[str, str]:
@@ -34,38 +48,47 @@ def clean_variables() -> dict[str, str]:
 
 def say(text: str) -> None:
     """A line for the user, at once."""
-    print(text, flush=True)
+    Told.teller.say(text)
 
 
 def step(label: str, command: Sequence[str]) -> None:
-    """Run one command of the set-up with its output in the log, showing that time passes. Raises SetupFailed."""
-    terminal = sys.stdout.isatty()
+    """Run one command of the set-up with its output in the log, showing that time passes.
+
+    Raises SetupFailed, or SetupCancelled.
+    """
+    teller = Told.teller
     began = time.monotonic()
-    if not terminal:
-        say(f"{label} ...")
-    with LOG.open("ab") as log:
+    teller.began(label)
+    with LOG.open("ab") as log, LOG.open("rb") as reader:
         log.write(_heading(command))
         log.flush()
         start = log.tell()
+        reader.seek(start)
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=clean_variables(), cwd=ROOT
         )
         try:
-            while True:
-                try:
-                    code = process.wait(timeout=1.0)
-                    break
-                except subprocess.TimeoutExpired:
-                    if terminal:
-                        print(f"\r{label} ... {time.monotonic() - began:.0f} s ", end="", flush=True)
+            code = None
+            while code is None:
+                if teller.cancelled:
+                    raise SetupCancelled
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    code = process.wait(timeout=PACE)
+                teller.passing(label, time.monotonic() - began, reader.read().decode("utf-8", "replace"))
         finally:
             if process.poll() is None:
-                process.terminate()
-                process.wait()
-    if terminal:
-        say(f"\r{label} ... {time.monotonic() - began:.0f} s ")
+                end(process)
+    teller.ended(label, time.monotonic() - began)
     if code != 0:
         raise explained(label, LOG.read_bytes()[start:].decode("utf-8", "replace"))
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """End a program and, on Windows, where a child outlives its parent's end, its children too."""
+    if sys.platform == "win32":
+        subprocess.run(["taskkill", "/F", "/T", "/PID", str(process.pid)], capture_output=True, check=False)
+    process.terminate()
+    process.wait()
 
 
 def output_of(command: Sequence[str]) -> str:
@@ -97,7 +120,7 @@ CAUSES = (
         "A package has no build for this Python or machine.",
         "Use a 64-bit Python 3.10 to 3.13, on Linux, Windows or a Mac with Apple silicon.",
     ),
-    ("permission denied|access is denied", "A file may not be written.", "Close programs that use .venv, try again."),
+    ("permission denied|access is denied", "A file may not be written.", "Close programs that use it, try again."),
 )
 
 
@@ -126,16 +149,18 @@ def run(command: Sequence[str], **variables: str) -> int:
 
 @contextlib.contextmanager
 def only_one() -> Iterator[None]:
-    """Hold the lock of this checkout, so that two set-ups at once do not spoil each other's work."""
-    name = hashlib.sha256(str(ROOT).encode("utf-8", "surrogateescape")).hexdigest()[:16]
+    """Hold the lock of this environment, so that two set-ups at once do not spoil each other's work."""
+    name = hashlib.sha256(str(ENVIRONMENT).encode("utf-8", "surrogateescape")).hexdigest()[:16]
     owner = os.getuid() if hasattr(os, "getuid") else "user"
     with (Path(tempfile.gettempdir()) / f"dreamfusion-install-{owner}-{name}.lock").open("a+b") as lock:
         waiting = False
         while not try_lock(lock.fileno()):
             if not waiting:
-                say("Waiting for another set-up of this checkout ...")
+                say("Waiting for another set-up of this environment ...")
                 waiting = True
-            time.sleep(0.5)
+            if Told.teller.cancelled:
+                raise SetupCancelled
+            time.sleep(PACE)
         yield
 
 

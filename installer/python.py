@@ -7,10 +7,10 @@ import re
 import sys
 from pathlib import Path
 
-from installer.processes import ENVIRONMENT, ROOT, SetupFailed
+from installer.processes import ENVIRONMENT, ROOT, SetupFailed, Told
 
 CONSTRAINTS = ROOT / "constraints.txt"
-OLDEST_PIP = (23, 1)  # the first whose --report is stable
+OLDEST_PIP = (24, 1)  # the first that tells a listening program how far a download is (--progress-bar raw)
 
 
 def environment_python() -> Path:
@@ -38,4 +38,4 @@ def pip() -> list[str]:
 
 def pip_install() -> list[str]:
     """pip install within the constraints. Wheels only: a compiler is nothing to ask of an artist."""
-    return [*pip(), "install", "--only-binary", ":all:", "-c", str(CONSTRAINTS)]
+    return [*pip(), "install", *Told.teller.pip_options, "--only-binary", ":all:", "-c", str(CONSTRAINTS)]

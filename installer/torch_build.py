@@ -6,6 +6,7 @@ import contextlib
 import ctypes
 import json
 import os
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -24,16 +25,25 @@ class Attempt:
 
 
 def nvidia_card() -> bool:
-    """Whether NVIDIA's driver is here and sees a card. Asks the driver itself, then nvidia-smi."""
+    """Whether NVIDIA's driver is here and sees a card."""
+    return bool(card_name())
+
+
+def card_name() -> str:
+    """What NVIDIA's driver calls the first card, '' where there is none. Asks the driver itself, then nvidia-smi."""
     name = "nvcuda.dll" if os.name == "nt" else "libcuda.so.1"
     with contextlib.suppress(OSError, AttributeError):
         driver = ctypes.CDLL(name)
-        count = ctypes.c_int(0)
-        return driver.cuInit(0) == 0 and driver.cuDeviceGetCount(ctypes.byref(count)) == 0 and count.value > 0
+        count, text = ctypes.c_int(0), ctypes.create_string_buffer(256)
+        if driver.cuInit(0) != 0 or driver.cuDeviceGetCount(ctypes.byref(count)) != 0 or count.value < 1:
+            return ""
+        driver.cuDeviceGetName(text, len(text), 0)
+        return text.value.decode("utf-8", "replace") or "NVIDIA card"
     with contextlib.suppress(OSError, subprocess.SubprocessError):
         run = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, timeout=20, check=False)
-        return run.returncode == 0 and "GPU " in run.stdout
-    return False
+        found = re.search(r"GPU \d+: (.+?)(?: \(UUID|$)", run.stdout, re.MULTILINE) if run.returncode == 0 else None
+        return found[1] if found else ""
+    return ""
 
 
 def install_torch(kind: str) -> None:
@@ -76,7 +86,8 @@ def torch_attempts(kind: str) -> list[Attempt]:
 
 def pip_takes_cpu_build(torch: str) -> bool:
     """Ask pip which file it would install, without installing: a +cpu version, or one that needs no CUDA library."""
-    command = [*pip_install(), "--dry-run", "--ignore-installed", "--no-deps", "--quiet", "--report", "-", torch]
+    command = [*pip_install(), "--dry-run", "--ignore-installed", "--no-deps", "--quiet", "--report", "-"]
+    command += ["--progress-bar", "off", torch]
     try:
         found = json.loads(output_of(command))["install"][0]["metadata"]
     except (SetupFailed, ValueError, LookupError, TypeError):

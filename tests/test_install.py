@@ -95,7 +95,7 @@ def run(checkout: Path, *arguments: str, **variables: str) -> subprocess.Complet
 def test_help_is_the_map(checkout: Path) -> None:
     shown = run(checkout, "--help")
     assert shown.returncode == 0
-    for command in ("demo", "test", "engine", "doctor", "--torch"):
+    for command in ("demo", "addon", "test", "engine", "doctor", "--torch", "--into"):
         assert command in shown.stdout
     assert not (checkout / ".venv").exists()
 
@@ -103,8 +103,10 @@ def test_help_is_the_map(checkout: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["tset"], "demo, test, engine, doctor"),
+        (["tset"], "demo, addon, test, engine, doctor"),
         (["engine", "--touch"], "--torch"),
+        (["addon", "--in"], "--into"),
+        (["addon", "--into", "/no/blender"], "/no/blender"),
         (["engine", "--torch", "gpu"], "auto, cpu, cuda"),
         (["engine", "--torch"], "auto, cpu, cuda"),
         (["doctor"], "python3 install.py engine"),
@@ -316,6 +318,76 @@ def test_the_constraints_cover_what_the_project_asks_for() -> None:
         assert exact, f"{need.name} is not in constraints.txt"
         for version in exact:
             assert need.specifier.contains(version), f"{need} does not allow the pinned {version}"
+
+
+def test_half_made_blenders_are_never_used(installer: ModuleType, recorder: Recorder) -> None:
+    bpy = importlib.import_module("installer.bpy_environments")
+    wheel = bpy.WHEELS[0]
+    python = bpy.environment_of(wheel.series) / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    python.parent.mkdir(parents=True)
+    python.write_text("", encoding="utf-8")
+    assert bpy.ready(wheel) is None, "it does not say that it is complete"
+    (bpy.environment_of(wheel.series) / bpy.DONE).write_text(wheel.version, encoding="utf-8")
+    assert bpy.ready(wheel) == python
+    (bpy.environment_of(wheel.series) / bpy.DONE).write_text("4.2.0", encoding="utf-8")
+    assert bpy.ready(wheel) is None, "another version"
+
+
+def test_a_blender_as_a_module_gets_the_python_that_its_wheel_is_made_for(
+    installer: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bpy = importlib.import_module("installer.bpy_environments")
+    here = sys.version_info[:2]
+    assert bpy.python_of_version(*here) == (getattr(sys, "_base_executable", None) or sys.executable)
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setenv("PYENV_ROOT", "/nowhere")
+    monkeypatch.setattr(bpy.Path, "home", lambda: Path("/nowhere"))
+    bpy.python_of_version.cache_clear()
+    assert bpy.python_of_version(3, 99) is None
+    assert {wheel.series for wheel in bpy.WHEELS} == {"4.2", "4.5", "5.0", "5.2"}
+
+
+def test_where_no_blender_fits_the_demo_says_so_and_names_the_mesh(
+    installer: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    blend = importlib.import_module("installer.blend_file")
+    monkeypatch.setattr(blend, "output_of", lambda _: "/somewhere/a-mug-0\n")
+    monkeypatch.setattr(blend, "fitting", lambda: None)
+    assert blend.make_blend(Path("python"), ["a mug"]) == 0
+    told = capsys.readouterr().out
+    assert "No .blend was made" in told and "mesh.glb" in told and "Python 3.11 or 3.13" in told
+
+
+def test_the_demo_tells_the_size_before_it_fetches_blender(
+    installer: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    blend = importlib.import_module("installer.blend_file")
+    processes = sys.modules["installer.processes"]
+    wheel = importlib.import_module("installer.bpy_environments").WHEELS[1]
+
+    def fails(_: object) -> Path:
+        assert f"{wheel.megabytes} MB" in capsys.readouterr().out
+        raise processes.SetupFailed("The disk is full.", "It is.", "Make room.")
+
+    monkeypatch.setattr(blend, "output_of", lambda _: "/somewhere/a-mug-0\n")
+    monkeypatch.setattr(blend, "fitting", lambda: wheel)
+    monkeypatch.setattr(blend, "make_bpy_environment", fails)
+    assert blend.make_blend(Path("python"), ["a mug"]) == 0
+    assert "The disk is full." in capsys.readouterr().out
+
+
+def test_what_tests_are_left_out_is_said(installer: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    blenders = importlib.import_module("installer.test_blenders")
+    monkeypatch.setattr(blenders, "python_for", lambda _: None)
+    assert [line.split(":")[0] for line in blenders.make_test_blenders()] == [
+        f"tests in Blender {series}" for series in ("4.2", "4.5", "5.0", "5.2")
+    ]
+    monkeypatch.setattr(blenders.shutil, "which", lambda name: "/usr/bin/apt-get" if name == "apt-get" else None)
+    monkeypatch.setattr(blenders.os, "geteuid", lambda: 1000, raising=False)
+    monkeypatch.setattr(sys, "platform", "linux")
+    assert "sudo apt install blender xvfb" in blenders.install_test_programs()[0]
+    monkeypatch.setattr(sys, "platform", "win32")
+    assert "real window" in blenders.install_test_programs()[0]
 
 
 def test_what_is_installed_here_is_what_is_pinned() -> None:

@@ -26,7 +26,8 @@ VIEWS_DIFFER = 0.15  # contrast of front and back above which two equal sides ar
 _CONTRAST_AT = 0.75  # share of training at which it is asked
 _REPORT_EVERY = 0.25  # seconds
 _SNAPSHOT_SHARE = 0.05  # of the time may go into previews ...
-_SNAPSHOT_EVERY = 2.0  # ... and they come this many seconds apart at least
+_SNAPSHOT_EVERY = 2.0  # ... and they come this many seconds apart at least ...
+_SNAPSHOT_LATEST = 5.0  # ... and at most, whatever they cost: somebody is watching
 
 
 @dataclass
@@ -113,7 +114,7 @@ class Session:
             if now - reported > _REPORT_EVERY or step == settings.steps:
                 self._report_progress()
                 reported = now
-            if now - snapped > max(_SNAPSHOT_EVERY, snapshot_cost / _SNAPSHOT_SHARE):
+            if now - snapped > min(max(_SNAPSHOT_EVERY, snapshot_cost / _SNAPSHOT_SHARE), _SNAPSHOT_LATEST):
                 snapped = time.monotonic()
                 self.snapshot(self.training)
                 snapshot_cost = time.monotonic() - snapped

@@ -21,8 +21,12 @@ from dreamfusion_engine.config import GenerateConfig
 from dreamfusion_engine.errors import Cancelled, RunError
 from dreamfusion_engine.events import Control, MeshPreview, Note, Preview, Progress, Report, Result
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from reference.scripted_engine import cube_glb, png, tetrahedron
+
 STEP_SECONDS = 0.004
-PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256))
+PNG = png(16, 16, 200)
 
 
 def counting_generate(
@@ -62,9 +66,10 @@ def counting_generate(
         if step % 10 == 0:
             checkpoint.write_text(json.dumps([step, digest]))
             report(Preview(name="latest", step=step, png=PNG))
-    report(MeshPreview(step=step, vertices=bytes(36), triangles=bytes(12), colours=bytes(9)))
+    mesh = tetrahedron(0.5)
+    report(MeshPreview(step=step, vertices=mesh[:48], triangles=mesh[48:96], colours=mesh[96:]))
     report(Note(code="health.flat", text="The object is rather flat."))
-    (output / "mesh.glb").write_bytes(b"glTF\n" + digest.encode() + b"\n" * 3)
+    (output / "mesh.glb").write_bytes(cube_glb(digest, 200))
     summary = {"prompt": config.prompt, "seed": config.seed, "steps": step, "psnr": float("inf")}
     (output / "result.json").write_text(json.dumps({"prompt": config.prompt, "seed": config.seed}))
     return Result(folder=str(output), files={"mesh": str(output / "mesh.glb")}, report=summary)

@@ -1,0 +1,33 @@
+"""DreamFusion for Blender: type a prompt, watch the object grow, get a textured mesh.
+
+`core/` is standard library only and never sees bpy; `ui/` is all that does. This file imports neither, so that the
+core can be used and tested without Blender.
+"""
+
+from __future__ import annotations
+
+bl_info = {
+    "name": "DreamFusion",
+    "description": "From a text prompt to a textured mesh",
+    "author": "DreamFusion for Blender contributors",
+    "version": (0, 2, 0),
+    "blender": (3, 4, 0),
+    "location": "3D View > Sidebar > DreamFusion",
+    "category": "Add Mesh",
+}
+
+ADDON = __package__  # under which Blender keeps the preferences: "dreamfusion", or "bl_ext.<repository>.dreamfusion"
+
+
+def register() -> None:
+    """Called by Blender when the add-on is enabled."""
+    from .ui import registration
+
+    registration.register()
+
+
+def unregister() -> None:
+    """Called by Blender when the add-on is disabled, and before Reload Scripts."""
+    from .ui import registration
+
+    registration.unregister()

@@ -1,0 +1,49 @@
+"""The Pythons on this machine that the engine's environment could be made from. Standard library only, no bpy."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+VERSIONS = ("3.12", "3.11", "3.13", "3.10")  # that the engine runs on; the best tried first
+
+
+def candidates(preferred: str = "") -> list[list[str]]:
+    """Commands that may start a fitting Python, best first; whether one fits is only known once it has been asked.
+
+    preferred: the one that the artist chose; then there is no other. Blender's own comes first, because every Blender
+    but a distribution's has one; `sys.executable` in Blender may also be the first python3 on PATH, which is as good.
+    """
+    if preferred:
+        return [[preferred]]
+    found: list[list[str]] = []
+    for path in [*_own(), *_on_path()]:
+        if path and [path] not in found:
+            found.append([path])
+    if os.name == "nt" and (launcher := shutil.which("py")):
+        found += [[launcher, f"-{version}"] for version in VERSIONS]
+    return found
+
+
+def _own() -> list[str]:
+    """Blender's own Python, by where Blender says that it runs, and by where Blender's packages put it."""
+    version = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    names = ("python.exe",) if os.name == "nt" else (f"python{version}", "python3")
+    folders = [Path(sys.base_prefix) / "bin", Path(sys.base_prefix), Path(sys.prefix) / "bin"]
+    executable = Path(sys.executable or "")
+    own = [str(executable)] if "python" in executable.name.lower() and executable.is_file() else []
+    return own + [str(folder / name) for folder in folders for name in names if (folder / name).is_file()]
+
+
+def _on_path() -> list[str]:
+    names = [f"python{version}" for version in VERSIONS] + ["python3", "python"]
+    return [path for name in names if (path := shutil.which(name))]
+
+
+def clean_environment(base: Mapping[str, str]) -> dict[str, str]:
+    """`base` without what Blender, or a virtual environment, set to lead a Python to its own modules."""
+    foreign = ("PYTHONHOME", "PYTHONPATH", "PYTHONEXECUTABLE", "VIRTUAL_ENV", "__PYVENV_LAUNCHER__")
+    return {name: value for name, value in base.items() if name not in foreign}

@@ -1,0 +1,202 @@
+"""A job: one object that an artist asked for, with what has become of it. Plain values, no files, no bpy."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from dataclasses import asdict, dataclass, field
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+
+class JobState(str, Enum):
+    """Where a job stands. The value is what the journal on disk says."""
+
+    QUEUED = "queued"  # waits for its turn
+    RUNNING = "running"  # the engine is at it
+    PAUSED = "paused"  # held by the artist, in the engine or before its turn
+    FINISHING = "finishing"  # "Stop here and keep it": the mesh is being made from what there is
+    DONE = "done"  # `result` is the mesh
+    FAILED = "failed"  # `trouble` says why
+    CANCELLED = "cancelled"  # stopped by the artist; can be resumed
+    INTERRUPTED = "interrupted"  # Blender or the machine went away in the middle; can be resumed
+
+    def __str__(self) -> str:
+        return self.value
+
+    @property
+    def active(self) -> bool:
+        """Whether the engine has the job, or will have it without another click."""
+        return self in (JobState.QUEUED, JobState.RUNNING, JobState.PAUSED, JobState.FINISHING)
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing happens to the job any more by itself."""
+        return not self.active
+
+
+class RecipeError(ValueError):
+    """What should be a recipe is none; the text says what is wrong with it."""
+
+
+@dataclass
+class Recipe:
+    """Everything that decides a result, ready to be made again.
+
+    prompt, negative: words. seed: whole number in [0, 2**31). model: 'starter', a folder or a hub id. preset: 'draft',
+    'standard' or 'high'. settings: overrides nested by stage, as in the message `generate`, such as
+    {"device": "cpu", "optimize": {"steps": 800}}. versions: of the engine and its packages, known once there is a
+    result.
+    """
+
+    prompt: str
+    negative: str = ""
+    seed: int = 0
+    model: str = "starter"
+    preset: str = "standard"
+    settings: dict[str, Any] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """The recipe as nested plain values; `from_json` reads it back."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: Any) -> Recipe:
+        """A recipe from what json.loads gave. Keys that are not known are ignored (a newer version may have more).
+
+        Raises RecipeError when there is no prompt or a value is of the wrong kind.
+        """
+        if not isinstance(values, dict):
+            raise RecipeError("a recipe is a group of values, and this is not")
+        kinds: dict[str, type] = {
+            "prompt": str,
+            "negative": str,
+            "seed": int,
+            "model": str,
+            "preset": str,
+            "settings": dict,
+            "versions": dict,
+        }
+        if "prompt" not in values:
+            raise RecipeError("the recipe has no prompt")
+        given: dict[str, Any] = {}
+        for name, kind in kinds.items():
+            if name in values:
+                value = values[name]
+                if not isinstance(value, kind) or isinstance(value, bool):
+                    raise RecipeError(f"'{name}' of the recipe must be {kind.__name__}, not {type(value).__name__}")
+                given[name] = value
+        return cls(**given)
+
+    def settings_message(self) -> dict[str, Any]:
+        """The field `settings` of the message `generate`: the overrides with negative, seed and model."""
+        return {**self.settings, "negative": self.negative, "seed": self.seed, "model": self.model}
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """What went wrong, as the panel shows it. code: stable dotted name, from which the UI chooses a button."""
+
+    code: str
+    what: str
+    why: str
+    fix: str
+
+    def __str__(self) -> str:
+        return f"{self.what} {self.why} {self.fix}"
+
+    def to_json(self) -> dict[str, str]:
+        """The trouble as plain values."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: Any) -> Trouble:
+        """A trouble from plain values; what is missing is left empty."""
+        found = values if isinstance(values, dict) else {}
+        return cls(*(str(found.get(name) or "") for name in ("code", "what", "why", "fix")))
+
+
+class EngineTrouble(Exception):
+    """Raised where something cannot be done; `trouble` is what the artist should read."""
+
+    def __init__(self, trouble: Trouble) -> None:
+        super().__init__(str(trouble))
+        self.trouble = trouble
+
+
+@dataclass
+class Job:
+    """One object on its way.
+
+    id: uuid hex. folder: everything of the job lies there. created, started, ended: seconds since 1970. stage, step,
+    total: of the last progress. eta_s: seconds to the end. rate: steps a second. memory_mib: peak of the engine.
+    notes: sentences for the artist. thumbnail: PNG. placement: JSON that the UI keeps here, such as where to insert.
+    inserted: whether the result is in a scene. result: mesh.glb. wish: what was asked of the running job and is not
+    done yet ('cancel', 'pause', 'resume', 'finish', or ''). owner: empty for a job of this Blender, else a name for
+    the other Blender that has it.
+    """
+
+    id: str
+    recipe: Recipe
+    folder: Path
+    state: JobState = JobState.QUEUED
+    created: float = field(default_factory=time.time)
+    started: float | None = None
+    ended: float | None = None
+    stage: str = ""
+    step: int = 0
+    total: int = 0
+    eta_s: float | None = None
+    rate: float | None = None
+    memory_mib: float = 0.0
+    trouble: Trouble | None = None
+    notes: list[str] = field(default_factory=list)
+    thumbnail: Path | None = None
+    placement: dict[str, Any] = field(default_factory=dict)
+    inserted: bool = False
+    result: Path | None = None
+    wish: str = ""
+    owner: str = ""
+
+    @property
+    def can_resume(self) -> bool:
+        """Whether `JobQueue.resume` would do something: it is held, or it stopped before its end."""
+        stopped = (JobState.PAUSED, JobState.INTERRUPTED, JobState.CANCELLED, JobState.FAILED)
+        return not self.owner and self.state in stopped
+
+    @property
+    def share(self) -> float:
+        """How far the whole job is, in [0, 1], for the progress bar: training is most of it."""
+        return share_done(self.stage, self.step, self.total) if self.state is not JobState.DONE else 1.0
+
+    @property
+    def seconds(self) -> float | None:
+        """Seconds that the last attempt has taken, so far or in all; None before it began."""
+        if self.started is None:
+            return None
+        return max(0.0, (self.ended if self.ended is not None else time.time()) - self.started)
+
+
+# Where each stage lies on the bar. Shares of the standard preset on two cores, from result.json's seconds.
+_STAGES = {
+    "load": (0.0, 0.05),
+    "train": (0.05, 0.85),
+    "extract": (0.85, 0.90),
+    "unwrap": (0.90, 0.94),
+    "bake": (0.94, 0.97),
+    "render": (0.97, 1.0),
+}
+
+
+def share_done(stage: str, step: int, total: int) -> float:
+    """The share of a whole job that is done at `step` of `total` in `stage`, in [0, 1]; 0 in an unknown stage."""
+    begin, end = _STAGES.get(stage, (0.0, 0.0))
+    inside = min(1.0, max(0.0, step / total)) if total > 0 else 0.0
+    return begin + (end - begin) * inside
+
+
+def new_id() -> str:
+    """An id for a job: 32 hex digits."""
+    return uuid.uuid4().hex

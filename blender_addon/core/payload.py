@@ -1,0 +1,53 @@
+"""Is what follows a message what the message says? A damaged mesh must not reach Blender, which would crash on it."""
+
+from __future__ import annotations
+
+import math
+import struct
+import sys
+from array import array
+
+from .protocol import Frame
+
+PNG_BEGIN, PNG_END = b"\x89PNG\r\n\x1a\n", b"IEND\xaeB`\x82"
+
+
+def payload_fault(frame: Frame) -> str | None:
+    """What is wrong with the data of a frame; None when it is sound, or when the message carries none."""
+    message, data = frame.message, frame.data
+    if message["type"] == "preview":
+        whole = data.startswith(PNG_BEGIN) and data.endswith(PNG_END)
+        return None if whole else f"{len(data):,} bytes that are no whole PNG"
+    if message["type"] == "mesh_preview":
+        return mesh_fault(data, message["vertices"], message["triangles"])
+    if message["type"] == "result":
+        return glb_fault(data)
+    return None
+
+
+def mesh_fault(data: bytes, vertices: int, triangles: int) -> str | None:
+    """What is wrong with a coarse mesh: vertices float32[V, 3], triangles int32[T, 3], colours uint8[V, 3]."""
+    expected = vertices * 15 + triangles * 12
+    if vertices < 0 or triangles < 0 or len(data) != expected:
+        return f"{len(data):,} bytes for {vertices:,} vertices and {triangles:,} triangles instead of {expected:,}"
+    positions, corners = array("f"), array("i")
+    positions.frombytes(data[: vertices * 12])
+    corners.frombytes(data[vertices * 12 : vertices * 12 + triangles * 12])
+    if sys.byteorder == "big":
+        positions.byteswap()
+        corners.byteswap()
+    if positions and not math.isfinite(sum(positions)):
+        return "a vertex that is nowhere"
+    if corners and not 0 <= min(corners) <= max(corners) < vertices:
+        return f"a triangle with a corner outside of [0, {vertices})"
+    return None
+
+
+def glb_fault(data: bytes) -> str | None:
+    """What is wrong with the frame of a binary glTF 2.0 file: its header against its length."""
+    if len(data) < 20:
+        return f"{len(data)} bytes are no mesh file"
+    magic, version, length = struct.unpack_from("<4sII", data)
+    if magic != b"glTF" or version != 2:
+        return "it is no binary glTF 2.0 file"
+    return None if length == len(data) else f"{len(data):,} bytes came of {length:,}"

@@ -1,0 +1,247 @@
+"""The wire between the Blender add-on and the engine: framing, message names and fields. Standard library only.
+
+One JSON object a line, UTF-8, ended by a line feed. A message that carries data says ``"bytes": n`` and exactly n raw
+bytes follow its line. Every message has a ``"type"``. Messages about a job carry the ``"id"`` that the client chose.
+The client says ``hello`` first and the engine answers ``ready``; after that either side may speak at any time.
+
+Nothing here imports the rest of the engine, so a client can carry a copy of this file.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+PROTOCOL_VERSION = 1
+LINE_LIMIT = 1 << 20  # bytes of one JSON line
+DATA_LIMIT = 1 << 29  # bytes after one line; a 50,000-triangle GLB with a 4096 texture is some 30 MiB
+_PIECE = 1 << 16  # bytes taken at a time while skipping
+
+# Field kinds: str, int, float, bool, object, list; "?" marks one that may be left out or null.
+COMMANDS: dict[str, dict[str, str]] = {
+    # Open the conversation.
+    "hello": {"protocol": "int", "client": "str?"},
+    # Queue a run. settings: nested by stage like result.json's config, over the preset. output: folder on the
+    # engine's machine; without it <output root>/<prompt>-<seed>. resume: go on from that folder's checkpoint.
+    "generate": {
+        "id": "str",
+        "prompt": "str",
+        "preset": "str?",
+        "settings": "object?",
+        "output": "str?",
+        "resume": "bool?",
+    },
+    # Stop a job, queued or running; a running one keeps a checkpoint. Ignored when the job is over.
+    "cancel": {"id": "str"},
+    # Hold a running job between two steps, and go on.
+    "pause": {"id": "str"},
+    "resume": {"id": "str"},
+    # Stop training here and make the mesh from what there is.
+    "finish": {"id": "str"},
+    # Ask again for what `ready` said: the models, the devices.
+    "models": {},
+    "devices": {},
+    # Cancel everything, say bye and exit.
+    "shutdown": {},
+}
+
+EVENTS: dict[str, dict[str, str]] = {
+    # Answer to hello. devices: as `doctor` reports them. models: name, kinds, colours, examples of each.
+    "ready": {"protocol": "int", "engine": "str", "pid": "int", "devices": "object", "models": "list"},
+    "models": {"models": "list"},
+    "devices": {"devices": "object"},
+    # A generate was understood and waits behind `ahead` others; it began; it is held; it goes on.
+    "queued": {"id": "str", "ahead": "int", "output": "str"},
+    "started": {"id": "str"},
+    "paused": {"id": "str"},
+    "resumed": {"id": "str"},
+    # Every two seconds while a job (or a slow answer) is at work. A client that hears nothing for longer knows.
+    "heartbeat": {"id": "str?", "queued": "int"},
+    "progress": {
+        "id": "str",
+        "stage": "str",
+        "step": "int",
+        "total": "int",
+        "eta_s": "float?",
+        "rate": "float?",
+        "memory_mib": "float",
+    },
+    # Carries a PNG.
+    "preview": {"id": "str", "name": "str", "step": "int", "bytes": "int"},
+    # Carries vertices float32[V, 3], then triangles int32[T, 3], then colours uint8[V, 3], little-endian.
+    "mesh_preview": {"id": "str", "step": "int", "vertices": "int", "triangles": "int", "bytes": "int"},
+    "note": {"id": "str", "code": "str", "text": "str"},
+    # The end of a job, one of three. result carries mesh.glb; files: name -> path on the engine's machine; report:
+    # the content of result.json.
+    "result": {"id": "str", "folder": "str", "files": "object", "report": "object", "bytes": "int"},
+    "cancelled": {"id": "str", "what": "str", "why": "str", "fix": "str"},
+    # id is null when the failure is not a job's: a damaged or unknown message.
+    "failed": {"id": "str?", "code": "str", "what": "str", "why": "str", "fix": "str"},
+    # The last message of the engine.
+    "bye": {},
+}
+
+_KINDS: dict[str, tuple[type, ...]] = {
+    "str": (str,),
+    "int": (int,),
+    "float": (int, float),
+    "bool": (bool,),
+    "object": (dict,),
+    "list": (list,),
+}
+
+
+class DamagedFrame(ValueError):
+    """What arrived is no message.
+
+    code: stable dotted name. lost: the stream cannot be read any further. request: the id of the generate that it was
+    meant to be, as far as that could be read.
+    """
+
+    def __init__(self, code: str, why: str, *, lost: bool = False) -> None:
+        super().__init__(why)
+        self.code = code
+        self.why = why
+        self.lost = lost
+        self.request: str | None = None
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One message and the bytes that followed it."""
+
+    message: dict[str, Any]
+    data: bytes = b""
+
+
+def encode(message: Mapping[str, Any], data: bytes = b"") -> bytes:
+    """The frame for a message. "bytes" is set here; a number that is not finite travels as null."""
+    body = dict(message)
+    if data or "bytes" in body:
+        body["bytes"] = len(data)
+    try:
+        line = json.dumps(body, allow_nan=False, separators=(",", ":"))
+    except ValueError:
+        line = json.dumps(_finite(body), allow_nan=False, separators=(",", ":"))
+    return line.encode("ascii") + b"\n" + data
+
+
+def write_frame(stream: BinaryIO, message: Mapping[str, Any], data: bytes = b"") -> None:
+    """Write one frame and flush. Raises OSError when the peer is gone."""
+    stream.write(encode(message, data))
+    stream.flush()
+
+
+class Wire:
+    """The way to the client: whole messages from any thread. Once the client has gone, messages are dropped."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._lock = threading.Lock()
+        self.gone = False
+
+    def send(self, message: Mapping[str, Any], data: bytes = b"") -> None:
+        """Write one message, or note that nobody reads any more."""
+        with self._lock:
+            if self.gone:
+                return
+            try:
+                write_frame(self._stream, message, data)
+            except (OSError, ValueError):  # a closed pipe, or a closed stream
+                self.gone = True
+
+
+def read_frame(stream: BinaryIO, table: Mapping[str, Mapping[str, str]]) -> Frame | None:
+    """The next frame, checked against `table` (COMMANDS or EVENTS); None at the end of the stream.
+
+    Raises DamagedFrame. Unless its `lost` is set the stream stands at the start of the next line, so reading can go on.
+    """
+    line = stream.readline(LINE_LIMIT + 1)
+    if not line:
+        return None
+    if not line.endswith(b"\n"):
+        if len(line) <= LINE_LIMIT:
+            raise DamagedFrame("protocol.truncated", "The stream ended in the middle of a line.", lost=True)
+        _skip_line(stream)
+        raise DamagedFrame("protocol.line_long", f"A line was longer than {LINE_LIMIT:,} bytes.")
+    message = _parsed(line)
+    try:
+        data = _data(stream, message)
+        check_message(message, table)
+    except DamagedFrame as damage:
+        if message.get("type") == "generate" and isinstance(message.get("id"), str):
+            damage.request = message["id"]
+        raise
+    return Frame(message, data)
+
+
+def check_message(message: Mapping[str, Any], table: Mapping[str, Mapping[str, str]]) -> None:
+    """Raise DamagedFrame unless the message's type is in the table and its fields are there and of the right kind."""
+    kind = message.get("type")
+    if not isinstance(kind, str) or kind not in table:
+        raise DamagedFrame("protocol.unknown", f"There is no message {str(kind)[:60]!r}; there are {', '.join(table)}.")
+    for name, spec in table[kind].items():
+        value = message.get(name)
+        if value is None:
+            if not spec.endswith("?"):
+                raise DamagedFrame("protocol.field", f"The message '{kind}' needs the field '{name}' ({spec}).")
+            continue
+        expected = spec.rstrip("?")
+        if not isinstance(value, _KINDS[expected]) or (isinstance(value, bool) and expected != "bool"):
+            raise DamagedFrame("protocol.field", f"'{name}' of the message '{kind}' must be {expected}.")
+
+
+def _parsed(line: bytes) -> dict[str, Any]:
+    try:
+        message = json.loads(line.decode("utf-8"))
+        json.dumps(message, ensure_ascii=False).encode("utf-8")  # lone surrogates pass json.loads, and nothing else
+    except (ValueError, RecursionError) as error:
+        raise DamagedFrame("protocol.json", f"A line is not JSON in UTF-8: {str(error)[:200]}") from None
+    if not isinstance(message, dict):
+        raise DamagedFrame("protocol.json", "A line holds JSON, but not an object.")
+    return message
+
+
+def _data(stream: BinaryIO, message: Mapping[str, Any]) -> bytes:
+    count = message.get("bytes", 0)
+    if not isinstance(count, int) or isinstance(count, bool) or count < 0:
+        raise DamagedFrame("protocol.bytes", f"'bytes' must be a whole number of at least 0, not {str(count)[:60]!r}.")
+    if count > DATA_LIMIT:
+        _take(stream, count, keep=False)
+        raise DamagedFrame("protocol.bytes", f"{count:,} bytes of data are more than the limit of {DATA_LIMIT:,}.")
+    return _take(stream, count, keep=True)
+
+
+def _take(stream: BinaryIO, count: int, *, keep: bool) -> bytes:
+    """Exactly `count` bytes; without `keep` they are dropped as they come, so that a lie about size costs no memory."""
+    kept = bytearray()
+    left = count
+    while left:
+        piece = stream.read(min(left, _PIECE))
+        if not piece:
+            raise DamagedFrame("protocol.truncated", f"The stream ended {left:,} bytes too early.", lost=True)
+        left -= len(piece)
+        if keep:
+            kept += piece
+    return bytes(kept)
+
+
+def _skip_line(stream: BinaryIO) -> None:
+    while True:
+        piece = stream.readline(_PIECE)
+        if not piece or piece.endswith(b"\n"):
+            return
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return value

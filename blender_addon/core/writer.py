@@ -1,0 +1,116 @@
+"""A thread that writes files in order, so that a slow disk is never felt by Blender."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import threading
+import time
+from collections.abc import Callable, Hashable
+from pathlib import Path
+
+_RETRIES = 8  # of a rename that Windows refuses while a virus scanner looks at the file
+_RETRY_S = 0.05
+_LINGER_S = 10.0  # without work, before the thread ends
+
+
+class Pending:
+    """A piece of work for the writer. done: it was tried. error: what went wrong, None when nothing did."""
+
+    def __init__(self, work: Callable[[], None]) -> None:
+        self._work = work
+        self.done = False
+        self.error: OSError | None = None
+
+    def run(self) -> None:
+        """Do the work; what goes wrong is kept in `error`, because all further writing depends on this thread."""
+        try:
+            self._work()
+        except OSError as error:
+            self.error = error
+        except Exception as error:  # a bug, which is shown as the file that could not be written
+            self.error = OSError(f"{type(error).__name__}: {error}")
+        self._work = _nothing  # it may hold a picture or a mesh
+        self.done = True
+
+
+class Writer:
+    """Work done one piece after the other by a daemon thread, which ends when there was none for a while."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._waiting: dict[Hashable, Pending] = {}
+        self._serial = itertools.count()
+        self._thread: threading.Thread | None = None
+        self._at_work = False
+
+    def put(self, work: Callable[[], None], replaces: Hashable | None = None) -> Pending:
+        """Queue a piece of work. replaces: work under the same key that has not begun is dropped as overtaken."""
+        pending = Pending(work)
+        with self._changed:
+            if replaces is not None:
+                overtaken = self._waiting.pop(replaces, None)
+                if overtaken is not None:
+                    overtaken.done = True
+            self._waiting[replaces if replaces is not None else next(self._serial)] = pending
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="dreamfusion-disk", daemon=True)
+                self._thread.start()
+            self._changed.notify_all()
+        return pending
+
+    def flush(self, timeout_s: float) -> bool:
+        """Wait until everything is written, `timeout_s` seconds at most. Whether it is."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._waiting and not self._at_work, timeout_s)
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                self._at_work = False
+                self._changed.notify_all()
+                # Starting a thread makes the one who starts it wait, so one is kept for the next piece of work.
+                if not self._changed.wait_for(lambda: bool(self._waiting), _LINGER_S):
+                    self._thread = None
+                    return
+                pending = self._waiting.pop(next(iter(self._waiting)))
+                self._at_work = True
+            pending.run()
+
+
+def write_whole(path: Path, data: bytes, *, durable: bool = True) -> None:
+    """Replace a file whole or not at all. durable: on the disk when this returns. Raises OSError."""
+    draft = path.with_name(f".{path.name}.new")
+    with draft.open("wb") as stream:
+        stream.write(data)
+        if durable:
+            stream.flush()
+            os.fsync(stream.fileno())
+    for attempt in range(_RETRIES):
+        try:
+            os.replace(draft, path)
+            return
+        except PermissionError:
+            if os.name != "nt" or attempt == _RETRIES - 1:
+                raise
+            time.sleep(_RETRY_S)
+
+
+def append_line(path: Path, line: bytes) -> None:
+    """Add a line to a file, on a line of its own even after a torn one, and on the disk when this returns.
+
+    Raises OSError.
+    """
+    with path.open("a+b") as stream:
+        end = stream.seek(0, os.SEEK_END)
+        torn = False
+        if end:
+            stream.seek(end - 1)
+            torn = stream.read(1) != b"\n"
+        stream.write(b"\n" + line if torn else line)
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def _nothing() -> None:
+    """Done work."""

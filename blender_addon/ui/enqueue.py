@@ -1,0 +1,88 @@
+"""From the sidebar's settings to a job in the queue."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import bpy
+from bpy.types import Context
+
+from ..core.job import Job, Recipe
+from . import engine_preset, placement, preferences, pump, session, settings
+from .settings import SEED_LIMIT
+
+
+def recipe(context: Context, prompt: str = "") -> Recipe:
+    """What the sidebar is set to. prompt: in place of the sidebar's."""
+    chosen = settings.of(context)
+    overrides: dict[str, Any] = engine_preset.overrides(chosen)
+    device = preferences.of().device
+    if device != "auto":
+        overrides["device"] = device
+    return Recipe(
+        prompt=" ".join((prompt or chosen.prompt).split()),
+        negative=" ".join(chosen.negative.split()),
+        seed=chosen.seed,
+        model=chosen.model,
+        preset=chosen.preset,
+        settings=overrides,
+    )
+
+
+def of_preset(context: Context, preset: str) -> Recipe:
+    """A job in a quality as it is, with the sidebar's model: for what that would cost."""
+    device = preferences.of().device
+    overrides = {"device": device} if device != "auto" else {}
+    return Recipe(prompt="a", preset=preset, model=settings.of(context).model, settings=overrides)
+
+
+def where(context: Context) -> dict[str, Any]:
+    """Where the sidebar says that the object goes, and in which .blend."""
+    chosen = settings.of(context).placement
+    captured = placement.captured(
+        context,
+        where="PLACEHOLDER" if chosen.placeholder is not None else chosen.where,
+        size=chosen.size,
+        on_ground=chosen.on_ground,
+        placeholder=chosen.placeholder,
+        after=chosen.after,
+    )
+    return {
+        **captured,
+        "file": session.current().file,
+        "path": bpy.data.filepath,
+        "scene": context.scene.name,
+    }
+
+
+def enqueue(context: Context, what: Recipe, place: dict[str, Any] | None = None) -> Job:
+    """Add a job to the queue and wake the timer. place: without it, where the sidebar says."""
+    here = session.current()
+    here.trouble, here.notice = None, ""
+    job = here.queue.add(what, place if place is not None else where(context))
+    pump.wake()
+    return job
+
+
+def next_seed(seed: int) -> int:
+    """The seed after this one, within what the engine takes."""
+    return (seed + 1) % (SEED_LIMIT + 1)
+
+
+def write(context: Context, what: Recipe) -> None:
+    """Set the sidebar to a recipe. Settings that the sidebar does not have are left out."""
+    chosen = settings.of(context)
+    if what.preset in engine_preset.PRESETS:
+        chosen.preset = what.preset
+    engine_preset.reset(chosen)
+    chosen.prompt, chosen.negative, chosen.seed, chosen.model = what.prompt, what.negative, what.seed, what.model
+    for stage, values in what.settings.items():
+        for key, value in values.items() if stage in engine_preset.STAGES and isinstance(values, dict) else ():
+            if key in engine_preset.STANDARD[stage]:
+                engine_preset.write_one(chosen, stage, key, value)
+
+
+def recipe_text(what: Recipe) -> str:
+    """A recipe as text for the clipboard."""
+    return json.dumps(what.to_json(), indent=1, ensure_ascii=False)

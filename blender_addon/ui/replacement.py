@@ -1,0 +1,92 @@
+"""Putting a result where a placeholder is: same transform, parent, collections, constraints and animation."""
+
+from __future__ import annotations
+
+import bpy
+from bpy.types import Context, Mesh, Object
+from mathutils import Matrix
+
+from . import placement
+from .placement import Fit
+
+_TRANSFORM = (
+    "location",
+    "rotation_mode",
+    "rotation_euler",
+    "rotation_quaternion",
+    "rotation_axis_angle",
+    "scale",
+    "delta_location",
+    "delta_rotation_euler",
+    "delta_rotation_quaternion",
+    "delta_scale",
+    "lock_location",
+    "lock_rotation",
+    "lock_scale",
+)
+
+
+def mesh_matrix(placeholder: Object, fitted: Fit) -> Matrix:
+    """From the standing mesh to the coordinates of the object that `take_place` makes of it.
+
+    The origin is at the base and the scale is 1. Where something moves the placeholder or hangs on it, origin and
+    scale are the placeholder's own.
+    """
+    return fitted.inside() if placement.is_rigged(placeholder) else Matrix.Scale(fitted.scale, 4)
+
+
+def take_place(obj: Object, placeholder: Object, fitted: Fit) -> None:
+    """Give the object the transform, parent, collections, constraints and animation of the placeholder."""
+    for name in _TRANSFORM:
+        setattr(obj, name, getattr(placeholder, name))
+    if not placement.is_rigged(placeholder):
+        obj.location = placeholder.matrix_basis @ fitted.inside().translation
+        obj.scale = (1.0, 1.0, 1.0)
+    if placeholder.parent is not None:
+        obj.parent = placeholder.parent
+        obj.parent_type = placeholder.parent_type
+        obj.parent_bone = placeholder.parent_bone
+        if placeholder.parent_type in {"VERTEX", "VERTEX_3"}:
+            obj.parent_vertices = placeholder.parent_vertices
+        obj.matrix_parent_inverse = placeholder.matrix_parent_inverse
+    for constraint in placeholder.constraints:
+        obj.constraints.copy(constraint)
+    _copy_animation(placeholder, obj)
+
+
+def retire(obj: Object, placeholder: Object, context: Context, after: str) -> None:
+    """Put the object into the placeholder's collections, and remove, hide or keep the placeholder.
+
+    What referred to a removed one refers to `obj`, such as its children. One that is being edited, or that belongs to
+    another file, is kept.
+    """
+    if after == "REMOVE" and placeholder.mode == "OBJECT" and placeholder.library is None:
+        data = placeholder.data
+        for scene in bpy.data.scenes:  # else the next object would take the place of this one
+            chosen = getattr(scene, "dreamfusion", None)
+            if chosen is not None and chosen.placement.placeholder == placeholder:
+                chosen.placement.placeholder = None
+        placeholder.user_remap(obj)  # collections too
+        bpy.data.objects.remove(placeholder)
+        if isinstance(data, Mesh) and data.users == 0:
+            bpy.data.meshes.remove(data)
+        return
+    for collection in placeholder.users_collection:
+        collection.objects.link(obj)
+    if after == "HIDE" and placeholder.mode == "OBJECT":
+        placeholder.hide_render = True
+        if placeholder.name in context.view_layer.objects:
+            placeholder.hide_set(True)
+
+
+def _copy_animation(source: Object, target: Object) -> None:
+    """The action and the drivers; not the nonlinear animation's strips."""
+    given = source.animation_data
+    if given is None:
+        return
+    taken = target.animation_data_create()
+    taken.action = given.action
+    if given.action is not None and hasattr(given, "action_slot"):
+        taken.action_slot = given.action_slot
+    for driver in given.drivers:
+        taken.drivers.from_existing(src_driver=driver)

@@ -1,0 +1,139 @@
+"""The closed panels below the main one: what a preset decides, for those who want to decide it themselves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bpy.types import Context, Panel, UILayout
+
+from . import messages, session, settings
+from .panels import Sidebar
+
+
+class _SettingPanel(Sidebar):
+    """Closed, below the main panel, and only once there is an engine."""
+
+    bl_parent_id = "DREAMFUSION_PT_main"
+    bl_options = {"DEFAULT_CLOSED"}
+    layout: Any
+
+    @classmethod
+    def poll(cls, _context: Context) -> bool:
+        """Whether settings make sense yet."""
+        return session.current().missing is None
+
+    def column(self, context: Context) -> UILayout:
+        """A column with names at the left of the values; in a narrow sidebar, which has no room, in the fields."""
+        layout = self.layout
+        layout.use_property_split = messages.is_wide(context)
+        layout.use_property_decorate = False
+        return layout.column()
+
+
+class DREAMFUSION_PT_guidance(_SettingPanel, Panel):
+    """How the diffusion model teaches."""
+
+    bl_label = "Guidance"
+
+    def draw(self, context: Context) -> None:
+        """Scale, noise range, view prompts."""
+        guidance = settings.of(context).guidance
+        column = self.column(context)
+        column.prop(guidance, "scale")
+        column.prop(guidance, "rescale")
+        _pair(column, guidance, "t_max", "Noise Max Start", "End")
+        _pair(column, guidance, "t_min", "Noise Min Start", "End")
+        column.prop(guidance, "anneal_until")
+        _choice(column, guidance, "weighting")
+        column.prop(guidance, "view_prompts")
+
+
+class DREAMFUSION_PT_training(_SettingPanel, Panel):
+    """Steps, cameras, regularisers."""
+
+    bl_label = "Training"
+
+    def draw(self, context: Context) -> None:
+        """The training loop, then where it looks from, then what it is punished for."""
+        chosen = settings.of(context)
+        optimize, camera = chosen.optimize, chosen.camera
+        column = self.column(context)
+        column.prop(optimize, "steps")
+        column.prop(optimize, "views")
+        _pair(column, optimize, "resolution", "Resolution Start", "End")
+        column.prop(optimize, "learning_rate")
+        column.prop(optimize, "albedo_until")
+        column.prop(optimize, "textureless")
+        column.prop(optimize, "levels_until")
+        column.prop(optimize, "gradient_clip")
+        column = self.column(context)
+        column.label(text="Cameras")
+        _pair(column, camera, "distance", "Distance Min", "Max")
+        _pair(column, camera, "fov_deg", "Field of View Min", "Max")
+        _pair(column, camera, "elevation_deg", "Elevation Min", "Max")
+        column.prop(camera, "target_jitter")
+        column = self.column(context)
+        column.label(text="Regularisers")
+        column.prop(optimize, "orientation")
+        column.prop(optimize, "opacity")
+        column.prop(optimize, "entropy")
+
+
+class DREAMFUSION_PT_mesh(_SettingPanel, Panel):
+    """From density to a mesh."""
+
+    bl_label = "Mesh"
+
+    def draw(self, context: Context) -> None:
+        """Lattice, surface level, budget, texture."""
+        mesh = settings.of(context).mesh
+        column = self.column(context)
+        column.prop(mesh, "triangles")
+        _choice(column, mesh, "texture")
+        column.prop(mesh, "smoothing")
+        column.prop(mesh, "resolution")
+        column.prop(mesh, "iso_auto")
+        row = column.row()
+        row.enabled = not mesh.iso_auto
+        row.prop(mesh, "iso")
+        column.prop(mesh, "min_part")
+        column.prop(mesh, "padding")
+        column.prop(mesh, "unwrap_seconds")
+
+
+class DREAMFUSION_PT_placement(_SettingPanel, Panel):
+    """Where the object goes."""
+
+    bl_label = "Placement"
+
+    def draw(self, context: Context) -> None:
+        """Placeholder, or size and place."""
+        placement = settings.of(context).placement
+        column = self.column(context)
+        _choice(column, placement, "placeholder")
+        if placement.placeholder is not None:
+            _choice(column, placement, "after")
+            return
+        column.prop(placement, "size")
+        _choice(column, placement, "where")
+        column.prop(placement, "on_ground")
+
+
+CLASSES = (DREAMFUSION_PT_guidance, DREAMFUSION_PT_training, DREAMFUSION_PT_mesh, DREAMFUSION_PT_placement)
+
+
+def _choice(layout: UILayout, group: Any, name: str) -> None:
+    """A menu with its name before it; in a narrow sidebar Blender itself would leave the name no room."""
+    if layout.use_property_split:
+        layout.prop(group, name)
+        return
+    row = layout.split(factor=0.48)
+    row.label(text=group.bl_rna.properties[name].name)
+    row.prop(group, name, text="")
+
+
+def _pair(layout: UILayout, group: Any, name: str, first: str, second: str) -> None:
+    """Two numbers that belong together, one above the other."""
+    column = layout.column(align=True)
+    column.prop(group, name, index=0, text=first)
+    column.prop(group, name, index=1, text=second)

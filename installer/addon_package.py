@@ -1,0 +1,118 @@
+"""The add-on as one zip: blender_addon/, and in its folder `engine` all that Install Engine needs but the packages."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from installer.environment import fingerprint, read_stamp
+from installer.processes import ROOT, SetupFailed, clean_variables, explained, say
+from installer.python import CONSTRAINTS, base_python, environment_python, pinned
+
+ADDON = ROOT / "blender_addon"
+FOLDER = "dreamfusion"  # the only folder in the zip: 3.4 names the add-on by it, and extensions may have one
+LEFT_OUT = ("__pycache__", "engine")
+CHILD_NEEDS = (
+    "__init__.py",
+    "addon_child.py",
+    "environment.py",
+    "processes.py",
+    "python.py",
+    "telling.py",
+    "torch_build.py",
+)
+MOMENT = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip can say: the same content gives the same file
+EPOCH = "315532800"  # the same moment, for the wheel
+
+
+def version() -> str:
+    """The version of the project, which stands in the engine's __init__.py."""
+    return found_in(ROOT / "dreamfusion_engine" / "__init__.py", r'^__version__ = "([^"]+)"')
+
+
+def found_in(path: Path, pattern: str) -> str:
+    """What a pattern's first group matches in a text file. Raises SetupFailed."""
+    found = re.search(pattern, path.read_text(encoding="utf-8"), re.MULTILINE)
+    if found is None:
+        raise SetupFailed("The checkout is damaged.", f"{path} does not say {pattern}.", "Get it again.")
+    return found[1]
+
+
+def build_addon(target: Path | None = None) -> Path:
+    """Build the zip, by default dist/dreamfusion-VERSION.zip, and return its path. Raises SetupFailed."""
+    path = target or ROOT / "dist" / f"dreamfusion-{version()}.zip"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_suffix(".new")
+    with tempfile.TemporaryDirectory(prefix="dreamfusion-wheel-") as folder:
+        wheel = build_wheel(Path(folder))
+        with zipfile.ZipFile(draft, "w") as archive:
+            for name, file in sorted(contents(wheel)):
+                kind = zipfile.ZIP_STORED if file.suffix == ".whl" else zipfile.ZIP_DEFLATED
+                entry = zipfile.ZipInfo(f"{FOLDER}/{name}", MOMENT)
+                entry.external_attr = 0o100644 << 16
+                archive.writestr(entry, file.read_bytes(), compress_type=kind)
+    os.replace(draft, path)
+    return path
+
+
+def contents(wheel: Path) -> Iterator[tuple[str, Path]]:
+    """Name in the add-on's folder, and file, of everything in the zip."""
+    for file in ADDON.rglob("*"):
+        inside = file.relative_to(ADDON)
+        hidden = any(part.startswith(".") for part in inside.parts)
+        if file.is_file() and not hidden and not set(inside.parts) & set(LEFT_OUT) and file.suffix != ".pyc":
+            yield inside.as_posix(), file
+    yield "LICENSE", ROOT / "LICENSE"
+    yield "engine/constraints.txt", CONSTRAINTS
+    yield f"engine/{wheel.name}", wheel
+    for name in CHILD_NEEDS:
+        yield f"engine/installer/{name}", ROOT / "installer" / name
+
+
+def build_wheel(folder: Path) -> Path:
+    """The engine's wheel, built in `folder` from a copy, so that nothing left in the checkout gets into it."""
+    source, out = folder / "source", folder / "out"
+    source.mkdir()
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source)
+    ignored = shutil.ignore_patterns("__pycache__", "*.pyc", ".*")
+    shutil.copytree(ROOT / "dreamfusion_engine", source / "dreamfusion_engine", ignore=ignored)
+    for path in source.rglob("*"):  # a wheel keeps the permissions, and those are the checkout's owner's business
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    command = [*pip_for_building(folder), "wheel", "--no-deps", "--no-build-isolation", "-w", str(out), str(source)]
+    quietly("Building the engine's wheel", command, {"SOURCE_DATE_EPOCH": EPOCH})
+    found = list(out.glob("*.whl"))
+    if len(found) != 1:
+        raise SetupFailed("The engine's wheel was not built.", f"pip left {len(found)} wheels.", "Try again.")
+    return found[0]
+
+
+def pip_for_building(folder: Path) -> list[str]:
+    """A pip with setuptools beside it: the environment's own where it is ready, else one for this occasion."""
+    stamp = read_stamp() or {}
+    ready = (
+        stamp.get("complete") is True and stamp.get("fingerprint") == fingerprint() and environment_python().exists()
+    )
+    python = environment_python()
+    if not ready:
+        quietly("Making a place to build in", [base_python(), "-m", "venv", str(folder / "build")])
+        python = folder / "build" / environment_python().relative_to(environment_python().parent.parent)
+        tool = [str(python), "-m", "pip", "install", "-q", "-c", str(CONSTRAINTS), pinned("setuptools")]
+        quietly("Getting setuptools", tool)
+    return [str(python), "-m", "pip", "--disable-pip-version-check", "--no-input"]
+
+
+def quietly(label: str, command: list[str], variables: dict[str, str] | None = None) -> None:
+    """Run a command that takes seconds; only its failure is told. Raises SetupFailed."""
+    say(f"{label} ...")
+    done = subprocess.run(
+        command, stdin=subprocess.DEVNULL, capture_output=True, env={**clean_variables(), **(variables or {})}
+    )
+    if done.returncode != 0:
+        raise explained(label, (done.stdout + done.stderr).decode("utf-8", "replace"))

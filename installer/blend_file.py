@@ -1,0 +1,42 @@
+"""The demo's last part: the mesh goes through the add-on, in Blender as a module, into a .blend and a picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from installer.bpy_environments import FOLDER, environment_of, fitting, make_bpy_environment, ready
+from installer.processes import ROOT, SetupFailed, output_of, run, say
+
+# Runs in the engine's Python: only the engine knows which folder it calls a prompt's.
+WHERE = """
+import sys
+from dreamfusion_engine import command_line, request
+asked = command_line.parser().parse_args(["generate", *sys.argv[1:]])
+folder = asked.output or request.Path("outputs") / request.folder_name(asked.prompt, asked.seed)
+print(folder.absolute())
+"""
+
+
+def make_blend(engine_python: Path, arguments: list[str]) -> int:
+    """Make the .blend and the picture of what `generate` with these arguments has made. Returns the exit code.
+
+    Where no bpy wheel fits, that is said, and the mesh is the result.
+    """
+    folder = Path(output_of([str(engine_python), "-c", WHERE, *arguments]).strip().splitlines()[-1])
+    wheel = fitting()
+    if wheel is None:
+        say("No .blend was made: Blender as a Python module (bpy) needs Python 3.11 or 3.13, and neither is here.")
+        say(f"The object is in {folder / 'mesh.glb'}: in Blender, File > Import > glTF 2.0.")
+        return 0
+    try:
+        if ready(wheel) is None:
+            say(f"Blender {wheel.series} as a Python module is fetched once: {wheel.megabytes} MB, 1 GB on disk.")
+            say(f"It goes to {environment_of(wheel.series).relative_to(ROOT)}; --no-blend leaves it out.")
+        python = make_bpy_environment(wheel)
+    except SetupFailed as failure:
+        say(f"No .blend was made. {failure.what}\n  why: {failure.why}\n  fix: {failure.fix}")
+        say(f"The object is in {folder / 'mesh.glb'}: in Blender, File > Import > glTF 2.0.")
+        return 0
+    script = ROOT / "installer" / "blend_script.py"
+    user = FOLDER / "blender-user"  # nothing of the user's own Blender is read or written
+    return run([str(python), str(script), str(folder)], BLENDER_USER_RESOURCES=str(user))

@@ -1,0 +1,50 @@
+"""Fixtures of the add-on's tests: `blender` runs a test once in each Blender at hand, `newest_blender` in one.
+
+A Blender that is missing here is named in the report; where the suite must leave none out, that is a failure.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from addon.blenders import Session, blenders, missing, windowed
+
+
+@pytest.fixture(params=blenders(), ids=lambda found: f"blender-{found.series}")
+def blender(request: pytest.FixtureRequest, tmp_path: Path) -> Session:
+    """Each Blender at hand, with user folders of its own: `blender.run(script)`."""
+    return Session(request.param, tmp_path)
+
+
+@pytest.fixture
+def newest_blender(tmp_path: Path) -> Session:
+    """One Blender, the newest at hand, for what does not differ between them."""
+    if not blenders():
+        pytest.fail("There is no Blender here. fix: python3 install.py test makes the environments that hold one.")
+    return Session(blenders()[-1], tmp_path)
+
+
+@pytest.fixture
+def window_blender(tmp_path: Path) -> Session:
+    """The Blender that has windows."""
+    found = windowed()
+    if found is None:
+        pytest.fail("There is no Blender with windows here. fix: apt install blender xvfb xauth imagemagick")
+    return Session(found, tmp_path)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Which Blenders the add-on was tested in, and what was left out."""
+    here = ", ".join(found.series for found in blenders()) or "none"
+    terminalreporter.write_line(f"Blender: {here}")
+    if missing():
+        terminalreporter.write_line(f"LEFT OUT, not on this machine: {', '.join(missing())}")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Where nothing may be left out (CI sets CI=true), a missing Blender fails the whole run."""
+    if os.environ.get("CI") == "true" and missing() and session.exitstatus == 0:
+        print(f"\nMissing, and CI leaves no test out: {', '.join(missing())}")
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED

@@ -1,0 +1,144 @@
+"""Queues over scripted engines, ticked as Blender's timer would, for the tests of the core."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from blender_addon.core.connection import EngineProcess
+from blender_addon.core.job import Job
+from blender_addon.core.journal import JobStore
+from blender_addon.core.queue import Change, JobQueue, Patience
+
+SCRIPTED_ENGINE = Path(__file__).resolve().parents[2] / "reference" / "scripted_engine.py"
+TICK_S = 0.02
+WAIT_S = 60.0  # far more than anything takes, on a busy machine too
+
+
+def scripted(*options: str) -> list[str]:
+    """The command of a scripted engine."""
+    return [sys.executable, str(SCRIPTED_ENGINE), *options, "serve"]
+
+
+class Driver:
+    """A queue with the Blender around it: ticks, and keeps every change and every tick's time."""
+
+    def __init__(
+        self,
+        root: Path,
+        *options: str,
+        command: Sequence[str] | None = None,
+        local: bool = True,
+        keep_loaded_s: float = 300.0,
+        patience: Patience | None = None,
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
+        self.root = root
+        self.options = options
+        self.engines: list[EngineProcess] = []
+        self.changes: list[Change] = []
+        self.ticks: list[float] = []  # seconds
+        self.work: list[float] = []  # seconds of them that the main thread was computing, not waiting for its turn
+
+        def launch() -> EngineProcess:
+            engine = EngineProcess(
+                command or scripted(*self.options), log=root / "engine.log", local=local, environ=environ
+            )
+            self.engines.append(engine)
+            return engine
+
+        self.queue = JobQueue(JobStore(root / "jobs"), launch, keep_loaded_s=keep_loaded_s, patience=patience)
+
+    def tick(self) -> list[Change]:
+        """One tick."""
+        began, worked = time.perf_counter(), time.thread_time()
+        changes = self.queue.tick()
+        self.ticks.append(time.perf_counter() - began)
+        self.work.append(time.thread_time() - worked)
+        self.changes += changes
+        return changes
+
+    def until(self, condition: Callable[[], object], timeout: float = WAIT_S) -> float:
+        """Tick until the condition holds; the seconds that it took. Fails the test after `timeout`."""
+        began = time.monotonic()
+        while True:
+            self.tick()
+            if condition():
+                return time.monotonic() - began
+            assert time.monotonic() - began < timeout, self.story()
+            time.sleep(TICK_S)
+
+    def over(self, job: Job, timeout: float = WAIT_S) -> Job:
+        """Tick until the job is over."""
+        self.until(lambda: job.state.over, timeout)
+        return job
+
+    def pass_time(self, seconds: float) -> None:
+        """Tick for so long."""
+        until = time.monotonic() + seconds
+        self.until(lambda: time.monotonic() >= until)
+
+    def kinds(self, job: Job | None = None) -> list[str]:
+        """The kinds of the changes so far, of one job or of all."""
+        return [change.kind for change in self.changes if job is None or change.job is job]
+
+    def story(self) -> str:
+        """What happened, for the message of a failed test."""
+        log = self.root / "engine.log"
+        words = log.read_text(errors="replace")[-2000:] if log.is_file() else "(no log)"
+        jobs = [(str(job.state), job.step, job.trouble) for job in self.queue.jobs]
+        return f"{jobs}\nengine {self.queue.engine_state}: {self.queue.engine_trouble}\n{self.kinds()[-20:]}\n{words}"
+
+
+@contextlib.contextmanager
+def driving(
+    root: Path,
+    *options: str,
+    command: Sequence[str] | None = None,
+    local: bool = True,
+    keep_loaded_s: float = 300.0,
+    patience: Patience | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> Iterator[Driver]:
+    """A Driver whose queue is closed at the end."""
+    driver = Driver(
+        root,
+        *options,
+        command=command,
+        local=local,
+        keep_loaded_s=keep_loaded_s,
+        patience=patience,
+        environ=environ,
+    )
+    try:
+        yield driver
+    finally:
+        driver.queue.close()
+
+
+def wait_for(condition: Callable[[], object], timeout: float = WAIT_S) -> float:
+    """Wait until the condition holds; the seconds that it took. Fails the test after `timeout`."""
+    began = time.monotonic()
+    while not condition():
+        assert time.monotonic() - began < timeout, "waited in vain"
+        time.sleep(0.01)
+    return time.monotonic() - began
+
+
+def alive(pid: int) -> bool:
+    """Whether a process runs; a zombie does not."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        if Path("/proc/self").exists():
+            return False
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return False
+        return True
+    return state != "Z"

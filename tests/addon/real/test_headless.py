@@ -1,0 +1,153 @@
+"""Without a window: the pump loop, the command line, the picture; with a scripted engine, once with the real one."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from addon.blenders import ROOT, Session
+
+FAKE = ROOT / "tests" / "addon" / "ui" / "scripted_dreamfusion_engine.py"
+
+USE_FAKE = f"""
+import bpy, addon, sys
+addon.enable()
+preferences = addon.preferences()
+preferences.engine = "command"
+preferences.command = f'"{{addon.ENGINE_PYTHON}}" "{FAKE}"'
+headless = addon.part("ui.headless")
+"""
+
+GENERATE = (
+    USE_FAKE
+    + """
+lines = []
+obj = headless.generate("a hamburger", output=sys.argv[1], size=2.0, tell=lines.append)
+addon.tell(lines=lines, size=max(obj.dimensions), ground=min((obj.matrix_world @ v.co).z for v in obj.data.vertices))
+addon.tell(saved=bpy.data.filepath, objects=[o.name for o in bpy.context.scene.objects])
+"""
+)
+
+
+def test_a_script_gets_its_object_and_its_file(blender: Session, tmp_path: Path) -> None:
+    target = tmp_path / "folder" / "a burger.blend"
+    facts = blender.run(GENERATE, str(target), DREAMFUSION_FAKE_STEP_S="0.0005").facts
+    assert target.stat().st_size > 10_000 and facts["saved"] == str(target)
+    assert facts["objects"] == ["Hamburger"]
+    assert facts["size"] == pytest.approx(2.0, abs=1e-3) and facts["ground"] == pytest.approx(0.0, abs=1e-3)
+    assert facts["lines"][0] == "queued" and "done" in facts["lines"]
+
+
+FAILS = (
+    USE_FAKE
+    + """
+troubles = []
+for prompt in ("a memory hamburger", "a crash hamburger", "a hamburger"):
+    try:
+        headless.generate(prompt)
+        troubles.append(None)
+    except headless.HeadlessFailed as failure:
+        troubles.append([str(failure), failure.trouble.code])
+addon.tell(troubles=troubles)
+"""
+)
+
+
+def test_a_failure_is_an_exception_that_says_what_to_do_and_the_next_one_works(newest_blender: Session) -> None:
+    first, second, third = newest_blender.run(FAILS, DREAMFUSION_FAKE_STEP_S="0.0005").facts["troubles"]
+    assert "fix:" in first[0] and "fix:" in second[0] and first[1] != second[1]
+    assert third is None
+
+
+def test_without_an_engine_a_script_is_told_to_install_it(newest_blender: Session) -> None:
+    script = """
+    import addon
+    addon.enable()
+    headless = addon.part("ui.headless")
+    try:
+        headless.generate("a hamburger")
+    except headless.HeadlessFailed as failure:
+        addon.tell(code=failure.trouble.code, text=str(failure))
+    """
+    facts = newest_blender.run(script).facts
+    assert "nstall" in facts["text"]
+
+
+COMMAND = (
+    USE_FAKE
+    + """
+import io, contextlib
+terminal = addon.part("ui.terminal")
+asked = ["generate", "a hamburger", "--output", sys.argv[1], "--seed", "3", "--set", "optimize.steps=40"]
+codes = [terminal.main(asked)]
+codes.append(terminal.main(["generate"]))
+codes.append(terminal.main(["generate", "a hamburger", "--set", "nothing"]))
+codes.append(terminal.main(["generate", "a memory hamburger"]))
+recipe = addon.part("ui.recipe")
+made = [recipe.read(o) for o in bpy.context.scene.objects if recipe.is_result(o)][0]
+addon.tell(codes=codes, seed=made.seed, settings=made.settings, registered=len(terminal._commands))
+"""
+)
+
+
+def test_the_command_line_makes_the_file_and_says_by_its_code_how_it_went(blender: Session, tmp_path: Path) -> None:
+    target = tmp_path / "x.blend"
+    outcome = blender.run(COMMAND, str(target), DREAMFUSION_FAKE_STEP_S="0.0005")
+    assert outcome.facts["codes"] == [0, 2, 2, 3] and target.exists()
+    assert outcome.facts["seed"] == 3 and outcome.facts["settings"]["optimize"]["steps"] == 40
+    assert outcome.facts["registered"] == (1 if blender.blender.has_extensions else 0)
+    assert "Traceback" not in outcome.output
+
+
+PICTURE = """
+import bpy, addon, sys
+from pathlib import Path
+still = addon.part("ui.still")
+bpy.ops.mesh.primitive_uv_sphere_add(location=(3.0, 0.0, 1.0))
+obj = bpy.context.object
+before = {kind: len(getattr(bpy.data, kind)) for kind in ("objects", "cameras", "lights", "meshes", "scenes", "worlds")}
+still.render(bpy.context, obj, Path(sys.argv[1]), samples=2, size=64)
+after = {kind: len(getattr(bpy.data, kind)) for kind in before}
+image = bpy.data.images.load(sys.argv[1])
+pixels = list(image.pixels)
+middle, corner = pixels[4 * (64 * 32 + 32)], pixels[0]
+addon.tell(before=before, after=after, size=list(image.size), middle=middle, corner=corner)
+"""
+
+
+def test_the_picture_shows_the_object_and_leaves_the_file_as_it_was(blender: Session, tmp_path: Path) -> None:
+    facts = blender.run(PICTURE, str(tmp_path / "still.png")).facts
+    assert facts["before"] == facts["after"] and facts["size"] == [64, 64]
+    assert 0.05 < facts["middle"] < 0.98 and facts["corner"] > 0.3
+    assert abs(facts["middle"] - facts["corner"]) > 0.02
+
+
+REAL = """
+import bpy, addon, sys, time
+addon.enable()
+preferences = addon.preferences()
+preferences.engine, preferences.python = "python", addon.ENGINE_PYTHON
+headless, pump = addon.part("ui.headless"), addon.part("ui.pump")
+settings = {"device": "cpu", "optimize": {"steps": 100}, "mesh": {"triangles": 3000, "texture": 256}}
+obj = headless.generate("a hamburger", preset="draft", settings=settings, output=sys.argv[1], tell=print)
+image = next(node.image for node in obj.data.materials[0].node_tree.nodes if node.type == "TEX_IMAGE")
+pixels = list(image.pixels)
+recipe = addon.part("ui.recipe").read(obj)
+means = [sum(pixels[channel::4]) / len(pixels[channel::4]) for channel in range(3)]
+addon.tell(faces=len(obj.data.polygons), texture=list(image.size), colours=means)
+addon.tell(packed=image.packed_file is not None, seed=recipe.seed, versions=recipe.versions)
+addon.tell(ticks=[[tick.seconds, tick.insertion] for tick in pump.ticks])
+"""
+
+
+@pytest.mark.slow
+def test_the_real_engine_makes_a_textured_hamburger_through_the_addon(newest_blender: Session, tmp_path: Path) -> None:
+    target = tmp_path / "hamburger.blend"
+    facts = newest_blender.run(REAL, str(target), timeout=400).facts
+    assert target.exists() and facts["packed"]
+    assert 500 < facts["faces"] <= 3000 and facts["texture"] == [256, 256]
+    red, green, blue = facts["colours"]
+    assert red > blue + 0.05, f"a hamburger is not {json.dumps(facts['colours'])}"
+    ticks = sorted(seconds for seconds, insertion in facts["ticks"] if not insertion)
+    assert ticks[int(0.99 * (len(ticks) - 1))] <= 0.010 and ticks[-1] <= 0.050
