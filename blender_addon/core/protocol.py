@@ -50,7 +50,7 @@ COMMANDS: dict[str, dict[str, str]] = {
 }
 
 EVENTS: dict[str, dict[str, str]] = {
-    # Answer to hello. devices: as `doctor` reports them. models: name, kinds, colours, examples of each.
+    # Answer to hello. devices: as `doctor` reports them. models: as `models --json` prints them.
     "ready": {"protocol": "int", "engine": "str", "pid": "int", "devices": "object", "models": "list"},
     "models": {"models": "list"},
     "devices": {"devices": "object"},

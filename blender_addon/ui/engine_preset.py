@@ -13,6 +13,7 @@ PRESETS = ("draft", "standard", "high")
 STANDARD: dict[str, dict[str, Any]] = {
     "guidance": {
         "scale": 7.0,
+        "scale_kept": 0.2,
         "rescale": 0.6,
         "t_max": (0.98, 0.3),
         "t_min": (0.5, 0.02),

@@ -27,6 +27,14 @@ class DREAMFUSION_PG_guidance(PropertyGroup):
         step=50,
         precision=1,
     )
+    scale_kept: FloatProperty(
+        name="Scale Kept",
+        description="Share of the scale that is left when the noise range has reached its end. Less gives truer colours",
+        default=0.2,
+        min=0.0,
+        max=1.0,
+        subtype="FACTOR",
+    )
     rescale: FloatProperty(
         name="Rescale",
         description="Share of the guided picture that is brought back to natural contrast. Higher is less saturated",
@@ -55,7 +63,7 @@ class DREAMFUSION_PG_guidance(PropertyGroup):
     )
     anneal_until: FloatProperty(
         name="Anneal Until",
-        description="Part of the training after which the noise range has reached its end values",
+        description="Part of the training after which noise range and scale have reached their end values",
         default=0.7,
         min=0.01,
         max=1.0,

@@ -40,6 +40,7 @@ class DREAMFUSION_PT_guidance(_SettingPanel, Panel):
         guidance = settings.of(context).guidance
         column = self.column(context)
         column.prop(guidance, "scale")
+        column.prop(guidance, "scale_kept")
         column.prop(guidance, "rescale")
         _pair(column, guidance, "t_max", "Noise Max Start", "End")
         _pair(column, guidance, "t_min", "Noise Min Start", "End")
