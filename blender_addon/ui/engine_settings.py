@@ -29,7 +29,7 @@ class DREAMFUSION_PG_guidance(PropertyGroup):
     )
     scale_kept: FloatProperty(
         name="Scale Kept",
-        description="Share of the scale that is left when the noise range has reached its end. Less gives truer colours",
+        description="Share of the scale that is left once the noise range is at its end. Less gives truer colours",
         default=0.2,
         min=0.0,
         max=1.0,

@@ -1,6 +1,7 @@
 """Scores of the judge on pictures of the corpus, and of a starter model's samples by the judge.
 
-`python -m dreamfusion_engine.judge.evaluate [--judge FOLDER] [--model FOLDER] [--sheet FILE]` prints them as JSON.
+`python -m dreamfusion_engine.judge.evaluate [--judge FOLDER] [--model FOLDER] [--write]` prints them as JSON; with
+`--write` they and a sheet of samples become part of the model's card.
 """
 
 from __future__ import annotations
@@ -16,16 +17,17 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from dreamfusion_engine.guidance.prompts import VIEWS, View
+from dreamfusion_engine.guidance.prompts import CARD_NAME, VIEWS, View
 from dreamfusion_engine.judge.model import WEIGHTS, Judge, load_judge
 from dreamfusion_engine.judge.scores import top1
 from dreamfusion_engine.starter.captions import SHADING_WORDS, VIEW_WORDS, describe
 from dreamfusion_engine.starter.corpus import Corpus, Label
-from dreamfusion_engine.starter.objects.kinds import KINDS, Kind, Look
+from dreamfusion_engine.starter.model_card import SCORES
+from dreamfusion_engine.starter.objects.kinds import KINDS, Kind, Look, kind_named
 
 HELD_OUT_SEED = 999_000_000  # of pictures that neither model nor judge was trained on
 STARTER = Path(__file__).parents[1] / "starter" / "weights"
-_SAMPLING_STEPS = 40
+_SAMPLING_STEPS = 30
 _GUIDANCE_SCALE = 4.0
 _BATCH = 64
 
@@ -78,21 +80,21 @@ def _share(right: Sequence[bool]) -> float | None:
     return round(sum(right) / len(right), 4) if right else None
 
 
-def held_out(judge: Judge, count: int, seed: int = HELD_OUT_SEED) -> Scores:
-    """Scores of `count` new pictures of the corpus."""
+def held_out(judge: Judge, count: int, seed: int = HELD_OUT_SEED, kinds: Sequence[Kind] = KINDS) -> Scores:
+    """Scores of `count` new pictures of the corpus, of the kinds given."""
     side = judge.model.config.vision_config.image_size
-    corpus = Corpus(pixels=side, capacity=count, fresh=0.0, seed=seed, device=judge.device)
+    corpus = Corpus(pixels=side, capacity=count, fresh=0.0, seed=seed, device=judge.device, kinds=kinds)
     corpus.trace(count)
     return judged(judge, *corpus.pictures(count))
 
 
-def asked_labels(rng: np.random.Generator, count: int) -> list[Label]:
+def asked_labels(rng: np.random.Generator, kinds: Sequence[Kind], count: int) -> list[Label]:
     """What to ask a model for: every kind in turn, a colour if it takes one, every view in turn, lit."""
     labels = []
     for i in range(count):
-        kind = KINDS[i % len(KINDS)]
+        kind = kinds[i % len(kinds)]
         colour = str(rng.choice(kind.colours)) if kind.colours else None
-        view: View = VIEWS[(i + i // len(KINDS)) % len(VIEWS)]
+        view: View = VIEWS[i // len(kinds) % len(VIEWS)]
         labels.append(Label(kind=kind, look=Look(colour=colour), view=view, shading="lambertian"))
     return labels
 
@@ -144,26 +146,54 @@ def sheet(pictures: Tensor, columns: int, scale: int) -> Image.Image:
     return Image.fromarray(array).resize((array.shape[1] * scale, array.shape[0] * scale), Image.Resampling.NEAREST)
 
 
+def record(folder: Path, scores: Scores, held: Scores | None, pictures: Image.Image) -> None:
+    """Write scores and samples into the card of the model in `folder`."""
+    pictures.save(folder / "samples.png")
+    card = folder / "README.md"
+    head = card.read_text(encoding="utf-8").partition(SCORES)[0]
+    lines = [
+        f"By the judge on {scores.pictures} samples of {_SAMPLING_STEPS} steps at guidance scale {_GUIDANCE_SCALE:g},",
+        "every kind from front, side, back and above (`python -m dreamfusion_engine.judge.evaluate`):",
+        "",
+        "| | kind | colour | view word |",
+        "|---|---|---|---|",
+        f"| samples | {scores.kind:.1%} | {scores.colour:.1%} | {scores.view:.1%} |",
+    ]
+    if held is not None:
+        lines.append(
+            f"| the corpus itself, by the same judge | {held.kind:.1%} | {held.colour:.1%} | {held.view:.1%} |"
+        )
+    lines += ["", "![Samples: a column for each kind, from front, side, back and above](samples.png)"]
+    card.write_text(head + SCORES + "\n" + "\n".join(lines) + "\n", encoding="utf-8")
+    path = folder / CARD_NAME
+    content = json.loads(path.read_text(encoding="utf-8")) | {"scores": asdict(scores)}
+    path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--judge", type=Path, default=WEIGHTS, help="a CLIPModel folder")
     parser.add_argument("--model", type=Path, default=STARTER, help="pipeline folder of the starter model")
     parser.add_argument("--held-out", type=int, default=4000, help="pictures of the corpus")
-    parser.add_argument("--samples", type=int, default=552, help="samples of the model")
-    parser.add_argument("--sheet", type=Path, help="picture of samples to write, a row of four views a kind")
+    parser.add_argument("--samples", type=int, default=480, help="samples of the model")
+    parser.add_argument("--write", action="store_true", help="write scores and samples into the model's card")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     judge = load_judge(arguments.judge)
+    known = json.loads((arguments.model / CARD_NAME).read_text(encoding="utf-8"))["kinds"]
+    kinds = [kind_named(name) for name in known]
     result: dict[str, object] = {}
-    if arguments.held_out:
-        result["held_out"] = asdict(held_out(judge, arguments.held_out))
+    held = held_out(judge, arguments.held_out, kinds=kinds) if arguments.held_out else None
+    if held is not None:
+        result["held_out"] = asdict(held)
     if arguments.samples:
-        labels = asked_labels(np.random.default_rng(arguments.seed), arguments.samples)
+        labels = asked_labels(np.random.default_rng(arguments.seed), kinds, arguments.samples)
         pictures = samples(arguments.model, labels, arguments.seed, judge.device)
-        result["samples"] = asdict(judged(judge, pictures, labels))
-        if arguments.sheet:
-            arguments.sheet.parent.mkdir(parents=True, exist_ok=True)
-            sheet(pictures, len(KINDS) // 2, 2).save(arguments.sheet)
+        scores = judged(judge, pictures, labels)
+        result["samples"] = asdict(scores)
+        if arguments.write:
+            shown = sheet(pictures[: len(VIEWS) * len(kinds)], len(kinds), 2)
+            record(arguments.model, scores, held, shown)
     print(json.dumps(result, indent=1))
 
 

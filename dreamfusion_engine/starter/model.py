@@ -163,7 +163,7 @@ def save_pipeline(model: StarterModel, folder: Path, kinds: Sequence[Kind], trai
         "files": {
             str(path.relative_to(folder).as_posix()): hashlib.sha256(path.read_bytes()).hexdigest()
             for path in sorted(folder.rglob("*"))
-            if path.is_file() and path.name not in (CARD_NAME, PICTURE_NAME, "README.md")
+            if path.is_file() and path.name not in (CARD_NAME, PICTURE_NAME, "samples.png", "README.md")
         },
         "training": training,
     }

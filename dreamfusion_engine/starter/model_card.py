@@ -8,6 +8,8 @@ from typing import Any
 from dreamfusion_engine.starter.objects.kinds import Kind
 from dreamfusion_engine.starter.objects.palette import COLOURS
 
+SCORES = "## Scores\n"  # heading of the card's last part, which `judge.evaluate` writes
+
 
 def model_card(kinds: Sequence[Kind], training: dict[str, Any], parameters: int, pixels: int) -> str:
     """The card as Markdown. training: images, steps, seconds, device and plan, as `dreamfusion.json` keeps them."""
@@ -47,5 +49,8 @@ Nothing else: it has never seen a photograph, and other words mean nothing to it
 | captions left out | {plan["no_caption"]:.0%}, for classifier-free guidance |
 | seed | {plan["seed"]} |
 
-Made by `python -m dreamfusion_engine.starter.train`. Scores: not measured yet.
+Made by `python -m dreamfusion_engine.starter.train`.
+
+{SCORES}
+Not measured yet: `python -m dreamfusion_engine.judge.evaluate --model FOLDER --write`
 """
