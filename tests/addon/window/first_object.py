@@ -36,6 +36,7 @@ def script() -> drive.Script:
     yield from drive.picture("addon-suggestions")
     yield from drive.press("RET", prompt)
     assert bpy.context.scene.dreamfusion.prompt == "a hamburger"
+    bpy.context.scene.dreamfusion.preset = "draft"
     if STEPS:
         bpy.context.scene.dreamfusion.optimize.steps = STEPS
     yield from drive.picture("addon-ready")
