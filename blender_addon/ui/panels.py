@@ -100,7 +100,7 @@ def _button(layout: UILayout, context: Context, here: session.Session) -> None:
 
 def _costs(layout: UILayout, context: Context, here: session.Session) -> None:
     """Under each quality what it costs on this device, all else being as the quality has it."""
-    row = layout.row(align=True)
+    row = layout.grid_flow(row_major=True, columns=len(engine_preset.PRESETS), even_columns=True, align=True)
     row.active = False
     for preset in engine_preset.PRESETS:
         cost = here.estimates.of(enqueue.of_preset(context, preset), here.queue.devices)

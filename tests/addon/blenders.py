@@ -20,6 +20,7 @@ INSIDE = Path(__file__).with_name("inside")
 START = INSIDE / "start.py"
 WHEELS = ("4.2", "4.5", "5.0", "5.2")  # bpy in a Python; besides, there is the Blender with a window, Debian's 3.4
 SCREEN = (1600, 1000)  # pixels, of the screen that windows open on
+WINDOW_PROGRAMS = ("xvfb-run", "xauth", "import")
 TIMEOUT = 120.0  # seconds; a script starts in one or two
 ELSEWHERE = "DREAMFUSION_BPY_ENVIRONMENTS"  # a folder of environments bpy-4.2, bpy-4.5 ... in place of .venvs
 
@@ -195,7 +196,7 @@ def wheel(series: str) -> Blender | None:
 def missing() -> tuple[str, ...]:
     """What tests are meant to run in and cannot here, in words."""
     wheels = tuple(f"bpy {series}" for series in WHEELS if wheel(series) is None)
-    programs = tuple(name for name in ("xvfb-run", "import") if shutil.which(name) is None)
+    programs = tuple(name for name in WINDOW_PROGRAMS if shutil.which(name) is None)
     return wheels + (("a Blender with windows",) if windowed() is None else ()) + programs
 
 

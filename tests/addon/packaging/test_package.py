@@ -16,6 +16,7 @@ sys.path.insert(0, str(ROOT))
 from installer.addon_package import CHILD_NEEDS, FOLDER, build_addon, version
 from installer.blenders import INSTALL, MARK, install_into, named_blender, version_of
 from installer.blenders import Blender as Program
+from installer.processes import SetupFailed
 
 
 @pytest.fixture(scope="session")
@@ -146,14 +147,8 @@ def test_the_zip_alone_installs_in_a_clean_blender_and_is_enabled_from_then_on(
     assert outcome.facts["source"].endswith("engine")
 
 
-def test_a_blender_is_found_by_its_path_and_others_are_told(tmp_path: Path) -> None:
-    from addon.blenders import windowed
-
-    from installer.processes import SetupFailed
-
-    here = windowed()
-    if here is None:
-        pytest.fail("There is no Blender with windows here. fix: python3 install.py test")
+def test_a_blender_is_found_by_its_path_and_others_are_told(window_blender: Session) -> None:
+    here = window_blender.blender
     assert "{}.{}".format(*named_blender(here.program).version) == here.series
     assert version_of(sys.executable) is None
     with pytest.raises(SetupFailed, match="not found"):

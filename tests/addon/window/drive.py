@@ -19,7 +19,7 @@ import bpy
 
 Wait = float | Callable[[], bool]
 Script = Generator[Wait, None, None]
-PATIENCE = 120.0  # seconds for one condition
+PATIENCE = 600.0  # seconds for one condition; the script as a whole has its own limit
 STEP = 10  # pixels between two looks for a button; the smallest is 20 high
 TAB = "DreamFusion"
 

@@ -36,6 +36,7 @@ def script() -> drive.Script:
     yield from drive.picture("addon-suggestions")
     yield from drive.press("RET", prompt)
     assert bpy.context.scene.dreamfusion.prompt == "a hamburger"
+    bpy.context.scene.dreamfusion.preset = "draft"
     if STEPS:
         bpy.context.scene.dreamfusion.optimize.steps = STEPS
     yield from drive.picture("addon-ready")
@@ -98,7 +99,8 @@ def cancel_another() -> drive.Script:
     yield from drive.click(button)
     yield lambda: len(here.queue.jobs) == 2 and here.queue.jobs[1].state == "running"
     yield 1.0
-    yield from drive.click((yield from drive.find("dreamfusion.cancel(", near=button[1], across=(0.84, 0.79, 0.89, 0.93))))
+    cross = yield from drive.find("dreamfusion.cancel(", near=button[1], across=(0.84, 0.79, 0.89, 0.93))
+    yield from drive.click(cross)
     asked = time.monotonic()
     yield lambda: here.queue.jobs[1].state == "cancelled"
     addon.tell(cancel_seconds=time.monotonic() - asked)

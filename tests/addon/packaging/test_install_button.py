@@ -1,0 +1,55 @@
+"""The button Install Engine: what it shows, and that nothing is downloaded where Blender may not go online."""
+
+from __future__ import annotations
+
+from addon.blenders import Session
+
+LOOK = """
+import bpy, addon, time
+addon.enable()
+session, pump = addon.part("ui.session"), addon.part("ui.pump")
+setup = session.current().setup
+end = time.monotonic() + 90
+while setup.state in ("idle", "looking") and time.monotonic() < end:
+    setup.look() if setup.state == "idle" else None
+    pump.tick()
+    time.sleep(0.05)
+"""
+
+OFFLINE = (
+    LOOK
+    + """
+assert not bpy.app.online_access, "Blender is offline unless its user says otherwise"
+try:
+    bpy.ops.dreamfusion.install_engine()
+    told = ""
+except RuntimeError as error:
+    told = str(error)
+addon.tell(told=told, state=setup.state, place=setup.place.exists(), plan=setup.plan.lines())
+addon.tell(cancel=bpy.ops.dreamfusion.cancel_install.poll(), log=bpy.ops.dreamfusion.open_install_log.poll())
+addon.disable()
+"""
+)
+
+
+def test_where_blender_is_offline_the_button_says_so_and_downloads_nothing(newest_blender: Session) -> None:
+    facts = newest_blender.run(OFFLINE).facts
+    assert "not allowed to go online" in facts["told"] and "Network" in facts["told"]
+    assert facts["state"] == "ready" and not facts["place"]
+    assert any("GB" in line for line in facts["plan"])
+    assert not facts["cancel"] and not facts["log"]
+
+
+PLACE = (
+    LOOK
+    + """
+addon.tell(state=setup.state, place=str(setup.place), source=str(addon.part("core.engine_setup").package_source()))
+addon.disable()
+"""
+)
+
+
+def test_every_blender_finds_a_python_and_a_place_for_the_engine(blender: Session) -> None:
+    facts = blender.run(PLACE).facts
+    assert facts["state"] == "ready"
+    assert facts["place"].startswith(str(blender.resources)), "in the add-on's own folder, which updates keep"
