@@ -29,7 +29,7 @@ class DREAMFUSION_PG_guidance(PropertyGroup):
     )
     scale_kept: FloatProperty(
         name="Scale Kept",
-        description="Share of the scale that is left once the noise range is at its end. Less gives truer colours",
+        description="Share of the scale that is left at the end of training. Less gives truer colours",
         default=0.2,
         min=0.0,
         max=1.0,
@@ -63,7 +63,7 @@ class DREAMFUSION_PG_guidance(PropertyGroup):
     )
     anneal_until: FloatProperty(
         name="Anneal Until",
-        description="Part of the training after which noise range and scale have reached their end values",
+        description="Part of the training after which the noise range is at its end and the scale begins to fall",
         default=0.7,
         min=0.01,
         max=1.0,

@@ -81,27 +81,24 @@ def sds_loss(x: Tensor, gradient: Tensor) -> Tensor:
     return (g * (x - x.detach())).sum() + 0.5 * g.square().sum()
 
 
-def annealed_share(progress: float, config: GuidanceConfig) -> float:
-    """How far annealing is, in [0, 1]: linear in the share of training done, over the first `anneal_until`."""
-    return min(max(progress / config.anneal_until, 0.0), 1.0)
-
-
 def guidance_scale(progress: float, config: GuidanceConfig) -> float:
-    """w = 1 + (scale - 1) (1 - s + s scale_kept) at annealing s: strong to find the shape, weak to find its colours.
+    """w: `scale` until `anneal_until`, from there linearly to 1 + (scale - 1) scale_kept at the end of training.
 
-    A strong w exaggerates what the prompt says; at low noise, where colours are decided, that is a colour which no
-    picture has. (Guidance at a part of the noise levels only: Kynkaanniemi 2024, arXiv 2404.07724.)
+    Strong guidance finds the shape, but exaggerates: at low noise, where colours are decided, it makes colours that no
+    picture has. Weak guidance from the start, or from the middle on, loses thin parts. (Guidance at a part of the noise
+    levels only: Kynkaanniemi 2024, arXiv 2404.07724.)
     """
-    share = annealed_share(progress, config)
+    late = 1.0 - config.anneal_until
+    share = min(max((progress - config.anneal_until) / late, 0.0), 1.0) if late > 0.0 else 0.0
     return 1.0 + (config.scale - 1.0) * (1.0 - share + share * config.scale_kept)
 
 
 def timestep_range(progress: float, config: GuidanceConfig) -> tuple[float, float]:
-    """(t_min, t_max) as fractions of T, moving linearly from start to end values as annealing goes.
+    """(t_min, t_max) as fractions of T, moving linearly from start to end values over the first `anneal_until`.
 
     progress: share of training done, in [0, 1].
     """
-    share = annealed_share(progress, config)
+    share = min(max(progress / config.anneal_until, 0.0), 1.0)
     low, high = ((1.0 - share) * start + share * end for start, end in (config.t_min, config.t_max))
     return low, high
 

@@ -288,9 +288,10 @@ def test_a_schedule_that_ends_without_signal_never_yields_a_timestep_without_sig
         assert int(info.t) < 999
 
 
-def test_the_guidance_scale_moves_with_the_annealing() -> None:
+def test_the_guidance_scale_falls_once_the_noise_levels_have_annealed() -> None:
     config = GuidanceConfig(scale=9.0, scale_kept=0.25, anneal_until=0.5)
-    assert [guidance_scale(p, config) for p in (0.0, 0.25, 0.5, 1.0)] == [9.0, 6.0, 3.0, 3.0]
+    assert [guidance_scale(p, config) for p in (0.0, 0.5, 0.75, 1.0)] == [9.0, 9.0, 6.0, 3.0]
+    assert guidance_scale(1.0, GuidanceConfig(scale=9.0, scale_kept=0.25, anneal_until=1.0)) == 9.0
     unguided = GuidanceConfig(scale=1.0, scale_kept=0.0)
     assert guidance_scale(0.0, unguided) == guidance_scale(1.0, unguided) == 1.0
 
