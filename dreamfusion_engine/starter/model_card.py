@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from dreamfusion_engine.guidance.prompts import PICTURE_NAME
 from dreamfusion_engine.starter.objects.kinds import Kind
 from dreamfusion_engine.starter.objects.palette import COLOURS
 
@@ -33,7 +34,11 @@ distillation runs at once, offline, on any machine.
 {len(kinds)} kinds:
 {names}.
 
-Colours: {", ".join(COLOURS)}; "a red mug".
+Colours: {", ".join(COLOURS)}; "a red mug". A second colour on a named part: "a mug with a blue handle".
+On some, stripes, dots or checks: "a red mug with white dots". All of them, on the corpus's own objects:
+
+![The kinds from four sides]({PICTURE_NAME})
+
 View words: front, side, back, overhead view. Renderings: lit by default, "flat colours", "white clay".
 Nothing else: it has never seen a photograph, and other words mean nothing to it.
 
@@ -46,6 +51,7 @@ Nothing else: it has never seen a photograph, and other words mean nothing to it
 | device | {training["device"]} |
 | time | {hours:.2f} hours |
 | objective | v prediction, cosine schedule of 1000 steps, AdamW at {plan["learning_rate"]:g}, average of weights |
+| began with | {plan["start"] or "random weights"} |
 | captions left out | {plan["no_caption"]:.0%}, for classifier-free guidance |
 | seed | {plan["seed"]} |
 
