@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from dreamfusion_engine.errors import RunError
 from dreamfusion_engine.events import Preview, Report
 from dreamfusion_engine.mesh.preview import preview_mesh
 from dreamfusion_engine.optimize.checkpoint import output_error, write_atomically
@@ -32,10 +33,13 @@ class Previews:
 
     @staticmethod
     def _level(training: Training) -> float | None:
-        """A density level for the coarse mesh: one at which a step through the field is half opaque, if any is."""
+        """A density level for the coarse mesh: one at which a step through the field is half opaque.
+
+        While nothing is that dense, early in training, half the highest density: the object shows from its first haze.
+        """
         level = math.log(2.0) / (2.0 / training.config.render.steps)
         highest = float(training.occupancy.density.max())
-        return level if highest > 1.5 * level else None
+        return min(level, 0.5 * highest) if highest > 0.0 else None
 
     def __call__(self, training: Training) -> None:
         """Show the state of `training`. Raises InputError when the folder cannot be written."""
@@ -44,7 +48,13 @@ class Previews:
         self._report(Preview(name="views", step=training.step, png=png(torch.cat(list(row[1:]), dim=1))))
         level = self._level(training)
         if level is not None:
-            self._report(preview_mesh(*training.frozen(), level, step=training.step, device=training.device))
+            try:
+                mesh = preview_mesh(*training.frozen(), level, step=training.step, device=training.device)
+            except RunError as error:
+                if error.code != "run.empty":  # what is dense may be too small for the coarse lattice
+                    raise
+            else:
+                self._report(mesh)
         if training.step // KEEP_EVERY != self._kept:
             self._kept = training.step // KEEP_EVERY
             try:

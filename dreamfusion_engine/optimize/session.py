@@ -27,7 +27,8 @@ _CONTRAST_AT = 0.75  # share of training at which it is asked
 _REPORT_EVERY = 0.25  # seconds
 _SNAPSHOT_SHARE = 0.05  # of the time may go into previews ...
 _SNAPSHOT_EVERY = 2.0  # ... and they come this many seconds apart at least ...
-_SNAPSHOT_LATEST = 5.0  # ... and at most, whatever they cost: somebody is watching
+_SNAPSHOT_LATEST = 5.0  # ... and at most, because somebody is watching,
+_SNAPSHOT_MOST = 0.25  # unless that took more than this share of the time
 
 
 @dataclass
@@ -114,7 +115,8 @@ class Session:
             if now - reported > _REPORT_EVERY or step == settings.steps:
                 self._report_progress()
                 reported = now
-            if now - snapped > min(max(_SNAPSHOT_EVERY, snapshot_cost / _SNAPSHOT_SHARE), _SNAPSHOT_LATEST):
+            latest = max(_SNAPSHOT_LATEST, snapshot_cost / _SNAPSHOT_MOST)
+            if now - snapped > min(max(_SNAPSHOT_EVERY, snapshot_cost / _SNAPSHOT_SHARE), latest):
                 snapped = time.monotonic()
                 self.snapshot(self.training)
                 snapshot_cost = time.monotonic() - snapped
