@@ -113,7 +113,7 @@ class GuidanceConfig:
 
     scale: float = 7.0  # classifier-free guidance w: e_u + w (e_c - e_u)
     scale_kept: float = 0.2  # share of w - 1 left at the end; it falls from anneal_until on
-    rescale: float = 0.9  # share of the guided x0 rescaled to the conditional's spread (arXiv 2305.08891, eq. 15-16)
+    rescale: float = 0.6  # share of the guided x0 rescaled to the conditional's spread (arXiv 2305.08891, eq. 15-16)
     t_max: tuple[float, float] = (0.98, 0.3)  # upper end of the timestep range, start -> end of training
     t_min: tuple[float, float] = (0.5, 0.02)  # lower end, start -> end
     anneal_until: float = 0.7  # fraction of training at which the end values are reached

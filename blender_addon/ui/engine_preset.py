@@ -14,7 +14,7 @@ STANDARD: dict[str, dict[str, Any]] = {
     "guidance": {
         "scale": 7.0,
         "scale_kept": 0.2,
-        "rescale": 0.9,
+        "rescale": 0.6,
         "t_max": (0.98, 0.3),
         "t_min": (0.5, 0.02),
         "anneal_until": 0.7,

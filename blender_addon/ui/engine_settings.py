@@ -38,7 +38,7 @@ class DREAMFUSION_PG_guidance(PropertyGroup):
     rescale: FloatProperty(
         name="Rescale",
         description="Share of the guided picture that is brought back to natural contrast. Higher is less saturated",
-        default=0.9,
+        default=0.6,
         min=0.0,
         max=1.0,
         subtype="FACTOR",
