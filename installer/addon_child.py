@@ -16,7 +16,7 @@ import threading
 from pathlib import Path
 
 OLDEST, NEWEST = (3, 10), (3, 13)  # the Pythons that constraints.txt is made for
-DOWNLOAD = {"cpu": 0.5, "cuda": 3.5}  # GB, measured from pip's report
+DOWNLOAD = {"cpu": 0.5, "cuda": 3.5}  # GB, estimated from the wheels' sizes
 DISK = {"cpu": 2, "cuda": 8}  # GB
 
 
