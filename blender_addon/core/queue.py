@@ -194,6 +194,7 @@ class JobQueue:
             return []
         now = time.monotonic()
         until = now + budget_s
+        was_starting = self._host.state == "starting"  # before its greeting is read: it may have died right after it
         gone = self._host.gone  # asked first: whatever an engine that is gone has said is there to be received
         waiting = self._host.waiting  # what comes meanwhile has the next tick, so that a flood does not fill this one
         while waiting and time.monotonic() < until:
@@ -208,7 +209,6 @@ class JobQueue:
         if self._conversation is not None:
             self._conversation.look(now)
         stage = None if self._conversation is None else self._conversation.stage
-        was_starting = self._host.state == "starting"
         if self._host.look(now, stage, gone=gone and not waiting):
             self._engine_died(was_starting)
         self._insist(now)
