@@ -36,18 +36,24 @@ def show(key: str, png: bytes) -> bool:
     pixels = decoded(png)
     if pixels is None:
         return False
-    _put(key, pixels)
+    put(key, pixels)
     return True
 
 
 def show_row(key: str, png: bytes, count: int) -> bool:
     """A row of `count` square pictures in one PNG: they become key/0, key/1 ... False as for `show`."""
+    parts = row_parts(png, count)
+    for number, part in enumerate(parts):
+        put(f"{key}/{number}", part)
+    return bool(parts)
+
+
+def row_parts(png: bytes, count: int) -> list[Pixels]:
+    """The pictures of `show_row`, to be `put` one by one where time is short; none if the PNG is damaged."""
     pixels = decoded(png)
     if pixels is None or pixels.width < count:
-        return False
-    for number in range(count):
-        _put(f"{key}/{number}", pixels.square(number, count))
-    return True
+        return []
+    return [pixels.square(number, count) for number in range(count)]
 
 
 def icon(key: str) -> int:
@@ -101,7 +107,8 @@ def unregister() -> None:
         _collection = None
 
 
-def _put(key: str, pixels: Pixels) -> None:
+def put(key: str, pixels: Pixels) -> None:
+    """Make the decoded picture that `icon(key)` gives."""
     assert _collection is not None, "pictures.register() comes first"
     found = _collection.get(key) or _collection.new(key)
     found.image_size = (pixels.width, pixels.height)

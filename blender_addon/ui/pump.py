@@ -48,6 +48,7 @@ _PIXEL = bytes.fromhex(
 ticks: deque[Tick] = deque(maxlen=100_000)  # for measurements: some seven hours of a run
 # Pictures and meshes that have arrived and are not shown yet, by job and name: only the newest of each counts.
 _arrived: OrderedDict[tuple[str, str, str], Change] = OrderedDict()
+_parts: OrderedDict[str, pictures.Pixels] = OrderedDict()  # of a decoded row, by icon; one a tick, as above
 
 
 def tick() -> float:
@@ -79,8 +80,11 @@ def _work(began: float) -> tuple[float, bool]:
     changes = here.queue.tick(_QUEUE_SHARE_S)
     for change in changes:
         _take(here, change)
-    if _arrived and not shown and time.perf_counter() - began < _QUEUE_SHARE_S:
-        _show(_arrived.popitem(last=False)[1])  # one a tick: checking a mesh or decoding a picture takes milliseconds
+    if (_parts or _arrived) and not shown and time.perf_counter() - began < _QUEUE_SHARE_S:
+        if _parts:
+            pictures.put(*_parts.popitem(last=False))
+        else:  # one a tick: checking a mesh or decoding a picture takes milliseconds
+            _show(_arrived.popitem(last=False)[1])
         news = True
     inserted = False
     if here.waiting and not _arrived:
@@ -91,10 +95,10 @@ def _work(began: float) -> tuple[float, bool]:
             pictures.decoded(_PIXEL)
         queue_list.refresh()
         here.listed = news = True
-    elif not _arrived and not shown:
+    elif not _arrived and not _parts and not shown:
         news = queue_list.load_thumbnail(here) or news
     redraw.after(news)
-    if _arrived or preview_object.waiting():
+    if _arrived or _parts or preview_object.waiting():
         return _FAST_S, inserted
     busy = here.queue.busy or here.setup.state in ("looking", "running") or here.probe is not None
     return (_FAST_S if news else _STEADY_S) if busy else _IDLE_S, inserted
@@ -128,7 +132,8 @@ def _show(change: Change) -> None:
         if session.same_file(job.placement):
             preview_object.show(job.id, change.data, change.vertices, change.triangles, job.placement)
     elif change.name == "views":
-        pictures.show_row(key, change.data, 4)
+        for number, part in enumerate(pictures.row_parts(change.data, 4)):
+            _parts[f"{key}/{number}"] = part
     else:
         pictures.show(key, change.data)
 
@@ -185,6 +190,7 @@ def stop() -> None:
         bpy.app.handlers.load_post.remove(_file_opened)
     session.close()
     _arrived.clear()
+    _parts.clear()
     ticks.clear()
 
 
