@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -11,7 +10,7 @@ from torch import Tensor
 
 from benchmarks.shape_distance import to_box
 from dreamfusion_engine.config import CameraConfig
-from dreamfusion_engine.mesh.export import GlbContent, read_glb
+from dreamfusion_engine.mesh.export import GlbContent
 from dreamfusion_engine.mesh.textured import TexturedMesh
 from dreamfusion_engine.mesh.view import render_mesh, scene_of
 from dreamfusion_engine.scene.cameras import Cameras, turntable_cameras
@@ -60,11 +59,6 @@ def mesh_portraits(content: GlbContent) -> tuple[Tensor, Tensor]:
     shade = AMBIENT + (1.0 - AMBIENT) * (normal * towards).sum(1, keepdim=True).clamp_min(0.0)
     clay = (shade * coverage).expand(-1, 3, -1, -1)
     return over_background(albedo * shade, coverage), over_background(clay, coverage)
-
-
-def file_portraits(path: Path) -> tuple[Tensor, Tensor]:
-    """`mesh_portraits` of a mesh.glb."""
-    return mesh_portraits(read_glb(path))
 
 
 def truth_portraits(kind: Kind, look: Look, seed: int) -> tuple[Tensor, Tensor]:

@@ -44,6 +44,12 @@ def described() -> dict[str, tuple[Kind, Look]]:
     return known
 
 
+@cache
+def corpus_words() -> frozenset[str]:
+    """Every word of `described`."""
+    return frozenset(word for text in described() for word in text.split())
+
+
 def read_prompts(lines: Sequence[str], kinds: Sequence[str]) -> tuple[list[Prompt], list[LeftOut]]:
     """The prompts of a list, in order, and the lines that are left out.
 
@@ -61,8 +67,7 @@ def read_prompts(lines: Sequence[str], kinds: Sequence[str]) -> tuple[list[Promp
         elif text in prompts:
             why = "it stands further up already"
         elif text not in described():
-            words = {word for known in described() for word in known.split()}
-            unknown = [word for word in text.split() if word not in words]
+            unknown = [word for word in text.split() if word not in corpus_words()]
             why = f"the corpus has no {', '.join(map(repr, unknown))}" if unknown else "the corpus has nothing like it"
             why += "; a prompt reads 'a red mug' or 'a red mug with a blue handle'"
         else:

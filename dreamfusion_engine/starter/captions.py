@@ -34,8 +34,7 @@ def with_article(named: str) -> str:
 def describe(kind: Kind, look: Look, *, name: str | None = None) -> str:
     """The plain caption of an object: 'a red mug with a yellow handle and white stripes'."""
     text = f"{look.colour} {name or kind.names[0]}" if look.colour else name or kind.names[0]
-    if look.part:
-        text += " " + _agreeing(kind.part.format(look.part))
+    text += _part_phrase(kind, look)
     if look.pattern:
         text += f" {'and' if look.part and 'with' in kind.part else 'with'} {look.pattern_colour} {look.pattern}"
     return with_article(text)
@@ -47,13 +46,9 @@ def caption(rng: np.random.Generator, kind: Kind, look: Look, view: View, shadin
     text = describe(kind, look, name=name)
     draw = rng.random()
     if look.pattern and draw < 0.3:  # "a striped red mug" does not say the colour of the stripes
-        text = with_article(f"{_ADJECTIVES[look.pattern]} {look.colour} {name}")
-        if look.part:
-            text += " " + _agreeing(kind.part.format(look.part))
+        text = with_article(f"{_ADJECTIVES[look.pattern]} {look.colour} {name}") + _part_phrase(kind, look)
     elif look.colour and not look.pattern and draw < 0.1:  # the colour after the noun
-        text = with_article(name) + f" in {look.colour}"
-        if look.part:
-            text += " " + _agreeing(kind.part.format(look.part))
+        text = f"{with_article(name)} in {look.colour}{_part_phrase(kind, look)}"
     frame = rng.random()
     if frame > 0.92:
         text = str(rng.choice(_FRAMES)).format(text)
@@ -70,9 +65,9 @@ def caption(rng: np.random.Generator, kind: Kind, look: Look, view: View, shadin
     return text
 
 
-def _agreeing(phrase: str) -> str:
-    """'with a orange lid' -> 'with an orange lid'."""
-    return phrase.replace(" a orange", " an orange")
+def _part_phrase(kind: Kind, look: Look) -> str:
+    """' with an orange lid', or '' where no part has a named colour."""
+    return " " + kind.part.format(look.part).replace(" a orange", " an orange") if look.part else ""
 
 
 def known_words(kinds: Sequence[Kind] = KINDS) -> list[str]:
