@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from dreamfusion_engine import __version__
-from dreamfusion_engine.config import PRESET_NAMES, nearest
+from dreamfusion_engine.config_json import PRESET_NAMES, nearest
 from dreamfusion_engine.errors import InputError
 
 COMMANDS = ("generate", "models", "doctor", "serve")

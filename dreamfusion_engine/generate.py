@@ -14,7 +14,8 @@ from typing import Any
 
 import torch
 
-from dreamfusion_engine.config import GenerateConfig, to_json
+from dreamfusion_engine.config import GenerateConfig
+from dreamfusion_engine.config_json import to_json
 from dreamfusion_engine.device import compute_threads, peak_memory_mib, resolve_device
 from dreamfusion_engine.events import Control, Progress, Report, Result, Stage
 from dreamfusion_engine.guidance.diffusion import load_teacher

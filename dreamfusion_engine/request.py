@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dreamfusion_engine.config import GenerateConfig, preset
+from dreamfusion_engine.config import GenerateConfig
+from dreamfusion_engine.config_json import preset
 from dreamfusion_engine.device import check_device_name
 from dreamfusion_engine.errors import InputError
 from dreamfusion_engine.guidance.pipeline_folder import locate_model, open_pipeline

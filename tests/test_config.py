@@ -7,14 +7,14 @@ import json
 
 import pytest
 
-from dreamfusion_engine import config
-from dreamfusion_engine.config import GenerateConfig, checked_prompt, from_json, preset, to_json
+from dreamfusion_engine.config import GenerateConfig, checked_prompt
+from dreamfusion_engine.config_json import PRESET_NAMES, from_json, preset, to_json
 from dreamfusion_engine.errors import InputError
 
 STAGES = ("camera", "field", "render", "guidance", "optimize", "mesh")
 
 
-@pytest.mark.parametrize("name", config.PRESET_NAMES)
+@pytest.mark.parametrize("name", PRESET_NAMES)
 def test_every_preset_survives_json(name: str) -> None:
     made = preset(name, "a mug", {"seed": 5, "mesh": {"texture": 512}})
     assert from_json(GenerateConfig, json.loads(json.dumps(to_json(made)))) == made

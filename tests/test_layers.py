@@ -14,7 +14,8 @@ ENGINE = Path(__file__).resolve().parents[1] / "dreamfusion_engine"
 
 # Part -> the parts it may import. A part is a module or a subpackage of the engine; within itself all is allowed.
 LEAVES = {"errors", "config", "events", "device", "protocol", "warp_runtime", "messages", "console", "failures"}
-GROUND = {"errors", "config", "events", "device", "warp_runtime"}
+LEAVES |= {"config_json"}
+GROUND = {"errors", "config", "config_json", "events", "device", "warp_runtime"}
 TABLE: dict[str, set[str]] = {
     # Leaves.
     "errors": set(),
@@ -22,6 +23,7 @@ TABLE: dict[str, set[str]] = {
     "events": set(),
     "warp_runtime": {"errors"},
     "config": {"errors"},
+    "config_json": {"errors", "config"},
     "device": {"errors"},
     "messages": {"errors", "events"},
     "console": {"errors", "events"},
@@ -42,7 +44,7 @@ TABLE: dict[str, set[str]] = {
     "request": LEAVES | {"guidance"},
     "doctor": LEAVES | {"guidance"},
     "job": {"request"},
-    "command_line": {"errors", "config"},
+    "command_line": {"errors", "config_json"},
     "server": LEAVES | {"request", "doctor", "job", "generate"},
     "cli": LEAVES | {"request", "doctor", "command_line", "server", "generate"},
     "__main__": {"cli"},
@@ -51,6 +53,7 @@ HEAVY = {"torch", "warp", "diffusers", "transformers", "skimage", "trimesh", "xa
 # Loaded before a request has been found good, so that a typing mistake is answered at once.
 LIGHT = {"", "errors", "events", "config", "device", "protocol", "messages", "console", "failures", "request", "doctor"}
 LIGHT |= {"job", "command_line", "server", "cli", "__main__", "guidance.prompts", "guidance.pipeline_folder"}
+LIGHT |= {"config_json"}
 
 
 def modules() -> list[Path]:

@@ -23,7 +23,8 @@ import torch
 from torch import Tensor
 
 import dreamfusion_engine
-from dreamfusion_engine.config import GenerateConfig, to_json
+from dreamfusion_engine.config import GenerateConfig
+from dreamfusion_engine.config_json import to_json
 from dreamfusion_engine.errors import InputError, SetupError
 
 FORMAT = 1

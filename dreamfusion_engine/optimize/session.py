@@ -11,7 +11,8 @@ from typing import Any
 
 import torch
 
-from dreamfusion_engine.config import GenerateConfig, from_json, to_json
+from dreamfusion_engine.config import GenerateConfig
+from dreamfusion_engine.config_json import from_json, to_json
 from dreamfusion_engine.device import peak_memory_mib
 from dreamfusion_engine.errors import Cancelled, InputError
 from dreamfusion_engine.events import Control, Note, Progress, Report

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from dreamfusion_engine.config import GenerateConfig, to_json
+from dreamfusion_engine.config import GenerateConfig
+from dreamfusion_engine.config_json import to_json
 from dreamfusion_engine.errors import InputError, SetupError
 from dreamfusion_engine.optimize import checkpoint as module
 from dreamfusion_engine.optimize.checkpoint import (

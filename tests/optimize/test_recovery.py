@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from dreamfusion_engine.config import GenerateConfig, to_json
+from dreamfusion_engine.config import GenerateConfig
+from dreamfusion_engine.config_json import to_json
 from dreamfusion_engine.errors import RunError
 from dreamfusion_engine.optimize.health import Verdict
 from dreamfusion_engine.optimize.recovery import describe, recover

@@ -9,7 +9,8 @@ import pytest
 import torch
 from reference.gaussian_teacher import GaussianTeacher
 
-from dreamfusion_engine.config import GenerateConfig, preset
+from dreamfusion_engine.config import GenerateConfig
+from dreamfusion_engine.config_json import preset
 from dreamfusion_engine.errors import Cancelled, InputError, RunError
 from dreamfusion_engine.events import Event, Note, Progress
 from dreamfusion_engine.guidance.prompts import PromptCard
