@@ -1,7 +1,6 @@
-"""A frozen text-to-image diffusion model, seen as a teacher: prompts in, noise predictions out.
+"""The teacher made of a pixel-space diffusers pipeline of the IF family.
 
-`Teacher` is all that score distillation needs to know; `PixelDiffusion` is the teacher made of a pixel-space diffusers
-pipeline of the IF family. Importing this module loads torch only: diffusers and transformers, which take some
+Importing this module loads torch only: diffusers and transformers, which take some
 seconds, are imported when a model is loaded, and only its parts, never a whole pipeline.
 
 Axis letters: B views, P prompts, K tokens, D embedding width, T timesteps.
@@ -11,60 +10,19 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from dreamfusion_engine.errors import InputError, SetupError
-from dreamfusion_engine.guidance.noise import PredictionType, alpha_sigma, noise_from_prediction
+from dreamfusion_engine.guidance.noise import NoiseSchedule, PredictionType, noise_from_prediction
 from dreamfusion_engine.guidance.pipeline_folder import PipelineFolder, damaged, read_json
+from dreamfusion_engine.guidance.teacher import Conditioning, Teacher, resize_square
 
 Precision = Literal["auto", "float32", "bfloat16", "float16"]
 IF_TOKENS = 77  # what the IF pipeline gives its text encoder at most
 HALF_ABOVE_BYTES = 400 << 20  # stored weights beyond which 'auto' computes in half precision on a GPU
-
-
-class Teacher(Protocol):
-    """What score distillation asks of a diffusion model.
-
-    device: where its tensors are. image_size: pixels of the square image it was trained on.
-    alphas_cumprod: float32[T], abar of its noise schedule.
-    """
-
-    device: torch.device
-    image_size: int
-    alphas_cumprod: Tensor
-
-    def encode_prompts(self, prompts: list[str]) -> Tensor:
-        """Embeddings float32[P, K, D] of the prompts."""
-        ...
-
-    def to_model_space(self, image: Tensor) -> Tensor:
-        """What the model denoises, of images float32[B, 3, H, W] in [0, 1]; differentiable."""
-        ...
-
-    def to_image(self, x: Tensor) -> Tensor:
-        """Images float32[B, 3, h, w] in [0, 1] of what the model denoises; for previews."""
-        ...
-
-    def predict_noise(self, x_t: Tensor, t: Tensor, embeddings: Tensor) -> Tensor:
-        """The noise eps, float32 as x_t, that the model sees in x_t at timesteps int64[B], given float32[B, K, D]."""
-        ...
-
-
-def resize_square(image: Tensor, size: int) -> Tensor:
-    """Images [B, C, H, W] at size x size: averaged over areas downwards, bilinear upwards, untouched when they fit.
-
-    Both are linear and keep a constant image; the average does not alias, so no pixel of a large render is ignored.
-    """
-    height, width = image.shape[-2:]
-    if (height, width) == (size, size):
-        return image
-    if height >= size and width >= size:
-        return F.interpolate(image, (size, size), mode="area")
-    return F.interpolate(image, (size, size), mode="bilinear", align_corners=False)
 
 
 class PixelDiffusion:
@@ -72,7 +30,7 @@ class PixelDiffusion:
 
     unet: predicts 3 channels, or 6 of which the last 3, a variance, are ignored.
     tokenizer: a transformers tokenizer. text_encoder: makes the encoder when it is asked; it is freed after encoding,
-    because it is often larger than the rest. prediction: what the unet predicts. alphas_cumprod: float32[T].
+    because it is often larger than the rest. prediction: what the unet predicts. schedule: of its noise.
     autocast: reduced precision for the arithmetic of a unet with float32 weights; norms and softmax stay float32.
     Inputs and outputs are float32 always.
     """
@@ -84,25 +42,25 @@ class PixelDiffusion:
         text_encoder: Callable[[], nn.Module],
         *,
         prediction: PredictionType,
-        alphas_cumprod: Tensor,
+        schedule: NoiseSchedule,
         image_size: int,
         device: torch.device,
         autocast: torch.dtype | None = None,
     ) -> None:
         self.device = device
         self.image_size = image_size
-        self.alphas_cumprod = alphas_cumprod.to(device, torch.float32)
+        self.schedule = schedule.to(device)
         self.prediction = prediction
         self._autocast = autocast
         self._tokenizer = tokenizer
         self._make_text_encoder = text_encoder
         unet = unet.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._unet: Any = unet.eval().requires_grad_(False)
+        self.denoiser: nn.Module = unet.eval().requires_grad_(False)
         self._weights = next(unet.parameters()).dtype
 
     @torch.no_grad()
-    def encode_prompts(self, prompts: list[str]) -> Tensor:
-        """Embeddings float32[P, K, D]: the last hidden state of the text encoder, padding masked as IF does.
+    def encode_prompts(self, prompts: list[str]) -> Conditioning:
+        """The last hidden state of the text encoder, padding masked as IF does.
 
         Raises InputError input.prompt_tokens when a prompt has more tokens than the model reads (its view words, at
         the end, would be lost silently), SetupError model.damaged when an embedding is not finite.
@@ -136,7 +94,7 @@ class PixelDiffusion:
                 why="It turns the prompt into values that are not finite numbers.",
                 fix="Copy or download the model again; on a GPU, try --device cpu.",
             )
-        return embeddings.float()
+        return Conditioning(tokens=embeddings.float())
 
     def to_model_space(self, image: Tensor) -> Tensor:
         """x float32[B, 3, h, w] in [-1, 1] at image_size, from images float32[B, 3, H, W] in [0, 1]; differentiable."""
@@ -146,22 +104,21 @@ class PixelDiffusion:
         """Images float32[B, 3, h, w], clipped to [0, 1], from x in [-1, 1]."""
         return (0.5 * x + 0.5).clamp(0.0, 1.0)
 
-    @torch.no_grad()
-    def predict_noise(self, x_t: Tensor, t: Tensor, embeddings: Tensor) -> Tensor:
+    def predict_noise(self, x_t: Tensor, t: Tensor, conditioning: Conditioning) -> Tensor:
         """eps float32[B, 3, h, w] in x_t, whichever way the model names its prediction.
 
-        x_t: float32[B, 3, h, w]; t: int64[B] in [0, T); embeddings: float32[B, K, D].
+        x_t: float32[B, 3, h, w]; t: int64[B] in [0, T); conditioning: B rows.
         """
         x_in = x_t.to(self._weights).contiguous(memory_format=torch.channels_last)
-        text = embeddings.to(self._weights)
+        text = conditioning.tokens.to(self._weights)
         with torch.autocast(self.device.type, self._autocast, enabled=self._autocast is not None):
-            output = self._unet(x_in, t, encoder_hidden_states=text, return_dict=False)[0]
+            output = self.denoiser(x_in, t, encoder_hidden_states=text, return_dict=False)[0]
         prediction: Tensor = output[:, : x_t.shape[1]].float().contiguous()
-        alpha, sigma = alpha_sigma(self.alphas_cumprod, t)
+        alpha, sigma = self.schedule.at(t)
         return noise_from_prediction(prediction, self.prediction, x_t, alpha, sigma)
 
 
-def load_teacher(folder: PipelineFolder, device: torch.device, precision: Precision = "auto") -> PixelDiffusion:
+def load_teacher(folder: PipelineFolder, device: torch.device, precision: Precision = "auto") -> Teacher:
     """Load the teacher of a checked pipeline folder: unet, tokenizer, noise schedule, and later its text encoder.
 
     precision: 'auto' is float32, except for large models on a GPU, which get float16.
@@ -201,7 +158,7 @@ def load_teacher(folder: PipelineFolder, device: torch.device, precision: Precis
         tokenizer,
         lambda: _load_text_encoder(folder, torch.bfloat16 if dtype == torch.float16 else torch.float32),
         prediction=scheduler.config.prediction_type,
-        alphas_cumprod=scheduler.alphas_cumprod,
+        schedule=NoiseSchedule.variance_preserving(scheduler.alphas_cumprod.float()),
         image_size=int(config["sample_size"]),
         device=device,
         autocast=reduced,

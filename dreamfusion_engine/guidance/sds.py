@@ -15,11 +15,9 @@ import torch
 from torch import Tensor
 
 from dreamfusion_engine.config import GuidanceConfig
-from dreamfusion_engine.guidance.diffusion import Teacher
-from dreamfusion_engine.guidance.noise import add_noise, alpha_sigma, noise_from_clean, predicted_clean_image
+from dreamfusion_engine.guidance.noise import add_noise, noise_from_clean, predicted_clean_image
 from dreamfusion_engine.guidance.prompts import SHADINGS, VIEWS, PromptCard, Shading, View, check_vocabulary, view_of
-
-SMALLEST_ABAR = 1e-5  # a schedule may end at abar = 0, where a noise prediction says nothing about the picture
+from dreamfusion_engine.guidance.teacher import Conditioning, Teacher
 
 
 def classifier_free_guidance(noise_uncond: Tensor, noise_cond: Tensor, scale: float) -> Tensor:
@@ -145,25 +143,27 @@ class ScoreDistillation:
         texts = {(v, s): card.full_prompt(prompt, v, s) for v in views for s in SHADINGS}
         distinct = list(dict.fromkeys([negative, *texts.values()]))
         self._row = {key: distinct.index(text) for key, text in texts.items()}
-        self._embeddings = teacher.encode_prompts(distinct)  # row 0: the negative prompt
-        usable = (teacher.alphas_cumprod > SMALLEST_ABAR).nonzero()
-        self._timesteps = int(usable[-1]) + 1
+        self._conditioning = teacher.encode_prompts(distinct)  # row 0: the negative prompt
+        self._timesteps = teacher.schedule.usable
 
-    def embeddings(self, views: list[View], shading: Shading) -> Tensor:
-        """Embeddings float32[B, K, D] of the prompt for each view in one shading."""
+    def conditioning(self, views: list[View], shading: Shading) -> Conditioning:
+        """What the denoiser is told for each view in one shading, B rows."""
         keys: list[View | None] = [*views] if self.config.view_prompts else [None] * len(views)
-        return self._embeddings[[self._row[key, shading] for key in keys]]
+        return self._conditioning.rows([self._row[key, shading] for key in keys])
+
+    def unconditional(self, count: int) -> Conditioning:
+        """What the denoiser is told without the prompt: the negative prompt, `count` rows."""
+        return self._conditioning.rows([0] * count)
 
     def predict(self, x_t: Tensor, t: Tensor, views: list[View], shading: Shading, scale: float) -> Tensor:
         """The guided noise, float32 as x_t, for noisy images of the named views, by one denoiser call of 2 B images.
 
         scale: of the guidance, w.
         """
-        cond = self.embeddings(views, shading)
-        uncond = self._embeddings[:1].expand_as(cond)
-        both = self.teacher.predict_noise(torch.cat([x_t, x_t]), torch.cat([t, t]), torch.cat([uncond, cond]))
+        told = Conditioning.join([self.unconditional(len(views)), self.conditioning(views, shading)])
+        both = self.teacher.predict_noise(torch.cat([x_t, x_t]), torch.cat([t, t]), told)
         noise_uncond, noise_cond = both.chunk(2)
-        alpha, sigma = alpha_sigma(self.teacher.alphas_cumprod, t)
+        alpha, sigma = self.teacher.schedule.at(t)
         return guided_noise(noise_uncond, noise_cond, x_t, alpha, sigma, scale=scale, rescale=self.config.rescale)
 
     def step(
@@ -189,7 +189,7 @@ class ScoreDistillation:
             low, high = timestep_range(progress, self.config)
             t = sample_timesteps(count, low, high, self._timesteps, generator).to(x.device)
             noise = torch.randn(x.shape, generator=generator, device=generator.device).to(x.device)
-            alpha, sigma = alpha_sigma(self.teacher.alphas_cumprod, t)
+            alpha, sigma = self.teacher.schedule.at(t)
             x_t = add_noise(x, noise, alpha, sigma)
             predicted = self.predict(x_t, t, views, shading, guidance_scale(progress, self.config))
             gradient = sds_gradient(predicted, noise, sds_weight(sigma, self.config.weighting))
@@ -208,9 +208,8 @@ class ScoreDistillation:
         x = self.teacher.to_model_space(images)
         t = torch.full((len(x),), int(0.6 * self._timesteps), device=x.device)
         noise = torch.randn(x.shape, generator=generator, device=generator.device).to(x.device)
-        x_t = add_noise(x, noise, *alpha_sigma(self.teacher.alphas_cumprod, t))
-        front = self.embeddings(["front"] * len(x), shading)
-        back = self.embeddings(["back"] * len(x), shading)
-        texts = torch.cat([self._embeddings[:1].expand_as(front), front, back])
+        x_t = add_noise(x, noise, *self.teacher.schedule.at(t))
+        front, back = (self.conditioning([side] * len(x), shading) for side in ("front", "back"))
+        texts = Conditioning.join([self.unconditional(len(x)), front, back])
         uncond, e_front, e_back = self.teacher.predict_noise(x_t.repeat(3, 1, 1, 1), t.repeat(3), texts).chunk(3)
         return float((e_front - e_back).norm() / (0.5 * (e_front + e_back) - uncond).norm().clamp(min=1e-12))

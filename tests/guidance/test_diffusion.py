@@ -13,11 +13,12 @@ from reference.tiny_pipeline import tiny_pipeline
 
 from dreamfusion_engine.config import GuidanceConfig
 from dreamfusion_engine.errors import InputError, SetupError
-from dreamfusion_engine.guidance.diffusion import PixelDiffusion, load_teacher, resize_square
-from dreamfusion_engine.guidance.noise import alpha_sigma, noise_from_prediction
+from dreamfusion_engine.guidance.diffusion import PixelDiffusion, load_teacher
+from dreamfusion_engine.guidance.noise import NoiseSchedule, noise_from_prediction
 from dreamfusion_engine.guidance.pipeline_folder import open_pipeline
 from dreamfusion_engine.guidance.prompts import PromptCard
 from dreamfusion_engine.guidance.sds import ScoreDistillation
+from dreamfusion_engine.guidance.teacher import resize_square
 
 CPU = torch.device("cpu")
 
@@ -28,7 +29,7 @@ def teacher_of(pipeline: Any) -> PixelDiffusion:
         pipeline.tokenizer,
         lambda: pipeline.text_encoder,
         prediction=pipeline.scheduler.config.prediction_type,
-        alphas_cumprod=pipeline.scheduler.alphas_cumprod,
+        schedule=NoiseSchedule.variance_preserving(pipeline.scheduler.alphas_cumprod),
         image_size=pipeline.unet.config.sample_size,
         device=CPU,
     )
@@ -59,7 +60,7 @@ def test_the_guided_noise_is_what_the_if_pipeline_itself_computes(prediction: st
     distillation = ScoreDistillation(teacher_of(pipeline), "A red mug", "blue", PromptCard(), config)
     assert len(seen) == 3
     for output, t, sample in seen:
-        alpha, sigma = alpha_sigma(pipeline.scheduler.alphas_cumprod, t)
+        alpha, sigma = NoiseSchedule.variance_preserving(pipeline.scheduler.alphas_cumprod).at(t)
         theirs = noise_from_prediction(output[:, :3], prediction, sample, alpha, sigma)  # type: ignore[arg-type]
         ours = distillation.predict(sample, t, ["front"], "albedo", config.scale)
         assert float((ours - theirs).abs().max()) < 1e-4 * max(1.0, float(theirs.abs().max()))
@@ -68,7 +69,7 @@ def test_the_guided_noise_is_what_the_if_pipeline_itself_computes(prediction: st
 def test_embeddings_are_those_of_the_pipeline() -> None:
     pipeline = tiny_pipeline(length=77)
     theirs, _ = pipeline.encode_prompt("a red mug", do_classifier_free_guidance=False)
-    torch.testing.assert_close(teacher_of(pipeline).encode_prompts([" A Red mug"]), theirs, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(teacher_of(pipeline).encode_prompts([" A Red mug"]).tokens, theirs, atol=1e-5, rtol=1e-5)
 
 
 def test_a_loaded_folder_predicts_what_its_pipeline_in_memory_predicts(saved_pipeline: Path) -> None:
@@ -78,8 +79,8 @@ def test_a_loaded_folder_predicts_what_its_pipeline_in_memory_predicts(saved_pip
     assert loaded.prediction == "v_prediction"
     prompts = ["a mug, front view", ""]
     embeddings = loaded.encode_prompts(prompts)
-    assert embeddings.shape == (2, 16, 32)
-    torch.testing.assert_close(embeddings, made.encode_prompts(prompts))
+    assert embeddings.tokens.shape == (2, 16, 32)
+    torch.testing.assert_close(embeddings.tokens, made.encode_prompts(prompts).tokens)
     x_t, t = torch.randn(2, 3, 16, 16, generator=torch.Generator().manual_seed(0)), torch.tensor([10, 900])
     torch.testing.assert_close(loaded.predict_noise(x_t, t, embeddings), made.predict_noise(x_t, t, embeddings))
 
@@ -90,7 +91,7 @@ def test_views_of_a_batch_do_not_touch_each_other() -> None:
     t, embeddings = torch.tensor([100, 700]), teacher.encode_prompts(["a mug", "a hamburger"])
     together = teacher.predict_noise(x_t, t, embeddings)
     for i in range(2):
-        alone = teacher.predict_noise(x_t[i : i + 1], t[i : i + 1], embeddings[i : i + 1])
+        alone = teacher.predict_noise(x_t[i : i + 1], t[i : i + 1], embeddings.rows([i]))
         torch.testing.assert_close(together[i : i + 1], alone, atol=1e-5, rtol=1e-4)
 
 
@@ -103,12 +104,14 @@ def test_reduced_precision_on_the_cpu_stays_near_full_precision(saved_pipeline: 
     assert 0.0 < float(difference.abs().max()) < 0.05  # bfloat16 has 8 bits
 
 
-def test_the_teacher_is_frozen_and_its_predictions_carry_no_graph() -> None:
+def test_the_teacher_is_frozen_and_the_caller_decides_whether_there_is_a_graph() -> None:
     pipeline = tiny_pipeline()
     teacher = teacher_of(pipeline)
     assert not any(parameter.requires_grad for parameter in pipeline.unet.parameters())
-    x_t = torch.randn(1, 3, 16, 16, requires_grad=True)
-    assert not teacher.predict_noise(x_t, torch.tensor([5]), teacher.encode_prompts(["a mug"])).requires_grad
+    x_t, t, told = torch.randn(1, 3, 16, 16, requires_grad=True), torch.tensor([5]), teacher.encode_prompts(["a mug"])
+    assert teacher.predict_noise(x_t, t, told).requires_grad
+    with torch.no_grad():
+        assert not teacher.predict_noise(x_t, t, told).requires_grad
 
 
 def test_the_text_encoder_is_made_when_needed_and_not_kept() -> None:

@@ -12,7 +12,7 @@ from reference.tiny_pipeline import card_values
 
 from dreamfusion_engine.config import GuidanceConfig
 from dreamfusion_engine.errors import InputError
-from dreamfusion_engine.guidance.noise import add_noise, alpha_sigma, predicted_clean_image
+from dreamfusion_engine.guidance.noise import NoiseSchedule, add_noise, predicted_clean_image
 from dreamfusion_engine.guidance.prompts import PromptCard
 from dreamfusion_engine.guidance.sds import (
     ScoreDistillation,
@@ -26,6 +26,7 @@ from dreamfusion_engine.guidance.sds import (
     sds_weight,
     timestep_range,
 )
+from dreamfusion_engine.guidance.teacher import Conditioning
 
 PLAIN = GuidanceConfig(scale=1.0, rescale=0.0, weighting="sigma_squared")
 FRONT = torch.zeros(4)
@@ -80,7 +81,7 @@ def test_rescale_lowers_the_contrast_of_the_clean_image_that_guidance_overdid() 
     teacher = GaussianTeacher(modes(2), 0.2, {"a": [1.0, 0.0]})
     x_t = torch.randn(1, 3, 4, 4, generator=rng(3))
     t = torch.tensor([700])
-    alpha, sigma = alpha_sigma(teacher.alphas_cumprod, t)
+    alpha, sigma = teacher.schedule.at(t)
     e_u, e_c = teacher.predict_noise(x_t.repeat(2, 1, 1, 1), t.repeat(2), teacher.encode_prompts(["", "a"])).chunk(2)
 
     def contrast(rescale: float) -> float:
@@ -107,9 +108,9 @@ def test_the_gradient_is_the_score_of_the_mixture_by_automatic_differentiation(w
     teacher = GaussianTeacher(modes(3).double(), 0.3, {"a": [0.7, 0.3, 1e-9]})
     x0, noise = (0.5 * torch.randn(4, 3, 4, 4, generator=rng(s), dtype=torch.float64) for s in (1, 2))
     t = torch.tensor([50, 300, 600, 950])
-    alpha, sigma = alpha_sigma(teacher.alphas_cumprod.double(), t)
+    alpha, sigma = (level.double() for level in teacher.schedule.at(t))
     x_t = add_noise(x0, noise, alpha, sigma).requires_grad_()
-    shares = teacher.encode_prompts(["", "a"])[:, 0]
+    shares = teacher.encode_prompts(["", "a"]).tokens[:, 0]
 
     def score(row: int) -> torch.Tensor:
         density = teacher.log_density(x_t, t, shares[row].expand(4, -1)).sum()
@@ -119,7 +120,7 @@ def test_the_gradient_is_the_score_of_the_mixture_by_automatic_differentiation(w
     expected = -sigma * (scale * score(1) + (1.0 - scale) * score(0)) - noise
     expected = expected * (sigma**2 if weighting == "sigma_squared" else 1.0)
     x_in, embeddings = x_t.detach().float(), teacher.encode_prompts(["", "a"])
-    e_u, e_c = (teacher.predict_noise(x_in, t, embeddings[row].expand(4, -1, -1)) for row in (0, 1))
+    e_u, e_c = (teacher.predict_noise(x_in, t, embeddings.rows([row] * 4)) for row in (0, 1))
     weight = sds_weight(sigma.float(), weighting)  # type: ignore[arg-type]
     actual = sds_gradient(classifier_free_guidance(e_u, e_c, scale), noise.float(), weight)
     torch.testing.assert_close(actual.double(), expected, atol=2e-5, rtol=1e-4)
@@ -139,7 +140,7 @@ def test_a_step_passes_the_gradient_to_the_pixels_of_each_view_alone() -> None:
     t = sample_timesteps(2, *timestep_range(0.5, PLAIN), 1000, again)
     noise = torch.randn(2, 3, 4, 4, generator=again)
     assert torch.equal(t, info.t)
-    alpha, sigma = alpha_sigma(teacher.alphas_cumprod, t)
+    alpha, sigma = teacher.schedule.at(t)
     x = (2.0 * images - 1.0).detach()
     variance = alpha**2 * 0.25**2 + sigma**2
     g = sigma**2 * (sigma * (alpha * (x - teacher.means) + sigma * noise) / variance - noise)
@@ -193,28 +194,29 @@ def test_views_choose_their_own_words_unless_view_prompts_are_off() -> None:
     }
 
     class ByView(GaussianTeacher):
-        def encode_prompts(self, prompts: list[str]) -> torch.Tensor:
+        def encode_prompts(self, prompts: list[str]) -> Conditioning:
             self.asked = prompts
-            return torch.tensor([shares.get(p.split(", ")[-1], [0.25] * 4) for p in prompts])[:, None, :]
+            rows = torch.tensor([shares.get(p.split(", ")[-1], [0.25] * 4) for p in prompts])
+            return Conditioning(tokens=rows[:, None, :])
 
     angles = torch.tensor([0.1, 1.6, 3.0, 0.1]), torch.tensor([0.0, 0.0, 0.0, 1.3])
     teacher = ByView(modes(4), 0.1)
     seen = ScoreDistillation(teacher, "a", "", PromptCard(), GuidanceConfig())
     _, info = seen.step(torch.rand(4, 3, 4, 4, generator=rng()), *angles, "albedo", 0.5, rng())
     assert info.views == ("front", "side", "back", "overhead")
-    assert seen.embeddings(list(info.views), "albedo")[:, 0].argmax(dim=1).tolist() == [0, 1, 2, 3]
+    assert seen.conditioning(list(info.views), "albedo").tokens[:, 0].argmax(dim=1).tolist() == [0, 1, 2, 3]
     blind = ScoreDistillation(teacher, "a", "", PromptCard(), GuidanceConfig(view_prompts=False))
     assert teacher.asked == ["", "a"]
-    assert blind.embeddings(list(info.views), "albedo").std(dim=0).max() == 0.0
+    assert blind.conditioning(list(info.views), "albedo").tokens.std(dim=0).max() == 0.0
 
 
 def test_view_contrast_is_zero_when_the_model_expects_the_same_from_both_sides() -> None:
     class Sided(GaussianTeacher):
-        def encode_prompts(self, prompts: list[str]) -> torch.Tensor:
+        def encode_prompts(self, prompts: list[str]) -> Conditioning:
             shares = [
                 [1e-9, 1.0, 1e-9] if "back" in p else [1.0, 1e-9, 1e-9] if p else [0.3, 0.3, 0.4] for p in prompts
             ]
-            return torch.tensor(shares)[:, None, :]
+            return Conditioning(tokens=torch.tensor(shares)[:, None, :])
 
     images = torch.rand(2, 3, 4, 4, generator=rng())
     same = ScoreDistillation(GaussianTeacher(modes(3), 0.1, {"a": [1.0, 1e-9, 1e-9]}), "a", "", PromptCard(), PLAIN)
@@ -234,8 +236,8 @@ def test_the_same_seed_gives_the_same_step_bit_for_bit() -> None:
 
 def test_a_noise_prediction_that_is_not_finite_is_reported() -> None:
     class Broken(GaussianTeacher):
-        def predict_noise(self, x_t: torch.Tensor, t: torch.Tensor, embeddings: torch.Tensor) -> torch.Tensor:
-            noise = super().predict_noise(x_t, t, embeddings)
+        def predict_noise(self, x_t: torch.Tensor, t: torch.Tensor, conditioning: Conditioning) -> torch.Tensor:
+            noise = super().predict_noise(x_t, t, conditioning)
             noise[0, 0, 0, 0] = math.nan
             return noise
 
@@ -279,7 +281,9 @@ def test_timesteps_are_uniform_in_the_range_and_one_in_each_part_of_it() -> None
 
 def test_a_schedule_that_ends_without_signal_never_yields_a_timestep_without_signal() -> None:
     teacher = GaussianTeacher(modes(1), 0.1)
-    teacher.alphas_cumprod = torch.linspace(0.999, 0.0, 1000)  # zero terminal signal-to-noise ratio
+    teacher.schedule = NoiseSchedule.variance_preserving(
+        torch.linspace(0.999, 0.0, 1000)
+    )  # zero terminal signal-to-noise ratio
     config = GuidanceConfig(t_min=(0.998, 0.998), t_max=(0.9999, 0.9999), scale=5.0)
     distillation = ScoreDistillation(teacher, "a", "", PromptCard(), config)
     for seed in range(20):

@@ -15,6 +15,7 @@ from dreamfusion_engine.errors import Cancelled, InputError, RunError
 from dreamfusion_engine.events import Event, Note, Progress
 from dreamfusion_engine.guidance.prompts import PromptCard
 from dreamfusion_engine.guidance.sds import ScoreDistillation
+from dreamfusion_engine.guidance.teacher import Conditioning
 from dreamfusion_engine.optimize.session import Session
 
 CPU = torch.device("cpu")
@@ -45,8 +46,8 @@ def disc_teacher() -> GaussianTeacher:
 
 
 class BrokenTeacher(GaussianTeacher):
-    def predict_noise(self, x_t: torch.Tensor, t: torch.Tensor, embeddings: torch.Tensor) -> torch.Tensor:
-        return super().predict_noise(x_t, t, embeddings) * float("nan")
+    def predict_noise(self, x_t: torch.Tensor, t: torch.Tensor, conditioning: Conditioning) -> torch.Tensor:
+        return super().predict_noise(x_t, t, conditioning) * float("nan")
 
 
 def session(

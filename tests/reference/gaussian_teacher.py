@@ -10,7 +10,10 @@ from __future__ import annotations
 import math
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+
+from dreamfusion_engine.guidance.noise import NoiseSchedule
+from dreamfusion_engine.guidance.teacher import Conditioning
 
 
 def cosine_alphas_cumprod(total: int = 1000) -> Tensor:
@@ -32,15 +35,17 @@ class GaussianTeacher:
         self.means = means
         self.spread = spread
         self.image_size = means.shape[-1]
-        self.alphas_cumprod = cosine_alphas_cumprod()
+        self.schedule = NoiseSchedule.variance_preserving(cosine_alphas_cumprod())
+        self.denoiser = nn.Identity()
         self.prompts = prompts or {}
         self.asked: list[str] = []
         self.calls = 0
 
-    def encode_prompts(self, prompts: list[str]) -> Tensor:
+    def encode_prompts(self, prompts: list[str]) -> Conditioning:
         self.asked = list(prompts)
         everything = [1.0 / len(self.means)] * len(self.means)
-        return torch.tensor([self.prompts.get(text.split(",")[0], everything) for text in prompts])[:, None, :]
+        shares = torch.tensor([self.prompts.get(text.split(",")[0], everything) for text in prompts])
+        return Conditioning(tokens=shares[:, None, :])
 
     def to_model_space(self, image: Tensor) -> Tensor:
         return 2.0 * image - 1.0
@@ -50,19 +55,19 @@ class GaussianTeacher:
 
     def log_density(self, x_t: Tensor, t: Tensor, shares: Tensor) -> Tensor:
         """log p_t(x_t), up to a constant that depends on t only, float[B]; shares: float[B, M]."""
-        abar = self.alphas_cumprod[t].to(x_t.dtype)
-        variance = abar * self.spread**2 + 1.0 - abar
-        away = x_t[:, None] - abar.sqrt().view(-1, 1, 1, 1, 1) * self.means[None].to(x_t.dtype)
+        alpha, sigma = (level.to(x_t.dtype) for level in self.schedule.at(t))
+        variance = (alpha**2 * self.spread**2 + sigma**2).view(-1)
+        away = x_t[:, None] - alpha[:, None] * self.means[None].to(x_t.dtype)
         exponent = -0.5 * away.square().sum(dim=(2, 3, 4)) / variance[:, None]
         return torch.logsumexp(exponent + shares.to(x_t.dtype).log(), dim=1)
 
-    def predict_noise(self, x_t: Tensor, t: Tensor, embeddings: Tensor) -> Tensor:
+    def predict_noise(self, x_t: Tensor, t: Tensor, conditioning: Conditioning) -> Tensor:
         self.calls += 1
         x = x_t.double()
-        abar = self.alphas_cumprod[t].double().view(-1, 1, 1, 1)
-        variance = abar * self.spread**2 + 1.0 - abar
-        away = x[:, None] - abar.sqrt()[:, None] * self.means[None].double()
+        alpha, sigma = (level.double() for level in self.schedule.at(t))
+        variance = alpha**2 * self.spread**2 + sigma**2
+        away = x[:, None] - alpha[:, None] * self.means[None].double()
         exponent = -0.5 * away.square().sum(dim=(2, 3, 4)) / variance.view(-1, 1)
-        posterior = torch.softmax(exponent + embeddings[:, 0].double().log(), dim=1)
+        posterior = torch.softmax(exponent + conditioning.tokens[:, 0].double().log(), dim=1)
         mean_away = (posterior[:, :, None, None, None] * away).sum(dim=1)
-        return ((1.0 - abar).sqrt() * mean_away / variance).float()
+        return (sigma * mean_away / variance).float()
