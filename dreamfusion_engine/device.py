@@ -98,8 +98,22 @@ def compute_threads() -> int:
     a core, a team over all cores waits for the scheduler hundreds of times a step and runs many times slower than
     without that core. One core less keeps the pace, and the desktop alive.
     """
+    return asked_threads() or max(1, usable_cores() - 1)
+
+
+def kernel_threads() -> int:
+    """Threads for kernel launches on the CPU: all cores; OMP_NUM_THREADS wins.
+
+    A launch is cut into pieces that are taken in turn, so a thread that another program has pushed aside leaves its
+    share to the others: measured with one busy core of two, two threads here are no slower than one.
+    """
+    return asked_threads() or usable_cores()
+
+
+def asked_threads() -> int:
+    """The number in OMP_NUM_THREADS; 0 where it holds none."""
     asked = os.environ.get("OMP_NUM_THREADS", "")
-    return int(asked) if asked.isdigit() and int(asked) > 0 else max(1, usable_cores() - 1)
+    return int(asked) if asked.isdigit() else 0
 
 
 def peak_memory_mib(device: torch.device) -> float:

@@ -19,9 +19,25 @@ from typing import Any
 import torch
 import warp as wp
 
+from dreamfusion_engine.device import kernel_threads
 from dreamfusion_engine.errors import SetupError
 
 PIECES = 4  # pieces a thread, so that threads which start late or run slowly leave the rest to the others
+
+_threads = kernel_threads()
+
+
+def threads() -> int:
+    """Threads that share a launch on the CPU."""
+    return _threads
+
+
+def set_threads(count: int) -> None:
+    """Share launches on the CPU among `count` threads, at least 1; whatever it is, results are the same bits."""
+    global _threads
+    if count < 1:
+        raise ValueError(f"Kernels need at least one thread, not {count}.")
+    _threads = count
 
 
 def launch(kernel: Any, items: int, arguments: Sequence[Any], *, device: torch.device, grain: int = 1024) -> None:
@@ -29,7 +45,7 @@ def launch(kernel: Any, items: int, arguments: Sequence[Any], *, device: torch.d
 
     kernel: a Warp kernel whose first parameter is `begin: int`.
     arguments: the parameters after `begin`: numbers, contiguous tensors on `device`, or what `array` made of them.
-    grain: on the CPU, fewest items worth handing to another thread. As many threads work as torch uses.
+    grain: on the CPU, fewest items worth handing to another thread.
     """
     if items <= 0:
         return
@@ -38,7 +54,7 @@ def launch(kernel: Any, items: int, arguments: Sequence[Any], *, device: torch.d
         stream = wp.stream_from_torch(torch.cuda.current_stream(device))
         wp.launch(kernel, items, [0, *packed], device=wp.device_from_torch(device), stream=stream, record_tape=False)
         return
-    workers = min(torch.get_num_threads(), items // max(1, grain))
+    workers = min(_threads, items // max(1, grain))
     if workers <= 1:
         wp.launch(kernel, items, [0, *packed], device="cpu", record_tape=False)
         return

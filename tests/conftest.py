@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+
 import pytest
 
 
@@ -15,3 +17,21 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if not torch.cuda.is_available():
         config.hook.pytest_deselected(items=marked)
         items[:] = [item for item in items if item not in marked]
+
+
+@pytest.fixture
+def set_threads() -> Iterator[Callable[[int], None]]:
+    """Sets the number of threads of torch and of the kernels, for this test."""
+    import torch
+
+    from dreamfusion_engine import warp_runtime
+
+    before = torch.get_num_threads(), warp_runtime.threads()
+
+    def both(count: int) -> None:
+        torch.set_num_threads(count)
+        warp_runtime.set_threads(count)
+
+    yield both
+    torch.set_num_threads(before[0])
+    warp_runtime.set_threads(before[1])

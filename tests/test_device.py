@@ -83,12 +83,14 @@ def test_peak_memory_of_a_card_grows_by_what_is_held() -> None:
     assert torch.cuda.memory_reserved(card) / device.MIB < before + 50
 
 
-def test_one_core_is_left_to_others_unless_the_environment_says_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_torch_leaves_one_core_to_others_and_kernels_none_unless_the_environment_says_otherwise(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(device, "usable_cores", lambda: 8)
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    assert device.compute_threads() == 7
+    assert (device.compute_threads(), device.kernel_threads()) == (7, 8)
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
-    assert device.compute_threads() == 3
+    assert (device.compute_threads(), device.kernel_threads()) == (3, 3)
     monkeypatch.delenv("OMP_NUM_THREADS")
     monkeypatch.setattr(device, "usable_cores", lambda: 1)
-    assert device.compute_threads() == 1
+    assert (device.compute_threads(), device.kernel_threads()) == (1, 1)

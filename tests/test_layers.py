@@ -21,7 +21,7 @@ TABLE: dict[str, set[str]] = {
     "errors": set(),
     "protocol": set(),
     "events": set(),
-    "warp_runtime": {"errors"},
+    "warp_runtime": {"errors", "device"},
     "config": {"errors"},
     "config_json": {"errors", "config"},
     "device": {"errors"},

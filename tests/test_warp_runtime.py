@@ -3,7 +3,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,13 +14,6 @@ from dreamfusion_engine import warp_runtime
 
 CPU = torch.device("cpu")
 ROOT = Path(__file__).resolve().parents[1]
-
-
-@pytest.fixture(autouse=True)
-def _threads() -> Iterator[None]:
-    before = torch.get_num_threads()
-    yield
-    torch.set_num_threads(before)
 
 
 @wp.kernel(enable_backward=False)
@@ -38,8 +31,8 @@ def swap_ends(begin: int, rows: wp.array(dtype=wp.vec3)) -> None:
 
 @pytest.mark.parametrize("threads", [1, 2, 3])
 @pytest.mark.parametrize("items", [0, 1, 7, 64, 4097])
-def test_every_item_runs_exactly_once(items: int, threads: int) -> None:
-    torch.set_num_threads(threads)
+def test_every_item_runs_exactly_once(items: int, threads: int, set_threads: Callable[[int], None]) -> None:
+    set_threads(threads)
     visits = torch.zeros(items, dtype=torch.int32)
     where = torch.full((items,), -1, dtype=torch.int32)
     warp_runtime.launch(count_visits, items, [visits, where], device=CPU, grain=3)

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -8,13 +8,6 @@ from reference.torch_field import hash_encode
 from torch import Tensor
 
 from dreamfusion_engine.field.hash_grid import HashGrid, level_resolutions
-
-
-@pytest.fixture(autouse=True)
-def _threads() -> Iterator[None]:
-    before = torch.get_num_threads()
-    yield
-    torch.set_num_threads(before)
 
 
 def make_grid(levels: int = 4, features: int = 2, log2_table: int = 10, base: int = 4, finest: int = 40) -> HashGrid:
@@ -117,13 +110,13 @@ def test_points_beyond_the_box_read_its_nearest_face() -> None:
 
 
 @pytest.mark.parametrize("threads", [2, 3])
-def test_any_number_of_threads_gives_the_same_bits(threads: int) -> None:
+def test_any_number_of_threads_gives_the_same_bits(threads: int, set_threads: Callable[[int], None]) -> None:
     grid = make_grid()
     points = random_points(5000)
     upstream = torch.randn(5000, 8, generator=torch.Generator().manual_seed(2))
     results = []
     for count in (1, threads):
-        torch.set_num_threads(count)
+        set_threads(count)
         encoded = grid(points)
         results.append((encoded.detach(), *torch.autograd.grad(encoded, grid.table, upstream)))
     assert all(torch.equal(a, b) for a, b in zip(*results, strict=True))

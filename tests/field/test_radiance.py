@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -12,13 +12,6 @@ from dreamfusion_engine.config import FieldConfig
 from dreamfusion_engine.field.radiance import RadianceField, blob_density_bias, level_weights
 
 SMALL = FieldConfig(levels=4, log2_table=10, base_resolution=4, finest_resolution=32, hidden=16)
-
-
-@pytest.fixture(autouse=True)
-def _threads() -> Iterator[None]:
-    before = torch.get_num_threads()
-    yield
-    torch.set_num_threads(before)
 
 
 def random_points(count: int, reach: float = 1.0, seed: int = 0) -> Tensor:
@@ -103,10 +96,10 @@ def test_a_seed_gives_the_same_field_bit_for_bit_and_another_seed_another() -> N
     assert not torch.equal(first[1], other[1])
 
 
-def test_training_gives_the_same_bits_on_any_number_of_threads() -> None:
+def test_training_gives_the_same_bits_on_any_number_of_threads(set_threads: Callable[[int], None]) -> None:
     results = []
     for threads in (1, 2):
-        torch.set_num_threads(threads)
+        set_threads(threads)
         field = RadianceField(FieldConfig(), seed=0)
         adam = torch.optim.Adam(field.parameters(), lr=1e-2, fused=True)
         for step in range(4):

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -10,13 +10,6 @@ from torch import Tensor
 from dreamfusion_engine.render.march import Samples, march
 
 FULL = torch.ones(8**3, dtype=torch.uint8)
-
-
-@pytest.fixture(autouse=True)
-def _threads() -> Iterator[None]:
-    before = torch.get_num_threads()
-    yield
-    torch.set_num_threads(before)
 
 
 def random_rays(count: int, seed: int = 0) -> tuple[Tensor, Tensor]:
@@ -109,11 +102,11 @@ def test_an_empty_box_gives_no_samples() -> None:
     assert (samples.offsets == 0).all()
 
 
-def test_any_number_of_threads_gives_the_same_bits() -> None:
+def test_any_number_of_threads_gives_the_same_bits(set_threads: Callable[[int], None]) -> None:
     origins, directions = random_rays(1000)
     results = []
     for threads in (1, 2, 3):
-        torch.set_num_threads(threads)
+        set_threads(threads)
         results.append(march(origins, directions, FULL, step=0.03, jitter=torch.zeros(1000), max_samples=99))
     for other in results[1:]:
         assert torch.equal(other.t, results[0].t)

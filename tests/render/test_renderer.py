@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -22,13 +22,6 @@ CPU = torch.device("cpu")
 CONFIG = RenderConfig(steps=64, occupancy_resolution=16)
 EVERYWHERE = torch.ones(16**3, dtype=torch.uint8)
 GREY = torch.full((3,), 0.5)
-
-
-@pytest.fixture(autouse=True)
-def _threads() -> Iterator[None]:
-    before = torch.get_num_threads()
-    yield
-    torch.set_num_threads(before)
 
 
 class Ball:
@@ -260,10 +253,10 @@ def test_an_image_is_its_rays_in_any_chunks(monkeypatch: pytest.MonkeyPatch) -> 
     assert image.samples == whole.samples
 
 
-def test_training_gives_the_same_bits_on_any_number_of_threads() -> None:
+def test_training_gives_the_same_bits_on_any_number_of_threads(set_threads: Callable[[int], None]) -> None:
     results = []
     for threads in (1, 2):
-        torch.set_num_threads(threads)
+        set_threads(threads)
         generator = torch.Generator().manual_seed(0)
         field = RadianceField(FieldConfig(), seed=0)
         grid = OccupancyGrid(RenderConfig())
