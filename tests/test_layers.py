@@ -54,6 +54,7 @@ HEAVY = {"torch", "warp", "diffusers", "transformers", "skimage", "trimesh", "xa
 LIGHT = {"", "errors", "events", "config", "device", "protocol", "messages", "console", "failures", "request", "doctor"}
 LIGHT |= {"job", "command_line", "server", "cli", "__main__", "guidance.prompts", "guidance.pipeline_folder"}
 LIGHT |= {"config_json"}
+LIGHT |= {f"guidance.{name}" for name in ("part_weights", "safetensors_header", "catalogue")}
 
 
 def modules() -> list[Path]:

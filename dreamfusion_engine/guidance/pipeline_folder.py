@@ -7,14 +7,15 @@ with a `config.json` and weights in safetensors. Every way in which it can be wr
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from dreamfusion_engine.errors import SetupError
+from dreamfusion_engine.guidance.part_weights import PartWeights, incomplete, read_part_weights
+from dreamfusion_engine.guidance.part_weights import damaged as damaged
+from dreamfusion_engine.guidance.part_weights import read_json as read_json
 from dreamfusion_engine.guidance.prompts import PromptCard, read_card
 
 STARTER = "starter"
@@ -22,22 +23,26 @@ STARTER_FOLDER = Path(__file__).resolve().parent.parent / "starter" / "weights"
 INDEX = "model_index.json"
 PIXEL_FAMILIES = ("IFPipeline",)  # pipeline classes that `diffusion.PixelDiffusion` can run
 PARTS = ("unet", "text_encoder", "tokenizer", "scheduler")
-_PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
+PARTS_WITH_WEIGHTS = ("unet", "text_encoder")
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 
 
 @dataclass(frozen=True, kw_only=True)
 class PipelineFolder:
-    """A checked pipeline folder. family: its pipeline class; components: part -> class; card: how to ask it."""
+    """A checked pipeline folder.
+
+    family: its pipeline class; components: part -> class; weights: part -> files that are loaded; card: how to ask it.
+    """
 
     path: Path
     family: str
     components: dict[str, str]
+    weights: dict[str, PartWeights]
     card: PromptCard
 
     def variant(self, part: str) -> str | None:
         """'fp16' where the part's weights exist under that name: half the reading for the same values."""
-        return "fp16" if any(".fp16" in file.name for file in (self.path / part).glob("*.safetensors")) else None
+        return self.weights[part].variant
 
 
 def locate_model(name: str) -> Path:
@@ -93,7 +98,9 @@ def _cached_snapshot(name: str) -> Path | None:
 
 
 def open_pipeline(path: Path) -> PipelineFolder:
-    """Check a folder's index, parts, weights' format and, where its card lists them, its files' checksums.
+    """Check a folder's index, parts, weights and, where its card lists them, its files' checksums.
+
+    Weights are read by their headers only: a missing shard and a file that is cut off are found in milliseconds.
 
     Raises SetupError model.not_pipeline, model.unsupported, model.incomplete, model.pickled, model.card or
     model.damaged, each naming the file.
@@ -119,32 +126,18 @@ def open_pipeline(path: Path) -> PipelineFolder:
     for part in PARTS:
         entry = index.get(part)
         if not (isinstance(entry, list) and len(entry) == 2 and isinstance(entry[1], str)):
-            raise _incomplete(path, f"{INDEX} names no {part}")
+            raise incomplete(path, f"{INDEX} names no {part}")
         if not (path / part).is_dir():
-            raise _incomplete(path, f"the folder {part} is missing")
+            raise incomplete(path, f"the folder {part} is missing")
         components[part] = entry[1]
-    for part in ("unet", "text_encoder"):
+    weights: dict[str, PartWeights] = {}
+    for part in PARTS_WITH_WEIGHTS:
         if not (path / part / "config.json").is_file():
-            raise _incomplete(path, f"{part}/config.json is missing")
-        _check_weights_format(path, part)
+            raise incomplete(path, f"{part}/config.json is missing")
+        weights[part] = read_part_weights(path, part)
     card = read_card(path)
     check_files(path, card)
-    return PipelineFolder(path=path, family=family, components=components, card=card)
-
-
-def _check_weights_format(path: Path, part: str) -> None:
-    files = [file.name for file in (path / part).iterdir() if file.is_file()]
-    if any(name.endswith(".safetensors") for name in files):
-        return
-    pickles = sorted(name for name in files if name.endswith(_PICKLES))
-    if not pickles:
-        raise _incomplete(path, f"{part} holds no weights (*.safetensors)")
-    raise SetupError(
-        "model.pickled",
-        what="The model's weights are stored in a format that can run code when it is opened.",
-        why=f"{part}/{pickles[0]} is a Python pickle, and there is no .safetensors file beside it.",
-        fix="Get the model in safetensors, or convert it: load it with diffusers and save_pretrained(FOLDER).",
-    )
+    return PipelineFolder(path=path, family=family, components=components, weights=weights, card=card)
 
 
 def check_files(path: Path, card: PromptCard) -> None:
@@ -152,7 +145,7 @@ def check_files(path: Path, card: PromptCard) -> None:
     for relative, digest in card.files.items():
         file = path / relative
         if not file.is_file():
-            raise _incomplete(path, f"{relative} is missing")
+            raise incomplete(path, f"{relative} is missing")
         try:
             actual = sha256_of(file)
         except OSError as error:
@@ -168,33 +161,3 @@ def sha256_of(file: Path) -> str:
         while block := stream.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object from a file of the model. Raises SetupError model.damaged."""
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise damaged(path.parent, f"{path.name}: {error}") from error
-    if not isinstance(values, dict):
-        raise damaged(path.parent, f"{path.name} holds no JSON object")
-    return values
-
-
-def damaged(path: Path, reason: str) -> SetupError:
-    """The error for a model that is there and cannot be read."""
-    return SetupError(
-        "model.damaged",
-        what="The model is damaged.",
-        why=f"In {path}: {reason}",
-        fix="Copy or download the model again; for the built-in one, get DreamFusion again.",
-    )
-
-
-def _incomplete(path: Path, reason: str) -> SetupError:
-    return SetupError(
-        "model.incomplete",
-        what="The model is not complete.",
-        why=f"In {path}: {reason}.",
-        fix="Copy or download the model again, with all its files.",
-    )

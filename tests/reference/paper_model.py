@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import struct
 from pathlib import Path
 
 PARTS = {
@@ -14,6 +15,15 @@ PARTS = {
 }
 
 
+def paper_weights(*, shape: tuple[int, ...] = (2, 3), dtype: str = "F16", name: str = "weight") -> bytes:
+    """A whole safetensors file with one tensor of zeros (two bytes a number), by the format's description."""
+    count = 2
+    for length in shape:
+        count *= length
+    header = json.dumps({name: {"dtype": dtype, "shape": list(shape), "data_offsets": [0, count]}}).encode()
+    return struct.pack("<Q", len(header)) + header + bytes(count)
+
+
 def write_paper_model(folder: Path, *, words: tuple[str, ...] = ()) -> Path:
     """Write the folder; with `words` it has a card with that closed vocabulary. Returns the folder."""
     index: dict[str, object] = {"_class_name": "IFPipeline"}
@@ -22,7 +32,7 @@ def write_paper_model(folder: Path, *, words: tuple[str, ...] = ()) -> Path:
         (folder / part / "config.json").write_text("{}", encoding="utf-8")
         index[part] = ["library", kind]
     for part in ("unet", "text_encoder"):
-        (folder / part / "model.safetensors").write_bytes(b"paper")
+        (folder / part / "model.safetensors").write_bytes(paper_weights())
     (folder / "model_index.json").write_text(json.dumps(index), encoding="utf-8")
     if words:
         card = {
@@ -34,7 +44,7 @@ def write_paper_model(folder: Path, *, words: tuple[str, ...] = ()) -> Path:
             "examples": ["a red mug", "a hamburger"],
             "views": {"front": "front view", "side": "side view", "back": "back view", "overhead": "overhead view"},
             "shading": {"albedo": "flat colours", "lambertian": "", "textureless": "white clay"},
-            "files": {"unet/model.safetensors": hashlib.sha256(b"paper").hexdigest()},
+            "files": {"unet/model.safetensors": hashlib.sha256(paper_weights()).hexdigest()},
         }
         (folder / "dreamfusion.json").write_text(json.dumps(card), encoding="utf-8")
     return folder

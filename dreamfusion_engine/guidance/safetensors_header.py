@@ -1,0 +1,99 @@
+"""The header of a .safetensors file: names, types and shapes of its tensors, without reading a weight.
+
+Format (huggingface/safetensors): eight bytes N, little-endian; N bytes of JSON, name -> dtype, shape, data_offsets
+[begin, end) into what follows; then the data, without a gap. So a file that was cut off anywhere, or whose header was
+changed, is told from a whole one by its first megabyte and its length.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import struct
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+HEADER_LIMIT = 100_000_000  # bytes, the format's own limit
+BITS = {
+    **dict.fromkeys(("F64", "I64", "U64", "C64"), 64),
+    **dict.fromkeys(("F32", "I32", "U32"), 32),
+    **dict.fromkeys(("F16", "BF16", "I16", "U16"), 16),
+    **dict.fromkeys(("F8_E4M3", "F8_E5M2", "F8_E8M0", "F8_E4M3FNUZ", "F8_E5M2FNUZ", "I8", "U8", "BOOL"), 8),
+    **dict.fromkeys(("F6_E2M3", "F6_E3M2"), 6),
+    "F4": 4,
+}
+
+
+class DamagedHeader(ValueError):
+    """The file is not a whole safetensors file; the message says what is wrong with it."""
+
+
+@dataclass(frozen=True)
+class TensorEntry:
+    """One tensor of a file. dtype: as the format names it, such as F16; bytes: its length in the file."""
+
+    dtype: str
+    shape: tuple[int, ...]
+    bytes: int
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers it holds."""
+        return math.prod(self.shape)
+
+
+def read_header(path: Path) -> dict[str, TensorEntry]:
+    """The tensors of a file by name, after a check that header and length agree.
+
+    Raises DamagedHeader for a file that is cut off, has bytes left over or is of another format, OSError for one that
+    cannot be read.
+    """
+    length = path.stat().st_size
+    with path.open("rb") as stream:
+        first = stream.read(8)
+        if len(first) < 8:
+            raise DamagedHeader(f"it has {length} bytes, not even a header")
+        (size,) = struct.unpack("<Q", first)
+        if size > HEADER_LIMIT or stream.peek(1)[:1] not in (b"{", b""):
+            raise DamagedHeader("it does not begin as a safetensors file does")
+        if 8 + size > length:
+            raise DamagedHeader(f"it is cut off in its header: {length:,} bytes of at least {8 + size:,}")
+        text = stream.read(size)
+    try:
+        values = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise DamagedHeader(f"its header cannot be read: {error}") from error
+    if not isinstance(values, dict):
+        raise DamagedHeader("its header holds no tensors")
+    entries, end = _entries(values)
+    if 8 + size + end != length:
+        word = "cut off" if 8 + size + end > length else "too long"
+        raise DamagedHeader(f"it is {word}: {length:,} bytes, its header says {8 + size + end:,}")
+    return entries
+
+
+def _entries(values: Mapping[str, Any]) -> tuple[dict[str, TensorEntry], int]:
+    """The tensors, and where the data end. Raises DamagedHeader unless the data are covered once, without a gap."""
+    spans = sorted(_spans(values), key=lambda span: span[1:3])
+    at = 0
+    for name, begin, end, _ in spans:
+        if begin != at:
+            raise DamagedHeader(f"its header places {name} at {begin:,}, where {at:,} was expected")
+        at = end
+    return {name: entry for name, _, _, entry in spans}, at
+
+
+def _spans(values: Mapping[str, Any]) -> Iterator[tuple[str, int, int, TensorEntry]]:
+    for name, value in values.items():
+        if name == "__metadata__":
+            continue
+        try:
+            dtype, shape = str(value["dtype"]), tuple(int(n) for n in value["shape"])
+            begin, end = (int(n) for n in value["data_offsets"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise DamagedHeader(f"its header describes {name} in a way that cannot be read") from error
+        if dtype not in BITS or min(shape, default=0) < 0 or (end - begin) * 8 != math.prod(shape) * BITS[dtype]:
+            raise DamagedHeader(f"its header gives {name} {end - begin:,} bytes for {dtype} {list(shape)}")
+        yield name, begin, end, TensorEntry(dtype, shape, end - begin)
