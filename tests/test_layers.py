@@ -53,6 +53,7 @@ HEAVY = {"torch", "warp", "diffusers", "transformers", "skimage", "trimesh", "xa
 # Loaded before a request has been found good, so that a typing mistake is answered at once.
 LIGHT = {"", "errors", "events", "config", "device", "protocol", "messages", "console", "failures", "request", "doctor"}
 LIGHT |= {"job", "command_line", "server", "cli", "__main__", "guidance.prompts", "guidance.pipeline_folder"}
+LIGHT |= {"guidance.family"}
 LIGHT |= {"config_json"}
 LIGHT |= {f"guidance.{name}" for name in ("part_weights", "safetensors_header", "catalogue")}
 

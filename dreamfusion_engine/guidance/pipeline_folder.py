@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dreamfusion_engine.errors import SetupError
+from dreamfusion_engine.guidance.family import FAMILIES
 from dreamfusion_engine.guidance.part_weights import PartWeights, incomplete, read_part_weights
 from dreamfusion_engine.guidance.part_weights import damaged as damaged
 from dreamfusion_engine.guidance.part_weights import read_json as read_json
@@ -21,9 +22,6 @@ from dreamfusion_engine.guidance.prompts import PromptCard, read_card
 STARTER = "starter"
 STARTER_FOLDER = Path(__file__).resolve().parent.parent / "starter" / "weights"
 INDEX = "model_index.json"
-PIXEL_FAMILIES = ("IFPipeline",)  # pipeline classes that `diffusion.PixelDiffusion` can run
-PARTS = ("unet", "text_encoder", "tokenizer", "scheduler")
-PARTS_WITH_WEIGHTS = ("unet", "text_encoder")
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 
 
@@ -31,7 +29,8 @@ _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 class PipelineFolder:
     """A checked pipeline folder.
 
-    family: its pipeline class; components: part -> class; weights: part -> files that are loaded; card: how to ask it.
+    family: its pipeline class, a key of FAMILIES; components: part -> class, without optional parts that are not there;
+    weights: part -> files that are loaded; card: how to ask it.
     """
 
     path: Path
@@ -114,30 +113,33 @@ def open_pipeline(path: Path) -> PipelineFolder:
             fix=f"Give the folder that holds {INDEX}, beside folders such as unet and text_encoder.",
         )
     index = read_json(index_path)
-    family = index.get("_class_name")
-    if family not in PIXEL_FAMILIES:
+    name = index.get("_class_name")
+    family = FAMILIES.get(name) if isinstance(name, str) else None
+    if family is None:
         raise SetupError(
             "model.unsupported",
-            what=f"This version cannot use a model of the family {family!r}.",
-            why=f"{index_path} names it; supported so far: {', '.join(PIXEL_FAMILIES)}.",
-            fix="Give a pixel-space model of a supported family, or leave --model out for the built-in one.",
+            what=f"This version cannot use a model of the family {name!r}.",
+            why=f"{index_path} names it; supported: {', '.join(FAMILIES)}.",
+            fix="Give a model of one of these families, or leave --model out for the built-in one.",
         )
     components: dict[str, str] = {}
-    for part in PARTS:
+    for part in family.parts:
         entry = index.get(part)
+        if part in family.optional and entry in (None, [None, None]):
+            continue
         if not (isinstance(entry, list) and len(entry) == 2 and isinstance(entry[1], str)):
             raise incomplete(path, f"{INDEX} names no {part}")
         if not (path / part).is_dir():
             raise incomplete(path, f"the folder {part} is missing")
         components[part] = entry[1]
     weights: dict[str, PartWeights] = {}
-    for part in PARTS_WITH_WEIGHTS:
+    for part in (part for part in family.weights if part in components):
         if not (path / part / "config.json").is_file():
             raise incomplete(path, f"{part}/config.json is missing")
         weights[part] = read_part_weights(path, part)
     card = read_card(path)
     check_files(path, card)
-    return PipelineFolder(path=path, family=family, components=components, weights=weights, card=card)
+    return PipelineFolder(path=path, family=str(name), components=components, weights=weights, card=card)
 
 
 def check_files(path: Path, card: PromptCard) -> None:

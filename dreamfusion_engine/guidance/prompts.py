@@ -150,7 +150,7 @@ def check_vocabulary(text: str, card: PromptCard, name: str = "prompt") -> None:
     fixes = [f"Nearest words: {close}." if close else ""]
     if card.examples:
         fixes.append("Try " + " or ".join(f'"{example}"' for example in card.examples[:3]) + ".")
-    fixes.append("For any other prompt give a full text-to-image checkpoint of the IF family: --model FOLDER.")
+    fixes.append("For any other prompt give a full text-to-image checkpoint: --model FOLDER.")
     raise InputError(
         "input.unknown_words",
         what=f"The model does not know {'this word' if len(unknown) == 1 else 'these words'} of the {name}: {listed}.",

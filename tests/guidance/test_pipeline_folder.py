@@ -83,7 +83,7 @@ def test_a_folder_without_an_index_is_not_a_pipeline(tmp_path: Path) -> None:
     assert refusal(lambda: open_pipeline(tmp_path)).code == "model.not_pipeline"
 
 
-@pytest.mark.parametrize("family", ["StableDiffusionPipeline", "IFSuperResolutionPipeline", None])
+@pytest.mark.parametrize("family", ["KandinskyPipeline", "IFSuperResolutionPipeline", None, 5])
 def test_other_families_are_refused_by_name(pipeline_copy: Path, family: str | None) -> None:
     index = json.loads((pipeline_copy / "model_index.json").read_text())
     (pipeline_copy / "model_index.json").write_text(json.dumps({**index, "_class_name": family}))

@@ -1,0 +1,57 @@
+"""The families of text-to-image models that can teach, and the parts that a folder of each must hold.
+
+A family is a pipeline class of diffusers, as `model_index.json` names it. Light: nothing heavy is imported here, so a
+model is known and checked before torch is loaded. The adapters that run them: `guidance/families/`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Family:
+    """What a folder of one family is made of.
+
+    title: what people call it. denoiser: the part that predicts. text_encoders and tokenizers: parts, in the order in
+    which prompts go through them, one tokenizer each. vae: whether it denoises latents of an autoencoder, part "vae".
+    optional: parts that a folder may leave out (null in its index).
+    """
+
+    title: str
+    denoiser: str
+    text_encoders: tuple[str, ...] = ("text_encoder",)
+    tokenizers: tuple[str, ...] = ("tokenizer",)
+    vae: bool = True
+    optional: tuple[str, ...] = ()
+
+    @property
+    def weights(self) -> tuple[str, ...]:
+        """The parts that hold weights."""
+        return (self.denoiser, *(["vae"] if self.vae else []), *self.text_encoders)
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """All parts that are read, the optional ones too."""
+        return (*self.weights, *self.tokenizers, "scheduler")
+
+
+_TWO_TEXTS = ("text_encoder", "text_encoder_2")
+_TWO_TOKENIZERS = ("tokenizer", "tokenizer_2")
+
+FAMILIES: dict[str, Family] = {
+    "IFPipeline": Family(title="DeepFloyd IF, first stage", denoiser="unet", vae=False),
+    "StableDiffusionPipeline": Family(title="Stable Diffusion 1 and 2", denoiser="unet"),
+    "StableDiffusionXLPipeline": Family(
+        title="Stable Diffusion XL", denoiser="unet", text_encoders=_TWO_TEXTS, tokenizers=_TWO_TOKENIZERS
+    ),
+    "PixArtSigmaPipeline": Family(title="PixArt-Sigma", denoiser="transformer"),
+    "StableDiffusion3Pipeline": Family(
+        title="Stable Diffusion 3",
+        denoiser="transformer",
+        text_encoders=(*_TWO_TEXTS, "text_encoder_3"),
+        tokenizers=(*_TWO_TOKENIZERS, "tokenizer_3"),
+        optional=("text_encoder_3", "tokenizer_3"),
+    ),
+    "FluxPipeline": Family(title="Flux", denoiser="transformer", text_encoders=_TWO_TEXTS, tokenizers=_TWO_TOKENIZERS),
+}
