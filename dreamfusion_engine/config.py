@@ -192,6 +192,22 @@ class MeshConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class MemoryConfig:
+    """What the diffusion model may take of the memory, and what is traded for it."""
+
+    fit: bool = False  # choose all of this, render size and views from the memory that is free when the run starts
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"  # of the diffusion model
+    recompute: bool = False  # VAE: one picture at a time, its layers computed again in the backward pass; same result
+    tiling: bool = False  # VAE: pictures above 512 pixels in overlapping tiles; nearly the same result
+    tiny_vae: str = ""  # folder or downloaded hub id of an AutoencoderTiny that takes the VAE's place
+    offload: bool = False  # the denoiser's weights stay in main memory, a layer at a time visits the card; slow
+
+    def __post_init__(self) -> None:
+        precisions = ("auto", "float32", "bfloat16", "float16")
+        require(self.precision in precisions, "precision", self.precision, f"one of {', '.join(precisions)}")
+
+
+@dataclass(frozen=True, kw_only=True)
 class GenerateConfig:
     """Everything that decides the result of a run, apart from where its files go."""
 
@@ -207,6 +223,7 @@ class GenerateConfig:
     guidance: GuidanceConfig = dataclasses.field(default_factory=GuidanceConfig)
     optimize: OptimizeConfig = dataclasses.field(default_factory=OptimizeConfig)
     mesh: MeshConfig = dataclasses.field(default_factory=MeshConfig)
+    memory: MemoryConfig = dataclasses.field(default_factory=MemoryConfig)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "prompt", checked_prompt(self.prompt, "prompt", empty_ok=False))

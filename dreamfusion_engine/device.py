@@ -146,16 +146,73 @@ def release_memory() -> None:
 def total_memory_mib() -> int:
     """Memory of the machine, MiB; 0 where the system does not say."""
     if sys.platform == "win32":
-        import ctypes
-
-        # MEMORYSTATUSEX: its own size and a percentage (32 bits each), then seven 64-bit counts, total memory first.
-        status = (ctypes.c_uint64 * 8)(64)
-        ctypes.windll.kernel32.GlobalMemoryStatusEx(ctypes.byref(status))
-        return round(status[1] / MIB)
+        return round(_windows_memory_status()[1] / MIB)
     try:
         return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / MIB)
     except (OSError, ValueError):
         return 0
+
+
+def free_memory_bytes(name: str) -> int:
+    """Memory that a run on a device could take now, bytes; 0 where the system does not say.
+
+    name: as for `resolve_device`. On a CUDA device what the driver has left, and what this process holds without using.
+    """
+    device = resolve_device(name)
+    if device.type == "cuda":
+        import torch
+
+        unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return int(torch.cuda.mem_get_info(device)[0] + unused)
+    if sys.platform == "win32":
+        return _windows_memory_status()[2]
+    if sys.platform == "linux":
+        return min(_linux_available(), _container_room())
+    return round(0.75 * total_memory_mib() * MIB)  # macOS gives no such number without a helper program
+
+
+def _linux_available() -> int:
+    """MemAvailable: free memory and what the kernel would give up for a program, bytes."""
+    try:
+        text = Path("/proc/meminfo").read_text(encoding="ascii")
+    except OSError:
+        return 0
+    found = re.search(r"^MemAvailable:\s+(\d+) kB", text, re.MULTILINE)
+    return int(found[1]) * 1024 if found else 0
+
+
+def _container_room() -> int:
+    """What a container's limit leaves, bytes; as good as endless where there is none."""
+    group = Path("/sys/fs/cgroup")
+    try:
+        most = (group / "memory.max").read_text(encoding="ascii").strip()
+        used = int((group / "memory.current").read_text(encoding="ascii"))
+        return max(0, int(most) - used) if most != "max" else sys.maxsize
+    except (OSError, ValueError):
+        return sys.maxsize
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether memory ran out: torch's, Warp's, the CUDA libraries' or Python's word for it.
+
+    Told by name and text, so that torch need not be imported.
+    """
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    signs = ("not enough memory", "out of memory", "can't allocate memory", "failed to allocate", "status_alloc_failed")
+    return isinstance(error, RuntimeError) and any(sign in str(error).lower() for sign in signs)
+
+
+def _windows_memory_status() -> list[int]:
+    """The numbers of MEMORYSTATUSEX: size and load (32 bits each), total, available memory, and so on, in bytes."""
+    if sys.platform != "win32":
+        return []
+    import ctypes
+
+    # Its own size and a percentage, then seven 64-bit counts, total memory first.
+    status = (ctypes.c_uint64 * 8)(64)
+    ctypes.windll.kernel32.GlobalMemoryStatusEx(ctypes.byref(status))
+    return list(status)
 
 
 def _windows_peak_working_set() -> int:

@@ -8,6 +8,7 @@ import time
 import traceback
 from pathlib import Path
 
+from dreamfusion_engine.device import out_of_memory
 from dreamfusion_engine.errors import EngineError, InputError, RunError, SetupError
 
 _DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
@@ -31,15 +32,6 @@ def as_engine_error(error: BaseException, log_folder: Path | None = None) -> Eng
         what="The engine met a bug in itself and stopped.",
         why=_first_line(f"{type(error).__name__}: {error}"),
         fix=f"The details are in {log}. {_REPORT_TO}",
-    )
-
-
-def out_of_memory(error: BaseException) -> bool:
-    """Whether memory ran out, on the CPU or a GPU. Told by name, so that torch need not be imported."""
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
-        return True
-    return isinstance(error, RuntimeError) and any(
-        sign in str(error).lower() for sign in ("not enough memory", "out of memory", "can't allocate memory")
     )
 
 

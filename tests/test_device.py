@@ -67,6 +67,27 @@ def test_the_machine_has_cores_and_memory() -> None:
     assert 256 < device.total_memory_mib() < 64 << 20
 
 
+def test_free_memory_is_part_of_the_machine_s_and_of_its_container_s(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert 0 < device.free_memory_bytes("cpu") <= device.total_memory_mib() * device.MIB
+    if sys.platform == "linux":
+        monkeypatch.setattr(device, "_container_room", lambda: 1 << 20)
+        assert device.free_memory_bytes("cpu") == 1 << 20
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "DefaultCPUAllocator: not enough memory: you tried to allocate 9 B.",
+        "Failed to allocate 4096 bytes on device 'cuda:0'",  # Warp
+        "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+        "CUDA error: out of memory",
+    ],
+)
+def test_every_library_s_word_for_no_memory_is_known(text: str) -> None:
+    assert device.out_of_memory(RuntimeError(text))
+    assert not device.out_of_memory(ValueError(text)) and not device.out_of_memory(RuntimeError("CUDA error: lost"))
+
+
 def test_the_report_is_json_and_names_its_default() -> None:
     report = json.loads(json.dumps(device.device_report()))
     assert report["default"] in [entry["name"] for entry in report["devices"]]

@@ -27,7 +27,7 @@ TABLE: dict[str, set[str]] = {
     "device": {"errors"},
     "messages": {"errors", "events"},
     "console": {"errors", "events"},
-    "failures": {"errors"},
+    "failures": {"errors", "device"},
     # The parts of the method: they see the ground, and scene; never each other.
     "scene": GROUND,
     "field": GROUND | {"scene"},
@@ -54,6 +54,7 @@ HEAVY = {"torch", "warp", "diffusers", "transformers", "skimage", "trimesh", "xa
 LIGHT = {"", "errors", "events", "config", "device", "protocol", "messages", "console", "failures", "request", "doctor"}
 LIGHT |= {"job", "command_line", "server", "cli", "__main__", "guidance.prompts", "guidance.pipeline_folder"}
 LIGHT |= {"guidance.family"}
+LIGHT |= {"guidance.memory", "guidance.model_sizes"}
 LIGHT |= {"config_json"}
 LIGHT |= {f"guidance.{name}" for name in ("part_weights", "safetensors_header", "catalogue")}
 

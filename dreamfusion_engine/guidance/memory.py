@@ -1,0 +1,123 @@
+"""How much memory a run will take at its peak: a pure function of the model's sizes and the run's settings.
+
+It needs neither torch nor the weights, so it is asked before anything is downloaded or loaded. What it counts are the
+tensors that are alive together; kernels' own work space, fragments and the driver come on top as `RESERVE`.
+`benchmarks/memory.py` holds it against torch's count of live tensors.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from dreamfusion_engine.config import FieldConfig, GenerateConfig
+from dreamfusion_engine.guidance.model_sizes import ModelSizes, read_sizes
+
+HALF_ABOVE = 200_000_000  # parameters beyond which precision 'auto' holds a model in half precision on a card
+TILE_PIXELS = 512  # with memory.tiling the VAE sees pictures in tiles of this size
+RESERVE = 0.1  # share on top, for work space and fragments
+PROCESS_BYTES = 550 << 20  # Python, torch, Warp and diffusers with nothing loaded, resident on a CPU
+SAMPLE_BYTES = {"cpu": 85, "cuda": 215}  # a ray's step in training: what it and its gradient keep, at most
+SEEN_BYTES = {"cpu": 60, "cuda": 140}  # a ray's step in a preview, without gradients
+_PREVIEW_RAYS = 16_384  # rendered at a time
+_ADAM = 5  # the parameters, their gradient, two moments, and a copy while the step is made
+_LARGEST_LAYER = 200 << 20  # bytes of an offloaded denoiser that are on the card at a time, at most
+
+
+@dataclass(frozen=True, kw_only=True)
+class MemoryEstimate:
+    """Peak memory of a run. parts: what is alive at that moment, name -> bytes. total: their sum and the reserve."""
+
+    parts: dict[str, int]
+
+    @property
+    def total(self) -> int:
+        """Bytes, with the reserve."""
+        return sum(self.parts.values())
+
+
+def estimate_bytes(folder: Path, config: GenerateConfig, device_type: str = "cuda") -> int:
+    """Peak bytes of a run with the model in `folder` on a 'cuda' or 'cpu' device. Raises SetupError model.damaged."""
+    return estimate(read_sizes(folder), config, device_type).total
+
+
+def estimate(sizes: ModelSizes, config: GenerateConfig, device_type: str) -> MemoryEstimate:
+    """Peak memory of a run: the larger of reading the prompt and training.
+
+    sizes: of the model. device_type: 'cuda', whose own memory is counted, or 'cpu', where the process's is.
+    """
+    reading = _reading(sizes, config, device_type)
+    training = _training(sizes, config, device_type)
+    parts = max(reading, training, key=lambda parts: sum(parts.values()))
+    if device_type == "cpu":
+        parts["process"] = PROCESS_BYTES
+    parts["reserve"] = round(RESERVE * sum(parts.values()))
+    return MemoryEstimate(parts={name: size for name, size in parts.items() if size})
+
+
+def weight_bytes(sizes: ModelSizes, config: GenerateConfig, device_type: str) -> int:
+    """Bytes of one of the denoiser's parameters."""
+    precision = config.memory.precision
+    if device_type == "cpu":
+        return 4  # a CPU keeps float32 weights and casts as it computes
+    if precision == "auto":
+        return 2 if sizes.denoiser > HALF_ABOVE else 4
+    return 4 if precision == "float32" else 2
+
+
+def _reading(sizes: ModelSizes, config: GenerateConfig, device_type: str) -> dict[str, int]:
+    """While the text encoders are there; the denoiser is not loaded yet."""
+    return {"text encoders": sizes.text_encoders * weight_bytes(sizes, config, device_type)}
+
+
+def _training(sizes: ModelSizes, config: GenerateConfig, device_type: str) -> dict[str, int]:
+    """In a training step: either the denoiser's call or the VAE's backward pass is its fullest moment."""
+    memory, views = config.memory, config.optimize.views
+    each = weight_bytes(sizes, config, device_type)
+    of_vae = 4 if sizes.vae_float32 else each
+    denoiser = sizes.denoiser * each
+    if memory.offload and device_type != "cpu":
+        denoiser = min(denoiser, _LARGEST_LAYER)
+    # Predictions with and without the prompt come from one call, of twice as many pictures as there are views.
+    predicting = 2 * views * sizes.denoiser_live * each
+    kept, encoding = _encoder(sizes, config, of_vae)
+    if kept + predicting < encoding:
+        kept, predicting = encoding, 0
+    return {
+        "denoiser": denoiser,
+        "VAE": sizes.vae * of_vae,
+        "field": field_bytes(config.field),
+        "render": _render_bytes(config, device_type),
+        "denoiser at work": predicting,
+        "VAE at work": kept,
+    }
+
+
+def _encoder(sizes: ModelSizes, config: GenerateConfig, each: int) -> tuple[int, int]:
+    """What the VAE's encoder keeps while the denoiser works, and what it needs in its own backward pass, bytes."""
+    memory, views = config.memory, config.optimize.views
+    if memory.recompute:
+        pixels = sizes.pixels
+        share = min(1.0, (TILE_PIXELS / pixels) ** 2) if memory.tiling and pixels else 1.0
+        return 0, round(sizes.encoder_recomputed * share) * each
+    kept = views * sizes.encoder_kept * each
+    return kept, kept
+
+
+def field_bytes(config: FieldConfig) -> int:
+    """The radiance field with its gradient and Adam's moments, bytes."""
+    growth = (config.finest_resolution / config.base_resolution) ** (1.0 / max(config.levels - 1, 1))
+    entries = 0
+    for level in range(config.levels):
+        resolution = round(config.base_resolution * growth**level)
+        entries += min(2**config.log2_table, (resolution + 1) ** 3)
+    network = (config.levels * config.features + 5) * config.hidden
+    return 4 * _ADAM * (entries * config.features + network)
+
+
+def _render_bytes(config: GenerateConfig, device_type: str) -> int:
+    """What rendering keeps: of a training step, or of a preview where that is more; bytes."""
+    rays = config.optimize.views * max(config.optimize.resolution) ** 2
+    training = rays * config.render.steps * SAMPLE_BYTES[device_type]
+    preview = _PREVIEW_RAYS * config.render.steps * SEEN_BYTES[device_type]
+    return max(training, preview)

@@ -1,0 +1,154 @@
+"""The memory that a run will take is known before anything is loaded: from configs and the headers of the weights."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from reference.live_tensors import LiveTensors
+
+from dreamfusion_engine.config import GenerateConfig, MemoryConfig
+from dreamfusion_engine.config_json import preset
+from dreamfusion_engine.errors import SetupError
+from dreamfusion_engine.field.radiance import RadianceField
+from dreamfusion_engine.guidance import model_sizes
+from dreamfusion_engine.guidance.memory import estimate, estimate_bytes, field_bytes
+from dreamfusion_engine.guidance.model_sizes import ModelSizes, parameters, read_sizes
+
+GIB = 1 << 30
+SD15 = ModelSizes(
+    denoiser=859_520_964,
+    text_encoders=123_060_480,
+    vae=83_653_863,
+    denoiser_live=34_080_000,
+    encoder_kept=793_000_000,
+    encoder_live=168_000_000,
+    encoder_recomputed=305_000_000,
+    pixels=512,
+)
+
+
+def config(**memory: Any) -> GenerateConfig:
+    return dataclasses.replace(preset("standard", "a mug"), memory=MemoryConfig(**memory))
+
+
+def test_parameters_are_counted_from_the_headers_alone(saved_pipeline: Path) -> None:
+    from diffusers import UNet2DConditionModel
+    from transformers import T5EncoderModel
+
+    unet = UNet2DConditionModel.from_pretrained(saved_pipeline / "unet")
+    text = T5EncoderModel.from_pretrained(saved_pipeline / "text_encoder")
+    sizes = read_sizes(saved_pipeline)
+    assert sizes.denoiser == sum(p.numel() for p in unet.parameters())
+    assert sizes.text_encoders == sum(p.numel() for p in text.parameters())
+    assert sizes.vae == sizes.encoder_kept == 0, "a pixel-space model has no VAE"
+
+
+def test_weights_that_lie_there_in_two_precisions_count_once(saved_pipeline: Path, tmp_path: Path) -> None:
+    whole = (saved_pipeline / "unet" / "diffusion_pytorch_model.safetensors").read_bytes()
+    (tmp_path / "diffusion_pytorch_model.safetensors").write_bytes(whole)
+    once = parameters(tmp_path)
+    (tmp_path / "diffusion_pytorch_model.fp16.safetensors").write_bytes(whole)
+    assert parameters(tmp_path) == once > 0
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff" * 8, b"\x02\0\0\0\0\0\0\0[]", b"\x09\0\0\0\0\0\0\0{}"])
+def test_a_broken_header_is_a_damaged_model(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "model.safetensors").write_bytes(content)
+    with pytest.raises(SetupError, match="damaged"):
+        parameters(tmp_path)
+
+
+def unet(channels: tuple[int, ...], kinds: str, size: int, **more: Any) -> Any:
+    from diffusers import UNet2DConditionModel
+
+    down = tuple("CrossAttnDownBlock2D" if kind == "c" else "DownBlock2D" for kind in kinds)
+    up = tuple("CrossAttnUpBlock2D" if kind == "c" else "UpBlock2D" for kind in reversed(kinds))
+    return UNet2DConditionModel(
+        sample_size=size,
+        block_out_channels=channels,
+        down_block_types=down,
+        up_block_types=up,
+        cross_attention_dim=64,
+        attention_head_dim=8,
+        **more,
+    )
+
+
+@pytest.mark.parametrize(
+    ("channels", "kinds", "size"),
+    [((64, 128, 256), "ccc", 32), ((64, 128, 256), "dcc", 64), ((32, 64, 96, 192), "dddc", 64), ((96, 192), "dd", 32)],
+)
+def test_a_denoiser_call_holds_what_the_estimate_says(channels: tuple[int, ...], kinds: str, size: int) -> None:
+    from torch._subclasses.fake_tensor import FakeTensorMode
+
+    with FakeTensorMode(allow_non_fake_inputs=True):
+        model = unet(channels, kinds, size).eval().requires_grad_(False)
+        counted = []
+        for views in (1, 2):
+            with torch.no_grad(), LiveTensors(model) as live:
+                model(torch.randn(views, 4, size, size), 1, encoder_hidden_states=torch.randn(views, 8, 64))
+            counted.append(live.peak / 4)
+    told = model_sizes.denoiser_live(dict(model.config), size)
+    assert told == pytest.approx(counted[1] - counted[0], rel=0.1)
+
+
+def test_an_encoder_holds_what_the_estimate_says() -> None:
+    from diffusers import AutoencoderKL
+    from torch._subclasses.fake_tensor import FakeTensorMode
+
+    blocks = {"down_block_types": ("DownEncoderBlock2D",) * 3, "up_block_types": ("UpDecoderBlock2D",) * 3}
+    with FakeTensorMode(allow_non_fake_inputs=True):
+        vae = AutoencoderKL(block_out_channels=(32, 64, 64), layers_per_block=2, norm_num_groups=8, **blocks)
+        vae = vae.eval().requires_grad_(False)
+        image = torch.rand(1, 3, 128, 128)
+        with torch.no_grad(), LiveTensors(vae) as passing:
+            vae.encode(image)
+        image.requires_grad_()
+        with LiveTensors(vae) as kept:
+            latent = vae.encode(image).latent_dist.mean
+            held = kept.now
+        del latent
+    told = dict(vae.config) | {"_class_name": "AutoencoderKL"}
+    assert model_sizes.vae_factor(told) == 4
+    assert model_sizes.encoder_kept(told, 128) == pytest.approx(held / 4, rel=0.1)
+    assert model_sizes.encoder_live(told, 128) == pytest.approx(passing.peak / 4, rel=0.1)
+
+
+def test_the_field_is_as_large_as_the_estimate_says() -> None:
+    for name in ("standard", "high"):
+        settings = preset(name, "a mug").field
+        field = RadianceField(settings, seed=0)
+        held = sum(p.numel() * p.element_size() for p in field.parameters())
+        assert field_bytes(settings) == pytest.approx(5 * held, rel=0.02)
+
+
+def test_every_saving_saves() -> None:
+    plain = estimate(SD15, config(), "cuda").total
+    assert estimate(SD15, config(precision="float32"), "cuda").total > plain
+    recomputed = estimate(SD15, config(recompute=True), "cuda").total
+    assert recomputed < plain
+    assert estimate(SD15, config(recompute=True, offload=True), "cuda").total < recomputed
+    large = dataclasses.replace(SD15, pixels=1024, encoder_recomputed=4 * SD15.encoder_recomputed)
+    tiled = estimate(large, config(recompute=True, tiling=True), "cuda").total
+    assert tiled < estimate(large, config(recompute=True), "cuda").total
+
+
+def test_a_known_checkpoint_needs_what_a_card_of_its_class_has() -> None:
+    assert 3 * GIB < estimate(SD15, config(), "cuda").total < 8 * GIB
+    assert estimate(SD15, config(recompute=True), "cuda").total < 4 * GIB
+
+
+def test_a_large_text_encoder_counts_while_the_prompt_is_read() -> None:
+    t5 = dataclasses.replace(SD15, text_encoders=4_760_000_000)
+    assert list(estimate(t5, config(), "cuda").parts) == ["text encoders", "reserve"]
+
+
+def test_the_built_in_model_fits_small_machines() -> None:
+    from dreamfusion_engine.guidance.pipeline_folder import STARTER_FOLDER
+
+    for name in ("draft", "standard", "high"):
+        assert 0.5 * GIB < estimate_bytes(STARTER_FOLDER, preset(name, "a mug"), "cpu") < 1.5 * GIB
