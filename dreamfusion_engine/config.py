@@ -9,10 +9,14 @@ from __future__ import annotations
 import dataclasses
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from dreamfusion_engine.errors import InputError
 
+Annealing = Literal["linear", "sqrt", "step"]
+Weighting = Literal["uniform", "sigma_squared", "alpha_sigma"]
+Score = Literal["sds", "csd", "nfsd", "sdi", "vsd"]
+ViewPrompts = Literal["nearest", "interpolated", "off"]
 PROMPT_LIMIT = 1000  # characters; a text encoder reads some 77 tokens, about 300 characters
 
 
@@ -113,8 +117,11 @@ class GuidanceConfig:
     t_max: tuple[float, float] = (0.98, 0.3)  # upper end of the timestep range, start -> end of training
     t_min: tuple[float, float] = (0.5, 0.02)  # lower end, start -> end
     anneal_until: float = 0.7  # fraction of training at which the end values are reached
-    weighting: Literal["sigma_squared", "uniform"] = "uniform"  # w(t)
-    view_prompts: bool = True  # add front, side, back, overhead view to the prompt
+    annealing: Annealing = "linear"  # how: at an even pace, by a square root (fast, then slow), or in one step
+    weighting: Weighting = "uniform"  # w(t): 1, sigma_t^2 or alpha_t sigma_t
+    score: Score = "sds"  # what the denoiser's predictions are made into
+    view_prompts: ViewPrompts = "nearest"  # "front view", ...: the nearest, mixed by angle, none
+    perp_neg: Literal["auto", "on", "off"] = "auto"  # other views as negative prompts
 
     def __post_init__(self) -> None:
         require(0.0 <= self.scale <= 1000.0, "scale", self.scale, "in [0, 1000]")
@@ -123,9 +130,45 @@ class GuidanceConfig:
         for low, high in zip(self.t_min, self.t_max, strict=True):
             require(0.0 < low < high < 1.0, "t_min, t_max", (self.t_min, self.t_max), "0 < t_min < t_max < 1")
         require(0.0 < self.anneal_until <= 1.0, "anneal_until", self.anneal_until, "in (0, 1]")
-        require(
-            self.weighting in ("sigma_squared", "uniform"), "weighting", self.weighting, "'sigma_squared' or 'uniform'"
-        )
+        for name, choices in (
+            ("annealing", get_args(Annealing)),
+            ("weighting", get_args(Weighting)),
+            ("score", get_args(Score)),
+            ("view_prompts", get_args(ViewPrompts)),
+            ("perp_neg", ("auto", "on", "off")),
+        ):
+            require(getattr(self, name) in choices, name, getattr(self, name), "one of " + ", ".join(choices))
+
+
+@dataclass(frozen=True, kw_only=True)
+class PromptsConfig:
+    """Prompts written by hand for single views, in place of the automatic ones; `{}` stands for the prompt."""
+
+    front: str = ""  # "": the prompt with the model's own words for the view
+    side: str = ""
+    back: str = ""  # such as "the back of {}" or "a car seen from behind"
+    overhead: str = ""
+
+    def __post_init__(self) -> None:
+        for name in ("front", "side", "back", "overhead"):
+            text = checked_prompt(getattr(self, name), f"prompt of the {name} view", empty_ok=True)
+            object.__setattr__(self, name, text)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScoreConfig:
+    """What some scores need besides `guidance`: the inversion of 'sdi', the low-rank copy of 'vsd'."""
+
+    inversion_steps: int = 10  # that would lead through every timestep; a render's t takes its share of them
+    inversion_scale: float = -7.5  # guidance while inverting (arXiv 2405.15891)
+    lora_rank: int = 4  # r of the copy that learns the renders (arXiv 2305.16213)
+    lora_rate: float = 1e-3  # its learning rate (AdamW)
+
+    def __post_init__(self) -> None:
+        require(1 <= self.inversion_steps <= 100, "inversion_steps", self.inversion_steps, "in [1, 100]")
+        require(-1000.0 <= self.inversion_scale <= 1000.0, "inversion_scale", self.inversion_scale, "in [-1000, 1000]")
+        require(1 <= self.lora_rank <= 128, "lora_rank", self.lora_rank, "in [1, 128]")
+        require(0.0 < self.lora_rate <= 1.0, "lora_rate", self.lora_rate, "in (0, 1]")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -221,6 +264,8 @@ class GenerateConfig:
     field: FieldConfig = dataclasses.field(default_factory=FieldConfig)
     render: RenderConfig = dataclasses.field(default_factory=RenderConfig)
     guidance: GuidanceConfig = dataclasses.field(default_factory=GuidanceConfig)
+    prompts: PromptsConfig = dataclasses.field(default_factory=PromptsConfig)
+    score: ScoreConfig = dataclasses.field(default_factory=ScoreConfig)
     optimize: OptimizeConfig = dataclasses.field(default_factory=OptimizeConfig)
     mesh: MeshConfig = dataclasses.field(default_factory=MeshConfig)
     memory: MemoryConfig = dataclasses.field(default_factory=MemoryConfig)

@@ -19,9 +19,9 @@ from dreamfusion_engine.config_json import to_json
 from dreamfusion_engine.device import compute_threads, peak_memory_mib, resolve_device
 from dreamfusion_engine.events import Control, Progress, Report, Result, Stage
 from dreamfusion_engine.guidance.diffusion import load_teacher
+from dreamfusion_engine.guidance.distillation import ScoreDistillation
 from dreamfusion_engine.guidance.pipeline_folder import PipelineFolder, locate_model, open_pipeline
-from dreamfusion_engine.guidance.prompts import check_vocabulary
-from dreamfusion_engine.guidance.sds import ScoreDistillation
+from dreamfusion_engine.guidance.prompts import check_prompts
 from dreamfusion_engine.mesh.build import MeshReport, build_mesh
 from dreamfusion_engine.mesh.export import write_glb
 from dreamfusion_engine.mesh.sheet import write_turntable, write_views
@@ -57,12 +57,21 @@ def generate(
     # 1. The frozen diffusion model, and the prompt in its language, from every side and in every shading.
     device = resolve_device(config.device)
     pipeline = open_pipeline(locate_model(config.model))
-    check_vocabulary(config.prompt, pipeline.card)
+    check_prompts(config, pipeline.card)
     clock.enter("load", device)
     torch.set_num_threads(compute_threads())
     torch.use_deterministic_algorithms(device.type == "cpu")
     teacher = load_teacher(pipeline, device, precision="bfloat16" if device.type == "cpu" else "auto")
-    distillation = ScoreDistillation(teacher, config.prompt, config.negative, pipeline.card, config.guidance)
+    distillation = ScoreDistillation(
+        teacher,
+        config.prompt,
+        config.negative,
+        pipeline.card,
+        config.guidance,
+        texts=config.prompts,
+        score=config.score,
+        seed=config.seed,
+    )
     # 2. A radiance field, optimised until the model likes what it sees from every side.
     session = Session(
         config=config,

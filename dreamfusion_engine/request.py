@@ -21,7 +21,7 @@ from dreamfusion_engine.config_json import preset
 from dreamfusion_engine.device import check_device_name
 from dreamfusion_engine.errors import InputError
 from dreamfusion_engine.guidance.pipeline_folder import locate_model, open_pipeline
-from dreamfusion_engine.guidance.prompts import check_vocabulary
+from dreamfusion_engine.guidance.prompts import VIEWS, check_prompts
 
 DISK_NEEDED = 200 << 20  # bytes: two checkpoints of the largest preset, textures, video and previews, and room
 SLUG_LIMIT = 60  # characters
@@ -53,10 +53,11 @@ def checked_request(
     check_encodable(prompt, "prompt")
     config = preset(preset_name, prompt, settings)
     check_encodable(config.negative, "negative prompt")
+    for view in VIEWS:
+        check_encodable(getattr(config.prompts, view), f"prompt of the {view} view")
     check_device_name(config.device)
     pipeline = open_pipeline(locate_model(config.model))
-    check_vocabulary(config.prompt, pipeline.card)
-    check_vocabulary(config.negative, pipeline.card, "negative prompt")
+    check_prompts(config, pipeline.card)
     folder = output if output is not None else output_root / folder_name(config.prompt, config.seed)
     folder = Path(os.path.abspath(folder.expanduser()))
     check_output(folder)

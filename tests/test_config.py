@@ -11,7 +11,7 @@ from dreamfusion_engine.config import GenerateConfig, checked_prompt
 from dreamfusion_engine.config_json import PRESET_NAMES, from_json, preset, to_json
 from dreamfusion_engine.errors import InputError
 
-STAGES = ("camera", "field", "render", "guidance", "optimize", "mesh")
+STAGES = ("camera", "field", "render", "guidance", "prompts", "score", "optimize", "mesh")
 
 
 @pytest.mark.parametrize("name", PRESET_NAMES)

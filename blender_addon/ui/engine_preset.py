@@ -18,8 +18,11 @@ STANDARD: dict[str, dict[str, Any]] = {
         "t_max": (0.98, 0.3),
         "t_min": (0.5, 0.02),
         "anneal_until": 0.7,
+        "annealing": "linear",
         "weighting": "uniform",
-        "view_prompts": True,
+        "score": "sds",
+        "view_prompts": "nearest",
+        "perp_neg": "auto",
     },
     "camera": {
         "distance": (3.0, 3.5),

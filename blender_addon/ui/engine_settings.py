@@ -75,13 +75,51 @@ class DREAMFUSION_PG_guidance(PropertyGroup):
         items=(
             ("uniform", "Uniform", "Every noise level counts the same. Sharper details"),
             ("sigma_squared", "Sigma Squared", "Noisy levels count more, as in the DreamFusion paper"),
+            ("alpha_sigma", "Alpha Sigma", "Middle levels count most"),
         ),
         default="uniform",
     )
-    view_prompts: BoolProperty(
+    annealing: EnumProperty(
+        name="Annealing",
+        description="How the noise range moves from its start to its end",
+        items=(
+            ("linear", "Even", "At one pace"),
+            ("sqrt", "Fast First", "Fast at first, then slower. Details begin earlier"),
+            ("step", "In One Step", "At its start until Anneal Until, then at its end"),
+        ),
+        default="linear",
+    )
+    score: EnumProperty(
+        name="Score",
+        description="What the model's predictions are made into",
+        items=(
+            ("sds", "SDS", "Score distillation, as in DreamFusion"),
+            ("csd", "CSD", "Towards the prompt alone, without the pull towards any picture"),
+            ("nfsd", "NFSD", "Without the part of the prediction that is noise"),
+            ("sdi", "SDI", "Noise found by inversion, several times as slow"),
+            ("vsd", "VSD", "Against a model that learns the renders, about twice as slow"),
+        ),
+        default="sds",
+    )
+    view_prompts: EnumProperty(
         name="View Prompts",
         description="Add front, side, back or overhead view to the prompt, against objects with several faces",
-        default=True,
+        items=(
+            ("nearest", "Nearest View", "The words of the view that is nearest to each camera"),
+            ("interpolated", "Interpolated", "The words of neighbouring views, mixed by the camera's angle"),
+            ("off", "Off", "The prompt alone"),
+        ),
+        default="nearest",
+    )
+    perp_neg: EnumProperty(
+        name="Perp-Neg",
+        description="Push other views' features away from each view, against objects with several faces. Twice as slow",
+        items=(
+            ("auto", "Automatic", "On for full checkpoints, off for the built-in model"),
+            ("on", "On", "Always"),
+            ("off", "Off", "Never"),
+        ),
+        default="auto",
     )
 
 

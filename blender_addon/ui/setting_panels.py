@@ -36,17 +36,20 @@ class DREAMFUSION_PT_guidance(_SettingPanel, Panel):
     bl_label = "Guidance"
 
     def draw(self, context: Context) -> None:
-        """Scale, noise range, view prompts."""
+        """Score, scale, noise range, view prompts."""
         guidance = settings.of(context).guidance
         column = self.column(context)
+        _choice(column, guidance, "score")
         column.prop(guidance, "scale")
         column.prop(guidance, "scale_kept")
         column.prop(guidance, "rescale")
         _pair(column, guidance, "t_max", "Noise Max Start", "End")
         _pair(column, guidance, "t_min", "Noise Min Start", "End")
         column.prop(guidance, "anneal_until")
+        _choice(column, guidance, "annealing")
         _choice(column, guidance, "weighting")
-        column.prop(guidance, "view_prompts")
+        _choice(column, guidance, "view_prompts")
+        _choice(column, guidance, "perp_neg")
 
 
 class DREAMFUSION_PT_training(_SettingPanel, Panel):

@@ -1,7 +1,8 @@
 """What the diffusion model is told: view-dependent words, shading words, and the words a small model knows.
 
 The full prompt of a view is "<prompt>, <view words>, <shading words>" with empty parts left out (DreamFusion,
-arXiv 2209.14988, section 3.2, "Diffusion loss with view dependent conditioning"). Angles are radians.
+arXiv 2209.14988, section 3.2, "Diffusion loss with view dependent conditioning"). A text written by hand may take the
+place of prompt and view words. Angles are radians.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from dreamfusion_engine.config import GenerateConfig, GuidanceConfig, PromptsConfig
 from dreamfusion_engine.errors import InputError, SetupError
 
 View = Literal["front", "side", "back", "overhead"]
@@ -25,6 +27,7 @@ SHADINGS: tuple[Shading, ...] = get_args(Shading)
 
 OVERHEAD_ABOVE = math.radians(60.0)  # elevation, DreamFusion section 3.2
 FRONT_HALF_ANGLE = math.radians(45.0)  # azimuth either side of the front; the back is as wide
+AUTOMATIC = PromptsConfig()  # nothing by hand
 CARD_NAME = "dreamfusion.json"
 CARD_FORMAT = 1
 PICTURE_NAME = "kinds.png"  # beside the card: what the model knows, to look at
@@ -43,6 +46,12 @@ def view_of(azimuth: float, elevation: float) -> View:
     if from_front <= FRONT_HALF_ANGLE:
         return "front"
     return "back" if from_front >= math.pi - FRONT_HALF_ANGLE else "side"
+
+
+def by_hand(prompt: str, view: View, texts: PromptsConfig) -> str:
+    """What the artist wrote for the view, with `{}` filled by the prompt; "" where nothing was written."""
+    written: str = getattr(texts, view)
+    return written.replace("{}", prompt)
 
 
 def compose_prompt(prompt: str, view_words: str, shading_words: str) -> str:
@@ -72,8 +81,14 @@ class PromptCard:
     shading: Mapping[Shading, str] = field(default_factory=lambda: dict.fromkeys(SHADINGS, ""))
     files: Mapping[str, str] = field(default_factory=dict)
 
-    def full_prompt(self, prompt: str, view: View | None, shading: Shading) -> str:
-        """`prompt` with this model's words for the view (None: no view words) and the shading."""
+    def full_prompt(self, prompt: str, view: View | None, shading: Shading, texts: PromptsConfig = AUTOMATIC) -> str:
+        """`prompt` with this model's words for the view (None: no view words) and the shading.
+
+        texts: by hand; where there is one for the view, it takes the place of prompt and view words.
+        """
+        written = by_hand(prompt, view, texts) if view else ""
+        if written:
+            return compose_prompt(written, "", self.shading[shading])
         return compose_prompt(prompt, self.views[view] if view else "", self.shading[shading])
 
 
@@ -131,6 +146,25 @@ def unknown_words(text: str, known: Iterable[str]) -> list[str]:
         parts = [part for part in re.findall(r"\w+|[^\w\s]", word) if part not in _PUNCTUATION]
         missing.update(dict.fromkeys(part for part in parts if part not in known))
     return list(missing)
+
+
+def uses_perp_neg(config: GuidanceConfig, card: PromptCard) -> bool:
+    """Whether other views' prompts are used as negative ones. 'auto': for models of an open vocabulary.
+
+    Those know that faces are in front, and put them on backs too; the built-in model hardly tells views apart
+    (docs/quality.md). Without view words there is nothing to tell apart.
+    """
+    if config.view_prompts == "off":
+        return False
+    return config.perp_neg == "on" or (config.perp_neg == "auto" and not card.closed_vocabulary)
+
+
+def check_prompts(config: GenerateConfig, card: PromptCard) -> None:
+    """`check_vocabulary` of everything that the artist wrote: prompt, negative prompt, prompts by hand."""
+    check_vocabulary(config.prompt, card)
+    check_vocabulary(config.negative, card, "negative prompt")
+    for view in VIEWS:
+        check_vocabulary(by_hand(config.prompt, view, config.prompts), card, f"prompt of the {view} view")
 
 
 def check_vocabulary(text: str, card: PromptCard, name: str = "prompt") -> None:

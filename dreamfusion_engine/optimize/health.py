@@ -179,7 +179,7 @@ class HealthMonitor:
     """Remembers the probes of a run and says what is wrong, as early as it can be told.
 
     views_differ: whether the model expects this prompt's front and back to look different
-    (`guidance.sds.ScoreDistillation.view_contrast`); without it many_faced is never said.
+    (`guidance.distillation.ScoreDistillation.view_contrast`); without it many_faced is never said.
     """
 
     def __init__(self, *, views_differ: bool = False) -> None:

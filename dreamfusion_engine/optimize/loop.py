@@ -14,8 +14,8 @@ from torch import Tensor
 from dreamfusion_engine.config import GenerateConfig
 from dreamfusion_engine.field.occupancy import OccupancyGrid
 from dreamfusion_engine.field.radiance import RadianceField
+from dreamfusion_engine.guidance.distillation import ScoreDistillation
 from dreamfusion_engine.guidance.prompts import Shading
-from dreamfusion_engine.guidance.sds import ScoreDistillation
 from dreamfusion_engine.optimize import losses, schedules
 from dreamfusion_engine.optimize.checkpoint import optimizer_tensors, restore_optimizer
 from dreamfusion_engine.optimize.health import Probe, make_probe, probe_cameras

@@ -1,6 +1,6 @@
 """What changes during training, each a pure function of progress, the share of steps done in [0, 1].
 
-The timestep range of the guidance anneals in `guidance.sds.timestep_range`.
+The timestep range of the guidance anneals in `guidance.timesteps.timestep_range`.
 """
 
 from __future__ import annotations

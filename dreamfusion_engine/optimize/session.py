@@ -16,7 +16,7 @@ from dreamfusion_engine.config_json import from_json, to_json
 from dreamfusion_engine.device import peak_memory_mib
 from dreamfusion_engine.errors import Cancelled, InputError
 from dreamfusion_engine.events import Control, Note, Progress, Report
-from dreamfusion_engine.guidance.sds import ScoreDistillation
+from dreamfusion_engine.guidance.distillation import ScoreDistillation
 from dreamfusion_engine.optimize.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from dreamfusion_engine.optimize.health import HealthMonitor, Verdict, probe_cameras
 from dreamfusion_engine.optimize.loop import Training
@@ -25,6 +25,7 @@ from dreamfusion_engine.optimize.recovery import recover
 PROBE_EVERY = 25  # steps
 VIEWS_DIFFER = 0.15  # contrast of front and back above which two equal sides are a fault; measured on the starter model
 _CONTRAST_AT = 0.75  # share of training at which it is asked
+_LEARNED = "distillation."  # in a checkpoint: what the score itself learns, if it does
 _REPORT_EVERY = 0.25  # seconds
 _SNAPSHOT_SHARE = 0.05  # of the time may go into previews ...
 _SNAPSHOT_EVERY = 2.0  # ... and they come this many seconds apart at least ...
@@ -78,6 +79,9 @@ class Session:
         attempt = from_json(GenerateConfig, saved.extra["attempt"])
         self._start(attempt)
         self.training.load_state(saved.tensors)
+        self.distillation.load_state(
+            {n.removeprefix(_LEARNED): t for n, t in saved.tensors.items() if n.startswith(_LEARNED)}
+        )
         self.health = HealthMonitor.from_json(saved.extra["health"])
         self.restarts = int(saved.extra["restarts"])
         self.seconds = float(saved.extra["seconds"])
@@ -132,7 +136,10 @@ class Session:
                 step=self.training.step,
                 config=to_json(self.config),
                 device=self.device.type,
-                tensors=self.training.state(),
+                tensors={
+                    **self.training.state(),
+                    **{_LEARNED + name: tensor for name, tensor in self.distillation.state().items()},
+                },
                 extra={
                     "attempt": to_json(self.training.config),
                     "health": self.health.to_json(),
@@ -162,7 +169,7 @@ class Session:
 
     def _view_contrast(self) -> float:
         """How differently the model sees the front and the back of this prompt; 0 without view prompts."""
-        if not self.config.guidance.view_prompts:
+        if self.config.guidance.view_prompts == "off":
             return 0.0
         cameras = probe_cameras(self.config.camera, self.device)
         images = self.training.view(cameras, self.config.optimize.resolution[-1]).colour.permute(0, 3, 1, 2)
@@ -187,7 +194,7 @@ class Session:
 
     def _start(self, attempt: GenerateConfig) -> None:
         """A fresh training with the configuration of an attempt."""
-        self.distillation.config = attempt.guidance
+        self.distillation.restart(attempt.guidance, attempt.seed)
         self.training = Training(attempt, seed=attempt.seed, device=self.device)
 
     def _report_progress(self) -> None:

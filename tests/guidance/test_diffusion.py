@@ -14,10 +14,10 @@ from reference.tiny_pipeline import tiny_pipeline
 from dreamfusion_engine.config import GuidanceConfig
 from dreamfusion_engine.errors import InputError, SetupError
 from dreamfusion_engine.guidance.diffusion import PixelDiffusion, load_teacher
+from dreamfusion_engine.guidance.distillation import ScoreDistillation
 from dreamfusion_engine.guidance.noise import NoiseSchedule, noise_from_prediction
 from dreamfusion_engine.guidance.pipeline_folder import open_pipeline
 from dreamfusion_engine.guidance.prompts import PromptCard
-from dreamfusion_engine.guidance.sds import ScoreDistillation
 from dreamfusion_engine.guidance.teacher import resize_square
 
 CPU = torch.device("cpu")
@@ -56,13 +56,14 @@ def test_the_guided_noise_is_what_the_if_pipeline_itself_computes(prediction: st
         output_type="pt",
         generator=torch.Generator().manual_seed(0),
     )
-    config = GuidanceConfig(scale=7.0, rescale=0.0, view_prompts=False)
+    config = GuidanceConfig(scale=7.0, rescale=0.0, view_prompts="off")
     distillation = ScoreDistillation(teacher_of(pipeline), "A red mug", "blue", PromptCard(), config)
     assert len(seen) == 3
     for output, t, sample in seen:
         alpha, sigma = NoiseSchedule.variance_preserving(pipeline.scheduler.alphas_cumprod).at(t)
         theirs = noise_from_prediction(output[:, :3], prediction, sample, alpha, sigma)  # type: ignore[arg-type]
-        ours = distillation.predict(sample, t, ["front"], "albedo", config.scale)
+        told = distillation.conditioning.told(torch.zeros(1), torch.zeros(1), "albedo")
+        ours = distillation.guided(sample, t, told, config.scale)
         assert float((ours - theirs).abs().max()) < 1e-4 * max(1.0, float(theirs.abs().max()))
 
 

@@ -13,8 +13,8 @@ from dreamfusion_engine.config import GenerateConfig
 from dreamfusion_engine.config_json import preset
 from dreamfusion_engine.errors import Cancelled, InputError, RunError
 from dreamfusion_engine.events import Event, Note, Progress
+from dreamfusion_engine.guidance.distillation import ScoreDistillation
 from dreamfusion_engine.guidance.prompts import PromptCard
-from dreamfusion_engine.guidance.sds import ScoreDistillation
 from dreamfusion_engine.guidance.teacher import Conditioning
 from dreamfusion_engine.optimize.session import Session
 

@@ -1,4 +1,4 @@
-"""Score distillation against closed forms: for a Gaussian mixture of images the best denoiser is known exactly."""
+"""Score distillation as a whole: where it ends for mixtures whose best denoiser is known, and what a step does."""
 
 from __future__ import annotations
 
@@ -12,21 +12,11 @@ from reference.tiny_pipeline import card_values
 
 from dreamfusion_engine.config import GuidanceConfig
 from dreamfusion_engine.errors import InputError
-from dreamfusion_engine.guidance.noise import NoiseSchedule, add_noise, predicted_clean_image
+from dreamfusion_engine.guidance.distillation import ScoreDistillation
+from dreamfusion_engine.guidance.noise import NoiseSchedule
 from dreamfusion_engine.guidance.prompts import PromptCard
-from dreamfusion_engine.guidance.sds import (
-    ScoreDistillation,
-    classifier_free_guidance,
-    guidance_scale,
-    guided_noise,
-    rescale_guidance,
-    sample_timesteps,
-    sds_gradient,
-    sds_loss,
-    sds_weight,
-    timestep_range,
-)
 from dreamfusion_engine.guidance.teacher import Conditioning
+from dreamfusion_engine.guidance.timesteps import sample_timesteps, timestep_range
 
 PLAIN = GuidanceConfig(scale=1.0, rescale=0.0, weighting="sigma_squared")
 FRONT = torch.zeros(4)
@@ -38,6 +28,12 @@ def rng(seed: int = 0) -> torch.Generator:
 
 def modes(count: int, size: int = 4, seed: int = 0) -> torch.Tensor:
     return 0.6 * (2.0 * torch.rand(count, 3, size, size, generator=rng(seed)) - 1.0)
+
+
+def guided(made: ScoreDistillation, x_t: torch.Tensor, t: torch.Tensor, scale: float) -> torch.Tensor:
+    """The guided noise for pictures seen from the front."""
+    angle = torch.zeros(len(t))
+    return made.guided(x_t, t, made.conditioning.told(angle, angle, "albedo"), scale)
 
 
 def distil(
@@ -55,75 +51,6 @@ def distil(
         loss.backward()
         optimiser.step()
     return 2.0 * image.detach() - 1.0
-
-
-def test_guidance_is_the_unconditional_at_zero_the_conditional_at_one_and_linear_beyond() -> None:
-    e_u, e_c = torch.randn(2, 2, 3, 4, 4, generator=rng())
-    torch.testing.assert_close(classifier_free_guidance(e_u, e_c, 0.0), e_u)
-    torch.testing.assert_close(classifier_free_guidance(e_u, e_c, 1.0), e_c)
-    torch.testing.assert_close(classifier_free_guidance(e_u, e_c, 8.0), 8.0 * e_c - 7.0 * e_u)
-
-
-def test_full_rescale_gives_the_conditional_spread_and_none_changes_nothing() -> None:
-    guided, cond = 5.0 * torch.randn(3, 3, 8, 8, generator=rng(1)), torch.randn(3, 3, 8, 8, generator=rng(2))
-    full = rescale_guidance(guided, cond, 1.0)
-    torch.testing.assert_close(full.std(dim=(1, 2, 3)), cond.std(dim=(1, 2, 3)))
-    torch.testing.assert_close(full / guided, (full / guided)[:, :1, :1, :1].expand_as(full))  # one factor a view
-    torch.testing.assert_close(rescale_guidance(guided, cond, 0.0), guided)
-    torch.testing.assert_close(rescale_guidance(guided, cond, 0.3), 0.3 * full + 0.7 * guided)
-
-
-def test_rescale_keeps_a_constant_prediction_finite() -> None:
-    assert torch.isfinite(rescale_guidance(torch.zeros(1, 3, 2, 2), torch.randn(1, 3, 2, 2), 1.0)).all()
-
-
-def test_rescale_lowers_the_contrast_of_the_clean_image_that_guidance_overdid() -> None:
-    teacher = GaussianTeacher(modes(2), 0.2, {"a": [1.0, 0.0]})
-    x_t = torch.randn(1, 3, 4, 4, generator=rng(3))
-    t = torch.tensor([700])
-    alpha, sigma = teacher.schedule.at(t)
-    e_u, e_c = teacher.predict_noise(x_t.repeat(2, 1, 1, 1), t.repeat(2), teacher.encode_prompts(["", "a"])).chunk(2)
-
-    def contrast(rescale: float) -> float:
-        config = GuidanceConfig(scale=20.0, rescale=rescale)
-        noise = guided_noise(e_u, e_c, x_t, alpha, sigma, scale=config.scale, rescale=config.rescale)
-        return float(predicted_clean_image(noise, x_t, alpha, sigma).std())
-
-    assert contrast(1.0) == pytest.approx(float(predicted_clean_image(e_c, x_t, alpha, sigma).std()), rel=1e-4)
-    assert contrast(1.0) < contrast(0.5) < contrast(0.0)
-
-
-def test_the_loss_has_exactly_the_sds_gradient_and_half_its_square_as_value() -> None:
-    x = torch.randn(2, 3, 4, 4, generator=rng(), requires_grad=True)
-    gradient = 1e-6 * torch.randn(2, 3, 4, 4, generator=rng(1))  # small beside x: a subtraction would round it
-    loss = sds_loss(x, gradient)
-    loss.backward()
-    assert torch.equal(x.grad, gradient)
-    assert float(loss.detach()) == pytest.approx(0.5 * float(gradient.square().sum()))
-
-
-@pytest.mark.parametrize("weighting", ["sigma_squared", "uniform"])
-@pytest.mark.parametrize("scale", [1.0, 7.5])
-def test_the_gradient_is_the_score_of_the_mixture_by_automatic_differentiation(weighting: str, scale: float) -> None:
-    teacher = GaussianTeacher(modes(3).double(), 0.3, {"a": [0.7, 0.3, 1e-9]})
-    x0, noise = (0.5 * torch.randn(4, 3, 4, 4, generator=rng(s), dtype=torch.float64) for s in (1, 2))
-    t = torch.tensor([50, 300, 600, 950])
-    alpha, sigma = (level.double() for level in teacher.schedule.at(t))
-    x_t = add_noise(x0, noise, alpha, sigma).requires_grad_()
-    shares = teacher.encode_prompts(["", "a"]).tokens[:, 0]
-
-    def score(row: int) -> torch.Tensor:
-        density = teacher.log_density(x_t, t, shares[row].expand(4, -1)).sum()
-        return torch.autograd.grad(density, x_t)[0]
-
-    # eps_hat = -sigma * score, guided as a score: log p(x|y)^w p(x)^(1-w)
-    expected = -sigma * (scale * score(1) + (1.0 - scale) * score(0)) - noise
-    expected = expected * (sigma**2 if weighting == "sigma_squared" else 1.0)
-    x_in, embeddings = x_t.detach().float(), teacher.encode_prompts(["", "a"])
-    e_u, e_c = (teacher.predict_noise(x_in, t, embeddings.rows([row] * 4)) for row in (0, 1))
-    weight = sds_weight(sigma.float(), weighting)  # type: ignore[arg-type]
-    actual = sds_gradient(classifier_free_guidance(e_u, e_c, scale), noise.float(), weight)
-    torch.testing.assert_close(actual.double(), expected, atol=2e-5, rtol=1e-4)
 
 
 def test_a_step_passes_the_gradient_to_the_pixels_of_each_view_alone() -> None:
@@ -172,7 +99,7 @@ def test_the_negative_prompt_takes_the_place_of_the_empty_one() -> None:
     teacher = GaussianTeacher(modes(2), 0.1, {"a": [1.0, 1e-12], "b": [1e-12, 1.0]})
     x_t, t = torch.randn(1, 3, 4, 4, generator=rng()), torch.tensor([800])
     config = GuidanceConfig(scale=3.0, rescale=0.0)
-    away = ScoreDistillation(teacher, "a", "b", PromptCard(), config).predict(x_t, t, ["front"], "albedo", config.scale)
+    away = guided(ScoreDistillation(teacher, "a", "b", PromptCard(), config), x_t, t, 3.0)
     e_b, e_a = (teacher.predict_noise(x_t, t, teacher.encode_prompts([name])) for name in ("b", "a"))
     torch.testing.assert_close(away, 3.0 * e_a - 2.0 * e_b)
 
@@ -204,10 +131,10 @@ def test_views_choose_their_own_words_unless_view_prompts_are_off() -> None:
     seen = ScoreDistillation(teacher, "a", "", PromptCard(), GuidanceConfig())
     _, info = seen.step(torch.rand(4, 3, 4, 4, generator=rng()), *angles, "albedo", 0.5, rng())
     assert info.views == ("front", "side", "back", "overhead")
-    assert seen.conditioning(list(info.views), "albedo").tokens[:, 0].argmax(dim=1).tolist() == [0, 1, 2, 3]
-    blind = ScoreDistillation(teacher, "a", "", PromptCard(), GuidanceConfig(view_prompts=False))
+    assert seen.conditioning.of_cameras(*angles, "albedo").tokens[:, 0].argmax(dim=1).tolist() == [0, 1, 2, 3]
+    blind = ScoreDistillation(teacher, "a", "", PromptCard(), GuidanceConfig(view_prompts="off"))
     assert teacher.asked == ["", "a"]
-    assert blind.conditioning(list(info.views), "albedo").tokens.std(dim=0).max() == 0.0
+    assert blind.conditioning.of_cameras(*angles, "albedo").tokens.std(dim=0).max() == 0.0
 
 
 def test_view_contrast_is_zero_when_the_model_expects_the_same_from_both_sides() -> None:
@@ -256,29 +183,6 @@ def test_unknown_words_are_refused_before_anything_is_encoded() -> None:
     assert teacher.asked == []
 
 
-def test_the_timestep_range_moves_from_its_start_to_its_end_and_stays() -> None:
-    config = GuidanceConfig(t_max=(0.98, 0.6), t_min=(0.5, 0.1), anneal_until=0.8)
-    assert timestep_range(0.0, config) == pytest.approx((0.5, 0.98))
-    assert timestep_range(0.4, config) == pytest.approx((0.3, 0.79))
-    assert timestep_range(0.8, config) == timestep_range(1.0, config) == pytest.approx((0.1, 0.6))
-    ranges = [timestep_range(i / 50, config) for i in range(51)]
-    assert all(low < high for low, high in ranges)
-    assert ranges == sorted(ranges, reverse=True)
-
-
-def test_timesteps_are_uniform_in_the_range_and_one_in_each_part_of_it() -> None:
-    generator = rng()
-    drawn = torch.stack([sample_timesteps(4, 0.2, 0.6, 1000, generator) for _ in range(2000)])
-    assert int(drawn.min()) >= 200
-    assert int(drawn.max()) < 600
-    for part in range(4):
-        column = drawn[:, part].double()
-        assert 200 + 100 * part <= column.min() < column.max() < 300 + 100 * part
-    histogram = torch.histc(drawn.double(), bins=8, min=200, max=600) / drawn.numel()
-    torch.testing.assert_close(histogram, torch.full((8,), 0.125, dtype=torch.float64), atol=0.02, rtol=0.0)
-    assert int(sample_timesteps(1, 0.9999, 0.99999, 10, generator)) == 9
-
-
 def test_a_schedule_that_ends_without_signal_never_yields_a_timestep_without_signal() -> None:
     teacher = GaussianTeacher(modes(1), 0.1)
     teacher.schedule = NoiseSchedule.variance_preserving(
@@ -290,14 +194,6 @@ def test_a_schedule_that_ends_without_signal_never_yields_a_timestep_without_sig
         _, info = distillation.step(torch.rand(1, 3, 4, 4), FRONT[:1], FRONT[:1], "albedo", 0.0, rng(seed))
         assert info.finite
         assert int(info.t) < 999
-
-
-def test_the_guidance_scale_falls_once_the_noise_levels_have_annealed() -> None:
-    config = GuidanceConfig(scale=9.0, scale_kept=0.25, anneal_until=0.5)
-    assert [guidance_scale(p, config) for p in (0.0, 0.5, 0.75, 1.0)] == [9.0, 9.0, 6.0, 3.0]
-    assert guidance_scale(1.0, GuidanceConfig(scale=9.0, scale_kept=0.25, anneal_until=1.0)) == 9.0
-    unguided = GuidanceConfig(scale=1.0, scale_kept=0.0)
-    assert guidance_scale(0.0, unguided) == guidance_scale(1.0, unguided) == 1.0
 
 
 def test_a_step_is_guided_by_the_scale_of_its_progress() -> None:

@@ -1,0 +1,63 @@
+"""Classifier-free guidance: from what the model sees with and without the prompt to what is asked of a render.
+
+Noise predictions are float32[B, C, H, W]; alpha and sigma float32[B, 1, 1, 1].
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from dreamfusion_engine.config import GuidanceConfig
+from dreamfusion_engine.guidance.noise import noise_from_clean, predicted_clean_image
+
+
+def classifier_free_guidance(noise_uncond: Tensor, noise_cond: Tensor, scale: float) -> Tensor:
+    """eps = e_u + w (e_c - e_u) (Ho & Salimans 2022, arXiv 2207.12598, eq. 6, with w here = 1 + w there).
+
+    w = 0 ignores the prompt, w = 1 follows it, more exaggerates it.
+    """
+    return noise_uncond + scale * (noise_cond - noise_uncond)
+
+
+def rescale_guidance(guided: Tensor, cond: Tensor, share: float) -> Tensor:
+    """phi guided std(cond) / std(guided) + (1 - phi) guided, against over-saturation (arXiv 2305.08891, eq. 15-16).
+
+    guided, cond: float32[B, ...], the guided and the conditional prediction of the clean image; share: phi in [0, 1].
+    The standard deviations are over all axes but B. A constant prediction, which has no spread to match, is kept.
+    """
+    axes = tuple(range(1, guided.ndim))
+    spread = guided.std(dim=axes, keepdim=True)
+    factor = torch.where(spread > 0.0, cond.std(dim=axes, keepdim=True) / spread, torch.ones_like(spread))
+    return (share * factor + (1.0 - share)) * guided
+
+
+def guided_noise(
+    noise_uncond: Tensor,
+    noise_cond: Tensor,
+    x_t: Tensor,
+    alpha: Tensor,
+    sigma: Tensor,
+    *,
+    scale: float,
+    rescale: float,
+) -> Tensor:
+    """The guided noise, its clean image rescaled by the share `rescale`: what SDS compares with the true noise."""
+    guided = classifier_free_guidance(noise_uncond, noise_cond, scale)
+    if rescale == 0.0:
+        return guided
+    clean = predicted_clean_image(guided, x_t, alpha, sigma)
+    cond = predicted_clean_image(noise_cond, x_t, alpha, sigma)
+    return noise_from_clean(rescale_guidance(clean, cond, rescale), x_t, alpha, sigma)
+
+
+def guidance_scale(progress: float, config: GuidanceConfig) -> float:
+    """w: `scale` until `anneal_until`, from there linearly to 1 + (scale - 1) scale_kept at the end of training.
+
+    Strong guidance finds the shape, but exaggerates: at low noise, where colours are decided, it makes colours that no
+    picture has. Weak guidance from the start, or from the middle on, loses thin parts. (Guidance at a part of the noise
+    levels only: Kynkaanniemi 2024, arXiv 2404.07724.)
+    """
+    late = 1.0 - config.anneal_until
+    share = min(max((progress - config.anneal_until) / late, 0.0), 1.0) if late > 0.0 else 0.0
+    return 1.0 + (config.scale - 1.0) * (1.0 - share + share * config.scale_kept)

@@ -1,0 +1,215 @@
+"""Score distillation: renders in, a loss out whose gradient makes them more like what a diffusion model expects.
+
+One call for every score of `scores/`: noise a render, ask the frozen model, make its predictions into a residual, weigh
+it. x is what the model denoises, float32[B, C, H, W]; t int64[B]; alpha, sigma float32[B, 1, 1, 1].
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from dreamfusion_engine.config import GuidanceConfig, PromptsConfig, ScoreConfig
+from dreamfusion_engine.guidance.classifier_free import guidance_scale, guided_noise
+from dreamfusion_engine.guidance.conditioning import Encode, PromptConditioning, Told
+from dreamfusion_engine.guidance.noise import add_noise
+from dreamfusion_engine.guidance.perp_neg import perp_neg_noise
+from dreamfusion_engine.guidance.prompts import (
+    AUTOMATIC,
+    VIEWS,
+    PromptCard,
+    Shading,
+    View,
+    by_hand,
+    check_vocabulary,
+    view_of,
+)
+from dreamfusion_engine.guidance.render_score import RenderScore
+from dreamfusion_engine.guidance.scores.csd import csd_residual
+from dreamfusion_engine.guidance.scores.nfsd import CLEAN_BELOW, nfsd_residual
+from dreamfusion_engine.guidance.scores.sdi import ddim_inversion, inversion_steps, inverted_noise
+from dreamfusion_engine.guidance.scores.sds import score_loss, score_weight, sds_residual
+from dreamfusion_engine.guidance.scores.vsd import vsd_residual
+from dreamfusion_engine.guidance.teacher import Conditioning, Teacher
+from dreamfusion_engine.guidance.timesteps import sample_timesteps, timestep_range
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepInfo:
+    """What one step of score distillation saw.
+
+    finite: whether the noise prediction was; the caller raises RunError run.non_finite (or recovers) when it was not.
+    gradient_norm: float32[B], |g| a pixel value (root mean square). t: int64[B]. views: the named view of each camera.
+    """
+
+    finite: bool
+    gradient_norm: Tensor
+    t: Tensor
+    views: tuple[View, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Predictions:
+    """The noise that the model sees in x_t, float32 as x_t: without the prompt, with it (after Perp-Neg), and for bad
+    pictures where a score asks for that."""
+
+    uncond: Tensor
+    cond: Tensor
+    bad: Tensor | None
+
+
+class ScoreDistillation:
+    """Score distillation from one teacher for one prompt, seen from any side and in any shading.
+
+    Every text is encoded here, once, so that a step is one call of the denoiser (two more for 'vsd', several for
+    'sdi'). prompt, negative: the artist's words; negative takes the place of the empty prompt in guidance. texts:
+    prompts by hand. card: how the model wants to be asked. score: what 'sdi' and 'vsd' need besides. seed: starts the
+    copy that 'vsd' trains. encode: in the place of the teacher's own encoding, such as one with a cache.
+    Raises InputError input.unknown_words where the card's vocabulary is closed.
+    """
+
+    def __init__(
+        self,
+        teacher: Teacher,
+        prompt: str,
+        negative: str,
+        card: PromptCard,
+        config: GuidanceConfig,
+        *,
+        texts: PromptsConfig = AUTOMATIC,
+        score: ScoreConfig = ScoreConfig(),  # noqa: B008 (frozen)
+        seed: int = 0,
+        encode: Encode | None = None,
+    ) -> None:
+        check_vocabulary(prompt, card)
+        check_vocabulary(negative, card, "negative prompt")
+        for view in VIEWS:
+            check_vocabulary(by_hand(prompt, view, texts), card, f"prompt of the {view} view")
+        self.teacher = teacher
+        self.config = config
+        self._score = score
+        self.conditioning = PromptConditioning(encode or teacher.encode_prompts, prompt, negative, card, config, texts)
+        self._timesteps = teacher.schedule.usable
+        self._renders = RenderScore(teacher, score, seed) if config.score == "vsd" else None
+
+    def restart(self, config: GuidanceConfig, seed: int) -> None:
+        """Forget what was learned from renders, and go on with the settings of another attempt."""
+        self.config = config
+        if self._renders is not None:
+            self._renders = RenderScore(self.teacher, self._score, seed)
+
+    def state(self) -> dict[str, Tensor]:
+        """Every tensor that a checkpoint needs; none for scores that learn nothing."""
+        return {} if self._renders is None else self._renders.state()
+
+    def load_state(self, tensors: Mapping[str, Tensor]) -> None:
+        """Go on from `state()` with the same settings."""
+        if self._renders is not None:
+            self._renders.load_state(tensors)
+
+    def predictions(self, x_t: Tensor, t: Tensor, told: Told) -> Predictions:
+        """What the model sees in noisy renders, by one call of the denoiser for everything that is told."""
+        parts = [told.uncond, told.cond, *([] if told.bad is None else [told.bad]), *told.against]
+        rows = x_t.repeat(len(parts), *[1] * (x_t.ndim - 1))
+        seen = self.teacher.predict_noise(rows, t.repeat(len(parts)), Conditioning.join(parts)).chunk(len(parts))
+        uncond, cond, rest = seen[0], seen[1], seen[2:]
+        bad, against = (rest[0], rest[1:]) if told.bad is not None else (None, rest)
+        if told.weights is not None:
+            cond = perp_neg_noise(uncond, cond, torch.stack(against), told.weights)
+        return Predictions(uncond=uncond, cond=cond, bad=bad)
+
+    def guided(self, x_t: Tensor, t: Tensor, told: Told, scale: float) -> Tensor:
+        """The guided noise, rescaled as the settings say, float32 as x_t. scale: of the guidance, w."""
+        seen = self.predictions(x_t, t, told)
+        return self._guided(seen, x_t, t, scale)
+
+    def step(
+        self,
+        images: Tensor,
+        azimuth: Tensor,
+        elevation: Tensor,
+        shading: Shading,
+        progress: float,
+        generator: torch.Generator,
+    ) -> tuple[Tensor, StepInfo]:
+        """The loss of B renders, a mean over views and pixels, and what the step saw.
+
+        images: float32[B, 3, H, W] in [0, 1], with its graph. azimuth, elevation: float32[B], radians. shading: of the
+        renders. progress: share of training done, in [0, 1]. generator: draws timesteps, then noise.
+        The gradient of the loss with respect to the image at the model's size h x w is g / (B h w). Where the noise
+        prediction is not finite the loss is not either, and `finite` says so: test it before stepping an optimiser.
+        """
+        x = self.teacher.to_model_space(images)
+        count, _, height, width = x.shape
+        views = [view_of(a, e) for a, e in zip(azimuth.tolist(), elevation.tolist(), strict=True)]
+        with torch.no_grad():
+            low, high = timestep_range(progress, self.config)
+            t = sample_timesteps(count, low, high, self._timesteps, generator).to(x.device)
+            noise = self._noise(x, generator)
+            told = self.conditioning.told(azimuth, elevation, shading)
+            residual = self._residual(x, t, noise, told, guidance_scale(progress, self.config))
+            gradient = score_weight(*self.teacher.schedule.at(t), self.config.weighting) * residual
+            norm = gradient.square().mean(dim=(1, 2, 3)).sqrt()
+        finite = math.isfinite(float(norm.sum()))
+        if self._renders is not None and finite:
+            anywhere = sample_timesteps(count, 0.0, 1.0, self._timesteps, generator).to(x.device)
+            self._renders.learn(x, anywhere, self._noise(x, generator), told.cond)
+        loss = score_loss(x, gradient) / (count * height * width)
+        return loss, StepInfo(finite=finite, gradient_norm=norm, t=t, views=tuple(views))
+
+    @torch.no_grad()
+    def view_contrast(self, images: Tensor, shading: Shading, generator: torch.Generator) -> float:
+        """How differently the model sees the prompt's front and its back: |e_front - e_back| / |e_mean - e_uncond|.
+
+        images: float32[B, 3, H, W] in [0, 1], renders to ask about. 0 where both views mean the same to it, as for an
+        object of revolution; then a back like the front is no fault. Noise at t = 0.6 T, where shapes are decided.
+        """
+        x = self.teacher.to_model_space(images)
+        t = torch.full((len(x),), int(0.6 * self._timesteps), device=x.device)
+        x_t = add_noise(x, self._noise(x, generator), *self.teacher.schedule.at(t))
+        sides: tuple[View, View] = ("front", "back")
+        front, back = (self.conditioning.of_views([side] * len(x), shading) for side in sides)
+        texts = Conditioning.join([self.conditioning.unconditional(len(x)), front, back])
+        uncond, e_front, e_back = self.teacher.predict_noise(x_t.repeat(3, 1, 1, 1), t.repeat(3), texts).chunk(3)
+        return float((e_front - e_back).norm() / (0.5 * (e_front + e_back) - uncond).norm().clamp(min=1e-12))
+
+    def _residual(self, x: Tensor, t: Tensor, noise: Tensor, told: Told, scale: float) -> Tensor:
+        """What the chosen score makes of renders x, before its weight; `noise` is used where the score draws noise."""
+        alpha, sigma = self.teacher.schedule.at(t)
+        if self.config.score == "sdi":
+            x_t = self._inverted(x, t, told)
+            return sds_residual(self.guided(x_t, t, told, scale), inverted_noise(x, x_t, alpha, sigma))
+        x_t = add_noise(x, noise, alpha, sigma)
+        seen = self.predictions(x_t, t, told)
+        if self.config.score == "csd":
+            return csd_residual(seen.uncond, seen.cond, scale)
+        if seen.bad is not None:
+            low_noise = t < int(CLEAN_BELOW * len(self.teacher.schedule))
+            return nfsd_residual(seen.uncond, seen.cond, seen.bad, low_noise, scale)
+        guided = self._guided(seen, x_t, t, scale)
+        if self._renders is not None:
+            return vsd_residual(guided, self._renders.predict_noise(x_t, t, told.cond))
+        return sds_residual(guided, noise)
+
+    def _inverted(self, x: Tensor, t: Tensor, told: Told) -> Tensor:
+        """x_t from which the sampler would come to x, inverted with the prompt at its own guidance."""
+        scale = self._score.inversion_scale
+
+        def predict(x_s: Tensor, s: Tensor) -> Tensor:
+            seen = self.predictions(x_s, s, told)
+            return seen.uncond + scale * (seen.cond - seen.uncond)
+
+        steps = inversion_steps(t, len(self.teacher.schedule), self._score.inversion_steps)
+        return ddim_inversion(x, t, predict, self.teacher.schedule, steps)
+
+    def _guided(self, seen: Predictions, x_t: Tensor, t: Tensor, scale: float) -> Tensor:
+        alpha, sigma = self.teacher.schedule.at(t)
+        return guided_noise(seen.uncond, seen.cond, x_t, alpha, sigma, scale=scale, rescale=self.config.rescale)
+
+    @staticmethod
+    def _noise(x: Tensor, generator: torch.Generator) -> Tensor:
+        return torch.randn(x.shape, generator=generator, device=generator.device).to(x.device)

@@ -1,0 +1,1 @@
+"""Ways to turn noise predictions into the gradient of a render, one a file, each a pure function of predictions."""

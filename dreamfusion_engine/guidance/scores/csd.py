@@ -1,0 +1,14 @@
+"""Classifier score distillation: guidance alone (Yu 2023, arXiv 2310.19415)."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+
+def csd_residual(noise_uncond: Tensor, noise_cond: Tensor, scale: float) -> Tensor:
+    """s (e_c - e_u): the gradient of the implicit classifier log p(y | x_t), without the prior's.
+
+    SDS with guidance s is this plus e_u - eps, the pull towards any likely picture: with s = 100 it hardly counts, with
+    a small s it does. noise_uncond, noise_cond: e_u and e_c, float32[B, ...]; scale: s.
+    """
+    return scale * (noise_cond - noise_uncond)
