@@ -12,10 +12,25 @@ from torch import Tensor
 
 from dreamfusion_engine.config import GuidanceConfig, PromptsConfig
 from dreamfusion_engine.guidance.perp_neg import view_negatives
-from dreamfusion_engine.guidance.prompts import AUTOMATIC, SHADINGS, VIEWS, PromptCard, Shading, View, uses_perp_neg
+from dreamfusion_engine.guidance.prompts import (
+    AUTOMATIC,
+    HEADINGS,
+    SHADINGS,
+    VIEWS,
+    PromptCard,
+    Shading,
+    View,
+    uses_perp_neg,
+)
 from dreamfusion_engine.guidance.scores.nfsd import OUT_OF_DISTRIBUTION
 from dreamfusion_engine.guidance.teacher import Conditioning
-from dreamfusion_engine.guidance.view_weights import interpolated_view_weights, mixed, nearest_view_weights
+from dreamfusion_engine.guidance.view_weights import (
+    interpolated_heading_weights,
+    interpolated_view_weights,
+    mixed,
+    nearest_heading_weights,
+    nearest_view_weights,
+)
 
 AGAINST: tuple[View, View] = ("front", "side")  # the prompts that Perp-Neg pushes away, as `view_negatives` weighs them
 Encode = Callable[[list[str]], Conditioning]
@@ -59,10 +74,21 @@ class PromptConditioning:
         uncond = "" if noise_free else negative
         bad = (negative or ("" if card.closed_vocabulary else OUT_OF_DISTRIBUTION)) if noise_free else uncond
         views: tuple[View | None, ...] = VIEWS if self._mode != "off" else (None,)
-        by_view = {shading: [card.full_prompt(prompt, v, shading, texts) for v in views] for shading in SHADINGS}
-        distinct = list(dict.fromkeys([uncond, bad, *(text for row in by_view.values() for text in row)]))
+        by_view = {s: [card.full_prompt(prompt, v, s, texts) for v in views] for s in SHADINGS}
+        by_camera = by_view
+        self._weigh = interpolated_view_weights if self._mode == "interpolated" else nearest_view_weights
+        if card.headings and self._mode != "off":
+            self._weigh = interpolated_heading_weights if self._mode == "interpolated" else nearest_heading_weights
+            places = [(heading, overhead) for overhead in (False, True) for heading in HEADINGS]
+            by_camera = {
+                s: [card.heading_prompt(prompt, h, overhead=o, shading=s, texts=texts) for h, o in places]
+                for s in SHADINGS
+            }
+        told = [text for table in (by_view, by_camera) for row in table.values() for text in row]
+        distinct = list(dict.fromkeys([uncond, bad, *told]))
         self._encoded = encode(distinct)
         self._rows = {shading: [distinct.index(text) for text in row] for shading, row in by_view.items()}
+        self._camera_rows = {shading: [distinct.index(text) for text in row] for shading, row in by_camera.items()}
         self._bad = distinct.index(bad) if noise_free else None
 
     def unconditional(self, count: int) -> Conditioning:
@@ -78,9 +104,8 @@ class PromptConditioning:
         """The prompt as seen from each camera, B rows. azimuth, elevation: float32[B], radians."""
         if self._mode == "off":
             return self._encoded.rows(self._rows[shading] * len(azimuth))
-        weigh = interpolated_view_weights if self._mode == "interpolated" else nearest_view_weights
-        device = self._encoded.tokens.device
-        return mixed(self._encoded.rows(self._rows[shading]), weigh(azimuth, elevation).to(device))
+        weights = self._weigh(azimuth, elevation).to(self._encoded.tokens.device)
+        return mixed(self._encoded.rows(self._camera_rows[shading]), weights)
 
     def told(self, azimuth: Tensor, elevation: Tensor, shading: Shading) -> Told:
         """Everything for one step. azimuth, elevation: float32[B], radians. shading: of all the renders."""

@@ -21,8 +21,10 @@ from dreamfusion_engine.config import GenerateConfig, GuidanceConfig, PromptsCon
 from dreamfusion_engine.errors import InputError, SetupError
 
 View = Literal["front", "side", "back", "overhead"]
+Heading = Literal["front", "front right", "right", "back right", "back", "back left", "left", "front left"]
 Shading = Literal["albedo", "lambertian", "textureless"]
 VIEWS: tuple[View, ...] = get_args(View)
+HEADINGS: tuple[Heading, ...] = get_args(Heading)  # by azimuth, from 0 on; right is +X, as in Blender's Right view
 SHADINGS: tuple[Shading, ...] = get_args(Shading)
 
 OVERHEAD_ABOVE = math.radians(60.0)  # elevation, DreamFusion section 3.2
@@ -54,6 +56,14 @@ def by_hand(prompt: str, view: View, texts: PromptsConfig) -> str:
     return written.replace("{}", prompt)
 
 
+def heading_of(azimuth: float) -> Heading:
+    """The nearest of eight compass points that a camera looks from: sectors of 45 degrees, the first in front.
+
+    azimuth: radians, 0 in front of the object, pi / 2 at its right (+X), any number of turns.
+    """
+    return HEADINGS[round(azimuth / (2.0 * math.pi) * len(HEADINGS)) % len(HEADINGS)]
+
+
 def compose_prompt(prompt: str, view_words: str, shading_words: str) -> str:
     """The full prompt of a view: the parts joined by commas, empty ones left out."""
     return ", ".join(part for part in (prompt, view_words, shading_words) if part)
@@ -67,6 +77,7 @@ class PromptCard:
     kinds, colours, parts, examples: what to tell an artist that it can draw; parts are phrases for a second colour,
     such as "mug with a {} handle". picture: a file that shows the kinds, or "".
     views, shading: words for each View and Shading; "" where the model needs none.
+    headings: words for each Heading, for a model that was taught to tell eight directions; empty for all others.
     files: relative path -> SHA-256 (hex) of the model's files, for the check that they arrived whole.
     """
 
@@ -79,6 +90,7 @@ class PromptCard:
     picture: str = ""
     views: Mapping[View, str] = field(default_factory=lambda: {view: f"{view} view" for view in VIEWS})
     shading: Mapping[Shading, str] = field(default_factory=lambda: dict.fromkeys(SHADINGS, ""))
+    headings: Mapping[Heading, str] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
 
     def full_prompt(self, prompt: str, view: View | None, shading: Shading, texts: PromptsConfig = AUTOMATIC) -> str:
@@ -90,6 +102,17 @@ class PromptCard:
         if written:
             return compose_prompt(written, "", self.shading[shading])
         return compose_prompt(prompt, self.views[view] if view else "", self.shading[shading])
+
+    def heading_prompt(
+        self, prompt: str, heading: Heading, *, overhead: bool, shading: Shading, texts: PromptsConfig = AUTOMATIC
+    ) -> str:
+        """`full_prompt` with this model's words for a heading, and those for overhead before them where it is that."""
+        azimuth = HEADINGS.index(heading) * 2.0 * math.pi / len(HEADINGS)
+        written = by_hand(prompt, "overhead" if overhead else view_of(azimuth, 0.0), texts)
+        if written:
+            return compose_prompt(written, "", self.shading[shading])
+        words = compose_prompt(self.views["overhead"] if overhead else "", self.headings[heading], "")
+        return compose_prompt(prompt, words, self.shading[shading])
 
 
 def read_card(folder: Path) -> PromptCard:
@@ -118,6 +141,7 @@ def _parsed_card(values: Mapping[str, Any]) -> PromptCard:
         raise ValueError(f"format {values['format']!r}; this version reads format {CARD_FORMAT}")
     views = {view: str(values["views"][view]) for view in VIEWS}
     shading = {kind: str(values["shading"][kind]) for kind in SHADINGS}
+    headings = {heading: str(values["headings"][heading]) for heading in HEADINGS} if "headings" in values else {}
     return PromptCard(
         closed_vocabulary=bool(values["closed_vocabulary"]),
         words=frozenset(str(word).lower() for word in values["words"]),
@@ -127,6 +151,7 @@ def _parsed_card(values: Mapping[str, Any]) -> PromptCard:
         examples=tuple(map(str, values.get("examples", ()))),
         views=views,
         shading=shading,
+        headings=headings,
         files={str(path): str(digest) for path, digest in values.get("files", {}).items()},
     )
 

@@ -1,7 +1,7 @@
 """How much each named view counts for a camera: one of them alone, or neighbours mixed by angle.
 
-Axis letters: B views, V = 4 named views in the order of `prompts.VIEWS` (front, side, back, overhead). Angles are
-radians; azimuth 0 is the front, elevation 0 the horizon.
+Axis letters: B views, V = 4 named views in the order of `prompts.VIEWS` (front, side, back, overhead), H = 8 headings
+in the order of `prompts.HEADINGS`. Angles are radians; azimuth 0 is the front, elevation 0 the horizon.
 """
 
 from __future__ import annotations
@@ -9,9 +9,10 @@ from __future__ import annotations
 import math
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-from dreamfusion_engine.guidance.prompts import OVERHEAD_ABOVE, VIEWS, view_of
+from dreamfusion_engine.guidance.prompts import HEADINGS, OVERHEAD_ABOVE, VIEWS, view_of
 from dreamfusion_engine.guidance.teacher import Conditioning
 
 OVERHEAD_BLEND = math.radians(15.0)  # either side of OVERHEAD_ABOVE: a camera there is half overhead, half not
@@ -23,7 +24,7 @@ def nearest_view_weights(azimuth: Tensor, elevation: Tensor) -> Tensor:
     azimuth, elevation: float32[B], radians.
     """
     views = [VIEWS.index(view_of(a, e)) for a, e in zip(azimuth.tolist(), elevation.tolist(), strict=True)]
-    return torch.nn.functional.one_hot(torch.tensor(views), len(VIEWS)).float().to(azimuth.device)
+    return F.one_hot(torch.tensor(views), len(VIEWS)).float().to(azimuth.device)
 
 
 def interpolated_view_weights(azimuth: Tensor, elevation: Tensor) -> Tensor:
@@ -38,8 +39,37 @@ def interpolated_view_weights(azimuth: Tensor, elevation: Tensor) -> Tensor:
     turn = side_on_turn(azimuth)
     front, back = (1.0 - turn).clamp(min=0.0), (turn - 1.0).clamp(min=0.0)
     around = torch.stack([front, 1.0 - front - back, back, torch.zeros_like(turn)], dim=1)
-    over = torch.nn.functional.one_hot(torch.tensor([3], device=azimuth.device), len(VIEWS)).float()
+    over = F.one_hot(torch.tensor([3], device=azimuth.device), len(VIEWS)).float()
     return (1.0 - above)[:, None] * around + above[:, None] * over
+
+
+def nearest_heading_weights(azimuth: Tensor, elevation: Tensor) -> Tensor:
+    """Weights float32[B, 2 H]: 1 for the nearest heading (`prompts.heading_of`), in the second half where overhead.
+
+    azimuth, elevation: float32[B], radians.
+    """
+    sector = (_sectors(azimuth) + 0.5).floor().long() % len(HEADINGS)
+    return _around_or_above(F.one_hot(sector, len(HEADINGS)).float(), (elevation > OVERHEAD_ABOVE).float())
+
+
+def interpolated_heading_weights(azimuth: Tensor, elevation: Tensor) -> Tensor:
+    """Weights float32[B, 2 H], not negative, of sum 1: linear in azimuth between the two headings either side.
+
+    The second half, overhead, has the share that `overhead_share` gives. azimuth, elevation: float32[B], radians.
+    """
+    sectors = _sectors(azimuth)
+    before, share = sectors.floor().long(), (sectors - sectors.floor())[:, None]
+    first, second = (F.one_hot((before + i) % len(HEADINGS), len(HEADINGS)).float() for i in (0, 1))
+    return _around_or_above((1.0 - share) * first + share * second, overhead_share(elevation))
+
+
+def _sectors(azimuth: Tensor) -> Tensor:
+    """Azimuths in steps of a heading, float32[B] in [0, H]."""
+    return torch.remainder(azimuth / (2.0 * math.pi), 1.0) * len(HEADINGS)
+
+
+def _around_or_above(around: Tensor, above: Tensor) -> Tensor:
+    return torch.cat([(1.0 - above)[:, None] * around, above[:, None] * around], dim=1)
 
 
 def side_on_turn(azimuth: Tensor) -> Tensor:

@@ -17,10 +17,10 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from dreamfusion_engine.guidance.prompts import CARD_NAME, VIEWS, View
+from dreamfusion_engine.guidance.prompts import CARD_NAME, HEADINGS, VIEWS, Heading, View
 from dreamfusion_engine.judge.model import WEIGHTS, Judge, load_judge
 from dreamfusion_engine.judge.scores import top1
-from dreamfusion_engine.starter.captions import SHADING_WORDS, VIEW_WORDS, describe
+from dreamfusion_engine.starter.captions import SHADING_WORDS, VIEW_WORDS, describe, view_words
 from dreamfusion_engine.starter.corpus import Corpus, Label
 from dreamfusion_engine.starter.model_card import SCORES
 from dreamfusion_engine.starter.objects.kinds import KINDS, Kind, Look, kind_named
@@ -30,6 +30,12 @@ STARTER = Path(__file__).parents[1] / "starter" / "weights"
 _SAMPLING_STEPS = 30
 _GUIDANCE_SCALE = 4.0
 _BATCH = 64
+_HEADINGS: dict[View, tuple[Heading, ...]] = {
+    "front": ("front",),
+    "side": ("right", "left"),
+    "back": ("back",),
+    "overhead": HEADINGS,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,7 +101,8 @@ def asked_labels(rng: np.random.Generator, kinds: Sequence[Kind], count: int) ->
         kind = kinds[i % len(kinds)]
         colour = str(rng.choice(kind.colours)) if kind.colours else None
         view: View = VIEWS[i // len(kinds) % len(VIEWS)]
-        labels.append(Label(kind=kind, look=Look(colour=colour), view=view, shading="lambertian"))
+        heading = _HEADINGS[view][int(rng.integers(len(_HEADINGS[view])))]
+        labels.append(Label(kind=kind, look=Look(colour=colour), view=view, heading=heading, shading="lambertian"))
     return labels
 
 
@@ -106,7 +113,7 @@ def samples(folder: Path, labels: Sequence[Label], seed: int, device: torch.devi
     pipeline = IFPipeline.from_pretrained(folder, torch_dtype=torch.float32).to(device)
     pipeline.set_progress_bar_config(disable=True)
     texts = [
-        f"{describe(x.kind, x.look)}, {VIEW_WORDS[x.view]}"
+        f"{describe(x.kind, x.look)}, {view_words(x.view, x.heading)}"
         + (f", {SHADING_WORDS[x.shading]}" if SHADING_WORDS[x.shading] else "")
         for x in labels
     ]

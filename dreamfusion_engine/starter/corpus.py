@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from dreamfusion_engine.config import CameraConfig
-from dreamfusion_engine.guidance.prompts import Shading, View, view_of
+from dreamfusion_engine.guidance.prompts import Heading, Shading, View, heading_of, view_of
 from dreamfusion_engine.scene.background import random_backgrounds
 from dreamfusion_engine.scene.cameras import sample_cameras
 from dreamfusion_engine.scene.light import sample_lights
@@ -34,6 +34,7 @@ class Label:
     kind: Kind
     look: Look
     view: View
+    heading: Heading
     shading: Shading
 
 
@@ -60,7 +61,7 @@ class Corpus:
         self.rng = np.random.default_rng(seed)
         self._generator = torch.Generator(device=device).manual_seed(seed)
         self._ring = torch.zeros(capacity, CHANNELS, pixels, pixels, dtype=torch.uint8, device=device)
-        self._labels: list[tuple[Kind, Look, View]] = []
+        self._labels: list[tuple[Kind, Look, View, Heading]] = []
         self._next = 0
 
     def trace(self, count: int) -> None:
@@ -74,7 +75,8 @@ class Corpus:
         ambient = 0.1 + 0.4 * torch.rand(count, generator=self._generator, device=self._ring.device)
         traced = render_objects(objects, cameras, light, ambient, pixels=self._pixels)
         for i, (kind, look) in enumerate(looks):
-            label = (kind, look, view_of(float(cameras.azimuth[i]), float(cameras.elevation[i])))
+            azimuth, elevation = float(cameras.azimuth[i]), float(cameras.elevation[i])
+            label = (kind, look, view_of(azimuth, elevation), heading_of(azimuth))
             self._ring[self._next] = (traced[i] * 255.0 + 0.5).to(torch.uint8)
             if self._next < len(self._labels):
                 self._labels[self._next] = label
@@ -85,7 +87,7 @@ class Corpus:
     def batch(self, size: int) -> tuple[Tensor, list[str]]:
         """`size` pictures float32[size, 3, pixels, pixels] in [0, 1] and their captions."""
         pictures, labels = self.pictures(size)
-        return pictures, [caption(self.rng, label.kind, label.look, label.view, label.shading) for label in labels]
+        return pictures, [caption(self.rng, x.kind, x.look, x.view, x.heading, x.shading) for x in labels]
 
     def pictures(self, size: int) -> tuple[Tensor, list[Label]]:
         """`size` pictures float32[size, 3, pixels, pixels] in [0, 1] and what is known of them."""
@@ -102,5 +104,8 @@ class Corpus:
             rows = torch.tensor([s == shading for s in shadings], device=device)
             pictures[rows] = compose(traced[rows], background[rows], shading)
         known = zip((self._labels[c] for c in chosen), shadings, strict=True)
-        labels = [Label(kind=kind, look=look, view=view, shading=shading) for (kind, look, view), shading in known]
+        labels = [
+            Label(kind=kind, look=look, view=view, heading=heading, shading=shading)
+            for (kind, look, view, heading), shading in known
+        ]
         return pictures, labels

@@ -21,7 +21,14 @@ from torch import Tensor, nn
 from transformers import PreTrainedTokenizerFast, T5Config, T5EncoderModel
 
 from dreamfusion_engine.guidance.prompts import CARD_NAME, PICTURE_NAME
-from dreamfusion_engine.starter.captions import SHADING_WORDS, TOKENS, VIEW_WORDS, known_words, make_tokenizer
+from dreamfusion_engine.starter.captions import (
+    HEADING_WORDS,
+    SHADING_WORDS,
+    TOKENS,
+    VIEW_WORDS,
+    known_words,
+    make_tokenizer,
+)
 from dreamfusion_engine.starter.objects.kinds import Kind
 from dreamfusion_engine.starter.objects.palette import COLOURS
 
@@ -159,6 +166,7 @@ def save_pipeline(model: StarterModel, folder: Path, kinds: Sequence[Kind], trai
         "parts": [f"{kind.names[0]} {kind.part}" for kind in kinds if kind.part],
         "examples": EXAMPLES,
         "views": VIEW_WORDS,
+        "headings": HEADING_WORDS,
         "shading": SHADING_WORDS,
         "files": {
             str(path.relative_to(folder).as_posix()): hashlib.sha256(path.read_bytes()).hexdigest()

@@ -39,7 +39,8 @@ On some, stripes, dots or checks: "a red mug with white dots". All of them, on t
 
 ![The kinds from four sides]({PICTURE_NAME})
 
-View words: front, side, back, overhead view. Renderings: lit by default, "flat colours", "white clay".
+View words: front, side, back, overhead view, and eight headings from "front right view" to "left side view"
+(right is Blender's Right view, from +X). Renderings: lit by default, "flat colours", "white clay".
 Nothing else: it has never seen a photograph, and other words mean nothing to it.
 
 ## Training

@@ -11,7 +11,7 @@ from dreamfusion_engine.config import GuidanceConfig, PromptsConfig
 from dreamfusion_engine.config_json import preset
 from dreamfusion_engine.errors import InputError
 from dreamfusion_engine.guidance.conditioning import PromptConditioning
-from dreamfusion_engine.guidance.prompts import AUTOMATIC, PromptCard, check_prompts, uses_perp_neg
+from dreamfusion_engine.guidance.prompts import AUTOMATIC, HEADINGS, PromptCard, check_prompts, uses_perp_neg
 from dreamfusion_engine.guidance.scores.nfsd import OUT_OF_DISTRIBUTION
 from dreamfusion_engine.guidance.teacher import Conditioning
 
@@ -63,6 +63,34 @@ def test_interpolated_views_mix_their_neighbours() -> None:
     assert said[0] == {"a mug, front view": 1.0}
     assert said[1] == {"a mug, front view": 0.5, "a mug, side view": 0.5}
     assert said[3] == {"a mug, back view": 1.0}
+
+
+def test_a_model_with_headings_is_told_left_from_right() -> None:
+    card = dataclasses.replace(OPEN, headings={heading: f"from the {heading}" for heading in HEADINGS})
+    encoder, made = told_of(GuidanceConfig(perp_neg="off"), card)
+    azimuth = torch.deg2rad(torch.tensor([10.0, 95.0, -85.0, 130.0]))
+    said = encoder.said(made.told(azimuth, torch.tensor([0.0, 0.0, 0.0, 1.4]), "albedo").cond)
+    words = ["from the front", "from the right", "from the left", "overhead view, from the back right"]
+    assert said == [{f"a mug, {place}": 1.0} for place in words]
+    assert encoder.said(made.of_views(["front", "back"], "albedo")) == [
+        {"a mug, front view": 1.0},
+        {"a mug, back view": 1.0},
+    ]
+    mixed_encoder, mixed = told_of(GuidanceConfig(perp_neg="off", view_prompts="interpolated"), card)
+    half = mixed.told(torch.deg2rad(torch.tensor([-22.5])), torch.zeros(1), "albedo")
+    assert mixed_encoder.said(half.cond) == [{"a mug, from the front": 0.5, "a mug, from the front left": 0.5}]
+
+
+def test_a_prompt_by_hand_replaces_the_headings_of_its_view() -> None:
+    card = dataclasses.replace(OPEN, headings={heading: f"from the {heading}" for heading in HEADINGS})
+    encoder, made = told_of(GuidanceConfig(perp_neg="off"), card, texts=PromptsConfig(side="a handle"))
+    said = encoder.said(made.told(AROUND, LEVEL, "albedo").cond)
+    assert said == [
+        {"a mug, from the front": 1.0},
+        {"a mug, from the front right": 1.0},
+        {"a handle": 1.0},
+        {"a mug, from the back": 1.0},
+    ]
 
 
 def test_without_view_words_every_camera_is_told_the_same() -> None:

@@ -16,6 +16,7 @@ from dreamfusion_engine.guidance.prompts import (
     PromptCard,
     check_vocabulary,
     compose_prompt,
+    heading_of,
     read_card,
     unknown_words,
     view_of,
@@ -113,3 +114,19 @@ def test_a_damaged_card_is_an_error_that_names_its_file(tmp_path: Path, content:
         read_card(tmp_path)
     assert caught.value.code == "model.card"
     assert "dreamfusion.json" in caught.value.why
+
+
+@pytest.mark.parametrize(
+    ("degrees", "heading"),
+    [
+        (0, "front"),
+        (22, "front"),
+        (23, "front right"),
+        (90, "right"),
+        (-90, "left"),
+        (180, "back"),
+        (-406, "front left"),
+    ],
+)
+def test_the_heading_is_the_nearest_of_eight_compass_points(degrees: float, heading: str) -> None:
+    assert heading_of(math.radians(degrees)) == heading

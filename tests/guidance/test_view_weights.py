@@ -6,11 +6,13 @@ import math
 
 import torch
 
-from dreamfusion_engine.guidance.prompts import VIEWS
+from dreamfusion_engine.guidance.prompts import HEADINGS, VIEWS, heading_of
 from dreamfusion_engine.guidance.teacher import Conditioning
 from dreamfusion_engine.guidance.view_weights import (
+    interpolated_heading_weights,
     interpolated_view_weights,
     mixed,
+    nearest_heading_weights,
     nearest_view_weights,
     overhead_share,
     side_on_turn,
@@ -21,10 +23,11 @@ def degrees(*values: float) -> torch.Tensor:
     return torch.deg2rad(torch.tensor(values))
 
 
-def test_both_kinds_of_weights_share_out_one() -> None:
+def test_every_kind_of_weights_shares_out_one() -> None:
     azimuth = torch.rand(500, generator=torch.Generator().manual_seed(0)) * 20.0 - 10.0
     elevation = torch.rand(500, generator=torch.Generator().manual_seed(1)) * math.pi - math.pi / 2
-    for weigh in (nearest_view_weights, interpolated_view_weights):
+    named = (nearest_view_weights, interpolated_view_weights)
+    for weigh in (*named, nearest_heading_weights, interpolated_heading_weights):
         weights = weigh(azimuth, elevation)
         assert float(weights.min()) >= 0.0
         torch.testing.assert_close(weights.sum(dim=1), torch.ones(500))
@@ -59,6 +62,22 @@ def test_interpolated_weights_never_jump_and_do_not_tell_left_from_right() -> No
         weights = interpolated_view_weights(azimuth, level)
         assert float(weights.diff(dim=0).abs().max()) < 0.005
         torch.testing.assert_close(weights, weights.flip(0), atol=1e-5, rtol=0.0)
+
+
+def test_headings_tell_left_from_right_and_mix_their_neighbours() -> None:
+    azimuth, elevation = degrees(*range(-720, 720, 7)), torch.zeros(206)
+    nearest = nearest_heading_weights(azimuth, elevation).argmax(dim=1).tolist()
+    assert [HEADINGS[i] for i in nearest] == [heading_of(a) for a in azimuth.tolist()]
+    middle = degrees(*range(0, 360, 45))
+    level = torch.zeros(8)
+    torch.testing.assert_close(
+        interpolated_heading_weights(middle, level), nearest_heading_weights(middle, level), atol=1e-5, rtol=0.0
+    )
+    mix = interpolated_heading_weights(degrees(-22.5), degrees(60))[0]
+    expected = dict.fromkeys(("front", "front left"), 0.25)
+    for half in mix.chunk(2):
+        found = {HEADINGS[i]: round(float(w), 4) for i, w in enumerate(half) if w > 1e-4}
+        assert found == expected
 
 
 def test_turn_and_overhead_share_at_known_angles() -> None:

@@ -18,7 +18,7 @@ CPU = torch.device("cpu")
 
 
 def label(name: str, view: str = "front", shading: str = "lambertian", **look: str) -> Label:
-    return Label(kind=kind_named(name), look=Look(**look), view=view, shading=shading)  # type: ignore[arg-type]
+    return Label(kind=kind_named(name), look=Look(**look), view=view, heading="front", shading=shading)  # type: ignore[arg-type]
 
 
 def test_r_precision_counts_the_pictures_whose_own_caption_is_best() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from dreamfusion_engine.guidance.prompts import SHADINGS, VIEWS
+from dreamfusion_engine.guidance.prompts import HEADINGS, SHADINGS, VIEWS
 from dreamfusion_engine.starter.captions import TOKENS, caption, describe, known_words, make_tokenizer
 from dreamfusion_engine.starter.corpus import Corpus
 from dreamfusion_engine.starter.objects.kinds import KINDS, Look, kind_named, random_look
@@ -20,8 +20,8 @@ def test_every_caption_is_made_of_known_words_and_fits() -> None:
     for kind in KINDS:
         for view in VIEWS:
             for shading in SHADINGS:
-                for _ in range(20):
-                    text = caption(rng, kind, random_look(rng, kind), view, shading)
+                for heading in (*HEADINGS, *HEADINGS):
+                    text = caption(rng, kind, random_look(rng, kind), view, heading, shading)
                     ids = tokenizer(text, truncation=False).input_ids
                     assert unknown not in ids, text
                     assert len(ids) <= TOKENS, text
@@ -42,7 +42,7 @@ def test_a_caption_names_the_kind_and_its_colour() -> None:
     rng = np.random.default_rng(0)
     mug = kind_named("mug")
     for _ in range(50):
-        text = caption(rng, mug, Look(colour="red"), "side", "textureless")
+        text = caption(rng, mug, Look(colour="red"), "side", "left", "textureless")
         assert "red" in text
         assert any(name in text for name in mug.names)
         assert "front" not in text
@@ -55,10 +55,20 @@ def test_a_second_colour_is_bound_to_its_part_and_a_pattern_to_its_colour() -> N
     assert describe(kind_named("apple"), Look()) == "an apple"
 
 
+def test_captions_tell_left_from_right_and_keep_the_four_views() -> None:
+    rng = np.random.default_rng(0)
+    texts = [caption(rng, kind_named("car"), Look(), "side", "left", "lambertian") for _ in range(300)]
+    assert 0.6 < np.mean(["left side view" in text for text in texts]) < 0.8
+    assert 0.12 < np.mean([", side view" in text for text in texts]) < 0.28
+    assert not any("right" in text for text in texts)
+    above = [caption(rng, kind_named("car"), Look(), "overhead", "front right", "albedo") for _ in range(60)]
+    assert any("overhead view, front right view, flat colours" in text for text in above)
+
+
 def test_captions_vary_in_words_and_order() -> None:
     rng = np.random.default_rng(0)
     look = Look(colour="red", part="yellow")
-    texts = {caption(rng, kind_named("car"), look, "front", "lambertian") for _ in range(300)}
+    texts = {caption(rng, kind_named("car"), look, "front", "front", "lambertian") for _ in range(300)}
     assert len(texts) > 15
     assert any("in red" in text for text in texts)
     assert all("yellow roof" in text for text in texts)
