@@ -1,152 +1,193 @@
-"""Time of the NeRF part of one training step, beside the same step in plain torch operations.
+"""Time of one training step, part by part, beside the same step in plain torch operations.
 
-    python benchmarks/step.py [--json] [--resolution 64] [--views 1] [--repeats 9] [--threads 2] [--device cpu]
+    python benchmarks/step.py [--json] [--resolution 64] [--views 1] [--repeats 9] [--device cpu] [--model starter]
 
-Stages: march, field, composite, shade, backward, optimiser; medians in milliseconds. Two scenes: 'blob', the field as a
-run starts, and 'solid', a ball of radius 0.8 with opaque walls, as full as finished objects are. `ratio_to_torch` is
-torch's total over ours, both measured in turn in this process: above 1 the kernels are faster.
+Parts: march, field, composite, shade, encode (what the diffusion model does to a picture first), denoise (its one call
+for all views, with and without the prompt), backward, optimiser; `nerf` is all but encode and denoise. Each with
+median, spread (quartiles), the plain-torch twin's median on the same samples, and its floor (`measurement.py`).
+`ratio_to_torch` is torch's time over ours: above 1 the kernels are faster. Sides take turns in one process, ours with
+the engine's threads (kernels on every core, torch on all but one), the twin with every core or all but one, whichever
+is faster. `ratio_to_bare` is the denoise part over a bare call of the denoiser.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import statistics
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+sys.path[:0] = [str(Path(__file__).resolve().parents[1] / part) for part in (".", "tests")]
 
-from reference import torch_field, torch_render  # noqa: E402
-
-from dreamfusion_engine.config import CameraConfig, FieldConfig, RenderConfig  # noqa: E402
-from dreamfusion_engine.field.occupancy import OccupancyGrid  # noqa: E402
-from dreamfusion_engine.field.radiance import RadianceField  # noqa: E402
-from dreamfusion_engine.render.composite import composite  # noqa: E402
-from dreamfusion_engine.render.march import Samples, march  # noqa: E402
-from dreamfusion_engine.render.renderer import Field, surface_of  # noqa: E402
+from benchmarks import measurement  # noqa: E402
+from benchmarks.bench_scene import FIELDS, BenchScene, Side, bench_scene  # noqa: E402
+from benchmarks.measurement import Limits, Threads  # noqa: E402
+from benchmarks.work_counts import Work, step_work  # noqa: E402
+from dreamfusion_engine.config import GuidanceConfig  # noqa: E402
+from dreamfusion_engine.device import usable_cores  # noqa: E402
+from dreamfusion_engine.guidance.diffusion import load_teacher  # noqa: E402
+from dreamfusion_engine.guidance.distillation import ScoreDistillation  # noqa: E402
+from dreamfusion_engine.guidance.pipeline_folder import locate_model, open_pipeline  # noqa: E402
+from dreamfusion_engine.guidance.scores.sds import score_loss  # noqa: E402
+from dreamfusion_engine.render.renderer import SURFACE_OPACITY, surface_of  # noqa: E402
 from dreamfusion_engine.render.shading import lambertian, over_background  # noqa: E402
-from dreamfusion_engine.scene.cameras import camera_rays, sample_cameras  # noqa: E402
-from dreamfusion_engine.scene.light import sample_lights  # noqa: E402
 
-STAGES = ("march", "field", "composite", "shade", "backward", "optimiser")
-SCENES = {"blob": FieldConfig(), "solid": FieldConfig(blob_density=60.0, blob_radius=0.8)}
-March = Callable[..., Samples]
-Composite = Callable[[Tensor, Tensor, Samples], tuple[Tensor, Tensor, Tensor]]
+NERF = ("march", "field", "composite", "shade", "backward", "optimiser")
+PARTS = ("march", "field", "composite", "shade", "encode", "denoise", "backward", "optimiser")
+_WARM_UP = 2  # rounds that do not count
+_SCALE = 7.0  # of the guidance
+_TIMESTEP = 0.5  # share of the noise levels at which the denoiser is asked
 
 
-class Stopwatch:
-    """Seconds from one call of `lap` to the next, with the device's work finished."""
+class Guide:
+    """The diffusion model with a prompt, its call taken apart; the noise is the same in every step."""
 
-    def __init__(self, device: torch.device) -> None:
-        self.device = device
-        self.seconds: list[float] = []
-        self.last = self._now()
+    def __init__(self, model: str, device: torch.device) -> None:
+        pipeline = open_pipeline(locate_model(model))
+        self.teacher = load_teacher(pipeline, device, precision="bfloat16" if device.type == "cpu" else "auto")
+        prompt = pipeline.card.examples[0] if pipeline.card.examples else "a hamburger"
+        self.distillation = ScoreDistillation(self.teacher, prompt, "", pipeline.card, GuidanceConfig())
 
-    def lap(self) -> None:
-        now = self._now()
-        self.seconds.append(now - self.last)
-        self.last = now
+    def denoise(self, x: torch.Tensor, scene: BenchScene) -> torch.Tensor:
+        """The gradient of score distillation at x, by one denoiser call."""
+        with torch.no_grad():
+            generator = torch.Generator(x.device).manual_seed(0)
+            noise = torch.randn(x.shape, generator=generator, device=x.device)
+            t = torch.full((len(x),), int(_TIMESTEP * self.teacher.schedule.usable), device=x.device)
+            alpha, sigma = self.teacher.schedule.at(t)
+            x_t = alpha * x + sigma * noise
+            told = self.distillation.conditioning.told(scene.cameras.azimuth, scene.cameras.elevation, "lambertian")
+            return self.distillation.guided(x_t, t, told, _SCALE) - noise
 
-    def _now(self) -> float:
-        if self.device.type == "cuda":
-            torch.cuda.synchronize(self.device)
-        return time.perf_counter()
+    def bare_call(self, views: int) -> tuple[Any, ...]:
+        """Noisy images, timesteps and conditioning of one denoiser call for `views` views, twice each."""
+        size = self.teacher.image_size
+        channels = self.teacher.to_model_space(torch.zeros(1, 3, size, size, device=self.teacher.device)).shape
+        x_t = torch.randn(2 * views, *channels[1:], device=self.teacher.device)
+        t = torch.full((2 * views,), int(_TIMESTEP * self.teacher.schedule.usable), device=self.teacher.device)
+        told = self.distillation.conditioning.unconditional(2 * views)
+        return x_t, t, told
 
 
 def training_step(
-    field: RadianceField,
-    asked: Field,
-    rays: tuple[Tensor, Tensor],
-    light: Tensor,
-    grid: OccupancyGrid,
-    config: RenderConfig,
-    optimiser: torch.optim.Optimizer,
-    jitter: Tensor,
-    march_with: March,
-    composite_with: Composite,
-) -> tuple[list[float], Tensor, int]:
-    """One lit step; seconds of each stage, the picture float32[R, 3] and the number of samples."""
-    origins, directions = rays
+    scene: BenchScene, side: Side, optimiser: torch.optim.Optimizer, guide: Guide | None
+) -> tuple[dict[str, float], torch.Tensor, tuple[int, int]]:
+    """One lit step; seconds by part, the picture float32[R, 3] and the numbers of samples and of surface rays."""
+    origins, directions = scene.rays
+    views = len(scene.cameras)
+    size = round((len(origins) / views) ** 0.5)
     background = torch.full((3,), 0.5, device=origins.device)
-    watch = Stopwatch(origins.device)
-    samples = march_with(
-        origins,
-        directions,
-        grid.occupied,
-        step=2.0 / config.steps,
-        jitter=jitter,
-        max_samples=config.max_samples_per_ray,
-    )
-    watch.lap()
-    density, albedo = asked(samples.points)
-    watch.lap()
-    colour, opacity, depth = composite_with(density, albedo, samples)
-    watch.lap()
+    watch = measurement.Stopwatch(origins.device)
+    samples = scene.marched(side)
+    watch.lap("march")
+    density, albedo = side.field(samples.points)
+    watch.lap("field")
+    colour, opacity, depth = side.composite(density, albedo, samples)
+    watch.lap("composite")
     depth = depth / opacity.clamp_min(1e-6)
-    surface = surface_of(asked, origins, directions, opacity, depth, samples.dt)
-    colour = colour * lambertian(surface.normal, surface.point, light)[:, None]
+    surface = surface_of(side.field, origins, directions, opacity, depth, samples.dt)
+    colour = colour * lambertian(surface.normal, surface.point, scene.light)[:, None]
     picture = over_background(colour, opacity, background)
-    loss = (picture - 0.2).square().mean() + 0.1 * surface.orientation.mean() + 0.01 * opacity.mean()
-    watch.lap()
+    watch.lap("shade")
+    loss = 0.1 * surface.orientation.mean() + 0.01 * opacity.mean()
+    if guide is None:
+        loss = loss + (picture - 0.2).square().mean()
+    else:
+        x = guide.teacher.to_model_space(picture.view(views, size, size, 3).permute(0, 3, 1, 2))
+        watch.lap("encode")
+        gradient = guide.denoise(x, scene)
+        watch.lap("denoise")
+        loss = loss + score_loss(x, gradient) / x.numel()
     optimiser.zero_grad()
     loss.backward()
-    watch.lap()
+    watch.lap("backward")
     optimiser.step()
-    watch.lap()
-    return watch.seconds, picture.detach(), len(samples)
+    watch.lap("optimiser")
+    return watch.seconds, picture.detach(), (len(samples), int((opacity > SURFACE_OPACITY).sum()))
 
 
-def measure(scene: str, resolution: int, views: int, repeats: int, device: torch.device) -> dict[str, Any]:
-    """Medians of both sides for one scene, in turn on the same rays; learning rate 0 makes all steps alike."""
-    config = RenderConfig()
-    generator = torch.Generator(device).manual_seed(0)
-    field = RadianceField(SCENES[scene], seed=0, device=device)
-    grid = OccupancyGrid(config, device)
-    for _ in range(8):
-        grid.update(field.density, generator)
-    cameras = sample_cameras(views, CameraConfig(), generator)
-    rays = camera_rays(cameras, resolution, resolution)
-    light = sample_lights(cameras.position, generator).repeat_interleave(resolution * resolution, 0)
-    jitter = torch.rand(rays[0].shape[0], generator=generator, device=device)
-    optimiser = torch.optim.Adam(field.parameters(), lr=0.0, betas=(0.9, 0.99), eps=1e-15, fused=True)
-    sides: dict[str, tuple[Field, March, Composite]] = {
-        "ours": (field, march, composite),
-        "torch": (torch_field.TorchField(field), torch_render.march, torch_render.composite),
-    }
-    seconds: dict[str, list[list[float]]] = {side: [] for side in sides}
-    pictures: dict[str, Tensor] = {}
-    samples = 0
-    for repeat in range(repeats + 2):
-        for side, (asked, march_with, composite_with) in sides.items():
-            stages, pictures[side], samples = training_step(
-                field, asked, rays, light, grid, config, optimiser, jitter, march_with, composite_with
-            )
-            if repeat >= 2:  # the first two warm caches, allocators and compiled kernels
-                seconds[side].append(stages)
-    times = {side: _medians(rows) for side, rows in seconds.items()}
+def measure(
+    scene: BenchScene, guide: Guide | None, repeats: int, threads: dict[str, Threads], limits: Limits
+) -> dict[str, Any]:
+    """The parts of one scene on both sides, in turn; learning rate 0 makes all steps alike."""
+    optimiser = torch.optim.Adam(scene.field.parameters(), lr=0.0, betas=(0.9, 0.99), eps=1e-15, fused=True)
+    found: dict[str, list[dict[str, float]]] = {side: [] for side in scene.sides}
+    pictures: dict[str, torch.Tensor] = {}
+    counts = (0, 0)
+    for repeat in range(_WARM_UP + repeats):
+        for name, side in scene.sides.items():
+            threads[name].use()
+            training_step(scene, side, optimiser, None)  # settles threads and caches after the change of sides
+            each, pictures[name], counts = training_step(scene, side, optimiser, guide)
+            if repeat >= _WARM_UP:
+                each["nerf"] = sum(each[part] for part in NERF)
+                each["step"] = sum(each[part] for part in PARTS if part in each)
+                found[name].append(each)
+    threads["ours"].use()
+    samples, surface_rays = counts
+    work = step_work(samples, len(scene.rays[0]), surface_rays, scene.field)
+    work["nerf"] = sum((work[part] for part in NERF), Work(operations=0.0, moved=0.0))
+    rows: dict[str, dict[str, Any]] = {}
+    for part in found["ours"][0]:
+        ours, twin = ([each[part] for each in found[side]] for side in ("ours", "torch"))
+        row = measurement.milliseconds(ours)
+        row["torch_milliseconds"] = measurement.milliseconds(twin)["milliseconds"]
+        row["ratio_to_torch"] = round(row["torch_milliseconds"] / row["milliseconds"], 2)
+        if part in work:
+            row["floor_milliseconds"] = round(1e3 * limits.floor(work[part].operations, work[part].moved), 4)
+        rows[part] = row
     return {
         "samples": samples,
-        "milliseconds": times["ours"],
-        "torch_milliseconds": times["torch"],
+        "surface_rays": surface_rays,
         "picture_difference": float((pictures["ours"] - pictures["torch"]).abs().max()),
-        "ratio_to_torch": round(times["torch"]["total"] / times["ours"]["total"], 2),
+        "parts": rows,
     }
 
 
-def _medians(rows: list[list[float]]) -> dict[str, float]:
-    stages = {
-        stage: round(1e3 * statistics.median(column), 2)
-        for stage, column in zip(STAGES, zip(*rows, strict=True), strict=True)
+def measure_denoiser(guide: Guide, views: int, repeats: int, device: torch.device) -> dict[str, Any]:
+    """A bare call of the denoiser for as many images as a step of `views` views asks about, and its floor."""
+    x_t, t, told = guide.bare_call(views)
+
+    def bare() -> None:
+        with torch.no_grad():
+            guide.teacher.predict_noise(x_t, t, told)
+
+    each = measurement.seconds(bare, device, repeats)
+    with FlopCounterMode(display=False) as counter:
+        bare()
+    limits = measurement.measured_limits(device, torch.bfloat16)
+    weights = sum(p.numel() for p in guide.teacher.denoiser.parameters()) * 2.0
+    return {
+        **measurement.milliseconds(each),
+        "images": len(x_t),
+        "gigaflop": round(counter.get_total_flops() / 1e9, 2),
+        "bfloat16_limits": limits.to_json(),
+        "floor_milliseconds": round(1e3 * limits.floor(counter.get_total_flops(), weights), 3),
     }
-    return {**stages, "total": round(1e3 * statistics.median(map(sum, rows)), 2)}
+
+
+def lines_of(report: dict[str, Any]) -> list[str]:
+    """The report for people."""
+    lines = []
+    for name, row in report["scenes"].items():
+        lines.append(f"{name}: {row['samples']} samples, {row['surface_rays']} rays with a surface")
+        for part, value in row["parts"].items():
+            low, high = value["spread"]
+            floor = f", floor {value['floor_milliseconds']:.3f}" if "floor_milliseconds" in value else ""
+            lines.append(
+                f"  {part:10}{value['milliseconds']:9.2f} ms ({low:.2f} to {high:.2f}), torch "
+                f"{value['torch_milliseconds']:8.2f}, {value['ratio_to_torch']:6.2f} times as fast{floor}"
+            )
+    if "denoiser" in report:
+        row = report["denoiser"]
+        lines.append(
+            f"bare denoiser, {row['images']} images: {row['milliseconds']} ms, floor {row['floor_milliseconds']}; "
+            f"the step's denoise part is {report['ratio_to_bare']} times that"
+        )
+    return lines
 
 
 def main() -> None:
@@ -155,27 +196,36 @@ def main() -> None:
     parser.add_argument("--resolution", type=int, default=64, help="pixels of a square view")
     parser.add_argument("--views", type=int, default=1)
     parser.add_argument("--repeats", type=int, default=9)
-    parser.add_argument("--threads", type=int, default=2, help="CPU threads")
+    parser.add_argument("--cores", type=int, default=usable_cores(), help="CPU cores to use")
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--model", default="starter", help="'none' leaves encode and denoise out")
     options = parser.parse_args()
-    torch.set_num_threads(options.threads)
     device = torch.device(options.device)
-    scenes = {s: measure(s, options.resolution, options.views, options.repeats, device) for s in SCENES}
-    report = {
+    Threads(torch=options.cores, kernels=options.cores).use()
+    limits = measurement.measured_limits(device)
+    small = bench_scene("solid", resolution=32, views=1, device=device)
+    idle = torch.optim.Adam(small.field.parameters(), lr=0.0)
+    threads = measurement.both_threads(
+        options.cores, lambda: training_step(small, small.sides["torch"], idle, None), device
+    )
+    guide = None if options.model == "none" else Guide(options.model, device)
+    report: dict[str, Any] = {
+        "machine": measurement.machine(device),
+        "threads": {side: vars(used) for side, used in threads.items()},
+        "limits": limits.to_json(),
         "resolution": options.resolution,
         "views": options.views,
-        "threads": options.threads,
-        "device": options.device,
-        "scenes": scenes,
-        "ratio_to_torch": {scene: row["ratio_to_torch"] for scene, row in scenes.items()},
+        "scenes": {},
     }
-    if options.json:
-        sys.stdout.write(json.dumps(report) + "\n")
-        return
-    for scene, row in scenes.items():
-        sys.stdout.write(f"{scene}: {row['samples']} samples, {row['ratio_to_torch']} times as fast as torch\n")
-        for side in ("milliseconds", "torch_milliseconds"):
-            sys.stdout.write(f"  {side:20}" + "".join(f"  {k} {v}" for k, v in row[side].items()) + "\n")
+    for name in FIELDS:
+        scene = bench_scene(name, resolution=options.resolution, views=options.views, device=device)
+        report["scenes"][name] = measure(scene, guide, options.repeats, threads, limits)
+    report["ratio_to_torch"] = {n: row["parts"]["nerf"]["ratio_to_torch"] for n, row in report["scenes"].items()}
+    if guide is not None:
+        report["denoiser"] = measure_denoiser(guide, options.views, options.repeats, device)
+        slowest = max(row["parts"]["denoise"]["milliseconds"] for row in report["scenes"].values())
+        report["ratio_to_bare"] = round(slowest / report["denoiser"]["milliseconds"], 2)
+    measurement.tell(report, lines_of(report), as_json=options.json)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,163 @@
+"""How the benchmarks measure: warm, synchronised, repeated, with spread, beside what the machine could do at best.
+
+The floor of a piece of work is the larger of two times: its floating-point operations over the rate of a large matrix
+product, and the bytes that it must read or write at least once over the bandwidth of a large copy, both measured in the
+same run. Nothing can be faster; how near a piece comes says whether it is worth another look.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import statistics
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import warp
+
+from dreamfusion_engine import __version__, device, warp_runtime
+
+_MATRIX = 1024  # rows and columns of the product that gives the matrix rate; on a GPU four times that
+_COPY = 1 << 24  # floats of the copy that gives the bandwidth; on a GPU four times that
+_LIMIT_REPEATS = 12
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """What the machine can do. matrix_rate: float operations a second. bandwidth: bytes read and written a second."""
+
+    matrix_rate: float
+    bandwidth: float
+
+    def floor(self, operations: float, moved: float) -> float:
+        """Seconds that `operations` and `moved` bytes take at least."""
+        return max(operations / self.matrix_rate, moved / self.bandwidth)
+
+    def to_json(self) -> dict[str, float]:
+        return {"gigaflops": round(self.matrix_rate / 1e9, 1), "gigabytes_per_second": round(self.bandwidth / 1e9, 1)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Threads:
+    """Threads of torch's teams and of the kernels' launches on the CPU."""
+
+    torch: int
+    kernels: int
+
+    def use(self) -> None:
+        """Compute with them from now on."""
+        torch.set_num_threads(self.torch)
+        warp_runtime.set_threads(self.kernels)
+
+
+def engine_threads(cores: int) -> Threads:
+    """What the engine uses on a machine with `cores` cores: see `device.compute_threads`."""
+    return Threads(torch=max(1, cores - 1), kernels=cores)
+
+
+def both_threads(cores: int, twin_step: Callable[[], Any], where: torch.device) -> dict[str, Threads]:
+    """For the side 'ours' what the engine uses; for 'torch' every core, or all but one where that is faster.
+
+    Where another program holds a core, a team of torch's over all cores runs many times slower than over all but one.
+    A twin slowed down like that would flatter us. twin_step: some of the twin's work, run three times with each.
+    """
+    choices = [Threads(torch=count, kernels=cores) for count in {cores, max(1, cores - 1)}]
+    took = []
+    for choice in choices:
+        choice.use()
+        took.append(min(seconds(twin_step, where, repeats=2, warm_up=1)))
+    return {"ours": engine_threads(cores), "torch": choices[took.index(min(took))]}
+
+
+def synchronise(where: torch.device) -> None:
+    """Wait until the device has done what it was given."""
+    if where.type == "cuda":
+        torch.cuda.synchronize(where)
+
+
+def seconds(work: Callable[[], Any], where: torch.device, repeats: int, warm_up: int = 2) -> list[float]:
+    """Seconds of each of `repeats` runs of `work`, after `warm_up` that do not count."""
+    found = []
+    for _ in range(warm_up + repeats):
+        synchronise(where)
+        start = time.perf_counter()
+        work()
+        synchronise(where)
+        found.append(time.perf_counter() - start)
+    return found[warm_up:]
+
+
+class Stopwatch:
+    """Seconds from one call of `lap` to the next, with the device's work finished, summed by part."""
+
+    def __init__(self, where: torch.device) -> None:
+        self.where = where
+        self.seconds: dict[str, float] = {}
+        self.last = self._now()
+
+    def lap(self, part: str) -> None:
+        """What ran since the last lap was `part`."""
+        now = self._now()
+        self.seconds[part] = self.seconds.get(part, 0.0) + now - self.last
+        self.last = now
+
+    def _now(self) -> float:
+        synchronise(self.where)
+        return time.perf_counter()
+
+
+def milliseconds(each: Sequence[float]) -> dict[str, Any]:
+    """Median and spread (first and third quartile; of fewer than four, least and most) in milliseconds, and n."""
+    spread = statistics.quantiles(each, n=4)[::2] if len(each) > 3 else [min(each), max(each)]
+    return {
+        "milliseconds": round(1e3 * statistics.median(each), 3),
+        "spread": [round(1e3 * value, 3) for value in spread],
+        "n": len(each),
+    }
+
+
+def measured_limits(where: torch.device, dtype: torch.dtype = torch.float32) -> Limits:
+    """Matrix rate in `dtype` and bandwidth of the device with the threads that torch is set to: the best of a dozen."""
+    scale = 4 if where.type == "cuda" else 1
+    a = torch.randn(scale * _MATRIX, scale * _MATRIX, device=where).to(dtype)
+    source = torch.zeros(scale * _COPY, device=where)
+    target = torch.zeros_like(source)
+    product = min(seconds(lambda: a @ a, where, _LIMIT_REPEATS))
+    copy = min(seconds(lambda: target.copy_(source), where, _LIMIT_REPEATS))
+    return Limits(matrix_rate=2.0 * a.shape[0] ** 3 / product, bandwidth=8.0 * len(source) / copy)
+
+
+def machine(where: torch.device) -> dict[str, Any]:
+    """What a figure was measured on and with."""
+    return {
+        "device": torch.cuda.get_device_name(where) if where.type == "cuda" else processor(),
+        "cores": device.usable_cores(),
+        "system": platform.platform(terse=True),
+        "versions": {
+            "dreamfusion": __version__,
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "warp": warp.config.version,
+            "cuda": torch.version.cuda,
+        },
+    }
+
+
+def processor() -> str:
+    """The name of the CPU, as far as the system tells it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return named[0] if named else platform.machine()
+
+
+def tell(report: dict[str, Any], lines: Sequence[str], *, as_json: bool) -> None:
+    """Print the report as one JSON object, or the lines for people."""
+    sys.stdout.write((json.dumps(report) if as_json else "\n".join(lines)) + "\n")

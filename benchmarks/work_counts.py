@@ -1,0 +1,63 @@
+"""How much work a part of a step is at least: floating-point operations, and bytes that must move once.
+
+Counted from sizes alone, the same for every way of computing. S samples, R rays, N surface rays, L levels, F features,
+K hidden units, T table entries, P parameters. Interpolation is counted, exp and log as one operation each, index
+arithmetic not at all; what stays in a cache is not counted as moved. So the floors are low, as floors should be.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dreamfusion_engine.config import FieldConfig
+from dreamfusion_engine.field.radiance import RadianceField
+
+FLOAT = 4  # bytes
+NORMAL_QUERIES = 6  # densities a surface ray
+OUTPUTS = 4  # of the MLP: density and colour
+
+
+@dataclass(frozen=True, kw_only=True)
+class Work:
+    """operations: floating point. moved: bytes read and written."""
+
+    operations: float
+    moved: float
+
+    def __add__(self, other: Work) -> Work:
+        return Work(operations=self.operations + other.operations, moved=self.moved + other.moved)
+
+    def times(self, factor: float) -> Work:
+        """`factor` times this."""
+        return Work(operations=factor * self.operations, moved=factor * self.moved)
+
+
+def field_work(points: int, config: FieldConfig, entries: int, outputs: int = OUTPUTS) -> Work:
+    """Hash grid and MLP at `points` points: 8 corners interpolated a level, two layers; points in, outputs out."""
+    inputs = config.levels * config.features
+    encode = config.levels * 8 * (2.0 * config.features + 3.0)
+    layers = 2.0 * config.hidden * (inputs + outputs)
+    moved = FLOAT * (points * (3 + outputs) + min(entries * config.features, points * 8 * inputs))
+    return Work(operations=points * (encode + layers + 3.0 * outputs), moved=moved)
+
+
+def step_work(samples: int, rays: int, surface_rays: int, field: RadianceField) -> dict[str, Work]:
+    """March, field, composite, shade, backward and optimiser of one lit step.
+
+    backward is twice the forward pass: a gradient to the inputs of each product and one to its weights, and every
+    table entry written.
+    """
+    entries = field.grid.table.shape[0]
+    asked = field_work(samples, field.config, entries)
+    normals = field_work(NORMAL_QUERIES * surface_rays, field.config, entries, outputs=1)
+    composite = Work(operations=14.0 * samples, moved=FLOAT * (samples * 5 + rays * 5))
+    shade = normals + Work(operations=40.0 * rays, moved=FLOAT * rays * 16)
+    parameters = sum(p.numel() for p in field.parameters())
+    return {
+        "march": Work(operations=6.0 * samples, moved=FLOAT * (samples * 5 + rays * 7)),
+        "field": asked,
+        "composite": composite,
+        "shade": shade,
+        "backward": (asked + composite + shade).times(2.0),
+        "optimiser": Work(operations=12.0 * parameters, moved=FLOAT * 7 * parameters),
+    }
