@@ -1,0 +1,161 @@
+"""Scores of `guidance.score`, and ways of saying views, compared on the starter model: quality, views, seconds.
+
+    python benchmarks/scores.py [--only NAME ...] [--prompts FILE] [--output DIR] [--preset draft] [--seed 0]
+                                [--model starter] [--judge FOLDER] [--json]
+
+Every variant makes the same prompts from the same seed, and is measured as `benchmarks/quality.py` measures. `views`
+is the share of eight renders around the object of which the judge tells front, side and back right, and `fronts` the
+share that it takes for the front, for kinds that have one; a third of the cameras is in front. Meshes that are in the
+output folder already are not made again, so an interrupted run goes on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from benchmarks import portraits  # noqa: E402
+from benchmarks.prompt_list import Prompt, read_prompts  # noqa: E402
+from benchmarks.quality import Grader, Row, mean, measure  # noqa: E402
+from dreamfusion_engine.guidance.pipeline_folder import locate_model, open_pipeline  # noqa: E402
+from dreamfusion_engine.guidance.prompts import View, view_of  # noqa: E402
+from dreamfusion_engine.judge.model import WEIGHTS, Judge, load_judge  # noqa: E402
+from dreamfusion_engine.mesh.export import read_glb  # noqa: E402
+from dreamfusion_engine.starter.captions import VIEW_WORDS, describe  # noqa: E402
+from dreamfusion_engine.starter.objects.kinds import Look  # noqa: E402
+
+PLAIN = "guidance.perp_neg=off"
+VARIANTS: dict[str, tuple[str, ...]] = {
+    "sds": (PLAIN,),
+    "csd": (PLAIN, "guidance.score=csd"),
+    "nfsd": (PLAIN, "guidance.score=nfsd"),
+    "vsd": (PLAIN, "guidance.score=vsd"),
+    "sdi": (PLAIN, "guidance.score=sdi"),
+    "perp-neg": ("guidance.perp_neg=on",),
+    "interpolated": (PLAIN, "guidance.view_prompts=interpolated"),
+    "no-view-words": (PLAIN, "guidance.view_prompts=off"),
+}
+AROUND: tuple[View, ...] = ("front", "side", "back")
+TRUTH_OBJECTS = 3  # exact objects of each kind in the row of the corpus itself
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sides:
+    """How the judge sees the sides of one object. views: share told right; fronts: share taken for the front."""
+
+    views: float
+    fronts: float
+
+
+def sides_of(judge: Judge, prompt: Prompt, pictures: torch.Tensor) -> Sides | None:
+    """Sides of lit portraits float32[VIEWS, 3, H, W], seen all around; None for a kind without a front."""
+    if not prompt.kind.front:
+        return None
+    captions = judge.captions([f"{describe(prompt.kind, Look())}, {VIEW_WORDS[view]}" for view in AROUND])
+    said = [AROUND[int(i)] for i in (judge.pictures(pictures) @ captions.T).argmax(dim=1)]
+    true = [view_of(float(azimuth), portraits.ELEVATION) for azimuth in portraits.cameras().azimuth]
+    return Sides(
+        views=sum(a == b for a, b in zip(said, true, strict=True)) / len(said),
+        fronts=said.count("front") / len(said),
+    )
+
+
+def true_sides(judge: Judge, prompts: Sequence[Prompt]) -> list[Sides]:
+    """The same of exact objects of the corpus: what a perfect mesh would get from this judge."""
+    found = [
+        sides_of(judge, prompt, portraits.truth_portraits(prompt.kind, prompt.look, seed)[0])
+        for prompt in prompts
+        for seed in range(TRUTH_OBJECTS)
+    ]
+    return [sides for sides in found if sides is not None]
+
+
+def sheet(folders: Sequence[Sequence[Path]], file: Path, width: int = 96) -> None:
+    """A row for each variant: of every prompt the front, the side and the back; white where a run failed."""
+    rows = []
+    for line in folders:
+        cells = []
+        for folder in line:
+            cell = Image.new("RGB", (3 * width, width), "white")
+            if (folder / "views.png").is_file():
+                views = Image.open(folder / "views.png").convert("RGB")
+                side = views.height // 2  # two rows of pictures: colour and clay, the first of each the front
+                for place, column in enumerate((0, 2, 4)):
+                    part = views.crop((column * side, 0, (column + 1) * side, side))
+                    cell.paste(part.resize((width, width), Image.Resampling.LANCZOS), (place * width, 0))
+            cells.append(np.asarray(cell))
+        rows.append(np.concatenate(cells, axis=1))
+    Image.fromarray(np.concatenate(rows)).save(file)
+
+
+def line(name: str, rows: Sequence[Row], sides: Sequence[Sides]) -> str:
+    """One variant's line of the table, Markdown."""
+    done = [row for row in rows if row.colour is not None]
+    if not done:
+        return f"| {name} | | | | | | | {len(rows)} failed | |"
+    seen = f"{mean([s.views for s in sides]):.0%} | {mean([s.fronts for s in sides]):.0%}" if sides else " | "
+    health = f"{len(rows) - len(done)} failed" if len(done) < len(rows) else ""
+    notes = [row.health for row in done if row.health != "good"]
+    health = ", ".join(filter(None, [health, *notes])) or "good"
+    return (
+        f"| {name} | {mean([r.colour for r in rows]):.0%} | {mean([r.textureless for r in rows]):.0%} "
+        f"| {mean([r.chamfer for r in done]):.3f} | {mean([r.iou for r in rows]):.2f} | {seen} | {health} "
+        f"| {mean([r.seconds for r in done]):.0f} |"
+    )
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--only", nargs="*", choices=list(VARIANTS), default=list(VARIANTS), metavar="NAME")
+    parser.add_argument("--prompts", type=Path, default=ROOT / "benchmarks" / "prompts" / "four.txt")
+    parser.add_argument("--output", type=Path, default=ROOT / "outputs" / "scores")
+    parser.add_argument("--preset", default="draft")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--model", default="starter")
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--judge", type=Path, default=WEIGHTS)
+    parser.add_argument("--json", action="store_true")
+    given = parser.parse_args()
+    known = open_pipeline(locate_model(given.model)).card.kinds
+    prompts, _ = read_prompts(given.prompts.read_text(encoding="utf-8").splitlines(), known)
+    torch.set_num_threads(1)
+    judge = load_judge(given.judge)
+    grader = Grader(judge, prompts)
+    perfect = true_sides(judge, prompts)
+    truth = f"{mean([s.views for s in perfect]):.0%} | {mean([s.fronts for s in perfect]):.0%}"
+    lines = ["| | R-Prec. colour | textureless | Chamfer | IoU | views | fronts | health | s |", "|---" * 9 + "|"]
+    lines.append(f"| *the corpus's own objects* | | | | | {truth} | | |")
+    results, folders = {}, []
+    for name in given.only:
+        arguments = argparse.Namespace(**{**vars(given), "set": list(VARIANTS[name])})
+        places = [given.output / name / prompt.text.replace(" ", "-") for prompt in prompts]
+        rows, sides = [], []
+        for prompt, folder in zip(prompts, places, strict=True):
+            rows.append(measure(prompt, folder, grader, arguments))
+            seen = None
+            if rows[-1].colour is not None:
+                seen = sides_of(judge, prompt, portraits.mesh_portraits(read_glb(folder / "mesh.glb"))[0])
+            sides += [seen] if seen else []
+        folders.append(places)
+        lines.append(line(name, rows, sides))
+        results[name] = {"rows": [asdict(r) for r in rows], "sides": [asdict(s) for s in sides]}
+        print(lines[-1], file=sys.stderr, flush=True)
+        sheet(folders, given.output / "sheet.png")
+        (given.output / "scores.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    print(json.dumps(results) if given.json else "\n".join(lines))
+
+
+if __name__ == "__main__":
+    main()
