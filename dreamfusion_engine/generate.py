@@ -14,19 +14,21 @@ from typing import Any
 
 import torch
 
+from dreamfusion_engine.atomic_file import write_atomically
 from dreamfusion_engine.config import GenerateConfig
 from dreamfusion_engine.config_json import to_json
 from dreamfusion_engine.device import compute_threads, peak_memory_mib, resolve_device
 from dreamfusion_engine.events import Control, Progress, Report, Result, Stage
-from dreamfusion_engine.guidance.diffusion import load_teacher
+from dreamfusion_engine.guidance.diffusion import Precision, load_teacher
 from dreamfusion_engine.guidance.distillation import ScoreDistillation
+from dreamfusion_engine.guidance.embedding_cache import EmbeddingCache, cache_folder, model_digest
 from dreamfusion_engine.guidance.pipeline_folder import PipelineFolder, locate_model, open_pipeline
 from dreamfusion_engine.guidance.prompts import check_prompts
 from dreamfusion_engine.mesh.build import MeshReport, build_mesh
 from dreamfusion_engine.mesh.export import write_glb
 from dreamfusion_engine.mesh.sheet import write_turntable, write_views
 from dreamfusion_engine.mesh.silhouette import ReferenceViews
-from dreamfusion_engine.optimize.checkpoint import output_error, package_versions, write_atomically
+from dreamfusion_engine.optimize.checkpoint import output_error, package_versions
 from dreamfusion_engine.optimize.loop import Training
 from dreamfusion_engine.optimize.session import Session, cancelled
 from dreamfusion_engine.previews import Previews
@@ -61,7 +63,10 @@ def generate(
     clock.enter("load", device)
     torch.set_num_threads(compute_threads())
     torch.use_deterministic_algorithms(device.type == "cpu")
-    teacher = load_teacher(pipeline, device, precision="bfloat16" if device.type == "cpu" else "auto")
+    precision: Precision = "bfloat16" if device.type == "cpu" else "auto"
+    teacher = load_teacher(pipeline, device, precision=precision)
+    cache = EmbeddingCache(cache_folder() / "embeddings", report)
+    kept_for = model_digest(pipeline.path, precision=precision, device=device)
     distillation = ScoreDistillation(
         teacher,
         config.prompt,
@@ -71,6 +76,7 @@ def generate(
         texts=config.prompts,
         score=config.score,
         seed=config.seed,
+        encode=lambda texts: cache.encode(teacher.encode_prompts, kept_for, texts, device),
     )
     # 2. A radiance field, optimised until the model likes what it sees from every side.
     session = Session(

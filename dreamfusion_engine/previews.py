@@ -11,10 +11,11 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from dreamfusion_engine.atomic_file import write_atomically
 from dreamfusion_engine.errors import RunError
 from dreamfusion_engine.events import Preview, Report
 from dreamfusion_engine.mesh.preview import preview_mesh
-from dreamfusion_engine.optimize.checkpoint import output_error, write_atomically
+from dreamfusion_engine.optimize.checkpoint import output_error
 from dreamfusion_engine.optimize.loop import Training
 from dreamfusion_engine.scene.cameras import Cameras, mid_orbit_cameras
 

@@ -1,4 +1,4 @@
-"""What holds for the whole suite: tests that need a CUDA device are left out where there is none."""
+"""What holds for the whole suite: tests that need a CUDA device are left out where there is none; caches stay apart."""
 
 from __future__ import annotations
 
@@ -17,6 +17,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if not torch.cuda.is_available():
         config.hook.pytest_deselected(items=marked)
         items[:] = [item for item in items if item not in marked]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No test, nor any process that one starts, writes into the user's cache."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DREAMFUSION_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 @pytest.fixture

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from dreamfusion_engine.atomic_file import write_atomically
 from dreamfusion_engine.config import GenerateConfig
 from dreamfusion_engine.config_json import to_json
 from dreamfusion_engine.errors import InputError, SetupError
-from dreamfusion_engine.optimize import checkpoint as module
 from dreamfusion_engine.optimize.checkpoint import (
     Checkpoint,
     load_checkpoint,
@@ -261,6 +261,6 @@ def test_writing_is_flushed_to_the_disk_before_it_is_moved_into_place(
     for name in ("fsync", "replace"):
         real = getattr(os, name)
         monkeypatch.setattr(os, name, lambda *a, n=name, f=real: (order.append(n), f(*a))[1])
-    module.write_atomically(tmp_path / "file", b"content")
+    write_atomically(tmp_path / "file", b"content")
     assert (tmp_path / "file").read_bytes() == b"content"
     assert order[:2] == ["fsync", "replace"]

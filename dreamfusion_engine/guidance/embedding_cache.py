@@ -1,0 +1,149 @@
+"""Embeddings kept on disk, so that a text encoder, often the largest part of a model, need not load again.
+
+An entry holds all the texts of a run together, in one safetensors file, because a text encoded alone may differ in its
+last bits from the same text encoded beside others; and a run must give the same mesh whatever the cache holds. Its name
+is the SHA-256 of the model's files, of what else decides the numbers, and of the texts, which are not stored. An entry
+that is damaged is ignored and written again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from dreamfusion_engine.atomic_file import write_atomically
+from dreamfusion_engine.events import Note, Report
+from dreamfusion_engine.guidance.conditioning import Encode
+from dreamfusion_engine.guidance.teacher import Conditioning
+
+FOLDER_VARIABLE = "DREAMFUSION_CACHE"
+LIMIT_BYTES = 512 << 20  # of all entries: ten runs of a large model, thousands of the built-in one
+_SUFFIX = ".safetensors"
+_CHECKSUM = "sha256"
+
+
+def cache_folder(environ: Mapping[str, str] = os.environ, platform: str = sys.platform) -> Path:
+    """The folder of this engine's caches: DREAMFUSION_CACHE, or `dreamfusion` in the system's folder for caches."""
+    own = environ.get(FOLDER_VARIABLE)
+    if own:
+        return Path(own).expanduser()
+    if platform == "win32":
+        system = environ.get("LOCALAPPDATA") or "~/AppData/Local"
+    elif platform == "darwin":
+        system = "~/Library/Caches"
+    else:
+        system = environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(system).expanduser() / "dreamfusion"
+
+
+def model_digest(folder: Path, *, precision: str, device: torch.device) -> str:
+    """What decides an embedding besides the texts, as SHA-256 in hex.
+
+    The path, size and time of every file of the model; the precision it computes in; the kind of device, the number of
+    threads and the versions of the libraries. A file whose content changes without its time or size is not noticed.
+    """
+    from importlib import metadata
+
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    stats = [(str(path.relative_to(folder)), path.stat().st_size, path.stat().st_mtime_ns) for path in files]
+    versions = [metadata.version(name) for name in ("torch", "transformers", "diffusers")]
+    what = [str(folder.resolve()), stats, precision, device.type, torch.get_num_threads(), versions]
+    return hashlib.sha256(json.dumps(what).encode()).hexdigest()
+
+
+class EmbeddingCache:
+    """A folder of embeddings, at most `limit` bytes of them; the ones not used for longest go first.
+
+    report: told once when entries cannot be written, which costs the next run some seconds and nothing else.
+    """
+
+    def __init__(self, folder: Path, report: Report = lambda event: None, limit: int = LIMIT_BYTES) -> None:
+        self._folder = folder
+        self._report = report
+        self._limit = limit
+
+    def encode(self, encode: Encode, model: str, texts: list[str], device: torch.device) -> Conditioning:
+        """What `encode` makes of the texts, from the disk where it has been made before, on `device`.
+
+        model: digest of everything else that decides it.
+        """
+        path = self._folder / (_entry_name(model, texts) + _SUFFIX)
+        kept = _read(path)
+        if kept is not None:
+            return Conditioning.from_tensors(kept).to(device)
+        made = encode(texts)
+        tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in made.tensors().items()}
+        try:
+            self._write(path, tensors)
+        except OSError as error:
+            self._report(
+                Note(
+                    code="setup.embedding_cache",
+                    text=f"The prompt's embeddings could not be kept for the next run: {path.parent}: "
+                    f"{error.strerror or error}. Set {FOLDER_VARIABLE} to a folder that can be written.",
+                )
+            )
+        return made
+
+    def _write(self, path: Path, tensors: dict[str, Tensor]) -> None:
+        from safetensors.torch import save
+
+        content = save(tensors, metadata={_CHECKSUM: _checksum(tensors)})
+        if len(content) > self._limit:
+            return
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._make_room(self._limit - len(content))
+        write_atomically(path, content)
+
+    def _make_room(self, most: int) -> None:
+        """Remove the entries not used for longest until the others take `most` bytes at most."""
+        entries = []
+        for path in self._folder.glob(f"*{_SUFFIX}"):
+            try:
+                status = path.stat()
+            except FileNotFoundError:  # another run made room meanwhile
+                continue
+            entries.append((status.st_mtime_ns, status.st_size, path))
+        total = sum(size for _, size, _ in entries)
+        for _, size, path in sorted(entries):
+            if total <= most:
+                break
+            path.unlink(missing_ok=True)
+            total -= size
+
+
+def _entry_name(model: str, texts: Sequence[str]) -> str:
+    return hashlib.sha256(json.dumps([model, *texts]).encode()).hexdigest()
+
+
+def _checksum(tensors: Mapping[str, Tensor]) -> str:
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        digest.update(f"{name} {tensors[name].dtype} {tuple(tensors[name].shape)} ".encode())
+        digest.update(tensors[name].contiguous().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _read(path: Path) -> dict[str, Tensor] | None:
+    """The tensors of an entry, marked as used just now; None where there is none or it is damaged."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt") as entry:
+            expected = (entry.metadata() or {}).get(_CHECKSUM)
+            tensors = {name: entry.get_tensor(name) for name in entry.keys()}  # noqa: SIM118 (no iterator of its own)
+    except (OSError, SafetensorError):
+        return None
+    if "tokens" not in tensors or _checksum(tensors) != expected:
+        return None
+    with contextlib.suppress(OSError):  # a cache that can only be read serves as well
+        os.utime(path)
+    return tensors
