@@ -6,12 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-Stage = Literal["load", "train", "extract", "unwrap", "bake", "render"]
+Stage = Literal["download", "load", "train", "extract", "unwrap", "bake", "render"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """Where the run stands. eta_s: seconds to the end of the whole run, None while unknown. rate: steps a second."""
+    """Where the run stands. eta_s: seconds to the end of the whole run, None while unknown. rate: steps a second.
+
+    In the stage 'download' a step is one byte.
+    """
 
     stage: Stage
     step: int

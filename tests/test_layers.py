@@ -30,10 +30,11 @@ TABLE: dict[str, set[str]] = {
     "console": {"errors", "events"},
     "failures": {"errors", "device"},
     # The parts of the method: they see the ground, and scene; never each other.
+    "hub": {"errors", "events"},
     "scene": GROUND,
     "field": GROUND | {"scene"},
     "render": GROUND | {"scene"},
-    "guidance": GROUND | {"scene"},
+    "guidance": GROUND | {"scene", "hub"},
     # What brings them together.
     "mesh": GROUND | {"scene", "field", "render", "guidance"},
     "optimize": GROUND | {"scene", "field", "render", "guidance"},
@@ -42,12 +43,12 @@ TABLE: dict[str, set[str]] = {
     "previews": GROUND | {"scene", "mesh", "optimize"},
     "generate": LEAVES | {"previews"} | {"scene", "field", "render", "guidance", "mesh", "optimize"},
     # What people and programs talk to.
-    "request": LEAVES | {"guidance"},
-    "doctor": LEAVES | {"guidance"},
+    "request": LEAVES | {"guidance", "hub"},
+    "doctor": LEAVES | {"guidance", "hub"},
     "job": {"request"},
     "command_line": {"errors", "config_json"},
-    "server": LEAVES | {"request", "doctor", "job", "generate"},
-    "cli": LEAVES | {"request", "doctor", "command_line", "server", "generate"},
+    "server": LEAVES | {"request", "doctor", "job", "generate", "guidance", "hub"},
+    "cli": LEAVES | {"request", "doctor", "command_line", "server", "generate", "guidance", "hub"},
     "__main__": {"cli"},
 }
 HEAVY = {"torch", "warp", "diffusers", "transformers", "skimage", "trimesh", "xatlas", "numpy", "PIL"}
@@ -58,6 +59,7 @@ LIGHT |= {"guidance.family"}
 LIGHT |= {"guidance.memory", "guidance.model_sizes"}
 LIGHT |= {"config_json"}
 LIGHT |= {f"guidance.{name}" for name in ("part_weights", "safetensors_header", "catalogue")}
+LIGHT |= {f"hub.{name}" for name in ("address", "api", "download", "lock", "repository_cache", "selection", "transfer")}
 
 
 def modules() -> list[Path]:

@@ -1,0 +1,78 @@
+"""Where the hub is, who asks, and where files are kept: from the environment, as the hub's own tools read it."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from dreamfusion_engine.errors import InputError, SetupError
+
+HUB = "https://huggingface.co"
+HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
+_TRUE = {"1", "ON", "YES", "TRUE"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class HubAddress:
+    """endpoint: address without a slash at its end. cache: folder of downloads. offline: the network is not to be used.
+
+    token: of an account, or ''. It is sent to the endpoint's own host only, and shown nowhere.
+    """
+
+    endpoint: str = HUB
+    cache: Path
+    offline: bool = False
+    token: str = field(default="", repr=False)
+
+    def page(self, repository: str) -> str:
+        """Where people read about a model and accept its licence."""
+        return f"{self.endpoint}/{repository}"
+
+
+def hub_address(environ: Mapping[str, str] = os.environ) -> HubAddress:
+    """The address by HF_ENDPOINT, HF_TOKEN, HF_HUB_OFFLINE and HF_HUB_CACHE (or HF_HOME, or XDG_CACHE_HOME).
+
+    Raises SetupError model.token for a token that cannot be one, such as two lines; it is not repeated.
+    """
+    token = environ.get("HF_TOKEN", "").strip()
+    if not re.fullmatch(r"[\x21-\x7e]*", token):
+        raise SetupError(
+            "model.token",
+            what="The token for the model hub cannot be used.",
+            why="HF_TOKEN holds blanks, line ends or letters that no token has.",
+            fix="Copy it again from the settings of your account at the hub.",
+        )
+    offline = any(environ.get(name, "").upper() in _TRUE for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"))
+    return HubAddress(
+        endpoint=(environ.get("HF_ENDPOINT") or HUB).rstrip("/"),
+        cache=_cache_folder(environ),
+        offline=offline,
+        token=token,
+    )
+
+
+def is_hub_id(name: str) -> bool:
+    """Whether a name has the form owner/name."""
+    return HUB_ID.fullmatch(name) is not None
+
+
+def check_hub_id(name: str) -> None:
+    """Raise InputError input.model unless `name` is the id of a model at the hub."""
+    if not is_hub_id(name):
+        raise InputError(
+            "input.model",
+            what=f"'{name}' is not the id of a model at the hub.",
+            why="An id is the owner's name, a slash and the model's name, as in its address.",
+            fix="See `dreamfusion-engine models` for some. A folder or a file on this machine needs no download.",
+        )
+
+
+def _cache_folder(environ: Mapping[str, str]) -> Path:
+    if environ.get("HF_HUB_CACHE"):
+        return Path(os.path.expandvars(environ["HF_HUB_CACHE"])).expanduser()
+    caches = environ.get("XDG_CACHE_HOME") or "~/.cache"
+    home = environ.get("HF_HOME") or os.path.join(caches, "huggingface")
+    return Path(os.path.expandvars(home)).expanduser() / "hub"

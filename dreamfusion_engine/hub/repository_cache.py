@@ -1,0 +1,161 @@
+"""One model's files on this machine, laid out as the hub's own tools do, so that both find each other's downloads.
+
+<cache>/models--owner--name/
+  blobs/<sha256 or git oid>         the content, under its own hash: so that a broken file is known by its name
+  snapshots/<commit>/unet/...       links into blobs, under the files' names
+  refs/main                         the commit that 'main' stood for
+  trees/<commit>.json               every file of the commit with size and hash
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+_TREE_FORMAT = 1
+_BLOCK = 1 << 20
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """One file of a commit. size: bytes. oid: its git hash. sha256: of its content, '' for small text files."""
+
+    path: str
+    size: int
+    oid: str
+    sha256: str = ""
+
+    @property
+    def blob(self) -> str:
+        """The name of its content in the cache."""
+        return self.sha256 or self.oid
+
+    def hasher(self) -> Any:
+        """What its content must be fed to."""
+        return hashlib.sha256() if self.sha256 else hashlib.sha1(b"blob %d\0" % self.size, usedforsecurity=False)
+
+
+class RepositoryCache:
+    """The folder of one model. Nothing is made before something is written."""
+
+    def __init__(self, cache: Path, repository: str) -> None:
+        self.repository = repository
+        self.folder = cache / f"models--{repository.replace('/', '--')}"
+
+    def commit(self, revision: str = "main") -> str | None:
+        """The commit that a name stands for on this machine, None if it was never downloaded to its end."""
+        if _COMMIT.fullmatch(revision):
+            return revision
+        try:
+            found = (self.folder / "refs" / revision).read_text(encoding="ascii").strip()
+        except (OSError, ValueError):
+            return None
+        return found if _COMMIT.fullmatch(found) else None
+
+    def snapshot(self, revision: str = "main") -> Path | None:
+        """The folder with the files of a revision, None where there is none."""
+        commit = self.commit(revision)
+        if commit is None or not (self.folder / "snapshots" / commit).is_dir():
+            return None
+        return self.folder / "snapshots" / commit
+
+    def unfinished(self) -> bool:
+        """Whether a download was begun and not ended."""
+        return any((self.folder / "blobs").glob("*.incomplete")) if (self.folder / "blobs").is_dir() else False
+
+    def blob(self, file: RemoteFile) -> Path:
+        """Where the content of a file is, or will be."""
+        return self.folder / "blobs" / file.blob
+
+    def partial(self, file: RemoteFile) -> Path:
+        """Where the content is while it arrives."""
+        return self.folder / "blobs" / f"{file.blob}.incomplete"
+
+    def path(self, commit: str, file: RemoteFile) -> Path:
+        """Where a file of a commit is found under its own name."""
+        return self.folder / "snapshots" / commit / PurePosixPath(file.path)
+
+    def listing(self, commit: str) -> dict[str, RemoteFile] | None:
+        """Every file of a commit, None where it is not known or cannot be read."""
+        try:
+            values = json.loads((self.folder / "trees" / f"{commit}.json").read_text(encoding="utf-8"))
+            if values["format_version"] != _TREE_FORMAT:
+                return None
+            return {
+                path: RemoteFile(path, int(line["size"]), str(line["blob_id"]), str(line.get("lfs_sha256") or ""))
+                for path, line in values["files"].items()
+            }
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return None
+
+    def keep_listing(self, commit: str, files: Mapping[str, RemoteFile]) -> None:
+        """Remember the files of a commit."""
+        lines: dict[str, dict[str, Any]] = {}
+        for path in sorted(files):
+            file = files[path]
+            lines[path] = {"size": file.size, "blob_id": file.oid}
+            if file.sha256:
+                lines[path] |= {"lfs_sha256": file.sha256, "lfs_size": file.size}
+        content = json.dumps({"format_version": _TREE_FORMAT, "files": lines}, indent=1)
+        self._write(self.folder / "trees" / f"{commit}.json", content)
+
+    def keep_commit(self, revision: str, commit: str) -> None:
+        """Remember what a name stands for, which makes its files findable."""
+        if revision != commit:
+            self._write(self.folder / "refs" / revision, commit)
+
+    def place(self, commit: str, file: RemoteFile) -> None:
+        """Make a downloaded file findable under its own name: a link, or where links cannot be made the file itself."""
+        blob, path = self.blob(file), self.path(commit, file)
+        if not blob.exists() or (path.exists() and os.path.samefile(path, blob)):
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.unlink(missing_ok=True)
+        try:
+            path.symlink_to(os.path.relpath(blob, path.parent))
+        except OSError:  # Windows without the right to make links, or a file system that has none
+            try:
+                os.link(blob, path)
+            except OSError:
+                shutil.move(blob, path)
+
+    def content(self, commit: str, file: RemoteFile) -> Path | None:
+        """The file's content on this machine, None where there is none or its size is wrong."""
+        for path in (self.blob(file), self.path(commit, file)):
+            if path.is_file() and path.stat().st_size == file.size:
+                return path
+        return None
+
+    def forget(self, commit: str, file: RemoteFile) -> None:
+        """Remove a file's content, which is broken."""
+        for path in (self.path(commit, file), self.blob(file)):
+            path.unlink(missing_ok=True)
+
+    def _write(self, path: Path, content: str) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fresh = path.with_name(f"{path.name}.{os.getpid()}.new")
+        try:
+            fresh.write_text(content, encoding="utf-8")
+            os.replace(fresh, path)
+        finally:
+            with contextlib.suppress(OSError):
+                fresh.unlink(missing_ok=True)
+
+
+def content_is_whole(path: Path, file: RemoteFile, seen: Callable[[int], None]) -> bool:
+    """Whether a file's content has its hash. seen: told of every block's length; may raise, to stop."""
+    hasher = file.hasher()
+    with path.open("rb") as stream:
+        while block := stream.read(_BLOCK):
+            hasher.update(block)
+            seen(len(block))
+    return bool(hasher.hexdigest() == file.blob)
