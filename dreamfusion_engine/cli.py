@@ -1,4 +1,4 @@
-"""The command `dreamfusion-engine`: generate, models, doctor, serve. The only place that prints.
+"""The command `dreamfusion-engine`: generate, models, download, doctor, serve. The only place that prints.
 
 Exit codes: 0 done; 2 bad input or set-up; 3 the run failed; 130 cancelled, a checkpoint is kept.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import dataclasses
 import json
 import os
 import signal
@@ -21,7 +22,7 @@ from dreamfusion_engine.config import GenerateConfig
 from dreamfusion_engine.errors import Cancelled
 from dreamfusion_engine.events import Control, Event, Report, Result
 from dreamfusion_engine.failures import as_engine_error
-from dreamfusion_engine.messages import error_message, event_message, result_message
+from dreamfusion_engine.messages import downloaded_message, error_message, event_message, result_message
 from dreamfusion_engine.protocol import encode
 
 FILE_WORDS = {
@@ -55,10 +56,14 @@ def main(argv: Sequence[str] | None = None, *, generate: Generate | None = None)
         if options.command is None:
             command_line.parser().print_help()
             return 2
+        if getattr(options, "cache", None):
+            os.environ["HF_HUB_CACHE"] = os.path.abspath(os.path.expanduser(options.cache))
         if options.command == "generate":
             return _generate(options, arguments, generate)
         if options.command == "models":
             return _models(options)
+        if options.command == "download":
+            return _download(options, arguments)
         if options.command == "doctor":
             return _doctor(options)
         return _serve(options, generate)
@@ -143,9 +148,13 @@ def _real_generate() -> Generate:
     return generate
 
 
+STOP_RUN = b"\nStopping after this step, with a checkpoint. Press Ctrl-C again to stop at once.\n"
+STOP_DOWNLOAD = b"\nStopping; what has arrived is kept.\n"
+
+
 @contextlib.contextmanager
-def _stop_on_signals() -> Iterator[Callable[[], bool]]:
-    """Ctrl-C or SIGTERM once: stop at the next step and keep a checkpoint; a second time: stop at once."""
+def _stop_on_signals(words: bytes = STOP_RUN) -> Iterator[Callable[[], bool]]:
+    """Ctrl-C or SIGTERM once: say `words` and stop at the next step, keeping what there is; twice: stop at once."""
     asked = False
 
     def stop(_number: int, _frame: object) -> None:
@@ -154,7 +163,7 @@ def _stop_on_signals() -> Iterator[Callable[[], bool]]:
             raise KeyboardInterrupt
         asked = True
         # Not through sys.stderr: a signal can arrive in the middle of a write to it.
-        os.write(2, b"\nStopping after this step, with a checkpoint. Press Ctrl-C again to stop at once.\n")
+        os.write(2, words)
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
@@ -188,22 +197,64 @@ def _print_result(result: Result, seconds: float) -> None:
 
 
 def _models(options: argparse.Namespace) -> int:
-    from dreamfusion_engine.doctor import model_cards
+    from dreamfusion_engine.doctor import model_lists
+    from dreamfusion_engine.model_table import models_text
 
-    cards = model_cards()
-    if options.json:
-        print(json.dumps(cards))
+    here, to_get = ([line.to_json() for line in lines] for lines in model_lists())
+    print(json.dumps([*here, *to_get]) if options.json else models_text(here, to_get))
+    return 0
+
+
+def _download(options: argparse.Namespace, arguments: list[str]) -> int:
+    from dreamfusion_engine.guidance.hub_models import download_model
+    from dreamfusion_engine.hub.address import hub_address
+
+    address = hub_address()
+    if options.offline:
+        address = dataclasses.replace(address, offline=True)
+    screen = console.ProgressDisplay(sys.stderr)
+    lines = console.claim_stdout() if options.json else None
+
+    def report(event: Event) -> None:
+        if lines is None:
+            screen.show(event)
+        else:
+            lines.write(encode(event_message(event)[0]))
+            lines.flush()
+
+    try:
+        with _stop_on_signals(STOP_DOWNLOAD) as stopped:
+            got = download_model(
+                options.name,
+                address,
+                revision=options.revision,
+                weights=not options.configs,
+                report=report,
+                control=lambda: "cancel" if stopped() else "continue",
+            )
+    except (Exception, KeyboardInterrupt) as error:
+        screen.clear()
+        ours = as_engine_error(error)
+        if lines is not None:
+            lines.write(encode(error_message(ours)))
+            lines.flush()
+        else:
+            print(console.error_text(ours), file=sys.stderr)
+            if isinstance(ours, Cancelled):
+                print(f"\nTo go on where it stopped:\n  {command_line.again_command(arguments)}", file=sys.stderr)
+        return ours.exit_code
+    screen.clear()
+    if lines is not None:
+        lines.write(encode(downloaded_message(options.name, str(got.folder), got.bytes, got.license)))
+        lines.flush()
         return 0
-    for card in cards:
-        print(f"{card['name']}  (built in, {'knows these words only' if card['closed_vocabulary'] else 'any prompt'})")
-        parts = [phrase.format("...") for phrase in card["parts"]]
-        for name, words in [("kinds", card["kinds"]), ("colours", card["colours"]), ("parts", parts)]:
-            if words:
-                print(console.labelled(f"  {name + ':':<9}", ", ".join(words)))
-        print(console.labelled("  examples:", ", ".join(card["examples"])))
-        if card["picture"]:
-            print(f"  picture: {card['picture']}")
-    print("Any diffusers folder of a supported family: --model FOLDER")
+    what = f"{got.files} files, {got.bytes / 1e6:,.0f} MB, every checksum is right"
+    print(f"{options.name}: {what}")
+    print(f"  {got.folder}")
+    if got.license:
+        print(f"  licence: {got.license}")
+    if not options.configs:
+        print(f'  To use it: dreamfusion-engine generate "a hamburger" --model {options.name}')
     return 0
 
 

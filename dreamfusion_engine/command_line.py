@@ -16,7 +16,7 @@ from dreamfusion_engine import __version__
 from dreamfusion_engine.config_json import PRESET_NAMES, nearest
 from dreamfusion_engine.errors import InputError
 
-COMMANDS = ("generate", "models", "doctor", "serve")
+COMMANDS = ("generate", "models", "download", "doctor", "serve")
 # How the program was called, when a wrapper such as install.py called it: shown in the advice to resume.
 CALLED_AS = "DREAMFUSION_CALLED_AS"
 
@@ -71,6 +71,7 @@ def parser() -> argparse.ArgumentParser:
     make.add_argument("--device", default="auto", help="auto | cpu | cuda | cuda:1 ... (default auto)")
     make.add_argument("--resume", action="store_true", help="go on from the checkpoint in the output folder")
     make.add_argument("--json", action="store_true", help="print progress and result as JSON lines")
+    _add_cache(make)
     make.add_argument(
         "--set",
         action="append",
@@ -79,13 +80,27 @@ def parser() -> argparse.ArgumentParser:
         help="any other setting, such as mesh.texture=2048; may be repeated",
     )
 
-    models = commands.add_parser("models", help="list the built-in models and what they know", allow_abbrev=False)
+    models = commands.add_parser("models", help="list the models here and those worth having", allow_abbrev=False)
     models.add_argument("--json", action="store_true", help="print as JSON")
+    _add_cache(models)
+    get = commands.add_parser("download", help="download a model, or check and mend one", allow_abbrev=False)
+    get.add_argument("name", metavar="OWNER/NAME", help="id of a model at the hub; `models` lists some")
+    get.add_argument("--revision", default="main", metavar="NAME", help="branch, tag or commit (default main)")
+    get.add_argument("--configs", action="store_true", help="only its configs and vocabularies, for single-file models")
+    get.add_argument("--offline", action="store_true", help="ask no network: check what is here")
+    get.add_argument("--json", action="store_true", help="print progress and result as JSON lines")
+    _add_cache(get)
     doctor = commands.add_parser("doctor", help="check this machine and installation", allow_abbrev=False)
     doctor.add_argument("--json", action="store_true", help="print as JSON")
     serve = commands.add_parser("serve", help="take requests on standard input, for the add-on", allow_abbrev=False)
     serve.add_argument("--output-root", type=Path, default=Path("outputs"), metavar="DIR", help="default: outputs")
     return top
+
+
+def _add_cache(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--cache", metavar="DIR", help="folder of downloaded models (default: HF_HUB_CACHE, or the hub's)"
+    )
 
 
 def parse_settings(assignments: Sequence[str]) -> dict[str, Any]:
@@ -121,8 +136,13 @@ def parse_settings(assignments: Sequence[str]) -> dict[str, Any]:
 
 def resume_command(arguments: Sequence[str]) -> str:
     """The command that goes on with this run, as the user would type it."""
+    return again_command([*arguments, *([] if "--resume" in arguments else ["--resume"])])
+
+
+def again_command(arguments: Sequence[str]) -> str:
+    """These arguments as the user would type them, after the program's name as it was called."""
     called_as = os.environ.get(CALLED_AS)
     program = [] if called_as else [sys.executable, "-m", "dreamfusion_engine"]
-    words = [*arguments[1 if called_as else 0 :], *([] if "--resume" in arguments else ["--resume"])]
-    text = subprocess.list2cmdline([*program, *words]) if os.name == "nt" else shlex.join([*program, *words])
+    words = [*program, *arguments[1 if called_as else 0 :]]
+    text = subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words)
     return f"{called_as} {text}" if called_as else text

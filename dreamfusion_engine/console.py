@@ -15,6 +15,7 @@ from dreamfusion_engine.events import Event, Note, Progress
 SPARSE_SECONDS = 10.0  # between two lines of progress where the output is a file or a pipe
 REDRAW_SECONDS = 0.1
 STAGE_WORDS = {
+    "download": "downloading",
     "load": "loading the model",
     "train": "shaping the object",
     "extract": "finding its surface",
@@ -79,7 +80,11 @@ def progress_text(event: Progress, *, width: int = 24, full: str = "#", empty: s
     share = min(1.0, event.step / event.total) if event.total > 0 else 0.0
     filled = round(share * width)
     parts = [f"{STAGE_WORDS.get(event.stage, event.stage):<20}", f"[{full * filled}{empty * (width - filled)}]"]
-    if event.rate is not None:
+    if event.stage == "download":
+        parts.append(f"{event.step / 1e6:,.0f}/{event.total / 1e6:,.0f} MB")
+        if event.rate is not None:
+            parts.append(f"{event.rate / 1e6:,.1f} MB/s")
+    elif event.rate is not None:
         parts += [f"{event.step}/{event.total}", f"{event.rate:.1f} it/s"]
     elif event.total > 1:
         parts.append(f"{share:.0%}")

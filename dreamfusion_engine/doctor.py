@@ -12,10 +12,17 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from dreamfusion_engine.device import device_report, total_memory_mib, usable_cores
+from dreamfusion_engine.device import (
+    device_report,
+    free_memory_bytes,
+    resolve_device,
+    total_memory_mib,
+    usable_cores,
+)
 from dreamfusion_engine.errors import EngineError, SetupError
+from dreamfusion_engine.guidance.model_list import Machine, ModelLine, models_here, models_to_get
 from dreamfusion_engine.guidance.pipeline_folder import STARTER, locate_model, open_pipeline
-from dreamfusion_engine.guidance.prompts import PromptCard
+from dreamfusion_engine.hub.address import hub_address
 
 MEMORY_NEEDED_MIB = 4096  # peak of the standard preset on the CPU
 DISK_NEEDED_MIB = 200
@@ -39,27 +46,24 @@ class Check:
 
 def examine(folder: Path) -> list[Check]:
     """Every check, in the order of the report. folder: where results would go."""
-    parts = (_python, _packages, _torch, _warp, _memory, lambda: _disk(folder), _model, _ffmpeg)
+    parts = (_python, _packages, _torch, _warp, _memory, lambda: _disk(folder), _model, _downloads, _ffmpeg)
     return [_guarded(part) for part in parts]
 
 
-def model_cards() -> list[dict[str, Any]]:
-    """What the built-in models know, as `models` and the protocol's ready report it."""
-    card = open_pipeline(locate_model(STARTER)).card
-    return [card_summary(STARTER, card)]
+def machine() -> Machine:
+    """What a model must fit into: the device that 'auto' is, and the memory that is free on it now."""
+    device = resolve_device("auto")
+    return Machine(device_type=device.type, free_bytes=free_memory_bytes(str(device)))
 
 
-def card_summary(name: str, card: PromptCard) -> dict[str, Any]:
-    """A model's name and what it knows, ready for JSON. picture: a file that shows it, or ''."""
-    return {
-        "name": name,
-        "closed_vocabulary": card.closed_vocabulary,
-        "kinds": list(card.kinds),
-        "colours": list(card.colours),
-        "parts": list(card.parts),
-        "examples": list(card.examples),
-        "picture": card.picture,
-    }
+def model_lists(room: Machine | None = None) -> tuple[list[ModelLine], list[ModelLine]]:
+    """The models that are here, and those of the catalogue that could be. Raises SetupError for a broken starter.
+
+    room: what they must fit into, default this machine.
+    """
+    address, room = hub_address(), room or machine()
+    here = models_here(address, room)
+    return here, models_to_get(address, room, here)
 
 
 def _guarded(part: Callable[[], Check]) -> Check:
@@ -145,6 +149,27 @@ def _disk(folder: Path) -> Check:
 def _model() -> Check:
     card = open_pipeline(locate_model(STARTER)).card
     return Check(name="model", detail=f"starter: complete, {len(card.files)} files checked, {len(card.kinds)} kinds")
+
+
+def _downloads() -> Check:
+    try:
+        address = hub_address()
+    except SetupError as error:  # runs with a model that is here work all the same
+        return Check(name="downloads", detail=f"{error.what} {error.why}", fix=error.fix)
+    lines = [line for line in models_here(address, machine()) if line.name != STARTER]
+    words = [f"{line.name} ({line.size_mb / 1000:.1f} GB, {line.fit})" for line in lines if line.usable]
+    broken = [line for line in lines if line.trouble]
+    words += [f"{line.name}: {line.trouble['what']} {line.trouble['why']}" for line in broken]
+    how = [
+        f"in {address.cache}",
+        *(["offline"] if address.offline else []),
+        *(["with a token"] if address.token else []),
+    ]
+    return Check(
+        name="downloads",
+        detail=f"{', '.join(words) or 'none'}; {', '.join(how)}",
+        fix=f"Run: dreamfusion-engine download {broken[0].name}" if broken else "",
+    )
 
 
 def _ffmpeg() -> Check:

@@ -39,6 +39,11 @@ def result_message(result: Result) -> dict[str, Any]:
     return {"type": "result", "folder": result.folder, "files": result.files, "report": result.report}
 
 
+def downloaded_message(model: str, folder: str, bytes_: int, license_name: str) -> dict[str, Any]:
+    """The message of a finished download, without an id."""
+    return {"type": "downloaded", "model": model, "folder": folder, "size": bytes_, "license": license_name}
+
+
 def error_message(error: EngineError) -> dict[str, Any]:
     """`cancelled` or `failed`, without an id."""
     if isinstance(error, Cancelled):

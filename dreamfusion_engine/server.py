@@ -20,7 +20,8 @@ from typing import Any, BinaryIO, Protocol
 from dreamfusion_engine import __version__
 from dreamfusion_engine.config import GenerateConfig
 from dreamfusion_engine.device import device_report, release_memory
-from dreamfusion_engine.doctor import model_cards
+from dreamfusion_engine.doctor import model_lists
+from dreamfusion_engine.download_job import DownloadJob
 from dreamfusion_engine.errors import Cancelled, EngineError, InputError
 from dreamfusion_engine.events import Control, Event, Report, Result
 from dreamfusion_engine.failures import as_engine_error
@@ -51,6 +52,7 @@ class Server:
         self._wire = Wire(stdout)
         self._output_root = output_root
         self._jobs: dict[str, Job] = {}
+        self._downloads: dict[str, DownloadJob] = {}
         self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._busy = threading.Event()  # something is at work
         self._running: Job | None = None
@@ -76,6 +78,8 @@ class Server:
         self._stopping.set()
         for job in list(self._jobs.values()):
             self._drop(job)
+        for download in list(self._downloads.values()):
+            download.cancel()
         self._wire.send({"type": "bye"})
         return 0
 
@@ -131,6 +135,8 @@ class Server:
             raise _refusal("protocol.hello", f"'{kind}' came before 'hello'.", "Say hello first.")
         elif kind == "generate":
             self._queue(message)
+        elif kind == "download":
+            self._download(message)
         elif kind in ("models", "devices"):
             self._work.put(self._say_models if kind == "models" else self._say_devices)
         else:
@@ -148,7 +154,7 @@ class Server:
 
     def _queue(self, message: dict[str, Any]) -> None:
         name = message["id"]
-        if name in self._jobs:
+        if name in self._jobs or name in self._downloads:
             raise _refusal("protocol.id", f"There was a job {name[:60]!r} before.", "Give every job an id of its own.")
         try:
             job = Job(name, self._request(message))
@@ -159,6 +165,15 @@ class Server:
         self._jobs[name] = job
         self._send(name, {"type": "queued", "ahead": ahead, "output": str(job.request.output)})
         self._work.put(lambda: self._run(job))
+
+    def _download(self, message: dict[str, Any]) -> None:
+        name = message["id"]
+        if name in self._jobs or name in self._downloads:
+            raise _refusal("protocol.id", f"There was a job {name[:60]!r} before.", "Give every job an id of its own.")
+        revision = message.get("revision") or "main"
+        job = DownloadJob(message["model"], revision, lambda said: self._send(name, said))
+        self._downloads[name] = job
+        job.start()
 
     def _request(self, message: dict[str, Any]) -> Request:
         return checked_request(
@@ -171,6 +186,9 @@ class Server:
         )
 
     def _steer(self, kind: str, name: str) -> None:
+        if kind == "cancel" and name in self._downloads:
+            self._downloads[name].cancel()
+            return
         job = self._jobs.get(name)
         if job is None:
             raise _refusal("protocol.id", f"There is no job {name[:60]!r}.", "Use the id of a generate message.")
@@ -187,15 +205,21 @@ class Server:
 
     def _say_ready(self) -> None:
         try:
-            models = model_cards()
+            models = self._models()
         except EngineError as error:
-            models = []
+            models = {"models": []}
             self._send(None, error_message(error))
         ready = {"type": "ready", "protocol": PROTOCOL_VERSION, "engine": __version__, "pid": os.getpid()}
-        self._send(None, {**ready, "devices": device_report(), "models": models})
+        self._send(None, {**ready, "devices": device_report(), **models})
 
     def _say_models(self) -> None:
-        self._send(None, {"type": "models", "models": model_cards()})
+        self._send(None, {"type": "models", **self._models()})
+
+    @staticmethod
+    def _models() -> dict[str, Any]:
+        here, to_get = model_lists()
+        usable = [line.to_json() for line in here if line.usable]
+        return {"models": usable, "suggestions": [line.to_json() for line in [*here, *to_get] if not line.usable]}
 
     def _say_devices(self) -> None:
         self._send(None, {"type": "devices", "devices": device_report()})
@@ -245,7 +269,7 @@ class Server:
 
     def _beat(self) -> None:
         while not self._stopping.wait(HEARTBEAT_SECONDS):
-            if self._busy.is_set():
+            if self._busy.is_set() or not all(download.over for download in list(self._downloads.values())):
                 running = self._running
                 waiting = sum(job.state == "waiting" for job in list(self._jobs.values()))
                 self._send(running.name if running else None, {"type": "heartbeat", "queued": waiting})

@@ -351,7 +351,8 @@ def test_models_lists_what_the_starter_knows(capsys: pytest.CaptureFixture[str])
     assert starter["colours"] and starter["examples"]
     assert cli.main(["models"]) == 0
     shown = capsys.readouterr().out
-    assert all(kind in " ".join(shown.split()) for kind in starter["kinds"]) and "--model FOLDER" in shown
+    assert all(kind in " ".join(shown.split()) for kind in starter["kinds"]) and "--model NAME" in shown
+    assert "To download" in shown and "GiB of memory" in shown and "withdrawn" in shown
 
 
 def test_the_starter_refuses_an_unknown_word_and_offers_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:

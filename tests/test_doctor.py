@@ -9,6 +9,8 @@ import pytest
 
 from dreamfusion_engine import cli, doctor
 from dreamfusion_engine.errors import SetupError
+from dreamfusion_engine.guidance.catalogue import catalogue
+from dreamfusion_engine.guidance.model_list import Machine
 
 
 def by_name(checks: list[doctor.Check]) -> dict[str, doctor.Check]:
@@ -17,7 +19,7 @@ def by_name(checks: list[doctor.Check]) -> dict[str, doctor.Check]:
 
 def test_this_environment_has_what_a_run_needs(tmp_path: Path) -> None:
     checks = by_name(doctor.examine(tmp_path))
-    assert list(checks) == ["python", "packages", "devices", "warp", "memory", "disk", "model", "ffmpeg"]
+    assert list(checks) == ["python", "packages", "devices", "warp", "memory", "disk", "model", "downloads", "ffmpeg"]
     for name in ("python", "packages", "devices", "warp", "ffmpeg"):
         assert not checks[name].fatal, checks[name]
 
@@ -43,6 +45,25 @@ def test_an_incomplete_model_is_told_with_its_fix(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(doctor, "locate_model", incomplete)
     check = by_name(doctor.examine(tmp_path))["model"]
     assert check.fatal and "unet is missing" in check.detail and check.fix == "Get it again."
+
+
+def test_downloads_are_told_with_their_folder_and_never_the_token(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    blobs = tmp_path / f"models--{catalogue()[0].id.replace('/', '--')}" / "blobs"
+    blobs.mkdir(parents=True)
+    (blobs / "abc.incomplete").write_bytes(b"half")
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setenv("HF_TOKEN", "hf_secret")
+    monkeypatch.setattr(doctor, "machine", lambda: Machine(device_type="cpu", free_bytes=8 << 30))
+    check = doctor._downloads()
+    assert str(tmp_path) in check.detail and "offline" in check.detail and "not finished" in check.detail
+    assert "with a token" in check.detail and "hf_secret" not in json.dumps(check.to_json())
+    assert f"download {catalogue()[0].id}" in check.fix and not check.fatal
+    monkeypatch.setenv("HF_TOKEN", "hf_se cret")
+    bad = doctor._downloads()
+    assert bad.fix and not bad.fatal and "cret" not in json.dumps(bad.to_json()).replace("secret", "")
 
 
 @pytest.mark.parametrize(("fatal", "code", "last"), [(False, 0, "Ready."), (True, 2, "Not ready")])

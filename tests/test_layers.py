@@ -47,8 +47,10 @@ TABLE: dict[str, set[str]] = {
     "doctor": LEAVES | {"guidance", "hub"},
     "job": {"request"},
     "command_line": {"errors", "config_json"},
-    "server": LEAVES | {"request", "doctor", "job", "generate", "guidance", "hub"},
-    "cli": LEAVES | {"request", "doctor", "command_line", "server", "generate", "guidance", "hub"},
+    "model_table": {"console"},
+    "download_job": LEAVES | {"guidance", "hub"},
+    "server": LEAVES | {"request", "doctor", "job", "download_job", "generate"},
+    "cli": LEAVES | {"request", "doctor", "command_line", "model_table", "server", "generate", "guidance", "hub"},
     "__main__": {"cli"},
 }
 HEAVY = {"torch", "warp", "diffusers", "transformers", "skimage", "trimesh", "xatlas", "numpy", "PIL"}
@@ -57,8 +59,10 @@ LIGHT = {"", "errors", "events", "config", "device", "protocol", "messages", "co
 LIGHT |= {"job", "command_line", "server", "cli", "__main__", "guidance.prompts", "guidance.pipeline_folder"}
 LIGHT |= {"guidance.family"}
 LIGHT |= {"guidance.memory", "guidance.model_sizes"}
-LIGHT |= {"config_json"}
-LIGHT |= {f"guidance.{name}" for name in ("part_weights", "safetensors_header", "catalogue")}
+LIGHT |= {"config_json", "model_table", "download_job"}
+LIGHT |= {
+    f"guidance.{name}" for name in ("part_weights", "safetensors_header", "catalogue", "hub_models", "model_list")
+}
 LIGHT |= {f"hub.{name}" for name in ("address", "api", "download", "lock", "repository_cache", "selection", "transfer")}
 
 

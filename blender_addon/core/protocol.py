@@ -42,6 +42,8 @@ COMMANDS: dict[str, dict[str, str]] = {
     "resume": {"id": "str"},
     # Stop training here and make the mesh from what there is.
     "finish": {"id": "str"},
+    # Download a model by its hub id, beside whatever runs. `cancel` stops it; what has arrived is kept.
+    "download": {"id": "str", "model": "str", "revision": "str?"},
     # Ask again for what `ready` said: the models, the devices.
     "models": {},
     "devices": {},
@@ -50,9 +52,17 @@ COMMANDS: dict[str, dict[str, str]] = {
 }
 
 EVENTS: dict[str, dict[str, str]] = {
-    # Answer to hello. devices: as `doctor` reports them. models: as `models --json` prints them.
-    "ready": {"protocol": "int", "engine": "str", "pid": "int", "devices": "object", "models": "list"},
-    "models": {"models": "list"},
+    # Answer to hello. devices: as `doctor` reports them. models: those that can be used, as `models --json` prints
+    # them. suggestions: in the same form, those that are broken here or could be downloaded.
+    "ready": {
+        "protocol": "int",
+        "engine": "str",
+        "pid": "int",
+        "devices": "object",
+        "models": "list",
+        "suggestions": "list?",
+    },
+    "models": {"models": "list", "suggestions": "list?"},
     "devices": {"devices": "object"},
     # A generate was understood and waits behind `ahead` others; it began; it is held; it goes on.
     "queued": {"id": "str", "ahead": "int", "output": "str"},
@@ -61,6 +71,7 @@ EVENTS: dict[str, dict[str, str]] = {
     "resumed": {"id": "str"},
     # Every two seconds while a job (or a slow answer) is at work. A client that hears nothing for longer knows.
     "heartbeat": {"id": "str?", "queued": "int"},
+    # stage: download (a step is a byte), load, train, extract, unwrap, bake, render.
     "progress": {
         "id": "str",
         "stage": "str",
@@ -78,6 +89,8 @@ EVENTS: dict[str, dict[str, str]] = {
     # The end of a job, one of three. result carries mesh.glb; files: name -> path on the engine's machine; report:
     # the content of result.json.
     "result": {"id": "str", "folder": "str", "files": "object", "report": "object", "bytes": "int"},
+    # The good end of a download. size: bytes. license: as the model's card names it, '' for none.
+    "downloaded": {"id": "str", "model": "str", "folder": "str", "size": "int", "license": "str"},
     "cancelled": {"id": "str", "what": "str", "why": "str", "fix": "str"},
     # id is null when the failure is not a job's: a damaged or unknown message.
     "failed": {"id": "str?", "code": "str", "what": "str", "why": "str", "fix": "str"},

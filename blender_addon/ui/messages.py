@@ -139,6 +139,9 @@ _FIXES = {
     "setup.package": "Install the engine again.",
     "setup.ffmpeg": "Install the engine again.",
     "model.missing": "Choose another model, or check its folder in the preferences.",
+    "model.not_downloaded": "Download it in the preferences, or choose another model.",
+    "model.incomplete": "Download it again in the preferences: what is there is kept. Or choose another model.",
+    "model.offline": "Allow online access in Blender's system preferences, and try again.",
     "model.not_folder": "Choose the folder of a diffusers pipeline in the preferences.",
     "run.cancelled": "Press Resume to go on.",
 }

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from dreamfusion_engine.guidance.model_sizes import ModelSizes
+
 Access = Literal["open", "gated", "withdrawn"]
 CATALOGUE = Path(__file__).with_name("catalogue.json")
 FORMAT = 1
-HALF_BYTES = 2  # of one parameter in half precision
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,27 +24,22 @@ class KnownModel:
     """One line of the catalogue.
 
     id: owner/name at the hub. family: pipeline class. access: 'gated' asks for an account that accepted the licence;
-    'withdrawn' is gone, `instead` is a copy. image_size: pixels. license: as the hub names it. parameters_m: millions
-    by part. download_mb: megabytes (1e6) of what the engine downloads. architecture: of the single files whose configs
-    this model has, '' for none. checked: when and how the line was confirmed, and what of it was not.
+    'withdrawn' is gone, `instead` is a copy. license: as the hub names it. download_mb: megabytes (1e6) of what the
+    engine downloads. sizes: what decides its memory. note: what sets it apart. architecture: of the single files whose
+    configs this model has, '' for none. checked: when and how the line was confirmed, and what of it was not.
     """
 
     id: str
     title: str
     family: str
     access: Access
-    image_size: int
     license: str
-    parameters_m: Mapping[str, float]
     download_mb: int
+    sizes: ModelSizes
     note: str
     checked: str
     instead: str = ""
     architecture: str = ""
-
-    def half_bytes(self) -> dict[str, int]:
-        """Bytes of each part in half precision, as a GPU holds it."""
-        return {part: round(count * 1e6) * HALF_BYTES for part, count in self.parameters_m.items()}
 
 
 @functools.cache
@@ -53,7 +48,7 @@ def catalogue() -> tuple[KnownModel, ...]:
     values = json.loads(CATALOGUE.read_text(encoding="utf-8"))
     if values["format"] != FORMAT:
         raise ValueError(f"format {values['format']!r}; this version reads format {FORMAT}")
-    return tuple(KnownModel(**line) for line in values["models"])
+    return tuple(KnownModel(**{**line, "sizes": ModelSizes(**line["sizes"])}) for line in values["models"])
 
 
 def known_model(name: str) -> KnownModel | None:

@@ -8,21 +8,21 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from dreamfusion_engine.errors import SetupError
 from dreamfusion_engine.guidance.family import FAMILIES
+from dreamfusion_engine.guidance.hub_models import downloaded_folder
 from dreamfusion_engine.guidance.part_weights import PartWeights, incomplete, read_part_weights
 from dreamfusion_engine.guidance.part_weights import damaged as damaged
 from dreamfusion_engine.guidance.part_weights import read_json as read_json
 from dreamfusion_engine.guidance.prompts import PromptCard, read_card
+from dreamfusion_engine.hub.address import is_hub_id
 
 STARTER = "starter"
 STARTER_FOLDER = Path(__file__).resolve().parent.parent / "starter" / "weights"
 INDEX = "model_index.json"
-_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +47,8 @@ class PipelineFolder:
 def locate_model(name: str) -> Path:
     """The folder of a model: 'starter', a folder, or the id owner/name of a model that is already downloaded.
 
-    Nothing is downloaded here. Raises SetupError model.missing or model.not_folder.
+    Nothing is downloaded here. Raises SetupError model.missing, model.not_downloaded, model.incomplete,
+    model.not_folder.
     """
     if name == STARTER:
         path = STARTER_FOLDER
@@ -69,31 +70,14 @@ def locate_model(name: str) -> Path:
             why=f"{path} is a single file; a model here is a diffusers folder with {INDEX} in it.",
             fix="Give the folder of a diffusers pipeline, or leave --model out for the built-in one.",
         )
-    cached = _cached_snapshot(name)
-    if cached is not None:
-        return cached
-    hub = _HUB_ID.fullmatch(name) is not None
-    neither = "It is neither 'starter' nor a folder"
+    if name.strip() and is_hub_id(name):
+        return downloaded_folder(name)
     raise SetupError(
         "model.missing",
         what=f"There is no model '{name}'.",
-        why=f"{neither} nor the id of a model downloaded on this machine." if hub else f"{neither}.",
-        fix="Check the path, or leave --model out for the built-in model."
-        + (f" To download it, run: hf download {name}" if hub else ""),
+        why="It is neither 'starter' nor a folder nor the id of a model, owner/name.",
+        fix="Check the path, or leave --model out for the built-in model. `dreamfusion-engine models` lists some.",
     )
-
-
-def _cached_snapshot(name: str) -> Path | None:
-    """The folder of a downloaded hub model, or None. Never reaches for the network."""
-    if _HUB_ID.fullmatch(name) is None:
-        return None
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
-
-    try:
-        return Path(snapshot_download(name, local_files_only=True))
-    except (LocalEntryNotFoundError, HFValidationError):
-        return None
 
 
 def open_pipeline(path: Path) -> PipelineFolder:

@@ -33,7 +33,7 @@ class HubAddress:
 
 
 def hub_address(environ: Mapping[str, str] = os.environ) -> HubAddress:
-    """The address by HF_ENDPOINT, HF_TOKEN, HF_HUB_OFFLINE and HF_HUB_CACHE (or HF_HOME, or XDG_CACHE_HOME).
+    """The address by HF_ENDPOINT, HF_TOKEN, HF_HUB_OFFLINE and what `cache_folder` reads.
 
     Raises SetupError model.token for a token that cannot be one, such as two lines; it is not repeated.
     """
@@ -48,7 +48,7 @@ def hub_address(environ: Mapping[str, str] = os.environ) -> HubAddress:
     offline = any(environ.get(name, "").upper() in _TRUE for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"))
     return HubAddress(
         endpoint=(environ.get("HF_ENDPOINT") or HUB).rstrip("/"),
-        cache=_cache_folder(environ),
+        cache=cache_folder(environ),
         offline=offline,
         token=token,
     )
@@ -70,7 +70,8 @@ def check_hub_id(name: str) -> None:
         )
 
 
-def _cache_folder(environ: Mapping[str, str]) -> Path:
+def cache_folder(environ: Mapping[str, str] = os.environ) -> Path:
+    """The folder of downloads: HF_HUB_CACHE, or `hub` in HF_HOME, or in XDG_CACHE_HOME/huggingface, or in ~/.cache."""
     if environ.get("HF_HUB_CACHE"):
         return Path(os.path.expandvars(environ["HF_HUB_CACHE"])).expanduser()
     caches = environ.get("XDG_CACHE_HOME") or "~/.cache"

@@ -151,6 +151,12 @@ class RepositoryCache:
                 fresh.unlink(missing_ok=True)
 
 
+def cached_repositories(cache: Path) -> list[str]:
+    """The ids of the models of which something is in a cache folder, in order."""
+    names = (folder.name.removeprefix("models--") for folder in cache.glob("models--*--*") if folder.is_dir())
+    return sorted(name.replace("--", "/", 1) for name in names)
+
+
 def content_is_whole(path: Path, file: RemoteFile, seen: Callable[[int], None]) -> bool:
     """Whether a file's content has its hash. seen: told of every block's length; may raise, to stop."""
     hasher = file.hasher()

@@ -57,9 +57,10 @@ def test_unknown_paths_are_refused_and_hub_ids_say_how_to_download(
     assert error.code == "model.missing"
     assert str(tmp_path / "nowhere") in error.what
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "cache"))
     error = refusal(lambda: locate_model("someone/some-model"))
-    assert error.code == "model.missing"
-    assert "hf download someone/some-model" in error.fix
+    assert error.code == "model.not_downloaded"
+    assert "dreamfusion-engine download someone/some-model" in error.fix
     assert refusal(lambda: locate_model("")).code == "model.missing"
 
 

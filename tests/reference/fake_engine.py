@@ -15,11 +15,12 @@ import time
 from pathlib import Path
 from typing import Any
 
-from dreamfusion_engine import server
+from dreamfusion_engine import doctor, server
 from dreamfusion_engine.cli import main
 from dreamfusion_engine.config import GenerateConfig
 from dreamfusion_engine.errors import Cancelled, RunError
 from dreamfusion_engine.events import Control, MeshPreview, Note, Preview, Progress, Report, Result
+from dreamfusion_engine.guidance.model_list import Machine, ModelLine
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -80,9 +81,15 @@ def few_devices() -> dict[str, Any]:
     return {"default": "cpu", "devices": [{"name": "cpu", "title": "paper", "memory_mib": 1}]}
 
 
+def lists_for_a_small_card() -> tuple[list[ModelLine], list[ModelLine]]:
+    """The real lists of models, for a machine that is known without torch."""
+    return doctor.model_lists(Machine(device_type="cuda", free_bytes=8 << 30))
+
+
 if __name__ == "__main__":
     if "--real-devices" in sys.argv:
         sys.argv.remove("--real-devices")
     else:
         server.device_report = few_devices
+        server.model_lists = lists_for_a_small_card
     sys.exit(main(generate=counting_generate))

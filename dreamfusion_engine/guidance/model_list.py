@@ -1,0 +1,215 @@
+"""The models that can be chosen here, and those worth downloading, with their sizes and whether they fit here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from dreamfusion_engine.config_json import preset
+from dreamfusion_engine.errors import EngineError
+from dreamfusion_engine.guidance.catalogue import KnownModel, catalogue, known_model
+from dreamfusion_engine.guidance.family import FAMILIES
+from dreamfusion_engine.guidance.memory import estimate
+from dreamfusion_engine.guidance.model_sizes import ModelSizes, read_sizes
+from dreamfusion_engine.guidance.part_weights import read_json
+from dreamfusion_engine.guidance.pipeline_folder import INDEX, STARTER, locate_model, open_pipeline
+from dreamfusion_engine.guidance.prompts import PromptCard
+from dreamfusion_engine.hub.address import HubAddress
+from dreamfusion_engine.hub.repository_cache import RepositoryCache, cached_repositories
+
+Fit = Literal["fits", "tight", "too large", "unknown"]
+State = Literal["built in", "downloaded", "broken", "open", "gated", "withdrawn"]
+TIGHT_ABOVE = 0.85  # share of the free memory from which a run may fail because another program takes a little more
+PRESET = "standard"  # whose settings the memory is told for
+
+
+@dataclass(frozen=True, kw_only=True)
+class Machine:
+    """What a model must fit into. device_type: 'cpu' or 'cuda'. free_bytes: that a run could take; 0: unknown."""
+
+    device_type: str
+    free_bytes: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelLine:
+    """One model of the list. name: what --model takes. state: on this machine, or how it stands at the hub.
+
+    size_mb: megabytes (1e6) on disk or to download. memory_mib: peak of a run in the standard preset, 0: unknown.
+    fit: that against the machine's free memory. trouble: why a broken one is (code, what, why, fix). page: where its
+    licence is read and accepted. card: how to ask it, of a model that is here.
+    """
+
+    name: str
+    title: str
+    family: str
+    state: State
+    size_mb: int
+    memory_mib: int = 0
+    fit: Fit = "unknown"
+    license: str = ""
+    note: str = ""
+    page: str = ""
+    instead: str = ""
+    trouble: dict[str, str] = field(default_factory=dict)
+    card: PromptCard | None = None
+
+    @property
+    def usable(self) -> bool:
+        """Whether a run can be started with it now."""
+        return self.state in ("built in", "downloaded")
+
+    def to_json(self) -> dict[str, Any]:
+        """The line as the protocol and `models --json` have it; for a model that is here with what it knows."""
+        line = {
+            "name": self.name,
+            "title": self.title,
+            "family": self.family,
+            "state": self.state,
+            "size_mb": self.size_mb,
+            "memory_mib": self.memory_mib,
+            "fit": self.fit,
+            "license": self.license,
+            "note": self.note,
+            "page": self.page,
+            "instead": self.instead,
+            "trouble": self.trouble,
+        }
+        card = self.card
+        if card is None:
+            return line
+        return line | {
+            "closed_vocabulary": card.closed_vocabulary,
+            "kinds": list(card.kinds),
+            "colours": list(card.colours),
+            "parts": list(card.parts),
+            "examples": list(card.examples),
+            "picture": card.picture,
+        }
+
+
+def models_here(address: HubAddress, machine: Machine) -> list[ModelLine]:
+    """The built-in model, then the downloaded ones of a family that can teach, broken ones too.
+
+    Raises SetupError when the built-in model itself is broken.
+    """
+    return [_starter(machine), *_downloaded(address, machine)]
+
+
+def models_to_get(address: HubAddress, machine: Machine, here: list[ModelLine]) -> list[ModelLine]:
+    """The catalogue's models that are not here yet, withdrawn ones last."""
+    have = {line.name.lower() for line in here}
+    lines = [_suggestion(model, address, machine) for model in catalogue() if model.id.lower() not in have]
+    return sorted(lines, key=lambda line: line.state == "withdrawn")
+
+
+def memory_of(sizes: ModelSizes, device_type: str) -> int:
+    """Peak memory of a run in the standard preset, MiB."""
+    return round(estimate(sizes, preset(PRESET, "a"), device_type).total / (1 << 20))
+
+
+def fit_of(memory_mib: int, machine: Machine) -> Fit:
+    """Whether so much memory is free, with some to spare."""
+    if memory_mib <= 0 or machine.free_bytes <= 0:
+        return "unknown"
+    share = memory_mib * (1 << 20) / machine.free_bytes
+    return "too large" if share > 1.0 else "tight" if share > TIGHT_ABOVE else "fits"
+
+
+def _starter(machine: Machine) -> ModelLine:
+    pipeline = open_pipeline(locate_model(STARTER))
+    memory = memory_of(read_sizes(pipeline.path), machine.device_type)
+    return ModelLine(
+        name=STARTER,
+        title="Starter",
+        family=pipeline.family,
+        state="built in",
+        size_mb=round(sum(part.bytes for part in pipeline.weights.values()) / 1e6),
+        memory_mib=memory,
+        fit=fit_of(memory, machine),
+        license="GPL-3.0-or-later",
+        note="Small, knows these words only, and runs on any computer.",
+        card=pipeline.card,
+    )
+
+
+def _downloaded(address: HubAddress, machine: Machine) -> Iterator[ModelLine]:
+    for repository in cached_repositories(address.cache):
+        cache = RepositoryCache(address.cache, repository)
+        folder = cache.snapshot()
+        known = known_model(repository)
+        if folder is None and known is not None and cache.unfinished():
+            yield _unfinished(repository, known, address, cache)
+        elif folder is not None and (folder / INDEX).is_file():
+            line = _in_cache(repository, folder, known, address, machine)
+            if line is not None:
+                yield line
+
+
+def _in_cache(
+    repository: str, folder: Path, known: KnownModel | None, address: HubAddress, machine: Machine
+) -> ModelLine | None:
+    """The line of a complete download; None for a pipeline that is no text-to-image model of a known family."""
+    trouble, card, memory, size, family = {}, None, 0, 0, ""
+    try:
+        family = str(read_json(folder / INDEX).get("_class_name"))
+        if family not in FAMILIES:
+            return None
+        pipeline = open_pipeline(folder)
+        card = pipeline.card
+        size = round(sum(part.bytes for part in pipeline.weights.values()) / 1e6)
+        memory = memory_of(read_sizes(folder), machine.device_type)
+    except EngineError as error:
+        trouble = error.to_json()
+    return ModelLine(
+        name=repository,
+        title=known.title if known else repository.partition("/")[2],
+        family=family,
+        state="broken" if trouble else "downloaded",
+        size_mb=size,
+        memory_mib=memory,
+        fit=fit_of(memory, machine),
+        license=known.license if known else "",
+        note=known.note if known else "",
+        page=address.page(repository),
+        trouble=trouble,
+        card=card,
+    )
+
+
+def _unfinished(repository: str, known: KnownModel, address: HubAddress, cache: RepositoryCache) -> ModelLine:
+    return ModelLine(
+        name=repository,
+        title=known.title,
+        family=known.family,
+        state="broken",
+        size_mb=known.download_mb,
+        license=known.license,
+        note=known.note,
+        page=address.page(repository),
+        trouble={
+            "code": "model.incomplete",
+            "what": "Its download was not finished.",
+            "why": f"{cache.folder} holds a part of it.",
+            "fix": f"Run: dreamfusion-engine download {repository}",
+        },
+    )
+
+
+def _suggestion(model: KnownModel, address: HubAddress, machine: Machine) -> ModelLine:
+    memory = memory_of(model.sizes, machine.device_type)
+    return ModelLine(
+        name=model.id,
+        title=model.title,
+        family=model.family,
+        state=model.access,
+        size_mb=model.download_mb,
+        memory_mib=memory,
+        fit=fit_of(memory, machine),
+        license=model.license,
+        note=model.note,
+        page=address.page(model.id),
+        instead=model.instead,
+    )

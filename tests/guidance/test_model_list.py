@@ -1,0 +1,130 @@
+"""The list says what is here, what it takes and whether it fits; and broken downloads are broken, not absent."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from dreamfusion_engine.errors import SetupError
+from dreamfusion_engine.guidance.catalogue import catalogue
+from dreamfusion_engine.guidance.hub_models import downloaded_folder
+from dreamfusion_engine.guidance.model_list import Machine, ModelLine, fit_of, memory_of, models_here, models_to_get
+from dreamfusion_engine.hub.address import HubAddress
+
+COMMIT = "a" * 40
+LARGE = Machine(device_type="cuda", free_bytes=80 << 30)
+SMALL = Machine(device_type="cuda", free_bytes=2 << 30)
+
+
+@pytest.fixture
+def address(tmp_path: Path) -> HubAddress:
+    return HubAddress(cache=tmp_path / "cache")
+
+
+@pytest.fixture
+def downloaded(saved_pipeline: Path, address: HubAddress) -> Path:
+    """A model in the cache, as a download leaves it."""
+    repository = address.cache / "models--someone--tiny"
+    folder = repository / "snapshots" / COMMIT
+    shutil.copytree(saved_pipeline, folder)
+    (repository / "refs").mkdir()
+    (repository / "refs" / "main").write_text(COMMIT)
+    return folder
+
+
+def named(lines: list[ModelLine]) -> dict[str, ModelLine]:
+    return {line.name: line for line in lines}
+
+
+def test_the_starter_comes_first_and_fits_nearly_everything(address: HubAddress) -> None:
+    lines = models_here(address, SMALL)
+    assert [line.name for line in lines] == ["starter"]
+    starter = lines[0]
+    assert starter.state == "built in" and starter.usable and starter.fit == "fits" and 0 < starter.memory_mib < 2048
+    assert "hamburger" in starter.to_json()["kinds"]
+
+
+def test_a_downloaded_model_is_listed_with_what_it_takes(downloaded: Path, address: HubAddress) -> None:
+    line = named(models_here(address, LARGE))["someone/tiny"]
+    assert line.usable and line.fit == "fits" and line.family == "IFPipeline" and line.memory_mib > 0
+    assert line.to_json()["closed_vocabulary"] is True
+
+
+def test_a_broken_download_is_listed_with_its_reason(downloaded: Path, address: HubAddress) -> None:
+    weights = downloaded / "unet" / "diffusion_pytorch_model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-10])
+    line = named(models_here(address, LARGE))["someone/tiny"]
+    assert line.state == "broken" and not line.usable and line.trouble["code"] == "model.damaged"
+    assert "cut off" in line.trouble["why"] and line.fit == "unknown"
+
+
+def test_what_cannot_teach_is_not_listed(downloaded: Path, address: HubAddress) -> None:
+    index = downloaded / "model_index.json"
+    index.write_text(index.read_text().replace("IFPipeline", "AudioLDMPipeline"))
+    assert [line.name for line in models_here(address, LARGE)] == ["starter"]
+    assert models_here(HubAddress(cache=address.cache / "absent"), LARGE)
+
+
+def test_the_catalogue_is_offered_but_for_what_is_here(address: HubAddress, downloaded: Path) -> None:
+    first = catalogue()[0].id
+    downloaded.parents[1].rename(address.cache / f"models--{first.replace('/', '--')}")
+    here = models_here(address, LARGE)
+    assert here[1].name == first and here[1].title == catalogue()[0].title and here[1].license
+    offered = models_to_get(address, LARGE, here)
+    assert {line.name for line in offered} == {model.id for model in catalogue()} - {first}
+    assert offered[-1].state == "withdrawn" and not any(line.usable for line in offered)
+
+
+def test_an_unfinished_download_is_broken_and_says_how_to_go_on(address: HubAddress) -> None:
+    known = catalogue()[0]
+    blobs = address.cache / f"models--{known.id.replace('/', '--')}" / "blobs"
+    blobs.mkdir(parents=True)
+    (blobs / "abc.incomplete").write_bytes(b"half")
+    line = named(models_here(address, LARGE))[known.id]
+    assert line.state == "broken" and f"download {known.id}" in line.trouble["fix"]
+
+
+def test_a_run_of_any_size_fits_somewhere_and_not_everywhere(address: HubAddress) -> None:
+    for line in models_to_get(address, SMALL, []):
+        assert line.fit == "too large"
+    fits = [line.fit for line in models_to_get(address, LARGE, [])]
+    assert fits.count("fits") == len(fits)
+
+
+@pytest.mark.parametrize(
+    ("need", "free", "fit"),
+    [
+        (0, 1 << 30, "unknown"),
+        (100, 0, "unknown"),
+        (850, 1000, "fits"),
+        (900, 1000, "tight"),
+        (1001, 1000, "too large"),
+    ],
+)
+def test_tight_begins_where_little_is_left(need: int, free: int, fit: str) -> None:
+    assert fit_of(need, Machine(device_type="cpu", free_bytes=free << 20)) == fit
+
+
+def test_larger_models_take_more(address: HubAddress) -> None:
+    by_title = {model.title: memory_of(model.sizes, "cuda") for model in catalogue()}
+    assert by_title["Stable Diffusion 1.5"] < by_title["Stable Diffusion XL 1.0"] < by_title["FLUX.1 schnell"]
+    assert by_title["DeepFloyd IF stage I, L"] <= by_title["DeepFloyd IF stage I, XL"]
+
+
+def test_a_model_that_is_not_here_says_what_it_asks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    said = {}
+    for access in ("open", "gated", "withdrawn"):
+        model = next(model for model in catalogue() if model.access == access)
+        with pytest.raises(SetupError) as caught:
+            downloaded_folder(model.id)
+        assert caught.value.code == "model.not_downloaded"
+        said[access] = (model, caught.value)
+    model, error = said["open"]
+    assert f"{model.download_mb / 1000:.1f} GB" in error.why and model.license in error.why
+    assert f"dreamfusion-engine download {model.id}" in error.fix
+    assert "accept" in said["gated"][1].why
+    model, error = said["withdrawn"]
+    assert "withdrawn" in error.why and f"dreamfusion-engine download {model.instead}" in error.fix
