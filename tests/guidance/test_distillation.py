@@ -12,8 +12,10 @@ from reference.tiny_pipeline import card_values
 
 from dreamfusion_engine.config import GuidanceConfig
 from dreamfusion_engine.errors import InputError
+from dreamfusion_engine.guidance.classifier_free import classifier_free_guidance
 from dreamfusion_engine.guidance.distillation import ScoreDistillation
 from dreamfusion_engine.guidance.noise import NoiseSchedule
+from dreamfusion_engine.guidance.perp_neg import perp_neg_noise, view_negatives
 from dreamfusion_engine.guidance.prompts import PromptCard
 from dreamfusion_engine.guidance.teacher import Conditioning
 from dreamfusion_engine.guidance.timesteps import sample_timesteps, timestep_range
@@ -93,6 +95,60 @@ def test_distilling_a_mixture_with_guidance_ends_in_the_prompted_mode_from_the_o
         end = distil(teacher, prompt, config, 0.5 * means[1 - wanted] + 0.5, 250)
         assert float((end - means[wanted]).norm()) < 0.2 * apart
         assert float((end - means[1 - wanted]).norm()) > 0.8 * apart
+
+
+@pytest.mark.parametrize("score", ["csd", "nfsd", "sdi"])
+def test_every_score_leads_from_the_other_mode_to_the_prompted_one(score: str) -> None:
+    means = modes(2)
+    teacher = GaussianTeacher(means, 0.1, {"a": [1.0, 1e-12], "b": [1e-12, 1.0]})
+    config = GuidanceConfig(scale=4.0, rescale=0.0, score=score, perp_neg="off")  # type: ignore[arg-type]
+    end = distil(teacher, "a", config, 0.5 * means[1] + 0.5, 80)
+    assert float((end - means[0]).norm()) < float((end - means[1]).norm())
+
+
+def test_inversion_draws_no_noise_and_asks_nothing_of_a_render_that_is_what_the_model_expects() -> None:
+    """At the mean of one Gaussian the inverted noise is 0 and so is the noise that the model sees there."""
+    teacher = GaussianTeacher(modes(1), 0.2)
+    config = dataclasses.replace(PLAIN, score="sdi", perp_neg="off")
+    distillation = ScoreDistillation(teacher, "a", "", PromptCard(), config)
+    _, info = distillation.step(0.5 * teacher.means + 0.5, FRONT[:1], FRONT[:1], "albedo", 0.5, rng())
+    assert float(info.gradient_norm) < 1e-4
+    away = (0.5 * teacher.means + 0.6).expand(2, -1, -1, -1)
+    _, moved = distillation.step(away, FRONT[:2], FRONT[:2], "albedo", 0.5, rng())
+    assert float(moved.gradient_norm.min()) > 0.01
+
+
+@pytest.mark.parametrize("score", ["sds", "csd", "nfsd"])
+@pytest.mark.parametrize("perp_neg", ["on", "off"])
+def test_a_step_is_one_call_of_the_denoiser_whatever_it_is_told(score: str, perp_neg: str) -> None:
+    teacher = GaussianTeacher(modes(2), 0.1, {"a": [1.0, 1e-9]})
+    config = GuidanceConfig(score=score, perp_neg=perp_neg)  # type: ignore[arg-type]
+    distillation = ScoreDistillation(teacher, "a", "", PromptCard(), config)
+    distillation.step(torch.rand(3, 3, 4, 4), torch.tensor([0.0, 1.5, 3.1]), torch.zeros(3), "lambertian", 0.0, rng())
+    assert teacher.calls == 1
+
+
+def test_perp_neg_uses_the_fronts_and_the_sides_prompt_with_the_cameras_weights() -> None:
+    """A step's guided noise is what the pure functions make of each prompt's own prediction."""
+    names = ["", "a, front view", "a, side view", "a, back view"]
+    shares = {name: [1.0 + 5.0 * (i == j) for j in range(3)] for i, name in enumerate(names[1:])}
+
+    class ByView(GaussianTeacher):
+        def encode_prompts(self, prompts: list[str]) -> Conditioning:
+            rows = torch.tensor([shares.get(p, [1.0, 1.0, 1.0]) for p in prompts])
+            return Conditioning(tokens=(rows / rows.sum(dim=1, keepdim=True))[:, None, :])
+
+    teacher = ByView(modes(3), 0.8)
+    x_t, t = torch.randn(2, 3, 4, 4, generator=rng(1)), torch.tensor([600, 600])
+    azimuth, level = torch.tensor([0.9 * math.pi, 0.1]), torch.zeros(2)
+    config = GuidanceConfig(rescale=0.0, perp_neg="on")
+    made = ScoreDistillation(teacher, "a", "", PromptCard(), config)
+    actual = made.guided(x_t, t, made.conditioning.told(azimuth, level, "albedo"), 5.0)
+    e_u, front, side, back = (teacher.predict_noise(x_t, t, teacher.encode_prompts([n, n])) for n in names)
+    cond = torch.stack([back[0], front[1]])
+    weighed = perp_neg_noise(e_u, cond, torch.stack([front, side]), view_negatives(azimuth, level))
+    torch.testing.assert_close(actual, classifier_free_guidance(e_u, weighed, 5.0), atol=1e-5, rtol=1e-4)
+    assert not torch.allclose(actual, classifier_free_guidance(e_u, cond, 5.0), atol=1e-3)
 
 
 def test_the_negative_prompt_takes_the_place_of_the_empty_one() -> None:

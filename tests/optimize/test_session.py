@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from reference.gaussian_teacher import GaussianTeacher
+from reference.tiny_pipeline import tiny_pipeline
 
-from dreamfusion_engine.config import GenerateConfig
+from dreamfusion_engine.config import GenerateConfig, GuidanceConfig
 from dreamfusion_engine.config_json import preset
 from dreamfusion_engine.errors import Cancelled, InputError, RunError
 from dreamfusion_engine.events import Event, Note, Progress
+from dreamfusion_engine.guidance.diffusion import PixelDiffusion
 from dreamfusion_engine.guidance.distillation import ScoreDistillation
+from dreamfusion_engine.guidance.noise import NoiseSchedule
 from dreamfusion_engine.guidance.prompts import PromptCard
 from dreamfusion_engine.guidance.teacher import Conditioning
 from dreamfusion_engine.optimize.session import Session
@@ -98,6 +102,36 @@ def test_a_cancelled_run_resumes_and_ends_bit_for_bit_like_an_unbroken_one(tmp_p
     resumed.run()
     assert same_state(unbroken, resumed)
     assert resumed.health.to_json() == unbroken.health.to_json()
+
+
+def test_a_run_whose_score_learns_the_renders_resumes_bit_for_bit(tmp_path: Path) -> None:
+    pipeline = tiny_pipeline("v_prediction")
+    teacher = PixelDiffusion(
+        pipeline.unet,
+        pipeline.tokenizer,
+        lambda: pipeline.text_encoder,
+        prediction="v_prediction",
+        schedule=NoiseSchedule.variance_preserving(pipeline.scheduler.alphas_cumprod),
+        image_size=SIZE,
+        device=CPU,
+    )
+    config = dataclasses.replace(tiny_config(6), guidance=GuidanceConfig(score="vsd", scale=2.0))
+
+    def run(name: str, control: Any = None) -> Session:
+        made = session(tmp_path / name, config, teacher=teacher, control=control)  # type: ignore[arg-type]
+        if (tmp_path / name).exists():
+            made.resume()
+        return made
+
+    unbroken = run("whole")
+    unbroken.run()
+    with pytest.raises(Cancelled):
+        run("broken", stop_at(3, "cancel")).run()
+    resumed = run("broken")
+    resumed.run()
+    assert same_state(unbroken, resumed)
+    learned = [made.distillation.state() for made in (unbroken, resumed)]
+    assert learned[0] and all(torch.equal(tensor, learned[1][name]) for name, tensor in learned[0].items())
 
 
 def test_a_checkpoint_is_never_more_than_checkpoint_every_steps_old(tmp_path: Path) -> None:
