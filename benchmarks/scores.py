@@ -5,8 +5,9 @@
 
 Every variant makes the same prompts from the same seed, and is measured as `benchmarks/quality.py` measures. `views`
 is the share of eight renders around the object of which the judge tells front, side and back right, and `fronts` the
-share that it takes for the front, for kinds that have one; a third of the cameras is in front. Meshes that are in the
-output folder already are not made again, so an interrupted run goes on.
+share that it takes for the front, for kinds that have one. `guidance` is the score's part of one training step of two
+views: the least of several rounds, because other programs only ever add to it. Meshes that are in the output folder
+already are not made again, so an interrupted run goes on.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -28,6 +30,10 @@ sys.path.insert(0, str(ROOT))
 from benchmarks import portraits  # noqa: E402
 from benchmarks.prompt_list import Prompt, read_prompts  # noqa: E402
 from benchmarks.quality import Grader, Row, mean, measure  # noqa: E402
+from dreamfusion_engine.command_line import parse_settings  # noqa: E402
+from dreamfusion_engine.config_json import preset  # noqa: E402
+from dreamfusion_engine.guidance.diffusion import load_teacher  # noqa: E402
+from dreamfusion_engine.guidance.distillation import ScoreDistillation  # noqa: E402
 from dreamfusion_engine.guidance.pipeline_folder import locate_model, open_pipeline  # noqa: E402
 from dreamfusion_engine.guidance.prompts import View, view_of  # noqa: E402
 from dreamfusion_engine.judge.model import WEIGHTS, Judge, load_judge  # noqa: E402
@@ -81,6 +87,27 @@ def true_sides(judge: Judge, prompts: Sequence[Prompt]) -> list[Sides]:
     return [sides for sides in found if sides is not None]
 
 
+def guidance_milliseconds(names: Sequence[str], model: str, rounds: int = 12) -> dict[str, float]:
+    """What one step of each variant costs, least of `rounds` that take turns, on one thread of the CPU."""
+    pipeline = open_pipeline(locate_model(model))
+    teacher = load_teacher(pipeline, portraits.CPU, precision="bfloat16")
+    made = {}
+    for name in names:
+        config = preset("draft", "a red car", parse_settings(VARIANTS[name]))
+        made[name] = ScoreDistillation(teacher, "a red car", "", pipeline.card, config.guidance, score=config.score)
+    generator = torch.Generator().manual_seed(0)
+    azimuth, level = torch.tensor([0.3, 2.0]), torch.zeros(2)
+    least = dict.fromkeys(names, float("inf"))
+    for _ in range(rounds):
+        for name, distillation in made.items():
+            images = torch.rand(2, 3, 48, 48, generator=generator, requires_grad=True)
+            begun = time.perf_counter()
+            loss, _ = distillation.step(images, azimuth, level, "albedo", 0.3, generator)
+            loss.backward()
+            least[name] = min(least[name], 1000.0 * (time.perf_counter() - begun))
+    return least
+
+
 def sheet(folders: Sequence[Sequence[Path]], file: Path, width: int = 96) -> None:
     """A row for each variant: of every prompt the front, the side and the back; white where a run failed."""
     rows = []
@@ -99,11 +126,11 @@ def sheet(folders: Sequence[Sequence[Path]], file: Path, width: int = 96) -> Non
     Image.fromarray(np.concatenate(rows)).save(file)
 
 
-def line(name: str, rows: Sequence[Row], sides: Sequence[Sides]) -> str:
+def line(name: str, rows: Sequence[Row], sides: Sequence[Sides], milliseconds: float) -> str:
     """One variant's line of the table, Markdown."""
     done = [row for row in rows if row.colour is not None]
     if not done:
-        return f"| {name} | | | | | | | {len(rows)} failed | |"
+        return f"| {name} | | | | | | | {len(rows)} failed | | {milliseconds:.0f} |"
     seen = f"{mean([s.views for s in sides]):.0%} | {mean([s.fronts for s in sides]):.0%}" if sides else " | "
     health = f"{len(rows) - len(done)} failed" if len(done) < len(rows) else ""
     notes = [row.health for row in done if row.health != "good"]
@@ -111,7 +138,7 @@ def line(name: str, rows: Sequence[Row], sides: Sequence[Sides]) -> str:
     return (
         f"| {name} | {mean([r.colour for r in rows]):.0%} | {mean([r.textureless for r in rows]):.0%} "
         f"| {mean([r.chamfer for r in done]):.3f} | {mean([r.iou for r in rows]):.2f} | {seen} | {health} "
-        f"| {mean([r.seconds for r in done]):.0f} |"
+        f"| {mean([r.seconds for r in done]):.0f} | {milliseconds:.0f} |"
     )
 
 
@@ -135,8 +162,10 @@ def main() -> None:
     grader = Grader(judge, prompts)
     perfect = true_sides(judge, prompts)
     truth = f"{mean([s.views for s in perfect]):.0%} | {mean([s.fronts for s in perfect]):.0%}"
-    lines = ["| | R-Prec. colour | textureless | Chamfer | IoU | views | fronts | health | s |", "|---" * 9 + "|"]
-    lines.append(f"| *the corpus's own objects* | | | | | {truth} | | |")
+    lines = ["| | R-Prec. colour | textureless | Chamfer | IoU | views | fronts | health | s | guidance, ms |"]
+    lines.append("|---" * 10 + "|")
+    lines.append(f"| *the corpus's own objects* | | | | | {truth} | | | |")
+    cost = guidance_milliseconds(given.only, given.model)
     results, folders = {}, []
     for name in given.only:
         arguments = argparse.Namespace(**{**vars(given), "set": list(VARIANTS[name])})
@@ -149,8 +178,12 @@ def main() -> None:
                 seen = sides_of(judge, prompt, portraits.mesh_portraits(read_glb(folder / "mesh.glb"))[0])
             sides += [seen] if seen else []
         folders.append(places)
-        lines.append(line(name, rows, sides))
-        results[name] = {"rows": [asdict(r) for r in rows], "sides": [asdict(s) for s in sides]}
+        lines.append(line(name, rows, sides, cost[name]))
+        results[name] = {
+            "guidance_ms": cost[name],
+            "rows": [asdict(r) for r in rows],
+            "sides": [asdict(s) for s in sides],
+        }
         print(lines[-1], file=sys.stderr, flush=True)
         sheet(folders, given.output / "sheet.png")
         (given.output / "scores.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")

@@ -97,7 +97,7 @@ class DREAMFUSION_PG_guidance(PropertyGroup):
             ("csd", "CSD", "Towards the prompt alone, without the pull towards any picture"),
             ("nfsd", "NFSD", "Without the part of the prediction that is noise"),
             ("sdi", "SDI", "Noise found by inversion, several times as slow"),
-            ("vsd", "VSD", "Against a model that learns the renders, about twice as slow"),
+            ("vsd", "VSD", "Against a model that learns the renders, two to three times as slow"),
         ),
         default="sds",
     )
@@ -113,7 +113,7 @@ class DREAMFUSION_PG_guidance(PropertyGroup):
     )
     perp_neg: EnumProperty(
         name="Perp-Neg",
-        description="Push other views' features away from each view, against objects with several faces. Twice as slow",
+        description="Push other views' features away from each view, against objects with several faces. Slower",
         items=(
             ("auto", "Automatic", "On for full checkpoints, off for the built-in model"),
             ("on", "On", "Always"),

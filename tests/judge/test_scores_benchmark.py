@@ -46,5 +46,5 @@ def test_a_line_counts_a_failed_run_as_nothing_found() -> None:
     values |= {"psnr": 30.0}
     good = Row(prompt="a", colour=1.0, **values)  # type: ignore[arg-type]
     failed = Row(prompt="b", colour=None, **dict.fromkeys(values, None) | {"health": "empty"})  # type: ignore[arg-type]
-    text = line("sds", [good, failed], [Sides(views=0.5, fronts=0.25)])
-    assert text == "| sds | 50% | 25% | 0.100 | 0.30 | 50% | 25% | 1 failed | 50 |"
+    text = line("sds", [good, failed], [Sides(views=0.5, fronts=0.25)], 42.0)
+    assert text == "| sds | 50% | 25% | 0.100 | 0.30 | 50% | 25% | 1 failed | 50 | 42 |"
