@@ -23,13 +23,13 @@ def window() -> Iterator[None]:
 
 
 def obstacle() -> str:
-    """What an insertion has to wait for, as a sentence for the artist; '' when nothing is in the way."""
+    """What an insertion waits for, to be read after 'The object comes when ...'; '' when nothing is in the way."""
     if occupied.rendering():
-        return "The object is put into the scene when the render is done"
+        return "the render is done"
     if occupied.in_other_mode(bpy.context):  # an undo step in there would be of that mode, and not take the object back
-        return "The object is put into the scene when you are back in Object Mode"
+        return "you are back in Object Mode"
     if occupied.in_stroke(bpy.context):
-        return "The object is put into the scene when the present action is done"
+        return "the present action is done"
     return ""
 
 
@@ -60,7 +60,6 @@ def insert(here: session.Session, job: Job) -> bool:
     if job.result is None:
         return False
     preview_object.remove(job.id)
-    _release_placeholder(job)
     try:
         result.insert(bpy.context, job.result, job.recipe, job.placement, job.id)
     except EngineTrouble as damage:
@@ -77,13 +76,3 @@ def insert(here: session.Session, job: Job) -> bool:
     job.inserted = True
     here.queue.save(job)
     return True
-
-
-def _release_placeholder(job: Job) -> None:
-    """Let the sidebar forget a placeholder that is about to be replaced: else it would point to the new object."""
-    if job.placement.get("where") != "PLACEHOLDER" or job.placement.get("after") != "REMOVE":
-        return
-    for scene in bpy.data.scenes:
-        chosen = scene.dreamfusion.placement
-        if chosen.placeholder is not None and chosen.placeholder.name == job.placement.get("placeholder"):
-            chosen.placeholder = None

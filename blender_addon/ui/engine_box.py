@@ -28,6 +28,7 @@ def draw_first_run(layout: UILayout, context: Context, here: session.Session) ->
 def draw_setup(layout: UILayout, context: Context, here: session.Session) -> None:
     """Install Engine... | what it will take | progress, log and cancel | what went wrong."""
     setup = here.setup
+    here.plan_wanted = True
     if setup.state == "running":
         _draw_running(layout, context, here)
         return

@@ -10,6 +10,8 @@ from __future__ import annotations
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, FloatVectorProperty, IntProperty, IntVectorProperty
 from bpy.types import PropertyGroup
 
+from . import ordered
+
 TEXTURE_SIZES = (256, 512, 1024, 2048, 4096, 8192)  # pixels
 
 
@@ -48,9 +50,10 @@ class DREAMFUSION_PG_guidance(PropertyGroup):
         description="Most noise that a render gets, at the start and at the end of training. Decides the overall shape",
         size=2,
         default=(0.98, 0.3),
-        min=0.001,
+        min=0.002,
         max=0.999,
         precision=3,
+        update=ordered.above("t_max", "t_min"),
     )
     t_min: FloatVectorProperty(
         name="Noise Min",
@@ -58,8 +61,9 @@ class DREAMFUSION_PG_guidance(PropertyGroup):
         size=2,
         default=(0.5, 0.02),
         min=0.001,
-        max=0.999,
+        max=0.998,
         precision=3,
+        update=ordered.below("t_min", "t_max"),
     )
     anneal_until: FloatProperty(
         name="Anneal Until",
@@ -135,6 +139,7 @@ class DREAMFUSION_PG_camera(PropertyGroup):
         max=100.0,
         soft_max=6.0,
         precision=2,
+        update=ordered.pair("distance"),
     )
     fov_deg: FloatVectorProperty(
         name="Field of View",
@@ -144,6 +149,7 @@ class DREAMFUSION_PG_camera(PropertyGroup):
         min=1.0,
         max=120.0,
         precision=1,
+        update=ordered.pair("fov_deg"),
     )
     elevation_deg: FloatVectorProperty(
         name="Elevation",
@@ -153,6 +159,7 @@ class DREAMFUSION_PG_camera(PropertyGroup):
         min=-90.0,
         max=90.0,
         precision=1,
+        update=ordered.pair("elevation_deg"),
     )
     target_jitter: FloatProperty(
         name="Target Jitter",

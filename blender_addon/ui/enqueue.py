@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import bpy
@@ -81,8 +80,3 @@ def write(context: Context, what: Recipe) -> None:
         for key, value in values.items() if stage in engine_preset.STAGES and isinstance(values, dict) else ():
             if key in engine_preset.STANDARD[stage]:
                 engine_preset.write_one(chosen, stage, key, value)
-
-
-def recipe_text(what: Recipe) -> str:
-    """A recipe as text for the clipboard."""
-    return json.dumps(what.to_json(), indent=1, ensure_ascii=False)

@@ -6,7 +6,7 @@ import bpy
 from bpy.types import Context, Event, Operator
 
 from ..core.job import Job, JobState, Recipe
-from . import arrival, engine_preset, enqueue, pictures, session
+from . import arrival, engine_preset, enqueue, pictures, recipe, session
 from .job_action import JobAction
 
 
@@ -21,7 +21,7 @@ class DREAMFUSION_OT_insert(JobAction, Operator):
         """Whether an object can come into the scene now."""
         reason = arrival.obstacle()
         if reason:
-            cls.poll_message_set("Go back to Object Mode and let running actions end first")
+            cls.poll_message_set(f"Objects come into the scene when {reason}")
         return not reason
 
     def act(self, context: Context, job: Job) -> bool:
@@ -47,8 +47,13 @@ class DREAMFUSION_OT_remove(JobAction, Operator):
     bl_label = "Remove and Delete Files"
 
     def invoke(self, context: Context, event: Event) -> set[str]:
-        """Ask first."""
-        return set(context.window_manager.invoke_confirm(self, event))
+        """Ask first, in words where Blender can: what is deleted is gone."""
+        job = session.current().job(self.job_id)
+        confirm = context.window_manager.invoke_confirm
+        if job is None or not hasattr(bpy.app, "online_access"):  # before Blender 4.2 it asks by the button's name
+            return set(confirm(self, event))
+        message = f"The folder of '{job.recipe.prompt}' is deleted, and undo does not bring it back"
+        return set(confirm(self, event, title="Remove and Delete Files", message=message, confirm_text="Delete"))
 
     def act(self, _context: Context, job: Job) -> bool:
         """Remove."""
@@ -109,7 +114,7 @@ class DREAMFUSION_OT_copy_job_recipe(JobAction, Operator):
 
     def act(self, context: Context, job: Job) -> bool:
         """Copy."""
-        context.window_manager.clipboard = enqueue.recipe_text(job.recipe)
+        context.window_manager.clipboard = recipe.as_text(job.recipe)
         self.report({"INFO"}, "Copied the recipe")
         return True
 
@@ -154,13 +159,13 @@ CLASSES = (
 )
 
 
-def cheaper(recipe: Recipe) -> Recipe:
+def cheaper(wanted: Recipe) -> Recipe:
     """The recipe one quality lower; from the lowest on with one view a step, small renders and a small texture."""
-    values = {**recipe.to_json(), "versions": {}}
-    settings = {key: dict(value) if isinstance(value, dict) else value for key, value in recipe.settings.items()}
+    values = {**wanted.to_json(), "versions": {}}
+    settings = {key: dict(value) if isinstance(value, dict) else value for key, value in wanted.settings.items()}
     for stage, key in engine_preset.OF_PRESETS:
         settings.get(stage, {}).pop(key, None)
-    position = engine_preset.PRESETS.index(recipe.preset) if recipe.preset in engine_preset.PRESETS else 1
+    position = engine_preset.PRESETS.index(wanted.preset) if wanted.preset in engine_preset.PRESETS else 1
     if position > 0:
         values["preset"] = engine_preset.PRESETS[position - 1]
     else:

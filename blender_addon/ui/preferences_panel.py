@@ -29,7 +29,9 @@ def draw(layout: UILayout, context: Context, chosen: Any) -> None:
 def _engine(layout: UILayout, context: Context, chosen: Any, here: session.Session) -> None:
     box = layout.box()
     box.label(text="Engine", icon="TOOL_SETTINGS")
-    box.row().prop(chosen, "engine", expand=True)
+    row = box.row()
+    row.use_property_split = False  # the box says what it is, and the names need the room
+    row.prop(chosen, "engine", expand=True)
     if chosen.engine == "python":
         box.prop(chosen, "python")
     elif chosen.engine == "command":

@@ -146,8 +146,10 @@ def register() -> None:
 
 def unregister() -> None:
     """Stop watching, and leave no preview behind."""
-    for handlers, handler in reversed(_HANDLERS):
-        getattr(bpy.app.handlers, handlers).remove(handler)
+    for name, handler in reversed(_HANDLERS):
+        handlers = getattr(bpy.app.handlers, name)
+        if handler in handlers:  # another add-on may have emptied the list
+            handlers.remove(handler)
     remove_all()
 
 

@@ -8,10 +8,11 @@ there hangs some versions of Blender.
 from __future__ import annotations
 
 import atexit
+import contextlib
 import time
 import traceback
 from collections import OrderedDict, deque
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import bpy
 
@@ -26,9 +27,8 @@ _STEADY_S = 0.25  # while a job runs,
 _IDLE_S = 0.5  # and while nothing does
 
 
-@dataclass(frozen=True)
-class Tick:
-    """What one tick took of the main thread.
+class Tick(NamedTuple):
+    """What one tick took of the main thread. A tuple of numbers, which the garbage collector does not visit.
 
     seconds: its length. cpu_s: the processor's part of that, which a busy machine does not stretch. insertion: whether
     an object came into the scene.
@@ -72,7 +72,7 @@ def _work(began: float) -> tuple[float, bool]:
         news = True
         if here.setup.state == "done":
             here.look(now=True)
-    elif here.missing is not None and here.setup.state == "idle":
+    elif here.plan_wanted and here.setup.state == "idle":
         here.setup.look()
     here.ask_models()
     with arrival.window():
@@ -145,18 +145,23 @@ def _forget(name: str) -> None:
 
 
 def _report(error: Exception) -> None:
-    """A bug in the add-on itself: its details into the log, a sentence into the panel."""
+    """A bug in the add-on itself: its details into the log, a sentence into the panel; once, if it comes every tick."""
     if not session.begun():
         return
     here = session.current()
-    with here.log.open("a", encoding="utf-8", errors="backslashreplace") as log:
-        log.write("".join(traceback.format_exception(type(error), error, error.__traceback__)))
-    here.trouble = Trouble(
+    trouble = Trouble(
         "internal.bug",
         "The add-on met a bug in itself.",
         f"{type(error).__name__}: {error}",
         "The run goes on. If this comes again, copy the report and open an issue with it.",
     )
+    if trouble == here.bug:
+        return
+    here.bug = here.trouble = trouble
+    lines = traceback.format_exception(type(error), error, error.__traceback__)
+    # A full disk must not end the timer.
+    with contextlib.suppress(OSError), here.log.open("a", encoding="utf-8", errors="backslashreplace") as log:
+        log.write("".join(lines))
     redraw.panels()
 
 

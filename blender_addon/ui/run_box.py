@@ -101,8 +101,9 @@ def bar(layout: UILayout, context: Context, name: str, share: float, text: str) 
 def draw_pictures(layout: UILayout, context: Context, here: session.Session, job: Job) -> None:
     """The latest render, and below it the row of four views; while a job is on, room for them before they have come."""
     if job.id in here.waiting:
-        reason = arrival.obstacle() or "Putting the object into the scene"
-        messages.draw_text(layout, context, reason, "INFO")
+        reason = arrival.obstacle()
+        text = f"The object comes into the scene when {reason}" if reason else "Putting the object into the scene"
+        messages.draw_text(layout, context, text, "INFO")
     latest = pictures.icon(f"{job.id}/latest") or pictures.icon(f"{job.id}/thumbnail")
     if not latest and not job.state.active:
         return

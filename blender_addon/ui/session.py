@@ -49,6 +49,7 @@ class Session:
         self.waiting: list[str] = []
         self.trouble: Trouble | None = None
         self.dismissed: Trouble | None = None  # what the artist has read and put away
+        self.bug: Trouble | None = None  # in the add-on itself, the last that was told
         self.notice = ""
         # Jobs that the top of the panel may speak of when nothing runs: those of now, and those that a crash broke off.
         self.recent = {job.id for job in self.queue.jobs if job.state is JobState.INTERRUPTED and not job.owner}
@@ -57,6 +58,7 @@ class Session:
         self.file = new_file_name()
         self.missing: Trouble | None = None
         self.curious = False  # somebody looks at the panel and would like to know what the models know
+        self.plan_wanted = False  # ... or what an installation would take; nothing is started before somebody does
         self._looked = 0.0
         self.look(now=True)
 

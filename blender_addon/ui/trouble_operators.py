@@ -47,7 +47,7 @@ class DREAMFUSION_OT_restart_engine(Operator):
 
 
 class DREAMFUSION_OT_open_log(Operator):
-    """Open the engine's log, as a text block"""
+    """Show what the engine said, in the program that opens text files"""
 
     bl_idname = "dreamfusion.open_log"
     bl_label = "Open Log"

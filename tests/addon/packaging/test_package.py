@@ -88,8 +88,14 @@ def test_the_manifest_keeps_the_platforms_rules() -> None:
     text = (ROOT / "blender_addon" / "blender_manifest.toml").read_text(encoding="utf-8")
     tagline = re.findall(r'^tagline = "(.*)"', text, re.MULTILINE)[0]
     assert len(tagline) <= 64 and tagline[-1].isalnum()
-    for reason in re.findall(r'^(?:network|files) = "(.*)"', text, re.MULTILINE):
+    permissions = dict(re.findall(r'^(\w+) = "(.*)"', text.partition("[permissions]")[2].partition("[build]")[0], re.M))
+    for reason in permissions.values():
         assert len(reason) <= 64 and not reason.endswith(".")
+    # Those of Blender's permissions that the sources make use of, by what shows it.
+    source = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "blender_addon").rglob("*.py"))
+    signs = {"files": ".write_text(|.write(", "network": "online_access", "clipboard": ".clipboard", "camera": "cv2"}
+    used = {name for name, sign in signs.items() if any(word in source for word in sign.split("|"))}
+    assert set(permissions) == used
 
 
 @pytest.mark.parametrize("series", ["4.2", "4.5", "5.0", "5.2"])

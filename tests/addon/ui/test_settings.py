@@ -99,6 +99,35 @@ def test_sliders_cannot_leave_what_the_engine_takes(dumped: dict[str, Any]) -> N
                 assert accepted(stage, key, value), (stage, key, value)
 
 
+MOVED = """
+import bpy, addon, random
+addon.enable()
+settings = bpy.context.scene.dreamfusion
+preset = addon.part("ui.engine_preset")
+ends = [("guidance", "t_max"), ("guidance", "t_min"), ("camera", "distance"), ("camera", "fov_deg"),
+        ("camera", "elevation_deg")]
+chance, seen = random.Random(1), []
+for number in range(300):
+    stage, key = chance.choice(ends)
+    group, which = getattr(settings, stage), chance.randrange(2)
+    about = group.bl_rna.properties[key]
+    low, high = about.hard_min, about.hard_max
+    value = chance.choice((low, high, chance.uniform(low, high), chance.uniform(low, min(high, low + 10.0))))
+    getattr(group, key)[which] = value
+    moved = getattr(group, key)[which]
+    kept = abs(moved - value) < 1e-5 or (stage == "camera" and which == 1 and moved == getattr(group, key)[0])
+    seen.append([stage, key, kept, preset.read(settings)])
+addon.tell(seen=seen)
+"""
+
+
+def test_ends_stay_in_order_whichever_slider_moves(newest_blender: Session) -> None:
+    """The slider at hand gets what it was moved to, or stops at the lower end; the other end gives way."""
+    for stage, key, kept, values in newest_blender.run(MOVED).facts["seen"]:
+        assert kept, (stage, key, values[stage][key])
+        config.preset("standard", PROMPT, values)  # raises where an order is lost
+
+
 CHANGED = """
 import bpy, addon
 addon.enable()
