@@ -9,6 +9,7 @@ from typing import Any
 from .change import Change, ChangeKind, Changes
 from .connection import EngineProcess
 from .conversation import Conversation
+from .engine_deaths import EngineDeaths
 from .engine_host import EngineHost, EngineState, Patience
 from .job import Job, JobState, Recipe, Trouble
 from .journal import JobStore
@@ -16,7 +17,6 @@ from .store_watch import StoreWatch
 
 __all__ = ["Change", "ChangeKind", "JobQueue", "Patience"]
 
-DEATHS_LIMIT = 3  # engines that died one after another, with no good run between, before the queue waits for a person
 _SAVING_S = 0.5  # for a result that has come to reach the disk, when Blender is closed
 _MEMORY = "engine"  # the name under which the store keeps models and devices
 
@@ -52,8 +52,7 @@ class JobQueue:
         self._from_checkpoint: set[str] = set()  # jobs that are to be resumed
         self._removed: set[str] = set()  # jobs to be deleted as soon as the engine has let go of them
         self._wanted = False  # an engine was asked for although there is no job
-        self._held = False  # nothing starts until somebody presses a button
-        self._deaths = 0
+        self._deaths = EngineDeaths()
         self._closed = False
         self._idle_since = time.monotonic()
         self._watch = StoreWatch(store, self._changes, time.monotonic())
@@ -96,12 +95,12 @@ class JobQueue:
     @property
     def held(self) -> bool:
         """Whether the queue waits for a button because the engine does not start or dies again and again."""
-        return self._held
+        return self._deaths.held
 
     @property
     def busy(self) -> bool:
         """Whether something may change soon: tick every tenth of a second or two. Else once a second is enough."""
-        waiting = not self._held and any(job.state is JobState.QUEUED and not job.owner for job in self.jobs)
+        waiting = not self.held and any(job.state is JobState.QUEUED and not job.owner for job in self.jobs)
         starting = self._host.state == "starting" or self._host.ending
         return waiting or starting or self._wanted or self._conversation is not None or bool(self._changes)
 
@@ -120,7 +119,7 @@ class JobQueue:
         """Queue a new job. placement: JSON that the UI wants to find again, such as where to insert."""
         job = self.store.create(recipe, placement or {})
         self.jobs.append(job)
-        self._held = False
+        self._deaths.held = False
         self._changes.say(Change(job, "state"))
         return job
 
@@ -178,7 +177,7 @@ class JobQueue:
 
     def start_engine(self) -> None:
         """Start the engine although there is no job, so that models and devices become known."""
-        self._held, self._deaths = False, 0
+        self._deaths.forget()
         self._wanted = self._host.state in ("absent", "dead")
 
     def stop_engine(self) -> None:
@@ -245,7 +244,7 @@ class JobQueue:
 
     def _again(self, job: Job) -> None:
         job.trouble, job.ended, job.wish = None, None, ""
-        self._held, self._deaths = False, 0
+        self._deaths.forget()
         self._set(job, JobState.QUEUED)
 
     def _greet(self, message: dict[str, Any]) -> None:
@@ -256,27 +255,11 @@ class JobQueue:
         self._changes.say(Change(None, "engine"))
 
     def _engine_died(self, was_starting: bool) -> None:
-        """Blame the job that the engine had, or for whose sake it was started; an idle engine's death is nobody's."""
-        trouble = self._host.trouble
-        self._deaths += 1
         self._wanted = False
-        if self._conversation is not None and self._conversation.saving:
-            pass  # it had done its work
-        elif self._conversation is not None:
-            cancelled = self._conversation.overdue_s(time.monotonic()) > 0.0
-            self._conversation.end(*((JobState.CANCELLED, None) if cancelled else (JobState.FAILED, trouble)))
-            self._held = self._deaths >= DEATHS_LIMIT
-        elif was_starting or self._deaths >= DEATHS_LIMIT:
-            self._blame_first(trouble)
+        failed = self._deaths.one_more(self._conversation, self._next(), self._host.trouble, was_starting=was_starting)
+        if failed is not None:
+            self._set(failed, JobState.FAILED)
         self._changes.say(Change(None, "engine"))
-
-    def _blame_first(self, trouble: Trouble | None) -> None:
-        """The engine cannot be had: the first job says why, the others wait for somebody to press a button."""
-        job = self._next()
-        self._held = True
-        if job is not None:
-            job.trouble, job.ended = trouble, time.time()
-            self._set(job, JobState.FAILED)
 
     def _insist(self, now: float) -> None:
         """End an engine that does not let go of a cancelled job. Its last checkpoint stays."""
@@ -292,7 +275,7 @@ class JobQueue:
         self._conversation = None
         self._idle_since = time.monotonic()
         if good:
-            self._deaths = 0
+            self._deaths.good_run()
         if job.id in self._removed:
             self._removed.discard(job.id)
             self.store.remove(job)
@@ -302,7 +285,7 @@ class JobQueue:
 
     def _go_on(self, now: float) -> None:
         """Begin the next job, start the engine for it, or end an engine that nobody has needed for long."""
-        if self._conversation is not None or self._held:
+        if self._conversation is not None or self.held:
             return
         job = self._next()
         if job is None and not self._wanted:
@@ -317,7 +300,9 @@ class JobQueue:
             self._changes.say(Change(None, "engine"))
             if self._host.trouble is not None:
                 self._wanted = False
-                self._blame_first(self._host.trouble)
+                failed = self._deaths.none_to_be_had(job, self._host.trouble)
+                if failed is not None:
+                    self._set(failed, JobState.FAILED)
 
     def _begin(self, job: Job) -> None:
         if not self.store.claim(job):

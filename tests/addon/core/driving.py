@@ -10,13 +10,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from blender_addon.core.connection import EngineProcess
-from blender_addon.core.job import Job
+from blender_addon.core.job import Job, Recipe
 from blender_addon.core.journal import JobStore
 from blender_addon.core.queue import Change, JobQueue, Patience
 
 SCRIPTED_ENGINE = Path(__file__).resolve().parents[2] / "reference" / "scripted_engine.py"
 TICK_S = 0.02
 WAIT_S = 60.0  # far more than anything takes, on a busy machine too
+HASTY = Patience(start=30.0, load=2.5, silence=2.5, cancel=1.0)
 
 
 def scripted(*options: str) -> list[str]:
@@ -118,6 +119,11 @@ def driving(
         yield driver
     finally:
         driver.queue.close()
+
+
+def add(driver: Driver, prompt: str, steps: int = 30) -> Job:
+    """Queue a job."""
+    return driver.queue.add(Recipe(prompt, settings={"optimize": {"steps": steps}}))
 
 
 def wait_for(condition: Callable[[], object], timeout: float = WAIT_S) -> float:

@@ -44,7 +44,17 @@ TABLE: dict[str, set[str]] = {
     "engine_host": {"connection", "endings", "job", "protocol"},
     "conversation": {"change", "engine_host", "job", "job_folder", "journal", "protocol", "writer"},
     "store_watch": {"change", "job", "job_folder", "journal", "writer"},
-    "queue": {"change", "connection", "conversation", "engine_host", "job", "journal", "store_watch"},
+    "engine_deaths": {"conversation", "job"},
+    "queue": {
+        "change",
+        "connection",
+        "conversation",
+        "engine_deaths",
+        "engine_host",
+        "job",
+        "journal",
+        "store_watch",
+    },
 }
 
 

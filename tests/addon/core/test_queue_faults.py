@@ -1,0 +1,168 @@
+"""The queue over engines that die, hang, babble or never start: a clear failure, and the next job is made."""
+
+from __future__ import annotations
+
+import os
+import struct
+import time
+from pathlib import Path
+
+import pytest
+from addon.core.driving import HASTY, add, alive, driving
+
+from blender_addon.core.job import EngineTrouble, JobState, Recipe, Trouble
+from blender_addon.core.journal import JobStore
+from blender_addon.core.queue import JobQueue, Patience
+
+
+def test_an_idle_engines_death_is_nobodys_failure(tmp_path: Path) -> None:
+    with driving(tmp_path) as driver:
+        driver.over(add(driver, "a mug", 5))
+        pid = driver.queue.engine_pid
+        assert pid is not None
+        os.kill(pid, 9)
+        driver.until(lambda: driver.engines[0].ended)
+        job = add(driver, "a chair", 5)
+        assert driver.over(job).state is JobState.DONE and len(driver.engines) == 2
+
+
+def test_a_request_that_the_engine_cannot_read_is_a_failure_at_once(tmp_path: Path) -> None:
+    with driving(tmp_path) as driver:
+        job = driver.over(add(driver, "unreadable"), 20.0)
+        assert job.trouble is not None and job.trouble.code == "protocol.json"
+
+
+def test_a_cancel_that_is_not_obeyed_ends_the_engine_and_the_next_job_gets_a_new_one(tmp_path: Path) -> None:
+    with driving(tmp_path, patience=HASTY) as driver:
+        job = add(driver, "a deaf mug", 100_000)
+        later = add(driver, "a chair")
+        driver.until(lambda: job.step > 3)
+        driver.queue.cancel(job)
+        assert driver.until(lambda: job.state.over) < 3.0
+        assert job.state is JobState.CANCELLED
+        assert driver.over(later).state is JobState.DONE
+        assert len(driver.engines) == 2
+
+
+@pytest.mark.parametrize(
+    ("word", "code"),
+    [
+        ("die", "engine.ended"),
+        ("segfault", "engine.crashed"),
+        ("hang", "engine.silent"),
+        ("endless", "engine.silent"),
+        ("garbage", "engine.babble"),
+        ("torn", "engine.ended"),
+        ("mute", "engine.babble"),
+        ("badglb", "result.damaged"),
+    ],
+)
+def test_a_broken_engine_is_a_clear_failure_and_the_next_job_is_made(tmp_path: Path, word: str, code: str) -> None:
+    with driving(tmp_path, patience=HASTY) as driver:
+        job, later = add(driver, f"a {word} mug"), add(driver, "a chair")
+        driver.over(job)
+        assert job.state is JobState.FAILED and job.trouble is not None
+        assert job.trouble.code == code, driver.story()
+        assert job.trouble.what and job.trouble.why and job.trouble.fix and "Traceback" not in str(job.trouble)
+        assert driver.over(later).state is JobState.DONE
+        assert max(driver.ticks) < 0.25
+
+
+@pytest.mark.parametrize("word", ["babble", "noise", "damaged", "unknown", "badmesh", "late", "slow"])
+def test_an_odd_engine_still_makes_the_mesh(tmp_path: Path, word: str) -> None:
+    with driving(tmp_path, patience=HASTY) as driver:
+        driver.over(add(driver, "a mug", 5))
+        job = driver.over(add(driver, f"a {word} mug", 12))
+        assert job.state is JobState.DONE, driver.story()
+        meshes = [change for change in driver.changes if change.kind == "mesh" and change.job is job]
+        assert len(meshes) == (0 if word == "badmesh" else 1)
+        for change in meshes:
+            corners = struct.unpack("<12i", change.data[48:96])
+            assert max(corners) < change.vertices == 4
+
+
+def test_death_is_noticed_within_a_second(tmp_path: Path) -> None:
+    with driving(tmp_path) as driver:
+        job = add(driver, "a mug", 100_000)
+        driver.until(lambda: job.step > 5)
+        pid = driver.queue.engine_pid
+        assert pid is not None
+        os.kill(pid, 9)
+        assert driver.until(lambda: job.state.over) < 1.0
+        assert job.trouble is not None and job.trouble.code == "engine.killed"
+        assert driver.queue.engine_state == "dead"
+
+
+@pytest.mark.parametrize("then", ["killed", "closed"])
+def test_a_result_that_has_come_is_kept_whatever_happens_next(tmp_path: Path, then: str) -> None:
+    with driving(tmp_path, "--remote", local=False) as driver:
+        job = add(driver, "a mug", 10)
+        driver.until(lambda: job.step > 3)
+        driver.queue.store.in_background(lambda: time.sleep(0.3))  # a slow disk
+        driver.until(lambda: driver.queue._conversation is not None and driver.queue._conversation.saving)
+        assert job.state is JobState.RUNNING
+        if then == "closed":
+            driver.queue.close()
+        else:
+            os.kill(driver.queue.engine_pid or 0, 9)
+            driver.over(job)
+            assert driver.queue.engine_state == "dead"
+        assert job.state is JobState.DONE and job.result is not None and job.result.is_file()
+
+
+def test_an_engine_that_does_not_start_fails_one_job_and_holds_the_others(tmp_path: Path) -> None:
+    with driving(tmp_path, "--die", "1", "--last-words", "No module named 'torch'") as driver:
+        first, second = add(driver, "a mug"), add(driver, "a chair")
+        driver.over(first)
+        assert first.trouble is not None and first.trouble.code == "engine.missing_package"
+        for _ in range(20):
+            driver.tick()
+        assert second.state is JobState.QUEUED and driver.queue.held and not driver.queue.busy
+        assert driver.queue.engine_state == "dead" and driver.queue.engine_trouble == first.trouble
+        driver.options = ()
+        driver.queue.retry(first)
+        assert driver.over(second).state is JobState.DONE and first.state is JobState.DONE
+
+
+def test_a_launch_that_is_refused_fails_the_job_with_its_reason(tmp_path: Path) -> None:
+    trouble = Trouble("engine.not_installed", "There is no engine.", "None.", "Install it.")
+
+    def refuse() -> None:
+        raise EngineTrouble(trouble)
+
+    queue = JobQueue(JobStore(tmp_path / "jobs"), refuse)  # type: ignore[arg-type]
+    job = queue.add(Recipe("a mug"))
+    assert "state" in [change.kind for change in queue.tick()]
+    assert (job.state, job.trouble, queue.engine_state) == (JobState.FAILED, trouble, "dead")
+    queue.close()
+
+
+@pytest.mark.parametrize(
+    ("options", "code"),
+    [
+        (["--silent-start"], "engine.start_silent"),
+        (["--protocol", "9"], "engine.version"),
+        (["--banner", "5000"], "engine.babble"),
+    ],
+)
+def test_an_engine_that_never_greets_is_given_up(tmp_path: Path, options: list[str], code: str) -> None:
+    patience = Patience(start=1.5) if "--silent-start" in options else HASTY
+    with driving(tmp_path, *options, patience=patience) as driver:
+        job = driver.over(add(driver, "a mug"), 20.0)
+        assert job.trouble is not None and job.trouble.code == code, driver.story()
+        driver.until(lambda: not alive(driver.engines[0].pid or 0), 5.0)
+
+
+def test_an_engine_that_complains_instead_of_greeting_is_quoted(tmp_path: Path) -> None:
+    with driving(tmp_path, "--complain") as driver:
+        job = driver.over(add(driver, "a mug"), 20.0)
+        assert job.trouble == Trouble("setup.package", "A package is missing.", "No torch.", "Install.")
+
+
+def test_three_deaths_in_a_row_hold_the_queue(tmp_path: Path) -> None:
+    with driving(tmp_path) as driver:
+        jobs = [add(driver, f"die {number}") for number in range(4)]
+        driver.over(jobs[2])
+        for _ in range(20):
+            driver.tick()
+        assert [str(job.state) for job in jobs] == ["failed", "failed", "failed", "queued"] and driver.queue.held
