@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import bpy
-from bpy.props import CollectionProperty, EnumProperty, IntProperty, StringProperty
+from bpy.props import BoolProperty, CollectionProperty, EnumProperty, IntProperty, StringProperty
 from bpy.types import AddonPreferences, Context, PropertyGroup
 
 from .. import ADDON
@@ -113,6 +113,12 @@ class DREAMFUSION_AP_preferences(AddonPreferences):
         max=24 * 60,
         soft_max=60,
         update=_keep_changed,
+    )
+
+    pause_rendering: BoolProperty(
+        name="Pause While Rendering",
+        description="Hold a run while Blender renders or bakes, so that both do not share the device",
+        default=True,
     )
 
     def draw(self, context: Context) -> None:

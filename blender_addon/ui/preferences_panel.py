@@ -68,6 +68,7 @@ def _computing(layout: UILayout, chosen: Any) -> None:
         box.label(text="Graphics cards show here once the engine has been started", icon="INFO")
     row = box.row()
     row.prop(chosen, "keep_loaded", text="Keep Engine for (Minutes)")
+    box.prop(chosen, "pause_rendering")
 
 
 def _models(layout: UILayout, chosen: Any) -> None:

@@ -18,7 +18,7 @@ import bpy
 
 from ..core.job import JobState, Trouble
 from ..core.queue import Change
-from . import arrival, pictures, preview_object, queue_list, redraw, session
+from . import arrival, pictures, preview_object, queue_list, redraw, render_pause, session
 
 BUDGET_S = 0.008  # of the main thread a tick
 _QUEUE_SHARE_S = 0.004  # of that for the queue; the rest is for pictures and meshes
@@ -75,6 +75,7 @@ def _work(began: float) -> tuple[float, bool]:
     elif here.plan_wanted and here.setup.state == "idle":
         here.setup.look()
     here.ask_models()
+    render_pause.look(here)
     with arrival.window():
         shown = preview_object.tick(bpy.context)
     changes = here.queue.tick(_QUEUE_SHARE_S)

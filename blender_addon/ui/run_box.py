@@ -68,6 +68,8 @@ def describe(here: session.Session, job: Job) -> list[str]:
     if job.wish in _WISHES:
         return [_WISHES[job.wish]]
     if job.state is JobState.PAUSED:
+        if job.id == here.aside:
+            return ["Paused while Blender renders"]
         return ["Paused" + (f" at step {job.step} of {job.total}" if job.total else "")]
     if job.state is JobState.QUEUED and here.queue.held:
         return ["The queue waits for the engine"]

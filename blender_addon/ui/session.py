@@ -47,6 +47,7 @@ class Session:
         self.probe: Probe | None = None
         self.report: ProbeReport | None = None
         self.waiting: list[str] = []
+        self.aside = ""  # id of the job that is held while Blender renders
         self.trouble: Trouble | None = None
         self.dismissed: Trouble | None = None  # what the artist has read and put away
         self.bug: Trouble | None = None  # in the add-on itself, the last that was told

@@ -97,6 +97,52 @@ def test_pause_resume_finish_and_cancel_do_what_they_say(blender: Session) -> No
     assert facts["third"] == "done"
 
 
+ASIDE = (
+    PRELUDE
+    + """
+run = Run(steps=100_000, step_s=0.002)
+occupied = addon.part("ui.occupied")
+really = occupied.rendering
+job = run.generate()
+run.until(lambda: job.step > 5, "training")
+occupied.rendering = lambda: True
+run.until(lambda: job.state.value == "paused", "a run that stands aside")
+box = addon.part("ui.run_box")
+said = box.describe(run.session, job)
+bpy.ops.dreamfusion.resume_job()
+run.until(lambda: job.state.value == "running", "the artist's own Resume")
+run.ticks(0.5)
+addon.tell(said=said, resumed=job.state.value)
+occupied.rendering = really
+run.ticks(0.2)
+occupied.rendering = lambda: True
+run.until(lambda: job.state.value == "paused", "the next render")
+occupied.rendering = really
+run.until(lambda: job.state.value == "running", "a run that goes on")
+bpy.ops.dreamfusion.pause()
+run.until(lambda: job.state.value == "paused", "a pause of the artist's")
+occupied.rendering = lambda: True
+run.ticks(0.2)
+occupied.rendering = really
+run.ticks(0.5)
+addon.tell(kept=job.state.value)
+bpy.ops.dreamfusion.resume_job()
+run.until(lambda: job.state.value == "running", "training")
+addon.preferences().pause_rendering = False
+occupied.rendering = lambda: True
+run.ticks(0.5)
+addon.tell(unasked=job.state.value, wish=job.wish)
+"""
+)
+
+
+def test_a_run_stands_aside_while_blender_renders_and_does_what_the_artist_says(newest_blender: Session) -> None:
+    facts = newest_blender.run(ASIDE).facts
+    assert facts["said"] == ["Paused while Blender renders"]
+    assert facts["resumed"] == "running" and facts["kept"] == "paused"
+    assert (facts["unasked"], facts["wish"]) == ("running", "")
+
+
 TROUBLES = (
     PRELUDE
     + """
