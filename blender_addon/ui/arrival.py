@@ -9,6 +9,7 @@ import bpy
 
 from ..core.job import EngineTrouble, Job, Trouble
 from . import occupied, preview_object, result, session
+from .placement import Placement
 
 
 @contextmanager
@@ -20,6 +21,17 @@ def window() -> Iterator[None]:
             yield
     else:
         yield
+
+
+@contextmanager
+def _scene(place: Placement) -> Iterator[None]:
+    """A context with the scene in which the job was begun, which may not be the one in the window any more."""
+    scene = place.home(bpy.context)
+    if scene == bpy.context.scene:
+        yield
+    else:
+        with bpy.context.temp_override(scene=scene, view_layer=scene.view_layers[0]):
+            yield
 
 
 def obstacle() -> str:
@@ -61,7 +73,8 @@ def insert(here: session.Session, job: Job) -> bool:
         return False
     preview_object.remove(job.id)
     try:
-        result.insert(bpy.context, job.result, job.recipe, job.placement, job.id)
+        with _scene(Placement.from_json(job.placement)):
+            result.insert(bpy.context, job.result, job.recipe, job.placement, job.id)
     except EngineTrouble as damage:
         here.trouble = damage.trouble
         return False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from array import array
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import bpy
@@ -20,11 +21,24 @@ _SMALL = frozenset(
 )
 
 
-def mark(obj: Object, recipe: Recipe, picture: Pixels | None) -> None:
+@dataclass(frozen=True)
+class Rights:
+    """Who made an asset and what others may do with it, as the artist says; '' leaves what there is."""
+
+    author: str = ""
+    license: str = ""
+    copyright: str = ""
+
+
+def mark(obj: Object, recipe: Recipe, picture: Pixels | None, rights: Rights | None = None) -> None:
     """Make the object an asset. picture: its preview; None leaves that to Blender."""
     obj.asset_mark()
     data = obj.asset_data
     data.description = description(recipe)
+    for field in fields(Rights):
+        given = getattr(rights, field.name) if rights is not None else ""
+        if given and hasattr(data, field.name):  # before Blender 4.0 there is only the author
+            setattr(data, field.name, given)
     data.author = data.author or AUTHOR
     data.catalog_id = asset_catalog.CATALOG
     for tag in tags(recipe.prompt):

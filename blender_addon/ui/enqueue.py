@@ -51,7 +51,6 @@ def where(context: Context) -> dict[str, Any]:
         **captured,
         "file": session.current().file,
         "path": bpy.data.filepath,
-        "scene": context.scene.name,
     }
 
 

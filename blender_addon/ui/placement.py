@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import bpy
-from bpy.types import Context, Object
+from bpy.types import Context, Object, Scene
 from mathutils import Matrix, Vector
 
 _SMALLEST = 1e-6
@@ -23,7 +23,8 @@ class Placement:
     """where: 'CURSOR', 'ORIGIN' or 'PLACEHOLDER'. size: of the longest side. on_ground: at height zero.
 
     location: of the base; None is the cursor as it stands. placeholder: name of an object; if it has gone, location and
-    size stand in for it. after: what becomes of the placeholder: 'REMOVE', 'HIDE' or 'KEEP'.
+    size stand in for it. after: what becomes of the placeholder: 'REMOVE', 'HIDE' or 'KEEP'. scene: name of the scene;
+    if it has gone, the one that is open.
     """
 
     where: str = "CURSOR"
@@ -32,6 +33,7 @@ class Placement:
     location: tuple[float, float, float] | None = None
     placeholder: str = ""
     after: str = "REMOVE"
+    scene: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for the job's folder."""
@@ -43,6 +45,7 @@ class Placement:
         given = {field.name: values[field.name] for field in fields(cls) if field.name in values}
         where, after = given.get("where"), given.get("after")
         size, location, name = given.get("size"), given.get("location"), given.get("placeholder")
+        scene = given.get("scene")
         return cls(
             where=where if where in ("CURSOR", "ORIGIN", "PLACEHOLDER") else "CURSOR",
             size=_length(size),
@@ -50,6 +53,7 @@ class Placement:
             location=_place(location),
             placeholder=name if isinstance(name, str) else "",
             after=after if after in ("REMOVE", "HIDE", "KEEP") else "REMOVE",
+            scene=scene if isinstance(scene, str) else "",
         )
 
     def target(self) -> Object | None:
@@ -58,6 +62,10 @@ class Placement:
             return None
         found = bpy.data.objects.get(self.placeholder)
         return found if found is not None and found.type in {"EMPTY", "MESH"} else None
+
+    def home(self, context: Context) -> Scene:
+        """The scene that a result belongs to."""
+        return bpy.data.scenes.get(self.scene) or context.scene
 
     def base(self, context: Context) -> Vector:
         """The point that a result without a placeholder stands on."""
@@ -86,7 +94,7 @@ def captured(
         size = max(abs(value) for value in (placeholder.matrix_world.to_3x3() @ (high - low))) or size
         middle = 0.5 * (corners[0] + corners[1])
         location = (middle.x, middle.y, min(corners[0].z, corners[1].z))
-    return Placement(where, size, on_ground, location, name, after).to_json()
+    return Placement(where, size, on_ground, location, name, after, context.scene.name).to_json()
 
 
 @dataclass(frozen=True)

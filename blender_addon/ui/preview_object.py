@@ -16,7 +16,7 @@ from typing import Any
 
 import bpy
 from bpy.app.handlers import persistent
-from bpy.types import Context, Material, Mesh, Object
+from bpy.types import Context, Material, Mesh, Object, Scene
 from mathutils import Matrix, Vector
 
 from . import glb, material, mesh_data, occupied, placement
@@ -98,7 +98,7 @@ def tick(context: Context) -> bool:
     attribute.data.foreach_set("color", shape.colours)
     mesh.materials.append(_material_of(obj, shape.mean))
     if obj is None:
-        obj = _new_object(context, mesh, job_id)
+        obj = _new_object(shown.where.home(context), mesh, job_id)
     else:
         old = obj.data
         obj.data = mesh
@@ -189,12 +189,12 @@ def _material_of(obj: Object | None, mean: tuple[float, float, float]) -> Materi
     return found
 
 
-def _new_object(context: Context, mesh: Mesh, job_id: str) -> Object:
+def _new_object(scene: Scene, mesh: Mesh, job_id: str) -> Object:
     obj = bpy.data.objects.new(_NAME, mesh)
     obj[JOB] = job_id
     obj.hide_select = True
     obj.hide_render = True
-    context.scene.collection.objects.link(obj)  # the only collection that cannot be hidden
+    scene.collection.objects.link(obj)  # the only collection that cannot be hidden
     return obj
 
 

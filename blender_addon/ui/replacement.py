@@ -7,6 +7,7 @@ from bpy.types import Context, Mesh, Object
 from mathutils import Matrix
 
 from . import placement
+from .animation_copy import copy_animation
 from .placement import Fit
 
 _TRANSFORM = (
@@ -51,7 +52,7 @@ def take_place(obj: Object, placeholder: Object, fitted: Fit) -> None:
         obj.matrix_parent_inverse = placeholder.matrix_parent_inverse
     for constraint in placeholder.constraints:
         obj.constraints.copy(constraint)
-    _copy_animation(placeholder, obj)
+    copy_animation(placeholder, obj)
 
 
 def retire(obj: Object, placeholder: Object, context: Context, after: str) -> None:
@@ -77,16 +78,3 @@ def retire(obj: Object, placeholder: Object, context: Context, after: str) -> No
         placeholder.hide_render = True
         if placeholder.name in context.view_layer.objects:
             placeholder.hide_set(True)
-
-
-def _copy_animation(source: Object, target: Object) -> None:
-    """The action and the drivers; not the nonlinear animation's strips."""
-    given = source.animation_data
-    if given is None:
-        return
-    taken = target.animation_data_create()
-    taken.action = given.action
-    if given.action is not None and hasattr(given, "action_slot"):
-        taken.action_slot = given.action_slot
-    for driver in given.drivers:
-        taken.drivers.from_existing(src_driver=driver)

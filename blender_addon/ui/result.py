@@ -80,7 +80,7 @@ def select_only(context: Context, obj: Object) -> None:
 def show_in_local_views(context: Context, obj: Object) -> None:
     """Let 3D views that show a few objects only show this one too, as for any object that is added."""
     for window in context.window_manager.windows:
-        for area in window.screen.areas:
+        for area in window.screen.areas if window.scene == context.scene else ():
             if area.type == "VIEW_3D" and area.spaces.active.local_view is not None:
                 obj.local_view_set(area.spaces.active, True)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import bpy
-from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty
+from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, StringProperty
 from bpy.types import Context, Event, Operator
 
 from . import asset, decimate, object_menu, quads, recipe, regeneration, session, texture_bake, turntable
@@ -121,6 +121,12 @@ class DREAMFUSION_OT_mark_asset(ChangingTool, Operator):
     )
     bl_options = {"REGISTER", "UNDO"}
 
+    author: StringProperty(name="Author", description="Who made the asset. Empty leaves what there is")
+    license: StringProperty(
+        name="License", description="What others may do with the asset, such as 'CC-BY-4.0'. Empty leaves what there is"
+    )
+    copyright: StringProperty(name="Copyright", description="Such as '2026 Your Name'. Empty leaves what there is")
+
     def execute(self, context: Context) -> set[str]:
         """Do it."""
         obj = context.active_object
@@ -130,7 +136,7 @@ class DREAMFUSION_OT_mark_asset(ChangingTool, Operator):
             return {"CANCELLED"}
         job = session.current().job(recipe.job_id(obj)) if session.begun() else None
         picture = asset.picture_of(job.thumbnail if job is not None else None)
-        asset.mark(obj, made_by, picture)
+        asset.mark(obj, made_by, picture, asset.Rights(self.author, self.license, self.copyright))
         if picture is None and not bpy.app.background:  # without a window there may be nothing to draw it with
             obj.asset_generate_preview()
         missing = asset.ensure_catalog(context)

@@ -33,6 +33,10 @@ def test_placeholders_of_every_kind_are_replaced(blender: Session, tmp_path: Pat
     assert axes["gone"] and near(axes["location"], [1, 2, 3]) and near(axes["scale"], [1, 1, 1])
     assert inside(axes["box"], [0.5, 1.5, 3.0], [1.5, 2.5, 4.0]) and near(axes["nose"], [0, -1, 0])
 
+    striped = facts["striped"]
+    assert near(striped["found"], striped["expected"]) and max(striped["found"]) - min(striped["found"]) > 7
+    assert striped["tracks"] == ["Track 0", "Track 1"]
+
     cube = facts["cube"]  # turned by 90 degrees about Z: 4 long in X, 2 in Y, 6 high
     assert cube["parent"] == "Parent" and cube["collections"] == ["Set"] and near(cube["scale"], [1, 1, 1])
     assert inside(cube["box"], [3, -1, -1], [7, 1, 5]) and near(cube["nose"], [1, 0, 0])

@@ -60,7 +60,8 @@ def test_every_tool_does_what_it_says_and_can_be_undone(blender: Session, tmp_pa
 
     assert facts["unsaved asset"] == [True, []]
     asset = facts["asset"]
-    assert asset["tags"] == ["dreamfusion", "red", "mug", "blue", "handle"] and asset["author"] and asset["kept"]
+    assert asset["tags"] == ["dreamfusion", "red", "mug", "blue", "handle"] and asset["kept"]
+    assert (asset["author"], asset["license"]) == ("Me", "CC0-1.0" if blender.blender.has_extensions else None)
     assert asset["description"] == "a red mug with a blue handle (model starter, preset standard, seed 3, engine 0.2.0)"
     lines = asset["file"].splitlines()
     assert lines[:4] == ["# mine", "VERSION 1", "", "11111111-2222-3333-4444-555555555555:Props/Food:Props-Food"]

@@ -72,6 +72,42 @@ said["axes"] = {
     "nose": nose(obj),
 }
 
+# An empty that strips of an action move: the result goes where it would have gone.
+n = empty("Striped")
+n.location.x = 0.0
+n.keyframe_insert("location", index=0, frame=1)
+n.location.x = 8.0
+n.keyframe_insert("location", index=0, frame=9)
+animation = n.animation_data
+action, slot = animation.action, getattr(animation, "action_slot", None)
+animation.action = None
+for number, (start, end) in enumerate(((3, 19), (25, 41))):
+    track = animation.nla_tracks.new(prev=animation.nla_tracks[-1] if number else None)
+    strip = track.strips.new("walk", start, action)
+    if slot is not None:
+        strip.action_slot = slot
+    strip.frame_end, strip.blend_type, track.name = end, "ADD" if number else "REPLACE", f"Track {number}"
+    strip.use_reverse = bool(number)
+
+
+def places(obj: Any) -> list[float]:
+    found = []
+    for frame in (1, 6, 11, 18, 22, 27, 33, 40, 50):
+        scene.frame_set(frame)
+        found.append(obj.matrix_world.translation.x)
+    scene.frame_set(1)
+    return found
+
+
+expected = places(n)
+obj = put(n)
+said["striped"] = {
+    "expected": expected,
+    "found": places(obj),
+    "tracks": [t.name for t in obj.animation_data.nla_tracks],
+}
+bpy.data.objects.remove(obj)
+
 # A cube empty, turned and stretched, in a collection, with a parent that is moved and turned.
 home = collection("Set")
 parent = empty("Parent")

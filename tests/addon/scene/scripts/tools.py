@@ -157,12 +157,14 @@ asset, pictures = addon.part("ui.asset"), addon.part("ui.pictures")
 png = Path(sys.argv[3]).read_bytes()
 asset.mark(obj, RECIPE, pictures.decoded(png))
 bpy.ops.dreamfusion.mark_asset()
-bpy.ops.dreamfusion.mark_asset()  # once more does no harm
+bpy.ops.dreamfusion.mark_asset(author="Me", license="CC0-1.0")
+bpy.ops.dreamfusion.mark_asset(author="", license="")  # once more does no harm
 data = obj.asset_data
 said["asset"] = {
     "tags": [tag.name for tag in data.tags],
     "description": data.description,
     "author": data.author,
+    "license": getattr(data, "license", None),
     "catalog": data.catalog_id,
     "file": (folder / "blender_assets.cats.txt").read_text(encoding="utf-8"),
 }
