@@ -238,11 +238,14 @@ class MeshConfig:
 class MemoryConfig:
     """What the diffusion model may take of the memory, and what is traded for it."""
 
-    fit: bool = False  # choose all of this, render size and views from the memory that is free when the run starts
+    fit: bool = True  # where the memory that is free at the start is not enough, change what follows, sizes and views
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"  # of the diffusion model
     recompute: bool = False  # VAE: one picture at a time, its layers computed again in the backward pass; same result
     tiling: bool = False  # VAE: pictures above 512 pixels in overlapping tiles; nearly the same result
     tiny_vae: str = ""  # folder or downloaded hub id of an AutoencoderTiny that takes the VAE's place
+    text_on_cpu: bool = (
+        False  # text encoders read the prompt on the CPU; once, some seconds; for T5 beside a small card
+    )
     offload: bool = False  # the denoiser's weights stay in main memory, a layer at a time visits the card; slow
 
     def __post_init__(self) -> None:

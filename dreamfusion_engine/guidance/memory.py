@@ -67,6 +67,8 @@ def weight_bytes(sizes: ModelSizes, config: GenerateConfig, device_type: str) ->
 
 def _reading(sizes: ModelSizes, config: GenerateConfig, device_type: str) -> dict[str, int]:
     """While the text encoders are there; the denoiser is not loaded yet."""
+    if config.memory.text_on_cpu and device_type != "cpu":
+        return {}
     return {"text encoders": sizes.text_encoders * weight_bytes(sizes, config, device_type)}
 
 

@@ -8,14 +8,12 @@ against torch's own, for the real architectures.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dreamfusion_engine.errors import SetupError
-from dreamfusion_engine.guidance.safetensors_header import DamagedHeader, read_header
+from dreamfusion_engine.guidance.part_weights import read_json, read_part_weights
 
 TEXT_ENCODERS = ("text_encoder", "text_encoder_2", "text_encoder_3")
 DENOISERS = ("unet", "transformer")
@@ -60,9 +58,10 @@ class ModelSizes:
 
 
 def read_sizes(folder: Path) -> ModelSizes:
-    """The sizes of the pipeline in `folder`. Raises SetupError model.damaged when a config or a header is not readable.
+    """The sizes of the pipeline in `folder`.
 
     A part that is missing counts as 0: whether a folder is complete is asked elsewhere.
+    Raises SetupError model.damaged, model.incomplete or model.pickled when a config or the weights cannot be read.
     """
     part = next((name for name in DENOISERS if (folder / name).is_dir()), DENOISERS[0])
     config = _config(folder / part)
@@ -70,9 +69,9 @@ def read_sizes(folder: Path) -> ModelSizes:
     latent = latent_size(config)
     pixels = latent * vae_factor(vae)
     return ModelSizes(
-        denoiser=parameters(folder / part),
-        text_encoders=sum(parameters(folder / name) for name in TEXT_ENCODERS),
-        vae=parameters(folder / "vae"),
+        denoiser=parameters(folder, part),
+        text_encoders=sum(parameters(folder, name) for name in TEXT_ENCODERS),
+        vae=parameters(folder, "vae"),
         denoiser_live=denoiser_live(config, latent),
         encoder_kept=encoder_kept(vae, pixels),
         encoder_live=encoder_live(vae, pixels),
@@ -82,40 +81,14 @@ def read_sizes(folder: Path) -> ModelSizes:
     )
 
 
-def parameters(folder: Path) -> int:
-    """Parameters in a part's safetensors files. Where the same weights lie there twice (fp16 beside fp32), once."""
-    files = sorted(folder.glob("*.safetensors"))
-    plain = [file for file in files if ".fp16." not in file.name]
-    return sum(_count(file) for file in plain or files)
-
-
-def _count(file: Path) -> int:
-    try:
-        return sum(entry.parameters for entry in read_header(file).values())
-    except (OSError, DamagedHeader) as error:
-        raise _unreadable(file, error) from error
+def parameters(folder: Path, part: str) -> int:
+    """Parameters of a part that is there, from its files' headers; 0 for one that is not."""
+    return read_part_weights(folder, part).parameters if (folder / part).is_dir() else 0
 
 
 def _config(folder: Path) -> dict[str, Any]:
     path = folder / "config.json"
-    if not path.is_file():
-        return {}
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-        if not isinstance(values, dict):
-            raise ValueError("it holds no JSON object")
-    except (OSError, ValueError) as error:
-        raise _unreadable(path, error) from error
-    return values
-
-
-def _unreadable(file: Path, error: Exception) -> SetupError:
-    return SetupError(
-        "model.damaged",
-        what="The model is damaged.",
-        why=f"{file}: {error}.",
-        fix="Copy or download the model again.",
-    )
+    return read_json(path) if path.is_file() else {}
 
 
 def denoiser_live(config: Mapping[str, Any], latent: int) -> int:
