@@ -65,6 +65,12 @@ def weight_bytes(sizes: ModelSizes, config: GenerateConfig, device_type: str) ->
     return 4 if precision == "float32" else 2
 
 
+def training_bytes(sizes: ModelSizes, config: GenerateConfig, device_type: str) -> int:
+    """Bytes alive in a training step alone, without previews and the reserve: what smaller steps are compared by."""
+    parts = _training(sizes, config, device_type) | {"render": _step_render_bytes(config, device_type)}
+    return sum(parts.values())
+
+
 def _reading(sizes: ModelSizes, config: GenerateConfig, device_type: str) -> dict[str, int]:
     """While the text encoders are there; the denoiser is not loaded yet."""
     if config.memory.text_on_cpu and device_type != "cpu":
@@ -119,7 +125,10 @@ def field_bytes(config: FieldConfig) -> int:
 
 def _render_bytes(config: GenerateConfig, device_type: str) -> int:
     """What rendering keeps: of a training step, or of a preview where that is more; bytes."""
-    rays = config.optimize.views * max(config.optimize.resolution) ** 2
-    training = rays * config.render.steps * SAMPLE_BYTES[device_type]
     preview = _PREVIEW_RAYS * config.render.steps * SEEN_BYTES[device_type]
-    return max(training, preview)
+    return max(_step_render_bytes(config, device_type), preview)
+
+
+def _step_render_bytes(config: GenerateConfig, device_type: str) -> int:
+    rays = config.optimize.views * max(config.optimize.resolution) ** 2
+    return rays * config.render.steps * SAMPLE_BYTES[device_type]

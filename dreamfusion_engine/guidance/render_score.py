@@ -66,6 +66,7 @@ class RenderScore:
 
     def load_state(self, tensors: Mapping[str, Tensor]) -> None:
         """Go on from `state()` of a model of the same rank."""
+        self._optimiser.state.clear()
         for name, parameter in self._parameters.items():
             parameter.data.copy_(tensors[name])
             if f"{name}.step" in tensors:

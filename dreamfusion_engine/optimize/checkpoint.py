@@ -11,6 +11,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
+import os
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -29,8 +30,9 @@ from dreamfusion_engine.errors import InputError, SetupError
 
 FORMAT = 1
 INDEX = "checkpoint.json"
-# Settings that do not touch training: a run may be resumed with others.
-FREE_SETTINGS = ("mesh.", "device", "optimize.checkpoint_every", "preset")
+# A run may be resumed with others of these: they do not touch training, or are what is lowered when memory runs out.
+_LOWERED = ("memory.", "optimize.views", "optimize.resolution")
+FREE_SETTINGS = ("mesh.", "device", "optimize.checkpoint_every", "preset", *_LOWERED)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,6 +113,28 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
     except OSError as error:
         raise output_error(folder, error) from error
     return folder / INDEX
+
+
+def set_aside(folder: Path) -> Path | None:
+    """Rename the checkpoint of a run that was broken off, so that the next one does not replace it; its new folder.
+
+    None where there is no checkpoint, where its run came to its end, or where it cannot be read and nothing is lost.
+    Raises InputError input.output.
+    """
+    try:
+        index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
+        step, total = int(index["step"]), int(index["config"]["optimize"]["steps"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    if step >= total:
+        return None
+    names = (f"{folder.name}-step-{step}{suffix}" for suffix in ("", *(f"-{n}" for n in range(2, 10_000))))
+    aside = next(folder.with_name(name) for name in names if not folder.with_name(name).exists())
+    try:
+        os.rename(folder, aside)
+    except OSError as error:
+        raise output_error(folder, error) from error
+    return aside
 
 
 def output_error(folder: Path, error: OSError) -> InputError:

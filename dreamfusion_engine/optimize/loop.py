@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from dreamfusion_engine.config import GenerateConfig
+from dreamfusion_engine.device import out_of_memory
 from dreamfusion_engine.field.occupancy import OccupancyGrid
 from dreamfusion_engine.field.radiance import RadianceField
 from dreamfusion_engine.guidance.distillation import ScoreDistillation
@@ -53,8 +54,18 @@ class Training:
     def train_step(self, distillation: ScoreDistillation) -> bool:
         """One step of the optimiser on the SDS gradient of freshly sampled views.
 
-        Whether prediction and gradient were finite; if not, the field was not moved.
+        Whether prediction and gradient were finite; if not, the field was not moved. Whole or not at all: where memory
+        runs out on the way everything is as it was before, random numbers too, and the same step can be made again.
         """
+        before = _Moment(self, distillation)
+        try:
+            return self._advance(distillation)
+        except Exception as error:
+            if out_of_memory(error):
+                before.restore()
+            raise
+
+    def _advance(self, distillation: ScoreDistillation) -> bool:
         settings = self.config.optimize
         # 1. What this step looks like.
         progress = self.progress
@@ -178,6 +189,39 @@ class Training:
         if seen.orientation is not None:
             total = total + schedules.orientation_weight(progress, settings) * losses.orientation_loss(seen.orientation)
         return total
+
+
+class _Moment:
+    """What a step changes before it moves the field, kept so that a step that breaks off leaves no trace.
+
+    The field itself needs no copy: the optimiser moves it last, in one operation.
+    """
+
+    def __init__(self, training: Training, distillation: ScoreDistillation) -> None:
+        self._training, self._distillation = training, distillation
+        self._generator = training.generator.get_state()
+        self._levels = training.field.level_weight.clone()
+        # The grid changes only in steps that look at the field again.
+        looks = training.step % training.config.render.occupancy_every == 0
+        self._occupancy = training.occupancy.state_dict() if looks else None
+        moments = training.optimiser.state
+        self._counts = {parameter: values["step"].clone() for parameter, values in moments.items()}
+        self._learned = {name: tensor.clone() for name, tensor in distillation.state().items()}
+
+    def restore(self) -> None:
+        """Put everything back."""
+        training = self._training
+        training.generator.set_state(self._generator)
+        training.field.level_weight.copy_(self._levels)
+        if self._occupancy is not None:
+            training.occupancy.load_state_dict(self._occupancy)
+        for parameter, values in list(training.optimiser.state.items()):
+            if parameter not in self._counts:  # the very first step was making it
+                del training.optimiser.state[parameter]
+            else:
+                values["step"].copy_(self._counts[parameter])
+        training.optimiser.zero_grad(set_to_none=True)
+        self._distillation.load_state(self._learned)
 
 
 def _under(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

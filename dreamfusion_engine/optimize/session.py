@@ -13,14 +13,15 @@ import torch
 
 from dreamfusion_engine.config import GenerateConfig
 from dreamfusion_engine.config_json import from_json, to_json
-from dreamfusion_engine.device import peak_memory_mib
-from dreamfusion_engine.errors import Cancelled, InputError
+from dreamfusion_engine.device import out_of_memory, peak_memory_mib, release_memory
+from dreamfusion_engine.errors import Cancelled, InputError, RunError
 from dreamfusion_engine.events import Control, Note, Progress, Report
 from dreamfusion_engine.guidance.distillation import ScoreDistillation
-from dreamfusion_engine.optimize.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from dreamfusion_engine.optimize.checkpoint import Checkpoint, load_checkpoint, save_checkpoint, set_aside
 from dreamfusion_engine.optimize.health import HealthMonitor, Verdict, probe_cameras
 from dreamfusion_engine.optimize.loop import Training
 from dreamfusion_engine.optimize.recovery import recover
+from dreamfusion_engine.optimize.step_down import StepDown, resumed_attempt
 
 PROBE_EVERY = 25  # steps
 VIEWS_DIFFER = 0.15  # contrast of front and back above which two equal sides are a fault; measured on the starter model
@@ -39,8 +40,9 @@ class Session:
 
     config: as asked for. distillation: the teacher with the prompt. folder: of the checkpoint. seconds_after: estimate
     of what follows training, for the ETA. snapshot: called now and then with the state, for previews. model: digest of
-    the diffusion model's weights; a checkpoint of other ones is refused. seconds, steps_taken: of training, over all
-    attempts and sessions.
+    the diffusion model's weights; a checkpoint of other ones is refused. fitted: config with what was changed to fit
+    the memory, None: nothing was. step_down: what to give up when memory runs out. seconds, steps_taken: of training,
+    over all attempts and sessions.
     """
 
     config: GenerateConfig
@@ -52,6 +54,8 @@ class Session:
     seconds_after: float
     snapshot: Callable[[Training], None]
     model: str = ""
+    fitted: GenerateConfig | None = None
+    step_down: StepDown | None = None
     seconds: float = 0.0
     steps_taken: int = 0
     restarts: int = 0
@@ -59,7 +63,10 @@ class Session:
 
     def __post_init__(self) -> None:
         self.health = HealthMonitor()
-        self.training = Training(self.config, seed=self.config.seed, device=self.device)
+        self.memory = self.step_down or StepDown(device=self.device, report=self.report)
+        self._resumed = False
+        self._previews = True
+        self.training = Training(self.fitted or self.config, seed=self.config.seed, device=self.device)
 
     @property
     def rate(self) -> float:
@@ -76,8 +83,11 @@ class Session:
                 why=f"The weights behind '{self.config.model}' have changed since.",
                 fix="Resume with the weights of then, or leave out --resume to start anew.",
             )
-        attempt = from_json(GenerateConfig, saved.extra["attempt"])
-        self._start(attempt)
+        attempt, then = (from_json(GenerateConfig, values) for values in (saved.extra["attempt"], saved.config))
+        self._start(resumed_attempt(attempt, then, self.config))
+        self.memory.economise(self.training.config.memory)
+        self.memory.taken[:] = saved.extra.get("step_downs", [])
+        self._resumed = True
         self.training.load_state(saved.tensors)
         self.distillation.load_state(
             {n.removeprefix(_LEARNED): t for n, t in saved.tensors.items() if n.startswith(_LEARNED)}
@@ -107,7 +117,17 @@ class Session:
                 )
                 break
             begun = time.monotonic()
-            verdict = self._step()
+            try:
+                verdict = self._step()
+            except Exception as error:
+                if not out_of_memory(error):
+                    raise
+                short_of = str(error) or type(error).__name__
+            else:
+                short_of = ""
+            if short_of:  # out here the error is gone, and with it the tensors that its traceback held
+                self._give_something_up(short_of)
+                continue
             now = time.monotonic()
             self._durations.append(now - begun)
             self.seconds += now - begun
@@ -123,13 +143,19 @@ class Session:
             latest = max(_SNAPSHOT_LATEST, snapshot_cost / _SNAPSHOT_MOST)
             if now - snapped > min(max(_SNAPSHOT_EVERY, snapshot_cost / _SNAPSHOT_SHARE), latest):
                 snapped = time.monotonic()
-                self.snapshot(self.training)
+                self._show()
                 snapshot_cost = time.monotonic() - snapped
         self.save()
         return self.training
 
     def save(self) -> None:
-        """Write a checkpoint."""
+        """Write a checkpoint. What another, unfinished run has left there is set aside first."""
+        if not self._resumed:
+            self._resumed = True
+            aside = set_aside(self.folder)
+            if aside is not None:
+                text = f"An unfinished run was in this folder. Its checkpoint is kept: {aside.name}"
+                self.report(Note(code="run.set_aside", text=text))
         save_checkpoint(
             self.folder,
             Checkpoint(
@@ -144,6 +170,7 @@ class Session:
                     "attempt": to_json(self.training.config),
                     "health": self.health.to_json(),
                     "restarts": self.restarts,
+                    "step_downs": self.memory.taken,
                     "seconds": self.seconds,
                     "steps_taken": self.steps_taken,
                     "model": self.model,
@@ -154,6 +181,29 @@ class Session:
     def health_report(self) -> dict[str, Any]:
         """What result.json says of the run's health."""
         return {**self.health.to_json(), "restarts": self.restarts}
+
+    def _give_something_up(self, reason: str) -> None:
+        """Go on with less memory. Raises RunError when there is nothing left, the training so far kept."""
+        try:
+            self.training.config = self.memory.take(self.training.config, self.training.step, reason)
+        except RunError:
+            if self.steps_taken:
+                self.save()
+            raise
+
+    def _show(self) -> None:
+        """Previews, for as long as there is memory for them: they are not worth a run."""
+        if not self._previews:
+            return
+        try:
+            self.snapshot(self.training)
+        except Exception as error:
+            if not out_of_memory(error):
+                raise
+            self._previews = False
+        if not self._previews:
+            release_memory()
+            self.report(Note(code="memory.previews", text="There is no memory for previews. The run goes on without."))
 
     def _step(self) -> Verdict | None:
         """One training step and, now and then, a look at its health."""
@@ -172,7 +222,7 @@ class Session:
         if self.config.guidance.view_prompts == "off":
             return 0.0
         cameras = probe_cameras(self.config.camera, self.device)
-        images = self.training.view(cameras, self.config.optimize.resolution[-1]).colour.permute(0, 3, 1, 2)
+        images = self.training.view(cameras, self.training.config.optimize.resolution[-1]).colour.permute(0, 3, 1, 2)
         generator = torch.Generator(device=self.device).manual_seed(self.config.seed)
         return self.distillation.view_contrast(images, "albedo", generator)
 
