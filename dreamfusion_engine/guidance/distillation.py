@@ -169,13 +169,18 @@ class ScoreDistillation:
         object of revolution; then a back like the front is no fault. Noise at t = 0.6 T, where shapes are decided.
         """
         x = self.teacher.to_model_space(images)
-        t = torch.full((len(x),), int(0.6 * self._timesteps), device=x.device)
-        x_t = add_noise(x, self._noise(x, generator), *self.teacher.schedule.at(t))
-        sides: tuple[View, View] = ("front", "back")
-        front, back = (self.conditioning.of_views([side] * len(x), shading) for side in sides)
-        texts = Conditioning.join([self.conditioning.unconditional(len(x)), front, back])
-        uncond, e_front, e_back = self.teacher.predict_noise(x_t.repeat(3, 1, 1, 1), t.repeat(3), texts).chunk(3)
-        return float((e_front - e_back).norm() / (0.5 * (e_front + e_back) - uncond).norm().clamp(min=1e-12))
+        noise = self._noise(x, generator)
+        apart = of_prompt = 0.0
+        for one, its_noise in zip(x.split(1), noise.split(1), strict=True):  # a call no larger than a step's
+            t = torch.full((1,), int(0.6 * self._timesteps), device=x.device)
+            x_t = add_noise(one, its_noise, *self.teacher.schedule.at(t))
+            sides: tuple[View, View] = ("front", "back")
+            front, back = (self.conditioning.of_views([side], shading) for side in sides)
+            texts = Conditioning.join([self.conditioning.unconditional(1), front, back])
+            uncond, e_front, e_back = self.teacher.predict_noise(x_t.repeat(3, 1, 1, 1), t.repeat(3), texts).chunk(3)
+            apart += float((e_front - e_back).square().sum())
+            of_prompt += float((0.5 * (e_front + e_back) - uncond).square().sum())
+        return math.sqrt(apart) / max(math.sqrt(of_prompt), 1e-12)
 
     def _residual(self, x: Tensor, t: Tensor, noise: Tensor, told: Told, scale: float) -> Tensor:
         """What the chosen score makes of renders x, before its weight; `noise` is used where the score draws noise."""
