@@ -177,9 +177,9 @@ def uses_perp_neg(config: GuidanceConfig, card: PromptCard) -> bool:
     """Whether other views' prompts are used as negative ones. 'auto': for models of an open vocabulary.
 
     Those know that faces are in front, and put them on backs too; the built-in model hardly tells views apart
-    (docs/quality.md). Without view words there is nothing to tell apart.
+    (docs/quality.md). Without view words, or with the same for front and back, there is nothing to tell apart.
     """
-    if config.view_prompts == "off":
+    if config.view_prompts == "off" or card.views["front"] == card.views["back"]:
         return False
     return config.perp_neg == "on" or (config.perp_neg == "auto" and not card.closed_vocabulary)
 

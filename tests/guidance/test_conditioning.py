@@ -11,7 +11,7 @@ from dreamfusion_engine.config import GuidanceConfig, PromptsConfig
 from dreamfusion_engine.config_json import preset
 from dreamfusion_engine.errors import InputError
 from dreamfusion_engine.guidance.conditioning import PromptConditioning
-from dreamfusion_engine.guidance.prompts import AUTOMATIC, HEADINGS, PromptCard, check_prompts, uses_perp_neg
+from dreamfusion_engine.guidance.prompts import AUTOMATIC, HEADINGS, VIEWS, PromptCard, check_prompts, uses_perp_neg
 from dreamfusion_engine.guidance.scores.nfsd import OUT_OF_DISTRIBUTION
 from dreamfusion_engine.guidance.teacher import Conditioning
 
@@ -124,6 +124,7 @@ def test_perp_neg_is_automatic_for_open_vocabularies_with_view_words() -> None:
     assert uses_perp_neg(GuidanceConfig(perp_neg="on"), CLOSED)
     assert not uses_perp_neg(GuidanceConfig(perp_neg="off"), OPEN)
     assert not uses_perp_neg(GuidanceConfig(perp_neg="on", view_prompts="off"), OPEN)
+    assert not uses_perp_neg(GuidanceConfig(), dataclasses.replace(OPEN, views=dict.fromkeys(VIEWS, ""))), "no words"
 
 
 @pytest.mark.parametrize(
