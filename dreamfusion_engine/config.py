@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from dreamfusion_engine.errors import InputError
+from dreamfusion_engine.prompt_text import checked_prompt
 
 Annealing = Literal["linear", "sqrt", "step"]
 Weighting = Literal["uniform", "sigma_squared", "alpha_sigma"]
 Score = Literal["sds", "csd", "nfsd", "sdi", "vsd"]
 ViewPrompts = Literal["nearest", "interpolated", "off"]
-PROMPT_LIMIT = 1000  # characters; a text encoder reads some 77 tokens, about 300 characters
 
 
 def require(ok: bool, name: str, value: object, needs: str) -> None:
@@ -277,32 +277,3 @@ class GenerateConfig:
         object.__setattr__(self, "prompt", checked_prompt(self.prompt, "prompt", empty_ok=False))
         object.__setattr__(self, "negative", checked_prompt(self.negative, "negative prompt", empty_ok=True))
         require(0 <= self.seed < 2**31, "seed", self.seed, "a whole number in [0, 2147483647]")
-
-
-def checked_prompt(text: str, name: str, *, empty_ok: bool) -> str:
-    """`text` with white space folded. Raises InputError when empty, too long or with control characters."""
-    shown = text if len(text) <= 60 else text[:60] + "..."
-    control = sorted({f"U+{ord(c):04X}" for c in text if (ord(c) < 32 and c not in "\t\n\r") or 127 <= ord(c) < 160})
-    if control:
-        raise InputError(
-            "input.prompt_control",
-            what=f"The {name} contains control characters.",
-            why=f"It holds {', '.join(control[:5])}, which no model can read.",
-            fix="Type the words again, or paste them as plain text.",
-        )
-    folded = " ".join(text.split())
-    if not folded and not empty_ok:
-        raise InputError(
-            "input.prompt_empty",
-            what=f"The {name} is empty.",
-            why="There is nothing to generate from.",
-            fix='Say what the object is, for example "a hamburger".',
-        )
-    if len(folded) > PROMPT_LIMIT:
-        raise InputError(
-            "input.prompt_long",
-            what=f"The {name} is too long: {len(folded):,} characters.",
-            why=f"Text encoders read a few dozen words; the limit is {PROMPT_LIMIT:,} characters. It begins: {shown!r}",
-            fix="Describe one object in a sentence.",
-        )
-    return folded

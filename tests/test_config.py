@@ -7,9 +7,10 @@ import json
 
 import pytest
 
-from dreamfusion_engine.config import GenerateConfig, checked_prompt
+from dreamfusion_engine.config import GenerateConfig
 from dreamfusion_engine.config_json import PRESET_NAMES, from_json, preset, to_json
 from dreamfusion_engine.errors import InputError
+from dreamfusion_engine.prompt_text import checked_prompt
 
 STAGES = ("camera", "field", "render", "guidance", "prompts", "score", "optimize", "mesh")
 

@@ -14,7 +14,7 @@ ENGINE = Path(__file__).resolve().parents[1] / "dreamfusion_engine"
 
 # Part -> the parts it may import. A part is a module or a subpackage of the engine; within itself all is allowed.
 LEAVES = {"errors", "config", "events", "device", "protocol", "warp_runtime", "messages", "console", "failures"}
-LEAVES |= {"config_json", "atomic_file"}
+LEAVES |= {"config_json", "atomic_file", "prompt_text"}
 GROUND = {"atomic_file", "errors", "config", "config_json", "events", "device", "warp_runtime"}
 TABLE: dict[str, set[str]] = {
     # Leaves.
@@ -23,7 +23,8 @@ TABLE: dict[str, set[str]] = {
     "protocol": set(),
     "events": set(),
     "warp_runtime": {"errors", "device"},
-    "config": {"errors"},
+    "prompt_text": {"errors"},
+    "config": {"errors", "prompt_text"},
     "config_json": {"errors", "config"},
     "device": {"errors"},
     "messages": {"errors", "events"},
@@ -57,6 +58,7 @@ HEAVY = {"torch", "warp", "diffusers", "transformers", "skimage", "trimesh", "xa
 # Loaded before a request has been found good, so that a typing mistake is answered at once.
 LIGHT = {"", "errors", "events", "config", "device", "protocol", "messages", "console", "failures", "request", "doctor"}
 LIGHT |= {"job", "command_line", "server", "cli", "__main__", "guidance.prompts", "guidance.pipeline_folder"}
+LIGHT |= {"prompt_text"}
 LIGHT |= {"guidance.family"}
 LIGHT |= {"guidance.memory", "guidance.model_sizes"}
 LIGHT |= {"config_json", "model_table", "download_job"}

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from dreamfusion_engine.config import FieldConfig, GenerateConfig
 from dreamfusion_engine.guidance.model_sizes import ModelSizes, read_sizes
+from dreamfusion_engine.guidance.prompts import PromptCard, predictions_a_view
 
 HALF_ABOVE = 200_000_000  # parameters beyond which precision 'auto' holds a model in half precision on a card
 TILE_PIXELS = 512  # with memory.tiling the VAE sees pictures in tiles of this size
@@ -86,8 +87,8 @@ def _training(sizes: ModelSizes, config: GenerateConfig, device_type: str) -> di
     denoiser = sizes.denoiser * each
     if memory.offload and device_type != "cpu":
         denoiser = min(denoiser, _LARGEST_LAYER)
-    # Predictions with and without the prompt come from one call, of twice as many pictures as there are views.
-    predicting = 2 * views * sizes.denoiser_live * each
+    # All predictions come from one call, of several pictures a view. The card of a full checkpoint is assumed.
+    predicting = predictions_a_view(config.guidance, PromptCard()) * views * sizes.denoiser_live * each
     kept, encoding = _encoder(sizes, config, of_vae)
     if kept + predicting < encoding:
         kept, predicting = encoding, 0

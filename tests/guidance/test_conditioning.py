@@ -11,7 +11,15 @@ from dreamfusion_engine.config import GuidanceConfig, PromptsConfig
 from dreamfusion_engine.config_json import preset
 from dreamfusion_engine.errors import InputError
 from dreamfusion_engine.guidance.conditioning import PromptConditioning
-from dreamfusion_engine.guidance.prompts import AUTOMATIC, HEADINGS, VIEWS, PromptCard, check_prompts, uses_perp_neg
+from dreamfusion_engine.guidance.prompts import (
+    AUTOMATIC,
+    HEADINGS,
+    VIEWS,
+    PromptCard,
+    check_prompts,
+    predictions_a_view,
+    uses_perp_neg,
+)
 from dreamfusion_engine.guidance.scores.nfsd import OUT_OF_DISTRIBUTION
 from dreamfusion_engine.guidance.teacher import Conditioning
 
@@ -145,3 +153,13 @@ def test_words_by_hand_that_a_closed_vocabulary_lacks_are_refused_by_view() -> N
         check_prompts(config, CLOSED)
     check_prompts(config, OPEN)
     check_prompts(preset("draft", "a mug", {"prompts": {"back": "red {}"}}), CLOSED)
+
+
+@pytest.mark.parametrize("score", ["sds", "nfsd"])
+@pytest.mark.parametrize("perp_neg", ["on", "off"])
+def test_a_step_tells_each_view_as_many_texts_as_its_memory_is_estimated_for(score: str, perp_neg: str) -> None:
+    config = GuidanceConfig(score=score, perp_neg=perp_neg)  # type: ignore[arg-type]
+    told = told_of(config)[1].told(AROUND, LEVEL, "albedo")
+    parts = [told.uncond, told.cond, *([told.bad] if told.bad is not None else []), *told.against]
+    assert len(parts) == predictions_a_view(config, OPEN)
+    assert all(len(part) == len(AROUND) for part in parts)
