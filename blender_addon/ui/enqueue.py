@@ -63,6 +63,14 @@ def enqueue(context: Context, what: Recipe, place: dict[str, Any] | None = None)
     return job
 
 
+def engine_is_there(operator: Any) -> bool:
+    """For `poll` of what queues a job: whether something can be made; the grey button says what is missing."""
+    if session.current().missing is not None:
+        operator.poll_message_set("Install the engine first: it makes the objects")
+        return False
+    return True
+
+
 def next_seed(seed: int) -> int:
     """The seed after this one, within what the engine takes."""
     return (seed + 1) % (SEED_LIMIT + 1)

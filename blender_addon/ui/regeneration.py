@@ -19,12 +19,7 @@ class _AgainTool(Tool):
     @classmethod
     def poll(cls: Any, context: Context) -> bool:
         """Whether there is a recipe and an engine."""
-        if not super().poll(context):
-            return False
-        if session.current().missing is not None:
-            cls.poll_message_set("Install the engine first")
-            return False
-        return True
+        return bool(super().poll(context) and enqueue.engine_is_there(cls))
 
     def start(self: Any, context: Context, steps: int) -> set[str]:
         """Queue the recipe with a seed that is `steps` further, for a place beside the object."""

@@ -8,16 +8,8 @@ from bpy.types import Context, Operator
 
 from ..core.job import Job, JobState
 from . import engine_preset, redraw, session, settings
-from .enqueue import enqueue, recipe
+from .enqueue import engine_is_there, enqueue, recipe
 from .job_action import JobAction
-
-
-def _engine_is_there(operator: type[Operator]) -> bool:
-    missing = session.current().missing
-    if missing is not None:
-        operator.poll_message_set("Install the engine first: it makes the objects")
-        return False
-    return True
 
 
 class DREAMFUSION_OT_generate(Operator):
@@ -30,7 +22,7 @@ class DREAMFUSION_OT_generate(Operator):
     @classmethod
     def poll(cls, context: Context) -> bool:
         """Whether there is an engine and a prompt."""
-        if not _engine_is_there(cls):
+        if not engine_is_there(cls):
             return False
         if not settings.of(context).prompt.strip():
             cls.poll_message_set("Type a prompt first, such as 'a hamburger'")
@@ -54,7 +46,7 @@ class DREAMFUSION_OT_queue_text(Operator):
     @classmethod
     def poll(cls, context: Context) -> bool:
         """Whether there is an engine and a text block with something in it."""
-        if not _engine_is_there(cls):
+        if not engine_is_there(cls):
             return False
         text = settings.of(context).prompts
         if text is None or not any(line.body.strip() for line in text.lines):

@@ -1,4 +1,4 @@
-"""Buttons that help when something went wrong, and those of the preferences."""
+"""Buttons that help when something went wrong."""
 
 from __future__ import annotations
 
@@ -7,25 +7,12 @@ import sys
 from pathlib import Path
 
 import bpy
-from bpy.props import BoolProperty, IntProperty, StringProperty
-from bpy.types import Context, Event, Operator
+from bpy.props import StringProperty
+from bpy.types import Context, Operator
 
-from .. import ADDON
 from ..core.job import Trouble
-from . import model_folders, preferences, pump, redraw, session
-
-
-class DREAMFUSION_OT_open_preferences(Operator):
-    """Open the add-on's preferences"""
-
-    bl_idname = "dreamfusion.open_preferences"
-    bl_label = "DreamFusion Preferences..."
-    bl_options = {"REGISTER"}
-
-    def execute(self, _context: Context) -> set[str]:
-        """Open."""
-        bpy.ops.preferences.addon_show(module=ADDON)
-        return {"FINISHED"}
+from . import preferences, pump, redraw, session
+from .folder_choice import FolderChoice
 
 
 class DREAMFUSION_OT_restart_engine(Operator):
@@ -82,15 +69,12 @@ class DREAMFUSION_OT_copy_report(Operator):
         return {"FINISHED"}
 
 
-class DREAMFUSION_OT_choose_folder(Operator):
+class DREAMFUSION_OT_choose_folder(FolderChoice, Operator):
     """Choose the folder in which every object gets a folder of its own"""
 
     bl_idname = "dreamfusion.choose_folder"
     bl_label = "Choose Output Folder"
     bl_options = {"REGISTER"}
-
-    directory: StringProperty(name="Folder", description="The output folder", subtype="DIR_PATH")
-    filter_folder: BoolProperty(default=True, options={"HIDDEN", "SKIP_SAVE"})
 
     @classmethod
     def poll(cls, _context: Context) -> bool:
@@ -100,11 +84,9 @@ class DREAMFUSION_OT_choose_folder(Operator):
             return False
         return True
 
-    def invoke(self, context: Context, _event: Event) -> set[str]:
-        """Open the file browser."""
-        self.directory = str(preferences.output_folder(preferences.of()))
-        context.window_manager.fileselect_add(self)
-        return {"RUNNING_MODAL"}
+    def begin(self) -> str:
+        """At the present one."""
+        return str(preferences.output_folder(preferences.of()))
 
     def execute(self, _context: Context) -> set[str]:
         """Set the preference."""
@@ -118,7 +100,7 @@ class DREAMFUSION_OT_dismiss(Operator):
 
     bl_idname = "dreamfusion.dismiss"
     bl_label = "Dismiss"
-    bl_options = {"REGISTER"}
+    bl_options = {"REGISTER", "INTERNAL"}
 
     job_id: StringProperty(name="Job", description="Id of the job that it is about", options={"SKIP_SAVE", "HIDDEN"})
 
@@ -134,81 +116,12 @@ class DREAMFUSION_OT_dismiss(Operator):
         return {"FINISHED"}
 
 
-class DREAMFUSION_OT_test_connection(Operator):
-    """Start the engine as it is set here, ask what it is, and end it"""
-
-    bl_idname = "dreamfusion.test_connection"
-    bl_label = "Test Connection"
-    bl_options = {"REGISTER"}
-
-    stop: BoolProperty(name="Stop", description="End the test", options={"SKIP_SAVE", "HIDDEN"})
-
-    def execute(self, _context: Context) -> set[str]:
-        """Start the test, or end it; the timer takes its report."""
-        here = session.current()
-        if self.stop:
-            here.stop_test()
-        else:
-            here.test_connection()
-        pump.wake()
-        redraw.panels()
-        return {"FINISHED"}
-
-
-class DREAMFUSION_OT_add_model(Operator):
-    """Add a folder with a diffusers model, or all that are in it, to the list of models"""
-
-    bl_idname = "dreamfusion.add_model"
-    bl_label = "Add Model"
-    bl_options = {"REGISTER"}
-
-    directory: StringProperty(name="Folder", description="The model's folder", subtype="DIR_PATH")
-    filter_folder: BoolProperty(default=True, options={"HIDDEN", "SKIP_SAVE"})
-
-    def invoke(self, context: Context, _event: Event) -> set[str]:
-        """Open the file browser."""
-        context.window_manager.fileselect_add(self)
-        return {"RUNNING_MODAL"}
-
-    def execute(self, _context: Context) -> set[str]:
-        """Look at the folder and the ones in it."""
-        known = preferences.of().models
-        found = model_folders.find(Path(bpy.path.abspath(self.directory)))
-        if not found:
-            self.report({"ERROR"}, f"No model in {self.directory}: choose the folder that has a model_index.json")
-            return {"CANCELLED"}
-        for folder in found:
-            if str(folder) not in {model.path for model in known}:
-                model = known.add()
-                model.name, model.path = folder.name, str(folder)
-        return {"FINISHED"}
-
-
-class DREAMFUSION_OT_remove_model(Operator):
-    """Take the model from the list. Its files stay"""
-
-    bl_idname = "dreamfusion.remove_model"
-    bl_label = "Remove Model"
-    bl_options = {"REGISTER"}
-
-    index: IntProperty(name="Line", description="Which line of the list", default=0, min=0)
-
-    def execute(self, _context: Context) -> set[str]:
-        """Remove."""
-        preferences.of().models.remove(self.index)
-        return {"FINISHED"}
-
-
 CLASSES = (
-    DREAMFUSION_OT_open_preferences,
     DREAMFUSION_OT_restart_engine,
     DREAMFUSION_OT_open_log,
     DREAMFUSION_OT_copy_report,
     DREAMFUSION_OT_choose_folder,
     DREAMFUSION_OT_dismiss,
-    DREAMFUSION_OT_test_connection,
-    DREAMFUSION_OT_add_model,
-    DREAMFUSION_OT_remove_model,
 )
 
 _LOG_BYTES = 4000  # of the log's end in a report
