@@ -16,7 +16,7 @@ import argparse
 import json
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -106,9 +106,6 @@ def measure(prompt: Prompt, folder: Path, grader: Grader, arguments: argparse.Na
     content = read_glb(folder / "mesh.glb")
     colour, textureless = grader.grade(prompt, *portraits.mesh_portraits(content))
     distance, overlap = distance_to_kind(content.positions, content.triangles, prompt.kind, prompt.look, EXACT)
-    health = result["health"]
-    words = [f"{len(health['restarts'])} restarts"] if health["restarts"] else []
-    words += [health["verdict"]] if health["verdict"] != "good" else []
     return Row(
         prompt=prompt.text,
         colour=colour,
@@ -116,10 +113,17 @@ def measure(prompt: Prompt, folder: Path, grader: Grader, arguments: argparse.Na
         chamfer=round(distance / HALF_LENGTH, 4),
         iou=round(overlap, 3),
         components=result["mesh"]["components"],
-        health=", ".join(words) or "good",
+        health=health_words(result["health"]),
         seconds=round(sum(s for name, s in result["seconds"].items() if name != "train_all_sessions"), 1),
         psnr=round(result["mesh"]["fidelity_psnr"], 1),
     )
+
+
+def health_words(health: Mapping[str, Any]) -> str:
+    """What the table says of a run's health, of `result.json`: 'good', 'flat', 'good after 2 restarts'."""
+    restarts = int(health["restarts"])
+    after = f" after {restarts} restart{'s' if restarts > 1 else ''}" if restarts else ""
+    return f"{health['verdict']}{after}"
 
 
 def truth_row(prompts: Sequence[Prompt], grader: Grader) -> tuple[float, float]:

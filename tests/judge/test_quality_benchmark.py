@@ -11,6 +11,7 @@ import trimesh
 
 from benchmarks import portraits
 from benchmarks.prompt_list import described, full_list, read_prompts
+from benchmarks.quality import health_words
 from benchmarks.shape_distance import (
     HALF_LENGTH,
     chamfer,
@@ -135,3 +136,9 @@ def test_a_white_ball_and_a_grey_one_of_the_corpus_look_alike_in_both_renderers(
     assert 0.9 < size < 1.1
     difference = (clay - truth).abs().mean()
     assert float(difference) < 0.03
+
+
+def test_the_table_says_how_often_a_run_began_anew() -> None:
+    assert health_words({"verdict": "good", "restarts": 0}) == "good"
+    assert health_words({"verdict": "flat", "restarts": 1}) == "flat after 1 restart"
+    assert health_words({"verdict": "good", "restarts": 2}) == "good after 2 restarts"
