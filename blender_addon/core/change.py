@@ -8,17 +8,18 @@ from typing import Literal
 
 from .job import Job
 
-ChangeKind = Literal["state", "progress", "picture", "mesh", "note", "result", "engine"]
+ChangeKind = Literal["state", "progress", "picture", "mesh", "note", "result", "engine", "download"]
 
 
 @dataclass(frozen=True)
 class Change:
     """One thing that happened, in the order in which it did.
 
-    job: whose; None for 'engine'. kind: 'state' (job.state, job.wish or job.owner), 'progress', 'picture' (name
-    'latest' or 'views', data PNG), 'mesh' (data: vertices float32[V, 3], triangles int32[T, 3], colours uint8[V, 3];
-    sizes and indices have been checked), 'note' (name: its code; the words are the last of job.notes), 'result' (data:
-    the GLB; job.result is on disk already), 'engine' (queue.engine_state). step: of a picture or mesh.
+    job: whose; None for 'engine' and 'download'. kind: 'state' (job.state, job.wish or job.owner), 'progress',
+    'picture' (name 'latest' or 'views', data PNG), 'mesh' (data: vertices float32[V, 3], triangles int32[T, 3],
+    colours uint8[V, 3]; sizes and indices have been checked), 'note' (name: its code; the words are the last of
+    job.notes), 'result' (data: the GLB; job.result is on disk already), 'engine' (queue.engine_state), 'download'
+    (queue.downloads). step: of a picture or mesh.
     """
 
     job: Job | None
@@ -43,7 +44,7 @@ class Changes:
     def say(self, change: Change) -> None:
         """Add a change at the end."""
         key: Hashable
-        if change.kind in ("progress", "picture", "mesh"):
+        if change.kind in ("progress", "picture", "mesh", "download"):
             key = (change.kind, change.job.id if change.job else "", change.name)
             self._waiting.pop(key, None)
         else:

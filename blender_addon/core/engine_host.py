@@ -40,6 +40,7 @@ class EngineHost:
         self.trouble: Trouble | None = None
         self.devices: dict[str, Any] | None = None
         self.models: list[dict[str, Any]] | None = None
+        self.suggestions: list[dict[str, Any]] = []
         self.version = ""
         self._launch = launch
         self._patience = patience
@@ -103,6 +104,7 @@ class EngineHost:
             self.devices = message["devices"]
         if "models" in message:
             self.models = [model for model in message["models"] if isinstance(model, dict)]
+            self.suggestions = [model for model in message.get("suggestions") or [] if isinstance(model, dict)]
 
     def silence_s(self, now: float) -> float:
         """Seconds without a sign of life, the time in which nobody looked left out."""

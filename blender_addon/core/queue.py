@@ -13,6 +13,7 @@ from .engine_deaths import EngineDeaths
 from .engine_host import EngineHost, EngineState, Patience
 from .job import Job, JobState, Recipe, Trouble
 from .journal import JobStore
+from .model_download import Downloads
 from .store_watch import StoreWatch
 
 __all__ = ["Change", "ChangeKind", "JobQueue", "Patience"]
@@ -48,6 +49,7 @@ class JobQueue:
         if isinstance(models, list):
             self._host.models = [model for model in models if isinstance(model, dict)]
         self._changes = Changes()
+        self.downloads = Downloads(self._host, self._changes)
         self._conversation: Conversation | None = None
         self._from_checkpoint: set[str] = set()  # jobs that are to be resumed
         self._removed: set[str] = set()  # jobs to be deleted as soon as the engine has let go of them
@@ -88,6 +90,11 @@ class JobQueue:
         return self._host.models
 
     @property
+    def suggestions(self) -> list[dict[str, Any]]:
+        """Models that the engine can download, or whose download is broken, as it said."""
+        return self._host.suggestions
+
+    @property
     def current(self) -> Job | None:
         """The job that the engine has."""
         return None if self._conversation is None else self._conversation.job
@@ -102,7 +109,8 @@ class JobQueue:
         """Whether something may change soon: tick every tenth of a second or two. Else once a second is enough."""
         waiting = not self.held and any(job.state is JobState.QUEUED and not job.owner for job in self.jobs)
         starting = self._host.state == "starting" or self._host.ending
-        return waiting or starting or self._wanted or self._conversation is not None or bool(self._changes)
+        working = self._conversation is not None or self.downloads.active
+        return waiting or starting or working or self._wanted or bool(self._changes)
 
     @property
     def silence_s(self) -> float:
@@ -182,7 +190,8 @@ class JobQueue:
 
     def stop_engine(self) -> None:
         """End an engine that has no job; its memory is given back. Returns at once."""
-        if self._conversation is None and self._host.state in ("starting", "ready"):
+        working = self._conversation is not None or self.downloads.active
+        if not working and self._host.state in ("starting", "ready"):
             self._host.end()
             self._wanted = False
             self._changes.say(Change(None, "engine"))
@@ -203,6 +212,8 @@ class JobQueue:
                 break
             if frame.message["type"] in ("ready", "models", "devices"):
                 self._greet(frame.message)
+            elif self.downloads.take(frame.message):
+                self._idle_since = now
             elif self._conversation is not None:
                 self._conversation.take(frame)
         if self._conversation is not None:
@@ -256,6 +267,7 @@ class JobQueue:
 
     def _engine_died(self, was_starting: bool) -> None:
         self._wanted = False
+        self.downloads.fail(self._host.trouble)
         failed = self._deaths.one_more(self._conversation, self._next(), self._host.trouble, was_starting=was_starting)
         if failed is not None:
             self._set(failed, JobState.FAILED)
@@ -285,10 +297,11 @@ class JobQueue:
 
     def _go_on(self, now: float) -> None:
         """Begin the next job, start the engine for it, or end an engine that nobody has needed for long."""
+        self.downloads.go_on()
         if self._conversation is not None or self.held:
             return
         job = self._next()
-        if job is None and not self._wanted:
+        if job is None and not self._wanted and not self.downloads.active:
             if self._host.state == "ready" and now - self._idle_since >= self.keep_loaded_s:
                 self.stop_engine()
             return
@@ -300,6 +313,7 @@ class JobQueue:
             self._changes.say(Change(None, "engine"))
             if self._host.trouble is not None:
                 self._wanted = False
+                self.downloads.fail(self._host.trouble)
                 failed = self._deaths.none_to_be_had(job, self._host.trouble)
                 if failed is not None:
                     self._set(failed, JobState.FAILED)

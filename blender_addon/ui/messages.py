@@ -120,7 +120,7 @@ def in_blender(trouble: Trouble) -> str:
     return " ".join(sentences)
 
 
-_COMMAND_LINE = re.compile(r"(?:^|\s)--[a-z]|install\.py")
+_COMMAND_LINE = re.compile(r"(?:^|\s)--[a-z]|install\.py|dreamfusion-engine|HF_[A-Z]+")
 _FIXES = {
     "checkpoint.damaged": "Try again from the beginning.",
     "checkpoint.format": "Try again from the beginning, or resume with the engine that wrote it.",
@@ -141,6 +141,9 @@ _FIXES = {
     "model.missing": "Choose another model, or check its folder in the preferences.",
     "model.not_downloaded": "Download it in the preferences, or choose another model.",
     "model.incomplete": "Download it again in the preferences: what is there is kept. Or choose another model.",
+    "model.gated": "Open its page by the button in its line, accept the licence, and enter your account's token.",
+    "model.token": "Enter a valid hub token in the preferences, or none for models that ask for none.",
+    "model.network": "Check the network and try again: what has arrived is kept.",
     "model.offline": "Allow online access in Blender's system preferences, and try again.",
     "model.not_folder": "Choose the folder of a diffusers pipeline in the preferences.",
     "run.cancelled": "Press Resume to go on.",

@@ -20,7 +20,7 @@ def known() -> list[dict[str, Any]]:
 
 def items(settings: Any, _context: Context | None) -> list[tuple[str, str, str, str, int]]:
     """The list of models: (name, label, description, icon, number). The chosen one is in it even if it is missing."""
-    names = [(str(card["name"]), _label(str(card["name"])), "Comes with the engine", "MESH_MONKEY") for card in known()]
+    names = [(str(card["name"]), _label(card), _description(card), _icon(card)) for card in known()]
     names += [(model.path, model.name, model.path, "FILE_FOLDER") for model in preferences.of().models if model.path]
     if settings is not None and settings.model not in {name for name, _, _, _ in names}:
         names.append((settings.model, settings.model, "Not among the known models of the preferences", "QUESTION"))
@@ -40,5 +40,41 @@ def choose(settings: Any, number: int) -> None:
     settings.model = next((item[0] for item in items(settings, None) if item[4] == number), STARTER)
 
 
-def _label(name: str) -> str:
-    return "Starter (Built In)" if name == STARTER else name
+FIT_ICONS = {"fits": "CHECKMARK", "tight": "ERROR", "too large": "CANCEL"}
+FIT_WORDS = {"fits": "fits", "tight": "just fits", "too large": "too large for this machine"}
+
+
+def size_text(card: dict[str, Any]) -> str:
+    """A model's size on disk, '' where the engine does not say."""
+    size = card.get("size_mb")
+    if not isinstance(size, int) or size <= 0:
+        return ""
+    return f"{size / 1000:.1f} GB" if size >= 1000 else f"{size} MB"
+
+
+def need_text(card: dict[str, Any]) -> str:
+    """The memory that a run takes and whether it is there: '11.6 GiB, fits'."""
+    need = card.get("memory_mib")
+    if not isinstance(need, int) or need <= 0:
+        return ""
+    fit = FIT_WORDS.get(str(card.get("fit")), "")
+    return f"{need / 1024:.1f} GiB" + (f", {fit}" if fit else "")
+
+
+def _label(card: dict[str, Any]) -> str:
+    name = str(card["name"])
+    if name == STARTER:
+        return "Starter (Built In)"
+    size = size_text(card)
+    return str(card.get("title") or name) + (f" ({size})" if size else "")
+
+
+def _description(card: dict[str, Any]) -> str:
+    if str(card["name"]) == STARTER:
+        return "Comes with the engine"
+    need = need_text(card)
+    return f"{card['name']}, downloaded" + (f". A run takes {need}" if need else "")
+
+
+def _icon(card: dict[str, Any]) -> str:
+    return "MESH_MONKEY" if str(card["name"]) == STARTER else FIT_ICONS.get(str(card.get("fit")), "FILE_3D")

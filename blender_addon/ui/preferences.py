@@ -92,6 +92,7 @@ class DREAMFUSION_AP_preferences(AddonPreferences):
         subtype="DIR_PATH",
         update=_engine_moved,
     )
+    show_offer: BoolProperty(name="Models to Download", description="Show what could be downloaded", default=False)
     models: CollectionProperty(name="Models", type=DREAMFUSION_PG_model)
     token: StringProperty(
         name="Hub Token",

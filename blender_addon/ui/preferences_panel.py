@@ -6,7 +6,7 @@ from typing import Any
 
 from bpy.types import Context, UILayout
 
-from . import devices, engine_box, messages, preferences, session
+from . import devices, engine_box, messages, model_offer, preferences, session
 
 
 def draw(layout: UILayout, context: Context, chosen: Any) -> None:
@@ -16,7 +16,7 @@ def draw(layout: UILayout, context: Context, chosen: Any) -> None:
     layout.use_property_decorate = False
     _engine(layout, context, chosen, here)
     _computing(layout, chosen)
-    _models(layout, chosen)
+    _models(layout, context, chosen)
     box = layout.box()
     box.label(text="Results", icon="FILE_FOLDER")
     column = box.column()
@@ -71,7 +71,7 @@ def _computing(layout: UILayout, chosen: Any) -> None:
     box.prop(chosen, "pause_rendering")
 
 
-def _models(layout: UILayout, chosen: Any) -> None:
+def _models(layout: UILayout, context: Context, chosen: Any) -> None:
     box = layout.box()
     row = box.row()
     row.label(text="Models", icon="ASSET_MANAGER")
@@ -82,5 +82,6 @@ def _models(layout: UILayout, chosen: Any) -> None:
         line.prop(model, "name", text="")
         line.prop(model, "path", text="")
         line.operator("dreamfusion.remove_model", text="", icon="X").index = number
+    model_offer.draw(box, context, chosen)
     box.prop(chosen, "model_folder")
     box.prop(chosen, "token")

@@ -45,6 +45,7 @@ TABLE: dict[str, set[str]] = {
     "conversation": {"change", "engine_host", "job", "job_folder", "journal", "protocol", "writer"},
     "store_watch": {"change", "job", "job_folder", "journal", "writer"},
     "engine_deaths": {"conversation", "job"},
+    "model_download": {"change", "engine_host", "job"},
     "queue": {
         "change",
         "connection",
@@ -53,6 +54,7 @@ TABLE: dict[str, set[str]] = {
         "engine_host",
         "job",
         "journal",
+        "model_download",
         "store_watch",
     },
 }

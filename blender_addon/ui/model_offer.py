@@ -1,0 +1,105 @@
+"""The models that can be downloaded, in the preferences: size, fit, licence, and a button each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bpy.props import StringProperty
+from bpy.types import Context, Operator, UILayout
+
+from . import messages, models, pump, redraw, session
+
+
+class DREAMFUSION_OT_download_model(Operator):
+    """Download this model from the hub. What a broken download has left is kept and completed"""
+
+    bl_idname = "dreamfusion.download_model"
+    bl_label = "Download"
+    bl_options = {"REGISTER"}
+
+    model: StringProperty(name="Model", description="Its id at the hub", options={"SKIP_SAVE"})
+
+    @classmethod
+    def poll(cls, _context: Context) -> bool:
+        """Only where there is an engine, and one at a time."""
+        here = session.current()
+        return here.missing is None and not here.queue.downloads.active
+
+    def execute(self, _context: Context) -> set[str]:
+        """Hand it to the engine."""
+        queue = session.current().queue
+        queue.downloads.ask(self.model)
+        queue.start_engine()
+        pump.wake()
+        redraw.panels()
+        return {"FINISHED"}
+
+
+class DREAMFUSION_OT_stop_download(Operator):
+    """Stop the download. What has arrived is kept for the next time"""
+
+    bl_idname = "dreamfusion.stop_download"
+    bl_label = "Stop"
+    bl_options = {"REGISTER"}
+
+    def execute(self, _context: Context) -> set[str]:
+        """Tell the engine."""
+        session.current().queue.downloads.stop()
+        pump.wake()
+        redraw.panels()
+        return {"FINISHED"}
+
+
+def draw(layout: UILayout, context: Context, chosen: Any) -> None:
+    """The download that runs, and below it the list, folded away until it is asked for.
+
+    chosen: the preferences.
+    """
+    here = session.current()
+    _draw_download(layout, context, here)
+    offered = [line for line in here.queue.suggestions if line.get("state") != "withdrawn" and line.get("name")]
+    if not offered:
+        return
+    row = layout.row()
+    row.use_property_split = False
+    icon = "TRIA_DOWN" if chosen.show_offer else "TRIA_RIGHT"
+    row.prop(chosen, "show_offer", text="Models to Download", icon=icon, emboss=False)
+    if not chosen.show_offer:
+        return
+    for line in offered:
+        _draw_line(layout, line)
+
+
+def _draw_download(layout: UILayout, context: Context, here: session.Session) -> None:
+    download = here.queue.downloads.last
+    if download is None:
+        return
+    box = layout.box()
+    if download.active:
+        row = box.row()
+        row.label(text=f"{download.model}: {download.text}", icon="IMPORT")
+        row.operator("dreamfusion.stop_download", text="", icon="X")
+    elif download.trouble is not None:
+        messages.draw_text(box, context, f"{download.trouble.what} {download.trouble.why}", "ERROR", inset=messages.BOX)
+        fix = messages.in_blender(download.trouble)
+        if fix:
+            messages.draw_text(box, context, fix, "BLANK1", inset=messages.BOX)
+    elif download.state == "done":
+        box.label(text=f"{download.model} is here. Choose it as the model in the sidebar", icon="CHECKMARK")
+    else:
+        box.label(text=f"{download.model}: stopped. Download goes on from there", icon="INFO")
+
+
+def _draw_line(layout: UILayout, line: dict[str, Any]) -> None:
+    row = layout.row()
+    row.label(text=str(line.get("title") or line["name"]), icon=models.FIT_ICONS.get(str(line.get("fit")), "QUESTION"))
+    row.label(text=", ".join(text for text in (models.size_text(line), models.need_text(line)) if text))
+    row.label(text=str(line.get("license") or ""))
+    if line.get("page"):
+        row.operator("wm.url_open", text="", icon="URL").url = str(line["page"])
+    broken = line.get("state") == "broken"
+    text = "Mend" if broken else "Download"
+    row.operator("dreamfusion.download_model", text=text, icon="IMPORT").model = str(line["name"])
+
+
+CLASSES = (DREAMFUSION_OT_download_model, DREAMFUSION_OT_stop_download)
