@@ -21,9 +21,6 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-import torch
-from torch import Tensor
-
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
@@ -67,15 +64,9 @@ def run_preset(config: GenerateConfig, settings: list[str], output: Path) -> dic
     }
 
 
-def twin_render(field: Any, origins: Tensor, directions: Tensor, occupied: Tensor, *given: Any, **named: Any) -> Any:
-    """`render.renderer.render` by the plain-torch twin, with the same draws."""
-    generator = named.pop("generator")
-    named.pop("normals")
-    jitter = torch.rand(len(origins), generator=generator, device=origins.device)
-    seen: Rendering = torch_render.render(
-        TorchField(field), origins, directions, occupied, *given, jitter=jitter, **named
-    )
-    return seen
+def twin_render(field: Any, *given: Any, normals: bool, **named: Any) -> Rendering:
+    """`render.renderer.render` by the plain-torch twin, which always works out normals."""
+    return torch_render.render(TorchField(field), *given, **named)
 
 
 def step_ratio(config: GenerateConfig, output: Path, steps: int, cores: int) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from dreamfusion_engine.events import Control, Event, Report, Result
 from dreamfusion_engine.failures import as_engine_error
 from dreamfusion_engine.messages import downloaded_message, error_message, event_message, result_message
 from dreamfusion_engine.protocol import encode
+from dreamfusion_engine.ranks import started_as_follower
 
 FILE_WORDS = {
     "mesh.glb": "the textured mesh: File > Import > glTF 2.0 in Blender",
@@ -129,6 +130,8 @@ def _generate(options: argparse.Namespace, arguments: list[str], generate: Gener
         at_once = isinstance(error, KeyboardInterrupt)
         ours = _interrupted(asked.output) if at_once else as_engine_error(error, asked.output)
         _remove_empty(new)
+        if started_as_follower() and isinstance(ours, Cancelled):
+            return ours.exit_code
         say(error_message(ours))
         if lines is None:
             print(console.error_text(ours), file=sys.stderr)
@@ -136,6 +139,8 @@ def _generate(options: argparse.Namespace, arguments: list[str], generate: Gener
                 print(f"\nTo go on where it stopped:\n  {command_line.resume_command(arguments)}", file=sys.stderr)
         return ours.exit_code
     screen.clear()
+    if started_as_follower():
+        return 0
     say(result_message(result))
     if lines is None:
         _print_result(result, time.monotonic() - began)

@@ -246,11 +246,13 @@ class MemoryConfig:
     text_on_cpu: bool = (
         False  # text encoders read the prompt on the CPU; once, some seconds; for T5 beside a small card
     )
+    views_at_once: int = 0  # rendered and judged at a time, their gradients added up; 0: all of a step's; same result
     offload: bool = False  # the denoiser's weights stay in main memory, a layer at a time visits the card; slow
 
     def __post_init__(self) -> None:
         precisions = ("auto", "float32", "bfloat16", "float16")
         require(self.precision in precisions, "precision", self.precision, f"one of {', '.join(precisions)}")
+        require(0 <= self.views_at_once <= 64, "views_at_once", self.views_at_once, "in [0, 64]")
 
 
 @dataclass(frozen=True, kw_only=True)

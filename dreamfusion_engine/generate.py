@@ -32,6 +32,7 @@ from dreamfusion_engine.optimize.checkpoint import output_error, package_version
 from dreamfusion_engine.optimize.loop import Training
 from dreamfusion_engine.optimize.session import Session, cancelled
 from dreamfusion_engine.previews import Previews
+from dreamfusion_engine.ranks import join, leave
 from dreamfusion_engine.scene.cameras import turntable_cameras
 
 REFERENCE_VIEWS = 8  # around the object, from 20 degrees above
@@ -52,12 +53,16 @@ def generate(
     config: everything that decides the result: the same on the same device, versions and threads gives the same mesh,
     bit for bit on a CPU (unless the unwrap runs into its time box). report: called with events. control: asked between
     steps whether to go on. resume: go on from the checkpoint in `output`.
+    Of several processes (see `ranks`) the first writes; the others return a result without files when training ends.
     Raises InputError or SetupError before anything is written, RunError when the run fails, Cancelled when it was
     stopped; the last checkpoint is then kept.
     """
+    ranks = join("cuda" if config.device != "cpu" and torch.cuda.is_available() else "cpu")
+    if not ranks.first:  # it computes for the first, which alone speaks and writes
+        report = ignore
     clock = StageClock(report)
     # 1. The frozen diffusion model, and the prompt in its language, from every side and in every shading.
-    device = resolve_device(config.device)
+    device = ranks.device(resolve_device(config.device))
     pipeline = open_pipeline(locate_model(config.model))
     check_prompts(config, pipeline.card)
     clock.enter("load", device)
@@ -87,14 +92,19 @@ def generate(
         report=report,
         control=control,
         seconds_after=_SECONDS_AFTER.get(config.preset, 60.0),
-        snapshot=Previews(output / "previews", report),
+        snapshot=Previews(output / "previews", report) if ranks.first else ignore,
         model=weights_digest(pipeline),
+        ranks=ranks,
     )
     if resume:
         session.resume()
-    make_folder(output)
+    if ranks.first:
+        make_folder(output)
     clock.enter("train", device)
     training = session.run()
+    leave()
+    if not ranks.first:
+        return Result(folder=str(output), files={}, report={})
     # 3. Density to a closed surface, to charts, to a texture.
 
     def advance(stage: Stage, share: float) -> None:
@@ -146,6 +156,7 @@ def result_content(
         "steps": session.training.step,
         "steps_per_second": round(session.steps_taken / session.seconds, 3) if session.seconds else None,
         "threads": torch.get_num_threads(),
+        "processes": session.ranks.count,
         "attempt": to_json(session.training.config),  # differs from config after a restart (see health)
         "weights": session.model,
         "seconds": {**clock.finished(), "train_all_sessions": round(session.seconds, 2)},
@@ -167,6 +178,10 @@ def make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise output_error(folder, error) from error
+
+
+def ignore(event: object) -> None:
+    """Report of a process that has nothing to say."""
 
 
 class StageClock:

@@ -14,7 +14,7 @@ ENGINE = Path(__file__).resolve().parents[1] / "dreamfusion_engine"
 
 # Part -> the parts it may import. A part is a module or a subpackage of the engine; within itself all is allowed.
 LEAVES = {"errors", "config", "events", "device", "protocol", "warp_runtime", "messages", "console", "failures"}
-LEAVES |= {"config_json", "atomic_file", "prompt_text"}
+LEAVES |= {"config_json", "atomic_file", "prompt_text", "ranks"}
 GROUND = {"atomic_file", "errors", "config", "config_json", "events", "device", "warp_runtime"}
 TABLE: dict[str, set[str]] = {
     # Leaves.
@@ -22,6 +22,7 @@ TABLE: dict[str, set[str]] = {
     "atomic_file": set(),
     "protocol": set(),
     "events": set(),
+    "ranks": set(),
     "warp_runtime": {"errors", "device"},
     "prompt_text": {"errors"},
     "config": {"errors", "prompt_text"},
@@ -38,7 +39,7 @@ TABLE: dict[str, set[str]] = {
     "guidance": GROUND | {"scene", "hub"},
     # What brings them together.
     "mesh": GROUND | {"scene", "field", "render", "guidance"},
-    "optimize": GROUND | {"scene", "field", "render", "guidance"},
+    "optimize": GROUND | {"ranks"} | {"scene", "field", "render", "guidance"},
     "starter": GROUND | {"scene", "guidance"},
     "judge": GROUND | {"scene", "guidance", "starter"},
     "previews": GROUND | {"scene", "mesh", "optimize"},

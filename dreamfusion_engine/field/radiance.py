@@ -30,7 +30,7 @@ def blob_density_bias(points: Tensor, height: float, radius: float) -> Tensor:
     return height - (height / radius) * torch.linalg.vector_norm(points, dim=-1)
 
 
-def level_weights(levels: int, fraction: float) -> Tensor:
+def level_weights(levels: int, fraction: float, device: torch.device | str = "cpu") -> Tensor:
     """w_l = (1 - cos(pi clamp(a - l, 0, 1))) / 2, float32[L]: a window that opens fine levels smoothly.
 
     (Nerfies, arXiv 2011.12948, eq. 8, with hash-grid levels in place of frequencies.) a runs from half of the levels to
@@ -38,7 +38,7 @@ def level_weights(levels: int, fraction: float) -> Tensor:
     """
     first = max(1, math.ceil(FIRST_LEVELS * levels))
     opened = first + min(max(fraction, 0.0), 1.0) * (levels - first)
-    return 0.5 - 0.5 * torch.cos(math.pi * (opened - torch.arange(levels)).clamp(0.0, 1.0))
+    return 0.5 - 0.5 * torch.cos(math.pi * (opened - torch.arange(levels, device=device)).clamp(0.0, 1.0))
 
 
 class RadianceField(nn.Module):
@@ -72,7 +72,7 @@ class RadianceField(nn.Module):
 
     def open_levels(self, fraction: float) -> None:
         """Open the hash grid's levels up to `fraction` in [0, 1]; 1: all. Later calls may go either way."""
-        self.level_weight.copy_(level_weights(self.config.levels, fraction))
+        self.level_weight.copy_(level_weights(self.config.levels, fraction, self.level_weight.device))
 
     def forward(self, points: Tensor) -> tuple[Tensor, Tensor]:
         """Density float32[N] and albedo float32[N, 3] at points float32[N, 3]."""

@@ -104,7 +104,7 @@ class PromptConditioning:
         """The prompt as seen from each camera, B rows. azimuth, elevation: float32[B], radians."""
         if self._mode == "off":
             return self._encoded.rows(self._rows[shading] * len(azimuth))
-        weights = self._weigh(azimuth, elevation).to(self._encoded.tokens.device)
+        weights = self._weigh(azimuth, elevation).to(self._encoded.tokens.device, non_blocking=True)
         return mixed(self._encoded.rows(self._camera_rows[shading]), weights)
 
     def told(self, azimuth: Tensor, elevation: Tensor, shading: Shading) -> Told:
@@ -114,7 +114,7 @@ class PromptConditioning:
         weights: Tensor | None = None
         if self._perp_neg:
             against = tuple(self.of_views([view] * count, shading) for view in AGAINST)
-            weights = view_negatives(azimuth, elevation).to(self._encoded.tokens.device)
+            weights = view_negatives(azimuth, elevation).to(self._encoded.tokens.device, non_blocking=True)
         return Told(
             uncond=self.unconditional(count),
             cond=self.of_cameras(azimuth, elevation, shading),

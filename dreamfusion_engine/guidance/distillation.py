@@ -42,14 +42,22 @@ from dreamfusion_engine.guidance.timesteps import sample_timesteps, timestep_ran
 class StepInfo:
     """What one step of score distillation saw.
 
-    finite: whether the noise prediction was; the caller raises RunError run.non_finite (or recovers) when it was not.
+    finite: bool[], whether the noise prediction was, on the model's device; reading it waits for that device.
     gradient_norm: float32[B], |g| a pixel value (root mean square). t: int64[B]. views: the named view of each camera.
     """
 
-    finite: bool
+    finite: Tensor
     gradient_norm: Tensor
     t: Tensor
     views: tuple[View, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """Some of a step's renders: from `first` on, of `total`. All parts of a step begin with the same random state."""
+
+    first: int
+    total: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,29 +143,33 @@ class ScoreDistillation:
         shading: Shading,
         progress: float,
         generator: torch.Generator,
+        part: Part | None = None,
     ) -> tuple[Tensor, StepInfo]:
         """The loss of B renders, a mean over views and pixels, and what the step saw.
 
         images: float32[B, 3, H, W] in [0, 1], with its graph. azimuth, elevation: float32[B], radians. shading: of the
-        renders. progress: share of training done, in [0, 1]. generator: draws timesteps, then noise.
+        renders. progress: share of training done, in [0, 1]. generator: draws timesteps, then noise. part: of which
+        step these renders are a part; every part draws for all of them, so that each render gets what it would have got
+        among the others.
         The gradient of the loss with respect to the image at the model's size h x w is g / (B h w). Where the noise
-        prediction is not finite the loss is not either, and `finite` says so: test it before stepping an optimiser.
+        prediction is not finite the gradient is not either, and `finite` says so: no optimiser may take such a step.
         """
         x = self.teacher.to_model_space(images)
         count, _, height, width = x.shape
+        part = part or Part(first=0, total=count)
         views = [view_of(a, e) for a, e in zip(azimuth.tolist(), elevation.tolist(), strict=True)]
         with torch.no_grad():
             low, high = timestep_range(progress, self.config)
-            t = sample_timesteps(count, low, high, self._timesteps, generator).to(x.device)
-            noise = self._noise(x, generator)
+            t = self._timesteps_of(part, x, low, high, generator)
+            noise = self._noise_of(part, x, generator)
             told = self.conditioning.told(azimuth, elevation, shading)
             residual = self._residual(x, t, noise, told, guidance_scale(progress, self.config))
             gradient = score_weight(*self.teacher.schedule.at(t), self.config.weighting) * residual
             norm = gradient.square().mean(dim=(1, 2, 3)).sqrt()
-        finite = math.isfinite(float(norm.sum()))
+        finite = torch.isfinite(norm).all()
         if self._renders is not None and finite:
-            anywhere = sample_timesteps(count, 0.0, 1.0, self._timesteps, generator).to(x.device)
-            self._renders.learn(x, anywhere, self._noise(x, generator), told.cond)
+            anywhere = self._timesteps_of(part, x, 0.0, 1.0, generator)
+            self._renders.learn(x, anywhere, self._noise_of(part, x, generator), told.cond)
         loss = score_loss(x, gradient) / (count * height * width)
         return loss, StepInfo(finite=finite, gradient_norm=norm, t=t, views=tuple(views))
 
@@ -214,6 +226,14 @@ class ScoreDistillation:
     def _guided(self, seen: Predictions, x_t: Tensor, t: Tensor, scale: float) -> Tensor:
         alpha, sigma = self.teacher.schedule.at(t)
         return guided_noise(seen.uncond, seen.cond, x_t, alpha, sigma, scale=scale, rescale=self.config.rescale)
+
+    def _timesteps_of(self, part: Part, x: Tensor, low: float, high: float, generator: torch.Generator) -> Tensor:
+        t = sample_timesteps(part.total, low, high, self._timesteps, generator)[part.first : part.first + len(x)]
+        return t.to(x.device, non_blocking=True)
+
+    def _noise_of(self, part: Part, x: Tensor, generator: torch.Generator) -> Tensor:
+        noise = torch.randn((part.total, *x.shape[1:]), generator=generator, device=generator.device)
+        return noise[part.first : part.first + len(x)].to(x.device, non_blocking=True)
 
     @staticmethod
     def _noise(x: Tensor, generator: torch.Generator) -> Tensor:

@@ -36,6 +36,8 @@ class Conditioning:
 
     def rows(self, index: Tensor | Sequence[int]) -> Conditioning:
         """The rows of `index`, in its order; a row may be named more than once."""
+        if not isinstance(index, Tensor):  # a list would be sent to the device by a copy that waits for it
+            index = torch.tensor(index, dtype=torch.long).to(self.tokens.device, non_blocking=True)
         return self.from_tensors({name: value[index] for name, value in self.tensors().items()})
 
     @staticmethod

@@ -15,35 +15,42 @@ from dreamfusion_engine.config import GenerateConfig
 from dreamfusion_engine.device import out_of_memory
 from dreamfusion_engine.field.occupancy import OccupancyGrid
 from dreamfusion_engine.field.radiance import RadianceField
-from dreamfusion_engine.guidance.distillation import ScoreDistillation
+from dreamfusion_engine.guidance.distillation import Part, ScoreDistillation
 from dreamfusion_engine.guidance.prompts import Shading
 from dreamfusion_engine.optimize import losses, schedules
 from dreamfusion_engine.optimize.checkpoint import optimizer_tensors, restore_optimizer
 from dreamfusion_engine.optimize.health import Probe, make_probe, probe_cameras
+from dreamfusion_engine.optimize.step_views import StepViews, sample_step_views
+from dreamfusion_engine.ranks import ALONE, Ranks
 from dreamfusion_engine.render.renderer import Rendering, render, render_image
-from dreamfusion_engine.scene.background import random_backgrounds
-from dreamfusion_engine.scene.cameras import Cameras, camera_rays, sample_cameras
-from dreamfusion_engine.scene.light import sample_lights
+from dreamfusion_engine.scene.cameras import Cameras, camera_rays
 
 _BETAS = (0.9, 0.99)  # Adam, with eps 1e-15: Mueller 2022 (arXiv 2201.05989), section 4, "Training"
 _EPS = 1e-15
+LOOK_EVERY = 25  # steps between looks at whether gradients were finite, on a GPU
 
 
 class Training:
     """One optimisation of a field: the field, its occupancy, Adam and the random state, at a step.
 
-    config: of the run. seed: of this attempt (a recovery uses another). device: where everything lives.
+    config: of the run. seed: of this attempt (a recovery uses another). device: where everything lives. ranks: the
+    processes that train together; each renders `optimize.views` views of its own.
     """
 
-    def __init__(self, config: GenerateConfig, *, seed: int, device: torch.device) -> None:
+    def __init__(self, config: GenerateConfig, *, seed: int, device: torch.device, ranks: Ranks = ALONE) -> None:
         self.config = config
         self.device = device
+        self.ranks = ranks
         self.field = RadianceField(config.field, seed=seed, device=device)
         self.occupancy = OccupancyGrid(config.render, device)
         self.optimiser = torch.optim.Adam(
             self.field.parameters(), lr=config.optimize.learning_rate, betas=_BETAS, eps=_EPS, fused=True
         )
         self.generator = torch.Generator(device=device).manual_seed(seed)
+        # What the host decides by (views, shading) is drawn on the host: to read it from a GPU is to wait for it.
+        on_host = device.type == "cpu"
+        self.host_generator = self.generator if on_host else torch.Generator().manual_seed(seed)
+        self._broken = torch.zeros((), dtype=torch.bool, device=device)
         self.step = 0
 
     @property
@@ -51,21 +58,21 @@ class Training:
         """Share of training done, in [0, 1]."""
         return self.step / self.config.optimize.steps
 
-    def train_step(self, distillation: ScoreDistillation) -> bool:
-        """One step of the optimiser on the SDS gradient of freshly sampled views.
+    def train_step(self, distillation: ScoreDistillation) -> None:
+        """One step of the optimiser on the score distillation of freshly sampled views; `broken` tells how it went.
 
-        Whether prediction and gradient were finite; if not, the field was not moved. Whole or not at all: where memory
-        runs out on the way everything is as it was before, random numbers too, and the same step can be made again.
+        A gradient that is not finite moves nothing. Whole or not at all: where memory runs out on the way everything is
+        as it was before, random numbers too, and the same step can be made again.
         """
         before = _Moment(self, distillation)
         try:
-            return self._advance(distillation)
+            self._advance(distillation)
         except Exception as error:
             if out_of_memory(error):
                 before.restore()
             raise
 
-    def _advance(self, distillation: ScoreDistillation) -> bool:
+    def _advance(self, distillation: ScoreDistillation) -> None:
         settings = self.config.optimize
         # 1. What this step looks like.
         progress = self.progress
@@ -76,42 +83,39 @@ class Training:
             self.occupancy.set_threshold(schedules.occupancy_threshold(progress, self.config.render))
             self.occupancy.update(self.field.density, self.generator)
         size = schedules.render_resolution(progress, settings)
-        shading = schedules.choose_shading(progress, settings, self.generator)
-        # 2. Views, their light and what lies behind them.
-        cameras = sample_cameras(settings.views, self.config.camera, self.generator)
-        origins, directions = camera_rays(cameras, size, size)
-        light = sample_lights(cameras.position, self.generator).repeat_interleave(size * size, 0)
-        background = self._background(directions, size)
-        # 3. Pictures.
-        seen = render(
-            self.field,
-            origins,
-            directions,
-            self.occupancy.occupied,
-            self.config.render,
-            background=background,
-            shading=shading,
-            light=light,
-            normals=settings.orientation > 0.0 and shading != "albedo",
-            generator=self.generator,
-        )
-        images = seen.colour.view(settings.views, size, size, 3).permute(0, 3, 1, 2)
-        # 4. What the diffusion model thinks of them, and the regularisers.
-        loss, info = distillation.step(images, cameras.azimuth, cameras.elevation, shading, progress, self.generator)
-        if not info.finite:
-            return False
-        loss = loss + self._regularisers(seen, progress)
-        # 5. One move.
+        shading = schedules.choose_shading(progress, settings, self.host_generator)
+        # 2. Views of all processes, their light and what lies behind them; of those, this process's.
+        total = settings.views * self.ranks.count
+        views = sample_step_views(self.config, total, size, self.host_generator, self.generator)
+        mine = views.rows(self.ranks.index * settings.views, settings.views)
         self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        norm = torch.nn.utils.clip_grad_norm_(
-            self.field.parameters(), settings.gradient_clip if settings.gradient_clip > 0.0 else math.inf
-        )
-        finite = bool(torch.isfinite(norm))
-        if finite:
-            self.optimiser.step()
-        self.step += 1
-        return finite
+        drawn = self.generator.get_state()
+        at_once = self.config.memory.views_at_once or settings.views
+        for first in range(0, settings.views, at_once):
+            if first:
+                self.generator.set_state(drawn)
+            part = mine.rows(first, min(at_once, settings.views - first))
+            # 3. Pictures.
+            seen, images = self._render(part.on(self.device), size, shading)
+            # 4. What the diffusion model thinks of them, and the regularisers.
+            where = Part(first=self.ranks.index * settings.views + first, total=total)
+            loss, _ = distillation.step(
+                images, part.cameras.azimuth, part.cameras.elevation, shading, progress, self.generator, where
+            )
+            (len(part) / total * (loss + self._regularisers(seen, progress))).backward()
+        # 5. One move.
+        self._move()
+
+    def broken(self) -> bool:
+        """Whether a gradient since the last look was not finite.
+
+        On a GPU it looks only now and then, because to look is to wait for it.
+        """
+        if self.device.type != "cpu" and self.step % LOOK_EVERY and self.step < self.config.optimize.steps:
+            return False
+        found = bool(self._broken)
+        self._broken.zero_()
+        return found
 
     @torch.no_grad()
     def view(self, cameras: Cameras, size: int, *, background: float = 1.0, shading: Shading = "albedo") -> Rendering:
@@ -165,6 +169,7 @@ class Training:
         tensors |= {f"occupancy.{n}": t for n, t in self.occupancy.state_dict().items()}
         tensors |= optimizer_tensors(self.optimiser)
         tensors["generator"] = self.generator.get_state()
+        tensors["host_generator"] = self.host_generator.get_state()
         tensors["step"] = torch.tensor(self.step)
         return tensors
 
@@ -174,13 +179,44 @@ class Training:
         self.occupancy.load_state_dict(_under(tensors, "occupancy."))
         restore_optimizer(self.optimiser, tensors)
         self.generator.set_state(tensors["generator"].cpu())
+        self.host_generator.set_state(tensors["host_generator"].cpu())
         self.step = int(tensors["step"])
 
-    def _background(self, directions: Tensor, size: int) -> Tensor:
-        """Colours float32[R, 3] behind the rays: a random one a view, or what the field has learned."""
-        if self.config.field.background == "learned":
-            return self.field.background(directions)
-        return random_backgrounds(self.config.optimize.views, self.generator).repeat_interleave(size * size, 0)
+    def _render(self, views: StepViews, size: int, shading: Shading) -> tuple[Rendering, Tensor]:
+        """What the views see, and their pictures float32[B, 3, size, size], with gradients to the field."""
+        origins, directions = camera_rays(views.cameras, size, size)
+        learned = self.config.field.background == "learned"
+        seen = render(
+            self.field,
+            origins,
+            directions,
+            self.occupancy.occupied,
+            self.config.render,
+            background=self.field.background(directions) if learned else views.over_rays(views.background),
+            shading=shading,
+            light=views.over_rays(views.light),
+            normals=self.config.optimize.orientation > 0.0 and shading != "albedo",
+            jitter=views.jitter.flatten(),
+        )
+        return seen, seen.colour.view(len(views), size, size, 3).permute(0, 3, 1, 2)
+
+    def _move(self) -> None:
+        """The optimiser's step on the gradients of all processes, left out on the device where they are not finite."""
+        settings = self.config.optimize
+        parameters = list(self.field.parameters())
+        for parameter in parameters:
+            if parameter.grad is None:
+                parameter.grad = torch.zeros_like(parameter)
+        self.ranks.add_up([parameter.grad for parameter in parameters if parameter.grad is not None])
+        norm = torch.nn.utils.clip_grad_norm_(
+            parameters, settings.gradient_clip if settings.gradient_clip > 0.0 else math.inf
+        )
+        wrong = ~torch.isfinite(norm)
+        # What torch's gradient scaler tells a fused optimiser: where this is 1, it changes nothing, steps included.
+        self.optimiser.found_inf = wrong.float()  # type: ignore[attr-defined]
+        self.optimiser.step()
+        self._broken.logical_or_(wrong)
+        self.step += 1
 
     def _regularisers(self, seen: Rendering, progress: float) -> Tensor:
         settings = self.config.optimize
@@ -200,6 +236,7 @@ class _Moment:
     def __init__(self, training: Training, distillation: ScoreDistillation) -> None:
         self._training, self._distillation = training, distillation
         self._generator = training.generator.get_state()
+        self._host_generator = training.host_generator.get_state()
         self._levels = training.field.level_weight.clone()
         # The grid changes only in steps that look at the field again.
         looks = training.step % training.config.render.occupancy_every == 0
@@ -212,6 +249,7 @@ class _Moment:
         """Put everything back."""
         training = self._training
         training.generator.set_state(self._generator)
+        training.host_generator.set_state(self._host_generator)
         training.field.level_weight.copy_(self._levels)
         if self._occupancy is not None:
             training.occupancy.load_state_dict(self._occupancy)

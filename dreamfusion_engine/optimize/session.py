@@ -22,6 +22,7 @@ from dreamfusion_engine.optimize.health import HealthMonitor, Verdict, probe_cam
 from dreamfusion_engine.optimize.loop import Training
 from dreamfusion_engine.optimize.recovery import recover
 from dreamfusion_engine.optimize.step_down import StepDown, resumed_attempt
+from dreamfusion_engine.ranks import ALONE, Ranks
 
 PROBE_EVERY = 25  # steps
 VIEWS_DIFFER = 0.15  # contrast of front and back above which two equal sides are a fault; measured on the starter model
@@ -41,8 +42,8 @@ class Session:
     config: as asked for. distillation: the teacher with the prompt. folder: of the checkpoint. seconds_after: estimate
     of what follows training, for the ETA. snapshot: called now and then with the state, for previews. model: digest of
     the diffusion model's weights; a checkpoint of other ones is refused. fitted: config with what was changed to fit
-    the memory, None: nothing was. step_down: what to give up when memory runs out. seconds, steps_taken: of training,
-    over all attempts and sessions.
+    the memory, None: nothing was. step_down: what to give up when memory runs out. ranks: the processes that train
+    together. seconds, steps_taken: of training, over all attempts and sessions.
     """
 
     config: GenerateConfig
@@ -56,6 +57,7 @@ class Session:
     model: str = ""
     fitted: GenerateConfig | None = None
     step_down: StepDown | None = None
+    ranks: Ranks = ALONE
     seconds: float = 0.0
     steps_taken: int = 0
     restarts: int = 0
@@ -66,7 +68,9 @@ class Session:
         self.memory = self.step_down or StepDown(device=self.device, report=self.report)
         self._resumed = False
         self._previews = True
-        self.training = Training(self.fitted or self.config, seed=self.config.seed, device=self.device)
+        self.training = Training(
+            self.fitted or self.config, seed=self.config.seed, device=self.device, ranks=self.ranks
+        )
 
     @property
     def rate(self) -> float:
@@ -106,7 +110,7 @@ class Session:
         reported = snapped = 0.0
         snapshot_cost = 0.0
         while self.training.step < settings.steps:
-            wish = self.control()
+            wish = self.ranks.agree(self.control())
             if wish == "cancel":
                 if self.steps_taken:  # a run that has done nothing must not replace what an earlier one has left
                     self.save()
@@ -120,7 +124,7 @@ class Session:
             try:
                 verdict = self._step()
             except Exception as error:
-                if not out_of_memory(error):
+                if not out_of_memory(error) or self.ranks.count > 1:  # the other processes wait for this step's part
                     raise
                 short_of = str(error) or type(error).__name__
             else:
@@ -149,7 +153,9 @@ class Session:
         return self.training
 
     def save(self) -> None:
-        """Write a checkpoint. What another, unfinished run has left there is set aside first."""
+        """Write a checkpoint; of several processes the first does. What an unfinished run left is set aside first."""
+        if not self.ranks.first:
+            return
         if not self._resumed:
             self._resumed = True
             aside = set_aside(self.folder)
@@ -207,15 +213,16 @@ class Session:
 
     def _step(self) -> Verdict | None:
         """One training step and, now and then, a look at its health."""
-        if not self.training.train_step(self.distillation):
+        self.training.train_step(self.distillation)
+        if self.training.broken():
             return "non_finite"
         if self.training.step % PROBE_EVERY:
             return None
         verdict = self.health.observe(self.training.probe())
         before = (self.training.step - PROBE_EVERY) / self.config.optimize.steps
         if before < _CONTRAST_AT <= self.training.progress:  # once: it takes a call of the model
-            self.health.views_differ = self._view_contrast() > VIEWS_DIFFER
-        return verdict
+            self.health.views_differ = self.ranks.agree(self._view_contrast() > VIEWS_DIFFER)
+        return self.ranks.agree(verdict)
 
     def _view_contrast(self) -> float:
         """How differently the model sees the front and the back of this prompt; 0 without view prompts."""
@@ -245,7 +252,7 @@ class Session:
     def _start(self, attempt: GenerateConfig) -> None:
         """A fresh training with the configuration of an attempt."""
         self.distillation.restart(attempt.guidance, attempt.seed)
-        self.training = Training(attempt, seed=attempt.seed, device=self.device)
+        self.training = Training(attempt, seed=attempt.seed, device=self.device, ranks=self.ranks)
 
     def _report_progress(self) -> None:
         total = self.config.optimize.steps

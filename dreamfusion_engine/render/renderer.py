@@ -76,17 +76,17 @@ def render(
     shading: Shading = "albedo",
     light: Tensor | None = None,
     normals: bool = False,
-    generator: torch.Generator | None = None,
+    jitter: Tensor | None = None,
 ) -> Rendering:
     """Render rays, with gradients to the field.
 
     origins, directions: float32[R, 3]; directions of unit length. occupied: uint8[C], from OccupancyGrid.occupied.
     background: float32[R, 3] or [3], sRGB. light: position float32[R, 3] or [3], needed unless shading is 'albedo'.
     normals: give normals and orientation penalties also when the shading needs none.
-    generator: of the samples' jitter, on the rays' device; None: samples in the middle of their steps.
+    jitter: float32[R] in [0, 1), where in its step each ray's samples lie; None: in the middle.
     Raises ValueError when a light is missing.
     """
-    samples = march_rays(origins, directions, occupied, config, generator)
+    samples = march_rays(origins, directions, occupied, config, jitter)
     density, albedo = field(samples.points)
     colour, opacity, depth = composite(density, albedo, samples)
     depth = depth / opacity.clamp_min(1e-6)
@@ -110,14 +110,11 @@ def render(
 
 
 def march_rays(
-    origins: Tensor, directions: Tensor, occupied: Tensor, config: RenderConfig, generator: torch.Generator | None
+    origins: Tensor, directions: Tensor, occupied: Tensor, config: RenderConfig, jitter: Tensor | None
 ) -> Samples:
-    """The samples of `render`: jittered by the generator, or in the middle of their steps without one."""
-    rays = origins.shape[0]
-    if generator is None:
-        jitter = torch.full((rays,), 0.5, device=origins.device)
-    else:
-        jitter = torch.rand(rays, generator=generator, device=origins.device)
+    """The samples of `render`: jittered, or in the middle of their steps."""
+    if jitter is None:
+        jitter = torch.full((origins.shape[0],), 0.5, device=origins.device)
     return march(
         origins,
         directions,
@@ -137,11 +134,26 @@ def surface_of(
     opacity, depth: float32[R]. step: of the march, world units.
     """
     opacity, depth = opacity.detach(), depth.detach()
-    rays = (opacity > SURFACE_OPACITY).nonzero()[:, 0]
     point = origins + depth[:, None] * directions
-    facing = outward_normals(density_gradient(field.density, point[rays], NORMAL_STEPS * step))
-    normal = torch.zeros_like(directions).index_copy(0, rays, facing)
+    on_object = opacity > SURFACE_OPACITY
+    if origins.device.type == "cpu":
+        normal = normals_of_some(field, point, on_object, NORMAL_STEPS * step)
+    else:
+        normal = normals_of_all(field, point, on_object, NORMAL_STEPS * step)
     return Surface(point=point, normal=normal, orientation=orientation_penalty(normal, directions, opacity))
+
+
+def normals_of_some(field: Field, point: Tensor, wanted: Tensor, reach: float) -> Tensor:
+    """Normals float32[R, 3] at the points where `wanted`, bool[R]; zero elsewhere, where the field is not asked."""
+    rays = wanted.nonzero()[:, 0]
+    facing = outward_normals(density_gradient(field.density, point[rays], reach))
+    return torch.zeros_like(point).index_copy(0, rays, facing)
+
+
+def normals_of_all(field: Field, point: Tensor, wanted: Tensor, reach: float) -> Tensor:
+    """The same by asking everywhere: on a GPU that costs less than to wait until the number of rays is known."""
+    inside = torch.where(wanted[:, None], point, 0.0)  # an unwanted point may lie anywhere
+    return outward_normals(density_gradient(field.density, inside, reach)) * wanted[:, None]
 
 
 @torch.no_grad()

@@ -34,6 +34,18 @@ class Cameras:
     def __len__(self) -> int:
         return self.position.shape[0]
 
+    def rows(self, which: slice) -> Cameras:
+        """Some of the cameras."""
+        return Cameras(**{name: value[which] for name, value in vars(self).items()})
+
+    def seen_from(self, device: torch.device) -> Cameras:
+        """The cameras with what makes rays on `device`, without waiting for it.
+
+        Azimuth and elevation stay where they are: the host chooses prompts by them.
+        """
+        there = {name: vars(self)[name].to(device, non_blocking=True) for name in ("position", "rotation", "focal")}
+        return Cameras(**there, azimuth=self.azimuth, elevation=self.elevation)
+
 
 def spherical_position(azimuth: Tensor, elevation: Tensor, distance: Tensor) -> Tensor:
     """Camera positions float32[B, 3] from azimuth and elevation (radians, each [B]) and distance [B]."""

@@ -65,7 +65,7 @@ def test_the_whole_renderer_agrees_with_plain_torch_in_picture_and_gradients(sha
         shading=shading,
         light=light,
         normals=True,
-        generator=torch.Generator().manual_seed(3),
+        jitter=jitter,
     )
     theirs = torch_render.render(
         TorchField(field),
@@ -114,7 +114,13 @@ def test_skipping_empty_space_gives_the_very_same_picture() -> None:
     origins, directions = front_rays()
     views = [
         render(
-            field, origins, directions, occupied, CONFIG, background=GREY, generator=torch.Generator().manual_seed(0)
+            field,
+            origins,
+            directions,
+            occupied,
+            CONFIG,
+            background=GREY,
+            jitter=torch.rand(len(origins), generator=torch.Generator().manual_seed(0)),
         )
         for occupied in (EVERYWHERE, near)
     ]
@@ -274,7 +280,7 @@ def test_training_gives_the_same_bits_on_any_number_of_threads(set_threads: Call
                 background=torch.rand(3, generator=generator),
                 shading="lambertian",
                 light=light,
-                generator=generator,
+                jitter=torch.rand(2 * 24 * 24, generator=generator),
             )
             assert found.orientation is not None
             (found.colour.square().mean() + found.orientation.mean()).backward()
@@ -302,3 +308,20 @@ def test_cuda_agrees_with_the_cpu() -> None:
         for device in ("cpu", "cuda")
     ]
     torch.testing.assert_close(*pictures, rtol=1e-3, atol=1e-3)
+
+
+def test_normals_asked_everywhere_are_the_normals_asked_where_they_are_wanted() -> None:
+    """The CPU asks only where there is a surface, a GPU everywhere."""
+    field = RadianceField(FieldConfig(), seed=0)
+    point = 0.9 * torch.rand(200, 3, generator=torch.Generator().manual_seed(2)) - 0.4
+    wanted = torch.arange(200) % 3 > 0
+    point[~wanted] = 1e30  # what is behind a ray that meets nothing
+    some, everywhere = (
+        renderer_normals(field, point, wanted, 0.05)
+        for renderer_normals in (renderer.normals_of_some, renderer.normals_of_all)
+    )
+    torch.testing.assert_close(everywhere, some, rtol=1e-5, atol=1e-6)
+    assert (everywhere[~wanted] == 0.0).all()
+    for normals in (some, everywhere):
+        (gradient,) = torch.autograd.grad(normals.square().sum() + normals.sum(), field.grid.table)
+        assert torch.isfinite(gradient).all() and gradient.abs().sum() > 0.0

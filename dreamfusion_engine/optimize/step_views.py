@@ -1,0 +1,66 @@
+"""What a training step looks at: cameras, their light, what lies behind, where samples begin. Axis letter: B views."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from dreamfusion_engine.config import GenerateConfig
+from dreamfusion_engine.scene.background import random_backgrounds
+from dreamfusion_engine.scene.cameras import Cameras, sample_cameras
+from dreamfusion_engine.scene.light import sample_lights
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepViews:
+    """B views. light: float32[B, 3], positions. background: float32[B, 3], sRGB. jitter: float32[B, rays of a view]."""
+
+    cameras: Cameras
+    light: Tensor
+    background: Tensor
+    jitter: Tensor
+
+    def __len__(self) -> int:
+        return len(self.cameras)
+
+    def rows(self, first: int, count: int) -> StepViews:
+        """`count` of the views, from `first` on."""
+        which = slice(first, first + count)
+        return StepViews(
+            cameras=self.cameras.rows(which),
+            light=self.light[which],
+            background=self.background[which],
+            jitter=self.jitter[which],
+        )
+
+    def on(self, device: torch.device) -> StepViews:
+        """The views on `device`, without waiting for it."""
+        return StepViews(
+            cameras=self.cameras.seen_from(device),
+            light=self.light.to(device, non_blocking=True),
+            background=self.background.to(device, non_blocking=True),
+            jitter=self.jitter,
+        )
+
+    def over_rays(self, values: Tensor) -> Tensor:
+        """Values float32[B, 3] of each view, repeated for each of its rays."""
+        return values.repeat_interleave(self.jitter.shape[1], 0)
+
+
+def sample_step_views(
+    config: GenerateConfig, count: int, size: int, host: torch.Generator, generator: torch.Generator
+) -> StepViews:
+    """`count` random views of size x size rays for one step.
+
+    host: draws views, on the host; generator: draws the jitter, where the rays are. Both may be the same.
+    """
+    cameras = sample_cameras(count, config.camera, host)
+    light = sample_lights(cameras.position, host)
+    if config.field.background == "learned":
+        background = torch.zeros(count, 3)
+    else:
+        background = random_backgrounds(count, host)
+    jitter = torch.rand(count, size * size, generator=generator, device=generator.device)
+    return StepViews(cameras=cameras, light=light, background=background, jitter=jitter)

@@ -1,0 +1,96 @@
+"""Facts about processes that train together, seen in two real ones started as people start them, by torchrun."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from reference.rank_process import CANCEL_AT
+from reference.tiny_training import CPU, disc_teacher, tiny_config
+
+from dreamfusion_engine import ranks
+from dreamfusion_engine.guidance.distillation import ScoreDistillation
+from dreamfusion_engine.guidance.prompts import PromptCard
+from dreamfusion_engine.optimize.loop import Training
+
+ROOT = Path(__file__).resolve().parents[2]
+TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+
+
+def torchrun(*arguments: str, timeout: float = 240.0) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*TORCHRUN, *arguments],
+        cwd=ROOT,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What two processes left behind."""
+    where = tmp_path_factory.mktemp("two")
+    done = torchrun("tests/reference/rank_process.py", str(where))
+    assert done.returncode == 0, done.stderr[-3000:]
+    return where
+
+
+def test_two_processes_have_the_gradients_of_one_on_the_same_views(folder: Path) -> None:
+    config = tiny_config(views=4, albedo_until=0.0, gradient_clip=0.0)
+    scores = ScoreDistillation(disc_teacher(), config.prompt, "", PromptCard(), config.guidance)
+    training = Training(config, seed=3, device=CPU)
+    both: list[Any] = [torch.load(folder / f"gradients-{k}.pt") for k in range(2)]
+    for step in range(3):
+        training.train_step(scores)
+        one = torch.cat([p.grad.flatten() for p in training.field.parameters() if p.grad is not None])
+        assert torch.equal(both[0][step], both[1][step])
+        # After the first step Adam has divided gradients by their own tiny size: differences of rounding grow.
+        assert float((both[0][step] - one).norm() / one.norm()) < (1e-5 if step == 0 else 1e-2)
+
+
+def test_a_wish_of_the_first_process_stops_both_at_the_same_step_in_the_same_state(folder: Path) -> None:
+    first, second = (json.loads((folder / f"stopped-{k}.json").read_text()) for k in range(2))
+    assert first == second
+    assert (first["step"], first["count"]) == (CANCEL_AT, 2)
+
+
+def test_only_the_first_process_writes(folder: Path) -> None:
+    assert (folder / "checkpoint-of-0" / "checkpoint.json").is_file()
+    assert not (folder / "checkpoint-of-1").exists()
+
+
+def test_the_command_line_makes_one_object_with_two_processes(tmp_path: Path) -> None:
+    small = ["optimize.steps=3", "optimize.resolution=[8,8]", "mesh.resolution=24", "mesh.triangles=200"]
+    small += ["mesh.texture=64", "render.steps=16", "mesh.iso=1.0"]
+    words = [word for setting in small for word in ("--set", setting)]
+    done = torchrun(
+        "-m", "dreamfusion_engine", "generate", "a hamburger", "--device", "cpu", "--output", str(tmp_path), *words
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.stdout.count("mesh.glb") == 1, "the second process says nothing"
+    result = json.loads((tmp_path / "result.json").read_text())
+    assert (result["steps"], result["processes"]) == (3, 2)
+
+
+def test_a_process_of_its_own_is_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("RANK", "WORLD_SIZE"):
+        monkeypatch.delenv(name, raising=False)
+    assert ranks.join("cpu") is ranks.ALONE
+    assert ranks.ALONE.first and not ranks.started_as_follower()
+    assert ranks.ALONE.agree("pause") == "pause"
+    assert ranks.ALONE.device(torch.device("cuda", 3)) == torch.device("cuda", 3)
+    monkeypatch.setenv("WORLD_SIZE", "4")
+    monkeypatch.setenv("RANK", "2")
+    monkeypatch.setenv("LOCAL_RANK", "2")
+    assert ranks.started_as_follower()
+    assert ranks.Ranks(index=2, count=4).device(torch.device("cuda", 0)) == torch.device("cuda", 2)
+    assert ranks.Ranks(index=2, count=4).device(CPU) == CPU

@@ -1,0 +1,67 @@
+"""What each of two processes does in the test of training together. Arguments: the folder to leave results in."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import torch
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+
+from reference.tiny_training import CPU, disc_teacher, tiny_config  # noqa: E402
+
+from dreamfusion_engine import ranks  # noqa: E402
+from dreamfusion_engine.errors import Cancelled  # noqa: E402
+from dreamfusion_engine.guidance.distillation import ScoreDistillation  # noqa: E402
+from dreamfusion_engine.guidance.prompts import PromptCard  # noqa: E402
+from dreamfusion_engine.optimize.loop import Training  # noqa: E402
+from dreamfusion_engine.optimize.session import Session  # noqa: E402
+
+CANCEL_AT = 7  # the first process wishes to stop there; the other one never does
+
+
+def main() -> None:
+    folder = Path(sys.argv[1])
+    torch.set_num_threads(1)
+    us = ranks.join("cpu")
+    config = tiny_config(views=2, albedo_until=0.0, gradient_clip=0.0)
+    scores = ScoreDistillation(disc_teacher(), config.prompt, "", PromptCard(), config.guidance)
+    training = Training(config, seed=3, device=CPU, ranks=us)
+    gradients = []
+    for _ in range(3):
+        training.train_step(scores)
+        gradients.append(torch.cat([p.grad.flatten() for p in training.field.parameters() if p.grad is not None]))
+    torch.save(gradients, folder / f"gradients-{us.index}.pt")
+
+    asked = 0
+
+    def control() -> str:
+        nonlocal asked
+        asked += 1
+        return "cancel" if us.first and asked > CANCEL_AT else "continue"
+
+    session = Session(
+        config=config,
+        distillation=scores,
+        device=CPU,
+        folder=folder / f"checkpoint-of-{us.index}",
+        report=lambda event: None,
+        control=control,  # type: ignore[arg-type]
+        seconds_after=0.0,
+        snapshot=lambda training: None,
+        ranks=us,
+    )
+    try:
+        session.run()
+    except Cancelled:
+        state = torch.cat([p.detach().flatten() for p in session.training.field.parameters()])
+        found = {"step": session.training.step, "sum": state.double().sum().item(), "count": us.count}
+        (folder / f"stopped-{us.index}.json").write_text(json.dumps(found))
+    ranks.leave()
+
+
+if __name__ == "__main__":
+    main()
