@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,32 +13,32 @@ import pytest
 import torch
 from reference.tiny_pipeline import tiny_pipeline
 
-from dreamfusion_engine.config import GuidanceConfig
 from dreamfusion_engine.errors import InputError, SetupError
-from dreamfusion_engine.guidance.diffusion import PixelDiffusion, load_teacher
-from dreamfusion_engine.guidance.distillation import ScoreDistillation
+from dreamfusion_engine.guidance.diffusion import load_teacher
+from dreamfusion_engine.guidance.families.adapter import Adapter
 from dreamfusion_engine.guidance.noise import NoiseSchedule, noise_from_prediction
 from dreamfusion_engine.guidance.pipeline_folder import open_pipeline
-from dreamfusion_engine.guidance.prompts import PromptCard
 from dreamfusion_engine.guidance.teacher import resize_square
 
 CPU = torch.device("cpu")
 
 
-def teacher_of(pipeline: Any) -> PixelDiffusion:
-    return PixelDiffusion(
-        pipeline.unet,
-        pipeline.tokenizer,
-        lambda: pipeline.text_encoder,
-        prediction=pipeline.scheduler.config.prediction_type,
-        schedule=NoiseSchedule.variance_preserving(pipeline.scheduler.alphas_cumprod),
-        image_size=pipeline.unet.config.sample_size,
-        device=CPU,
-    )
+@pytest.fixture(scope="module")
+def teacher_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Any], Adapter]:
+    """Saves a pipeline and loads it from its folder, as the engine does."""
+
+    def load(pipeline: Any) -> Adapter:
+        folder = tmp_path_factory.mktemp("pipeline") / "model"
+        pipeline.save_pretrained(folder)
+        return load_teacher(open_pipeline(folder), CPU)
+
+    return load
 
 
 @pytest.mark.parametrize("prediction", ["epsilon", "v_prediction", "sample"])
-def test_the_guided_noise_is_what_the_if_pipeline_itself_computes(prediction: str) -> None:
+def test_the_guided_noise_is_what_the_if_pipeline_itself_computes(
+    teacher_of: Callable[[Any], Adapter], prediction: str
+) -> None:
     pipeline = tiny_pipeline(prediction, length=77)  # the pipeline pads its prompts to 77 tokens
     pipeline.set_progress_bar_config(disable=True)
     seen: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = []
@@ -56,38 +58,37 @@ def test_the_guided_noise_is_what_the_if_pipeline_itself_computes(prediction: st
         output_type="pt",
         generator=torch.Generator().manual_seed(0),
     )
-    config = GuidanceConfig(scale=7.0, rescale=0.0, view_prompts="off")
-    distillation = ScoreDistillation(teacher_of(pipeline), "A red mug", "blue", PromptCard(), config)
+    teacher = teacher_of(pipeline)
+    told = teacher.encode_prompts(["blue", "A red mug"])
     assert len(seen) == 3
     for output, t, sample in seen:
         alpha, sigma = NoiseSchedule.variance_preserving(pipeline.scheduler.alphas_cumprod).at(t)
         theirs = noise_from_prediction(output[:, :3], prediction, sample, alpha, sigma)  # type: ignore[arg-type]
-        told = distillation.conditioning.told(torch.zeros(1), torch.zeros(1), "albedo")
-        ours = distillation.guided(sample, t, told, config.scale)
+        without, with_prompt = teacher.predict_noise(sample.repeat(2, 1, 1, 1), t.repeat(2), told).chunk(2)
+        ours = without + 7.0 * (with_prompt - without)
         assert float((ours - theirs).abs().max()) < 1e-4 * max(1.0, float(theirs.abs().max()))
 
 
-def test_embeddings_are_those_of_the_pipeline() -> None:
+def test_embeddings_are_those_of_the_pipeline(teacher_of: Callable[[Any], Adapter]) -> None:
     pipeline = tiny_pipeline(length=77)
     theirs, _ = pipeline.encode_prompt("a red mug", do_classifier_free_guidance=False)
     torch.testing.assert_close(teacher_of(pipeline).encode_prompts([" A Red mug"]).tokens, theirs, atol=1e-5, rtol=1e-5)
 
 
 def test_a_loaded_folder_predicts_what_its_pipeline_in_memory_predicts(saved_pipeline: Path) -> None:
-    loaded = load_teacher(open_pipeline(saved_pipeline), CPU)
-    made = teacher_of(tiny_pipeline("v_prediction"))
+    loaded, made = load_teacher(open_pipeline(saved_pipeline), CPU), tiny_pipeline("v_prediction")
     assert loaded.image_size == 16
     assert loaded.prediction == "v_prediction"
-    prompts = ["a mug, front view", ""]
-    embeddings = loaded.encode_prompts(prompts)
-    assert embeddings.tokens.shape == (2, 16, 32)
-    torch.testing.assert_close(embeddings.tokens, made.encode_prompts(prompts).tokens)
+    told = loaded.encode_prompts(["a mug, front view", ""])
+    assert told.tokens.shape == (2, 16, 32)
     x_t, t = torch.randn(2, 3, 16, 16, generator=torch.Generator().manual_seed(0)), torch.tensor([10, 900])
-    torch.testing.assert_close(loaded.predict_noise(x_t, t, embeddings), made.predict_noise(x_t, t, embeddings))
+    v = made.unet(x_t, t, encoder_hidden_states=told.tokens).sample[:, :3]
+    alpha, sigma = NoiseSchedule.variance_preserving(made.scheduler.alphas_cumprod).at(t)
+    torch.testing.assert_close(loaded.predict_noise(x_t, t, told), alpha * v + sigma * x_t, atol=1e-5, rtol=1e-5)
 
 
-def test_views_of_a_batch_do_not_touch_each_other() -> None:
-    teacher = teacher_of(tiny_pipeline("v_prediction"))
+def test_views_of_a_batch_do_not_touch_each_other(saved_pipeline: Path) -> None:
+    teacher = load_teacher(open_pipeline(saved_pipeline), CPU)
     x_t = torch.randn(2, 3, 16, 16, generator=torch.Generator().manual_seed(0))
     t, embeddings = torch.tensor([100, 700]), teacher.encode_prompts(["a mug", "a hamburger"])
     together = teacher.predict_noise(x_t, t, embeddings)
@@ -105,38 +106,44 @@ def test_reduced_precision_on_the_cpu_stays_near_full_precision(saved_pipeline: 
     assert 0.0 < float(difference.abs().max()) < 0.05  # bfloat16 has 8 bits
 
 
-def test_the_teacher_is_frozen_and_the_caller_decides_whether_there_is_a_graph() -> None:
-    pipeline = tiny_pipeline()
-    teacher = teacher_of(pipeline)
-    assert not any(parameter.requires_grad for parameter in pipeline.unet.parameters())
+def test_the_teacher_is_frozen_and_the_caller_decides_whether_there_is_a_graph(saved_pipeline: Path) -> None:
+    teacher = load_teacher(open_pipeline(saved_pipeline), CPU)
+    assert not any(parameter.requires_grad for parameter in teacher.denoiser.parameters())
     x_t, t, told = torch.randn(1, 3, 16, 16, requires_grad=True), torch.tensor([5]), teacher.encode_prompts(["a mug"])
     assert teacher.predict_noise(x_t, t, told).requires_grad
     with torch.no_grad():
         assert not teacher.predict_noise(x_t, t, told).requires_grad
 
 
-def test_the_text_encoder_is_made_when_needed_and_not_kept() -> None:
-    import gc
-    import weakref
-
-    pipeline = tiny_pipeline()
+def test_the_text_encoder_is_made_when_needed_and_not_kept(saved_pipeline: Path) -> None:
     encoders: list[weakref.ref[torch.nn.Module]] = []
 
-    def make() -> torch.nn.Module:
-        encoder = tiny_pipeline().text_encoder
-        encoders.append(weakref.ref(encoder))
-        return encoder
+    def place(part: str, module: torch.nn.Module) -> torch.nn.Module:
+        assert part == "text_encoder"
+        encoders.append(weakref.ref(module))
+        return module
 
-    teacher = teacher_of(pipeline)
-    teacher._make_text_encoder = make
+    teacher = load_teacher(open_pipeline(saved_pipeline), CPU, place=place)
     assert not encoders
     teacher.encode_prompts(["a mug"])
-    gc.collect()
     assert [encoder() for encoder in encoders] == [None]
 
 
-def test_a_prompt_beyond_the_models_tokens_is_refused_because_its_view_words_would_be_lost() -> None:
-    teacher = teacher_of(tiny_pipeline(length=16))
+def test_a_copy_of_a_teacher_may_have_another_denoiser(saved_pipeline: Path) -> None:
+    """What a LoRA needs: the same model beside itself, with one part exchanged."""
+    teacher = load_teacher(open_pipeline(saved_pipeline), CPU)
+    other = copy.copy(teacher)
+    other.denoiser = copy.deepcopy(teacher.denoiser)
+    with torch.no_grad():
+        next(other.denoiser.parameters()).add_(1.0)
+    x_t, t, told = torch.randn(1, 3, 16, 16), torch.tensor([500]), teacher.encode_prompts(["a mug"])
+    assert not torch.equal(teacher.predict_noise(x_t, t, told), other.predict_noise(x_t, t, told))
+
+
+def test_a_prompt_beyond_the_models_tokens_is_refused_because_its_view_words_would_be_lost(
+    saved_pipeline: Path,
+) -> None:
+    teacher = load_teacher(open_pipeline(saved_pipeline), CPU)
     teacher.encode_prompts([" ".join(["red"] * 15)])  # and the end token: 16
     with pytest.raises(InputError) as caught:
         teacher.encode_prompts([" ".join(["red"] * 18)])
@@ -144,8 +151,8 @@ def test_a_prompt_beyond_the_models_tokens_is_refused_because_its_view_words_wou
     assert "19 tokens; the model reads 16" in caught.value.why
 
 
-def test_images_come_to_the_models_size_and_range_and_back() -> None:
-    teacher = teacher_of(tiny_pipeline())
+def test_images_come_to_the_models_size_and_range_and_back(saved_pipeline: Path) -> None:
+    teacher = load_teacher(open_pipeline(saved_pipeline), CPU)
     image = torch.rand(2, 3, 16, 16, generator=torch.Generator().manual_seed(0))
     x = teacher.to_model_space(image)
     torch.testing.assert_close(x, 2.0 * image - 1.0)
@@ -204,7 +211,9 @@ def test_damage_to_any_part_is_one_error_with_what_why_and_fix(
 ) -> None:
     harm(pipeline_copy / relative)
     with pytest.raises(SetupError) as caught:
-        load_teacher(open_pipeline(pipeline_copy), CPU).encode_prompts(["a mug"])
+        teacher = load_teacher(open_pipeline(pipeline_copy), CPU)
+        teacher.encode_prompts(["a mug"])
+        teacher.denoiser.eval()
     assert caught.value.code == "model.damaged"
     assert caught.value.fix
 
@@ -213,7 +222,7 @@ def test_a_weight_of_another_shape_is_damage(pipeline_copy: Path) -> None:
     path = pipeline_copy / "unet" / "config.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "cross_attention_dim": 48}))
     with pytest.raises(SetupError) as caught:
-        load_teacher(open_pipeline(pipeline_copy), CPU)
+        load_teacher(open_pipeline(pipeline_copy), CPU).denoiser.eval()
     assert caught.value.code == "model.damaged"
 
 
@@ -235,7 +244,9 @@ def test_loading_prints_nothing(pipeline_copy: Path, capfd: pytest.CaptureFixtur
     unet.save_pretrained(pipeline_copy / "unet", max_shard_size="100KB")
     assert len(list((pipeline_copy / "unet").glob("*.safetensors"))) > 1
     capfd.readouterr()
-    load_teacher(open_pipeline(pipeline_copy), CPU).encode_prompts(["a mug"])
+    teacher = load_teacher(open_pipeline(pipeline_copy), CPU)
+    teacher.encode_prompts(["a mug"])
+    teacher.denoiser.eval()
     assert capfd.readouterr() == ("", "")
 
 
