@@ -12,7 +12,8 @@ import torch
 
 from dreamfusion_engine.guidance.families.adapter import Adapter
 from dreamfusion_engine.guidance.families.flux import Flux
-from dreamfusion_engine.guidance.families.parts import Parts, Place, Precision
+from dreamfusion_engine.guidance.families.parts import Parts, Place
+from dreamfusion_engine.guidance.families.parts import Precision as Precision
 from dreamfusion_engine.guidance.families.pixart import PixArtSigma
 from dreamfusion_engine.guidance.families.pixel import PixelDiffusion
 from dreamfusion_engine.guidance.families.stable_diffusion import StableDiffusion

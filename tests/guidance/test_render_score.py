@@ -3,22 +3,22 @@ bit. On a real UNet with random weights."""
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
 
 import pytest
 import torch
 from reference.gaussian_teacher import GaussianTeacher
-from reference.tiny_pipeline import tiny_pipeline
 from torch import nn
 
 from dreamfusion_engine.config import GuidanceConfig, ScoreConfig
 from dreamfusion_engine.errors import SetupError
-from dreamfusion_engine.guidance.diffusion import PixelDiffusion
+from dreamfusion_engine.guidance.diffusion import load_teacher
 from dreamfusion_engine.guidance.distillation import ScoreDistillation
 from dreamfusion_engine.guidance.lora import LowRankLinear, low_rank_parameters, with_low_rank
-from dreamfusion_engine.guidance.noise import NoiseSchedule
+from dreamfusion_engine.guidance.pipeline_folder import open_pipeline
 from dreamfusion_engine.guidance.prompts import PromptCard
 from dreamfusion_engine.guidance.render_score import RenderScore
+from dreamfusion_engine.guidance.teacher import Teacher
 
 CONFIG = ScoreConfig(lora_rate=0.01)
 
@@ -28,17 +28,8 @@ def rng(seed: int = 0) -> torch.Generator:
 
 
 @pytest.fixture(scope="module")
-def teacher() -> PixelDiffusion:
-    pipeline: Any = tiny_pipeline("v_prediction")
-    return PixelDiffusion(
-        pipeline.unet,
-        pipeline.tokenizer,
-        lambda: pipeline.text_encoder,
-        prediction="v_prediction",
-        schedule=NoiseSchedule.variance_preserving(pipeline.scheduler.alphas_cumprod),
-        image_size=16,
-        device=torch.device("cpu"),
-    )
+def teacher(saved_pipeline: Path) -> Teacher:
+    return load_teacher(open_pipeline(saved_pipeline), torch.device("cpu"))
 
 
 def noisy(seed: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -59,7 +50,7 @@ def test_a_low_rank_layer_is_w_plus_b_a() -> None:
     torch.testing.assert_close(layer(x), merged(x))
 
 
-def test_the_copy_shares_every_weight_and_changes_every_attention_projection(teacher: PixelDiffusion) -> None:
+def test_the_copy_shares_every_weight_and_changes_every_attention_projection(teacher: Teacher) -> None:
     changed = with_low_rank(teacher.denoiser, 4, rng())
     before = dict(teacher.denoiser.named_parameters())
     ours = low_rank_parameters(changed)
@@ -71,14 +62,14 @@ def test_the_copy_shares_every_weight_and_changes_every_attention_projection(tea
     assert not any(isinstance(m, LowRankLinear) for m in teacher.denoiser.modules())
 
 
-def test_an_untrained_copy_sees_what_the_model_sees_bit_for_bit(teacher: PixelDiffusion) -> None:
+def test_an_untrained_copy_sees_what_the_model_sees_bit_for_bit(teacher: Teacher) -> None:
     x, t, _ = noisy(1)
     told = teacher.encode_prompts(["a red mug", "a blue mug"])
     with torch.no_grad():
         assert torch.equal(RenderScore(teacher, CONFIG, 0).predict_noise(x, t, told), teacher.predict_noise(x, t, told))
 
 
-def test_the_copy_learns_a_render_and_leaves_the_model_alone(teacher: PixelDiffusion) -> None:
+def test_the_copy_learns_a_render_and_leaves_the_model_alone(teacher: Teacher) -> None:
     before = {n: p.clone() for n, p in teacher.denoiser.named_parameters()}
     copy = RenderScore(teacher, CONFIG, 0)
     told = teacher.encode_prompts(["a red mug", "a red mug"])
@@ -89,7 +80,7 @@ def test_the_copy_learns_a_render_and_leaves_the_model_alone(teacher: PixelDiffu
     assert all(torch.equal(p, before[n]) for n, p in teacher.denoiser.named_parameters())
 
 
-def test_a_saved_copy_goes_on_bit_for_bit(teacher: PixelDiffusion) -> None:
+def test_a_saved_copy_goes_on_bit_for_bit(teacher: Teacher) -> None:
     told = teacher.encode_prompts(["a red mug", "a blue mug"])
     first = RenderScore(teacher, CONFIG, 0)
     for seed in range(3):
@@ -102,7 +93,7 @@ def test_a_saved_copy_goes_on_bit_for_bit(teacher: PixelDiffusion) -> None:
     assert a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
 
 
-def test_renders_that_are_not_finite_teach_nothing(teacher: PixelDiffusion) -> None:
+def test_renders_that_are_not_finite_teach_nothing(teacher: Teacher) -> None:
     copy = RenderScore(teacher, CONFIG, 0)
     told = teacher.encode_prompts(["a red mug", "a blue mug"])
     x, t, noise = noisy(1)
@@ -119,7 +110,7 @@ def test_a_denoiser_without_attention_is_refused_with_another_score() -> None:
     assert caught.value.code == "model.unsupported" and "guidance.score=sds" in caught.value.fix
 
 
-def test_a_run_with_vsd_saves_what_it_has_learned_and_a_restart_forgets_it(teacher: PixelDiffusion) -> None:
+def test_a_run_with_vsd_saves_what_it_has_learned_and_a_restart_forgets_it(teacher: Teacher) -> None:
     config = GuidanceConfig(score="vsd", scale=3.0)
 
     def made(seed: int) -> ScoreDistillation:

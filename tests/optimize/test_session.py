@@ -15,9 +15,9 @@ from reference.tiny_training import CPU, SIZE, BrokenTeacher, disc_teacher, tiny
 from dreamfusion_engine.config import GenerateConfig, GuidanceConfig
 from dreamfusion_engine.errors import Cancelled, InputError, RunError
 from dreamfusion_engine.events import Event, Note, Progress
-from dreamfusion_engine.guidance.diffusion import PixelDiffusion
+from dreamfusion_engine.guidance.diffusion import load_teacher
 from dreamfusion_engine.guidance.distillation import ScoreDistillation
-from dreamfusion_engine.guidance.noise import NoiseSchedule
+from dreamfusion_engine.guidance.pipeline_folder import open_pipeline
 from dreamfusion_engine.guidance.prompts import PromptCard
 from dreamfusion_engine.optimize.session import Session
 
@@ -73,16 +73,8 @@ def test_a_cancelled_run_resumes_and_ends_bit_for_bit_like_an_unbroken_one(tmp_p
 
 
 def test_a_run_whose_score_learns_the_renders_resumes_bit_for_bit(tmp_path: Path) -> None:
-    pipeline = tiny_pipeline("v_prediction")
-    teacher = PixelDiffusion(
-        pipeline.unet,
-        pipeline.tokenizer,
-        lambda: pipeline.text_encoder,
-        prediction="v_prediction",
-        schedule=NoiseSchedule.variance_preserving(pipeline.scheduler.alphas_cumprod),
-        image_size=SIZE,
-        device=CPU,
-    )
+    tiny_pipeline("v_prediction").save_pretrained(tmp_path / "model")
+    teacher = load_teacher(open_pipeline(tmp_path / "model"), CPU)
     config = dataclasses.replace(tiny_config(6), guidance=GuidanceConfig(score="vsd", scale=2.0))
 
     def run(name: str, control: Any = None) -> Session:
