@@ -4,7 +4,7 @@ x_t = alpha_t x_0 + sigma_t eps. Two kinds of schedule are in use:
 - variance preserving: alpha_t^2 = abar_t, sigma_t^2 = 1 - abar_t (Ho 2020, arXiv 2006.11239, eq. 4). A denoiser may be
   trained to predict eps, x_0 ("sample") or v = alpha_t eps - sigma_t x_0 (Salimans & Ho 2022, arXiv 2202.00512);
 - rectified flow: alpha_t = 1 - sigma_t, and the denoiser predicts the flow u = eps - x_0, the velocity of x_t along the
-  straight line from the picture to the noise (Liu 2022, arXiv 2209.03003; Esser 2024, arXiv 2403.03206, eq. 2 and 13).
+  straight line from the picture to the noise (Liu 2022, arXiv 2209.03003; Esser 2024, arXiv 2403.03206, section 3).
 All four say the same thing; given x_t each follows from another.
 
 alpha and sigma are float[B, 1, 1, 1]; images float[B, C, H, W].
@@ -55,7 +55,7 @@ class NoiseSchedule:
 
     @staticmethod
     def rectified_flow(total: int, shift: float) -> NoiseSchedule:
-        """sigma_t = k s / (1 + (k - 1) s) with s = (t + 1) / T, and alpha_t = 1 - sigma_t (arXiv 2403.03206, eq. 23).
+        """sigma_t = k s / (1 + (k - 1) s) with s = (t + 1) / T, and alpha_t = 1 - sigma_t (arXiv 2403.03206, sec. 5.3.2).
 
         total: T. shift: k >= 1, how far towards noise the timesteps are moved, more for larger pictures.
         """
@@ -80,7 +80,7 @@ def velocity_from_noise(noise: Tensor, x_t: Tensor, alpha: Tensor, sigma: Tensor
 
 
 def noise_from_flow(flow: Tensor, x_t: Tensor, alpha: Tensor) -> Tensor:
-    """eps = x_t + alpha_t u (from u = eps - x_0 and x_t = alpha x_0 + (1 - alpha) eps; arXiv 2403.03206, eq. 13)."""
+    """eps = x_t + alpha_t u (from u = eps - x_0 and x_t = alpha x_0 + (1 - alpha) eps; arXiv 2403.03206, section 3)."""
     return x_t + alpha * flow
 
 

@@ -113,3 +113,27 @@ def test_timesteps_without_signal_are_not_usable() -> None:
     assert NoiseSchedule.variance_preserving(cosine_alphas_cumprod()).usable == 1000
     flow = NoiseSchedule.rectified_flow(1000, 1.0)
     assert float(flow.alpha[flow.usable - 1]) ** 2 > 1e-5 >= float(flow.alpha[flow.usable]) ** 2
+
+
+@pytest.mark.parametrize(
+    ("kind", "schedule"),
+    [
+        ("epsilon", VARIANCE_PRESERVING),
+        ("v_prediction", VARIANCE_PRESERVING),
+        ("sample", VARIANCE_PRESERVING),
+        ("flow_prediction", NoiseSchedule.rectified_flow(1000, 3.0)),
+        ("sample", NoiseSchedule.rectified_flow(1000, 1.0)),
+    ],
+)
+def test_the_residual_of_score_distillation_is_the_error_of_what_is_predicted(
+    kind: str, schedule: NoiseSchedule
+) -> None:
+    """eps_hat - eps is the error of v or u times alpha, and the error of x_0 times -alpha / sigma."""
+    generator = torch.Generator().manual_seed(7)
+    x0, noise, error = (torch.randn(3, 4, 4, 4, generator=generator, dtype=torch.float64) for _ in range(3))
+    alpha, sigma = (level.double() for level in schedule.at(torch.tensor([50, 400, 900])))
+    x_t = add_noise(x0, noise, alpha, sigma)
+    truth = {"epsilon": noise, "v_prediction": alpha * noise - sigma * x0, "sample": x0, "flow_prediction": noise - x0}
+    factor = {"epsilon": 1.0, "v_prediction": alpha, "sample": -alpha / sigma, "flow_prediction": alpha}
+    predicted = noise_from_prediction(truth[kind] + error, kind, x_t, alpha, sigma)  # type: ignore[arg-type]
+    torch.testing.assert_close(predicted - noise, factor[kind] * error, atol=1e-5, rtol=1e-5)

@@ -42,7 +42,7 @@ class PixelSpace:
 class LatentSpace:
     """The latents of an autoencoder: z = (E(2 I - 1) - m) k, with E the mean of its posterior (arXiv 2112.10752).
 
-    k is its scaling factor and m its shift, which give latents a spread near 1 (arXiv 2112.10752, App. G). An
+    k is its scaling factor and m its shift, which give latents a spread near 1 (there, App. D.1). An
     autoencoder may say it for each channel instead: z = k (E - mean) / std. The mean in place of a sample, because
     score distillation adds its own noise. The network is loaded when it is first used.
     """
