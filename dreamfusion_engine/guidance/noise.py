@@ -55,7 +55,7 @@ class NoiseSchedule:
 
     @staticmethod
     def rectified_flow(total: int, shift: float) -> NoiseSchedule:
-        """sigma_t = k s / (1 + (k - 1) s) with s = (t + 1) / T, and alpha_t = 1 - sigma_t (arXiv 2403.03206, sec. 5.3.2).
+        """sigma_t = k s / (1 + (k - 1) s) with s = (t + 1) / T, and alpha_t = 1 - sigma_t (arXiv 2403.03206, 5.3.2).
 
         total: T. shift: k >= 1, how far towards noise the timesteps are moved, more for larger pictures.
         """
