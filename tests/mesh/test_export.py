@@ -26,7 +26,7 @@ from dreamfusion_engine.mesh.export import (
     write_glb,
 )
 from dreamfusion_engine.mesh.files import write_whole
-from dreamfusion_engine.mesh.preview import preview_mesh
+from dreamfusion_engine.mesh.preview import MOST_TRIANGLES, preview_mesh
 from dreamfusion_engine.mesh.textured import TexturedMesh, standing
 from dreamfusion_engine.mesh.unwrap import unwrap
 
@@ -208,3 +208,17 @@ def test_the_preview_is_a_coloured_closed_surface() -> None:
     with pytest.raises(RunError) as caught:
         preview_mesh(field.density, field.albedo, 1e9)
     assert caught.value.code == "run.empty"
+
+
+def test_the_preview_of_haze_that_fills_the_box_is_kept_small_enough_to_show() -> None:
+    """Full of waves: a surface of some 30,000 triangles, which Blender could not take in one tick."""
+
+    def waves(points: torch.Tensor) -> torch.Tensor:
+        return 4.0 * (1.0 + torch.sin(points * 9.0).prod(-1) * 2.0)
+
+    found = preview_mesh(waves, lambda points: torch.full_like(points, 0.5), 4.0)
+    vertices = np.frombuffer(found.vertices, "<f4").reshape(-1, 3)
+    triangles = np.frombuffer(found.triangles, "<i4").reshape(-1, 3)
+    assert 0.8 * MOST_TRIANGLES < len(triangles) <= 1.05 * MOST_TRIANGLES
+    assert triangles.max() < len(vertices) and len(found.colours) == 3 * len(vertices)
+    assert np.abs(vertices).max(0).min() > 0.9  # it still fills the box
