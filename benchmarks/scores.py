@@ -46,7 +46,7 @@ VARIANTS: dict[str, tuple[str, ...]] = {
     "sds": (PLAIN,),
     "csd": (PLAIN, "guidance.score=csd"),
     "nfsd": (PLAIN, "guidance.score=nfsd"),
-    "vsd": (PLAIN, "guidance.score=vsd"),
+    "vsd": (PLAIN, "guidance.score=vsd", "score.lora_rate=0.01"),  # a short run: the copy must learn quickly
     "sdi": (PLAIN, "guidance.score=sdi"),
     "perp-neg": ("guidance.perp_neg=on",),
     "interpolated": (PLAIN, "guidance.view_prompts=interpolated"),
