@@ -22,8 +22,9 @@ from dreamfusion_engine.events import Control, Progress, Report, Result, Stage
 from dreamfusion_engine.guidance.diffusion import Precision, load_teacher
 from dreamfusion_engine.guidance.distillation import ScoreDistillation
 from dreamfusion_engine.guidance.embedding_cache import EmbeddingCache, cache_folder, model_digest
-from dreamfusion_engine.guidance.pipeline_folder import PipelineFolder, locate_model, open_pipeline
+from dreamfusion_engine.guidance.pipeline_folder import PipelineFolder, open_pipeline
 from dreamfusion_engine.guidance.prompts import check_prompts
+from dreamfusion_engine.guidance.single_file_conversion import ready_model
 from dreamfusion_engine.mesh.build import MeshReport, build_mesh
 from dreamfusion_engine.mesh.export import write_glb
 from dreamfusion_engine.mesh.sheet import write_turntable, write_views
@@ -63,7 +64,7 @@ def generate(
     clock = StageClock(report)
     # 1. The frozen diffusion model, and the prompt in its language, from every side and in every shading.
     device = ranks.device(resolve_device(config.device))
-    pipeline = open_pipeline(locate_model(config.model))
+    pipeline = open_pipeline(ready_model(config.model, report))
     check_prompts(config, pipeline.card)
     clock.enter("load", device)
     torch.set_num_threads(compute_threads())

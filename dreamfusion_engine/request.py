@@ -20,7 +20,7 @@ from dreamfusion_engine.config import GenerateConfig
 from dreamfusion_engine.config_json import preset
 from dreamfusion_engine.device import check_device_name
 from dreamfusion_engine.errors import InputError
-from dreamfusion_engine.guidance.pipeline_folder import locate_model, open_pipeline
+from dreamfusion_engine.guidance.pipeline_folder import model_card
 from dreamfusion_engine.guidance.prompts import VIEWS, check_prompts
 
 DISK_NEEDED = 200 << 20  # bytes: two checkpoints of the largest preset, textures, video and previews, and room
@@ -56,8 +56,8 @@ def checked_request(
     for view in VIEWS:
         check_encodable(getattr(config.prompts, view), f"prompt of the {view} view")
     check_device_name(config.device)
-    pipeline = open_pipeline(locate_model(config.model))
-    check_prompts(config, pipeline.card)
+    card = model_card(config.model)
+    check_prompts(config, card)
     folder = output if output is not None else output_root / folder_name(config.prompt, config.seed)
     folder = Path(os.path.abspath(folder.expanduser()))
     check_output(folder)

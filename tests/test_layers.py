@@ -63,9 +63,8 @@ LIGHT |= {"prompt_text"}
 LIGHT |= {"guidance.family"}
 LIGHT |= {"guidance.memory", "guidance.model_sizes"}
 LIGHT |= {"config_json", "model_table", "download_job"}
-LIGHT |= {
-    f"guidance.{name}" for name in ("part_weights", "safetensors_header", "catalogue", "hub_models", "model_list")
-}
+LIGHT |= {f"guidance.{name}" for name in ("part_weights", "safetensors_header", "catalogue", "hub_models")}
+LIGHT |= {"guidance.model_list", "guidance.single_file"}
 LIGHT |= {f"hub.{name}" for name in ("address", "api", "download", "lock", "repository_cache", "selection", "transfer")}
 
 

@@ -128,7 +128,7 @@ _FIXES = {
     "checkpoint.other_run": "Resume with the same settings and model, or try again from the beginning.",
     "input.preset": "Choose Draft, Standard or High, or install the engine again.",
     "model.damaged": "Copy or download the model again, or choose another one.",
-    "model.unsupported": "Choose a pixel-space model of a supported family, or the built-in one.",
+    "model.unsupported": "Choose a model of a supported family, or the built-in one.",
     "run.out_of_memory": "Close other programs, or use a lower quality, fewer views per step or a smaller texture.",
     "input.disk_full": "Make room on the disk and resume, or choose another output folder.",
     "input.output": "Choose another output folder, or change the permissions of this one.",

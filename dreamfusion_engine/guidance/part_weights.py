@@ -124,7 +124,7 @@ def _no_weights(folder: Path, part: str, names: list[str]) -> SetupError:
             "model.pickled",
             what="The model's weights are stored in a format that can run code when it is opened.",
             why=f"{part}/{pickles[0]} is a Python pickle, and there is no .safetensors file beside it.",
-            fix="Get the model in safetensors, or convert it: load it with diffusers and save_pretrained(FOLDER).",
+            fix='Get the model in safetensors, or convert it: docs/models.md, "Pickles", says how.',
         )
     others = [name for name in names if name.endswith(".safetensors")]
     expected = " or ".join(f"{stem}.safetensors" for stem in STEMS)

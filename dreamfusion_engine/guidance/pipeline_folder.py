@@ -18,6 +18,7 @@ from dreamfusion_engine.guidance.part_weights import PartWeights, incomplete, re
 from dreamfusion_engine.guidance.part_weights import damaged as damaged
 from dreamfusion_engine.guidance.part_weights import read_json as read_json
 from dreamfusion_engine.guidance.prompts import PromptCard, read_card
+from dreamfusion_engine.guidance.single_file import SingleFile, read_single_file
 from dreamfusion_engine.hub.address import is_hub_id
 
 STARTER = "starter"
@@ -45,10 +46,10 @@ class PipelineFolder:
 
 
 def locate_model(name: str) -> Path:
-    """The folder of a model: 'starter', a folder, or the id owner/name of a model that is already downloaded.
+    """The folder of a model: 'starter', a folder, a single file that was used before, or the id of a downloaded model.
 
     Nothing is downloaded here. Raises SetupError model.missing, model.not_downloaded, model.incomplete,
-    model.not_folder.
+    model.not_converted, and what `read_single_file` raises.
     """
     if name == STARTER:
         path = STARTER_FOLDER
@@ -63,12 +64,15 @@ def locate_model(name: str) -> Path:
     path = Path(os.path.expanduser(name))
     if name.strip() and path.is_dir():  # an empty name would be the current folder
         return path
-    if name.strip() and path.exists():
+    file = single_file(name)
+    if file is not None:
+        if file.converted:
+            return file.folder
         raise SetupError(
-            "model.not_folder",
-            what="The model is a file, not a folder.",
-            why=f"{path} is a single file; a model here is a diffusers folder with {INDEX} in it.",
-            fix="Give the folder of a diffusers pipeline, or leave --model out for the built-in one.",
+            "model.not_converted",
+            what="This single file has not been used before.",
+            why=f"The pipeline folder that is made of {path.name} is not there.",
+            fix="Use it once with `dreamfusion-engine generate`, which makes it.",
         )
     if name.strip() and is_hub_id(name):
         return downloaded_folder(name)
@@ -78,6 +82,20 @@ def locate_model(name: str) -> Path:
         why="It is neither 'starter' nor a folder nor the id of a model, owner/name.",
         fix="Check the path, or leave --model out for the built-in model. `dreamfusion-engine models` lists some.",
     )
+
+
+def single_file(name: str) -> SingleFile | None:
+    """What the file of that name is, None where there is no such file. Raises what `read_single_file` raises."""
+    path = Path(os.path.expanduser(name))
+    return read_single_file(path) if name.strip() and path.is_file() else None
+
+
+def model_card(name: str) -> PromptCard:
+    """How a model wants to be asked, after every check that can be made before it is loaded."""
+    file = single_file(name)
+    if file is not None and not file.converted:
+        return PromptCard()
+    return open_pipeline(locate_model(name)).card
 
 
 def open_pipeline(path: Path) -> PipelineFolder:

@@ -64,10 +64,10 @@ def test_unknown_paths_are_refused_and_hub_ids_say_how_to_download(
     assert refusal(lambda: locate_model("")).code == "model.missing"
 
 
-def test_a_file_is_not_a_model(tmp_path: Path) -> None:
+def test_a_file_of_nonsense_is_not_a_model(tmp_path: Path) -> None:
     file = tmp_path / "model.safetensors"
     file.write_bytes(b"x")
-    assert refusal(lambda: locate_model(str(file))).code == "model.not_folder"
+    assert refusal(lambda: locate_model(str(file))).code == "model.damaged"
 
 
 def test_the_starter_is_the_folder_in_the_package_and_missed_when_incomplete(
