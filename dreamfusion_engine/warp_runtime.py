@@ -9,6 +9,7 @@ piece, and the same input gives the same bits on any number of cores.
 
 from __future__ import annotations
 
+import copy
 import os
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -58,29 +59,37 @@ def launch(kernel: Any, items: int, arguments: Sequence[Any], *, device: torch.d
     if workers <= 1:
         wp.launch(kernel, items, [0, *packed], device="cpu", record_tape=False)
         return
-    pieces = min(PIECES * workers, items // max(1, grain))
-    cuts = [items * k // pieces for k in range(pieces + 1)]
-    todo = deque(zip(cuts[:-1], cuts[1:], strict=True))
-    commands = [
-        wp.launch(kernel, items, [0, *packed], device="cpu", record_tape=False, record_cmd=True) for _ in range(workers)
+    length = -(-items // min(PIECES * workers, items // max(1, grain)))
+    todo = deque(range(0, items, length))
+    command = wp.launch(kernel, length, [0, *packed], device="cpu", record_tape=False, record_cmd=True)
+    helpers = [
+        _pool(workers - 1).submit(_take_pieces, _copied(command), todo, items, length) for _ in range(workers - 1)
     ]
-    helpers = [_pool(workers - 1).submit(_take_pieces, command, todo) for command in commands[1:]]
-    _take_pieces(commands[0], todo)
+    _take_pieces(command, todo, items, length)
     for helper in helpers:
         if not helper.cancel():
             helper.result()
 
 
-def _take_pieces(command: Any, todo: deque[tuple[int, int]]) -> None:
-    """Launch the recorded command on pieces (begin, end) until none is left."""
+def _take_pieces(command: Any, todo: deque[int], items: int, length: int) -> None:
+    """Launch the command, recorded for `length` items, on pieces that begin at the numbers in `todo`, until all are."""
     while True:
         try:
-            begin, end = todo.popleft()
+            begin = todo.popleft()
         except IndexError:
             return
-        command.set_param_at_index(0, begin)
-        command.set_dim(end - begin)
+        command.set_param_at_index_from_ctype(0, begin)
+        if items - begin < length:  # the last piece, so the recorded length is not needed again
+            command.set_dim(items - begin)
         command.launch()
+
+
+def _copied(command: Any) -> Any:
+    """The recorded launch with a `begin` of its own: recording again would take ten times as long."""
+    other = copy.copy(command)
+    other.params = list(command.params)
+    other.params[1] = copy.copy(command.params[1])
+    return other
 
 
 @cache

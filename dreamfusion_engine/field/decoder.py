@@ -82,7 +82,7 @@ class _Decode(torch.autograd.Function):
                 warp_runtime.vectors(albedo),
             ],
             device=points.device,
-            grain=8,
+            grain=32,
         )
         # The weights may be changed in place (levels open) before backward runs.
         ctx.save_for_backward(
@@ -130,7 +130,7 @@ class _Decode(torch.autograd.Function):
                 warp_runtime.array(to_out_bias, wp.vec4),
             ],
             device=points.device,
-            grain=8,
+            grain=32,
         )
         return (
             None,

@@ -7,6 +7,8 @@ table is written by one thread, in the order of the points, which makes it the s
 Annotations are evaluated here (no `from __future__ import annotations`): Warp must see the vector type of the closure.
 """
 
+# mypy: disable-error-code="operator"
+
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -85,6 +87,12 @@ def entry(x: wp.uint32, y: wp.uint32, z: wp.uint32, mask: wp.uint32) -> int:
 
 
 @wp.func
+def hashed(x: wp.uint32, yz: wp.uint32, mask: wp.uint32) -> int:
+    """Table index of a vertex within a hashed level; yz: what its y and z add, combined."""
+    return int((x ^ yz) & mask)
+
+
+@wp.func
 def side(bit: int, t: float) -> float:
     """Linear interpolation weight of the low (bit 0) or high vertex."""
     return wp.where(bit == 0, 1.0 - t, t)
@@ -108,6 +116,15 @@ def grid_kernels(features: int) -> GridKernels:
         """Trilinear interpolation weight of a corner."""
         return side(corner & 1, c.u) * side(corner & 2, c.v) * side(corner & 4, c.w)
 
+    @wp.func
+    def between(a: vec, b: vec, t: float) -> vec:
+        return a + t * (b - a)
+
+    @wp.func
+    def across(a: vec, b: vec, c: vec, d: vec, u: float, v: float) -> vec:
+        """Bilinear between a, b (along u) and c, d, one step along v."""
+        return between(between(a, b, u), between(c, d, u), v)
+
     @wp.kernel(enable_backward=False, module="unique")
     def encode(
         begin: int,
@@ -129,13 +146,40 @@ def grid_kernels(features: int) -> GridKernels:
         resolution = resolutions[level]
         offset = offsets[level]
         mask = wp.uint32(masks[level])
-        for n in range(first, wp.min(first + block, count)):
-            total = vec()
-            if weight > 0.0:
+        last = wp.min(first + block, count)
+        # One loop for each way of storing a level: asked at every corner, the difference takes a fifth of the time.
+        if weight <= 0.0:
+            for n in range(first, last):
+                encoded[n * levels + level] = vec()
+        elif mask == wp.uint32(0):
+            row = resolution + 1
+            for n in range(first, last):
                 c = cell_of(points[n], resolution, mask)
-                for corner in range(8):
-                    total += corner_weight(c, corner) * table[corner_entry(c, corner, offset, mask)]
-            encoded[n * levels + level] = weight * total
+                a = offset + int(c.x0 + c.y0 + c.z0)
+                b = a + row * row
+                low = across(table[a], table[a + 1], table[a + row], table[a + row + 1], c.u, c.v)
+                high = across(table[b], table[b + 1], table[b + row], table[b + row + 1], c.u, c.v)
+                encoded[n * levels + level] = weight * between(low, high, c.w)
+        else:
+            for n in range(first, last):
+                c = cell_of(points[n], resolution, mask)
+                low = across(
+                    table[offset + hashed(c.x0, c.y0 ^ c.z0, mask)],
+                    table[offset + hashed(c.x1, c.y0 ^ c.z0, mask)],
+                    table[offset + hashed(c.x0, c.y1 ^ c.z0, mask)],
+                    table[offset + hashed(c.x1, c.y1 ^ c.z0, mask)],
+                    c.u,
+                    c.v,
+                )
+                high = across(
+                    table[offset + hashed(c.x0, c.y0 ^ c.z1, mask)],
+                    table[offset + hashed(c.x1, c.y0 ^ c.z1, mask)],
+                    table[offset + hashed(c.x0, c.y1 ^ c.z1, mask)],
+                    table[offset + hashed(c.x1, c.y1 ^ c.z1, mask)],
+                    c.u,
+                    c.v,
+                )
+                encoded[n * levels + level] = weight * between(low, high, c.w)
 
     @wp.kernel(enable_backward=False, module="unique")
     def table_gradient(

@@ -114,7 +114,7 @@ class _Composite(torch.autograd.Function):
             rays,
             [*_inputs(density, colour, samples), warp_runtime.vectors(result), opacity, depth],
             device=density.device,
-            grain=256,
+            grain=4096,
         )
         ctx.save_for_backward(density, colour, result, opacity, depth)
         ctx.samples = samples
@@ -141,7 +141,7 @@ class _Composite(torch.autograd.Function):
                 warp_runtime.vectors(to_colour),
             ],
             device=density.device,
-            grain=256,
+            grain=4096,
         )
         return to_density, to_colour, None
 

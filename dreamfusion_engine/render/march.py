@@ -143,13 +143,13 @@ def march(
     ]
     offsets = torch.zeros(rays + 1, dtype=torch.int32, device=device)
     counts = offsets[1:]
-    warp_runtime.launch(count_samples, rays, [*geometry, max_samples, counts], device=device, grain=64)
+    warp_runtime.launch(count_samples, rays, [*geometry, max_samples, counts], device=device, grain=1024)
     torch.cumsum(counts, 0, out=counts)
     total = int(offsets[-1])
     points = torch.empty(total, 3, device=device)
     ray = torch.empty(total, dtype=torch.int32, device=device)
     t = torch.empty(total, device=device)
     warp_runtime.launch(
-        fill_samples, rays, [*geometry, offsets, warp_runtime.vectors(points), ray, t], device=device, grain=64
+        fill_samples, rays, [*geometry, offsets, warp_runtime.vectors(points), ray, t], device=device, grain=1024
     )
     return Samples(points=points, ray=ray, t=t, dt=step, offsets=offsets)
