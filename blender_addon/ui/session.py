@@ -6,6 +6,7 @@ undone and saved meanwhile without touching it.
 
 from __future__ import annotations
 
+import threading
 import time
 import uuid
 from collections.abc import Iterable
@@ -159,9 +160,14 @@ def close() -> None:
 
 
 def renew() -> None:
-    """End the session, to begin another with the preferences as they are now. Not while a job is at work."""
+    """End the session, to begin another with the preferences as they are now. Not while a job is at work.
+
+    Its engine may take a second to end. A thread waits for that, which touches nothing of Blender's.
+    """
+    global _current
     if _current is not None and not is_working():
-        close()
+        ending, _current = _current, None
+        threading.Thread(target=ending.close, name="dreamfusion-close", daemon=True).start()
 
 
 def is_working() -> bool:

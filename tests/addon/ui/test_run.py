@@ -220,17 +220,25 @@ NO_ENGINE = (
     + """
 addon.enable()
 bpy.context.scene.dreamfusion.prompt = "a hamburger"
+from recording_layout import draw
 pump = addon.part("ui.pump")
+here = addon.part("ui.session").current()
+for _ in range(3):
+    pump.tick()
+addon.tell(code=here.missing.code, can=bpy.ops.dreamfusion.generate.poll(), unseen=here.setup.state,
+           children=Run.children(None))
+draw(bpy.types.DREAMFUSION_PT_main)
 pump.tick()
-addon.tell(code=addon.part("ui.session").current().missing.code, can=bpy.ops.dreamfusion.generate.poll())
+addon.tell(seen=here.setup.state)
 addon.disable()
 """
 )
 
 
-def test_without_an_engine_generate_is_grey_and_the_reason_is_known(blender: Session) -> None:
+def test_without_an_engine_generate_is_grey_and_nothing_starts_before_somebody_looks(blender: Session) -> None:
     facts = blender.run(NO_ENGINE).facts
-    assert facts == {"code": "engine.not_installed", "can": False}
+    assert (facts["code"], facts["can"]) == ("engine.not_installed", False)
+    assert (facts["unseen"], facts["children"], facts["seen"]) == ("idle", [], "looking")
 
 
 CONNECTION = (

@@ -234,6 +234,60 @@ def test_reload_scripts_in_the_middle_of_a_run(blender: Session) -> None:
     assert facts == {"children_before": 0, "state": "interrupted", "fresh": "done"}
 
 
+BUG = (
+    PRELUDE
+    + """
+run = Run(steps=300, step_s=0.004)
+job = run.generate()
+run.until(lambda: job.step > 5, "training")
+previews = addon.part("ui.preview_object")
+really, step = previews.tick, job.step
+def broken(context):
+    raise ZeroDivisionError("on purpose")
+previews.tick = broken
+run.ticks(0.5)
+log = run.session.log.read_text()
+addon.tell(told=run.session.trouble.code, traces=log.count("ZeroDivisionError: on purpose"))
+run.session.bug, run.session.log = None, run.session.log / "no" / "folder"
+run.ticks(0.2)
+previews.tick = really
+run.until(run.inserted(job), "the object, after the bug")
+addon.tell(state=job.state.value)
+"""
+)
+
+
+def test_a_bug_of_the_addon_is_told_once_and_the_timer_and_the_run_go_on(newest_blender: Session) -> None:
+    facts = newest_blender.run(BUG).facts
+    assert facts == {"told": "internal.bug", "traces": 1, "state": "done"}
+
+
+MOVED = (
+    PRELUDE
+    + """
+run = Run(steps=20)
+job = run.generate()
+run.until(run.inserted(job), "the object")
+engine = run.session.queue.engine_pid
+began = time.perf_counter()
+addon.preferences().output = os.path.join(os.environ["FOLDER"], "elsewhere")
+took = time.perf_counter() - began
+second = run.generate("a mug")
+run.until(run.inserted(second), "an object in the new folder")
+end = time.monotonic() + 10
+while engine in run.children() and time.monotonic() < end:
+    time.sleep(0.05)
+addon.tell(took=took, folder=str(second.folder.parent), jobs=len(run.jobs), left=engine in run.children())
+"""
+)
+
+
+def test_another_output_folder_is_taken_without_waiting_for_the_engine_to_end(newest_blender: Session) -> None:
+    facts = newest_blender.run(MOVED, FOLDER=str(newest_blender.folder)).facts
+    assert facts["took"] < 0.1 and facts["folder"] == str(newest_blender.folder / "elsewhere")
+    assert facts["jobs"] == 1 and not facts["left"]
+
+
 KILLED = (
     PRELUDE
     + """
