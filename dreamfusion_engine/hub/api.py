@@ -61,9 +61,17 @@ def read_listing(address: HubAddress, repository: str, revision: str = "main") -
     while url is not None:
         lines, url = _json(address, url, repository)
         files |= {file.path: file for file in _files(address, lines)}
-    card = about.get("cardData")
-    license_name = card.get("license_name") or card.get("license") if isinstance(card, dict) else ""
-    return Listing(commit, files, license_name if isinstance(license_name, str) else "")
+    return Listing(commit, files, _license(about))
+
+
+def _license(about: Mapping[str, Any]) -> str:
+    """By the model's card, or by its tags."""
+    card, tags = about.get("cardData"), about.get("tags")
+    named = card.get("license_name") or card.get("license") if isinstance(card, dict) else None
+    if isinstance(named, str):
+        return named
+    tagged = [str(tag) for tag in tags if str(tag).startswith("license:")] if isinstance(tags, list) else []
+    return tagged[0].removeprefix("license:") if tagged else ""
 
 
 def file_url(address: HubAddress, repository: str, commit: str, path: str) -> str:
@@ -188,7 +196,9 @@ def _refusal(address: HubAddress, repository: str, status: int, headers: Message
         return SetupError(
             "model.gated",
             what=f"The model '{repository}' asks you to accept its licence first.",
-            why="The token's account has not been given access." if address.token else "No token was given (HF_TOKEN).",
+            why="The token's account has not been given access, or the token may not read gated models."
+            if address.token
+            else "No token was given (HF_TOKEN).",
             fix=f"Log in at {page}, accept the licence there, "
             + (
                 "and try again once access is given."
