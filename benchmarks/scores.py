@@ -47,7 +47,7 @@ VARIANTS: dict[str, tuple[str, ...]] = {
     "csd": (PLAIN, "guidance.score=csd"),
     "nfsd": (PLAIN, "guidance.score=nfsd"),
     "vsd": (PLAIN, "guidance.score=vsd", "score.lora_rate=0.01"),  # a short run: the copy must learn quickly
-    "sdi": (PLAIN, "guidance.score=sdi"),
+    "sdi": (PLAIN, "guidance.score=sdi", "score.inversion_steps=3"),  # ten take three times as long
     "perp-neg": ("guidance.perp_neg=on",),
     "interpolated": (PLAIN, "guidance.view_prompts=interpolated"),
     "no-view-words": (PLAIN, "guidance.view_prompts=off"),

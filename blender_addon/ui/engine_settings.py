@@ -98,8 +98,8 @@ class DREAMFUSION_PG_guidance(PropertyGroup):
         description="What the model's predictions are made into",
         items=(
             ("sds", "SDS", "Score distillation, as in DreamFusion"),
-            ("csd", "CSD", "Towards the prompt alone, without the pull towards any picture"),
-            ("nfsd", "NFSD", "Without the part of the prediction that is noise"),
+            ("csd", "CSD", "Towards the prompt alone. For large models; the built-in one falls apart"),
+            ("nfsd", "NFSD", "Without the part that is noise. For large models; the built-in one falls apart"),
             ("sdi", "SDI", "Noise found by inversion, several times as slow"),
             ("vsd", "VSD", "Against a model that learns the renders, two to three times as slow"),
         ),
