@@ -218,7 +218,7 @@ def main() -> None:
     measurement.engine_threads(given.cores).use()
     source = fitted_field(shape, device)
     probe = TorchField(source)
-    points = 2.0 * torch.rand(1 << 14, 3, device=device) - 1.0
+    points = 2.0 * torch.rand(1 << 16, 3, device=device) - 1.0
     threads = measurement.both_threads(given.cores, torch.no_grad()(lambda: probe.density(points)), device)
     threads["ours"].use()
     sizes = {"resolution": given.resolution, "triangles": given.triangles, "texture": given.texture}

@@ -93,8 +93,9 @@ def main() -> None:
     device = torch.device(options.device)
     measurement.Threads(torch=options.cores, kernels=options.cores).use()
     limits = measurement.measured_limits(device)
-    small = bench_scene("solid", resolution=32, views=1, device=device)
-    threads = measurement.both_threads(options.cores, lambda: small.sides["torch"].field(small.rays[0]), device)
+    some = bench_scene("solid", resolution=64, views=1, device=device)
+    points = some.marched(some.sides["ours"]).points
+    threads = measurement.both_threads(options.cores, lambda: some.sides["torch"].field(points), device)
     report: dict[str, Any] = {
         "machine": measurement.machine(device),
         "threads": {side: vars(used) for side, used in threads.items()},

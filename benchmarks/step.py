@@ -203,10 +203,10 @@ def main() -> None:
     device = torch.device(options.device)
     Threads(torch=options.cores, kernels=options.cores).use()
     limits = measurement.measured_limits(device)
-    small = bench_scene("solid", resolution=32, views=1, device=device)
-    idle = torch.optim.Adam(small.field.parameters(), lr=0.0)
+    full = bench_scene("solid", resolution=options.resolution, views=options.views, device=device)
+    idle = torch.optim.Adam(full.field.parameters(), lr=0.0)
     threads = measurement.both_threads(
-        options.cores, lambda: training_step(small, small.sides["torch"], idle, None), device
+        options.cores, lambda: training_step(full, full.sides["torch"], idle, None), device
     )
     guide = None if options.model == "none" else Guide(options.model, device)
     report: dict[str, Any] = {

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks import extract, generate, measurement, render, scaling, step
+from benchmarks import extract, generate, measurement, processes, render, scaling, step
 from benchmarks.measurement import Limits
 from benchmarks.work_counts import field_work
 from dreamfusion_engine.config import FieldConfig
@@ -120,3 +120,11 @@ def test_the_work_of_a_field_is_counted_as_by_hand() -> None:
 def test_a_spread_is_the_middle_half() -> None:
     found = measurement.milliseconds([0.001 * k for k in (5, 1, 2, 3, 4)])
     assert found == {"milliseconds": 3.0, "spread": [1.5, 4.5], "n": 5}
+
+
+def test_processes_are_compared_by_views_a_second(run: Run) -> None:
+    report = run(processes, "--rows", "0", "--steps", "1", "--resolution", "8")
+    (row,) = report["rows"]
+    assert (row["processes"], row["views"], row["views_at_once"], row["n"]) == (1, 2, 2, 1)
+    assert row["views_per_second"] == pytest.approx(2e3 / row["milliseconds"], rel=1e-2)
+    assert report["ratio_to_one"] == [1.0]
