@@ -43,7 +43,10 @@ class DREAMFUSION_PG_model(PropertyGroup):
     """A model that the artist has added."""
 
     name: StringProperty(name="Name", description="What the list of models in the sidebar calls it")
-    path: StringProperty(name="Model", description="Folder of a diffusers pipeline, or the id of a downloaded model")
+    path: StringProperty(
+        name="Model",
+        description="Folder of a diffusers pipeline, a whole .safetensors file, or a downloaded model's id",
+    )
 
 
 class DREAMFUSION_AP_preferences(AddonPreferences):

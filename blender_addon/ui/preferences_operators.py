@@ -48,7 +48,7 @@ class DREAMFUSION_OT_test_connection(Operator):
 
 
 class DREAMFUSION_OT_add_model(FolderChoice, Operator):
-    """Add a folder with a diffusers model, or all that are in it, to the list of models"""
+    """Add a diffusers model by its folder, or all models in a folder, single files too, to the list of models"""
 
     bl_idname = "dreamfusion.add_model"
     bl_label = "Add Model"
@@ -59,12 +59,13 @@ class DREAMFUSION_OT_add_model(FolderChoice, Operator):
         known = preferences.of().models
         found = model_folders.find(Path(bpy.path.abspath(self.directory)))
         if not found:
-            self.report({"ERROR"}, f"No model in {self.directory}: choose the folder that has a model_index.json")
+            needed = "choose a folder with a model_index.json or a whole .safetensors model"
+            self.report({"ERROR"}, f"No model in {self.directory}: {needed}")
             return {"CANCELLED"}
         for folder in found:
             if str(folder) not in {model.path for model in known}:
                 model = known.add()
-                model.name, model.path = folder.name, str(folder)
+                model.name, model.path = folder.stem if folder.is_file() else folder.name, str(folder)
         return {"FINISHED"}
 
 
