@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import torch
+from reference.tiny_families import KINDS, LATENT, PROMPTS, Case
 from reference.tiny_pipeline import tiny_pipeline, write_card
+
+from dreamfusion_engine.guidance.diffusion import load_teacher
+from dreamfusion_engine.guidance.families import flux
+from dreamfusion_engine.guidance.pipeline_folder import open_pipeline
 
 
 @pytest.fixture(scope="session")
@@ -25,3 +32,29 @@ def pipeline_copy(saved_pipeline: Path, tmp_path: Path) -> Path:
     shutil.copytree(saved_pipeline, folder)
     (folder / "dreamfusion.json").unlink()
     return folder
+
+
+@pytest.fixture(scope="session")
+def small_flux() -> Iterator[None]:
+    """Flux's configuration does not say how large its pictures are; here as small as the other families'."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(flux, "LATENT_SIZE", LATENT)
+        yield
+
+
+@pytest.fixture(scope="session")
+def cases(tmp_path_factory: pytest.TempPathFactory, small_flux: None) -> Callable[[str], Case]:
+    """A pipeline of each kind, saved as a folder and loaded from it by the engine; made once. Not to be changed."""
+    made: dict[str, Case] = {}
+
+    def case(kind: str) -> Case:
+        if kind not in made:
+            pipeline = KINDS[kind]()
+            pipeline.set_progress_bar_config(disable=True)
+            folder = tmp_path_factory.mktemp(kind) / "model"
+            pipeline.save_pretrained(folder)
+            teacher = load_teacher(open_pipeline(folder), torch.device("cpu"))
+            made[kind] = Case(pipeline, folder, teacher, teacher.encode_prompts(PROMPTS))
+        return made[kind]
+
+    return case

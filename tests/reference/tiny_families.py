@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
 from reference.tiny_pipeline import WORDS, tiny_pipeline, tiny_tokenizer
+
+from dreamfusion_engine.guidance.families.adapter import Adapter
+from dreamfusion_engine.guidance.teacher import Conditioning
 
 VOCABULARY = len(WORDS) + 3
 LATENT = 8  # latents a side
@@ -220,3 +226,31 @@ def flux(guidance_embeds: bool = True) -> Any:
 
 def deepfloyd_if(prediction: str = "epsilon") -> Any:
     return tiny_pipeline(prediction, length=77)
+
+
+KINDS: dict[str, Callable[[], Any]] = {
+    "if": deepfloyd_if,
+    "sd": stable_diffusion,
+    "sd-v": lambda: stable_diffusion("v_prediction"),
+    "sd-x0": lambda: stable_diffusion("sample"),
+    "sdxl": stable_diffusion_xl,
+    "sdxl-v": lambda: stable_diffusion_xl("v_prediction"),
+    "pixart": pixart_sigma,
+    "sd3": stable_diffusion_3,
+    "sd3-without-t5": lambda: stable_diffusion_3(with_t5=False),
+    "flux-dev": flux,
+    "flux-schnell": lambda: flux(guidance_embeds=False),
+}
+LATENT_KINDS = [kind for kind in KINDS if kind != "if"]
+NEGATIVE, PROMPT = "blue clay", "a red mug"
+PROMPTS = [NEGATIVE, PROMPT, "a white hamburger with front view"]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One kind: its pipeline of diffusers, the folder of it, the engine's teacher from there, told PROMPTS."""
+
+    pipeline: Any
+    folder: Path
+    teacher: Adapter
+    told: Conditioning

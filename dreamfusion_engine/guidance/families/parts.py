@@ -8,7 +8,7 @@ when the first part is loaded.
 from __future__ import annotations
 
 import contextlib
-import importlib
+import importlib.util
 from collections.abc import Callable, Iterator
 from typing import Any, Literal
 
@@ -21,6 +21,7 @@ from dreamfusion_engine.guidance.pipeline_folder import INDEX, PipelineFolder, d
 
 Precision = Literal["auto", "float32", "bfloat16", "float16"]
 Place = Callable[[str, nn.Module], nn.Module]
+SENTENCEPIECE = (("sentencepiece", "sentencepiece"), ("protobuf", "google.protobuf"))  # package, module
 HALF_ABOVE = 200_000_000  # parameters beyond which 'auto' computes in half precision on a GPU
 
 
@@ -103,11 +104,24 @@ class Parts:
 
     def tokenizer(self, part: str) -> Any:
         """The part's tokenizer. Raises SetupError model.damaged, setup.package."""
+        missing = self._missing_packages(part)
+        if missing:
+            raise _package_error(f"Its {part} is in the sentencepiece format, which needs {' and '.join(missing)}.")
         with self.foreign_errors():
             from transformers import AutoTokenizer
 
             path = self.folder.path / part
             return AutoTokenizer.from_pretrained(path, local_files_only=True, trust_remote_code=False)
+
+    def _missing_packages(self, part: str) -> list[str]:
+        """What transformers reads a sentencepiece tokenizer with, as far as it is not installed.
+
+        Without it, transformers takes the file for one of another format, and blames that.
+        """
+        path = self.folder.path / part
+        if (path / "tokenizer.json").is_file() or not any(path.glob("*.model")):
+            return []
+        return [package for package, module in SENTENCEPIECE if not _installed(module)]
 
     def unsupported(self, why: str) -> SetupError:
         """The error for a model whose family is known, and which is unlike it all the same."""
@@ -134,18 +148,29 @@ class Parts:
         try:
             yield
         except ImportError as error:
-            raise SetupError(
-                "setup.package",
-                what="This model needs a Python package that is not installed.",
-                why=str(error).strip()[:300],
-                fix="Install that package into DreamFusion's environment, or leave --model out for the built-in model.",
-            ) from error
+            raise _package_error(str(error).strip()[:300]) from error
         except (OSError, ValueError, TypeError, KeyError, AttributeError, SafetensorError) as error:
             raise damaged(self.folder.path, f"{type(error).__name__}: {str(error).strip()[:300]}") from error
         except RuntimeError as error:
             if isinstance(error, torch.OutOfMemoryError):
                 raise
             raise damaged(self.folder.path, str(error).strip()[:300]) from error
+
+
+def _package_error(why: str) -> SetupError:
+    return SetupError(
+        "setup.package",
+        what="This model needs a Python package that is not installed.",
+        why=why,
+        fix="Install that package into DreamFusion's environment, or leave --model out for the built-in model.",
+    )
+
+
+def _installed(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:  # its parent is not there either
+        return False
 
 
 @contextlib.contextmanager
