@@ -18,6 +18,7 @@ from dreamfusion_engine.atomic_file import write_atomically
 from dreamfusion_engine.config import GenerateConfig
 from dreamfusion_engine.config_json import to_json
 from dreamfusion_engine.device import compute_threads, peak_memory_mib, resolve_device
+from dreamfusion_engine.errors import Cancelled
 from dreamfusion_engine.events import Control, Progress, Report, Result, Stage
 from dreamfusion_engine.guidance.diffusion import Precision, load_teacher
 from dreamfusion_engine.guidance.distillation import ScoreDistillation
@@ -102,7 +103,11 @@ def generate(
     if ranks.first:
         make_folder(output)
     clock.enter("train", device)
-    training = session.run()
+    try:
+        training = session.run()
+    except Cancelled:  # in every process at the same step
+        leave()
+        raise
     leave()
     if not ranks.first:
         return Result(folder=str(output), files={}, report={})

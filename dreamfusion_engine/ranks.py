@@ -76,8 +76,11 @@ def join(device_type: str) -> Ranks:
     count = int(os.environ.get("WORLD_SIZE", "1"))
     if count == 1:
         return ALONE
+    import torch
     from torch import distributed
 
+    if device_type == "cuda":
+        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
     if not distributed.is_initialized():
         # Words travel over gloo, so that agreeing never waits for a card. A run may be paused for days.
         distributed.init_process_group("cpu:gloo,cuda:nccl" if device_type == "cuda" else "gloo", timeout=LONGEST_WAIT)

@@ -41,7 +41,7 @@ class StepViews:
             cameras=self.cameras.seen_from(device),
             light=self.light.to(device, non_blocking=True),
             background=self.background.to(device, non_blocking=True),
-            jitter=self.jitter,
+            jitter=self.jitter.to(device, non_blocking=True),
         )
 
     def over_rays(self, values: Tensor) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+import warnings
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 import torch
+from reference.gaussian_teacher import GaussianTeacher
 from reference.tiny_training import CPU, BrokenTeacher, disc_teacher, tiny_config
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
@@ -17,6 +19,7 @@ from torch.overrides import TorchFunctionMode
 from dreamfusion_engine.config import GenerateConfig
 from dreamfusion_engine.guidance.distillation import ScoreDistillation
 from dreamfusion_engine.guidance.prompts import PromptCard
+from dreamfusion_engine.guidance.teacher import Conditioning
 from dreamfusion_engine.optimize.loop import Training
 from dreamfusion_engine.ranks import Ranks
 
@@ -112,3 +115,35 @@ def test_a_step_reads_from_the_device_only_what_is_listed() -> None:
     host_draws = {"schedules: choose_shading", "distillation: step", "view_weights: nearest_view_weights"}
     assert set(reads.found) <= on_device | cpu_only | host_draws
     assert reads.found["march: march"] == 9
+
+
+class CardTeacher(GaussianTeacher):
+    """The disc teacher on a card."""
+
+    def __init__(self, card: torch.device) -> None:
+        super().__init__(disc_teacher().means.to(card), 0.3)
+        self.device = card
+        self.schedule = self.schedule.to(card)
+
+    def encode_prompts(self, prompts: list[str]) -> Conditioning:
+        return super().encode_prompts(prompts).to(self.device)
+
+
+@pytest.mark.cuda
+def test_a_step_on_a_card_waits_for_nothing_but_the_number_of_samples() -> None:
+    card = torch.device("cuda", 0)
+    config = tiny_config(albedo_until=0.0)
+    training = Training(config, seed=0, device=card)
+    scores = distillation(config, CardTeacher(card))
+    training.train_step(scores)  # compiles, allocates
+    torch.cuda.set_sync_debug_mode("warn")
+    try:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            for _ in range(9):
+                training.train_step(scores)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    waits = {Path(w.filename).name for w in caught if "synchronizing" in str(w.message)}
+    assert waits <= {"march.py"}
+    assert not training.broken()
