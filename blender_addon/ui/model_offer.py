@@ -7,7 +7,7 @@ from typing import Any
 from bpy.props import StringProperty
 from bpy.types import Context, Operator, UILayout
 
-from . import messages, models, pump, redraw, session
+from . import enqueue, install_operator, messages, models, pump, redraw, session
 
 
 class DREAMFUSION_OT_download_model(Operator):
@@ -21,9 +21,16 @@ class DREAMFUSION_OT_download_model(Operator):
 
     @classmethod
     def poll(cls, _context: Context) -> bool:
-        """Only where there is an engine, and one at a time."""
-        here = session.current()
-        return here.missing is None and not here.queue.downloads.active
+        """Only where there is an engine, one at a time, and when Blender may go to the internet."""
+        if not enqueue.engine_is_there(cls):
+            return False
+        if session.current().queue.downloads.active:
+            cls.poll_message_set("Another model is being downloaded")
+            return False
+        if not install_operator.online():
+            cls.poll_message_set("Allow online access first: Preferences > System > Network")
+            return False
+        return True
 
     def execute(self, _context: Context) -> set[str]:
         """Hand it to the engine."""

@@ -62,6 +62,7 @@ class Session:
         self.curious = False  # somebody looks at the panel and would like to know what the models know
         self.plan_wanted = False  # ... or what an installation would take; nothing is started before somebody does
         self._looked = 0.0
+        self._online = preferences.location(chosen).online  # whether an engine that is started may go to the internet
         self.look(now=True)
 
     @property
@@ -93,7 +94,11 @@ class Session:
         clock = time.monotonic()
         if now or clock - self._looked > _LOOK_SECONDS:
             self._looked = clock
-            self.missing = preferences.location(preferences.of()).missing()
+            place = preferences.location(preferences.of())
+            self.missing = place.missing()
+            if place.online != self._online and self.queue.current is None:
+                self._online = place.online  # an engine keeps what it was started with
+                self.queue.stop_engine()
 
     def ask_models(self) -> None:
         """Start the engine once, without a job, where it has never said what its models know and somebody looks."""

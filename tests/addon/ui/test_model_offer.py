@@ -45,6 +45,14 @@ told("stopped")
 downloads.ask("a/small")
 downloads.last.state = "done"
 told("done")
+here.missing = None
+download, install = addon.part("ui.model_offer").DREAMFUSION_OT_download_model, addon.part("ui.install_operator")
+really, allowed = install.online, {}
+for online in (False, True):
+    install.online = lambda: online
+    allowed[online] = download.poll(bpy.context)
+install.online = really
+addon.tell(offline=allowed[False], online=allowed[True])
 here.queue._host.models = [{"name": "starter"}, line("a/small", "downloaded", "tight")]
 addon.tell(items=[list(item[:4]) for item in addon.part("ui.models").items(None, None)])
 """
@@ -63,6 +71,7 @@ def test_models_are_offered_fetched_and_chosen(blender: Session) -> None:
     assert "a/small: Waiting for the engine..." in said["waiting"]["texts"]
     assert "a/small: 1.0 of 2.0 GB, 20 MB/s, 0:50 left" in said["running"]["texts"]
     assert "dreamfusion.stop_download" in said["running"]["operators"] and said["second_while_running"] is False
+    assert (said["offline"], said["online"]) == (False, True)
     failed = " ".join(said["failed"]["texts"])
     assert "It asks." in failed and "accept the licence" in failed and "Set HF_TOKEN" not in failed
     assert "goes on from there" in " ".join(said["stopped"]["texts"])

@@ -288,6 +288,31 @@ def test_another_output_folder_is_taken_without_waiting_for_the_engine_to_end(ne
     assert facts["jobs"] == 1 and not facts["left"]
 
 
+ONLINE = (
+    PRELUDE
+    + """
+run = Run(steps=20)
+job = run.generate()
+run.until(run.inserted(job), "the object")
+before = run.session.queue.engine_state
+preferences = addon.part("ui.preferences")
+really = preferences.location
+import dataclasses
+preferences.location = lambda chosen: dataclasses.replace(really(chosen), online=not really(chosen).online)
+run.session.look(now=True)
+addon.tell(before=before, after=run.session.queue.engine_state)
+second = run.generate("a mug")
+run.until(run.inserted(second), "an object by an engine that was started again")
+"""
+)
+
+
+def test_an_idle_engine_is_started_anew_when_online_access_changes(newest_blender: Session) -> None:
+    """What it may do was decided by its environment when it was started."""
+    facts = newest_blender.run(ONLINE).facts
+    assert facts == {"before": "ready", "after": "absent"}
+
+
 KILLED = (
     PRELUDE
     + """
