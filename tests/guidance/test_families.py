@@ -131,6 +131,29 @@ def test_rows_of_a_batch_do_not_touch_each_other(cases: Callable[[str], Case], k
             torch.testing.assert_close(together[i : i + 1], alone, atol=1e-5, rtol=1e-4)
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=str)
+@pytest.mark.parametrize("kind", ["if", "sd", "sdxl", "pixart", "sd3", "flux-dev"])
+def test_weights_in_half_precision_say_nearly_the_same_and_stay_differentiable(
+    cases: Callable[[str], Case], kind: str, dtype: torch.dtype
+) -> None:
+    """As a GPU holds them, on a CPU: no part meets a tensor of another precision, and results are float32."""
+    case = cases(kind)
+    teacher = load_teacher(open_pipeline(case.folder), CPU)
+    teacher.parts.dtype, teacher.parts.text_dtype = dtype, torch.bfloat16
+    teacher.parts.vae_dtype = torch.float32 if dtype == torch.float16 else dtype
+    image = torch.rand(2, 3, 16, 16, generator=torch.Generator().manual_seed(8)).requires_grad_()
+    x, full = teacher.to_model_space(image), case.teacher.to_model_space(image)
+    (gradient,) = torch.autograd.grad(x.square().sum(), image)
+    assert bool(torch.isfinite(gradient).all()) and float(gradient.abs().max()) > 0.0
+    told, t = teacher.encode_prompts([NEGATIVE, PROMPT]), torch.tensor([200, 700])
+    with torch.no_grad():
+        half, whole = teacher.predict_noise(full, t, told), case.teacher.predict_noise(full, t, case.told.rows([0, 1]))
+        assert half.dtype == x.dtype == told.tokens.dtype == teacher.to_image(x).dtype == torch.float32
+    assert float((x - full).detach().abs().max()) < 0.05 * float(full.abs().max())
+    # Flux in bfloat16 rounds its time to 8 bits too, inside diffusers' own transformer.
+    assert 0.0 < float((half - whole).abs().max()) < 0.1 * float(whole.abs().max())
+
+
 @pytest.mark.parametrize("kind", LATENT_KINDS)
 def test_images_become_the_autoencoders_scaled_mean_and_their_gradient_is_its_own(
     cases: Callable[[str], Case], kind: str

@@ -17,12 +17,12 @@ from torch import nn
 
 from dreamfusion_engine.errors import SetupError
 from dreamfusion_engine.guidance.family import FAMILIES, Family
+from dreamfusion_engine.guidance.memory import HALF_ABOVE
 from dreamfusion_engine.guidance.pipeline_folder import INDEX, PipelineFolder, damaged, read_json
 
 Precision = Literal["auto", "float32", "bfloat16", "float16"]
 Place = Callable[[str, nn.Module], nn.Module]
 SENTENCEPIECE = (("sentencepiece", "sentencepiece"), ("protobuf", "google.protobuf"))  # package, module
-HALF_ABOVE = 200_000_000  # parameters beyond which 'auto' computes in half precision on a GPU
 
 
 class Parts:
