@@ -68,13 +68,14 @@ def draw(layout: UILayout, context: Context, chosen: Any) -> None:
     if not offered:
         return
     row = layout.row()
+    row.alignment = "LEFT"
     row.use_property_split = False
     icon = "TRIA_DOWN" if chosen.show_offer else "TRIA_RIGHT"
     row.prop(chosen, "show_offer", text="Models to Download", icon=icon, emboss=False)
     if not chosen.show_offer:
         return
     for line in offered:
-        _draw_line(layout, line)
+        _draw_line(layout, context, line)
 
 
 def _draw_download(layout: UILayout, context: Context, here: session.Session) -> None:
@@ -97,16 +98,22 @@ def _draw_download(layout: UILayout, context: Context, here: session.Session) ->
         box.label(text=f"{download.model}: stopped. Download goes on from there", icon="INFO")
 
 
-def _draw_line(layout: UILayout, line: dict[str, Any]) -> None:
-    row = layout.row()
+def _draw_line(layout: UILayout, context: Context, line: dict[str, Any]) -> None:
+    """A model in two lines: its name with the buttons, and below it the facts, in words that may wrap."""
+    column = layout.column(align=True)
+    row = column.row()
     row.label(text=str(line.get("title") or line["name"]), icon=models.FIT_ICONS.get(str(line.get("fit")), "QUESTION"))
-    row.label(text=", ".join(text for text in (models.size_text(line), models.need_text(line)) if text))
-    row.label(text=str(line.get("license") or ""))
+    buttons = row.row(align=True)
+    buttons.alignment = "RIGHT"
     if line.get("page"):
-        row.operator("wm.url_open", text="", icon="URL").url = str(line["page"])
-    broken = line.get("state") == "broken"
-    text = "Mend" if broken else "Download"
-    row.operator("dreamfusion.download_model", text=text, icon="IMPORT").model = str(line["name"])
+        buttons.operator("wm.url_open", text="", icon="URL").url = str(line["page"])
+    text = "Mend" if line.get("state") == "broken" else "Download"
+    buttons.operator("dreamfusion.download_model", text=text, icon="IMPORT").model = str(line["name"])
+    need = models.need_text(line)
+    facts = [models.size_text(line), f"takes {need}" if need else "", str(line.get("license") or "")]
+    if line.get("state") == "gated":
+        facts.append("to be accepted on its page first")
+    messages.draw_text(column, context, ", ".join(fact for fact in facts if fact), "BLANK1", inset=messages.BOX)
 
 
 CLASSES = (DREAMFUSION_OT_download_model, DREAMFUSION_OT_stop_download)

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from reference.fake_hub import FakeHub, running_hub
 
 from dreamfusion_engine.errors import SetupError
 from dreamfusion_engine.guidance.catalogue import catalogue
 from dreamfusion_engine.guidance.hub_models import downloaded_folder
 from dreamfusion_engine.guidance.model_list import Machine, ModelLine, fit_of, memory_of, models_here, models_to_get
+from dreamfusion_engine.guidance.pipeline_folder import locate_model, open_pipeline
 from dreamfusion_engine.hub.address import HubAddress
+from dreamfusion_engine.hub.download import download
 
 COMMIT = "a" * 40
 LARGE = Machine(device_type="cuda", free_bytes=80 << 30)
@@ -128,3 +132,19 @@ def test_a_model_that_is_not_here_says_what_it_asks(tmp_path: Path, monkeypatch:
     assert "accept" in said["gated"][1].why
     model, error = said["withdrawn"]
     assert "withdrawn" in error.why and f"dreamfusion-engine download {model.instead}" in error.fix
+
+
+def test_a_real_model_is_usable_once_it_is_downloaded(
+    saved_pipeline: Path, address: HubAddress, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = {p.relative_to(saved_pipeline).as_posix(): p.read_bytes() for p in saved_pipeline.rglob("*") if p.is_file()}
+    monkeypatch.setenv("HF_HUB_CACHE", str(address.cache))
+    for name in ("http_proxy", "HTTP_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    with running_hub(FakeHub(files=files)) as hub:
+        got = download("someone/tiny", replace(address, endpoint=hub.address))
+    assert locate_model("someone/tiny") == got.folder
+    pipeline = open_pipeline(got.folder)
+    assert pipeline.card.files and pipeline.weights["unet"].parameters > 1000, "its card's checksums were compared too"
+    line = named(models_here(address, LARGE))["someone/tiny"]
+    assert line.usable and line.fit == "fits" and line.size_mb >= 0

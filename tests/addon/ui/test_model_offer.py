@@ -64,8 +64,8 @@ def test_models_are_offered_fetched_and_chosen(blender: Session) -> None:
     assert "DREAMFUSION_AP_preferences.show_offer" in said["folded"]["properties"]
     assert "dreamfusion.download_model" not in said["folded"]["operators"]
     offered = said["offered"]
-    texts = " | ".join(offered["texts"])
-    assert "A/Small" in texts and "2.1 GB, 11.6 GiB, fits" in texts and "too large for this machine" in texts
+    texts, words = " | ".join(offered["texts"]), " ".join(offered["texts"])
+    assert "A/Small" in texts and "2.1 GB, takes 11.6 GiB, fits" in words and "too large for this machine" in words
     assert "e/bare" in texts and "D/Gone" not in texts
     assert offered["operators"].count("dreamfusion.download_model") == 4 and "wm.url_open" in offered["operators"]
     assert "a/small: Waiting for the engine..." in said["waiting"]["texts"]
