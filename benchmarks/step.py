@@ -37,7 +37,7 @@ from dreamfusion_engine.render.shading import lambertian, over_background  # noq
 
 NERF = ("march", "field", "composite", "shade", "backward", "optimiser")
 PARTS = ("march", "field", "composite", "shade", "encode", "denoise", "backward", "optimiser")
-_WARM_UP = 2  # rounds that do not count
+_TURN = 4  # steps of one side before the other takes its turn
 _SCALE = 7.0  # of the guidance
 _TIMESTEP = 0.5  # share of the noise levels at which the denoiser is asked
 
@@ -117,15 +117,16 @@ def measure(
     found: dict[str, list[dict[str, float]]] = {side: [] for side in scene.sides}
     pictures: dict[str, torch.Tensor] = {}
     counts = (0, 0)
-    for repeat in range(_WARM_UP + repeats):
+    for turn in range(-1, -(-repeats // _TURN)):  # the first turn compiles and allocates
         for name, side in scene.sides.items():
             threads[name].use()
-            training_step(scene, side, optimiser, None)  # settles threads and caches after the change of sides
-            each, pictures[name], counts = training_step(scene, side, optimiser, guide)
-            if repeat >= _WARM_UP:
+            training_step(scene, side, optimiser, None)  # the other side's threads go to sleep, caches fill
+            for _ in range(min(_TURN, repeats - turn * _TURN) if turn >= 0 else 1):
+                each, pictures[name], counts = training_step(scene, side, optimiser, guide)
                 each["nerf"] = sum(each[part] for part in NERF)
                 each["step"] = sum(each[part] for part in PARTS if part in each)
-                found[name].append(each)
+                if turn >= 0:
+                    found[name].append(each)
     threads["ours"].use()
     samples, surface_rays = counts
     work = step_work(samples, len(scene.rays[0]), surface_rays, scene.field)
