@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import torch
 from reference.tiny_families import KINDS, LATENT_KINDS, NEGATIVE, PROMPT, Case
 
+from dreamfusion_engine.config import GuidanceConfig, Score
 from dreamfusion_engine.guidance.diffusion import ADAPTERS, load_teacher
+from dreamfusion_engine.guidance.distillation import ScoreDistillation
 from dreamfusion_engine.guidance.families import flux
 from dreamfusion_engine.guidance.families.adapter import Adapter
 from dreamfusion_engine.guidance.family import FAMILIES
 from dreamfusion_engine.guidance.noise import flow_from_noise, noise_from_prediction
 from dreamfusion_engine.guidance.pipeline_folder import open_pipeline
+from dreamfusion_engine.guidance.prompts import PromptCard
 from dreamfusion_engine.guidance.teacher import Conditioning
 
 CPU = torch.device("cpu")
@@ -251,6 +254,23 @@ def test_the_shift_of_flux_is_the_one_of_its_pipeline_for_a_picture_of_its_size(
     scheduler = type(case.pipeline.scheduler).from_config(case.pipeline.scheduler.config)
     scheduler.set_timesteps(sigmas=[1.0 - i / 1000 for i in range(1000)], mu=calculate_shift(64 * 64))
     torch.testing.assert_close(teacher.schedule.sigma.flip(0), scheduler.sigmas[:-1], atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("score", get_args(Score))
+@pytest.mark.parametrize("kind", ["sd-v", "sdxl", "pixart", "sd3", "flux-dev"])
+def test_every_score_moves_the_pixels_of_a_render_by_every_family(
+    cases: Callable[[str], Case], kind: str, score: Score
+) -> None:
+    teacher = cases(kind).teacher
+    distillation = ScoreDistillation(teacher, PROMPT, "", PromptCard(), GuidanceConfig(score=score))
+    image = torch.rand(1, 3, 24, 24, generator=torch.Generator().manual_seed(9)).requires_grad_()
+    angle = torch.tensor([0.3])
+    loss, seen = distillation.step(image, angle, angle, "albedo", 0.3, torch.Generator().manual_seed(10))
+    loss.backward()
+    assert image.grad is not None
+    assert bool(torch.isfinite(image.grad).all()) and bool(torch.isfinite(seen.gradient_norm).all())
+    assert int((image.grad.abs().amax(dim=1) > 0.0).sum()) == 24 * 24
+    assert not any(parameter.requires_grad for parameter in teacher.denoiser.parameters())
 
 
 @pytest.mark.parametrize("kind", KINDS)
