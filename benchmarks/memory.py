@@ -7,7 +7,8 @@ denoiser, and a pass of the VAE's encoder and back, with shapes alone, and every
 (`tests/reference/live_tensors.py`). No weights, no card and no memory are needed. What kernels take for themselves is
 not in it.
 The last columns are the estimate for a card: peak GiB with the standard preset as it is, and with the savings that
-`memory.fit` may choose (VAE recomputed and in tiles, prompt read on the CPU; one view; denoiser offloaded).
+`memory.fit` may choose (VAE recomputed
+and in tiles, one view at a time, text encoder offloaded; then the denoiser too).
 """
 
 from __future__ import annotations
@@ -43,10 +44,10 @@ TOKENS = {"PixArtTransformer2DModel": 300, "FluxTransformer2DModel": 512, "SD3Tr
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Architecture:
-    """A published model: how its denoiser and VAE are built, and its text encoders' parameters."""
+    """A published model: how its denoiser and VAE are built, and its largest text encoder's parameters."""
 
     denoiser: Callable[[], nn.Module]
-    text_encoders: int
+    text_encoder: int
     vae: Callable[[], nn.Module] | None
     vae_float32: bool = False
 
@@ -132,7 +133,7 @@ ARCHITECTURES: dict[str, Architecture] = {
         denoiser=unet(
             sample_size=64, block_out_channels=(320, 640, 1280, 1280), cross_attention_dim=768, attention_head_dim=8
         ),
-        text_encoders=CLIP_L,
+        text_encoder=CLIP_L,
         vae=vae(4),
     ),
     "Stable Diffusion 2.1": Architecture(
@@ -143,7 +144,7 @@ ARCHITECTURES: dict[str, Architecture] = {
             attention_head_dim=[5, 10, 20, 20],
             use_linear_projection=True,
         ),
-        text_encoders=CLIP_H,
+        text_encoder=CLIP_H,
         vae=vae(4),
     ),
     "Stable Diffusion XL": Architecture(
@@ -160,13 +161,13 @@ ARCHITECTURES: dict[str, Architecture] = {
             projection_class_embeddings_input_dim=2816,
             use_linear_projection=True,
         ),
-        text_encoders=CLIP_L + CLIP_G,
+        text_encoder=CLIP_G,
         vae=vae(4),
         vae_float32=True,
     ),
-    "DeepFloyd IF M": Architecture(denoiser=deepfloyd((192, 384, 576, 768), 768), text_encoders=T5_XXL, vae=None),
-    "DeepFloyd IF L": Architecture(denoiser=deepfloyd((320, 640, 960, 1280), 1280), text_encoders=T5_XXL, vae=None),
-    "DeepFloyd IF XL": Architecture(denoiser=deepfloyd((704, 1408, 2112, 2816), 2816), text_encoders=T5_XXL, vae=None),
+    "DeepFloyd IF M": Architecture(denoiser=deepfloyd((192, 384, 576, 768), 768), text_encoder=T5_XXL, vae=None),
+    "DeepFloyd IF L": Architecture(denoiser=deepfloyd((320, 640, 960, 1280), 1280), text_encoder=T5_XXL, vae=None),
+    "DeepFloyd IF XL": Architecture(denoiser=deepfloyd((704, 1408, 2112, 2816), 2816), text_encoder=T5_XXL, vae=None),
     "PixArt-Sigma 1024": Architecture(
         denoiser=transformer(
             "PixArtTransformer2DModel",
@@ -180,16 +181,12 @@ ARCHITECTURES: dict[str, Architecture] = {
             interpolation_scale=2,
             use_additional_conditions=False,
         ),
-        text_encoders=T5_XXL,
+        text_encoder=T5_XXL,
         vae=vae(4),
         vae_float32=True,
     ),
-    "Stable Diffusion 3 medium": Architecture(
-        denoiser=sd3(24, 24, None), text_encoders=CLIP_L + CLIP_G + T5_XXL, vae=vae(16)
-    ),
-    "Stable Diffusion 3.5 large": Architecture(
-        denoiser=sd3(38, 38, "rms_norm"), text_encoders=CLIP_L + CLIP_G + T5_XXL, vae=vae(16)
-    ),
+    "Stable Diffusion 3 medium": Architecture(denoiser=sd3(24, 24, None), text_encoder=T5_XXL, vae=vae(16)),
+    "Stable Diffusion 3.5 large": Architecture(denoiser=sd3(38, 38, "rms_norm"), text_encoder=T5_XXL, vae=vae(16)),
     "Flux.1": Architecture(
         denoiser=transformer(
             "FluxTransformer2DModel",
@@ -202,7 +199,7 @@ ARCHITECTURES: dict[str, Architecture] = {
             pooled_projection_dim=768,
             guidance_embeds=True,
         ),
-        text_encoders=CLIP_L + T5_XXL,
+        text_encoder=T5_XXL,
         vae=vae(16),
     ),
 }
@@ -270,7 +267,7 @@ def measure(architecture: Architecture) -> dict[str, Any]:
         pixels = latent * model_sizes.vae_factor(vae_config)
         sizes = ModelSizes(
             denoiser=sum(p.numel() for p in denoiser.parameters()),
-            text_encoders=architecture.text_encoders,
+            text_encoders=architecture.text_encoder,
             vae=sum(p.numel() for p in encoder.parameters()) if encoder else 0,
             denoiser_live=model_sizes.denoiser_live(config, latent),
             encoder_kept=model_sizes.encoder_kept(vae_config, pixels),
@@ -278,6 +275,7 @@ def measure(architecture: Architecture) -> dict[str, Any]:
             encoder_recomputed=model_sizes.encoder_recomputed(vae_config, pixels),
             pixels=pixels,
             vae_float32=architecture.vae_float32,
+            transformer=config["_class_name"] != "UNet2DConditionModel",
         )
         counted = {"denoiser_live": round(count_denoiser(denoiser, latent))}
         if encoder:
@@ -288,13 +286,12 @@ def measure(architecture: Architecture) -> dict[str, Any]:
 def peaks(sizes: ModelSizes) -> dict[str, float]:
     """The estimate for a card, GiB, with more and more savings."""
     standard = preset("standard", "a mug")
-    one_view = dataclasses.replace(standard, optimize=dataclasses.replace(standard.optimize, views=1))
-    saving = MemoryConfig(recompute=True, tiling=True, text_on_cpu=True)
+
+    saving = MemoryConfig(recompute=True, tiling=True, views_at_once=1, offload="text")
     cases = {
         "as it is": standard,
         "saving": dataclasses.replace(standard, memory=saving),
-        "and one view": dataclasses.replace(one_view, memory=saving),
-        "and offloaded": dataclasses.replace(one_view, memory=dataclasses.replace(saving, offload=True)),
+        "offloaded": dataclasses.replace(standard, memory=dataclasses.replace(saving, offload="all")),
     }
     return {name: round(estimate(sizes, config, "cuda").total / GIB, 1) for name, config in cases.items()}
 

@@ -18,6 +18,8 @@ Annealing = Literal["linear", "sqrt", "step"]
 Weighting = Literal["uniform", "sigma_squared", "alpha_sigma"]
 Score = Literal["sds", "csd", "nfsd", "sdi", "vsd"]
 ViewPrompts = Literal["nearest", "interpolated", "off"]
+Precision = Literal["auto", "float32", "bfloat16", "float16"]
+Offload = Literal["none", "text", "all"]  # text encoders' weights, or the denoiser's too
 
 
 def require(ok: bool, name: str, value: object, needs: str) -> None:
@@ -239,19 +241,16 @@ class MemoryConfig:
     """What the diffusion model may take of the memory, and what is traded for it."""
 
     fit: bool = True  # where the memory that is free at the start is not enough, change what follows, sizes and views
-    precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"  # of the diffusion model
+    precision: Precision = "auto"  # of the diffusion model
     recompute: bool = False  # VAE: one picture at a time, its layers computed again in the backward pass; same result
     tiling: bool = False  # VAE: pictures above 512 pixels in overlapping tiles; nearly the same result
     tiny_vae: str = ""  # folder or downloaded hub id of an AutoencoderTiny that takes the VAE's place
-    text_on_cpu: bool = (
-        False  # text encoders read the prompt on the CPU; once, some seconds; for T5 beside a small card
-    )
     views_at_once: int = 0  # rendered and judged at a time, their gradients added up; 0: all of a step's; same result
-    offload: bool = False  # the denoiser's weights stay in main memory, a layer at a time visits the card; slow
+    offload: Offload = "none"  # whose weights stay in main memory while one layer at a time visits the card; slow
 
     def __post_init__(self) -> None:
-        precisions = ("auto", "float32", "bfloat16", "float16")
-        require(self.precision in precisions, "precision", self.precision, f"one of {', '.join(precisions)}")
+        for name, choices in (("precision", get_args(Precision)), ("offload", get_args(Offload))):
+            require(getattr(self, name) in choices, name, getattr(self, name), "one of " + ", ".join(choices))
         require(0 <= self.views_at_once <= 64, "views_at_once", self.views_at_once, "in [0, 64]")
 
 
@@ -278,4 +277,10 @@ class GenerateConfig:
     def __post_init__(self) -> None:
         object.__setattr__(self, "prompt", checked_prompt(self.prompt, "prompt", empty_ok=False))
         object.__setattr__(self, "negative", checked_prompt(self.negative, "negative prompt", empty_ok=True))
+        require(
+            self.memory.offload != "all" or self.guidance.score != "vsd",
+            "memory.offload",
+            self.memory.offload,
+            "'none' or 'text' with the score 'vsd', whose copy shares the denoiser's weights",
+        )
         require(0 <= self.seed < 2**31, "seed", self.seed, "a whole number in [0, 2147483647]")

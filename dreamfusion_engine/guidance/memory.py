@@ -22,7 +22,9 @@ SAMPLE_BYTES = {"cpu": 85, "cuda": 215}  # a ray's step in training: what it and
 SEEN_BYTES = {"cpu": 60, "cuda": 140}  # a ray's step in a preview, without gradients
 _PREVIEW_RAYS = 16_384  # rendered at a time
 _ADAM = 5  # the parameters, their gradient, two moments, and a copy while the step is made
-_LARGEST_LAYER = 200 << 20  # bytes of an offloaded denoiser that are on the card at a time, at most
+_LARGEST_LAYER = 300 << 20  # bytes of an offloaded network that are on the card at a time, at most: T5's embedding
+VSD_KEPT = {"unet": 33, "transformer": 43}  # the copy's backward pass keeps so much more than a call without one, at
+# most: of the architectures of benchmarks/memory.py 10 (IF) to 32 (SDXL), and 19 (SD3 medium) to 42 (Flux)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,29 +68,38 @@ def weight_bytes(sizes: ModelSizes, config: GenerateConfig, device_type: str) ->
     return 4 if precision == "float32" else 2
 
 
-def training_bytes(sizes: ModelSizes, config: GenerateConfig, device_type: str) -> int:
-    """Bytes alive in a training step alone, without previews and the reserve: what smaller steps are compared by."""
-    parts = _training(sizes, config, device_type) | {"render": _step_render_bytes(config, device_type)}
-    return sum(parts.values())
+def _vae_bytes(sizes: ModelSizes, config: GenerateConfig, device_type: str) -> int:
+    """Bytes of one of the VAE's numbers: gradients that come back through it would vanish in float16."""
+    precision = config.memory.precision
+    wide = precision == "bfloat16" or (precision == "auto" and sizes.transformer)
+    return weight_bytes(sizes, config, device_type) if wide and not sizes.vae_float32 else 4
+
+
+def views_at_once(config: GenerateConfig) -> int:
+    """Views whose tensors are alive together."""
+    return min(config.optimize.views, config.memory.views_at_once or config.optimize.views)
 
 
 def _reading(sizes: ModelSizes, config: GenerateConfig, device_type: str) -> dict[str, int]:
-    """While the text encoders are there; the denoiser is not loaded yet."""
-    if config.memory.text_on_cpu and device_type != "cpu":
-        return {}
-    return {"text encoders": sizes.text_encoders * weight_bytes(sizes, config, device_type)}
+    """While the largest text encoder is there; the denoiser is not loaded yet."""
+    size = sizes.text_encoders * weight_bytes(sizes, config, device_type)
+    offloaded = config.memory.offload != "none" and device_type != "cpu"
+    return {"text encoder": min(size, _LARGEST_LAYER) if offloaded else size}
 
 
 def _training(sizes: ModelSizes, config: GenerateConfig, device_type: str) -> dict[str, int]:
     """In a training step: either the denoiser's call or the VAE's backward pass is its fullest moment."""
-    memory, views = config.memory, config.optimize.views
+    views = views_at_once(config)
     each = weight_bytes(sizes, config, device_type)
-    of_vae = 4 if sizes.vae_float32 else each
+    of_vae = _vae_bytes(sizes, config, device_type)
     denoiser = sizes.denoiser * each
-    if memory.offload and device_type != "cpu":
+    if config.memory.offload == "all" and device_type != "cpu":
         denoiser = min(denoiser, _LARGEST_LAYER)
-    # All predictions come from one call, of several pictures a view. The card of a full checkpoint is assumed.
-    predicting = predictions_a_view(config.guidance, PromptCard()) * views * sizes.denoiser_live * each
+    rows = predictions_a_view(config.guidance, PromptCard(closed_vocabulary=sizes.closed_vocabulary))
+    predicting = rows * views * sizes.denoiser_live * each
+    if config.guidance.score == "vsd":
+        learning = VSD_KEPT["transformer" if sizes.transformer else "unet"] * views * sizes.denoiser_live * each
+        predicting = max(predicting, learning)
     kept, encoding = _encoder(sizes, config, of_vae)
     if kept + predicting < encoding:
         kept, predicting = encoding, 0
@@ -104,7 +115,7 @@ def _training(sizes: ModelSizes, config: GenerateConfig, device_type: str) -> di
 
 def _encoder(sizes: ModelSizes, config: GenerateConfig, each: int) -> tuple[int, int]:
     """What the VAE's encoder keeps while the denoiser works, and what it needs in its own backward pass, bytes."""
-    memory, views = config.memory, config.optimize.views
+    memory, views = config.memory, views_at_once(config)
     if memory.recompute:
         pixels = sizes.pixels
         share = min(1.0, (TILE_PIXELS / pixels) ** 2) if memory.tiling and pixels else 1.0
@@ -126,10 +137,7 @@ def field_bytes(config: FieldConfig) -> int:
 
 def _render_bytes(config: GenerateConfig, device_type: str) -> int:
     """What rendering keeps: of a training step, or of a preview where that is more; bytes."""
+    rays = views_at_once(config) * max(config.optimize.resolution) ** 2
+    training = rays * config.render.steps * SAMPLE_BYTES[device_type]
     preview = _PREVIEW_RAYS * config.render.steps * SEEN_BYTES[device_type]
-    return max(_step_render_bytes(config, device_type), preview)
-
-
-def _step_render_bytes(config: GenerateConfig, device_type: str) -> int:
-    rays = config.optimize.views * max(config.optimize.resolution) ** 2
-    return rays * config.render.steps * SAMPLE_BYTES[device_type]
+    return max(training, preview)

@@ -11,11 +11,11 @@ from dreamfusion_engine.config_json import preset
 from dreamfusion_engine.errors import EngineError
 from dreamfusion_engine.guidance.catalogue import KnownModel, catalogue, known_model
 from dreamfusion_engine.guidance.family import FAMILIES
-from dreamfusion_engine.guidance.memory import estimate
 from dreamfusion_engine.guidance.model_sizes import ModelSizes, read_sizes
 from dreamfusion_engine.guidance.part_weights import read_json
 from dreamfusion_engine.guidance.pipeline_folder import INDEX, STARTER, locate_model, open_pipeline
 from dreamfusion_engine.guidance.prompts import PromptCard
+from dreamfusion_engine.guidance.savings import least_bytes
 from dreamfusion_engine.hub.address import HubAddress
 from dreamfusion_engine.hub.repository_cache import RepositoryCache, cached_repositories
 
@@ -106,8 +106,8 @@ def models_to_get(address: HubAddress, machine: Machine, here: list[ModelLine]) 
 
 
 def memory_of(sizes: ModelSizes, device_type: str) -> int:
-    """Peak memory of a run in the standard preset, MiB."""
-    return round(estimate(sizes, preset(PRESET, "a"), device_type).total / (1 << 20))
+    """Peak memory of a run in the standard preset, MiB, once it saves what costs no quality (`memory.fit`)."""
+    return round(least_bytes(sizes, preset(PRESET, "a"), device_type) / (1 << 20))
 
 
 def fit_of(memory_mib: int, machine: Machine) -> Fit:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from dreamfusion_engine.guidance.part_weights import read_json, read_part_weights
+from dreamfusion_engine.guidance.prompts import read_card
 
 TEXT_ENCODERS = ("text_encoder", "text_encoder_2", "text_encoder_3")
 DENOISERS = ("unet", "transformer")
@@ -38,12 +39,15 @@ _SHARED_TEXT = {"FluxTransformer2DModel": 512, "SD3Transformer2DModel": 333}  # 
 class ModelSizes:
     """What decides a model's memory, as plain numbers.
 
-    denoiser, vae, text_encoders: parameters of each, 0 for what there is not; text_encoders is all of them together.
+    denoiser, vae: parameters of each, 0 for what there is not. text_encoders: of the largest, because they come and go
+    one at a time, before the others.
     denoiser_live: numbers alive at once in one call of the denoiser, for one picture.
     encoder_kept: numbers that the VAE's encoder keeps for its backward pass, for one picture; encoder_live: alive at
     once in a pass without gradients; encoder_recomputed: at once where every block is computed again in the backward
     pass. All three for the model's own picture size. pixels: that size, of a side.
     vae_float32: whether the VAE computes in float32 whatever the rest does (SDXL's overflows in half precision).
+    transformer: whether the denoiser is one; such get bfloat16, and unets float16, where half precision is automatic.
+    closed_vocabulary: as its card says; models without one are told other views' prompts too (Perp-Neg).
     """
 
     denoiser: int
@@ -55,6 +59,8 @@ class ModelSizes:
     encoder_recomputed: int = 0
     pixels: int = 0
     vae_float32: bool = False
+    transformer: bool = False
+    closed_vocabulary: bool = False
 
 
 def read_sizes(folder: Path) -> ModelSizes:
@@ -70,7 +76,7 @@ def read_sizes(folder: Path) -> ModelSizes:
     pixels = latent * vae_factor(vae)
     return ModelSizes(
         denoiser=parameters(folder, part),
-        text_encoders=sum(parameters(folder, name) for name in TEXT_ENCODERS),
+        text_encoders=max(parameters(folder, name) for name in TEXT_ENCODERS),
         vae=parameters(folder, "vae"),
         denoiser_live=denoiser_live(config, latent),
         encoder_kept=encoder_kept(vae, pixels),
@@ -78,6 +84,8 @@ def read_sizes(folder: Path) -> ModelSizes:
         encoder_recomputed=encoder_recomputed(vae, pixels),
         pixels=pixels,
         vae_float32=bool(vae.get("force_upcast", False)),
+        transformer=part == "transformer",
+        closed_vocabulary=read_card(folder).closed_vocabulary,
     )
 
 

@@ -1,4 +1,4 @@
-"""What can be traded for memory, in order: first what costs time only, then what costs quality, last what is slow.
+"""What can be traded for memory, in order: first what costs a little time, then a smaller render, last what is slow.
 
 The same ladder serves twice: `fit` walks it before a run, down to the first rung that the free memory holds; when
 memory runs out in the middle of one, `next_saving` is the next rung. Pure functions of sizes and settings.
@@ -12,11 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from dreamfusion_engine.config import GenerateConfig
-from dreamfusion_engine.guidance.memory import TILE_PIXELS, estimate, training_bytes
+from dreamfusion_engine.guidance.memory import TILE_PIXELS, estimate, views_at_once
 from dreamfusion_engine.guidance.model_sizes import ModelSizes
 
 SMALLEST_RENDER = 24  # pixels; below it a model is shown too little to tell objects by
-WORTH = 0.5  # a smaller render, which costs least, comes first while it saves this share of what fewer views would
 GIB = float(1 << 30)
 
 
@@ -70,12 +69,26 @@ def fit(sizes: ModelSizes, config: GenerateConfig, free: int, device_type: str) 
     return Fit(config=config, savings=tuple(taken), needed=needed, fits=needed <= free)
 
 
+def least_bytes(sizes: ModelSizes, config: GenerateConfig, device_type: str) -> int:
+    """Peak bytes of a run that makes every saving which costs little time and no quality to speak of: what to buy."""
+    memory = config.memory
+    saving = dataclasses.replace(
+        memory,
+        recompute=True,
+        tiling=True,
+        views_at_once=1,
+        offload="text" if memory.offload == "none" else memory.offload,
+    )
+    return estimate(sizes, dataclasses.replace(config, memory=saving), device_type).total
+
+
 def next_saving(sizes: ModelSizes, config: GenerateConfig, device_type: str) -> Saving | None:
-    """The next rung for a run whose memory has run out in training; None at the end of the ladder."""
-    return next((s for s in _rungs(sizes, config, device_type) if s.setting not in _BEFORE_TRAINING), None)
+    """The next rung for a run whose memory has run out in training; None at the end of the ladder.
 
-
-_BEFORE_TRAINING = ("memory.precision", "memory.text_on_cpu")  # too late once the model is loaded
+    Precision and the place of text encoders come too late once the model is loaded.
+    """
+    rungs = _rungs(sizes, config, device_type)
+    return next((s for s in rungs if s.setting != "memory.precision" and s.config.memory.offload != "text"), None)
 
 
 def _rungs(sizes: ModelSizes, config: GenerateConfig, device_type: str) -> Iterator[Saving]:
@@ -83,26 +96,22 @@ def _rungs(sizes: ModelSizes, config: GenerateConfig, device_type: str) -> Itera
     memory, card = config.memory, device_type != "cpu"
     if card and memory.precision == "float32":
         yield _memory(config, "the model in half precision", precision="auto")
-    if card and not memory.text_on_cpu:
-        yield _memory(config, "the prompt is read on the CPU", text_on_cpu=True)
+    if card and memory.offload == "none":
+        yield _memory(config, "the text encoder comes to the card a layer at a time", offload="text")
     if sizes.encoder_kept and not memory.recompute:
         yield _memory(config, "the VAE is computed again in the backward pass", recompute=True)
     if sizes.encoder_kept and sizes.pixels > TILE_PIXELS and not memory.tiling:
         yield _memory(config, "the VAE sees pictures in tiles", tiling=True)
-    yield from _smaller_steps(sizes, config, device_type)
-    if card and not memory.offload:
-        yield _memory(config, "the denoiser waits in main memory, which is slow", offload=True)
-
-
-def _smaller_steps(sizes: ModelSizes, config: GenerateConfig, device_type: str) -> Iterator[Saving]:
-    """A smaller render, then fewer views; the other way round where the render is next to nothing beside the model."""
-    smaller, fewer = _smaller_render(config), _fewer_views(config)
-    if smaller is not None and fewer is not None:
-        now = training_bytes(sizes, config, device_type)
-        by_render, by_views = (now - training_bytes(sizes, s.config, device_type) for s in (smaller, fewer))
-        if by_render < WORTH * by_views:
-            smaller, fewer = fewer, smaller
-    yield from (saving for saving in (smaller, fewer) if saving is not None)
+    at_once = views_at_once(config)
+    if at_once > 1:
+        half = at_once // 2
+        text = "one view at a time" if half == 1 else f"{half} views at a time"
+        yield _memory(config, text, views_at_once=half)
+    smaller = _smaller_render(config)
+    if smaller is not None:
+        yield smaller
+    if card and memory.offload != "all" and config.guidance.score != "vsd":
+        yield _memory(config, "the denoiser comes to the card a layer at a time, which is slow", offload="all")
 
 
 def _memory(config: GenerateConfig, text: str, **change: Any) -> Saving:
@@ -120,13 +129,3 @@ def _smaller_render(config: GenerateConfig) -> Saving | None:
     optimize = dataclasses.replace(config.optimize, resolution=(low, high))
     text = f"renders of {high} pixels in place of {before[1]}"
     return Saving(config=dataclasses.replace(config, optimize=optimize), setting="optimize.resolution", text=text)
-
-
-def _fewer_views(config: GenerateConfig) -> Saving | None:
-    before = config.optimize.views
-    if before == 1:
-        return None
-    views = before // 2
-    optimize = dataclasses.replace(config.optimize, views=views)
-    text = f"{views} {'view' if views == 1 else 'views'} a step in place of {before}"
-    return Saving(config=dataclasses.replace(config, optimize=optimize), setting="optimize.views", text=text)

@@ -95,7 +95,7 @@ def same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
     return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
 
 
-LIMIT = 2 * 24 * 24  # the second half of training does not fit
+LIMIT = 2 * 24 * 24  # two views of the second half of training do not fit
 
 
 @pytest.mark.parametrize(
@@ -107,19 +107,19 @@ def test_a_run_steps_down_says_so_and_ends(at: str, error: BaseException | None,
     run = session(tmp_path, card)
     assert run.run().step == 16
     (text,) = notes(run, "memory.step_down")
-    assert "step 8" in text and "24 pixels in place of 32" in text
-    assert [(entry["step"], entry["setting"]) for entry in run.memory.taken] == [(8, "optimize.resolution")]
+    assert "step 8" in text and "one view at a time" in text
+    assert [(entry["step"], entry["setting"]) for entry in run.memory.taken] == [(8, "memory.views_at_once")]
     assert "\n" not in run.memory.taken[0]["reason"]
-    assert run.config.optimize.resolution == (24, 32), "what was asked for stays on record"
-    assert run.training.config.optimize.resolution == (24, 24)
+    assert run.config.memory.views_at_once == 0, "what was asked for stays on record"
+    assert run.training.config.memory.views_at_once == 1
 
 
-def test_smaller_renders_come_before_fewer_views_and_the_step_is_made_again(tmp_path: Path) -> None:
+def test_views_come_one_at_a_time_before_renders_shrink_and_the_step_is_made_again(tmp_path: Path) -> None:
     card = SmallCard(24 * 24)
     run = session(tmp_path, card, config(resolution=[32, 32]))
     run.run()
-    assert card.sizes[:3] == [(2, 32), (2, 24), (1, 24)]
-    assert len(card.sizes) == 16 + 2, "every step was made, and two of them three times"
+    assert card.sizes[:4] == [(2, 32), (1, 32), (1, 24), (1, 24)]
+    assert len(card.sizes) == 2 + 2 * 16, "every step was made of two views, and the first was tried three times"
 
 
 @pytest.mark.parametrize("stop", [3, 8, 12])
@@ -191,7 +191,7 @@ def test_at_the_end_of_the_ladder_the_run_fails_with_its_checkpoint_and_can_be_r
     after = session(tmp_path, SmallCard(1e9))
     after.resume()
     assert after.training.step == 7
-    assert after.training.config.optimize.views == 1, "it goes on as low as it had come"
+    assert after.training.config.optimize.resolution == (24, 24), "it goes on as low as it had come"
     assert after.run().step == 16
 
 
@@ -203,7 +203,7 @@ def test_a_run_may_be_resumed_with_other_memory_settings_and_keeps_its_other_ste
     resumed = session(tmp_path, SmallCard(LIMIT), changed)
     resumed.resume()
     attempt = resumed.training.config
-    assert (attempt.optimize.views, attempt.optimize.resolution, attempt.memory.recompute) == (1, (24, 24), True)
+    assert (attempt.optimize.views, attempt.memory.views_at_once, attempt.memory.recompute) == (1, 1, True)
     assert resumed.run().step == 16
 
 

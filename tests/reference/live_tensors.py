@@ -33,6 +33,10 @@ class LiveTensors(TorchDispatchMode):
                 self._made(value.untyped_storage())
         return out
 
+    def track(self, tensor: torch.Tensor) -> None:
+        """Count a tensor that was there before."""
+        self._made(tensor.untyped_storage())
+
     def _made(self, storage: torch.UntypedStorage) -> None:
         key = storage._cdata
         if key in self._sizes:
