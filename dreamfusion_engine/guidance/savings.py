@@ -87,16 +87,15 @@ def next_saving(sizes: ModelSizes, config: GenerateConfig, device_type: str) -> 
 
     Precision and the place of text encoders come too late once the model is loaded.
     """
-    rungs = _rungs(sizes, config, device_type)
-    return next((s for s in rungs if s.setting != "memory.precision" and s.config.memory.offload != "text"), None)
+    return next(_rungs(sizes, config, device_type, loaded=True), None)
 
 
-def _rungs(sizes: ModelSizes, config: GenerateConfig, device_type: str) -> Iterator[Saving]:
-    """Every change that can still be made, in the order in which it should be."""
+def _rungs(sizes: ModelSizes, config: GenerateConfig, device_type: str, *, loaded: bool = False) -> Iterator[Saving]:
+    """Every change that can still be made, in order. loaded: the model is, and is training."""
     memory, card = config.memory, device_type != "cpu"
-    if card and memory.precision == "float32":
+    if card and memory.precision == "float32" and not loaded:
         yield _memory(config, "the model in half precision", precision="auto")
-    if card and memory.offload == "none":
+    if card and memory.offload == "none" and not loaded:
         yield _memory(config, "the text encoder comes to the card a layer at a time", offload="text")
     if sizes.encoder_kept and not memory.recompute:
         yield _memory(config, "the VAE is computed again in the backward pass", recompute=True)
