@@ -41,7 +41,8 @@ def _known(error: BaseException) -> EngineError | None:
             "run.out_of_memory",
             what="The memory ran out.",
             why=_first_line(str(error) or type(error).__name__),
-            fix="Close other programs, or ask for less: --preset draft, --set optimize.views=1.",
+            fix="Close other programs, or ask for less: --set memory.offload=all for a large model, --set "
+            "mesh.resolution=128 for the mesh. What was saved before is kept: use --resume.",
         )
     if isinstance(error, OSError) and error.errno in _DISK_FULL:
         return InputError(

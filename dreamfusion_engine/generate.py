@@ -17,14 +17,17 @@ import torch
 from dreamfusion_engine.atomic_file import write_atomically
 from dreamfusion_engine.config import GenerateConfig
 from dreamfusion_engine.config_json import to_json
-from dreamfusion_engine.device import compute_threads, peak_memory_mib, resolve_device
+from dreamfusion_engine.device import compute_threads, free_memory_bytes, peak_memory_mib, resolve_device
 from dreamfusion_engine.errors import Cancelled
-from dreamfusion_engine.events import Control, Progress, Report, Result, Stage
+from dreamfusion_engine.events import Control, Note, Progress, Report, Result, Stage
 from dreamfusion_engine.guidance.diffusion import Precision, load_teacher
 from dreamfusion_engine.guidance.distillation import ScoreDistillation
+from dreamfusion_engine.guidance.economy import Economy
 from dreamfusion_engine.guidance.embedding_cache import EmbeddingCache, cache_folder, model_digest
-from dreamfusion_engine.guidance.pipeline_folder import PipelineFolder, open_pipeline
+from dreamfusion_engine.guidance.model_sizes import ModelSizes, read_sizes
+from dreamfusion_engine.guidance.pipeline_folder import PipelineFolder, locate_model, open_pipeline
 from dreamfusion_engine.guidance.prompts import check_prompts
+from dreamfusion_engine.guidance.savings import fit
 from dreamfusion_engine.guidance.single_file_conversion import ready_model
 from dreamfusion_engine.mesh.build import MeshReport, build_mesh
 from dreamfusion_engine.mesh.export import write_glb
@@ -33,6 +36,7 @@ from dreamfusion_engine.mesh.silhouette import ReferenceViews
 from dreamfusion_engine.optimize.checkpoint import output_error, package_versions
 from dreamfusion_engine.optimize.loop import Training
 from dreamfusion_engine.optimize.session import Session, cancelled
+from dreamfusion_engine.optimize.step_down import StepDown
 from dreamfusion_engine.previews import Previews
 from dreamfusion_engine.ranks import join, leave
 from dreamfusion_engine.scene.cameras import turntable_cameras
@@ -70,8 +74,13 @@ def generate(
     clock.enter("load", device)
     torch.set_num_threads(compute_threads())
     torch.use_deterministic_algorithms(device.type == "cpu")
-    precision: Precision = "bfloat16" if device.type == "cpu" else "auto"
-    teacher = load_teacher(pipeline, device, precision=precision)
+    sizes = read_sizes(pipeline.path)
+    fitted = fit_memory(config, sizes, ranks.agree(free_memory_bytes(str(device))), device, report)
+    economy = Economy(fitted.memory, device, locate_model)
+    precision: Precision = fitted.memory.precision
+    if precision == "auto" and device.type == "cpu":
+        precision = "bfloat16"
+    teacher = load_teacher(pipeline, device, precision=precision, place=economy.place)
     cache = EmbeddingCache(cache_folder() / "embeddings", report)
     kept_for = model_digest(pipeline.path, precision=precision, device=device)
     distillation = ScoreDistillation(
@@ -96,6 +105,8 @@ def generate(
         seconds_after=_SECONDS_AFTER.get(config.preset, 60.0),
         snapshot=Previews(output / "previews", report) if ranks.first else ignore,
         model=weights_digest(pipeline),
+        fitted=fitted,
+        step_down=StepDown(device=device, report=report, sizes=sizes, economise=economy.change),
         ranks=ranks,
     )
     if resume:
@@ -139,6 +150,18 @@ def generate(
     return Result(folder=str(output), files={name: str(path) for name, path in files.items()}, report=content)
 
 
+def fit_memory(
+    config: GenerateConfig, sizes: ModelSizes, free: int, device: torch.device, report: Report
+) -> GenerateConfig:
+    """The configuration with what `memory.fit` changes so that `free` bytes are enough; the artist is told."""
+    if not config.memory.fit or free <= 0:
+        return config
+    chosen = fit(sizes, config, free, device.type)
+    if chosen.savings or not chosen.fits:
+        report(Note(code="memory.fit", text=chosen.describe(free)))
+    return chosen.config
+
+
 def reference_views(training: Training) -> ReferenceViews:
     """The field's albedo renders that the mesh is held against."""
     cameras = turntable_cameras(
@@ -167,6 +190,7 @@ def result_content(
         "weights": session.model,
         "seconds": {**clock.finished(), "train_all_sessions": round(session.seconds, 2)},
         "peak_memory_mib": round(peak_memory_mib(device)),
+        "memory": session.memory_report(),
         "health": session.health_report(),
         "mesh": mesh_report.to_json(),
     }

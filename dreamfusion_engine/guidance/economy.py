@@ -54,11 +54,11 @@ class Economy:
 
     def change(self, settings: MemoryConfig) -> None:
         """Bring the networks that are loaded, and those to come, in line with other settings. Savings stay made."""
-        before, self._settings = self._settings, settings
+        self._settings = settings
         for part, module in self._placed.items():
             if part == "vae":
                 economise_encoder(module, recompute=settings.recompute, tiling=settings.tiling)
-            elif settings.offload == "all" and before.offload != "all":
+            elif settings.offload == "all" and not next(module.parameters()).is_meta:
                 self._streamed(module.to("cpu"))
 
     def _streamed(self, module: nn.Module) -> nn.Module:

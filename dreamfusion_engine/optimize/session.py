@@ -13,10 +13,11 @@ import torch
 
 from dreamfusion_engine.config import GenerateConfig
 from dreamfusion_engine.config_json import from_json, to_json
-from dreamfusion_engine.device import out_of_memory, peak_memory_mib, release_memory
+from dreamfusion_engine.device import MIB, out_of_memory, peak_memory_mib, release_memory
 from dreamfusion_engine.errors import Cancelled, InputError, RunError
 from dreamfusion_engine.events import Control, Note, Progress, Report
 from dreamfusion_engine.guidance.distillation import ScoreDistillation
+from dreamfusion_engine.guidance.memory import estimate
 from dreamfusion_engine.optimize.checkpoint import Checkpoint, load_checkpoint, save_checkpoint, set_aside
 from dreamfusion_engine.optimize.health import HealthMonitor, Verdict, probe_cameras
 from dreamfusion_engine.optimize.loop import Training
@@ -88,7 +89,7 @@ class Session:
                 fix="Resume with the weights of then, or leave out --resume to start anew.",
             )
         attempt, then = (from_json(GenerateConfig, values) for values in (saved.extra["attempt"], saved.config))
-        self._start(resumed_attempt(attempt, then, self.config))
+        self._start(resumed_attempt(attempt, then, self.fitted or self.config))
         self.memory.economise(self.training.config.memory)
         self.memory.taken[:] = saved.extra.get("step_downs", [])
         self._resumed = True
@@ -183,6 +184,17 @@ class Session:
                 },
             ),
         )
+
+    def memory_report(self) -> dict[str, Any]:
+        """What result.json says of memory: what was asked for, used in the end, and given up on the way."""
+        asked, used = self.config, self.training.config
+        return {
+            "memory": to_json(used.memory),
+            "resolution": list(used.optimize.resolution),
+            "changed": asked.memory != used.memory or asked.optimize.resolution != used.optimize.resolution,
+            "steps_down": self.memory.taken,
+            "estimate_mib": round(estimate(self.memory.sizes, used, self.device.type).total / MIB),
+        }
 
     def health_report(self) -> dict[str, Any]:
         """What result.json says of the run's health."""

@@ -10,17 +10,17 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 from collections.abc import Callable, Iterator
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import nn
 
+from dreamfusion_engine.config import Precision as Precision
 from dreamfusion_engine.errors import SetupError
 from dreamfusion_engine.guidance.family import FAMILIES, Family
 from dreamfusion_engine.guidance.memory import HALF_ABOVE
 from dreamfusion_engine.guidance.pipeline_folder import INDEX, PipelineFolder, damaged, read_json
 
-Precision = Literal["auto", "float32", "bfloat16", "float16"]
 Place = Callable[[str, nn.Module], nn.Module]
 SENTENCEPIECE = (("sentencepiece", "sentencepiece"), ("protobuf", "google.protobuf"))  # package, module
 

@@ -1,0 +1,110 @@
+"""Every family gives the same teacher whatever its memory settings; and a whole run says what it was run with."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from reference import tiny_families as tiny
+
+import dreamfusion_engine.generate as engine
+from dreamfusion_engine.config import MemoryConfig
+from dreamfusion_engine.config_json import preset
+from dreamfusion_engine.events import Event, Note
+from dreamfusion_engine.guidance.diffusion import load_teacher
+from dreamfusion_engine.guidance.economy import Economy
+from dreamfusion_engine.guidance.families import flux
+from dreamfusion_engine.guidance.model_sizes import read_sizes
+from dreamfusion_engine.guidance.pipeline_folder import open_pipeline
+
+CPU = torch.device("cpu")
+KINDS: dict[str, Callable[[], Any]] = {
+    "if": tiny.deepfloyd_if,
+    "sd": tiny.stable_diffusion,
+    "sdxl": tiny.stable_diffusion_xl,
+    "pixart": tiny.pixart_sigma,
+    "sd3": tiny.stable_diffusion_3,
+    "flux": tiny.flux,
+}
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    made: dict[str, Path] = {}
+
+    def folder(kind: str) -> Path:
+        if kind not in made:
+            made[kind] = tmp_path_factory.mktemp(kind) / "model"
+            KINDS[kind]().save_pretrained(made[kind])
+        return made[kind]
+
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def small_flux(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(flux, "LATENT_SIZE", tiny.LATENT)
+
+
+def taught(folder: Path, settings: MemoryConfig) -> tuple[torch.Tensor, ...]:
+    """What a teacher with these settings makes of a prompt, a picture and noise; and the gradient to the picture."""
+    place = Economy(settings, CPU, Path).place
+    teacher = load_teacher(open_pipeline(folder), CPU, place=place)
+    told = teacher.encode_prompts(["a red mug", ""])
+    generator = torch.Generator().manual_seed(0)
+    image = torch.rand(2, 3, teacher.image_size, teacher.image_size, generator=generator).requires_grad_()
+    x = teacher.to_model_space(image)
+    weights = torch.linspace(-1, 1, x.numel()).view_as(x)
+    (gradient,) = torch.autograd.grad((x * weights).sum(), image)
+    with torch.no_grad():
+        noise = teacher.predict_noise(x.detach(), torch.tensor([3, 500]), told)
+    return told.tokens, x.detach(), gradient, noise
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_family_teaches_the_same_with_every_saving_made(kind: str, folders: Callable[[str], Path]) -> None:
+    folder = folders(kind)
+    plain = taught(folder, MemoryConfig())
+    saving = taught(folder, MemoryConfig(recompute=True, tiling=True, offload="all"))
+    for one, other in zip(plain, saving, strict=True):
+        torch.testing.assert_close(other, one, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_familys_folder_tells_its_sizes(kind: str, folders: Callable[[str], Path]) -> None:
+    pipeline, sizes = KINDS[kind](), read_sizes(folders(kind))
+    denoiser = getattr(pipeline, "unet", None) or pipeline.transformer
+    assert sizes.denoiser == sum(tensor.numel() for tensor in denoiser.state_dict().values())
+    assert sizes.transformer == hasattr(pipeline, "transformer")
+    texts = [getattr(pipeline, name, None) for name in ("text_encoder", "text_encoder_2", "text_encoder_3")]
+    assert sizes.text_encoders == max(text.num_parameters() for text in texts if text is not None)
+    assert (sizes.vae > 0, sizes.encoder_kept > 0) == (kind != "if",) * 2
+    assert sizes.denoiser_live > 0
+
+
+def test_a_run_without_enough_memory_changes_its_settings_says_so_and_records_it(
+    folders: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "free_memory_bytes", lambda name: 1 << 20)
+    settings = {
+        "optimize": {"steps": 3, "views": 2, "resolution": [24, 32]},
+        "field": {"levels": 2},
+        "render": {"steps": 32, "occupancy_resolution": 16},
+        "mesh": {"resolution": 32, "texture": 64, "triangles": 200},
+        "model": str(folders("sd")),
+        "device": "cpu",
+    }
+    events: list[Event] = []
+    result = engine.generate(preset("draft", "a red mug", settings), tmp_path / "out", report=events.append)
+    (text,) = [event.text for event in events if isinstance(event, Note) and event.code == "memory.fit"]
+    assert "one view at a time" in text and "may not fit" in text
+    memory = result.report["memory"]
+    assert memory["changed"] and memory["memory"]["views_at_once"] == 1 and memory["memory"]["recompute"]
+    assert memory["resolution"] == [24, 32] and memory["steps_down"] == [] and memory["estimate_mib"] > 100
+    assert json.loads((tmp_path / "out" / "result.json").read_text())["config"]["memory"]["recompute"] is False
+    quiet = preset("draft", "a red mug", {**settings, "memory": {"fit": False}})
+    assert engine.fit_memory(quiet, read_sizes(folders("sd")), 1, CPU, events.append) == quiet
