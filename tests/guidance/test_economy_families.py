@@ -75,6 +75,18 @@ def test_a_family_teaches_the_same_with_every_saving_made(kind: str, folders: Ca
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_attention_is_torchs_own_in_every_part(kind: str) -> None:
+    pipeline = KINDS[kind]()
+    denoiser = getattr(pipeline, "unet", None) or pipeline.transformer
+    parts = [denoiser, *([pipeline.vae] if getattr(pipeline, "vae", None) else [])]
+    names = {type(processor).__name__ for part in parts for processor in part.attn_processors.values()}
+    assert names <= {"AttnProcessor2_0", "JointAttnProcessor2_0", "FluxAttnProcessor"}, "the ones of torch 2"
+    for name in ("text_encoder", "text_encoder_2", "text_encoder_3"):
+        text = getattr(pipeline, name, None)
+        assert text is None or text.config._attn_implementation == "sdpa"
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_every_familys_folder_tells_its_sizes(kind: str, folders: Callable[[str], Path]) -> None:
     pipeline, sizes = KINDS[kind](), read_sizes(folders(kind))
     denoiser = getattr(pipeline, "unet", None) or pipeline.transformer
