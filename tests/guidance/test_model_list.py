@@ -19,7 +19,7 @@ from dreamfusion_engine.hub.download import download
 
 COMMIT = "a" * 40
 LARGE = Machine(device_type="cuda", free_bytes=80 << 30)
-SMALL = Machine(device_type="cuda", free_bytes=2 << 30)
+SMALL = Machine(device_type="cuda", free_bytes=1 << 29)
 
 
 @pytest.fixture
