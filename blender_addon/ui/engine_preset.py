@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-STAGES = ("guidance", "camera", "optimize", "mesh")
+STAGES = ("guidance", "camera", "optimize", "mesh", "memory")
 PRESETS = ("draft", "standard", "high")
 STANDARD: dict[str, dict[str, Any]] = {
     "guidance": {
@@ -52,6 +52,10 @@ STANDARD: dict[str, dict[str, Any]] = {
         "texture": 1024,
         "padding": 8,
         "unwrap_seconds": 40.0,
+    },
+    "memory": {
+        "fit": True,
+        "precision": "auto",
     },
 }
 _CHANGES: dict[str, dict[str, dict[str, Any]]] = {

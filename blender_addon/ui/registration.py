@@ -8,6 +8,7 @@ from . import (
     engine_settings,
     install_operator,
     job_operators,
+    memory_settings,
     model_offer,
     panels,
     pictures,
@@ -29,6 +30,7 @@ from . import (
 # In the order in which they need each other: groups before those that point to them, a panel before its sub-panels.
 _MODULES = (
     engine_settings,
+    memory_settings,
     settings,
     preferences,
     preferences_operators,

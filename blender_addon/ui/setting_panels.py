@@ -83,6 +83,19 @@ class DREAMFUSION_PT_training(_SettingPanel, Panel):
         column.prop(optimize, "entropy")
 
 
+class DREAMFUSION_PT_memory(_SettingPanel, Panel):
+    """What the diffusion model may take of the memory."""
+
+    bl_label = "Memory"
+
+    def draw(self, context: Context) -> None:
+        """Fit, precision."""
+        memory = settings.of(context).memory
+        column = self.column(context)
+        column.prop(memory, "fit")
+        _choice(column, memory, "precision")
+
+
 class DREAMFUSION_PT_mesh(_SettingPanel, Panel):
     """From density to a mesh."""
 
@@ -123,7 +136,13 @@ class DREAMFUSION_PT_placement(_SettingPanel, Panel):
         column.prop(placement, "on_ground")
 
 
-CLASSES = (DREAMFUSION_PT_guidance, DREAMFUSION_PT_training, DREAMFUSION_PT_mesh, DREAMFUSION_PT_placement)
+CLASSES = (
+    DREAMFUSION_PT_guidance,
+    DREAMFUSION_PT_training,
+    DREAMFUSION_PT_mesh,
+    DREAMFUSION_PT_memory,
+    DREAMFUSION_PT_placement,
+)
 
 
 def _choice(layout: UILayout, group: Any, name: str) -> None:

@@ -19,6 +19,7 @@ from .engine_settings import (
     DREAMFUSION_PG_mesh,
     DREAMFUSION_PG_optimize,
 )
+from .memory_settings import DREAMFUSION_PG_memory
 
 PROMPT_LIMIT = 1000  # characters, as the engine has it
 SEED_LIMIT = 2**31 - 1
@@ -136,6 +137,7 @@ class DREAMFUSION_PG_settings(PropertyGroup):
     camera: PointerProperty(name="Cameras", type=DREAMFUSION_PG_camera)
     optimize: PointerProperty(name="Training", type=DREAMFUSION_PG_optimize)
     mesh: PointerProperty(name="Mesh", type=DREAMFUSION_PG_mesh)
+    memory: PointerProperty(name="Memory", type=DREAMFUSION_PG_memory)
     placement: PointerProperty(name="Placement", type=DREAMFUSION_PG_placement)
 
 

@@ -15,6 +15,7 @@ from dreamfusion_engine.errors import InputError
 PROMPT = "a hamburger"
 # Decided by presets alone; not in the sidebar.
 HIDDEN = {("optimize", "checkpoint_every")}
+HIDDEN |= {("memory", name) for name in ("recompute", "tiling", "tiny_vae", "views_at_once", "offload")}  # fit chooses
 
 DUMP = """
 import bpy, addon
