@@ -20,8 +20,8 @@ class DREAMFUSION_PG_memory(PropertyGroup):
         items=(
             ("auto", "Automatic", "Half for large models on a graphics card"),
             ("float32", "Full", "32 bits a number. Twice the memory"),
-            ("bfloat16", "Half (bfloat16)", "16 bits a number, for newer cards"),
-            ("float16", "Half (float16)", "16 bits a number, for all cards"),
+            ("bfloat16", "Half, BF16", "16 bits a number, for newer cards"),
+            ("float16", "Half, FP16", "16 bits a number, for all cards"),
         ),
         default="auto",
     )
