@@ -116,7 +116,7 @@ from recording_layout import draw
 run = Run()
 run.settings.mesh.iso_auto = False
 shown = []
-for name in ("guidance", "training", "mesh", "placement"):
+for name in ("guidance", "training", "mesh", "memory", "placement"):
     shown += draw(getattr(bpy.types, "DREAMFUSION_PT_" + name)).properties()
 preset = addon.part("ui.engine_preset")
 wanted = [f"DREAMFUSION_PG_{stage}.{key}" for stage in preset.STAGES for key in preset.STANDARD[stage]]
