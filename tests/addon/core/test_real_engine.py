@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from addon.core.driving import alive, driving
+from addon.core.driving import alive, driving, wait_for
 
 from blender_addon.core.estimates import Estimates
 from blender_addon.core.job import JobState, Recipe
@@ -56,7 +56,8 @@ def test_the_real_engine_is_cancelled_killed_resumed_and_makes_a_mesh(tmp_path: 
         estimates = Estimates(tmp_path / "estimates.json")
         assert estimates.learn(job, queue.devices) is not None and estimates.of(job.recipe, queue.devices).measured
         pid = queue.engine_pid
-    assert pid is not None and not alive(pid)
+    assert pid is not None
+    wait_for(lambda: not alive(pid), 5.0)  # it was killed by now; a busy system takes a moment to clear it away
     ticks = sorted(driver.ticks)
     print(f"\n{len(ticks)} ticks: p99 {ticks[int(0.99 * len(ticks))] * 1e3:.2f} ms, longest {ticks[-1] * 1e3:.2f} ms")
     assert ticks[int(0.99 * len(ticks))] <= 0.010
