@@ -88,6 +88,30 @@ def test_a_clip_tokenizer_in_its_published_form_reads_as_clip_does(
     assert [words[number] for number in numbers[0]] == [words[-2], "red</w>", "a</w>", words[-1], words[-1], words[-1]]
 
 
+def test_a_sentencepiece_tokenizer_reads_as_sentencepiece_itself(cases: Callable[[str], Case], tmp_path: Path) -> None:
+    import sentencepiece
+
+    text = tmp_path / "corpus.txt"
+    text.write_text("a red mug\na blue chair\na photo of a peacock on a surfboard\nthe back of a house\n" * 20)
+    model = tmp_path / "spiece"
+    sentencepiece.SentencePieceTrainer.train(
+        input=str(text), model_prefix=str(model), vocab_size=28, pad_id=0, eos_id=1, unk_id=2, bos_id=-1, minloglevel=2
+    )
+    folder = tmp_path / "model"
+    shutil.copytree(cases("pixart").folder, folder)
+    for file in (folder / "tokenizer").iterdir():
+        file.unlink()
+    shutil.copy(f"{model}.model", folder / "tokenizer" / "spiece.model")
+    config = {"tokenizer_class": "T5Tokenizer", "eos_token": "</s>", "pad_token": "<pad>", "unk_token": "<unk>"}
+    (folder / "tokenizer" / "tokenizer_config.json").write_text(json.dumps(config | {"extra_ids": 0}))
+    own = sentencepiece.SentencePieceProcessor(model_file=f"{model}.model")
+    tokenizer = Parts(open_pipeline(folder), CPU).tokenizer("tokenizer")
+    for said in ("a red mug", "the back of a blue house"):
+        numbers, _ = token_numbers(tokenizer, [said], 30)
+        ids = own.encode(said)
+        assert numbers[0][: len(ids) + 1].tolist() == [*ids, own.eos_id()]
+
+
 @pytest.mark.parametrize("there", [(), ("sentencepiece",)])
 def test_a_sentencepiece_tokenizer_without_its_packages_names_them(
     cases: Callable[[str], Case], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, there: tuple[str, ...]
