@@ -58,11 +58,12 @@ def convert(file: SingleFile) -> None:
 def _convert(file: SingleFile, made: Path) -> None:
     import diffusers
     import torch
+    import transformers
 
     pipeline_class: Any = getattr(diffusers, _CLASSES[file.architecture])
     index = json.loads((file.configs / INDEX).read_text(encoding="utf-8"))
     absent = {part: None for part in UNUSED_PARTS if part in index}
-    with _quiet(diffusers):
+    with _quiet(diffusers, transformers):
         try:
             pipeline = pipeline_class.from_single_file(
                 str(file.path),
@@ -103,13 +104,13 @@ def _check_room(file: SingleFile) -> None:
 
 
 @contextlib.contextmanager
-def _quiet(diffusers: Any) -> Iterator[None]:
-    """Without the library's own progress bar, which would write across the command line's."""
-    logging = diffusers.utils.logging
-    shown = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
+def _quiet(*libraries: Any) -> Iterator[None]:
+    """Without the libraries' own progress bars, which would write across the command line's."""
+    shown = [library.utils.logging for library in libraries if library.utils.logging.is_progress_bar_enabled()]
+    for logging in shown:
+        logging.disable_progress_bar()
     try:
         yield
     finally:
-        if shown:
+        for logging in shown:
             logging.enable_progress_bar()
