@@ -130,6 +130,8 @@ preferences = addon.preferences()
 preferences.engine, preferences.python = "python", addon.ENGINE_PYTHON
 headless, pump = addon.part("ui.headless"), addon.part("ui.pump")
 settings = {"device": "cpu", "optimize": {"steps": 100}, "mesh": {"triangles": 3000, "texture": 256}}
+pump.tick()  # the first of a session, before any run: Blender loads its readers of pictures
+pump.ticks.clear()
 obj = headless.generate("a hamburger", preset="draft", settings=settings, output=sys.argv[1], tell=print)
 image = next(node.image for node in obj.data.materials[0].node_tree.nodes if node.type == "TEX_IMAGE")
 pixels = list(image.pixels)
