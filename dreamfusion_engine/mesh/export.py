@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import dreamfusion_engine
+from dreamfusion_engine.atomic_file import write_atomically
 from dreamfusion_engine.errors import InputError
-from dreamfusion_engine.mesh.files import write_whole
 from dreamfusion_engine.mesh.queries import Floats, Ints
 from dreamfusion_engine.mesh.textured import TexturedMesh, standing
 
@@ -45,7 +45,7 @@ class GlbContent:
 def write_glb(mesh: TexturedMesh, path: Path, *, name: str = "object") -> None:
     """Write the mesh standing on the ground plane with its longest side 1. name: of the object. Raises OSError."""
     content = glb_bytes(mesh, name=name)
-    write_whole(path, lambda temporary: _put(temporary, content))
+    write_atomically(path, content)
 
 
 def glb_bytes(mesh: TexturedMesh, *, name: str = "object") -> bytes:
@@ -168,7 +168,3 @@ def _document(arrays: list[NDArray[Any]], views: list[dict[str, int]], size: int
         "bufferViews": views,
         "buffers": [{"byteLength": size}],
     }
-
-
-def _put(path: Path, content: bytes) -> None:
-    path.write_bytes(content)

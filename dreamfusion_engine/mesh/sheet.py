@@ -12,9 +12,9 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
+from dreamfusion_engine.atomic_file import write_whole
 from dreamfusion_engine.config import CameraConfig
 from dreamfusion_engine.errors import SetupError
-from dreamfusion_engine.mesh.files import write_whole
 from dreamfusion_engine.mesh.queries import Floats
 from dreamfusion_engine.mesh.textured import TexturedMesh, framed
 from dreamfusion_engine.mesh.view import Views, over, render_mesh, scene_of

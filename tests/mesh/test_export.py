@@ -14,6 +14,7 @@ from mesh.shapes import lattice_torus
 from PIL import Image
 from reference.soft_fields import hamburger
 
+from dreamfusion_engine.atomic_file import write_whole
 from dreamfusion_engine.config import CameraConfig
 from dreamfusion_engine.errors import InputError, RunError, SetupError
 from dreamfusion_engine.mesh import sheet, topology
@@ -25,7 +26,6 @@ from dreamfusion_engine.mesh.export import (
     to_gltf_axes,
     write_glb,
 )
-from dreamfusion_engine.mesh.files import write_whole
 from dreamfusion_engine.mesh.preview import MOST_TRIANGLES, preview_mesh
 from dreamfusion_engine.mesh.textured import TexturedMesh, standing
 from dreamfusion_engine.mesh.unwrap import unwrap
