@@ -289,7 +289,7 @@ addon.tell(
 
 
 def test_ticks_stay_within_their_budget(blender: Session) -> None:
-    """In processor time, which other programs stretch by little: they share caches. One that is too slow is so twice."""
+    """In processor time, which other programs stretch a little, by the caches they share: too slow is so twice."""
     facts = blender.run(BUDGET).facts
     if facts["p99"] > 0.010:
         facts = blender.run(BUDGET).facts
