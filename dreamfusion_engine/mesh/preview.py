@@ -13,9 +13,9 @@ from dreamfusion_engine.mesh.lattice import sample_lattice
 from dreamfusion_engine.mesh.queries import Albedo, Density, query_albedo
 from dreamfusion_engine.mesh.refine import refine_lattice
 
-# Blender's main thread takes 6 ms to read so many and 5 ms to show them, each in a tick of its own, which may take 10.
-# A ball that fills the box has 19,000, haze up to 60,000.
-MOST_TRIANGLES = 12_000
+# Blender's main thread takes some 5 ms to read so many and as long to show them, each in a tick of its own, which may
+# take 10; busy cores stretch that by half. A ball that fills the box has 19,000 triangles, haze up to 60,000.
+MOST_TRIANGLES = 10_000
 
 
 def preview_mesh(

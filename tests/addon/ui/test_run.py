@@ -268,7 +268,7 @@ BUDGET = (
     + """
 import os
 os.environ["DREAMFUSION_FAKE_TRIANGLES"] = "50000"
-os.environ["DREAMFUSION_FAKE_RINGS"] = "55"  # the largest mesh that the engine sends while it trains
+os.environ["DREAMFUSION_FAKE_RINGS"] = "50"  # the largest mesh that the engine sends while it trains
 run = Run(steps=300, step_s=0.01)
 run.ticks(0.2)
 addon.tell(first=run.pump.ticks[0].cpu_s)
