@@ -56,8 +56,9 @@ class LatentSpace:
         """The autoencoder. Raises SetupError model.damaged."""
         return self._parts.network("vae", "AutoencoderKL")
 
+    @cached_property
     def _scale(self) -> tuple[Tensor, Tensor]:
-        """m and k, each float32[1, C or 1, 1, 1]."""
+        """m and k, each float32[1, C or 1, 1, 1]; copied to the device once, not in every step."""
         config, device = self.vae.config, self._parts.device
         factor = float(config.scaling_factor)
         mean, std = getattr(config, "latents_mean", None), getattr(config, "latents_std", None)
@@ -71,13 +72,13 @@ class LatentSpace:
         encoded = self.vae.encode((2.0 * resize_square(image, self.size) - 1.0).to(dtype))
         # A tiny autoencoder has no posterior, only latents.
         latents = encoded.latent_dist.mode() if "latent_dist" in encoded else encoded.latents
-        shift, scale = self._scale()
+        shift, scale = self._scale
         z: Tensor = (latents.float() - shift) * scale
         return z
 
     def decode(self, x: Tensor) -> Tensor:
         dtype = next(self.vae.parameters()).dtype
-        shift, scale = self._scale()
+        shift, scale = self._scale
         image: Tensor = self.vae.decode((x / scale + shift).to(dtype), return_dict=False)[0]
         return (0.5 * image.float() + 0.5).clamp(0.0, 1.0)
 
