@@ -86,7 +86,8 @@ def main(argv: Sequence[str] | None = None, *, generate: Generate | None = None)
 def _generate(options: argparse.Namespace, arguments: list[str], generate: Generate | None) -> int:
     steps = [] if options.steps is None else [f"optimize.steps={options.steps}"]
     settings = command_line.parse_settings([*options.set, *steps])
-    settings |= {"seed": options.seed, "negative": options.negative, "model": options.model, "device": options.device}
+    settings |= {"seed": options.seed, "negative": options.negative, "device": options.device}
+    settings |= {"model": options.model, "base": options.base}
     asked = request.checked_request(
         options.prompt,
         preset_name=options.preset,

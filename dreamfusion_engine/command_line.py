@@ -62,7 +62,10 @@ def parser() -> argparse.ArgumentParser:
 
     make = commands.add_parser("generate", help="make an object from a prompt", allow_abbrev=False)
     make.add_argument("prompt", metavar="PROMPT", help='what to make, such as "a hamburger"')
-    make.add_argument("--model", default="starter", help="starter (built in), a diffusers folder or hub id")
+    make.add_argument(
+        "--model", default="starter", help="starter (built in), a diffusers folder, hub id or .safetensors"
+    )
+    make.add_argument("--base", default="", metavar="NAME", help="folder or hub id that completes a .safetensors file")
     make.add_argument("--output", type=Path, metavar="DIR", help="default: outputs/<prompt>-<seed>")
     make.add_argument("--seed", type=int, default=0, metavar="N", help="another seed gives another object (default 0)")
     make.add_argument("--preset", default="standard", help=f"{' | '.join(PRESET_NAMES)} (default standard)")

@@ -261,7 +261,8 @@ class GenerateConfig:
     prompt: str
     negative: str = ""
     seed: int = 0
-    model: str = "starter"  # 'starter', a folder, or a hub id
+    model: str = "starter"  # 'starter', a folder, a hub id, or a single .safetensors file
+    base: str = ""  # folder or hub id that gives a single file its configs and the parts it lacks; "": the catalogue's
     device: str = "auto"  # 'auto', 'cpu', 'cuda', 'cuda:1', ...
     preset: str = "standard"  # the name the values below started from
     camera: CameraConfig = dataclasses.field(default_factory=CameraConfig)

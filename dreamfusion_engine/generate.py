@@ -69,7 +69,7 @@ def generate(
     clock = StageClock(report)
     # 1. The frozen diffusion model, and the prompt in its language, from every side and in every shading.
     device = ranks.device(resolve_device(config.device))
-    pipeline = open_pipeline(ready_model(config.model, report))
+    pipeline = open_pipeline(ready_model(config.model, config.base, report))
     check_prompts(config, pipeline.card)
     clock.enter("load", device)
     torch.set_num_threads(compute_threads())

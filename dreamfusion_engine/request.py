@@ -56,7 +56,7 @@ def checked_request(
     for view in VIEWS:
         check_encodable(getattr(config.prompts, view), f"prompt of the {view} view")
     check_device_name(config.device)
-    card = model_card(config.model)
+    card = model_card(config.model, config.base)
     check_prompts(config, card)
     folder = output if output is not None else output_root / folder_name(config.prompt, config.seed)
     folder = Path(os.path.abspath(folder.expanduser()))

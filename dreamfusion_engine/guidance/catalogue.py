@@ -26,7 +26,8 @@ class KnownModel:
     id: owner/name at the hub. family: pipeline class. access: 'gated' asks for an account that accepted the licence;
     'withdrawn' is gone, `instead` is a copy. license: as the hub names it. download_mb: megabytes (1e6) of what the
     engine downloads. sizes: what decides its memory. note: what sets it apart. architecture: of the single files whose
-    configs this model has, '' for none. checked: when and how the line was confirmed, and what of it was not.
+    configs this model has, '' for none; 'sd2-v' for those of 'sd2' that predict v. checked: when and how the line was
+    confirmed, and what of it was not.
     """
 
     id: str

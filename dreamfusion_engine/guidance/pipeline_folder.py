@@ -11,7 +11,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from dreamfusion_engine.errors import SetupError
+from dreamfusion_engine.errors import InputError, SetupError
 from dreamfusion_engine.guidance.family import FAMILIES
 from dreamfusion_engine.guidance.hub_models import downloaded_folder
 from dreamfusion_engine.guidance.part_weights import PartWeights, incomplete, read_part_weights
@@ -45,11 +45,12 @@ class PipelineFolder:
         return self.weights[part].variant
 
 
-def locate_model(name: str) -> Path:
+def locate_model(name: str, base: str = "") -> Path:
     """The folder of a model: 'starter', a folder, a single file that was used before, or the id of a downloaded model.
 
-    Nothing is downloaded here. Raises SetupError model.missing, model.not_downloaded, model.incomplete,
-    model.not_converted, and what `read_single_file` raises.
+    base: folder or hub id that completes a single file, '' for the catalogue's. Nothing is downloaded here.
+    Raises SetupError model.missing, model.not_downloaded, model.incomplete, model.not_converted, and what
+    `single_file` raises.
     """
     if name == STARTER:
         path = STARTER_FOLDER
@@ -64,7 +65,7 @@ def locate_model(name: str) -> Path:
     path = Path(os.path.expanduser(name))
     if name.strip() and path.is_dir():  # an empty name would be the current folder
         return path
-    file = single_file(name)
+    file = single_file(name, base)
     if file is not None:
         if file.converted:
             return file.folder
@@ -84,18 +85,30 @@ def locate_model(name: str) -> Path:
     )
 
 
-def single_file(name: str) -> SingleFile | None:
-    """What the file of that name is, None where there is no such file. Raises what `read_single_file` raises."""
+def single_file(name: str, base: str = "") -> SingleFile | None:
+    """What the file of that name is, None where there is no such file. Raises what `read_single_file` raises.
+
+    base: what completes it, as for `locate_model`; refused beside any other model (InputError input.base).
+    """
     path = Path(os.path.expanduser(name))
-    return read_single_file(path) if name.strip() and path.is_file() else None
+    if name.strip() and path.is_file():
+        return read_single_file(path, base)
+    if base:
+        raise InputError(
+            "input.base",
+            what="A base was given for a model that needs none.",
+            why=f"Only a single .safetensors file is completed by a base, and '{name}' is no file.",
+            fix="Leave --base out, or give --model the path of a file that is there.",
+        )
+    return None
 
 
-def model_card(name: str) -> PromptCard:
+def model_card(name: str, base: str = "") -> PromptCard:
     """How a model wants to be asked, after every check that can be made before it is loaded."""
-    file = single_file(name)
+    file = single_file(name, base)
     if file is not None and not file.converted:
         return PromptCard()
-    return open_pipeline(locate_model(name)).card
+    return open_pipeline(locate_model(name, base)).card
 
 
 def open_pipeline(path: Path) -> PipelineFolder:

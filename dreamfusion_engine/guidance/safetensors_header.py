@@ -50,6 +50,22 @@ def read_header(path: Path) -> dict[str, TensorEntry]:
     Raises DamagedHeader for a file that is cut off, has bytes left over or is of another format, OSError for one that
     cannot be read.
     """
+    values, size, length = _read_json(path)
+    entries, end = _entries(values)
+    if 8 + size + end != length:
+        word = "cut off" if 8 + size + end > length else "too long"
+        raise DamagedHeader(f"it is {word}: {length:,} bytes, its header says {8 + size + end:,}")
+    return entries
+
+
+def read_metadata(path: Path) -> dict[str, str]:
+    """What a file says about itself (`__metadata__`), empty where it says nothing. Raises as `read_header`."""
+    said = _read_json(path)[0].get("__metadata__")
+    return {str(name): str(value) for name, value in said.items()} if isinstance(said, dict) else {}
+
+
+def _read_json(path: Path) -> tuple[dict[str, Any], int, int]:
+    """The header as JSON, its bytes, and the bytes of the file."""
     length = path.stat().st_size
     with path.open("rb") as stream:
         first = stream.read(8)
@@ -67,11 +83,7 @@ def read_header(path: Path) -> dict[str, TensorEntry]:
         raise DamagedHeader(f"its header cannot be read: {error}") from error
     if not isinstance(values, dict):
         raise DamagedHeader("its header holds no tensors")
-    entries, end = _entries(values)
-    if 8 + size + end != length:
-        word = "cut off" if 8 + size + end > length else "too long"
-        raise DamagedHeader(f"it is {word}: {length:,} bytes, its header says {8 + size + end:,}")
-    return entries
+    return values, size, length
 
 
 def _entries(values: Mapping[str, Any]) -> tuple[dict[str, TensorEntry], int]:

@@ -5,29 +5,33 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from dreamfusion_engine.errors import InputError
+from dreamfusion_engine.errors import InputError, SetupError
 from dreamfusion_engine.events import Note, Report
-from dreamfusion_engine.guidance.part_weights import damaged
+from dreamfusion_engine.guidance.family import FAMILIES
+from dreamfusion_engine.guidance.part_weights import read_json, read_part_weights
 from dreamfusion_engine.guidance.pipeline_folder import INDEX, locate_model, single_file
 from dreamfusion_engine.guidance.single_file import HALF_BYTES, SingleFile
+from dreamfusion_engine.guidance.single_file_config import denoiser_config, scheduler_config
+from dreamfusion_engine.guidance.single_file_layout import LAYOUTS
 from dreamfusion_engine.hub.selection import UNUSED_PARTS
 
-_CLASSES = {"sd1": "StableDiffusionPipeline", "sdxl": "StableDiffusionXLPipeline"}
+_SMALL = re.compile(r".+\.(?:json|txt|model|tiktoken)")  # configs, vocabularies
 
 
-def ready_model(name: str, report: Report = lambda event: None) -> Path:
+def ready_model(name: str, base: str = "", report: Report = lambda event: None) -> Path:
     """The folder of a model, as `locate_model` finds it; of a single file it is made at the first use.
 
-    report: gets a note before that, because it takes a while. Raises what `locate_model` raises, and InputError
-    input.disk_full, SetupError model.damaged.
+    base: completes a single file. report: gets a note before that, because it takes a while. Raises what `locate_model`
+    raises, and InputError input.disk_full, SetupError model.damaged.
     """
-    file = single_file(name)
+    file = single_file(name, base)
     if file is None:
         return locate_model(name)
     if not file.converted:
@@ -43,9 +47,11 @@ def convert(file: SingleFile) -> None:
         parent.mkdir(parents=True, exist_ok=True)
         _check_room(file)
         with tempfile.TemporaryDirectory(dir=parent, prefix="new-") as new:
-            made = Path(new) / "pipeline"
-            _convert(file, made)
-            _set_prediction(made, file)
+            made, configs = Path(new) / "pipeline", Path(new) / "configs"
+            _write_configs(file, configs)
+            _convert(file, configs, made)
+            for part in file.borrowed:
+                _borrow(file.base, part, made)
             with contextlib.suppress(FileExistsError):  # another run was faster
                 if not file.folder.exists():
                     os.replace(made, file.folder)
@@ -55,62 +61,116 @@ def convert(file: SingleFile) -> None:
         raise disk_error(file.folder, error) from error
 
 
-def _convert(file: SingleFile, made: Path) -> None:
+def _write_configs(file: SingleFile, folder: Path) -> None:
+    """The base's configs and vocabularies, with what the file's own weights say better."""
+    family = FAMILIES[LAYOUTS[file.architecture].family]
+    folder.mkdir()
+    shutil.copyfile(file.base / INDEX, folder / INDEX)
+    for part in family.parts:
+        _copy_small(file.base / part, folder / part)
+    path = folder / family.denoiser / "config.json"
+    try:
+        changed = denoiser_config(file.architecture, file.tensors, read_json(path))
+    except (KeyError, ValueError) as error:
+        raise _misfit(file, f"{path.parent.name}: {type(error).__name__} {error}") from error
+    path.write_text(json.dumps(changed, indent=2), encoding="utf-8")
+    path = folder / "scheduler" / "scheduler_config.json"
+    changed = scheduler_config(file.architecture, file.tensors, file.prediction, read_json(path))
+    path.write_text(json.dumps(changed, indent=2), encoding="utf-8")
+
+
+def _copy_small(source: Path, target: Path) -> None:
+    if not source.is_dir():
+        return
+    target.mkdir(exist_ok=True)
+    for path in source.iterdir():
+        if path.is_file() and _SMALL.fullmatch(path.name):
+            shutil.copyfile(path, target / path.name)
+
+
+def _convert(file: SingleFile, configs: Path, made: Path) -> None:
     import diffusers
     import torch
     import transformers
+    from safetensors import SafetensorError
 
-    pipeline_class: Any = getattr(diffusers, _CLASSES[file.architecture])
-    index = json.loads((file.configs / INDEX).read_text(encoding="utf-8"))
-    absent = {part: None for part in UNUSED_PARTS if part in index}
+    layout = LAYOUTS[file.architecture]
+    pipeline_class: Any = getattr(diffusers, layout.family)
+    index = read_json(configs / INDEX)
+    others = [part for part in layout.parts if part not in file.held]  # borrowed later, or an optional one
+    absent = {part: None for part in (*UNUSED_PARTS, *others) if part in index}
     with _quiet(diffusers, transformers):
         try:
             pipeline = pipeline_class.from_single_file(
                 str(file.path),
-                config=str(file.configs),
+                config=str(configs),
                 local_files_only=True,
-                torch_dtype=torch.float16,
+                torch_dtype=torch.bfloat16 if file.dtype == "BF16" else torch.float16,
                 **absent,
             )
-        except (ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
-            raise damaged(file.path.parent, f"{file.path.name}: {str(error).strip()[:300]}") from error
+        except (ValueError, KeyError, TypeError, AttributeError, RuntimeError, IndexError, SafetensorError) as error:
+            raise _misfit(file, str(error).strip()[:300]) from error
         for part, module in pipeline.components.items():
-            if isinstance(module, torch.nn.Module):
-                lost = [name for name, weight in module.named_parameters() if weight.is_meta]
-                if lost:
-                    why = f"{file.path.name} lacks {len(lost)} weights of the {part}, the first is {lost[0]}"
-                    raise damaged(file.path.parent, why)
+            if not isinstance(module, torch.nn.Module):
+                continue
+            lost = [name for name, weight in module.named_parameters() if weight.is_meta]
+            if lost:
+                raise _misfit(file, f"it lacks {len(lost)} weights of the {part}, the first is {lost[0]}")
         pipeline.save_pretrained(made, safe_serialization=True)
 
 
-def _set_prediction(made: Path, file: SingleFile) -> None:
-    """Write down what the denoiser predicts, which a fine-tune may have changed."""
-    if file.prediction == "epsilon":
-        return
-    path = made / "scheduler" / "scheduler_config.json"
-    config = json.loads(path.read_text(encoding="utf-8"))
-    path.write_text(json.dumps({**config, "prediction_type": file.prediction}, indent=2), encoding="utf-8")
+def _borrow(base: Path, part: str, made: Path) -> None:
+    """A part of the base in the folder that is made: by links, which take no room, where the disk allows it."""
+    _copy_small(base / part, made / part)
+    for weights in read_part_weights(base, part).files:
+        source, target = Path(os.path.realpath(weights)), made / part / weights.name
+        try:
+            os.link(source, target)
+        except OSError:  # on another disk, or one without links
+            shutil.copyfile(source, target)
+    index = read_json(made / INDEX)
+    index[part] = read_json(base / INDEX)[part]
+    (made / INDEX).write_text(json.dumps(index, indent=2), encoding="utf-8")
+
+
+def _misfit(file: SingleFile, why: str) -> SetupError:
+    return SetupError(
+        "model.damaged",
+        what="The single file is damaged, or its base is not the model that it was made from.",
+        why=f"{file.path.name}, with the configs of {file.base}: {why}",
+        fix="Copy or download the file again. If it was made from another model, name that with --base.",
+    )
 
 
 def _check_room(file: SingleFile) -> None:
-    need, free = file.parameters * HALF_BYTES, shutil.disk_usage(file.folder.parent).free
+    parent = file.folder.parent
+    need, free = file.parameters * HALF_BYTES, shutil.disk_usage(parent).free
+    if file.borrowed and os.stat(file.base).st_dev != os.stat(parent).st_dev:  # it will not be linked
+        need += sum(read_part_weights(file.base, part).bytes for part in file.borrowed)
     if free < need:
         raise InputError(
             "input.disk_full",
             what="There is too little room on the disk to prepare this model.",
-            why=f"It needs {need / 1e9:.1f} GB; the disk of {file.folder.parent} has {free / 1e9:.1f} GB left.",
+            why=f"It needs {need / 1e9:.1f} GB; the disk of {parent} has {free / 1e9:.1f} GB left.",
             fix="Make room, or keep models on another disk: set HF_HUB_CACHE to a folder there.",
         )
 
 
 @contextlib.contextmanager
 def _quiet(*libraries: Any) -> Iterator[None]:
-    """Without the libraries' own progress bars, which would write across the command line's."""
-    shown = [library.utils.logging for library in libraries if library.utils.logging.is_progress_bar_enabled()]
-    for logging in shown:
+    """Without the libraries' own bars and warnings, which would write across the command line's.
+
+    They warn of every part that is to be borrowed, and of casts that change nothing.
+    """
+    before = [(library.utils.logging, library.utils.logging.is_progress_bar_enabled()) for library in libraries]
+    levels = [logging.get_verbosity() for logging, _ in before]
+    for logging, _ in before:
         logging.disable_progress_bar()
+        logging.set_verbosity_error()
     try:
         yield
     finally:
-        for logging in shown:
-            logging.enable_progress_bar()
+        for (logging, shown), level in zip(before, levels, strict=True):
+            logging.set_verbosity(level)
+            if shown:
+                logging.enable_progress_bar()

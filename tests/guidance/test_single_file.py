@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import torch
-from reference.ldm_checkpoint import clip_state, open_clip_state, unet_state, vae_state
+from reference.ldm_checkpoint import clip_state, hidden_open_clip_state, open_clip_state, unet_state, vae_state
 from reference.tiny_pipeline import WORDS, tiny_tokenizer
 from safetensors.torch import save_file
 
@@ -18,8 +18,10 @@ from dreamfusion_engine.errors import EngineError
 from dreamfusion_engine.guidance import single_file_conversion
 from dreamfusion_engine.guidance.catalogue import catalogue
 from dreamfusion_engine.guidance.pipeline_folder import locate_model, model_card, open_pipeline
+from dreamfusion_engine.guidance.safetensors_header import TensorEntry
 from dreamfusion_engine.guidance.single_file import read_single_file
 from dreamfusion_engine.guidance.single_file_conversion import ready_model
+from dreamfusion_engine.guidance.single_file_layout import marked_prediction
 from dreamfusion_engine.hub.download import CONFIGS
 
 COMMIT = "b" * 40
@@ -49,11 +51,12 @@ def parts(architecture: str) -> dict[str, Any]:
     from transformers import CLIPTextModel, CLIPTextModelWithProjection
 
     torch.manual_seed(1)
-    xl = architecture == "sdxl"
+    xl, second = architecture == "sdxl", architecture == "sd2"
+    width = 1024 if second else 768  # by which files of Stable Diffusion 1 and 2 are told apart
     cross = "CrossAttnDownBlock2D"
     down = ("DownBlock2D", cross, cross) if xl else (cross, cross, cross, "DownBlock2D")
     up = tuple(kind.replace("Down", "Up") for kind in reversed(down))
-    extra: dict[str, Any] = {}
+    extra: dict[str, Any] = {"use_linear_projection": second}
     if xl:
         extra = {
             "transformer_layers_per_block": (1, 2, 2),
@@ -67,7 +70,7 @@ def parts(architecture: str) -> dict[str, Any]:
         block_out_channels=(16, 32, 32) if xl else (16, 16, 32, 32),
         down_block_types=down,
         up_block_types=up,
-        cross_attention_dim=16 + 24 if xl else 768,
+        cross_attention_dim=16 + 24 if xl else width,
         attention_head_dim=8,
         norm_num_groups=8,
         **extra,
@@ -81,13 +84,13 @@ def parts(architecture: str) -> dict[str, Any]:
         norm_num_groups=8,
     )
     made: dict[str, Any] = {"unet": unet, "vae": vae}
-    made["text_encoder"] = clip(CLIPTextModel, 16 if xl else 768, 2, 2)
+    made["text_encoder"] = clip(CLIPTextModel, 16 if xl else width, 2, 2)
     if xl:
         made["text_encoder_2"] = clip(CLIPTextModelWithProjection, 24, 2, 3)
     return made
 
 
-@pytest.fixture(scope="module", params=["sd1", "sdxl"])
+@pytest.fixture(scope="module", params=["sd1", "sd2", "sdxl"])
 def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[str, Any], Path]:
     """An architecture, the parts of a model of it, and a cache that holds its configs."""
     from diffusers import DDIMScheduler, EulerDiscreteScheduler, StableDiffusionPipeline, StableDiffusionXLPipeline
@@ -97,7 +100,7 @@ def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     modules = parts(architecture)
     schedule = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
     pipeline: Any
-    if architecture == "sd1":
+    if architecture in ("sd1", "sd2"):
         pipeline = StableDiffusionPipeline(
             **modules,
             tokenizer=tiny_tokenizer(77),
@@ -114,9 +117,8 @@ def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
             scheduler=EulerDiscreteScheduler(**schedule),
             add_watermarker=False,
         )
-    base = next(model for model in catalogue() if model.architecture == architecture)
-    repository = cache / f"models--{base.id.replace('/', '--')}"
-    snapshot = repository / "snapshots" / COMMIT
+    snapshot = configs_of(architecture, cache)
+    repository = snapshot.parents[1]
     pipeline.save_pretrained(snapshot)
     for weights in snapshot.rglob("*.safetensors"):
         weights.unlink()
@@ -125,14 +127,29 @@ def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     return architecture, modules, cache
 
 
+def configs_of(architecture: str, cache: Path) -> Path:
+    """Where `made` has put the configs of an architecture."""
+    base = next(model for model in catalogue() if model.architecture == architecture)
+    return cache / f"models--{base.id.replace('/', '--')}" / "snapshots" / COMMIT
+
+
 def state_of(architecture: str, modules: dict[str, Any]) -> dict[str, torch.Tensor]:
     state = {**unet_state(modules["unet"]), **vae_state(modules["vae"])}
     if architecture == "sd1":
         state |= clip_state(modules["text_encoder"])
+    elif architecture == "sd2":
+        state |= hidden_open_clip_state(modules["text_encoder"])
     else:
         state |= clip_state(modules["text_encoder"], "conditioner.embedders.0.transformer.")
         state |= open_clip_state(modules["text_encoder_2"])
     return {name: value.half().contiguous().clone() for name, value in state.items()}
+
+
+def save(architecture: str, state: dict[str, torch.Tensor], path: Path) -> Path:
+    """A single file; one of Stable Diffusion 2 that says, as ModelSpec does, that it predicts noise."""
+    says = {"modelspec.architecture": "stable-diffusion-v2-512"} if architecture == "sd2" else None
+    save_file(state, path, metadata=says)
+    return path
 
 
 def refusal(action: Callable[[], object]) -> EngineError:
@@ -147,14 +164,14 @@ def test_a_file_becomes_a_folder_with_the_very_same_weights(
 ) -> None:
     architecture, modules, cache = made
     monkeypatch.setenv("HF_HUB_CACHE", str(cache))
-    path = tmp_path / "my model.safetensors"
-    save_file(state_of(architecture, modules), path)
+    path = save(architecture, state_of(architecture, modules), tmp_path / "my model.safetensors")
     found = read_single_file(path)
-    assert (found.architecture, found.prediction, found.converted) == (architecture, "epsilon", False)
+    assert (found.architecture, found.converted, found.borrowed) == (architecture, False, ())
+    assert found.prediction == ("epsilon" if architecture == "sd2" else None)
     assert not model_card(str(path)).closed_vocabulary
     assert refusal(lambda: locate_model(str(path))).code == "model.not_converted"
     notes: list[Any] = []
-    folder = ready_model(str(path), notes.append)
+    folder = ready_model(str(path), report=notes.append)
     assert [note.code for note in notes] == ["model.converting"]
     pipeline = open_pipeline(folder)
     for part, module in modules.items():
@@ -164,8 +181,10 @@ def test_a_file_becomes_a_folder_with_the_very_same_weights(
         assert set(back) == set(want)
         for name, value in want.items():
             assert torch.equal(back[name].half(), value.half()), name
-    assert ready_model(str(path), notes.append) == folder == locate_model(str(path)) and len(notes) == 1
+    assert ready_model(str(path), report=notes.append) == folder == locate_model(str(path)) and len(notes) == 1
     assert not list(folder.parent.glob("new-*")), "nothing half made is left"
+    scheduler = json.loads((folder / "scheduler" / "scheduler_config.json").read_text())
+    assert scheduler.get("prediction_type", "epsilon") == "epsilon"
 
 
 def test_a_fine_tune_on_v_says_so_in_its_folder(
@@ -174,9 +193,11 @@ def test_a_fine_tune_on_v_says_so_in_its_folder(
     architecture, modules, cache = made
     monkeypatch.setenv("HF_HUB_CACHE", str(cache))
     path = tmp_path / "v.safetensors"
-    save_file({**state_of(architecture, modules), "v_pred": torch.zeros(0)}, path)
-    folder = ready_model(str(path))
-    assert json.loads((folder / "scheduler" / "scheduler_config.json").read_text())["prediction_type"] == "v_prediction"
+    save_file({**state_of(architecture, modules), "v_pred": torch.zeros(0), "ztsnr": torch.zeros(0)}, path)
+    base = configs_of(architecture, cache)  # named, because the catalogue's for v of Stable Diffusion 2 is another
+    folder = ready_model(str(path), str(base))
+    scheduler = json.loads((folder / "scheduler" / "scheduler_config.json").read_text())
+    assert scheduler["prediction_type"] == "v_prediction" and scheduler["rescale_betas_zero_snr"] is True
 
 
 def test_a_weight_that_is_missing_is_named_and_nothing_stays(
@@ -186,7 +207,7 @@ def test_a_weight_that_is_missing_is_named_and_nothing_stays(
     monkeypatch.setenv("HF_HUB_CACHE", str(cache))
     state = state_of(architecture, modules)
     del state["model.diffusion_model.middle_block.1.proj_in.weight"]
-    save_file(state, tmp_path / "holed.safetensors")
+    save(architecture, state, tmp_path / "holed.safetensors")
     before = set(cache.rglob("model_index.json"))
     assert refusal(lambda: ready_model(str(tmp_path / "holed.safetensors"))).code == "model.damaged"
     assert set(cache.rglob("model_index.json")) == before
@@ -197,7 +218,7 @@ def test_too_little_room_is_told_before_the_conversion(
 ) -> None:
     architecture, modules, cache = made
     monkeypatch.setenv("HF_HUB_CACHE", str(cache))
-    save_file(state_of(architecture, modules), tmp_path / "m.safetensors")
+    save(architecture, state_of(architecture, modules), tmp_path / "m.safetensors")
     usage = single_file_conversion.shutil.disk_usage("/")._replace(free=10)
     monkeypatch.setattr(single_file_conversion.shutil, "disk_usage", lambda _: usage)
     assert refusal(lambda: ready_model(str(tmp_path / "m.safetensors"))).code == "input.disk_full"
@@ -233,12 +254,14 @@ WHOLE = {
         ({"lora_unet_down_blocks_0.lora_up.weight": (4, 4)}, "LoRA"),
         ({"unet.down_blocks.0.to_q.lora.up.weight": (4, 4)}, "LoRA"),
         ({"control_model.time_embed.0.weight": (4, 4)}, "ControlNet"),
-        ({f"{UNET}joint_blocks.0.context_block.mlp.fc1.weight": (4, 4)}, "Stable Diffusion 3"),
-        ({"double_blocks.0.img_attn.qkv.weight": (4, 4)}, "Flux"),
+        ({"distilled_guidance_layer.in_proj.bias": (4,), "double_blocks.0.img_mod.lin.bias": (4,)}, "Chroma"),
+        ({"single_stream_modulation.lin.weight": (4, 4)}, "Flux 2"),
+        ({"img_in.weight": (8, 384), "final_layer.linear.weight": (64, 8)}, "inpainting"),
         ({**WHOLE, f"{UNET}input_blocks.0.0.weight": (8, 9, 3, 3)}, "inpainting"),
-        ({ATTENTION: (8, 1024), "cond_stage_model.model.ln_final.weight": (4,)}, "Stable Diffusion 2"),
+        ({**WHOLE, "first_stage_model.encoder.conv_in.scale_weight": (1,)}, "quantised"),
         ({"conditioner.embedders.0.model.ln_final.weight": (4,)}, "refiner"),
         ({"down_blocks.0.resnets.0.conv1.weight": (4, 4)}, "one part"),
+        ({"transformer_blocks.0.attn.to_q.weight": (4, 4)}, "one part"),
         ({"encoder.conv_in.weight": (4, 4)}, "no architecture"),
         ({}, "no architecture"),
     ],
@@ -251,10 +274,65 @@ def test_other_files_are_refused_by_what_they_are(
 
 
 @pytest.mark.parametrize("lost", ["first_stage_model.", "cond_stage_model."])
-def test_a_file_without_all_parts_names_the_one_that_is_missing(tmp_path: Path, lost: str) -> None:
+def test_a_file_without_all_parts_names_what_is_missing_and_how_to_give_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lost: str
+) -> None:
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "empty"))
     tensors = {name: shape for name, shape in WHOLE.items() if not name.startswith(lost)}
     error = refusal(lambda: read_single_file(file_with(tmp_path / "x.safetensors", tensors)))
-    assert error.code == "model.incomplete" and ("autoencoder" if "first" in lost else "text encoder") in error.why
+    assert error.code == "model.incomplete" and ("no autoencoder" if "first" in lost else "no first text") in error.why
+    base = next(model for model in catalogue() if model.architecture == "sd1")
+    assert "--base" in error.fix and f"download {base.id} (2.1 GB)" in error.fix
+
+
+def test_a_file_of_stable_diffusion_2_that_does_not_say_what_it_predicts_asks(tmp_path: Path) -> None:
+    tensors = {**WHOLE, ATTENTION: (8, 1024), "cond_stage_model.model.ln_final.weight": (4,)}
+    error = refusal(lambda: read_single_file(file_with(tmp_path / "x.safetensors", tensors)))
+    ids = [model.id for model in catalogue() if model.architecture in ("sd2", "sd2-v")]
+    assert error.code == "model.prediction" and len(ids) == 2 and all(f"--base {name}" in error.fix for name in ids)
+
+
+@pytest.mark.parametrize(
+    ("marks", "metadata", "found"),
+    [
+        ({}, {}, None),
+        ({"v_pred": ()}, {"modelspec.prediction_type": "epsilon"}, "v_prediction"),
+        ({}, {"modelspec.prediction_type": "v"}, "v_prediction"),
+        ({}, {"modelspec.prediction_type": "epsilon"}, "epsilon"),
+        ({}, {"modelspec.predict_key": "v"}, "v_prediction"),
+        ({}, {"modelspec.architecture": "stable-diffusion-v2-768-v"}, "v_prediction"),
+        ({}, {"modelspec.architecture": "stable-diffusion-v2-512"}, "epsilon"),
+        ({}, {"modelspec.architecture": "stable-diffusion-v1"}, None),
+    ],
+)
+def test_what_a_denoiser_predicts_is_read_from_the_marks_that_files_carry(
+    marks: dict[str, tuple[int, ...]], metadata: dict[str, str], found: str | None
+) -> None:
+    tensors = {name: TensorEntry("F16", shape, 2) for name, shape in marks.items()}
+    assert marked_prediction(tensors, metadata) == found
+
+
+def test_a_base_must_be_there_and_of_the_files_family(
+    made: tuple[str, dict[str, Any], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    architecture, _, cache = made
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "empty"))
+    path = file_with(tmp_path / "x.safetensors", WHOLE)
+    for base, told in (("nowhere", "Check the path"), ("some/model", "download some/model --configs")):
+        error = refusal(lambda base=base: read_single_file(path, base))  # type: ignore[misc]
+        assert error.code == "model.base" and told in error.fix
+    (tmp_path / "plain").mkdir()
+    assert refusal(lambda: read_single_file(path, str(tmp_path / "plain"))).code == "model.base"
+    if architecture == "sdxl":
+        error = refusal(lambda: read_single_file(path, str(configs_of(architecture, cache))))
+        assert error.code == "model.base" and "StableDiffusionXLPipeline" in error.why
+    else:
+        assert read_single_file(path, str(configs_of(architecture, cache))).base == configs_of(architecture, cache)
+
+
+def test_a_base_beside_a_model_that_is_no_file_is_refused(tmp_path: Path) -> None:
+    for name in ("starter", str(tmp_path), "owner/name", str(tmp_path / "no.safetensors")):
+        assert refusal(lambda name=name: model_card(name, "owner/name")).code == "input.base"  # type: ignore[misc]
 
 
 def test_without_configs_the_command_that_gets_them_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -93,13 +93,27 @@ def clip_state(encoder: Any, prefix: str = "cond_stage_model.transformer.") -> d
     }
 
 
+def hidden_open_clip_state(encoder: Any, prefix: str = "cond_stage_model.model.") -> dict[str, Tensor]:
+    """A CLIPTextModel's weights as files of Stable Diffusion 2 have them.
+
+    The whole OpenCLIP is there, of which the model reads the states before its last layer: that layer, the 24th, and
+    the projection are in the file and in no pipeline folder.
+    """
+    width = encoder.config.hidden_size
+    state = open_clip_state(encoder, prefix)
+    extra = {"attn.in_proj_weight": (3 * width, width), "attn.in_proj_bias": (3 * width,), "ln_1.weight": (width,)}
+    state |= {f"{prefix}transformer.resblocks.23.{name}": torch.randn(shape) for name, shape in extra.items()}
+    return {**state, f"{prefix}text_projection": torch.randn(width, width), f"{prefix}logit_scale": torch.zeros(())}
+
+
 def open_clip_state(encoder: Any, prefix: str = "conditioner.embedders.1.model.") -> dict[str, Tensor]:
-    """A CLIPTextModelWithProjection's weights under OpenCLIP's names: one matrix for query, key and value."""
+    """A CLIP text encoder's weights under OpenCLIP's names: one matrix for query, key and value."""
     state: dict[str, Tensor] = {}
     weights = {name.removeprefix("text_model."): value for name, value in encoder.state_dict().items()}
     state[f"{prefix}token_embedding.weight"] = weights["embeddings.token_embedding.weight"]
     state[f"{prefix}positional_embedding"] = weights["embeddings.position_embedding.weight"]
-    state[f"{prefix}text_projection"] = weights["text_projection.weight"].T.contiguous()
+    if "text_projection.weight" in weights:
+        state[f"{prefix}text_projection"] = weights["text_projection.weight"].T.contiguous()
     for name in ("weight", "bias"):
         state[f"{prefix}ln_final.{name}"] = weights[f"final_layer_norm.{name}"]
     for layer in range(encoder.config.num_hidden_layers):
