@@ -18,9 +18,10 @@ from PIL import Image
 from torch import Tensor
 
 from dreamfusion_engine.guidance.prompts import CARD_NAME, HEADINGS, VIEWS, Heading, View
+from dreamfusion_engine.judge.choices import colour_captions, view_captions
 from dreamfusion_engine.judge.model import WEIGHTS, Judge, load_judge
 from dreamfusion_engine.judge.scores import top1
-from dreamfusion_engine.starter.captions import SHADING_WORDS, VIEW_WORDS, describe, view_words
+from dreamfusion_engine.starter.captions import SHADING_WORDS, describe, view_words
 from dreamfusion_engine.starter.corpus import Corpus, Label
 from dreamfusion_engine.starter.model_card import SCORES
 from dreamfusion_engine.starter.objects.kinds import KINDS, Kind, Look, kind_named
@@ -67,11 +68,11 @@ def judged(judge: Judge, pictures: Tensor, labels: Sequence[Label]) -> Scores:
         kind = label.kind
         if label.look.colour and not label.look.pattern and label.shading != "textureless":
             if kind not in colours:
-                colours[kind] = judge.captions([describe(kind, Look(colour=colour)) for colour in kind.colours])
+                colours[kind] = judge.captions(colour_captions(kind))
             right_colour.append(kind.colours[int((colours[kind] @ vector).argmax())] == label.look.colour)
         if kind.front:
             if kind not in views:
-                views[kind] = judge.captions([f"{describe(kind, Look())}, {VIEW_WORDS[view]}" for view in VIEWS])
+                views[kind] = judge.captions(view_captions(kind))
             right_view.append(VIEWS[int((views[kind] @ vector).argmax())] == label.view)
     return Scores(
         pictures=len(labels),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +29,7 @@ class JudgeSize:
     """Pixels of a picture and of a patch, width and layers of both encoders, length of the vectors."""
 
     pixels: int = 32
-    patch: int = 8
+    patch: int = 4
     width: int = 128
     layers: int = 4
     heads: int = 4
@@ -60,6 +61,43 @@ def make_judge(size: JudgeSize) -> CLIPModel:
         patch_size=size.patch,
     )
     return CLIPModel(CLIPConfig(text_config=text, vision_config=vision, projection_dim=size.vector))
+
+
+def start_from(model: CLIPModel, folder: Path) -> None:
+    """Copy the weights of the judge in `folder` into `model`, whose patches and words may be others.
+
+    Patches are resized so that an enlarged patch gives the same vector (FlexiViT, arXiv 2212.08013), their places are
+    interpolated, and words that both know keep their vector. Raises RuntimeError when the widths differ.
+    """
+    old = load_judge(folder)
+    found = {name: value.clone() for name, value in old.model.state_dict().items() if "position_ids" not in name}
+    state = model.state_dict()
+
+    words = "text_model.embeddings.token_embedding.weight"
+    known, vectors = old.tokenizer.get_vocab(), state[words].clone()
+    for word, row in make_tokenizer().get_vocab().items():
+        if word in known:
+            vectors[row] = found[words][known[word]]
+    found[words] = vectors
+
+    places = "text_model.embeddings.position_embedding.weight"
+    first = min(len(state[places]), len(found[places]))
+    found[places] = torch.cat([found[places][:first], state[places][first:]])
+
+    patch = "vision_model.embeddings.patch_embedding.weight"
+    before, after = found[patch].shape[-1], state[patch].shape[-1]
+    cells = torch.eye(after * after).reshape(-1, 1, after, after)
+    enlarged = torch.nn.functional.interpolate(cells, (before, before), mode="bilinear", align_corners=False)
+    resized = found[patch].reshape(-1, before * before) @ enlarged.reshape(after * after, before * before).T
+    found[patch] = resized.reshape(*found[patch].shape[:2], after, after)
+
+    grid = "vision_model.embeddings.position_embedding.weight"
+    whole, cell = found[grid][:1], found[grid][1:]
+    side, wanted = math.isqrt(len(cell)), math.isqrt(len(state[grid]) - 1)
+    image = cell.T.reshape(1, -1, side, side)
+    image = torch.nn.functional.interpolate(image, (wanted, wanted), mode="bilinear", align_corners=False)
+    found[grid] = torch.cat([whole, image.reshape(-1, wanted * wanted).T])
+    model.load_state_dict(state | found)
 
 
 def picture_vectors(model: CLIPModel, pixels: Tensor) -> Tensor:

@@ -20,8 +20,3 @@ def top1(similarity: Tensor, own: Sequence[int]) -> Tensor:
 def r_precision(similarity: Tensor, own: Sequence[int]) -> float:
     """Share of the pictures whose best caption is their own, in [0, 1]."""
     return float(top1(similarity, own).float().mean())
-
-
-def best_in_groups(similarity: Tensor, groups: Sequence[Sequence[int]]) -> Tensor:
-    """The largest similarity within each group of captions: float32[N, len(groups)]."""
-    return torch.stack([similarity[:, list(group)].amax(1) for group in groups], 1)

@@ -1,7 +1,8 @@
 """Train the judge from nothing: `python -m dreamfusion_engine.judge.train --output FOLDER`.
 
 Contrastively, on the starter model's corpus with seeds of its own: in a batch, every caption that is true of a picture
-draws it nearer and every other one pushes it away. Stopping and starting again goes on from the checkpoint.
+draws it nearer and every other one pushes it away, among them captions that differ from a true one in a single word.
+Stopping and starting again goes on from the checkpoint.
 """
 
 from __future__ import annotations
@@ -19,7 +20,16 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from dreamfusion_engine.judge.model import Judge, JudgeSize, caption_vectors, make_judge, picture_vectors, save_judge
+from dreamfusion_engine.judge.choices import choice_loss, choices
+from dreamfusion_engine.judge.model import (
+    Judge,
+    JudgeSize,
+    caption_vectors,
+    make_judge,
+    picture_vectors,
+    save_judge,
+    start_from,
+)
 from dreamfusion_engine.judge.truth import shown, statement, truth
 from dreamfusion_engine.starter.captions import make_tokenizer
 from dreamfusion_engine.starter.corpus import Corpus
@@ -39,6 +49,7 @@ class JudgePlan:
     fresh: float = 0.1  # new pictures traced for each one used
     capacity: int = 32_768
     seed: int = 0
+    start: str = ""  # a judge's folder whose weights training begins with; '' for random ones
 
 
 def contrastive_loss(similarity: Tensor, true: Tensor) -> Tensor:
@@ -81,7 +92,10 @@ class JudgeTrainer:
         torch.manual_seed(plan.seed)
         self.plan = plan
         self.device = device
-        self.model = make_judge(size).to(device)
+        self.model = make_judge(size)
+        if plan.start:
+            start_from(self.model, Path(plan.start))
+        self.model.to(device)
         self.judge = Judge(self.model, make_tokenizer())
         self.optimiser = torch.optim.AdamW(
             self.model.parameters(), lr=plan.learning_rate, betas=(0.9, 0.98), weight_decay=0.05, fused=True
@@ -104,10 +118,14 @@ class JudgeTrainer:
         pictures, labels = corpus.pictures(self.plan.batch)
         texts, said = zip(*(statement(corpus.rng, label) for label in labels), strict=True)
         true = truth([shown(label) for label in labels], list(said)).to(self.device)
-        encoded = self.judge.tokenizer(list(texts), padding=True, return_tensors="pt").to(self.device)
-        seen = picture_vectors(self.model, self.judge.normalised(varied(pictures, generator)))
-        read = caption_vectors(self.model, encoded.input_ids, encoded.attention_mask)
-        loss = contrastive_loss(self.model.logit_scale.exp() * seen @ read.T, true)
+        asked = choices(corpus.rng, labels)
+        encoded = self.judge.tokenizer([*texts, *asked.captions], padding=True, return_tensors="pt").to(self.device)
+        with torch.autocast(self.device.type, torch.bfloat16):
+            seen = picture_vectors(self.model, self.judge.normalised(varied(pictures, generator)))
+            read = caption_vectors(self.model, encoded.input_ids, encoded.attention_mask)
+        similarity = self.model.logit_scale.exp() * seen.float() @ read.float().T
+        own = similarity[:, : len(texts)]
+        loss = contrastive_loss(own, true) + choice_loss(similarity[:, len(texts) :], asked)
         step, total = self.images / self.plan.batch, self.plan.images / self.plan.batch
         for group in self.optimiser.param_groups:
             group["lr"] = (

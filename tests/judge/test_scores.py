@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from dreamfusion_engine.judge.scores import best_in_groups, r_precision, top1
+from dreamfusion_engine.judge.scores import r_precision, top1
 from dreamfusion_engine.judge.train import contrastive_loss
 from dreamfusion_engine.judge.truth import shown, statement, truth
 from dreamfusion_engine.starter.corpus import Corpus, Label
@@ -25,11 +25,6 @@ def test_r_precision_counts_the_pictures_whose_own_caption_is_best() -> None:
     similarity = torch.tensor([[0.9, 0.1, 0.0], [0.2, 0.3, 0.8], [0.1, 0.7, 0.2], [0.5, 0.4, 0.6]])
     assert top1(similarity, [0, 1, 1, 2]).tolist() == [True, False, True, True]
     assert r_precision(similarity, [0, 1, 1, 2]) == 0.75
-
-
-def test_the_best_of_a_group_is_its_largest() -> None:
-    similarity = torch.tensor([[0.1, 0.5, 0.3, 0.2]])
-    torch.testing.assert_close(best_in_groups(similarity, [[0, 1], [2, 3]]), torch.tensor([[0.5, 0.3]]))
 
 
 def test_a_caption_is_true_of_a_picture_if_all_that_it_says_is_shown() -> None:
