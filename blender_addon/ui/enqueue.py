@@ -8,7 +8,7 @@ import bpy
 from bpy.types import Context
 
 from ..core.job import Job, Recipe
-from . import engine_preset, placement, preferences, pump, session, settings
+from . import engine_preset, models, placement, preferences, pump, session, settings
 from .settings import SEED_LIMIT
 
 
@@ -19,6 +19,9 @@ def recipe(context: Context, prompt: str = "") -> Recipe:
     device = preferences.of().device
     if device != "auto":
         overrides["device"] = device
+    base = models.base_of(chosen.model)
+    if base:
+        overrides["base"] = base
     return Recipe(
         prompt=" ".join((prompt or chosen.prompt).split()),
         negative=" ".join(chosen.negative.split()),

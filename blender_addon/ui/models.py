@@ -40,6 +40,17 @@ def choose(settings: Any, number: int) -> None:
     settings.model = next((item[0] for item in items(settings, None) if item[4] == number), STARTER)
 
 
+def is_file(model: str) -> bool:
+    """Whether a model is a single file, which a base completes."""
+    return model.lower().endswith(".safetensors")
+
+
+def base_of(model: str) -> str:
+    """The base that the preferences name for a single file, '' for the engine's own choice."""
+    named = (entry.base.strip() for entry in preferences.of().models if entry.path == model and is_file(model))
+    return next(named, "")
+
+
 FIT_ICONS = {"fits": "CHECKMARK", "tight": "ERROR", "too large": "CANCEL"}
 FIT_WORDS = {"fits": "fits", "tight": "just fits", "too large": "too large for this machine"}
 

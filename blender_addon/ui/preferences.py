@@ -45,7 +45,12 @@ class DREAMFUSION_PG_model(PropertyGroup):
     name: StringProperty(name="Name", description="What the list of models in the sidebar calls it")
     path: StringProperty(
         name="Model",
-        description="Folder of a diffusers pipeline, a whole .safetensors file, or a downloaded model's id",
+        description="Folder of a diffusers pipeline, a .safetensors file, or a downloaded model's id",
+    )
+    base: StringProperty(
+        name="Base",
+        description="For a .safetensors file: folder or downloaded id of the model it was made from, which gives what "
+        "the file lacks. Empty is the usual one of its kind",
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from bpy.types import Context, UILayout
 
-from . import devices, engine_box, messages, model_offer, preferences, session
+from . import devices, engine_box, messages, model_offer, models, preferences, session
 
 
 def draw(layout: UILayout, context: Context, chosen: Any) -> None:
@@ -82,6 +82,8 @@ def _models(layout: UILayout, context: Context, chosen: Any) -> None:
         line.prop(model, "name", text="")
         line.prop(model, "path", text="")
         line.operator("dreamfusion.remove_model", text="", icon="X").index = number
+        if models.is_file(model.path):
+            box.prop(model, "base")
     model_offer.draw(box, context, chosen)
     box.prop(chosen, "model_folder")
     box.prop(chosen, "token")

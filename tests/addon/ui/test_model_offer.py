@@ -54,6 +54,16 @@ for online in (False, True):
 install.online = really
 addon.tell(offline=allowed[False], online=allowed[True])
 here.queue._host.models = [{"name": "starter"}, line("a/small", "downloaded", "tight")]
+mine = preferences.models.add()
+mine.path, mine.base = "/models/mine.safetensors", " owner/base "
+told("file")
+settings = bpy.context.scene.dreamfusion
+settings.prompt, settings.model = "a mug", mine.path
+recipe = addon.part("ui.enqueue").recipe
+with_base = recipe(bpy.context).settings_message()
+settings.model = "starter"
+addon.tell(with_base=with_base, without=recipe(bpy.context).settings_message())
+preferences.models.clear()
 addon.tell(items=[list(item[:4]) for item in addon.part("ui.models").items(None, None)])
 """
 
@@ -76,6 +86,9 @@ def test_models_are_offered_fetched_and_chosen(blender: Session) -> None:
     assert "It asks." in failed and "accept the licence" in failed and "Set HF_TOKEN" not in failed
     assert "goes on from there" in " ".join(said["stopped"]["texts"])
     assert "is here" in " ".join(said["done"]["texts"])
+    assert "DREAMFUSION_PG_model.base" in said["file"]["properties"]
+    assert "DREAMFUSION_PG_model.base" not in said["done"]["properties"]
+    assert said["with_base"]["base"] == "owner/base" and "base" not in said["without"]
     items = {item[0]: item for item in said["items"]}
     assert items["starter"][1:] == ["Starter (Built In)", "Comes with the engine", "MESH_MONKEY"]
     assert items["a/small"][1] == "A/Small (2.1 GB)" and "just fits" in items["a/small"][2]
