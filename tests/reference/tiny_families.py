@@ -78,20 +78,18 @@ def unet(**config: Any) -> Any:
     from diffusers import UNet2DConditionModel
 
     torch.manual_seed(4)
-    return spread_out(
-        UNet2DConditionModel(
-            sample_size=LATENT,
-            in_channels=4,
-            out_channels=4,
-            layers_per_block=1,
-            block_out_channels=(16, 32),
-            down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
-            up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
-            attention_head_dim=8,
-            norm_num_groups=8,
-            **config,
-        )
-    )
+    usual: dict[str, Any] = {
+        "sample_size": LATENT,
+        "in_channels": 4,
+        "out_channels": 4,
+        "layers_per_block": 1,
+        "block_out_channels": (16, 32),
+        "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D"),
+        "up_block_types": ("CrossAttnUpBlock2D", "UpBlock2D"),
+        "attention_head_dim": 8,
+        "norm_num_groups": 8,
+    }
+    return spread_out(UNet2DConditionModel(**{**usual, **config}))
 
 
 def stable_diffusion(prediction: str = "epsilon") -> Any:

@@ -1,0 +1,96 @@
+"""A whole run, from prompt to GLB, with a folder of every family and with a single file, at tiny size.
+
+What comes out is no object worth looking at; that it comes out is tested here. Bit-for-bit repetition and resuming:
+test_real_run.py.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from reference.ldm_checkpoint import hidden_open_clip_state, unet_state, vae_state
+from reference.tiny_families import KINDS, LATENT, clip, unet
+from reference.wire_client import PATIENCE
+
+from dreamfusion_engine.config_json import preset
+from dreamfusion_engine.guidance.families import flux
+
+pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).resolve().parents[1]
+SETTINGS = {
+    "optimize": {"steps": 4, "views": 1, "resolution": [16, 16]},
+    "field": {"levels": 2},
+    "mesh": {"resolution": 24, "texture": 64, "triangles": 200},
+}
+# IF is in test_real_run.py; Stable Diffusion below as a file, in guidance/test_economy_families.py as a folder.
+FAMILIES = ["sdxl", "pixart", "sd3", "flux-dev"]
+
+
+def whole(folder: Path) -> dict[str, object]:
+    """result.json of a run that left everything it promises."""
+    assert (folder / "mesh.glb").read_bytes()[:4] == b"glTF"
+    report: dict[str, object] = json.loads((folder / "result.json").read_text(encoding="utf-8"))
+    return report
+
+
+@pytest.mark.parametrize("kind", FAMILIES)
+def test_every_familys_folder_leads_from_a_prompt_to_a_mesh(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dreamfusion_engine import generate as engine
+
+    monkeypatch.setattr(flux, "LATENT_SIZE", LATENT)
+    for name in ("write_turntable", "write_views"):  # seconds of each run, whatever the model
+        monkeypatch.setattr(engine, name, lambda mesh, path, *more: path.touch())
+    KINDS[kind]().save_pretrained(tmp_path / "model")
+    config = preset("draft", "a red mug", {**SETTINGS, "model": str(tmp_path / "model"), "device": "cpu"})
+    engine.generate(config, tmp_path / "out")
+    assert whole(tmp_path / "out")["steps"] == 4
+
+
+def test_the_real_command_goes_from_a_single_file_to_a_mesh(tmp_path: Path) -> None:
+    """A file of Stable Diffusion 2 that does not say what it predicts, completed by a base that does, without a hub."""
+    from safetensors.torch import save_file
+
+    pipeline = KINDS["sd-v"]()
+    pipeline.text_encoder = clip(width=1024)  # by which such files are told
+    cross = ("CrossAttnDownBlock2D", "CrossAttnUpBlock2D")
+    pipeline.unet = unet(
+        cross_attention_dim=1024,
+        use_linear_projection=True,
+        down_block_types=(cross[0], "DownBlock2D"),
+        up_block_types=("UpBlock2D", cross[1]),
+        layers_per_block=2,
+    )
+    pipeline.save_pretrained(tmp_path / "base")
+    state = {**unet_state(pipeline.unet), **vae_state(pipeline.vae), **hidden_open_clip_state(pipeline.text_encoder)}
+    file = tmp_path / "my peacock.safetensors"
+    save_file({name: value.half().contiguous().clone() for name, value in state.items()}, file)
+    for weights in (tmp_path / "base").rglob("*.safetensors"):  # its configs and vocabularies are enough
+        weights.unlink()
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "HF_HUB_CACHE": str(tmp_path / "cache")}
+
+    def run(*more: str) -> tuple[int, list[dict[str, object]]]:
+        words = [sys.executable, "-m", "dreamfusion_engine", "generate", "a red mug", "--model", str(file), "--json"]
+        words += ["--output", str(tmp_path / "out"), "--device", "cpu", *more]
+        for stage, values in SETTINGS.items():
+            words += [word for key, value in values.items() for word in ("--set", f"{stage}.{key}={json.dumps(value)}")]
+        done = subprocess.run(words, capture_output=True, text=True, env=environment, timeout=10 * PATIENCE)
+        assert "Traceback" not in done.stderr and "Loading" not in done.stderr, done.stderr
+        return done.returncode, [json.loads(line) for line in done.stdout.splitlines()]
+
+    code, said = run()
+    assert code == 2 and said[-1]["code"] == "model.prediction" and not (tmp_path / "out").exists()
+    code, said = run("--base", str(tmp_path / "base"))
+    assert code == 0 and said[-1]["type"] == "result", said[-1]
+    assert "model.converting" in [message.get("code") for message in said]
+    assert whole(tmp_path / "out")["steps"] == 4
+    assert {"turntable.mp4", "views.png"} <= {path.name for path in (tmp_path / "out").iterdir()}
+    scheduler = next((tmp_path / "cache" / "dreamfusion-files").rglob("scheduler_config.json"))
+    assert json.loads(scheduler.read_text())["prediction_type"] == "v_prediction"
