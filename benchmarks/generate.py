@@ -35,8 +35,10 @@ from dreamfusion_engine.device import resolve_device, usable_cores  # noqa: E402
 from dreamfusion_engine.guidance.diffusion import load_teacher  # noqa: E402
 from dreamfusion_engine.guidance.distillation import ScoreDistillation  # noqa: E402
 from dreamfusion_engine.guidance.pipeline_folder import locate_model, open_pipeline  # noqa: E402
-from dreamfusion_engine.optimize import loop  # noqa: E402
+from dreamfusion_engine.optimize import step_part  # noqa: E402
 from dreamfusion_engine.optimize.checkpoint import load_checkpoint  # noqa: E402
+from dreamfusion_engine.optimize.loop import Training  # noqa: E402
+from dreamfusion_engine.optimize.step_graphs import step_graphs  # noqa: E402
 from dreamfusion_engine.render.renderer import Rendering  # noqa: E402
 
 
@@ -64,8 +66,8 @@ def run_preset(config: GenerateConfig, settings: list[str], output: Path) -> dic
     }
 
 
-def twin_render(field: Any, *given: Any, normals: bool, **named: Any) -> Rendering:
-    """`render.renderer.render` by the plain-torch twin, which always works out normals."""
+def twin_render(field: Any, *given: Any, normals: bool, rows: int | None, **named: Any) -> Rendering:
+    """`render.renderer.render` by the plain-torch twin, which always works out normals and counts its samples."""
     return torch_render.render(TorchField(field), *given, **named)
 
 
@@ -75,21 +77,26 @@ def step_ratio(config: GenerateConfig, output: Path, steps: int, cores: int) -> 
     pipeline = open_pipeline(locate_model(config.model))
     teacher = load_teacher(pipeline, device, precision="bfloat16" if device.type == "cpu" else "auto")
     distillation = ScoreDistillation(teacher, config.prompt, config.negative, pipeline.card, config.guidance)
-    training = loop.Training(config, seed=config.seed, device=device)
-    training.load_state(load_checkpoint(output / "checkpoint", config, device.type).tensors)
-    last = training.step - 1
+    graphs = step_graphs(config.memory, device, lambda event: None)
+    trainings = [Training(config, seed=config.seed, device=device, graphs=each) for each in (graphs, None)]
+    saved = load_checkpoint(output / "checkpoint", config, device.type)
+    for training in trainings:
+        training.load_state(saved.tensors)
+    last = trainings[0].step - 1
 
-    def step() -> None:
+    def step(training: Training = trainings[0]) -> None:
         training.step = last  # every step is the last one
         training.train_step(distillation)
 
     def twin() -> None:
-        with mock.patch.object(loop, "render", twin_render):
-            step()
+        with mock.patch.object(step_part, "render", twin_render):
+            step(trainings[1])
 
     threads = measurement.both_threads(cores, twin, device)
     ours: list[float] = []
     theirs: list[float] = []
+    if device.type == "cuda":
+        measurement.seconds(step, device, repeats=1, warm_up=20)  # until a step of every shading has been recorded
     for _ in range(steps):
         threads["ours"].use()
         ours += measurement.seconds(step, device, repeats=1, warm_up=1)

@@ -246,6 +246,7 @@ class MemoryConfig:
     tiling: bool = False  # VAE: pictures above 512 pixels in overlapping tiles; nearly the same result
     tiny_vae: str = ""  # folder or downloaded hub id of an AutoencoderTiny that takes the VAE's place
     views_at_once: int = 0  # rendered and judged at a time, their gradients added up; 0: all of a step's; same result
+    graphs: bool = True  # on a card, record a step's work once and replay it: faster, and takes memory of its own
     offload: Offload = "none"  # whose weights stay in main memory while one layer at a time visits the card; slow
 
     def __post_init__(self) -> None:

@@ -9,10 +9,11 @@ piece, and the same input gives the same bits on any number of cores.
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import os
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import Any
@@ -26,6 +27,7 @@ from dreamfusion_engine.errors import SetupError
 PIECES = 4  # pieces a thread, so that threads which start late or run slowly leave the rest to the others
 
 _threads = kernel_threads()
+_streams: dict[tuple[int, int], Any] = {}
 
 
 def threads() -> int:
@@ -52,7 +54,7 @@ def launch(kernel: Any, items: int, arguments: Sequence[Any], *, device: torch.d
         return
     packed = [array(a) if isinstance(a, torch.Tensor) else a for a in arguments]
     if device.type != "cpu":
-        stream = wp.stream_from_torch(torch.cuda.current_stream(device))
+        stream = _stream(torch.cuda.current_stream(device))
         wp.launch(kernel, items, [0, *packed], device=wp.device_from_torch(device), stream=stream, record_tape=False)
         return
     workers = min(_threads, items // max(1, grain))
@@ -69,6 +71,27 @@ def launch(kernel: Any, items: int, arguments: Sequence[Any], *, device: torch.d
     for helper in helpers:
         if not helper.cancel():
             helper.result()
+
+
+@contextlib.contextmanager
+def recording(stream: torch.cuda.Stream) -> Iterator[Any]:
+    """Kernels launched inside become part of the CUDA graph that torch is recording on `stream`.
+
+    Gives what keeps their modules loaded, to be held for as long as the graph. Each kernel must have run before.
+    """
+    with wp.ScopedCapture(stream=_stream(stream), external=True, force_module_load=False) as capture:
+        yield capture
+
+
+def _stream(stream: torch.cuda.Stream) -> Any:
+    """Warp's object for a stream of torch's, the same one always.
+
+    Warp keeps what it knows of a stream, a recording under way included, until any of its objects for it is gone.
+    """
+    handle = (stream.device_index, stream.cuda_stream)
+    if handle not in _streams:
+        _streams[handle] = wp.stream_from_torch(stream)
+    return _streams[handle]
 
 
 def _take_pieces(command: Any, todo: deque[int], items: int, length: int) -> None:

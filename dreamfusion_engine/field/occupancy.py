@@ -95,4 +95,4 @@ class OccupancyGrid:
             n = self.resolution
             around = nn.functional.max_pool3d(full.view(1, 1, n, n, n).float(), kernel_size=3, stride=1, padding=1)
             full = around.view(-1) > 0.0
-        self.occupied = full.to(torch.uint8)
+        self.occupied.copy_(full)  # in place: a recorded step looks where it always looked

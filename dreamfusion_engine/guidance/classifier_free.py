@@ -12,7 +12,7 @@ from dreamfusion_engine.config import GuidanceConfig
 from dreamfusion_engine.guidance.noise import noise_from_clean, predicted_clean_image
 
 
-def classifier_free_guidance(noise_uncond: Tensor, noise_cond: Tensor, scale: float) -> Tensor:
+def classifier_free_guidance(noise_uncond: Tensor, noise_cond: Tensor, scale: float | Tensor) -> Tensor:
     """eps = e_u + w (e_c - e_u) (Ho & Salimans 2022, arXiv 2207.12598, eq. 6, with w here = 1 + w there).
 
     w = 0 ignores the prompt, w = 1 follows it, more exaggerates it.
@@ -39,7 +39,7 @@ def guided_noise(
     alpha: Tensor,
     sigma: Tensor,
     *,
-    scale: float,
+    scale: float | Tensor,
     rescale: float,
 ) -> Tensor:
     """The guided noise, its clean image rescaled by the share `rescale`: what SDS compares with the true noise."""

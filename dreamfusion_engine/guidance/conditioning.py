@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from dreamfusion_engine.config import GuidanceConfig, PromptsConfig
+from dreamfusion_engine.device import sent
 from dreamfusion_engine.guidance.perp_neg import view_negatives
 from dreamfusion_engine.guidance.prompts import (
     AUTOMATIC,
@@ -104,7 +105,7 @@ class PromptConditioning:
         """The prompt as seen from each camera, B rows. azimuth, elevation: float32[B], radians."""
         if self._mode == "off":
             return self._encoded.rows(self._rows[shading] * len(azimuth))
-        weights = self._weigh(azimuth, elevation).to(self._encoded.tokens.device, non_blocking=True)
+        weights = sent(self._weigh(azimuth, elevation), self._encoded.tokens.device)
         return mixed(self._encoded.rows(self._camera_rows[shading]), weights)
 
     def told(self, azimuth: Tensor, elevation: Tensor, shading: Shading) -> Told:
@@ -114,7 +115,7 @@ class PromptConditioning:
         weights: Tensor | None = None
         if self._perp_neg:
             against = tuple(self.of_views([view] * count, shading) for view in AGAINST)
-            weights = view_negatives(azimuth, elevation).to(self._encoded.tokens.device, non_blocking=True)
+            weights = sent(view_negatives(azimuth, elevation), self._encoded.tokens.device)
         return Told(
             uncond=self.unconditional(count),
             cond=self.of_cameras(azimuth, elevation, shading),

@@ -7,13 +7,14 @@ it. x is what the model denoises, float32[B, C, H, W]; t int64[B]; alpha, sigma 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from dreamfusion_engine.config import GuidanceConfig, PromptsConfig, ScoreConfig
+from dreamfusion_engine.device import sent
 from dreamfusion_engine.guidance.classifier_free import guidance_scale, guided_noise
 from dreamfusion_engine.guidance.conditioning import Encode, PromptConditioning, Told
 from dreamfusion_engine.guidance.noise import add_noise
@@ -29,6 +30,7 @@ from dreamfusion_engine.guidance.prompts import (
     view_of,
 )
 from dreamfusion_engine.guidance.render_score import RenderScore
+from dreamfusion_engine.guidance.scores import RECORDABLE
 from dreamfusion_engine.guidance.scores.csd import csd_residual
 from dreamfusion_engine.guidance.scores.nfsd import CLEAN_BELOW, nfsd_residual
 from dreamfusion_engine.guidance.scores.sdi import ddim_inversion, inversion_steps, inverted_noise
@@ -70,6 +72,21 @@ class Predictions:
     bad: Tensor | None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """What a step asks the model about its B renders, drawn before they are made; all on the model's device.
+
+    t: int64[B], timesteps. noise: float32[B, C, h, w]. told: the conditioning. scale: float32[], of the guidance, w.
+    learning: t and noise of the copy that 'vsd' trains, None for other scores.
+    """
+
+    t: Tensor
+    noise: Tensor
+    told: Told
+    scale: Tensor
+    learning: tuple[Tensor, Tensor] | None = None
+
+
 class ScoreDistillation:
     """Score distillation from one teacher for one prompt, seen from any side and in any shading.
 
@@ -103,6 +120,7 @@ class ScoreDistillation:
         self.conditioning = PromptConditioning(encode or teacher.encode_prompts, prompt, negative, card, config, texts)
         self._timesteps = teacher.schedule.usable
         self._renders = RenderScore(teacher, score, seed) if config.score == "vsd" else None
+        self._shapes: dict[int, tuple[int, ...]] = {}
 
     def restart(self, config: GuidanceConfig, seed: int) -> None:
         """Forget what was learned from renders, and go on with the settings of another attempt."""
@@ -130,7 +148,7 @@ class ScoreDistillation:
             cond = perp_neg_noise(uncond, cond, torch.stack(against), told.weights)
         return Predictions(uncond=uncond, cond=cond, bad=bad)
 
-    def guided(self, x_t: Tensor, t: Tensor, told: Told, scale: float) -> Tensor:
+    def guided(self, x_t: Tensor, t: Tensor, told: Told, scale: float | Tensor) -> Tensor:
         """The guided noise, rescaled as the settings say, float32 as x_t. scale: of the guidance, w."""
         seen = self.predictions(x_t, t, told)
         return self._guided(seen, x_t, t, scale)
@@ -155,23 +173,70 @@ class ScoreDistillation:
         prediction is not finite the gradient is not either, and `finite` says so: no optimiser may take such a step.
         """
         x = self.teacher.to_model_space(images)
-        count, _, height, width = x.shape
-        part = part or Part(first=0, total=count)
+        part = part or Part(first=0, total=len(x))
+        question = self.question(x.shape, azimuth, elevation, shading, progress, generator, part)
+        loss, norm = self.judge(x, question)
         views = [view_of(a, e) for a, e in zip(azimuth.tolist(), elevation.tolist(), strict=True)]
-        with torch.no_grad():
-            low, high = timestep_range(progress, self.config)
-            t = self._timesteps_of(part, x, low, high, generator)
-            noise = self._noise_of(part, x, generator)
-            told = self.conditioning.told(azimuth, elevation, shading)
-            residual = self._residual(x, t, noise, told, guidance_scale(progress, self.config))
-            gradient = score_weight(*self.teacher.schedule.at(t), self.config.weighting) * residual
-            norm = gradient.square().mean(dim=(1, 2, 3)).sqrt()
         finite = torch.isfinite(norm).all()
-        if self._renders is not None and finite:
-            anywhere = self._timesteps_of(part, x, 0.0, 1.0, generator)
-            self._renders.learn(x, anywhere, self._noise_of(part, x, generator), told.cond)
-        loss = score_loss(x, gradient) / (count * height * width)
-        return loss, StepInfo(finite=finite, gradient_norm=norm, t=t, views=tuple(views))
+        return loss, StepInfo(finite=finite, gradient_norm=norm, t=question.t, views=tuple(views))
+
+    @torch.no_grad()
+    def question(
+        self,
+        shape: Sequence[int],
+        azimuth: Tensor,
+        elevation: Tensor,
+        shading: Shading,
+        progress: float,
+        generator: torch.Generator,
+        part: Part,
+    ) -> Question:
+        """What `step` asks; the same arguments. shape: (B, C, h, w) of the renders as the model sees them.
+
+        Apart from `judge`, because this is what changes from step to step: random numbers and what the host decides.
+        """
+        device = self.teacher.device
+        low, high = timestep_range(progress, self.config)
+        t = self._timesteps_of(part, shape[0], low, high, generator)
+        noise = self._noise_of(part, shape, generator)
+        learning = None
+        if self._renders is not None:
+            learning = self._timesteps_of(part, shape[0], 0.0, 1.0, generator), self._noise_of(part, shape, generator)
+        return Question(
+            t=t,
+            noise=noise,
+            told=self.conditioning.told(azimuth, elevation, shading),
+            scale=sent(torch.tensor(guidance_scale(progress, self.config)), device),
+            learning=learning,
+        )
+
+    def judge(self, x: Tensor, question: Question) -> tuple[Tensor, Tensor]:
+        """The loss of `step`, and |g| a pixel value (root mean square), float32[B].
+
+        x: the renders as the model sees them, float32[B, C, h, w], with their graph. Draws nothing and, but for the
+        scores 'sdi' and 'vsd', decides nothing on the host.
+        """
+        count, _, height, width = x.shape
+        with torch.no_grad():
+            residual = self._residual(x, question.t, question.noise, question.told, question.scale)
+            gradient = score_weight(*self.teacher.schedule.at(question.t), self.config.weighting) * residual
+            norm = gradient.square().mean(dim=(1, 2, 3)).sqrt()
+        if self._renders is not None and question.learning is not None:
+            self._renders.learn(x, *question.learning, question.told.cond, torch.isfinite(norm).all())
+        return score_loss(x, gradient) / (count * height * width), norm
+
+    @property
+    def recordable(self) -> bool:
+        """Whether `judge` is the same work in every step, so that a CUDA graph can hold it."""
+        return self.config.score in RECORDABLE
+
+    def model_shape(self, size: int) -> tuple[int, ...]:
+        """(C, h, w) of a render of size x size pixels as the model sees it; found out once for each size."""
+        if size not in self._shapes:
+            with torch.no_grad():
+                picture = torch.zeros(1, 3, size, size, device=self.teacher.device)
+                self._shapes[size] = tuple(self.teacher.to_model_space(picture).shape[1:])
+        return self._shapes[size]
 
     @torch.no_grad()
     def view_contrast(self, images: Tensor, shading: Shading, generator: torch.Generator) -> float:
@@ -194,7 +259,7 @@ class ScoreDistillation:
             of_prompt += float((0.5 * (e_front + e_back) - uncond).square().sum())
         return math.sqrt(apart) / max(math.sqrt(of_prompt), 1e-12)
 
-    def _residual(self, x: Tensor, t: Tensor, noise: Tensor, told: Told, scale: float) -> Tensor:
+    def _residual(self, x: Tensor, t: Tensor, noise: Tensor, told: Told, scale: Tensor) -> Tensor:
         """What the chosen score makes of renders x, before its weight; `noise` is used where the score draws noise."""
         alpha, sigma = self.teacher.schedule.at(t)
         if self.config.score == "sdi":
@@ -223,17 +288,17 @@ class ScoreDistillation:
         steps = inversion_steps(t, len(self.teacher.schedule), self._score.inversion_steps)
         return ddim_inversion(x, t, predict, self.teacher.schedule, steps)
 
-    def _guided(self, seen: Predictions, x_t: Tensor, t: Tensor, scale: float) -> Tensor:
+    def _guided(self, seen: Predictions, x_t: Tensor, t: Tensor, scale: float | Tensor) -> Tensor:
         alpha, sigma = self.teacher.schedule.at(t)
         return guided_noise(seen.uncond, seen.cond, x_t, alpha, sigma, scale=scale, rescale=self.config.rescale)
 
-    def _timesteps_of(self, part: Part, x: Tensor, low: float, high: float, generator: torch.Generator) -> Tensor:
-        t = sample_timesteps(part.total, low, high, self._timesteps, generator)[part.first : part.first + len(x)]
-        return t.to(x.device, non_blocking=True)
+    def _timesteps_of(self, part: Part, count: int, low: float, high: float, generator: torch.Generator) -> Tensor:
+        t = sample_timesteps(part.total, low, high, self._timesteps, generator)[part.first : part.first + count]
+        return sent(t, self.teacher.device)
 
-    def _noise_of(self, part: Part, x: Tensor, generator: torch.Generator) -> Tensor:
-        noise = torch.randn((part.total, *x.shape[1:]), generator=generator, device=generator.device)
-        return noise[part.first : part.first + len(x)].to(x.device, non_blocking=True)
+    def _noise_of(self, part: Part, shape: Sequence[int], generator: torch.Generator) -> Tensor:
+        noise = torch.randn((part.total, *shape[1:]), generator=generator, device=generator.device)
+        return sent(noise[part.first : part.first + shape[0]], self.teacher.device)
 
     @staticmethod
     def _noise(x: Tensor, generator: torch.Generator) -> Tensor:

@@ -33,28 +33,32 @@ class RenderScore:
         self._model = copy.copy(teacher)
         self._model.denoiser = with_low_rank(teacher.denoiser, config.lora_rank, generator)
         self._parameters = low_rank_parameters(self._model.denoiser)
-        self._optimiser = torch.optim.AdamW(self._parameters.values(), lr=config.lora_rate, weight_decay=0.0)
+        self._optimiser = torch.optim.AdamW(
+            self._parameters.values(), lr=config.lora_rate, weight_decay=0.0, fused=True
+        )
 
     @torch.no_grad()
     def predict_noise(self, x_t: Tensor, t: Tensor, told: Conditioning) -> Tensor:
         """The noise that a model of the renders sees, float32 as x_t, at timesteps int64[B], told B rows."""
         return self._model.predict_noise(x_t, t, told)
 
-    def learn(self, x: Tensor, t: Tensor, noise: Tensor, told: Conditioning) -> float:
-        """One step of AdamW on the denoising loss of renders x float32[B, ...]; the loss before it.
+    def learn(self, x: Tensor, t: Tensor, noise: Tensor, told: Conditioning, sound: Tensor | None = None) -> Tensor:
+        """One step of AdamW on the denoising loss of renders x float32[B, ...]; the loss before it, float32[].
 
-        A loss that is not finite moves nothing.
+        sound: bool[], whether the renders may teach; None: they may. Where they may not, or a gradient is not finite,
+        nothing moves, which is decided on the device.
         """
         x_t = add_noise(x.detach(), noise, *self._model.schedule.at(t))
         with torch.enable_grad():
             loss = denoising_loss(self._model.predict_noise(x_t, t, told), noise)
             gradients = torch.autograd.grad(LOSS_SCALE * loss, list(self._parameters.values()))
-        value = float(loss.detach())
-        if all(bool(torch.isfinite(gradient).all()) for gradient in gradients):
-            for parameter, gradient in zip(self._parameters.values(), gradients, strict=True):
-                parameter.grad = gradient / LOSS_SCALE
-            self._optimiser.step()
-        return value
+        for parameter, gradient in zip(self._parameters.values(), gradients, strict=True):
+            parameter.grad = gradient / LOSS_SCALE
+        wrong = ~torch.isfinite(torch.nn.utils.get_total_norm(gradients))
+        # As `optimize.loop` tells its own optimiser.
+        self._optimiser.found_inf = (wrong if sound is None else wrong | ~sound).float()  # type: ignore[attr-defined]
+        self._optimiser.step()
+        return loss.detach()
 
     def state(self) -> dict[str, Tensor]:
         """Every tensor that `load_state` needs to go on bit for bit."""
@@ -70,6 +74,5 @@ class RenderScore:
         for name, parameter in self._parameters.items():
             parameter.data.copy_(tensors[name])
             if f"{name}.step" in tensors:
-                self._optimiser.state[parameter] = {m: tensors[f"{name}.{m}"].clone() for m in _MOMENTS}
-                for moment in ("exp_avg", "exp_avg_sq"):
-                    self._optimiser.state[parameter][moment] = tensors[f"{name}.{moment}"].to(parameter.device).clone()
+                moments = {m: tensors[f"{name}.{m}"].to(parameter.device, copy=True) for m in _MOMENTS}
+                self._optimiser.state[parameter] = moments

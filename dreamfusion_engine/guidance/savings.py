@@ -14,6 +14,7 @@ from typing import Any
 from dreamfusion_engine.config import GenerateConfig
 from dreamfusion_engine.guidance.memory import TILE_PIXELS, estimate, views_at_once
 from dreamfusion_engine.guidance.model_sizes import ModelSizes
+from dreamfusion_engine.guidance.scores import RECORDABLE
 
 SMALLEST_RENDER = 24  # pixels; below it a model is shown too little to tell objects by
 GIB = float(1 << 30)
@@ -93,6 +94,8 @@ def next_saving(sizes: ModelSizes, config: GenerateConfig, device_type: str) -> 
 def _rungs(sizes: ModelSizes, config: GenerateConfig, device_type: str, *, loaded: bool = False) -> Iterator[Saving]:
     """Every change that can still be made, in order. loaded: the model is, and is training."""
     memory, card = config.memory, device_type != "cpu"
+    if card and loaded and memory.graphs and config.guidance.score in RECORDABLE:
+        yield _memory(config, "steps are not recorded as CUDA graphs, and take a little longer", graphs=False)
     if card and memory.precision == "float32" and not loaded:
         yield _memory(config, "the model in half precision", precision="auto")
     if card and memory.offload == "none" and not loaded:

@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from dreamfusion_engine.device import sent
 from dreamfusion_engine.guidance.noise import NoiseSchedule
 
 
@@ -37,7 +38,7 @@ class Conditioning:
     def rows(self, index: Tensor | Sequence[int]) -> Conditioning:
         """The rows of `index`, in its order; a row may be named more than once."""
         if not isinstance(index, Tensor):  # a list would be sent to the device by a copy that waits for it
-            index = torch.tensor(index, dtype=torch.long).to(self.tokens.device, non_blocking=True)
+            index = sent(torch.tensor(index, dtype=torch.long), self.tokens.device)
         return self.from_tensors({name: value[index] for name, value in self.tensors().items()})
 
     @staticmethod

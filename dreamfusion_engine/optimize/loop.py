@@ -12,17 +12,20 @@ import torch
 from torch import Tensor
 
 from dreamfusion_engine.config import GenerateConfig
-from dreamfusion_engine.device import out_of_memory
+from dreamfusion_engine.device import out_of_memory, sent
 from dreamfusion_engine.field.occupancy import OccupancyGrid
 from dreamfusion_engine.field.radiance import RadianceField
 from dreamfusion_engine.guidance.distillation import Part, ScoreDistillation
 from dreamfusion_engine.guidance.prompts import Shading
-from dreamfusion_engine.optimize import losses, schedules
+from dreamfusion_engine.optimize import schedules
 from dreamfusion_engine.optimize.checkpoint import optimizer_tensors, restore_optimizer
 from dreamfusion_engine.optimize.health import Probe, make_probe, probe_cameras
-from dreamfusion_engine.optimize.step_views import StepViews, sample_step_views
+from dreamfusion_engine.optimize.sample_room import sample_room
+from dreamfusion_engine.optimize.step_graphs import StepGraphs
+from dreamfusion_engine.optimize.step_part import PartInputs, PartKind, add_gradients, part_weights
+from dreamfusion_engine.optimize.step_views import sample_step_views
 from dreamfusion_engine.ranks import ALONE, Ranks
-from dreamfusion_engine.render.renderer import Rendering, render, render_image
+from dreamfusion_engine.render.renderer import Rendering, render_image
 from dreamfusion_engine.scene.cameras import Cameras, camera_rays
 
 _BETAS = (0.9, 0.99)  # Adam, with eps 1e-15: Mueller 2022 (arXiv 2201.05989), section 4, "Training"
@@ -34,13 +37,26 @@ class Training:
     """One optimisation of a field: the field, its occupancy, Adam and the random state, at a step.
 
     config: of the run. seed: of this attempt (a recovery uses another). device: where everything lives. ranks: the
-    processes that train together; each renders `optimize.views` views of its own.
+    processes that train together; each renders `optimize.views` views of its own. graphs: recorded parts of steps, on a
+    card; None: every part runs as it is written.
     """
 
-    def __init__(self, config: GenerateConfig, *, seed: int, device: torch.device, ranks: Ranks = ALONE) -> None:
+    def __init__(
+        self,
+        config: GenerateConfig,
+        *,
+        seed: int,
+        device: torch.device,
+        ranks: Ranks = ALONE,
+        graphs: StepGraphs | None = None,
+    ) -> None:
         self.config = config
         self.device = device
         self.ranks = ranks
+        self.graphs = graphs
+        # On a CPU there is nobody to wait for, and samples are counted.
+        on_host = device.type == "cpu"
+        self.room = None if on_host else sample_room(config, device)
         self.field = RadianceField(config.field, seed=seed, device=device)
         self.occupancy = OccupancyGrid(config.render, device)
         self.optimiser = torch.optim.Adam(
@@ -48,7 +64,6 @@ class Training:
         )
         self.generator = torch.Generator(device=device).manual_seed(seed)
         # What the host decides by (views, shading) is drawn on the host: to read it from a GPU is to wait for it.
-        on_host = device.type == "cpu"
         self.host_generator = self.generator if on_host else torch.Generator().manual_seed(seed)
         self._broken = torch.zeros((), dtype=torch.bool, device=device)
         self.step = 0
@@ -88,21 +103,24 @@ class Training:
         total = settings.views * self.ranks.count
         views = sample_step_views(self.config, total, size, self.host_generator, self.generator)
         mine = views.rows(self.ranks.index * settings.views, settings.views)
-        self.optimiser.zero_grad(set_to_none=True)
+        self._clear_gradients()
         drawn = self.generator.get_state()
         at_once = self.config.memory.views_at_once or settings.views
         for first in range(0, settings.views, at_once):
             if first:
                 self.generator.set_state(drawn)
             part = mine.rows(first, min(at_once, settings.views - first))
-            # 3. Pictures.
-            seen, images = self._render(part.on(self.device), size, shading)
-            # 4. What the diffusion model thinks of them, and the regularisers.
+            # 3. What the diffusion model is asked about this part of them, and what counts how much.
             where = Part(first=self.ranks.index * settings.views + first, total=total)
-            loss, _ = distillation.step(
-                images, part.cameras.azimuth, part.cameras.elevation, shading, progress, self.generator, where
+            angles = part.cameras.azimuth, part.cameras.elevation
+            shape = (len(part), *distillation.model_shape(size))
+            inputs = PartInputs(
+                views=part.on(self.device),
+                question=distillation.question(shape, *angles, shading, progress, self.generator, where),
+                weights=sent(part_weights(progress, len(part) / total, self.config), self.device),
             )
-            (len(part) / total * (loss + self._regularisers(seen, progress))).backward()
+            # 4. Pictures, what the model thinks of them, and the way back.
+            self._add_gradients(inputs, size, shading, distillation)
         # 5. One move.
         self._move()
 
@@ -115,6 +133,8 @@ class Training:
             return False
         found = bool(self._broken)
         self._broken.zero_()
+        if self.room is not None and self.room.look() and self.graphs is not None:
+            self.graphs.forget()  # none of them has arrays of that length
         return found
 
     @torch.no_grad()
@@ -182,49 +202,58 @@ class Training:
         self.host_generator.set_state(tensors["host_generator"].cpu())
         self.step = int(tensors["step"])
 
-    def _render(self, views: StepViews, size: int, shading: Shading) -> tuple[Rendering, Tensor]:
-        """What the views see, and their pictures float32[B, 3, size, size], with gradients to the field."""
-        origins, directions = camera_rays(views.cameras, size, size)
-        learned = self.config.field.background == "learned"
-        seen = render(
-            self.field,
-            origins,
-            directions,
-            self.occupancy.occupied,
-            self.config.render,
-            background=self.field.background(directions) if learned else views.over_rays(views.background),
-            shading=shading,
-            light=views.over_rays(views.light),
-            normals=self.config.optimize.orientation > 0.0 and shading != "albedo",
-            jitter=views.jitter.flatten(),
-        )
-        return seen, seen.colour.view(len(views), size, size, 3).permute(0, 3, 1, 2)
+    def _clear_gradients(self) -> None:
+        """No gradient yet. Recorded work adds to the same memory always, so with graphs they are zeros."""
+        self.optimiser.zero_grad(set_to_none=self.graphs is None)
+        if self.graphs is not None:
+            self._fill_gradients()
+        if self.room is not None:
+            self.room.short.zero_()
+
+    def _fill_gradients(self) -> list[Tensor]:
+        """The gradient of every parameter, zeros where there is none."""
+        for parameter in self.field.parameters():
+            if parameter.grad is None:
+                parameter.grad = torch.zeros_like(parameter)
+        return [parameter.grad for parameter in self.field.parameters() if parameter.grad is not None]
+
+    def _add_gradients(self, inputs: PartInputs, size: int, shading: Shading, distillation: ScoreDistillation) -> None:
+        """A part's gradients on top of those before it: by a recorded graph where that is possible."""
+        rays = len(inputs.views) * size * size
+        room = self.room
+        rows = None if room is None else room.rows(rays)
+        kind = PartKind(size=size, shading=shading, views=len(inputs.views), rows=rows)
+
+        def work(read: PartInputs) -> None:
+            seen = add_gradients(self.field, self.occupancy, self.config, distillation, read, kind)
+            if room is not None and seen.wanted is not None:
+                room.note(seen.wanted, rays, seen.samples)
+            elif room is not None:
+                room.counted(seen.samples, rays)
+
+        memory = self.config.memory
+        recordable = rows is not None and distillation.recordable and memory.graphs and memory.offload != "all"
+        if self.graphs is None or not recordable:
+            work(inputs)
+        else:
+            places = tuple(gradient.data_ptr() for gradient in self._fill_gradients())  # where a replay adds to
+            self.graphs.run((kind, memory, distillation.config, places), inputs, work)
 
     def _move(self) -> None:
         """The optimiser's step on the gradients of all processes, left out on the device where they are not finite."""
         settings = self.config.optimize
-        parameters = list(self.field.parameters())
-        for parameter in parameters:
-            if parameter.grad is None:
-                parameter.grad = torch.zeros_like(parameter)
-        self.ranks.add_up([parameter.grad for parameter in parameters if parameter.grad is not None])
+        short = [] if self.room is None else [self.room.short.float()]
+        self.ranks.add_up([*self._fill_gradients(), *short])  # a step that is short in one process is left out in all
         norm = torch.nn.utils.clip_grad_norm_(
-            parameters, settings.gradient_clip if settings.gradient_clip > 0.0 else math.inf
+            self.field.parameters(), settings.gradient_clip if settings.gradient_clip > 0.0 else math.inf
         )
         wrong = ~torch.isfinite(norm)
+        left_out = wrong if self.room is None else wrong | (short[0] > 0.0)
         # What torch's gradient scaler tells a fused optimiser: where this is 1, it changes nothing, steps included.
-        self.optimiser.found_inf = wrong.float()  # type: ignore[attr-defined]
+        self.optimiser.found_inf = left_out.float()  # type: ignore[attr-defined]
         self.optimiser.step()
         self._broken.logical_or_(wrong)
         self.step += 1
-
-    def _regularisers(self, seen: Rendering, progress: float) -> Tensor:
-        settings = self.config.optimize
-        total = schedules.opacity_weight(progress, settings) * losses.opacity_loss(seen.opacity)
-        total = total + schedules.entropy_weight(progress, settings) * losses.binary_entropy_loss(seen.opacity)
-        if seen.orientation is not None:
-            total = total + schedules.orientation_weight(progress, settings) * losses.orientation_loss(seen.orientation)
-        return total
 
 
 class _Moment:
@@ -258,7 +287,7 @@ class _Moment:
                 del training.optimiser.state[parameter]
             else:
                 values["step"].copy_(self._counts[parameter])
-        training.optimiser.zero_grad(set_to_none=True)
+        training.optimiser.zero_grad(set_to_none=training.graphs is None)
         self._distillation.load_state(self._learned)
 
 

@@ -23,6 +23,7 @@ from dreamfusion_engine.optimize.health import HealthMonitor, Verdict, probe_cam
 from dreamfusion_engine.optimize.loop import Training
 from dreamfusion_engine.optimize.recovery import recover
 from dreamfusion_engine.optimize.step_down import StepDown, resumed_attempt
+from dreamfusion_engine.optimize.step_graphs import step_graphs
 from dreamfusion_engine.ranks import ALONE, Ranks
 
 PROBE_EVERY = 25  # steps
@@ -69,9 +70,8 @@ class Session:
         self.memory = self.step_down or StepDown(device=self.device, report=self.report)
         self._resumed = False
         self._previews = True
-        self.training = Training(
-            self.fitted or self.config, seed=self.config.seed, device=self.device, ranks=self.ranks
-        )
+        attempt = self.fitted or self.config
+        self.training = self._trained_from_start(attempt, self.config.seed)
 
     @property
     def rate(self) -> float:
@@ -202,6 +202,8 @@ class Session:
 
     def _give_something_up(self, reason: str) -> None:
         """Go on with less memory. Raises RunError when there is nothing left, the training so far kept."""
+        if self.training.graphs is not None:
+            self.training.graphs.forget()  # their memory is needed, and fewer pixels or views are other work
         try:
             self.training.config = self.memory.take(self.training.config, self.training.step, reason)
         except RunError:
@@ -264,7 +266,12 @@ class Session:
     def _start(self, attempt: GenerateConfig) -> None:
         """A fresh training with the configuration of an attempt."""
         self.distillation.restart(attempt.guidance, attempt.seed)
-        self.training = Training(attempt, seed=attempt.seed, device=self.device, ranks=self.ranks)
+        self.training = self._trained_from_start(attempt, attempt.seed)
+
+    def _trained_from_start(self, attempt: GenerateConfig, seed: int) -> Training:
+        """A training that has not begun, with what this device can do for its speed."""
+        graphs = step_graphs(attempt.memory, self.device, self.report)
+        return Training(attempt, seed=seed, device=self.device, ranks=self.ranks, graphs=graphs)
 
     def _report_progress(self) -> None:
         total = self.config.optimize.steps

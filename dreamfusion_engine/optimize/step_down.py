@@ -46,12 +46,12 @@ class StepDown:
             raise RunError(
                 "run.out_of_memory",
                 what=f"The memory ran out at step {step}, and there is nothing left to save.",
-                why=_first_line(reason),
+                why=first_line(reason),
                 fix="The training so far is kept. Close other programs, on a card also those that draw on it, and give "
                 "the same command with --resume; or start anew with a smaller --model, or with --device cpu.",
             )
         self.economise(saving.config.memory)
-        self.taken.append({"step": step, "setting": saving.setting, "text": saving.text, "reason": _first_line(reason)})
+        self.taken.append({"step": step, "setting": saving.setting, "text": saving.text, "reason": first_line(reason)})
         text = f"The memory ran out at step {step}. It goes on from there with less: {saving.text}."
         self.report(Note(code="memory.step_down", text=text))
         return saving.config
@@ -74,5 +74,6 @@ def resumed_attempt(attempt: GenerateConfig, then: GenerateConfig, now: Generate
     return dataclasses.replace(attempt, memory=memory, optimize=optimize)
 
 
-def _first_line(text: str, limit: int = 300) -> str:
+def first_line(text: str, limit: int = 300) -> str:
+    """The first line of another library's error, for people."""
     return (text.strip().splitlines() or ["no further words"])[0][:limit]

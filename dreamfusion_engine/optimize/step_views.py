@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from dreamfusion_engine.config import GenerateConfig
+from dreamfusion_engine.device import sent
 from dreamfusion_engine.scene.background import random_backgrounds
 from dreamfusion_engine.scene.cameras import Cameras, sample_cameras
 from dreamfusion_engine.scene.light import sample_lights
@@ -39,9 +40,9 @@ class StepViews:
         """The views on `device`, without waiting for it."""
         return StepViews(
             cameras=self.cameras.seen_from(device),
-            light=self.light.to(device, non_blocking=True),
-            background=self.background.to(device, non_blocking=True),
-            jitter=self.jitter.to(device, non_blocking=True),
+            light=sent(self.light, device),
+            background=sent(self.background, device),
+            jitter=sent(self.jitter, device),
         )
 
     def over_rays(self, values: Tensor) -> Tensor:

@@ -124,7 +124,9 @@ class _Composite(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None]:
         density, colour, result, opacity, depth = ctx.saved_tensors
-        to_density, to_colour = torch.empty_like(density), torch.empty_like(colour)
+        # The kernel writes every sample; rows that are none must not carry a gradient.
+        new = torch.empty_like if ctx.samples.wanted is None else torch.zeros_like
+        to_density, to_colour = new(density), new(colour)
         g_colour, g_opacity, g_depth = (g.contiguous() for g in gradients)
         warp_runtime.launch(
             composite_rays_gradient,

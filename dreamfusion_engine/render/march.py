@@ -5,6 +5,7 @@ Axis letters: R rays, S samples of all rays, C occupancy cells.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -13,6 +14,8 @@ from torch import Tensor
 
 from dreamfusion_engine import warp_runtime
 
+OUTSIDE = 2.0  # each coordinate of a row that is no sample
+
 
 @dataclass(frozen=True, kw_only=True)
 class Samples:
@@ -20,6 +23,9 @@ class Samples:
 
     points: float32[S, 3], world units. ray: int32[S]. t: float32[S], distance from the ray's origin.
     dt: length that each sample stands for, world units. offsets: int32[R + 1].
+    wanted: int32[1], how many samples there are, where the arrays have a length that was given beforehand; None where
+    they are just as long. Rows that are no sample lie outside the box, where every density is 0. Where more are wanted
+    than there are rows the last rays are cut.
     """
 
     points: Tensor
@@ -27,6 +33,7 @@ class Samples:
     t: Tensor
     dt: float
     offsets: Tensor
+    wanted: Tensor | None = None
 
     def __len__(self) -> int:
         return self.t.shape[0]
@@ -122,13 +129,21 @@ def fill_samples(
 
 @torch.no_grad()
 def march(
-    origins: Tensor, directions: Tensor, occupied: Tensor, *, step: float, jitter: Tensor, max_samples: int
+    origins: Tensor,
+    directions: Tensor,
+    occupied: Tensor,
+    *,
+    step: float,
+    jitter: Tensor,
+    max_samples: int,
+    rows: int | None = None,
 ) -> Samples:
     """Samples t_k = t_near + (k + jitter) step of every ray inside the box, without those in empty cells.
 
     Skipping never moves a sample, so it changes an image only by what the skipped cells would have added.
     origins, directions: float32[R, 3], world units; directions of unit length. occupied: uint8[C], C = resolution^3.
     step: world units. jitter: float32[R] in [0, 1), one offset a ray. max_samples: kept of one ray, the nearest.
+    rows: how long the arrays shall be; None: as many as there are samples, for which the host waits to be told.
     """
     rays = origins.shape[0]
     device = origins.device
@@ -145,11 +160,24 @@ def march(
     counts = offsets[1:]
     warp_runtime.launch(count_samples, rays, [*geometry, max_samples, counts], device=device, grain=1024)
     torch.cumsum(counts, 0, out=counts)
-    total = int(offsets[-1])
-    points = torch.empty(total, 3, device=device)
-    ray = torch.empty(total, dtype=torch.int32, device=device)
-    t = torch.empty(total, device=device)
+    wanted = None
+    if rows is None:
+        total = int(offsets[-1])
+        points = torch.empty(total, 3, device=device)
+        ray = torch.empty(total, dtype=torch.int32, device=device)
+        t = torch.empty(total, device=device)
+    else:
+        wanted = offsets[-1:].clone()
+        offsets.clamp_(max=rows)
+        points = torch.full((rows, 3), OUTSIDE, device=device)
+        ray = torch.zeros(rows, dtype=torch.int32, device=device)
+        t = torch.zeros(rows, device=device)
     warp_runtime.launch(
         fill_samples, rays, [*geometry, offsets, warp_runtime.vectors(points), ray, t], device=device, grain=1024
     )
-    return Samples(points=points, ray=ray, t=t, dt=step, offsets=offsets)
+    return Samples(points=points, ray=ray, t=t, dt=step, offsets=offsets, wanted=wanted)
+
+
+def most_samples(step: float, max_samples: int) -> int:
+    """The most that `march` can keep of one ray: as many steps as the box's diagonal has, or `max_samples`."""
+    return min(max_samples, math.ceil(2.0 * math.sqrt(3.0) / step) + 1)

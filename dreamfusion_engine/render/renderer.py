@@ -45,7 +45,8 @@ class Rendering:
     colour: float32[R, 3], over the background. opacity: float32[R] in [0, 1].
     depth: float32[R], expected distance of what is seen, world units; 0 where nothing is.
     normal: float32[R, 3], unit or zero, and orientation: float32[R], penalty of each ray; None unless asked for.
-    samples: how many samples the field was asked for.
+    samples: how many samples the field was asked for. wanted: int32[1], how many there are, where that many were given
+    as `rows`.
     """
 
     colour: Tensor
@@ -54,6 +55,7 @@ class Rendering:
     normal: Tensor | None
     orientation: Tensor | None
     samples: int
+    wanted: Tensor | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +79,7 @@ def render(
     light: Tensor | None = None,
     normals: bool = False,
     jitter: Tensor | None = None,
+    rows: int | None = None,
 ) -> Rendering:
     """Render rays, with gradients to the field.
 
@@ -84,9 +87,10 @@ def render(
     background: float32[R, 3] or [3], sRGB. light: position float32[R, 3] or [3], needed unless shading is 'albedo'.
     normals: give normals and orientation penalties also when the shading needs none.
     jitter: float32[R] in [0, 1), where in its step each ray's samples lie; None: in the middle.
+    rows: of the samples, as for `march`; None: as many as there are, for which the host waits.
     Raises ValueError when a light is missing.
     """
-    samples = march_rays(origins, directions, occupied, config, jitter)
+    samples = march_rays(origins, directions, occupied, config, jitter, rows)
     density, albedo = field(samples.points)
     colour, opacity, depth = composite(density, albedo, samples)
     depth = depth / opacity.clamp_min(1e-6)
@@ -106,11 +110,17 @@ def render(
         normal=normal,
         orientation=orientation,
         samples=len(samples),
+        wanted=samples.wanted,
     )
 
 
 def march_rays(
-    origins: Tensor, directions: Tensor, occupied: Tensor, config: RenderConfig, jitter: Tensor | None
+    origins: Tensor,
+    directions: Tensor,
+    occupied: Tensor,
+    config: RenderConfig,
+    jitter: Tensor | None,
+    rows: int | None = None,
 ) -> Samples:
     """The samples of `render`: jittered, or in the middle of their steps."""
     if jitter is None:
@@ -122,6 +132,7 @@ def march_rays(
         step=2.0 / config.steps,
         jitter=jitter,
         max_samples=config.max_samples_per_ray,
+        rows=rows,
     )
 
 

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from dreamfusion_engine.config import CameraConfig
+from dreamfusion_engine.device import sent
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +44,7 @@ class Cameras:
 
         Azimuth and elevation stay where they are: the host chooses prompts by them.
         """
-        there = {name: vars(self)[name].to(device, non_blocking=True) for name in ("position", "rotation", "focal")}
+        there = {name: sent(vars(self)[name], device) for name in ("position", "rotation", "focal")}
         return Cameras(**there, azimuth=self.azimuth, elevation=self.elevation)
 
 

@@ -93,13 +93,21 @@ def test_a_saved_copy_goes_on_bit_for_bit(teacher: Teacher) -> None:
     assert a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
 
 
-def test_renders_that_are_not_finite_teach_nothing(teacher: Teacher) -> None:
+def test_renders_that_are_not_finite_or_not_sound_teach_nothing(teacher: Teacher) -> None:
     copy = RenderScore(teacher, CONFIG, 0)
     told = teacher.encode_prompts(["a red mug", "a blue mug"])
     x, t, noise = noisy(1)
-    before = {name: tensor.clone() for name, tensor in copy.state().items()}
+    start = {name: tensor.clone() for name, tensor in copy.state().items()}
     copy.learn(x * float("inf"), t, noise, told)
-    assert all(torch.equal(before[name], tensor) for name, tensor in copy.state().items())
+    assert all(torch.equal(start[name], copy.state()[name]) for name in start)
+    copy.learn(x, t, noise, told)
+    before = {name: tensor.clone() for name, tensor in copy.state().items()}
+    assert not all(torch.equal(start[name], before[name]) for name in start)
+    copy.learn(x * float("inf"), t, noise, told)
+    copy.learn(x, t, noise, told, torch.tensor(False))
+    after = copy.state()
+    assert before.keys() == after.keys()
+    assert all(torch.equal(before[name], after[name]) for name in before)
 
 
 def test_a_denoiser_without_attention_is_refused_with_another_score() -> None:

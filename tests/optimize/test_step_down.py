@@ -36,9 +36,10 @@ class SmallCard(GaussianTeacher):
         self._pixels = 0
 
     def to_model_space(self, image: torch.Tensor) -> torch.Tensor:
-        self.sizes.append((image.shape[0], image.shape[-1]))
-        self._pixels = image.shape[0] * image.shape[-1] ** 2
-        self._fail("encoder")
+        if image.requires_grad:  # a render, not a question about sizes
+            self.sizes.append((image.shape[0], image.shape[-1]))
+            self._pixels = image.shape[0] * image.shape[-1] ** 2
+            self._fail("encoder")
         return super().to_model_space(resize_square(image, 8))
 
     def predict_noise(self, x_t: torch.Tensor, t: torch.Tensor, conditioning: Any) -> torch.Tensor:

@@ -78,5 +78,5 @@ def unpack(tokens: Tensor, rows: int, columns: int) -> Tensor:
 
 def positions(rows: int, columns: int, like: Tensor) -> Tensor:
     """(0, row, column) of each token, [R S, 3], on the device and in the type of `like`."""
-    row, column = torch.meshgrid(torch.arange(rows), torch.arange(columns), indexing="ij")
+    row, column = torch.meshgrid(*(torch.arange(n, device=like.device) for n in (rows, columns)), indexing="ij")
     return torch.stack([torch.zeros_like(row), row, column], dim=-1).reshape(-1, 3).to(like)

@@ -46,8 +46,8 @@ class StableDiffusionXL(Adapter):
         return Conditioning(tokens=tokens, pooled=pooled)
 
     def ask(self, x: Tensor, t: Tensor, told: Conditioning) -> Tensor:
-        size = self.image_size
-        sizes = torch.tensor([[size, size, 0, 0, size, size]], device=x.device, dtype=x.dtype).expand(len(x), -1)
+        sizes = x.new_full((len(x), 6), float(self.image_size))
+        sizes[:, 2:4].zero_()  # the crop's corner; made on the device, because a CUDA graph cannot hold a copy to it
         added = {"text_embeds": told.pooled, "time_ids": sizes}
         output: Tensor = self.denoiser(
             x, t, encoder_hidden_states=told.tokens, added_cond_kwargs=added, return_dict=False

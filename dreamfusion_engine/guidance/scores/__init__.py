@@ -1,1 +1,5 @@
 """Ways to turn noise predictions into the gradient of a render, one a file, each a pure function of predictions."""
+
+# Those whose step is the same work always, so that a CUDA graph can hold it. 'sdi' takes as many steps as the noise
+# asks for, and 'vsd' trains a second model as it goes.
+RECORDABLE = ("sds", "csd", "nfsd")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 
-def csd_residual(noise_uncond: Tensor, noise_cond: Tensor, scale: float) -> Tensor:
+def csd_residual(noise_uncond: Tensor, noise_cond: Tensor, scale: float | Tensor) -> Tensor:
     """s (e_c - e_u): the gradient of the implicit classifier log p(y | x_t), without the prior's.
 
     SDS with guidance s is this plus e_u - eps, the pull towards any likely picture: with s = 100 it hardly counts, with

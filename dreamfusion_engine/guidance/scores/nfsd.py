@@ -13,7 +13,7 @@ OUT_OF_DISTRIBUTION = (
 
 
 def nfsd_residual(
-    noise_uncond: Tensor, noise_cond: Tensor, noise_bad: Tensor, low_noise: Tensor, scale: float
+    noise_uncond: Tensor, noise_cond: Tensor, noise_bad: Tensor, low_noise: Tensor, scale: float | Tensor
 ) -> Tensor:
     """d_D + s d_C (arXiv 2310.17590): towards likely pictures and the prompt, without the noise's own part.
 

@@ -1,0 +1,67 @@
+"""How long a step's arrays of samples must be, where the host does not wait to be told how many samples there are.
+
+A card works behind the host: to read a number from it is to wait until it has nothing left to do. So the arrays get
+room for more samples than the steps before had, and what a step really wanted is noted on the card. The host looks at
+that now and then. A step whose samples did not fit moves nothing, like one whose gradient is not finite.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from dreamfusion_engine.config import GenerateConfig
+from dreamfusion_engine.render.march import most_samples
+
+SPARE = 1.5  # rows, times the most samples of late: views differ by a third, and an object may grow
+_TOO_MUCH = 3.0  # rows, times the most samples of late, from which the arrays are made shorter again
+_TOO_LITTLE = 1.2  # ... and below which longer, before they are full
+
+
+def sample_room(config: GenerateConfig, device: torch.device) -> SampleRoom:
+    """Room for what a ray of this configuration can have."""
+    step = 2.0 / config.render.steps
+    return SampleRoom(most_samples(step, config.render.max_samples_per_ray), device)
+
+
+class SampleRoom:
+    """Rows for samples, by the ray, so that another size of render needs no other count.
+
+    most: samples that a ray can have. device: where steps are made.
+    short: bool[], on the device: whether the samples of the step under way did not fit.
+    """
+
+    def __init__(self, most: int, device: torch.device) -> None:
+        self._most = float(most)
+        self._rows: float | None = None  # a ray
+        self._wanted = torch.zeros((), device=device)  # samples a ray, the most since the last look
+        self.short = torch.zeros((), dtype=torch.bool, device=device)
+
+    def rows(self, rays: int) -> int | None:
+        """Rows for the samples of so many rays; None: not known yet, count them."""
+        return None if self._rows is None else max(1, round(self._rows * rays))
+
+    def counted(self, samples: int, rays: int) -> None:
+        """A step has waited, and had so many samples."""
+        self._fit(samples / rays)
+
+    def note(self, wanted: Tensor, rays: int, rows: int) -> None:
+        """Note on the device how many samples there were. wanted: int32[1]."""
+        self._wanted.copy_(torch.maximum(self._wanted, wanted[0] / rays))
+        self.short.logical_or_(wanted[0] > rows)
+
+    def look(self) -> bool:
+        """Read what the steps since the last look wanted, and fit the rows to that; whether that changed them.
+
+        Waits for the device.
+        """
+        before = self._rows
+        if before is not None:
+            self._fit(float(self._wanted))
+        self._wanted.zero_()
+        return self._rows != before
+
+    def _fit(self, wanted: float) -> None:
+        rows = self._rows or 0.0
+        if wanted > 0.0 and not _TOO_LITTLE * wanted <= rows <= max(_TOO_MUCH * wanted, 1.0):
+            self._rows = min(SPARE * wanted, self._most)

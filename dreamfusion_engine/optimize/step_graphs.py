@@ -1,0 +1,139 @@
+"""CUDA graphs of a step's parts: the work from rays to gradients recorded once, then replayed with other inputs.
+
+A step is a thousand small kernels, and to launch each from Python costs more than most of them take. A graph launches
+them all at once. It repeats what was recorded to the letter: the same kernels on the same memory. So inputs are copied
+into the tensors that the recorded work reads, and each kind of part has a graph of its own. Whatever cannot be recorded
+runs as it would without, and is said once.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+
+from dreamfusion_engine import warp_runtime
+from dreamfusion_engine.config import MemoryConfig
+from dreamfusion_engine.device import out_of_memory
+from dreamfusion_engine.events import Note, Report
+from dreamfusion_engine.optimize.step_down import first_line
+from dreamfusion_engine.optimize.step_part import PartInputs, mapped, tensors_of
+
+Work = Callable[[], None]
+WARM_UP = 2  # parts of a kind that run unrecorded: kernels are compiled, libraries choose theirs, memory is set up
+MOST = 12  # graphs at a time; the memory of those beyond is given back, oldest first
+
+
+class Recorder(Protocol):
+    """Makes a replay of some work."""
+
+    def rehearse(self, work: Work) -> None:
+        """Do the work where it will be recorded."""
+        ...
+
+    def record(self, work: Work) -> Work:
+        """What repeats the work; the work itself has not been done when this returns."""
+        ...
+
+
+class CudaRecorder:
+    """Records what torch and Warp do on one stream of a card. device: the card."""
+
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+        self._stream = torch.cuda.Stream(device)
+        self._pool = torch.cuda.graph_pool_handle()  # one for all: graphs never run at the same time
+
+    def rehearse(self, work: Work) -> None:
+        here = torch.cuda.current_stream(self._device)
+        self._stream.wait_stream(here)
+        with torch.cuda.stream(self._stream):
+            work()
+        here.wait_stream(self._stream)
+
+    def record(self, work: Work) -> Work:
+        here = torch.cuda.current_stream(self._device)
+        graph = torch.cuda.CUDAGraph()
+        try:
+            with (
+                torch.cuda.graph(graph, pool=self._pool, stream=self._stream, capture_error_mode="thread_local"),
+                warp_runtime.recording(self._stream) as kernels,
+            ):
+                work()
+        finally:
+            torch.cuda.set_stream(here)  # a recording that breaks off leaves its own stream behind
+        return _Replay(graph, kernels)
+
+
+@dataclass(frozen=True)
+class _Replay:
+    """Replays a graph on the current stream. kernels: keeps the modules of Warp's kernels loaded for as long."""
+
+    graph: torch.cuda.CUDAGraph
+    kernels: object
+
+    def __call__(self) -> None:
+        self.graph.replay()
+
+
+class StepGraphs:
+    """The recorded parts of one training. report: is told once when recording does not work. recorder: how."""
+
+    def __init__(self, recorder: Recorder, report: Report) -> None:
+        self._recorder = recorder
+        self._report = report
+        self._met: Counter[Hashable] = Counter()
+        self._recorded: dict[Hashable, tuple[PartInputs, Work]] = {}
+        self.working = True
+
+    def run(self, kind: Hashable, inputs: PartInputs, work: Callable[[PartInputs], None]) -> None:
+        """Do `work(inputs)`: by a replay, once a few parts of the same kind have run without.
+
+        kind: the same for parts whose work differs by nothing but the tensors in `inputs`.
+        """
+        if kind not in self._recorded:
+            if self._met[kind] < WARM_UP and self.working:
+                self._met[kind] += 1
+                self._recorder.rehearse(lambda: work(inputs))
+                return
+            if not self.working or not self._record(kind, inputs, work):
+                work(inputs)
+                return
+        kept, replay = self._recorded[kind]
+        for tensor, now in zip(tensors_of(kept), tensors_of(inputs), strict=True):
+            tensor.copy_(now, non_blocking=True)
+        replay()
+
+    def forget(self) -> None:
+        """Give back every graph and its memory."""
+        self._recorded.clear()
+        self._met.clear()
+
+    def _record(self, kind: Hashable, inputs: PartInputs, work: Callable[[PartInputs], None]) -> bool:
+        """Whether there is a graph of this kind now; if not, the artist is told why, and there will be none."""
+        while len(self._recorded) >= MOST:
+            del self._recorded[next(iter(self._recorded))]
+        kept = mapped(inputs, torch.Tensor.clone)
+        try:
+            self._recorded[kind] = kept, self._recorder.record(lambda: work(kept))
+            return True
+        except Exception as error:  # whatever a library does that a graph cannot hold
+            why = "there is no memory for them" if out_of_memory(error) else first_line(str(error))
+        self.working = False
+        self.forget()
+        text = f"This run goes on without CUDA graphs, which only make it faster: {why}"
+        self._report(Note(code="memory.graphs", text=text))
+        return False
+
+
+def step_graphs(settings: MemoryConfig, device: torch.device, report: Report) -> StepGraphs | None:
+    """Graphs for a training on a card that wants them; None where there can be none.
+
+    With offload 'all' each layer's weights travel to the card in every step, which a graph cannot hold.
+    """
+    if device.type != "cuda" or not settings.graphs or settings.offload == "all":
+        return None
+    return StepGraphs(CudaRecorder(device), report)

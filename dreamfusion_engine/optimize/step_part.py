@@ -1,0 +1,145 @@
+"""A part of a step: some of its views, from rays to gradients, as work that reads nothing but tensors.
+
+What changes from step to step (views, random numbers, weights) is written down first, as `PartInputs`. The work then
+draws nothing and asks the host nothing, so that a CUDA graph can hold it: see `step_graphs`. Axis letters: B views.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor
+
+from dreamfusion_engine.config import GenerateConfig
+from dreamfusion_engine.field.occupancy import OccupancyGrid
+from dreamfusion_engine.field.radiance import RadianceField
+from dreamfusion_engine.guidance.distillation import Question, ScoreDistillation
+from dreamfusion_engine.guidance.prompts import Shading
+from dreamfusion_engine.optimize import losses, schedules
+from dreamfusion_engine.optimize.step_views import StepViews
+from dreamfusion_engine.render.renderer import Rendering, render
+from dreamfusion_engine.scene.cameras import camera_rays
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PartInputs:
+    """What differs between two steps of the same kind; all on the device that computes.
+
+    views: B of them. question: what the diffusion model is asked about them. weights: float32[4], see `part_weights`.
+    """
+
+    views: StepViews
+    question: Question
+    weights: Tensor
+
+
+@dataclass(frozen=True, kw_only=True)
+class PartKind:
+    """What is the same work for the same kind: everything that is decided on the host.
+
+    size: pixels of a square render. shading: of its views. views: B. rows: of the samples, None: as many as there are.
+    """
+
+    size: int
+    shading: Shading
+    views: int
+    rows: int | None
+
+
+def part_weights(progress: float, share: float, config: GenerateConfig) -> Tensor:
+    """float32[4] on the host: weights of opacity, entropy and orientation, and the part's share of the step's views."""
+    settings = config.optimize
+    return torch.tensor(
+        [
+            schedules.opacity_weight(progress, settings),
+            schedules.entropy_weight(progress, settings),
+            schedules.orientation_weight(progress, settings),
+            share,
+        ]
+    )
+
+
+def render_part(
+    field: RadianceField, occupancy: OccupancyGrid, config: GenerateConfig, views: StepViews, kind: PartKind
+) -> tuple[Rendering, Tensor]:
+    """What the views see, and their pictures float32[B, 3, size, size], with gradients to the field."""
+    size = kind.size
+    origins, directions = camera_rays(views.cameras, size, size)
+    learned = config.field.background == "learned"
+    seen = render(
+        field,
+        origins,
+        directions,
+        occupancy.occupied,
+        config.render,
+        background=field.background(directions) if learned else views.over_rays(views.background),
+        shading=kind.shading,
+        light=views.over_rays(views.light),
+        normals=config.optimize.orientation > 0.0 and kind.shading != "albedo",
+        jitter=views.jitter.flatten(),
+        rows=kind.rows,
+    )
+    return seen, seen.colour.view(len(views), size, size, 3).permute(0, 3, 1, 2)
+
+
+def add_gradients(
+    field: RadianceField,
+    occupancy: OccupancyGrid,
+    config: GenerateConfig,
+    distillation: ScoreDistillation,
+    inputs: PartInputs,
+    kind: PartKind,
+) -> Rendering:
+    """Render the views, ask the diffusion model, and add the loss's gradients to those that the parameters have."""
+    # 1. Pictures.
+    seen, images = render_part(field, occupancy, config, inputs.views, kind)
+    # 2. What the diffusion model thinks of them, and the regularisers.
+    loss, _ = distillation.judge(distillation.teacher.to_model_space(images), inputs.question)
+    of_opacity, of_entropy, of_orientation, share = inputs.weights.unbind()
+    regularisers = of_opacity * losses.opacity_loss(seen.opacity)
+    regularisers = regularisers + of_entropy * losses.binary_entropy_loss(seen.opacity)
+    if seen.orientation is not None:
+        regularisers = regularisers + of_orientation * losses.orientation_loss(seen.orientation)
+    # 3. Back to the field. Not by backward(), which hands gradients over on the stream that first saw the parameter.
+    parameters = list(field.parameters())
+    gradients = torch.autograd.grad(share * (loss + regularisers), parameters, allow_unused=True)
+    for parameter, gradient in zip(parameters, gradients, strict=True):
+        if gradient is None:
+            continue
+        if parameter.grad is None:
+            parameter.grad = gradient.contiguous()  # a fused optimiser reads it in the order of its memory
+        else:
+            parameter.grad.add_(gradient)
+    return seen
+
+
+def mapped(value: T, change: Callable[[Tensor], Tensor]) -> T:
+    """The same dataclasses and tuples with every tensor changed."""
+    each: Any = value
+    if isinstance(each, Tensor):
+        each = change(each)
+    elif isinstance(each, tuple):
+        each = tuple(mapped(item, change) for item in each)
+    elif dataclasses.is_dataclass(each) and not isinstance(each, type):
+        parts = {field.name: mapped(getattr(each, field.name), change) for field in dataclasses.fields(each)}
+        each = dataclasses.replace(each, **parts)
+    changed: T = each
+    return changed
+
+
+def tensors_of(value: object) -> list[Tensor]:
+    """Every tensor in dataclasses and tuples, in order."""
+    found: list[Tensor] = []
+
+    def note(tensor: Tensor) -> Tensor:
+        found.append(tensor)
+        return tensor
+
+    mapped(value, note)
+    return found

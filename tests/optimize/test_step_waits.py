@@ -1,0 +1,98 @@
+"""Facts about what a step waits for on a card: nothing."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+import torch
+from reference.gaussian_teacher import GaussianTeacher
+from reference.pretend_card import CARD, HostWork, SentValues, without_kernels
+from reference.tiny_training import SIZE, disc_teacher, tiny_config
+
+from dreamfusion_engine.field.occupancy import OccupancyGrid
+from dreamfusion_engine.field.radiance import RadianceField
+from dreamfusion_engine.guidance.distillation import Part, ScoreDistillation
+from dreamfusion_engine.guidance.prompts import PromptCard, Shading
+from dreamfusion_engine.guidance.teacher import Conditioning
+from dreamfusion_engine.optimize.sample_room import sample_room
+from dreamfusion_engine.optimize.step_part import PartInputs, PartKind, add_gradients, part_weights
+from dreamfusion_engine.optimize.step_views import sample_step_views
+
+
+class Pretended(GaussianTeacher):
+    """The disc teacher on the pretended card."""
+
+    def __init__(self) -> None:
+        super().__init__(disc_teacher().means.to(CARD), 0.3)
+        self.usable = self.schedule.usable
+        self.schedule = self.schedule.to(CARD)
+        self.device = CARD
+
+    def encode_prompts(self, prompts: list[str]) -> Conditioning:
+        return super().encode_prompts(prompts).to(CARD)
+
+
+@pytest.mark.parametrize("background", ["random", "learned"])
+@pytest.mark.parametrize("shading", ["albedo", "lambertian", "textureless"])
+def test_from_rays_to_gradients_nothing_is_read_from_the_card_and_nothing_is_sent_to_it(
+    shading: Shading, background: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    launched = without_kernels(monkeypatch)
+    config = tiny_config(views=2)
+    config = dataclasses.replace(config, field=dataclasses.replace(config.field, background=background))
+    field, occupancy = RadianceField(config.field, seed=0, device=CARD), OccupancyGrid(config.render, CARD)
+    teacher: Any = Pretended()
+    monkeypatch.setattr(type(teacher.schedule), "usable", teacher.usable)
+    scores = ScoreDistillation(teacher, config.prompt, "", PromptCard(), config.guidance)
+    host = torch.Generator().manual_seed(0)
+    views = sample_step_views(config, 2, SIZE, host, host)
+    angles = views.cameras.azimuth, views.cameras.elevation
+    shape = (2, *scores.model_shape(SIZE))
+    inputs = PartInputs(
+        views=views.on(CARD),
+        question=scores.question(shape, *angles, shading, 0.5, host, Part(first=0, total=2)),
+        weights=part_weights(0.5, 1.0, config).to(CARD),
+    )
+    room = sample_room(config, CARD)
+    for _ in range(2):  # the first makes the gradients, the second adds to them
+        with HostWork() as work, SentValues() as sent:
+            kind = PartKind(size=SIZE, shading=shading, views=2, rows=4000)
+            seen = add_gradients(field, occupancy, config, scores, inputs, kind)
+            assert seen.wanted is not None
+            room.note(seen.wanted, 2 * SIZE * SIZE, 4000)
+        assert not work.found and not sent.found
+    assert all(parameter.grad is not None and parameter.grad.device == CARD for parameter in field.parameters())
+    lit = shading != "albedo"
+    assert launched["encode"] == (4 if lit else 2), "samples, and where rays meet something"
+    assert launched["table_gradient_atomic"] == launched["encode"]
+    assert launched["count_samples"] == launched["composite_rays"] == launched["composite_rays_gradient"] == 2
+
+
+def test_the_grid_of_occupied_cells_is_looked_at_without_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    without_kernels(monkeypatch)
+    config = tiny_config()
+    field, occupancy = RadianceField(config.field, seed=0, device=CARD), OccupancyGrid(config.render, CARD)
+    real = torch.rand
+    monkeypatch.setattr(torch, "rand", lambda *size, generator, device: real(*size, device=device))
+    place = occupancy.occupied
+    for _ in range(6):
+        with HostWork() as work, SentValues() as sent:
+            field.open_levels(0.3)
+            occupancy.update(field.density, torch.Generator())
+        assert not work.found and not sent.found
+        assert occupancy.occupied is place, "recorded steps look where they always looked"
+
+
+def test_the_pretended_card_tells_what_a_card_would_wait_for() -> None:
+    x = torch.rand(4, device=CARD)
+    for reads in (lambda: x.sum().item(), lambda: x[x > 0.5], lambda: bool(x.any()), lambda: x.nonzero(), x.tolist):
+        with pytest.raises((NotImplementedError, RuntimeError)):
+            reads()
+    with HostWork() as work, SentValues() as sent:
+        x * 2.0 + 1.0
+        assert not work.found and not sent.found
+        torch.rand(4).to(CARD)
+        torch.tensor([1.0, 2.0], device=CARD)
+    assert work.found and sent.found == {"tensor": 1}
