@@ -10,6 +10,10 @@ from dreamfusion_engine.errors import RunError
 from dreamfusion_engine.optimize.health import Verdict
 
 MOST_ATTEMPTS = 2  # restarts; a third would cost more than what it has been seen to bring
+# Of the guidance, above which the model's pull on an early render can lose to the opacity loss, ten times itself then:
+# up to here objects stayed, at 0.9 and the standard preset one vanished (docs/quality.md).
+STRONG_RESCALE = 0.6
+_RESCALED = ("sds", "sdi", "vsd")  # the scores that rescale their guidance
 SEED_STEP = 7919  # a prime, so that the seeds of restarts stay clear of those that people count through
 
 _WHAT = {
@@ -55,7 +59,10 @@ def recover(verdict: Verdict, attempts: int, config: GenerateConfig) -> Recovery
         clip = 0.5 * (optimize.gradient_clip or 2.0)
         optimize = dataclasses.replace(optimize, learning_rate=rate, gradient_clip=clip)
         setting, change = "optimize.learning_rate", f"half the learning rate ({rate:g}), gradients clipped at {clip:g}"
-    elif verdict == "empty" and attempts == 0:
+    elif verdict == "empty" and guidance.rescale > STRONG_RESCALE and guidance.score in _RESCALED:
+        was, guidance = guidance.rescale, dataclasses.replace(guidance, rescale=STRONG_RESCALE)
+        setting, change = "guidance.rescale", f"the guidance less weakened (rescale {STRONG_RESCALE:g}, not {was:g})"
+    elif verdict == "empty" and optimize.opacity > 0.0:
         optimize = dataclasses.replace(optimize, opacity=0.0)
         field = dataclasses.replace(field, blob_density=1.5 * field.blob_density)
         setting, change = "optimize.opacity", "no pressure towards emptiness and a denser start"

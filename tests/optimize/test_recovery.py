@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from dreamfusion_engine.config import GenerateConfig
+from dreamfusion_engine.config import GenerateConfig, GuidanceConfig, Score
 from dreamfusion_engine.config_json import to_json
 from dreamfusion_engine.errors import RunError
 from dreamfusion_engine.optimize.health import Verdict
@@ -52,6 +52,29 @@ def test_changes_go_against_the_verdict() -> None:
     assert second is not None
     assert second.config.field.blob_radius < full.config.field.blob_radius
     assert second.config.optimize.opacity == full.config.optimize.opacity  # the first change stays
+
+
+def test_an_object_that_vanishes_under_strong_rescaling_gets_its_guidance_back_first() -> None:
+    def asked(rescale: float, score: Score = "sds") -> GenerateConfig:
+        return dataclasses.replace(CONFIG, guidance=GuidanceConfig(rescale=rescale, score=score))
+
+    first = recover("empty", 0, asked(0.9))
+    assert first is not None and first.setting == "guidance.rescale" and "rescale 0.6, not 0.9" in first.text
+    assert first.config.guidance.rescale == 0.6 and first.config.optimize == CONFIG.optimize
+    second = recover("empty", 1, first.config)
+    assert second is not None and second.setting == "optimize.opacity" and second.config.optimize.opacity == 0.0
+    assert second.config.guidance.rescale == 0.6, "changes add up"
+    # Nothing else changes its cause: neither the tested strength, nor scores that do not rescale, nor other verdicts.
+    others = [("empty", asked(0.6)), ("empty", asked(0.9, "csd")), ("full_box", asked(0.9)), ("non_finite", asked(0.9))]
+    for verdict, config in others:
+        other = recover(verdict, 0, config)  # type: ignore[arg-type]
+        assert other is not None and other.setting != "guidance.rescale"
+
+
+def test_without_pressure_towards_emptiness_a_vanished_object_gets_stronger_guidance() -> None:
+    config = dataclasses.replace(CONFIG, optimize=dataclasses.replace(CONFIG.optimize, opacity=0.0))
+    recovery = recover("empty", 0, config)
+    assert recovery is not None and recovery.setting == "guidance.scale"
 
 
 def test_a_flat_object_is_tried_once_more_and_then_kept() -> None:
