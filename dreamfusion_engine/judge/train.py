@@ -10,14 +10,11 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import os
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
-from safetensors import safe_open
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from dreamfusion_engine.judge.choices import choice_loss, choices
@@ -32,6 +29,7 @@ from dreamfusion_engine.judge.model import (
 )
 from dreamfusion_engine.judge.truth import shown, statement, truth
 from dreamfusion_engine.starter.captions import make_tokenizer
+from dreamfusion_engine.starter.checkpoint import FILE, load_training, save_training
 from dreamfusion_engine.starter.corpus import Corpus
 
 _SEEDS = 500_000_000  # far from the seeds of the starter model's corpus
@@ -144,26 +142,12 @@ class JudgeTrainer:
 
     def save(self, folder: Path) -> None:
         """Write checkpoint.safetensors atomically."""
-        tensors = {f"model.{n}": p.detach() for n, p in self.model.named_parameters()}
-        for name, parameter in self.model.named_parameters():
-            for key, value in self.optimiser.state.get(parameter, {}).items():
-                tensors[f"adam.{key}.{name}"] = value
-        part = folder / "checkpoint.safetensors.part"
-        save_file({n: t.contiguous().cpu() for n, t in tensors.items()}, part, metadata={"images": str(self.images)})
-        os.replace(part, folder / "checkpoint.safetensors")
+        save_training(folder, self.model, self.optimiser, {"images": self.images})
 
     def load(self, folder: Path) -> None:
         """Go on from `folder`'s checkpoint."""
-        path = folder / "checkpoint.safetensors"
-        tensors = load_file(path, device=str(self.device))
-        with safe_open(path, "pt") as opened:
-            self.images = int(opened.metadata()["images"])
-        with torch.no_grad():
-            for name, parameter in self.model.named_parameters():
-                parameter.copy_(tensors[f"model.{name}"])
-                keys = ("step", "exp_avg", "exp_avg_sq")
-                if f"adam.step.{name}" in tensors:
-                    self.optimiser.state[parameter] = {key: tensors[f"adam.{key}.{name}"] for key in keys}
+        numbers, _ = load_training(folder, self.model, self.optimiser, self.device)
+        self.images = int(numbers["images"])
 
 
 def main() -> None:
@@ -177,7 +161,7 @@ def main() -> None:
     plan = JudgePlan(**{name: getattr(arguments, name) for name in asdict(JudgePlan())})
     trainer = JudgeTrainer(plan, JudgeSize(), torch.device(arguments.device))
     arguments.output.mkdir(parents=True, exist_ok=True)
-    if (arguments.output / "checkpoint.safetensors").exists():
+    if (arguments.output / FILE).exists():
         trainer.load(arguments.output)
     corpus = trainer.corpus()
     generator = torch.Generator(device=trainer.device).manual_seed(plan.seed + trainer.images + 1_000_003)

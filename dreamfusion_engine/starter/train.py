@@ -10,16 +10,15 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import os
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from dreamfusion_engine.guidance.prompts import PICTURE_NAME
+from dreamfusion_engine.starter.checkpoint import FILE, load_training, save_training
 from dreamfusion_engine.starter.contact_sheet import contact_sheet
 from dreamfusion_engine.starter.corpus import Corpus
 from dreamfusion_engine.starter.model import ModelSize, StarterModel, make_scheduler, save_pipeline, start_from
@@ -125,36 +124,17 @@ class Trainer:
 
     def save(self, folder: Path) -> None:
         """Write checkpoint.safetensors atomically."""
-        tensors = {f"model.{n}": p.detach() for n, p in self.model.named_parameters()}
-        tensors |= {f"average.{n}": p for n, p in self.average.items()}
-        for name, parameter in self.model.named_parameters():
-            for key, value in self.optimiser.state.get(parameter, {}).items():
-                tensors[f"adam.{key}.{name}"] = value
-        meta = {"step": str(self.step), "images": str(self.images), "seconds": str(self.seconds)}
-        part = folder / "checkpoint.safetensors.part"
-        save_file({n: t.contiguous().cpu() for n, t in tensors.items()}, part, metadata=meta)
-        os.replace(part, folder / "checkpoint.safetensors")
+        numbers = {"step": self.step, "images": self.images, "seconds": self.seconds}
+        averages = {f"average.{n}": p for n, p in self.average.items()}
+        save_training(folder, self.model, self.optimiser, numbers, averages)
 
     def load(self, folder: Path) -> None:
         """Go on from `folder`'s checkpoint."""
-        from safetensors import safe_open
-
-        path = folder / "checkpoint.safetensors"
-        tensors = load_file(path, device=str(self.device))
-        with safe_open(path, "pt") as opened:
-            meta = opened.metadata()
-        with torch.no_grad():
-            for name, parameter in self.model.named_parameters():
-                parameter.copy_(tensors[f"model.{name}"])
-                self.average[name].copy_(tensors[f"average.{name}"])
-                if f"adam.step.{name}" not in tensors:
-                    continue
-                state = {"step": tensors[f"adam.step.{name}"]}
-                for moment in ("exp_avg", "exp_avg_sq"):
-                    # The fused optimiser walks memory, so the moments must lie in the parameter's order.
-                    state[moment] = torch.empty_like(parameter).copy_(tensors[f"adam.{moment}.{name}"])
-                self.optimiser.state[parameter] = state
-        self.step, self.images, self.seconds = int(meta["step"]), int(meta["images"]), float(meta["seconds"])
+        numbers, tensors = load_training(folder, self.model, self.optimiser, self.device)
+        for name, average in self.average.items():
+            average.copy_(tensors[f"average.{name}"])
+        self.step, self.images = int(numbers["step"]), int(numbers["images"])
+        self.seconds = float(numbers["seconds"])
 
     def averaged_model(self) -> StarterModel:
         """A copy of the model with the averaged weights."""
@@ -198,7 +178,7 @@ def main() -> None:
     device = torch.device(arguments.device)
     arguments.output.mkdir(parents=True, exist_ok=True)
     trainer = Trainer(plan, device)
-    if (arguments.output / "checkpoint.safetensors").exists():
+    if (arguments.output / FILE).exists():
         trainer.load(arguments.output)
     corpus, half = trainer.corpus(), trainer.half_resolution
     # Not the corpus's seed: noise must not repeat the numbers that pictures are drawn by.
