@@ -22,8 +22,10 @@ from dreamfusion_engine.errors import Cancelled
 from dreamfusion_engine.events import Control, Note, Progress, Report, Result, Stage
 from dreamfusion_engine.guidance.diffusion import Precision, load_teacher
 from dreamfusion_engine.guidance.distillation import ScoreDistillation
+from dreamfusion_engine.guidance.distilled import few_steps
 from dreamfusion_engine.guidance.economy import Economy
 from dreamfusion_engine.guidance.embedding_cache import EmbeddingCache, cache_folder, model_digest
+from dreamfusion_engine.guidance.family import FAMILIES
 from dreamfusion_engine.guidance.model_sizes import ModelSizes, read_sizes
 from dreamfusion_engine.guidance.pipeline_folder import PipelineFolder, locate_model, open_pipeline
 from dreamfusion_engine.guidance.prompts import check_prompts
@@ -71,6 +73,9 @@ def generate(
     device = ranks.device(resolve_device(config.device))
     pipeline = open_pipeline(ready_model(config.model, config.base, report))
     check_prompts(config, pipeline.card)
+    doubt = few_steps(pipeline.path, FAMILIES[pipeline.family].denoiser)
+    if doubt:
+        report(Note(code="model.few_steps", text=doubt))
     clock.enter("load", device)
     torch.set_num_threads(compute_threads())
     torch.use_deterministic_algorithms(device.type == "cpu")

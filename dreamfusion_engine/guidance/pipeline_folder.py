@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dreamfusion_engine.errors import InputError, SetupError
+from dreamfusion_engine.guidance.distilled import refuse_distilled
 from dreamfusion_engine.guidance.family import FAMILIES
 from dreamfusion_engine.guidance.hub_models import downloaded_folder
 from dreamfusion_engine.guidance.part_weights import PartWeights, incomplete, read_part_weights
@@ -152,6 +153,7 @@ def open_pipeline(path: Path) -> PipelineFolder:
         if not (path / part / "config.json").is_file():
             raise incomplete(path, f"{part}/config.json is missing")
         weights[part] = read_part_weights(path, part)
+    refuse_distilled(path, family.denoiser)
     card = read_card(path)
     check_files(path, card)
     return PipelineFolder(path=path, family=str(name), components=components, weights=weights, card=card)
