@@ -8,10 +8,12 @@ is asked of the first process alone and told to the others, so that all stop at 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
+
+from dreamfusion_engine.device import out_of_memory
 
 if TYPE_CHECKING:
     import torch
@@ -55,6 +57,44 @@ class Ranks:
         said = [word]
         distributed.broadcast_object_list(said, src=0, device=torch.device("cpu"))
         return said[0]
+
+    def all_or_none(self, work: Callable[[], T]) -> T:
+        """What `work`, in which processes must not meet, gives; where memory runs out in one, an error in every one.
+
+        So that a process which is short of memory leaves no other waiting for its part of a step. Raises
+        torch.OutOfMemoryError with the words of the process that was short; other errors end their process, and
+        torchrun then ends the others.
+        """
+        if self.count == 1:
+            return work()
+        import torch
+
+        result: T | None = None
+        reason = ""
+        try:
+            result = work()
+        except Exception as error:
+            if not out_of_memory(error):
+                raise
+            reason = str(error) or type(error).__name__
+        # Out here the error is gone, and with it the tensors that its traceback held.
+        reason = self._first_of(reason)
+        if reason:
+            raise torch.OutOfMemoryError(reason)
+        return cast(T, result)
+
+    def _first_of(self, word: str) -> str:
+        """The first word of any process that is not empty, in every process; '' where all are."""
+        import torch
+        from torch import distributed
+
+        said = torch.tensor([int(bool(word))])  # on the host, where it takes no notice of a card
+        distributed.all_reduce(said, op=distributed.ReduceOp.MAX)
+        if not said.item():
+            return ""
+        words: list[str] = [""] * self.count
+        distributed.all_gather_object(words, word)
+        return next(each for each in words if each)
 
     def device(self, chosen: torch.device) -> torch.device:
         """The device of this process: one card each, where `chosen` is a card and there are several processes."""

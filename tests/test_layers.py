@@ -22,7 +22,7 @@ TABLE: dict[str, set[str]] = {
     "atomic_file": set(),
     "protocol": set(),
     "events": set(),
-    "ranks": set(),
+    "ranks": {"device"},
     "warp_runtime": {"errors", "device"},
     "prompt_text": {"errors"},
     "config": {"errors", "prompt_text"},

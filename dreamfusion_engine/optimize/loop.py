@@ -81,13 +81,15 @@ class Training:
         """
         before = _Moment(self, distillation)
         try:
-            self._advance(distillation)
+            self.ranks.all_or_none(lambda: self._gather(distillation))
+            self._move()
         except Exception as error:
             if out_of_memory(error):
                 before.restore()
             raise
 
-    def _advance(self, distillation: ScoreDistillation) -> None:
+    def _gather(self, distillation: ScoreDistillation) -> None:
+        """This process's gradients of the step. Processes do not meet here."""
         settings = self.config.optimize
         # 1. What this step looks like.
         progress = self.progress
@@ -121,8 +123,11 @@ class Training:
             )
             # 4. Pictures, what the model thinks of them, and the way back.
             self._add_gradients(inputs, size, shading, distillation)
-        # 5. One move.
-        self._move()
+        if self.ranks.count > 1 and not self.optimiser.state:
+            # Memory for the optimiser is found while a process may still be short of it: a move that moves nothing.
+            self._fill_gradients()
+            self.optimiser.found_inf = torch.ones((), device=self.device)  # type: ignore[attr-defined]
+            self.optimiser.step()
 
     def broken(self) -> bool:
         """Whether a gradient since the last look was not finite.

@@ -125,7 +125,7 @@ class Session:
             try:
                 verdict = self._step()
             except Exception as error:
-                if not out_of_memory(error) or self.ranks.count > 1:  # the other processes wait for this step's part
+                if not out_of_memory(error):
                     raise
                 short_of = str(error) or type(error).__name__
             else:
@@ -232,10 +232,14 @@ class Session:
             return "non_finite"
         if self.training.step % PROBE_EVERY:
             return None
-        verdict = self.health.observe(self.training.probe())
         before = (self.training.step - PROBE_EVERY) / self.config.optimize.steps
-        if before < _CONTRAST_AT <= self.training.progress:  # once: it takes a call of the model
-            self.health.views_differ = self.ranks.agree(self._view_contrast() > VIEWS_DIFFER)
+        asks = before < _CONTRAST_AT <= self.training.progress  # once: it takes a call of the model
+        probe, contrast = self.ranks.all_or_none(
+            lambda: (self.training.probe(), self._view_contrast() if asks else 0.0)
+        )
+        verdict = self.health.observe(probe)
+        if asks:
+            self.health.views_differ = self.ranks.agree(contrast > VIEWS_DIFFER)
         return self.ranks.agree(verdict)
 
     def _view_contrast(self) -> float:

@@ -59,6 +59,9 @@ def test_processes_see_different_views_that_together_are_one_processs() -> None:
         def add_up(self, gradients: Any) -> None:
             return
 
+        def all_or_none(self, work: Callable[[], Any]) -> Any:
+            return work()
+
     off = {"gradient_clip": 0.0}
     whole = gradient_after(tiny_config(views=4, **off))
     halves = [gradient_after(tiny_config(views=2, **off), ranks=Alone(index=k, count=2)) for k in range(2)]

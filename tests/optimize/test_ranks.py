@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import torch
-from reference.rank_process import CANCEL_AT
+from reference.rank_process import CANCEL_AT, SHORT_FROM
 from reference.tiny_training import CPU, disc_teacher, tiny_config
 
 from dreamfusion_engine import ranks
@@ -61,6 +61,15 @@ def test_a_wish_of_the_first_process_stops_both_at_the_same_step_in_the_same_sta
     first, second = (json.loads((folder / f"stopped-{k}.json").read_text()) for k in range(2))
     assert first == second
     assert (first["step"], first["count"]) == (CANCEL_AT, 2)
+
+
+def test_memory_that_runs_out_in_one_process_makes_both_step_down_and_go_on(folder: Path) -> None:
+    first, second = (json.loads((folder / f"short-{k}.json").read_text()) for k in range(2))
+    assert first == second, "the same field after the same steps"
+    assert first["step"] == 8
+    (taken,) = first["taken"]
+    assert (taken["step"], taken["setting"]) == (SHORT_FROM, "memory.views_at_once")
+    assert taken["reason"] == "CUDA out of memory in the second process."
 
 
 def test_only_the_first_process_writes(folder: Path) -> None:

@@ -20,6 +20,7 @@ from dreamfusion_engine.guidance.prompts import PromptCard  # noqa: E402
 from dreamfusion_engine.optimize.loop import Training  # noqa: E402
 from dreamfusion_engine.optimize.session import Session  # noqa: E402
 
+SHORT_FROM = 3
 CANCEL_AT = 7  # the first process wishes to stop there; the other one never does
 
 
@@ -60,7 +61,35 @@ def main() -> None:
         state = torch.cat([p.detach().flatten() for p in session.training.field.parameters()])
         found = {"step": session.training.step, "sum": state.double().sum().item(), "count": us.count}
         (folder / f"stopped-{us.index}.json").write_text(json.dumps(found))
+    short_of_memory(us, folder)
     ranks.leave()
+
+
+def short_of_memory(us: ranks.Ranks, folder: Path) -> None:
+    """A run in which the second process alone has no memory for two views, from a step in the middle on."""
+
+    class Short(type(disc_teacher())):  # type: ignore[misc]
+        def to_model_space(self, image: torch.Tensor) -> torch.Tensor:
+            if not us.first and session.training.step >= SHORT_FROM and image.requires_grad and len(image) > 1:
+                raise torch.OutOfMemoryError("CUDA out of memory in the second process.")
+            return super().to_model_space(image)
+
+    config = tiny_config(views=2, steps=8)
+    session = Session(
+        config=config,
+        distillation=ScoreDistillation(Short(disc_teacher().means, 0.3), "a ball", "", PromptCard(), config.guidance),
+        device=CPU,
+        folder=folder / f"short-{us.index}",
+        report=lambda event: None,
+        control=lambda: "continue",
+        seconds_after=0.0,
+        snapshot=lambda training: None,
+        ranks=us,
+    )
+    session.run()
+    state = torch.cat([p.detach().flatten() for p in session.training.field.parameters()])
+    found = {"step": session.training.step, "sum": state.double().sum().item(), "taken": session.memory.taken}
+    (folder / f"short-{us.index}.json").write_text(json.dumps(found))
 
 
 if __name__ == "__main__":
