@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 
-from benchmarks import extract, generate, measurement, processes, render, scaling, step
+from benchmarks import card, extract, generate, measurement, processes, render, scaling, step, whole_step
 from benchmarks.measurement import Limits
 from benchmarks.work_counts import field_work
 from dreamfusion_engine.config import FieldConfig
@@ -128,3 +129,38 @@ def test_processes_are_compared_by_views_a_second(run: Run) -> None:
     assert (row["processes"], row["views"], row["views_at_once"], row["n"]) == (1, 2, 2, 1)
     assert row["views_per_second"] == pytest.approx(2e3 / row["milliseconds"], rel=1e-2)
     assert report["ratio_to_one"] == [1.0]
+
+
+def test_a_whole_step_is_compared_with_the_bare_networks(run: Run) -> None:
+    small = ["--size", "tiny", "--resolution", "8", "--block", "1", "--repeats", "1"]
+    report = run(whole_step, "--device", "cpu", *small)
+    bare = report["bare"]["encode"]["milliseconds"] + report["bare"]["denoise"]["milliseconds"]
+    assert report["ratio_to_parts"] == pytest.approx(report["step"]["milliseconds"] / bare, rel=1e-2)
+    assert report["minutes_of_10000_steps"] == pytest.approx(report["step"]["milliseconds"] / 6.0, rel=1e-2)
+    assert report["nerf_milliseconds"] < report["step"]["milliseconds"]
+    assert "targets" not in report, "they are of a card and of a large model"
+    met = {name: row["met"] for name, row in whole_step.targets({**report, "nerf_milliseconds": 3.0}).items()}
+    assert met["nerf_milliseconds"] and set(met) == {*whole_step.TARGETS, *whole_step.FASTEST}
+
+
+def test_the_large_teacher_is_as_large_as_it_says() -> None:
+    from benchmarks.memory import ARCHITECTURES
+
+    with measurement.torch.device("meta"):
+        architecture = ARCHITECTURES["Stable Diffusion 1.5"]
+        assert architecture.vae is not None
+        unet, vae = architecture.denoiser(), architecture.vae()
+    assert sum(p.numel() for p in unet.parameters()) == 859_520_964  # the model card's 860 million
+    assert sum(p.numel() for p in vae.encoder.parameters()) == 34_163_592
+
+
+def test_one_command_gathers_what_each_benchmark_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(
+        card, "RUNS", {"render": ["render.py", "--resolutions", "8", "--repeats", "1"], "step": ["step.py", "--what"]}
+    )
+    monkeypatch.setattr(sys, "argv", ["card", "--device", "cpu", "--output", str(tmp_path / "card.json")])
+    with pytest.raises(SystemExit):
+        card.main()
+    found = json.loads((tmp_path / "card.json").read_text())
+    assert found["render"]["report"]["scenes"]["blob"]["8"]["milliseconds"] > 0.0
+    assert "--what" in found["step"]["failed"]

@@ -66,6 +66,31 @@ def test_a_steps_judgement_reads_nothing_from_the_card_and_sends_nothing_to_it(
     assert {p.dtype for p in teacher.denoiser.parameters()} <= {torch.bfloat16, torch.float32}  # some keep their norms
 
 
+@pytest.mark.parametrize("kind", ["if", "sd", "sdxl"])
+def test_every_convolution_is_channels_last_on_a_card_and_the_denoisers_in_half_precision(
+    kind: str, cases: Callable[[str], Case], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = cases(kind)
+    monkeypatch.setattr(torch, "autocast", lambda *arguments, **options: contextlib.nullcontext())
+    teacher = load_teacher(open_pipeline(case.folder), CARD, precision="bfloat16")
+    networks = [teacher.denoiser]
+    size = teacher.image_size
+    x = teacher.to_model_space(torch.rand(1, 3, size, size, device=CARD))
+    if kind != "if":
+        networks.append(teacher._space.vae.encoder)  # type: ignore[attr-defined]
+    given: list[Tensor] = []
+    for network in networks:
+        convolutions = [module for module in network.modules() if isinstance(module, torch.nn.Conv2d)]
+        assert len(convolutions) > 5
+        assert all(c.weight.is_contiguous(memory_format=torch.channels_last) for c in convolutions)
+        network.conv_in.register_forward_pre_hook(lambda module, inputs: given.append(inputs[0]))
+    teacher.to_model_space(torch.rand(1, 3, size, size, device=CARD))
+    teacher.predict_noise(x, torch.zeros(1, dtype=torch.long, device=CARD), case.told.rows([0]).to(CARD))
+    assert len(given) == len(networks)
+    assert all(picture.is_contiguous(memory_format=torch.channels_last) for picture in given)
+    assert teacher.denoiser.conv_in.weight.dtype == torch.bfloat16
+
+
 @pytest.mark.parametrize("kind", FAMILIES)
 def test_a_recorded_judgement_is_the_judgement(
     kind: str, cases: Callable[[str], Case], monkeypatch: pytest.MonkeyPatch

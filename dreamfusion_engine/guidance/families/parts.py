@@ -29,7 +29,7 @@ class Parts:
     """What a checked pipeline folder holds, for one device and precision.
 
     folder: the model. device: where it computes. precision: of the denoiser; 'auto' is float32, except for large models
-    on a GPU: float16 for a unet, bfloat16 for a transformer, whose activations leave the range of float16.
+    on a GPU: bfloat16, or float16 for a unet where the GPU has no bfloat16 (before 2020).
     place: what is done with a network that was loaded into main memory, given its part's name; it returns the network
     that is used. By default it moves to the device.
 
@@ -60,7 +60,8 @@ class Parts:
             return {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}[precision]
         if self.device.type != "cuda" or self.folder.weights[self.family.denoiser].parameters <= HALF_ABOVE:
             return torch.float32
-        wide = self.family.denoiser == "transformer" and torch.cuda.is_bf16_supported()
+        # Emulated bfloat16 is slow, and yet better than the overflows of a transformer's activations in float16.
+        wide = torch.cuda.is_bf16_supported(including_emulation=self.family.denoiser == "transformer")
         return torch.bfloat16 if wide else torch.float16
 
     def has(self, part: str) -> bool:

@@ -50,11 +50,13 @@ class LatentSpace:
     def __init__(self, parts: Parts, pixels: int) -> None:
         self.size = pixels
         self._parts = parts
+        # A card's half-precision convolutions want channels last; a CPU's are as fast either way.
+        self._memory_format = torch.contiguous_format if parts.device.type == "cpu" else torch.channels_last
 
     @cached_property
     def vae(self) -> Any:
         """The autoencoder. Raises SetupError model.damaged."""
-        return self._parts.network("vae", "AutoencoderKL")
+        return self._parts.network("vae", "AutoencoderKL", self._memory_format)
 
     @cached_property
     def _scale(self) -> tuple[Tensor, Tensor]:
@@ -69,7 +71,8 @@ class LatentSpace:
 
     def encode(self, image: Tensor) -> Tensor:
         dtype = next(self.vae.parameters()).dtype
-        encoded = self.vae.encode((2.0 * resize_square(image, self.size) - 1.0).to(dtype))
+        picture = (2.0 * resize_square(image, self.size) - 1.0).to(dtype)
+        encoded = self.vae.encode(picture.contiguous(memory_format=self._memory_format))
         # A tiny autoencoder has no posterior, only latents.
         latents = encoded.latent_dist.mode() if "latent_dist" in encoded else encoded.latents
         shift, scale = self._scale
