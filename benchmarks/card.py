@@ -32,7 +32,6 @@ RUNS: dict[str, list[str]] = {
     "extract": ["extract.py"],
     "processes": ["processes.py"],
     "scaling": ["scaling.py"],
-    "scores": ["scores.py"],
     "training": ["training.py", "--pixels", "64", "--batch", "64"],
 }
 _WORDS = 2000  # characters kept of what a failed program said

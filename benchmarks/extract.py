@@ -76,6 +76,15 @@ class Asked:
         self.points[self.part] = self.points.get(self.part, 0) + len(points)
 
 
+def moved_to(reference: ReferenceViews, device: torch.device) -> ReferenceViews:
+    """The reference pictures on another device."""
+    return ReferenceViews(
+        cameras=type(reference.cameras)(**{k: v.to(device) for k, v in vars(reference.cameras).items()}),
+        colour=reference.colour.to(device),
+        opacity=reference.opacity.to(device),
+    )
+
+
 def fitted_field(shape: soft_fields.SoftField, device: torch.device) -> RadianceField:
     """A hash-grid field that has learned the shape's opacity (of a step of 1/32) and colours at random points."""
     found = RadianceField(FieldConfig(), seed=0, device=device)
@@ -210,11 +219,7 @@ def main() -> None:
     limits = measurement.measured_limits(device)
     shape = soft_fields.hamburger(bumps=0.004, edge=0.008)
     reference = soft_fields.photographs(shape, soft_fields.orbit(_VIEWS), _PIXELS, samples=112)
-    moved = ReferenceViews(
-        cameras=type(reference.cameras)(**{k: v.to(device) for k, v in vars(reference.cameras).items()}),
-        colour=reference.colour.to(device),
-        opacity=reference.opacity.to(device),
-    )
+    moved = moved_to(reference, device)
     measurement.engine_threads(given.cores).use()
     source = fitted_field(shape, device)
     probe = TorchField(source)

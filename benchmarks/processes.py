@@ -31,9 +31,10 @@ from dreamfusion_engine.guidance.diffusion import load_teacher  # noqa: E402
 from dreamfusion_engine.guidance.distillation import ScoreDistillation  # noqa: E402
 from dreamfusion_engine.guidance.pipeline_folder import locate_model, open_pipeline  # noqa: E402
 from dreamfusion_engine.optimize.loop import Training  # noqa: E402
+from dreamfusion_engine.optimize.step_graphs import step_graphs  # noqa: E402
 
 ROWS = ((1, 2, 0), (2, 2, 0), (1, 8, 0), (1, 8, 1))  # processes, views of each, views at once
-_WARM_UP = 2  # steps
+_WARM_UP = {"cpu": 2, "cuda": 20}  # steps; on a card until those of every shading have been recorded
 
 
 def work(views: int, at_once: int, steps: int, resolution: int, device_name: str) -> None:
@@ -45,13 +46,14 @@ def work(views: int, at_once: int, steps: int, resolution: int, device_name: str
     pipeline = open_pipeline(locate_model(config.model))
     teacher = load_teacher(pipeline, device, precision="bfloat16" if device.type == "cpu" else "auto")
     distillation = ScoreDistillation(teacher, config.prompt, "", pipeline.card, config.guidance)
-    training = Training(config, seed=0, device=device, ranks=us)
+    graphs = step_graphs(config.memory, device, lambda event: None)
+    training = Training(config, seed=0, device=device, ranks=us, graphs=graphs)
     before = peak_memory_mib(device)
 
     def step() -> None:
         training.train_step(distillation)
 
-    each = measurement.seconds(step, device, steps, warm_up=_WARM_UP)
+    each = measurement.seconds(step, device, steps, warm_up=_WARM_UP[device.type])
     row = measurement.milliseconds(each)
     row["views_per_second"] = round(1e3 * views * us.count / row["milliseconds"], 2)
     row["memory_of_steps_mib"] = round(peak_memory_mib(device) - before)

@@ -64,7 +64,7 @@ def step_row(axis: str, size: int, repeats: int, device: torch.device) -> dict[s
 def triangle_rows(sizes: Sequence[int], repeats: int, device: torch.device) -> dict[str, dict[str, Any]]:
     """Time of clean, unwrap and bake for each budget, on one surface."""
     shape = soft_fields.hamburger(bumps=0.004, edge=0.008)
-    reference = soft_fields.photographs(shape, soft_fields.orbit(8), 96, samples=112)
+    reference = extract.moved_to(soft_fields.photographs(shape, soft_fields.orbit(8), 96, samples=112), device)
     source = extract.fitted_field(shape, device)
     rows = {}
     for budget in sizes:

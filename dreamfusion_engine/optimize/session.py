@@ -63,7 +63,8 @@ class Session:
     seconds: float = 0.0
     steps_taken: int = 0
     restarts: int = 0
-    _durations: deque[float] = field(default_factory=lambda: deque(maxlen=40))
+    # On a card only a step that looks takes as long as its work: the mean is over as many looks always.
+    _durations: deque[float] = field(default_factory=lambda: deque(maxlen=2 * PROBE_EVERY))
 
     def __post_init__(self) -> None:
         self.health = HealthMonitor()

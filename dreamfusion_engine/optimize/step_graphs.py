@@ -38,6 +38,10 @@ class Recorder(Protocol):
         """What repeats the work; the work itself has not been done when this returns."""
         ...
 
+    def start_anew(self) -> None:
+        """Every recording so far is gone."""
+        ...
+
 
 class CudaRecorder:
     """Records what torch and Warp do on one stream of a card. device: the card."""
@@ -48,24 +52,29 @@ class CudaRecorder:
         self._pool = torch.cuda.graph_pool_handle()  # one for all: graphs never run at the same time
 
     def rehearse(self, work: Work) -> None:
-        here = torch.cuda.current_stream(self._device)
-        self._stream.wait_stream(here)
-        with torch.cuda.stream(self._stream):
-            work()
-        here.wait_stream(self._stream)
+        with torch.cuda.device(self._device):
+            here = torch.cuda.current_stream()
+            self._stream.wait_stream(here)
+            with torch.cuda.stream(self._stream):
+                work()
+            here.wait_stream(self._stream)
 
     def record(self, work: Work) -> Work:
-        here = torch.cuda.current_stream(self._device)
-        graph = torch.cuda.CUDAGraph()
-        try:
-            with (
-                torch.cuda.graph(graph, pool=self._pool, stream=self._stream, capture_error_mode="thread_local"),
-                warp_runtime.recording(self._stream) as kernels,
-            ):
-                work()
-        finally:
-            torch.cuda.set_stream(here)  # a recording that breaks off leaves its own stream behind
+        with torch.cuda.device(self._device):
+            here = torch.cuda.current_stream()
+            graph = torch.cuda.CUDAGraph()
+            try:
+                with (
+                    torch.cuda.graph(graph, pool=self._pool, stream=self._stream, capture_error_mode="thread_local"),
+                    warp_runtime.recording(self._stream) as kernels,
+                ):
+                    work()
+            finally:
+                torch.cuda.set_stream(here)  # a recording that breaks off leaves its own stream behind
         return _Replay(graph, kernels)
+
+    def start_anew(self) -> None:
+        self._pool = torch.cuda.graph_pool_handle()  # torch takes no recording into a pool that nothing is left of
 
 
 @dataclass(frozen=True)
@@ -111,6 +120,7 @@ class StepGraphs:
         """Give back every graph and its memory."""
         self._recorded.clear()
         self._met.clear()
+        self._recorder.start_anew()
 
     def _record(self, kind: Hashable, inputs: PartInputs, work: Callable[[PartInputs], None]) -> bool:
         """Whether there is a graph of this kind now; if not, the artist is told why, and there will be none."""

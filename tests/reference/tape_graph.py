@@ -54,6 +54,9 @@ class TapeRecorder:
         self.recorded.append(tape)
         return tape.replay
 
+    def start_anew(self) -> None:
+        """Tapes share nothing."""
+
 
 class Tape(TorchDispatchMode):
     """steps: what was done, in order. replays: how often it was done again."""
