@@ -50,7 +50,7 @@ class Choices:
 def choices(rng: np.random.Generator, labels: Sequence[Label]) -> Choices:
     """What to ask about pictures that `labels` describe.
 
-    The kind of each; the colour of every third, where a caption could give it; the view of every other third, where the
+    The kind of each; the colour of two in three, where a caption could give it; the view of two in three, where the
     kind has a front. A kind goes by one of its names, the same for all pictures of the batch.
     """
     places: dict[str, int] = {}
@@ -66,9 +66,9 @@ def choices(rng: np.random.Generator, labels: Sequence[Label]) -> Choices:
     for i, label in enumerate(labels):
         kind, colour = label.kind, label.look.colour
         asked.append((i, kinds, KINDS.index(kind)))
-        if i % 3 == 0 and colour and label.shading != "textureless":
+        if i % 3 != 1 and colour and label.shading != "textureless":
             asked.append((i, [place(c) for c in colour_captions(kind)], kind.colours.index(colour)))
-        elif i % 3 == 1 and kind.front:
+        if i % 3 != 2 and kind.front:
             asked.append((i, [place(c) for c in view_captions(kind)], VIEWS.index(label.view)))
     widest = max(len(answers) for _, answers, _ in asked)
     return Choices(
