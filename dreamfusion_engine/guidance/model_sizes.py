@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dreamfusion_engine.guidance.part_weights import read_json, read_part_weights
+from dreamfusion_engine.guidance.part_weights import damaged, read_json, read_part_weights
 from dreamfusion_engine.guidance.prompts import read_card
 
 TEXT_ENCODERS = ("text_encoder", "text_encoder_2", "text_encoder_3")
@@ -69,6 +69,13 @@ def read_sizes(folder: Path) -> ModelSizes:
     A part that is missing counts as 0: whether a folder is complete is asked elsewhere.
     Raises SetupError model.damaged, model.incomplete or model.pickled when a config or the weights cannot be read.
     """
+    try:
+        return _read_sizes(folder)
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, ArithmeticError) as error:
+        raise damaged(folder, f"a config says nothing that can be used: {type(error).__name__} {error}") from error
+
+
+def _read_sizes(folder: Path) -> ModelSizes:
     part = next((name for name in DENOISERS if (folder / name).is_dir()), DENOISERS[0])
     config = _config(folder / part)
     vae = _config(folder / "vae")

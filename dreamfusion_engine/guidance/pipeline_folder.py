@@ -15,6 +15,7 @@ from dreamfusion_engine.errors import InputError, SetupError
 from dreamfusion_engine.guidance.distilled import refuse_distilled
 from dreamfusion_engine.guidance.family import FAMILIES
 from dreamfusion_engine.guidance.hub_models import downloaded_folder
+from dreamfusion_engine.guidance.part_configs import check_configs
 from dreamfusion_engine.guidance.part_weights import PartWeights, incomplete, read_part_weights
 from dreamfusion_engine.guidance.part_weights import damaged as damaged
 from dreamfusion_engine.guidance.part_weights import read_json as read_json
@@ -153,6 +154,7 @@ def open_pipeline(path: Path) -> PipelineFolder:
         if not (path / part / "config.json").is_file():
             raise incomplete(path, f"{part}/config.json is missing")
         weights[part] = read_part_weights(path, part)
+    check_configs(path, family, frozenset(components))
     refuse_distilled(path, family.denoiser)
     card = read_card(path)
     check_files(path, card)

@@ -73,7 +73,7 @@ def _read_json(path: Path) -> tuple[dict[str, Any], int, int]:
             raise DamagedHeader(f"it has {length} bytes, not even a header")
         (size,) = struct.unpack("<Q", first)
         if size > HEADER_LIMIT or stream.peek(1)[:1] not in (b"{", b""):
-            raise DamagedHeader("it does not begin as a safetensors file does")
+            raise DamagedHeader(f"it does not begin as a safetensors file does{_looks_like(first)}")
         if 8 + size > length:
             raise DamagedHeader(f"it is cut off in its header: {length:,} bytes of at least {8 + size:,}")
         text = stream.read(size)
@@ -84,6 +84,22 @@ def _read_json(path: Path) -> tuple[dict[str, Any], int, int]:
     if not isinstance(values, dict):
         raise DamagedHeader("its header holds no tensors")
     return values, size, length
+
+
+def _looks_like(first: bytes) -> str:
+    """What a file that is no safetensors file seems to be, by its first eight bytes."""
+    if is_pickle(first):
+        return ", but as a Python pickle"
+    if first == b"version ":
+        return ", but as a pointer of Git LFS to it (`git lfs pull` fetches the content)"
+    if first.lstrip()[:1] == b"<":
+        return ", but as a web page: something answered in the place of the download"
+    return ""
+
+
+def is_pickle(first: bytes) -> bool:
+    """Whether the first bytes of a file are those of a Python pickle, bare or in torch's archive."""
+    return first[:4] == b"PK\x03\x04" or (first[:1] == b"\x80" and first[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05"))
 
 
 def _entries(values: Mapping[str, Any]) -> tuple[dict[str, TensorEntry], int]:

@@ -17,7 +17,13 @@ from dreamfusion_engine.errors import SetupError
 from dreamfusion_engine.guidance.catalogue import KnownModel, catalogue
 from dreamfusion_engine.guidance.family import FAMILIES
 from dreamfusion_engine.guidance.part_weights import PICKLES, damaged, read_json, read_part_weights
-from dreamfusion_engine.guidance.safetensors_header import DamagedHeader, TensorEntry, read_header, read_metadata
+from dreamfusion_engine.guidance.safetensors_header import (
+    DamagedHeader,
+    TensorEntry,
+    is_pickle,
+    read_header,
+    read_metadata,
+)
 from dreamfusion_engine.guidance.single_file_layout import (
     LAYOUTS,
     Architecture,
@@ -140,12 +146,13 @@ def _base(
 
 
 def _refuse_kind(path: Path) -> None:
-    """Raise SetupError unless the file's name says that it is in the safetensors format."""
-    if path.suffix.lower() in PICKLES:
+    """Raise SetupError unless the file's name says that it is in the safetensors format, and it is no pickle."""
+    renamed = path.suffix.lower() == ".safetensors" and is_pickle(_first_bytes(path))
+    if path.suffix.lower() in PICKLES or renamed:
         raise SetupError(
             "model.pickled",
             what="The model's weights are stored in a format that can run code when it is opened.",
-            why=f"{path} is a Python pickle.",
+            why=f"{path} is a Python pickle" + (" under the name of another format." if renamed else "."),
             fix='Get the model as .safetensors, or convert it: docs/models.md, "Pickles", says how.',
         )
     if path.suffix.lower() != ".safetensors":
@@ -155,6 +162,14 @@ def _refuse_kind(path: Path) -> None:
             why=f"{path} is neither a folder nor a .safetensors file.",
             fix="Give the folder of a diffusers pipeline or a .safetensors file, or leave --model out.",
         )
+
+
+def _first_bytes(path: Path) -> bytes:
+    try:
+        with path.open("rb") as stream:
+            return stream.read(8)
+    except OSError as error:
+        raise damaged(path.parent, f"{path.name}: {error.strerror or error}") from error
 
 
 def _unsupported(path: Path, what: str) -> SetupError:

@@ -74,3 +74,18 @@ def test_what_is_no_whole_file_is_told(tmp_path: Path, content: bytes, told: str
     with pytest.raises(DamagedHeader) as caught:
         read_header(file)
     assert told in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"PK\x03\x04 and an archive", "Python pickle"),
+        (b"\x80\x04\x95 and a pickle", "Python pickle"),
+        (b"version https://git-lfs.github.com/spec/v1", "git lfs pull"),
+        (b"\n<!DOCTYPE html><html>", "web page"),
+    ],
+)
+def test_what_came_in_the_place_of_a_file_is_named(content: bytes, words: str, tmp_path: Path) -> None:
+    (tmp_path / "m.safetensors").write_bytes(content)
+    with pytest.raises(DamagedHeader, match=words):
+        read_header(tmp_path / "m.safetensors")

@@ -350,7 +350,9 @@ def test_without_configs_the_command_that_gets_them_is_named(tmp_path: Path, mon
         ("m.bin", b"PK", "model.pickled"),
         ("m.gguf", b"GGUF", "model.not_folder"),
         ("m.safetensors", b"", "model.damaged"),
-        ("m.safetensors", b"\x80\x02}q\x00" * 9, "model.damaged"),
+        ("m.safetensors", b"\x80\x02}q\x00" * 9, "model.pickled"),
+        ("m.safetensors", b"PK\x03\x04archive/data.pkl", "model.pickled"),
+        ("m.safetensors", b"<!doctype html><html>", "model.damaged"),
     ],
 )
 def test_files_of_other_kinds_are_refused_before_anything_is_opened(
