@@ -245,7 +245,7 @@ class MemoryConfig:
     recompute: bool = False  # VAE: one picture at a time, its layers computed again in the backward pass; same result
     tiling: bool = False  # VAE: pictures above 512 pixels in overlapping tiles; nearly the same result
     tiny_vae: str = ""  # folder or downloaded hub id of an AutoencoderTiny that takes the VAE's place
-    views_at_once: int = 0  # rendered and judged at a time, their gradients added up; 0: all of a step's; same result
+    views_at_once: int = 0  # rendered and judged at a time, gradients added up; 0: all; same result ('vsd': nearly)
     graphs: bool = True  # on a card, record a step's work once and replay it: faster, and takes memory of its own
     offload: Offload = "none"  # whose weights stay in main memory while one layer at a time visits the card; slow
 

@@ -153,6 +153,19 @@ def release_memory() -> None:
         torch_module.cuda.empty_cache()
 
 
+def trim_heap() -> None:
+    """Give the pages that glibc's heap holds free back to the system; elsewhere nothing.
+
+    A network that was cast while it was loaded leaves half its size behind there, resident for the rest of the run.
+    """
+    if sys.platform == "linux":
+        import ctypes
+
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # other C libraries have none
+        if trim is not None:
+            trim(0)
+
+
 def total_memory_mib() -> int:
     """Memory of the machine, MiB; 0 where the system does not say."""
     if sys.platform == "win32":

@@ -2,7 +2,7 @@
 
 It needs neither torch nor the weights, so it is asked before anything is downloaded or loaded. What it counts are the
 tensors that are alive together; kernels' own work space, fragments and the driver come on top as `RESERVE`.
-`benchmarks/memory.py` holds it against torch's count of live tensors.
+`benchmarks/memory.py` holds it against torch's count of live tensors, `benchmarks/run_memory.py` against whole runs.
 """
 
 from __future__ import annotations
@@ -16,8 +16,13 @@ from dreamfusion_engine.guidance.prompts import PromptCard, predictions_a_view
 
 HALF_ABOVE = 200_000_000  # parameters beyond which precision 'auto' holds a model in half precision on a card
 TILE_PIXELS = 512  # with memory.tiling the VAE sees pictures in tiles of this size
-RESERVE = 0.1  # share on top, for work space and fragments
-PROCESS_BYTES = 550 << 20  # Python, torch, Warp and diffusers with nothing loaded, resident on a CPU
+RESERVE = {"cpu": 0.25, "cuda": 0.1}  # share on top in training, for work space and fragments; ...
+RESERVE_ELSE = 0.1  # ... before and after it. On a CPU convolutions copy what they read into an order of their own
+PROCESS_BYTES = 600 << 20  # Python, torch, Warp and diffusers with nothing loaded, resident on a CPU
+MESH_BYTES = (
+    310 << 20
+)  # what making the mesh and its pictures takes besides: its libraries, charts, texture, frames ...
+LATTICE_BYTES = 24  # ... and for each point of the lattice, at most
 SAMPLE_BYTES = {"cpu": 85, "cuda": 215}  # a ray's step in training: what it and its gradient keep, at most
 SEEN_BYTES = {"cpu": 60, "cuda": 140}  # a ray's step in a preview, without gradients
 _PREVIEW_RAYS = 16_384  # rendered at a time
@@ -45,17 +50,27 @@ def estimate_bytes(folder: Path, config: GenerateConfig, device_type: str = "cud
 
 
 def estimate(sizes: ModelSizes, config: GenerateConfig, device_type: str) -> MemoryEstimate:
-    """Peak memory of a run: the larger of reading the prompt and training.
+    """Peak memory of a run: the largest of reading the prompt, training and making the mesh.
 
     sizes: of the model. device_type: 'cuda', whose own memory is counted, or 'cpu', where the process's is.
     """
-    reading = _reading(sizes, config, device_type)
-    training = _training(sizes, config, device_type)
-    parts = max(reading, training, key=lambda parts: sum(parts.values()))
-    if device_type == "cpu":
-        parts["process"] = PROCESS_BYTES
-    parts["reserve"] = round(RESERVE * sum(parts.values()))
-    return MemoryEstimate(parts={name: size for name, size in parts.items() if size})
+    moments = [_reading(sizes, config, device_type), _training(sizes, config, device_type)]
+    if device_type == "cpu":  # a card has less to do then than in training
+        moments.append(_meshing(sizes, config))
+    fullest = max(moments, key=lambda parts: sum(parts.values()))
+    return MemoryEstimate(parts={name: size for name, size in fullest.items() if size})
+
+
+def working_bytes(sizes: ModelSizes, config: GenerateConfig, device_type: str) -> int:
+    """Peak bytes until the end of training: what the memory settings can change."""
+    reading, training = _reading(sizes, config, device_type), _training(sizes, config, device_type)
+    return max(sum(reading.values()), sum(training.values()))
+
+
+def _with_process(parts: dict[str, int], device_type: str, reserve: float) -> dict[str, int]:
+    """The parts, with what the program itself takes of main memory, and the reserve."""
+    whole = {**parts, "process": PROCESS_BYTES} if device_type == "cpu" else parts
+    return {**whole, "reserve": round(reserve * sum(whole.values()))}
 
 
 def weight_bytes(sizes: ModelSizes, config: GenerateConfig, device_type: str) -> int:
@@ -84,7 +99,8 @@ def _reading(sizes: ModelSizes, config: GenerateConfig, device_type: str) -> dic
     """While the largest text encoder is there; the denoiser is not loaded yet."""
     size = sizes.text_encoders * weight_bytes(sizes, config, device_type)
     offloaded = config.memory.offload != "none" and device_type != "cpu"
-    return {"text encoder": min(size, _LARGEST_LAYER) if offloaded else size}
+    parts = {"text encoder": min(size, _LARGEST_LAYER) if offloaded else size}
+    return _with_process(parts, device_type, RESERVE_ELSE)
 
 
 def _training(sizes: ModelSizes, config: GenerateConfig, device_type: str) -> dict[str, int]:
@@ -103,7 +119,7 @@ def _training(sizes: ModelSizes, config: GenerateConfig, device_type: str) -> di
     kept, encoding = _encoder(sizes, config, of_vae)
     if kept + predicting < encoding:
         kept, predicting = encoding, 0
-    return {
+    parts = {
         "denoiser": denoiser,
         "VAE": sizes.vae * of_vae,
         "field": field_bytes(config.field),
@@ -111,6 +127,19 @@ def _training(sizes: ModelSizes, config: GenerateConfig, device_type: str) -> di
         "denoiser at work": predicting,
         "VAE at work": kept,
     }
+    return _with_process(parts, device_type, RESERVE[device_type])
+
+
+def _meshing(sizes: ModelSizes, config: GenerateConfig) -> dict[str, int]:
+    """After training, in main memory: the model is still there, and the mesh and its pictures are made."""
+    points = (config.mesh.resolution + 1) ** 3
+    parts = {
+        "denoiser": sizes.denoiser * weight_bytes(sizes, config, "cpu"),
+        "VAE": sizes.vae * _vae_bytes(sizes, config, "cpu"),
+        "field": field_bytes(config.field),
+        "mesh": MESH_BYTES + LATTICE_BYTES * points,
+    }
+    return _with_process(parts, "cpu", RESERVE_ELSE)
 
 
 def _encoder(sizes: ModelSizes, config: GenerateConfig, each: int) -> tuple[int, int]:

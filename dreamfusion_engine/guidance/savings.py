@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dreamfusion_engine.config import GenerateConfig
-from dreamfusion_engine.guidance.memory import TILE_PIXELS, estimate, views_at_once
+from dreamfusion_engine.guidance.memory import TILE_PIXELS, estimate, views_at_once, working_bytes
 from dreamfusion_engine.guidance.model_sizes import ModelSizes
 from dreamfusion_engine.guidance.scores import RECORDABLE
 
@@ -57,16 +57,17 @@ def fit(sizes: ModelSizes, config: GenerateConfig, free: int, device_type: str) 
     this model is passed over. Where everything fits already nothing is changed.
     """
     taken: list[Saving] = []
-    needed = estimate(sizes, config, device_type).total
-    while needed > free:
+    working = working_bytes(sizes, config, device_type)
+    while working > free:
         for saving in _rungs(sizes, config, device_type):
-            after = estimate(sizes, saving.config, device_type).total
-            if after < needed:
+            after = working_bytes(sizes, saving.config, device_type)
+            if after < working:
                 taken.append(saving)
-                config, needed = saving.config, after
+                config, working = saving.config, after
                 break
         else:
             break
+    needed = estimate(sizes, config, device_type).total
     return Fit(config=config, savings=tuple(taken), needed=needed, fits=needed <= free)
 
 

@@ -16,7 +16,7 @@ from dreamfusion_engine.config_json import preset
 from dreamfusion_engine.errors import SetupError
 from dreamfusion_engine.field.radiance import RadianceField
 from dreamfusion_engine.guidance import model_sizes
-from dreamfusion_engine.guidance.memory import estimate, estimate_bytes, field_bytes
+from dreamfusion_engine.guidance.memory import VSD_KEPT, estimate, estimate_bytes, field_bytes, working_bytes
 from dreamfusion_engine.guidance.model_sizes import ModelSizes, read_sizes
 
 GIB = 1 << 30
@@ -159,3 +159,28 @@ def test_the_built_in_model_fits_small_machines() -> None:
 
     for name in ("draft", "standard", "high"):
         assert 0.5 * GIB < estimate_bytes(STARTER_FOLDER, preset(name, "a mug"), "cpu") < 1.5 * GIB
+
+
+def test_making_the_mesh_counts_where_a_small_model_trains_in_less() -> None:
+    small = ModelSizes(denoiser=9_000_000, text_encoders=5_000_000, denoiser_live=500_000, pixels=64)
+    standard, high = preset("standard", "a mug"), preset("high", "a mug")
+    parts = estimate(small, standard, "cpu").parts
+    assert "mesh" in parts and "render" not in parts
+    assert estimate(small, high, "cpu").total > estimate(small, standard, "cpu").total + (200 << 20), "a finer lattice"
+    assert "mesh" not in estimate(small, standard, "cuda").parts, "it is made in main memory"
+    assert "mesh" not in estimate(SD15, standard, "cpu").parts, "a large model takes more in training"
+    assert working_bytes(small, standard, "cpu") < estimate(small, standard, "cpu").total
+
+
+def test_the_copy_that_vsd_trains_is_counted_for_the_views_that_it_sees_at_once() -> None:
+    """Its backward pass is the largest thing in such a run, and comes part by part as the views do."""
+
+    def learning(views: int, at_once: int) -> int:
+        settings = dataclasses.replace(
+            config(views_at_once=at_once, recompute=True), guidance=GuidanceConfig(score="vsd")
+        )
+        settings = dataclasses.replace(settings, optimize=dataclasses.replace(settings.optimize, views=views))
+        return estimate(SD15, settings, "cuda").parts["denoiser at work"]
+
+    assert learning(4, 0) == learning(4, 4) == 2 * learning(4, 2) == 4 * learning(4, 1) == 4 * learning(1, 0)
+    assert learning(1, 0) >= VSD_KEPT["unet"] * SD15.denoiser_live * 2

@@ -16,6 +16,7 @@ import torch
 from torch import nn
 
 from dreamfusion_engine.config import Precision as Precision
+from dreamfusion_engine.device import trim_heap
 from dreamfusion_engine.errors import SetupError
 from dreamfusion_engine.guidance.family import FAMILIES, Family
 from dreamfusion_engine.guidance.memory import HALF_ABOVE
@@ -101,7 +102,9 @@ class Parts:
                 )
         self._refuse_missing(part, info)
         module.to(memory_format=memory_format)
-        return self._place(part, module.eval().requires_grad_(False)).eval().requires_grad_(False)
+        placed = self._place(part, module.eval().requires_grad_(False)).eval().requires_grad_(False)
+        trim_heap()
+        return placed
 
     def tokenizer(self, part: str) -> Any:
         """The part's tokenizer. Raises SetupError model.damaged, setup.package."""

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from dreamfusion_engine.device import trim_heap
 from dreamfusion_engine.errors import InputError
 from dreamfusion_engine.guidance.families.parts import Parts
 
@@ -60,6 +61,7 @@ def with_encoder(parts: Parts, part: str, kind: str, read: Callable[[Any], tuple
     finally:
         encoder = None
         gc.collect()
+        trim_heap()
         if parts.device.type == "cuda":
             torch.cuda.empty_cache()
 
