@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 import dataclasses
+import traceback
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+import warp as wp
 from reference.gaussian_teacher import GaussianTeacher
 from reference.pretend_card import CARD, HostWork, SentValues, without_kernels
-from reference.tiny_training import SIZE, disc_teacher, tiny_config
+from reference.tiny_training import CPU, SIZE, disc_teacher, tiny_config
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from dreamfusion_engine.field.occupancy import OccupancyGrid
 from dreamfusion_engine.field.radiance import RadianceField
 from dreamfusion_engine.guidance.distillation import Part, ScoreDistillation
 from dreamfusion_engine.guidance.prompts import PromptCard, Shading
 from dreamfusion_engine.guidance.teacher import Conditioning
+from dreamfusion_engine.optimize.loop import Training
 from dreamfusion_engine.optimize.sample_room import sample_room
 from dreamfusion_engine.optimize.step_part import PartInputs, PartKind, add_gradients, part_weights
 from dreamfusion_engine.optimize.step_views import sample_step_views
+from dreamfusion_engine.render import renderer
+
+ENGINE = Path(__file__).resolve().parents[2] / "dreamfusion_engine"
 
 
 class Pretended(GaussianTeacher):
@@ -68,6 +77,50 @@ def test_from_rays_to_gradients_nothing_is_read_from_the_card_and_nothing_is_sen
     assert launched["encode"] == (4 if lit else 2), "samples, and where rays meet something"
     assert launched["table_gradient_atomic"] == launched["encode"]
     assert launched["count_samples"] == launched["composite_rays"] == launched["composite_rays_gradient"] == 2
+
+
+class Reads(TorchDispatchMode):
+    """Notes where the engine's code makes an operation that a card's host would have to wait for."""
+
+    NAMES = ("_local_scalar_dense", "nonzero", "masked_select", "is_nonzero", "unique", "equal", "repeat_interleave")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: set[str] = set()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        name = func.overloadpacket.__name__
+        places = args[1] if name.startswith("index") and len(args) > 1 and isinstance(args[1], list | tuple) else ()
+        by_mask = any(isinstance(place, Tensor) and place.dtype in (torch.bool, torch.uint8) for place in places)
+        if by_mask or any(name == one or name.startswith(one + "_") for one in self.NAMES):
+            ours = [f for f in traceback.extract_stack() if Path(f.filename).is_relative_to(ENGINE)]
+            self.found.add(f"{Path(ours[-1].filename).stem}: {ours[-1].name}" if ours else f"{name}, from nowhere")
+        return func(*args, **(kwargs or {}))
+
+
+def test_whole_steps_read_only_what_the_host_itself_drew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Here the host is the device, so what it draws for itself shows up too: the shading, and where cameras are."""
+
+    def waits(*arguments: Any, **options: Any) -> None:
+        raise AssertionError("a step waits for the card")
+
+    for name in ("synchronize", "synchronize_device", "synchronize_stream", "synchronize_event"):
+        monkeypatch.setattr(wp, name, waits)
+    monkeypatch.setattr(wp.array, "numpy", waits)
+    monkeypatch.setattr(renderer, "normals_of_some", renderer.normals_of_all)  # as on a card
+    config = tiny_config(views=2, albedo_until=0.0)
+    training = Training(config, seed=0, device=CPU)
+    training.room = sample_room(config, CPU)
+    scores = ScoreDistillation(disc_teacher(), config.prompt, "", PromptCard(), config.guidance)
+    training.train_step(scores)  # counts its samples
+    with Reads() as reads:
+        for _ in range(9):  # an update of the occupancy among them
+            training.train_step(scores)
+    assert reads.found <= {"schedules: choose_shading", "view_weights: nearest_view_weights"}
+    with Reads() as reads:
+        training.room = None
+        training.train_step(scores)
+    assert "march: march" in reads.found, "what would be read without room for samples"
 
 
 def test_the_grid_of_occupied_cells_is_looked_at_without_waiting(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ import torch
 from reference import torch_render
 from torch import Tensor
 
-from dreamfusion_engine.render.march import Samples, march
+from dreamfusion_engine.render.march import Samples, march, most_samples
 
 FULL = torch.ones(8**3, dtype=torch.uint8)
 
@@ -100,6 +100,44 @@ def test_an_empty_box_gives_no_samples() -> None:
     samples = march(origins, directions, FULL * 0, step=0.05, jitter=torch.zeros(50), max_samples=99)
     assert len(samples) == 0
     assert (samples.offsets == 0).all()
+
+
+@pytest.mark.parametrize("spare", [0, 700])
+def test_arrays_with_room_to_spare_hold_the_same_samples_and_nothing_else(spare: int) -> None:
+    origins, directions = random_rays(300)
+    options = {"step": 0.05, "jitter": torch.rand(300, generator=torch.Generator().manual_seed(4)), "max_samples": 99}
+    exact = march(origins, directions, FULL, **options)  # type: ignore[arg-type]
+    count = len(exact)
+    roomy = march(origins, directions, FULL, rows=count + spare, **options)  # type: ignore[arg-type]
+    assert exact.wanted is None
+    assert roomy.wanted is not None and roomy.wanted.tolist() == [count]
+    assert len(roomy) == count + spare
+    for name in ("points", "ray", "t"):
+        assert torch.equal(getattr(roomy, name)[:count], getattr(exact, name))
+    assert torch.equal(roomy.offsets, exact.offsets)
+    assert (roomy.points[count:].abs() > 1.0).all(), "outside the box, where there is nothing"
+
+
+def test_samples_that_do_not_fit_are_cut_and_counted() -> None:
+    origins, directions = random_rays(300)
+    options = {"step": 0.05, "jitter": torch.zeros(300), "max_samples": 99}
+    exact = march(origins, directions, FULL, **options)  # type: ignore[arg-type]
+    rows = len(exact) // 2
+    cut = march(origins, directions, FULL, rows=rows, **options)  # type: ignore[arg-type]
+    assert cut.wanted is not None and cut.wanted.tolist() == [len(exact)]
+    assert torch.equal(cut.t, exact.t[:rows])
+    assert torch.equal(cut.offsets, exact.offsets.clamp(max=rows))
+
+
+@pytest.mark.parametrize("step", [0.05, 0.031, 2.0 / 64])
+def test_no_ray_has_more_samples_than_the_most(step: float) -> None:
+    """The longest rays there are: from corner to corner."""
+    corner = torch.tensor([[3.0, 3.0, 3.0], [-3.0, 3.0, -3.0]])
+    directions = torch.nn.functional.normalize(-corner, dim=-1)
+    for jitter in (0.0, 0.5, 0.999):
+        found = march(corner, directions, FULL, step=step, jitter=torch.full((2,), jitter), max_samples=10_000)
+        assert int(found.offsets.diff().max()) <= most_samples(step, 10_000)
+    assert most_samples(step, 30) == 30
 
 
 def test_any_number_of_threads_gives_the_same_bits(set_threads: Callable[[int], None]) -> None:

@@ -259,6 +259,33 @@ def test_an_image_is_its_rays_in_any_chunks(monkeypatch: pytest.MonkeyPatch) -> 
     assert image.samples == whole.samples
 
 
+def test_room_for_samples_changes_neither_the_picture_nor_the_gradients() -> None:
+    field = lived_in()
+    origins, directions = front_rays(16)
+    light = torch.tensor([2.0, -3.0, 2.0])
+    found = []
+    for rows in (None, 30_000):
+        seen = render(
+            field,
+            origins,
+            directions,
+            EVERYWHERE,
+            CONFIG,
+            background=GREY,
+            shading="lambertian",
+            light=light,
+            rows=rows,
+        )
+        loss = seen.colour.square().sum() + seen.opacity.sum() + seen.depth.sum()
+        found.append((seen, torch.autograd.grad(loss, list(field.parameters()))))
+    (exact, expected), (roomy, gradients) = found
+    assert exact.samples < roomy.samples == 30_000
+    assert roomy.wanted is not None and int(roomy.wanted) == exact.samples
+    assert torch.equal(roomy.colour, exact.colour)
+    for one, other in zip(gradients, expected, strict=True):
+        assert float((one - other).norm()) <= 1e-5 * float(other.norm()), "sums over more rows, in another order"
+
+
 def test_training_gives_the_same_bits_on_any_number_of_threads(set_threads: Callable[[int], None]) -> None:
     results = []
     for threads in (1, 2):
