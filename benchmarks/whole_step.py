@@ -80,6 +80,7 @@ def random_teacher(size: str, device: torch.device, folder: Path) -> Adapter:
             text_encoder=tiny_families.clip(width=768),
             tokenizer=tiny_tokenizer(77),
         )
+    pipeline.vae.register_to_config(force_upcast=False)  # as published; diffusers' own default says otherwise
     pipeline.to(torch.bfloat16).save_pretrained(folder)
     return load_teacher(open_pipeline(folder), device)
 
@@ -171,6 +172,7 @@ def main() -> None:
         "views": options.views,
         "resolution": options.resolution,
         "precision": str(teacher.parts.dtype).removeprefix("torch."),
+        "vae_precision": str(teacher.parts.vae_dtype).removeprefix("torch."),
         "step": step,
         "nerf": nerf,
         "bare": {**bare, "compiled": compiled},

@@ -29,6 +29,7 @@ from dreamfusion_engine.guidance.prompts import (
     check_vocabulary,
     view_of,
 )
+from dreamfusion_engine.guidance.question import Part, Question
 from dreamfusion_engine.guidance.render_score import RenderScore
 from dreamfusion_engine.guidance.scores import RECORDABLE
 from dreamfusion_engine.guidance.scores.csd import csd_residual
@@ -55,14 +56,6 @@ class StepInfo:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Part:
-    """Some of a step's renders: from `first` on, of `total`. All parts of a step begin with the same random state."""
-
-    first: int
-    total: int
-
-
-@dataclass(frozen=True, kw_only=True)
 class Predictions:
     """The noise that the model sees in x_t, float32 as x_t: without the prompt, with it (after Perp-Neg), and for bad
     pictures where a score asks for that."""
@@ -70,21 +63,6 @@ class Predictions:
     uncond: Tensor
     cond: Tensor
     bad: Tensor | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Question:
-    """What a step asks the model about its B renders, drawn before they are made; all on the model's device.
-
-    t: int64[B], timesteps. noise: float32[B, C, h, w]. told: the conditioning. scale: float32[], of the guidance, w.
-    learning: t and noise of the copy that 'vsd' trains, None for other scores.
-    """
-
-    t: Tensor
-    noise: Tensor
-    told: Told
-    scale: Tensor
-    learning: tuple[Tensor, Tensor] | None = None
 
 
 class ScoreDistillation:

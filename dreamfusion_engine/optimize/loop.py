@@ -15,8 +15,9 @@ from dreamfusion_engine.config import GenerateConfig
 from dreamfusion_engine.device import out_of_memory, sent
 from dreamfusion_engine.field.occupancy import OccupancyGrid
 from dreamfusion_engine.field.radiance import RadianceField
-from dreamfusion_engine.guidance.distillation import Part, ScoreDistillation
+from dreamfusion_engine.guidance.distillation import ScoreDistillation
 from dreamfusion_engine.guidance.prompts import Shading
+from dreamfusion_engine.guidance.question import Part
 from dreamfusion_engine.optimize import schedules
 from dreamfusion_engine.optimize.checkpoint import optimizer_tensors, restore_optimizer
 from dreamfusion_engine.optimize.health import Probe, make_probe, probe_cameras

@@ -24,6 +24,11 @@ _WHAT = {
     "many_faced": "The object shows the same side at the front and at the back.",
 }
 
+WARNINGS: dict[Verdict, str] = {
+    "flat": "The object is rather flat. If it should not be, try another seed.",
+    "many_faced": "The back looks like the front: the object may have two faces. Try another seed.",
+}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Recovery:

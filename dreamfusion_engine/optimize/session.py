@@ -21,7 +21,7 @@ from dreamfusion_engine.guidance.memory import estimate
 from dreamfusion_engine.optimize.checkpoint import Checkpoint, load_checkpoint, save_checkpoint, set_aside
 from dreamfusion_engine.optimize.health import HealthMonitor, Verdict, probe_cameras
 from dreamfusion_engine.optimize.loop import Training
-from dreamfusion_engine.optimize.recovery import recover
+from dreamfusion_engine.optimize.recovery import WARNINGS, recover
 from dreamfusion_engine.optimize.step_down import StepDown, resumed_attempt
 from dreamfusion_engine.optimize.step_graphs import step_graphs
 from dreamfusion_engine.ranks import ALONE, Ranks
@@ -187,13 +187,17 @@ class Session:
         )
 
     def memory_report(self) -> dict[str, Any]:
-        """What result.json says of memory: what was asked for, used in the end, and given up on the way."""
+        """What result.json says of memory: what was asked for, used in the end, and given up on the way.
+
+        replays: parts of steps that a CUDA graph made, of the last attempt.
+        """
         asked, used = self.config, self.training.config
         return {
             "memory": to_json(used.memory),
             "resolution": list(used.optimize.resolution),
             "changed": asked.memory != used.memory or asked.optimize.resolution != used.optimize.resolution,
             "steps_down": self.memory.taken,
+            "replays": 0 if self.training.graphs is None else self.training.graphs.replays,
             "estimate_mib": round(estimate(self.memory.sizes, used, self.device.type).total / MIB),
         }
 
@@ -301,9 +305,3 @@ def cancelled(what: str) -> Cancelled:
         why="You asked for it.",
         fix="Give the same command with --resume to go on from here.",
     )
-
-
-WARNINGS: dict[Verdict, str] = {
-    "flat": "The object is rather flat. If it should not be, try another seed.",
-    "many_faced": "The back looks like the front: the object may have two faces. Try another seed.",
-}

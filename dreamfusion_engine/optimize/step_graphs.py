@@ -89,7 +89,10 @@ class _Replay:
 
 
 class StepGraphs:
-    """The recorded parts of one training. report: is told once when recording does not work. recorder: how."""
+    """The recorded parts of one training. recorder: how. report: is told once when recording does not work.
+
+    working: as long as it does. replays: parts that were replayed so far.
+    """
 
     def __init__(self, recorder: Recorder, report: Report) -> None:
         self._recorder = recorder
@@ -97,6 +100,7 @@ class StepGraphs:
         self._met: Counter[Hashable] = Counter()
         self._recorded: dict[Hashable, tuple[PartInputs, Work]] = {}
         self.working = True
+        self.replays = 0
 
     def run(self, kind: Hashable, inputs: PartInputs, work: Callable[[PartInputs], None]) -> None:
         """Do `work(inputs)`: by a replay, once a few parts of the same kind have run without.
@@ -115,6 +119,7 @@ class StepGraphs:
         for tensor, now in zip(tensors_of(kept), tensors_of(inputs), strict=True):
             tensor.copy_(now, non_blocking=True)
         replay()
+        self.replays += 1
 
     def forget(self) -> None:
         """Give back every graph and its memory."""

@@ -17,8 +17,9 @@ from torch import Tensor
 from dreamfusion_engine.config import GenerateConfig
 from dreamfusion_engine.field.occupancy import OccupancyGrid
 from dreamfusion_engine.field.radiance import RadianceField
-from dreamfusion_engine.guidance.distillation import Question, ScoreDistillation
+from dreamfusion_engine.guidance.distillation import ScoreDistillation
 from dreamfusion_engine.guidance.prompts import Shading
+from dreamfusion_engine.guidance.question import Question
 from dreamfusion_engine.optimize import losses, schedules
 from dreamfusion_engine.optimize.step_views import StepViews
 from dreamfusion_engine.render.renderer import Rendering, render

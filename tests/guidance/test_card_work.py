@@ -18,11 +18,12 @@ from torch import Tensor
 from dreamfusion_engine.config import GuidanceConfig, MemoryConfig
 from dreamfusion_engine.guidance.conditioning import Told
 from dreamfusion_engine.guidance.diffusion import load_teacher
-from dreamfusion_engine.guidance.distillation import Part, Question, ScoreDistillation
+from dreamfusion_engine.guidance.distillation import ScoreDistillation
 from dreamfusion_engine.guidance.economy import Economy
 from dreamfusion_engine.guidance.noise import NoiseSchedule
 from dreamfusion_engine.guidance.pipeline_folder import open_pipeline
 from dreamfusion_engine.guidance.prompts import PromptCard
+from dreamfusion_engine.guidance.question import Part, Question
 from dreamfusion_engine.guidance.teacher import Conditioning
 
 FAMILIES = ("if", "sd", "sdxl", "pixart", "sd3", "flux-dev")
