@@ -234,7 +234,7 @@ def _borrowed(
         raise SetupError(
             "model.incomplete",
             what="The single file is no model.",
-            why=f"{path.name} holds {has} of {LAYOUTS[architecture].title}, and no denoiser.",
+            why=f"Of {LAYOUTS[architecture].title}, {path.name} holds {has}, and no denoiser.",
             fix="Give the file that holds the denoiser.",
         )
     lacks = [part for part in LAYOUTS[architecture].parts if part not in held]
@@ -247,7 +247,7 @@ def _borrowed(
     raise SetupError(
         "model.incomplete",
         what="The single file does not hold a whole model.",
-        why=f"{path.name} holds {has} of {LAYOUTS[architecture].title}, and no "
+        why=f"Of {LAYOUTS[architecture].title}, {path.name} holds {has}, and no "
         f"{', no '.join(_WORDS[part] for part in missing)}." + (f" {base} has none either." if base else ""),
         fix="Name a whole pipeline that has them with --base, a folder or a downloaded model"
         + (f"; or run: {_COMMAND} {name}{size}" if is_hub_id(name) else "")
