@@ -99,6 +99,8 @@ def _reading(sizes: ModelSizes, config: GenerateConfig, device_type: str) -> dic
     """While the largest text encoder is there; the denoiser is not loaded yet."""
     size = sizes.text_encoders * weight_bytes(sizes, config, device_type)
     offloaded = config.memory.offload != "none" and device_type != "cpu"
+    if device_type == "cpu":
+        size = size * 3 // 2  # while it is cast, the half-precision weights of its file are in main memory too
     parts = {"text encoder": min(size, _LARGEST_LAYER) if offloaded else size}
     return _with_process(parts, device_type, RESERVE_ELSE)
 
