@@ -183,6 +183,7 @@ def main() -> None:
     parser.add_argument("--judge", type=Path, default=WEIGHTS, help="a CLIPModel folder")
     parser.add_argument("--model", type=Path, default=STARTER, help="pipeline folder of the starter model")
     parser.add_argument("--held-out", type=int, default=4000, help="pictures of the corpus")
+    parser.add_argument("--all-kinds", action="store_true", help="of every kind, not only of those the model knows")
     parser.add_argument("--samples", type=int, default=480, help="samples of the model")
     parser.add_argument("--write", action="store_true", help="write scores and samples into the model's card")
     parser.add_argument("--seed", type=int, default=0)
@@ -191,7 +192,8 @@ def main() -> None:
     known = json.loads((arguments.model / CARD_NAME).read_text(encoding="utf-8"))["kinds"]
     kinds = [kind_named(name) for name in known]
     result: dict[str, object] = {}
-    held = held_out(judge, arguments.held_out, kinds=kinds) if arguments.held_out else None
+    seen = KINDS if arguments.all_kinds else kinds
+    held = held_out(judge, arguments.held_out, kinds=seen) if arguments.held_out else None
     if held is not None:
         result["held_out"] = asdict(held)
     if arguments.samples:
