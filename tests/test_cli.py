@@ -283,6 +283,7 @@ def test_a_second_ctrl_c_stops_at_once(tmp_path: Path) -> None:
     said = ""
     while "Press Ctrl-C again" not in said:
         said = process.stderr.readline()
+        assert said, "the process ended without a word"
     process.send_signal(signal.SIGINT)
     code, _, err = finished(process)
     assert code == 130 and "Traceback" not in err

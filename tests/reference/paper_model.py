@@ -31,6 +31,8 @@ def write_paper_model(folder: Path, *, words: tuple[str, ...] = ()) -> Path:
         (folder / part).mkdir(parents=True)
         (folder / part / "config.json").write_text("{}", encoding="utf-8")
         index[part] = ["library", kind]
+    (folder / "tokenizer" / "tokenizer.json").write_text("{}", encoding="utf-8")
+    (folder / "scheduler" / "scheduler_config.json").write_text("{}", encoding="utf-8")
     for part in ("unet", "text_encoder"):
         (folder / part / "model.safetensors").write_bytes(paper_weights())
     (folder / "model_index.json").write_text(json.dumps(index), encoding="utf-8")
