@@ -14,11 +14,10 @@ import torch
 from torch import Tensor
 
 from dreamfusion_engine.guidance.prompts import VIEWS
-from dreamfusion_engine.starter.captions import VIEW_WORDS, describe
+from dreamfusion_engine.starter.captions import VIEW_WORDS, describe, spoken_name
 from dreamfusion_engine.starter.corpus import Label
 from dreamfusion_engine.starter.objects.kinds import KINDS, Kind, Look
 
-_CANONICAL_NAME = 0.7  # share of kinds called by their first name
 _NO_ANSWER = -1
 _IMPOSSIBLE = -1e4  # similarity of an answer that is not there
 
@@ -58,10 +57,7 @@ def choices(rng: np.random.Generator, labels: Sequence[Label]) -> Choices:
     def place(caption: str) -> int:
         return places.setdefault(caption, len(places))
 
-    def name(kind: Kind) -> str:
-        return kind.names[0] if rng.random() < _CANONICAL_NAME else str(rng.choice(kind.names))
-
-    kinds = [place(describe(kind, Look(), name=name(kind))) for kind in KINDS]
+    kinds = [place(describe(kind, Look(), name=spoken_name(rng, kind))) for kind in KINDS]
     asked: list[tuple[int, list[int], int]] = []
     for i, label in enumerate(labels):
         kind, colour = label.kind, label.look.colour

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from dreamfusion_engine.guidance.prompts import VIEWS
-from dreamfusion_engine.starter.captions import SHADING_WORDS, VIEW_WORDS, describe
+from dreamfusion_engine.starter.captions import SHADING_WORDS, VIEW_WORDS, describe, spoken_name
 from dreamfusion_engine.starter.corpus import Label
 from dreamfusion_engine.starter.objects.kinds import KINDS, PATTERNS, Look
 from dreamfusion_engine.starter.objects.palette import COLOURS
@@ -48,7 +48,7 @@ def statement(rng: np.random.Generator, label: Label) -> tuple[str, list[int]]:
     pattern_colour = look.pattern_colour if pattern else None
     view = label.view if rng.random() < 0.35 else None
     said_clay = clay and rng.random() < 0.3
-    name = kind.names[0] if rng.random() < 0.7 else str(rng.choice(kind.names))
+    name = spoken_name(rng, kind)
     text = describe(kind, Look(colour=colour, part=part, pattern=pattern, pattern_colour=pattern_colour), name=name)
     text += f", {VIEW_WORDS[view]}" if view else ""
     text += f", {SHADING_WORDS['textureless']}" if said_clay else ""

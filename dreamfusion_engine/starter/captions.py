@@ -33,6 +33,7 @@ HEADING_WORDS: dict[Heading, str] = {
 SHADING_WORDS: dict[Shading, str] = {"albedo": "flat colours", "lambertian": "", "textureless": "white clay"}
 _ADJECTIVES = {"stripes": "striped", "dots": "dotted", "checks": "checked"}
 _FRAMES = ("a photo of {}", "a picture of {}", "a 3d model of {}", "a render of {}")
+_FIRST_NAME = 0.7  # share of captions that call a kind by its first name
 # Words that people add and that change nothing; they stand before the noun at times.
 _IDLE_WORDS = ("nice", "single", "small", "big")
 _EXTRA_WORDS = ("the", "an", "one", "and", "coloured", "colored")
@@ -41,6 +42,11 @@ _EXTRA_WORDS = ("the", "an", "one", "and", "coloured", "colored")
 def with_article(named: str) -> str:
     """'a red mug', 'an apple'."""
     return f"{'an' if named[0] in 'aeiou' else 'a'} {named}"
+
+
+def spoken_name(rng: np.random.Generator, kind: Kind) -> str:
+    """What a kind is called this time: its first name mostly, any of its names at times."""
+    return kind.names[0] if rng.random() < _FIRST_NAME else str(rng.choice(kind.names))
 
 
 def describe(kind: Kind, look: Look, *, name: str | None = None) -> str:
@@ -59,7 +65,7 @@ def view_words(view: View, heading: Heading) -> str:
 
 def caption(rng: np.random.Generator, kind: Kind, look: Look, view: View, heading: Heading, shading: Shading) -> str:
     """One caption for a picture; order, article and synonyms vary, and view or shading words are left out at times."""
-    name = kind.names[0] if rng.random() < 0.7 else str(rng.choice(kind.names))
+    name = spoken_name(rng, kind)
     text = describe(kind, look, name=name)
     draw = rng.random()
     if look.pattern and draw < 0.3:  # "a striped red mug" does not say the colour of the stripes
