@@ -18,6 +18,9 @@ SCRIPTED_ENGINE = Path(__file__).resolve().parents[2] / "reference" / "scripted_
 TICK_S = 0.02
 WAIT_S = 60.0  # far more than anything takes, on a busy machine too
 HASTY = Patience(start=30.0, load=2.5, silence=2.5, cancel=1.0)
+# A tick that waited for an engine would last longer than this. What it computes is bounded by its processor time: on a
+# busy machine other programs have held a tick up for 0.35 seconds.
+STALL_S = HASTY.cancel
 
 
 def scripted(*options: str) -> list[str]:

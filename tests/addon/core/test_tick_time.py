@@ -6,7 +6,7 @@ import statistics
 import time
 from pathlib import Path
 
-from addon.core.driving import driving
+from addon.core.driving import STALL_S, driving
 
 from blender_addon.core.job import JobState, Recipe
 
@@ -27,14 +27,14 @@ def test_ticks_stay_short_under_a_flood_of_pictures_and_meshes(tmp_path: Path) -
         ticks, pictures = list(driver.ticks), driver.kinds(job).count("picture")
         driver.queue.cancel(job)
         driver.over(job)
-        work = percentile_99(driver.work)
-    shown = (
-        f"p99 {percentile_99(ticks) * 1e3:.2f} ms (computing: {work * 1e3:.2f} ms), longest {max(ticks) * 1e3:.2f} ms"
-    )
-    print(f"\n{len(ticks)} ticks: {shown}")
+        work = list(driver.work)
+    for name, seconds in (("ticks", ticks), ("of them computing", work)):
+        print(
+            f"\n{len(seconds)} {name}: p99 {percentile_99(seconds) * 1e3:.2f} ms, longest {max(seconds) * 1e3:.2f} ms"
+        )
     assert len(ticks) > 50 and pictures > 20
     assert percentile_99(ticks) <= 0.010
-    assert max(ticks) <= 0.050
+    assert max(work) <= 0.050 and max(ticks) < STALL_S
 
 
 def test_ticks_stay_short_while_a_result_of_30_mib_comes(tmp_path: Path) -> None:
@@ -45,7 +45,7 @@ def test_ticks_stay_short_while_a_result_of_30_mib_comes(tmp_path: Path) -> None
     longest, computing = max(ticks), max(driver.work)
     print(f"\nlongest tick {longest * 1e3:.2f} ms, computing at most {computing * 1e3:.2f} ms")
     assert computing <= 0.010
-    assert longest <= 0.250  # a copy of 30 MiB holds Python's lock for some 10 ms; more is other programs' doing
+    assert longest < STALL_S
 
 
 def test_ticks_stay_short_with_a_long_history(tmp_path: Path) -> None:

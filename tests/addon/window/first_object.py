@@ -54,7 +54,7 @@ def script() -> drive.Script:
     obj = bpy.context.view_layer.objects.active
     assert obj is not None and obj.name == "Hamburger" and obj.select_get()
     assert [o.name for o in bpy.context.scene.objects] == ["Hamburger"], "the preview has gone"
-    ticks = [(tick.seconds, tick.insertion) for tick in pump.ticks]
+    ticks = [(tick.seconds, tick.cpu_s, tick.insertion) for tick in pump.ticks]
     addon.tell(ticks=ticks, previews=len(grown), seconds=job.seconds, settings=job.recipe.settings)
     drive.view().spaces.active.shading.color_type = "TEXTURE"  # in Solid: Material Preview takes seconds a redraw here
     yield 1.0
