@@ -23,7 +23,7 @@ _AHEAD = (math.pi / 2, 0.0, 0.0)
 
 
 def house(rng: Rng, main: Vector | None, accent: Vector | None) -> list[Part]:
-    """Walls, a gable roof, a door in front, windows and a chimney; the colour is the walls', the second the roof's."""
+    """Walls, a gable roof, a door in front, windows; the colour is the walls' and chimney's, the second the roof's."""
     walls, roof = main or CREAM, accent or _ROOF
     w, d, h = vary(rng, 0.62, 0.08), vary(rng, 0.62, 0.08), 0.48
     rise = vary(rng, 0.34, 0.15)
@@ -31,7 +31,7 @@ def house(rng: Rng, main: Vector | None, accent: Vector | None) -> list[Part]:
         box((0, 0, 0), (w, d, h), walls, rounding=0.03),
         wedge((0, 0, h + rise - 0.04), (w + 0.16, d + 0.12, rise), roof, rounding=0.03),
         box((0, -d, -0.16), (0.16, 0.05, 0.32), _DOOR, rounding=0.03),
-        box((0.36, 0.22, h + rise * 1.2), (0.11, 0.11, 0.30), (0.55, 0.30, 0.24), rounding=0.02),
+        box((0.36, 0.22, h + rise * 1.2), (0.15, 0.15, 0.30), walls, rounding=0.02),
         box((0, d, 0.05), (0.2, 0.04, 0.15), GLASS, rounding=0.02),
     ]
     for x in (-1, 1):

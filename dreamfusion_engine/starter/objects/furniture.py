@@ -94,7 +94,7 @@ def sofa(rng: Rng, main: Vector | None, accent: Vector | None) -> list[Part]:
 
 
 def bed(rng: Rng, main: Vector | None, accent: Vector | None) -> list[Part]:
-    """A bed with its headboard at the back; the colour is the blanket's, the second the pillows'."""
+    """A bed, its padded headboard at the back; the colour is that of blanket and padding, the second the pillows'."""
     blanket = main or (0.40, 0.58, 0.80)
     pillow = accent or CREAM
     w, d = vary(rng, 0.66, 0.08), vary(rng, 0.95, 0.05)
@@ -103,6 +103,7 @@ def bed(rng: Rng, main: Vector | None, accent: Vector | None) -> list[Part]:
         box((0, 0, 0.10), (w - 0.03, d - 0.04, 0.14), (0.95, 0.95, 0.93), rounding=0.08),
         box((0, -0.22, 0.17), (w + 0.03, d - 0.26, 0.15), blanket, rounding=0.09),
         box((0, d, 0.22), (w + 0.04, 0.07, 0.50), WOOD, rounding=0.06),
+        box((0, d, 0.34), (w - 0.08, 0.10, 0.28), blanket, rounding=0.06),
         box((0, -d, 0.0), (w + 0.04, 0.06, 0.25), WOOD, rounding=0.05),
     ]
     for x in (-1, 1):

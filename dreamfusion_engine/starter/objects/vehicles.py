@@ -49,7 +49,7 @@ def rocket(rng: Rng, main: Vector | None, accent: Vector | None) -> list[Part]:
     r, h = vary(rng, 0.38), vary(rng, 0.80)
     parts = [
         cylinder((0, 0, 0), r, h, body, rounding=0.06),
-        cone((0, 0, h + 0.33), r * 0.97, 0.02, 0.36, trim, rounding=0.03),
+        cone((0, 0, h + 0.33), r * 0.82, 0.02, 0.36, trim, rounding=0.03),
         cone((0, 0, -h - 0.08), r * 0.85, r * 0.6, 0.12, (0.35, 0.36, 0.40)),
         torus((0, -r * 0.92, h * 0.35), 0.18, 0.06, trim, turn=_AHEAD),
         cylinder((0, -r * 0.92, h * 0.35), 0.17, 0.06, GLASS, turn=_AHEAD),
@@ -87,7 +87,7 @@ def car(rng: Rng, main: Vector | None, accent: Vector | None) -> list[Part]:
 
 
 def truck(rng: Rng, main: Vector | None, accent: Vector | None) -> list[Part]:
-    """A cab in front and a box behind it; the colour is the cab's, the second the box's."""
+    """A cab in front and a box behind it; the colour is that of cab and rear doors, the second the box's."""
     cab = main or COLOURS["red"]
     cargo = accent or (cab if main is not None else (0.92, 0.92, 0.90))
     w, length = vary(rng, 0.42, 0.06), vary(rng, 0.58, 0.08)
@@ -96,6 +96,7 @@ def truck(rng: Rng, main: Vector | None, accent: Vector | None) -> list[Part]:
         box((0, -0.96, 0.24), (w * 0.80, 0.08, 0.14), GLASS, rounding=0.05),
         box((0, -0.74, 0.24), (w + 0.02, 0.16, 0.12), GLASS, rounding=0.04),
         box((0, length - 0.36, 0.26), (w + 0.06, length, 0.54), cargo, rounding=0.05),
+        box((0, 2 * length - 0.36, 0.24), (w - 0.02, 0.04, 0.44), cab, rounding=0.03),
         box((0, -0.10, -0.26), (w * 0.8, 0.90, 0.10), DARK, rounding=0.04),
         *lamps(w * 0.70, -1.02, 2 * length - 0.36, -0.12),
     ]
@@ -111,7 +112,7 @@ def bus(rng: Rng, main: Vector | None, accent: Vector | None) -> list[Part]:
     w, length = vary(rng, 0.42, 0.05), vary(rng, 1.0, 0.04)
     parts = [
         box((0, 0, 0), (w, length, 0.38), colour, rounding=0.09),
-        box((0, 0, 0.40), (w * 0.96, length * 0.97, 0.07), accent or colour, rounding=0.06),
+        box((0, 0, 0.40), (w * 0.76, length * 0.94, 0.07), accent or colour, rounding=0.06),
         box((0, -length, 0.12), (w * 0.80, 0.04, 0.17), GLASS, rounding=0.03),
         box((0, length, 0.14), (w * 0.70, 0.04, 0.13), GLASS, rounding=0.03),
         *lamps(w * 0.68, -length - 0.01, length + 0.01, -0.20),
