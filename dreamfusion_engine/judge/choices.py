@@ -22,9 +22,13 @@ _NO_ANSWER = -1
 _IMPOSSIBLE = -1e4  # similarity of an answer that is not there
 
 
-def colour_captions(kind: Kind) -> list[str]:
-    """'a red mug', 'a blue mug', ...: the colours that the kind takes, in its order."""
-    return [describe(kind, Look(colour=colour)) for colour in kind.colours]
+def colour_captions(kind: Kind, part: str | None = None) -> list[str]:
+    """'a red mug', 'a blue mug', ...: the colours that the kind takes, in its order.
+
+    part: the second colour, where the picture's caption names one. "A green truck" would not be wrong of a red truck
+    with a green box, which is mostly green; "a green truck with a green box" is.
+    """
+    return [describe(kind, Look(colour=colour, part=part)) for colour in kind.colours]
 
 
 def view_captions(kind: Kind) -> list[str]:
@@ -63,7 +67,8 @@ def choices(rng: np.random.Generator, labels: Sequence[Label]) -> Choices:
         kind, colour = label.kind, label.look.colour
         asked.append((i, kinds, KINDS.index(kind)))
         if i % 3 != 1 and colour and label.shading != "textureless":
-            asked.append((i, [place(c) for c in colour_captions(kind)], kind.colours.index(colour)))
+            answers = [place(c) for c in colour_captions(kind, label.look.part)]
+            asked.append((i, answers, kind.colours.index(colour)))
         if i % 3 != 2 and kind.front:
             asked.append((i, [place(c) for c in view_captions(kind)], VIEWS.index(label.view)))
     widest = max(len(answers) for _, answers, _ in asked)

@@ -44,8 +44,8 @@ class Scores:
     """Shares in [0, 1] of pictures of which the judge's first choice is right, None where none could be asked.
 
     kind: among all kinds, pictures in colour. kind_clay: the same for white clay. colour: among the colours that the
-    kind takes, the kind given; pictures in colour without pattern. view: among front, side, back and overhead, the
-    kind given; kinds with a front only.
+    kind takes, the rest of the caption given; pictures in colour without pattern. view: among front, side, back and
+    overhead, the kind given; kinds with a front only.
     """
 
     pictures: int
@@ -61,15 +61,16 @@ def judged(judge: Judge, pictures: Tensor, labels: Sequence[Label]) -> Scores:
     kinds = judge.captions([describe(kind, Look()) for kind in KINDS])
     right_kind = top1(vectors @ kinds.T, [KINDS.index(label.kind) for label in labels])
     clay = torch.tensor([label.shading == "textureless" for label in labels], device=vectors.device)
-    colours: dict[Kind, Tensor] = {}
+    colours: dict[tuple[Kind, str | None], Tensor] = {}
     views: dict[Kind, Tensor] = {}
     right_colour, right_view = [], []
     for vector, label in zip(vectors, labels, strict=True):
         kind = label.kind
         if label.look.colour and not label.look.pattern and label.shading != "textureless":
-            if kind not in colours:
-                colours[kind] = judge.captions(colour_captions(kind))
-            right_colour.append(kind.colours[int((colours[kind] @ vector).argmax())] == label.look.colour)
+            asked = (kind, label.look.part)
+            if asked not in colours:
+                colours[asked] = judge.captions(colour_captions(*asked))
+            right_colour.append(kind.colours[int((colours[asked] @ vector).argmax())] == label.look.colour)
         if kind.front:
             if kind not in views:
                 views[kind] = judge.captions(view_captions(kind))

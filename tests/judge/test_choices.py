@@ -15,6 +15,13 @@ from dreamfusion_engine.starter.objects.kinds import KINDS, Look, kind_named
 
 MUG = Label(kind=kind_named("mug"), look=Look(colour="red"), view="back", heading="back left", shading="lambertian")
 CLAY = Label(kind=kind_named("mug"), look=Look(colour="red"), view="back", heading="back", shading="textureless")
+TWO_COLOURED = Label(
+    kind=kind_named("mug"),
+    look=Look(colour="red", part="green"),
+    view="side",
+    heading="right",
+    shading="albedo",
+)
 HAMBURGER = Label(kind=kind_named("hamburger"), look=Look(), view="side", heading="left", shading="albedo")
 
 
@@ -31,6 +38,13 @@ def test_the_right_answers_are_the_pictures_kind_colour_and_view() -> None:
     assert [i for i, _ in kinds] == [0, 1, 2]
     asked_else = [(0, "a red mug"), (0, "a mug, back view"), (1, "a mug, back view"), (2, "a red mug")]
     assert [x for x in right if x not in kinds] == asked_else
+
+
+def test_the_colour_is_asked_with_the_second_colour_given() -> None:
+    """Of a red mug with a green handle, "a green mug" is half true and "a green mug with a green handle" is not."""
+    asked = choices(np.random.default_rng(0), [TWO_COLOURED])
+    assert (0, "a red mug with a green handle") in right_captions(asked)
+    assert "a green mug with a green handle" in asked.captions and "a green mug" not in asked.captions
 
 
 def test_every_kind_is_an_answer_once_and_no_place_is_empty_but_at_the_end() -> None:
