@@ -82,8 +82,8 @@ def caption(rng: np.random.Generator, kind: Kind, look: Look, view: View, headin
     elif frame > 0.66:
         text = text.split(" ", 1)[1]  # no article
     seen_from = rng.random()
-    if seen_from < 0.9:
-        text += f", {view_words(view, heading) if seen_from < 0.7 else VIEW_WORDS[view]}"
+    if seen_from < 0.95:
+        text += f", {view_words(view, heading) if seen_from < 0.85 else VIEW_WORDS[view]}"
     if SHADING_WORDS[shading] and rng.random() < 0.95:
         text += f", {SHADING_WORDS[shading]}"
     return text

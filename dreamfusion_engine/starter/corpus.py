@@ -42,7 +42,8 @@ class Corpus:
     """Captioned pictures from a seed.
 
     pixels: side of the pictures. capacity: traced pictures kept. fresh: new ones for each that `batch` gives out.
-    kinds: what is on the pictures, all equally often.
+    kinds: what is on the pictures. fronts: how often kinds with a front come, to one of another kind; of those, there
+    is more to learn.
     """
 
     def __init__(
@@ -54,8 +55,11 @@ class Corpus:
         seed: int,
         device: torch.device,
         kinds: Sequence[Kind] = KINDS,
+        fronts: float = 1.0,
     ) -> None:
         self._kinds = tuple(kinds)
+        weights = np.array([fronts if kind.front else 1.0 for kind in self._kinds])
+        self._shares = weights / weights.sum()
         self._pixels = pixels
         self._fresh = fresh
         self.rng = np.random.default_rng(seed)
@@ -66,7 +70,7 @@ class Corpus:
 
     def trace(self, count: int) -> None:
         """Put `count` new pictures into the ring, over the oldest."""
-        kinds = [self._kinds[i] for i in self.rng.integers(len(self._kinds), size=count)]
+        kinds = [self._kinds[i] for i in self.rng.choice(len(self._kinds), size=count, p=self._shares)]
         looks = [(kind, random_look(self.rng, kind)) for kind in kinds]
         objects = [make_object(self.rng, kind, look) for kind, look in looks]
         cameras = sample_cameras(count, CameraConfig(), self._generator)
