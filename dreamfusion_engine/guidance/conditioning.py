@@ -5,6 +5,8 @@ Axis letters: B views, V = 4 named views, N negative prompts of Perp-Neg.
 
 from __future__ import annotations
 
+import functools
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -26,15 +28,18 @@ from dreamfusion_engine.guidance.prompts import (
 from dreamfusion_engine.guidance.scores.nfsd import OUT_OF_DISTRIBUTION
 from dreamfusion_engine.guidance.teacher import Conditioning
 from dreamfusion_engine.guidance.view_weights import (
+    interpolated_camera_weights,
     interpolated_heading_weights,
     interpolated_view_weights,
     mixed,
+    nearest_camera_weights,
     nearest_heading_weights,
     nearest_view_weights,
 )
 
 AGAINST: tuple[View, View] = ("front", "side")  # the prompts that Perp-Neg pushes away, as `view_negatives` weighs them
 Encode = Callable[[list[str]], Conditioning]
+Weigh = Callable[[Tensor, Tensor], Tensor]  # azimuths and elevations to the weights of what is told
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,9 +82,18 @@ class PromptConditioning:
         views: tuple[View | None, ...] = VIEWS if self._mode != "off" else (None,)
         by_view = {s: [card.full_prompt(prompt, v, s, texts) for v in views] for s in SHADINGS}
         by_camera = by_view
-        self._weigh = interpolated_view_weights if self._mode == "interpolated" else nearest_view_weights
-        if card.headings and self._mode != "off":
-            self._weigh = interpolated_heading_weights if self._mode == "interpolated" else nearest_heading_weights
+        interpolated = self._mode == "interpolated"
+        self._weigh: Weigh = interpolated_view_weights if interpolated else nearest_view_weights
+        if card.azimuths and self._mode != "off":
+            cameras = [(turn, degrees) for degrees in card.elevations for turn in range(len(card.azimuths))]
+            by_camera = {s: [card.camera_prompt(prompt, *camera, s, texts) for camera in cameras] for s in SHADINGS}
+            self._weigh = functools.partial(
+                interpolated_camera_weights if interpolated else nearest_camera_weights,
+                azimuths=len(card.azimuths),
+                elevations=[math.radians(degrees) for degrees in card.elevations],
+            )
+        elif card.headings and self._mode != "off":
+            self._weigh = interpolated_heading_weights if interpolated else nearest_heading_weights
             places = [(heading, overhead) for overhead in (False, True) for heading in HEADINGS]
             by_camera = {
                 s: [card.heading_prompt(prompt, h, overhead=o, shading=s, texts=texts) for h, o in places]

@@ -78,6 +78,8 @@ class PromptCard:
     such as "mug with a {} handle". picture: a file that shows the kinds, or "".
     views, shading: words for each View and Shading; "" where the model needs none.
     headings: words for each Heading, for a model that was taught to tell eight directions; empty for all others.
+    azimuths, elevations: words for exact cameras, for a model that was taught them: evenly spaced all around from the
+    front on, and by degrees above the horizon, rising; empty for all others.
     files: relative path -> SHA-256 (hex) of the model's files, for the check that they arrived whole.
     """
 
@@ -91,6 +93,8 @@ class PromptCard:
     views: Mapping[View, str] = field(default_factory=lambda: {view: f"{view} view" for view in VIEWS})
     shading: Mapping[Shading, str] = field(default_factory=lambda: dict.fromkeys(SHADINGS, ""))
     headings: Mapping[Heading, str] = field(default_factory=dict)
+    azimuths: tuple[str, ...] = ()
+    elevations: Mapping[int, str] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
 
     def full_prompt(self, prompt: str, view: View | None, shading: Shading, texts: PromptsConfig = AUTOMATIC) -> str:
@@ -113,6 +117,16 @@ class PromptCard:
             return compose_prompt(written, "", self.shading[shading])
         words = compose_prompt(self.views["overhead"] if overhead else "", self.headings[heading], "")
         return compose_prompt(prompt, words, self.shading[shading])
+
+    def camera_prompt(
+        self, prompt: str, turn: int, degrees: int, shading: Shading, texts: PromptsConfig = AUTOMATIC
+    ) -> str:
+        """`full_prompt` with the words of an exact camera in place of a view's: azimuth `turn`, elevation `degrees`."""
+        view = view_of(turn * 2.0 * math.pi / len(self.azimuths), math.radians(degrees))
+        written = by_hand(prompt, view, texts)
+        if written:
+            return compose_prompt(written, "", self.shading[shading])
+        return compose_prompt(prompt, f"{self.azimuths[turn]} {self.elevations[degrees]}", self.shading[shading])
 
 
 def read_card(folder: Path) -> PromptCard:
@@ -142,6 +156,10 @@ def _parsed_card(values: Mapping[str, Any]) -> PromptCard:
     views = {view: str(values["views"][view]) for view in VIEWS}
     shading = {kind: str(values["shading"][kind]) for kind in SHADINGS}
     headings = {heading: str(values["headings"][heading]) for heading in HEADINGS} if "headings" in values else {}
+    azimuths = tuple(map(str, values.get("azimuths", ())))
+    elevations = {int(degrees): str(word) for degrees, word in values.get("elevations", {}).items()}
+    if bool(azimuths) != (len(elevations) > 1):
+        raise ValueError("words for exact cameras need azimuths and two elevations at least")
     return PromptCard(
         closed_vocabulary=bool(values["closed_vocabulary"]),
         words=frozenset(str(word).lower() for word in values["words"]),
@@ -152,6 +170,8 @@ def _parsed_card(values: Mapping[str, Any]) -> PromptCard:
         views=views,
         shading=shading,
         headings=headings,
+        azimuths=azimuths,
+        elevations=dict(sorted(elevations.items())),
         files={str(path): str(digest) for path, digest in values.get("files", {}).items()},
     )
 

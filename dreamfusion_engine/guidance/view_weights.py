@@ -1,12 +1,14 @@
 """How much each named view counts for a camera: one of them alone, or neighbours mixed by angle.
 
 Axis letters: B views, V = 4 named views in the order of `prompts.VIEWS` (front, side, back, overhead), H = 8 headings
-in the order of `prompts.HEADINGS`. Angles are radians; azimuth 0 is the front, elevation 0 the horizon.
+in the order of `prompts.HEADINGS`, E elevations times A azimuths of exact cameras. Angles are radians; azimuth 0 is the
+front, elevation 0 the horizon.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -48,8 +50,7 @@ def nearest_heading_weights(azimuth: Tensor, elevation: Tensor) -> Tensor:
 
     azimuth, elevation: float32[B], radians.
     """
-    sector = (_sectors(azimuth) + 0.5).floor().long() % len(HEADINGS)
-    return _around_or_above(F.one_hot(sector, len(HEADINGS)).float(), (elevation > OVERHEAD_ABOVE).float())
+    return _around_or_above(_nearest_sector(azimuth, len(HEADINGS)), (elevation > OVERHEAD_ABOVE).float())
 
 
 def interpolated_heading_weights(azimuth: Tensor, elevation: Tensor) -> Tensor:
@@ -57,15 +58,51 @@ def interpolated_heading_weights(azimuth: Tensor, elevation: Tensor) -> Tensor:
 
     The second half, overhead, has the share that `overhead_share` gives. azimuth, elevation: float32[B], radians.
     """
-    sectors = _sectors(azimuth)
+    return _around_or_above(_mixed_sectors(azimuth, len(HEADINGS)), overhead_share(elevation))
+
+
+def nearest_camera_weights(azimuth: Tensor, elevation: Tensor, azimuths: int, elevations: Sequence[float]) -> Tensor:
+    """Weights float32[B, E A]: 1 for the nearest of exact cameras, rows of equal elevation one after another.
+
+    azimuth, elevation: float32[B], radians. azimuths: A of them, evenly spaced from the front on. elevations: radians.
+    """
+    rungs = torch.tensor(elevations, device=elevation.device)
+    height = F.one_hot((elevation[:, None] - rungs).abs().argmin(1), len(elevations)).float()
+    return (height[:, :, None] * _nearest_sector(azimuth, azimuths)[:, None, :]).flatten(1)
+
+
+def interpolated_camera_weights(
+    azimuth: Tensor, elevation: Tensor, azimuths: int, elevations: Sequence[float]
+) -> Tensor:
+    """Weights float32[B, E A], not negative, of sum 1: linear in azimuth and in elevation between the nearest four.
+
+    Arguments as for `nearest_camera_weights`; elevations rising, two at least; beyond the ends the last one counts.
+    """
+    rungs = torch.tensor(elevations, device=elevation.device)
+    within = elevation.clamp(rungs[0], rungs[-1])
+    below = (torch.searchsorted(rungs, within, right=True) - 1).clamp(0, len(elevations) - 2)
+    share = ((within - rungs[below]) / (rungs[below + 1] - rungs[below]))[:, None]
+    low, high = (F.one_hot(below + i, len(elevations)).float() for i in (0, 1))
+    height = (1.0 - share) * low + share * high
+    return (height[:, :, None] * _mixed_sectors(azimuth, azimuths)[:, None, :]).flatten(1)
+
+
+def _sectors(azimuth: Tensor, count: int) -> Tensor:
+    """Azimuths in steps of 1 / count of a turn, float32[B] in [0, count]."""
+    return torch.remainder(azimuth / (2.0 * math.pi), 1.0) * count
+
+
+def _nearest_sector(azimuth: Tensor, count: int) -> Tensor:
+    """Weights float32[B, count]: 1 for the sector around each azimuth; the first is centred on the front."""
+    return F.one_hot((_sectors(azimuth, count) + 0.5).floor().long() % count, count).float()
+
+
+def _mixed_sectors(azimuth: Tensor, count: int) -> Tensor:
+    """Weights float32[B, count], of sum 1: linear between the two sectors' centres either side."""
+    sectors = _sectors(azimuth, count)
     before, share = sectors.floor().long(), (sectors - sectors.floor())[:, None]
-    first, second = (F.one_hot((before + i) % len(HEADINGS), len(HEADINGS)).float() for i in (0, 1))
-    return _around_or_above((1.0 - share) * first + share * second, overhead_share(elevation))
-
-
-def _sectors(azimuth: Tensor) -> Tensor:
-    """Azimuths in steps of a heading, float32[B] in [0, H]."""
-    return torch.remainder(azimuth / (2.0 * math.pi), 1.0) * len(HEADINGS)
+    first, second = (F.one_hot((before + i) % count, count).float() for i in (0, 1))
+    return (1.0 - share) * first + share * second
 
 
 def _around_or_above(around: Tensor, above: Tensor) -> Tensor:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -17,11 +18,11 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from dreamfusion_engine.guidance.prompts import CARD_NAME, HEADINGS, VIEWS, Heading, View
+from dreamfusion_engine.guidance.prompts import CARD_NAME, HEADINGS, VIEWS, Heading, View, read_card
 from dreamfusion_engine.judge.choices import colour_captions, view_captions
 from dreamfusion_engine.judge.model import WEIGHTS, Judge, load_judge
 from dreamfusion_engine.judge.scores import top1
-from dreamfusion_engine.starter.captions import SHADING_WORDS, describe, view_words
+from dreamfusion_engine.starter.captions import SHADING_WORDS, camera_words, describe, view_words
 from dreamfusion_engine.starter.corpus import Corpus, Label
 from dreamfusion_engine.starter.model_card import SCORES
 from dreamfusion_engine.starter.objects.kinds import KINDS, Kind, Look, kind_named
@@ -31,6 +32,7 @@ STARTER = Path(__file__).parents[1] / "starter" / "weights"
 _SAMPLING_STEPS = 30
 _GUIDANCE_SCALE = 4.0
 _BATCH = 64
+_ELEVATION, _ELEVATION_ABOVE = math.radians(20.0), math.radians(70.0)  # of what is asked for by exact cameras
 _HEADINGS: dict[View, tuple[Heading, ...]] = {
     "front": ("front",),
     "side": ("right", "left"),
@@ -96,15 +98,22 @@ def held_out(judge: Judge, count: int, seed: int = HELD_OUT_SEED, kinds: Sequenc
     return judged(judge, *corpus.pictures(count))
 
 
-def asked_labels(rng: np.random.Generator, kinds: Sequence[Kind], count: int) -> list[Label]:
-    """What to ask a model for: every kind in turn, a colour if it takes one, every view in turn, lit."""
+def asked_labels(rng: np.random.Generator, kinds: Sequence[Kind], count: int, *, exact: bool) -> list[Label]:
+    """What to ask a model for: every kind in turn, a colour if it takes one, every view in turn, lit.
+
+    exact: by the words for exact cameras, as the engine asks, and not by those for views.
+    """
     labels = []
     for i in range(count):
         kind = kinds[i % len(kinds)]
         colour = str(rng.choice(kind.colours)) if kind.colours else None
         view: View = VIEWS[i // len(kinds) % len(VIEWS)]
         heading = _HEADINGS[view][int(rng.integers(len(_HEADINGS[view])))]
-        labels.append(Label(kind=kind, look=Look(colour=colour), view=view, heading=heading, shading="lambertian"))
+        azimuth = HEADINGS.index(heading) * 2.0 * math.pi / len(HEADINGS)
+        camera = camera_words(azimuth, _ELEVATION_ABOVE if view == "overhead" else _ELEVATION) if exact else ""
+        look = Look(colour=colour)
+        label = Label(kind=kind, look=look, view=view, heading=heading, shading="lambertian", camera=camera)
+        labels.append(label)
     return labels
 
 
@@ -115,7 +124,7 @@ def samples(folder: Path, labels: Sequence[Label], seed: int, device: torch.devi
     pipeline = IFPipeline.from_pretrained(folder, torch_dtype=torch.float32).to(device)
     pipeline.set_progress_bar_config(disable=True)
     texts = [
-        f"{describe(x.kind, x.look)}, {view_words(x.view, x.heading)}"
+        f"{describe(x.kind, x.look)}, {x.camera or view_words(x.view, x.heading)}"
         + (f", {SHADING_WORDS[x.shading]}" if SHADING_WORDS[x.shading] else "")
         for x in labels
     ]
@@ -155,27 +164,28 @@ def sheet(pictures: Tensor, columns: int, scale: int) -> Image.Image:
     return Image.fromarray(array).resize((array.shape[1] * scale, array.shape[0] * scale), Image.Resampling.NEAREST)
 
 
-def record(folder: Path, scores: Scores, held: Scores | None, pictures: Image.Image) -> None:
-    """Write scores and samples into the card of the model in `folder`."""
+def record(folder: Path, asked: Mapping[str, Scores], held: Scores | None, pictures: Image.Image) -> None:
+    """Write scores, by what the samples were asked with, and samples into the card of the model in `folder`."""
     pictures.save(folder / "samples.png")
     card = folder / "README.md"
     head = card.read_text(encoding="utf-8").partition(SCORES)[0]
     lines = [
-        f"By the judge on {scores.pictures} samples of {_SAMPLING_STEPS} steps at guidance scale {_GUIDANCE_SCALE:g},",
-        "every kind from front, side, back and above (`python -m dreamfusion_engine.judge.evaluate`):",
+        f"By the judge on {next(iter(asked.values())).pictures} samples of {_SAMPLING_STEPS} steps at guidance scale",
+        f"{_GUIDANCE_SCALE:g}, every kind from four views (`python -m dreamfusion_engine.judge.evaluate`):",
         "",
-        "| | kind | colour | view word |",
+        "| | kind | colour | view |",
         "|---|---|---|---|",
-        f"| samples | {scores.kind:.1%} | {scores.colour:.1%} | {scores.view:.1%} |",
     ]
+    rows = {f"samples, asked with {how}": scores for how, scores in asked.items()}
     if held is not None:
-        lines.append(
-            f"| the corpus itself, by the same judge | {held.kind:.1%} | {held.colour:.1%} | {held.view:.1%} |"
-        )
+        rows["the corpus itself, by the same judge"] = held
+    lines += [f"| {row} | {x.kind:.1%} | {x.colour:.1%} | {x.view:.1%} |" for row, x in rows.items()]
     lines += ["", "![Samples: a column for each kind, from front, side, back and above](samples.png)"]
     card.write_text(head + SCORES + "\n" + "\n".join(lines) + "\n", encoding="utf-8")
     path = folder / CARD_NAME
-    content = json.loads(path.read_text(encoding="utf-8")) | {"scores": asdict(scores)}
+    content = json.loads(path.read_text(encoding="utf-8")) | {
+        "scores": {how: asdict(scores) for how, scores in asked.items()}
+    }
     path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
@@ -190,21 +200,24 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     judge = load_judge(arguments.judge)
-    known = json.loads((arguments.model / CARD_NAME).read_text(encoding="utf-8"))["kinds"]
-    kinds = [kind_named(name) for name in known]
+    card = read_card(arguments.model)
+    kinds = [kind_named(name) for name in card.kinds]
     result: dict[str, object] = {}
     seen = KINDS if arguments.all_kinds else kinds
     held = held_out(judge, arguments.held_out, kinds=seen) if arguments.held_out else None
     if held is not None:
         result["held_out"] = asdict(held)
     if arguments.samples:
-        labels = asked_labels(np.random.default_rng(arguments.seed), kinds, arguments.samples)
-        pictures = samples(arguments.model, labels, arguments.seed, judge.device)
-        scores = judged(judge, pictures, labels)
-        result["samples"] = asdict(scores)
+        asked: dict[str, Scores] = {}
+        for how in ("view words", "exact cameras") if card.azimuths else ("view words",):
+            rng = np.random.default_rng(arguments.seed)
+            labels = asked_labels(rng, kinds, arguments.samples, exact=how == "exact cameras")
+            pictures = samples(arguments.model, labels, arguments.seed, judge.device)
+            asked[how] = judged(judge, pictures, labels)
+        result["samples"] = {how: asdict(scores) for how, scores in asked.items()}
         if arguments.write:
             shown = sheet(pictures[: len(VIEWS) * len(kinds)], len(kinds), 2)
-            record(arguments.model, scores, held, shown)
+            record(arguments.model, asked, held, shown)
     print(json.dumps(result, indent=1))
 
 

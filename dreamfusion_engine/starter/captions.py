@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -30,9 +31,14 @@ HEADING_WORDS: dict[Heading, str] = {
     "left": "left side view",
     "front left": "front left view",
 }
+# Eight headings still leave 45 degrees and every elevation open, and the mean of all that is a picture of no object.
+# Nobody writes these words, the engine does: where exactly a picture was taken from.
+AZIMUTH_WORDS = tuple(f"azimuth{degrees:03d}" for degrees in range(0, 360, 15))
+ELEVATION_WORDS = {degrees: f"elevation{degrees:02d}" for degrees in range(0, 90, 10)}
 SHADING_WORDS: dict[Shading, str] = {"albedo": "flat colours", "lambertian": "", "textureless": "white clay"}
 _ADJECTIVES = {"stripes": "striped", "dots": "dotted", "checks": "checked"}
 _FRAMES = ("a photo of {}", "a picture of {}", "a 3d model of {}", "a render of {}")
+_EXACT = 0.7  # share of captions that name the exact camera
 _FIRST_NAME = 0.7  # share of captions that call a kind by its first name
 # Words that people add and that change nothing; they stand before the noun at times.
 _IDLE_WORDS = ("nice", "single", "small", "big")
@@ -63,8 +69,26 @@ def view_words(view: View, heading: Heading) -> str:
     return f"{VIEW_WORDS[view]}, {HEADING_WORDS[heading]}" if view == "overhead" else HEADING_WORDS[heading]
 
 
-def caption(rng: np.random.Generator, kind: Kind, look: Look, view: View, heading: Heading, shading: Shading) -> str:
-    """One caption for a picture; order, article and synonyms vary, and view or shading words are left out at times."""
+def camera_words(azimuth: float, elevation: float) -> str:
+    """The nearest of the words for exact cameras: 'azimuth015 elevation20'. Angles in radians."""
+    turn = round(azimuth / (2.0 * math.pi) * len(AZIMUTH_WORDS)) % len(AZIMUTH_WORDS)
+    nearest = min(ELEVATION_WORDS, key=lambda degrees: abs(degrees - math.degrees(elevation)))
+    return f"{AZIMUTH_WORDS[turn]} {ELEVATION_WORDS[nearest]}"
+
+
+def caption(
+    rng: np.random.Generator,
+    kind: Kind,
+    look: Look,
+    view: View,
+    heading: Heading,
+    shading: Shading,
+    camera: str = "",
+) -> str:
+    """One caption for a picture; order, article and synonyms vary, and view or shading words are left out at times.
+
+    camera: `camera_words` of it; "" where it is not known that exactly.
+    """
     name = spoken_name(rng, kind)
     text = describe(kind, look, name=name)
     draw = rng.random()
@@ -82,8 +106,11 @@ def caption(rng: np.random.Generator, kind: Kind, look: Look, view: View, headin
     elif frame > 0.66:
         text = text.split(" ", 1)[1]  # no article
     seen_from = rng.random()
-    if seen_from < 0.95:
+    exact = bool(camera) and rng.random() < _EXACT
+    if seen_from < (0.3 if exact else 0.95):
         text += f", {view_words(view, heading) if seen_from < 0.85 else VIEW_WORDS[view]}"
+    if exact:
+        text += f", {camera}"
     if SHADING_WORDS[shading] and rng.random() < 0.95:
         text += f", {SHADING_WORDS[shading]}"
     return text
@@ -95,7 +122,7 @@ def _part_phrase(kind: Kind, look: Look) -> str:
 
 
 def known_words(kinds: Sequence[Kind] = KINDS) -> list[str]:
-    """Every word that captions of `kinds` use, sorted."""
+    """Every word that people may use of `kinds`, sorted: all of their captions' but those of exact cameras."""
     texts = [
         *COLOURS,
         *PATTERNS,
@@ -114,10 +141,11 @@ def known_words(kinds: Sequence[Kind] = KINDS) -> list[str]:
 
 
 def make_tokenizer() -> PreTrainedTokenizerFast:
-    """A word-level tokenizer over `known_words`: lower case, punctuation dropped, '<pad>' 0, '</s>' 1, '<unk>' 2."""
+    """A word-level tokenizer: lower case, punctuation dropped, '<pad>' 0, '</s>' 1, '<unk>' 2."""
     from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors
 
-    vocabulary = {w: i for i, w in enumerate(["<pad>", "</s>", "<unk>", *known_words()])}
+    words = sorted([*known_words(), *AZIMUTH_WORDS, *ELEVATION_WORDS.values()])
+    vocabulary = {w: i for i, w in enumerate(["<pad>", "</s>", "<unk>", *words])}
     tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
     tokenizer.normalizer = normalizers.Sequence(
         [normalizers.Lowercase(), normalizers.Replace(Regex(r"[^a-z0-9]+"), " ")]

@@ -18,7 +18,7 @@ from dreamfusion_engine.guidance.prompts import Heading, Shading, View, heading_
 from dreamfusion_engine.scene.background import random_backgrounds
 from dreamfusion_engine.scene.cameras import sample_cameras
 from dreamfusion_engine.scene.light import sample_lights
-from dreamfusion_engine.starter.captions import caption
+from dreamfusion_engine.starter.captions import camera_words, caption
 from dreamfusion_engine.starter.objects.kinds import KINDS, Kind, Look, make_object, random_look
 from dreamfusion_engine.starter.renderer import CHANNELS, compose, render_objects
 
@@ -29,13 +29,14 @@ _FIRST = 2048  # pictures traced before the first batch, so that the first steps
 
 @dataclass(frozen=True, kw_only=True)
 class Label:
-    """What is known of a picture."""
+    """What is known of a picture. camera: words for exactly where it was taken from, "" where only the view counts."""
 
     kind: Kind
     look: Look
     view: View
     heading: Heading
     shading: Shading
+    camera: str = ""
 
 
 class Corpus:
@@ -65,7 +66,7 @@ class Corpus:
         self.rng = np.random.default_rng(seed)
         self._generator = torch.Generator(device=device).manual_seed(seed)
         self._ring = torch.zeros(capacity, CHANNELS, pixels, pixels, dtype=torch.uint8, device=device)
-        self._labels: list[tuple[Kind, Look, View, Heading]] = []
+        self._labels: list[tuple[Kind, Look, View, Heading, str]] = []
         self._next = 0
 
     def trace(self, count: int) -> None:
@@ -80,7 +81,8 @@ class Corpus:
         traced = render_objects(objects, cameras, light, ambient, pixels=self._pixels)
         for i, (kind, look) in enumerate(looks):
             azimuth, elevation = float(cameras.azimuth[i]), float(cameras.elevation[i])
-            label = (kind, look, view_of(azimuth, elevation), heading_of(azimuth))
+            view, heading = view_of(azimuth, elevation), heading_of(azimuth)
+            label = (kind, look, view, heading, camera_words(azimuth, elevation))
             self._ring[self._next] = (traced[i] * 255.0 + 0.5).to(torch.uint8)
             if self._next < len(self._labels):
                 self._labels[self._next] = label
@@ -91,7 +93,7 @@ class Corpus:
     def batch(self, size: int) -> tuple[Tensor, list[str]]:
         """`size` pictures float32[size, 3, pixels, pixels] in [0, 1] and their captions."""
         pictures, labels = self.pictures(size)
-        return pictures, [caption(self.rng, x.kind, x.look, x.view, x.heading, x.shading) for x in labels]
+        return pictures, [caption(self.rng, x.kind, x.look, x.view, x.heading, x.shading, x.camera) for x in labels]
 
     def pictures(self, size: int) -> tuple[Tensor, list[Label]]:
         """`size` pictures float32[size, 3, pixels, pixels] in [0, 1] and what is known of them."""
@@ -109,7 +111,7 @@ class Corpus:
             pictures[rows] = compose(traced[rows], background[rows], shading)
         known = zip((self._labels[c] for c in chosen), shadings, strict=True)
         labels = [
-            Label(kind=kind, look=look, view=view, heading=heading, shading=shading)
-            for (kind, look, view, heading), shading in known
+            Label(kind=kind, look=look, view=view, heading=heading, shading=shading, camera=camera)
+            for (kind, look, view, heading, camera), shading in known
         ]
         return pictures, labels

@@ -22,6 +22,8 @@ from transformers import PreTrainedTokenizerFast, T5Config, T5EncoderModel
 
 from dreamfusion_engine.guidance.prompts import CARD_NAME, PICTURE_NAME
 from dreamfusion_engine.starter.captions import (
+    AZIMUTH_WORDS,
+    ELEVATION_WORDS,
     HEADING_WORDS,
     SHADING_WORDS,
     TOKENS,
@@ -167,6 +169,8 @@ def save_pipeline(model: StarterModel, folder: Path, kinds: Sequence[Kind], trai
         "examples": EXAMPLES,
         "views": VIEW_WORDS,
         "headings": HEADING_WORDS,
+        "azimuths": AZIMUTH_WORDS,
+        "elevations": {str(degrees): word for degrees, word in ELEVATION_WORDS.items()},
         "shading": SHADING_WORDS,
         "files": {
             str(path.relative_to(folder).as_posix()): hashlib.sha256(path.read_bytes()).hexdigest()

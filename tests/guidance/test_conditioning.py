@@ -89,6 +89,24 @@ def test_a_model_with_headings_is_told_left_from_right() -> None:
     assert mixed_encoder.said(half.cond) == [{"a mug, from the front": 0.5, "a mug, from the front left": 0.5}]
 
 
+def exact_card() -> PromptCard:
+    azimuths = tuple(f"azimuth{turn}" for turn in range(8))
+    return dataclasses.replace(OPEN, azimuths=azimuths, elevations={0: "level", 30: "above", 80: "top"})
+
+
+def test_a_model_that_knows_exact_cameras_is_told_the_nearest() -> None:
+    texts = PromptsConfig(overhead="a round lid")
+    encoder, made = told_of(GuidanceConfig(perp_neg="off"), exact_card(), texts=texts)
+    azimuth, elevation = torch.deg2rad(torch.tensor([[20.0, 30.0, -50.0, 0.0], [-9.0, 20.0, 54.0, 90.0]]))
+    said = encoder.said(made.told(azimuth, elevation, "albedo").cond)
+    words = ["a mug, azimuth0 level", "a mug, azimuth1 above", "a mug, azimuth7 above", "a round lid"]
+    assert said == [{text: 1.0} for text in words]
+    assert encoder.said(made.of_views(["front"], "albedo")) == [{"a mug, front view": 1.0}]
+    mixed_encoder, mixed = told_of(GuidanceConfig(perp_neg="off", view_prompts="interpolated"), exact_card())
+    half = mixed.told(torch.deg2rad(torch.tensor([22.5])), torch.deg2rad(torch.tensor([30.0])), "albedo")
+    assert mixed_encoder.said(half.cond) == [{"a mug, azimuth0 above": 0.5, "a mug, azimuth1 above": 0.5}]
+
+
 def test_a_prompt_by_hand_replaces_the_headings_of_its_view() -> None:
     card = dataclasses.replace(OPEN, headings={heading: f"from the {heading}" for heading in HEADINGS})
     encoder, made = told_of(GuidanceConfig(perp_neg="off"), card, texts=PromptsConfig(side="a handle"))

@@ -106,7 +106,15 @@ def test_an_unknown_word_is_named_with_near_words_examples_and_another_model(tmp
 
 
 @pytest.mark.parametrize(
-    "content", ["{", "[]", "{}", '{"format": 2}', json.dumps({**card_values(), "views": {"front": "front view"}})]
+    "content",
+    [
+        "{",
+        "[]",
+        "{}",
+        '{"format": 2}',
+        json.dumps({**card_values(), "views": {"front": "front view"}}),
+        json.dumps({**card_values(), "azimuths": ["ahead"], "elevations": {"0": "level"}}),
+    ],
 )
 def test_a_damaged_card_is_an_error_that_names_its_file(tmp_path: Path, content: str) -> None:
     (tmp_path / "dreamfusion.json").write_text(content)

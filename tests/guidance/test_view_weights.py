@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import torch
 
 from dreamfusion_engine.guidance.prompts import HEADINGS, VIEWS, heading_of
 from dreamfusion_engine.guidance.teacher import Conditioning
 from dreamfusion_engine.guidance.view_weights import (
+    interpolated_camera_weights,
     interpolated_heading_weights,
     interpolated_view_weights,
     mixed,
+    nearest_camera_weights,
     nearest_heading_weights,
     nearest_view_weights,
     overhead_share,
@@ -27,7 +30,10 @@ def test_every_kind_of_weights_shares_out_one() -> None:
     azimuth = torch.rand(500, generator=torch.Generator().manual_seed(0)) * 20.0 - 10.0
     elevation = torch.rand(500, generator=torch.Generator().manual_seed(1)) * math.pi - math.pi / 2
     named = (nearest_view_weights, interpolated_view_weights)
-    for weigh in (*named, nearest_heading_weights, interpolated_heading_weights):
+    headings = (nearest_heading_weights, interpolated_heading_weights)
+    rungs = {"azimuths": 12, "elevations": [0.0, 0.4, 1.0]}
+    exact = (partial(nearest_camera_weights, **rungs), partial(interpolated_camera_weights, **rungs))
+    for weigh in (*named, *headings, *exact):
         weights = weigh(azimuth, elevation)
         assert float(weights.min()) >= 0.0
         torch.testing.assert_close(weights.sum(dim=1), torch.ones(500))
@@ -78,6 +84,21 @@ def test_headings_tell_left_from_right_and_mix_their_neighbours() -> None:
     for half in mix.chunk(2):
         found = {HEADINGS[i]: round(float(w), 4) for i, w in enumerate(half) if w > 1e-4}
         assert found == expected
+
+
+def test_exact_cameras_are_the_nearest_in_azimuth_and_elevation() -> None:
+    azimuth, elevation = degrees(0, 7, 8, -8, 352, 187), degrees(-10, 4, 6, 95, 20, 34)
+    chosen = nearest_camera_weights(azimuth, elevation, 24, [math.radians(e) for e in (0, 10, 20, 80)]).argmax(1)
+    rows = [divmod(int(row), 24) for row in chosen]
+    assert rows == [(0, 0), (0, 0), (1, 1), (3, 23), (2, 23), (2, 12)]
+
+
+def test_between_exact_cameras_the_four_around_are_mixed_and_at_one_it_is_alone() -> None:
+    rungs = [math.radians(e) for e in (0, 10, 30)]
+    weights = interpolated_camera_weights(degrees(-9, 90, 30), degrees(15, 40, -20), 12, rungs)
+    found = [{divmod(i, 12): round(float(w), 4) for i, w in enumerate(row) if w > 1e-5} for row in weights]
+    assert found[0] == {(1, 11): 0.225, (1, 0): 0.525, (2, 11): 0.075, (2, 0): 0.175}
+    assert found[1:] == [{(2, 3): 1.0}, {(0, 1): 1.0}]
 
 
 def test_turn_and_overhead_share_at_known_angles() -> None:

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import torch
 
 from dreamfusion_engine.guidance.prompts import HEADINGS, SHADINGS, VIEWS
-from dreamfusion_engine.starter.captions import TOKENS, caption, describe, known_words, make_tokenizer
+from dreamfusion_engine.starter.captions import (
+    TOKENS,
+    camera_words,
+    caption,
+    describe,
+    known_words,
+    make_tokenizer,
+)
 from dreamfusion_engine.starter.corpus import Corpus
 from dreamfusion_engine.starter.objects.kinds import KINDS, Look, kind_named, random_look
 
@@ -21,7 +30,7 @@ def test_every_caption_is_made_of_known_words_and_fits() -> None:
         for view in VIEWS:
             for shading in SHADINGS:
                 for heading in (*HEADINGS, *HEADINGS):
-                    text = caption(rng, kind, random_look(rng, kind), view, heading, shading)
+                    text = caption(rng, kind, random_look(rng, kind), view, heading, shading, "azimuth105 elevation20")
                     ids = tokenizer(text, truncation=False).input_ids
                     assert unknown not in ids, text
                     assert len(ids) <= TOKENS, text
@@ -63,6 +72,20 @@ def test_captions_tell_left_from_right_and_keep_the_four_views() -> None:
     assert not any("right" in text for text in texts)
     above = [caption(rng, kind_named("car"), Look(), "overhead", "front right", "albedo") for _ in range(60)]
     assert any("overhead view, front right view, flat colours" in text for text in above)
+
+
+def test_exact_cameras_are_named_often_and_by_the_nearest_words() -> None:
+    assert camera_words(math.radians(-6.0), math.radians(14.0)) == "azimuth000 elevation10"
+    assert camera_words(math.radians(353.0 - 360.0 * 2), math.radians(-10.0)) == "azimuth000 elevation00"
+    assert camera_words(math.radians(100.0), math.radians(88.0)) == "azimuth105 elevation80"
+    rng, camera = np.random.default_rng(0), "azimuth270 elevation20"
+    texts = [caption(rng, kind_named("car"), Look(), "side", "left", "textureless", camera) for _ in range(300)]
+    named = [text for text in texts if camera in text]
+    assert 0.6 < len(named) / len(texts) < 0.8
+    assert sum("left side view" not in text for text in named) > 0.5 * len(named), "alone mostly, as the engine asks"
+    assert "azimuth000" not in known_words(), "nobody writes it"
+    tokens = make_tokenizer()(camera).input_ids
+    assert len(tokens) == 3 and 2 not in tokens
 
 
 def test_captions_vary_in_words_and_order() -> None:
