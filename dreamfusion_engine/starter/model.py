@@ -28,6 +28,7 @@ from dreamfusion_engine.starter.captions import (
     SHADING_WORDS,
     TOKENS,
     VIEW_WORDS,
+    camera_word_mixtures,
     known_words,
     make_tokenizer,
 )
@@ -101,7 +102,8 @@ class StarterModel(nn.Module):
 def start_from(model: StarterModel, folder: Path) -> None:
     """Copy the weights of the pipeline in `folder`, made by an earlier version of this module, into `model`.
 
-    Words that both know keep their embedding; new ones stay as they are. Raises ValueError when the sizes differ.
+    Words that both know keep their embedding; new ones stay as they are, but those for exact cameras begin as mixtures
+    of what it knows of views. Raises ValueError when the sizes differ.
     """
     words = PreTrainedTokenizerFast.from_pretrained(folder / "tokenizer").get_vocab()
     for part, name in ((model.unet, "unet"), (model.text_encoder, "text_encoder")):
@@ -111,9 +113,13 @@ def start_from(model: StarterModel, folder: Path) -> None:
         with torch.no_grad():
             for key, parameter in part.named_parameters():
                 if key == "shared.weight":
+                    known = {word: found[key][row].float() for word, row in words.items()}
+                    for word, mixture in camera_word_mixtures().items():
+                        if word not in known and all(part in known for part in mixture):
+                            known[word] = torch.stack([share * known[w] for w, share in mixture.items()]).sum(0)
                     for word, row in model.tokenizer.get_vocab().items():
-                        if word in words:
-                            parameter[row] = found[key][words[word]].float()
+                        if word in known:
+                            parameter[row] = known[word]
                 elif key not in found or found[key].shape != parameter.shape:
                     raise ValueError(f"{folder / name} has no {key} of shape {tuple(parameter.shape)}.")
                 else:

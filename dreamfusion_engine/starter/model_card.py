@@ -41,7 +41,8 @@ On some, stripes, dots or checks: "a red mug with white dots". All of them, on t
 
 View words: front, side, back, overhead view, and eight headings from "front right view" to "left side view"
 (right is Blender's Right view, from +X). Words for exact cameras, which the engine uses and nobody need write: 24
-azimuths, "azimuth000" in front, "azimuth090" at the right, and nine elevations, "elevation00" to "elevation80". Renderings: lit by default, "flat colours", "white clay".
+azimuths, "azimuth000" in front, "azimuth090" at the right, and nine elevations, "elevation00" to "elevation80".
+Renderings: lit by default, "flat colours", "white clay".
 Nothing else: it has never seen a photograph, and other words mean nothing to it.
 
 ## Training

@@ -41,6 +41,7 @@ class TrainingPlan:
     half_images: int = 100_000  # of these, at half resolution
     batch: int = 32
     learning_rate: float = 5e-4  # AdamW, betas 0.9 0.99; cosine to a tenth over the last 40 %
+    text_rate: float = 3.0  # learning rate of the text encoder, as a multiple: its weights are an order larger
     no_caption: float = 0.1  # share trained without caption, for classifier-free guidance
     fresh: float = 0.4  # new pictures traced for each one used
     fronts: float = 2.0  # pictures of a kind with a front, to one of another kind
@@ -70,8 +71,10 @@ class Trainer:
         self.model.to(device)
         self.model.unet.to(memory_format=torch.channels_last)
         self.average = {name: p.detach().clone() for name, p in self.model.named_parameters()}
+        text = list(self.model.text_encoder.parameters())
+        groups = [{"params": list(self.model.unet.parameters()), "rate": 1.0}, {"params": text, "rate": plan.text_rate}]
         self.optimiser = torch.optim.AdamW(
-            self.model.parameters(), lr=plan.learning_rate, betas=(0.9, 0.99), weight_decay=0.01, fused=True
+            groups, lr=plan.learning_rate, betas=(0.9, 0.99), weight_decay=0.01, fused=True
         )
         self.alphas = make_scheduler().alphas_cumprod.to(device)
         self.step = 0
@@ -115,7 +118,7 @@ class Trainer:
             v = self.model(alpha * clean + sigma * noise, t, tokens)
         loss = torch.nn.functional.mse_loss(v.float(), alpha * noise - sigma * clean)
         for group in self.optimiser.param_groups:
-            group["lr"] = learning_rate(self.plan, self.step, self.images)
+            group["lr"] = group["rate"] * learning_rate(self.plan, self.step, self.images)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         self.optimiser.step()

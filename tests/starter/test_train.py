@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +14,7 @@ import torch
 from dreamfusion_engine.guidance.diffusion import load_teacher
 from dreamfusion_engine.guidance.pipeline_folder import open_pipeline
 from dreamfusion_engine.starter.corpus import Corpus
-from dreamfusion_engine.starter.model import make_scheduler
+from dreamfusion_engine.starter.model import ModelSize, StarterModel, make_scheduler, start_from
 from dreamfusion_engine.starter.train import Trainer, TrainingPlan, export, learning_rate
 
 CPU = torch.device("cpu")
@@ -97,6 +99,22 @@ def test_training_can_start_from_the_weights_of_a_pipeline(trained: tuple[Traine
     card = tmp_path / "again"
     export(started, card)
     assert json.loads((card / "dreamfusion.json").read_text())["training"]["plan"]["start"] == tmp_path.name
+
+
+def test_words_for_exact_cameras_begin_as_mixtures_of_what_a_model_knows_of_views(
+    trained: tuple[Trainer, Path], tmp_path: Path
+) -> None:
+    """From a model that knew views and no exact cameras; halfway between front and right is as near to both."""
+    trainer, _ = trained
+    export(trainer, tmp_path)
+    tokenizer = tmp_path / "tokenizer" / "tokenizer.json"
+    tokenizer.write_text(re.sub('"(azimuth|elevation)', r'"other\1', tokenizer.read_text()))
+    model = StarterModel(ModelSize(), 32)
+    start_from(model, tmp_path)
+    rows, embedding = model.tokenizer.get_vocab(), model.text_encoder.shared.weight
+    front, right, between = (embedding[rows[word]] for word in ("front", "right", "azimuth045"))
+    torch.testing.assert_close(between, math.sqrt(0.5) * (front + right))
+    torch.testing.assert_close(embedding[rows["elevation00"]], embedding[rows["view"]])
 
 
 def test_a_model_of_a_few_kinds_says_so(trained: tuple[Trainer, Path], tmp_path: Path) -> None:
