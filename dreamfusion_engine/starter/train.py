@@ -29,6 +29,8 @@ from dreamfusion_engine.starter.objects.kinds import kinds_named
 
 _EMA_DECAY = 0.999
 _WARM_UP = 200  # steps
+_FRONTS = 2.0  # pictures of a kind with a front, to one of another kind
+_TEXT_RATE = 3.0  # learning rate of the text encoder, as a multiple: its weights are an order larger
 _PICTURE_PIXELS = 72  # side of one view in the picture of what the model knows
 
 
@@ -41,10 +43,8 @@ class TrainingPlan:
     half_images: int = 100_000  # of these, at half resolution
     batch: int = 32
     learning_rate: float = 5e-4  # AdamW, betas 0.9 0.99; cosine to a tenth over the last 40 %
-    text_rate: float = 3.0  # learning rate of the text encoder, as a multiple: its weights are an order larger
     no_caption: float = 0.1  # share trained without caption, for classifier-free guidance
     fresh: float = 0.4  # new pictures traced for each one used
-    fronts: float = 2.0  # pictures of a kind with a front, to one of another kind
     capacity: int = 16_384  # traced pictures kept
     seed: int = 0
     kinds: str = ""  # names with commas between; '' for all
@@ -72,7 +72,7 @@ class Trainer:
         self.model.unet.to(memory_format=torch.channels_last)
         self.average = {name: p.detach().clone() for name, p in self.model.named_parameters()}
         text = list(self.model.text_encoder.parameters())
-        groups = [{"params": list(self.model.unet.parameters()), "rate": 1.0}, {"params": text, "rate": plan.text_rate}]
+        groups = [{"params": list(self.model.unet.parameters()), "rate": 1.0}, {"params": text, "rate": _TEXT_RATE}]
         self.optimiser = torch.optim.AdamW(
             groups, lr=plan.learning_rate, betas=(0.9, 0.99), weight_decay=0.01, fused=True
         )
@@ -92,7 +92,7 @@ class Trainer:
             pixels=self.plan.pixels // 2 if self.half_resolution else self.plan.pixels,
             capacity=self.plan.capacity,
             fresh=self.plan.fresh,
-            fronts=self.plan.fronts,
+            fronts=_FRONTS,
             seed=self.plan.seed + self.step,
             device=self.device,
             kinds=kinds_named(self.plan.kinds),
