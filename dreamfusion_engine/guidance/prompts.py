@@ -64,6 +64,11 @@ def heading_of(azimuth: float) -> Heading:
     return HEADINGS[round(azimuth / (2.0 * math.pi) * len(HEADINGS)) % len(HEADINGS)]
 
 
+def azimuth_of(heading: Heading) -> float:
+    """The azimuth in the middle of a heading's sector, radians in [0, 2 pi)."""
+    return HEADINGS.index(heading) * 2.0 * math.pi / len(HEADINGS)
+
+
 def compose_prompt(prompt: str, view_words: str, shading_words: str) -> str:
     """The full prompt of a view: the parts joined by commas, empty ones left out."""
     return ", ".join(part for part in (prompt, view_words, shading_words) if part)
@@ -102,31 +107,27 @@ class PromptCard:
 
         texts: by hand; where there is one for the view, it takes the place of prompt and view words.
         """
-        written = by_hand(prompt, view, texts) if view else ""
-        if written:
-            return compose_prompt(written, "", self.shading[shading])
-        return compose_prompt(prompt, self.views[view] if view else "", self.shading[shading])
+        return self._prompt_of(prompt, view, self.views[view] if view else "", shading, texts)
 
     def heading_prompt(
         self, prompt: str, heading: Heading, *, overhead: bool, shading: Shading, texts: PromptsConfig = AUTOMATIC
     ) -> str:
         """`full_prompt` with this model's words for a heading, and those for overhead before them where it is that."""
-        azimuth = HEADINGS.index(heading) * 2.0 * math.pi / len(HEADINGS)
-        written = by_hand(prompt, "overhead" if overhead else view_of(azimuth, 0.0), texts)
-        if written:
-            return compose_prompt(written, "", self.shading[shading])
+        view = "overhead" if overhead else view_of(azimuth_of(heading), 0.0)
         words = compose_prompt(self.views["overhead"] if overhead else "", self.headings[heading], "")
-        return compose_prompt(prompt, words, self.shading[shading])
+        return self._prompt_of(prompt, view, words, shading, texts)
 
     def camera_prompt(
         self, prompt: str, turn: int, degrees: int, shading: Shading, texts: PromptsConfig = AUTOMATIC
     ) -> str:
         """`full_prompt` with the words of an exact camera in place of a view's: azimuth `turn`, elevation `degrees`."""
         view = view_of(turn * 2.0 * math.pi / len(self.azimuths), math.radians(degrees))
-        written = by_hand(prompt, view, texts)
-        if written:
-            return compose_prompt(written, "", self.shading[shading])
-        return compose_prompt(prompt, f"{self.azimuths[turn]} {self.elevations[degrees]}", self.shading[shading])
+        return self._prompt_of(prompt, view, f"{self.azimuths[turn]} {self.elevations[degrees]}", shading, texts)
+
+    def _prompt_of(self, prompt: str, view: View | None, words: str, shading: Shading, texts: PromptsConfig) -> str:
+        """The prompt with `words` for where it is seen from, or what was written by hand for that view."""
+        written = by_hand(prompt, view, texts) if view else ""
+        return compose_prompt(written or prompt, "" if written else words, self.shading[shading])
 
 
 def read_card(folder: Path) -> PromptCard:

@@ -18,7 +18,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from dreamfusion_engine.guidance.prompts import CARD_NAME, HEADINGS, VIEWS, Heading, View, read_card
+from dreamfusion_engine.guidance.prompts import CARD_NAME, HEADINGS, VIEWS, Heading, View, azimuth_of, read_card
 from dreamfusion_engine.judge.choices import colour_captions, view_captions
 from dreamfusion_engine.judge.model import WEIGHTS, Judge, load_judge
 from dreamfusion_engine.judge.scores import top1
@@ -109,8 +109,8 @@ def asked_labels(rng: np.random.Generator, kinds: Sequence[Kind], count: int, *,
         colour = str(rng.choice(kind.colours)) if kind.colours else None
         view: View = VIEWS[i // len(kinds) % len(VIEWS)]
         heading = _HEADINGS[view][int(rng.integers(len(_HEADINGS[view])))]
-        azimuth = HEADINGS.index(heading) * 2.0 * math.pi / len(HEADINGS)
-        camera = camera_words(azimuth, _ELEVATION_ABOVE if view == "overhead" else _ELEVATION) if exact else ""
+        elevation = _ELEVATION_ABOVE if view == "overhead" else _ELEVATION
+        camera = camera_words(azimuth_of(heading), elevation) if exact else ""
         look = Look(colour=colour)
         label = Label(kind=kind, look=look, view=view, heading=heading, shading="lambertian", camera=camera)
         labels.append(label)

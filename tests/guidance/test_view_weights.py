@@ -7,7 +7,7 @@ from functools import partial
 
 import torch
 
-from dreamfusion_engine.guidance.prompts import HEADINGS, VIEWS, heading_of
+from dreamfusion_engine.guidance.prompts import HEADINGS, VIEWS, azimuth_of, heading_of
 from dreamfusion_engine.guidance.teacher import Conditioning
 from dreamfusion_engine.guidance.view_weights import (
     interpolated_camera_weights,
@@ -74,6 +74,7 @@ def test_headings_tell_left_from_right_and_mix_their_neighbours() -> None:
     azimuth, elevation = degrees(*range(-720, 720, 7)), torch.zeros(206)
     nearest = nearest_heading_weights(azimuth, elevation).argmax(dim=1).tolist()
     assert [HEADINGS[i] for i in nearest] == [heading_of(a) for a in azimuth.tolist()]
+    assert [heading_of(azimuth_of(heading)) for heading in HEADINGS] == list(HEADINGS)
     middle = degrees(*range(0, 360, 45))
     level = torch.zeros(8)
     torch.testing.assert_close(
