@@ -153,4 +153,5 @@ def test_the_real_engine_makes_a_textured_hamburger_through_the_addon(newest_ble
     assert red > blue + 0.05, f"a hamburger is not {json.dumps(facts['colours'])}"
     ticks, computing = (sorted(column) for column in zip(*facts["ticks"], strict=True))
     assert ticks[int(0.99 * (len(ticks) - 1))] <= 0.010
-    assert computing[-1] <= 0.050  # not the longest tick: one in hundreds is held up by other programs
+    assert computing[-1] <= 0.050
+    assert ticks[-1] < 1.0  # it waits for nothing; other programs have held a tick up for 0.35 seconds

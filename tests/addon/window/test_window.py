@@ -9,6 +9,7 @@ from addon.blenders import Session
 
 SCRIPT = Path(__file__).with_name("first_object.py")
 TICK_P99, TICK_MAX, INSERTION_MAX = 0.010, 0.050, 0.500  # seconds of the main thread
+TICK_STALL = 1.0  # what waits for an engine lasts longer; other programs have held a tick up for 0.35 seconds
 
 
 @pytest.mark.slow
@@ -19,7 +20,7 @@ def test_an_artist_gets_an_object_and_can_cancel_undo_save_and_open(window_blend
     assert facts["faces"] > 500 and min(facts["texture"]) >= 256
     ticks = sorted(seconds for seconds, _, insertion in facts["ticks"] if not insertion)
     computing = max(cpu_s for _, cpu_s, insertion in facts["ticks"] if not insertion)
-    insertions = [cpu_s for _, cpu_s, insertion in facts["ticks"] if insertion]
+    insertions = [seconds for seconds, _, insertion in facts["ticks"] if insertion]
     assert len(ticks) > 50 and len(insertions) == 1
     p99 = ticks[int(0.99 * (len(ticks) - 1))]
     print(
@@ -27,5 +28,5 @@ def test_an_artist_gets_an_object_and_can_cancel_undo_save_and_open(window_blend
         f"(computing {1000 * computing:.1f} ms), object {insertions[0]:.3f} s"
     )
     assert p99 <= TICK_P99
-    assert computing <= TICK_MAX  # not the longest tick: one in hundreds is held up by other programs
+    assert computing <= TICK_MAX and ticks[-1] < TICK_STALL
     assert insertions[0] <= INSERTION_MAX
