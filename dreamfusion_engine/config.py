@@ -16,7 +16,7 @@ from dreamfusion_engine.prompt_text import checked_prompt
 
 Annealing = Literal["linear", "sqrt", "step"]
 Weighting = Literal["uniform", "sigma_squared", "alpha_sigma"]
-Score = Literal["sds", "csd", "nfsd", "sdi", "vsd"]
+Score = Literal["auto", "sds", "csd", "nfsd", "sdi", "vsd", "sampled"]
 ViewPrompts = Literal["nearest", "interpolated", "off"]
 Precision = Literal["auto", "float32", "bfloat16", "float16"]
 Offload = Literal["none", "text", "all"]  # text encoders' weights, or the denoiser's too
@@ -121,7 +121,7 @@ class GuidanceConfig:
     anneal_until: float = 0.7  # fraction of training at which the end values are reached
     annealing: Annealing = "linear"  # how: at an even pace, by a square root (fast, then slow), or in one step
     weighting: Weighting = "uniform"  # w(t): 1, sigma_t^2 or alpha_t sigma_t
-    score: Score = "sds"  # what the denoiser's predictions are made into
+    score: Score = "auto"  # what the denoiser's predictions are made into; 'auto': what suits the model best
     view_prompts: ViewPrompts = "nearest"  # "front view", ...: the nearest, mixed by angle, none
     perp_neg: Literal["auto", "on", "off"] = "auto"  # other views as negative prompts
 
@@ -159,18 +159,22 @@ class PromptsConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class ScoreConfig:
-    """What some scores need besides `guidance`: the inversion of 'sdi', the low-rank copy of 'vsd'."""
+    """What some scores need besides `guidance`: the inversion of 'sdi', the low-rank copy of 'vsd', sampling."""
 
     inversion_steps: int = 10  # that would lead through every timestep; a render's t takes its share of them
     inversion_scale: float = -7.5  # guidance while inverting (arXiv 2405.15891)
     lora_rank: int = 4  # r of the copy that learns the renders (arXiv 2305.16213)
     lora_rate: float = 1e-3  # its learning rate (AdamW)
+    sampling_steps: int = 3  # of 'sampled', that would lead through every timestep, as those of the inversion
+    sampling_pull: float = 1.0  # k of its residual k alpha_t (x - x_0)
 
     def __post_init__(self) -> None:
         require(1 <= self.inversion_steps <= 100, "inversion_steps", self.inversion_steps, "in [1, 100]")
         require(-1000.0 <= self.inversion_scale <= 1000.0, "inversion_scale", self.inversion_scale, "in [-1000, 1000]")
         require(1 <= self.lora_rank <= 128, "lora_rank", self.lora_rank, "in [1, 128]")
         require(0.0 < self.lora_rate <= 1.0, "lora_rate", self.lora_rate, "in (0, 1]")
+        require(1 <= self.sampling_steps <= 100, "sampling_steps", self.sampling_steps, "in [1, 100]")
+        require(0.0 < self.sampling_pull <= 100.0, "sampling_pull", self.sampling_pull, "in (0, 100]")
 
 
 @dataclass(frozen=True, kw_only=True)

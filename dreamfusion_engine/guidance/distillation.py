@@ -6,6 +6,7 @@ it. x is what the model denoises, float32[B, C, H, W]; t int64[B]; alpha, sigma 
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ from dreamfusion_engine.guidance.prompts import (
     View,
     by_hand,
     check_vocabulary,
+    score_of,
     view_of,
 )
 from dreamfusion_engine.guidance.question import Part, Question
@@ -34,6 +36,7 @@ from dreamfusion_engine.guidance.render_score import RenderScore
 from dreamfusion_engine.guidance.scores import RECORDABLE
 from dreamfusion_engine.guidance.scores.csd import csd_residual
 from dreamfusion_engine.guidance.scores.nfsd import CLEAN_BELOW, nfsd_residual
+from dreamfusion_engine.guidance.scores.sampled import sampled_image, sampled_residual, sampling_steps
 from dreamfusion_engine.guidance.scores.sdi import ddim_inversion, inversion_steps, inverted_noise
 from dreamfusion_engine.guidance.scores.sds import score_loss, score_weight, sds_residual
 from dreamfusion_engine.guidance.scores.vsd import vsd_residual
@@ -69,9 +72,10 @@ class ScoreDistillation:
     """Score distillation from one teacher for one prompt, seen from any side and in any shading.
 
     Every text is encoded here, once, so that a step is one call of the denoiser (two more for 'vsd', several for
-    'sdi'). prompt, negative: the artist's words; negative takes the place of the empty prompt in guidance. texts:
-    prompts by hand. card: how the model wants to be asked. score: what 'sdi' and 'vsd' need besides. seed: starts the
-    copy that 'vsd' trains. encode: in the place of the teacher's own encoding, such as one with a cache.
+    'sdi' and 'sampled'). prompt, negative: the artist's words; negative takes the place of the empty prompt in
+    guidance. texts: prompts by hand. card: how the model wants to be asked, and which score is its automatic one.
+    score: what 'sdi', 'vsd' and 'sampled' need besides. seed: starts the copy that 'vsd' trains. encode: in the place
+    of the teacher's own encoding, such as one with a cache.
     Raises InputError input.unknown_words where the card's vocabulary is closed.
     """
 
@@ -93,16 +97,19 @@ class ScoreDistillation:
         for view in VIEWS:
             check_vocabulary(by_hand(prompt, view, texts), card, f"prompt of the {view} view")
         self.teacher = teacher
-        self.config = config
+        self._card = card
+        self.config = self._settled(config)
         self._score = score
-        self.conditioning = PromptConditioning(encode or teacher.encode_prompts, prompt, negative, card, config, texts)
+        self.conditioning = PromptConditioning(
+            encode or teacher.encode_prompts, prompt, negative, card, self.config, texts
+        )
         self._timesteps = teacher.schedule.usable
-        self._renders = RenderScore(teacher, score, seed) if config.score == "vsd" else None
+        self._renders = RenderScore(teacher, score, seed) if self.config.score == "vsd" else None
         self._shapes: dict[int, tuple[int, ...]] = {}
 
     def restart(self, config: GuidanceConfig, seed: int) -> None:
         """Forget what was learned from renders, and go on with the settings of another attempt."""
-        self.config = config
+        self.config = self._settled(config)
         if self._renders is not None:
             self._renders = RenderScore(self.teacher, self._score, seed)
 
@@ -180,12 +187,18 @@ class ScoreDistillation:
         learning = None
         if self._renders is not None:
             learning = self._timesteps_of(part, shape[0], 0.0, 1.0, generator), self._noise_of(part, shape, generator)
+        fresh = None
+        if self.config.score == "sampled":
+            steps = sampling_steps(high, self._score.sampling_steps)
+            drawn = [self._noise_of(part, shape, generator) for _ in range(steps - 1)]
+            fresh = torch.stack(drawn) if drawn else noise.new_empty((0, *shape))
         return Question(
             t=t,
             noise=noise,
             told=self.conditioning.told(azimuth, elevation, shading),
             scale=sent(torch.tensor(guidance_scale(progress, self.config)), device),
             learning=learning,
+            fresh=fresh,
         )
 
     def judge(self, x: Tensor, question: Question) -> tuple[Tensor, Tensor]:
@@ -196,7 +209,7 @@ class ScoreDistillation:
         """
         count, _, height, width = x.shape
         with torch.no_grad():
-            residual = self._residual(x, question.t, question.noise, question.told, question.scale)
+            residual = self._residual(x, question)
             gradient = score_weight(*self.teacher.schedule.at(question.t), self.config.weighting) * residual
             norm = gradient.square().mean(dim=(1, 2, 3)).sqrt()
         if self._renders is not None and question.learning is not None:
@@ -237,13 +250,19 @@ class ScoreDistillation:
             of_prompt += float((0.5 * (e_front + e_back) - uncond).square().sum())
         return math.sqrt(apart) / max(math.sqrt(of_prompt), 1e-12)
 
-    def _residual(self, x: Tensor, t: Tensor, noise: Tensor, told: Told, scale: Tensor) -> Tensor:
-        """What the chosen score makes of renders x, before its weight; `noise` is used where the score draws noise."""
+    def _residual(self, x: Tensor, question: Question) -> Tensor:
+        """What the chosen score makes of renders x, before its weight; `noise` is used where the score draws any."""
+        t, noise, told, scale = question.t, question.noise, question.told, question.scale
         alpha, sigma = self.teacher.schedule.at(t)
         if self.config.score == "sdi":
             x_t = self._inverted(x, t, told)
             return sds_residual(self.guided(x_t, t, told, scale), inverted_noise(x, x_t, alpha, sigma))
         x_t = add_noise(x, noise, alpha, sigma)
+        if question.fresh is not None:
+            clean = sampled_image(
+                x_t, t, lambda x_s, s: self.guided(x_s, s, told, scale), self.teacher.schedule, question.fresh
+            )
+            return sampled_residual(x, clean, alpha, self._score.sampling_pull)
         seen = self.predictions(x_t, t, told)
         if self.config.score == "csd":
             return csd_residual(seen.uncond, seen.cond, scale)
@@ -277,6 +296,9 @@ class ScoreDistillation:
     def _noise_of(self, part: Part, shape: Sequence[int], generator: torch.Generator) -> Tensor:
         noise = torch.randn((part.total, *shape[1:]), generator=generator, device=generator.device)
         return sent(noise[part.first : part.first + shape[0]], self.teacher.device)
+
+    def _settled(self, config: GuidanceConfig) -> GuidanceConfig:
+        return dataclasses.replace(config, score=score_of(config, self._card))
 
     @staticmethod
     def _noise(x: Tensor, generator: torch.Generator) -> Tensor:

@@ -22,7 +22,8 @@ class Question:
     """What a step asks the model about its B renders, drawn before they are made; all on the model's device.
 
     t: int64[B], timesteps. noise: float32[B, C, h, w]. told: the conditioning. scale: float32[], of the guidance, w.
-    learning: t and noise of the copy that 'vsd' trains, None for other scores.
+    learning: t and noise of the copy that 'vsd' trains, None for other scores. fresh: float32[N - 1, B, C, h, w], the
+    noise that 'sampled' adds on the way down, None for other scores.
     """
 
     t: Tensor
@@ -30,3 +31,4 @@ class Question:
     told: Told
     scale: Tensor
     learning: tuple[Tensor, Tensor] | None = None
+    fresh: Tensor | None = None

@@ -228,7 +228,8 @@ class Training:
         rays = len(inputs.views) * size * size
         room = self.room
         rows = None if room is None else room.rows(rays)
-        kind = PartKind(size=size, shading=shading, views=len(inputs.views), rows=rows)
+        fresh = 0 if inputs.question.fresh is None else len(inputs.question.fresh)
+        kind = PartKind(size=size, shading=shading, views=len(inputs.views), rows=rows, fresh=fresh)
 
         def work(read: PartInputs) -> None:
             seen = add_gradients(self.field, self.occupancy, self.config, distillation, read, kind)

@@ -45,12 +45,14 @@ class PartKind:
     """What is the same work for the same kind: everything that is decided on the host.
 
     size: pixels of a square render. shading: of its views. views: B. rows: of the samples, None: as many as there are.
+    fresh: noises that the score adds on the way down.
     """
 
     size: int
     shading: Shading
     views: int
     rows: int | None
+    fresh: int = 0
 
 
 def part_weights(progress: float, share: float, config: GenerateConfig) -> Tensor:

@@ -10,13 +10,14 @@ import torch
 from reference.gaussian_teacher import GaussianTeacher
 from reference.tiny_pipeline import card_values
 
-from dreamfusion_engine.config import GuidanceConfig
+from dreamfusion_engine.config import GuidanceConfig, ScoreConfig
 from dreamfusion_engine.errors import InputError
 from dreamfusion_engine.guidance.classifier_free import classifier_free_guidance
 from dreamfusion_engine.guidance.distillation import ScoreDistillation
 from dreamfusion_engine.guidance.noise import NoiseSchedule
 from dreamfusion_engine.guidance.perp_neg import perp_neg_noise, view_negatives
 from dreamfusion_engine.guidance.prompts import PromptCard
+from dreamfusion_engine.guidance.question import Part
 from dreamfusion_engine.guidance.teacher import Conditioning
 from dreamfusion_engine.guidance.timesteps import sample_timesteps, timestep_range
 
@@ -97,7 +98,7 @@ def test_distilling_a_mixture_with_guidance_ends_in_the_prompted_mode_from_the_o
         assert float((end - means[1 - wanted]).norm()) > 0.8 * apart
 
 
-@pytest.mark.parametrize("score", ["csd", "nfsd", "sdi"])
+@pytest.mark.parametrize("score", ["csd", "nfsd", "sdi", "sampled"])
 def test_every_score_leads_from_the_other_mode_to_the_prompted_one(score: str) -> None:
     means = modes(2)
     teacher = GaussianTeacher(means, 0.1, {"a": [1.0, 1e-12], "b": [1e-12, 1.0]})
@@ -116,6 +117,50 @@ def test_inversion_draws_no_noise_and_asks_nothing_of_a_render_that_is_what_the_
     away = (0.5 * teacher.means + 0.6).expand(2, -1, -1, -1)
     _, moved = distillation.step(away, FRONT[:2], FRONT[:2], "albedo", 0.5, rng())
     assert float(moved.gradient_norm.min()) > 0.01
+
+
+def test_a_picture_sampled_in_one_step_pulls_as_the_single_prediction_does() -> None:
+    """rho = k alpha (x - x_0), where SDS has (alpha / sigma) (x - x_0)."""
+    teacher = GaussianTeacher(modes(2), 0.3, {"a": [0.9, 0.1]})
+    images = torch.rand(2, 3, 4, 4, generator=rng(4), requires_grad=True)
+    gradients = {}
+    for score in ("sds", "sampled"):
+        config = GuidanceConfig(score=score, scale=3.0, perp_neg="off")  # type: ignore[arg-type]
+        settings = ScoreConfig(sampling_steps=1, sampling_pull=0.25)
+        distillation = ScoreDistillation(teacher, "a", "", PromptCard(), config, score=settings)
+        loss, info = distillation.step(images, FRONT[:2], FRONT[:2], "albedo", 0.5, rng(7))
+        (gradients[score],) = torch.autograd.grad(loss, images)
+    alpha, sigma = teacher.schedule.at(info.t)
+    torch.testing.assert_close(gradients["sampled"], 0.25 * sigma * gradients["sds"], atol=1e-7, rtol=1e-4)
+
+
+def test_sampling_takes_fewer_steps_as_the_noise_anneals() -> None:
+    teacher = GaussianTeacher(modes(1), 0.3)
+    config = GuidanceConfig(score="sampled", t_max=(0.98, 0.3))
+    distillation = ScoreDistillation(teacher, "a", "", PromptCard(), config, score=ScoreConfig(sampling_steps=4))
+    calls = []
+    for progress in (0.0, 0.5, 1.0):
+        before = teacher.calls
+        distillation.step(torch.rand(3, 3, 4, 4), FRONT[:3], FRONT[:3], "albedo", progress, rng())
+        calls.append(teacher.calls - before)
+    assert calls == [4, 2, 2]
+
+
+@pytest.mark.parametrize("score", ["sds", "sampled"])
+def test_renders_judged_in_parts_get_what_they_get_among_the_others(score: str) -> None:
+    teacher = GaussianTeacher(modes(2), 0.3, {"a": [0.9, 0.1]})
+    config = GuidanceConfig(score=score, scale=3.0, perp_neg="off")  # type: ignore[arg-type]
+    distillation = ScoreDistillation(teacher, "a", "", PromptCard(), config)
+    x, angle = torch.randn(4, 3, 4, 4, generator=rng(4)), torch.tensor([0.0, 1.5, 3.1, 4.0])
+
+    def norms(first: int, count: int) -> torch.Tensor:
+        rows = slice(first, first + count)
+        part = Part(first=first, total=4)
+        shape, angles = x[rows].shape, (angle[rows], FRONT[rows])
+        question = distillation.question(shape, *angles, "albedo", 0.3, rng(9), part)
+        return distillation.judge(x[rows], question)[1]
+
+    torch.testing.assert_close(torch.cat([norms(0, 1), norms(1, 3)]), norms(0, 4))
 
 
 @pytest.mark.parametrize("score", ["sds", "csd", "nfsd"])

@@ -13,6 +13,12 @@ from dreamfusion_engine.guidance.classifier_free import classifier_free_guidance
 from dreamfusion_engine.guidance.noise import NoiseSchedule, add_noise
 from dreamfusion_engine.guidance.scores.csd import csd_residual
 from dreamfusion_engine.guidance.scores.nfsd import nfsd_residual
+from dreamfusion_engine.guidance.scores.sampled import (
+    ancestral_step,
+    sampled_image,
+    sampling_steps,
+    sampling_timesteps,
+)
 from dreamfusion_engine.guidance.scores.sdi import (
     ddim_inversion,
     ddim_step,
@@ -200,3 +206,58 @@ def test_weights_of_the_pull_towards_the_clean_picture_are_as_documented() -> No
     expected = {"uniform": alpha / sigma, "sigma_squared": alpha * sigma, "alpha_sigma": alpha**2}
     for weighting, value in expected.items():
         torch.testing.assert_close(score_weight(alpha, sigma, weighting) * pull, value)  # type: ignore[arg-type]
+
+
+def test_sampling_falls_from_each_views_timestep_in_equal_steps() -> None:
+    times = sampling_timesteps(torch.tensor([900, 300, 7]), 3)
+    assert times.tolist() == [[900, 300, 7], [600, 200, 4], [300, 100, 2]]
+    assert [sampling_steps(share, 6) for share in (0.98, 0.5, 0.17, 0.16, 0.01)] == [6, 3, 2, 1, 1]
+
+
+def test_an_ancestral_step_is_the_step_of_diffusers_ddpm_sampler() -> None:
+    from diffusers import DDPMScheduler
+
+    sampler = DDPMScheduler(1000, beta_schedule="squaredcos_cap_v2", clip_sample=False, variance_type="fixed_small")
+    schedule = NoiseSchedule.variance_preserving(sampler.alphas_cumprod)
+    sampler.set_timesteps(10)
+    x_t, noise = normal(1), normal(2)
+    expected = sampler.step(noise, 800, x_t, generator=rng(5)).prev_sample
+    fresh = torch.randn(x_t.shape, generator=rng(5))
+    here, there = (schedule.at(torch.full((4,), t)) for t in (800, 700))
+    torch.testing.assert_close(ancestral_step(x_t, noise, fresh, here, there), expected, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("flow", [False, True])
+def test_an_ancestral_step_with_the_true_noise_leaves_the_noise_of_the_next_level(flow: bool) -> None:
+    schedule = NoiseSchedule.rectified_flow(1000, 3.0) if flow else GaussianTeacher(modes(1), 0.2).schedule
+    x0 = torch.zeros(4000, 1, 1, 1)
+    noise, fresh = (torch.randn(x0.shape, generator=rng(seed)) for seed in (1, 2))
+    here, there = (schedule.at(torch.full((len(x0),), t)) for t in (700, 400))
+    x_s = ancestral_step(add_noise(x0, noise, *here), noise, fresh, here, there)
+    assert float(x_s.std() / there[1][0]) == pytest.approx(1.0, abs=0.04)
+    assert float(torch.corrcoef(torch.stack([x_s.flatten(), noise.flatten()]))[0, 1]) == pytest.approx(
+        float(here[0][0] * there[1][0] / (there[0][0] * here[1][0])), abs=0.04
+    )
+
+
+def test_a_sampled_picture_is_one_of_the_modes_where_a_single_prediction_is_their_mean() -> None:
+    means = torch.stack([torch.full((3, 4, 4), 0.7), torch.full((3, 4, 4), -0.7)])
+    teacher = GaussianTeacher(means, 0.05)
+    told = teacher.encode_prompts([""])
+    t = torch.full((16,), 950)
+    x_t = add_noise(torch.zeros(16, 3, 4, 4), torch.randn(16, 3, 4, 4, generator=rng(3)), *teacher.schedule.at(t))
+
+    def predict(x: torch.Tensor, s: torch.Tensor) -> torch.Tensor:
+        return teacher.predict_noise(x, s, told.rows([0] * len(x)))
+
+    def away(pictures: torch.Tensor) -> torch.Tensor:
+        return (pictures.mean(dim=(1, 2, 3)).abs() - 0.7).abs()
+
+    def sampled(steps: int) -> torch.Tensor:
+        fresh = torch.randn(steps - 1, *x_t.shape, generator=rng(4))
+        return sampled_image(x_t, t, predict, teacher.schedule, fresh)
+
+    assert float(away(sampled(1)).median()) > 0.2, "a mixture of both"
+    several = sampled(12)
+    assert float(away(several).max()) < 0.05
+    assert 3 < int((several.mean(dim=(1, 2, 3)) > 0.0).sum()) < 13, "now the one, now the other"

@@ -32,7 +32,7 @@ def test_a_step_of_each_score_moves_the_picture(family: str, tmp_path: Path, mon
     pipeline.save_pretrained(tmp_path / "model")
     teacher = load_teacher(open_pipeline(tmp_path / "model"), torch.device("cpu"))
     angle = torch.tensor([0.4, 2.0])
-    scores: tuple[Score, ...] = ("nfsd", "sdi", "vsd")  # what they do is all that the others do, and more
+    scores: tuple[Score, ...] = ("nfsd", "sdi", "vsd", "sampled")  # what they do is all that the others do, and more
     for score in scores:
         config = GuidanceConfig(score=score, view_prompts="interpolated", perp_neg="on", scale=3.0)
         distillation = ScoreDistillation(teacher, "a red mug", "blue clay", PromptCard(), config)

@@ -1,5 +1,7 @@
-"""Ways to turn noise predictions into the gradient of a render, one a file, each a pure function of predictions."""
+"""Ways to turn predictions into the gradient of a render, one a file, each a pure function of predictions."""
 
-# Those whose step is the same work always, so that a CUDA graph can hold it. 'sdi' takes as many steps as the noise
-# asks for, and 'vsd' trains a second model as it goes.
-RECORDABLE = ("sds", "csd", "nfsd")
+from dreamfusion_engine.config import Score
+
+# Those whose step is the same work always, so that a CUDA graph can hold it; "auto" is one of them. 'sdi' takes as many
+# steps as the noise asks for, and 'vsd' trains a second model as it goes.
+RECORDABLE: tuple[Score, ...] = ("auto", "sds", "csd", "nfsd", "sampled")
