@@ -32,6 +32,7 @@ from dreamfusion_engine.guidance.diffusion import load_teacher  # noqa: E402
 from dreamfusion_engine.guidance.distillation import ScoreDistillation  # noqa: E402
 from dreamfusion_engine.guidance.pipeline_folder import locate_model, open_pipeline  # noqa: E402
 from dreamfusion_engine.guidance.scores.sds import score_loss  # noqa: E402
+from dreamfusion_engine.optimize.losses import smoothness_loss  # noqa: E402
 from dreamfusion_engine.render.renderer import SURFACE_OPACITY, surface_of  # noqa: E402
 from dreamfusion_engine.render.shading import lambertian, over_background  # noqa: E402
 
@@ -92,7 +93,8 @@ def training_step(
     colour = colour * lambertian(surface.normal, surface.point, scene.light)[:, None]
     picture = over_background(colour, opacity, background)
     watch.lap("shade")
-    loss = 0.1 * surface.orientation.mean() + 0.01 * opacity.mean()
+    ripples = smoothness_loss(surface.normal.view(views, size, size, 3))
+    loss = 0.1 * surface.orientation.mean() + 0.01 * opacity.mean() + 0.04 * ripples
     if guide is None:
         loss = loss + (picture - 0.2).square().mean()
     else:

@@ -188,11 +188,11 @@ class OptimizeConfig:
     albedo_until: float = 0.2  # fraction of training without lighting
     textureless: float = 0.2  # share of lit steps rendered without albedo
     orientation: float = 0.1  # weight of the orientation loss
+    smoothness: float = 0.04  # weight of the differences between neighbouring normals at the end
     opacity: float = 0.012  # weight of sqrt((sum w)^2 + 0.01), ten times that at first
     entropy: float = 1.2  # weight of the ray opacity's binary entropy at the end
     levels_until: float = 0.3  # fraction of training by which every hash-grid level is open
     gradient_clip: float = 1.0  # largest norm of the gradient; 0: off
-    checkpoint_every: int = 50  # steps; what a killed run can lose at most
 
     def __post_init__(self) -> None:
         require(1 <= self.steps <= 1_000_000, "steps", self.steps, "in [1, 1000000]")
@@ -206,9 +206,8 @@ class OptimizeConfig:
         require(0.0 < self.learning_rate <= 1.0, "learning_rate", self.learning_rate, "in (0, 1]")
         for name in ("albedo_until", "textureless", "levels_until"):
             require(0.0 <= getattr(self, name) <= 1.0, name, getattr(self, name), "in [0, 1]")
-        for name in ("orientation", "opacity", "entropy", "gradient_clip"):
+        for name in ("orientation", "smoothness", "opacity", "entropy", "gradient_clip"):
             require(0.0 <= getattr(self, name) <= 1e6, name, getattr(self, name), "at least 0")
-        require(1 <= self.checkpoint_every <= 50, "checkpoint_every", self.checkpoint_every, "in [1, 50]")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -269,6 +268,7 @@ class GenerateConfig:
     model: str = "starter"  # 'starter', a folder, a hub id, or a single .safetensors file
     base: str = ""  # folder or hub id that gives a single file its configs and the parts it lacks; "": the catalogue's
     device: str = "auto"  # 'auto', 'cpu', 'cuda', 'cuda:1', ...
+    checkpoint_every: int = 50  # steps; what a killed run can lose at most
     preset: str = "standard"  # the name the values below started from
     camera: CameraConfig = dataclasses.field(default_factory=CameraConfig)
     field: FieldConfig = dataclasses.field(default_factory=FieldConfig)
@@ -289,4 +289,5 @@ class GenerateConfig:
             self.memory.offload,
             "'none' or 'text' with the score 'vsd', whose copy shares the denoiser's weights",
         )
+        require(1 <= self.checkpoint_every <= 50, "checkpoint_every", self.checkpoint_every, "in [1, 50]")
         require(0 <= self.seed < 2**31, "seed", self.seed, "a whole number in [0, 2147483647]")

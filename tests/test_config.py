@@ -37,7 +37,7 @@ def test_the_presets_grow_from_draft_to_high() -> None:
 
 def test_a_checkpoint_never_loses_more_than_fifty_steps() -> None:
     with pytest.raises(InputError):
-        preset("draft", "a mug", {"optimize": {"checkpoint_every": 51}})
+        preset("draft", "a mug", {"checkpoint_every": 51})
 
 
 @pytest.mark.parametrize("stage", STAGES)

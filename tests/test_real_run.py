@@ -21,7 +21,8 @@ pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parents[1]
 STEPS, CHECKPOINT_EVERY = 24, 8
 SETTINGS = {
-    "optimize": {"steps": STEPS, "views": 1, "resolution": [16, 16], "checkpoint_every": CHECKPOINT_EVERY},
+    "optimize": {"steps": STEPS, "views": 1, "resolution": [16, 16]},
+    "checkpoint_every": CHECKPOINT_EVERY,
     "field": {"levels": 2},
     "mesh": {"resolution": 32, "texture": 64, "triangles": 200},
     "device": "cpu",

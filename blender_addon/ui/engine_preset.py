@@ -38,6 +38,7 @@ STANDARD: dict[str, dict[str, Any]] = {
         "albedo_until": 0.2,
         "textureless": 0.2,
         "orientation": 0.1,
+        "smoothness": 0.04,
         "opacity": 0.012,
         "entropy": 1.2,
         "levels_until": 0.3,

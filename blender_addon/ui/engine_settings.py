@@ -237,6 +237,15 @@ class DREAMFUSION_PG_optimize(PropertyGroup):
         soft_max=10.0,
         precision=4,
     )
+    smoothness: FloatProperty(
+        name="Smoothness",
+        description="Penalty for ripples of the surface. Too high rounds edges off",
+        default=0.04,
+        min=0.0,
+        max=1e6,
+        soft_max=10.0,
+        precision=4,
+    )
     opacity: FloatProperty(
         name="Emptiness",
         description="Penalty for filling space. Higher gives a smaller and cleaner object, too high lets it vanish",

@@ -79,6 +79,7 @@ class DREAMFUSION_PT_training(_SettingPanel, Panel):
         column = self.column(context)
         column.label(text="Regularisers")
         column.prop(optimize, "orientation")
+        column.prop(optimize, "smoothness")
         column.prop(optimize, "opacity")
         column.prop(optimize, "entropy")
 

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 OPACITY_SOFTENING = 0.01  # DreamFusion, App. A.2
+SMOOTHNESS_SOFTENING = 0.01  # of |n_i - n_j|^2: below a tenth the penalty is quadratic
 
 
 def opacity_loss(opacity: Tensor) -> Tensor:
@@ -24,6 +25,23 @@ def binary_entropy_loss(opacity: Tensor, margin: float = 1e-4) -> Tensor:
     """
     o = opacity.clamp(margin, 1.0 - margin)
     return -(o * torch.log(o) + (1.0 - o) * torch.log1p(-o)).mean()
+
+
+def smoothness_loss(normal: Tensor) -> Tensor:
+    """mean over neighbouring pixels that both show the object of sqrt(|n_i - n_j|^2 + 0.01): ripples cost, edges less.
+
+    What total variation is to a picture, of the normals that rays meet (Rudin 1992 for the norm). normal: float32[B, H,
+    W, 3], unit, or zero where a ray meets nothing. 0 where no two neighbours show the object.
+    """
+    on_object = normal.detach().square().sum(dim=-1) > 0.5
+    total, count = normal.new_zeros(()), normal.new_zeros(())
+    for axis in (1, 2):
+        size = normal.shape[axis] - 1
+        apart = (normal.narrow(axis, 1, size) - normal.narrow(axis, 0, size)).square().sum(dim=-1)
+        both = (on_object.narrow(axis, 1, size) & on_object.narrow(axis, 0, size)).float()
+        total = total + (both * torch.sqrt(apart + SMOOTHNESS_SOFTENING)).sum()
+        count = count + both.sum()
+    return total / count.clamp_min(1.0)
 
 
 def orientation_loss(penalty: Tensor) -> Tensor:

@@ -16,6 +16,7 @@ LIT_SHARE = 0.75  # of the steps after the albedo phase (DreamFusion, App. A.2)
 ORIENTATION_START = 0.01  # share of the orientation weight at first: 1e-4 of 1e-2 (DreamFusion, App. A.2) ...
 ORIENTATION_UNTIL = 1.0 / 3.0  # ... all of it after 5k of 15k steps
 ENTROPY_FROM = 0.4  # of training: an undecided field must be free to move until its shape stands
+SMOOTHNESS_FROM = 0.3  # of training
 OPACITY_START = 10.0  # times the opacity weight at first ...
 OPACITY_UNTIL = 0.4  # ... and once it from here on
 OCCUPANCY_START = 0.01  # of the occupancy threshold ...
@@ -69,6 +70,11 @@ def occupancy_threshold(progress: float, config: RenderConfig) -> float:
     Skipped space gets no gradient, so that nothing could grow there while the shape is still being found.
     """
     return config.occupancy_threshold * (OCCUPANCY_START if progress < OCCUPANCY_UNTIL else 1.0)
+
+
+def smoothness_weight(progress: float, config: OptimizeConfig) -> float:
+    """Weight of the smoothness loss: none while the shape is found, `smoothness` at the end."""
+    return config.smoothness * linear_ramp(progress, SMOOTHNESS_FROM, 1.0)
 
 
 def orientation_weight(progress: float, config: OptimizeConfig) -> float:

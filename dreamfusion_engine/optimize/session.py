@@ -141,7 +141,7 @@ class Session:
             if verdict is not None and self._mend(verdict):
                 continue
             step = self.training.step
-            if step % settings.checkpoint_every == 0 and step < settings.steps:
+            if step % self.config.checkpoint_every == 0 and step < settings.steps:
                 self.save()
             if now - reported > _REPORT_EVERY or step == settings.steps:
                 self._report_progress()

@@ -56,13 +56,14 @@ class PartKind:
 
 
 def part_weights(progress: float, share: float, config: GenerateConfig) -> Tensor:
-    """float32[4] on the host: weights of opacity, entropy and orientation, and the part's share of the step's views."""
+    """float32[5] on the host: weights of opacity, entropy, orientation, smoothness; the part's share of the views."""
     settings = config.optimize
     return torch.tensor(
         [
             schedules.opacity_weight(progress, settings),
             schedules.entropy_weight(progress, settings),
             schedules.orientation_weight(progress, settings),
+            schedules.smoothness_weight(progress, settings),
             share,
         ]
     )
@@ -84,7 +85,7 @@ def render_part(
         background=field.background(directions) if learned else views.over_rays(views.background),
         shading=kind.shading,
         light=views.over_rays(views.light),
-        normals=config.optimize.orientation > 0.0 and kind.shading != "albedo",
+        normals=(config.optimize.orientation > 0.0 or config.optimize.smoothness > 0.0) and kind.shading != "albedo",
         jitter=views.jitter.flatten(),
         rows=kind.rows,
     )
@@ -104,11 +105,14 @@ def add_gradients(
     seen, images = render_part(field, occupancy, config, inputs.views, kind)
     # 2. What the diffusion model thinks of them, and the regularisers.
     loss, _ = distillation.judge(distillation.teacher.to_model_space(images), inputs.question)
-    of_opacity, of_entropy, of_orientation, share = inputs.weights.unbind()
+    of_opacity, of_entropy, of_orientation, of_smoothness, share = inputs.weights.unbind()
     regularisers = of_opacity * losses.opacity_loss(seen.opacity)
     regularisers = regularisers + of_entropy * losses.binary_entropy_loss(seen.opacity)
     if seen.orientation is not None:
         regularisers = regularisers + of_orientation * losses.orientation_loss(seen.orientation)
+    if seen.normal is not None:
+        of_view = seen.normal.view(len(inputs.views), kind.size, kind.size, 3)
+        regularisers = regularisers + of_smoothness * losses.smoothness_loss(of_view)
     # 3. Back to the field. Not by backward(), which hands gradients over on the stream that first saw the parameter.
     parameters = list(field.parameters())
     gradients = torch.autograd.grad(share * (loss + regularisers), parameters, allow_unused=True)

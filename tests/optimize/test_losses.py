@@ -7,7 +7,12 @@ import math
 import pytest
 import torch
 
-from dreamfusion_engine.optimize.losses import binary_entropy_loss, opacity_loss, orientation_loss
+from dreamfusion_engine.optimize.losses import (
+    binary_entropy_loss,
+    opacity_loss,
+    orientation_loss,
+    smoothness_loss,
+)
 
 
 def test_opacity_costs_a_tenth_when_empty_and_about_one_when_solid() -> None:
@@ -46,3 +51,41 @@ def test_formulas_agree_with_automatic_differentiation_in_double_precision() -> 
 
 def test_orientation_is_a_mean_over_all_rays_hit_or_not() -> None:
     assert float(orientation_loss(torch.tensor([0.0, 0.0, 0.4, 0.0]))) == pytest.approx(0.1)
+
+
+def sphere_normals(size: int) -> torch.Tensor:
+    """Normals of a unit sphere seen from far away over [-1.2, 1.2]^2: float32[1, size, size, 3], zero beside it."""
+    y, x = torch.meshgrid(torch.linspace(-1.2, 1.2, size), torch.linspace(-1.2, 1.2, size), indexing="ij")
+    rest = 1.0 - x.square() - y.square()
+    normal = torch.stack([x, y, rest.clamp_min(0.0).sqrt()], dim=-1)
+    return torch.where(rest[..., None] > 0.0, normal, 0.0)[None]
+
+
+def test_smoothness_costs_least_for_a_plane_and_ripples_cost_more_than_the_sphere_they_are_on() -> None:
+    plane = torch.tensor([0.0, 0.6, 0.8]).expand(1, 24, 24, 3)
+    assert float(smoothness_loss(plane)) == pytest.approx(0.1)
+    sphere = sphere_normals(48)
+    noise = 0.2 * torch.randn(sphere.shape, generator=torch.Generator().manual_seed(0))
+    on_object = sphere.square().sum(-1, keepdim=True) > 0.5
+    rippled = torch.nn.functional.normalize(sphere + noise, dim=-1) * on_object
+    assert 0.1 < float(smoothness_loss(sphere)) < 0.2 < float(smoothness_loss(rippled))
+
+
+def test_smoothness_asks_nothing_across_the_outline_and_nothing_of_no_object() -> None:
+    normal = torch.zeros(2, 6, 6, 3, requires_grad=True)
+    smoothness_loss(normal).backward()
+    assert torch.equal(normal.grad, torch.zeros_like(normal))
+    half = torch.zeros(1, 4, 6, 3)
+    half[:, :, :3, 2] = 1.0  # a plane beside nothing
+    assert float(smoothness_loss(half)) == pytest.approx(0.1)
+
+
+def test_an_edge_costs_less_than_as_much_turning_spread_over_ripples() -> None:
+    """Once by 90 degrees, against nine times by 10 degrees and back: total variation, not its square."""
+    turns = torch.zeros(1, 2, 19, 3)
+    turns[..., 2] = 1.0
+    edge = turns.clone()
+    edge[:, :, 10:] = torch.tensor([1.0, 0.0, 0.0])
+    angle = torch.tensor(math.radians(20.0)) * (torch.arange(19) % 2)
+    ripples = torch.stack([angle.sin(), torch.zeros(19), angle.cos()], dim=-1).expand(1, 2, 19, 3)
+    assert float(smoothness_loss(edge)) < float(smoothness_loss(ripples))

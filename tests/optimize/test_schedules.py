@@ -36,6 +36,7 @@ def test_every_level_opens_by_its_time_and_at_once_if_that_is_zero() -> None:
 def test_weights_rise_to_their_settings_and_never_fall() -> None:
     for schedule, start, end in (
         (schedules.entropy_weight, 0.0, CONFIG.entropy),
+        (schedules.smoothness_weight, 0.0, CONFIG.smoothness),
         (schedules.orientation_weight, 0.01 * CONFIG.orientation, CONFIG.orientation),
     ):
         values = [schedule(p, CONFIG) for p in STEPS]

@@ -60,7 +60,8 @@ def config(steps: int = 16, **optimize: Any) -> GenerateConfig:
             "field": {"levels": 4, "log2_table": 10, "finest_resolution": 32, "hidden": 16},
             "render": {"steps": 32, "occupancy_resolution": 16},
             "guidance": {"scale": 1.0, "rescale": 0.0, "view_prompts": "off"},
-            "optimize": {"steps": steps, "views": 2, "resolution": [24, 32], "checkpoint_every": 5, **optimize},
+            "optimize": {"steps": steps, "views": 2, "resolution": [24, 32], **optimize},
+            "checkpoint_every": 5,
         },
     )
 

@@ -137,7 +137,7 @@ def test_the_tape_notices_work_that_depends_on_more_than_its_inputs(monkeypatch:
     config = tiny_config(steps=20, views=1)
     plain = trained(config, 20)
     recorded, _, _ = graphs(monkeypatch)
-    weights = torch.tensor([1.0, 1.0, 1.0, 1.0])
+    weights = torch.ones(5)
     real = torch.Tensor.unbind
 
     def baked(tensor: torch.Tensor, *dim: int) -> Any:

@@ -23,7 +23,8 @@ def tiny_config(steps: int = 30, views_at_once: int = 0, **optimize: Any) -> Gen
             "field": {"levels": 4, "log2_table": 10, "finest_resolution": 32, "hidden": 16},
             "render": {"steps": 32, "occupancy_resolution": 16},
             "guidance": {"scale": 1.0, "rescale": 0.0},
-            "optimize": {"steps": steps, "views": 1, "resolution": [SIZE, SIZE], "checkpoint_every": 10, **optimize},
+            "optimize": {"steps": steps, "views": 1, "resolution": [SIZE, SIZE], **optimize},
+            "checkpoint_every": 10,
             "memory": {"views_at_once": views_at_once},
         },
     )

@@ -17,7 +17,8 @@ ROOT = Path(__file__).resolve().parents[3]
 PATIENCE_S = 600.0  # it takes half a minute on two cores that are free
 TINY = {
     "device": "cpu",
-    "optimize": {"steps": 30, "checkpoint_every": 5, "views": 1, "resolution": [16, 16]},
+    "checkpoint_every": 5,
+    "optimize": {"steps": 30, "views": 1, "resolution": [16, 16]},
     "mesh": {"resolution": 64, "triangles": 2000, "texture": 256},
 }
 

@@ -14,10 +14,7 @@ from dreamfusion_engine.errors import InputError
 
 PROMPT = "a hamburger"
 # Decided by presets alone; not in the sidebar.
-HIDDEN = {("optimize", "checkpoint_every")}
-HIDDEN |= {
-    ("memory", name) for name in ("recompute", "tiling", "tiny_vae", "views_at_once", "graphs", "offload")
-}  # fit
+HIDDEN = {("memory", name) for name in ("recompute", "tiling", "tiny_vae", "views_at_once", "graphs", "offload")}  # fit
 
 DUMP = """
 import bpy, addon
