@@ -165,8 +165,10 @@ class ScoreConfig:
     inversion_scale: float = -7.5  # guidance while inverting (arXiv 2405.15891)
     lora_rank: int = 4  # r of the copy that learns the renders (arXiv 2305.16213)
     lora_rate: float = 1e-3  # its learning rate (AdamW)
-    sampling_steps: int = 3  # of 'sampled', that would lead through every timestep, as those of the inversion
-    sampling_pull: float = 1.0  # k of its residual k alpha_t (x - x_0)
+    sampling_steps: int = 4  # of 'sampled', that would lead through every timestep, as those of the inversion
+    sampling_guidance: float = (
+        0.33  # share of w - 1 that guides them: one prediction needs strong guidance, many do not
+    )
 
     def __post_init__(self) -> None:
         require(1 <= self.inversion_steps <= 100, "inversion_steps", self.inversion_steps, "in [1, 100]")
@@ -174,7 +176,7 @@ class ScoreConfig:
         require(1 <= self.lora_rank <= 128, "lora_rank", self.lora_rank, "in [1, 128]")
         require(0.0 < self.lora_rate <= 1.0, "lora_rate", self.lora_rate, "in (0, 1]")
         require(1 <= self.sampling_steps <= 100, "sampling_steps", self.sampling_steps, "in [1, 100]")
-        require(0.0 < self.sampling_pull <= 100.0, "sampling_pull", self.sampling_pull, "in (0, 100]")
+        require(0.0 <= self.sampling_guidance <= 1.0, "sampling_guidance", self.sampling_guidance, "in [0, 1]")
 
 
 @dataclass(frozen=True, kw_only=True)

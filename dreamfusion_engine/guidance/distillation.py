@@ -18,7 +18,7 @@ from dreamfusion_engine.config import GuidanceConfig, PromptsConfig, ScoreConfig
 from dreamfusion_engine.device import sent
 from dreamfusion_engine.guidance.classifier_free import guidance_scale, guided_noise
 from dreamfusion_engine.guidance.conditioning import Encode, PromptConditioning, Told
-from dreamfusion_engine.guidance.noise import add_noise
+from dreamfusion_engine.guidance.noise import add_noise, noise_from_clean
 from dreamfusion_engine.guidance.perp_neg import perp_neg_noise
 from dreamfusion_engine.guidance.prompts import (
     AUTOMATIC,
@@ -36,7 +36,7 @@ from dreamfusion_engine.guidance.render_score import RenderScore
 from dreamfusion_engine.guidance.scores import RECORDABLE
 from dreamfusion_engine.guidance.scores.csd import csd_residual
 from dreamfusion_engine.guidance.scores.nfsd import CLEAN_BELOW, nfsd_residual
-from dreamfusion_engine.guidance.scores.sampled import sampled_image, sampled_residual, sampling_steps
+from dreamfusion_engine.guidance.scores.sampled import sampled_image, sampling_steps
 from dreamfusion_engine.guidance.scores.sdi import ddim_inversion, inversion_steps, inverted_noise
 from dreamfusion_engine.guidance.scores.sds import score_loss, score_weight, sds_residual
 from dreamfusion_engine.guidance.scores.vsd import vsd_residual
@@ -259,10 +259,10 @@ class ScoreDistillation:
             return sds_residual(self.guided(x_t, t, told, scale), inverted_noise(x, x_t, alpha, sigma))
         x_t = add_noise(x, noise, alpha, sigma)
         if question.fresh is not None:
-            clean = sampled_image(
-                x_t, t, lambda x_s, s: self.guided(x_s, s, told, scale), self.teacher.schedule, question.fresh
-            )
-            return sampled_residual(x, clean, alpha, self._score.sampling_pull)
+            weak = 1.0 + self._score.sampling_guidance * (scale - 1.0)
+            schedule = self.teacher.schedule
+            clean = sampled_image(x_t, t, lambda x_s, s: self.guided(x_s, s, told, weak), schedule, question.fresh)
+            return sds_residual(noise_from_clean(clean, x_t, alpha, sigma), noise)
         seen = self.predictions(x_t, t, told)
         if self.config.score == "csd":
             return csd_residual(seen.uncond, seen.cond, scale)

@@ -120,18 +120,19 @@ def test_inversion_draws_no_noise_and_asks_nothing_of_a_render_that_is_what_the_
 
 
 def test_a_picture_sampled_in_one_step_pulls_as_the_single_prediction_does() -> None:
-    """rho = k alpha (x - x_0), where SDS has (alpha / sigma) (x - x_0)."""
+    """With the same guidance one step is SDS; a share of it guides by 1 + share (w - 1)."""
     teacher = GaussianTeacher(modes(2), 0.3, {"a": [0.9, 0.1]})
     images = torch.rand(2, 3, 4, 4, generator=rng(4), requires_grad=True)
-    gradients = {}
-    for score in ("sds", "sampled"):
-        config = GuidanceConfig(score=score, scale=3.0, perp_neg="off")  # type: ignore[arg-type]
-        settings = ScoreConfig(sampling_steps=1, sampling_pull=0.25)
+
+    def gradient(score: str, scale: float, share: float = 1.0) -> torch.Tensor:
+        config = GuidanceConfig(score=score, scale=scale, perp_neg="off")  # type: ignore[arg-type]
+        settings = ScoreConfig(sampling_steps=1, sampling_guidance=share)
         distillation = ScoreDistillation(teacher, "a", "", PromptCard(), config, score=settings)
-        loss, info = distillation.step(images, FRONT[:2], FRONT[:2], "albedo", 0.5, rng(7))
-        (gradients[score],) = torch.autograd.grad(loss, images)
-    alpha, sigma = teacher.schedule.at(info.t)
-    torch.testing.assert_close(gradients["sampled"], 0.25 * sigma * gradients["sds"], atol=1e-7, rtol=1e-4)
+        loss, _ = distillation.step(images, FRONT[:2], FRONT[:2], "albedo", 0.5, rng(7))
+        return torch.autograd.grad(loss, images)[0]
+
+    torch.testing.assert_close(gradient("sampled", 3.0), gradient("sds", 3.0), atol=1e-6, rtol=1e-4)
+    torch.testing.assert_close(gradient("sampled", 5.0, 0.25), gradient("sds", 2.0), atol=1e-6, rtol=1e-4)
 
 
 def test_sampling_takes_fewer_steps_as_the_noise_anneals() -> None:

@@ -2,7 +2,8 @@
 
 One prediction at high noise is the mean of all pictures that the noised render may come from: where they disagree,
 about thin or far parts, it is a blur, and guidance makes halos of it. Sampling from x_t down to t = 0 decides for one
-of them, and what it decides fits the render as far as x_t still shows it.
+of them, and what it decides fits the render as far as x_t still shows it. The noise that would have led from x_t to
+that picture at once is compared with the true noise, as in SDS.
 """
 
 from __future__ import annotations
@@ -50,12 +51,3 @@ def sampled_image(x_t: Tensor, t: Tensor, predict: Predict, schedule: NoiseSched
     for here, there, drawn in zip(times[:-1], times[1:], fresh, strict=True):
         x_t = ancestral_step(x_t, predict(x_t, here), drawn, schedule.at(here), schedule.at(there))
     return predicted_clean_image(predict(x_t, times[-1]), x_t, *schedule.at(times[-1]))
-
-
-def sampled_residual(x: Tensor, clean: Tensor, alpha: Tensor, pull: float) -> Tensor:
-    """k alpha_t (x - x_0): a pull towards the sampled picture, where SDS has (alpha_t / sigma_t) (x - x_0).
-
-    alpha_t because x_t shows ever less of the render as noise grows: at the highest noise, where even the background is
-    drawn anew, an even pull makes the field fill its box to paint that background.
-    """
-    return pull * alpha * (x - clean)
