@@ -43,13 +43,13 @@ from dreamfusion_engine.starter.objects.kinds import Look  # noqa: E402
 
 PLAIN = "guidance.perp_neg=off"
 VARIANTS: dict[str, tuple[str, ...]] = {
+    "sds": (PLAIN,),
     "sampled": (PLAIN, "guidance.score=sampled"),
-    "sds": (PLAIN, "guidance.score=sds"),
     "csd": (PLAIN, "guidance.score=csd"),
     "nfsd": (PLAIN, "guidance.score=nfsd"),
     "vsd": (PLAIN, "guidance.score=vsd", "score.lora_rate=0.01"),  # a short run: the copy must learn quickly
     "sdi": (PLAIN, "guidance.score=sdi", "score.inversion_steps=3"),  # ten take three times as long
-    "perp-neg": ("guidance.perp_neg=on",),  # from here on with the automatic score
+    "perp-neg": ("guidance.perp_neg=on",),
     "interpolated": (PLAIN, "guidance.view_prompts=interpolated"),
     "no-view-words": (PLAIN, "guidance.view_prompts=off"),
 }

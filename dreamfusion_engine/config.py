@@ -16,7 +16,7 @@ from dreamfusion_engine.prompt_text import checked_prompt
 
 Annealing = Literal["linear", "sqrt", "step"]
 Weighting = Literal["uniform", "sigma_squared", "alpha_sigma"]
-Score = Literal["auto", "sds", "csd", "nfsd", "sdi", "vsd", "sampled"]
+Score = Literal["sds", "csd", "nfsd", "sdi", "vsd", "sampled"]
 ViewPrompts = Literal["nearest", "interpolated", "off"]
 Precision = Literal["auto", "float32", "bfloat16", "float16"]
 Offload = Literal["none", "text", "all"]  # text encoders' weights, or the denoiser's too
@@ -121,7 +121,7 @@ class GuidanceConfig:
     anneal_until: float = 0.7  # fraction of training at which the end values are reached
     annealing: Annealing = "linear"  # how: at an even pace, by a square root (fast, then slow), or in one step
     weighting: Weighting = "uniform"  # w(t): 1, sigma_t^2 or alpha_t sigma_t
-    score: Score = "auto"  # what the denoiser's predictions are made into; 'auto': what suits the model best
+    score: Score = "sds"  # what the denoiser's predictions are made into
     view_prompts: ViewPrompts = "nearest"  # "front view", ...: the nearest, mixed by angle, none
     perp_neg: Literal["auto", "on", "off"] = "auto"  # other views as negative prompts
 

@@ -20,7 +20,7 @@ STANDARD: dict[str, dict[str, Any]] = {
         "anneal_until": 0.7,
         "annealing": "linear",
         "weighting": "uniform",
-        "score": "auto",
+        "score": "sds",
         "view_prompts": "nearest",
         "perp_neg": "auto",
     },

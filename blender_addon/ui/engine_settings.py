@@ -97,15 +97,14 @@ class DREAMFUSION_PG_guidance(PropertyGroup):
         name="Score",
         description="What the model's predictions are made into",
         items=(
-            ("auto", "Automatic", "Sampled for the built-in model, SDS for others"),
             ("sds", "SDS", "Score distillation, as in DreamFusion"),
             ("csd", "CSD", "Towards the prompt alone. For large models; the built-in one falls apart"),
             ("nfsd", "NFSD", "Without the part that is noise. For large models; the built-in one falls apart"),
             ("sdi", "SDI", "Noise found by inversion, several times as slow"),
             ("vsd", "VSD", "Against a model that learns the renders, two to three times as slow"),
-            ("sampled", "Sampled", "Towards a picture sampled from the noised render. Several times as slow"),
+            ("sampled", "Sampled", "Towards a picture sampled from the noised render. Softer, nearly twice as slow"),
         ),
-        default="auto",
+        default="sds",
     )
     view_prompts: EnumProperty(
         name="View Prompts",

@@ -6,7 +6,6 @@ it. x is what the model denoises, float32[B, C, H, W]; t int64[B]; alpha, sigma 
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -28,7 +27,6 @@ from dreamfusion_engine.guidance.prompts import (
     View,
     by_hand,
     check_vocabulary,
-    score_of,
     view_of,
 )
 from dreamfusion_engine.guidance.question import Part, Question
@@ -73,9 +71,9 @@ class ScoreDistillation:
 
     Every text is encoded here, once, so that a step is one call of the denoiser (two more for 'vsd', several for
     'sdi' and 'sampled'). prompt, negative: the artist's words; negative takes the place of the empty prompt in
-    guidance. texts: prompts by hand. card: how the model wants to be asked, and which score is its automatic one.
-    score: what 'sdi', 'vsd' and 'sampled' need besides. seed: starts the copy that 'vsd' trains. encode: in the place
-    of the teacher's own encoding, such as one with a cache.
+    guidance. texts: prompts by hand. card: how the model wants to be asked. score: what 'sdi', 'vsd' and 'sampled'
+    need besides. seed: starts the copy that 'vsd' trains. encode: in the place of the teacher's own encoding, such as
+    one with a cache.
     Raises InputError input.unknown_words where the card's vocabulary is closed.
     """
 
@@ -97,19 +95,16 @@ class ScoreDistillation:
         for view in VIEWS:
             check_vocabulary(by_hand(prompt, view, texts), card, f"prompt of the {view} view")
         self.teacher = teacher
-        self._card = card
-        self.config = self._settled(config)
+        self.config = config
         self._score = score
-        self.conditioning = PromptConditioning(
-            encode or teacher.encode_prompts, prompt, negative, card, self.config, texts
-        )
+        self.conditioning = PromptConditioning(encode or teacher.encode_prompts, prompt, negative, card, config, texts)
         self._timesteps = teacher.schedule.usable
-        self._renders = RenderScore(teacher, score, seed) if self.config.score == "vsd" else None
+        self._renders = RenderScore(teacher, score, seed) if config.score == "vsd" else None
         self._shapes: dict[int, tuple[int, ...]] = {}
 
     def restart(self, config: GuidanceConfig, seed: int) -> None:
         """Forget what was learned from renders, and go on with the settings of another attempt."""
-        self.config = self._settled(config)
+        self.config = config
         if self._renders is not None:
             self._renders = RenderScore(self.teacher, self._score, seed)
 
@@ -296,9 +291,6 @@ class ScoreDistillation:
     def _noise_of(self, part: Part, shape: Sequence[int], generator: torch.Generator) -> Tensor:
         noise = torch.randn((part.total, *shape[1:]), generator=generator, device=generator.device)
         return sent(noise[part.first : part.first + shape[0]], self.teacher.device)
-
-    def _settled(self, config: GuidanceConfig) -> GuidanceConfig:
-        return dataclasses.replace(config, score=score_of(config, self._card))
 
     @staticmethod
     def _noise(x: Tensor, generator: torch.Generator) -> Tensor:

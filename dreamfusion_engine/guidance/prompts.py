@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from dreamfusion_engine.config import GenerateConfig, GuidanceConfig, PromptsConfig, Score
+from dreamfusion_engine.config import GenerateConfig, GuidanceConfig, PromptsConfig
 from dreamfusion_engine.errors import InputError, SetupError
 
 View = Literal["front", "side", "back", "overhead"]
@@ -192,18 +192,6 @@ def unknown_words(text: str, known: Iterable[str]) -> list[str]:
         parts = [part for part in re.findall(r"\w+|[^\w\s]", word) if part not in _PUNCTUATION]
         missing.update(dict.fromkeys(part for part in parts if part not in known))
     return list(missing)
-
-
-def score_of(config: GuidanceConfig, card: PromptCard) -> Score:
-    """The score that is meant. 'auto': 'sampled' for models that are told exact cameras, 'sds' for all others.
-
-    Told where exactly a view is from, what the built-in model samples agrees from view to view, and thin parts appear
-    that its single predictions blur (docs/quality.md). Of large models that is not known, and a step of theirs would
-    take several times as long.
-    """
-    if config.score != "auto":
-        return config.score
-    return "sampled" if card.azimuths else "sds"
 
 
 def uses_perp_neg(config: GuidanceConfig, card: PromptCard) -> bool:

@@ -13,7 +13,7 @@ MOST_ATTEMPTS = 2  # restarts; a third would cost more than what it has been see
 # Of the guidance, above which the model's pull on an early render can lose to the opacity loss, ten times itself then:
 # up to here objects stayed, at 0.9 and the standard preset one vanished (docs/quality.md).
 STRONG_RESCALE = 0.6
-_RESCALED = ("auto", "sds", "sdi", "vsd", "sampled")  # the scores that rescale their guidance
+_RESCALED = ("sds", "sdi", "vsd", "sampled")  # the scores that rescale their guidance
 SEED_STEP = 7919  # a prime, so that the seeds of restarts stay clear of those that people count through
 
 _WHAT = {

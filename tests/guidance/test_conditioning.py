@@ -18,7 +18,6 @@ from dreamfusion_engine.guidance.prompts import (
     PromptCard,
     check_prompts,
     predictions_a_view,
-    score_of,
     uses_perp_neg,
 )
 from dreamfusion_engine.guidance.scores.nfsd import OUT_OF_DISTRIBUTION
@@ -136,13 +135,6 @@ def test_a_prompt_by_hand_replaces_the_automatic_one_of_its_view_alone() -> None
     assert said[0] == {"the back of a mug, white clay": 1.0}
     assert said[1] == {"a mug, side view, white clay": 1.0}
     assert said[3] == {"a round lid, white clay": 1.0}
-
-
-def test_the_automatic_score_samples_where_the_model_is_told_exact_cameras() -> None:
-    cameras = dataclasses.replace(CLOSED, azimuths=("azimuth000", "azimuth180"), elevations={0: "elevation00"})
-    assert score_of(GuidanceConfig(), OPEN) == score_of(GuidanceConfig(), CLOSED) == "sds"
-    assert score_of(GuidanceConfig(), cameras) == "sampled"
-    assert score_of(GuidanceConfig(score="csd"), cameras) == "csd"
 
 
 def test_perp_neg_tells_front_and_side_too() -> None:

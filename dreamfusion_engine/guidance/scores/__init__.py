@@ -2,6 +2,6 @@
 
 from dreamfusion_engine.config import Score
 
-# Those whose step is the same work always, so that a CUDA graph can hold it; "auto" is one of them. 'sdi' takes as many
-# steps as the noise asks for, and 'vsd' trains a second model as it goes.
-RECORDABLE: tuple[Score, ...] = ("auto", "sds", "csd", "nfsd", "sampled")
+# Those whose step is the same work always, so that a CUDA graph can hold it. 'sdi' takes as many steps as the noise
+# asks for, and 'vsd' trains a second model as it goes.
+RECORDABLE: tuple[Score, ...] = ("sds", "csd", "nfsd", "sampled")
