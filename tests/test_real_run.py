@@ -45,8 +45,10 @@ def command(model: Path, output: Path, *more: str) -> list[str]:
         if isinstance(values, dict):
             for key, value in values.items():
                 words += ["--set", f"{stage}.{key}={json.dumps(value)}"]
+        elif stage == "device":
+            words += ["--device", str(values)]
         else:
-            words += [f"--{stage}", str(values)]
+            words += ["--set", f"{stage}={json.dumps(values)}"]
     return words
 
 
