@@ -92,8 +92,8 @@ def training_step(
     surface = surface_of(side.field, origins, directions, opacity, depth, samples.dt)
     colour = colour * lambertian(surface.normal, surface.point, scene.light)[:, None]
     picture = over_background(colour, opacity, background)
-    watch.lap("shade")
     ripples = smoothness_loss(surface.normal.view(views, size, size, 3))
+    watch.lap("shade")
     loss = 0.1 * surface.orientation.mean() + 0.01 * opacity.mean() + 0.04 * ripples
     if guide is None:
         loss = loss + (picture - 0.2).square().mean()

@@ -166,9 +166,7 @@ class ScoreConfig:
     lora_rank: int = 4  # r of the copy that learns the renders (arXiv 2305.16213)
     lora_rate: float = 1e-3  # its learning rate (AdamW)
     sampling_steps: int = 4  # of 'sampled', that would lead through every timestep, as those of the inversion
-    sampling_guidance: float = (
-        0.33  # share of w - 1 that guides them: one prediction needs strong guidance, many do not
-    )
+    sampling_guidance: float = 0.33  # share of w - 1 that guides them: many predictions need less than one
 
     def __post_init__(self) -> None:
         require(1 <= self.inversion_steps <= 100, "inversion_steps", self.inversion_steps, "in [1, 100]")
