@@ -12,6 +12,7 @@ from dreamfusion_engine.config_json import preset  # noqa: E402
 from dreamfusion_engine.guidance.catalogue import KnownModel, catalogue  # noqa: E402
 from dreamfusion_engine.guidance.model_list import memory_of  # noqa: E402
 from dreamfusion_engine.guidance.savings import fit  # noqa: E402
+from dreamfusion_engine.recipes import RECIPES  # noqa: E402
 
 PAGE = ROOT / "docs" / "models.md"
 CARDS_GIB = (4, 6, 8, 12, 16, 24)
@@ -24,7 +25,8 @@ def models_table() -> str:
     lines = ["| model | id | download | licence | access |", "|---|---|---|---|---|"]
     for model in (model for model in catalogue() if not model.instead):
         size = f"{model.download_mb / 1000:.1f} GB"
-        lines.append(f"| {model.title} | `{model.id}` | {size} | {model.license} | {model.access} |")
+        mark = ", *experimental*" if RECIPES[model.family].experimental else ""
+        lines.append(f"| {model.title}{mark} | `{model.id}` | {size} | {model.license} | {model.access} |")
     return "\n".join(lines)
 
 
@@ -38,7 +40,9 @@ def cards_table() -> str:
 
 def how(model: KnownModel, card_gib: int) -> str:
     """One cell: 'yes', 'saving', 'smaller', 'slow' or 'no'."""
-    made = fit(model.sizes, preset("standard", "a"), round(FREE_SHARE * card_gib * (1 << 30)), "cuda")
+    made = fit(
+        model.sizes, preset("standard", "a", recipe=model.family), round(FREE_SHARE * card_gib * (1 << 30)), "cuda"
+    )
     if not made.fits:
         return "no"
     if any(saving.text.startswith("the denoiser") for saving in made.savings):
@@ -56,7 +60,9 @@ def gone_list() -> str:
 
 def tables() -> str:
     """All that stands between the two marks."""
-    least = min((model for model in catalogue() if not model.instead), key=lambda m: memory_of(m.sizes, "cuda"))
+    least = min(
+        (model for model in catalogue() if not model.instead), key=lambda m: memory_of(m.sizes, "cuda", m.family)
+    )
     first = f"The least memory of all is asked by {least.title}."
     return "\n\n".join([BEGIN, models_table(), gone_list(), cards_table(), first, END])
 

@@ -1,4 +1,4 @@
-"""The command `dreamfusion-engine`: generate, models, download, doctor, serve. The only place that prints.
+"""The command `dreamfusion-engine`: generate, settings, models, download, doctor, serve. The only place that prints.
 
 Exit codes: 0 done; 2 bad input or set-up; 3 the run failed; 130 cancelled, a checkpoint is kept.
 """
@@ -22,9 +22,12 @@ from dreamfusion_engine.config import GenerateConfig
 from dreamfusion_engine.errors import Cancelled
 from dreamfusion_engine.events import Control, Event, Report, Result
 from dreamfusion_engine.failures import as_engine_error
+from dreamfusion_engine.guidance.pipeline_folder import model_facts
 from dreamfusion_engine.messages import downloaded_message, error_message, event_message, result_message
 from dreamfusion_engine.protocol import encode
 from dreamfusion_engine.ranks import started_as_follower
+from dreamfusion_engine.recipes import RECIPES
+from dreamfusion_engine.settings_table import settings_text
 
 FILE_WORDS = {
     "mesh.glb": "the textured mesh: File > Import > glTF 2.0 in Blender",
@@ -61,6 +64,8 @@ def main(argv: Sequence[str] | None = None, *, generate: Generate | None = None)
             os.environ["HF_HUB_CACHE"] = os.path.abspath(os.path.expanduser(options.cache))
         if options.command == "generate":
             return _generate(options, arguments, generate)
+        if options.command == "settings":
+            return _settings(options)
         if options.command == "models":
             return _models(options)
         if options.command == "download":
@@ -84,10 +89,8 @@ def main(argv: Sequence[str] | None = None, *, generate: Generate | None = None)
 
 
 def _generate(options: argparse.Namespace, arguments: list[str], generate: Generate | None) -> int:
-    steps = [] if options.steps is None else [f"optimize.steps={options.steps}"]
-    settings = command_line.parse_settings([*options.set, *steps])
+    settings = _given_settings(options)
     settings |= {"seed": options.seed, "negative": options.negative, "device": options.device}
-    settings |= {"model": options.model, "base": options.base}
     asked = request.checked_request(
         options.prompt,
         preset_name=options.preset,
@@ -200,6 +203,24 @@ def _print_result(result: Result, seconds: float) -> None:
     for name, path in result.files.items():
         words = FILE_WORDS.get(Path(path).name)
         print(f"  {Path(path).name:<14}  {words}" if words else f"  {name:<14}  {path}")
+
+
+def _given_settings(options: argparse.Namespace) -> dict[str, Any]:
+    """What --set, --steps, --model and --base say, nested by stage."""
+    steps = [] if options.steps is None else [f"optimize.steps={options.steps}"]
+    settings = command_line.parse_settings([*options.set, *steps])
+    return settings | {"model": options.model, "base": options.base}
+
+
+def _settings(options: argparse.Namespace) -> int:
+    facts = model_facts(options.model, options.base)
+    made = request.settings_for(facts, options.preset, "an object", _given_settings(options))
+    if options.json:
+        recipe = {"name": made.config.recipe, "experimental": RECIPES[made.config.recipe].experimental}
+        print(json.dumps({"recipe": recipe, "preset": options.preset, "settings": made.to_json()}))
+    else:
+        print(settings_text(made))
+    return 0
 
 
 def _models(options: argparse.Namespace) -> int:

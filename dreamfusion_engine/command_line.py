@@ -16,7 +16,7 @@ from dreamfusion_engine import __version__
 from dreamfusion_engine.config_json import PRESET_NAMES, nearest
 from dreamfusion_engine.errors import InputError
 
-COMMANDS = ("generate", "models", "download", "doctor", "serve")
+COMMANDS = ("generate", "settings", "models", "download", "doctor", "serve")
 # How the program was called, when a wrapper such as install.py called it: shown in the advice to resume.
 CALLED_AS = "DREAMFUSION_CALLED_AS"
 
@@ -62,26 +62,18 @@ def parser() -> argparse.ArgumentParser:
 
     make = commands.add_parser("generate", help="make an object from a prompt", allow_abbrev=False)
     make.add_argument("prompt", metavar="PROMPT", help='what to make, such as "a hamburger"')
-    make.add_argument(
-        "--model", default="starter", help="starter (built in), a diffusers folder, hub id or .safetensors"
-    )
-    make.add_argument("--base", default="", metavar="NAME", help="folder or hub id that completes a .safetensors file")
+    _add_model(make)
     make.add_argument("--output", type=Path, metavar="DIR", help="default: outputs/<prompt>-<seed>")
     make.add_argument("--seed", type=int, default=0, metavar="N", help="another seed gives another object (default 0)")
-    make.add_argument("--preset", default="standard", help=f"{' | '.join(PRESET_NAMES)} (default standard)")
     make.add_argument("--negative", default="", metavar="TEXT", help="what it should not look like")
-    make.add_argument("--steps", type=int, metavar="N", help="training steps, over the preset's")
     make.add_argument("--device", default="auto", help="auto | cpu | cuda | cuda:1 ... (default auto)")
     make.add_argument("--resume", action="store_true", help="go on from the checkpoint in the output folder")
     make.add_argument("--json", action="store_true", help="print progress and result as JSON lines")
-    _add_cache(make)
-    make.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="STAGE.KEY=VALUE",
-        help="any other setting, such as mesh.texture=2048; may be repeated",
-    )
+    _add_settings(make)
+    show = commands.add_parser("settings", help="show what a model's runs are set to, and why", allow_abbrev=False)
+    _add_model(show)
+    show.add_argument("--json", action="store_true", help="print as JSON")
+    _add_settings(show)
 
     models = commands.add_parser("models", help="list the models here and those worth having", allow_abbrev=False)
     models.add_argument("--json", action="store_true", help="print as JSON")
@@ -98,6 +90,28 @@ def parser() -> argparse.ArgumentParser:
     serve = commands.add_parser("serve", help="take requests on standard input, for the add-on", allow_abbrev=False)
     serve.add_argument("--output-root", type=Path, default=Path("outputs"), metavar="DIR", help="default: outputs")
     return top
+
+
+def _add_model(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--model", default="starter", help="starter (built in), a diffusers folder, hub id or .safetensors"
+    )
+    command.add_argument(
+        "--base", default="", metavar="NAME", help="folder or hub id that completes a .safetensors file"
+    )
+
+
+def _add_settings(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--preset", default="standard", help=f"{' | '.join(PRESET_NAMES)} (default standard)")
+    command.add_argument("--steps", type=int, metavar="N", help="training steps, over the preset's")
+    _add_cache(command)
+    command.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="STAGE.KEY=VALUE",
+        help="any other setting, such as mesh.texture=2048; may be repeated",
+    )
 
 
 def _add_cache(command: argparse.ArgumentParser) -> None:

@@ -1,7 +1,8 @@
 """Settings of a run: frozen dataclasses, one a stage; `config_json` reads and writes them.
 
 Every field has its unit or symbol beside it. Angles are degrees here, because people read this; radians inside. The
-object lives in [-1, 1]^3, so one world unit is half the box. `config_json.preset` gives the three tested combinations.
+object lives in [-1, 1]^3, so one world unit is half the box. `config_json.preset` gives the three presets, with
+the recipe of a model's family over them.
 """
 
 from __future__ import annotations
@@ -67,6 +68,7 @@ class FieldConfig:
     hidden: int = 32  # MLP width, one hidden layer
     blob_density: float = 10.0  # height of the initial density blob, before the activation
     blob_radius: float = 0.5  # world units
+    density_gain: float = 20.0  # times the MLP's density before its activation: how soon a surface can be solid
     background: Literal["random", "learned"] = "random"
 
     def __post_init__(self) -> None:
@@ -82,6 +84,7 @@ class FieldConfig:
         )
         require(4 <= self.hidden <= 256, "hidden", self.hidden, "in [4, 256]")
         require(0.0 < self.blob_radius <= 2.0, "blob_radius", self.blob_radius, "in (0, 2]")
+        require(0.0 < self.density_gain <= 1000.0, "density_gain", self.density_gain, "in (0, 1000]")
         require(self.background in ("random", "learned"), "background", self.background, "'random' or 'learned'")
 
 
@@ -187,9 +190,10 @@ class OptimizeConfig:
     learning_rate: float = 0.015  # Adam, hash grid and MLP (betas 0.9, 0.99, eps 1e-15)
     albedo_until: float = 0.2  # fraction of training without lighting
     textureless: float = 0.2  # share of lit steps rendered without albedo
+    # Weights of regularisers are given for a score of size 1 and grow with the score (`guidance.score_size`).
     orientation: float = 0.1  # weight of the orientation loss
     smoothness: float = 0.04  # weight of the differences between neighbouring normals at the end
-    opacity: float = 0.012  # weight of sqrt((sum w)^2 + 0.01), ten times that at first
+    opacity: float = 0.012  # weight of sqrt((sum w)^2 + 0.01) once the object stands; more at first, see `pace`
     entropy: float = 1.2  # weight of the ray opacity's binary entropy at the end
     levels_until: float = 0.3  # fraction of training by which every hash-grid level is open
     gradient_clip: float = 1.0  # largest norm of the gradient; 0: off
@@ -208,6 +212,26 @@ class OptimizeConfig:
             require(0.0 <= getattr(self, name) <= 1.0, name, getattr(self, name), "in [0, 1]")
         for name in ("orientation", "smoothness", "opacity", "entropy", "gradient_clip"):
             require(0.0 <= getattr(self, name) <= 1e6, name, getattr(self, name), "at least 0")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PaceConfig:
+    """What acts when in training; times are fractions of it."""
+
+    lit: float = 0.75  # share of lit steps, once there is light (DreamFusion, App. A.2)
+    opacity_start: float = 10.0  # times the opacity weight at first ...
+    opacity_until: float = 0.4  # ... falling to once it here; 0: once it from the start
+    entropy_from: float = 0.4  # an undecided field must be free to move until its shape stands; full weight at the end
+    smoothness_from: float = 0.3  # full weight at the end
+    orientation_start: float = 0.01  # share of the orientation weight at first: 1e-4 of 1e-2 (DreamFusion, App. A.2)
+    orientation_until: float = 1.0 / 3.0  # all of it from here on: after 5k of 15k steps (there)
+
+    def __post_init__(self) -> None:
+        for name in ("lit", "opacity_until", "entropy_from", "smoothness_from"):
+            require(0.0 <= getattr(self, name) <= 1.0, name, getattr(self, name), "in [0, 1]")
+        require(0.0 <= self.opacity_start <= 1000.0, "opacity_start", self.opacity_start, "in [0, 1000]")
+        require(0.0 <= self.orientation_start <= 1.0, "orientation_start", self.orientation_start, "in [0, 1]")
+        require(0.0 <= self.orientation_until <= 1.0, "orientation_until", self.orientation_until, "in [0, 1]")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -269,7 +293,8 @@ class GenerateConfig:
     base: str = ""  # folder or hub id that gives a single file its configs and the parts it lacks; "": the catalogue's
     device: str = "auto"  # 'auto', 'cpu', 'cuda', 'cuda:1', ...
     checkpoint_every: int = 50  # steps; what a killed run can lose at most
-    preset: str = "standard"  # the name the values below started from
+    preset: str = "standard"  # the name the values below started from ...
+    recipe: str = "starter"  # ... and the recipe of the model's family over it, see `recipes`
     camera: CameraConfig = dataclasses.field(default_factory=CameraConfig)
     field: FieldConfig = dataclasses.field(default_factory=FieldConfig)
     render: RenderConfig = dataclasses.field(default_factory=RenderConfig)
@@ -277,6 +302,7 @@ class GenerateConfig:
     prompts: PromptsConfig = dataclasses.field(default_factory=PromptsConfig)
     score: ScoreConfig = dataclasses.field(default_factory=ScoreConfig)
     optimize: OptimizeConfig = dataclasses.field(default_factory=OptimizeConfig)
+    pace: PaceConfig = dataclasses.field(default_factory=PaceConfig)
     mesh: MeshConfig = dataclasses.field(default_factory=MeshConfig)
     memory: MemoryConfig = dataclasses.field(default_factory=MemoryConfig)
 

@@ -1,4 +1,4 @@
-"""Settings in and out: the three tested presets, and configurations as nested JSON.
+"""Settings in and out: presets with the recipes of models over them, and configurations as nested JSON.
 
 A key that there is not is an error that names the nearest; a value of the wrong kind is refused, never converted by
 guess.
@@ -13,8 +13,9 @@ import typing
 from collections.abc import Mapping
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
-from dreamfusion_engine.config import GenerateConfig, require
+from dreamfusion_engine.config import GenerateConfig, GuidanceConfig, require
 from dreamfusion_engine.errors import InputError
+from dreamfusion_engine.recipes import STARTER_RECIPE, recipe_named
 
 _PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     "draft": {"optimize": {"steps": 500}, "mesh": {"resolution": 128, "triangles": 10_000, "unwrap_seconds": 20.0}},
@@ -29,11 +30,36 @@ _PRESETS: dict[str, dict[str, dict[str, Any]]] = {
 PRESET_NAMES = tuple(_PRESETS)
 
 
-def preset(name: str, prompt: str, overrides: Mapping[str, Any] | None = None) -> GenerateConfig:
-    """The preset's configuration for a prompt; `overrides` is JSON-like, nested by stage, and wins.
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Resolved:
+    """A run's settings and where each comes from.
 
-    Raises InputError for an unknown preset or key (naming the nearest) and for impossible values.
+    origins: dotted name -> "yours", "preset", or "recipe: SOURCE".
     """
+
+    config: GenerateConfig
+    origins: Mapping[str, str]
+
+    def to_json(self) -> dict[str, Any]:
+        """Dotted name -> its value and where it comes from, ready for json.dumps."""
+        return {name: {"value": value, "from": self.origins[name]} for name, value in dotted(self.config).items()}
+
+
+def preset(
+    name: str, prompt: str, overrides: Mapping[str, Any] | None = None, recipe: str = STARTER_RECIPE
+) -> GenerateConfig:
+    """The configuration of a preset with a model's recipe over it, for a prompt.
+
+    overrides: JSON-like, nested by stage; wins over both. recipe: a name of `recipes.RECIPES`.
+    Raises InputError for an unknown preset, recipe or key (naming the nearest) and for impossible values.
+    """
+    return resolve(name, prompt, overrides, recipe).config
+
+
+def resolve(
+    name: str, prompt: str, overrides: Mapping[str, Any] | None = None, recipe: str = STARTER_RECIPE
+) -> Resolved:
+    """As `preset`, with where each setting comes from."""
     if name not in _PRESETS:
         raise InputError(
             "input.preset",
@@ -41,11 +67,66 @@ def preset(name: str, prompt: str, overrides: Mapping[str, Any] | None = None) -
             why=f"The presets are {', '.join(PRESET_NAMES)}.",
             fix=f"Use --preset {nearest(name, PRESET_NAMES) or 'standard'}.",
         )
-    values: dict[str, Any] = {"prompt": prompt, "preset": name}
-    for source in (_PRESETS[name], overrides or {}):
-        for key, value in source.items():
+    yours = dict(overrides or {})
+    guidance = yours.get("guidance", {})
+    score = guidance.get("score") if isinstance(guidance, Mapping) else None
+    of_recipe = recipe_named(recipe).values(name, score if isinstance(score, str) else GuidanceConfig().score)
+    values: dict[str, Any] = {"prompt": prompt, "preset": name, "recipe": recipe}
+    origins: dict[str, str] = {}
+    layers = (
+        (_PRESETS[name], lambda key: "preset"),
+        (nested({key: value for key, (value, _) in of_recipe.items()}), lambda key: f"recipe: {of_recipe[key][1]}"),
+        (yours, lambda key: "yours"),
+    )
+    for layer, origin in layers:
+        for key, value in layer.items():
             values[key] = {**values.get(key, {}), **value} if isinstance(value, Mapping) else value
-    return from_json(GenerateConfig, values)
+            keys = [f"{key}.{inner}" for inner in value] if isinstance(value, Mapping) else [key]
+            origins |= {each: origin(each) for each in keys}
+    config = from_json(GenerateConfig, values)
+    return Resolved(config=config, origins={key: origins.get(key, "preset") for key in dotted(config)})
+
+
+def origins_of(config: GenerateConfig) -> dict[str, str]:
+    """Where each setting of a finished configuration comes from, told by its preset and recipe.
+
+    What differs from both is "yours", whoever changed it.
+    """
+    made = resolve(config.preset, config.prompt, {"guidance": {"score": config.guidance.score}}, config.recipe)
+    base = dotted(made.config)
+    origins = dict(made.origins) | {"guidance.score": "preset"}
+    base["guidance.score"] = GuidanceConfig().score
+    return {key: origins[key] if value == base[key] else "yours" for key, value in dotted(config).items()}
+
+
+def recipe_differences(recipe: str) -> dict[str, dict[str, Any]]:
+    """What a recipe changes of each plain preset: preset -> dotted name -> value, ready for json.dumps."""
+    changes = {}
+    for name in PRESET_NAMES:
+        plain, made = dotted(preset(name, "a")), dotted(preset(name, "a", recipe=recipe))
+        changes[name] = {key: value for key, value in made.items() if value != plain[key] and key != "recipe"}
+    return changes
+
+
+def dotted(config: GenerateConfig) -> dict[str, Any]:
+    """Every setting by its dotted name, ready for json.dumps: 'guidance.scale' -> 7.0."""
+    flat: dict[str, Any] = {}
+    for key, value in to_json(config).items():
+        inner = {f"{key}.{name}": each for name, each in value.items()} if isinstance(value, dict) else {key: value}
+        flat |= {name: list(each) if isinstance(each, tuple) else each for name, each in inner.items()}
+    return flat
+
+
+def nested(flat: Mapping[str, Any]) -> dict[str, Any]:
+    """Dotted names as settings nested by stage."""
+    settings: dict[str, Any] = {}
+    for name, value in flat.items():
+        stage, dot, key = name.partition(".")
+        if dot:
+            settings.setdefault(stage, {})[key] = value
+        else:
+            settings[name] = value
+    return settings
 
 
 def nearest(word: str, known: typing.Iterable[str]) -> str | None:

@@ -16,7 +16,7 @@ import torch
 
 from dreamfusion_engine.atomic_file import write_atomically
 from dreamfusion_engine.config import GenerateConfig
-from dreamfusion_engine.config_json import to_json
+from dreamfusion_engine.config_json import origins_of, to_json
 from dreamfusion_engine.device import compute_threads, free_memory_bytes, peak_memory_mib, resolve_device
 from dreamfusion_engine.errors import Cancelled
 from dreamfusion_engine.events import Control, Note, Progress, Report, Result, Stage
@@ -186,6 +186,7 @@ def result_content(
         "model": config.model,
         "device": str(device),
         "config": to_json(config),
+        "origins": origins_of(config),
         "versions": package_versions(),
         "steps": session.training.step,
         "steps_per_second": round(session.steps_taken / session.seconds, 3) if session.seconds else None,

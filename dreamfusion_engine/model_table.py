@@ -37,8 +37,12 @@ def need_text(line: Mapping[str, Any]) -> str:
     return f"takes {line['memory_mib'] / 1024:.1f} GiB of memory" + (f", {fit}" if fit else "")
 
 
+def _mark(line: Mapping[str, Any]) -> str:
+    return "experimental" if line.get("recipe", {}).get("experimental") else ""
+
+
 def _here(line: Mapping[str, Any]) -> str:
-    facts = [str(line["state"]), size_text(line["size_mb"]), need_text(line), str(line["license"])]
+    facts = [_mark(line), str(line["state"]), size_text(line["size_mb"]), need_text(line), str(line["license"])]
     text = [f"  {line['name']}", labelled("    ", "; ".join(fact for fact in facts if fact))]
     trouble = line["trouble"]
     if trouble:
@@ -63,7 +67,7 @@ def _to_get(line: Mapping[str, Any]) -> str:
     licence = f"licence {line['license']}"
     if line["state"] == "gated":
         licence += f", to be accepted at {line['page']}, then with HF_TOKEN"
-    facts = [str(line["title"]), size_text(line["size_mb"]), need_text(line), licence]
+    facts = [str(line["title"]), _mark(line), size_text(line["size_mb"]), need_text(line), licence]
     text = [f"  {line['name']}", labelled("    ", "; ".join(fact for fact in facts if fact))]
     if line["note"]:
         text.append(labelled("    ", line["note"]))

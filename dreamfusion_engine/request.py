@@ -17,11 +17,13 @@ from pathlib import Path
 from typing import Any
 
 from dreamfusion_engine.config import GenerateConfig
-from dreamfusion_engine.config_json import preset
+from dreamfusion_engine.config_json import Resolved, dotted, preset, resolve
 from dreamfusion_engine.device import check_device_name
 from dreamfusion_engine.errors import InputError
-from dreamfusion_engine.guidance.pipeline_folder import model_card
+from dreamfusion_engine.guidance.family import FAMILIES
+from dreamfusion_engine.guidance.pipeline_folder import ModelFacts, model_facts
 from dreamfusion_engine.guidance.prompts import VIEWS, check_prompts
+from dreamfusion_engine.recipes import NEEDS_AUTOENCODER, recipe_named
 
 DISK_NEEDED = 200 << 20  # bytes: two checkpoints of the largest preset, textures, video and previews, and room
 SLUG_LIMIT = 60  # characters
@@ -51,19 +53,50 @@ def checked_request(
     Raises InputError or SetupError for every bad prompt, word, setting, device name, model or folder.
     """
     check_encodable(prompt, "prompt")
-    config = preset(preset_name, prompt, settings)
+    config = preset(preset_name, prompt, settings)  # what is wrong with any model is said before one is looked for
     check_encodable(config.negative, "negative prompt")
     for view in VIEWS:
         check_encodable(getattr(config.prompts, view), f"prompt of the {view} view")
     check_device_name(config.device)
-    card = model_card(config.model, config.base)
-    check_prompts(config, card)
+    facts = model_facts(config.model, config.base)
+    config = settings_for(facts, preset_name, prompt, settings).config
+    check_prompts(config, facts.card)
     folder = output if output is not None else output_root / folder_name(config.prompt, config.seed)
     folder = Path(os.path.abspath(folder.expanduser()))
     check_output(folder)
     if not resume:
         check_not_taken(folder, config)
     return Request(config=config, output=folder, resume=resume)
+
+
+def settings_for(
+    facts: ModelFacts, preset_name: str, prompt: str, settings: Mapping[str, Any] | None = None
+) -> Resolved:
+    """The settings of a run with a model: preset, the recipe of its family, then the person's own.
+
+    Raises InputError for a recipe of another family and for settings that the family cannot have.
+    """
+    asked = (settings or {}).get("recipe", facts.recipe)
+    recipe = recipe_named(str(asked))
+    if recipe.family != facts.family:
+        raise InputError(
+            "input.recipe",
+            what=f"The recipe '{asked}' does not fit this model.",
+            why=f"It is for {FAMILIES[recipe.family].title}; the model is a {FAMILIES[facts.family].title}.",
+            fix=f"Leave the recipe out, or give {facts.recipe}.",
+        )
+    made = resolve(preset_name, prompt, settings, str(asked))
+    if not FAMILIES[facts.family].vae:
+        values, plain = dotted(made.config), dotted(preset(preset_name, prompt))
+        for name in NEEDS_AUTOENCODER:
+            if values[name] != plain[name]:
+                raise InputError(
+                    "input.setting",
+                    what=f"The setting '{name}' does nothing with this model.",
+                    why=f"It is about an autoencoder, and {FAMILIES[facts.family].title} works on pixels without one.",
+                    fix=f"Leave {name} out, or give a --model that has an autoencoder, such as Stable Diffusion.",
+                )
+    return made
 
 
 def folder_name(prompt: str, seed: int) -> str:

@@ -14,8 +14,8 @@ ENGINE = Path(__file__).resolve().parents[1] / "dreamfusion_engine"
 
 # Part -> the parts it may import. A part is a module or a subpackage of the engine; within itself all is allowed.
 LEAVES = {"errors", "config", "events", "device", "protocol", "warp_runtime", "messages", "console", "failures"}
-LEAVES |= {"config_json", "atomic_file", "prompt_text", "ranks"}
-GROUND = {"atomic_file", "errors", "config", "config_json", "events", "device", "warp_runtime"}
+LEAVES |= {"config_json", "recipes", "atomic_file", "prompt_text", "ranks"}
+GROUND = {"atomic_file", "errors", "config", "config_json", "recipes", "events", "device", "warp_runtime"}
 TABLE: dict[str, set[str]] = {
     # Leaves.
     "errors": set(),
@@ -26,7 +26,8 @@ TABLE: dict[str, set[str]] = {
     "warp_runtime": {"errors", "device"},
     "prompt_text": {"errors"},
     "config": {"errors", "prompt_text"},
-    "config_json": {"errors", "config"},
+    "recipes": {"errors"},
+    "config_json": {"errors", "config", "recipes"},
     "device": {"errors"},
     "messages": {"errors", "events"},
     "console": {"errors", "events"},
@@ -49,10 +50,12 @@ TABLE: dict[str, set[str]] = {
     "doctor": LEAVES | {"guidance", "hub"},
     "job": {"request"},
     "command_line": {"errors", "config_json"},
+    "settings_table": {"config_json", "recipes"},
     "model_table": {"console"},
     "download_job": LEAVES | {"guidance", "hub"},
     "server": LEAVES | {"request", "doctor", "job", "download_job", "generate"},
-    "cli": LEAVES | {"request", "doctor", "command_line", "model_table", "server", "generate", "guidance", "hub"},
+    "cli": LEAVES
+    | {"request", "doctor", "command_line", "model_table", "settings_table", "server", "generate", "guidance", "hub"},
     "__main__": {"cli"},
 }
 HEAVY = {"torch", "warp", "diffusers", "transformers", "skimage", "trimesh", "xatlas", "numpy", "PIL"}
@@ -62,7 +65,7 @@ LIGHT |= {"job", "command_line", "server", "cli", "__main__", "guidance.prompts"
 LIGHT |= {"prompt_text"}
 LIGHT |= {"guidance.family", "guidance.distilled", "guidance.part_configs", "guidance.single_file_layout"}
 LIGHT |= {"guidance.memory", "guidance.model_sizes"}
-LIGHT |= {"config_json", "model_table", "download_job"}
+LIGHT |= {"config_json", "recipes", "settings_table", "model_table", "download_job"}
 LIGHT |= {f"guidance.{name}" for name in ("part_weights", "safetensors_header", "catalogue", "hub_models")}
 LIGHT |= {"guidance.model_list", "guidance.single_file"}
 LIGHT |= {f"hub.{name}" for name in ("address", "api", "download", "lock", "repository_cache", "selection", "transfer")}

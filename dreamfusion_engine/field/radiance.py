@@ -14,10 +14,6 @@ from dreamfusion_engine.config import FieldConfig
 from dreamfusion_engine.field.decoder import Blob, decode_points
 from dreamfusion_engine.field.hash_grid import HashGrid
 
-# The density's activation sees the MLP's output times this. Adam moves a weight by about its learning rate whatever the
-# gradient's size, so it sets how soon a surface can be solid; of 1, 10, 20 and 30, measured on photographs of known
-# objects, 20 and 30 close silhouettes soonest and 30 ends noisier.
-DENSITY_GAIN = 20.0
 FIRST_LEVELS = 0.5  # share of the levels that is open from the start
 
 
@@ -63,7 +59,14 @@ class RadianceField(nn.Module):
         )
         self.hidden = _linear(config.levels * config.features, config.hidden, generator)
         self.out = _linear(config.hidden, 4, generator)
-        self.blob = Blob(gain=DENSITY_GAIN, height=config.blob_density, slope=config.blob_density / config.blob_radius)
+        # Adam moves a weight by about its learning rate whatever the gradient's size, so the gain sets how soon a
+        # surface can be solid; of 1, 10, 20 and 30, measured on photographs of known objects, 20 and 30 close
+        # silhouettes soonest and 30 ends noisier.
+        self.blob = Blob(
+            gain=config.density_gain,
+            height=config.blob_density,
+            slope=config.blob_density / config.blob_radius,
+        )
         self.sky = None
         if config.background == "learned":
             self.sky = nn.Sequential(_linear(9, 16, generator), nn.ReLU(), _linear(16, 3, generator), nn.Sigmoid())
@@ -113,7 +116,7 @@ class RadianceField(nn.Module):
     def _activated_density(self, raw: Tensor, points: Tensor) -> Tensor:
         bias = blob_density_bias(points, self.config.blob_density, self.config.blob_radius)
         inside = (points.abs().amax(-1) <= 1.0).to(raw.dtype)
-        return nn.functional.softplus(DENSITY_GAIN * raw[:, 0] + bias) * inside
+        return nn.functional.softplus(self.blob.gain * raw[:, 0] + bias) * inside
 
 
 def _linear(inputs: int, outputs: int, generator: torch.Generator) -> nn.Linear:

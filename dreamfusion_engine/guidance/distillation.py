@@ -17,7 +17,7 @@ from dreamfusion_engine.config import GuidanceConfig, PromptsConfig, ScoreConfig
 from dreamfusion_engine.device import sent
 from dreamfusion_engine.guidance.classifier_free import guidance_scale, guided_noise
 from dreamfusion_engine.guidance.conditioning import Encode, PromptConditioning, Told
-from dreamfusion_engine.guidance.noise import add_noise, noise_from_clean
+from dreamfusion_engine.guidance.noise import NoiseSchedule, add_noise, noise_from_clean
 from dreamfusion_engine.guidance.perp_neg import perp_neg_noise
 from dreamfusion_engine.guidance.prompts import (
     AUTOMATIC,
@@ -31,6 +31,7 @@ from dreamfusion_engine.guidance.prompts import (
 )
 from dreamfusion_engine.guidance.question import Part, Question
 from dreamfusion_engine.guidance.render_score import RenderScore
+from dreamfusion_engine.guidance.score_size import mean_weight, score_size
 from dreamfusion_engine.guidance.scores import RECORDABLE
 from dreamfusion_engine.guidance.scores.csd import csd_residual
 from dreamfusion_engine.guidance.scores.nfsd import CLEAN_BELOW, nfsd_residual
@@ -101,6 +102,7 @@ class ScoreDistillation:
         self._timesteps = teacher.schedule.usable
         self._renders = RenderScore(teacher, score, seed) if config.score == "vsd" else None
         self._shapes: dict[int, tuple[int, ...]] = {}
+        self._schedule_on_host: NoiseSchedule | None = None  # copied once; a step must not wait for a card
 
     def restart(self, config: GuidanceConfig, seed: int) -> None:
         """Forget what was learned from renders, and go on with the settings of another attempt."""
@@ -223,6 +225,18 @@ class ScoreDistillation:
                 picture = torch.zeros(1, 3, size, size, device=self.teacher.device)
                 self._shapes[size] = tuple(self.teacher.to_model_space(picture).shape[1:])
         return self._shapes[size]
+
+    def score_size(self, progress: float, size: int) -> float:
+        """How large the score of renders of size x size pixels is at `progress`, beside the starter's, which is 1.
+
+        What the regularisers' weights are multiplied by; see `guidance.score_size`.
+        """
+        weight = 1.0
+        if self.config.weighting != "uniform":
+            if self._schedule_on_host is None:
+                self._schedule_on_host = self.teacher.schedule.to(torch.device("cpu"))
+            weight = mean_weight(self._schedule_on_host, *timestep_range(progress, self.config), self.config.weighting)
+        return score_size(self.config.scale, self.model_shape(size)[0], weight)
 
     @torch.no_grad()
     def view_contrast(self, images: Tensor, shading: Shading, generator: torch.Generator) -> float:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from dreamfusion_engine.config_json import preset
+from dreamfusion_engine.config_json import preset, recipe_differences
 from dreamfusion_engine.errors import EngineError
 from dreamfusion_engine.guidance.catalogue import KnownModel, catalogue, known_model
 from dreamfusion_engine.guidance.family import FAMILIES
@@ -18,6 +19,7 @@ from dreamfusion_engine.guidance.prompts import PromptCard
 from dreamfusion_engine.guidance.savings import least_bytes
 from dreamfusion_engine.hub.address import HubAddress
 from dreamfusion_engine.hub.repository_cache import RepositoryCache, cached_repositories
+from dreamfusion_engine.recipes import RECIPES, STARTER_RECIPE, recipe_for
 
 Fit = Literal["fits", "tight", "too large", "unknown"]
 State = Literal["built in", "downloaded", "broken", "open", "gated", "withdrawn"]
@@ -39,7 +41,8 @@ class ModelLine:
 
     size_mb: megabytes (1e6) on disk or to download. memory_mib: peak of a run in the standard preset, 0: unknown.
     fit: that against the machine's free memory. trouble: why a broken one is (code, what, why, fix). page: where its
-    licence is read and accepted. card: how to ask it, of a model that is here.
+    licence is read and accepted. recipe: its name, '' for a broken model of unknown family. card: how to ask it, of a
+    model that is here.
     """
 
     name: str
@@ -54,6 +57,7 @@ class ModelLine:
     page: str = ""
     instead: str = ""
     trouble: dict[str, str] = field(default_factory=dict)
+    recipe: str = ""
     card: PromptCard | None = None
 
     @property
@@ -76,6 +80,7 @@ class ModelLine:
             "page": self.page,
             "instead": self.instead,
             "trouble": self.trouble,
+            "recipe": recipe_json(self.recipe) if self.recipe else {},
         }
         card = self.card
         if card is None:
@@ -105,9 +110,9 @@ def models_to_get(address: HubAddress, machine: Machine, here: list[ModelLine]) 
     return sorted(lines, key=lambda line: line.state == "withdrawn")
 
 
-def memory_of(sizes: ModelSizes, device_type: str) -> int:
+def memory_of(sizes: ModelSizes, device_type: str, recipe: str) -> int:
     """Peak memory of a run in the standard preset, MiB, once it saves what costs no quality (`memory.fit`)."""
-    return round(least_bytes(sizes, preset(PRESET, "a"), device_type) / (1 << 20))
+    return round(least_bytes(sizes, preset(PRESET, "a", recipe=recipe), device_type) / (1 << 20))
 
 
 def fit_of(memory_mib: int, machine: Machine) -> Fit:
@@ -118,9 +123,16 @@ def fit_of(memory_mib: int, machine: Machine) -> Fit:
     return "too large" if share > 1.0 else "tight" if share > TIGHT_ABOVE else "fits"
 
 
+@functools.cache
+def recipe_json(name: str) -> dict[str, Any]:
+    """A recipe as the protocol has it: its name, whether it is experimental, what it changes of each plain preset."""
+    recipe = RECIPES[name]
+    return {"name": recipe.title, "experimental": recipe.experimental, "settings": recipe_differences(name)}
+
+
 def _starter(machine: Machine) -> ModelLine:
     pipeline = open_pipeline(locate_model(STARTER))
-    memory = memory_of(read_sizes(pipeline.path), machine.device_type)
+    memory = memory_of(read_sizes(pipeline.path), machine.device_type, STARTER_RECIPE)
     return ModelLine(
         name=STARTER,
         title="Starter",
@@ -131,6 +143,7 @@ def _starter(machine: Machine) -> ModelLine:
         fit=fit_of(memory, machine),
         license="GPL-3.0-or-later",
         note="Small, knows these words only, and runs on any computer.",
+        recipe=STARTER_RECIPE,
         card=pipeline.card,
     )
 
@@ -152,15 +165,16 @@ def _in_cache(
     repository: str, folder: Path, known: KnownModel | None, address: HubAddress, machine: Machine
 ) -> ModelLine | None:
     """The line of a complete download; None for a pipeline that is no text-to-image model of a known family."""
-    trouble, card, memory, size, family = {}, None, 0, 0, ""
+    trouble, card, memory, size, family, recipe = {}, None, 0, 0, "", ""
     try:
         family = str(read_json(folder / INDEX).get("_class_name"))
         if family not in FAMILIES:
             return None
         pipeline = open_pipeline(folder)
         card = pipeline.card
+        recipe = recipe_for(family, closed_vocabulary=card.closed_vocabulary)
         size = round(sum(part.bytes for part in pipeline.weights.values()) / 1e6)
-        memory = memory_of(read_sizes(folder), machine.device_type)
+        memory = memory_of(read_sizes(folder), machine.device_type, recipe)
     except EngineError as error:
         trouble = error.to_json()
     return ModelLine(
@@ -175,6 +189,7 @@ def _in_cache(
         note=known.note if known else "",
         page=address.page(repository),
         trouble=trouble,
+        recipe=recipe,
         card=card,
     )
 
@@ -189,6 +204,7 @@ def _unfinished(repository: str, known: KnownModel, address: HubAddress, cache: 
         license=known.license,
         note=known.note,
         page=address.page(repository),
+        recipe=recipe_for(known.family, closed_vocabulary=False),
         trouble={
             "code": "model.incomplete",
             "what": "Its download was not finished.",
@@ -199,7 +215,8 @@ def _unfinished(repository: str, known: KnownModel, address: HubAddress, cache: 
 
 
 def _suggestion(model: KnownModel, address: HubAddress, machine: Machine) -> ModelLine:
-    memory = memory_of(model.sizes, machine.device_type)
+    recipe = recipe_for(model.family, closed_vocabulary=False)
+    memory = memory_of(model.sizes, machine.device_type, recipe)
     return ModelLine(
         name=model.id,
         title=model.title,
@@ -212,4 +229,5 @@ def _suggestion(model: KnownModel, address: HubAddress, machine: Machine) -> Mod
         note=model.note,
         page=address.page(model.id),
         instead=model.instead,
+        recipe=recipe,
     )

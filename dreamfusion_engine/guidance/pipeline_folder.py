@@ -21,7 +21,9 @@ from dreamfusion_engine.guidance.part_weights import damaged as damaged
 from dreamfusion_engine.guidance.part_weights import read_json as read_json
 from dreamfusion_engine.guidance.prompts import PromptCard, read_card
 from dreamfusion_engine.guidance.single_file import SingleFile, read_single_file
+from dreamfusion_engine.guidance.single_file_layout import LAYOUTS
 from dreamfusion_engine.hub.address import is_hub_id
+from dreamfusion_engine.recipes import recipe_for
 
 STARTER = "starter"
 STARTER_FOLDER = Path(__file__).resolve().parent.parent / "starter" / "weights"
@@ -105,12 +107,26 @@ def single_file(name: str, base: str = "") -> SingleFile | None:
     return None
 
 
-def model_card(name: str, base: str = "") -> PromptCard:
-    """How a model wants to be asked, after every check that can be made before it is loaded."""
+@dataclass(frozen=True, kw_only=True)
+class ModelFacts:
+    """What is known of a model before it is loaded. family: its pipeline class. card: how it wants to be asked."""
+
+    family: str
+    card: PromptCard
+
+    @property
+    def recipe(self) -> str:
+        """The name of its recipe, a key of `recipes.RECIPES`."""
+        return recipe_for(self.family, closed_vocabulary=self.card.closed_vocabulary)
+
+
+def model_facts(name: str, base: str = "") -> ModelFacts:
+    """A model's family and card, after every check that can be made before it is loaded."""
     file = single_file(name, base)
     if file is not None and not file.converted:
-        return PromptCard()
-    return open_pipeline(locate_model(name, base)).card
+        return ModelFacts(family=LAYOUTS[file.architecture].family, card=PromptCard())
+    pipeline = open_pipeline(locate_model(name, base))
+    return ModelFacts(family=pipeline.family, card=pipeline.card)
 
 
 def open_pipeline(path: Path) -> PipelineFolder:

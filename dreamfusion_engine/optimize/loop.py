@@ -101,13 +101,14 @@ class Training:
             self.occupancy.set_threshold(schedules.occupancy_threshold(progress, self.config.render))
             self.occupancy.update(self.field.density, self.generator)
         size = schedules.render_resolution(progress, settings)
-        shading = schedules.choose_shading(progress, settings, self.host_generator)
+        shading = schedules.choose_shading(progress, settings, self.config.pace, self.host_generator)
         # 2. Views of all processes, their light and what lies behind them; of those, this process's.
         total = settings.views * self.ranks.count
         views = sample_step_views(self.config, total, size, self.host_generator, self.generator)
         mine = views.rows(self.ranks.index * settings.views, settings.views)
         self._clear_gradients()
         drawn = self.generator.get_state()
+        pull = distillation.score_size(progress, size)
         at_once = self.config.memory.views_at_once or settings.views
         for first in range(0, settings.views, at_once):
             if first:
@@ -120,7 +121,7 @@ class Training:
             inputs = PartInputs(
                 views=part.on(self.device),
                 question=distillation.question(shape, *angles, shading, progress, self.generator, where),
-                weights=sent(part_weights(progress, len(part) / total, self.config), self.device),
+                weights=sent(part_weights(progress, len(part) / total, self.config, pull), self.device),
             )
             # 4. Pictures, what the model thinks of them, and the way back.
             self._add_gradients(inputs, size, shading, distillation)

@@ -9,16 +9,9 @@ import math
 
 import torch
 
-from dreamfusion_engine.config import OptimizeConfig, RenderConfig
+from dreamfusion_engine.config import OptimizeConfig, PaceConfig, RenderConfig
 from dreamfusion_engine.guidance.prompts import Shading
 
-LIT_SHARE = 0.75  # of the steps after the albedo phase (DreamFusion, App. A.2)
-ORIENTATION_START = 0.01  # share of the orientation weight at first: 1e-4 of 1e-2 (DreamFusion, App. A.2) ...
-ORIENTATION_UNTIL = 1.0 / 3.0  # ... all of it after 5k of 15k steps
-ENTROPY_FROM = 0.4  # of training: an undecided field must be free to move until its shape stands
-SMOOTHNESS_FROM = 0.3  # of training
-OPACITY_START = 10.0  # times the opacity weight at first ...
-OPACITY_UNTIL = 0.4  # ... and once it from here on
 OCCUPANCY_START = 0.01  # of the occupancy threshold ...
 OCCUPANCY_UNTIL = 0.4  # ... before this
 WARM_UP = 0.02  # share of training over which the learning rate rises, so that Adam's first moments settle
@@ -37,31 +30,31 @@ def render_resolution(progress: float, config: OptimizeConfig) -> int:
     return config.resolution[0] if progress < 0.5 else config.resolution[1]
 
 
-def choose_shading(progress: float, config: OptimizeConfig, generator: torch.Generator) -> Shading:
-    """How a step is shaded (DreamFusion, App. A.2): albedo first; later 75 % lit, a share of those without texture.
+def choose_shading(progress: float, config: OptimizeConfig, pace: PaceConfig, generator: torch.Generator) -> Shading:
+    """How a step is shaded (DreamFusion, App. A.2): albedo first; later a share lit, a share of those without texture.
 
     Two numbers are drawn in every step, whatever comes of them, so that the albedo phase's length does not shift
     everything that is drawn afterwards.
     """
     lit, textureless = torch.rand(2, generator=generator, device=generator.device).tolist()
-    if progress < config.albedo_until or lit >= LIT_SHARE:
+    if progress < config.albedo_until or lit >= pace.lit:
         return "albedo"
     return "textureless" if textureless < config.textureless else "lambertian"
 
 
-def entropy_weight(progress: float, config: OptimizeConfig) -> float:
+def entropy_weight(progress: float, config: OptimizeConfig, pace: PaceConfig) -> float:
     """Weight of the opacity's entropy: 0 at first, because an undecided field is free to move, `entropy` at the end."""
-    return config.entropy * linear_ramp(progress, ENTROPY_FROM, 1.0)
+    return config.entropy * linear_ramp(progress, pace.entropy_from, 1.0)
 
 
-def opacity_weight(progress: float, config: OptimizeConfig) -> float:
-    """Weight of the opacity loss: ten times `opacity` at first, falling to it over 40 % of training.
+def opacity_weight(progress: float, config: OptimizeConfig, pace: PaceConfig) -> float:
+    """Weight of the opacity loss: `opacity_start` times `opacity` at first, falling to it until `opacity_until`.
 
     A field that has not found its object yet can please the model as well by painting a background of its own on the
     walls of the box; that must cost more than looking through.
     """
-    ramp = linear_ramp(progress, 0.0, OPACITY_UNTIL)
-    return config.opacity * (OPACITY_START + (1.0 - OPACITY_START) * ramp)
+    ramp = linear_ramp(progress, 0.0, pace.opacity_until)
+    return config.opacity * (pace.opacity_start + (1.0 - pace.opacity_start) * ramp)
 
 
 def occupancy_threshold(progress: float, config: RenderConfig) -> float:
@@ -72,18 +65,18 @@ def occupancy_threshold(progress: float, config: RenderConfig) -> float:
     return config.occupancy_threshold * (OCCUPANCY_START if progress < OCCUPANCY_UNTIL else 1.0)
 
 
-def smoothness_weight(progress: float, config: OptimizeConfig) -> float:
+def smoothness_weight(progress: float, config: OptimizeConfig, pace: PaceConfig) -> float:
     """Weight of the smoothness loss: none while the shape is found, `smoothness` at the end."""
-    return config.smoothness * linear_ramp(progress, SMOOTHNESS_FROM, 1.0)
+    return config.smoothness * linear_ramp(progress, pace.smoothness_from, 1.0)
 
 
-def orientation_weight(progress: float, config: OptimizeConfig) -> float:
-    """Weight of the orientation loss: from 1 % of `orientation` to all of it, over the first third of training.
+def orientation_weight(progress: float, config: OptimizeConfig, pace: PaceConfig) -> float:
+    """Weight of the orientation loss: a share of `orientation` at first, all of it from `orientation_until` on.
 
     DreamFusion, App. A.2. The loss itself, stopgrad(w) max(0, n.v)^2, comes from the renderer, ray by ray.
     """
-    ramp = linear_ramp(progress, 0.0, ORIENTATION_UNTIL)
-    return config.orientation * (ORIENTATION_START + (1.0 - ORIENTATION_START) * ramp)
+    ramp = linear_ramp(progress, 0.0, pace.orientation_until)
+    return config.orientation * (pace.orientation_start + (1.0 - pace.orientation_start) * ramp)
 
 
 def open_fraction(progress: float, config: OptimizeConfig) -> float:

@@ -32,7 +32,7 @@ T = TypeVar("T")
 class PartInputs:
     """What differs between two steps of the same kind; all on the device that computes.
 
-    views: B of them. question: what the diffusion model is asked about them. weights: float32[4], see `part_weights`.
+    views: B of them. question: what the diffusion model is asked about them. weights: float32[5], see `part_weights`.
     """
 
     views: StepViews
@@ -55,15 +55,19 @@ class PartKind:
     fresh: int = 0
 
 
-def part_weights(progress: float, share: float, config: GenerateConfig) -> Tensor:
-    """float32[5] on the host: weights of opacity, entropy, orientation, smoothness; the part's share of the views."""
-    settings = config.optimize
+def part_weights(progress: float, share: float, config: GenerateConfig, score_size: float = 1.0) -> Tensor:
+    """float32[5] on the host: weights of opacity, entropy, orientation, smoothness; the part's share of the views.
+
+    score_size: of `guidance.score_size`. The regularisers' weights grow with it, so that they mean the same beside a
+    teacher with more channels, under stronger guidance or another w(t).
+    """
+    settings, pace = config.optimize, config.pace
     return torch.tensor(
         [
-            schedules.opacity_weight(progress, settings),
-            schedules.entropy_weight(progress, settings),
-            schedules.orientation_weight(progress, settings),
-            schedules.smoothness_weight(progress, settings),
+            score_size * schedules.opacity_weight(progress, settings, pace),
+            score_size * schedules.entropy_weight(progress, settings, pace),
+            score_size * schedules.orientation_weight(progress, settings, pace),
+            score_size * schedules.smoothness_weight(progress, settings, pace),
             share,
         ]
     )

@@ -112,7 +112,7 @@ def test_tight_begins_where_little_is_left(need: int, free: int, fit: str) -> No
 
 
 def test_larger_models_take_more(address: HubAddress) -> None:
-    by_title = {model.title: memory_of(model.sizes, "cuda") for model in catalogue()}
+    by_title = {model.title: memory_of(model.sizes, "cuda", model.family) for model in catalogue()}
     assert by_title["Stable Diffusion 1.5"] < by_title["Stable Diffusion XL 1.0"] < by_title["FLUX.1 schnell"]
     assert by_title["DeepFloyd IF stage I, L"] <= by_title["DeepFloyd IF stage I, XL"]
 

@@ -17,7 +17,7 @@ from safetensors.torch import save_file
 from dreamfusion_engine.errors import EngineError
 from dreamfusion_engine.guidance import single_file_conversion
 from dreamfusion_engine.guidance.catalogue import catalogue
-from dreamfusion_engine.guidance.pipeline_folder import locate_model, model_card, open_pipeline
+from dreamfusion_engine.guidance.pipeline_folder import locate_model, model_facts, open_pipeline
 from dreamfusion_engine.guidance.safetensors_header import TensorEntry
 from dreamfusion_engine.guidance.single_file import read_single_file
 from dreamfusion_engine.guidance.single_file_conversion import ready_model
@@ -168,7 +168,7 @@ def test_a_file_becomes_a_folder_with_the_very_same_weights(
     found = read_single_file(path)
     assert (found.architecture, found.converted, found.borrowed) == (architecture, False, ())
     assert found.prediction == ("epsilon" if architecture == "sd2" else None)
-    assert not model_card(str(path)).closed_vocabulary
+    assert not model_facts(str(path)).card.closed_vocabulary
     assert refusal(lambda: locate_model(str(path))).code == "model.not_converted"
     notes: list[Any] = []
     folder = ready_model(str(path), report=notes.append)
@@ -332,7 +332,7 @@ def test_a_base_must_be_there_and_of_the_files_family(
 
 def test_a_base_beside_a_model_that_is_no_file_is_refused(tmp_path: Path) -> None:
     for name in ("starter", str(tmp_path), "owner/name", str(tmp_path / "no.safetensors")):
-        assert refusal(lambda name=name: model_card(name, "owner/name")).code == "input.base"  # type: ignore[misc]
+        assert refusal(lambda name=name: model_facts(name, "owner/name")).code == "input.base"  # type: ignore[misc]
 
 
 def test_without_configs_the_command_that_gets_them_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

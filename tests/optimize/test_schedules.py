@@ -8,10 +8,11 @@ from collections import Counter
 import pytest
 import torch
 
-from dreamfusion_engine.config import OptimizeConfig, RenderConfig
+from dreamfusion_engine.config import OptimizeConfig, PaceConfig, RenderConfig
 from dreamfusion_engine.optimize import schedules
 
 CONFIG = OptimizeConfig()
+PACE = PaceConfig()
 STEPS = [i / 200 for i in range(201)]
 
 
@@ -39,15 +40,15 @@ def test_weights_rise_to_their_settings_and_never_fall() -> None:
         (schedules.smoothness_weight, 0.0, CONFIG.smoothness),
         (schedules.orientation_weight, 0.01 * CONFIG.orientation, CONFIG.orientation),
     ):
-        values = [schedule(p, CONFIG) for p in STEPS]
+        values = [schedule(p, CONFIG, PACE) for p in STEPS]
         assert values[0] == pytest.approx(start)
         assert values[-1] == pytest.approx(end)
         assert values == sorted(values)
 
 
 def test_orientation_is_at_full_weight_after_a_third() -> None:
-    assert schedules.orientation_weight(1 / 3, CONFIG) == pytest.approx(CONFIG.orientation)
-    assert schedules.orientation_weight(1 / 6, CONFIG) == pytest.approx(CONFIG.orientation * 0.505)
+    assert schedules.orientation_weight(1 / 3, CONFIG, PACE) == pytest.approx(CONFIG.orientation)
+    assert schedules.orientation_weight(1 / 6, CONFIG, PACE) == pytest.approx(CONFIG.orientation * 0.505)
 
 
 def test_the_learning_rate_warms_up_peaks_at_its_setting_and_ends_at_a_tenth() -> None:
@@ -64,8 +65,8 @@ def test_the_learning_rate_warms_up_peaks_at_its_setting_and_ends_at_a_tenth() -
 def test_shading_is_albedo_first_then_three_quarters_lit_with_the_set_share_textureless() -> None:
     config = dataclasses.replace(CONFIG, albedo_until=0.2, textureless=0.4)
     generator = torch.Generator().manual_seed(0)
-    assert {schedules.choose_shading(0.19, config, generator) for _ in range(200)} == {"albedo"}
-    seen = Counter(schedules.choose_shading(0.5, config, generator) for _ in range(4000))
+    assert {schedules.choose_shading(0.19, config, PACE, generator) for _ in range(200)} == {"albedo"}
+    seen = Counter(schedules.choose_shading(0.5, config, PACE, generator) for _ in range(4000))
     assert seen["albedo"] / 4000 == pytest.approx(0.25, abs=0.03)
     assert seen["textureless"] / 4000 == pytest.approx(0.75 * 0.4, abs=0.03)
     assert seen["lambertian"] / 4000 == pytest.approx(0.75 * 0.6, abs=0.03)
@@ -75,21 +76,21 @@ def test_choosing_a_shading_draws_the_same_amount_in_every_phase() -> None:
     states = []
     for progress in (0.0, 0.9):
         generator = torch.Generator().manual_seed(1)
-        schedules.choose_shading(progress, CONFIG, generator)
+        schedules.choose_shading(progress, CONFIG, PACE, generator)
         states.append(generator.get_state())
     assert torch.equal(*states)
 
 
 def test_the_opacity_weight_falls_from_ten_times_to_once() -> None:
-    values = [schedules.opacity_weight(p, CONFIG) for p in STEPS]
+    values = [schedules.opacity_weight(p, CONFIG, PACE) for p in STEPS]
     assert values[0] == pytest.approx(10.0 * CONFIG.opacity)
     assert values[-1] == pytest.approx(CONFIG.opacity)
     assert values == sorted(values, reverse=True)
 
 
 def test_entropy_sleeps_until_the_shape_stands() -> None:
-    assert schedules.entropy_weight(schedules.ENTROPY_FROM, CONFIG) == 0.0
-    assert schedules.entropy_weight(0.7, CONFIG) == pytest.approx(0.5 * CONFIG.entropy)
+    assert schedules.entropy_weight(PACE.entropy_from, CONFIG, PACE) == 0.0
+    assert schedules.entropy_weight(0.7, CONFIG, PACE) == pytest.approx(0.5 * CONFIG.entropy)
 
 
 def test_little_is_skipped_until_the_shape_stands() -> None:

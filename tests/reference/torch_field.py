@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from dreamfusion_engine.field.hash_grid import HashGrid
-from dreamfusion_engine.field.radiance import DENSITY_GAIN, RadianceField
+from dreamfusion_engine.field.radiance import RadianceField
 
 PRIMES = (1, 2654435761, 805459861)  # Mueller 2022 (arXiv 2201.05989), eq. 4
 CORNERS = torch.tensor([[x, y, z] for z in (0, 1) for y in (0, 1) for x in (0, 1)])
@@ -55,4 +55,4 @@ class TorchField:
         config = self.field.config
         blob = config.blob_density * (1.0 - points.norm(dim=-1) / config.blob_radius)
         inside = (points.abs() <= 1.0).all(-1)
-        return torch.where(inside, torch.nn.functional.softplus(DENSITY_GAIN * raw[:, 0] + blob), 0.0)
+        return torch.where(inside, torch.nn.functional.softplus(config.density_gain * raw[:, 0] + blob), 0.0)

@@ -1,0 +1,200 @@
+"""What each family of teachers needs to make objects: settings between the preset and the person's own, as one table.
+
+The presets are tuned to the built-in starter model, which has the empty recipe. Every other value here has its source:
+SDF stable-dreamfusion (its option -O), TS threestudio (dreamfusion-sd and -if), MVD MVDream-threestudio, a paper by its
+arXiv number, or "ours". No published weights were at hand: what is ours and not measured says so.
+A preset is a row of the table, not a scale: `standard` is the public recipe in half of its steps, with two views each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from dreamfusion_engine.errors import InputError
+
+Value = tuple[Any, str]  # a setting's value and where it comes from
+Settings = Mapping[str, Value]  # by dotted name
+STARTER_RECIPE = "starter"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """Settings of one family of teachers.
+
+    title: what people call it. family: its pipeline class. experimental: whether no public recipe makes objects with it
+    reliably. settings: of every preset; presets: of one; scores: of one `guidance.score`, over both.
+    """
+
+    title: str
+    family: str
+    experimental: bool = False
+    settings: Settings = field(default_factory=dict)
+    presets: Mapping[str, Settings] = field(default_factory=dict)
+    scores: Mapping[str, Settings] = field(default_factory=dict)
+
+    def values(self, preset: str, score: str) -> dict[str, Value]:
+        """Every setting that the recipe gives with a preset and a score."""
+        return {**self.settings, **self.presets.get(preset, {}), **self.scores.get(score, {})}
+
+
+_NOT_MEASURED = "ours, not measured with published weights"
+
+# Regularisers are weights beside a score of size 1 (guidance/score_size.py). Stable Diffusion's at w = 100 is about 17
+# at first and 5 at the end.
+_LARGE: Settings = {
+    "guidance.scale_kept": (1.0, "SDF, TS, MVD: no fading"),
+    "guidance.rescale": (0.0, "SDF, TS: none"),
+    "guidance.weighting": ("sigma_squared", "SDF, TS"),
+    "guidance.t_max": ((0.98, 0.5), "MVD"),
+    "guidance.t_min": ((0.5, 0.02), "MVD in the narrower form of arXiv 2305.18766: coarse shapes first"),
+    "guidance.anneal_until": (0.8, "MVD: the first 8,000 of 10,000 steps"),
+    "guidance.annealing": ("linear", "MVD"),
+    "guidance.view_prompts": ("interpolated", "SDF; TS's gradio recipe beside Perp-Neg"),
+    "guidance.perp_neg": ("auto", "TS's gradio recipe (arXiv 2304.04968): on, where any word may be said"),
+    "camera.elevation_deg": ((-10.0, 45.0), "TS"),
+    "camera.distance": ((3.0, 3.5), "SDF"),
+    "camera.fov_deg": ((36.0, 42.0), "ours: frames the box; TS 40 to 70 from nearer, SDF 10 to 30"),
+    "field.levels": (16, "SDF, TS, MVD"),
+    "field.features": (2, "SDF, TS, MVD"),
+    "field.log2_table": (19, "SDF, TS, MVD"),
+    "field.base_resolution": (16, "SDF, TS, MVD"),
+    "field.finest_resolution": (2048, "SDF; TS and MVD 4096"),
+    "field.hidden": (64, "SDF, TS, MVD"),
+    "field.blob_density": (10.0, "TS, MVD"),
+    "field.blob_radius": (0.5, "TS, MVD"),
+    "field.density_gain": (1.0, "TS, MVD: none; a gain amplifies the noise of a strong score"),
+    "field.background": ("random", "SDF, half of its renders; TS a neural environment map"),
+    "render.steps": (128, "ours: 128 along the box; TS, MVD 512 along a longer ray"),
+    "render.max_samples_per_ray": (256, "ours: the box's longest ray at 128 steps has 223"),
+    "render.occupancy_resolution": (64, "ours: a cell of two steps"),
+    "optimize.views": (2, "ours: half of the public steps, two views each"),
+    "optimize.resolution": ((64, 128), "SDF, TS 64; MVD larger from half of the steps on"),
+    "optimize.learning_rate": (0.01, "TS, MVD"),
+    "optimize.albedo_until": (0.2, "SDF: the first fifth without light"),
+    "optimize.textureless": (0.2, "SDF"),
+    "optimize.levels_until": (0.0, "SDF, TS, MVD: every level from the start"),
+    "optimize.gradient_clip": (0.0, "TS, MVD: none"),
+    "optimize.opacity": (5e-5, "TS: its 1.0 is 2.2e-5 in the unit of docs/maths.md 6.1; twice that"),
+    "optimize.entropy": (0.005, "TS, MVD: none; ours a trace, so that haze clears"),
+    "optimize.orientation": (9e-4, "between SDF and TS: their 1e-2 and 1000 are 2e-7 and 2e-2 in that unit"),
+    "optimize.smoothness": (0.0, "SDF, TS, MVD: none"),
+    "pace.lit": (0.75, "TS: diffuse .75"),
+    "pace.opacity_start": (1.0, "TS: the same weight throughout"),
+}
+_LARGE_PRESETS: Mapping[str, Settings] = {
+    "draft": {
+        "optimize.steps": (2500, "ours: half of the standard views"),
+        "guidance.perp_neg": ("off", "SDF, TS: off, a third faster"),
+        "guidance.view_prompts": ("nearest", "TS"),
+    },
+    "standard": {"optimize.steps": (5000, "SDF, TS: 10,000 views in all")},
+    "high": {
+        "optimize.steps": (10_000, "TS, MVD: 10,000 steps"),
+        "optimize.resolution": ((128, 256), "MVD: 256 from half of the steps on"),
+        "render.steps": (192, "ours: a step is a pixel of 192 along the box"),
+        "render.max_samples_per_ray": (384, "ours: the box's longest ray at 192 steps has 334"),
+        "render.occupancy_resolution": (96, "ours: a cell of two steps"),
+    },
+}
+_WEAK = (7.5, "TS's prolificdreamer (arXiv 2305.16213), NFSD (arXiv 2310.17590) and SDI (arXiv 2405.15891)")
+_SCORES: Mapping[str, Settings] = {
+    "vsd": {"guidance.scale": _WEAK, "score.lora_rate": (1e-4, "arXiv 2305.16213")},
+    "sdi": {"guidance.scale": _WEAK},
+    "nfsd": {"guidance.scale": _WEAK},
+    "sampled": {"guidance.scale": _WEAK},
+}
+
+
+def _experimental(scale: Value, **more: Value) -> Settings:
+    """The common recipe with a guidance of its own; `more` by stage__name."""
+    return {**_LARGE, "guidance.scale": scale, **{name.replace("__", "."): value for name, value in more.items()}}
+
+
+RECIPES: dict[str, Recipe] = {
+    STARTER_RECIPE: Recipe(title="Starter", family="IFPipeline"),
+    "StableDiffusionPipeline": Recipe(
+        title="Stable Diffusion 1 and 2",
+        family="StableDiffusionPipeline",
+        settings={**_LARGE, "guidance.scale": (100.0, "SDF, TS; DreamFusion, App. A.2")},
+        presets=_LARGE_PRESETS,
+        scores=_SCORES,
+    ),
+    "IFPipeline": Recipe(
+        title="DeepFloyd IF, first stage",
+        family="IFPipeline",
+        settings={
+            **_LARGE,
+            "guidance.scale": (20.0, "TS, dreamfusion-if"),
+            "camera.elevation_deg": ((-10.0, 90.0), "TS, dreamfusion-if"),
+            "optimize.resolution": ((64, 64), "TS, dreamfusion-if: the model works on 64 pixels"),
+        },
+        presets={
+            name: {k: v for k, v in row.items() if k != "optimize.resolution"} for name, row in _LARGE_PRESETS.items()
+        },
+        scores=_SCORES,
+    ),
+    "StableDiffusionXLPipeline": Recipe(
+        title="Stable Diffusion XL",
+        family="StableDiffusionXLPipeline",
+        experimental=True,
+        settings=_experimental((100.0, "SDF, TS, for Stable Diffusion 1; " + _NOT_MEASURED)),
+        presets=_LARGE_PRESETS,
+        scores=_SCORES,
+    ),
+    "StableDiffusion3Pipeline": Recipe(
+        title="Stable Diffusion 3",
+        family="StableDiffusion3Pipeline",
+        experimental=True,
+        settings=_experimental(
+            (50.0, "MVD, for Stable Diffusion 2; " + _NOT_MEASURED),
+            guidance__weighting=("uniform", "RFDS distils the velocity (arXiv 2406.03293); " + _NOT_MEASURED),
+        ),
+        presets=_LARGE_PRESETS,
+        scores=_SCORES,
+    ),
+    "FluxPipeline": Recipe(
+        title="Flux",
+        family="FluxPipeline",
+        experimental=True,
+        settings=_experimental(
+            (50.0, "MVD, for Stable Diffusion 2; " + _NOT_MEASURED),
+            guidance__weighting=("uniform", "RFDS distils the velocity (arXiv 2406.03293); " + _NOT_MEASURED),
+        ),
+        presets=_LARGE_PRESETS,
+        scores=_SCORES,
+    ),
+    "PixArtSigmaPipeline": Recipe(
+        title="PixArt-Sigma",
+        family="PixArtSigmaPipeline",
+        experimental=True,
+        settings=_experimental((50.0, "MVD, for Stable Diffusion 2; " + _NOT_MEASURED)),
+        presets=_LARGE_PRESETS,
+        scores=_SCORES,
+    ),
+}
+
+
+# Settings that only a teacher with an autoencoder can have; a pixel model is refused them.
+NEEDS_AUTOENCODER = ("memory.recompute", "memory.tiling", "memory.tiny_vae")
+
+
+def recipe_named(name: str) -> Recipe:
+    """The recipe of that name. Raises InputError input.recipe for one that there is not."""
+    if name in RECIPES:
+        return RECIPES[name]
+    raise InputError(
+        "input.recipe",
+        what=f"There is no recipe '{name[:80]}'.",
+        why=f"The recipes are {', '.join(RECIPES)}.",
+        fix="Leave the recipe out: the model's own is taken.",
+    )
+
+
+def recipe_for(family: str, *, closed_vocabulary: bool) -> str:
+    """The name of the recipe for a model of a family.
+
+    closed_vocabulary: a small model of this project's own, in the layout of DeepFloyd IF, is not one of those.
+    """
+    return STARTER_RECIPE if closed_vocabulary and family == RECIPES[STARTER_RECIPE].family else family
