@@ -25,7 +25,7 @@ from dreamfusion_engine.guidance.pipeline_folder import ModelFacts, model_facts
 from dreamfusion_engine.guidance.prompts import VIEWS, check_prompts
 from dreamfusion_engine.recipes import NEEDS_AUTOENCODER, recipe_named
 
-DISK_NEEDED = 200 << 20  # bytes: two checkpoints of the largest preset, textures, video and previews, and room
+_DISK_NEEDED = 200 << 20  # bytes: textures, video and previews, and room; two checkpoints come on top
 SLUG_LIMIT = 60  # characters
 
 
@@ -63,7 +63,7 @@ def checked_request(
     check_prompts(config, facts.card)
     folder = output if output is not None else output_root / folder_name(config.prompt, config.seed)
     folder = Path(os.path.abspath(folder.expanduser()))
-    check_output(folder)
+    check_output(folder, disk_needed(config))
     if not resume:
         check_not_taken(folder, config)
     return Request(config=config, output=folder, resume=resume)
@@ -119,7 +119,14 @@ def check_encodable(text: str, name: str) -> None:
         ) from None
 
 
-def check_output(folder: Path) -> None:
+def disk_needed(config: GenerateConfig) -> int:
+    """Bytes that a run may take on the disk: two checkpoints of field and optimiser, and what it leaves."""
+    field = config.field
+    table = field.levels * field.features * (4 << field.log2_table)  # float32; a coarse level has fewer entries
+    return _DISK_NEEDED + 2 * 3 * table  # Adam keeps two moments of each
+
+
+def check_output(folder: Path, needed: int = _DISK_NEEDED) -> None:
     """Raise InputError unless `folder` can be made and written, with room on its disk. Leaves no trace."""
     if folder.exists() and not folder.is_dir():
         raise InputError(
@@ -144,11 +151,11 @@ def check_output(folder: Path) -> None:
             why=f"{folder}: {error.strerror or error}",
             fix="Give another --output folder, or change the permissions of this one.",
         ) from error
-    if free < DISK_NEEDED:
+    if free < needed:
         raise InputError(
             "input.disk_full",
             what="There is too little room on the disk.",
-            why=f"A run needs {DISK_NEEDED >> 20} MiB; the disk of {parent} has {free >> 20} MiB left.",
+            why=f"A run needs {needed >> 20} MiB; the disk of {parent} has {free >> 20} MiB left.",
             fix="Make room, or give an --output folder on another disk.",
         )
 

@@ -360,3 +360,46 @@ def test_the_starter_refuses_an_unknown_word_and_offers_the_nearest(capsys: pyte
     assert ask("generate", "a hamburgr") == 2
     said = " ".join(capsys.readouterr().err.split())
     assert "'hamburgr'" in said and "'hamburger'" in said and "--model" in said
+
+
+def test_settings_tell_what_is_set_and_where_it_comes_from(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["settings", "--preset", "draft", "--set", "guidance.scale=5", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["recipe"] == {"name": "starter", "experimental": False} and told["preset"] == "draft"
+    assert told["settings"]["guidance.scale"] == {"value": 5.0, "from": "yours"}
+    assert told["settings"]["optimize.steps"] == {"value": 500, "from": "preset"}
+    assert cli.main(["settings", "--steps", "7"]) == 0
+    shown = capsys.readouterr().out
+    assert re.search(r"^  optimize.steps +7 +yours$", shown, re.MULTILINE) and "recipe of Starter" in shown
+
+
+def test_settings_of_a_large_model_are_its_familys(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from reference.tiny_families import stable_diffusion, stable_diffusion_xl
+
+    stable_diffusion().save_pretrained(tmp_path / "sd")
+    assert cli.main(["settings", "--model", str(tmp_path / "sd")]) == 0
+    shown = capsys.readouterr().out
+    assert re.search(r"^  guidance.scale +100.0 +recipe: SDF, TS", shown, re.MULTILINE)
+    stable_diffusion_xl().save_pretrained(tmp_path / "xl")
+    assert cli.main(["settings", "--model", str(tmp_path / "xl")]) == 0
+    assert "experimental" in capsys.readouterr().out.splitlines()[0]
+
+
+@pytest.mark.parametrize("wrong", [["--set", "recipe=Nobody"], ["--preset", "best"], ["--model", "nowhere/at-all"]])
+def test_settings_refuse_what_generate_refuses(wrong: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["settings", *wrong]) == 2
+    told = capsys.readouterr().err
+    assert "why:" in told and "fix:" in told
+
+
+def test_a_run_with_a_large_model_gets_its_recipe(tmp_path: Path) -> None:
+    from reference.tiny_families import stable_diffusion
+
+    stable_diffusion().save_pretrained(tmp_path / "sd")
+    asked = request.checked_request(
+        "a mug", settings={"model": str(tmp_path / "sd"), "optimize": {"views": 1}}, output=tmp_path / "out"
+    )
+    assert asked.config.recipe == "StableDiffusionPipeline"
+    assert asked.config.guidance.scale == 100.0 and asked.config.optimize.resolution == (64, 128)
+    assert asked.config.optimize.views == 1 and asked.config.optimize.steps == 5000
+    assert request.disk_needed(asked.config) > 384 << 20, "two checkpoints of 16 levels of 2^19"
