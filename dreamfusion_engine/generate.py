@@ -41,8 +41,13 @@ from dreamfusion_engine.optimize.session import Session, cancelled
 from dreamfusion_engine.optimize.step_down import StepDown
 from dreamfusion_engine.previews import Previews
 from dreamfusion_engine.ranks import join, leave
+from dreamfusion_engine.recipes import RECIPES
 from dreamfusion_engine.scene.cameras import turntable_cameras
 
+EXPERIMENTAL = (
+    "{} is experimental as a teacher: no public recipe makes objects with it reliably. Stable Diffusion 1.5 is the safer "
+    "choice."
+)
 REFERENCE_VIEWS = 8  # around the object, from 20 degrees above
 REFERENCE_PIXELS = 192
 _SECONDS_AFTER = {"draft": 8.0, "standard": 14.0, "high": 40.0}  # of mesh and pictures on two cores, from result.json
@@ -76,6 +81,8 @@ def generate(
     doubt = few_steps(pipeline.path, FAMILIES[pipeline.family].denoiser)
     if doubt:
         report(Note(code="model.few_steps", text=doubt))
+    if RECIPES[config.recipe].experimental:
+        report(Note(code="model.experimental", text=EXPERIMENTAL.format(RECIPES[config.recipe].title)))
     clock.enter("load", device)
     torch.set_num_threads(compute_threads())
     torch.use_deterministic_algorithms(device.type == "cpu")

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from reference.fake_hub import FakeHub, running_hub
 
+from dreamfusion_engine.config_json import PRESET_NAMES, nested, preset
 from dreamfusion_engine.errors import SetupError
 from dreamfusion_engine.guidance.catalogue import catalogue
 from dreamfusion_engine.guidance.hub_models import downloaded_folder
@@ -16,6 +17,7 @@ from dreamfusion_engine.guidance.model_list import Machine, ModelLine, fit_of, m
 from dreamfusion_engine.guidance.pipeline_folder import locate_model, open_pipeline
 from dreamfusion_engine.hub.address import HubAddress
 from dreamfusion_engine.hub.download import download
+from dreamfusion_engine.recipes import RECIPES
 
 COMMIT = "a" * 40
 LARGE = Machine(device_type="cuda", free_bytes=80 << 30)
@@ -148,3 +150,17 @@ def test_a_real_model_is_usable_once_it_is_downloaded(
     assert pipeline.card.files and pipeline.weights["unet"].parameters > 1000, "its card's checksums were compared too"
     line = named(models_here(address, LARGE))["someone/tiny"]
     assert line.usable and line.fit == "fits" and line.size_mb >= 0
+
+
+def test_every_line_carries_its_recipe_as_settings_that_the_engine_takes(address: HubAddress) -> None:
+    machine = Machine(device_type="cpu")
+    here = models_here(address, machine)
+    lines = [line.to_json() for line in [*here, *models_to_get(address, machine, here)]]
+    assert all(set(line["recipe"]["settings"]) == set(PRESET_NAMES) for line in lines)
+    assert lines[0]["recipe"]["settings"] == {name: {} for name in PRESET_NAMES}, "the starter's is the preset itself"
+    for line in lines[1:]:
+        for name, changes in line["recipe"]["settings"].items():
+            assert preset(name, "a mug", nested(changes)).optimize.steps == changes["optimize.steps"]
+    assert {line["family"] for line in lines if line["recipe"]["experimental"]} == {
+        name for name, recipe in RECIPES.items() if recipe.experimental
+    }
