@@ -45,8 +45,7 @@ from dreamfusion_engine.recipes import RECIPES
 from dreamfusion_engine.scene.cameras import turntable_cameras
 
 EXPERIMENTAL = (
-    "{} is experimental as a teacher: no public recipe makes objects with it reliably. Stable Diffusion 1.5 is the safer "
-    "choice."
+    "{} is experimental as a teacher: no public recipe makes objects with it reliably. Stable Diffusion 1.5 is safer."
 )
 REFERENCE_VIEWS = 8  # around the object, from 20 degrees above
 REFERENCE_PIXELS = 192
