@@ -85,7 +85,8 @@ def main(argv: Sequence[str] | None = None, *, generate: Generate | None = None)
 
 def _generate(options: argparse.Namespace, arguments: list[str], generate: Generate | None) -> int:
     steps = [] if options.steps is None else [f"optimize.steps={options.steps}"]
-    settings = command_line.parse_settings([*options.set, *steps])
+    adapters = command_line.adapter_settings(options.lora, options.embedding)
+    settings = command_line.parse_settings([*options.set, *steps, *adapters])
     settings |= {"seed": options.seed, "negative": options.negative, "device": options.device}
     settings |= {"model": options.model, "base": options.base}
     asked = request.checked_request(

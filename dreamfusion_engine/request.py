@@ -20,6 +20,7 @@ from dreamfusion_engine.config import GenerateConfig
 from dreamfusion_engine.config_json import preset
 from dreamfusion_engine.device import check_device_name
 from dreamfusion_engine.errors import InputError
+from dreamfusion_engine.guidance.adapter_files import check_asked
 from dreamfusion_engine.guidance.pipeline_folder import model_card
 from dreamfusion_engine.guidance.prompts import VIEWS, check_prompts
 
@@ -48,7 +49,7 @@ def checked_request(
     """A request that can be started. Nothing is written.
 
     settings: nested by stage, over the preset. output: the run's folder; without it output_root/<prompt>-<seed>.
-    Raises InputError or SetupError for every bad prompt, word, setting, device name, model or folder.
+    Raises InputError or SetupError for every bad prompt, word, setting, device name, model, adapter or folder.
     """
     check_encodable(prompt, "prompt")
     config = preset(preset_name, prompt, settings)
@@ -58,6 +59,7 @@ def checked_request(
     check_device_name(config.device)
     card = model_card(config.model, config.base)
     check_prompts(config, card)
+    check_asked(config)
     folder = output if output is not None else output_root / folder_name(config.prompt, config.seed)
     folder = Path(os.path.abspath(folder.expanduser()))
     check_output(folder)
