@@ -115,8 +115,10 @@ def test_the_guided_noise_is_that_of_the_pipeline_with_the_sum_in_its_weights(
 def test_the_guided_noise_is_that_of_the_pipeline_that_loads_the_file(kind: str, layout: str, tmp_path: Path) -> None:
     pytest.importorskip("peft", reason="diffusers loads a LoRA with peft, which the engine does not need")
     pipeline = made(kind, tmp_path / "model")
-    # One alpha for all, as such files have it: diffusers 0.42 with peft 0.21 loses those of attention where they differ.
+    # Of kohya's files diffusers 0.42 with peft 0.21 loses the alphas of attention where they differ from the others',
+    # and the layer add_embedding; here all alphas are alike, as they mostly are, and that layer is left out.
     factors = [dataclasses.replace(f, alpha=0.5 * RANK) for f in all_factors(pipeline, kind)]
+    factors = [f for f in factors if layout != "kohya" or "add_embedding" not in f.layer]
     write(tmp_path / "style.safetensors", LAYOUTS[layout](factors))
     teacher = taught(tmp_path / "model", AdaptersConfig(lora=((str(tmp_path / "style.safetensors"), 0.7),)))
     pipeline.load_lora_weights(tmp_path, weight_name="style.safetensors", adapter_name="style")
