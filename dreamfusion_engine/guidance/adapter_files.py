@@ -94,24 +94,25 @@ def check_asked(config: GenerateConfig) -> None:
         return
     single = single_file(config.model, config.base)
     if single is not None and not single.converted:
-        check_adapters(files, LAYOUTS[single.architecture].family, None)
+        layout = LAYOUTS[single.architecture]
+        check_adapters(files, layout.family, None, layout.title)
     else:
         folder = open_pipeline(locate_model(config.model, config.base))
         check_adapters(files, folder.family, folder)
 
 
-def check_adapters(files: AdapterFiles, family: str, folder: PipelineFolder | None) -> None:
+def check_adapters(files: AdapterFiles, family: str, folder: PipelineFolder | None, title: str = "") -> None:
     """Raise InputError input.lora or input.embedding unless all of them fit the model.
 
     family: its pipeline class. folder: the model; None for a single file that was not converted yet, of which only the
-    family is known.
+    family is known, and its architecture's title.
     """
     for lora in files.loras:
         if family not in LORA_FAMILIES:
             raise lora_error(
                 lora.path, f"no LoRA can be read for a model of the family {FAMILIES[family].title}", family
             )
-        _check_lora(lora, family, folder)
+        _check_lora(lora, family, folder, title)
     taken: dict[str, Path] = {}
     for word in files.words:
         if family not in WORD_FAMILIES:
@@ -226,13 +227,15 @@ def _word(path: Path) -> LearnedWord:
         raise word_error(path, f"it is {error}") from error
 
 
-def _check_lora(lora: LoraFile, family: str, folder: PipelineFolder | None) -> None:
-    title = _model_title(family, folder)
+def _check_lora(lora: LoraFile, family: str, folder: PipelineFolder | None, title: str) -> None:
+    title = title or _model_title(family, folder)
     made_for = title_of(lora.pairs, lora.tensors)
     for part in dict.fromkeys(pair.part for pair in lora.pairs):
         if part != DENOISER and part not in LORA_FAMILIES[family]:
             raise lora_error(lora.path, f"it changes the {part}, and of {title} no such encoder can be changed", family)
     if folder is None:
+        if made_for in {"PixArt", *(layout.title for layout in LAYOUTS.values())} - {title}:
+            raise lora_error(lora.path, f"it was made for {made_for}, and the model is {title}", family)
         return
     own = FAMILIES[family].denoiser
     width, reads = context_width(lora.pairs, lora.tensors), read_json(folder.path / own / "config.json")
