@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import shlex
 import subprocess
@@ -99,6 +100,20 @@ def _add_model(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--base", default="", metavar="NAME", help="folder or hub id that completes a .safetensors file"
     )
+    command.add_argument(
+        "--lora",
+        action="append",
+        default=[],
+        metavar="FILE[:WEIGHT]",
+        help="LoRA (.safetensors) for the model, with its weight (default 1); may be repeated",
+    )
+    command.add_argument(
+        "--embedding",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="textual inversion (.safetensors): a word for the prompt; may be repeated",
+    )
 
 
 def _add_settings(command: argparse.ArgumentParser) -> None:
@@ -149,6 +164,35 @@ def parse_settings(assignments: Sequence[str]) -> dict[str, Any]:
                 )
         group[names[-1]] = value
     return settings
+
+
+def adapter_settings(loras: Sequence[str], embeddings: Sequence[str]) -> list[str]:
+    """What --lora FILE[:WEIGHT] and --embedding FILE say, as --set would; no word for an option that was not given."""
+    said = []
+    if loras:
+        said.append(f"adapters.lora={json.dumps([_lora(text) for text in loras])}")
+    if embeddings:
+        said.append(f"adapters.embeddings={json.dumps(list(embeddings))}")
+    return said
+
+
+def _lora(text: str) -> tuple[str, float]:
+    """File and weight. What follows the last colon is the weight, unless it is the rest of a path (C:\\...)."""
+    file, colon, weight = text.rpartition(":")
+    if not colon or "/" in weight or "\\" in weight or Path(text).is_file():
+        return text, 1.0
+    try:
+        value = float(weight)
+    except ValueError:
+        value = float("nan")
+    if not math.isfinite(value):
+        raise InputError(
+            "input.lora_weight",
+            what="The weight of a LoRA cannot be read.",
+            why=f"{weight[:40]!r}, after the colon of {text[:200]!r}, is not a finite number.",
+            fix="For example: --lora style.safetensors:0.8",
+        )
+    return file, value
 
 
 def resume_command(arguments: Sequence[str]) -> str:

@@ -161,6 +161,21 @@ class PromptsConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class AdaptersConfig:
+    """Small .safetensors files that teach the diffusion model more: LoRAs, and words (textual inversion)."""
+
+    lora: tuple[tuple[str, float], ...] = ()  # file and weight of each; 1: as trained, 0: none of it
+    embeddings: tuple[str, ...] = ()  # files; a prompt names their words
+
+    def __post_init__(self) -> None:
+        for file, weight in self.lora:
+            require(file.strip() != "", "adapters.lora", file, "a file")
+            require(-10.0 <= weight <= 10.0, "adapters.lora", weight, "a file with a weight in [-10, 10]")
+        for file in self.embeddings:
+            require(file.strip() != "", "adapters.embeddings", file, "a file")
+
+
+@dataclass(frozen=True, kw_only=True)
 class ScoreConfig:
     """What some scores need besides `guidance`: the inversion of 'sdi', the low-rank copy of 'vsd', sampling."""
 
@@ -300,6 +315,7 @@ class GenerateConfig:
     render: RenderConfig = dataclasses.field(default_factory=RenderConfig)
     guidance: GuidanceConfig = dataclasses.field(default_factory=GuidanceConfig)
     prompts: PromptsConfig = dataclasses.field(default_factory=PromptsConfig)
+    adapters: AdaptersConfig = dataclasses.field(default_factory=AdaptersConfig)
     score: ScoreConfig = dataclasses.field(default_factory=ScoreConfig)
     optimize: OptimizeConfig = dataclasses.field(default_factory=OptimizeConfig)
     pace: PaceConfig = dataclasses.field(default_factory=PaceConfig)

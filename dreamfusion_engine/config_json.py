@@ -169,6 +169,9 @@ def _coerced(value: Any, hint: Any, where: str) -> Any:
     origin = get_origin(hint)
     if origin is tuple:
         inner = get_args(hint)
+        if inner[1:] == (Ellipsis,):
+            require(isinstance(value, list | tuple), where, value, "a list")
+            return tuple(_coerced(v, inner[0], where) for v in value)
         require(isinstance(value, list | tuple) and len(value) == len(inner), where, value, f"{len(inner)} values")
         return tuple(_coerced(v, t, where) for v, t in zip(value, inner, strict=True))
     if origin is Literal:

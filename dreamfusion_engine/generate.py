@@ -20,6 +20,7 @@ from dreamfusion_engine.config_json import origins_of, to_json
 from dreamfusion_engine.device import compute_threads, free_memory_bytes, peak_memory_mib, resolve_device
 from dreamfusion_engine.errors import Cancelled
 from dreamfusion_engine.events import Control, Note, Progress, Report, Result, Stage
+from dreamfusion_engine.guidance.adapter_files import check_adapters, read_adapters
 from dreamfusion_engine.guidance.diffusion import Precision, load_teacher
 from dreamfusion_engine.guidance.distillation import ScoreDistillation
 from dreamfusion_engine.guidance.distilled import few_steps
@@ -77,6 +78,9 @@ def generate(
     device = ranks.device(resolve_device(config.device))
     pipeline = open_pipeline(ready_model(config.model, config.base, report))
     check_prompts(config, pipeline.card)
+    adapters = read_adapters(config.adapters)
+    check_adapters(adapters, pipeline.family, pipeline)
+    changes = adapters.digest()
     doubt = few_steps(pipeline.path, FAMILIES[pipeline.family].denoiser)
     if doubt:
         report(Note(code="model.few_steps", text=doubt))
@@ -91,9 +95,9 @@ def generate(
     precision: Precision = fitted.memory.precision
     if precision == "auto" and device.type == "cpu":
         precision = "bfloat16"
-    teacher = load_teacher(pipeline, device, precision=precision, place=economy.place)
+    teacher = load_teacher(pipeline, device, precision=precision, place=economy.place, adapters=adapters)
     cache = EmbeddingCache(cache_folder() / "embeddings", report)
-    kept_for = model_digest(pipeline.path, precision=precision, device=device)
+    kept_for = model_digest(pipeline.path, precision=precision, device=device) + changes
     distillation = ScoreDistillation(
         teacher,
         config.prompt,
@@ -115,7 +119,7 @@ def generate(
         control=control,
         seconds_after=_SECONDS_AFTER.get(config.preset, 60.0),
         snapshot=Previews(output / "previews", report) if ranks.first else ignore,
-        model=weights_digest(pipeline),
+        model=weights_digest(pipeline, changes),
         fitted=fitted,
         step_down=StepDown(device=device, report=report, sizes=sizes, economise=economy.change),
         ranks=ranks,
@@ -208,10 +212,14 @@ def result_content(
     }
 
 
-def weights_digest(pipeline: PipelineFolder) -> str:
-    """SHA-256 over the checksums that the model's card lists, hex; '' for a model without a card."""
+def weights_digest(pipeline: PipelineFolder, changes: str = "") -> str:
+    """SHA-256 over the checksums that the model's card lists, hex; '' for a model without a card.
+
+    changes: digest of the adapters, which is part of it where it is not ''.
+    """
     files = sorted(pipeline.card.files.items())
-    return hashlib.sha256(json.dumps(files).encode()).hexdigest() if files else ""
+    own = hashlib.sha256(json.dumps(files).encode()).hexdigest() if files else ""
+    return hashlib.sha256(f"{own} {changes}".encode()).hexdigest() if changes else own
 
 
 def make_folder(folder: Path) -> None:

@@ -20,6 +20,7 @@ from dreamfusion_engine.config import GenerateConfig
 from dreamfusion_engine.config_json import Resolved, dotted, preset, resolve
 from dreamfusion_engine.device import check_device_name
 from dreamfusion_engine.errors import InputError
+from dreamfusion_engine.guidance.adapter_files import check_asked
 from dreamfusion_engine.guidance.family import FAMILIES
 from dreamfusion_engine.guidance.pipeline_folder import ModelFacts, model_facts
 from dreamfusion_engine.guidance.prompts import VIEWS, check_prompts
@@ -50,7 +51,7 @@ def checked_request(
     """A request that can be started. Nothing is written.
 
     settings: nested by stage, over the preset. output: the run's folder; without it output_root/<prompt>-<seed>.
-    Raises InputError or SetupError for every bad prompt, word, setting, device name, model or folder.
+    Raises InputError or SetupError for every bad prompt, word, setting, device name, model, adapter or folder.
     """
     check_encodable(prompt, "prompt")
     config = preset(preset_name, prompt, settings)  # what is wrong with any model is said before one is looked for
@@ -61,6 +62,7 @@ def checked_request(
     facts = model_facts(config.model, config.base)
     config = settings_for(facts, preset_name, prompt, settings).config
     check_prompts(config, facts.card)
+    check_asked(config)
     folder = output if output is not None else output_root / folder_name(config.prompt, config.seed)
     folder = Path(os.path.abspath(folder.expanduser()))
     check_output(folder, disk_needed(config))

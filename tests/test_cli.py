@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 from reference.fake_engine import counting_generate
-from reference.paper_model import write_paper_model
+from reference.paper_model import paper_tensors, write_paper_model
 from reference.wire_client import FAKE_ENGINE, PATIENCE
 
 from dreamfusion_engine import cli, command_line, request
@@ -90,6 +90,41 @@ def test_every_option_reaches_the_configuration(model: Path, tmp_path: Path) -> 
     assert seen["output"] == tmp_path / "o" and seen["resume"] is True
 
 
+def test_adapters_reach_the_configuration_as_files_and_weights(tmp_path: Path) -> None:
+    """A LoRA's weight follows the last colon, which a path may have as well."""
+    there = tmp_path / "odd:1"
+    there.write_bytes(b"")
+    said = command_line.adapter_settings(
+        ["a.safetensors", "b.safetensors:0.5", "c:d/e.safetensors:-2", "C:\\f.safetensors", "C:/g", str(there)], ["w"]
+    )
+    adapters = command_line.parse_settings(said)["adapters"]
+    assert adapters["lora"] == [
+        ["a.safetensors", 1.0],
+        ["b.safetensors", 0.5],
+        ["c:d/e.safetensors", -2.0],
+        ["C:\\f.safetensors", 1.0],
+        ["C:/g", 1.0],
+        [str(there), 1.0],
+    ]
+    assert adapters["embeddings"] == ["w"] and command_line.adapter_settings([], []) == []
+
+
+def test_an_adapter_for_a_pixel_space_model_is_refused(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lora, word = tmp_path / "lora.safetensors", tmp_path / "word.safetensors"
+    lora.write_bytes(paper_tensors({"unet.x.lora_A.weight": (2, 4), "unet.x.lora_B.weight": (4, 2)}))
+    word.write_bytes(paper_tensors({"emb_params": (2, 4)}))
+    for option, file in (("--lora", lora), ("--embedding", word)):
+        assert ask("generate", "a mug", "--model", str(model), option, str(file)) == 2
+        said = " ".join(capsys.readouterr().err.split())
+        assert "DeepFloyd IF, first stage" in said and file.name in said
+    pickle = tmp_path / "word.pt"
+    pickle.write_bytes(b"")
+    assert ask("generate", "a mug", "--model", str(model), "--embedding", str(pickle)) == 2
+    assert "is a Python pickle" in " ".join(capsys.readouterr().err.split())
+
+
 BAD: list[tuple[str, list[str], str]] = [
     ("no command that exists", ["generat", "a mug"], "Did you mean generate?"),
     ("no prompt", ["generate"], "PROMPT"),
@@ -111,6 +146,16 @@ BAD: list[tuple[str, list[str], str]] = [
     ("settings that contradict", ["generate", "a mug", "--set", "mesh=1", "--set", "mesh.texture=64"], "mesh"),
     ("steps beside a broken group", ["generate", "a mug", "--set", "optimize=1", "--steps", "5"], "optimize"),
     ("an unknown device", ["generate", "a mug", "--device", "gpu"], "cuda"),
+    ("a LoRA that is not there", ["generate", "a mug", "--lora", "no/such.safetensors:0.5"], "no/such.safetensors"),
+    ("a LoRA that is another file", ["generate", "a mug", "--lora", __file__], "safetensors file"),
+    ("a weight that is no number", ["generate", "a mug", "--lora", "x.safetensors:much"], "'much'"),
+    ("a weight of nan", ["generate", "a mug", "--lora", "x.safetensors:nan"], "'nan'"),
+    ("an infinite weight", ["generate", "a mug", "--lora", "x.safetensors:-inf"], "'-inf'"),
+    ("a weight out of range", ["generate", "a mug", "--lora", "x.safetensors:1e9"], "[-10, 10]"),
+    ("a LoRA without a name", ["generate", "a mug", "--lora", ":0.5"], "adapters.lora"),
+    ("a list of LoRAs that is none", ["generate", "a mug", "--set", "adapters.lora=5"], "adapters.lora"),
+    ("a LoRA without a weight in a list", ["generate", "a mug", "--set", 'adapters.lora=[["a"]]'], "2 values"),
+    ("an absent embedding", ["generate", "a mug", "--embedding", "no/such.safetensors"], "no/such.safetensors"),
     ("an absent model", ["generate", "a mug", "--model", "no/such/folder"], "no/such/folder"),
     ("a model that is a file", ["generate", "a mug", "--model", __file__], "file"),
     ("a folder that is no pipeline", ["generate", "a mug", "--model", str(Path(__file__).parent)], "model_index.json"),

@@ -12,7 +12,7 @@ from dreamfusion_engine.config_json import PRESET_NAMES, from_json, preset, to_j
 from dreamfusion_engine.errors import InputError
 from dreamfusion_engine.prompt_text import checked_prompt
 
-STAGES = ("camera", "field", "render", "guidance", "prompts", "score", "optimize", "mesh")
+STAGES = ("camera", "field", "render", "guidance", "prompts", "adapters", "score", "optimize", "mesh")
 
 
 @pytest.mark.parametrize("name", PRESET_NAMES)

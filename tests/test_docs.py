@@ -17,7 +17,7 @@ MATHS = ROOT / "docs" / "maths.md"
 TROUBLE = ROOT / "docs" / "troubleshooting.md"
 
 REFERENCE = re.compile(r"`([\w/]+\.py)::([A-Za-z_][\w.]*)(?: = ([^`]+))?`")
-STAGES = "camera|field|render|guidance|prompts|score|optimize|mesh"
+STAGES = "camera|field|render|guidance|prompts|adapters|score|optimize|mesh"
 FAMILIES = "input|model|setup|run|checkpoint|protocol|internal|health"
 CODE = re.compile(rf"(?:{FAMILIES})\.[a-z_]+|cancelled")
 

@@ -11,14 +11,21 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 from reference.ldm_checkpoint import hidden_open_clip_state, unet_state, vae_state
+from reference.tiny_adapters import factors_for, kohya, write
 from reference.tiny_families import KINDS, LATENT, clip, unet
 from reference.wire_client import PATIENCE
 
+from dreamfusion_engine.config import GenerateConfig
 from dreamfusion_engine.config_json import preset
+from dreamfusion_engine.errors import InputError
+from dreamfusion_engine.guidance.embedding_cache import FOLDER_VARIABLE
 from dreamfusion_engine.guidance.families import flux
+from dreamfusion_engine.request import checked_request
 
 pytestmark = pytest.mark.slow
 
@@ -32,10 +39,10 @@ SETTINGS = {
 FAMILIES = ["sdxl", "pixart", "sd3", "flux-dev"]
 
 
-def whole(folder: Path) -> dict[str, object]:
+def whole(folder: Path) -> dict[str, Any]:
     """result.json of a run that left everything it promises."""
     assert (folder / "mesh.glb").read_bytes()[:4] == b"glTF"
-    report: dict[str, object] = json.loads((folder / "result.json").read_text(encoding="utf-8"))
+    report: dict[str, Any] = json.loads((folder / "result.json").read_text(encoding="utf-8"))
     return report
 
 
@@ -52,6 +59,40 @@ def test_every_familys_folder_leads_from_a_prompt_to_a_mesh(
     config = preset("draft", "a red mug", {**SETTINGS, "model": str(tmp_path / "model"), "device": "cpu"})
     engine.generate(config, tmp_path / "out")
     assert whole(tmp_path / "out")["steps"] == 4
+
+
+def test_a_run_with_adapters_keeps_them_in_its_result_and_resumes_with_no_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dreamfusion_engine import generate as engine
+
+    for name in ("write_turntable", "write_views"):
+        monkeypatch.setattr(engine, name, lambda mesh, path, *more: path.touch())
+    monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path / "cache"))
+    pipeline = KINDS["sd"]()
+    pipeline.save_pretrained(tmp_path / "model")
+    lora, word = tmp_path / "clay.safetensors", tmp_path / "<jug>.safetensors"
+    write(lora, kohya(factors_for(pipeline.unet, "unet", ("to_q", "to_v"))))
+    write(word, {"emb_params": torch.ones(2, 32)})
+
+    def configured(weight: float) -> GenerateConfig:
+        adapters = {"lora": [[str(lora), weight]], "embeddings": [str(word)]}  # as the protocol's settings say it
+        settings = {**SETTINGS, "model": str(tmp_path / "model"), "device": "cpu", "adapters": adapters}
+        return checked_request("a red <jug>", preset_name="draft", settings=settings, output=tmp_path / "o").config
+
+    engine.generate(configured(0.5), tmp_path / "out")
+    report = whole(tmp_path / "out")
+    kept = report["config"]["adapters"]
+    assert kept == {"lora": [[str(lora), 0.5]], "embeddings": [str(word)]} and report["weights"]
+    assert len(list((tmp_path / "cache" / "embeddings").iterdir())) == 1
+    with pytest.raises(InputError) as caught:
+        engine.generate(configured(0.25), tmp_path / "out", resume=True)
+    assert caught.value.code == "checkpoint.other_run" and "adapters" in str(caught.value)
+    write(lora, kohya(factors_for(pipeline.unet, "unet", ("to_q", "to_v"), seed=9)))
+    with pytest.raises(InputError) as caught:
+        engine.generate(configured(0.5), tmp_path / "out", resume=True)
+    assert caught.value.code == "checkpoint.other_run" and "another diffusion model" in caught.value.what
+    assert len(list((tmp_path / "cache" / "embeddings").iterdir())) == 3, "other content, other embeddings"
 
 
 def test_the_real_command_goes_from_a_single_file_to_a_mesh(tmp_path: Path) -> None:

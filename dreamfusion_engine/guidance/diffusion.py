@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import torch
 
+from dreamfusion_engine.guidance.adapter_files import NO_ADAPTERS, AdapterFiles
 from dreamfusion_engine.guidance.families.adapter import Adapter
 from dreamfusion_engine.guidance.families.flux import Flux
 from dreamfusion_engine.guidance.families.parts import Parts, Place
@@ -19,7 +20,9 @@ from dreamfusion_engine.guidance.families.pixel import PixelDiffusion
 from dreamfusion_engine.guidance.families.stable_diffusion import StableDiffusion
 from dreamfusion_engine.guidance.families.stable_diffusion_3 import StableDiffusion3
 from dreamfusion_engine.guidance.families.stable_diffusion_xl import StableDiffusionXL
+from dreamfusion_engine.guidance.lora_merge import check_finite
 from dreamfusion_engine.guidance.pipeline_folder import PipelineFolder
+from dreamfusion_engine.guidance.textual_inversion import read_vectors
 
 ADAPTERS: dict[str, Callable[[Parts], Adapter]] = {
     "IFPipeline": PixelDiffusion,
@@ -32,12 +35,23 @@ ADAPTERS: dict[str, Callable[[Parts], Adapter]] = {
 
 
 def load_teacher(
-    folder: PipelineFolder, device: torch.device, precision: Precision = "auto", place: Place | None = None
+    folder: PipelineFolder,
+    device: torch.device,
+    precision: Precision = "auto",
+    place: Place | None = None,
+    adapters: AdapterFiles = NO_ADAPTERS,
 ) -> Adapter:
     """The teacher of a checked pipeline folder. Its configurations are read now, its networks when they are used.
 
     precision: 'auto' is float32, except for large models on a GPU, which get half precision. place: what is done with
-    each network once it is loaded (see `Parts`); by default it moves to the device.
-    Raises SetupError model.damaged, model.unsupported; RunError is left to the caller's out-of-memory mapping.
+    each network once it is loaded (see `Parts`); by default it moves to the device. adapters: that were
+    checked for this folder; here their numbers are read, and must be finite.
+    Raises SetupError model.damaged, model.unsupported, InputError input.lora, input.embedding; RunError is left to the
+    caller's out-of-memory mapping.
     """
-    return ADAPTERS[folder.family](Parts(folder, device, precision, place))
+    for lora in adapters.loras:
+        check_finite(lora)
+    for word in adapters.words:
+        for part in word.tensors:
+            read_vectors(word, part)
+    return ADAPTERS[folder.family](Parts(folder, device, precision, place, adapters))

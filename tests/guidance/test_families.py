@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 import pytest
 import torch
+from reference.guided_steps import FLOW_STEPS, SCALE, as_latents, guided, guided_steps, options_of, unshifted
 from reference.tiny_families import KINDS, LATENT_KINDS, NEGATIVE, PROMPT, Case
 
 from dreamfusion_engine.config import GuidanceConfig, Score
@@ -22,64 +23,6 @@ from dreamfusion_engine.guidance.prompts import PromptCard
 from dreamfusion_engine.guidance.teacher import Conditioning
 
 CPU = torch.device("cpu")
-SCALE = 7.0
-FLOW_STEPS = [900, 500, 20]  # timesteps at which flows are compared; other samplers choose theirs by themselves
-
-
-def unshifted(teacher: Adapter, steps: list[int]) -> list[float]:
-    """s of the schedule at each timestep, before it was shifted."""
-    return [(t + 1) / len(teacher.schedule) for t in steps]
-
-
-def options_of(kind: str, teacher: Adapter) -> dict[str, Any]:
-    """How the pipeline is asked for a few steps, guided by SCALE; for a flow, at the noise levels of FLOW_STEPS."""
-    if kind.startswith("flux"):
-        return {"true_cfg_scale": SCALE, "sigmas": unshifted(teacher, FLOW_STEPS), "height": 16, "width": 16}
-    if kind.startswith("sd3"):
-        return {"guidance_scale": SCALE, "sigmas": unshifted(teacher, FLOW_STEPS)}
-    extra = {"clean_caption": False} if kind in ("if", "pixart") else {}
-    extra |= {"use_resolution_binning": False} if kind == "pixart" else {}
-    return {"guidance_scale": SCALE, "num_inference_steps": 2, **extra}
-
-
-def guided_steps(case: Case, **options: Any) -> list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
-    """The pipeline's own guided prediction, its time and the x_t that its denoiser sees, at each step that it takes."""
-    seen: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = []
-    scheduler = case.pipeline.scheduler
-    step = scheduler.step
-
-    def spy(output: torch.Tensor, t: torch.Tensor, sample: torch.Tensor, **more: Any) -> Any:
-        # Euler's samples are x_t / alpha_t; the scheduler itself says what the denoiser is given.
-        x_t = scheduler.scale_model_input(sample, t) if hasattr(scheduler, "scale_model_input") else sample
-        seen.append((output, torch.as_tensor(t).reshape(1), x_t))
-        return step(output, t, sample, **more)
-
-    scheduler.step = spy
-    try:
-        generator = torch.Generator().manual_seed(0)
-        options = {"negative_prompt": NEGATIVE, **options}
-        case.pipeline(
-            PROMPT, output_type="latent" if hasattr(case.pipeline, "vae") else "pt", generator=generator, **options
-        )
-    finally:
-        del scheduler.step
-    return seen
-
-
-def guided(teacher: Adapter, x_t: torch.Tensor, t: torch.Tensor, told: Conditioning, scale: float) -> torch.Tensor:
-    """The guided noise of the adapter. told: the negative prompt, then the prompt."""
-    with torch.no_grad():
-        without, with_prompt = teacher.predict_noise(x_t.repeat(2, 1, 1, 1), t.repeat(2), told).chunk(2)
-    return without + scale * (with_prompt - without)
-
-
-def as_latents(kind: str, x: torch.Tensor) -> torch.Tensor:
-    """Flux's tokens as a picture of latents, by its pipeline's own function."""
-    if not kind.startswith("flux"):
-        return x
-    from diffusers import FluxPipeline
-
-    return FluxPipeline._unpack_latents(x, 16, 16, 2)
 
 
 def latent_shape(teacher: Adapter) -> tuple[int, ...]:
@@ -94,7 +37,7 @@ def test_every_family_has_an_adapter_and_a_case() -> None:
 def test_the_guided_noise_is_what_the_pipeline_itself_computes(cases: Callable[[str], Case], kind: str) -> None:
     case = cases(kind)
     teacher, flow = case.teacher, case.teacher.prediction == "flow_prediction"
-    steps = guided_steps(case, **options_of(kind, teacher))
+    steps = guided_steps(case.pipeline, **options_of(kind, teacher))
     told = case.told.rows([0, 1])
     assert len(steps) == (3 if flow else 2)
     for i, (output, time, sample) in enumerate(steps):
@@ -203,7 +146,9 @@ def test_latents_become_the_images_that_the_pipeline_would_show(cases: Callable[
 
 def test_an_empty_negative_prompt_of_sdxl_is_zeros_as_in_its_pipeline(cases: Callable[[str], Case]) -> None:
     case = cases("sdxl")
-    ((output, time, x_t), *_) = guided_steps(case, negative_prompt=None, guidance_scale=SCALE, num_inference_steps=2)
+    ((output, time, x_t), *_) = guided_steps(
+        case.pipeline, negative_prompt=None, guidance_scale=SCALE, num_inference_steps=2
+    )
     told = case.teacher.encode_prompts(["", PROMPT])
     assert float(told.rows([0]).tokens.abs().max()) == float(told.rows([0]).tensors()["pooled"].abs().max()) == 0.0
     torch.testing.assert_close(guided(case.teacher, x_t, time.long(), told, SCALE), output, atol=1e-4, rtol=1e-4)
@@ -217,7 +162,7 @@ def test_guidance_embedded_in_flux_is_a_constant_input_beside_classifier_free_gu
     t, told = torch.tensor([400]), case.told.rows([0, 1])
     for embedded in (1.0, 3.5):
         ((output, _, sample),) = guided_steps(
-            case,
+            case.pipeline,
             negative_prompt=None,
             guidance_scale=embedded,
             sigmas=unshifted(case.teacher, [400]),

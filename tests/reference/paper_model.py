@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import struct
+from collections.abc import Mapping
 from pathlib import Path
 
 PARTS = {
@@ -17,11 +19,17 @@ PARTS = {
 
 def paper_weights(*, shape: tuple[int, ...] = (2, 3), dtype: str = "F16", name: str = "weight") -> bytes:
     """A whole safetensors file with one tensor of zeros (two bytes a number), by the format's description."""
-    count = 2
-    for length in shape:
-        count *= length
-    header = json.dumps({name: {"dtype": dtype, "shape": list(shape), "data_offsets": [0, count]}}).encode()
-    return struct.pack("<Q", len(header)) + header + bytes(count)
+    return paper_tensors({name: shape}, dtype=dtype)
+
+
+def paper_tensors(shapes: Mapping[str, tuple[int, ...]], *, dtype: str = "F16") -> bytes:
+    """A whole safetensors file with tensors of zeros, two bytes a number."""
+    entries, end = {}, 0
+    for name, shape in shapes.items():
+        begin, end = end, end + 2 * math.prod(shape)
+        entries[name] = {"dtype": dtype, "shape": list(shape), "data_offsets": [begin, end]}
+    header = json.dumps(entries).encode()
+    return struct.pack("<Q", len(header)) + header + bytes(end)
 
 
 def write_paper_model(folder: Path, *, words: tuple[str, ...] = ()) -> Path:

@@ -18,9 +18,13 @@ from torch import nn
 from dreamfusion_engine.config import Precision as Precision
 from dreamfusion_engine.device import trim_heap
 from dreamfusion_engine.errors import SetupError
+from dreamfusion_engine.guidance.adapter_files import NO_ADAPTERS, AdapterFiles
 from dreamfusion_engine.guidance.family import FAMILIES, Family
+from dreamfusion_engine.guidance.learned_word import spelt_out
+from dreamfusion_engine.guidance.lora_merge import merge_lora
 from dreamfusion_engine.guidance.memory import HALF_ABOVE
 from dreamfusion_engine.guidance.pipeline_folder import INDEX, PipelineFolder, damaged, read_json
+from dreamfusion_engine.guidance.textual_inversion import teach_encoder, teach_tokenizer
 
 Place = Callable[[str, nn.Module], nn.Module]
 SENTENCEPIECE = (("sentencepiece", "sentencepiece"), ("protobuf", "google.protobuf"))  # package, module
@@ -32,7 +36,8 @@ class Parts:
     folder: the model. device: where it computes. precision: of the denoiser; 'auto' is float32, except for large models
     on a GPU: bfloat16, or float16 for a unet where the GPU has no bfloat16 (before 2020).
     place: what is done with a network that was loaded into main memory, given its part's name; it returns the network
-    that is used. By default it moves to the device.
+    that is used. By default it moves to the device. adapters: LoRAs, merged into a network before it is placed, and
+    learned words.
 
     dtype: of the denoiser's weights. autocast: of its arithmetic, where the weights are not in it: a CPU keeps float32
     weights and casts as it computes. text_dtype: of text encoders; T5 leaves the range of float16.
@@ -41,9 +46,15 @@ class Parts:
     """
 
     def __init__(
-        self, folder: PipelineFolder, device: torch.device, precision: Precision = "auto", place: Place | None = None
+        self,
+        folder: PipelineFolder,
+        device: torch.device,
+        precision: Precision = "auto",
+        place: Place | None = None,
+        adapters: AdapterFiles = NO_ADAPTERS,
     ) -> None:
         self.folder = folder
+        self.adapters = adapters
         self.device = device
         self.family: Family = FAMILIES[folder.family]
         self._place: Place = place or (lambda part, module: module.to(device))
@@ -82,7 +93,8 @@ class Parts:
         """The part's network, frozen, placed, in the part's precision.
 
         kind: its class, of transformers for text encoders, else of diffusers. memory_format: of its convolutions.
-        Raises SetupError model.unsupported where the folder names another class, model.damaged, setup.package.
+        Raises SetupError model.unsupported where the folder names another class, model.damaged, setup.package;
+        InputError input.lora or input.embedding.
         """
         named = self.folder.components[part]
         if named != kind:
@@ -101,6 +113,7 @@ class Parts:
                     **{"dtype" if text else "torch_dtype": dtype},
                 )
         self._refuse_missing(part, info)
+        self._adapt(part, module)
         module.to(memory_format=memory_format)
         placed = self._place(part, module.eval().requires_grad_(False)).eval().requires_grad_(False)
         trim_heap()
@@ -115,7 +128,21 @@ class Parts:
             from transformers import AutoTokenizer
 
             path = self.folder.path / part
-            return AutoTokenizer.from_pretrained(path, local_files_only=True, trust_remote_code=False)
+            tokenizer = AutoTokenizer.from_pretrained(path, local_files_only=True, trust_remote_code=False)
+        teach_tokenizer(tokenizer, self.adapters.words_of(part.replace("tokenizer", "text_encoder")))
+        return tokenizer
+
+    def spelt_out(self, part: str, texts: list[str]) -> list[str]:
+        """The texts as the tokenizer of a text encoder is to read them: every vector of a learned word as a token."""
+        words = {word.word: word.tokens for word in self.adapters.words_of(part)}
+        return [spelt_out(text, words) for text in texts]
+
+    def _adapt(self, part: str, module: nn.Module) -> None:
+        for lora in self.adapters.loras:
+            merge_lora(module, lora, part, denoiser=part == self.family.denoiser, family=self.folder.family)
+        words = self.adapters.words_of(part)
+        if words:
+            teach_encoder(module, self.tokenizer(part.replace("text_encoder", "tokenizer")), words, part)
 
     def _missing_packages(self, part: str) -> list[str]:
         """What transformers reads a sentencepiece tokenizer with, as far as it is not installed.

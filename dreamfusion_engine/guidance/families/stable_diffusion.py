@@ -38,6 +38,7 @@ class StableDiffusion(Adapter):
     def read(self, texts: list[str]) -> Conditioning:
         tokenizer = self.parts.tokenizer("tokenizer")
         length = reading_length(tokenizer, CLIP_TOKENS)
+        texts = self.parts.spelt_out("text_encoder", texts)
         refuse_long(tokenizer, texts, length)
         numbers, mask = (value.to(self.device) for value in token_numbers(tokenizer, texts, length))
 

@@ -35,7 +35,8 @@ class StableDiffusionXL(Adapter):
 
     def read(self, texts: list[str]) -> Conditioning:
         tokenizer = self.parts.tokenizer("tokenizer")
-        refuse_long(tokenizer, texts, reading_length(tokenizer, CLIP_TOKENS))
+        spelt_out = self.parts.spelt_out("text_encoder", texts)
+        refuse_long(tokenizer, spelt_out, reading_length(tokenizer, CLIP_TOKENS))
         first, _ = clip_states(self.parts, "", "CLIPTextModel", texts)
         second, pooled = clip_states(self.parts, "_2", "CLIPTextModelWithProjection", texts)
         tokens = torch.cat([first, second], dim=-1)

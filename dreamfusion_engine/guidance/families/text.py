@@ -72,6 +72,7 @@ def clip_states(parts: Parts, number: str, kind: str, texts: list[str]) -> tuple
     number: "" for the first encoder of a family, "_2" for its second. kind: the encoder's class.
     """
     tokenizer = parts.tokenizer(f"tokenizer{number}")
+    texts = parts.spelt_out(f"text_encoder{number}", texts)
     numbers, _ = token_numbers(tokenizer, texts, reading_length(tokenizer, CLIP_TOKENS))
 
     def read(encoder: Any) -> tuple[Tensor, Tensor]:
