@@ -215,3 +215,65 @@ def test_experimental_is_said_and_each_panel_has_its_way_back(blender: Session) 
     assert all(operators == [] for operators in facts["headers"].values())
     assert [name for name, found in facts["after"].items() if found] == ["training"]
     assert "The engine has a recipe for this model" in " ".join(facts["note"])
+
+
+BROUGHT_BACK = """
+greet()
+settings.model, settings.preset = "owner/painter", "high"
+settings.guidance.scale, settings.mesh.iso_auto, settings.mesh.iso = 33.0, False, 4.0
+bpy.ops.dreamfusion.add_preset(name="My Way")
+artist.reset(settings)
+settings.model, settings.preset = "starter", "draft"
+settings.optimize.views = 3
+folders = bpy.utils.preset_paths("dreamfusion")
+found = next(os.path.join(folder, name) for folder in folders for name in os.listdir(folder) if name.endswith(".py"))
+bpy.ops.script.execute_preset(filepath=found, menu_idname="DREAMFUSION_PT_presets")
+told("saved_preset")
+artist.reset(settings)
+Recipe = addon.part("core.job").Recipe
+was = {"guidance": {"scale": 100.0, "of_the_future": 1}, "mesh": {"texture": 1000, "padding": 4}, "device": "cpu"}
+made_by = Recipe("a mug", seed=3, model="owner/painter", preset="draft", settings=was)
+addon.part("ui.enqueue").write(bpy.context, made_by)
+told("job")
+addon.tell(job_model=settings.model, job_preset=settings.preset)
+settings.model = "starter"
+told("job_elsewhere")
+"""
+
+
+def test_saved_presets_and_the_settings_of_a_job_come_back_as_the_artists(blender: Session) -> None:
+    facts = run(blender, BROUGHT_BACK)
+    saved = facts["saved_preset"]
+    assert saved["changed"] == {"guidance": {"scale": 33.0}, "mesh": {"iso": 4.0}}
+    assert saved["values"]["optimize"]["resolution"] == [
+        32,
+        48,
+    ]  # of the model at hand, not of the one it was saved with
+    assert saved["values"]["optimize"]["views"] == 4 and saved["values"]["optimize"]["steps"] == 2500
+    mine = {"guidance": {"scale": 100.0}, "mesh": {"padding": 4}}  # 100 is what the recipe says, and stays the artist's
+    assert facts["job"]["changed"] == facts["job_elsewhere"]["changed"] == mine
+    assert (facts["job_model"], facts["job_preset"]) == ("owner/painter", "draft")
+    assert facts["job"]["values"]["optimize"]["steps"] == 2500
+
+
+UNDONE = """
+settings.model = "owner/painter"
+bpy.ops.ed.undo_push(message="before")
+settings.mesh.padding = 3
+bpy.ops.ed.undo_push(message="padding")
+greet()
+told("greeted")
+bpy.ops.ed.undo()
+run.ticks(0.1)
+told("undone")
+bpy.ops.ed.redo()
+run.ticks(0.1)
+told("redone")
+"""
+
+
+def test_an_undo_brings_no_old_recipe_back(blender: Session) -> None:
+    facts = run(blender, UNDONE)
+    assert facts["greeted"]["changed"] == facts["redone"]["changed"] == {"mesh": {"padding": 3}}
+    assert facts["undone"]["changed"] == {}
+    assert [facts[name]["values"]["guidance"]["scale"] for name in ("greeted", "undone", "redone")] == [100.0] * 3
