@@ -1,7 +1,7 @@
 """What Draft, Standard and High mean, and the scene's settings as the engine's JSON. No bpy.
 
-The engine's presets also change settings that the sidebar does not show; those stay the engine's business, because only
-what differs from the preset is sent.
+These are the plain presets; a model's recipe lies over them (`model_recipe`). The engine's presets also change settings
+that the sidebar does not show; those stay the engine's business, because only what the artist changed is sent.
 """
 
 from __future__ import annotations
@@ -67,7 +67,8 @@ _CHANGES: dict[str, dict[str, dict[str, Any]]] = {
         "mesh": {"resolution": 256, "triangles": 50_000, "texture": 2048, "unwrap_seconds": 120.0},
     },
 }
-# Settings that some preset changes: choosing a preset sets these, and leaves an artist's other choices alone.
+# Settings that some preset changes.
+ALL = tuple((stage, key) for stage, keys in STANDARD.items() for key in keys)
 OF_PRESETS = tuple(sorted({(s, k) for change in _CHANGES.values() for s, keys in change.items() for k in keys}))
 
 
@@ -78,32 +79,22 @@ def preset_value(preset: str, stage: str, key: str) -> Any:
 
 def read(settings: Any) -> dict[str, dict[str, Any]]:
     """Every setting of the groups as plain values, nested by stage. settings: `scene.dreamfusion`."""
-    return {
-        stage: {key: _read_one(getattr(settings, stage), stage, key) for key in STANDARD[stage]} for stage in STAGES
-    }
+    return {stage: {key: read_one(settings, stage, key) for key in STANDARD[stage]} for stage in STAGES}
 
 
-def overrides(settings: Any) -> dict[str, dict[str, Any]]:
-    """What differs from the chosen preset, as `generate` takes it."""
-    changed: dict[str, dict[str, Any]] = {}
-    for stage, values in read(settings).items():
-        for key, value in values.items():
-            if not same(value, preset_value(settings.preset, stage, key)):
-                changed.setdefault(stage, {})[key] = value
-    return changed
-
-
-def apply_preset(settings: Any) -> None:
-    """Set what presets decide to the chosen preset's values."""
-    for stage, key in OF_PRESETS:
-        write_one(settings, stage, key, preset_value(settings.preset, stage, key))
-
-
-def reset(settings: Any) -> None:
-    """Set every engine setting to the chosen preset's value."""
-    for stage in STAGES:
-        for key in STANDARD[stage]:
-            write_one(settings, stage, key, preset_value(settings.preset, stage, key))
+def read_one(settings: Any, stage: str, key: str) -> Any:
+    """One setting of the groups as a plain value. AttributeError: no such setting."""
+    group = getattr(settings, stage)
+    if (stage, key) == ("mesh", "iso"):
+        return "auto" if group.iso_auto else _rounded(group.iso)
+    if (stage, key) == ("mesh", "texture"):
+        return int(group.texture)
+    value = getattr(group, key)
+    if isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, float):
+        return _rounded(value)
+    return [_rounded(item) if isinstance(item, float) else int(item) for item in value]
 
 
 def write_one(settings: Any, stage: str, key: str, value: Any) -> None:
@@ -128,19 +119,6 @@ def same(one: Any, other: Any) -> bool:
             return False
         return abs(one - other) <= 1e-6 * max(1e-3, abs(one), abs(other))
     return bool(one == other)
-
-
-def _read_one(group: Any, stage: str, key: str) -> Any:
-    if (stage, key) == ("mesh", "iso"):
-        return "auto" if group.iso_auto else _rounded(group.iso)
-    if (stage, key) == ("mesh", "texture"):
-        return int(group.texture)
-    value = getattr(group, key)
-    if isinstance(value, bool | int | str):
-        return value
-    if isinstance(value, float):
-        return _rounded(value)
-    return [_rounded(item) if isinstance(item, float) else int(item) for item in value]
 
 
 def _rounded(value: float) -> float:

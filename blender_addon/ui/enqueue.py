@@ -8,14 +8,14 @@ import bpy
 from bpy.types import Context
 
 from ..core.job import Job, Recipe
-from . import engine_preset, models, placement, preferences, pump, session, settings
+from . import artist_settings, engine_preset, models, placement, preferences, pump, session, settings
 from .settings import SEED_LIMIT
 
 
 def recipe(context: Context, prompt: str = "") -> Recipe:
     """What the sidebar is set to. prompt: in place of the sidebar's."""
     chosen = settings.of(context)
-    overrides: dict[str, Any] = engine_preset.overrides(chosen)
+    overrides: dict[str, Any] = artist_settings.overrides(chosen)
     device = preferences.of().device
     if device != "auto":
         overrides["device"] = device
@@ -82,11 +82,8 @@ def next_seed(seed: int) -> int:
 def write(context: Context, what: Recipe) -> None:
     """Set the sidebar to a recipe. Settings that the sidebar does not have are left out."""
     chosen = settings.of(context)
+    artist_settings.reset(chosen)
+    chosen.prompt, chosen.negative, chosen.seed, chosen.model = what.prompt, what.negative, what.seed, what.model
     if what.preset in engine_preset.PRESETS:
         chosen.preset = what.preset
-    engine_preset.reset(chosen)
-    chosen.prompt, chosen.negative, chosen.seed, chosen.model = what.prompt, what.negative, what.seed, what.model
-    for stage, values in what.settings.items():
-        for key, value in values.items() if stage in engine_preset.STAGES and isinstance(values, dict) else ():
-            if key in engine_preset.STANDARD[stage]:
-                engine_preset.write_one(chosen, stage, key, value)
+    artist_settings.put(chosen, what.settings)

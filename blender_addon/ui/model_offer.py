@@ -110,7 +110,8 @@ def _draw_line(layout: UILayout, context: Context, line: dict[str, Any]) -> None
     text = "Mend" if line.get("state") == "broken" else "Download"
     buttons.operator("dreamfusion.download_model", text=text, icon="IMPORT").model = str(line["name"])
     need = models.need_text(line)
-    facts = [models.size_text(line), f"takes {need}" if need else "", str(line.get("license") or "")]
+    facts = [models.experimental_text(line), models.size_text(line), f"takes {need}" if need else ""]
+    facts.append(str(line.get("license") or ""))
     if line.get("state") == "gated":
         facts.append("to be accepted on its page first")
     messages.draw_text(column, context, ", ".join(fact for fact in facts if fact), "BLANK1", inset=messages.BOX)

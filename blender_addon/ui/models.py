@@ -6,6 +6,7 @@ from typing import Any
 
 from bpy.types import Context
 
+from ..core import model_card
 from . import preferences, session
 
 STARTER = "starter"
@@ -15,13 +16,23 @@ _items: list[tuple[str, str, str, str, int]] = []
 
 def known() -> list[dict[str, Any]]:
     """What the engine last said about its models; the starter model alone before it has spoken."""
-    return session.current().models or [{"name": STARTER}]
+    lines = [line for line in session.current().models or () if isinstance(line.get("name"), str)]
+    return lines or [{"name": STARTER}]
+
+
+def card(model: str) -> dict[str, Any] | None:
+    """The engine's line on a model, None where it has said none."""
+    return next((line for line in known() if line["name"] == model), None)
 
 
 def items(settings: Any, _context: Context | None) -> list[tuple[str, str, str, str, int]]:
     """The list of models: (name, label, description, icon, number). The chosen one is in it even if it is missing."""
-    names = [(str(card["name"]), _label(card), _description(card), _icon(card)) for card in known()]
-    names += [(model.path, model.name, model.path, "FILE_FOLDER") for model in preferences.of().models if model.path]
+    names = [(line["name"], _label(line), _description(line), _icon(line)) for line in known()]
+    names += [
+        (model.path, model.name + experimental_text(card(model.path), " (", ")"), model.path, "FILE_FOLDER")
+        for model in preferences.of().models
+        if model.path
+    ]
     if settings is not None and settings.model not in {name for name, _, _, _ in names}:
         names.append((settings.model, settings.model, "Not among the known models of the preferences", "QUESTION"))
     fresh = [(*entry, number) for number, entry in enumerate(dict.fromkeys(names))]
@@ -55,37 +66,43 @@ FIT_ICONS = {"fits": "CHECKMARK", "tight": "ERROR", "too large": "CANCEL"}
 FIT_WORDS = {"fits": "fits", "tight": "just fits", "too large": "too large for this machine"}
 
 
-def size_text(card: dict[str, Any]) -> str:
+def experimental_text(line: dict[str, Any] | None, before: str = "", after: str = "") -> str:
+    """'experimental' where the model's recipe is, between `before` and `after`; else ''."""
+    return f"{before}experimental{after}" if model_card.is_experimental(line) else ""
+
+
+def size_text(line: dict[str, Any]) -> str:
     """A model's size on disk, '' where the engine does not say."""
-    size = card.get("size_mb")
+    size = line.get("size_mb")
     if not isinstance(size, int) or size <= 0:
         return ""
     return f"{size / 1000:.1f} GB" if size >= 1000 else f"{size} MB"
 
 
-def need_text(card: dict[str, Any]) -> str:
+def need_text(line: dict[str, Any]) -> str:
     """The memory that a run takes and whether it is there: '11.6 GiB, fits'."""
-    need = card.get("memory_mib")
+    need = line.get("memory_mib")
     if not isinstance(need, int) or need <= 0:
         return ""
-    fit = FIT_WORDS.get(str(card.get("fit")), "")
+    fit = FIT_WORDS.get(str(line.get("fit")), "")
     return f"{need / 1024:.1f} GiB" + (f", {fit}" if fit else "")
 
 
-def _label(card: dict[str, Any]) -> str:
-    name = str(card["name"])
+def _label(line: dict[str, Any]) -> str:
+    name = str(line["name"])
     if name == STARTER:
         return "Starter (Built In)"
-    size = size_text(card)
-    return str(card.get("title") or name) + (f" ({size})" if size else "")
+    facts = ", ".join(fact for fact in (size_text(line), experimental_text(line)) if fact)
+    return str(line.get("title") or name) + (f" ({facts})" if facts else "")
 
 
-def _description(card: dict[str, Any]) -> str:
-    if str(card["name"]) == STARTER:
+def _description(line: dict[str, Any]) -> str:
+    if str(line["name"]) == STARTER:
         return "Comes with the engine"
-    need = need_text(card)
-    return f"{card['name']}, downloaded" + (f". A run takes {need}" if need else "")
+    need = need_text(line)
+    text = f"{line['name']}, downloaded" + (f". A run takes {need}" if need else "")
+    return text + experimental_text(line, ". As a teacher it is ", ": no settings are known to make objects reliably")
 
 
-def _icon(card: dict[str, Any]) -> str:
-    return "MESH_MONKEY" if str(card["name"]) == STARTER else FIT_ICONS.get(str(card.get("fit")), "FILE_3D")
+def _icon(line: dict[str, Any]) -> str:
+    return "MESH_MONKEY" if str(line["name"]) == STARTER else FIT_ICONS.get(str(line.get("fit")), "FILE_3D")

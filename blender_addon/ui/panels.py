@@ -7,9 +7,8 @@ from typing import Any
 from bpy.types import Context, Panel, UILayout
 
 from ..core import suggestions
-from ..core.estimates import duration_text
 from ..core.job import JobState
-from . import engine_box, engine_preset, enqueue, messages, models, session, settings
+from . import artist_settings, engine_box, engine_preset, enqueue, messages, models, session, settings
 from .presets import DREAMFUSION_PT_presets
 from .run_box import draw_end, draw_job, draw_pictures
 
@@ -59,6 +58,9 @@ def _prompt(layout: UILayout, context: Context) -> None:
             messages.draw_text(layout, context, known, "INFO", limit=5)
     _words(layout, chosen, "negative", "What it should not look like")
     layout.prop(chosen, "model_choice", text="")
+    if models.experimental_text(models.card(chosen.model)):
+        text = "This model is experimental: no settings are known to make objects with it reliably"
+        messages.draw_text(layout, context, text, "EXPERIMENTAL", limit=4)
     row = layout.row(align=True)
     row.prop(chosen, "seed")
     row.operator("dreamfusion.randomize_seed", text="", icon="FILE_REFRESH")
@@ -78,8 +80,9 @@ def _words(layout: UILayout, chosen: Any, name: str, placeholder: str) -> None:
 def _button(layout: UILayout, context: Context, here: session.Session) -> None:
     chosen = settings.of(context)
     _costs(layout, context, here)
-    cost = here.estimates.of(enqueue.recipe(context, chosen.prompt or "a"), here.queue.devices)
-    changed = engine_preset.overrides(chosen)
+    card = models.card(chosen.model)
+    cost = here.estimates.of(enqueue.recipe(context, chosen.prompt or "a"), here.queue.devices, card)
+    changed = artist_settings.changed(chosen)
     text = cost.text[:1].upper() + cost.text[1:]
     words = layout.column()
     words.active = False
@@ -99,14 +102,15 @@ def _button(layout: UILayout, context: Context, here: session.Session) -> None:
 
 
 def _costs(layout: UILayout, context: Context, here: session.Session) -> None:
-    """Under each quality what it costs on this device, all else being as the quality has it."""
+    """Under each quality what it costs on this device with the model, all else being as its recipe has it."""
     row = layout.grid_flow(row_major=True, columns=len(engine_preset.PRESETS), even_columns=True, align=True)
     row.active = False
+    card = models.card(settings.of(context).model)
     for preset in engine_preset.PRESETS:
-        cost = here.estimates.of(enqueue.of_preset(context, preset), here.queue.devices)
+        cost = here.estimates.of(enqueue.of_preset(context, preset), here.queue.devices, card)
         cell = row.row()
         cell.alignment = "CENTER"
-        cell.label(text=duration_text(cost.seconds))
+        cell.label(text=cost.short)
 
 
 def _news(layout: UILayout, context: Context, here: session.Session) -> None:

@@ -81,6 +81,8 @@ def _models(layout: UILayout, context: Context, chosen: Any) -> None:
         line.use_property_split = False
         line.prop(model, "name", text="")
         line.prop(model, "path", text="")
+        if word := models.experimental_text(models.card(model.path)):
+            line.label(text=word)
         line.operator("dreamfusion.remove_model", text="", icon="X").index = number
         if models.is_file(model.path):
             box.prop(model, "base")

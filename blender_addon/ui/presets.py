@@ -31,10 +31,14 @@ class DREAMFUSION_OT_add_preset(AddPresetBase, Operator):
 
     @property
     def preset_values(self) -> list[str]:
-        """What a preset keeps. The quality comes first, because it sets others. Prompt, seed and model stay out."""
+        """What a preset keeps. Prompt, seed and model stay out.
+
+        The quality comes first, because it sets others; last, which settings are the artist's: with another model all
+        others are its recipe's.
+        """
         engine = [f"settings.{stage}.{name}" for stage in engine_preset.STAGES for name in _properties(stage)]
         placement = [f"settings.placement.{name}" for name in ("size", "where", "on_ground", "after")]
-        return ["settings.preset", "settings.negative", *engine, *placement]
+        return ["settings.preset", "settings.negative", *engine, *placement, "settings.artist"]
 
 
 class DREAMFUSION_PT_presets(PresetPanel, Panel):

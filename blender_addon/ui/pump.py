@@ -12,13 +12,14 @@ import contextlib
 import time
 import traceback
 from collections import OrderedDict, deque
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import bpy
 
 from ..core.job import JobState, Trouble
 from ..core.queue import Change
-from . import arrival, pictures, preview_object, queue_list, redraw, render_pause, session
+from . import arrival, artist_settings, models, pictures, preview_object, queue_list, redraw, render_pause, session
 
 BUDGET_S = 0.008  # of the main thread a tick
 _QUEUE_SHARE_S = 0.004  # of that for the queue; the rest is for pictures and meshes
@@ -87,6 +88,7 @@ def _work(began: float) -> tuple[float, bool]:
         else:  # one a tick: checking a mesh or decoding a picture takes milliseconds
             _show(_arrived.popitem(last=False)[1])
         news = True
+    news = artist_settings.look() or news
     inserted = False
     if here.waiting and not _arrived:
         inserted = arrival.insert_next(here)
@@ -116,7 +118,7 @@ def _take(here: session.Session, change: Change) -> None:
         _arrived[job.id, change.kind, change.name] = change  # in the place of an older one, so that each has its turn
     elif change.kind == "result":
         here.waiting.append(job.id)
-        here.estimates.learn(job, here.queue.devices)
+        here.estimates.learn(job, here.queue.devices, models.card(job.recipe.model))
     elif change.kind == "state" and job.state.over:
         _forget(job.id)
         if job.state is not JobState.DONE:
@@ -168,10 +170,17 @@ def _report(error: Exception) -> None:
 
 @bpy.app.handlers.persistent
 def _file_opened(*_: object) -> None:
-    """Another .blend is open: runs go on, their lists are filled again."""
+    """Another .blend is open: runs go on, their lists are filled again, its settings are looked at."""
+    artist_settings.forget()
     if session.begun():
         session.current().file = session.new_file_name()
         session.current().listed = False
+
+
+@bpy.app.handlers.persistent
+def _undone(*_: object) -> None:
+    """Settings are as they were, and may be from before the engine told its recipes."""
+    artist_settings.forget()
 
 
 def wake() -> None:
@@ -184,16 +193,25 @@ def wake() -> None:
 def start() -> None:
     """Begin ticking, and end it all when Blender exits."""
     bpy.app.timers.register(tick, first_interval=_FAST_S, persistent=True)
-    bpy.app.handlers.load_post.append(_file_opened)
+    for handlers, handler in _handlers():
+        handlers.append(handler)
     atexit.register(_at_exit)
+
+
+def _handlers() -> list[tuple[list[Any], Callable[..., None]]]:
+    """What Blender is to tell of, and to whom."""
+    of = bpy.app.handlers
+    return [(of.load_post, _file_opened), (of.undo_post, _undone), (of.redo_post, _undone)]
 
 
 def stop() -> None:
     """End the ticking and the session with it: engine, connection test, installation."""
     atexit.unregister(_at_exit)
     _stop_timer()
-    if _file_opened in bpy.app.handlers.load_post:
-        bpy.app.handlers.load_post.remove(_file_opened)
+    for handlers, handler in _handlers():
+        if handler in handlers:
+            handlers.remove(handler)
+    artist_settings.forget()
     session.close()
     _arrived.clear()
     _parts.clear()

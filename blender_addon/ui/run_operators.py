@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import random
 
+from bpy.props import StringProperty
 from bpy.types import Context, Operator
 
 from ..core.job import Job, JobState
-from . import engine_preset, redraw, session, settings
+from . import artist_settings, engine_preset, redraw, session, settings
 from .enqueue import engine_is_there, enqueue, recipe
 from .job_action import JobAction
 
@@ -142,23 +143,29 @@ class DREAMFUSION_OT_randomize_seed(Operator):
 
 
 class DREAMFUSION_OT_reset_settings(Operator):
-    """Set guidance, training and mesh back to what the chosen quality has"""
+    """Set guidance, training, mesh and memory back to what the model's recipe has in the chosen quality"""
 
     bl_idname = "dreamfusion.reset_settings"
-    bl_label = "Reset to Quality"
+    bl_label = "Reset to Recipe"
     bl_options = {"REGISTER", "UNDO"}
+
+    stages: StringProperty(
+        name="Stages",
+        description="Which settings, such as 'optimize camera'. Empty is all",
+        options={"SKIP_SAVE"},
+    )
 
     @classmethod
     def poll(cls, context: Context) -> bool:
         """Whether anything differs."""
-        if not engine_preset.overrides(settings.of(context)):
-            cls.poll_message_set("Nothing differs from the chosen quality")
+        if not artist_settings.changed(settings.of(context)):
+            cls.poll_message_set("You have changed nothing of the model's recipe")
             return False
         return True
 
     def execute(self, context: Context) -> set[str]:
         """Reset."""
-        engine_preset.reset(settings.of(context))
+        artist_settings.reset(settings.of(context), self.stages.split() or engine_preset.STAGES)
         return {"FINISHED"}
 
 

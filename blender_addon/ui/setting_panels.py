@@ -6,7 +6,8 @@ from typing import Any
 
 from bpy.types import Context, Panel, UILayout
 
-from . import messages, session, settings
+from ..core import model_card
+from . import artist_settings, messages, models, session, settings
 from .panels import Sidebar
 
 
@@ -15,12 +16,27 @@ class _SettingPanel(Sidebar):
 
     bl_parent_id = "DREAMFUSION_PT_main"
     bl_options = {"DEFAULT_CLOSED"}
+    stages: tuple[str, ...] = ()  # of the engine's settings that are here
     layout: Any
 
     @classmethod
     def poll(cls, _context: Context) -> bool:
         """Whether settings make sense yet."""
         return session.current().missing is None
+
+    def draw_header_preset(self, context: Context) -> None:
+        """The way back to the recipe, where the artist changed something."""
+        if any(stage in self.stages for stage, _ in artist_settings.changed(settings.of(context))):
+            button = self.layout.operator("dreamfusion.reset_settings", text="", icon="LOOP_BACK", emboss=False)
+            button.stages = " ".join(self.stages)
+
+    def note(self, context: Context) -> None:
+        """Say so where the engine has a recipe for the model and has not told it: for folders and files."""
+        chosen = settings.of(context)
+        tells = any(model_card.has_recipe(line) for line in models.known())
+        if tells and not model_card.has_recipe(models.card(chosen.model)):
+            text = "The engine has a recipe for this model that is not known here. What you change goes before it"
+            messages.draw_text(self.layout, context, text, "INFO")
 
     def column(self, context: Context) -> UILayout:
         """A column with names at the left of the values; in a narrow sidebar, which has no room, in the fields."""
@@ -34,9 +50,11 @@ class DREAMFUSION_PT_guidance(_SettingPanel, Panel):
     """How the diffusion model teaches."""
 
     bl_label = "Guidance"
+    stages = ("guidance",)
 
     def draw(self, context: Context) -> None:
         """Score, scale, noise range, view prompts."""
+        self.note(context)
         guidance = settings.of(context).guidance
         column = self.column(context)
         _choice(column, guidance, "score")
@@ -56,9 +74,11 @@ class DREAMFUSION_PT_training(_SettingPanel, Panel):
     """Steps, cameras, regularisers."""
 
     bl_label = "Training"
+    stages = ("camera", "optimize")
 
     def draw(self, context: Context) -> None:
         """The training loop, then where it looks from, then what it is punished for."""
+        self.note(context)
         chosen = settings.of(context)
         optimize, camera = chosen.optimize, chosen.camera
         column = self.column(context)
@@ -88,6 +108,7 @@ class DREAMFUSION_PT_memory(_SettingPanel, Panel):
     """What the diffusion model may take of the memory."""
 
     bl_label = "Memory"
+    stages = ("memory",)
 
     def draw(self, context: Context) -> None:
         """Fit, precision."""
@@ -101,6 +122,7 @@ class DREAMFUSION_PT_mesh(_SettingPanel, Panel):
     """From density to a mesh."""
 
     bl_label = "Mesh"
+    stages = ("mesh",)
 
     def draw(self, context: Context) -> None:
         """Lattice, surface level, budget, texture."""

@@ -12,7 +12,7 @@ from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, Po
 from bpy.types import Context, Object, PropertyGroup, Text
 
 from ..core import suggestions
-from . import engine_preset, models
+from . import artist_settings, models
 from .engine_settings import (
     DREAMFUSION_PG_camera,
     DREAMFUSION_PG_guidance,
@@ -78,8 +78,12 @@ def _suggest(settings: DREAMFUSION_PG_settings, _context: Context, text: str) ->
     return suggestions.suggestions(text, models.known(), settings.model)
 
 
+def _model_chosen(settings: DREAMFUSION_PG_settings, _context: Context) -> None:
+    artist_settings.settle(settings)
+
+
 def _preset_chosen(settings: DREAMFUSION_PG_settings, _context: Context) -> None:
-    engine_preset.apply_preset(settings)
+    artist_settings.settle_preset(settings)
 
 
 class DREAMFUSION_PG_settings(PropertyGroup):
@@ -101,6 +105,7 @@ class DREAMFUSION_PG_settings(PropertyGroup):
         name="Model Name",
         description="Name of the built-in model, a folder, or the id of a downloaded model",
         default="starter",
+        update=_model_chosen,
     )
     # An enum would be saved as a number, and the numbers change as models come and go: the name above is what is saved.
     model_choice: EnumProperty(
@@ -112,7 +117,7 @@ class DREAMFUSION_PG_settings(PropertyGroup):
     )
     preset: EnumProperty(
         name="Quality",
-        description="How much time goes into the object. Sets steps, views, triangles and texture size",
+        description="How much time goes into the object. Sets what the model's recipe has, and keeps your changes",
         items=(
             ("draft", "Draft", "Fewer steps, 10,000 triangles. To see what a prompt gives"),
             ("standard", "Standard", "20,000 triangles, a 1024 pixel texture"),
@@ -138,6 +143,15 @@ class DREAMFUSION_PG_settings(PropertyGroup):
     optimize: PointerProperty(name="Training", type=DREAMFUSION_PG_optimize)
     mesh: PointerProperty(name="Mesh", type=DREAMFUSION_PG_mesh)
     memory: PointerProperty(name="Memory", type=DREAMFUSION_PG_memory)
+    # The three of `artist_settings`; the last is for saved presets, and nothing of it is stored.
+    kept: StringProperty(name="Kept Settings", options={"HIDDEN"})
+    shown: StringProperty(name="Shown Settings", options={"HIDDEN"})
+    artist: StringProperty(
+        name="Changed Settings",
+        options={"HIDDEN"},
+        get=artist_settings.names,
+        set=artist_settings.set_names,
+    )
     placement: PointerProperty(name="Placement", type=DREAMFUSION_PG_placement)
 
 

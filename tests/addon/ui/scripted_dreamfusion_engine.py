@@ -4,6 +4,8 @@
 silent (not a word more), memory (failed), unknown (refused), damaged (a mesh that is none), slow (ten times slower).
 DREAMFUSION_FAKE_STEP_S: seconds a step, default 0.01. DREAMFUSION_FAKE_TRIANGLES: of the result, default 960.
 DREAMFUSION_FAKE_RINGS: of the growing ball, default 12, which gives 528 triangles; 100 give 39,600.
+DREAMFUSION_FAKE_MODELS: its models as JSON, in place of the starter model without a recipe. The report of a run has the
+settings that were sent.
 """
 
 from __future__ import annotations
@@ -65,7 +67,7 @@ class Engine:
                         "engine": "0.2.0",
                         "pid": os.getpid(),
                         "devices": DEVICES,
-                        "models": [CARD],
+                        "models": json.loads(os.environ.get("DREAMFUSION_FAKE_MODELS") or "null") or [CARD],
                     }
                 )
             else:
@@ -134,7 +136,11 @@ class Engine:
         report = {
             "prompt": message["prompt"],
             "seed": settings.get("seed", 0),
-            "seconds": {"train": total * pause},
+            "settings": settings,
+            "device": "cpu",
+            "steps": total,
+            "steps_per_second": 1 / pause,
+            "seconds": {"train": total * pause, "render": 2 * pause},
             "versions": {"engine": "0.2.0"},
         }
         end = {"folder": message.get("output") or "", "files": {"mesh": "mesh.glb"}, "report": report}

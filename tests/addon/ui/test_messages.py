@@ -100,7 +100,7 @@ bpy.ops.dreamfusion.add_preset(name="My Way")
 path = bpy.utils.preset_paths("dreamfusion")
 files = [name for folder in path for name in os.listdir(folder)]
 settings.preset = "draft"
-addon.part("ui.engine_preset").reset(settings)
+addon.part("ui.artist_settings").reset(settings)
 settings.prompt, settings.placement.size = "a mug", 1.0
 filename = os.path.join(path[-1], "My_Way.py") if os.path.exists(os.path.join(path[-1], "My_Way.py")) else ""
 filename = filename or next(os.path.join(f, n) for f in path for n in os.listdir(f) if n.lower() == "my_way.py")

@@ -38,7 +38,7 @@ for stage in preset.STAGES:
 shown = {}
 for name in preset.PRESETS:
     settings.preset = name
-    shown[name] = {"values": preset.read(settings), "overrides": preset.overrides(settings)}
+    shown[name] = {"values": preset.read(settings), "overrides": addon.part("ui.artist_settings").overrides(settings)}
 addon.tell(stages=stages, shown=shown, enum=[i.identifier for i in settings.bl_rna.properties["preset"].enum_items])
 """
 
@@ -132,7 +132,7 @@ CHANGED = """
 import bpy, addon
 addon.enable()
 settings = bpy.context.scene.dreamfusion
-preset = addon.part("ui.engine_preset")
+artist = addon.part("ui.artist_settings")
 settings.preset = "draft"
 settings.guidance.scale = 12.5
 settings.guidance.t_max = (0.9, 0.4)
@@ -143,11 +143,12 @@ settings.mesh.iso_auto = False
 settings.mesh.iso = 7.25
 settings.mesh.texture = "2048"
 settings.camera.elevation_deg = (-20.0, 60.0)
-changed = preset.overrides(settings)
+changed = artist.overrides(settings)
 settings.preset = "high"
-kept = preset.overrides(settings)
-preset.reset(settings)
-addon.tell(changed=changed, kept=kept, reset=preset.overrides(settings))
+kept = artist.overrides(settings)
+others = {name: getattr(settings.mesh, name) for name in ("triangles", "resolution")}
+artist.reset(settings)
+addon.tell(changed=changed, kept=kept, others=others, reset=artist.overrides(settings), steps=settings.optimize.steps)
 """
 
 
@@ -162,11 +163,11 @@ def test_changed_settings_are_sent_and_the_engine_takes_them(blender: Session) -
     assert config.preset("draft", PROMPT, facts["changed"]).optimize.steps == 333
 
 
-def test_choosing_a_preset_sets_what_presets_decide_and_keeps_the_rest(blender: Session) -> None:
+def test_choosing_a_preset_sets_what_the_artist_left_alone_and_nothing_else(blender: Session) -> None:
     facts = blender.run(CHANGED).facts
-    assert facts["kept"]["guidance"] == {"scale": 12.5, "t_max": [0.9, 0.4]}
-    assert "steps" not in facts["kept"]["optimize"] and "texture" not in facts["kept"]["mesh"]
-    assert facts["reset"] == {}
+    assert facts["kept"] == facts["changed"]
+    assert facts["others"] == {"triangles": 50_000, "resolution": 256}
+    assert facts["reset"] == {} and facts["steps"] == 2500
 
 
 SAVED = """

@@ -1,0 +1,86 @@
+"""What the engine's line on a model says of its recipe and its cost, checked: it comes from outside.
+
+An older engine sends neither. What is unknown or of the wrong kind counts as not said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+PRESETS = ("draft", "standard", "high")
+_NAMES = 200  # settings of a recipe; the engine has fewer than a hundred
+_NAME = 80  # characters of a setting or a choice
+_HIGHEST = 1e9  # number of a setting; the add-on's properties take less
+_LONGEST = 1e9  # seconds, 30 years
+_LARGEST = 1 << 26  # MiB, 64 TiB
+
+Value = bool | int | float | str | list[int | float]  # of one setting
+Card = Mapping[str, Any] | None  # the engine's line on a model, None where it has said none
+
+
+@dataclass(frozen=True)
+class CardEstimate:
+    """What the engine expects of a run on its own choice of device. seconds, memory_mib: 0 where it does not know."""
+
+    seconds: float
+    memory_mib: int
+
+
+def card_of(models: Sequence[Mapping[str, Any]] | None, name: str) -> Mapping[str, Any] | None:
+    """The line on the model of that name."""
+    return next((card for card in models or () if card.get("name") == name), None)
+
+
+def has_recipe(card: Card) -> bool:
+    """Whether the engine says what it does with this model."""
+    return isinstance(_group(_group(card, "recipe"), "settings"), dict)
+
+
+def is_experimental(card: Card) -> bool:
+    """Whether no settings are known to make objects with this model reliably."""
+    recipe = _group(card, "recipe")
+    return recipe is not None and recipe.get("experimental") is True
+
+
+def recipe_settings(card: Card, preset: str) -> dict[str, Value]:
+    """What the model's recipe changes of a preset, by dotted name. Names and ranges are for the caller to check."""
+    changes = _group(_group(_group(card, "recipe"), "settings"), preset) if preset in PRESETS else None
+    found: dict[str, Value] = {}
+    for name, value in list((changes or {}).items())[:_NAMES]:
+        fitting = _value(value)
+        if fitting is not None and isinstance(name, str) and name.count(".") == 1 and len(name) <= _NAME:
+            found[name] = fitting
+    return found
+
+
+def estimate(card: Card, preset: str) -> CardEstimate | None:
+    """What the engine expects a run in a preset to take; None where it says nothing of that."""
+    said = _group(_group(card, "estimates"), preset) if preset in PRESETS else None
+    if said is None:
+        return None
+    return CardEstimate(_within(said.get("seconds"), _LONGEST), int(_within(said.get("memory_mib"), _LARGEST)))
+
+
+def _group(values: Mapping[str, Any] | None, name: str) -> dict[str, Any] | None:
+    found = (values or {}).get(name)
+    return found if isinstance(found, dict) else None
+
+
+def _is_number(value: Any) -> bool:
+    """Whether it is a finite number of a size that can be calculated with."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= _HIGHEST
+
+
+def _within(value: Any, most: float) -> float:
+    """The number, 0 for what is none from 0 to `most`."""
+    return float(value) if _is_number(value) and 0.0 <= value <= most else 0.0
+
+
+def _value(value: Any) -> Value | None:
+    if isinstance(value, bool) or (isinstance(value, str) and len(value) <= _NAME) or _is_number(value):
+        return value  # type: ignore[no-any-return]
+    if isinstance(value, list | tuple) and len(value) == 2 and all(_is_number(item) for item in value):
+        return list(value)
+    return None

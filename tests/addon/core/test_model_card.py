@@ -1,0 +1,71 @@
+"""What the engine says of a model's recipe and cost is checked before anything is done with it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from blender_addon.core.model_card import (
+    PRESETS,
+    CardEstimate,
+    card_of,
+    estimate,
+    has_recipe,
+    is_experimental,
+    recipe_settings,
+)
+
+GOOD = {"guidance.scale": 100.0, "optimize.resolution": [64, 64], "guidance.score": "sds", "memory.fit": False}
+CARD: dict[str, Any] = {
+    "name": "owner/painter",
+    "recipe": {"name": "Painter", "experimental": True, "settings": {"draft": GOOD, "standard": {}, "high": {}}},
+    "estimates": {"draft": {"seconds": 120.0, "memory_mib": 900}, "standard": {"seconds": 0, "memory_mib": 1000}},
+}
+
+
+def test_a_line_that_is_in_order_is_taken_as_it_is() -> None:
+    assert card_of([{"name": "starter"}, CARD], "owner/painter") is CARD and card_of(None, "starter") is None
+    assert has_recipe(CARD) and is_experimental(CARD)
+    assert recipe_settings(CARD, "draft") == GOOD and recipe_settings(CARD, "high") == {}
+    assert estimate(CARD, "draft") == CardEstimate(120.0, 900)
+    assert estimate(CARD, "standard") == CardEstimate(0.0, 1000) and estimate(CARD, "high") is None
+
+
+@pytest.mark.parametrize(
+    "card",
+    [
+        None,
+        {},
+        {"recipe": None, "estimates": None},
+        {"recipe": [], "estimates": 3},
+        {"recipe": {"settings": 3, "experimental": 1}, "estimates": {"draft": None}},
+        {"recipe": {"settings": {"draft": []}, "experimental": "yes"}, "estimates": {"draft": []}},
+    ],
+)
+def test_an_older_engine_and_a_damaged_line_say_nothing(card: dict[str, Any] | None) -> None:
+    assert not is_experimental(card)
+    for preset in (*PRESETS, "of_the_future"):
+        assert recipe_settings(card, preset) == {} and estimate(card, preset) is None
+
+
+@pytest.mark.parametrize(
+    "value",
+    [None, {}, [], [1.0], [1.0, 2.0, 3.0], ["a", "b"], [True, 1], 1e300, float("nan"), float("inf"), 10**400, "x" * 81],
+)
+def test_a_value_of_no_kind_that_settings_have_is_left_out(value: object) -> None:
+    card = {"recipe": {"settings": {"draft": {"guidance.scale": value, "guidance.rescale": 0.5}}}}
+    assert recipe_settings(card, "draft") == {"guidance.rescale": 0.5}
+
+
+def test_names_are_dotted_once_and_few() -> None:
+    changes: dict[Any, Any] = {"scale": 1, "a.b.c": 1, "x" * 80 + ".y": 1, 5: 1, "guidance.scale": 1}
+    assert recipe_settings({"recipe": {"settings": {"draft": changes}}}, "draft") == {"guidance.scale": 1}
+    many = {f"guidance.a{number}": 1 for number in range(5000)}
+    assert len(recipe_settings({"recipe": {"settings": {"draft": many}}}, "draft")) == 200
+
+
+@pytest.mark.parametrize("value", ["soon", None, True, -1.0, 1e300, float("nan"), float("inf"), 10**400, []])
+def test_a_cost_out_of_range_is_not_known(value: object) -> None:
+    card = {"estimates": {"draft": {"seconds": value, "memory_mib": value}}}
+    assert estimate(card, "draft") == CardEstimate(0.0, 0)
