@@ -156,6 +156,24 @@ def test_layers_of_flux_under_its_first_names_are_found(tmp_path: Path) -> None:
     assert_alike("flux-dev", pipeline, teacher)
 
 
+def test_the_three_layers_that_flux_first_had_as_one_are_found(tmp_path: Path) -> None:
+    pipeline = made("flux-dev", tmp_path / "model")
+    block = [
+        f for f in factors_for(pipeline.transformer, "transformer", ("to_q", "to_k", "to_v")) if "single" not in f.layer
+    ]
+    assert [f.layer.rpartition(".")[2] for f in block] == ["to_q", "to_k", "to_v"]
+    block = [dataclasses.replace(f, down=block[0].down, alpha=2.0 * RANK) for f in block]
+    for stem in ("lora_unet_double_blocks_0_img_attn_qkv", "diffusion_model.double_blocks.0.img_attn.qkv"):
+        ends = ("lora_down", "lora_up") if stem.startswith("lora") else ("lora_A", "lora_B")
+        file = {f"{stem}.{ends[0]}.weight": block[0].down, f"{stem}.{ends[1]}.weight": torch.cat([f.up for f in block])}
+        path = write(tmp_path / f"{ends[0]}.safetensors", {**file, f"{stem}.alpha": torch.tensor(2.0 * RANK)})
+        teacher = taught(tmp_path / "model", AdaptersConfig(lora=((str(path), 0.5),)))
+        changed = teacher.denoiser.state_dict()
+        for f in block:
+            before = pipeline.transformer.get_submodule(f.layer).weight
+            torch.testing.assert_close(changed[f"{f.layer}.weight"], before + f.up @ f.down, atol=1e-5, rtol=1e-5)
+
+
 def test_layers_of_sdxl_under_its_first_names_are_found(tmp_path: Path) -> None:
     # The tiny unet has one block of attention, level 1: input_blocks.3.1 where a level has one layer and a downsampler.
     pipeline = made("sdxl", tmp_path / "model")
