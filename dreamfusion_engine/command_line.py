@@ -179,7 +179,7 @@ def adapter_settings(loras: Sequence[str], embeddings: Sequence[str]) -> list[st
 def _lora(text: str) -> tuple[str, float]:
     """File and weight. What follows the last colon is the weight, unless it is the rest of a path (C:\\...)."""
     file, colon, weight = text.rpartition(":")
-    if not colon or "/" in weight or "\\" in weight or Path(text).is_file():
+    if not colon or "/" in weight or "\\" in weight or os.path.isfile(text):
         return text, 1.0
     try:
         value = float(weight)

@@ -27,6 +27,7 @@ from dreamfusion_engine.guidance.distilled import few_steps
 from dreamfusion_engine.guidance.economy import Economy
 from dreamfusion_engine.guidance.embedding_cache import EmbeddingCache, cache_folder, model_digest
 from dreamfusion_engine.guidance.family import FAMILIES
+from dreamfusion_engine.guidance.learned_word import unsaid
 from dreamfusion_engine.guidance.model_sizes import ModelSizes, read_sizes
 from dreamfusion_engine.guidance.pipeline_folder import PipelineFolder, locate_model, open_pipeline
 from dreamfusion_engine.guidance.prompts import check_prompts
@@ -81,6 +82,9 @@ def generate(
     adapters = read_adapters(config.adapters)
     check_adapters(adapters, pipeline.family, pipeline)
     changes = adapters.digest()
+    silent = unsaid(adapters.words, [config.prompt, config.negative, *vars(config.prompts).values()])
+    if silent:
+        report(Note(code="input.word_unused", text=f"No prompt says {', '.join(silent)}, which then changes nothing."))
     doubt = few_steps(pipeline.path, FAMILIES[pipeline.family].denoiser)
     if doubt:
         report(Note(code="model.few_steps", text=doubt))

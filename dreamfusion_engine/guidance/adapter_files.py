@@ -20,7 +20,14 @@ from dreamfusion_engine.config import AdaptersConfig, GenerateConfig
 from dreamfusion_engine.errors import InputError
 from dreamfusion_engine.guidance.family import FAMILIES
 from dreamfusion_engine.guidance.learned_word import LearnedWord, learned_word, vocabulary
-from dreamfusion_engine.guidance.lora_layout import DENOISER, LoraPair, context_width, lora_pairs, title_of
+from dreamfusion_engine.guidance.lora_layout import (
+    DENOISER,
+    LoraPair,
+    context_width,
+    lora_pairs,
+    said_of_scale,
+    title_of,
+)
 from dreamfusion_engine.guidance.part_weights import PICKLES, read_json
 from dreamfusion_engine.guidance.pipeline_folder import (
     PipelineFolder,
@@ -177,11 +184,11 @@ def _path(file: str) -> Path:
 
 
 def _header(path: Path, option: str) -> tuple[dict[str, TensorEntry], dict[str, str]]:
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise InputError(
             "input.adapter_file",
             what=f"A file given to {option} is not there.",
-            why=f"{path} is {'a folder' if path.is_dir() else 'no file'}.",
+            why=f"{path} is {'a folder' if os.path.isdir(path) else 'no file'}.",
             fix=f"Check the path, or leave this {option} out.",
         )
     try:
@@ -209,13 +216,9 @@ def _lora(path: Path, weight: float) -> LoraFile:
     tensors, metadata = _header(path, "--lora")
     try:
         pairs = lora_pairs(tensors)
-        said = json.loads(metadata.get("lora_adapter_metadata", "{}"))
-        if not isinstance(said, dict):
-            raise NotUsable("a LoRA whose metadata cannot be read")
+        said = said_of_scale(metadata.get("lora_adapter_metadata", "{}"))
     except NotUsable as error:
         raise lora_error(path, f"it is {error}") from error
-    except (ValueError, RecursionError) as error:
-        raise lora_error(path, f"its metadata cannot be read: {error}") from error
     return LoraFile(path=path, weight=weight, tensors=tensors, pairs=pairs, said=said)
 
 

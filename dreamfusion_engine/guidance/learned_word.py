@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -85,6 +85,12 @@ def vocabulary(tokenizer: Path) -> frozenset[str]:
         except (OSError, ValueError, RecursionError, AttributeError, KeyError, TypeError, IndexError):
             continue  # the tokenizer itself says what is wrong with it when it is loaded
     return frozenset(str(word).removesuffix("</w>").lower() for word in words)
+
+
+def unsaid(words: Iterable[LearnedWord], texts: Iterable[str]) -> list[str]:
+    """The learned words that no text says."""
+    together = "\n".join(texts)
+    return [word.word for word in words if spelt_out(together, {word.word: [""]}) == together]
 
 
 def spelt_out(text: str, words: Mapping[str, list[str]]) -> str:

@@ -8,9 +8,12 @@ is imported here.
 
 from __future__ import annotations
 
+import json
+import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from dreamfusion_engine.guidance.part_weights import FLOATS
 from dreamfusion_engine.guidance.safetensors_header import TensorEntry
@@ -91,9 +94,30 @@ def lora_pairs(tensors: Mapping[str, TensorEntry]) -> list[LoraPair]:
             raise NotUsable(f"a LoRA in {down.dtype}, and only {', '.join(FLOATS)} are read")
         if min(len(down.shape), len(up.shape)) < 2 or down.shape[0] != up.shape[1] or down.shape[0] == 0:
             raise NotUsable(f"a LoRA whose factors for {pair.layer} do not fit each other")
-        if pair.alpha is not None and (tensors[pair.alpha].parameters != 1 or tensors[pair.alpha].dtype not in FLOATS):
+        if pair.alpha is not None and tensors[pair.alpha].parameters != 1:
             raise NotUsable(f"a LoRA whose alpha for {pair.layer} is no number")
     return pairs
+
+
+def said_of_scale(text: str) -> dict[str, Any]:
+    """What diffusers wrote into a file's metadata ("lora_adapter_metadata"), such as 'unet.lora_alpha', as a mapping.
+
+    Raises NotUsable where an alpha there is no finite number, or a layer's pattern cannot be read.
+    """
+    try:
+        said = json.loads(text)
+        if not isinstance(said, dict):
+            raise TypeError("it is no mapping")
+        alphas = [value for name, value in said.items() if name.endswith(".lora_alpha")]
+        for patterns in (value or {} for name, value in said.items() if name.endswith(".alpha_pattern")):
+            alphas += patterns.values()
+            for pattern in patterns:
+                re.compile(pattern)
+        if not all(math.isfinite(float(alpha)) for alpha in alphas):
+            raise ValueError("an alpha is not finite")
+    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError, re.error) as error:
+        raise NotUsable(f"a LoRA whose metadata cannot be read: {str(error)[:120]}") from error
+    return said
 
 
 def paired(names: Iterable[str]) -> list[LoraPair]:

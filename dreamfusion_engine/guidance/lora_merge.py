@@ -36,7 +36,7 @@ def merge_lora(network: nn.Module, lora: LoraFile, part: str, *, denoiser: bool,
     strange = [pair for pair in mine if weight_of(pair, layers) is None]
     if strange:
         mine = [pair for pair in mine if pair not in strange]
-        renamed = _renamed(network, strange, tensors, lora, family)
+        renamed = diffusers_names(network, strange, tensors, lora, family)
         tensors.update(renamed)
         mine += paired(renamed)
     for pair in mine:
@@ -85,10 +85,13 @@ def said_scale(said: Mapping[str, Any], part: str, layer: str, rank: int) -> flo
     return float(alpha) / (math.sqrt(rank) if said.get(f"{part}.use_rslora") else rank)
 
 
-def _renamed(
+def diffusers_names(
     network: Any, pairs: list[LoraPair], tensors: Mapping[str, Tensor], lora: LoraFile, family: str
 ) -> dict[str, Tensor]:
-    """The factors of layers that go by the names of another program, under diffusers' names, by its own functions."""
+    """The factors of layers that go by the names of another program, under diffusers' names, by its own functions.
+
+    Raises InputError input.lora where it does not know a name.
+    """
     from diffusers import FluxPipeline, StableDiffusionXLPipeline
 
     kohya: dict[str, Tensor] = {}

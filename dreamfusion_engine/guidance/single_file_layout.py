@@ -81,9 +81,9 @@ LAYOUTS: dict[Architecture, Layout] = {
     ),
 }
 _OTHERS = (  # a piece of a tensor's name -> what such a file is
-    ("lora_", "a LoRA, an addition to a model and not a model"),
-    ("lora.up.", "a LoRA, an addition to a model and not a model"),
-    (".lora_A.", "a LoRA, an addition to a model and not a model"),
+    ("lora_", "a LoRA, an addition to a model, which is for --lora"),
+    ("lora.up.", "a LoRA, an addition to a model, which is for --lora"),
+    (".lora_A.", "a LoRA, an addition to a model, which is for --lora"),
     ("control_model.", "a ControlNet"),
     ("controlnet_", "a ControlNet"),
     ("conditioner.embedders.0.model.", "the refiner of Stable Diffusion XL"),

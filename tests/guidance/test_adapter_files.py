@@ -138,6 +138,23 @@ def test_factors_that_do_not_fit_each_other_and_whole_numbers_are_refused(
     assert "a LoRA in I8" in refusal(cases("sd").folder, write(tmp_path / "i.safetensors", tensors)).why
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "[",
+        "5",
+        '{"unet.lora_alpha": "much"}',
+        '{"unet.lora_alpha": NaN}',
+        '{"unet.alpha_pattern": 3}',
+        '{"unet.alpha_pattern": {"(": 1}}',
+        '{"unet.alpha_pattern": {"to_q": null}}',
+    ],
+)
+def test_metadata_that_cannot_be_read_is_refused(cases: Callable[[str], Case], tmp_path: Path, said: str) -> None:
+    file = write(tmp_path / "m.safetensors", pair(UNET, (4, 32), (32, 4)), {"lora_adapter_metadata": said})
+    assert "metadata cannot be read" in refusal(cases("sd").folder, file).why
+
+
 @pytest.mark.parametrize("option", ["lora", "embeddings"])
 def test_pickles_damaged_and_absent_files_are_told_apart(tmp_path: Path, option: str) -> None:
     whole = write(tmp_path / "whole.safetensors", pair(UNET, (4, 32), (32, 4)))
@@ -160,6 +177,7 @@ def test_pickles_damaged_and_absent_files_are_told_apart(tmp_path: Path, option:
     assert code_of(tmp_path / "empty.safetensors")[0] == "input.adapter_file"
     assert "no file" in code_of(tmp_path / "absent.safetensors")[1]
     assert "a folder" in code_of(tmp_path)[1]
+    assert code_of(Path("x" * 5000))[0] == code_of(Path("nul\0.safetensors"))[0] == "input.adapter_file"
 
 
 def test_the_starter_model_takes_no_adapters_and_says_which_do(tmp_path: Path) -> None:

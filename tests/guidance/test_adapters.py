@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 from reference.guided_steps import FLOW_STEPS, SCALE, as_latents, guided, guided_steps, options_of
+from reference.ldm_checkpoint import unet_state
 from reference.tiny_adapters import (
     CLIP_LAYERS,
     LAYERS,
@@ -26,10 +27,11 @@ from reference.tiny_families import KINDS, NEGATIVE, PROMPT
 
 from dreamfusion_engine.config import AdaptersConfig
 from dreamfusion_engine.errors import InputError
-from dreamfusion_engine.guidance.adapter_files import check_adapters, read_adapters
+from dreamfusion_engine.guidance.adapter_files import LoraFile, check_adapters, layers_of, read_adapters, weight_of
 from dreamfusion_engine.guidance.diffusion import load_teacher
 from dreamfusion_engine.guidance.families.adapter import Adapter
-from dreamfusion_engine.guidance.lora_merge import low_rank_change, said_scale
+from dreamfusion_engine.guidance.lora_layout import LoraPair, paired
+from dreamfusion_engine.guidance.lora_merge import diffusers_names, low_rank_change, said_scale
 from dreamfusion_engine.guidance.noise import noise_from_prediction
 from dreamfusion_engine.guidance.pipeline_folder import open_pipeline
 
@@ -156,6 +158,24 @@ def test_layers_of_flux_under_its_first_names_are_found(tmp_path: Path) -> None:
     assert_alike("flux-dev", pipeline, teacher)
 
 
+def test_the_three_layers_that_flux_first_had_as_one_are_found(tmp_path: Path) -> None:
+    pipeline = made("flux-dev", tmp_path / "model")
+    block = [
+        f for f in factors_for(pipeline.transformer, "transformer", ("to_q", "to_k", "to_v")) if "single" not in f.layer
+    ]
+    assert [f.layer.rpartition(".")[2] for f in block] == ["to_q", "to_k", "to_v"]
+    block = [dataclasses.replace(f, down=block[0].down, alpha=2.0 * RANK) for f in block]
+    for stem in ("lora_unet_double_blocks_0_img_attn_qkv", "diffusion_model.double_blocks.0.img_attn.qkv"):
+        ends = ("lora_down", "lora_up") if stem.startswith("lora") else ("lora_A", "lora_B")
+        file = {f"{stem}.{ends[0]}.weight": block[0].down, f"{stem}.{ends[1]}.weight": torch.cat([f.up for f in block])}
+        path = write(tmp_path / f"{ends[0]}.safetensors", {**file, f"{stem}.alpha": torch.tensor(2.0 * RANK)})
+        teacher = taught(tmp_path / "model", AdaptersConfig(lora=((str(path), 0.5),)))
+        changed = teacher.denoiser.state_dict()
+        for f in block:
+            before = pipeline.transformer.get_submodule(f.layer).weight
+            torch.testing.assert_close(changed[f"{f.layer}.weight"], before + f.up @ f.down, atol=1e-5, rtol=1e-5)
+
+
 def test_layers_of_sdxl_under_its_first_names_are_found(tmp_path: Path) -> None:
     # The tiny unet has one block of attention, level 1: input_blocks.3.1 where a level has one layer and a downsampler.
     pipeline = made("sdxl", tmp_path / "model")
@@ -173,6 +193,49 @@ def test_layers_of_sdxl_under_its_first_names_are_found(tmp_path: Path) -> None:
     teacher = taught(tmp_path / "model", AdaptersConfig(lora=((str(path), 0.6),)))
     add_densely(pipeline, factors, 0.6)
     assert_alike("sdxl", pipeline, teacher)
+
+
+def real_unet_of_sdxl() -> Any:
+    """The unet of Stable Diffusion XL at its real size, without numbers."""
+    from diffusers import UNet2DConditionModel
+
+    with torch.device("meta"):
+        return UNet2DConditionModel(
+            block_out_channels=(320, 640, 1280),
+            down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
+            up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
+            transformer_layers_per_block=(1, 2, 10),
+            attention_head_dim=(5, 10, 20),
+            cross_attention_dim=2048,
+            use_linear_projection=True,
+            addition_embed_type="text_time",
+            addition_time_embed_dim=256,
+            projection_class_embeddings_input_dim=2816,
+        )
+
+
+def test_every_layer_of_the_real_sdxl_is_found_by_each_of_its_names(tmp_path: Path) -> None:
+    unet = real_unet_of_sdxl()
+    shapes = {name: tuple(weight.shape) for name, weight in unet.named_parameters()}
+    layers = layers_of(shapes)
+    first = dict(zip(unet.state_dict(), unet_state(unet), strict=True))
+    tensors: dict[str, torch.Tensor] = {}
+    strange: dict[str, LoraPair] = {}
+    for name in layers.values():
+        own, other = (
+            "lora_unet_" + spelling.removeprefix("model.diffusion_model.").removesuffix(".weight").replace(".", "_")
+            for spelling in (name, first[name])
+        )
+        (pair,) = paired([f"{own}.lora_down.weight", f"{own}.lora_up.weight"])
+        assert weight_of(pair, layers) == name
+        (strange[name],) = paired([f"{other}.lora_down.weight", f"{other}.lora_up.weight"])
+        tensors[strange[name].down] = torch.empty(1, *shapes[name][1:], device="meta")
+        tensors[strange[name].up] = torch.empty(shapes[name][0], 1, device="meta")
+    lora = LoraFile(path=tmp_path, weight=1.0, tensors={}, pairs=[], said={})
+    found = diffusers_names(unet, list(strange.values()), tensors, lora, "StableDiffusionXLPipeline")
+    places = {id(found[pair.up]): weight_of(pair, layers) for pair in paired(found)}
+    assert len(strange) == 794
+    assert {name: places.get(id(tensors[pair.up])) for name, pair in strange.items()} == {n: n for n in strange}
 
 
 def test_a_layer_that_no_name_leads_to_is_an_error_and_not_a_weaker_lora(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from dreamfusion_engine.errors import InputError
 from dreamfusion_engine.guidance.adapter_files import check_adapters, read_adapters
 from dreamfusion_engine.guidance.diffusion import load_teacher
 from dreamfusion_engine.guidance.families.adapter import Adapter
-from dreamfusion_engine.guidance.learned_word import spelt_out, vocabulary
+from dreamfusion_engine.guidance.learned_word import spelt_out, unsaid, vocabulary
 from dreamfusion_engine.guidance.noise import noise_from_prediction
 from dreamfusion_engine.guidance.pipeline_folder import open_pipeline
 
@@ -131,6 +131,13 @@ def test_a_text_is_spelt_out_by_whole_words_and_the_longest_first() -> None:
     assert spelt_out("a Style mug, style_x stylish", words) == "a style style_1 mug, style_x stylish"
     assert spelt_out("a <c>-mug", {"<c>": ["<c>", "<c>_1"]}) == "a <c> <c>_1-mug"
     assert spelt_out("style", {}) == "style"
+
+
+def test_a_word_that_no_prompt_says_is_noticed(tmp_path: Path) -> None:
+    files = [str(inversion(tmp_path, "sd", 2, word)) for word in ("<one>", "<two>")]
+    words = read_adapters(AdaptersConfig(embeddings=tuple(files))).words
+    assert unsaid(words, ["a <ONE> mug", ""]) == ["<two>"]
+    assert unsaid(words, ["a <one>", "<two>"]) == [] and unsaid(words, ["one"]) == ["<one>", "<two>"]
 
 
 def test_a_vocabulary_is_read_from_either_format(tmp_path: Path) -> None:
