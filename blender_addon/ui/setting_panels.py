@@ -55,9 +55,14 @@ class DREAMFUSION_PT_guidance(_SettingPanel, Panel):
     def draw(self, context: Context) -> None:
         """Score, scale, noise range, view prompts."""
         self.note(context)
-        guidance = settings.of(context).guidance
+        chosen = settings.of(context)
+        guidance = chosen.guidance
         column = self.column(context)
         _choice(column, guidance, "score")
+        mine = artist_settings.changed(chosen)
+        if ("guidance", "score") in mine and ("guidance", "scale") not in mine and models.card(chosen.model):
+            text = "The model's recipe may have another scale for this score. One that you set counts"
+            messages.draw_text(column, context, text, "INFO")
         column.prop(guidance, "scale")
         column.prop(guidance, "scale_kept")
         column.prop(guidance, "rescale")

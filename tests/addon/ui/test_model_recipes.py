@@ -203,9 +203,18 @@ headers = {}
 for name in ("guidance", "training", "mesh", "memory"):
     headers[name] = draw(getattr(bpy.types, "DREAMFUSION_PT_" + name)).operators()
 settings.camera.distance = (3.0, 4.0)
+def guidance():
+    return " ".join(draw(bpy.types.DREAMFUSION_PT_guidance).texts())
+
 after = {name: draw(getattr(bpy.types, "DREAMFUSION_PT_" + name)).operators() for name in headers}
 addon.tell(preferences=drawn.texts(), headers=headers, after=after,
            note=draw(bpy.types.DREAMFUSION_PT_training).texts())
+settings.model = "owner/painter"
+addon.tell(own_score=guidance())
+settings.guidance.score = "vsd"
+addon.tell(vsd=guidance())
+settings.guidance.scale = 7.5
+addon.tell(vsd_and_scale=guidance())
 """
 
 
@@ -215,6 +224,8 @@ def test_experimental_is_said_and_each_panel_has_its_way_back(blender: Session) 
     assert all(operators == [] for operators in facts["headers"].values())
     assert [name for name, found in facts["after"].items() if found] == ["training"]
     assert "The engine has a recipe for this model" in " ".join(facts["note"])
+    scale = "The model's recipe may have another scale"
+    assert [scale in facts[name] for name in ("own_score", "vsd", "vsd_and_scale")] == [False, True, False]
 
 
 BROUGHT_BACK = """
