@@ -7,14 +7,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from dreamfusion_engine.config_json import preset
+from dreamfusion_engine.config_json import PRESET_NAMES, preset
 from dreamfusion_engine.errors import EngineError
 from dreamfusion_engine.guidance.catalogue import KnownModel, catalogue, known_model
+from dreamfusion_engine.guidance.device_speed import stored_speed
 from dreamfusion_engine.guidance.family import FAMILIES
 from dreamfusion_engine.guidance.model_sizes import ModelSizes, read_sizes
 from dreamfusion_engine.guidance.part_weights import read_json
 from dreamfusion_engine.guidance.pipeline_folder import INDEX, STARTER, locate_model, open_pipeline
 from dreamfusion_engine.guidance.prompts import PromptCard
+from dreamfusion_engine.guidance.run_time import estimated_seconds
 from dreamfusion_engine.guidance.savings import least_bytes
 from dreamfusion_engine.hub.address import HubAddress
 from dreamfusion_engine.hub.repository_cache import RepositoryCache, cached_repositories
@@ -39,7 +41,7 @@ class ModelLine:
 
     size_mb: megabytes (1e6) on disk or to download. memory_mib: peak of a run in the standard preset, 0: unknown.
     fit: that against the machine's free memory. trouble: why a broken one is (code, what, why, fix). page: where its
-    licence is read and accepted. card: how to ask it, of a model that is here.
+    licence is read and accepted. card: how to ask it, of a model that is here. estimates: as `estimates_of` makes them.
     """
 
     name: str
@@ -55,6 +57,7 @@ class ModelLine:
     instead: str = ""
     trouble: dict[str, str] = field(default_factory=dict)
     card: PromptCard | None = None
+    estimates: dict[str, dict[str, float]] = field(default_factory=dict)
 
     @property
     def usable(self) -> bool:
@@ -76,6 +79,7 @@ class ModelLine:
             "page": self.page,
             "instead": self.instead,
             "trouble": self.trouble,
+            "estimates": self.estimates,
         }
         card = self.card
         if card is None:
@@ -110,6 +114,16 @@ def memory_of(sizes: ModelSizes, device_type: str) -> int:
     return round(least_bytes(sizes, preset(PRESET, "a"), device_type) / (1 << 20))
 
 
+def estimates_of(sizes: ModelSizes, model: str, device_type: str) -> dict[str, dict[str, float]]:
+    """By preset the time of a run and its peak memory as `memory_of` has it: {"seconds", 0: unknown, "memory_mib"}."""
+    speed, estimates = stored_speed(device_type), {}
+    for name in PRESET_NAMES:
+        config = preset(name, "a", {"model": model})
+        memory = round(least_bytes(sizes, config, device_type) / (1 << 20))
+        estimates[name] = {"seconds": round(estimated_seconds(sizes, config, speed), 1), "memory_mib": memory}
+    return estimates
+
+
 def fit_of(memory_mib: int, machine: Machine) -> Fit:
     """Whether so much memory is free, with some to spare."""
     if memory_mib <= 0 or machine.free_bytes <= 0:
@@ -120,7 +134,8 @@ def fit_of(memory_mib: int, machine: Machine) -> Fit:
 
 def _starter(machine: Machine) -> ModelLine:
     pipeline = open_pipeline(locate_model(STARTER))
-    memory = memory_of(read_sizes(pipeline.path), machine.device_type)
+    sizes = read_sizes(pipeline.path)
+    memory = memory_of(sizes, machine.device_type)
     return ModelLine(
         name=STARTER,
         title="Starter",
@@ -132,6 +147,7 @@ def _starter(machine: Machine) -> ModelLine:
         license="GPL-3.0-or-later",
         note="Small, knows these words only, and runs on any computer.",
         card=pipeline.card,
+        estimates=estimates_of(sizes, STARTER, machine.device_type),
     )
 
 
@@ -152,7 +168,7 @@ def _in_cache(
     repository: str, folder: Path, known: KnownModel | None, address: HubAddress, machine: Machine
 ) -> ModelLine | None:
     """The line of a complete download; None for a pipeline that is no text-to-image model of a known family."""
-    trouble, card, memory, size, family = {}, None, 0, 0, ""
+    trouble, card, memory, size, family, estimates = {}, None, 0, 0, "", {}
     try:
         family = str(read_json(folder / INDEX).get("_class_name"))
         if family not in FAMILIES:
@@ -160,7 +176,9 @@ def _in_cache(
         pipeline = open_pipeline(folder)
         card = pipeline.card
         size = round(sum(part.bytes for part in pipeline.weights.values()) / 1e6)
-        memory = memory_of(read_sizes(folder), machine.device_type)
+        sizes = read_sizes(folder)
+        memory = memory_of(sizes, machine.device_type)
+        estimates = estimates_of(sizes, repository, machine.device_type)
     except EngineError as error:
         trouble = error.to_json()
     return ModelLine(
@@ -176,6 +194,7 @@ def _in_cache(
         page=address.page(repository),
         trouble=trouble,
         card=card,
+        estimates=estimates,
     )
 
 
@@ -212,4 +231,5 @@ def _suggestion(model: KnownModel, address: HubAddress, machine: Machine) -> Mod
         note=model.note,
         page=address.page(model.id),
         instead=model.instead,
+        estimates=estimates_of(model.sizes, model.id, machine.device_type),
     )
