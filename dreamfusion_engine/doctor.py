@@ -20,6 +20,7 @@ from dreamfusion_engine.device import (
     usable_cores,
 )
 from dreamfusion_engine.errors import EngineError, SetupError
+from dreamfusion_engine.guidance.device_speed import Speed, measured_speed
 from dreamfusion_engine.guidance.model_list import Machine, ModelLine, models_here, models_to_get
 from dreamfusion_engine.guidance.pipeline_folder import STARTER, locate_model, open_pipeline
 from dreamfusion_engine.hub.address import hub_address
@@ -46,7 +47,7 @@ class Check:
 
 def examine(folder: Path) -> list[Check]:
     """Every check, in the order of the report. folder: where results would go."""
-    parts = (_python, _packages, _torch, _warp, _memory, lambda: _disk(folder), _model, _downloads, _ffmpeg)
+    parts = (_python, _packages, _torch, _warp, _speed, _memory, lambda: _disk(folder), _model, _downloads, _ffmpeg)
     return [_guarded(part) for part in parts]
 
 
@@ -120,6 +121,19 @@ def _warp() -> Check:
     import dreamfusion_engine.warp_runtime  # noqa: F401  starts Warp, quietly
 
     return Check(name="warp", detail=f"warp {warp.config.version}, {', '.join(map(str, warp.get_devices()))}")
+
+
+def _speed() -> Check:
+    speed = known_speed()
+    return Check(
+        name="speed",
+        detail=f"{speed.half / 1e9:,.0f} GFLOP/s in half precision, {speed.single / 1e9:,.0f} in float32",
+    )
+
+
+def known_speed() -> Speed:
+    """The speed of the device that 'auto' is, for the estimates of time; measured in a second where it is not known."""
+    return measured_speed(resolve_device("auto"))
 
 
 def _memory() -> Check:

@@ -21,16 +21,19 @@ from dreamfusion_engine.device import compute_threads, free_memory_bytes, peak_m
 from dreamfusion_engine.errors import Cancelled
 from dreamfusion_engine.events import Control, Note, Progress, Report, Result, Stage
 from dreamfusion_engine.guidance.adapter_files import check_adapters, read_adapters
+from dreamfusion_engine.guidance.cache_folder import cache_folder
+from dreamfusion_engine.guidance.device_speed import learn_ratio, measured_speed
 from dreamfusion_engine.guidance.diffusion import Precision, load_teacher
 from dreamfusion_engine.guidance.distillation import ScoreDistillation
 from dreamfusion_engine.guidance.distilled import few_steps
 from dreamfusion_engine.guidance.economy import Economy
-from dreamfusion_engine.guidance.embedding_cache import EmbeddingCache, cache_folder, model_digest
+from dreamfusion_engine.guidance.embedding_cache import EmbeddingCache, model_digest
 from dreamfusion_engine.guidance.family import FAMILIES
 from dreamfusion_engine.guidance.learned_word import unsaid
 from dreamfusion_engine.guidance.model_sizes import ModelSizes, read_sizes
 from dreamfusion_engine.guidance.pipeline_folder import PipelineFolder, locate_model, open_pipeline
 from dreamfusion_engine.guidance.prompts import check_prompts
+from dreamfusion_engine.guidance.run_time import estimated_seconds, spoken, step_seconds
 from dreamfusion_engine.guidance.savings import fit
 from dreamfusion_engine.guidance.single_file_conversion import ready_model
 from dreamfusion_engine.mesh.build import MeshReport, build_mesh
@@ -51,6 +54,8 @@ EXPERIMENTAL = (
 )
 REFERENCE_VIEWS = 8  # around the object, from 20 degrees above
 REFERENCE_PIXELS = 192
+LEARNT_ABOVE = 20  # steps of a run that say something of the next; the first ones compile
+TOLD_ABOVE = 600.0  # seconds that a run is estimated to take, from which the artist is told beforehand
 _SECONDS_AFTER = {"draft": 8.0, "standard": 14.0, "high": 40.0}  # of mesh and pictures on two cores, from result.json
 
 
@@ -95,6 +100,10 @@ def generate(
     torch.use_deterministic_algorithms(device.type == "cpu")
     sizes = read_sizes(pipeline.path)
     fitted = fit_memory(config, sizes, ranks.agree(free_memory_bytes(str(device))), device, report)
+    speed = measured_speed(device)
+    whole = estimated_seconds(sizes, fitted, speed)
+    if whole > TOLD_ABOVE:
+        report(Note(code="run.estimate", text=estimate_text(config, whole)))
     economy = Economy(fitted.memory, device, locate_model)
     precision: Precision = fitted.memory.precision
     if precision == "auto" and device.type == "cpu":
@@ -139,6 +148,9 @@ def generate(
         leave()
         raise
     leave()
+    if ranks.count == 1 and session.training.step >= LEARNT_ABOVE and session.steps_taken:
+        by_arithmetic = step_seconds(sizes, fitted, speed)
+        learn_ratio(device.type, config.model, session.seconds / session.steps_taken, by_arithmetic)
     if not ranks.first:
         return Result(folder=str(output), files={}, report={})
     # 3. Density to a closed surface, to charts, to a texture.
@@ -179,6 +191,13 @@ def fit_memory(
     if chosen.savings or not chosen.fits:
         report(Note(code="memory.fit", text=chosen.describe(free)))
     return chosen.config
+
+
+def estimate_text(config: GenerateConfig, seconds: float) -> str:
+    """One sentence for the artist: how long the run will take, and of what that follows."""
+    views = config.optimize.views
+    what = f"{config.optimize.steps:,} steps of {views} {'views' if views > 1 else 'view'} with this model"
+    return f"About {spoken(seconds)} on this machine ({what}; an estimate from its measured speed)."
 
 
 def reference_views(training: Training) -> ReferenceViews:

@@ -20,7 +20,7 @@ from typing import Any, BinaryIO, Protocol
 from dreamfusion_engine import __version__
 from dreamfusion_engine.config import GenerateConfig
 from dreamfusion_engine.device import device_report, release_memory
-from dreamfusion_engine.doctor import model_lists
+from dreamfusion_engine.doctor import known_speed, model_lists
 from dreamfusion_engine.download_job import DownloadJob
 from dreamfusion_engine.errors import Cancelled, EngineError, InputError
 from dreamfusion_engine.events import Control, Event, Report, Result
@@ -211,6 +211,12 @@ class Server:
             self._send(None, error_message(error))
         ready = {"type": "ready", "protocol": PROTOCOL_VERSION, "engine": __version__, "pid": os.getpid()}
         self._send(None, {**ready, "devices": device_report(), **models})
+        self._work.put(self._measure)
+
+    def _measure(self) -> None:
+        """Find out how fast the device is, for the estimates of the next list; a job that waits measures for itself."""
+        if self._work.empty():
+            known_speed()
 
     def _say_models(self) -> None:
         self._send(None, {"type": "models", **self._models()})

@@ -12,7 +12,6 @@ import contextlib
 import hashlib
 import json
 import os
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -21,27 +20,13 @@ from torch import Tensor
 
 from dreamfusion_engine.atomic_file import write_atomically
 from dreamfusion_engine.events import Note, Report
+from dreamfusion_engine.guidance.cache_folder import FOLDER_VARIABLE
 from dreamfusion_engine.guidance.conditioning import Encode
 from dreamfusion_engine.guidance.teacher import Conditioning
 
-FOLDER_VARIABLE = "DREAMFUSION_CACHE"
 LIMIT_BYTES = 512 << 20  # of all entries: ten runs of a large model, thousands of the built-in one
 _SUFFIX = ".safetensors"
 _CHECKSUM = "sha256"
-
-
-def cache_folder(environ: Mapping[str, str] = os.environ, platform: str = sys.platform) -> Path:
-    """The folder of this engine's caches: DREAMFUSION_CACHE, or `dreamfusion` in the system's folder for caches."""
-    own = environ.get(FOLDER_VARIABLE)
-    if own:
-        return Path(own).expanduser()
-    if platform == "win32":
-        system = environ.get("LOCALAPPDATA") or "~/AppData/Local"
-    elif platform == "darwin":
-        system = "~/Library/Caches"
-    else:
-        system = environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(system).expanduser() / "dreamfusion"
 
 
 def model_digest(folder: Path, *, precision: str, device: torch.device) -> str:

@@ -8,14 +8,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from dreamfusion_engine.config_json import preset, recipe_differences
+from dreamfusion_engine.config_json import PRESET_NAMES, preset, recipe_differences
 from dreamfusion_engine.errors import EngineError
 from dreamfusion_engine.guidance.catalogue import KnownModel, catalogue, known_model
+from dreamfusion_engine.guidance.device_speed import stored_speed
 from dreamfusion_engine.guidance.family import FAMILIES
 from dreamfusion_engine.guidance.model_sizes import ModelSizes, read_sizes
 from dreamfusion_engine.guidance.part_weights import read_json
 from dreamfusion_engine.guidance.pipeline_folder import INDEX, STARTER, locate_model, open_pipeline
 from dreamfusion_engine.guidance.prompts import PromptCard
+from dreamfusion_engine.guidance.run_time import estimated_seconds
 from dreamfusion_engine.guidance.savings import least_bytes
 from dreamfusion_engine.hub.address import HubAddress
 from dreamfusion_engine.hub.repository_cache import RepositoryCache, cached_repositories
@@ -42,7 +44,7 @@ class ModelLine:
     size_mb: megabytes (1e6) on disk or to download. memory_mib: peak of a run in the standard preset, 0: unknown.
     fit: that against the machine's free memory. trouble: why a broken one is (code, what, why, fix). page: where its
     licence is read and accepted. recipe: its name, '' for a broken model of unknown family. card: how to ask it, of a
-    model that is here.
+    model that is here. estimates: as `estimates_of` makes them.
     """
 
     name: str
@@ -59,6 +61,7 @@ class ModelLine:
     trouble: dict[str, str] = field(default_factory=dict)
     recipe: str = ""
     card: PromptCard | None = None
+    estimates: dict[str, dict[str, float]] = field(default_factory=dict)
 
     @property
     def usable(self) -> bool:
@@ -81,6 +84,7 @@ class ModelLine:
             "instead": self.instead,
             "trouble": self.trouble,
             "recipe": recipe_json(self.recipe) if self.recipe else {},
+            "estimates": self.estimates,
         }
         card = self.card
         if card is None:
@@ -115,6 +119,16 @@ def memory_of(sizes: ModelSizes, device_type: str, recipe: str) -> int:
     return round(least_bytes(sizes, preset(PRESET, "a", recipe=recipe), device_type) / (1 << 20))
 
 
+def estimates_of(sizes: ModelSizes, model: str, device_type: str, recipe: str) -> dict[str, dict[str, float]]:
+    """By preset the time of a run and its peak memory as `memory_of` has it: {"seconds", 0: unknown, "memory_mib"}."""
+    speed, estimates = stored_speed(device_type), {}
+    for name in PRESET_NAMES:
+        config = preset(name, "a", {"model": model}, recipe)
+        memory = round(least_bytes(sizes, config, device_type) / (1 << 20))
+        estimates[name] = {"seconds": round(estimated_seconds(sizes, config, speed), 1), "memory_mib": memory}
+    return estimates
+
+
 def fit_of(memory_mib: int, machine: Machine) -> Fit:
     """Whether so much memory is free, with some to spare."""
     if memory_mib <= 0 or machine.free_bytes <= 0:
@@ -132,7 +146,8 @@ def recipe_json(name: str) -> dict[str, Any]:
 
 def _starter(machine: Machine) -> ModelLine:
     pipeline = open_pipeline(locate_model(STARTER))
-    memory = memory_of(read_sizes(pipeline.path), machine.device_type, STARTER_RECIPE)
+    sizes = read_sizes(pipeline.path)
+    memory = memory_of(sizes, machine.device_type, STARTER_RECIPE)
     return ModelLine(
         name=STARTER,
         title="Starter",
@@ -145,6 +160,7 @@ def _starter(machine: Machine) -> ModelLine:
         note="Small, knows these words only, and runs on any computer.",
         recipe=STARTER_RECIPE,
         card=pipeline.card,
+        estimates=estimates_of(sizes, STARTER, machine.device_type, STARTER_RECIPE),
     )
 
 
@@ -165,7 +181,7 @@ def _in_cache(
     repository: str, folder: Path, known: KnownModel | None, address: HubAddress, machine: Machine
 ) -> ModelLine | None:
     """The line of a complete download; None for a pipeline that is no text-to-image model of a known family."""
-    trouble, card, memory, size, family, recipe = {}, None, 0, 0, "", ""
+    trouble, card, memory, size, family, recipe, estimates = {}, None, 0, 0, "", "", {}
     try:
         family = str(read_json(folder / INDEX).get("_class_name"))
         if family not in FAMILIES:
@@ -174,7 +190,9 @@ def _in_cache(
         card = pipeline.card
         recipe = recipe_for(family, closed_vocabulary=card.closed_vocabulary)
         size = round(sum(part.bytes for part in pipeline.weights.values()) / 1e6)
-        memory = memory_of(read_sizes(folder), machine.device_type, recipe)
+        sizes = read_sizes(folder)
+        memory = memory_of(sizes, machine.device_type, recipe)
+        estimates = estimates_of(sizes, repository, machine.device_type, recipe)
     except EngineError as error:
         trouble = error.to_json()
     return ModelLine(
@@ -191,6 +209,7 @@ def _in_cache(
         trouble=trouble,
         recipe=recipe,
         card=card,
+        estimates=estimates,
     )
 
 
@@ -230,4 +249,5 @@ def _suggestion(model: KnownModel, address: HubAddress, machine: Machine) -> Mod
         page=address.page(model.id),
         instead=model.instead,
         recipe=recipe,
+        estimates=estimates_of(model.sizes, model.id, machine.device_type, recipe),
     )

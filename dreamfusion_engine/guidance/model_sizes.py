@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dreamfusion_engine.guidance.model_operations import denoiser_operations, encoder_operations
 from dreamfusion_engine.guidance.part_weights import damaged, read_json, read_part_weights
 from dreamfusion_engine.guidance.prompts import read_card
 
@@ -48,6 +49,8 @@ class ModelSizes:
     vae_float32: whether the VAE computes in float32 whatever the rest does (SDXL's overflows in half precision).
     transformer: whether the denoiser is one; such get bfloat16, and unets float16, where half precision is automatic.
     closed_vocabulary: as its card says; models without one are told other views' prompts too (Perp-Neg).
+    denoiser_operations, encoder_operations: arithmetic of one forward pass for one picture (model_operations.py);
+    0: unknown.
     """
 
     denoiser: int
@@ -61,6 +64,8 @@ class ModelSizes:
     vae_float32: bool = False
     transformer: bool = False
     closed_vocabulary: bool = False
+    denoiser_operations: float = 0.0
+    encoder_operations: float = 0.0
 
 
 def read_sizes(folder: Path) -> ModelSizes:
@@ -93,6 +98,8 @@ def _read_sizes(folder: Path) -> ModelSizes:
         vae_float32=bool(vae.get("force_upcast", False)),
         transformer=part == "transformer",
         closed_vocabulary=read_card(folder).closed_vocabulary,
+        denoiser_operations=denoiser_operations(config, latent),
+        encoder_operations=encoder_operations(vae, pixels),
     )
 
 

@@ -12,9 +12,10 @@ import torch
 
 from dreamfusion_engine.config import GuidanceConfig
 from dreamfusion_engine.events import Event, Note
+from dreamfusion_engine.guidance.cache_folder import cache_folder
 from dreamfusion_engine.guidance.diffusion import load_teacher
 from dreamfusion_engine.guidance.distillation import ScoreDistillation
-from dreamfusion_engine.guidance.embedding_cache import EmbeddingCache, cache_folder, model_digest
+from dreamfusion_engine.guidance.embedding_cache import EmbeddingCache, model_digest
 from dreamfusion_engine.guidance.pipeline_folder import open_pipeline
 from dreamfusion_engine.guidance.teacher import Conditioning
 

@@ -1,0 +1,149 @@
+"""How much a diffusion model computes for one picture, from its configs alone: no torch, no weights.
+
+Operations are those of convolutions, matrix products and attention; a multiply-add counts as two, as torch's own flop
+counter counts. `benchmarks/operations.py` holds the formulas against that counter for the real architectures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+BACKWARD = 1.03  # of a VAE's encoder with frozen weights, times its forward pass: attention's is more than once
+_CLIP_TOKENS = 77
+# Prompt tokens, from the pipelines' defaults.
+_TOKENS = {
+    "FluxTransformer2DModel": 512,
+    "SD3Transformer2DModel": 333,
+    "PixArtTransformer2DModel": 300,
+    "SanaTransformer2DModel": 300,
+}
+_JOINT = ("FluxTransformer2DModel", "SD3Transformer2DModel")  # prompt tokens go through every layer
+# Encoders that are not walked through: operations a pixel and squared channel of the first block, from the counter.
+_ENCODERS = {"AutoencoderTiny": 113.9, "AutoencoderDC": 303.1}
+
+
+def denoiser_operations(config: Mapping[str, Any], latent: int) -> float:
+    """Operations of one call of a denoiser for one picture; 0 where the config does not say.
+
+    config: of a UNet2DConditionModel or a diffusion transformer. latent: height and width of what it denoises.
+    """
+    if "block_out_channels" in config:
+        return _unet(config, latent)
+    return _transformer(config, latent)
+
+
+def encoder_operations(config: Mapping[str, Any], pixels: int) -> float:
+    """Operations of a VAE's encoder, forwards, for one picture of pixels x pixels; 0 without a VAE."""
+    if not config:
+        return 0.0
+    channels = list(config.get("encoder_block_out_channels") or config["block_out_channels"])
+    name = str(config.get("_class_name"))
+    if name in _ENCODERS:
+        return _ENCODERS[name] * channels[0] ** 2 * pixels * pixels
+    layers, before, total = int(config.get("layers_per_block", 2)), channels[0], 0.0
+    total += _convolution(3, channels[0], pixels * pixels)
+    for level, c in enumerate(channels):
+        area = pixels * pixels / 4**level
+        total += _resnet(before, c, area) + (layers - 1) * _resnet(c, c, area)
+        total += _convolution(c, c, area / 4) if level + 1 < len(channels) else 0.0
+        before = c
+    area = pixels * pixels / 4 ** (len(channels) - 1)
+    c = channels[-1]
+    return total + 2 * _resnet(c, c, area) + 8 * c * c * area + 4 * area * area * c
+
+
+def _convolution(before: float, after: float, area: float) -> float:
+    return 2.0 * 9.0 * before * after * area
+
+
+def _resnet(before: int, after: int, area: float) -> float:
+    shortcut = 2.0 * before * after * area if before != after else 0.0
+    return _convolution(before, after, area) + _convolution(after, after, area) + shortcut
+
+
+def _by_level(value: Any, levels: int) -> list[Any]:
+    return list(value) if isinstance(value, list | tuple) else [value] * levels
+
+
+def _unet(config: Mapping[str, Any], latent: int) -> float:
+    """Level by level: down, middle, up, as UNet2DConditionModel is built."""
+    channels = list(config["block_out_channels"])
+    levels = len(channels)
+    layers = _by_level(config.get("layers_per_block", 2), levels)
+    depth = _by_level(config.get("transformer_layers_per_block") or 1, levels)
+    depth_up = config.get("reverse_transformer_layers_per_block") or depth[::-1]
+    width = _by_level(config.get("cross_attention_dim") or 1280, levels)
+    down = list(config["down_block_types"])
+    up = list(config["up_block_types"])
+    area = [latent * latent / 4**level for level in range(levels)]
+    total = _convolution(int(config.get("in_channels") or 4), channels[0], area[0])
+    total += _convolution(channels[0], int(config.get("out_channels") or 4), area[0])
+    skips, before = [channels[0]], channels[0]
+    for level, c in enumerate(channels):
+        for number in range(layers[level]):
+            total += _resnet(before, c, area[level])
+            total += _attention(down[level], c, area[level], _deep(depth[level], number), width[level])
+            before = c
+            skips.append(c)
+        if level + 1 < levels:
+            halved = area[level + 1]
+            total += _resnet(c, c, halved) if _resampled_by_resnets(down[level]) else _convolution(c, c, halved)
+            skips.append(c)
+    c, last = channels[-1], area[-1]
+    middle = config.get("mid_block_type", "UNetMidBlock2DCrossAttn") or ""
+    if middle:
+        total += 2 * _resnet(c, c, last) + _attention(middle, c, last, _deep(depth[-1], 0), width[-1])
+    for level in reversed(range(levels)):
+        c, kind = channels[level], up[levels - 1 - level]
+        for number in range(layers[level] + 1):
+            total += _resnet(before + skips.pop(), c, area[level])
+            total += _attention(kind, c, area[level], _deep(depth_up[levels - 1 - level], number), width[level])
+            before = c
+        if level:
+            doubled = area[level - 1]
+            total += _resnet(c, c, doubled) if _resampled_by_resnets(kind) else _convolution(c, c, doubled)
+    return total
+
+
+def _resampled_by_resnets(kind: str) -> bool:
+    return "Simple" in kind or kind.startswith("Resnet")
+
+
+def _deep(depth: Any, number: int) -> int:
+    """Transformer blocks after a level's residual block: distilled models have lists of their own (SSD-1B)."""
+    return int(depth[number]) if isinstance(depth, list | tuple) else int(depth)
+
+
+def _attention(kind: str, c: int, area: float, depth: int, width: int) -> float:
+    """What follows a residual block: nothing, DeepFloyd's attention, or a stack of transformer blocks."""
+    if "CrossAttn" not in kind:
+        return 0.0
+    if "Simple" in kind:  # picture and prompt in one attention
+        return 8 * c * c * area + 4 * area * (area + _CLIP_TOKENS) * c + 4 * _CLIP_TOKENS * width * c
+    block = 8 * c * c * area + 4 * area * area * c  # the picture with itself
+    block += 4 * c * c * area + 4 * _CLIP_TOKENS * width * c + 4 * area * _CLIP_TOKENS * c  # ... with the prompt
+    block += 24 * c * c * area  # GEGLU
+    return 4 * c * c * area + depth * block
+
+
+def _transformer(config: Mapping[str, Any], latent: int) -> float:
+    """Matrix products by the squared width and token, and attention by the squared number of tokens."""
+    width = int(config.get("num_attention_heads") or 0) * int(config.get("attention_head_dim") or 0)
+    name = str(config.get("_class_name", ""))
+    layers = int(config.get("num_layers") or 0) + int(config.get("num_single_layers") or 0)
+    patch = 2 if name == "FluxTransformer2DModel" else int(config.get("patch_size") or 1)
+    tokens, told = (latent // patch) ** 2, _TOKENS.get(name, 300)
+    if name in _JOINT:  # 4 of attention and 8 of the feed-forward; in Flux's single layers 12 too
+        whole = tokens + told
+        dual = len(config.get("dual_attention_layers") or ())  # of SD3.5 medium: attention once more, picture only
+        joint = layers * (24.0 * whole * width * width + 4.0 * whole * whole * width)
+        return joint + dual * (8.0 * tokens * width * width + 4.0 * tokens * tokens * width)
+    cross = 4.0 * tokens * width * width + 4.0 * told * width * width + 4.0 * tokens * told * width
+    if name == "SanaTransformer2DModel":  # attention without a table; gated convolutions of 2.5 times the width
+        head = int(config.get("attention_head_dim") or 32)
+        ratio = float(config.get("mlp_ratio") or 2.5)
+        own = 8.0 * tokens * width * width + 4.0 * tokens * width * head
+        return layers * (own + cross + 6.0 * ratio * tokens * width * width)
+    own = 8.0 * tokens * width * width + 4.0 * tokens * tokens * width
+    return layers * (own + cross + 16.0 * tokens * width * width)
