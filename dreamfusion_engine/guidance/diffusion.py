@@ -32,12 +32,16 @@ ADAPTERS: dict[str, Callable[[Parts], Adapter]] = {
 
 
 def load_teacher(
-    folder: PipelineFolder, device: torch.device, precision: Precision = "auto", place: Place | None = None
+    folder: PipelineFolder,
+    device: torch.device,
+    precision: Precision = "auto",
+    place: Place | None = None,
+    vae_precision: Precision = "auto",
 ) -> Adapter:
     """The teacher of a checked pipeline folder. Its configurations are read now, its networks when they are used.
 
-    precision: 'auto' is float32, except for large models on a GPU, which get half precision. place: what is done with
-    each network once it is loaded (see `Parts`); by default it moves to the device.
+    precision: 'auto' is float32, except for large models on a GPU, which get half precision. vae_precision: of the
+    VAE alone. place: what is done with each network once it is loaded; by default it moves to the device. See `Parts`.
     Raises SetupError model.damaged, model.unsupported; RunError is left to the caller's out-of-memory mapping.
     """
-    return ADAPTERS[folder.family](Parts(folder, device, precision, place))
+    return ADAPTERS[folder.family](Parts(folder, device, precision, place, vae_precision))
