@@ -185,6 +185,9 @@ class ScoreConfig:
     lora_rate: float = 1e-3  # its learning rate (AdamW)
     sampling_steps: int = 4  # of 'sampled', that would lead through every timestep, as those of the inversion
     sampling_guidance: float = 0.33  # share of w - 1 that guides them: many predictions need less than one
+    pixel_clip: float = 0.0  # largest norm of the score at one pixel of what is denoised (arXiv 2310.12474); 0: off
+    clamp: tuple[float, float] = (0.0, 0.0)  # largest value of the residual, start -> end of training; 0, 0: off
+    latents: Literal["mean", "sample"] = "mean"  # of the VAE's posterior; models of pixels have none
 
     def __post_init__(self) -> None:
         require(1 <= self.inversion_steps <= 100, "inversion_steps", self.inversion_steps, "in [1, 100]")
@@ -193,6 +196,10 @@ class ScoreConfig:
         require(0.0 < self.lora_rate <= 1.0, "lora_rate", self.lora_rate, "in (0, 1]")
         require(1 <= self.sampling_steps <= 100, "sampling_steps", self.sampling_steps, "in [1, 100]")
         require(0.0 <= self.sampling_guidance <= 1.0, "sampling_guidance", self.sampling_guidance, "in [0, 1]")
+        require(0.0 <= self.pixel_clip <= 1e6, "pixel_clip", self.pixel_clip, "in [0, 1000000]")
+        pair = len(self.clamp) == 2 and (all(0.0 < end <= 1e6 for end in self.clamp) or not any(self.clamp))
+        require(pair, "clamp", self.clamp, "two values in (0, 1000000], or 0 and 0")
+        require(self.latents in ("mean", "sample"), "latents", self.latents, "'mean' or 'sample'")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -284,6 +291,7 @@ class MemoryConfig:
 
     fit: bool = True  # where the memory that is free at the start is not enough, change what follows, sizes and views
     precision: Precision = "auto"  # of the diffusion model
+    vae_precision: Precision = "auto"  # of its VAE; auto: bfloat16 beside a model in half precision where that is safe
     recompute: bool = False  # VAE: one picture at a time, its layers computed again in the backward pass; same result
     tiling: bool = False  # VAE: pictures above 512 pixels in overlapping tiles; nearly the same result
     tiny_vae: str = ""  # folder or downloaded hub id of an AutoencoderTiny that takes the VAE's place
@@ -292,7 +300,11 @@ class MemoryConfig:
     offload: Offload = "none"  # whose weights stay in main memory while one layer at a time visits the card; slow
 
     def __post_init__(self) -> None:
-        for name, choices in (("precision", get_args(Precision)), ("offload", get_args(Offload))):
+        for name, choices in (
+            ("precision", get_args(Precision)),
+            ("vae_precision", get_args(Precision)),
+            ("offload", get_args(Offload)),
+        ):
             require(getattr(self, name) in choices, name, getattr(self, name), "one of " + ", ".join(choices))
         require(0 <= self.views_at_once <= 64, "views_at_once", self.views_at_once, "in [0, 64]")
 

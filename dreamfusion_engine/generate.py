@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import math
@@ -28,6 +29,7 @@ from dreamfusion_engine.guidance.distillation import ScoreDistillation
 from dreamfusion_engine.guidance.distilled import few_steps
 from dreamfusion_engine.guidance.economy import Economy
 from dreamfusion_engine.guidance.embedding_cache import EmbeddingCache, model_digest
+from dreamfusion_engine.guidance.families.parts import has_bfloat16
 from dreamfusion_engine.guidance.family import FAMILIES
 from dreamfusion_engine.guidance.learned_word import unsaid
 from dreamfusion_engine.guidance.model_sizes import ModelSizes, read_sizes
@@ -99,7 +101,9 @@ def generate(
     torch.set_num_threads(compute_threads())
     torch.use_deterministic_algorithms(device.type == "cpu")
     sizes = read_sizes(pipeline.path)
-    fitted = fit_memory(config, sizes, ranks.agree(free_memory_bytes(str(device))), device, report)
+    fitted = fit_memory(
+        _with_vae_precision(config, device), sizes, ranks.agree(free_memory_bytes(str(device))), device, report
+    )
     speed = measured_speed(device)
     whole = estimated_seconds(sizes, fitted, speed)
     if whole > TOLD_ABOVE:
@@ -108,7 +112,14 @@ def generate(
     precision: Precision = fitted.memory.precision
     if precision == "auto" and device.type == "cpu":
         precision = "bfloat16"
-    teacher = load_teacher(pipeline, device, precision=precision, place=economy.place, adapters=adapters)
+    teacher = load_teacher(
+        pipeline,
+        device,
+        precision=precision,
+        place=economy.place,
+        adapters=adapters,
+        vae_precision=fitted.memory.vae_precision,
+    )
     cache = EmbeddingCache(cache_folder() / "embeddings", report)
     kept_for = model_digest(pipeline.path, precision=precision, device=device) + changes
     distillation = ScoreDistillation(
@@ -179,6 +190,13 @@ def generate(
     except OSError as error:
         raise output_error(output, error) from error
     return Result(folder=str(output), files={name: str(path) for name, path in files.items()}, report=content)
+
+
+def _with_vae_precision(config: GenerateConfig, device: torch.device) -> GenerateConfig:
+    """The settings with what 'auto' is for a VAE on a card without bfloat16, so that its memory is counted as it is."""
+    if config.memory.vae_precision != "auto" or has_bfloat16(device.type):
+        return config
+    return dataclasses.replace(config, memory=dataclasses.replace(config.memory, vae_precision="float32"))
 
 
 def fit_memory(

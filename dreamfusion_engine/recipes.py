@@ -177,7 +177,13 @@ RECIPES: dict[str, Recipe] = {
 
 
 # Settings that only a teacher with an autoencoder can have; a pixel model is refused them.
-NEEDS_AUTOENCODER = ("memory.recompute", "memory.tiling", "memory.tiny_vae")
+NEEDS_AUTOENCODER = (
+    "memory.recompute",
+    "memory.tiling",
+    "memory.tiny_vae",
+    "memory.vae_precision",
+    "score.latents",
+)
 
 
 def recipe_named(name: str) -> Recipe:

@@ -40,12 +40,13 @@ def load_teacher(
     precision: Precision = "auto",
     place: Place | None = None,
     adapters: AdapterFiles = NO_ADAPTERS,
+    vae_precision: Precision = "auto",
 ) -> Adapter:
     """The teacher of a checked pipeline folder. Its configurations are read now, its networks when they are used.
 
-    precision: 'auto' is float32, except for large models on a GPU, which get half precision. place: what is done with
-    each network once it is loaded (see `Parts`); by default it moves to the device. adapters: that were
-    checked for this folder; here their numbers are read, and must be finite.
+    precision: 'auto' is float32, except for large models on a GPU, which get half precision. vae_precision: of the
+    VAE alone. place: what is done with each network once it is loaded; by default it moves to the device. adapters:
+    that were checked for this folder; here their numbers are read, and must be finite. See `Parts`.
     Raises SetupError model.damaged, model.unsupported, InputError input.lora, input.embedding; RunError is left to the
     caller's out-of-memory mapping.
     """
@@ -54,4 +55,4 @@ def load_teacher(
     for word in adapters.words:
         for part in word.tensors:
             read_vectors(word, part)
-    return ADAPTERS[folder.family](Parts(folder, device, precision, place, adapters))
+    return ADAPTERS[folder.family](Parts(folder, device, precision, place, adapters, vae_precision))

@@ -37,7 +37,14 @@ from dreamfusion_engine.guidance.scores.csd import csd_residual
 from dreamfusion_engine.guidance.scores.nfsd import CLEAN_BELOW, nfsd_residual
 from dreamfusion_engine.guidance.scores.sampled import sampled_image, sampling_steps
 from dreamfusion_engine.guidance.scores.sdi import ddim_inversion, inversion_steps, inverted_noise
-from dreamfusion_engine.guidance.scores.sds import score_loss, score_weight, sds_residual
+from dreamfusion_engine.guidance.scores.sds import (
+    clamp_bound,
+    clamped_residual,
+    clipped_pixels,
+    score_loss,
+    score_weight,
+    sds_residual,
+)
 from dreamfusion_engine.guidance.scores.vsd import vsd_residual
 from dreamfusion_engine.guidance.teacher import Conditioning, Teacher
 from dreamfusion_engine.guidance.timesteps import sample_timesteps, timestep_range
@@ -154,10 +161,10 @@ class ScoreDistillation:
         The gradient of the loss with respect to the image at the model's size h x w is g / (B h w). Where the noise
         prediction is not finite the gradient is not either, and `finite` says so: no optimiser may take such a step.
         """
-        x = self.teacher.to_model_space(images)
-        part = part or Part(first=0, total=len(x))
-        question = self.question(x.shape, azimuth, elevation, shading, progress, generator, part)
-        loss, norm = self.judge(x, question)
+        part = part or Part(first=0, total=len(images))
+        shape = (len(images), *self.model_shape(images.shape[-1]))
+        question = self.question(shape, azimuth, elevation, shading, progress, generator, part)
+        loss, norm = self.judge(self.seen(images, question), question)
         views = [view_of(a, e) for a, e in zip(azimuth.tolist(), elevation.tolist(), strict=True)]
         finite = torch.isfinite(norm).all()
         return loss, StepInfo(finite=finite, gradient_norm=norm, t=question.t, views=tuple(views))
@@ -189,6 +196,7 @@ class ScoreDistillation:
             steps = sampling_steps(high, self._score.sampling_steps)
             drawn = [self._noise_of(part, shape, generator) for _ in range(steps - 1)]
             fresh = torch.stack(drawn) if drawn else noise.new_empty((0, *shape))
+        bound = clamp_bound(progress, self._score.clamp)
         return Question(
             t=t,
             noise=noise,
@@ -196,7 +204,15 @@ class ScoreDistillation:
             scale=sent(torch.tensor(guidance_scale(progress, self.config)), device),
             learning=learning,
             fresh=fresh,
+            clamp=sent(torch.tensor(bound), device) if bound > 0.0 else None,
+            posterior=self._noise_of(part, shape, generator) if self._score.latents == "sample" else None,
         )
+
+    def seen(self, images: Tensor, question: Question) -> Tensor:
+        """Renders float32[B, 3, H, W] in [0, 1] as the model sees them, float32[B, C, h, w]: x of `judge`."""
+        if question.posterior is None:
+            return self.teacher.to_model_space(images)
+        return self.teacher.to_model_space(images, question.posterior)
 
     def judge(self, x: Tensor, question: Question) -> tuple[Tensor, Tensor]:
         """The loss of `step`, and |g| a pixel value (root mean square), float32[B].
@@ -206,8 +222,9 @@ class ScoreDistillation:
         """
         count, _, height, width = x.shape
         with torch.no_grad():
-            residual = self._residual(x, question)
+            residual = clamped_residual(self._residual(x, question), question.clamp)
             gradient = score_weight(*self.teacher.schedule.at(question.t), self.config.weighting) * residual
+            gradient = clipped_pixels(gradient, self._score.pixel_clip)
             norm = gradient.square().mean(dim=(1, 2, 3)).sqrt()
         if self._renders is not None and question.learning is not None:
             self._renders.learn(x, *question.learning, question.told.cond, torch.isfinite(norm).all())
@@ -246,7 +263,7 @@ class ScoreDistillation:
         object of revolution; then a back like the front is no fault. Noise at t = 0.6 T, where shapes are decided.
         """
         x = self.teacher.to_model_space(images)
-        noise = self._noise(x, generator)
+        noise = self._noise_of(Part(first=0, total=len(x)), x.shape, generator)
         apart = of_prompt = 0.0
         for one, its_noise in zip(x.split(1), noise.split(1), strict=True):  # a call no larger than a step's
             t = torch.full((1,), int(0.6 * self._timesteps), device=x.device)
@@ -305,7 +322,3 @@ class ScoreDistillation:
     def _noise_of(self, part: Part, shape: Sequence[int], generator: torch.Generator) -> Tensor:
         noise = torch.randn((part.total, *shape[1:]), generator=generator, device=generator.device)
         return sent(noise[part.first : part.first + shape[0]], self.teacher.device)
-
-    @staticmethod
-    def _noise(x: Tensor, generator: torch.Generator) -> Tensor:
-        return torch.randn(x.shape, generator=generator, device=generator.device).to(x.device)

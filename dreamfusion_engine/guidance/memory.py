@@ -84,10 +84,14 @@ def weight_bytes(sizes: ModelSizes, config: GenerateConfig, device_type: str) ->
 
 
 def _vae_bytes(sizes: ModelSizes, config: GenerateConfig, device_type: str) -> int:
-    """Bytes of one of the VAE's numbers: gradients that come back through it would vanish in float16."""
-    precision = config.memory.precision
-    wide = precision == "bfloat16" or (precision == "auto" and sizes.transformer)
-    return weight_bytes(sizes, config, device_type) if wide and not sizes.vae_float32 else 4
+    """Bytes of one of the VAE's numbers, as `families.parts.Parts.vae_dtype` says.
+
+    A card without bfloat16 has float32 there: who knows the card asks for that by name, see `generate`.
+    """
+    precision = config.memory.vae_precision
+    if precision != "auto":
+        return 4 if precision == "float32" else 2
+    return 4 if sizes.vae_float32 else weight_bytes(sizes, config, device_type)
 
 
 def views_at_once(config: GenerateConfig) -> int:

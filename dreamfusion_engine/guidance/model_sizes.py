@@ -46,7 +46,7 @@ class ModelSizes:
     encoder_kept: numbers that the VAE's encoder keeps for its backward pass, for one picture; encoder_live: alive at
     once in a pass without gradients; encoder_recomputed: at once where every block is computed again in the backward
     pass. All three for the model's own picture size. pixels: that size, of a side.
-    vae_float32: whether the VAE computes in float32 whatever the rest does (SDXL's overflows in half precision).
+    vae_float32: whether the VAE computes in float32 unless asked otherwise (SDXL's overflows in half precision).
     transformer: whether the denoiser is one; such get bfloat16, and unets float16, where half precision is automatic.
     closed_vocabulary: as its card says; models without one are told other views' prompts too (Perp-Neg).
     denoiser_operations, encoder_operations: arithmetic of one forward pass for one picture (model_operations.py);

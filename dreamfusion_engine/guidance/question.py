@@ -23,7 +23,8 @@ class Question:
 
     t: int64[B], timesteps. noise: float32[B, C, h, w]. told: the conditioning. scale: float32[], of the guidance, w.
     learning: t and noise of the copy that 'vsd' trains, None for other scores. fresh: float32[N - 1, B, C, h, w], the
-    noise that 'sampled' adds on the way down, None for other scores.
+    noise that 'sampled' adds on the way down, None for other scores. clamp: float32[], bound of the residual, None for
+    none. posterior: float32[B, C, h, w], the noise of latents that are sampled, None where they are the mean.
     """
 
     t: Tensor
@@ -32,3 +33,5 @@ class Question:
     scale: Tensor
     learning: tuple[Tensor, Tensor] | None = None
     fresh: Tensor | None = None
+    clamp: Tensor | None = None
+    posterior: Tensor | None = None

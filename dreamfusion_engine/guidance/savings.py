@@ -17,6 +17,7 @@ from dreamfusion_engine.guidance.model_sizes import ModelSizes
 from dreamfusion_engine.guidance.scores import RECORDABLE
 
 SMALLEST_RENDER = 24  # pixels; below it a model is shown too little to tell objects by
+SMALLEST_LATENT_RENDER = 64  # ... a model of latents: as many as DreamFusion rendered, and as SD has latents a side
 GIB = float(1 << 30)
 
 
@@ -110,7 +111,7 @@ def _rungs(sizes: ModelSizes, config: GenerateConfig, device_type: str, *, loade
         half = at_once // 2
         text = "one view at a time" if half == 1 else f"{half} views at a time"
         yield _memory(config, text, views_at_once=half)
-    smaller = _smaller_render(config)
+    smaller = _smaller_render(config, SMALLEST_LATENT_RENDER if sizes.vae else SMALLEST_RENDER)
     if smaller is not None:
         yield smaller
     if card and memory.offload != "all" and config.guidance.score != "vsd":
@@ -123,10 +124,10 @@ def _memory(config: GenerateConfig, text: str, **change: Any) -> Saving:
     return Saving(config=dataclasses.replace(config, memory=memory), setting=f"memory.{name}", text=text)
 
 
-def _smaller_render(config: GenerateConfig) -> Saving | None:
-    """Three quarters of the pixels along a side, in steps of 8."""
+def _smaller_render(config: GenerateConfig, smallest: int) -> Saving | None:
+    """Three quarters of the pixels along a side, in steps of 8, but not under `smallest`."""
     before = config.optimize.resolution
-    low, high = (min(size, max(SMALLEST_RENDER, size * 3 // 4 // 8 * 8)) for size in before)
+    low, high = (min(size, max(smallest, size * 3 // 4 // 8 * 8)) for size in before)
     if (low, high) == before:
         return None
     optimize = dataclasses.replace(config.optimize, resolution=(low, high))

@@ -79,8 +79,11 @@ class Teacher(Protocol):
         """What the denoiser is told for each prompt; the text encoders are loaded for this call and freed after it."""
         ...
 
-    def to_model_space(self, image: Tensor) -> Tensor:
-        """What the model denoises, of images float32[B, 3, H, W] in [0, 1]; differentiable."""
+    def to_model_space(self, image: Tensor, posterior: Tensor | None = None) -> Tensor:
+        """What the model denoises, of images float32[B, 3, H, W] in [0, 1]; differentiable.
+
+        posterior: standard normal noise, shaped as the result, to sample an autoencoder's latents with; None: the mean.
+        """
         ...
 
     def to_image(self, x: Tensor) -> Tensor:

@@ -13,7 +13,10 @@ MOST_ATTEMPTS = 2  # restarts; a third would cost more than what it has been see
 # Of the guidance, above which the model's pull on an early render can lose to the opacity loss, ten times itself then:
 # up to here objects stayed, at 0.9 and the standard preset one vanished (docs/quality.md).
 STRONG_RESCALE = 0.6
+# Guidance that an object which vanished is given at most: twice DreamFusion's 100 (arXiv 2209.14988, section 4).
+MOST_GUIDANCE = 200.0
 _RESCALED = ("sds", "sdi", "vsd", "sampled")  # the scores that rescale their guidance
+SOME_OPACITY = 0.03  # weight of the opacity loss in the place of none, once an object has filled its box
 SEED_STEP = 7919  # a prime, so that the seeds of restarts stay clear of those that people count through
 
 _WHAT = {
@@ -65,8 +68,15 @@ def recover(verdict: Verdict, attempts: int, config: GenerateConfig) -> Recovery
         optimize = dataclasses.replace(optimize, learning_rate=rate, gradient_clip=clip)
         setting, change = "optimize.learning_rate", f"half the learning rate ({rate:g}), gradients clipped at {clip:g}"
     elif verdict == "empty" and guidance.rescale > STRONG_RESCALE and guidance.score in _RESCALED:
+        # More guidance too, and before a larger scale, most of which such a rescale would take back.
         was, guidance = guidance.rescale, dataclasses.replace(guidance, rescale=STRONG_RESCALE)
         setting, change = "guidance.rescale", f"the guidance less weakened (rescale {STRONG_RESCALE:g}, not {was:g})"
+    elif verdict == "empty" and attempts == 0 and 0.0 < guidance.scale < MOST_GUIDANCE:
+        scale = min(2.0 * guidance.scale, MOST_GUIDANCE)
+        # A regulariser's weight grows with the guidance (guidance/score_size.py); this one must not.
+        optimize = dataclasses.replace(optimize, opacity=optimize.opacity * guidance.scale / scale)
+        guidance = dataclasses.replace(guidance, scale=scale)
+        setting, change = "guidance.scale", f"stronger guidance ({guidance.scale:g})"
     elif verdict == "empty" and optimize.opacity > 0.0:
         optimize = dataclasses.replace(optimize, opacity=0.0)
         field = dataclasses.replace(field, blob_density=1.5 * field.blob_density)
@@ -75,7 +85,7 @@ def recover(verdict: Verdict, attempts: int, config: GenerateConfig) -> Recovery
         guidance = dataclasses.replace(guidance, scale=min(2.0 * guidance.scale, 1000.0))
         setting, change = "guidance.scale", f"stronger guidance ({guidance.scale:g})"
     elif verdict == "full_box" and attempts == 0:
-        optimize = dataclasses.replace(optimize, opacity=max(10.0 * optimize.opacity, 0.03))
+        optimize = dataclasses.replace(optimize, opacity=10.0 * optimize.opacity or SOME_OPACITY)
         setting, change = "optimize.opacity", f"more pressure towards emptiness ({optimize.opacity:g})"
     elif verdict == "full_box":
         field = dataclasses.replace(field, blob_radius=0.6 * field.blob_radius, blob_density=0.6 * field.blob_density)

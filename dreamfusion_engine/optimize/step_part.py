@@ -108,7 +108,7 @@ def add_gradients(
     # 1. Pictures.
     seen, images = render_part(field, occupancy, config, inputs.views, kind)
     # 2. What the diffusion model thinks of them, and the regularisers.
-    loss, _ = distillation.judge(distillation.teacher.to_model_space(images), inputs.question)
+    loss, _ = distillation.judge(distillation.seen(images, inputs.question), inputs.question)
     of_opacity, of_entropy, of_orientation, of_smoothness, share = inputs.weights.unbind()
     regularisers = of_opacity * losses.opacity_loss(seen.opacity)
     regularisers = regularisers + of_entropy * losses.binary_entropy_loss(seen.opacity)

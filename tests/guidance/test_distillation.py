@@ -17,7 +17,7 @@ from dreamfusion_engine.guidance.distillation import ScoreDistillation
 from dreamfusion_engine.guidance.noise import NoiseSchedule
 from dreamfusion_engine.guidance.perp_neg import perp_neg_noise, view_negatives
 from dreamfusion_engine.guidance.prompts import PromptCard
-from dreamfusion_engine.guidance.question import Part
+from dreamfusion_engine.guidance.question import Part, Question
 from dreamfusion_engine.guidance.teacher import Conditioning
 from dreamfusion_engine.guidance.timesteps import sample_timesteps, timestep_range
 
@@ -315,3 +315,46 @@ def test_a_step_is_guided_by_the_scale_of_its_progress() -> None:
     without = dataclasses.replace(strong, scale=1.0)
     torch.testing.assert_close(gradient(strong, 1.0), gradient(without, 1.0))
     assert not torch.allclose(gradient(strong, 0.0), gradient(without, 0.0))
+
+
+def test_a_step_clamps_its_residual_by_the_bound_of_its_time_and_clips_pixels_after() -> None:
+    teacher = GaussianTeacher(modes(1), 0.25)
+    images = torch.rand(2, 3, 4, 4, generator=rng(4))
+    angle = torch.zeros(2)
+
+    def gradient(score: ScoreConfig, progress: float = 0.5) -> torch.Tensor:
+        made = ScoreDistillation(
+            teacher, "a", "", PromptCard(), dataclasses.replace(PLAIN, weighting="uniform"), score=score
+        )
+        seen = images.clone().requires_grad_()
+        loss, _ = made.step(seen, angle, angle, "albedo", progress, rng(7))
+        loss.backward()
+        assert seen.grad is not None
+        return seen.grad * (2 * 4 * 4) / 2.0  # g itself
+
+    plain = gradient(ScoreConfig())
+    assert float(plain.abs().max()) > 0.1
+    torch.testing.assert_close(gradient(ScoreConfig(clamp=(0.02, 0.06))), plain.clamp(-0.04, 0.04))
+    clipped = gradient(ScoreConfig(pixel_clip=0.05))
+    norm = plain.norm(dim=1, keepdim=True)
+    torch.testing.assert_close(clipped, plain * (0.05 / norm).clamp_max(1.0))
+    both = gradient(ScoreConfig(clamp=(0.04, 0.04), pixel_clip=0.05))
+    assert float(both.norm(dim=1).max()) <= 0.05 + 1e-6
+
+
+def test_sampled_latents_draw_last_and_from_the_generator_of_the_step() -> None:
+    teacher = GaussianTeacher(modes(1), 0.25)
+    angles = torch.zeros(4), torch.zeros(4)
+
+    def asked(score: ScoreConfig, first: int = 0, count: int = 4) -> Question:
+        made = ScoreDistillation(teacher, "a", "", PromptCard(), PLAIN, score=score)
+        part = Part(first=first, total=4)
+        mine = [angle[first : first + count] for angle in angles]
+        return made.question((count, 3, 4, 4), mine[0], mine[1], "albedo", 0.3, rng(9), part)
+
+    mean, sample = asked(ScoreConfig()), asked(ScoreConfig(latents="sample"))
+    assert mean.posterior is None and mean.clamp is None
+    assert torch.equal(mean.t, sample.t) and torch.equal(mean.noise, sample.noise), "the other draws stay the same"
+    assert sample.posterior is not None and not torch.equal(sample.posterior, sample.noise)
+    second = asked(ScoreConfig(latents="sample"), first=2, count=2).posterior
+    assert second is not None and torch.equal(second, sample.posterior[2:]), "in parts each view gets its own"

@@ -16,6 +16,7 @@ from dreamfusion_engine.guidance.diffusion import ADAPTERS, load_teacher
 from dreamfusion_engine.guidance.distillation import ScoreDistillation
 from dreamfusion_engine.guidance.families import flux
 from dreamfusion_engine.guidance.families.adapter import Adapter
+from dreamfusion_engine.guidance.families.parts import Parts, Precision
 from dreamfusion_engine.guidance.family import FAMILIES
 from dreamfusion_engine.guidance.noise import flow_from_noise, noise_from_prediction
 from dreamfusion_engine.guidance.pipeline_folder import open_pipeline
@@ -115,6 +116,62 @@ def test_images_become_the_autoencoders_scaled_mean_and_their_gradient_is_its_ow
     (mine,) = torch.autograd.grad((weight * ours).sum(), image)
     (their,) = torch.autograd.grad((weight * theirs).sum(), image)
     torch.testing.assert_close(mine, their, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("kind", LATENT_KINDS)
+def test_noise_makes_a_sample_of_the_posterior_and_no_noise_its_mean(cases: Callable[[str], Case], kind: str) -> None:
+    case = cases(kind)
+    network, config = case.pipeline.vae, case.pipeline.vae.config
+    image = torch.rand(2, 3, 16, 16, generator=torch.Generator().manual_seed(2))
+    with torch.no_grad():
+        mean = case.teacher.to_model_space(image)
+        noise = torch.randn(mean.shape, generator=torch.Generator().manual_seed(5))
+        sample, again = (case.teacher.to_model_space(image, noise) for _ in range(2))
+        spread = network.encode(2.0 * image - 1.0).latent_dist.std * config.scaling_factor
+        assert torch.equal(case.teacher.to_model_space(image, torch.zeros_like(noise)), mean)
+    assert torch.equal(sample, again)
+    torch.testing.assert_close(sample - mean, spread * noise, atol=1e-5, rtol=1e-4)
+
+
+def test_models_of_pixels_have_no_posterior(cases: Callable[[str], Case]) -> None:
+    image = torch.rand(1, 3, 16, 16)
+    teacher = cases("if").teacher
+    assert torch.equal(teacher.to_model_space(image, torch.ones(1, 3, 16, 16)), teacher.to_model_space(image))
+
+
+@pytest.mark.parametrize(
+    ("kind", "precision", "of_vae", "denoiser", "vae"),
+    [
+        ("sd", "auto", "auto", torch.float16, torch.bfloat16),
+        ("sd", "float32", "auto", torch.float32, torch.float32),
+        ("sd", "float16", "float32", torch.float16, torch.float32),
+        ("sd3", "auto", "auto", torch.bfloat16, torch.bfloat16),
+        ("flux-dev", "auto", "float16", torch.bfloat16, torch.float16),
+    ],
+)
+def test_a_card_gets_float16_for_unets_and_bfloat16_for_transformers_and_vaes(
+    cases: Callable[[str], Case],
+    kind: str,
+    precision: Precision,
+    of_vae: Precision,
+    denoiser: torch.dtype,
+    vae: torch.dtype,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    folder = open_pipeline(cases(kind).folder)
+    card = torch.device("cuda")
+    monkeypatch.setattr("dreamfusion_engine.guidance.families.parts.HALF_ABOVE", 0)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True: True)
+    monkeypatch.setattr(Parts, "config", lambda self, part: {"force_upcast": False})
+    parts = Parts(folder, card, precision, vae_precision=of_vae)
+    assert (parts.dtype, parts.vae_dtype) == (denoiser, vae)
+    if of_vae == "auto":
+        monkeypatch.setattr(Parts, "config", lambda self, part: {"force_upcast": True})
+        assert Parts(folder, card, precision).vae_dtype == torch.float32, "it overflows in half precision"
+        monkeypatch.setattr(Parts, "config", lambda self, part: {})
+        monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True: including_emulation)
+        assert Parts(folder, card, precision).vae_dtype == torch.float32, "such a card has no bfloat16 of its own"
+    assert Parts(folder, CPU, precision).vae_dtype == torch.float32
 
 
 def test_the_gradient_of_the_latents_is_their_finite_difference_through_the_resize_too(

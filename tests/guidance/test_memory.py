@@ -137,6 +137,30 @@ def test_every_saving_saves() -> None:
     assert tiled < estimate(large, config(recompute=True), "cuda").total
 
 
+@pytest.mark.parametrize(
+    ("memory", "sizes", "each"),
+    [
+        ({}, SD15, 2),  # bfloat16 beside a unet in float16
+        ({"precision": "float16"}, SD15, 2),
+        ({"precision": "float32"}, SD15, 4),
+        ({"vae_precision": "float32"}, SD15, 4),
+        ({}, dataclasses.replace(SD15, vae_float32=True), 4),  # it overflows in half precision and says so
+        ({"vae_precision": "float16"}, dataclasses.replace(SD15, vae_float32=True), 2),
+        ({}, dataclasses.replace(SD15, denoiser=9_000_000), 4),  # small models are not in half precision
+    ],
+    ids=str,
+)
+def test_the_vae_is_counted_at_the_bytes_it_has(memory: dict[str, Any], sizes: ModelSizes, each: int) -> None:
+    parts = estimate(sizes, config(**memory), "cuda").parts
+    assert parts["VAE"] == each * sizes.vae
+    assert parts["VAE at work"] == each * 2 * sizes.encoder_kept
+    assert estimate(sizes, config(), "cpu").parts["VAE"] == 4 * sizes.vae, "a CPU keeps float32"
+
+
+def test_stable_diffusion_fits_a_card_of_8_gib_as_it_is() -> None:
+    assert estimate(SD15, config(), "cuda").total < 6 * GIB
+
+
 def test_a_large_text_encoder_counts_while_the_prompt_is_read() -> None:
     t5 = dataclasses.replace(SD15, text_encoders=4_760_000_000)
     assert list(estimate(t5, config(recompute=True), "cuda").parts) == ["text encoder", "reserve"]

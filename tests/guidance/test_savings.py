@@ -29,8 +29,9 @@ def config(name: str = "standard", **memory: Any) -> GenerateConfig:
     ("sizes", "gib", "settings"),
     [
         (SD15, 24, []),
-        (SD15, 8, ["memory.recompute"]),
-        (SD15, 3.2, ["memory.recompute", "memory.offload"]),
+        (SD15, 8, []),
+        (SD15, 5, ["memory.recompute"]),
+        (SD15, 2.6, ["memory.recompute", "memory.offload"]),
         (SDXL, 48, []),
         (SDXL, 16, ["memory.recompute"]),
         (SDXL, 8, ["memory.recompute", "memory.tiling"]),
@@ -84,6 +85,15 @@ def test_the_ladder_in_training_ends() -> None:
         assert settings[0] == "memory.graphs", "first what costs no quality and hardly any time"
         assert settings.count("memory.views_at_once") == 2, "4, 2, 1"
         assert ("memory.recompute" in settings) == (sizes is not STARTER)
+
+
+def test_renders_for_a_model_of_latents_never_shrink_below_64_pixels() -> None:
+    for sizes, start, ends in ((SDXL, (96, 128), (64, 64)), (SDXL, (32, 48), (32, 48)), (IF_XL, (96, 128), (24, 24))):
+        current = config()
+        current = dataclasses.replace(current, optimize=dataclasses.replace(current.optimize, resolution=start))
+        while (saving := next_saving(sizes, current, "cuda")) is not None:
+            current = saving.config
+        assert current.optimize.resolution == ends
 
 
 def test_what_comes_too_late_is_not_offered_in_training_and_does_not_stand_in_the_way() -> None:

@@ -26,7 +26,14 @@ from dreamfusion_engine.guidance.scores.sdi import (
     inversion_timesteps,
     inverted_noise,
 )
-from dreamfusion_engine.guidance.scores.sds import score_loss, score_weight, sds_residual
+from dreamfusion_engine.guidance.scores.sds import (
+    clamp_bound,
+    clamped_residual,
+    clipped_pixels,
+    score_loss,
+    score_weight,
+    sds_residual,
+)
 from dreamfusion_engine.guidance.scores.vsd import denoising_loss, vsd_residual
 
 T_ALL = torch.tensor([50, 300, 600, 950])
@@ -261,3 +268,29 @@ def test_a_sampled_picture_is_one_of_the_modes_where_a_single_prediction_is_thei
     several = sampled(12)
     assert float(away(several).max()) < 0.05
     assert 3 < int((several.mean(dim=(1, 2, 3)) > 0.0).sum()) < 13, "now the one, now the other"
+
+
+def test_a_clamped_residual_stays_within_its_bound_and_keeps_what_is_not_finite() -> None:
+    nan, inf = float("nan"), float("inf")
+    residual = torch.tensor([-3.0, -0.5, 0.0, 0.7, 2.0, inf, -inf, nan])
+    clamped = clamped_residual(residual, torch.tensor(0.6))
+    wanted = torch.tensor([-0.6, -0.5, 0.0, 0.6, 0.6, inf, -inf, nan])
+    torch.testing.assert_close(clamped, wanted, equal_nan=True)
+    assert clamped_residual(residual, None) is residual
+
+
+def test_the_bound_goes_linearly_from_start_to_end() -> None:
+    assert [clamp_bound(progress, (0.5, 2.0)) for progress in (0.0, 0.5, 1.0)] == [0.5, 1.25, 2.0]
+    assert clamp_bound(0.3, (0.0, 0.0)) == 0.0
+
+
+def test_a_clipped_pixel_keeps_its_direction_and_no_other_pixel_changes() -> None:
+    gradient = torch.zeros(1, 3, 2, 2)
+    gradient[0, :, 0, 0] = torch.tensor([3.0, 0.0, 4.0])  # of norm 5
+    gradient[0, :, 1, 1] = torch.tensor([0.3, 0.4, 0.0])  # of norm 0.5
+    clipped = clipped_pixels(gradient, 1.0)
+    torch.testing.assert_close(clipped[0, :, 0, 0], torch.tensor([0.6, 0.0, 0.8]))
+    assert torch.equal(clipped[0, :, 1, 1], gradient[0, :, 1, 1]) and not clipped[0, :, 0, 1].any()
+    assert clipped_pixels(gradient, 0.0) is gradient
+    gradient[0, 0, 0, 1] = float("inf")
+    assert not torch.isfinite(clipped_pixels(gradient, 1.0)).all(), "a broken prediction is still told"

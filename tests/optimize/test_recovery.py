@@ -11,7 +11,7 @@ from dreamfusion_engine.config import GenerateConfig, GuidanceConfig, Score
 from dreamfusion_engine.config_json import to_json
 from dreamfusion_engine.errors import RunError
 from dreamfusion_engine.optimize.health import Verdict
-from dreamfusion_engine.optimize.recovery import describe, recover
+from dreamfusion_engine.optimize.recovery import MOST_GUIDANCE, describe, recover
 
 CONFIG = GenerateConfig(prompt="a mug", seed=5)
 
@@ -43,7 +43,8 @@ def test_two_restarts_with_new_seeds_and_stated_changes_then_an_error(verdict: V
 
 
 def test_changes_go_against_the_verdict() -> None:
-    empty, full, broken = (recover(v, 0, CONFIG) for v in ("empty", "full_box", "non_finite"))  # type: ignore[arg-type]
+    cases: list[tuple[Verdict, int]] = [("empty", 1), ("full_box", 0), ("non_finite", 0)]
+    empty, full, broken = (recover(verdict, attempts, CONFIG) for verdict, attempts in cases)
     assert empty and full and broken
     assert empty.config.optimize.opacity < CONFIG.optimize.opacity < full.config.optimize.opacity
     assert empty.config.field.blob_density > CONFIG.field.blob_density
@@ -69,6 +70,18 @@ def test_an_object_that_vanishes_under_strong_rescaling_gets_its_guidance_back_f
     for verdict, config in others:
         other = recover(verdict, 0, config)  # type: ignore[arg-type]
         assert other is not None and other.setting != "guidance.rescale"
+
+
+def test_an_object_that_vanishes_gets_twice_the_guidance_first_up_to_a_bound() -> None:
+    first = recover("empty", 0, CONFIG)
+    assert first is not None and first.setting == "guidance.scale" and first.config.optimize == CONFIG.optimize
+    assert first.config.guidance.scale == 2.0 * CONFIG.guidance.scale
+    second = recover("empty", 1, first.config)
+    assert second is not None and second.setting == "optimize.opacity"
+    assert second.config.guidance.scale == first.config.guidance.scale, "changes add up"
+    for scale, then, setting in ((150.0, MOST_GUIDANCE, "guidance.scale"), (300.0, 300.0, "optimize.opacity")):
+        strong = recover("empty", 0, dataclasses.replace(CONFIG, guidance=GuidanceConfig(scale=scale)))
+        assert strong is not None and strong.setting == setting and strong.config.guidance.scale == then
 
 
 def test_without_pressure_towards_emptiness_a_vanished_object_gets_stronger_guidance() -> None:

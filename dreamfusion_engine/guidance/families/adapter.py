@@ -89,9 +89,12 @@ class Adapter(abc.ABC):
         whole = {name: value.float() for name, value in embeddings.items()}
         return Conditioning(tokens=whole["tokens"], mask=told.mask, pooled=whole.get("pooled"))
 
-    def to_model_space(self, image: Tensor) -> Tensor:
-        """What the model denoises, float32[B, C, h, w], of images float32[B, 3, H, W] in [0, 1]; differentiable."""
-        return self._space.encode(image)
+    def to_model_space(self, image: Tensor, posterior: Tensor | None = None) -> Tensor:
+        """What the model denoises, float32[B, C, h, w], of images float32[B, 3, H, W] in [0, 1]; differentiable.
+
+        posterior: standard normal noise, shaped as the result, to sample an autoencoder's latents with; None: the mean.
+        """
+        return self._space.encode(image, posterior)
 
     def to_image(self, x: Tensor) -> Tensor:
         """Images float32[B, 3, h, w], clipped to [0, 1], of what the model denoises."""

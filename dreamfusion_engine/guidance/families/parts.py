@@ -28,21 +28,29 @@ from dreamfusion_engine.guidance.textual_inversion import teach_encoder, teach_t
 
 Place = Callable[[str, nn.Module], nn.Module]
 SENTENCEPIECE = (("sentencepiece", "sentencepiece"), ("protobuf", "google.protobuf"))  # package, module
+_DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+def has_bfloat16(device_type: str) -> bool:
+    """Whether a device computes in bfloat16 by itself; cards from before 2020 only emulate it, slowly."""
+    return device_type != "cuda" or torch.cuda.is_bf16_supported(including_emulation=False)
 
 
 class Parts:
     """What a checked pipeline folder holds, for one device and precision.
 
     folder: the model. device: where it computes. precision: of the denoiser; 'auto' is float32, except for large models
-    on a GPU: bfloat16, or float16 for a unet where the GPU has no bfloat16 (before 2020).
+    on a GPU: float16 for a unet, whose guidance multiplies bfloat16's error (docs/benchmarks.md), and bfloat16 for a
+    transformer, whose activations leave the range of float16. vae_precision: of the autoencoder, see vae_dtype.
     place: what is done with a network that was loaded into main memory, given its part's name; it returns the network
     that is used. By default it moves to the device. adapters: LoRAs, merged into a network before it is placed, and
     learned words.
 
     dtype: of the denoiser's weights. autocast: of its arithmetic, where the weights are not in it: a CPU keeps float32
     weights and casts as it computes. text_dtype: of text encoders; T5 leaves the range of float16.
-    vae_dtype: of the autoencoder. In float16 the gradients that come back through it would vanish, and some overflow
-    in any half precision and say so (force_upcast).
+    vae_dtype: of the autoencoder. 'auto' is bfloat16 beside a denoiser in half precision, and float32 otherwise, on a
+    CPU, where the GPU has no bfloat16 (before 2020), and for those that overflow in half precision and say so
+    (force_upcast). Never float16: gradients that come back through it would vanish.
     """
 
     def __init__(
@@ -52,6 +60,7 @@ class Parts:
         precision: Precision = "auto",
         place: Place | None = None,
         adapters: AdapterFiles = NO_ADAPTERS,
+        vae_precision: Precision = "auto",
     ) -> None:
         self.folder = folder
         self.adapters = adapters
@@ -63,18 +72,22 @@ class Parts:
         self.dtype = torch.float32 if device.type == "cpu" else compute
         self.autocast = compute if reduced and device.type == "cpu" else None
         self.text_dtype = torch.bfloat16 if self.dtype != torch.float32 else torch.float32
-        self.vae_dtype = torch.float32 if self.dtype == torch.float16 else self.dtype
-        if self.family.vae and self.config("vae").get("force_upcast"):
-            self.vae_dtype = torch.float32
+        self.vae_dtype = self._vae_precision(vae_precision)
 
     def _precision(self, precision: Precision) -> torch.dtype:
         if precision != "auto":
-            return {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}[precision]
+            return _DTYPES[precision]
         if self.device.type != "cuda" or self.folder.weights[self.family.denoiser].parameters <= HALF_ABOVE:
             return torch.float32
         # Emulated bfloat16 is slow, and yet better than the overflows of a transformer's activations in float16.
-        wide = torch.cuda.is_bf16_supported(including_emulation=self.family.denoiser == "transformer")
-        return torch.bfloat16 if wide else torch.float16
+        return torch.bfloat16 if self.family.denoiser == "transformer" else torch.float16
+
+    def _vae_precision(self, precision: Precision) -> torch.dtype:
+        if precision != "auto":
+            return _DTYPES[precision]
+        if self.dtype == torch.float32 or (self.family.vae and self.config("vae").get("force_upcast")):
+            return torch.float32
+        return torch.bfloat16 if has_bfloat16(self.device.type) else torch.float32
 
     def has(self, part: str) -> bool:
         """Whether the folder has an optional part."""

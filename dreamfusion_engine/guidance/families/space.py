@@ -17,8 +17,8 @@ class Space(Protocol):
 
     size: int
 
-    def encode(self, image: Tensor) -> Tensor:
-        """What is denoised, float32; differentiable."""
+    def encode(self, image: Tensor, posterior: Tensor | None = None) -> Tensor:
+        """What is denoised, float32; differentiable. posterior: noise to sample latents with, shaped as they are."""
         ...
 
     def decode(self, x: Tensor) -> Tensor:
@@ -32,11 +32,16 @@ class PixelSpace:
     def __init__(self, size: int) -> None:
         self.size = size
 
-    def encode(self, image: Tensor) -> Tensor:
+    def encode(self, image: Tensor, posterior: Tensor | None = None) -> Tensor:
         return 2.0 * resize_square(image, self.size) - 1.0
 
     def decode(self, x: Tensor) -> Tensor:
         return (0.5 * x + 0.5).clamp(0.0, 1.0)
+
+
+def posterior_sample(mean: Tensor, std: Tensor, noise: Tensor) -> Tensor:
+    """mu + s eta, a sample of N(mu, s^2) from standard normal noise eta (Kingma & Welling 2013, arXiv 1312.6114)."""
+    return mean + std * noise
 
 
 class LatentSpace:
@@ -44,7 +49,8 @@ class LatentSpace:
 
     k is its scaling factor and m its shift, which give latents a spread near 1 (there, App. D.1). An
     autoencoder may say it for each channel instead: z = k (E - mean) / std. The mean in place of a sample, because
-    score distillation adds its own noise. The network is loaded when it is first used.
+    score distillation adds its own noise; with noise given, E is the sample that it makes. The network is loaded when
+    it is first used.
     """
 
     def __init__(self, parts: Parts, pixels: int) -> None:
@@ -69,14 +75,17 @@ class LatentSpace:
         shift, spread = (torch.tensor(value, device=device).view(1, -1, 1, 1) for value in (mean, std))
         return shift, factor / spread
 
-    def encode(self, image: Tensor) -> Tensor:
+    def encode(self, image: Tensor, posterior: Tensor | None = None) -> Tensor:
         dtype = next(self.vae.parameters()).dtype
         picture = (2.0 * resize_square(image, self.size) - 1.0).to(dtype)
         encoded = self.vae.encode(picture.contiguous(memory_format=self._memory_format))
         # A tiny autoencoder has no posterior, only latents.
         latents = encoded.latent_dist.mode() if "latent_dist" in encoded else encoded.latents
+        latents = latents.float()
+        if posterior is not None and "latent_dist" in encoded:
+            latents = posterior_sample(latents, encoded.latent_dist.std.float(), posterior)
         shift, scale = self._scale
-        z: Tensor = (latents.float() - shift) * scale
+        z: Tensor = (latents - shift) * scale
         return z
 
     def decode(self, x: Tensor) -> Tensor:

@@ -28,6 +28,35 @@ def score_weight(alpha: Tensor, sigma: Tensor, weighting: Weighting) -> Tensor:
     return alpha * sigma if weighting == "alpha_sigma" else torch.ones_like(sigma)
 
 
+def clamp_bound(progress: float, ends: tuple[float, float]) -> float:
+    """Where the residual is clamped: from the first of `ends` to the second, linearly. progress: of training."""
+    return (1.0 - progress) * ends[0] + progress * ends[1]
+
+
+def clamped_residual(residual: Tensor, bound: Tensor | None) -> Tensor:
+    """Every number of a residual float32[B, C, H, W] within [-bound, bound]. bound: float32[], None: no bound.
+
+    Public recipes let it grow while training goes on (0.5 to 2): strong guidance has outliers that a young object does
+    not bear. What is not finite stays so, because that is how a broken prediction is told.
+    """
+    if bound is None:
+        return residual
+    return torch.where(torch.isfinite(residual), residual.clamp(-bound, bound), residual)
+
+
+def clipped_pixels(gradient: Tensor, limit: float) -> Tensor:
+    """g_ij min(1, c / |g_ij|) at every pixel: its direction kept, its norm over the channels at most c = limit; 0: any.
+
+    Pixel-wise gradient clipping (Pan 2024, arXiv 2310.12474). The paper clips what arrives at the pixels of the
+    render, after the VAE's way back; here it is clipped where the score is made, before it, so that the limit means the
+    same for any number of views. Without a VAE, at the model's own size, both are one. gradient: float32[B, C, H, W].
+    """
+    if limit == 0.0:
+        return gradient
+    norm = torch.linalg.vector_norm(gradient, dim=1, keepdim=True)
+    return torch.where(norm > limit, gradient * (limit / norm), gradient)
+
+
 def score_loss(x: Tensor, gradient: Tensor) -> Tensor:
     """A scalar of value |g|^2 / 2 whose autograd gradient with respect to x is exactly g.
 

@@ -14,7 +14,8 @@ from dreamfusion_engine.errors import InputError
 
 PROMPT = "a hamburger"
 # Decided by presets alone; not in the sidebar.
-HIDDEN = {("memory", name) for name in ("recompute", "tiling", "tiny_vae", "views_at_once", "graphs", "offload")}  # fit
+NOT_SHOWN = ("vae_precision", "recompute", "tiling", "tiny_vae", "views_at_once", "graphs", "offload")
+HIDDEN = {("memory", name) for name in NOT_SHOWN}  # fit
 
 DUMP = """
 import bpy, addon

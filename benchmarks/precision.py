@@ -1,0 +1,143 @@
+"""Error of the guidance direction e_c - e_u in half precision, by family, on networks of the published size.
+
+    python benchmarks/precision.py [--json] [--latents 32] [--device cpu] [NAME ...]
+
+Guidance multiplies e_c - e_u by w, and its rounding error with it. Every denoiser is built from its public config
+(`benchmarks/memory.py`) with random weights, and asked once with each of two texts about the same noise: in float32,
+then with weights and arithmetic in half precision. On a CPU the arithmetic is imitated: the result of every operation
+is rounded to the precision, and products are summed in float32, as cards do. On a card it is the card's own.
+Given is rms(error of e_c - e_u) / rms(e_c), and that times w = 100, the guidance of DreamFusion's recipe.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_map
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+
+from benchmarks.memory import ARCHITECTURES, denoiser_inputs  # noqa: E402
+
+HALVES = {"bfloat16": torch.bfloat16, "float16": torch.float16}
+GUIDANCE = 100.0  # w of DreamFusion (arXiv 2209.14988, section 4)
+SPREAD = 0.02  # standard deviation for parameters that begin at zero, so that none of a network's paths is silent
+DEFAULT = "Stable Diffusion 1.5"
+
+
+class Rounded(TorchDispatchMode):
+    """Every floating-point result is rounded to `dtype`, and stays float32."""
+
+    def __init__(self, dtype: torch.dtype) -> None:
+        super().__init__()
+        self._dtype = dtype
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+
+        def rounded(value: Any) -> Any:
+            if isinstance(value, Tensor) and value.dtype == torch.float32 and not func.is_view:
+                value.copy_(value.to(self._dtype))
+            return value
+
+        return tree_map(rounded, result)
+
+
+def random_denoiser(name: str, seed: int) -> Any:
+    """The denoiser of an architecture, float32, frozen, with random weights in every path."""
+    torch.manual_seed(seed)
+    model: Any = ARCHITECTURES[name].denoiser().eval().requires_grad_(False)
+    for parameter in model.parameters():
+        if parameter.numel() > 1 and not bool(parameter.any()):
+            parameter.normal_(std=SPREAD)
+    return model
+
+
+def predictions(model: Any, inputs: dict[str, Any], texts: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+    """e_u and e_c, float32, one call each: less memory than both together."""
+    dtype = next(model.parameters()).dtype
+    given = {key: _cast(value, dtype) for key, value in inputs.items()}
+    with torch.no_grad():
+        seen = [
+            model(**{**given, "encoder_hidden_states": text.to(dtype)}, return_dict=False)[0].float() for text in texts
+        ]
+    return seen[0], seen[1]
+
+
+def _cast(value: Any, dtype: torch.dtype) -> Any:
+    if isinstance(value, dict):
+        return {key: _cast(each, dtype) for key, each in value.items()}
+    return value.to(dtype) if isinstance(value, Tensor) and value.is_floating_point() else value
+
+
+def moved(value: Any, device: torch.device) -> Any:
+    """Tensors in a dictionary, on a device."""
+    if isinstance(value, dict):
+        return {key: moved(each, device) for key, each in value.items()}
+    return value.to(device) if isinstance(value, Tensor) else value
+
+
+def rms(value: Tensor) -> float:
+    """Root mean square."""
+    return float(value.double().square().mean().sqrt())
+
+
+def measure(name: str, latents: int, device: torch.device, seed: int = 0) -> dict[str, float]:
+    """The errors of one architecture, for one picture of latents x latents."""
+    model = random_denoiser(name, seed).to(device)
+    inputs = moved(denoiser_inputs(model, 1, latents), device)
+    if "timestep" in inputs:
+        inputs["timestep"] = inputs["timestep"] * (0.5 if "Flux" in type(model).__name__ else 500)
+    text = inputs.pop("encoder_hidden_states")
+    texts = text, torch.randn_like(text)
+    uncond, cond = predictions(model, inputs, texts)
+    size = rms(cond)
+    result = {"parameters": float(sum(p.numel() for p in model.parameters())), "latents": float(latents)}
+    result["difference"] = rms(cond - uncond) / size
+    for half, dtype in HALVES.items():
+        reduced = copy.deepcopy(model).to(dtype)
+        if device.type == "cpu":
+            reduced = reduced.float()
+            with Rounded(dtype):
+                there = predictions(reduced, inputs, texts)
+        else:
+            there = predictions(reduced, inputs, texts)
+        result[half] = rms((there[1] - there[0]) - (cond - uncond)) / size
+    return result
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of: {', '.join(ARCHITECTURES)}")
+    parser.add_argument("--latents", type=int, default=32, help="a side of the picture that is asked about")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    device = torch.device(options.device)
+    results = {name: measure(name, options.latents, device) for name in options.names or [DEFAULT]}
+    if options.json:
+        print(json.dumps(results, indent=1))
+        return
+    print("| denoiser | rms(e_c - e_u) / rms(e_c) | error in bfloat16, times w | in float16, times w |")
+    print("|---|---|---|---|")
+    for name in ARCHITECTURES:
+        if name not in results:
+            print(f"| {name} | not measured | not measured | not measured |")
+            continue
+        row = results[name]
+        errors = " | ".join(f"{100 * row[half]:.2g} %, {GUIDANCE * row[half]:.2g}" for half in HALVES)
+        print(f"| {name}, {options.latents} x {options.latents} | {100 * row['difference']:.2g} % | {errors} |")
+
+
+if __name__ == "__main__":
+    main()
