@@ -139,7 +139,11 @@ RECIPES: dict[str, Recipe] = {
         title="Stable Diffusion XL",
         family="StableDiffusionXLPipeline",
         experimental=True,
-        settings=_experimental((100.0, "SDF, TS, for Stable Diffusion 1; " + _NOT_MEASURED)),
+        settings=_experimental(
+            (100.0, "SDF, TS, for Stable Diffusion 1; " + _NOT_MEASURED),
+            score__clamp=((0.5, 2.0), "TS's gradio recipe, against the divergence that its users report for XL"),
+            score__pixel_clip=(2.0, "ours, after arXiv 2310.12474, which clips at the render's pixels; not measured"),
+        ),
         presets=_LARGE_PRESETS,
         scores=_SCORES,
     ),
