@@ -19,7 +19,18 @@ def by_name(checks: list[doctor.Check]) -> dict[str, doctor.Check]:
 
 def test_this_environment_has_what_a_run_needs(tmp_path: Path) -> None:
     checks = by_name(doctor.examine(tmp_path))
-    assert list(checks) == ["python", "packages", "devices", "warp", "memory", "disk", "model", "downloads", "ffmpeg"]
+    assert list(checks) == [
+        "python",
+        "packages",
+        "devices",
+        "warp",
+        "speed",
+        "memory",
+        "disk",
+        "model",
+        "downloads",
+        "ffmpeg",
+    ]
     for name in ("python", "packages", "devices", "warp", "ffmpeg"):
         assert not checks[name].fatal, checks[name]
 
