@@ -214,6 +214,7 @@ def real_unet_of_sdxl() -> Any:
         )
 
 
+@pytest.mark.slow
 def test_every_layer_of_the_real_sdxl_is_found_by_each_of_its_names(tmp_path: Path) -> None:
     unet = real_unet_of_sdxl()
     shapes = {name: tuple(weight.shape) for name, weight in unet.named_parameters()}
