@@ -12,13 +12,13 @@ import contextlib
 import json
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from dreamfusion_engine.guidance.prompts import PICTURE_NAME
@@ -59,11 +59,27 @@ class TrainingPlan:
     start: str = ""  # pipeline folder whose weights training begins with; '' for random ones
 
 
-def learning_rate(plan: TrainingPlan, step: int, images: int) -> float:
-    """Linear warm-up, constant, cosine to a tenth over the last 40 % of the pictures."""
-    tail = max(0.0, images / plan.images - 0.6) / 0.4
-    decay = 0.1 + 0.9 * 0.5 * (1.0 + math.cos(math.pi * min(tail, 1.0)))
+class Paced(Protocol):
+    """A plan of so many pictures at that learning rate."""
+
+    @property
+    def images(self) -> int: ...
+    @property
+    def learning_rate(self) -> float: ...
+
+
+def learning_rate(plan: Paced, step: int, images: int, *, tail: float = 0.4, last: float = 0.1) -> float:
+    """Linear warm-up, constant, cosine to `last` of it over the last share `tail` of the pictures."""
+    done = max(0.0, images / plan.images - (1.0 - tail)) / tail
+    decay = last + (1.0 - last) * 0.5 * (1.0 + math.cos(math.pi * min(done, 1.0)))
     return plan.learning_rate * min(1.0, (step + 1) / _WARM_UP) * decay
+
+
+def average_in(average: Mapping[str, Tensor], model: nn.Module, step: int) -> None:
+    """Move the moving average of `model`'s parameters, by name, towards them; in the first steps by more."""
+    decay = min(_EMA_DECAY, (1 + step) / (10 + step))
+    parameters = dict(model.named_parameters())
+    torch._foreach_lerp_(list(average.values()), [parameters[name].detach() for name in average], 1.0 - decay)
 
 
 class Trainer:
@@ -144,10 +160,7 @@ class Trainer:
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         self.optimiser.step()
         self.optimiser.zero_grad()
-        decay = min(_EMA_DECAY, (1 + self.step) / (10 + self.step))
-        names = list(self.average)
-        parameters = dict(self.model.named_parameters())
-        torch._foreach_lerp_([self.average[n] for n in names], [parameters[n].detach() for n in names], 1.0 - decay)
+        average_in(self.average, self.model, self.step)
         self.step += 1
         self.images += size
         return loss.detach()

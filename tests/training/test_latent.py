@@ -11,7 +11,7 @@ import torch
 from dreamfusion_engine.guidance.diffusion import load_teacher
 from dreamfusion_engine.guidance.pipeline_folder import open_pipeline
 from dreamfusion_engine.starter.corpus import Corpus
-from training.latent.autoencoder import AutoencoderPlan, AutoencoderTrainer, held_out, learning_rate, measure
+from training.latent.autoencoder import AutoencoderPlan, AutoencoderTrainer, colour_error, held_out, measure
 from training.latent.autoencoder import export as export_autoencoder
 from training.latent.model import LatentModel, LatentSize, encoded, load_autoencoder, make_sampler, take_words
 from training.latent.train import LatentPlan, LatentTrainer, export
@@ -102,11 +102,27 @@ def test_the_autoencoder_trains_on_from_its_checkpoint_bit_for_bit(
         assert torch.equal(average, runs[1].average[name]), name
 
 
-def test_the_autoencoders_rate_warms_up_holds_and_ends_at_a_hundredth() -> None:
-    plan = AutoencoderPlan()
-    assert learning_rate(plan, 0, 0) < 0.01 * plan.learning_rate
-    assert learning_rate(plan, 1000, plan.images // 3) == plan.learning_rate
-    assert learning_rate(plan, 9999, plan.images) == pytest.approx(0.01 * plan.learning_rate)
+def test_the_colour_error_sees_patches_of_a_colour_and_neither_greys_nor_single_pixels() -> None:
+    grey = torch.randn(2, 1, 8, 8).expand(2, 3, 8, 8)
+    assert float(colour_error(grey)) == pytest.approx(0.0, abs=1e-12)
+    green = torch.zeros(2, 3, 8, 8)
+    green[:, 1] = 0.3  # a third of it is grey: (-0.1, 0.2, -0.1) is left
+    assert float(colour_error(green)) == pytest.approx(0.02)
+    signs = torch.tensor([1.0, -1.0]).repeat(4)
+    assert float(colour_error(green * signs)) == pytest.approx(0.0, abs=1e-12)
+
+
+def test_the_autoencoders_rate_warms_up_holds_and_ends_at_a_hundredth(pictures: torch.Tensor) -> None:
+    def rate(step: int, images: int) -> float:
+        trainer = AutoencoderTrainer(PLAN, CPU)
+        trainer.step, trainer.images = step, images
+        trainer.train_step(pictures[:2], torch.Generator().manual_seed(0))
+        found: float = trainer.optimiser.param_groups[0]["lr"]
+        return found / PLAN.learning_rate
+
+    assert rate(0, 0) < 0.01
+    assert rate(1000, PLAN.images // 3) == 1.0
+    assert rate(9999, PLAN.images) == pytest.approx(0.01)
 
 
 def test_the_exported_autoencoder_gives_latents_a_spread_of_one(
@@ -193,7 +209,7 @@ def test_words_begin_as_the_starters_and_as_far_from_one_another_in_proportion()
 
     model = LatentModel(SIZE, 8)
     take_words(model)
-    words = model.text_encoder.get_input_embeddings().weight
+    words = model.text_encoder.get_input_embeddings().weight.detach()
     learnt = load_file(STARTER_FOLDER / "text_encoder" / "model.safetensors")["shared.weight"].float()
     ratio = words / learnt
     torch.testing.assert_close(ratio, ratio[0, 0].expand_as(ratio), rtol=1e-3, atol=1e-4)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -22,14 +21,14 @@ from torch import Tensor
 from dreamfusion_engine.starter.checkpoint import FILE, load_training, save_training
 from dreamfusion_engine.starter.corpus import Corpus
 from dreamfusion_engine.starter.objects.kinds import kinds_named
+from dreamfusion_engine.starter.train import average_in, learning_rate
 
 STARTER_KINDS = (
     "hamburger,donut,ice cream,cupcake,apple,carrot,pineapple,pumpkin,mushroom,mug,chair,table,lamp,cactus,pine tree,"
     "rocket,car,hot air balloon,snowman,robot,rubber duck,penguin,house,gift"
 )
 HELD_OUT_SEED = 900_001  # of the pictures that it is measured with
-_EMA_DECAY = 0.999
-_WARM_UP = 200  # steps
+_TAIL, _LAST_RATE = 0.6, 0.01  # of the learning rate, see `AutoencoderPlan`
 _FIRST_LOG_VARIANCE = -6.0  # a posterior as wide as its mean would drown the first pictures in noise
 
 
@@ -67,22 +66,6 @@ def make_autoencoder(channels: Sequence[int], groups: int, pixels: int) -> Autoe
     )
 
 
-def learning_rate(plan: AutoencoderPlan, step: int, images: int) -> float:
-    """Linear warm-up, constant, cosine to a hundredth over the last 60 % of the pictures."""
-    tail = max(0.0, images / plan.images - 0.4) / 0.6
-    decay = 0.01 + 0.99 * 0.5 * (1.0 + math.cos(math.pi * min(tail, 1.0)))
-    return plan.learning_rate * min(1.0, (step + 1) / _WARM_UP) * decay
-
-
-def mixed_colours(pictures: Tensor, generator: torch.Generator) -> Tensor:
-    """Pictures float32[B, 3, H, W] with red, green and blue of each in a random order.
-
-    The corpus has more orange and blue than green and magenta; an autoencoder should know no favourites.
-    """
-    order = torch.rand(len(pictures), 3, generator=generator, device=pictures.device).argsort(dim=1)
-    return pictures[torch.arange(len(pictures), device=pictures.device)[:, None], order]
-
-
 def colour_error(error: Tensor) -> Tensor:
     """Mean square of what is left of an error float32[B, 3, H, W] without its grey part, averaged over 4 x 4 pixels.
 
@@ -117,7 +100,6 @@ class AutoencoderTrainer:
         Errors are means over the numbers of pictures in [-1, 1], the divergence over those of latents. They stay on
         the device.
         """
-        pictures = mixed_colours(pictures, generator)
         x = (2.0 * pictures - 1.0).contiguous(memory_format=torch.channels_last)
         with torch.autocast(self.device.type, torch.bfloat16):
             posterior = self.model.encode(x).latent_dist
@@ -136,14 +118,12 @@ class AutoencoderTrainer:
             ]
         )
         for group in self.optimiser.param_groups:
-            group["lr"] = learning_rate(self.plan, self.step, self.images)
+            group["lr"] = learning_rate(self.plan, self.step, self.images, tail=_TAIL, last=_LAST_RATE)
         (parts[0] + parts[1] + self.plan.colour * parts[2] + self.plan.kl * parts[3]).backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         self.optimiser.step()
         self.optimiser.zero_grad()
-        decay = min(_EMA_DECAY, (1 + self.step) / (10 + self.step))
-        parameters = [p.detach() for p in self.model.parameters()]
-        torch._foreach_lerp_(list(self.average.values()), parameters, 1.0 - decay)
+        average_in(self.average, self.model, self.step)
         self.step += 1
         self.images += len(pictures)
         return parts.detach()
