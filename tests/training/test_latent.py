@@ -14,7 +14,7 @@ from dreamfusion_engine.starter.corpus import Corpus
 from training.latent.autoencoder import AutoencoderPlan, AutoencoderTrainer, colour_error, held_out, measure
 from training.latent.autoencoder import export as export_autoencoder
 from training.latent.model import LatentModel, LatentSize, encoded, load_autoencoder, make_sampler, take_words
-from training.latent.train import LatentPlan, LatentTrainer, export
+from training.latent.train import WEIGHTS, LatentPlan, LatentTrainer, export
 
 CPU = torch.device("cpu")
 PLAN = AutoencoderPlan(pixels=32, channels=(8, 8, 16), groups=4, images=10_000, batch=4)
@@ -130,6 +130,15 @@ def test_the_exported_autoencoder_gives_latents_a_spread_of_one(
 ) -> None:
     vae = load_autoencoder(autoencoder[1] / "vae", CPU)
     assert float(encoded(vae, pictures).std()) == pytest.approx(1.0, rel=0.02)  # fp16 weights, bfloat16 arithmetic
+
+
+def test_the_autoencoder_that_is_kept_gives_held_out_pictures_back_in_their_colours() -> None:
+    vae = load_autoencoder(WEIGHTS / "vae", CPU)
+    plan = AutoencoderPlan()
+    found, _ = measure(vae, held_out(plan, 96, CPU))
+    assert float(found["psnr"]) > 26.0  # type: ignore[arg-type]
+    assert max(abs(shift) for shift in found["shift"]) < 0.01  # type: ignore[union-attr]
+    assert float(found["std"]) * vae.config.scaling_factor == pytest.approx(1.0, abs=0.1)  # type: ignore[arg-type]
 
 
 def test_steps_of_the_denoiser_lower_its_loss(autoencoder: tuple[AutoencoderTrainer, Path]) -> None:
