@@ -69,7 +69,8 @@ def test(arguments: list[str]) -> int:
     for left_out in [*make_test_blenders(), *install_test_programs()]:
         say(f"LEFT OUT: {left_out}")
     failed = []
-    for name, command in (("ruff", ["ruff", "check", "."]), ("mypy", ["mypy", "dreamfusion_engine", "blender_addon"])):
+    checked = ["dreamfusion_engine", "blender_addon", "training"]
+    for name, command in (("ruff", ["ruff", "check", "."]), ("mypy", ["mypy", *checked])):
         say(f"{name}:")
         if run([python, "-m", *command]) != 0:
             failed.append(name)

@@ -36,6 +36,7 @@ from dreamfusion_engine.starter.objects.kinds import Kind
 from dreamfusion_engine.starter.objects.palette import COLOURS
 
 TEXT_WIDTH = 128
+_WORDS = ("shared.weight", "embeddings.token_embedding.weight")  # parameters with a row for each word: T5's and CLIP's
 # What the command line and the add-on suggest: what comes out best.
 EXAMPLES = ["a hamburger", "a mushroom", "a snowman", "a cactus", "a pink donut", "a rocket"]
 
@@ -49,12 +50,29 @@ class ModelSize:
     heads: int = 4
 
 
-class StarterModel(nn.Module):
+class TextToImage(nn.Module):
     """Text encoder and UNet, trained together. Predicts v (Salimans 2022) of a noised picture."""
+
+    text_encoder: Any
+    unet: UNet2DConditionModel
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tokenizer: PreTrainedTokenizerFast = make_tokenizer()
+
+    def tokens(self, captions: list[str]) -> Tensor:
+        """Token ids int64[B, TOKENS]."""
+        encoded = self.tokenizer(
+            captions, padding="max_length", max_length=TOKENS, truncation=True, return_tensors="pt"
+        )
+        return encoded.input_ids
+
+
+class StarterModel(TextToImage):
+    """The pixel-space model: T5 and a UNet of four levels."""
 
     def __init__(self, size: ModelSize, pixels: int) -> None:
         super().__init__()
-        self.tokenizer: PreTrainedTokenizerFast = make_tokenizer()
         self.text_encoder = T5EncoderModel(
             T5Config(
                 vocab_size=len(self.tokenizer),
@@ -86,20 +104,13 @@ class StarterModel(nn.Module):
             addition_embed_type_num_heads=4,
         )
 
-    def tokens(self, captions: list[str]) -> Tensor:
-        """Token ids int64[B, TOKENS]."""
-        encoded = self.tokenizer(
-            captions, padding="max_length", max_length=TOKENS, truncation=True, return_tensors="pt"
-        )
-        return encoded.input_ids
-
     def forward(self, noised: Tensor, t: Tensor, tokens: Tensor) -> Tensor:
         """v float32[B, 3, H, W] from noised pictures [B, 3, H, W], timesteps int64[B] and tokens int64[B, TOKENS]."""
         states = self.text_encoder(tokens, attention_mask=(tokens != 0).long())[0]
         return self.unet(noised, t, encoder_hidden_states=states).sample[:, :3]
 
 
-def start_from(model: StarterModel, folder: Path) -> None:
+def start_from(model: TextToImage, folder: Path) -> None:
     """Copy the weights of the pipeline in `folder`, made by an earlier version of this module, into `model`.
 
     Words that both know keep their embedding; new ones stay as they are, but those for exact cameras begin as mixtures
@@ -112,7 +123,7 @@ def start_from(model: StarterModel, folder: Path) -> None:
             found |= load_file(file)
         with torch.no_grad():
             for key, parameter in part.named_parameters():
-                if key == "shared.weight":
+                if key in _WORDS:
                     known = {word: found[key][row].float() for word, row in words.items()}
                     for word, mixture in camera_word_mixtures().items():
                         if word not in known and all(part in known for part in mixture):
@@ -137,21 +148,13 @@ def make_scheduler() -> DDPMScheduler:
     )
 
 
-def save_pipeline(model: StarterModel, folder: Path, kinds: Sequence[Kind], training: dict[str, Any]) -> None:
+def save_pipeline(model: TextToImage, folder: Path, kinds: Sequence[Kind], training: dict[str, Any]) -> None:
     """Write `model` to `folder` as a diffusers pipeline in fp16 safetensors, with our card `dreamfusion.json`.
 
     kinds: what it was trained on. training: what the card says of the training.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    dtype = {name: p.dtype for name, p in model.named_parameters()}
-    model.half()
-    # Files stay under 16 MiB each, so that every host takes them; diffusers reads the parts by their index.
-    model.unet.save_pretrained(folder / "unet", safe_serialization=True, max_shard_size="12MB")
-    model.text_encoder.save_pretrained(folder / "text_encoder", safe_serialization=True)
-    model.tokenizer.save_pretrained(folder / "tokenizer")
+    save_parts(model, folder)
     make_scheduler().save_pretrained(folder / "scheduler")
-    for name, parameter in model.named_parameters():
-        parameter.data = parameter.data.to(dtype[name])
     index = {
         "_class_name": "IFPipeline",
         "_diffusers_version": "0.35.0",
@@ -165,6 +168,27 @@ def save_pipeline(model: StarterModel, folder: Path, kinds: Sequence[Kind], trai
         "watermarker": [None, None],
     }
     (folder / "model_index.json").write_text(json.dumps(index, indent=2) + "\n", encoding="utf-8")
+    write_card(folder, kinds, training)
+
+
+def save_parts(model: TextToImage, folder: Path) -> None:
+    """Write unet, text encoder (fp16 safetensors) and tokenizer of `model` to `folder`, each into its own."""
+    folder.mkdir(parents=True, exist_ok=True)
+    dtype = {name: p.dtype for name, p in model.named_parameters()}
+    model.half()
+    # Files stay under 16 MiB each, so that every host takes them; diffusers reads the parts by their index.
+    model.unet.save_pretrained(folder / "unet", safe_serialization=True, max_shard_size="12MB")
+    model.text_encoder.save_pretrained(folder / "text_encoder", safe_serialization=True)
+    model.tokenizer.save_pretrained(folder / "tokenizer")
+    for name, parameter in model.named_parameters():
+        parameter.data = parameter.data.to(dtype[name])
+
+
+def write_card(folder: Path, kinds: Sequence[Kind], training: dict[str, Any]) -> None:
+    """Write `dreamfusion.json`: what a model of the corpus knows, and the checksums of the files that are there.
+
+    kinds: what it was trained on. training: what is said of that.
+    """
     card = {
         "format": 1,
         "closed_vocabulary": True,

@@ -12,25 +12,33 @@ import contextlib
 import json
 import math
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any, Protocol, TypeVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from dreamfusion_engine.guidance.prompts import PICTURE_NAME
 from dreamfusion_engine.starter.checkpoint import FILE, load_training, save_training
 from dreamfusion_engine.starter.contact_sheet import contact_sheet
 from dreamfusion_engine.starter.corpus import Corpus
-from dreamfusion_engine.starter.model import ModelSize, StarterModel, make_scheduler, save_pipeline, start_from
+from dreamfusion_engine.starter.model import (
+    ModelSize,
+    StarterModel,
+    TextToImage,
+    make_scheduler,
+    save_pipeline,
+    start_from,
+)
 from dreamfusion_engine.starter.model_card import model_card
 from dreamfusion_engine.starter.objects.kinds import kinds_named
 
 _EMA_DECAY = 0.999
 _WARM_UP = 200  # steps
-_FRONTS = 2.0  # pictures of a kind with a front, to one of another kind
-_TEXT_RATE = 3.0  # learning rate of the text encoder, as a multiple: its weights are an order larger
+FRONTS = 2.0  # pictures of a kind with a front, to one of another kind
 _PICTURE_PIXELS = 72  # side of one view in the picture of what the model knows
 
 
@@ -51,28 +59,49 @@ class TrainingPlan:
     start: str = ""  # pipeline folder whose weights training begins with; '' for random ones
 
 
-def learning_rate(plan: TrainingPlan, step: int, images: int) -> float:
-    """Linear warm-up, constant, cosine to a tenth over the last 40 % of the pictures."""
-    tail = max(0.0, images / plan.images - 0.6) / 0.4
-    decay = 0.1 + 0.9 * 0.5 * (1.0 + math.cos(math.pi * min(tail, 1.0)))
+class Paced(Protocol):
+    """A plan of so many pictures at that learning rate."""
+
+    @property
+    def images(self) -> int: ...
+    @property
+    def learning_rate(self) -> float: ...
+
+
+def learning_rate(plan: Paced, step: int, images: int, *, tail: float = 0.4, last: float = 0.1) -> float:
+    """Linear warm-up, constant, cosine to `last` of it over the last share `tail` of the pictures."""
+    done = max(0.0, images / plan.images - (1.0 - tail)) / tail
+    decay = last + (1.0 - last) * 0.5 * (1.0 + math.cos(math.pi * min(done, 1.0)))
     return plan.learning_rate * min(1.0, (step + 1) / _WARM_UP) * decay
 
 
+def average_in(average: Mapping[str, Tensor], model: nn.Module, step: int) -> None:
+    """Move the moving average of `model`'s parameters, by name, towards them; in the first steps by more."""
+    decay = min(_EMA_DECAY, (1 + step) / (10 + step))
+    parameters = dict(model.named_parameters())
+    torch._foreach_lerp_(list(average.values()), [parameters[name].detach() for name in average], 1.0 - decay)
+
+
 class Trainer:
-    """The model, its moving average and its optimiser, with everything a checkpoint holds."""
+    """The model, its moving average and its optimiser, with everything a checkpoint holds.
+
+    text_rate: learning rate of the text encoder, as a multiple: T5's weights are an order larger.
+    """
+
+    text_rate = 3.0
 
     def __init__(self, plan: TrainingPlan, device: torch.device) -> None:
         torch.manual_seed(plan.seed)
         self.plan = plan
         self.device = device
-        self.model = StarterModel(ModelSize(), plan.pixels)
+        self.model = self.make_model()
         if plan.start:
             start_from(self.model, Path(plan.start))
         self.model.to(device)
         self.model.unet.to(memory_format=torch.channels_last)
         self.average = {name: p.detach().clone() for name, p in self.model.named_parameters()}
         text = list(self.model.text_encoder.parameters())
-        groups = [{"params": list(self.model.unet.parameters()), "rate": 1.0}, {"params": text, "rate": _TEXT_RATE}]
+        groups = [{"params": list(self.model.unet.parameters()), "rate": 1.0}, {"params": text, "rate": self.text_rate}]
         self.optimiser = torch.optim.AdamW(
             groups, lr=plan.learning_rate, betas=(0.9, 0.99), weight_decay=0.01, fused=True
         )
@@ -80,6 +109,14 @@ class Trainer:
         self.step = 0
         self.images = 0
         self.seconds = 0.0
+
+    def make_model(self) -> TextToImage:
+        """The model as training begins with it."""
+        return StarterModel(ModelSize(), self.plan.pixels)
+
+    def clean(self, pictures: Tensor) -> Tensor:
+        """What is noised and denoised, of pictures float32[B, 3, H, W] in [0, 1]: themselves, in [-1, 1]."""
+        return 2.0 * pictures - 1.0
 
     @property
     def half_resolution(self) -> bool:
@@ -92,7 +129,7 @@ class Trainer:
             pixels=self.plan.pixels // 2 if self.half_resolution else self.plan.pixels,
             capacity=self.plan.capacity,
             fresh=self.plan.fresh,
-            fronts=_FRONTS,
+            fronts=FRONTS,
             seed=self.plan.seed + self.step,
             device=self.device,
             kinds=kinds_named(self.plan.kinds),
@@ -105,7 +142,7 @@ class Trainer:
         drop = torch.rand(size, generator=generator, device=self.device) < self.plan.no_caption
         captions = ["" if d else c for d, c in zip(drop.tolist(), captions, strict=True)]
         tokens = self.model.tokens(captions).to(self.device)
-        clean = (2.0 * pictures - 1.0).contiguous(memory_format=torch.channels_last)
+        clean = self.clean(pictures).contiguous(memory_format=torch.channels_last)
         # Stratified timesteps: one in each of `size` equal intervals, so that the loss of a step varies less.
         u = (torch.arange(size, device=self.device) + torch.rand(size, generator=generator, device=self.device)) / size
         t = (u * len(self.alphas)).long().clamp(max=len(self.alphas) - 1)
@@ -123,10 +160,7 @@ class Trainer:
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         self.optimiser.step()
         self.optimiser.zero_grad()
-        decay = min(_EMA_DECAY, (1 + self.step) / (10 + self.step))
-        names = list(self.average)
-        parameters = dict(self.model.named_parameters())
-        torch._foreach_lerp_([self.average[n] for n in names], [parameters[n].detach() for n in names], 1.0 - decay)
+        average_in(self.average, self.model, self.step)
         self.step += 1
         self.images += size
         return loss.detach()
@@ -145,13 +179,27 @@ class Trainer:
         self.step, self.images = int(numbers["step"]), int(numbers["images"])
         self.seconds = float(numbers["seconds"])
 
-    def averaged_model(self) -> StarterModel:
+    def averaged_model(self) -> TextToImage:
         """A copy of the model with the averaged weights."""
-        model = StarterModel(ModelSize(), self.plan.pixels)
+        model = self.make_model()
         with torch.no_grad():
             for name, parameter in model.named_parameters():
                 parameter.copy_(self.average[name])
         return model
+
+
+T = TypeVar("T", bound=Trainer)
+
+
+def told_of(trainer: Trainer) -> dict[str, Any]:
+    """What the card says of the training."""
+    return {
+        "images": trainer.images,
+        "steps": trainer.step,
+        "seconds": round(trainer.seconds),
+        "device": trainer.device.type,
+        "plan": asdict(trainer.plan) | {"start": Path(trainer.plan.start).name},
+    }
 
 
 def export(trainer: Trainer, folder: Path) -> None:
@@ -159,13 +207,7 @@ def export(trainer: Trainer, folder: Path) -> None:
     model = trainer.averaged_model()
     if trainer.images <= trainer.plan.half_images:  # it has seen no other
         model.unet.register_to_config(sample_size=trainer.plan.pixels // 2)
-    training = {
-        "images": trainer.images,
-        "steps": trainer.step,
-        "seconds": round(trainer.seconds),
-        "device": trainer.device.type,
-        "plan": asdict(trainer.plan) | {"start": Path(trainer.plan.start).name},
-    }
+    training = told_of(trainer)
     kinds = kinds_named(trainer.plan.kinds)
     save_pipeline(model, folder, kinds, training)
     parameters = sum(p.numel() for p in model.parameters())
@@ -174,24 +216,27 @@ def export(trainer: Trainer, folder: Path) -> None:
     contact_sheet(kinds, _PICTURE_PIXELS, torch.device("cpu")).save(folder / PICTURE_NAME)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def arguments_of(description: str | None, defaults: TrainingPlan) -> argparse.Namespace:
+    """The command line: where and how long, and each field of the plan."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--output", type=Path, required=True, help="folder of the checkpoint and of the pipeline")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--minutes", type=float, default=1e9, help="stop (with a checkpoint) after so long")
     parser.add_argument("--save-minutes", type=float, default=2.0, help="between checkpoints")
-    for name, default in asdict(TrainingPlan()).items():
+    for name, default in asdict(defaults).items():
         parser.add_argument(f"--{name.replace('_', '-')}", type=type(default), default=default)
-    arguments = parser.parse_args()
-    plan = TrainingPlan(**{name: getattr(arguments, name) for name in asdict(TrainingPlan())})
-    device = torch.device(arguments.device)
+    return parser.parse_args()
+
+
+def train(trainer: T, arguments: argparse.Namespace, write: Callable[[T, Path], None]) -> None:
+    """Train to the plan's end or for the minutes given, with checkpoints; `write` makes the pipeline's folder."""
+    plan = trainer.plan
     arguments.output.mkdir(parents=True, exist_ok=True)
-    trainer = Trainer(plan, device)
     if (arguments.output / FILE).exists():
         trainer.load(arguments.output)
     corpus, half = trainer.corpus(), trainer.half_resolution
     # Not the corpus's seed: noise must not repeat the numbers that pictures are drawn by.
-    generator = torch.Generator(device=device).manual_seed(plan.seed + trainer.step + 1_000_003)
+    generator = torch.Generator(device=trainer.device).manual_seed(plan.seed + trainer.step + 1_000_003)
     begun = saved = shown = time.monotonic()
     before = trainer.seconds
     losses: list[Tensor] = []
@@ -212,10 +257,16 @@ def main() -> None:
             losses, shown = [], now
         if over or now - saved > 60.0 * arguments.save_minutes or trainer.images >= plan.images:
             trainer.save(arguments.output)
-            export(trainer, arguments.output / "pipeline")
+            write(trainer, arguments.output / "pipeline")
             saved = time.monotonic()
         if over:
             break
+
+
+def main() -> None:
+    arguments = arguments_of(__doc__, TrainingPlan())
+    plan = TrainingPlan(**{name: getattr(arguments, name) for name in asdict(TrainingPlan())})
+    train(Trainer(plan, torch.device(arguments.device)), arguments, export)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,1 @@
+"""Programs that train networks which do not come with the engine."""

@@ -1,0 +1,1 @@
+"""A small latent Stable Diffusion of the real classes, trained on the procedural corpus."""
