@@ -34,7 +34,7 @@ PRESET_NAMES = tuple(_PRESETS)
 class Resolved:
     """A run's settings and where each comes from.
 
-    origins: dotted name -> "yours", "preset", or "recipe: SOURCE".
+    origins: dotted name -> "yours", "preset", "recipe: SOURCE", or "model" (the recipe itself).
     """
 
     config: GenerateConfig
@@ -72,7 +72,7 @@ def resolve(
     score = guidance.get("score") if isinstance(guidance, Mapping) else None
     of_recipe = recipe_named(recipe).values(name, score if isinstance(score, str) else GuidanceConfig().score)
     values: dict[str, Any] = {"prompt": prompt, "preset": name, "recipe": recipe}
-    origins: dict[str, str] = {}
+    origins: dict[str, str] = {"recipe": "model"}
     layers = (
         (_PRESETS[name], lambda key: "preset"),
         (nested({key: value for key, (value, _) in of_recipe.items()}), lambda key: f"recipe: {of_recipe[key][1]}"),

@@ -53,7 +53,8 @@ def test_every_value_is_a_possible_setting_and_has_a_source(name: str, level: st
 def test_the_starters_recipe_is_the_preset_itself(level: str) -> None:
     assert RECIPES[STARTER_RECIPE].values(level, "sds") == {}
     assert recipe_differences(STARTER_RECIPE)[level] == {}
-    assert set(origins_of(preset(level, "a mug")).values()) == {"preset"}
+    origins = origins_of(preset(level, "a mug"))
+    assert origins.pop("recipe") == "model" and set(origins.values()) == {"preset"}
 
 
 @pytest.mark.parametrize("name", LATENT)
