@@ -112,6 +112,11 @@ def _experimental(scale: Value, **more: Value) -> Settings:
     return {**_LARGE, "guidance.scale": scale, **{name.replace("__", "."): value for name, value in more.items()}}
 
 
+_FLOW = _experimental(
+    (50.0, "MVD, for Stable Diffusion 2; " + _NOT_MEASURED),
+    guidance__weighting=("uniform", "RFDS distils the velocity (arXiv 2406.03293); " + _NOT_MEASURED),
+)
+
 RECIPES: dict[str, Recipe] = {
     STARTER_RECIPE: Recipe(title="Starter", family="IFPipeline"),
     "StableDiffusionPipeline": Recipe(
@@ -151,10 +156,7 @@ RECIPES: dict[str, Recipe] = {
         title="Stable Diffusion 3",
         family="StableDiffusion3Pipeline",
         experimental=True,
-        settings=_experimental(
-            (50.0, "MVD, for Stable Diffusion 2; " + _NOT_MEASURED),
-            guidance__weighting=("uniform", "RFDS distils the velocity (arXiv 2406.03293); " + _NOT_MEASURED),
-        ),
+        settings=_FLOW,
         presets=_LARGE_PRESETS,
         scores=_SCORES,
     ),
@@ -162,10 +164,7 @@ RECIPES: dict[str, Recipe] = {
         title="Flux",
         family="FluxPipeline",
         experimental=True,
-        settings=_experimental(
-            (50.0, "MVD, for Stable Diffusion 2; " + _NOT_MEASURED),
-            guidance__weighting=("uniform", "RFDS distils the velocity (arXiv 2406.03293); " + _NOT_MEASURED),
-        ),
+        settings=_FLOW,
         presets=_LARGE_PRESETS,
         scores=_SCORES,
     ),
