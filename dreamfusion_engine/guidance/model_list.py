@@ -114,9 +114,9 @@ def models_to_get(address: HubAddress, machine: Machine, here: list[ModelLine]) 
     return sorted(lines, key=lambda line: line.state == "withdrawn")
 
 
-def memory_of(sizes: ModelSizes, device_type: str, recipe: str) -> int:
-    """Peak memory of a run in the standard preset, MiB, once it saves what costs no quality (`memory.fit`)."""
-    return round(least_bytes(sizes, preset(PRESET, "a", recipe=recipe), device_type) / (1 << 20))
+def memory_of(sizes: ModelSizes, device_type: str, recipe: str, level: str = PRESET) -> int:
+    """Peak memory of a run in the preset `level`, MiB, once it saves what costs no quality (`memory.fit`)."""
+    return round(least_bytes(sizes, preset(level, "a", recipe=recipe), device_type) / (1 << 20))
 
 
 def estimates_of(sizes: ModelSizes, model: str, device_type: str, recipe: str) -> dict[str, dict[str, float]]:
@@ -124,7 +124,7 @@ def estimates_of(sizes: ModelSizes, model: str, device_type: str, recipe: str) -
     speed, estimates = stored_speed(device_type), {}
     for name in PRESET_NAMES:
         config = preset(name, "a", {"model": model}, recipe)
-        memory = round(least_bytes(sizes, config, device_type) / (1 << 20))
+        memory = memory_of(sizes, device_type, recipe, name)
         estimates[name] = {"seconds": round(estimated_seconds(sizes, config, speed), 1), "memory_mib": memory}
     return estimates
 
