@@ -1,6 +1,7 @@
 """What each family of teachers needs to make objects: settings between the preset and the person's own, as one table.
 
-The presets are tuned to the built-in starter model, which has the empty recipe. Every other value here has its source:
+The presets are tuned to the built-in starter model, which has the empty recipe; the small latent model that
+`training/latent` makes of the same corpus has nearly that. Every other value here has its source:
 SDF stable-dreamfusion (its option -O), TS threestudio (dreamfusion-sd and -if), MVD MVDream-threestudio, a paper by its
 arXiv number, or "ours". No published weights were at hand: what is ours and not measured says so.
 A preset is a row of the table, not a scale: `standard` is the public recipe in half of its steps, with two views each.
@@ -17,6 +18,7 @@ from dreamfusion_engine.errors import InputError
 Value = tuple[Any, str]  # a setting's value and where it comes from
 Settings = Mapping[str, Value]  # by dotted name
 STARTER_RECIPE = "starter"
+LATENT_RECIPE = "latent"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,6 +121,11 @@ _FLOW = _experimental(
 
 RECIPES: dict[str, Recipe] = {
     STARTER_RECIPE: Recipe(title="Starter", family="IFPipeline"),
+    LATENT_RECIPE: Recipe(
+        title="Small latent model",
+        family="StableDiffusionPipeline",
+        settings={"optimize.resolution": ((64, 64), "ours: its autoencoder works on 64 pixels")},
+    ),
     "StableDiffusionPipeline": Recipe(
         title="Stable Diffusion 1 and 2",
         family="StableDiffusionPipeline",
@@ -201,9 +208,13 @@ def recipe_named(name: str) -> Recipe:
     )
 
 
+_SMALL = {RECIPES[name].family: name for name in (STARTER_RECIPE, LATENT_RECIPE)}
+
+
 def recipe_for(family: str, *, closed_vocabulary: bool) -> str:
     """The name of the recipe for a model of a family.
 
-    closed_vocabulary: a small model of this project's own, in the layout of DeepFloyd IF, is not one of those.
+    closed_vocabulary: a small model of this project's own, in the layout of DeepFloyd IF or of Stable Diffusion, is not
+    one of those.
     """
-    return STARTER_RECIPE if closed_vocabulary and family == RECIPES[STARTER_RECIPE].family else family
+    return _SMALL.get(family, family) if closed_vocabulary else family

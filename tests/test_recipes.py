@@ -25,11 +25,11 @@ from dreamfusion_engine.errors import InputError
 from dreamfusion_engine.guidance.family import FAMILIES
 from dreamfusion_engine.guidance.pipeline_folder import ModelFacts
 from dreamfusion_engine.guidance.prompts import PromptCard
-from dreamfusion_engine.recipes import RECIPES, STARTER_RECIPE, recipe_for
+from dreamfusion_engine.recipes import LATENT_RECIPE, RECIPES, STARTER_RECIPE, recipe_for
 from dreamfusion_engine.request import settings_for
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
-LARGE = [name for name in RECIPES if name != STARTER_RECIPE]
+LARGE = [name for name in RECIPES if name not in (STARTER_RECIPE, LATENT_RECIPE)]
 LATENT = [name for name in LARGE if FAMILIES[name].vae]
 
 
@@ -95,10 +95,12 @@ def test_what_a_recipe_changes_leads_to_the_same_settings() -> None:
             assert {**made, **changes, "recipe": name} == dotted(preset(level, "a", recipe=name))
 
 
-def test_a_small_model_of_our_own_is_not_taken_for_deepfloyd() -> None:
+def test_a_small_model_of_our_own_is_not_taken_for_a_large_one() -> None:
     assert recipe_for("IFPipeline", closed_vocabulary=True) == STARTER_RECIPE
     assert recipe_for("IFPipeline", closed_vocabulary=False) == "IFPipeline"
-    assert recipe_for("StableDiffusionPipeline", closed_vocabulary=True) == "StableDiffusionPipeline"
+    assert recipe_for("StableDiffusionPipeline", closed_vocabulary=True) == LATENT_RECIPE
+    assert recipe_for("StableDiffusionPipeline", closed_vocabulary=False) == "StableDiffusionPipeline"
+    assert recipe_for("FluxPipeline", closed_vocabulary=True) == "FluxPipeline"
 
 
 def facts(family: str, closed: bool = False) -> ModelFacts:
