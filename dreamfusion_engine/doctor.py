@@ -20,7 +20,7 @@ from dreamfusion_engine.device import (
     usable_cores,
 )
 from dreamfusion_engine.errors import EngineError, SetupError
-from dreamfusion_engine.guidance.device_speed import Speed, measured_speed
+from dreamfusion_engine.guidance.device_speed import Speed, measured_speed, stored_speed
 from dreamfusion_engine.guidance.model_list import Machine, ModelLine, models_here, models_to_get
 from dreamfusion_engine.guidance.pipeline_folder import STARTER, locate_model, open_pipeline
 from dreamfusion_engine.hub.address import hub_address
@@ -134,6 +134,11 @@ def _speed() -> Check:
 def known_speed() -> Speed:
     """The speed of the device that 'auto' is, for the estimates of time; measured in a second where it is not known."""
     return measured_speed(resolve_device("auto"))
+
+
+def speed_is_known() -> bool:
+    """Whether it has been measured, so that lists of models have times."""
+    return stored_speed(resolve_device("auto").type) is not None
 
 
 def _memory() -> Check:

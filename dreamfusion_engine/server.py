@@ -20,13 +20,13 @@ from typing import Any, BinaryIO, Protocol
 from dreamfusion_engine import __version__
 from dreamfusion_engine.config import GenerateConfig
 from dreamfusion_engine.device import device_report, release_memory
-from dreamfusion_engine.doctor import known_speed, model_lists
 from dreamfusion_engine.download_job import DownloadJob
 from dreamfusion_engine.errors import Cancelled, EngineError, InputError
 from dreamfusion_engine.events import Control, Event, Report, Result
 from dreamfusion_engine.failures import as_engine_error
 from dreamfusion_engine.job import Job
 from dreamfusion_engine.messages import error_message, event_message, result_message
+from dreamfusion_engine.model_news import ModelNews
 from dreamfusion_engine.protocol import COMMANDS, PROTOCOL_VERSION, DamagedFrame, Wire, read_frame
 from dreamfusion_engine.request import Request, checked_request
 
@@ -53,6 +53,7 @@ class Server:
         self._output_root = output_root
         self._jobs: dict[str, Job] = {}
         self._downloads: dict[str, DownloadJob] = {}
+        self._models = ModelNews()
         self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._busy = threading.Event()  # something is at work
         self._running: Job | None = None
@@ -137,8 +138,11 @@ class Server:
             self._queue(message)
         elif kind == "download":
             self._download(message)
-        elif kind in ("models", "devices"):
-            self._work.put(self._say_models if kind == "models" else self._say_devices)
+        elif kind == "models":
+            self._models.ask(message)
+            self._work.put(self._say_models)
+        elif kind == "devices":
+            self._work.put(self._say_devices)
         else:
             self._steer(kind, message["id"])
 
@@ -205,7 +209,7 @@ class Server:
 
     def _say_ready(self) -> None:
         try:
-            models = self._models()
+            models = self._models.fields()
         except EngineError as error:
             models = {"models": []}
             self._send(None, error_message(error))
@@ -214,18 +218,18 @@ class Server:
         self._work.put(self._measure)
 
     def _measure(self) -> None:
-        """Find out how fast the device is, for the estimates of the next list; a job that waits measures for itself."""
+        """Find out how fast the device is, and tell the times; a job that waits measures for itself."""
         if self._work.empty():
-            known_speed()
+            self._models.measure()
+            self._say_times()
+
+    def _say_times(self) -> None:
+        """Send the list again, once: when the device's speed has become known, and the times with it."""
+        if self._models.due:
+            self._say_models()
 
     def _say_models(self) -> None:
-        self._send(None, {"type": "models", **self._models()})
-
-    @staticmethod
-    def _models() -> dict[str, Any]:
-        here, to_get = model_lists()
-        usable = [line.to_json() for line in here if line.usable]
-        return {"models": usable, "suggestions": [line.to_json() for line in [*here, *to_get] if not line.usable]}
+        self._send(None, {"type": "models", **self._models.fields()})
 
     def _say_devices(self) -> None:
         self._send(None, {"type": "devices", "devices": device_report()})
@@ -245,6 +249,7 @@ class Server:
         self._running = None
         job.state = "over"
         self._send(job.name, last, data)
+        self._say_times()
 
     def _result(self, job: Job) -> tuple[dict[str, Any], bytes]:
         def report(event: Event) -> None:

@@ -53,7 +53,8 @@ TABLE: dict[str, set[str]] = {
     "settings_table": {"config_json", "recipes"},
     "model_table": {"console"},
     "download_job": LEAVES | {"guidance", "hub"},
-    "server": LEAVES | {"request", "doctor", "job", "download_job", "generate"},
+    "model_news": {"errors", "doctor", "guidance"},
+    "server": LEAVES | {"request", "job", "download_job", "generate", "model_news"},
     "cli": LEAVES
     | {"request", "doctor", "command_line", "model_table", "settings_table", "server", "generate", "guidance", "hub"},
     "__main__": {"cli"},
@@ -65,9 +66,9 @@ LIGHT |= {"job", "command_line", "server", "cli", "__main__", "guidance.prompts"
 LIGHT |= {"prompt_text"}
 LIGHT |= {"guidance.family", "guidance.distilled", "guidance.part_configs", "guidance.single_file_layout"}
 LIGHT |= {"guidance.memory", "guidance.model_sizes"}
-LIGHT |= {"config_json", "recipes", "settings_table", "model_table", "download_job"}
+LIGHT |= {"config_json", "recipes", "settings_table", "model_table", "download_job", "model_news"}
 LIGHT |= {f"guidance.{name}" for name in ("part_weights", "safetensors_header", "catalogue", "hub_models")}
-LIGHT |= {"guidance.model_list", "guidance.single_file"}
+LIGHT |= {"guidance.model_list", "guidance.given_models", "guidance.single_file"}
 LIGHT |= {"guidance.adapter_files", "guidance.lora_layout", "guidance.learned_word"}
 LIGHT |= {f"hub.{name}" for name in ("address", "api", "download", "lock", "repository_cache", "selection", "transfer")}
 

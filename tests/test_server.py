@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from reference.fake_engine import PNG
@@ -264,6 +265,49 @@ def test_an_unknown_or_used_job_id_is_refused_and_harms_nobody(greeted: Client) 
 def test_models_and_devices_can_be_asked_again(greeted: Client) -> None:
     greeted.send("devices")
     assert greeted.wait_for("devices").message["devices"]["default"]
+
+
+def test_models_that_the_client_has_as_folders_are_answered_with_every_list(greeted: Client, tmp_path: Path) -> None:
+    folder, absent = str(greeted.model), str(tmp_path / "absent")
+    greeted.send("models", given=[{"model": folder}, {"model": absent, "base": ""}])
+    for _ in range(2):
+        lines = greeted.wait_for("models").message["given"]
+        assert [(line["name"], line["state"]) for line in lines] == [(folder, "given"), (absent, "broken")]
+        assert lines[0]["recipe"]["settings"]["standard"]["guidance.scale"] == 20.0
+        assert lines[0]["recipe"]["scores"]["vsd"]["guidance.scale"] == 7.5 and lines[0]["adapters"] == []
+        assert lines[1]["trouble"]["code"] == "model.missing"
+        greeted.send("models")
+
+
+@pytest.mark.parametrize("given", [[3], [{}], [{"model": " "}], [{"model": "a", "base": 3}], [{"model": "a"}] * 25])
+def test_a_question_about_no_models_is_refused(greeted: Client, given: list[object]) -> None:
+    greeted.send("models", given=given)
+    assert greeted.wait_for("failed").message["code"] == "protocol.field"
+    greeted.send("models")
+    assert "given" not in greeted.wait_for("models").message
+
+
+def test_the_list_comes_again_once_when_the_speed_was_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DREAMFUSION_CACHE", str(tmp_path / "cache"))
+    command = [sys.executable, str(FAKE_ENGINE), "--real-devices"]
+
+    def told(message: dict[str, Any]) -> float:
+        starter = next(line for line in message["models"] if line["name"] == "starter")
+        return float(starter["estimates"]["standard"]["seconds"])
+
+    with Client(tmp_path, command=command) as client:
+        assert told(client.hello()) == 0.0, "nothing is known of this machine yet"
+        assert told(client.wait_for("models").message) > 0.0
+        client.send("devices")
+        assert client.next_type() == "devices"
+        client.send("shutdown")
+        assert client.next_type() == "bye"
+    with Client(tmp_path, command=command) as client:
+        assert told(client.hello()) > 0.0
+        client.send("devices")
+        assert client.next_type() == "devices"
+        client.send("shutdown")
+        assert client.next_type() == "bye", "the first list had the times"
 
 
 def test_shutdown_cancels_everything_says_bye_and_exits(greeted: Client) -> None:
