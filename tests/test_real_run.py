@@ -13,6 +13,9 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
+from reference.tiny_adapters import factors_for, kohya, write
+from reference.tiny_families import KINDS
 from reference.tiny_pipeline import tiny_pipeline, write_card
 from reference.wire_client import PATIENCE, Client
 
@@ -127,3 +130,37 @@ def test_a_cancelled_job_of_the_server_resumes_to_the_same_mesh(model: Path, who
         assert result.message["report"]["prompt"] == "a red mug"
         client.send("shutdown")
         assert client.wait_end() == 0
+
+
+def test_a_job_of_the_server_takes_adapters_and_one_that_does_not_fit_is_refused_at_once(tmp_path: Path) -> None:
+    pipeline = KINDS["sd"]()
+    pipeline.save_pretrained(tmp_path / "model")
+    lora = write(tmp_path / "clay.safetensors", kohya(factors_for(pipeline.unet, "unet", ("to_q", "to_v"))))
+    word = write(tmp_path / "jug.safetensors", {"<jug>": torch.ones(2, 32)})
+    wider = KINDS["sdxl"]()
+    other = write(tmp_path / "other.safetensors", kohya(factors_for(wider.unet, "unet", ("to_q", "to_v"))))
+    few = {**SETTINGS, "optimize": {"steps": 4, "views": 1, "resolution": [16, 16]}, "model": str(tmp_path / "model")}
+
+    def asked(name: str, prompt: str, adapters: dict[str, object]) -> None:
+        fields = {"prompt": prompt, "settings": {**few, "adapters": adapters}, "output": str(tmp_path / name)}
+        client.send("generate", id=name, **fields)
+
+    refused = {
+        "missing": ({"lora": [[str(tmp_path / "absent.safetensors"), 1.0]]}, "input.adapter_file"),
+        "misfit": ({"lora": [[str(other), 1.0]]}, "input.lora"),
+        "heavy": ({"lora": [[str(lora), 1e9]]}, "input.setting"),
+        "taken": ({"embeddings": [str(word), str(word)]}, "input.embedding"),
+    }
+    with Client(tmp_path, command=ENGINE) as client:
+        client.hello()
+        for name, (adapters, code) in refused.items():
+            asked(name, "a mug", adapters)
+            failed = client.wait_for("failed", name).message
+            assert failed["code"] == code and failed["what"] and failed["why"] and failed["fix"]
+            assert not (tmp_path / name).exists()
+        given = {"lora": [[str(lora), 0.8]], "embeddings": [str(word)]}
+        asked("good", "a red <jug>", given)
+        result = client.wait_for("result", "good")
+        client.send("shutdown")
+        assert client.wait_end() == 0
+    assert result.data[:4] == b"glTF" and result.message["report"]["config"]["adapters"] == given

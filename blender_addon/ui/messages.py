@@ -135,6 +135,10 @@ _FIXES = {
     "input.output_file": "Choose another output folder.",
     "input.output_taken": "Choose another output folder, or move the old result away.",
     "input.device": "Choose Automatic as the device in the preferences.",
+    "input.adapter_file": "Choose the file again by the folder beside its name, put it back, or switch it off.",
+    "input.embedding": "Switch this word off or remove it, or choose a model that it was made for. Where its word is "
+    "taken, rename the file.",
+    "input.lora": "Switch this LoRA off or remove it, or choose a model that it was made for.",
     "setup.device": "Choose Automatic as the device in the preferences, or install the card's driver.",
     "setup.package": "Install the engine again.",
     "setup.ffmpeg": "Install the engine again.",
@@ -182,6 +186,7 @@ _BUTTONS: dict[str, tuple[tuple[str, str, str], ...]] = {
     "engine.version": (_INSTALL, _PREFERENCES),
     "engine.wrong_architecture": (_INSTALL, _PREFERENCES),
     "input": (),
+    "input.adapter_file": (_RETRY,),
     "input.device": (_PREFERENCES,),
     "input.disk_full": (_RESUME, _FOLDER),
     "input.output": (_FOLDER,),

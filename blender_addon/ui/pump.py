@@ -75,6 +75,7 @@ def _work(began: float) -> tuple[float, bool]:
             here.look(now=True)
     elif here.plan_wanted and here.setup.state == "idle":
         here.setup.look()
+    here.queue.ask_about(models.to_ask())
     here.ask_models()
     render_pause.look(here)
     with arrival.window():

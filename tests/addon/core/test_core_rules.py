@@ -26,6 +26,8 @@ TABLE: dict[str, set[str]] = {
     "command_line": set(),
     "suggestions": set(),
     "model_card": set(),
+    "adapters": set(),
+    "adapter_file": set(),
     "interpreters": set(),
     "process_group": {"windows_job"},
     "byte_source": {"protocol"},
