@@ -4,8 +4,8 @@
 silent (not a word more), memory (failed), unknown (refused), damaged (a mesh that is none), slow (ten times slower).
 DREAMFUSION_FAKE_STEP_S: seconds a step, default 0.01. DREAMFUSION_FAKE_TRIANGLES: of the result, default 960.
 DREAMFUSION_FAKE_RINGS: of the growing ball, default 12, which gives 528 triangles; 100 give 39,600.
-DREAMFUSION_FAKE_MODELS: its models as JSON, in place of the starter model without a recipe. DREAMFUSION_FAKE_GIVEN: lines
-of models that it can be asked about by path. The report of a run has the settings that were sent.
+DREAMFUSION_FAKE_MODELS: its models as JSON, in place of the starter model without a recipe. DREAMFUSION_FAKE_GIVEN:
+lines of models that it can be asked about by path. The report of a run has the settings that were sent.
 """
 
 from __future__ import annotations
