@@ -23,12 +23,12 @@ def draw(layout: UILayout, context: Context, chosen: Any) -> None:
     head.operator("dreamfusion.add_adapter", text="", icon="ADD")
     takes_loras, takes_words = (adapter_settings.takes(chosen.model, kind) for kind in ("lora", "embeddings"))
     for index, line in enumerate(loras):
-        row = _begun(column, line, takes_loras)
-        row.prop(line, "weight", text=short_name(line.file) or "No File", slider=True)
+        row, value = _begun(column, line, takes_loras)
+        value.prop(line, "weight", text=short_name(line.file) or "No File", slider=True)
         _ended(column, row, line, "loras", index)
     for index, line in enumerate(words):
-        row = _begun(column, line, takes_words)
-        row.label(text=line.word or short_name(line.file) or "No File", icon="SORTALPHA", translate=False)
+        row, value = _begun(column, line, takes_words)
+        value.label(text=line.word or short_name(line.file) or "No File", icon="SORTALPHA", translate=False)
         _ended(column, row, line, "words", index)
     if (len(loras) and not takes_loras) or (len(words) and not takes_words):
         messages.draw_text(layout, context, _left_out(chosen.model, takes_loras), "INFO", limit=4)
@@ -53,11 +53,14 @@ def draw_recipe(layout: UILayout, made_by: Recipe) -> None:
         column.label(text=f"and {len(lines) - _SHOWN} more", icon="BLANK1")
 
 
-def _begun(column: UILayout, line: Any, taken: bool) -> UILayout:
+def _begun(column: UILayout, line: Any, taken: bool) -> tuple[UILayout, UILayout]:
+    """The row of a line, grey where the model does not take it, and in it the part that is grey when it is off."""
     row = column.row(align=True)
-    row.active = taken and line.use
+    row.active = taken
     row.prop(line, "use", text="")
-    return row
+    value = row.row(align=True)
+    value.active = taken and line.use
+    return row, value
 
 
 def _ended(column: UILayout, row: UILayout, line: Any, kind: str, index: int) -> None:
@@ -72,7 +75,7 @@ def _left_out(model: str, takes_loras: bool) -> str:
     """Why lines are grey."""
     card = models.card(model) or {}
     title = "The starter model" if model == models.STARTER else str(card.get("title") or model)[:60]
-    return f"{title} takes no {'words' if takes_loras else 'LoRAs and no words'}: what is grey is left out"
+    return f"{title} takes no {'words' if takes_loras else 'LoRAs or words'}: what is grey is left out"
 
 
 def _says(prompt: str, word: str) -> bool:

@@ -13,8 +13,8 @@ from bpy.types import Context, Event, Operator, OperatorFileListElement
 from ..core import adapter_file
 from . import adapter_settings, models, preferences, settings
 
-_ALWAYS = "The starter model takes no LoRAs and no words. Choose another model first"
-_NEVER = "This model takes no LoRAs and no words. Choose another one first"
+_ALWAYS = "The starter model takes no LoRAs or words. Choose another model first"
+_NEVER = "This model takes no LoRAs or words. Choose another one first"
 
 
 class DREAMFUSION_OT_add_adapter(Operator):

@@ -15,7 +15,7 @@ from bpy.props import BoolProperty, CollectionProperty, FloatProperty, StringPro
 from bpy.types import Context, PropertyGroup
 
 from ..core import adapter_file, model_card
-from ..core.adapters import HEAVIEST, STAGE, Adapters, of_settings
+from ..core.adapters import HEAVIEST, STAGE, Adapters, of_settings, short_name
 from ..core.job import Trouble
 from . import models, preferences
 
@@ -117,7 +117,7 @@ def missing(values: Mapping[str, Any]) -> Trouble | None:
             continue
         return Trouble(
             "input.adapter_file",
-            "A LoRA or word is not there.",
+            f"The file of '{short_name(file)}' is not there.",
             why,
             "Choose the file again by the folder beside its name, put it back, or switch it off. Nothing was queued.",
         )

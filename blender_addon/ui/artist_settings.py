@@ -46,9 +46,14 @@ def settle(settings: Any) -> None:
 
 
 def settle_score(guidance: Any, _context: Any) -> None:
-    """As `settle`, after another score was chosen: the recipe may have other values with it."""
-    if not _settling:
-        settle(guidance.id_data.dreamfusion)
+    """As `settle`, after another score was chosen: the recipe may have other values with it, and its own is given back."""
+    if _settling:
+        return
+    settings = guidance.id_data.dreamfusion
+    mine = changed(settings)
+    if same(engine_preset.read_one(settings, *SCORE), model_recipe.base(settings)[SCORE]):
+        mine.discard(SCORE)
+    _settle(settings, mine)
 
 
 def settle_preset(settings: Any) -> None:

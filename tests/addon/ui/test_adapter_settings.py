@@ -129,7 +129,7 @@ def test_a_model_that_takes_none_keeps_the_list_and_leaves_it_out(blender: Sessi
     facts = run(blender, TAKEN)
     empty, starter, speaker = facts["empty"], facts["starter"], facts["speaker"]
     assert not empty["poll"] and empty["sent"] is None and "left out" not in empty["text"]
-    assert starter["sent"] is None and "The starter model takes no LoRAs and no words: what" in starter["text"]
+    assert starter["sent"] is None and "The starter model takes no LoRAs or words: what" in starter["text"]
     assert list(speaker["sent"]) == ["lora"] and "Speaker takes no words" in speaker["text"] and speaker["poll"]
     assert list(facts["unknown"]["sent"]) == ["lora", "embeddings"], "the engine has to say"
 
@@ -218,7 +218,7 @@ def test_an_objects_recipe_has_them_and_what_is_missing_is_told_before_anything_
     assert facts["asked"] == facts["again"] == facts["copied"] == asked
     assert {"clay, 0.7", "mug-v2"} <= set(facts["panel"])
     assert all(f"There is no file {lora}" in text for text in facts["told"]) and facts["queued"] == 0
-    assert "A LoRA or word is not there." in facts["trouble"] and "switch it off" in facts["trouble"]
+    assert "The file of 'clay' is not there." in facts["trouble"] and "switch it off" in facts["trouble"]
     assert facts["kept"] == [lora] and facts["mended"]["lora"] == [[str(folder / "moved.safetensors"), 0.7]]
 
 
