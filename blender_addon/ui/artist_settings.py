@@ -46,7 +46,7 @@ def settle(settings: Any) -> None:
 
 
 def settle_score(guidance: Any, _context: Any) -> None:
-    """As `settle`, after another score was chosen: the recipe may have other values with it, and its own is given back."""
+    """As `settle`, after another score was chosen: the recipe may have other values with it. Its own is given back."""
     if _settling:
         return
     settings = guidance.id_data.dreamfusion
