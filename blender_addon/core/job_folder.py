@@ -28,6 +28,8 @@ RUN_LOCK = "run.lock"
 CHECKPOINT = Path("checkpoint") / "checkpoint.json"  # of a local engine
 NOTES_KEPT = 50
 _SLUG_LIMIT = 40  # characters; Windows has room for 260 in a whole path
+_SLUG_BYTES = 160  # a name has room for 255; seed and id take 44 of them, and what lies beside it the rest
+_PROMPT_LIMIT = 400  # characters of a prompt that are looked at for it
 
 
 class NotAJob(ValueError):
@@ -36,9 +38,11 @@ class NotAJob(ValueError):
 
 def folder_name(recipe: Recipe, job_id: str) -> str:
     """A name that every file system takes: 'A red mug!' -> 'a-red-mug-3-<id>'. Letters of any script stay."""
-    plain = unicodedata.normalize("NFKC", recipe.prompt).lower()
-    words = re.sub(r"[\W_]+", "-", plain).strip("-")[:_SLUG_LIMIT].strip("-")
-    return f"{words or 'object'}-{recipe.seed}-{job_id}"
+    plain = unicodedata.normalize("NFKC", recipe.prompt[:_PROMPT_LIMIT]).lower()
+    words = re.sub(r"[\W_]+", "-", plain).strip("-")[:_SLUG_LIMIT]
+    while len(unicodedata.normalize("NFD", words).encode()) > _SLUG_BYTES:  # as macOS may store it
+        words = words[:-1]
+    return f"{words.strip('-') or 'object'}-{recipe.seed}-{job_id}"
 
 
 def birth_record(job: Job) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import bpy
 from bpy.types import Collection, Context, Material, Mesh, Object
 from mathutils import Matrix, Vector
 
+from ..core.file_name import file_name, is_unseen, within
 from ..core.job import Recipe
 from . import glb, material, mesh_data, node_transform, occupied, placement, recipe, replacement
 from .glb import GlbMesh
@@ -61,9 +62,10 @@ def insert(
 
 
 def name_of(prompt: str) -> str:
-    """A name for the object of a prompt: "a red mug" -> "Red mug"."""
-    words = _ARTICLE.sub("", " ".join(prompt.split())) or "Object"
-    cut = words.encode("utf-8")[:_NAME_BYTES].decode("utf-8", "ignore").rstrip(" ,.;")
+    """A name for the object of a prompt: "a red mug" -> "Red mug". It is what the artist typed, and no file name."""
+    visible = "".join(letter for letter in prompt if not is_unseen(letter))
+    words = _ARTICLE.sub("", " ".join(visible.split()))
+    cut = within(words, _NAME_BYTES).rstrip(" ,.;") or "Object"
     return cut[:1].upper() + cut[1:]
 
 
@@ -104,7 +106,7 @@ def _home(context: Context) -> Collection:
 def _mesh(name: str, content: GlbMesh, matrix: Matrix) -> Mesh:
     rows = tuple(value for row in matrix for value in row)
     positions: array[float] = node_transform.transformed(content.positions, rows)
-    mesh = mesh_data.build(name, positions, content.triangles)
+    mesh = mesh_data.build(file_name(name), positions, content.triangles)
     if content.uvs:
         mesh_data.set_uvs(mesh, content.uvs)
     mesh.validate()  # doubled triangles, which a file may hold, would crash some tools

@@ -31,6 +31,7 @@ TABLE: dict[str, set[str]] = {
     "byte_source": {"protocol"},
     "inbox": {"protocol"},
     "payload": {"protocol"},
+    "file_name": set(),
     "endings": {"job"},
     "change": {"job"},
     "wire_reader": {"byte_source", "endings", "engine_log", "inbox", "job", "payload", "protocol"},
