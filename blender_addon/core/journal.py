@@ -121,8 +121,9 @@ class JobStore:
             job.folder.mkdir(parents=True, exist_ok=True)
             (self.root / OWN_FOLDER).mkdir(exist_ok=True)
             self._presence.acquire()
-            write_whole(job.folder / BIRTH, text)
+            # The journal first: it says who has the job. Another Blender takes one that nobody has for interrupted.
             write_whole(job.folder / JOURNAL, journal)
+            write_whole(job.folder / BIRTH, text)
 
         self._saves.append((job.id, self._writer.put(work)))
         return job

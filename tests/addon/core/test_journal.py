@@ -15,11 +15,12 @@ from pathlib import Path
 import pytest
 from addon.core.driving import wait_for
 
+from blender_addon.core import journal
 from blender_addon.core.file_lock import FileLock, owner
 from blender_addon.core.job import Job, JobState, Recipe, RecipeError, Trouble
 from blender_addon.core.job_folder import BIRTH, JOURNAL, journal_line
 from blender_addon.core.journal import COMPACT_BYTES, JobStore
-from blender_addon.core.writer import Writer
+from blender_addon.core.writer import Writer, write_whole
 
 ROOT = Path(__file__).resolve().parents[3]
 RECIPE = Recipe("a red mug", "blue", 7, "starter", "draft", {"device": "cpu", "optimize": {"steps": 5}})
@@ -154,6 +155,22 @@ def test_a_job_whose_blender_was_killed_is_interrupted(tmp_path: Path, state: Jo
     (back,) = JobStore(tmp_path).load()
     assert (back.state, back.owner) == (JobState.INTERRUPTED, "")
     assert back.trouble is not None and back.trouble.fix.startswith("Press Resume")
+
+
+def test_another_blender_never_takes_a_job_that_is_being_written_for_interrupted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[list[tuple[JobState, bool]]] = []
+
+    def write_and_look(path: Path, data: bytes, *, durable: bool = True) -> None:
+        write_whole(path, data, durable=durable)
+        seen.append([(job.state, bool(job.owner)) for job in JobStore(tmp_path).load()])
+
+    monkeypatch.setattr(journal, "write_whole", write_and_look)
+    store = JobStore(tmp_path)
+    store.create(RECIPE, {})
+    store.close(60.0)
+    assert seen == [[(JobState.QUEUED, True)]] * 2  # after each of its two files
 
 
 def test_a_result_that_the_engine_wrote_after_blenders_death_is_found(tmp_path: Path) -> None:
