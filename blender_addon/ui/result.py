@@ -14,6 +14,7 @@ from mathutils import Matrix, Vector
 
 from ..core.file_name import file_name, is_unseen, within
 from ..core.job import Recipe
+from ..core.protocol import DATA_LIMIT
 from . import glb, material, mesh_data, node_transform, occupied, placement, recipe, replacement
 from .glb import GlbMesh
 from .placement import Placement
@@ -34,8 +35,7 @@ def insert(
     glb_file: path or content. made_by: stored on the object. where: as `placement.captured` gives it. The object is
     selected and made active, unless the artist is in another mode or drags something. Raises DamagedMesh, OSError.
     """
-    data = glb_file if isinstance(glb_file, bytes) else glb_file.read_bytes()
-    content = glb.read_glb(data)
+    content = glb.read_glb(glb_file if isinstance(glb_file, bytes) else _bytes_of(glb_file))
     place = Placement.from_json(where)
     low, high = (Vector(corner) for corner in glb.bounds(content.positions))
     name = name_of(made_by.prompt)
@@ -95,6 +95,15 @@ def push_undo(context: Context, message: str) -> None:
         return
     with context.temp_override(window=windows[0]):
         bpy.ops.ed.undo_push(message=message)
+
+
+def _bytes_of(file: Path) -> bytes:
+    """The file, as long as one that the engine may send."""
+    with file.open("rb") as stream:
+        data = stream.read(DATA_LIMIT + 1)
+    if len(data) > DATA_LIMIT:
+        raise glb.DamagedMesh(f"It is longer than {DATA_LIMIT >> 20} MiB.")
+    return data
 
 
 def _home(context: Context) -> Collection:

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import shutil
 import subprocess
 import sys
 import textwrap
 import time
 import unicodedata
+import zlib
 from pathlib import Path
 
 import pytest
 from addon.core.driving import wait_for
 
 from blender_addon.core import journal
-from blender_addon.core.file_lock import FileLock, owner
+from blender_addon.core.file_lock import FileLock, _living, _number, owner
 from blender_addon.core.job import Job, JobState, Recipe, RecipeError, Trouble
-from blender_addon.core.job_folder import BIRTH, JOURNAL, journal_line
+from blender_addon.core.job_folder import BIRTH, FILE_LIMIT, JOURNAL, journal_line
 from blender_addon.core.journal import COMPACT_BYTES, JobStore
 from blender_addon.core.writer import Writer, write_whole
 
@@ -200,6 +202,61 @@ def test_a_long_journal_is_cut_and_keeps_its_meaning(tmp_path: Path) -> None:
     assert JobStore(tmp_path).load()[0].step == 599
 
 
+ABSURD = ["Infinity", "-Infinity", "NaN", "1e999", "1" + "0" * 400, "-1", "1e300", '"x"', "[]", "true"]
+
+
+def damaged_line(line: bytes, name: str, value: str) -> bytes:
+    """A line of the journal in which a field has another value, with the check that belongs to it."""
+    record = {**json.loads(line[9:]), name: "HERE"}
+    text = json.dumps(record, separators=(",", ":")).replace('"HERE"', value).encode()
+    return b"%08x %s\n" % (zlib.crc32(text), text)
+
+
+@pytest.mark.parametrize("value", ABSURD)
+@pytest.mark.parametrize("name", ["started", "ended", "step", "total", "memory_mib", "stage", "notes", "owner"])
+def test_an_absurd_value_in_a_change_loses_no_job(tmp_path: Path, name: str, value: str) -> None:
+    job, other = stored(tmp_path), stored(tmp_path)
+    lines = (job.folder / JOURNAL).read_bytes().splitlines(keepends=True)
+    (job.folder / JOURNAL).write_bytes(b"".join([*lines[:-1], damaged_line(lines[-1], name, value)]))
+    store = JobStore(tmp_path)
+    back = {found.id: found for found in store.load()}
+    assert set(back) == {job.id, other.id} and store.unreadable == []
+    found = back[job.id]
+    times = [time for time in (found.created, found.started, found.ended) if time is not None]
+    assert all(0.0 <= time < 1e10 for time in times)
+    assert found.step in (0, 40) and found.total in (0, 90) and 0.0 <= found.memory_mib < 1e10
+    assert 0.0 <= found.share <= 1.0 and (found.seconds is None or found.seconds >= 0.0)
+
+
+@pytest.mark.parametrize("value", ABSURD)
+@pytest.mark.parametrize("name", ["created", "format"])
+def test_a_job_of_an_absurd_time_or_format_is_named_and_the_others_come(tmp_path: Path, name: str, value: str) -> None:
+    job, other = stored(tmp_path), stored(tmp_path)
+    lines = (job.folder / JOURNAL).read_bytes().splitlines(keepends=True)
+    (job.folder / JOURNAL).write_bytes(damaged_line(lines[0], name, value))
+    (job.folder / BIRTH).unlink()
+    store = JobStore(tmp_path)
+    assert [found.id for found in store.load()] == [other.id]
+    assert [bad.folder for bad in store.unreadable] == [job.folder] and (job.folder / JOURNAL).is_file()
+
+
+def test_endless_files_of_a_job_are_not_read(tmp_path: Path) -> None:
+    job, other = stored(tmp_path), stored(tmp_path)
+    os.truncate(job.folder / JOURNAL, FILE_LIMIT + 1)
+    store = JobStore(tmp_path)
+    assert [found.id for found in store.load()] == [other.id]
+    assert [bad.why for bad in store.unreadable] == [f"{JOURNAL} is longer than 16 MiB"]
+
+
+@pytest.mark.parametrize("words", ["²", "²³ here", "0", "-5", "99999999999999", "9999999999", "", "\x00", "x" * 1000])
+def test_any_text_in_a_lock_is_read(tmp_path: Path, words: str) -> None:
+    path = tmp_path / "a.lock"
+    path.write_text(words, encoding="utf-8")
+    assert owner(path) is None and FileLock(path).acquire()
+    assert _number(words) in (0, 9_999_999_999)
+    assert _living(f"{_number(words) or words} {platform.node()}") is None
+
+
 def test_the_folder_takes_every_prompt(tmp_path: Path) -> None:
     store = JobStore(tmp_path)
     prompts = [
@@ -307,7 +364,17 @@ def test_saving_returns_at_once_on_a_disk_that_hangs(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "values", [None, [], {}, {"prompt": 5}, {"prompt": "a", "seed": True}, {"prompt": "a", "seed": "1"}]
+    "values",
+    [
+        None,
+        [],
+        {},
+        {"prompt": 5},
+        {"prompt": "a", "seed": True},
+        {"prompt": "a", "seed": "1"},
+        {"prompt": "a", "seed": -1},
+        {"prompt": "a", "seed": 10**400},
+    ],
 )
 def test_what_is_no_recipe_is_refused(values: object) -> None:
     with pytest.raises(RecipeError):
