@@ -19,7 +19,7 @@ def file_name(text: str, limit: int = LIMIT, *, instead: str = "Object") -> str:
 
     limit: bytes of UTF-8, at least 8. instead: stands in for a text of which nothing is left.
     """
-    visible = "".join(letter for letter in unicodedata.normalize("NFC", text) if not is_unseen(letter))
+    visible = "".join(letter for letter in unicodedata.normalize("NFC", text) if not _is_unseen(letter))
     words = _SEPARATORS.sub("-", " ".join(visible.split()))
     name = within(words.rstrip(" -").lstrip(_NOT_FIRST), limit - 1).rstrip(_NOT_LAST) or instead
     stem, dot, rest = name.partition(".")
@@ -31,6 +31,6 @@ def within(text: str, limit: int) -> str:
     return text.encode("utf-8", "replace")[:limit].decode("utf-8", "ignore")
 
 
-def is_unseen(letter: str) -> bool:
+def _is_unseen(letter: str) -> bool:
     """Whether a character has no place in a name; blanks and tabs have."""
     return not letter.isspace() and unicodedata.category(letter) in _UNSEEN

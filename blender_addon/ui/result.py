@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from array import array
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,7 +13,7 @@ import bpy
 from bpy.types import Collection, Context, Material, Mesh, Object
 from mathutils import Matrix, Vector
 
-from ..core.file_name import file_name, is_unseen, within
+from ..core.file_name import file_name, within
 from ..core.job import Recipe
 from ..core.protocol import DATA_LIMIT
 from . import glb, material, mesh_data, node_transform, occupied, placement, recipe, replacement
@@ -20,6 +21,7 @@ from .glb import GlbMesh
 from .placement import Placement
 
 _NAME_BYTES = 55  # Blender 3.4 has room for 63, and appends .001
+_NOT_HELD = ("Cc", "Cs")  # control characters, halves of pairs: no name in Blender has them
 _ARTICLE = re.compile(r"^(?:an?|the)\s+", re.IGNORECASE)
 
 
@@ -63,8 +65,8 @@ def insert(
 
 def name_of(prompt: str) -> str:
     """A name for the object of a prompt: "a red mug" -> "Red mug". It is what the artist typed, and no file name."""
-    visible = "".join(letter for letter in prompt if not is_unseen(letter))
-    words = _ARTICLE.sub("", " ".join(visible.split()))
+    held = "".join(letter for letter in prompt if letter.isspace() or unicodedata.category(letter) not in _NOT_HELD)
+    words = _ARTICLE.sub("", " ".join(held.split()))
     cut = within(words, _NAME_BYTES).rstrip(" ,.;") or "Object"
     return cut[:1].upper() + cut[1:]
 
