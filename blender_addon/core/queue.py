@@ -15,6 +15,7 @@ from .engine_host import EngineHost, EngineState, Patience
 from .job import Job, JobState, Recipe, Trouble
 from .journal import JobStore
 from .model_download import Downloads
+from .sound_message import sound_devices
 from .store_watch import StoreWatch
 
 __all__ = ["Change", "ChangeKind", "JobQueue", "Patience"]
@@ -47,7 +48,7 @@ class JobQueue:
         self._host = EngineHost(launch, self._patience)
         remembered = store.recall(_MEMORY)
         devices, models = remembered.get("devices"), remembered.get("models")
-        self._host.devices = devices if isinstance(devices, dict) else None
+        self._host.devices = sound_devices(devices) if isinstance(devices, dict) else None
         if isinstance(models, list):
             self._host.models = [model for model in models if isinstance(model, dict)]
         if isinstance(given := remembered.get("given"), list):
