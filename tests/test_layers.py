@@ -14,12 +14,16 @@ ENGINE = Path(__file__).resolve().parents[1] / "dreamfusion_engine"
 
 # Part -> the parts it may import. A part is a module or a subpackage of the engine; within itself all is allowed.
 LEAVES = {"errors", "config", "events", "device", "protocol", "warp_runtime", "messages", "console", "failures"}
-LEAVES |= {"config_json", "recipes", "atomic_file", "prompt_text", "ranks"}
+LEAVES |= {"config_json", "recipes", "atomic_file", "prompt_text", "ranks", "child_process", "stop_signals"}
 GROUND = {"atomic_file", "errors", "config", "config_json", "recipes", "events", "device", "warp_runtime"}
 TABLE: dict[str, set[str]] = {
     # Leaves.
     "errors": set(),
     "atomic_file": set(),
+    "file_lock": {"errors"},
+    "child_process": set(),
+    "stop_signals": set(),
+    "run_folder": {"errors", "atomic_file", "file_lock"},
     "protocol": set(),
     "events": set(),
     "ranks": {"device"},
@@ -33,18 +37,18 @@ TABLE: dict[str, set[str]] = {
     "console": {"errors", "events"},
     "failures": {"errors", "device"},
     # The parts of the method: they see the ground, and scene; never each other.
-    "hub": {"errors", "events"},
+    "hub": {"errors", "events", "file_lock"},
     "scene": GROUND,
     "field": GROUND | {"scene"},
     "render": GROUND | {"scene"},
     "guidance": GROUND | {"scene", "hub"},
     # What brings them together.
-    "mesh": GROUND | {"scene", "field", "render", "guidance"},
+    "mesh": GROUND | {"child_process"} | {"scene", "field", "render", "guidance"},
     "optimize": GROUND | {"ranks"} | {"scene", "field", "render", "guidance"},
     "starter": GROUND | {"scene", "guidance"},
     "judge": GROUND | {"scene", "guidance", "starter"},
     "previews": GROUND | {"scene", "mesh", "optimize"},
-    "generate": LEAVES | {"previews"} | {"scene", "field", "render", "guidance", "mesh", "optimize"},
+    "generate": LEAVES | {"previews", "run_folder"} | {"scene", "field", "render", "guidance", "mesh", "optimize"},
     # What people and programs talk to.
     "request": LEAVES | {"guidance", "hub"},
     "doctor": LEAVES | {"guidance", "hub"},
@@ -63,7 +67,7 @@ HEAVY = {"torch", "warp", "diffusers", "transformers", "skimage", "trimesh", "xa
 # Loaded before a request has been found good, so that a typing mistake is answered at once.
 LIGHT = {"", "errors", "events", "config", "device", "protocol", "messages", "console", "failures", "request", "doctor"}
 LIGHT |= {"job", "command_line", "server", "cli", "__main__", "guidance.prompts", "guidance.pipeline_folder"}
-LIGHT |= {"prompt_text"}
+LIGHT |= {"prompt_text", "file_lock", "stop_signals"}
 LIGHT |= {"guidance.family", "guidance.distilled", "guidance.part_configs", "guidance.single_file_layout"}
 LIGHT |= {"guidance.memory", "guidance.model_sizes"}
 LIGHT |= {"config_json", "recipes", "settings_table", "model_table", "download_job", "model_news"}
