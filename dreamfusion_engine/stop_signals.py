@@ -13,9 +13,10 @@ STOP_DOWNLOAD = b"\nStopping; what has arrived is kept.\n"
 
 def stop_signals() -> list[int]:
     """The signals to listen to. SIGHUP is not among them where it was ignored from the start, as by nohup."""
-    hang_up = getattr(signal, "SIGHUP", None)  # Windows has none
-    heard = hang_up is not None and signal.getsignal(hang_up) is not signal.SIG_IGN
-    return [signal.SIGINT, signal.SIGTERM, *([hang_up] if heard else [])]
+    hang_up: int | None = getattr(signal, "SIGHUP", None)  # Windows has none
+    if hang_up is None or signal.getsignal(hang_up) is signal.SIG_IGN:
+        return [signal.SIGINT, signal.SIGTERM]
+    return [signal.SIGINT, signal.SIGTERM, hang_up]
 
 
 @contextlib.contextmanager
