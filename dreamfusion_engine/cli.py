@@ -22,6 +22,7 @@ from dreamfusion_engine.errors import Cancelled
 from dreamfusion_engine.events import Control, Event, Report, Result
 from dreamfusion_engine.failures import as_engine_error
 from dreamfusion_engine.guidance.pipeline_folder import model_facts
+from dreamfusion_engine.main_memory import check_room_to_start
 from dreamfusion_engine.messages import downloaded_message, error_message, event_message, result_message
 from dreamfusion_engine.protocol import encode
 from dreamfusion_engine.ranks import started_as_follower
@@ -158,6 +159,7 @@ def _tell(text: str) -> None:
 
 
 def _real_generate() -> Generate:
+    check_room_to_start()
     from dreamfusion_engine.generate import generate
 
     return generate

@@ -25,6 +25,7 @@ from dreamfusion_engine.errors import Cancelled, EngineError, InputError
 from dreamfusion_engine.events import Control, Event, Report, Result
 from dreamfusion_engine.failures import as_engine_error
 from dreamfusion_engine.job import Job
+from dreamfusion_engine.main_memory import check_room_to_start
 from dreamfusion_engine.messages import error_message, event_message, result_message
 from dreamfusion_engine.model_news import ModelNews
 from dreamfusion_engine.protocol import COMMANDS, PROTOCOL_VERSION, DamagedFrame, Wire, read_frame
@@ -209,6 +210,7 @@ class Server:
     # The main thread's side.
 
     def _say_ready(self) -> None:
+        check_room_to_start()
         try:
             models = self._models.fields()
         except EngineError as error:
