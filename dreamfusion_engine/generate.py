@@ -185,7 +185,7 @@ def _generate(
 
     mesh, mesh_report = build_mesh(*training.frozen(), reference_views(training), config.mesh, advance)
     if mesh_report.unwrap_trouble:
-        report(Note(code="mesh.simple_unwrap", text=SIMPLE_UNWRAP.format(mesh_report.unwrap_trouble)))
+        report(Note(code="run.simple_unwrap", text=SIMPLE_UNWRAP.format(mesh_report.unwrap_trouble)))
     # 4. What people look at.
     advance("render", 0.0)
     files = {name: output / name for name in ("mesh.glb", "turntable.mp4", "views.png", "result.json")}
