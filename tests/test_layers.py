@@ -46,7 +46,7 @@ TABLE: dict[str, set[str]] = {
     "scene": GROUND,
     "field": GROUND | {"scene"},
     "render": GROUND | {"scene"},
-    "guidance": GROUND | {"scene", "hub"},
+    "guidance": GROUND | {"file_lock"} | {"scene", "hub"},
     # What brings them together.
     "mesh": GROUND | {"child_process"} | {"scene", "field", "render", "guidance"},
     "optimize": GROUND | {"ranks"} | {"scene", "field", "render", "guidance"},
