@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from dreamfusion_engine.child_process import child_environment
 from dreamfusion_engine.device import (
     device_report,
     free_memory_bytes,
@@ -207,7 +208,7 @@ def _ffmpeg() -> Check:
     import imageio_ffmpeg
 
     program = imageio_ffmpeg.get_ffmpeg_exe()
-    run = subprocess.run([program, "-version"], capture_output=True, text=True, timeout=30, check=False)
+    run = subprocess.run([program, "-version"], capture_output=True, text=True, timeout=30, env=child_environment())
     if run.returncode != 0:
         raise SetupError(
             "setup.ffmpeg", what="ffmpeg does not start.", why=run.stderr.strip()[:200] or program, fix=REINSTALL
