@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import json
@@ -47,13 +48,15 @@ from dreamfusion_engine.optimize.loop import Training
 from dreamfusion_engine.optimize.session import Session, cancelled
 from dreamfusion_engine.optimize.step_down import StepDown
 from dreamfusion_engine.previews import Previews
-from dreamfusion_engine.ranks import join, leave
+from dreamfusion_engine.ranks import Ranks, join, leave
 from dreamfusion_engine.recipes import RECIPES
+from dreamfusion_engine.run_folder import held
 from dreamfusion_engine.scene.cameras import turntable_cameras
 
 EXPERIMENTAL = (
     "{} is experimental as a teacher: no public recipe makes objects with it reliably. Stable Diffusion 1.5 is safer."
 )
+SIMPLE_UNWRAP = "The texture has more seams than usual, from the simple unwrap: {}."
 REFERENCE_VIEWS = 8  # around the object, from 20 degrees above
 REFERENCE_PIXELS = 192
 LEARNT_ABOVE = 20  # steps of a run that say something of the next; the first ones compile
@@ -75,12 +78,23 @@ def generate(
     bit for bit on a CPU (unless the unwrap runs into its time box). report: called with events. control: asked between
     steps whether to go on. resume: go on from the checkpoint in `output`.
     Of several processes (see `ranks`) the first writes; the others return a result without files when training ends.
-    Raises InputError or SetupError before anything is written, RunError when the run fails, Cancelled when it was
-    stopped; the last checkpoint is then kept.
+    Raises InputError or SetupError before anything is written, also when another run holds `output`; RunError when the
+    run fails; Cancelled when it was stopped. The last checkpoint is then kept.
     """
     ranks = join("cuda" if config.device != "cpu" and torch.cuda.is_available() else "cpu")
     if not ranks.first:  # it computes for the first, which alone speaks and writes
-        report = ignore
+        return _generate(config, output, ranks, ignore, control, resume)
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(held(output))
+        except OSError as error:
+            raise output_error(output, error) from error
+        return _generate(config, output, ranks, report, control, resume)
+
+
+def _generate(
+    config: GenerateConfig, output: Path, ranks: Ranks, report: Report, control: Control, resume: bool
+) -> Result:
     clock = StageClock(report)
     # 1. The frozen diffusion model, and the prompt in its language, from every side and in every shading.
     device = ranks.device(resolve_device(config.device))
@@ -150,8 +164,6 @@ def generate(
     )
     if resume:
         session.resume()
-    if ranks.first:
-        make_folder(output)
     clock.enter("train", device)
     try:
         training = session.run()
@@ -172,6 +184,8 @@ def generate(
         clock.share(stage, share, device)
 
     mesh, mesh_report = build_mesh(*training.frozen(), reference_views(training), config.mesh, advance)
+    if mesh_report.unwrap_trouble:
+        report(Note(code="run.simple_unwrap", text=SIMPLE_UNWRAP.format(mesh_report.unwrap_trouble)))
     # 4. What people look at.
     advance("render", 0.0)
     files = {name: output / name for name in ("mesh.glb", "turntable.mp4", "views.png", "result.json")}
@@ -261,14 +275,6 @@ def weights_digest(pipeline: PipelineFolder, changes: str = "") -> str:
     files = sorted(pipeline.card.files.items())
     own = hashlib.sha256(json.dumps(files).encode()).hexdigest() if files else ""
     return hashlib.sha256(f"{own} {changes}".encode()).hexdigest() if changes else own
-
-
-def make_folder(folder: Path) -> None:
-    """Create the output folder. Raises InputError when that cannot be."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise output_error(folder, error) from error
 
 
 def ignore(event: object) -> None:

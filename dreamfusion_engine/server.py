@@ -25,10 +25,12 @@ from dreamfusion_engine.errors import Cancelled, EngineError, InputError
 from dreamfusion_engine.events import Control, Event, Report, Result
 from dreamfusion_engine.failures import as_engine_error
 from dreamfusion_engine.job import Job
+from dreamfusion_engine.main_memory import check_room_to_start
 from dreamfusion_engine.messages import error_message, event_message, result_message
 from dreamfusion_engine.model_news import ModelNews
 from dreamfusion_engine.protocol import COMMANDS, PROTOCOL_VERSION, DamagedFrame, Wire, read_frame
 from dreamfusion_engine.request import Request, checked_request
+from dreamfusion_engine.stop_signals import stop_signals
 
 HEARTBEAT_SECONDS = 2.0
 GRACE_SECONDS = 30.0  # for a running job to stop after the client has gone
@@ -208,6 +210,7 @@ class Server:
     # The main thread's side.
 
     def _say_ready(self) -> None:
+        check_room_to_start()
         try:
             models = self._models.fields()
         except EngineError as error:
@@ -293,13 +296,13 @@ class Server:
 
 
 def serve(*, generate: Generate, stdin: BinaryIO, stdout: BinaryIO, output_root: Path = Path("outputs")) -> int:
-    """Hold one conversation and return the exit code. Ctrl-C and SIGTERM end it as the client's shutdown does.
+    """Hold one conversation and return the exit code. Ctrl-C, SIGTERM and SIGHUP end it as the client's shutdown does.
 
     generate: runs one request. stdin, stdout: the wire; sys.stdout must not lead to it. output_root: where jobs that
     name no folder write.
     """
     server = Server(generate, stdin, stdout, output_root)
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in stop_signals():
         signal.signal(number, lambda _number, _frame: server.stop())
     code = server.run()
     sys.stderr.flush()

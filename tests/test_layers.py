@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 import ast
+import importlib.metadata
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 ENGINE = Path(__file__).resolve().parents[1] / "dreamfusion_engine"
 
 # Part -> the parts it may import. A part is a module or a subpackage of the engine; within itself all is allowed.
 LEAVES = {"errors", "config", "events", "device", "protocol", "warp_runtime", "messages", "console", "failures"}
-LEAVES |= {"config_json", "recipes", "atomic_file", "prompt_text", "ranks"}
+LEAVES |= {"config_json", "recipes", "atomic_file", "prompt_text", "ranks", "child_process", "stop_signals"}
+LEAVES |= {"main_memory"}
 GROUND = {"atomic_file", "errors", "config", "config_json", "recipes", "events", "device", "warp_runtime"}
 TABLE: dict[str, set[str]] = {
     # Leaves.
     "errors": set(),
     "atomic_file": set(),
+    "file_lock": {"errors"},
+    "child_process": set(),
+    "stop_signals": set(),
+    "run_folder": {"errors", "atomic_file", "file_lock"},
     "protocol": set(),
     "events": set(),
     "ranks": {"device"},
@@ -28,23 +36,24 @@ TABLE: dict[str, set[str]] = {
     "config": {"errors", "prompt_text"},
     "recipes": {"errors"},
     "config_json": {"errors", "config", "recipes"},
-    "device": {"errors"},
+    "device": {"errors", "main_memory"},
+    "main_memory": {"errors"},
     "messages": {"errors", "events"},
     "console": {"errors", "events"},
     "failures": {"errors", "device"},
     # The parts of the method: they see the ground, and scene; never each other.
-    "hub": {"errors", "events"},
+    "hub": {"errors", "events", "file_lock"},
     "scene": GROUND,
     "field": GROUND | {"scene"},
     "render": GROUND | {"scene"},
-    "guidance": GROUND | {"scene", "hub"},
+    "guidance": GROUND | {"file_lock"} | {"scene", "hub"},
     # What brings them together.
-    "mesh": GROUND | {"scene", "field", "render", "guidance"},
+    "mesh": GROUND | {"child_process"} | {"scene", "field", "render", "guidance"},
     "optimize": GROUND | {"ranks"} | {"scene", "field", "render", "guidance"},
     "starter": GROUND | {"scene", "guidance"},
     "judge": GROUND | {"scene", "guidance", "starter"},
     "previews": GROUND | {"scene", "mesh", "optimize"},
-    "generate": LEAVES | {"previews"} | {"scene", "field", "render", "guidance", "mesh", "optimize"},
+    "generate": LEAVES | {"previews", "run_folder"} | {"scene", "field", "render", "guidance", "mesh", "optimize"},
     # What people and programs talk to.
     "request": LEAVES | {"guidance", "hub"},
     "doctor": LEAVES | {"guidance", "hub"},
@@ -63,7 +72,7 @@ HEAVY = {"torch", "warp", "diffusers", "transformers", "skimage", "trimesh", "xa
 # Loaded before a request has been found good, so that a typing mistake is answered at once.
 LIGHT = {"", "errors", "events", "config", "device", "protocol", "messages", "console", "failures", "request", "doctor"}
 LIGHT |= {"job", "command_line", "server", "cli", "__main__", "guidance.prompts", "guidance.pipeline_folder"}
-LIGHT |= {"prompt_text"}
+LIGHT |= {"prompt_text", "file_lock", "stop_signals", "main_memory"}
 LIGHT |= {"guidance.family", "guidance.distilled", "guidance.part_configs", "guidance.single_file_layout"}
 LIGHT |= {"guidance.memory", "guidance.model_sizes"}
 LIGHT |= {"config_json", "recipes", "settings_table", "model_table", "download_job", "model_news"}
@@ -151,6 +160,29 @@ def test_importing_the_engine_loads_no_torch(module: str) -> None:
     code = f"import sys, {module}; print(sorted({HEAVY!r} & set(sys.modules)))"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, cwd=ENGINE.parent)
     assert run.stdout.strip() == "[]", run.stdout + run.stderr
+
+
+def test_the_engine_declares_what_it_imports_and_nothing_that_only_tests_use() -> None:
+    declared = {line.name for line in declared_packages()}
+    owners = importlib.metadata.packages_distributions()
+    used = {}
+    for path in modules():
+        for _, name in imports(ast.parse(path.read_text(encoding="utf-8"))):
+            top = name.split(".")[0]
+            if top not in sys.stdlib_module_names and top != "dreamfusion_engine":
+                used[top] = {owner.lower().replace("_", "-") for owner in owners.get(top, [top])}
+    assert {top: owner for top, owner in used.items() if not owner & declared} == {}
+    # Used by transformers and diffusers, where they load a model: nothing of ours imports them.
+    beneath = {"protobuf", "sentencepiece"}
+    assert declared - beneath == {name for owner in used.values() for name in owner & declared}
+
+
+def declared_packages() -> list[Requirement]:
+    """The requirements of the engine itself in pyproject.toml."""
+    text = (ENGINE.parent / "pyproject.toml").read_text(encoding="utf-8")
+    block = re.search(r"^dependencies = \[\n(.*?)^\]", text, re.MULTILINE | re.DOTALL)
+    assert block is not None
+    return [Requirement(line) for line in re.findall(r'"(.+?)"', block[1])]
 
 
 def test_the_protocol_needs_the_standard_library_only() -> None:

@@ -164,3 +164,29 @@ def test_a_job_of_the_server_takes_adapters_and_one_that_does_not_fit_is_refused
         client.send("shutdown")
         assert client.wait_end() == 0
     assert result.data[:4] == b"glTF" and result.message["report"]["config"]["adapters"] == given
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
+def test_a_second_run_into_the_folder_is_refused_until_the_first_is_over_or_dead(
+    model: Path, whole: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "shared"
+    first = start([*command(model, folder), "--steps", "100000"])
+    assert first.stdout is not None
+    while '"train"' not in (line := first.stdout.readline()):
+        assert line, first.stderr.read() if first.stderr else ""
+    second = start(command(model, folder))
+    out, err = second.communicate(timeout=10 * PATIENCE)
+    failed = json.loads(out.splitlines()[-1])
+    assert second.returncode == 2 and failed["code"] == "input.output_busy", err
+    assert f"process {first.pid} of this computer" in failed["why"] and str(folder) in failed["why"]
+    assert [json.loads(line)["type"] for line in out.splitlines()] == ["failed"], "before the model is loaded"
+    first.kill()
+    first.communicate()
+    for name in (".mesh-01234567.glb", "previews/.step-000000-01234567.png"):  # as if it had died while it wrote them
+        (folder / name).write_bytes(b"half")
+    third = start(command(model, folder))
+    out, err = third.communicate(timeout=10 * PATIENCE)
+    assert third.returncode == 0, err
+    assert (folder / "mesh.glb").read_bytes() == (whole / "mesh.glb").read_bytes()
+    assert not list(folder.rglob(".*")), "neither the lock nor what the killed run left"

@@ -394,10 +394,11 @@ def test_a_killed_engine_is_seen_as_the_end_of_the_stream(greeted: Client) -> No
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows ends a process without asking it")
-def test_sigterm_ends_the_conversation_as_shutdown_does(greeted: Client, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGINT"])
+def test_a_signal_ends_the_conversation_as_shutdown_does(greeted: Client, tmp_path: Path, name: str) -> None:
     greeted.generate("a", "a mug", steps=100_000)
     greeted.wait_for("preview")
-    greeted.process.send_signal(signal.SIGTERM)
+    greeted.process.send_signal(signal.Signals[name])
     greeted.wait_for("cancelled", "a")
     greeted.wait_for("bye")
     assert greeted.process.wait(timeout=PATIENCE) == 0

@@ -133,6 +133,7 @@ _FIXES = {
     "input.disk_full": "Make room on the disk and resume, or choose another output folder.",
     "input.output": "Choose another output folder, or change the permissions of this one.",
     "input.output_file": "Choose another output folder.",
+    "input.output_busy": "Wait for the other run, or choose another output folder.",
     "input.output_taken": "Choose another output folder, or move the old result away.",
     "input.device": "Choose Automatic as the device in the preferences.",
     "input.adapter_file": "Choose the file again by the folder beside its name, put it back, or switch it off.",

@@ -36,7 +36,8 @@ class MeshReport:
     genus: int  # handles over all parts
     uv_overlap: float  # share of the UV area that is used twice
     texture_coverage: float  # share of triangles whose texels are all their chart's
-    unwrap: str  # 'xatlas', 'repacked' or 'box' (the time box was over)
+    unwrap: str  # 'xatlas', 'repacked' or 'box', the simple one
+    unwrap_trouble: str  # why it is the simple one, '' otherwise
     iso: float  # density level of the surface, 1 / world unit
     fidelity_psnr: float  # dB, albedo renders of the mesh against the reference views, over white
     seconds: dict[str, float]
@@ -125,6 +126,7 @@ def build_mesh(
         uv_overlap=overlap,
         texture_coverage=texture_coverage(charts.uv, charts.chart, owners[0]),
         unwrap=charts.method,
+        unwrap_trouble=charts.trouble,
         iso=iso,
         fidelity_psnr=fidelity,
         seconds=clock.laps,
