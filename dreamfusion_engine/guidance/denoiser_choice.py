@@ -11,6 +11,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -124,7 +125,8 @@ def make_room(folder: Path, kept: Path) -> None:
     """Remove the graphs of all models but the newest GRAPHS_KEPT, of which `kept` is one; choices stay."""
     others = [path for path in folder.glob("*/graph.bin") if path.parent != kept]
     for path in sorted(others, key=_changed, reverse=True)[GRAPHS_KEPT - 1 :]:
-        path.unlink(missing_ok=True)
+        with suppress(OSError):  # Windows keeps what a run is using
+            path.unlink(missing_ok=True)
 
 
 def _changed(path: Path) -> float:

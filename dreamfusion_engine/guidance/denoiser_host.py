@@ -5,11 +5,18 @@ Score distillation asks for predictions without gradients, so what computes them
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from dreamfusion_engine.config import GenerateConfig
+from dreamfusion_engine.guidance.distillation import ScoreDistillation
+from dreamfusion_engine.guidance.families.adapter import Adapter
+from dreamfusion_engine.guidance.memory import views_at_once
+from dreamfusion_engine.guidance.noise import add_noise
 
 Call = tuple[tuple[Any, ...], dict[str, Any]]
 
@@ -83,3 +90,38 @@ def _filled(value: Any, tensors: Iterator[Tensor]) -> Any:
     if isinstance(value, dict):
         return {name: _filled(item, tensors) for name, item in value.items()}
     return tuple(_filled(item, tensors) for item in value) if isinstance(value, tuple) else value
+
+
+@torch.no_grad()
+def step_call(teacher: Adapter, distillation: ScoreDistillation, config: GenerateConfig) -> Call:
+    """The call of the denoiser that a step makes, with noise of several strengths over grey pictures."""
+    count, size = views_at_once(config), config.optimize.resolution[0]
+    turns = (torch.arange(count) + 0.5) / count
+    told = distillation.conditioning.told(2.0 * math.pi * turns, torch.full((count,), 0.3), "albedo")
+    x = teacher.to_model_space(torch.full((count, 3, size, size), 0.5))
+    t = (turns * teacher.schedule.usable).long()
+    noise = torch.randn(x.shape, generator=torch.Generator().manual_seed(0))
+    network, listener = teacher.denoiser, _Listener()
+    teacher.denoiser = listener
+    try:
+        distillation.predictions(add_noise(x, noise, *teacher.schedule.at(t)), t, told)
+    except _HeardError as heard:
+        return heard.call
+    finally:
+        teacher.denoiser = network
+    raise RuntimeError("the teacher did not ask its denoiser")
+
+
+class _HeardError(Exception):
+    """Ends a call that was only to be heard."""
+
+    def __init__(self, call: Call) -> None:
+        super().__init__()
+        self.call = call
+
+
+class _Listener(nn.Module):
+    """In a denoiser's place: says how it is called."""
+
+    def forward(self, *args: Any, **named: Any) -> Any:
+        raise _HeardError((args, named))

@@ -13,10 +13,9 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -28,12 +27,18 @@ from dreamfusion_engine.device import asked_threads, usable_cores
 from dreamfusion_engine.events import Note, Report
 from dreamfusion_engine.guidance.cache_folder import cache_folder
 from dreamfusion_engine.guidance.denoiser_choice import Choice, ChoiceFile, Computed, fastest, key_of, make_room
-from dreamfusion_engine.guidance.denoiser_host import Call, FlatDenoiser, HostedDenoiser, arrays, pattern, tensors_of
-from dreamfusion_engine.guidance.denoiser_trial import REFERENCE, Trial
+from dreamfusion_engine.guidance.denoiser_host import (
+    Call,
+    FlatDenoiser,
+    HostedDenoiser,
+    arrays,
+    pattern,
+    step_call,
+    tensors_of,
+)
+from dreamfusion_engine.guidance.denoiser_trial import Trial
 from dreamfusion_engine.guidance.distillation import ScoreDistillation
 from dreamfusion_engine.guidance.families.adapter import Adapter
-from dreamfusion_engine.guidance.memory import views_at_once
-from dreamfusion_engine.guidance.noise import add_noise
 from dreamfusion_engine.guidance.openvino_graph import (
     CompiledGraph,
     GraphError,
@@ -45,7 +50,7 @@ from dreamfusion_engine.guidance.openvino_graph import (
 
 # What another runtime hosts is in memory twice more, as its constants and in the order in which it computes; and large
 # networks are large matrix products, at which torch is good already.
-LARGEST = 64_000_000  # parameters
+LARGEST = 32_000_000  # parameters
 FEWEST_STEPS = 200  # of a run: tracing and trial take some ten seconds, once, which a shorter one does not earn back
 NOTE = "memory.denoiser_runtime"
 _ROUNDS = (3, 9)  # of timing every way in turn, fewest and most ...
@@ -78,7 +83,8 @@ def settle_runtime(
     told where a wish cannot be met.
     """
     wish = config.memory.denoiser_runtime
-    begun = recorded if wish == "auto" else None
+    allowed = _PRECISIONS.get(config.memory.precision, ())
+    begun = recorded if recorded is not None and wish == "auto" and recorded.precision in allowed else None
     reference = Choice(runtime="torch", precision=_precision(teacher), threads=torch.get_num_threads())
     why = why_torch(parameters, config, device=teacher.device.type, alone=alone, changed=changed)
     if resumed and recorded is None and wish == "auto":
@@ -88,9 +94,10 @@ def settle_runtime(
         try:
             network, call = teacher.denoiser, step_call(teacher, distillation, config)
             folder = cache_folder() / "denoisers"
-            host = Host(network, call, reference, folder, model, _PRECISIONS[config.memory.precision])
+            host = Host(network, call, reference, folder, model, allowed)
             choice = begun or host.choose(forced=wish == "openvino")
             if choice.runtime == "openvino":
+                host.prove(choice)
                 teacher.denoiser = host.hosted(choice)
         except (GraphError, OSError) as error:
             choice = dataclasses.replace(reference, why=f"OpenVINO failed: {error}")
@@ -130,41 +137,6 @@ def why_torch(parameters: int, config: GenerateConfig, *, device: str, alone: bo
     return ""
 
 
-@torch.no_grad()
-def step_call(teacher: Adapter, distillation: ScoreDistillation, config: GenerateConfig) -> Call:
-    """The call of the denoiser that a step makes, with noise of several strengths over grey pictures."""
-    count, size = views_at_once(config), config.optimize.resolution[0]
-    turns = (torch.arange(count) + 0.5) / count
-    told = distillation.conditioning.told(2.0 * math.pi * turns, torch.full((count,), 0.3), "albedo")
-    x = teacher.to_model_space(torch.full((count, 3, size, size), 0.5))
-    t = (turns * teacher.schedule.usable).long()
-    noise = torch.randn(x.shape, generator=torch.Generator().manual_seed(0))
-    network, listener = teacher.denoiser, _Listener()
-    teacher.denoiser = listener
-    try:
-        distillation.predictions(add_noise(x, noise, *teacher.schedule.at(t)), t, told)
-    except _HeardError as heard:
-        return heard.call
-    finally:
-        teacher.denoiser = network
-    raise RuntimeError("the teacher did not ask its denoiser")
-
-
-class _HeardError(Exception):
-    """Ends a call that was only to be heard."""
-
-    def __init__(self, call: Call) -> None:
-        super().__init__()
-        self.call = call
-
-
-class _Listener(nn.Module):
-    """In a denoiser's place: says how it is called."""
-
-    def forward(self, *args: Any, **named: Any) -> Any:
-        raise _HeardError((args, named))
-
-
 def _precision(teacher: Adapter) -> Computed:
     dtype = teacher.parts.autocast or teacher.parts.dtype
     return {torch.bfloat16: "bfloat16", torch.float16: "float16"}.get(dtype, "float32")  # type: ignore[return-value]
@@ -194,14 +166,40 @@ class Host:
 
         forced: only ways of OpenVINO are asked for; torch is left for when none works.
         """
-        rows = len(tensors_of(self._call)[0])
-        machine = [platform.processor() or platform.machine(), usable_cores(), asked_threads()]
-        kept = ChoiceFile(self._folder, [machine, self._reference.name, self._precisions, rows, forced])
+        kept = self._kept(forced)
         choice = kept.read()
         if choice is None:
             choice = self._measured(forced)
             kept.write(choice)
         return choice
+
+    def prove(self, choice: Choice) -> None:
+        """Try a choice of OpenVINO that no trial on this machine has led to, as a checkpoint from elsewhere has one.
+
+        Raises GraphError, OSError.
+        """
+        if choice in (self._kept(True).read(), self._kept(False).read()):
+            return
+        with tempfile.TemporaryDirectory() as folder, ExitStack() as ended:
+            self._trial(choice, self._write_call(Path(folder), self._by_torch("float32")), ended)
+
+    def _kept(self, forced: bool) -> ChoiceFile:
+        rows = len(tensors_of(self._call)[0])
+        machine = [platform.processor() or platform.machine(), usable_cores(), asked_threads()]
+        return ChoiceFile(self._folder, [machine, self._reference.name, self._precisions, rows, forced])
+
+    def _write_call(self, folder: Path, exact: Tensor) -> Path:
+        path = folder / "call.npz"
+        np.savez(path, *arrays(self._call), reference=exact.numpy())
+        return path
+
+    def _trial(self, way: Choice, call: Path, ended: ExitStack) -> Trial:
+        """A trial that has begun well; `ended` ends it. Raises GraphError."""
+        trial = Trial(self._graph(), call, way.precision, way.threads)
+        ended.callback(trial.end)
+        if not trial.begin():
+            raise GraphError(f"{way.name} does not work on this machine")
+        return trial
 
     def hosted(self, choice: Choice) -> nn.Module:
         """The denoiser as `choice` says, which is one of OpenVINO. Raises GraphError, OSError."""
@@ -221,24 +219,22 @@ class Host:
 
     def _measured(self, forced: bool) -> Choice:
         """Every way timed in turn on one call. Raises GraphError, OSError."""
-        graph = self._graph()
+        self._graph()
         others = [
             Choice(runtime="torch", precision=precision, threads=self._reference.threads)  # type: ignore[arg-type]
             for precision in self._precisions
         ]
-        exact = self._by_torch("float32").numpy()
-        cosines = {way: least_cosine(self._by_torch(way.precision).numpy(), exact) for way in others}
+        exact = self._by_torch("float32")
+        cosines = {way: least_cosine(self._by_torch(way.precision).numpy(), exact.numpy()) for way in others}
         calls: dict[Choice, Callable[[], float]] = {
             way: lambda way=way: _seconds(lambda: self._by_torch(way.precision))  # type: ignore[misc]
             for way in others
         }
         with tempfile.TemporaryDirectory() as folder, ExitStack() as ended:
-            call = Path(folder) / "call.npz"
-            np.savez(call, *arrays(self._call), **{REFERENCE: exact})
+            call = self._write_call(Path(folder), exact)
             for way in self._ways():
-                trial = Trial(graph, call, way.precision, way.threads)
-                ended.callback(trial.end)
-                if trial.begin():
+                with suppress(GraphError):
+                    trial = self._trial(way, call, ended)
                     calls[way], cosines[way] = trial.seconds, trial.cosine
             taken = _in_turn(calls)
         if forced and any(way.runtime == "openvino" and math.isfinite(taken[way]) for way in taken):
