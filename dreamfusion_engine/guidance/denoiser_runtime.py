@@ -52,7 +52,6 @@ from dreamfusion_engine.guidance.openvino_graph import (
 # networks are large matrix products, at which torch is good already.
 LARGEST = 32_000_000  # parameters
 FEWEST_STEPS = 200  # of a run: tracing and trial take some ten seconds, once, which a shorter one does not earn back
-NOTE = "memory.denoiser_runtime"
 _ROUNDS = (3, 9)  # of timing every way in turn, fewest and most ...
 _TIME_BOX = 2.0  # ... for as many seconds after the fewest
 _PRECISIONS: dict[str, tuple[Computed, ...]] = {
@@ -107,9 +106,11 @@ def settle_runtime(
         teacher.parts.autocast = torch.bfloat16 if choice.precision == "bfloat16" else None
     if begun is not None and begun != choice:
         text = f"The run began with its denoiser in {begun.name}, and goes on in {choice.name}: {choice.why}. "
-        report(Note(code=NOTE, text=text + "The mesh may differ a little from that of an unbroken run."))
+        text += "The mesh may differ a little from that of an unbroken run."
+        report(Note(code="memory.denoiser_runtime", text=text))
     elif wish == "openvino" and choice.runtime == "torch":
-        report(Note(code=NOTE, text=f"The denoiser runs in torch, although OpenVINO is asked for: {choice.why}."))
+        text = f"The denoiser runs in torch, although OpenVINO is asked for: {choice.why}."
+        report(Note(code="memory.denoiser_runtime", text=text))
     return choice
 
 
