@@ -90,7 +90,9 @@ class CompiledGraph:
 
     def __init__(self, path: Path, precision: str, threads: int) -> None:
         with _foreign_errors():
-            compiled = openvino().compile_model(
+            core = openvino().Core()
+            core.set_property({"ENABLE_MMAP": False})  # a file that is mapped, and cut off by others, ends the process
+            compiled = core.compile_model(
                 path,
                 "CPU",
                 {
