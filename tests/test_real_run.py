@@ -58,6 +58,7 @@ def command(model: Path, output: Path, *more: str) -> list[str]:
 
 
 def start(words: list[str]) -> subprocess.Popen[str]:
+    path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
     return subprocess.Popen(
         words,
         stdin=subprocess.DEVNULL,
@@ -65,7 +66,7 @@ def start(words: list[str]) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
         encoding="utf-8",
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "PYTHONPATH": path},
     )
 
 

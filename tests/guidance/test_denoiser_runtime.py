@@ -6,6 +6,7 @@ import dataclasses
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -165,7 +166,7 @@ def test_a_graph_that_cannot_be_made_leaves_torch_and_says_why(
 
     monkeypatch.setattr(denoiser_runtime, "installed", lambda: True)
     monkeypatch.setattr(denoiser_runtime.Host, "_graph", fails)
-    monkeypatch.setattr(denoiser_runtime.metadata, "version", lambda name: "1")
+    monkeypatch.setattr(denoiser_runtime, "metadata", SimpleNamespace(version=lambda name: "1"))
     teacher = load_teacher(open_pipeline(saved_pipeline), CPU, precision="bfloat16")
     choice, events = settled(teacher, config())
     assert (choice.runtime, choice.precision) == ("torch", "bfloat16") and "aten::strange" in choice.why
@@ -185,7 +186,7 @@ def test_a_cache_that_cannot_be_written_leaves_torch(
     blocked.write_text("", encoding="utf-8")
     monkeypatch.setenv("DREAMFUSION_CACHE", str(blocked))
     monkeypatch.setattr(denoiser_runtime, "installed", lambda: True)
-    monkeypatch.setattr(denoiser_runtime.metadata, "version", lambda name: "1")
+    monkeypatch.setattr(denoiser_runtime, "metadata", SimpleNamespace(version=lambda name: "1"))
     teacher = load_teacher(open_pipeline(saved_pipeline), CPU, precision="bfloat16")
     assert settled(teacher, config("auto"))[0].runtime == "torch"
 
