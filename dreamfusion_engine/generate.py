@@ -24,6 +24,7 @@ from dreamfusion_engine.errors import Cancelled
 from dreamfusion_engine.events import Control, Note, Progress, Report, Result, Stage
 from dreamfusion_engine.guidance.adapter_files import check_adapters, read_adapters
 from dreamfusion_engine.guidance.cache_folder import cache_folder
+from dreamfusion_engine.guidance.denoiser_runtime import settle_runtime
 from dreamfusion_engine.guidance.device_speed import learn_ratio, measured_speed
 from dreamfusion_engine.guidance.diffusion import Precision, load_teacher
 from dreamfusion_engine.guidance.distillation import ScoreDistillation
@@ -164,6 +165,18 @@ def _generate(
     )
     if resume:
         session.resume()
+    session.denoiser = settle_runtime(
+        teacher,
+        distillation,
+        fitted,
+        parameters=sizes.denoiser,
+        model=kept_for,
+        alone=ranks.count == 1,
+        changed=fitted.memory != config.memory or fitted.optimize != config.optimize,
+        resumed=resume,
+        recorded=session.denoiser,
+        report=report,
+    )
     clock.enter("train", device)
     try:
         training = session.run()
@@ -256,6 +269,7 @@ def result_content(
         "steps": session.training.step,
         "steps_per_second": round(session.steps_taken / session.seconds, 3) if session.seconds else None,
         "threads": torch.get_num_threads(),
+        "denoiser": session.denoiser.to_json() if session.denoiser is not None else None,
         "processes": session.ranks.count,
         "attempt": to_json(session.training.config),  # differs from config after a restart (see health)
         "weights": session.model,

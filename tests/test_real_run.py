@@ -19,6 +19,8 @@ from reference.tiny_families import KINDS
 from reference.tiny_pipeline import tiny_pipeline, write_card
 from reference.wire_client import PATIENCE, Client
 
+from dreamfusion_engine.guidance.openvino_graph import installed
+
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -56,6 +58,7 @@ def command(model: Path, output: Path, *more: str) -> list[str]:
 
 
 def start(words: list[str]) -> subprocess.Popen[str]:
+    path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
     return subprocess.Popen(
         words,
         stdin=subprocess.DEVNULL,
@@ -63,8 +66,22 @@ def start(words: list[str]) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
         encoding="utf-8",
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "PYTHONPATH": path},
     )
+
+
+def kill_in_training(process: subprocess.Popen[str]) -> None:
+    """End a run, without a word to it, once it has a checkpoint."""
+    assert process.stdout is not None
+    reached = 0
+    while reached < CHECKPOINT_EVERY + 2:
+        line = process.stdout.readline()
+        assert line, process.stderr.read() if process.stderr else ""
+        message = json.loads(line)
+        if message["type"] == "progress" and message["stage"] == "train":
+            reached = message["step"]
+    process.kill()
+    process.communicate()
 
 
 @pytest.fixture(scope="module")
@@ -87,23 +104,14 @@ def test_a_run_leaves_everything_it_promises(whole: Path) -> None:
     assert (report["prompt"], report["seed"], report["steps"]) == ("a red mug", 0, STEPS)
     assert report["config"]["mesh"]["texture"] == 64
     assert {"load", "train", "extract", "unwrap", "bake", "render"} <= set(report["seconds"])
+    assert report["denoiser"]["runtime"] == "torch" and report["denoiser"]["why"]
     assert report["peak_memory_mib"] > 100 and report["versions"]["torch"] and report["health"] and report["mesh"]
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
 def test_a_killed_run_resumes_to_the_same_mesh(model: Path, whole: Path, tmp_path: Path) -> None:
     folder = tmp_path / "broken"
-    process = start(command(model, folder))
-    assert process.stdout is not None
-    reached = 0
-    while reached < CHECKPOINT_EVERY + 2:
-        line = process.stdout.readline()
-        assert line, process.stderr.read() if process.stderr else ""
-        message = json.loads(line)
-        if message["type"] == "progress" and message["stage"] == "train":
-            reached = message["step"]
-    process.kill()
-    process.communicate()
+    kill_in_training(start(command(model, folder)))
     assert not (folder / "mesh.glb").exists()
 
     process = start(command(model, folder, "--resume"))
@@ -113,6 +121,23 @@ def test_a_killed_run_resumes_to_the_same_mesh(model: Path, whole: Path, tmp_pat
     steps = [m["step"] for m in messages if m["type"] == "progress" and m["stage"] == "train"]
     assert min(steps) >= CHECKPOINT_EVERY, "no more than one checkpoint's steps are lost"
     assert (folder / "mesh.glb").read_bytes() == (whole / "mesh.glb").read_bytes()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
+@pytest.mark.skipif(not installed(), reason="OpenVINO is not installed")
+def test_another_runtime_gives_the_same_mesh_again_and_after_a_kill(model: Path, tmp_path: Path) -> None:
+    folders = [tmp_path / name for name in ("unbroken", "broken")]
+    wish = ("--set", "memory.denoiser_runtime=openvino")
+    kill_in_training(start(command(model, folders[1], *wish)))
+    for folder, more in zip(folders, ((), ("--resume",)), strict=True):
+        process = start(command(model, folder, *wish, *more))
+        _, err = process.communicate(timeout=10 * PATIENCE)
+        assert process.returncode == 0, err
+    assert folders[0].joinpath("mesh.glb").read_bytes() == folders[1].joinpath("mesh.glb").read_bytes()
+    said = [json.loads((folder / "result.json").read_text(encoding="utf-8"))["denoiser"] for folder in folders]
+    assert said[0] == said[1] and said[0]["runtime"] == "openvino"
+    saved = json.loads((folders[1] / "checkpoint" / "checkpoint.json").read_text(encoding="utf-8"))
+    assert saved["extra"]["denoiser"] == said[1]
 
 
 def test_a_cancelled_job_of_the_server_resumes_to_the_same_mesh(model: Path, whole: Path, tmp_path: Path) -> None:
