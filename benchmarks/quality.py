@@ -237,10 +237,10 @@ def faults_text(folds: int | None, before: int | None, crossings: int | None) ->
 
 def table(summary: dict[str, Any], rows: Sequence[Row]) -> str:
     """The whole table, Markdown."""
-    head = "| prompt | R-Prec. colour | textureless | Chamfer | IoU | parts | folds, crossings | health | s |\n" + "|---" * 9 + "|"
-    truth = (
-        f"| *the corpus's own objects* | {summary['truth_colour']:.0%} | {summary['truth_textureless']:.0%} | | | | | | |"
-    )
+    names = "prompt", "R-Prec. colour", "textureless", "Chamfer", "IoU", "parts", "folds, crossings", "health", "s"
+    head = f"| {' | '.join(names)} |\n" + "|---" * len(names) + "|"
+    colour, textureless = summary["truth_colour"], summary["truth_textureless"]
+    truth = f"| *the corpus's own objects* | {colour:.0%} | {textureless:.0%} | | | | | | |"
     foot = (
         f"| **all {summary['prompts']}** | **{summary['colour']:.0%}** | **{summary['textureless']:.0%}** "
         f"| {summary['chamfer']:.3f} | {summary['iou']:.2f} | {summary['one_component']:.0%} one "

@@ -90,7 +90,7 @@ def decimated(vertices: Vertices, triangles: Triangles, budget: int, min_part: f
 def _within(
     vertices: Vertices, triangles: Triangles, target: int, min_part: float, share: float, aggression: float
 ) -> tuple[Doubles, Ints] | None:
-    """The surface decimated in one of the WAYS to at most `target` triangles; None if it cannot, or is not as it was."""
+    """The surface decimated in one of the WAYS to at most `target` triangles; None if that cannot be."""
     parts = parts_of(triangles)[0]
     aim = target
     for _ in range(3):
