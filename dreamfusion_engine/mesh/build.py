@@ -15,7 +15,7 @@ from dreamfusion_engine.events import Stage
 from dreamfusion_engine.mesh.bake import bake_albedo, texel_owners, texture_coverage
 from dreamfusion_engine.mesh.cleanup import cleaned, decimated
 from dreamfusion_engine.mesh.extract import extract_surface
-from dreamfusion_engine.mesh.folds import faults_of, fold_middles
+from dreamfusion_engine.mesh.folds import faults_of, folds_of
 from dreamfusion_engine.mesh.overlap import uv_overlap
 from dreamfusion_engine.mesh.queries import Albedo, Density
 from dreamfusion_engine.mesh.silhouette import ReferenceViews, Silhouettes
@@ -127,7 +127,7 @@ def build_mesh(
         watertight=is_manifold(triangles),
         genus=genus(triangles),
         folds=faults.folds,
-        folds_before=len(fold_middles(*surface)),
+        folds_before=len(folds_of(*surface).edges),
         crossings=faults.crossings,
         uv_overlap=overlap,
         texture_coverage=texture_coverage(charts.uv, charts.chart, owners[0]),

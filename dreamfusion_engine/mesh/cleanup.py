@@ -5,7 +5,7 @@ from __future__ import annotations
 import fast_simplification
 import numpy as np
 
-from dreamfusion_engine.mesh.folds import Faults, fold_middles, unfolded
+from dreamfusion_engine.mesh.folds import Faults, folds_of, unfolded
 from dreamfusion_engine.mesh.manifold import stitched
 from dreamfusion_engine.mesh.queries import Doubles, Ints
 from dreamfusion_engine.mesh.topology import (
@@ -68,7 +68,7 @@ def decimated(vertices: Vertices, triangles: Triangles, budget: int, min_part: f
     does not have already is taken, or the one with the fewest. Where there is none at all, larger budgets are tried,
     and in the end the surface stays as it was.
     """
-    known = fold_middles(vertices, triangles)
+    known = folds_of(vertices, triangles)
     target = budget
     while target < len(triangles):
         best: tuple[Doubles, Ints, Faults] | None = None

@@ -23,6 +23,18 @@ STEP = 0.5  # share of the way to the mean of its neighbours that a vertex moves
 
 
 @dataclass(frozen=True, kw_only=True)
+class Folds:
+    """Edges at which a closed surface turns by more than FOLD.
+
+    edges: int64[F, 2], the two half-edges of each. angles: float64[F], by how much, radians. middles: float64[F, 3].
+    """
+
+    edges: NDArray[np.int64]
+    angles: Doubles
+    middles: Doubles
+
+
+@dataclass(frozen=True, kw_only=True)
 class Faults:
     """What is wrong with a surface. folds: edges. crossings: pairs of triangles. touched: bool[V], their vertices."""
 
@@ -36,31 +48,33 @@ class Faults:
         return self.folds + self.crossings
 
 
-def fold_middles(vertices: Vertices, triangles: Triangles) -> Doubles:
-    """Middles float64[F, 3] of the edges at which the closed surface turns by more than FOLD."""
-    folded = _folded_edges(vertices, triangles)
-    return np.asarray(_middles(vertices, triangles, folded))
+def folds_of(vertices: Vertices, triangles: Triangles) -> Folds:
+    """The folds of a closed surface, its vertices rounded to float32: as a file holds them."""
+    points = np.asarray(vertices, np.float32)
+    angles, edges = turns(points, triangles)
+    folded = angles > FOLD
+    ends = directed_edges(triangles)[edges[folded, 0]]
+    return Folds(edges=edges[folded], angles=angles[folded], middles=points.astype(np.float64)[ends].mean(1))
 
 
-def faults_of(vertices: Vertices, triangles: Triangles, known: Doubles | None = None) -> Faults:
+def faults_of(vertices: Vertices, triangles: Triangles, known: Folds | None = None) -> Faults:
     """The folds and crossings of a closed surface.
 
-    known: float64[K, 3], middles of folds that may stay. A fold with one of them within the reach of its two triangles'
-    longest edge does not count.
+    known: folds that may stay. One of the surface's does not count if a known one, at least as sharp, lies within the
+    reach of its two triangles' longest edge.
     """
-    folded = _folded_edges(vertices, triangles)
-    if known is not None and len(known) and len(folded):
-        corners = np.asarray(vertices, np.float64)[triangles[folded // 3]]
-        reach = np.linalg.norm(np.roll(corners, -1, 2) - corners, axis=-1).max((1, 2))
-        folded = folded[cKDTree(known).query(_middles(vertices, triangles, folded))[0] > reach]
+    folds = folds_of(vertices, triangles)
+    folded = folds.edges // 3
+    if known is not None:
+        folded = folded[~_excused(folds, known, np.asarray(vertices, np.float64)[triangles[folded]])]
     crossings = crossings_of(vertices, triangles)
     touched = np.zeros(len(vertices), bool)
-    touched[triangles[folded // 3]] = True
+    touched[triangles[folded]] = True
     touched[triangles[crossings > 0]] = True
     return Faults(folds=len(folded), crossings=int(crossings.sum()) // 2, touched=touched)
 
 
-def unfolded(vertices: Vertices, triangles: Triangles, known: Doubles) -> tuple[Doubles, Faults]:
+def unfolded(vertices: Vertices, triangles: Triangles, known: Folds) -> tuple[Doubles, Faults]:
     """The closed surface's vertices float64[V, 3] with those of folds and crossings moved until none is left, and
     what is left where that fails.
 
@@ -84,16 +98,14 @@ def unfolded(vertices: Vertices, triangles: Triangles, known: Doubles) -> tuple[
     return best
 
 
-def _folded_edges(vertices: Vertices, triangles: Triangles) -> NDArray[np.int64]:
-    """The two half-edges int64[F, 2] of each fold."""
-    # As a file holds them: rounding to single precision must not make a fold.
-    angles, edges = turns(np.asarray(vertices, np.float32), triangles)
-    return edges[angles > FOLD]
-
-
-def _middles(vertices: Vertices, triangles: Triangles, edges: NDArray[np.int64]) -> Doubles:
-    ends = directed_edges(triangles)[edges[:, 0]]
-    return np.asarray(vertices, np.float64)[ends].mean(1)
+def _excused(folds: Folds, known: Folds, corners: Doubles) -> Bools:
+    """Which folds have a known one at least as sharp beside them, bool[F]. corners: float64[F, 2, 3, 3]."""
+    if len(folds.angles) == 0 or len(known.angles) == 0:
+        return np.zeros(len(folds.angles), bool)
+    reach = np.linalg.norm(np.roll(corners, -1, 2) - corners, axis=-1).max((1, 2))
+    nearby = cKDTree(known.middles).query_ball_point(folds.middles, reach)
+    sharpest = [known.angles[list(near)].max(initial=0.0) for near in nearby]
+    return np.asarray(sharpest, np.float64) >= folds.angles
 
 
 def _with_neighbours(chosen: Bools, triangles: Triangles) -> Bools:

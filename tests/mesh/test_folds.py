@@ -5,9 +5,9 @@ import pytest
 from mesh.shapes import Mesh, cube, icosphere, joined, lattice_torus
 
 from dreamfusion_engine.mesh import topology
-from dreamfusion_engine.mesh.folds import ROUNDS, WIDER, faults_of, fold_middles, unfolded
+from dreamfusion_engine.mesh.folds import ROUNDS, WIDER, faults_of, folds_of, unfolded
 
-NONE = np.zeros((0, 3))
+NONE = folds_of(*cube())
 
 
 def roof(half_angle: float) -> Mesh:
@@ -34,7 +34,9 @@ def test_a_roof_is_a_fold_from_a_slope_of_sixty_degrees() -> None:
         mesh = roof(np.radians(half_angle))
         assert topology.is_manifold(mesh[1]) and topology.volume(*mesh) > 0.0
         assert faults_of(*mesh).folds == folds
-    np.testing.assert_allclose(fold_middles(*mesh), [[0.0, 0.0, 1.0]], atol=1e-12)
+    found = folds_of(*mesh)
+    np.testing.assert_allclose(found.middles, [[0.0, 0.0, 1.0]], atol=1e-7)
+    np.testing.assert_allclose(np.degrees(found.angles), [170.0], atol=1e-4)
 
 
 def test_whole_shapes_have_neither() -> None:
@@ -43,10 +45,12 @@ def test_whole_shapes_have_neither() -> None:
         assert (found.folds, found.crossings, found.count) == (0, 0, 0) and not found.touched.any()
 
 
-def test_a_fold_that_was_there_before_does_not_count() -> None:
+def test_a_fold_counts_unless_one_as_sharp_was_there_before() -> None:
     mesh = roof(np.radians(10.0))
-    assert faults_of(*mesh, fold_middles(*mesh)).folds == 0
-    assert faults_of(*mesh, np.array([[0.0, 0.0, 9.0]])).folds == 1
+    for half_angle, folds in ((10.0, 0), (9.0, 0), (11.0, 1)):
+        known = folds_of(*roof(np.radians(half_angle)))
+        assert faults_of(*mesh, known).folds == folds
+        assert faults_of(mesh[0] + np.array([0.0, 0.0, 5.0]), mesh[1], known).folds == 1  # it was elsewhere
     assert faults_of(*mesh, NONE).folds == 1
 
 
