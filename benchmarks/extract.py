@@ -130,6 +130,7 @@ def build(
             *cleaned(rough, faces, min_part=wanted.min_part, smoothing=wanted.smoothing),
             wanted.triangles,
             wanted.min_part,
+            wanted.smoothing,
         ),
     )
     charts = run(

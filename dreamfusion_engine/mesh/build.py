@@ -79,7 +79,7 @@ def build_mesh(
     )
     # 2. Real parts only, smooth, within the budget.
     surface = cleaned(vertices, triangles, min_part=config.min_part, smoothing=config.smoothing)
-    vertices, triangles = decimated(*surface, config.triangles, config.min_part)
+    vertices, triangles = decimated(*surface, config.triangles, config.min_part, config.smoothing)
     faults = faults_of(vertices, triangles)
     normals = vertex_normals(vertices, triangles)
     report_stage("extract", 1.0)
