@@ -174,7 +174,8 @@ def test_the_engine_declares_what_it_imports_and_nothing_that_only_tests_use() -
     assert {top: owner for top, owner in used.items() if not owner & declared} == {}
     # Used by transformers and diffusers, where they load a model: nothing of ours imports them.
     beneath = {"protobuf", "sentencepiece"}
-    assert declared - beneath == {name for owner in used.values() for name in owner & declared}
+    by_name = {"openvino"}  # guidance/openvino_graph.py, where there is a wheel of it
+    assert declared - beneath - by_name == {name for owner in used.values() for name in owner & declared}
 
 
 def declared_packages() -> list[Requirement]:
