@@ -14,18 +14,21 @@ ENGINE = Path(__file__).resolve().parents[1] / "dreamfusion_engine"
 
 # Part -> the parts it may import. A part is a module or a subpackage of the engine; within itself all is allowed.
 LEAVES = {"errors", "config", "events", "device", "protocol", "warp_runtime", "messages", "console", "failures"}
-LEAVES |= {"config_json", "recipes", "atomic_file", "prompt_text", "ranks"}
-GROUND = {"atomic_file", "errors", "config", "config_json", "recipes", "events", "device", "warp_runtime"}
+LEAVES |= {"config_json", "given_path", "recipes", "atomic_file", "prompt_text", "ranks", "visible_text"}
+GROUND = {"atomic_file", "errors", "given_path", "config", "config_json", "recipes", "events", "device"}
+GROUND |= {"warp_runtime"}
 TABLE: dict[str, set[str]] = {
     # Leaves.
     "errors": set(),
+    "given_path": set(),
+    "visible_text": set(),
     "atomic_file": set(),
     "protocol": set(),
     "events": set(),
     "ranks": {"device"},
     "warp_runtime": {"errors", "device"},
-    "prompt_text": {"errors"},
-    "config": {"errors", "prompt_text"},
+    "prompt_text": {"errors", "visible_text"},
+    "config": {"errors", "given_path", "prompt_text"},
     "recipes": {"errors"},
     "config_json": {"errors", "config", "recipes"},
     "device": {"errors"},
@@ -33,7 +36,7 @@ TABLE: dict[str, set[str]] = {
     "console": {"errors", "events"},
     "failures": {"errors", "device"},
     # The parts of the method: they see the ground, and scene; never each other.
-    "hub": {"errors", "events"},
+    "hub": {"errors", "events", "given_path"},
     "scene": GROUND,
     "field": GROUND | {"scene"},
     "render": GROUND | {"scene"},
@@ -62,7 +65,7 @@ HEAVY = {"torch", "warp", "diffusers", "transformers", "skimage", "trimesh", "xa
 # Loaded before a request has been found good, so that a typing mistake is answered at once.
 LIGHT = {"", "errors", "events", "config", "device", "protocol", "messages", "console", "failures", "request", "doctor"}
 LIGHT |= {"job", "command_line", "server", "cli", "__main__", "guidance.prompts", "guidance.pipeline_folder"}
-LIGHT |= {"prompt_text"}
+LIGHT |= {"prompt_text", "visible_text", "given_path", "guidance.cache_folder"}
 LIGHT |= {"guidance.family", "guidance.distilled", "guidance.part_configs", "guidance.single_file_layout"}
 LIGHT |= {"guidance.memory", "guidance.model_sizes"}
 LIGHT |= {"config_json", "recipes", "settings_table", "model_table", "download_job"}

@@ -8,6 +8,7 @@ import bpy
 from bpy.types import Context
 
 from ..core.job import Job, Recipe
+from ..core.visible_text import visible
 from . import artist_settings, engine_preset, models, placement, preferences, pump, session, settings
 from .settings import SEED_LIMIT
 
@@ -23,8 +24,8 @@ def recipe(context: Context, prompt: str = "") -> Recipe:
     if base:
         overrides["base"] = base
     return Recipe(
-        prompt=" ".join((prompt or chosen.prompt).split()),
-        negative=" ".join(chosen.negative.split()),
+        prompt=" ".join(visible(prompt or chosen.prompt).split()),
+        negative=" ".join(visible(chosen.negative).split()),
         seed=chosen.seed,
         model=chosen.model,
         preset=chosen.preset,

@@ -24,6 +24,7 @@ TABLE: dict[str, set[str]] = {
     "engine_log": set(),
     "windows_job": set(),
     "command_line": set(),
+    "visible_text": set(),
     "suggestions": set(),
     "model_card": set(),
     "interpreters": set(),
