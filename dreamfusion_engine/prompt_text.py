@@ -9,7 +9,10 @@ PROMPT_LIMIT = 1000  # characters; a text encoder reads some 77 tokens, about 30
 
 
 def checked_prompt(text: str, name: str, *, empty_ok: bool) -> str:
-    """`text` with white space folded and without invisible characters. Raises InputError when empty, too long or with control characters."""
+    """`text` with white space folded, without invisible characters.
+
+    Raises InputError when it is empty, too long or holds control characters.
+    """
     shown = text if len(text) <= 60 else text[:60] + "..."
     control = sorted({f"U+{ord(c):04X}" for c in text if (ord(c) < 32 and c not in "\t\n\r") or 127 <= ord(c) < 160})
     if control:
