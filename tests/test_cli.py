@@ -137,6 +137,7 @@ BAD: list[tuple[str, list[str], str]] = [
     ("an empty prompt", ["generate", ""], "empty"),
     ("blanks", ["generate", "  \t "], "empty"),
     ("a very long prompt", ["generate", "mug " * 2500], "too long"),
+    ("more words than the model reads tokens", ["generate", "red " * 77 + "mug"], "78 words; the model reads 77"),
     ("control characters", ["generate", "a \x07mug"], "U+0007"),
     ("a negative prompt with control characters", ["generate", "a mug", "--negative", "\x1b["], "U+001B"),
     ("an unknown word", ["generate", "a red muq"], "mug"),
