@@ -45,11 +45,13 @@ def _known(error: BaseException) -> EngineError | None:
             "mesh.resolution=128 for the mesh. What was saved before is kept: use --resume.",
         )
     if isinstance(error, OSError) and error.errno in _DISK_FULL:
+        return _disk_full(error)
+    if isinstance(error, FileNotFoundError) and "temporary directory" in str(error):  # of tempfile.gettempdir
         return InputError(
-            "input.disk_full",
-            what="The disk is full.",
+            "input.temporary_folder",
+            what="No folder for temporary files can be written.",
             why=_first_line(str(error)),
-            fix="Make room and run the same command with --resume, or give another --output folder.",
+            fix="Make room on their disk, or set TMPDIR to a folder that can be written, and use --resume.",
         )
     if isinstance(error, OSError) and error.errno in _NOT_WRITABLE and error.filename:
         return InputError(
@@ -68,11 +70,40 @@ def _known(error: BaseException) -> EngineError | None:
     return None
 
 
+def _disk_full(error: OSError) -> InputError:
+    """Which disk is full: that of the file, or that of temporary files where none is named or it is one of those."""
+    place = _temporary_folder()
+    temporary = place is not None and (error.filename is None or Path(str(error.filename)).is_relative_to(place))
+    if not temporary:
+        return InputError(
+            "input.disk_full",
+            what="The disk is full.",
+            why=_first_line(str(error)),
+            fix="Make room and run the same command with --resume, or give another --output folder.",
+        )
+    return InputError(
+        "input.disk_full",
+        what="The disk of the folder for temporary files is full." if error.filename else "A disk is full.",
+        why=_first_line(str(error)) + f". The folder for temporary files is {place}.",
+        fix=f"Make room in {place}, or set TMPDIR to a folder on another disk"
+        + ("" if error.filename else "; if it has room, make some in the --output folder")
+        + ". Then run the same command with --resume.",
+    )
+
+
+def _temporary_folder() -> Path | None:
+    """The system's folder for temporary files, None where none can be written: all are full, or TMPDIR is not there."""
+    try:
+        return Path(tempfile.gettempdir())
+    except OSError:
+        return None
+
+
 def _write_log(error: BaseException, folder: Path | None) -> Path:
     """The traceback in a new file. A folder that cannot be written falls back to the system's temporary one."""
     text = "".join(traceback.format_exception(error))
     name = f"error-{time.strftime('%Y%m%d-%H%M%S')}.log"
-    for place in (folder, Path(tempfile.gettempdir())):
+    for place in (folder, _temporary_folder()):
         if place is None or not place.is_dir():
             continue
         try:
