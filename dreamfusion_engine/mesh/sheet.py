@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -99,6 +101,7 @@ def studio_pictures(views: Views) -> tuple[NDArray[np.uint8], NDArray[np.uint8],
 
 def encode_video(frames: Iterator[NDArray[np.uint8]], path: Path, size: tuple[int, int]) -> None:
     """Write frames uint8[H, W, 3] as H.264 in yuv420p, which every player shows. size: width, height, both even."""
+    first = next(frames)  # a run that is stopped before it starts no encoder, which would complain of no frames
     try:
         writer = imageio_ffmpeg.write_frames(
             str(path),
@@ -110,10 +113,10 @@ def encode_video(frames: Iterator[NDArray[np.uint8]], path: Path, size: tuple[in
             quality=None,
             output_params=["-crf", "18", "-movflags", "+faststart"],
         )
-        writer.send(None)
-        for frame in frames:
-            writer.send(np.ascontiguousarray(frame))
-        writer.close()
+        with contextlib.closing(writer):  # whatever ends this, the encoder has ended, and said what it says, before it
+            writer.send(None)
+            for frame in itertools.chain([first], frames):
+                writer.send(np.ascontiguousarray(frame))
     except (RuntimeError, BrokenPipeError) as error:
         raise SetupError(
             "setup.video",
