@@ -33,6 +33,13 @@ def given_path(given: str | os.PathLike[str], holds: str = "") -> Path:
     return path
 
 
+def absence(path: Path) -> str:
+    """How a file or folder is not there, as the end of a sentence."""
+    if path.is_symlink():
+        return f"is a link to {os.readlink(path)}, which is not there"
+    return "is missing"
+
+
 def shortened(text: object, limit: int = 60) -> str:
     """Text as an error shows it: a long one by its beginning."""
     whole = str(text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -118,3 +119,57 @@ def test_a_folder_named_by_a_prompt_is_one_that_every_disk_takes(tmp_path: Path)
 def test_a_long_text_is_shown_by_its_beginning() -> None:
     assert shortened("a mug") == "a mug"
     assert shortened("m" * 1000, 5) == "mmmmm..."
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "model_index.json",
+        "unet",
+        "unet/config.json",
+        "unet/model.safetensors",
+        "scheduler/scheduler_config.json",
+        "dreamfusion.json",
+    ],
+)
+def test_a_link_to_nothing_in_a_model_is_called_one(name: str, tmp_path: Path) -> None:
+    """As a copied snapshot of a download cache has them, whose blobs stayed behind."""
+    model = write_paper_model(tmp_path / "model", words=("a", "mug"))
+    (model / name).rename(tmp_path / "elsewhere")
+    (model / name).symlink_to(tmp_path / "gone")
+    with pytest.raises(EngineError) as caught:
+        model_facts(str(model))
+    assert caught.value.exit_code == 2
+    assert f"{Path(name).name} is a link to {tmp_path / 'gone'}, which is not there" in caught.value.why
+
+
+def test_a_shard_that_is_a_link_to_nothing_is_called_one(tmp_path: Path) -> None:
+    model = write_paper_model(tmp_path / "model")
+    (model / "unet" / "model.safetensors").unlink()
+    (model / "unet" / "model-1.safetensors").symlink_to("gone")
+    placed = {"weight_map": {"weight": "model-1.safetensors"}}
+    (model / "unet" / "model.safetensors.index.json").write_text(json.dumps(placed), encoding="utf-8")
+    with pytest.raises(EngineError, match="model-1.safetensors is a link to gone, which is not there"):
+        model_facts(str(model))
+
+
+def test_models_and_adapters_that_are_links_to_nothing_are_called_that(tmp_path: Path) -> None:
+    model, link = write_paper_model(tmp_path / "model"), tmp_path / "link.safetensors"
+    link.symlink_to("gone")
+    with pytest.raises(EngineError, match="is a link to gone, which is not there") as caught:
+        model_facts(str(link))
+    assert caught.value.code == "model.missing"
+    with pytest.raises(EngineError, match="is a link to gone, which is not there") as caught:
+        checked_request("a mug", settings={"model": str(model), "adapters": {"lora": [[str(link), 1.0]]}})
+    assert caught.value.code == "input.adapter_file"
+
+
+@pytest.mark.parametrize("below", ["", "x/y"])
+def test_an_output_at_a_link_to_nothing_is_refused_before_the_run(tmp_path: Path, below: str) -> None:
+    model, link = write_paper_model(tmp_path / "model"), tmp_path / "link"
+    link.symlink_to(tmp_path / "gone")
+    with pytest.raises(EngineError) as caught:
+        checked_request("a mug", settings={"model": str(model), "device": "cpu"}, output=link / below)
+    assert caught.value.code == "input.output" and caught.value.exit_code == 2
+    assert f"{link} is a link to {tmp_path / 'gone'}, which is not there" in caught.value.why
+    assert not (tmp_path / "gone").exists()

@@ -18,7 +18,7 @@ from typing import Any
 
 from dreamfusion_engine.config import AdaptersConfig, GenerateConfig
 from dreamfusion_engine.errors import InputError
-from dreamfusion_engine.given_path import UnusablePath, given_path, shortened
+from dreamfusion_engine.given_path import UnusablePath, absence, given_path, shortened
 from dreamfusion_engine.guidance.family import FAMILIES
 from dreamfusion_engine.guidance.learned_word import LearnedWord, learned_word, vocabulary
 from dreamfusion_engine.guidance.lora_layout import (
@@ -198,7 +198,8 @@ def _absent(file: str | Path, option: str, why: str) -> InputError:
 
 def _header(path: Path, option: str) -> tuple[dict[str, TensorEntry], dict[str, str]]:
     if not os.path.isfile(path):
-        raise _absent(path, option, f"is {'a folder' if os.path.isdir(path) else 'no file'}")
+        why = "is a folder" if os.path.isdir(path) else absence(path) if path.is_symlink() else "is no file"
+        raise _absent(path, option, why)
     try:
         if path.suffix.lower() in PICKLES:
             raise DamagedHeader("it does not begin as a safetensors file does, but as a Python pickle")

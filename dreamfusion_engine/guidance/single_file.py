@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dreamfusion_engine.errors import SetupError
-from dreamfusion_engine.given_path import UnusablePath, given_path, shortened
+from dreamfusion_engine.given_path import UnusablePath, absence, given_path, shortened
 from dreamfusion_engine.guidance.catalogue import KnownModel, catalogue
 from dreamfusion_engine.guidance.family import FAMILIES
 from dreamfusion_engine.guidance.part_weights import PICKLES, damaged, read_json, read_part_weights
@@ -215,7 +215,9 @@ def _named_base(path: Path, base: str, architecture: Architecture) -> Path:
         how = f"Run: {_COMMAND} {base} --configs" if is_hub_id(base) else "Check the path."
         raise _base_error(f"'{shortened(base)}' is neither a folder nor a downloaded model.", how)
     if not (folder / INDEX).is_file():
-        raise _base_error(f"There is no {INDEX} in {folder}.", "Give the folder of a diffusers pipeline.")
+        raise _base_error(
+            f"In {folder}, {INDEX} {absence(folder / INDEX)}.", "Give the folder of a diffusers pipeline."
+        )
     family, needed = read_json(folder / INDEX).get("_class_name"), LAYOUTS[architecture].family
     if family != needed:
         why = f"{path.name} is of {LAYOUTS[architecture].title}, a {needed}, and {folder} holds a {family}."
