@@ -70,7 +70,7 @@ LIGHT |= {"guidance.family", "guidance.distilled", "guidance.part_configs", "gui
 LIGHT |= {"guidance.memory", "guidance.model_sizes"}
 LIGHT |= {"config_json", "recipes", "settings_table", "model_table", "download_job"}
 LIGHT |= {f"guidance.{name}" for name in ("part_weights", "safetensors_header", "catalogue", "hub_models")}
-LIGHT |= {"guidance.model_list", "guidance.single_file"}
+LIGHT |= {"guidance.model_list", "guidance.single_file", "guidance.file_kinds"}
 LIGHT |= {"guidance.adapter_files", "guidance.lora_layout", "guidance.learned_word"}
 LIGHT |= {f"hub.{name}" for name in ("address", "api", "download", "lock", "repository_cache", "selection", "transfer")}
 
