@@ -23,7 +23,7 @@ def as_engine_error(error: BaseException, log_folder: Path | None = None) -> Eng
     """
     if isinstance(error, EngineError):
         return error
-    known = _known(error)
+    known = _known(error, log_folder)
     if known is not None:
         return known
     log = _write_log(error, log_folder)
@@ -35,7 +35,7 @@ def as_engine_error(error: BaseException, log_folder: Path | None = None) -> Eng
     )
 
 
-def _known(error: BaseException) -> EngineError | None:
+def _known(error: BaseException, output: Path | None) -> EngineError | None:
     if out_of_memory(error):
         return RunError(
             "run.out_of_memory",
@@ -45,7 +45,7 @@ def _known(error: BaseException) -> EngineError | None:
             "mesh.resolution=128 for the mesh. What was saved before is kept: use --resume.",
         )
     if isinstance(error, OSError) and error.errno in _DISK_FULL:
-        return _disk_full(error)
+        return _disk_full(error, output)
     if isinstance(error, FileNotFoundError) and "temporary directory" in str(error):  # of tempfile.gettempdir
         return InputError(
             "input.temporary_folder",
@@ -70,10 +70,12 @@ def _known(error: BaseException) -> EngineError | None:
     return None
 
 
-def _disk_full(error: OSError) -> InputError:
+def _disk_full(error: OSError, output: Path | None) -> InputError:
     """Which disk is full: that of the file, or that of temporary files where none is named or it is one of those."""
     place = _temporary_folder()
-    temporary = place is not None and (error.filename is None or Path(str(error.filename)).is_relative_to(place))
+    named = None if error.filename is None else Path(str(error.filename))
+    of_output = named is not None and output is not None and named.is_relative_to(output)  # which may be in the other
+    temporary = place is not None and not of_output and (named is None or named.is_relative_to(place))
     if not temporary:
         return InputError(
             "input.disk_full",

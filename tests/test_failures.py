@@ -61,6 +61,11 @@ def test_a_full_disk_is_named_whose_it_is(monkeypatch: pytest.MonkeyPatch, tmp_p
     assert "temporary files" in of_temporary.what and "TMPDIR" in of_temporary.fix
     of_output = told(str(tmp_path / "outputs" / "mesh.glb"))
     assert "mesh.glb" in of_output.why and "TMPDIR" not in of_output.fix and "--output" in of_output.fix
+    inside = tmp_path / "temporary" / "outputs"
+    of_output_there = as_engine_error(
+        OSError(errno.ENOSPC, "No space left on device", str(inside / "mesh.glb")), inside
+    )
+    assert of_output_there.what == "The disk is full."
     of_either = told()  # of a file without a name: temporary ones have none
     assert str(tmp_path / "temporary") in of_either.why
     assert "TMPDIR" in of_either.fix and "--output" in of_either.fix

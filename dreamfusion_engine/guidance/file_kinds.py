@@ -33,7 +33,10 @@ _PARTS = (  # how most names of a part's own file begin -> what it is
     (("text_model.", "encoder.block.", "cond_stage_model.", "shared."), "a text encoder"),
     (("vision_model.",), "an encoder of pictures"),
     (("encoder.", "decoder.", "first_stage_model.", "vae."), "an autoencoder (VAE)"),
-    (("down_blocks.", "up_blocks.", "mid_block.", "transformer_blocks.", "single_transformer_blocks."), "a whole denoiser"),
+    (
+        ("down_blocks.", "up_blocks.", "mid_block.", "transformer_blocks.", "single_transformer_blocks."),
+        "a whole denoiser",
+    ),
 )
 _EMBEDDING_TENSORS = 2  # one for each text encoder
 
