@@ -10,6 +10,7 @@ from functools import cache
 from dreamfusion_engine.starter.captions import describe
 from dreamfusion_engine.starter.objects.kinds import KINDS, PATTERN_COLOURS, PATTERNS, Kind, Look
 from dreamfusion_engine.starter.objects.palette import COLOURS
+from dreamfusion_engine.visible_text import visible
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +59,7 @@ def read_prompts(lines: Sequence[str], kinds: Sequence[str]) -> tuple[list[Promp
     prompts: dict[str, Prompt] = {}
     left_out = []
     for number, line in enumerate(lines, 1):
-        text = " ".join(line.lower().split())
+        text = " ".join(visible(line).lower().split())
         if text.startswith("#"):
             continue
         why = ""

@@ -22,6 +22,7 @@ from dreamfusion_engine.errors import Cancelled
 from dreamfusion_engine.events import Control, Event, Report, Result
 from dreamfusion_engine.failures import as_engine_error
 from dreamfusion_engine.guidance.pipeline_folder import model_facts
+from dreamfusion_engine.hub.address import cache_folder, hub_address
 from dreamfusion_engine.main_memory import check_room_to_start
 from dreamfusion_engine.messages import downloaded_message, error_message, event_message, result_message
 from dreamfusion_engine.protocol import encode
@@ -57,12 +58,12 @@ def main(argv: Sequence[str] | None = None, *, generate: Generate | None = None)
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
     try:
-        options = command_line.parser().parse_args(arguments)
+        options = command_line.parser(arguments).parse_args(arguments)
         if options.command is None:
             command_line.parser().print_help()
             return 2
         if getattr(options, "cache", None):
-            os.environ["HF_HUB_CACHE"] = os.path.abspath(os.path.expanduser(options.cache))
+            os.environ["HF_HUB_CACHE"] = os.path.abspath(cache_folder({"HF_HUB_CACHE": options.cache}))
         if options.command == "generate":
             return _generate(options, arguments, generate)
         if options.command == "settings":
@@ -218,7 +219,6 @@ def _models(options: argparse.Namespace) -> int:
 
 def _download(options: argparse.Namespace, arguments: list[str]) -> int:
     from dreamfusion_engine.guidance.hub_models import download_model
-    from dreamfusion_engine.hub.address import hub_address
 
     address = hub_address()
     if options.offline:

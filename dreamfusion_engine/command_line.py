@@ -25,18 +25,26 @@ CALLED_AS = "DREAMFUSION_CALLED_AS"
 class _Parser(argparse.ArgumentParser):
     """argparse, with errors in the engine's own form and no guessing at abbreviations."""
 
+    dashed = ""  # a word that may have been meant as the prompt, and was read as an option
+
     def error(self, message: str) -> NoReturn:
         known = [*COMMANDS, *_options(self)]
         wrong = [word.strip(",:'\"") for word in message.split()]
         wrong = [word for word in wrong if word not in known and (word.startswith("-") or len(word) > 4)]
         close = (nearest(word, known) for word in wrong)
         guess = next((word for word in close if word), None)
+        unread = self.dashed and ("PROMPT" in message or "explicit argument" in message)
         raise InputError(
             "input.command",
             what="The command line cannot be read.",
             why=message[0].upper() + message[1:] + ".",
-            fix=(f"Did you mean {guess}? " if guess else "") + f"See: {self.prog} --help",
+            fix=(self._after_dashes() if unread else f"Did you mean {guess}? " if guess else "")
+            + f"See: {self.prog} --help",
         )
+
+    def _after_dashes(self) -> str:
+        words = shlex.join(["--", self.dashed])
+        return f"A prompt that begins with a dash goes after the options and two dashes: {self.prog} {words}. "
 
 
 def _options(parser: argparse.ArgumentParser) -> list[str]:
@@ -50,8 +58,11 @@ def _options(parser: argparse.ArgumentParser) -> list[str]:
     return found
 
 
-def parser() -> argparse.ArgumentParser:
-    """The whole grammar. Parsing raises InputError input.command."""
+def parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
+    """The whole grammar. Parsing raises InputError input.command.
+
+    words: what will be parsed, so that the error can say what a word that begins with a dash may have been meant as.
+    """
     top = _Parser(
         prog="dreamfusion-engine",
         description="From a text prompt to a textured mesh by score distillation.",
@@ -71,6 +82,8 @@ def parser() -> argparse.ArgumentParser:
     make.add_argument("--resume", action="store_true", help="go on from the checkpoint in the output folder")
     make.add_argument("--json", action="store_true", help="print progress and result as JSON lines")
     _add_settings(make)
+    known = ("--", *_options(make))
+    make.dashed = next((word for word in words if word.startswith("-") and word.split("=")[0] not in known), "")
     show = commands.add_parser("settings", help="show what a model's runs are set to, and why", allow_abbrev=False)
     _add_model(show)
     show.add_argument("--json", action="store_true", help="print as JSON")
@@ -150,7 +163,7 @@ def parse_settings(assignments: Sequence[str]) -> dict[str, Any]:
             )
         try:
             value = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             value = text
         group = settings
         for name in names[:-1]:
@@ -197,7 +210,9 @@ def _lora(text: str) -> tuple[str, float]:
 
 def resume_command(arguments: Sequence[str]) -> str:
     """The command that goes on with this run, as the user would type it."""
-    return again_command([*arguments, *([] if "--resume" in arguments else ["--resume"])])
+    end = list(arguments).index("--") if "--" in arguments else len(arguments)  # after it a word is no option
+    options, words = arguments[:end], arguments[end:]
+    return again_command([*options, *([] if "--resume" in options else ["--resume"]), *words])
 
 
 def again_command(arguments: Sequence[str]) -> str:

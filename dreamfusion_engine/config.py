@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from dreamfusion_engine.errors import InputError
+from dreamfusion_engine.given_path import shortened
 from dreamfusion_engine.prompt_text import checked_prompt
 
 Annealing = Literal["linear", "sqrt", "step"]
@@ -29,7 +30,7 @@ def require(ok: bool, name: str, value: object, needs: str) -> None:
     if not ok:
         raise InputError(
             "input.setting",
-            what=f"The setting '{name}' cannot be {value!r}.",
+            what=f"The setting '{name}' cannot be {shortened(repr(value))}.",
             why=f"{name} must be {needs}.",
             fix=f"Give {name} a value that is {needs}, or leave it out for the preset's value.",
         )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import math
 import types
 import typing
 from collections.abc import Mapping
@@ -68,6 +69,14 @@ def resolve(
             fix=f"Use --preset {nearest(name, PRESET_NAMES) or 'standard'}.",
         )
     yours = dict(overrides or {})
+    for said, option in (("prompt", "as the PROMPT"), ("preset", "as --preset")):
+        if said in yours:
+            raise InputError(
+                "input.setting",
+                what=f"'{said}' is no setting.",
+                why=f"The settings go over a preset and a prompt, so they cannot change the {said}.",
+                fix=f"Give it {option}.",
+            )
     guidance = yours.get("guidance", {})
     score = guidance.get("score") if isinstance(guidance, Mapping) else None
     of_recipe = recipe_named(recipe).values(name, score if isinstance(score, str) else GuidanceConfig().score)
@@ -195,8 +204,12 @@ def _coerced(value: Any, hint: Any, where: str) -> Any:
         require(isinstance(value, int) and not isinstance(value, bool), where, value, "a whole number")
     elif hint is float:
         require(isinstance(value, int | float) and not isinstance(value, bool), where, value, "a number")
-        require(value == value and abs(value) != float("inf"), where, value, "a finite number")
-        return float(value)
+        try:
+            number = float(value)
+        except OverflowError:  # a whole number above 1e308
+            number = math.inf
+        require(math.isfinite(number), where, value, "a finite number")
+        return number
     elif hint is str:
         require(isinstance(value, str), where, value, "text")
     return value

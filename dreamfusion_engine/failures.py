@@ -50,6 +50,13 @@ def _known(error: BaseException, output: Path | None) -> EngineError | None:
         )
     if isinstance(error, OSError) and error.errno in _DISK_FULL:
         return _disk_full(error, output)
+    if isinstance(error, FileNotFoundError) and "temporary directory" in str(error):  # of tempfile.gettempdir
+        return InputError(
+            "input.temporary_folder",
+            what="No folder for temporary files can be written.",
+            why=_first_line(str(error)),
+            fix="Make room on their disk, or set TMPDIR to a folder that can be written, and use --resume.",
+        )
     if isinstance(error, OSError) and error.errno in _NOT_WRITABLE and error.filename:
         return InputError(
             "input.output",

@@ -190,10 +190,11 @@ def _generate(
     if not ranks.first:
         return Result(folder=str(output), files={}, report={})
     # 3. Density to a closed surface, to charts, to a texture.
+    whole_mesh = False
 
     def advance(stage: Stage, share: float) -> None:
         if control() == "cancel":
-            raise cancelled("Stopped after training, which is kept.")
+            raise stopped_late(output, whole_mesh)
         clock.share(stage, share, device)
 
     mesh, mesh_report = build_mesh(*training.frozen(), reference_views(training), config.mesh, advance)
@@ -204,6 +205,7 @@ def _generate(
     files = {name: output / name for name in ("mesh.glb", "turntable.mp4", "views.png", "result.json")}
     try:
         write_glb(mesh, files["mesh.glb"], name=config.prompt)
+        whole_mesh = True
         write_views(mesh, files["views.png"], config.camera, device)
         write_turntable(
             mesh,
@@ -289,6 +291,13 @@ def weights_digest(pipeline: PipelineFolder, changes: str = "") -> str:
     files = sorted(pipeline.card.files.items())
     own = hashlib.sha256(json.dumps(files).encode()).hexdigest() if files else ""
     return hashlib.sha256(f"{own} {changes}".encode()).hexdigest() if changes else own
+
+
+def stopped_late(folder: Path, whole_mesh: bool) -> Cancelled:
+    """The end of a run that was asked to stop after training. whole_mesh: whether mesh.glb has been written."""
+    if not whole_mesh:
+        return cancelled("Stopped after training, which is kept.")
+    return cancelled("Stopped while pictures were taken.", f"You asked for it. The mesh is done: {folder / 'mesh.glb'}")
 
 
 def ignore(event: object) -> None:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dreamfusion_engine.errors import InputError
+from dreamfusion_engine.visible_text import visible
 
 PROMPT_LIMIT = 1000  # characters; a text encoder reads some 77 tokens, about 300 characters
 
 
 def checked_prompt(text: str, name: str, *, empty_ok: bool) -> str:
-    """`text` with white space folded. Raises InputError when empty, too long or with control characters."""
+    """`text` with white space folded, without invisible characters.
+
+    Raises InputError when it is empty, too long or holds control characters.
+    """
     shown = text if len(text) <= 60 else text[:60] + "..."
     control = sorted({f"U+{ord(c):04X}" for c in text if (ord(c) < 32 and c not in "\t\n\r") or 127 <= ord(c) < 160})
     if control:
@@ -18,7 +22,7 @@ def checked_prompt(text: str, name: str, *, empty_ok: bool) -> str:
             why=f"It holds {', '.join(control[:5])}, which no model can read.",
             fix="Type the words again, or paste them as plain text.",
         )
-    folded = " ".join(text.split())
+    folded = " ".join(visible(text).split())
     if not folded and not empty_ok:
         raise InputError(
             "input.prompt_empty",

@@ -20,14 +20,17 @@ from dreamfusion_engine.config import GenerateConfig
 from dreamfusion_engine.config_json import Resolved, dotted, preset, resolve
 from dreamfusion_engine.device import check_device_name
 from dreamfusion_engine.errors import InputError
+from dreamfusion_engine.given_path import UnusablePath, absence, given_path, shortened
 from dreamfusion_engine.guidance.adapter_files import check_asked
+from dreamfusion_engine.guidance.cache_folder import cache_folder
 from dreamfusion_engine.guidance.family import FAMILIES
-from dreamfusion_engine.guidance.pipeline_folder import ModelFacts, model_facts
-from dreamfusion_engine.guidance.prompts import VIEWS, check_prompts
+from dreamfusion_engine.guidance.pipeline_folder import ModelFacts, locate_model, model_facts
+from dreamfusion_engine.guidance.prompts import VIEWS, check_length, check_prompts
 from dreamfusion_engine.recipes import NEEDS_AUTOENCODER, recipe_named
 
 _DISK_NEEDED = 200 << 20  # bytes: textures, video and previews, and room; two checkpoints come on top
 SLUG_LIMIT = 60  # characters
+_LONGEST_NAME = "checkpoint/" + 50 * "x"  # of what a run makes in its folder, with room for temporary names
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,10 +64,14 @@ def checked_request(
     check_device_name(config.device)
     facts = model_facts(config.model, config.base)
     config = settings_for(facts, preset_name, prompt, settings).config
+    check_length(config, FAMILIES[facts.family])
     check_prompts(config, facts.card)
     check_asked(config)
+    cache_folder()
+    if config.memory.tiny_vae:
+        locate_model(config.memory.tiny_vae)
     folder = output if output is not None else output_root / folder_name(config.prompt, config.seed)
-    folder = Path(os.path.abspath(folder.expanduser()))
+    folder = output_folder(folder)
     check_output(folder, disk_needed(config))
     if not resume:
         check_not_taken(folder, config)
@@ -99,6 +106,19 @@ def settings_for(
                     fix=f"Leave {name} out, or give a --model that has an autoencoder, such as Stable Diffusion.",
                 )
     return made
+
+
+def output_folder(given: Path) -> Path:
+    """The absolute path of an output folder. Raises InputError for a path that no folder can have."""
+    try:
+        return Path(os.path.abspath(given_path(given, holds=_LONGEST_NAME)))
+    except UnusablePath as error:
+        raise InputError(
+            "input.output",
+            what="The output folder cannot be written.",
+            why=f"{shortened(given)}: {error}.",
+            fix="Give another --output folder.",
+        ) from error
 
 
 def folder_name(prompt: str, seed: int) -> str:
@@ -140,6 +160,8 @@ def check_output(folder: Path, needed: int = _DISK_NEEDED) -> None:
     parent = folder
     try:
         while not parent.exists():
+            if parent.is_symlink():
+                raise _dangling(folder, parent)
             parent = parent.parent
         if not parent.is_dir():
             raise NotADirectoryError(f"{parent} is a file, not a folder")
@@ -160,6 +182,15 @@ def check_output(folder: Path, needed: int = _DISK_NEEDED) -> None:
             why=f"A run needs {needed >> 20} MiB; the disk of {parent} has {free >> 20} MiB left.",
             fix="Make room, or give an --output folder on another disk.",
         )
+
+
+def _dangling(folder: Path, link: Path) -> InputError:
+    return InputError(
+        "input.output",
+        what="The output folder cannot be made.",
+        why=f"{link} {absence(link)}" + (f", and {folder} is below it." if folder != link else "."),
+        fix="Make the folder that the link leads to (is its disk connected?), or give another --output.",
+    )
 
 
 def check_not_taken(folder: Path, config: GenerateConfig) -> None:

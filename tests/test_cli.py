@@ -129,11 +129,15 @@ BAD: list[tuple[str, list[str], str]] = [
     ("no command that exists", ["generat", "a mug"], "Did you mean generate?"),
     ("no prompt", ["generate"], "PROMPT"),
     ("an unknown option", ["generate", "a mug", "--sead", "1"], "Did you mean --seed?"),
+    ("a prompt that looks like an option", ["generate", "-mug"], "dashes: dreamfusion-engine generate -- -mug"),
+    ("a prompt that looks like two", ["generate", "-hamburger", "--steps", "3"], "generate -- -hamburger"),
+    ("no prompt beside an option", ["generate", "--seed", "3"], "PROMPT. fix: See:"),
     ("a seed that is no number", ["generate", "a mug", "--seed", "three"], "'three'"),
     ("a negative seed", ["generate", "a mug", "--seed=-1"], "seed"),
     ("an empty prompt", ["generate", ""], "empty"),
     ("blanks", ["generate", "  \t "], "empty"),
     ("a very long prompt", ["generate", "mug " * 2500], "too long"),
+    ("more words than the model reads tokens", ["generate", "red " * 77 + "mug"], "78 words; the model reads 77"),
     ("control characters", ["generate", "a \x07mug"], "U+0007"),
     ("a negative prompt with control characters", ["generate", "a mug", "--negative", "\x1b["], "U+001B"),
     ("an unknown word", ["generate", "a red muq"], "mug"),
@@ -160,6 +164,17 @@ BAD: list[tuple[str, list[str], str]] = [
     ("a model that is a file", ["generate", "a mug", "--model", __file__], "file"),
     ("a folder that is no pipeline", ["generate", "a mug", "--model", str(Path(__file__).parent)], "model_index.json"),
     ("an output that is a file", ["generate", "a mug", "--output", __file__], "is a file"),
+    ("a prompt among the settings", ["generate", "a mug", "--set", "prompt={}"], "as the PROMPT"),
+    ("a preset among the settings", ["generate", "a mug", "--set", "preset=ultra"], "as --preset"),
+    ("a preset that is a group", ["generate", "a mug", "--set", "preset={}"], "as --preset"),
+    ("a number above all", ["generate", "a mug", "--set", f"optimize.learning_rate=1{'0' * 400}"], "a finite number"),
+    ("a number above all of two kinds", ["generate", "a mug", "--set", f"mesh.iso=1{'0' * 400}"], "a finite number"),
+    ("brackets without end", ["generate", "a mug", "--set", f"optimize.steps={'[' * 100_000}"], "a whole number"),
+    ("a long output", ["generate", "a mug", "--output", f"out/{'x' * 300}"], "File name too long"),
+    ("a text for a model", ["generate", "a mug", "--model", "pasted text " * 33], "File name too long"),
+    ("a text for a cache", ["models", "--cache", "pasted text " * 33], "File name too long"),
+    ("a cache of an unknown user", ["models", "--cache", "~no-such-user/x"], "no user 'no-such-user'"),
+    ("an id too long for a hub", ["download", "owner/" + "x" * 300], "is not the id"),
     ("an output inside a file", ["generate", "a mug", "--output", str(Path(__file__) / "x")], "output folder"),
 ]
 
@@ -185,6 +200,26 @@ def test_bad_input_is_refused_on_one_screen_and_leaves_nothing(
     assert any(line.startswith("  why: ") for line in lines) and any(line.startswith("  fix: ") for line in lines)
     assert told in " ".join(said.err.split())
     assert files_in(place) == set()
+
+
+@pytest.mark.parametrize(
+    ("typed", "advised"),
+    [
+        (["generate", "a mug"], ["generate", "a mug", "--resume"]),
+        (["generate", "--seed", "3", "--", "-a mug"], ["generate", "--seed", "3", "--resume", "--", "-a mug"]),
+        (["generate", "-a mug"], ["generate", "-a mug", "--resume"]),
+        (["generate", "--resume", "--", "-a mug"], ["generate", "--resume", "--", "-a mug"]),
+        (["generate", "--", "--resume"], ["generate", "--resume", "--", "--resume"]),
+    ],
+)
+def test_the_advice_to_resume_is_read_as_the_same_run(
+    monkeypatch: pytest.MonkeyPatch, typed: list[str], advised: list[str]
+) -> None:
+    monkeypatch.delenv(command_line.CALLED_AS, raising=False)
+    words = shlex.split(command_line.resume_command(typed))
+    assert words == [sys.executable, "-m", "dreamfusion_engine", *advised]
+    before, after = command_line.parser().parse_args(typed), command_line.parser().parse_args(words[3:])
+    assert after.resume and vars(after) | {"resume": before.resume} == vars(before)
 
 
 def test_bad_input_is_json_when_json_is_asked(model: Path, capsys: pytest.CaptureFixture[str]) -> None:

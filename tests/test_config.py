@@ -109,10 +109,21 @@ def test_white_space_in_a_prompt_folds() -> None:
     assert checked_prompt("  a\tred \n mug ", "prompt", empty_ok=False) == "a red mug"
 
 
+def test_prompts_lose_what_is_invisible() -> None:
+    """As they come from a web page, or a file of Notepad."""
+    made = preset(
+        "draft",
+        "\ufeffa\u200b red ham\u00adburger\u200e",
+        {"negative": "\u200bblurry\u2060", "prompts": {"back": "\u202athe back of {}\u202c"}},
+    )
+    assert (made.prompt, made.negative, made.prompts.back) == ("a red hamburger", "blurry", "the back of {}")
+
+
 @pytest.mark.parametrize(
     ("text", "code"),
     [
         ("", "input.prompt_empty"),
+        ("\ufeff\u200b", "input.prompt_empty"),
         (" \n\t ", "input.prompt_empty"),
         ("x" * 10_000, "input.prompt_long"),
         ("a\x00mug", "input.prompt_control"),

@@ -86,3 +86,38 @@ def test_a_log_that_cannot_be_written_is_no_second_failure(monkeypatch: pytest.M
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "gone"))
     mapped = as_engine_error(KeyError("x"), tmp_path / "gone too")
     assert isinstance(mapped, EngineError) and "could be written" in mapped.fix
+
+
+def test_a_full_disk_is_named_whose_it_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+
+    def told(*where: str) -> EngineError:
+        return as_engine_error(OSError(errno.ENOSPC, "No space left on device", *where))
+
+    of_temporary = told(str(tmp_path / "temporary" / "x"))
+    assert "temporary files" in of_temporary.what and "TMPDIR" in of_temporary.fix
+    of_output = told(str(tmp_path / "outputs" / "mesh.glb"))
+    assert "mesh.glb" in of_output.why and "TMPDIR" not in of_output.fix and "--output" in of_output.fix
+    inside = tmp_path / "temporary" / "outputs"
+    of_output_there = as_engine_error(
+        OSError(errno.ENOSPC, "No space left on device", str(inside / "mesh.glb")), inside
+    )
+    assert of_output_there.what == "The disk is full."
+    of_either = told()  # of a file without a name: temporary ones have none
+    assert str(tmp_path / "temporary") in of_either.why
+    assert "TMPDIR" in of_either.fix and "--output" in of_either.fix
+    assert {error.code for error in (of_temporary, of_output, of_either)} == {"input.disk_full"}
+
+
+def test_without_any_folder_for_temporary_files_the_error_says_so(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    import tempfile
+
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    monkeypatch.setattr(tempfile, "_candidate_tempdir_list", lambda: [str(tmp_path / "gone")])
+    with pytest.raises(FileNotFoundError) as caught:
+        tempfile.gettempdir()
+    mapped = as_engine_error(caught.value)
+    assert mapped.code == "input.temporary_folder" and "TMPDIR" in mapped.fix
+    assert as_engine_error(KeyError("x")).code == "internal.bug", "and a log without a place is no second failure"

@@ -19,10 +19,14 @@ ENGINE = Path(__file__).resolve().parents[1] / "dreamfusion_engine"
 LEAVES = {"errors", "config", "events", "device", "protocol", "warp_runtime", "messages", "console", "failures"}
 LEAVES |= {"config_json", "recipes", "atomic_file", "prompt_text", "ranks", "child_process", "stop_signals"}
 LEAVES |= {"main_memory"}
-GROUND = {"atomic_file", "errors", "config", "config_json", "recipes", "events", "device", "warp_runtime"}
+LEAVES |= {"given_path", "visible_text"}
+GROUND = {"atomic_file", "errors", "given_path", "config", "config_json", "recipes", "events", "device"}
+GROUND |= {"warp_runtime"}
 TABLE: dict[str, set[str]] = {
     # Leaves.
     "errors": set(),
+    "given_path": set(),
+    "visible_text": set(),
     "atomic_file": set(),
     "file_lock": {"errors"},
     "child_process": set(),
@@ -32,8 +36,8 @@ TABLE: dict[str, set[str]] = {
     "events": set(),
     "ranks": {"device"},
     "warp_runtime": {"errors", "device"},
-    "prompt_text": {"errors"},
-    "config": {"errors", "prompt_text"},
+    "prompt_text": {"errors", "visible_text"},
+    "config": {"errors", "given_path", "prompt_text"},
     "recipes": {"errors"},
     "config_json": {"errors", "config", "recipes"},
     "device": {"errors", "main_memory"},
@@ -42,7 +46,7 @@ TABLE: dict[str, set[str]] = {
     "console": {"errors", "events"},
     "failures": {"errors", "device"},
     # The parts of the method: they see the ground, and scene; never each other.
-    "hub": {"errors", "events", "file_lock"},
+    "hub": {"errors", "events", "file_lock", "given_path"},
     "scene": GROUND,
     "field": GROUND | {"scene"},
     "render": GROUND | {"scene"},
@@ -73,11 +77,13 @@ HEAVY = {"torch", "warp", "diffusers", "transformers", "skimage", "trimesh", "xa
 LIGHT = {"", "errors", "events", "config", "device", "protocol", "messages", "console", "failures", "request", "doctor"}
 LIGHT |= {"job", "command_line", "server", "cli", "__main__", "guidance.prompts", "guidance.pipeline_folder"}
 LIGHT |= {"prompt_text", "file_lock", "stop_signals", "main_memory"}
+LIGHT |= {"prompt_text", "visible_text", "given_path", "guidance.cache_folder"}
 LIGHT |= {"guidance.family", "guidance.distilled", "guidance.part_configs", "guidance.single_file_layout"}
 LIGHT |= {"guidance.memory", "guidance.model_sizes"}
 LIGHT |= {"config_json", "recipes", "settings_table", "model_table", "download_job", "model_news"}
 LIGHT |= {f"guidance.{name}" for name in ("part_weights", "safetensors_header", "catalogue", "hub_models")}
 LIGHT |= {"guidance.model_list", "guidance.given_models", "guidance.single_file"}
+LIGHT |= {"guidance.model_list", "guidance.single_file", "guidance.file_kinds"}
 LIGHT |= {"guidance.adapter_files", "guidance.lora_layout", "guidance.learned_word"}
 LIGHT |= {f"hub.{name}" for name in ("address", "api", "download", "lock", "repository_cache", "selection", "transfer")}
 

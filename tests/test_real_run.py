@@ -6,11 +6,13 @@ the run was broken off, is what is tested here.
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Literal
 
 import pytest
 import torch
@@ -19,7 +21,11 @@ from reference.tiny_families import KINDS
 from reference.tiny_pipeline import tiny_pipeline, write_card
 from reference.wire_client import PATIENCE, Client
 
+from dreamfusion_engine.errors import Cancelled
+from dreamfusion_engine.events import Event, Progress
+from dreamfusion_engine.generate import generate
 from dreamfusion_engine.guidance.openvino_graph import installed
+from dreamfusion_engine.request import checked_request
 
 pytestmark = pytest.mark.slow
 
@@ -138,6 +144,26 @@ def test_another_runtime_gives_the_same_mesh_again_and_after_a_kill(model: Path,
     assert said[0] == said[1] and said[0]["runtime"] == "openvino"
     saved = json.loads((folders[1] / "checkpoint" / "checkpoint.json").read_text(encoding="utf-8"))
     assert saved["extra"]["denoiser"] == said[1]
+
+
+def test_a_run_that_is_stopped_while_pictures_are_taken_says_that_the_mesh_is_there(
+    model: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    seen: list[Event] = []
+
+    def control() -> Literal["continue", "cancel"]:
+        return (
+            "cancel" if any(isinstance(event, Progress) and event.stage == "render" for event in seen) else "continue"
+        )
+
+    request = checked_request("a red mug", settings={**SETTINGS, "model": str(model)}, output=tmp_path / "late")
+    with pytest.raises(Cancelled) as caught:
+        generate(request.config, request.output, report=seen.append, control=control)
+    assert str(tmp_path / "late" / "mesh.glb") in caught.value.why and "--resume" in caught.value.fix
+    assert (tmp_path / "late" / "mesh.glb").read_bytes()[:4] == b"glTF"
+    assert not (tmp_path / "late" / "turntable.mp4").exists()
+    gc.collect()
+    assert "Output file is empty" not in capfd.readouterr().err, "nothing of the encoder's comes after the advice"
 
 
 def test_a_cancelled_job_of_the_server_resumes_to_the_same_mesh(model: Path, whole: Path, tmp_path: Path) -> None:

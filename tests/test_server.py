@@ -197,6 +197,13 @@ def test_a_busy_engine_shows_its_pulse_even_while_a_step_hangs(greeted: Client) 
         ("a mug", {"settings": {"device": "quantum"}}, "input.device"),
         ("a mug", {"settings": {"model": "/no/such/folder"}}, "model.missing"),
         ("a mug", {"output": str(FAKE_ENGINE)}, "input.output_file"),
+        ("a mug", {"output": "x" * 300}, "input.output"),
+        ("a mug", {"output": "a\0b"}, "input.output"),
+        ("a mug", {"output": "~no-such-user/x"}, "input.output"),
+        ("a mug", {"settings": {"model": "a\0b"}}, "model.missing"),
+        ("a mug", {"settings": {"prompt": {}}}, "input.setting"),
+        ("a mug", {"settings": {"preset": {}}}, "input.setting"),
+        ("a mug", {"settings": {"optimize": {"learning_rate": 10**400}}}, "input.setting"),
         ("a mug", {"settings": [1]}, "protocol.field"),
     ],
 )

@@ -9,6 +9,7 @@ from bpy.types import Context
 
 from ..core.adapters import STAGE
 from ..core.job import EngineTrouble, Job, Recipe
+from ..core.visible_text import visible
 from . import (
     adapter_settings,
     artist_settings,
@@ -38,8 +39,8 @@ def recipe(context: Context, prompt: str = "") -> Recipe:
     if base:
         overrides["base"] = base
     return Recipe(
-        prompt=" ".join((prompt or chosen.prompt).split()),
-        negative=" ".join(chosen.negative.split()),
+        prompt=" ".join(visible(prompt or chosen.prompt).split()),
+        negative=" ".join(visible(chosen.negative).split()),
         seed=chosen.seed,
         model=chosen.model,
         preset=chosen.preset,

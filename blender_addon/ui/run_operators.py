@@ -8,6 +8,7 @@ from bpy.props import StringProperty
 from bpy.types import Context, Operator
 
 from ..core.job import Job, JobState
+from ..core.visible_text import visible
 from . import artist_settings, engine_preset, redraw, session, settings
 from .enqueue import ask, engine_is_there, recipe
 from .job_action import JobAction
@@ -25,7 +26,7 @@ class DREAMFUSION_OT_generate(Operator):
         """Whether there is an engine and a prompt."""
         if not engine_is_there(cls):
             return False
-        if not settings.of(context).prompt.strip():
+        if not visible(settings.of(context).prompt).strip():
             cls.poll_message_set("Type a prompt first, such as 'a hamburger'")
             return False
         return True
@@ -51,14 +52,14 @@ class DREAMFUSION_OT_queue_text(Operator):
         if not engine_is_there(cls):
             return False
         text = settings.of(context).prompts
-        if text is None or not any(line.body.strip() for line in text.lines):
+        if text is None or not any(visible(line.body).strip() for line in text.lines):
             cls.poll_message_set("Choose a text block that has one prompt a line")
             return False
         return True
 
     def execute(self, context: Context) -> set[str]:
         """Queue the jobs in the order of their lines. Lines that begin with # are left out."""
-        lines = [line.body.strip() for line in settings.of(context).prompts.lines]
+        lines = [visible(line.body).strip() for line in settings.of(context).prompts.lines]
         prompts = [line for line in lines if line and not line.startswith("#")]
         for prompt in prompts:
             if not ask(self, context, recipe(context, prompt[: settings.PROMPT_LIMIT])):

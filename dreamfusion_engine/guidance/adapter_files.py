@@ -18,6 +18,7 @@ from typing import Any
 
 from dreamfusion_engine.config import AdaptersConfig, GenerateConfig
 from dreamfusion_engine.errors import InputError
+from dreamfusion_engine.given_path import UnusablePath, absence, given_path, shortened
 from dreamfusion_engine.guidance.family import FAMILIES
 from dreamfusion_engine.guidance.learned_word import LearnedWord, learned_word, vocabulary
 from dreamfusion_engine.guidance.lora_layout import (
@@ -90,8 +91,8 @@ NO_ADAPTERS = AdapterFiles()
 
 def read_adapters(settings: AdaptersConfig) -> AdapterFiles:
     """The files by their headers. Raises InputError input.lora, input.embedding, input.adapter_file or input.pickle."""
-    loras = tuple(_lora(_path(file), weight) for file, weight in settings.lora)
-    return AdapterFiles(loras=loras, words=tuple(_word(_path(file)) for file in settings.embeddings))
+    loras = tuple(_lora(_path(file, "--lora"), weight) for file, weight in settings.lora)
+    return AdapterFiles(loras=loras, words=tuple(_word(_path(file, "--embedding")) for file in settings.embeddings))
 
 
 def check_asked(config: GenerateConfig) -> None:
@@ -179,18 +180,26 @@ def word_error(path: Path, why: str, family: str = "", *, name: bool = False) ->
     )
 
 
-def _path(file: str) -> Path:
-    return Path(os.path.expanduser(file))
+def _path(file: str, option: str) -> Path:
+    try:
+        return given_path(file)
+    except UnusablePath as error:
+        raise _absent(shortened(file), option, f"can be no file here: {error}") from error
+
+
+def _absent(file: str | Path, option: str, why: str) -> InputError:
+    return InputError(
+        "input.adapter_file",
+        what=f"A file given to {option} is not there.",
+        why=f"{file} {why}.",
+        fix=f"Check the path, or leave this {option} out.",
+    )
 
 
 def _header(path: Path, option: str) -> tuple[dict[str, TensorEntry], dict[str, str]]:
     if not os.path.isfile(path):
-        raise InputError(
-            "input.adapter_file",
-            what=f"A file given to {option} is not there.",
-            why=f"{path} is {'a folder' if os.path.isdir(path) else 'no file'}.",
-            fix=f"Check the path, or leave this {option} out.",
-        )
+        why = "is a folder" if os.path.isdir(path) else absence(path) if path.is_symlink() else "is no file"
+        raise _absent(path, option, why)
     try:
         if path.suffix.lower() in PICKLES:
             raise DamagedHeader("it does not begin as a safetensors file does, but as a Python pickle")

@@ -105,6 +105,7 @@ class ScoreDistillation:
         self.teacher = teacher
         self.config = config
         self._score = score
+        self.has_front = card.has_front(prompt)
         self.conditioning = PromptConditioning(encode or teacher.encode_prompts, prompt, negative, card, config, texts)
         self._timesteps = teacher.schedule.usable
         self._renders = RenderScore(teacher, score, seed) if config.score == "vsd" else None

@@ -15,7 +15,7 @@ class Family:
 
     title: what people call it. denoiser: the part that predicts. text_encoders and tokenizers: parts, in the order in
     which prompts go through them, one tokenizer each. vae: whether it denoises latents of an autoencoder, part "vae".
-    optional: parts that a folder may leave out (null in its index).
+    optional: parts that a folder may leave out (null in its index). tokens: what it reads of a prompt at most.
     """
 
     title: str
@@ -24,6 +24,7 @@ class Family:
     tokenizers: tuple[str, ...] = ("tokenizer",)
     vae: bool = True
     optional: tuple[str, ...] = ()
+    tokens: int = 77  # of CLIP, and what the pipeline of DeepFloyd IF gives T5
 
     @property
     def weights(self) -> tuple[str, ...]:
@@ -45,13 +46,16 @@ FAMILIES: dict[str, Family] = {
     "StableDiffusionXLPipeline": Family(
         title="Stable Diffusion XL", denoiser="unet", text_encoders=_TWO_TEXTS, tokenizers=_TWO_TOKENIZERS
     ),
-    "PixArtSigmaPipeline": Family(title="PixArt-Sigma", denoiser="transformer"),
+    "PixArtSigmaPipeline": Family(title="PixArt-Sigma", denoiser="transformer", tokens=300),
     "StableDiffusion3Pipeline": Family(
         title="Stable Diffusion 3",
         denoiser="transformer",
         text_encoders=(*_TWO_TEXTS, "text_encoder_3"),
         tokenizers=(*_TWO_TOKENIZERS, "tokenizer_3"),
         optional=("text_encoder_3", "tokenizer_3"),
+        tokens=256,
     ),
-    "FluxPipeline": Family(title="Flux", denoiser="transformer", text_encoders=_TWO_TEXTS, tokenizers=_TWO_TOKENIZERS),
+    "FluxPipeline": Family(
+        title="Flux", denoiser="transformer", text_encoders=_TWO_TEXTS, tokenizers=_TWO_TOKENIZERS, tokens=512
+    ),
 }

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from dreamfusion_engine.guidance.file_kinds import UNREAD_ADDITIONS, learned_words, lone_part
 from dreamfusion_engine.guidance.part_weights import FLOATS
 from dreamfusion_engine.guidance.safetensors_header import TensorEntry
 from dreamfusion_engine.guidance.single_file_layout import LAYOUTS, NotUsable, recognise
@@ -41,27 +42,6 @@ _PARTS = (  # how a name begins -> the part that it belongs to
 # Layers under the names of the models' first programs, which diffusers' functions turn into its own.
 FOREIGN = re.compile(
     r"(?:^|[._])(?:input_blocks|middle_block|output_blocks|double_blocks|single_blocks|joint_blocks)[._]"
-)
-_OTHERS = (  # a piece of a tensor's name -> what such a file is
-    ("motion_modules.", "a motion module of AnimateDiff, for video"),
-    ("lokr_", "a LoKr (LyCORIS), which has other factors than a LoRA"),
-    ("hada_", "a LoHa (LyCORIS), which has other factors than a LoRA"),
-    ("oft_", "an OFT (LyCORIS), which turns weights and adds nothing to them"),
-    ("lora_mid.", "a LoCon with a Tucker core (LyCORIS), which has other factors than a LoRA"),
-    ("dora_scale", "a DoRA, which has a magnitude besides the factors of a LoRA"),
-    ("lora_magnitude_vector", "a DoRA, which has a magnitude besides the factors of a LoRA"),
-    ("lora_controlnet", "a Control-LoRA, which needs a picture to follow"),
-    ("control_model.", "a ControlNet"),
-    ("controlnet_", "a ControlNet"),
-    ("ip_adapter.", "an IP-Adapter, which needs a picture to follow"),
-)
-_ALONE = (  # how the names of a part's own file begin -> what it is
-    (
-        ("encoder.down_blocks.", "encoder.conv_in.", "decoder.", "first_stage_model.", "encoder.down."),
-        "an autoencoder (VAE)",
-    ),
-    (("text_model.", "encoder.block."), "a text encoder"),
-    (("down_blocks.", "up_blocks.", "transformer_blocks.", "single_transformer_blocks."), "a whole denoiser"),
 )
 
 
@@ -151,14 +131,14 @@ def _place(stem: str) -> tuple[str, str]:
 
 
 def _refuse_others(tensors: Mapping[str, TensorEntry]) -> None:
-    for piece, what in _OTHERS:
+    for piece, what in UNREAD_ADDITIONS:
         if any(piece in name for name in tensors):
             raise NotUsable(what)
     if any(_MATRIX.search(name) for name in tensors):
         return
     if not tensors:
         raise NotUsable("a file without tensors")
-    if all(len(entry.shape) <= 2 for entry in tensors.values()) and len(tensors) <= 2:
+    if learned_words(tensors):
         raise NotUsable("a textual inversion by its shape, which is for --embedding")
     try:
         whole = LAYOUTS[recognise(tensors)].title
@@ -166,9 +146,9 @@ def _refuse_others(tensors: Mapping[str, TensorEntry]) -> None:
         whole = ""
     if whole:
         raise NotUsable(f"a whole model of {whole}, which is for --model")
-    for begins, what in _ALONE:
-        if any(name.startswith(begins) for name in tensors):
-            raise NotUsable(f"{what}, a part of a model")
+    alone = lone_part(tensors)
+    if alone:
+        raise NotUsable(f"{alone}, a part of a model")
 
 
 def title_of(pairs: list[LoraPair], tensors: Mapping[str, TensorEntry]) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dreamfusion_engine.errors import SetupError
+from dreamfusion_engine.given_path import absence
 from dreamfusion_engine.guidance.family import Family
 from dreamfusion_engine.guidance.part_weights import damaged, incomplete, read_json
 
@@ -28,7 +29,7 @@ def check_configs(folder: Path, family: Family, parts: frozenset[str]) -> None:
             raise incomplete(folder, f"{part} holds no vocabulary")
     scheduler = folder / "scheduler" / "scheduler_config.json"
     if not scheduler.is_file():
-        raise incomplete(folder, "scheduler/scheduler_config.json is missing")
+        raise incomplete(folder, f"scheduler/scheduler_config.json {absence(scheduler)}")
     steps = read_json(scheduler).get("num_train_timesteps", 1000)
     if not _is_count(steps) or steps < _FEWEST_STEPS:
         raise damaged(folder, f"scheduler/scheduler_config.json gives {steps!r} training timesteps")

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from dreamfusion_engine.errors import SetupError
+from dreamfusion_engine.given_path import absence
 from dreamfusion_engine.guidance.safetensors_header import DamagedHeader, TensorEntry, read_header
 
 STEMS = ("diffusion_pytorch_model", "model")  # of diffusers' parts and of transformers'
@@ -67,7 +68,9 @@ def _sharded(folder: Path, part: str, index: str) -> dict[Path, dict[str, Tensor
         if Path(name).name != name:
             raise damaged(folder, f"{part}/{index} names {name!r}, which is not a file beside it")
         if not (folder / part / name).is_file():
-            raise incomplete(folder, f"{part}/{name} is missing, one of {len(set(placed.values()))} that {index} lists")
+            count = len(set(placed.values()))
+            gone = absence(folder / part / name)
+            raise incomplete(folder, f"{part}/{name} {gone}, one of {count} that {index} lists")
         shards[folder / part / name] = _header(folder, f"{part}/{name}")
     for tensor, name in placed.items():
         if tensor not in shards[folder / part / name]:
@@ -118,6 +121,9 @@ def _checked_types(folder: Path, part: str, weights: PartWeights) -> PartWeights
 
 def _no_weights(folder: Path, part: str, names: list[str]) -> SetupError:
     """Why none of these files can be loaded."""
+    for path in sorted((folder / part).iterdir()):
+        if path.is_symlink() and not path.exists() and (_SINGLE.fullmatch(path.name) or _INDEX.fullmatch(path.name)):
+            return incomplete(folder, f"{part}/{path.name} {absence(path)}")
     pickles = [name for name in names if name.endswith(PICKLES)]
     if pickles:
         return SetupError(

@@ -7,11 +7,11 @@ with a `config.json` and weights in safetensors. Every way in which it can be wr
 from __future__ import annotations
 
 import hashlib
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from dreamfusion_engine.errors import InputError, SetupError
+from dreamfusion_engine.given_path import UnusablePath, absence, given_path, shortened
 from dreamfusion_engine.guidance.distilled import refuse_distilled
 from dreamfusion_engine.guidance.family import FAMILIES
 from dreamfusion_engine.guidance.hub_models import downloaded_folder
@@ -62,11 +62,11 @@ def locate_model(name: str, base: str = "") -> Path:
             raise SetupError(
                 "model.missing",
                 what="The built-in starter model is not complete.",
-                why=f"There is no {path / INDEX}.",
+                why=f"{path / INDEX} {absence(path / INDEX)}.",
                 fix="Get DreamFusion again, complete with its starter/weights folder, or give another --model FOLDER.",
             )
         return path
-    path = Path(os.path.expanduser(name))
+    path = _path(name)
     if name.strip() and path.is_dir():  # an empty name would be the current folder
         return path
     file = single_file(name, base)
@@ -81,10 +81,24 @@ def locate_model(name: str, base: str = "") -> Path:
         )
     if name.strip() and is_hub_id(name):
         return downloaded_folder(name)
-    raise SetupError(
+    if name.strip() and path.is_symlink():
+        raise _missing(name, f"It {absence(path)}.")
+    raise _missing(name, "It is neither 'starter' nor a folder nor the id of a model, owner/name.")
+
+
+def _path(name: str) -> Path:
+    """The path that a model's name may be. Raises SetupError model.missing where it can be none."""
+    try:
+        return given_path(name)
+    except UnusablePath as error:
+        raise _missing(name, f"It can be neither a folder nor a file here: {error}.") from error
+
+
+def _missing(name: str, why: str) -> SetupError:
+    return SetupError(
         "model.missing",
-        what=f"There is no model '{name}'.",
-        why="It is neither 'starter' nor a folder nor the id of a model, owner/name.",
+        what=f"There is no model '{shortened(name)}'.",
+        why=why,
         fix="Check the path, or leave --model out for the built-in model. `dreamfusion-engine models` lists some.",
     )
 
@@ -94,14 +108,14 @@ def single_file(name: str, base: str = "") -> SingleFile | None:
 
     base: what completes it, as for `locate_model`; refused beside any other model (InputError input.base).
     """
-    path = Path(os.path.expanduser(name))
+    path = _path(name)
     if name.strip() and path.is_file():
         return read_single_file(path, base)
     if base:
         raise InputError(
             "input.base",
             what="A base was given for a model that needs none.",
-            why=f"Only a single .safetensors file is completed by a base, and '{name}' is no file.",
+            why=f"Only a single .safetensors file is completed by a base, and '{shortened(name)}' is no file.",
             fix="Leave --base out, or give --model the path of a file that is there.",
         )
     return None
@@ -142,7 +156,7 @@ def open_pipeline(path: Path) -> PipelineFolder:
         raise SetupError(
             "model.not_pipeline",
             what="The model folder is not a diffusers pipeline.",
-            why=f"There is no {INDEX} in {path}.",
+            why=f"In {path}, {INDEX} {absence(index_path)}.",
             fix=f"Give the folder that holds {INDEX}, beside folders such as unet and text_encoder.",
         )
     index = read_json(index_path)
@@ -163,12 +177,12 @@ def open_pipeline(path: Path) -> PipelineFolder:
         if not (isinstance(entry, list) and len(entry) == 2 and isinstance(entry[1], str)):
             raise incomplete(path, f"{INDEX} names no {part}")
         if not (path / part).is_dir():
-            raise incomplete(path, f"the folder {part} is missing")
+            raise incomplete(path, f"the folder {part} {absence(path / part)}")
         components[part] = entry[1]
     weights: dict[str, PartWeights] = {}
     for part in (part for part in family.weights if part in components):
         if not (path / part / "config.json").is_file():
-            raise incomplete(path, f"{part}/config.json is missing")
+            raise incomplete(path, f"{part}/config.json {absence(path / part / 'config.json')}")
         weights[part] = read_part_weights(path, part)
     check_configs(path, family, frozenset(components))
     refuse_distilled(path, family.denoiser)
@@ -182,7 +196,7 @@ def check_files(path: Path, card: PromptCard) -> None:
     for relative, digest in card.files.items():
         file = path / relative
         if not file.is_file():
-            raise incomplete(path, f"{relative} is missing")
+            raise incomplete(path, f"{relative} {absence(file)}")
         try:
             actual = sha256_of(file)
         except OSError as error:

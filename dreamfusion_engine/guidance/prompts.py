@@ -19,6 +19,8 @@ from typing import Any, Literal, get_args
 
 from dreamfusion_engine.config import GenerateConfig, GuidanceConfig, PromptsConfig
 from dreamfusion_engine.errors import InputError, SetupError
+from dreamfusion_engine.given_path import absence, shortened
+from dreamfusion_engine.guidance.family import Family
 
 View = Literal["front", "side", "back", "overhead"]
 Heading = Literal["front", "front right", "right", "back right", "back", "back left", "left", "front left"]
@@ -80,7 +82,8 @@ class PromptCard:
 
     closed_vocabulary: the model knows the words in `words` and no others.
     kinds, colours, parts, examples: what to tell an artist that it can draw; parts are phrases for a second colour,
-    such as "mug with a {} handle". picture: a file that shows the kinds, or "".
+    such as "mug with a {} handle". without_front: names of kinds that look alike from all around.
+    picture: a file that shows the kinds, or "".
     views, shading: words for each View and Shading; "" where the model needs none.
     headings: words for each Heading, for a model that was taught to tell eight directions; empty for all others.
     azimuths, elevations: words for exact cameras, for a model that was taught them: evenly spaced all around from the
@@ -94,6 +97,7 @@ class PromptCard:
     colours: tuple[str, ...] = ()
     parts: tuple[str, ...] = ()
     examples: tuple[str, ...] = ()
+    without_front: tuple[str, ...] = ()
     picture: str = ""
     views: Mapping[View, str] = field(default_factory=lambda: {view: f"{view} view" for view in VIEWS})
     shading: Mapping[Shading, str] = field(default_factory=lambda: dict.fromkeys(SHADINGS, ""))
@@ -101,6 +105,13 @@ class PromptCard:
     azimuths: tuple[str, ...] = ()
     elevations: Mapping[int, str] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
+
+    def has_front(self, prompt: str) -> bool:
+        """Whether what a prompt names may look different from the front and the back: unless all kinds in it do not."""
+        words = re.findall(r"[^\W_]+", prompt.lower())
+        text = f" {' '.join(words)} "
+        named = {kind for kind in (*self.kinds, *self.without_front) if f" {kind} " in text}
+        return not named or not named <= set(self.without_front)
 
     def full_prompt(self, prompt: str, view: View | None, shading: Shading, texts: PromptsConfig = AUTOMATIC) -> str:
         """`prompt` with this model's words for the view (None: no view words) and the shading.
@@ -136,7 +147,7 @@ def read_card(folder: Path) -> PromptCard:
     Raises SetupError model.card when the file is damaged or of another format.
     """
     path = folder / CARD_NAME
-    if not path.is_file():
+    if not path.is_file() and not path.is_symlink():
         return PromptCard()
     try:
         card = _parsed_card(json.loads(path.read_text(encoding="utf-8")))
@@ -144,7 +155,7 @@ def read_card(folder: Path) -> PromptCard:
         raise SetupError(
             "model.card",
             what=f"The model's card {CARD_NAME} cannot be read.",
-            why=f"{path}: {type(error).__name__}: {error}",
+            why=f"{path}: {type(error).__name__}: {error}" if path.exists() else f"{path} {absence(path)}.",
             fix="Copy the model's folder again, complete, or update DreamFusion if the model is newer than it.",
         ) from error
     picture = folder / PICTURE_NAME
@@ -167,6 +178,7 @@ def _parsed_card(values: Mapping[str, Any]) -> PromptCard:
         kinds=tuple(map(str, values.get("kinds", ()))),
         colours=tuple(map(str, values.get("colours", ()))),
         parts=tuple(map(str, values.get("parts", ()))),
+        without_front=tuple(map(str, values.get("without_front", ()))),
         examples=tuple(map(str, values.get("examples", ()))),
         views=views,
         shading=shading,
@@ -220,6 +232,25 @@ def check_prompts(config: GenerateConfig, card: PromptCard) -> None:
     check_vocabulary(config.negative, card, "negative prompt")
     for view in VIEWS:
         check_vocabulary(by_hand(config.prompt, view, config.prompts), card, f"prompt of the {view} view")
+
+
+def check_length(config: GenerateConfig, family: Family) -> None:
+    """Raise InputError input.prompt_tokens for a text of more words than the model reads tokens.
+
+    A word is a token at least, so that needs no tokenizer; what is nearly as long is counted when that is there.
+    """
+    texts = {"prompt": config.prompt, "negative prompt": config.negative}
+    texts |= {f"prompt of the {view} view": by_hand(config.prompt, view, config.prompts) for view in VIEWS}
+    for name, text in texts.items():
+        count = len(text.split())
+        if count >= family.tokens:  # one more marks the end
+            raise InputError(
+                "input.prompt_tokens",
+                what=f"The {name} is too long for this model.",
+                why=f"It has {count} words; the model reads {family.tokens} tokens, and a word is one or more. "
+                f"It begins: {shortened(text)!r}",
+                fix="Describe one object in a sentence.",
+            )
 
 
 def check_vocabulary(text: str, card: PromptCard, name: str = "prompt") -> None:

@@ -8,12 +8,12 @@ default the catalogue's model of the same architecture, of which the small files
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from dreamfusion_engine.errors import SetupError
+from dreamfusion_engine.given_path import UnusablePath, absence, given_path, shortened
 from dreamfusion_engine.guidance.catalogue import KnownModel, catalogue
 from dreamfusion_engine.guidance.family import FAMILIES
 from dreamfusion_engine.guidance.part_weights import PICKLES, damaged, read_json, read_part_weights
@@ -207,13 +207,18 @@ def _downloaded(name: str) -> Path | None:
 
 def _named_base(path: Path, base: str, architecture: Architecture) -> Path:
     """The folder of the base that the artist named. Raises SetupError model.base, model.damaged."""
-    given = Path(os.path.expanduser(base))
+    try:
+        given = given_path(base)
+    except UnusablePath as error:
+        raise _base_error(f"'{shortened(base)}' can be no folder here: {error}.", "Check the path.") from error
     folder = given if given.is_dir() else _downloaded(base) if is_hub_id(base) else None
     if folder is None:
         how = f"Run: {_COMMAND} {base} --configs" if is_hub_id(base) else "Check the path."
-        raise _base_error(f"'{base}' is neither a folder nor a downloaded model.", how)
+        raise _base_error(f"'{shortened(base)}' is neither a folder nor a downloaded model.", how)
     if not (folder / INDEX).is_file():
-        raise _base_error(f"There is no {INDEX} in {folder}.", "Give the folder of a diffusers pipeline.")
+        raise _base_error(
+            f"In {folder}, {INDEX} {absence(folder / INDEX)}.", "Give the folder of a diffusers pipeline."
+        )
     family, needed = read_json(folder / INDEX).get("_class_name"), LAYOUTS[architecture].family
     if family != needed:
         why = f"{path.name} is of {LAYOUTS[architecture].title}, a {needed}, and {folder} holds a {family}."
@@ -268,4 +273,5 @@ def _digest(path: Path, base: str) -> str:
     state = path.stat()
     with path.open("rb") as stream:
         head = stream.read(1 << 20)
-    return hashlib.sha256(head + f"{state.st_size} {state.st_mtime_ns}{base}".encode()).hexdigest()[:12]
+    said = f"{state.st_size} {state.st_mtime_ns}{base}".encode(errors="surrogatepass")  # of names that are not UTF-8
+    return hashlib.sha256(head + said).hexdigest()[:12]

@@ -23,6 +23,7 @@ from dreamfusion_engine.guidance.single_file_config import denoiser_config, sche
 from dreamfusion_engine.guidance.single_file_layout import LAYOUTS
 from dreamfusion_engine.hub.selection import UNUSED_PARTS
 
+_MISFITS = (ValueError, KeyError, TypeError, AttributeError, RuntimeError, IndexError)  # of a file with other weights
 _SMALL = re.compile(r".+\.(?:json|txt|model|tiktoken)")  # configs, vocabularies
 
 
@@ -119,15 +120,16 @@ def _convert(file: SingleFile, configs: Path, made: Path) -> None:
     import diffusers
     import torch
     import transformers
+    from diffusers.loaders.single_file_utils import SingleFileComponentError
     from safetensors import SafetensorError
 
     layout = LAYOUTS[file.architecture]
-    pipeline_class: Any = getattr(diffusers, layout.family)
     index = read_json(configs / INDEX)
     others = [part for part in layout.parts if part not in file.held]  # borrowed later, or an optional one
     absent = {part: None for part in (*UNUSED_PARTS, *others) if part in index}
     with _quiet(diffusers, transformers):
         try:
+            pipeline_class: Any = getattr(diffusers, layout.family)  # transformers warns as it is imported for it
             pipeline = pipeline_class.from_single_file(
                 str(file.path),
                 config=str(configs),
@@ -135,7 +137,7 @@ def _convert(file: SingleFile, configs: Path, made: Path) -> None:
                 torch_dtype=torch.bfloat16 if file.dtype == "BF16" else torch.float16,
                 **absent,
             )
-        except (ValueError, KeyError, TypeError, AttributeError, RuntimeError, IndexError, SafetensorError) as error:
+        except (*_MISFITS, SafetensorError, SingleFileComponentError) as error:
             raise _misfit(file, str(error).strip()[:300]) from error
         for part, module in pipeline.components.items():
             if not isinstance(module, torch.nn.Module):

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from dreamfusion_engine.guidance.file_kinds import addition, learned_words, lone_part
 from dreamfusion_engine.guidance.part_weights import FLOATS
 from dreamfusion_engine.guidance.safetensors_header import TensorEntry
 
@@ -81,9 +82,6 @@ LAYOUTS: dict[Architecture, Layout] = {
     ),
 }
 _OTHERS = (  # a piece of a tensor's name -> what such a file is
-    ("lora_", "a LoRA, an addition to a model, which is for --lora"),
-    ("lora.up.", "a LoRA, an addition to a model, which is for --lora"),
-    (".lora_A.", "a LoRA, an addition to a model, which is for --lora"),
     ("control_model.", "a ControlNet"),
     ("controlnet_", "a ControlNet"),
     ("conditioner.embedders.0.model.", "the refiner of Stable Diffusion XL"),
@@ -95,13 +93,7 @@ _OTHERS = (  # a piece of a tensor's name -> what such a file is
     ("early_stream_modulations.", "of the architecture of Flux 3"),
     ("individual_token_refiner.", "of the architecture of HunyuanVideo"),
 )
-_PART_BEGINNINGS = (
-    "down_blocks.",
-    "transformer_blocks.",
-    "text_model.",
-    "encoder.down_blocks.",
-    "encoder.block.0.layer.",
-)
+_NO_WEIGHTS = (".position_ids", ".logit_scale")  # what a file may hold of a part that it lacks
 _QUANTISED = (".scale_weight", ".weight_scale", "scaled_fp8", ".absmax", ".quant_state", ".comfy_quant")
 
 
@@ -112,6 +104,9 @@ class NotUsable(ValueError):
 def recognise(tensors: Mapping[str, TensorEntry]) -> Architecture:
     """The architecture of the denoiser in a file. Raises NotUsable."""
     _refuse_others(tensors)
+    added = addition(tensors)
+    if added:
+        raise NotUsable(added)
     if any(name.startswith("conditioner.embedders.1.") for name in tensors):
         return "sdxl"
     width = tensors[_ATTENTION].shape[-1] if _ATTENTION in tensors else 0
@@ -123,14 +118,13 @@ def recognise(tensors: Mapping[str, TensorEntry]) -> Architecture:
         return "sd3"
     if _has(tensors, LAYOUTS["flux"].parts["transformer"]):
         return "flux"
-    if _has(tensors, _PART_BEGINNINGS):
-        raise NotUsable("one part of a diffusers pipeline; its folder is the model")
-    raise NotUsable("of no architecture that is known here")
+    raise NotUsable(_other(tensors))
 
 
 def parts_of(architecture: Architecture, tensors: Mapping[str, TensorEntry]) -> tuple[str, ...]:
-    """The parts of a pipeline that a file holds, in the order of its layout."""
-    return tuple(part for part, begins in LAYOUTS[architecture].parts.items() if _has(tensors, begins))
+    """The parts of a pipeline whose weights a file holds, in the order of its layout."""
+    weights = {name: entry for name, entry in tensors.items() if not name.endswith(_NO_WEIGHTS) and entry.parameters}
+    return tuple(name for name, begins in LAYOUTS[architecture].parts.items() if _has(weights, begins))
 
 
 def stored_type(tensors: Mapping[str, TensorEntry]) -> str:
@@ -171,6 +165,16 @@ def _refuse_others(tensors: Mapping[str, TensorEntry]) -> None:
     for piece, what in _OTHERS:
         if any(piece in name for name in tensors):
             raise NotUsable(what)
+
+
+def _other(tensors: Mapping[str, TensorEntry]) -> str:
+    """What a file is that holds no denoiser of these architectures."""
+    alone = lone_part(tensors)
+    if alone:
+        return f"{alone}, one part of a model; the folder or file with all of them is the model"
+    if learned_words(tensors):
+        return "a textual inversion by its shape, which is for --embedding"
+    return "of no architecture that is known here"
 
 
 def _has(tensors: Mapping[str, TensorEntry], begins: tuple[str, ...]) -> bool:

@@ -9,9 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from dreamfusion_engine.errors import InputError, SetupError
+from dreamfusion_engine.given_path import UnusablePath, given_path, shortened
 
 HUB = "https://huggingface.co"
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
+_ID_LIMIT = 96  # letters (huggingface_hub, validate_repo_id)
 _TRUE = {"1", "ON", "YES", "TRUE"}
 
 
@@ -55,8 +57,8 @@ def hub_address(environ: Mapping[str, str] = os.environ) -> HubAddress:
 
 
 def is_hub_id(name: str) -> bool:
-    """Whether a name has the form owner/name."""
-    return HUB_ID.fullmatch(name) is not None
+    """Whether a name has the form owner/name and a length that the hub gives ids."""
+    return len(name) <= _ID_LIMIT and HUB_ID.fullmatch(name) is not None
 
 
 def check_hub_id(name: str) -> None:
@@ -64,16 +66,26 @@ def check_hub_id(name: str) -> None:
     if not is_hub_id(name):
         raise InputError(
             "input.model",
-            what=f"'{name}' is not the id of a model at the hub.",
+            what=f"'{shortened(name)}' is not the id of a model at the hub.",
             why="An id is the owner's name, a slash and the model's name, as in its address.",
             fix="See `dreamfusion-engine models` for some. A folder or a file on this machine needs no download.",
         )
 
 
 def cache_folder(environ: Mapping[str, str] = os.environ) -> Path:
-    """The folder of downloads: HF_HUB_CACHE, or `hub` in HF_HOME, or in XDG_CACHE_HOME/huggingface, or in ~/.cache."""
-    if environ.get("HF_HUB_CACHE"):
-        return Path(os.path.expandvars(environ["HF_HUB_CACHE"])).expanduser()
+    """The folder of downloads: HF_HUB_CACHE, or `hub` in HF_HOME, or in XDG_CACHE_HOME/huggingface, or in ~/.cache.
+
+    Raises InputError input.model_folder for a path that no folder can have.
+    """
     caches = environ.get("XDG_CACHE_HOME") or "~/.cache"
     home = environ.get("HF_HOME") or os.path.join(caches, "huggingface")
-    return Path(os.path.expandvars(home)).expanduser() / "hub"
+    given = os.path.expandvars(environ.get("HF_HUB_CACHE") or os.path.join(home, "hub"))
+    try:
+        return given_path(given)
+    except UnusablePath as error:
+        raise InputError(
+            "input.model_folder",
+            what="The folder for downloaded models cannot be used.",
+            why=f"{shortened(given)}: {error}.",
+            fix="Give another --cache, or set HF_HUB_CACHE to another folder.",
+        ) from error

@@ -7,7 +7,7 @@ Every few steps the loop renders the four `probe_cameras` without gradients. Ver
     full_box     mean opacity over 90 % or occupied fraction over 75 % in 3 probes in a row, after 10 % of training
     flat         depth relief under 3 % in 3 probes in a row, after 40 % of training
     many_faced   front and back alike above 0.95 in 2 probes in a row, after 80 % of training, although the model
-                 expects them to differ
+                 expects them to differ, and the sides look different from both
 
 The first three end a run unless a restart helps (`recovery.recover`). A flat object is tried once more and then kept,
 with a warning, since some things are flat; many_faced only warns. Axis letters: V = 4 probe views, H W image.
@@ -34,6 +34,7 @@ FULL_OPACITY = 0.90
 FULL_OCCUPIED = 0.75
 FLAT_RELIEF = 0.03  # a ball has 0.10, a box 0.18, a thick plate 0.09, a sheet under 0.01
 SAME_FACE = 0.95
+SAME_SIDES = 0.9  # an object that looks so much alike from everywhere has no face; its sides are lit and meshed apart
 PLAIN_COLOUR = 0.03  # standard deviation under which a surface has no features to compare
 
 PROBE_AZIMUTH = math.radians(30.0)  # turned off the axes, so that a box shows several faces and a sheet none
@@ -46,7 +47,8 @@ class Probe:
     """What one look at the run found.
 
     step; progress: share of training done. opacity: mean in [0, 1] over the probe pictures. occupied: fraction of
-    occupancy cells in use. relief: `depth_relief`. similarity: `front_back_similarity`. finite: no NaN or Inf was met.
+    occupancy cells in use. relief: `depth_relief`. similarity: `front_back_similarity`. around: `similarity_around`.
+    finite: no NaN or Inf was met.
     """
 
     step: int
@@ -55,6 +57,7 @@ class Probe:
     occupied: float
     relief: float
     similarity: float
+    around: float = 0.0
     finite: bool = True
 
 
@@ -87,6 +90,7 @@ def make_probe(
         occupied=occupied,
         relief=depth_relief(depth, opacity, focal) if finite else 0.0,
         similarity=front_back_similarity(colour, opacity) if finite else 0.0,
+        around=similarity_around(colour, opacity) if finite else 0.0,
         finite=finite,
     )
 
@@ -125,9 +129,19 @@ def depth_relief(depth: Tensor, opacity: Tensor, focal: float = PROBE_FOCAL) -> 
     return relief / total if total else 0.0
 
 
-@torch.no_grad()
 def front_back_similarity(colour: Tensor, opacity: Tensor) -> float:
-    """How alike the front picture (view 0) and the back one (view 2) are, in [-1, 1]: correlation times overlap.
+    """How alike the front picture (view 0) and the back one (view 2) are: `_similarity`."""
+    return _similarity(colour, opacity, 0, 2)
+
+
+def similarity_around(colour: Tensor, opacity: Tensor) -> float:
+    """How alike the sides (views 1 and 3) are to the front (view 0), the worse of both: near 1 without a front."""
+    return min(_similarity(colour, opacity, 0, side) for side in (1, 3))
+
+
+@torch.no_grad()
+def _similarity(colour: Tensor, opacity: Tensor, first: int, second: int) -> float:
+    """How alike two of the pictures are, in [-1, 1]: correlation times overlap.
 
     The correlation is over the pixels that are solid in both, the overlap is of the two silhouettes (intersection over
     union). The back is not mirrored: an object with a second face there shows the same picture. 0 where a picture has
@@ -135,11 +149,11 @@ def front_back_similarity(colour: Tensor, opacity: Tensor) -> float:
 
     colour: float32[V, 3, H, W]; opacity: float32[V, H, W].
     """
-    solid_front, solid_back = opacity[0] > 0.5, opacity[2] > 0.5
-    inside = torch.minimum(opacity[0], opacity[2]) > 0.9  # edges carry the background's colour
+    solid_front, solid_back = opacity[first] > 0.5, opacity[second] > 0.5
+    inside = torch.minimum(opacity[first], opacity[second]) > 0.9  # edges carry the background's colour
     if int(inside.sum()) < 8:
         return 0.0
-    front, back = (c[:, inside] - c[:, inside].mean(dim=1, keepdim=True) for c in (colour[0], colour[2]))
+    front, back = (c[:, inside] - c[:, inside].mean(dim=1, keepdim=True) for c in (colour[first], colour[second]))
     spread = [float(c.square().mean().sqrt()) for c in (front, back)]
     if min(spread) < PLAIN_COLOUR:
         return 0.0
@@ -172,7 +186,7 @@ def _holds(verdict: Verdict, probe: Probe, views_differ: bool) -> bool:
         return probe.opacity > FULL_OPACITY or probe.occupied > FULL_OCCUPIED
     if verdict == "flat":
         return probe.relief < FLAT_RELIEF
-    return views_differ and probe.similarity > SAME_FACE
+    return views_differ and probe.similarity > SAME_FACE and probe.around <= SAME_SIDES
 
 
 class HealthMonitor:

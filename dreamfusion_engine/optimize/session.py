@@ -253,8 +253,8 @@ class Session:
         return self.ranks.agree(verdict)
 
     def _view_contrast(self) -> float:
-        """How differently the model sees the front and the back of this prompt; 0 without view prompts."""
-        if self.config.guidance.view_prompts == "off":
+        """How differently the model sees the front and the back of this prompt; 0 without either."""
+        if self.config.guidance.view_prompts == "off" or not self.distillation.has_front:
             return 0.0
         cameras = probe_cameras(self.config.camera, self.device)
         images = self.training.view(cameras, self.training.config.optimize.resolution[-1]).colour.permute(0, 3, 1, 2)
@@ -308,11 +308,11 @@ def _recorded_runtime(saved: Checkpoint) -> Choice | None:
     return None if values is None else Choice.from_json(values)
 
 
-def cancelled(what: str) -> Cancelled:
+def cancelled(what: str, why: str = "You asked for it.") -> Cancelled:
     """The end of a run that was asked to stop, its checkpoint kept."""
     return Cancelled(
         "run.cancelled",
         what=what,
-        why="You asked for it.",
+        why=why,
         fix="Give the same command with --resume to go on from here.",
     )

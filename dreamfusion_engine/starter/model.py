@@ -179,9 +179,19 @@ def save_parts(model: TextToImage, folder: Path) -> None:
     # Files stay under 16 MiB each, so that every host takes them; diffusers reads the parts by their index.
     model.unet.save_pretrained(folder / "unet", safe_serialization=True, max_shard_size="12MB")
     model.text_encoder.save_pretrained(folder / "text_encoder", safe_serialization=True)
+    _load_in_single_precision(folder / "text_encoder" / "config.json")
     model.tokenizer.save_pretrained(folder / "tokenizer")
     for name, parameter in model.named_parameters():
         parameter.data = parameter.data.to(dtype[name])
+
+
+def _load_in_single_precision(config: Path) -> None:
+    """Say in a part's config that it is loaded in float32 where nobody asks for a type.
+
+    transformers 5 takes the type from there; diffusers takes float32 for the unet, and the two must be the same.
+    """
+    values = json.loads(config.read_text(encoding="utf-8"))
+    config.write_text(json.dumps({**values, "dtype": "float32"}, indent=2) + "\n", encoding="utf-8")
 
 
 def write_card(folder: Path, kinds: Sequence[Kind], training: dict[str, Any]) -> None:
@@ -196,6 +206,7 @@ def write_card(folder: Path, kinds: Sequence[Kind], training: dict[str, Any]) ->
         "kinds": [kind.names[0] for kind in kinds],
         "colours": list(COLOURS),
         "parts": [f"{kind.names[0]} {kind.part}" for kind in kinds if kind.part],
+        "without_front": [name for kind in kinds if not kind.front for name in kind.names],
         "examples": EXAMPLES,
         "views": VIEW_WORDS,
         "headings": HEADING_WORDS,

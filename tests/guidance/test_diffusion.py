@@ -141,14 +141,16 @@ def test_a_copy_of_a_teacher_may_have_another_denoiser(saved_pipeline: Path) -> 
 
 
 def test_a_prompt_beyond_the_models_tokens_is_refused_because_its_view_words_would_be_lost(
-    saved_pipeline: Path,
+    saved_pipeline: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     teacher = load_teacher(open_pipeline(saved_pipeline), CPU)
     teacher.encode_prompts([" ".join(["red"] * 15)])  # and the end token: 16
     with pytest.raises(InputError) as caught:
-        teacher.encode_prompts([" ".join(["red"] * 18)])
+        teacher.encode_prompts([" ".join(["red"] * 180)])
     assert caught.value.code == "input.prompt_tokens"
-    assert "19 tokens; the model reads 16" in caught.value.why
+    assert "181 tokens; the model reads 16" in caught.value.why
+    assert len(caught.value.why) < 200, "it begins, and is not repeated"
+    assert "longer than" not in capfd.readouterr().err, "no warning of the library's own"
 
 
 def test_images_come_to_the_models_size_and_range_and_back(saved_pipeline: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 from reference.tiny_pipeline import card_values
 
 from dreamfusion_engine.errors import InputError, SetupError
+from dreamfusion_engine.guidance.pipeline_folder import STARTER_FOLDER
 from dreamfusion_engine.guidance.prompts import (
     SHADINGS,
     VIEWS,
@@ -21,6 +22,7 @@ from dreamfusion_engine.guidance.prompts import (
     unknown_words,
     view_of,
 )
+from dreamfusion_engine.starter.objects.kinds import KINDS
 
 
 def card(folder: Path) -> PromptCard:
@@ -138,3 +140,28 @@ def test_a_damaged_card_is_an_error_that_names_its_file(tmp_path: Path, content:
 )
 def test_the_heading_is_the_nearest_of_eight_compass_points(degrees: float, heading: str) -> None:
     assert heading_of(math.radians(degrees)) == heading
+
+
+@pytest.mark.parametrize(
+    ("prompt", "front"),
+    [
+        ("a yellow lamp", False),
+        ("A Table Lamp!", False),
+        ("an ice cream", False),
+        ("a red mug", True),
+        ("a mug on a table", True),
+        ("a lampshade", True),
+        ("a thing", True),
+    ],
+)
+def test_only_kinds_that_the_card_lists_have_no_front(prompt: str, front: bool) -> None:
+    card = PromptCard(kinds=("lamp", "mug", "table"), without_front=("lamp", "table lamp", "table", "ice cream"))
+    assert card.has_front(prompt) is front
+    assert PromptCard().has_front(prompt), "an open vocabulary says nothing of kinds"
+
+
+def test_the_cards_of_the_starter_and_of_its_corpus_agree_on_what_has_no_front() -> None:
+    card = read_card(STARTER_FOLDER)
+    corpus = {name: kind.front for kind in KINDS for name in kind.names}
+    assert "lamp" in card.without_front and not any(corpus[name] for name in card.without_front)
+    assert all(corpus[name] for name in set(card.kinds) - set(card.without_front))

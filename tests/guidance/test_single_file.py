@@ -262,7 +262,20 @@ WHOLE = {
         ({"conditioner.embedders.0.model.ln_final.weight": (4,)}, "refiner"),
         ({"down_blocks.0.resnets.0.conv1.weight": (4, 4)}, "one part"),
         ({"transformer_blocks.0.attn.to_q.weight": (4, 4)}, "one part"),
-        ({"encoder.conv_in.weight": (4, 4)}, "no architecture"),
+        ({"encoder.conv_in.weight": (4, 4)}, "autoencoder (VAE), one part"),
+        ({"encoder.down.0.block.0.conv1.weight": (4, 4), "decoder.up.0.block.0.conv1.weight": (4, 4)}, "autoencoder"),
+        ({"first_stage_model.encoder.conv_in.weight": (8, 3, 3, 3)}, "autoencoder"),
+        ({"text_model.embeddings.token_embedding.weight": (9, 4)}, "text encoder, one part"),
+        ({"emb_params": (4, 768)}, "textual inversion by its shape, which is for --embedding"),
+        ({"clip_l": (4, 768), "clip_g": (4, 1280)}, "textual inversion"),
+        ({"<cat-toy>": (768,)}, "textual inversion"),
+        ({"lycoris_down_blocks_0.lokr_w1": (4, 4), "lycoris_down_blocks_0.alpha": ()}, "LoKr (LyCORIS)"),
+        ({"lora_unet_down_blocks_0.hada_w1_a": (4, 4)}, "LoHa (LyCORIS)"),
+        ({"lora_unet_down_blocks_0.oft_blocks": (4, 4)}, "OFT (LyCORIS)"),
+        ({"lora_unet_x.dora_scale": (4, 1), "lora_unet_x.lora_up.weight": (4, 4)}, "DoRA"),
+        ({"down_blocks.0.motion_modules.0.norm.weight": (4,)}, "motion module of AnimateDiff"),
+        ({"double_blocks.0.img_attn.qkv.lora_A.weight": (4, 4)}, "LoRA"),
+        ({"a": (4, 4, 3, 3), "b": (4, 4, 3, 3)}, "no architecture"),
         ({}, "no architecture"),
     ],
 )
@@ -271,6 +284,42 @@ def test_other_files_are_refused_by_what_they_are(
 ) -> None:
     error = refusal(lambda: read_single_file(file_with(tmp_path / "x.safetensors", tensors)))
     assert error.code == "model.unsupported" and told in error.why
+
+
+def test_a_stray_tensor_of_a_lora_leaves_a_whole_model_a_model(
+    made: tuple[str, dict[str, Any], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    architecture, modules, cache = made
+    monkeypatch.setenv("HF_HUB_CACHE", str(cache))
+    state = state_of(architecture, modules) | {"lora_unet_down_blocks_0.lora_up.weight": torch.zeros(4, 4)}
+    path = save(architecture, state, tmp_path / "stray.safetensors")
+    assert read_single_file(path).architecture == architecture
+    assert open_pipeline(ready_model(str(path))).weights["unet"].parameters > 0
+
+
+@pytest.mark.parametrize("left", ["text_model.embeddings.position_ids", "text_model.logit_scale"])
+def test_a_part_of_which_only_a_buffer_is_there_comes_from_the_base(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left: str
+) -> None:
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "empty"))
+    tensors = {name: shape for name, shape in WHOLE.items() if not name.startswith("cond_stage_model.")}
+    tensors[f"cond_stage_model.transformer.{left}"] = (1, 77)
+    error = refusal(lambda: read_single_file(file_with(tmp_path / "x.safetensors", tensors)))
+    assert error.code == "model.incomplete" and "no first text encoder" in error.why
+
+
+def test_a_part_of_which_too_little_is_there_is_damage_and_no_bug(
+    made: tuple[str, dict[str, Any], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """diffusers finds no part of its own in what is left of the text encoder, and says so by an error of its own."""
+    architecture, modules, cache = made
+    monkeypatch.setenv("HF_HUB_CACHE", str(cache))
+    begins = ("cond_stage_model.", "conditioner.embedders.0.")
+    state = state_of(architecture, modules)
+    last = [name for name in state if name.startswith(begins) and name.endswith(".weight")][-1]
+    state = {name: value for name, value in state.items() if not name.startswith(begins) or name == last}
+    path = save(architecture, state, tmp_path / "rest.safetensors")
+    assert refusal(lambda: ready_model(str(path))).code == "model.damaged"
 
 
 @pytest.mark.parametrize("lost", ["first_stage_model.", "cond_stage_model."])

@@ -37,7 +37,7 @@ def test_a_list_says_which_lines_it_leaves_out_and_why() -> None:
         "  A  Red Mug ",
         "a peacock",
         "a mug red blue",
-        "# a comment",
+        "\ufeff# a comment",
         "a snowman wearing a red hat",
     ]
     prompts, left_out = read_prompts(lines, NAMES)

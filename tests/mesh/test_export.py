@@ -1,5 +1,6 @@
 """mesh.glb, views.png, turntable.mp4 and the preview: what others read in them, and files whole or not at all."""
 
+import gc
 import io
 import json
 import struct
@@ -16,7 +17,7 @@ from reference.soft_fields import hamburger
 
 from dreamfusion_engine.atomic_file import write_whole
 from dreamfusion_engine.config import CameraConfig
-from dreamfusion_engine.errors import InputError, RunError, SetupError
+from dreamfusion_engine.errors import Cancelled, InputError, RunError, SetupError
 from dreamfusion_engine.mesh import sheet, topology, video
 from dreamfusion_engine.mesh.export import (
     from_gltf_axes,
@@ -184,6 +185,26 @@ def test_an_encoder_that_does_not_work_is_a_setup_error(
     with pytest.raises(SetupError) as caught:
         sheet.write_turntable(mesh, tmp_path / "turntable.mp4", CameraConfig())
     assert caught.value.code == "setup.video"
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_turntable_that_is_stopped_leaves_no_line_of_the_encoder_and_no_file(
+    mesh: TexturedMesh, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sheet, "FRAMES", 12)
+    monkeypatch.setattr(sheet, "BATCH", 4)
+    monkeypatch.setattr(sheet, "FRAME_PIXELS", 16)
+
+    for share in (0.0, 0.5):
+
+        def advance(done: float, share: float = share) -> None:
+            if done >= share:
+                raise Cancelled("cancelled", what="a", why="b", fix="c")
+
+        with pytest.raises(Cancelled):
+            sheet.write_turntable(mesh, tmp_path / "turntable.mp4", CameraConfig(), advance=advance)
+    gc.collect()  # a generator that was left open would end its encoder here
+    assert capfd.readouterr().err == ""
     assert not list(tmp_path.iterdir())
 
 

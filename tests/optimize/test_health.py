@@ -15,12 +15,14 @@ from dreamfusion_engine.optimize.health import (
     FLAT_RELIEF,
     FULL_OPACITY,
     SAME_FACE,
+    SAME_SIDES,
     HealthMonitor,
     Probe,
     depth_relief,
     front_back_similarity,
     make_probe,
     probe_cameras,
+    similarity_around,
 )
 from dreamfusion_engine.scene.cameras import camera_rays
 
@@ -169,6 +171,22 @@ def test_two_alike_sides_are_named_only_where_the_model_expects_them_to_differ()
     alike = probe(similarity=SAME_FACE + 0.01)
     assert verdicts(alike, alike) == [None, "many_faced"]
     assert verdicts(alike, alike, views_differ=False) == [None, None]
+
+
+def test_an_object_that_looks_alike_from_everywhere_is_not_called_many_faced() -> None:
+    lamp = probe(similarity=SAME_FACE + 0.01, around=SAME_SIDES + 0.01)
+    assert verdicts(lamp, lamp, lamp) == [None, None, None]
+    two_faces = probe(similarity=SAME_FACE + 0.01, around=0.3)
+    assert verdicts(two_faces, two_faces) == [None, "many_faced"]
+
+
+def test_the_sides_of_a_lamp_are_like_its_front_and_those_of_a_head_are_not() -> None:
+    colour, opacity = faces("same")
+    assert similarity_around(colour, opacity) < 0.5
+    colour[1], colour[3] = colour[0], colour[0]
+    assert similarity_around(colour, opacity) > 0.999
+    colour[3] = 0.5
+    assert similarity_around(colour, opacity) < 0.5, "one side that differs is enough for a front"
 
 
 def test_the_worst_of_several_verdicts_is_said() -> None:

@@ -56,12 +56,13 @@ def test_a_loaded_checkpoint_trains_on_bit_for_bit(trained: tuple[Trainer, Path]
 def test_the_exported_folder_is_a_whole_pipeline_for_the_engine_and_for_stock_diffusers(
     trained: tuple[Trainer, Path], tmp_path: Path
 ) -> None:
-    from diffusers import IFPipeline
+    from diffusers import DiffusionPipeline
 
     trainer, _ = trained
     export(trainer, tmp_path)
     teacher = load_teacher(open_pipeline(tmp_path), CPU, precision="float32")
-    stock = IFPipeline.from_pretrained(tmp_path)
+    stock = DiffusionPipeline.from_pretrained(tmp_path)
+    assert stock.unet.dtype == stock.text_encoder.dtype == torch.float32
     assert teacher.image_size == stock.unet.config.sample_size == 32
     ours, theirs = trainer.averaged_model().unet.state_dict(), stock.unet.float().state_dict()
     for name, weight in ours.items():

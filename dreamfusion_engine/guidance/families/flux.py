@@ -13,9 +13,10 @@ from dreamfusion_engine.guidance.families.parts import Parts
 from dreamfusion_engine.guidance.families.schedule import flow_schedule
 from dreamfusion_engine.guidance.families.space import LatentSpace, vae_scale
 from dreamfusion_engine.guidance.families.text import clip_states, refuse_long, t5_states
+from dreamfusion_engine.guidance.family import FAMILIES
 from dreamfusion_engine.guidance.teacher import Conditioning
 
-TOKENS = 512  # what the pipeline gives T5
+TOKENS = FAMILIES["FluxPipeline"].tokens  # what the pipeline gives T5
 LATENT_SIZE = 128  # a side, in latents, of the pictures that the pipeline makes; the configuration does not say it
 EMBEDDED_GUIDANCE = 3.5  # the pipeline's own
 

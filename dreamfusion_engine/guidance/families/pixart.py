@@ -9,9 +9,10 @@ from dreamfusion_engine.guidance.families.parts import Parts
 from dreamfusion_engine.guidance.families.schedule import diffusion_schedule
 from dreamfusion_engine.guidance.families.space import LatentSpace, latent_pixels
 from dreamfusion_engine.guidance.families.text import refuse_long, t5_states
+from dreamfusion_engine.guidance.family import FAMILIES
 from dreamfusion_engine.guidance.teacher import Conditioning
 
-TOKENS = 300  # what the pipeline gives its text encoder
+TOKENS = FAMILIES["PixArtSigmaPipeline"].tokens  # what the pipeline gives its text encoder
 
 
 class PixArtSigma(Adapter):

@@ -10,9 +10,10 @@ from dreamfusion_engine.guidance.families.parts import Parts
 from dreamfusion_engine.guidance.families.schedule import diffusion_schedule
 from dreamfusion_engine.guidance.families.space import PixelSpace
 from dreamfusion_engine.guidance.families.text import reading_length, refuse_long, t5_states
+from dreamfusion_engine.guidance.family import FAMILIES
 from dreamfusion_engine.guidance.teacher import Conditioning
 
-TOKENS = 77  # what the IF pipeline gives its text encoder at most
+TOKENS = FAMILIES["IFPipeline"].tokens  # what the IF pipeline gives its text encoder at most
 
 
 class PixelDiffusion(Adapter):

@@ -14,9 +14,10 @@ from dreamfusion_engine.guidance.families.parts import Parts
 from dreamfusion_engine.guidance.families.schedule import flow_schedule
 from dreamfusion_engine.guidance.families.space import LatentSpace, latent_pixels
 from dreamfusion_engine.guidance.families.text import CLIP_TOKENS, clip_states, reading_length, refuse_long, t5_states
+from dreamfusion_engine.guidance.family import FAMILIES
 from dreamfusion_engine.guidance.teacher import Conditioning
 
-T5_TOKENS = 256  # what the pipeline gives T5
+T5_TOKENS = FAMILIES["StableDiffusion3Pipeline"].tokens  # what the pipeline gives T5
 CLIP_KIND = "CLIPTextModelWithProjection"
 
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from dreamfusion_engine.device import trim_heap
 from dreamfusion_engine.errors import InputError
+from dreamfusion_engine.given_path import shortened
 from dreamfusion_engine.guidance.families.parts import Parts
 
 CLIP_TOKENS = 77  # what a CLIP text encoder reads at most
@@ -22,12 +23,13 @@ def refuse_long(tokenizer: Any, texts: list[str], length: int) -> None:
     Its view words, at the end, would be lost silently.
     """
     for text in texts:
-        count = len(tokenizer(text)["input_ids"])
+        count = len(tokenizer(text, verbose=False)["input_ids"])  # it would warn of what is said here
         if count > length:
             raise InputError(
                 "input.prompt_tokens",
                 what="The prompt is too long for this model.",
-                why=f"With its view words it is {count} tokens; the model reads {length}: {text!r}",
+                why=f"With its view words it is {count} tokens; the model reads {length}. It begins: "
+                f"{shortened(text)!r}",
                 fix=f"Say it in fewer words, about {count - length} less.",
             )
 

@@ -24,6 +24,7 @@ TABLE: dict[str, set[str]] = {
     "engine_log": {"blot"},
     "windows_job": set(),
     "command_line": set(),
+    "visible_text": set(),
     "suggestions": set(),
     "model_card": set(),
     "adapters": set(),

@@ -187,7 +187,7 @@ QUEUED = (
     + """
 run = Run(steps=20)
 text = bpy.data.texts.new("Prompts")
-text.write("a hamburger\\n\\n# not this one\\n  a mug  \\na rocket\\n")
+text.write("\ufeffa hamburger\\n\\n\u200b\\n\ufeff# not this one\\n  a mug  \\na rocket\\n")
 run.settings.prompts = text
 bpy.ops.dreamfusion.queue_text()
 prompts = [job.recipe.prompt for job in run.jobs]

@@ -1,0 +1,62 @@
+"""Paths as people give them: what can be the name of no file is told at once, before anything is looked for or made."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+class UnusablePath(ValueError):
+    """The file system takes no such path. The message says why, as the end of a sentence."""
+
+
+def given_path(given: str | os.PathLike[str], holds: str = "") -> Path:
+    """The path that a person gave, with `~` expanded. Whether something is there is another question.
+
+    holds: the longest relative path of what will be made in it, which must be possible too.
+    Raises UnusablePath for a name that is too long, a zero byte, an unknown `~user`, a circle of links, or a folder on
+    the way that may not be entered.
+    """
+    text = os.path.expanduser(given)
+    if text.startswith("~") and not os.path.lexists(text):
+        raise UnusablePath(f"there is no user {shortened(text[1:].partition('/')[0])!r}, as ~ asks for")
+    path = Path(text)
+    try:
+        _look(path)
+        if holds:
+            _look(path / holds)
+    except ValueError as error:  # a zero byte, or letters that no name can hold
+        reason = str(error) if "null" in str(error) else "it holds letters that no file name can have"
+        raise UnusablePath(reason) from error
+    except OSError as error:
+        raise UnusablePath(error.strerror or str(error)) from error
+    return path
+
+
+def absence(path: Path) -> str:
+    """How a file or folder is not there, as the end of a sentence."""
+    if path.is_symlink():
+        return f"is a link to {os.readlink(path)}, which is not there"
+    return "is missing"
+
+
+def shortened(text: object, limit: int = 60) -> str:
+    """Text as an error shows it: a long one by its beginning."""
+    whole = str(text)
+    return whole if len(whole) <= limit else whole[:limit] + "..."
+
+
+def _look(path: Path) -> None:
+    """Ask for a path. Raises OSError, but not because nothing is there, and ValueError."""
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        # The first folder that is missing ends the look; names after it are tried where they would come to be.
+        there = path
+        while there != there.parent and not os.path.lexists(there):
+            there = there.parent
+        for name in path.relative_to(there).parts:
+            try:
+                os.lstat(there / name)
+            except (FileNotFoundError, NotADirectoryError):
+                continue
