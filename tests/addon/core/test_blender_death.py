@@ -40,7 +40,7 @@ def test_after_blenders_death_the_jobs_come_back_and_go_on(tmp_path: Path, momen
         blender.wait(moment)
     blender.kill()
     blender.wait()
-    wait_for(lambda: not alive(engine), 5.0)
+    wait_for(lambda: not alive(engine))
     with driving(tmp_path) as driver:
         job, waiting = driver.queue.jobs
         assert (job.state, waiting.state) == (JobState.INTERRUPTED, JobState.INTERRUPTED)

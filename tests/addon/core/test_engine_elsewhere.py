@@ -69,7 +69,7 @@ def run(network: Path, host: str, prompt: str = "a red mug") -> JobQueue:
         queue.tick()
         return job.state.over
 
-    wait_for(over, 30.0)
+    wait_for(over)
     return queue
 
 
