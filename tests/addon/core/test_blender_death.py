@@ -23,7 +23,7 @@ BLENDER = """
     job = driver.queue.add(Recipe("a mug", settings={{"optimize": {{"steps": 300}}}}), {{"where": 5}})
     waiting = driver.queue.add(Recipe("a chair"))
     driver.until(lambda: job.step > 40)
-    print(driver.queue.engine_pid, flush=True)
+    print(driver.queue._host.pid, flush=True)
     while True:
         driver.tick()
         time.sleep(0.02)

@@ -23,10 +23,10 @@ def test_fifty_kills_at_random_moments_are_fifty_clear_failures_and_the_next_job
         for number in range(KILLS):
             job = driver.queue.add(Recipe("a mug", settings={"optimize": {"steps": 100_000}}))
             # From the first moment of the process's life, over its start and its greeting, to the middle of its work.
-            driver.until(lambda: driver.queue.engine_pid is not None)
+            driver.until(lambda: driver.queue._host.pid is not None)
             wait = 0.0 if number % 5 == 0 else moments.choice((0.0, 0.1, 0.3)) + 0.3 * moments.random()
             driver.pass_time(wait)
-            pid = driver.queue.engine_pid
+            pid = driver.queue._host.pid
             assert pid is not None
             states.append(driver.queue.engine_state if job.state is JobState.QUEUED else str(job.state))
             os.kill(pid, signal.SIGKILL)

@@ -181,7 +181,7 @@ def test_a_failure_is_told_in_the_engines_words_and_retry_starts_anew(tmp_path: 
 def test_an_idle_engine_is_ended_and_comes_back_for_the_next_job(tmp_path: Path) -> None:
     with driving(tmp_path, keep_loaded_s=0.3) as driver:
         driver.over(add(driver, "a mug", 5))
-        pid = driver.queue.engine_pid
+        pid = driver.queue._host.pid
         assert pid is not None
         driver.until(lambda: driver.queue.engine_state == "absent")
         driver.until(lambda: not alive(pid))
@@ -215,7 +215,7 @@ def test_closing_in_the_middle_is_quick_leaves_no_process_and_the_job_goes_on_ne
     with driving(tmp_path) as driver:
         job, waiting = add(driver, "a mug", 100), add(driver, "a chair", 5)
         driver.until(lambda: job.step > 30)
-        pid = driver.queue.engine_pid
+        pid = driver.queue._host.pid
         assert pid is not None
         with counted() as effort:
             driver.queue.close()

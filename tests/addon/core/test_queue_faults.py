@@ -18,7 +18,7 @@ from blender_addon.core.queue import JobQueue, Patience
 def test_an_idle_engines_death_is_nobodys_failure(tmp_path: Path) -> None:
     with driving(tmp_path) as driver:
         driver.over(add(driver, "a mug", 5))
-        pid = driver.queue.engine_pid
+        pid = driver.queue._host.pid
         assert pid is not None
         os.kill(pid, 9)
         driver.until(lambda: driver.engines[0].ended)
@@ -112,7 +112,7 @@ def test_death_is_noticed_by_the_tick_that_has_read_all_that_was_said_before(tmp
     with driving(tmp_path) as driver:
         job = add(driver, "a mug", 100_000)
         driver.until(lambda: job.step > 5)
-        pid = driver.queue.engine_pid
+        pid = driver.queue._host.pid
         assert pid is not None
         os.kill(pid, 9)
         wait_for(lambda: driver.engines[0].ended)
@@ -134,7 +134,7 @@ def test_a_result_that_has_come_is_kept_whatever_happens_next(tmp_path: Path, th
         if then == "closed":
             driver.queue.close()
         else:
-            os.kill(driver.queue.engine_pid or 0, 9)
+            os.kill(driver.queue._host.pid or 0, 9)
             driver.over(job)
             assert driver.queue.engine_state == "dead"
         assert job.state is JobState.DONE and job.result is not None and job.result.is_file()

@@ -37,7 +37,7 @@ def test_the_real_engine_is_cancelled_killed_resumed_and_makes_a_mesh(tmp_path: 
         queue.resume(job)
         driver.until(lambda: job.state.over or (job.stage == "train" and job.step >= 15))
         assert job.state is JobState.RUNNING, driver.story()
-        pid = queue.engine_pid
+        pid = queue._host.pid
         assert pid is not None
         os.kill(pid, signal.SIGKILL)
         driver.over(job)
@@ -55,7 +55,7 @@ def test_the_real_engine_is_cancelled_killed_resumed_and_makes_a_mesh(tmp_path: 
         assert queue.models is not None and "hamburger" in queue.models[0]["kinds"]
         estimates = Estimates(tmp_path / "estimates.json")
         assert estimates.learn(job, queue.devices) is not None and estimates.of(job.recipe, queue.devices).measured
-        pid = queue.engine_pid
+        pid = queue._host.pid
     assert pid is not None
     wait_for(lambda: not alive(pid))  # it was killed by now; a busy system takes a moment to clear it away
     work = sorted(driver.work)

@@ -21,7 +21,7 @@ WAITS = {
         "Popen.wait": subprocess.Popen.wait,
     }.items()
 }
-BUILT_IN_WAITS = {"time.sleep", "_queue.get", "select.select", "posix.waitpid", "nt.waitpid"}
+BUILT_IN_WAITS = {"time.sleep", "_queue.get", "select.select"}
 DISK = {
     f"{module}.{name}"
     for module in ("posix", "nt")
