@@ -112,7 +112,7 @@ def bare_parts(teacher: Adapter, views: int, compiled: bool) -> dict[str, Callab
     picture = torch.rand(views, 3, size, size, device=device, dtype=dtype).contiguous(memory_format=form)
     picture.requires_grad_()
     bare = copy.copy(teacher)
-    encoder = vae.encoder
+    encoder: Any = vae.encoder
     if compiled:
         encoder, bare.denoiser = torch.compile(vae.encoder), torch.compile(teacher.denoiser)
     latents = teacher.to_model_space(torch.zeros(1, 3, size, size, device=device)).shape[1:]
