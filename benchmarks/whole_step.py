@@ -114,7 +114,8 @@ def bare_parts(teacher: Adapter, views: int, compiled: bool) -> dict[str, Callab
     bare = copy.copy(teacher)
     encoder: Any = vae.encoder
     if compiled:
-        encoder, bare.denoiser = torch.compile(vae.encoder), torch.compile(teacher.denoiser)
+        networks: list[Any] = [torch.compile(vae.encoder), torch.compile(teacher.denoiser)]
+        encoder, bare.denoiser = networks
     latents = teacher.to_model_space(torch.zeros(1, 3, size, size, device=device)).shape[1:]
     x_t = torch.randn(2 * views, *latents, device=device)
     t = torch.full((2 * views,), teacher.schedule.usable // 2, device=device)
