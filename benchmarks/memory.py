@@ -212,7 +212,7 @@ def denoiser_inputs(model: Any, views: int, size: int) -> dict[str, Any]:
     time = torch.ones(views, dtype=torch.long)
     if name == "UNet2DConditionModel":
         width = config.encoder_hid_dim or config.cross_attention_dim
-        inputs = {"sample": torch.randn(views, config.in_channels, size, size), "timestep": time}
+        inputs: dict[str, Any] = {"sample": torch.randn(views, config.in_channels, size, size), "timestep": time}
         if config.addition_embed_type == "text_time":
             inputs["added_cond_kwargs"] = {"text_embeds": torch.randn(views, 1280), "time_ids": torch.randn(views, 6)}
     elif name == "FluxTransformer2DModel":

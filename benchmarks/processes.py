@@ -87,7 +87,8 @@ def main() -> None:
     parser.add_argument("--worker", type=int, nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.worker:
-        work(*options.worker, options.steps, options.resolution, options.device)
+        views, at_once = options.worker
+        work(views, at_once, options.steps, options.resolution, options.device)
         return
     rows = [measure(*ROWS[k], options) for k in options.rows]
     report = {

@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 import torch  # noqa: E402
-from reference import tiny_families  # noqa: E402
+from reference.tiny_families import stable_diffusion, unet  # noqa: E402
 from reference.tiny_pipeline import tiny_tokenizer  # noqa: E402
 
 MIB = 1 << 20
@@ -83,9 +83,9 @@ def half_width(latent: int) -> Any:
 
 def wide_text() -> Any:
     """A tiny teacher behind a text encoder of 354 M parameters, as T5 is to PixArt."""
-    pipeline = tiny_families.stable_diffusion()
+    pipeline = stable_diffusion()
     pipeline.text_encoder = text_encoder(1024, 24)
-    pipeline.unet = tiny_families.unet(cross_attention_dim=1024)
+    pipeline.unet = unet(cross_attention_dim=1024)
     return pipeline
 
 
@@ -101,7 +101,7 @@ class Case:
 CASES: dict[str, Case] = {
     "starter": Case(None),
     "starter, high": Case(None, preset="high"),
-    "tiny": Case(tiny_families.stable_diffusion),
+    "tiny": Case(stable_diffusion),
     "large text encoder": Case(wide_text),
     "half-width SD 1, 256 pixels": Case(lambda: half_width(32)),
     "one view at a time": Case(lambda: half_width(32), ("memory.views_at_once=1",)),

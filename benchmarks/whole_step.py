@@ -112,9 +112,10 @@ def bare_parts(teacher: Adapter, views: int, compiled: bool) -> dict[str, Callab
     picture = torch.rand(views, 3, size, size, device=device, dtype=dtype).contiguous(memory_format=form)
     picture.requires_grad_()
     bare = copy.copy(teacher)
-    encoder = vae.encoder
+    encoder: Any = vae.encoder
     if compiled:
-        encoder, bare.denoiser = torch.compile(vae.encoder), torch.compile(teacher.denoiser)
+        networks: list[Any] = [torch.compile(vae.encoder), torch.compile(teacher.denoiser)]
+        encoder, bare.denoiser = networks
     latents = teacher.to_model_space(torch.zeros(1, 3, size, size, device=device)).shape[1:]
     x_t = torch.randn(2 * views, *latents, device=device)
     t = torch.full((2 * views,), teacher.schedule.usable // 2, device=device)

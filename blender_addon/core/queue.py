@@ -76,16 +76,6 @@ class JobQueue:
         return self._host.trouble
 
     @property
-    def engine_version(self) -> str:
-        """The engine's version, '' while it is not known."""
-        return self._host.version
-
-    @property
-    def engine_pid(self) -> int | None:
-        """The engine's process number, None without an engine."""
-        return self._host.pid
-
-    @property
     def devices(self) -> dict[str, Any] | None:
         """As the engine's `ready` said, now or the last time."""
         return self._host.devices

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from array import array
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -77,17 +76,6 @@ def ensure_catalog(context: Context) -> str:
     except (OSError, UnicodeDecodeError) as error:
         return f"The catalog could not be written into {folder}: {getattr(error, 'strerror', None) or error}"
     return ""
-
-
-def preview_of(obj: Object) -> Pixels | None:
-    """The picture that an asset has now."""
-    preview = obj.preview
-    if preview is None or not preview.image_size[0]:
-        return None
-    width, height = preview.image_size
-    values = array("f", bytes(16 * width * height))
-    preview.image_pixels_float.foreach_get(values)
-    return Pixels(width, height, values)
 
 
 def picture_of(file: Path | None) -> Pixels | None:

@@ -45,16 +45,3 @@ def set_uvs(mesh: Mesh, uvs: Sequence[float], name: str = UV_NAME) -> None:
         layer.data.foreach_set("uv", uvs)
     mesh.uv_layers.active = layer
     layer.active_render = True
-
-
-def uvs_of(mesh: Mesh) -> array[float]:
-    """The UVs in use, 2 numbers a corner; empty if there are none."""
-    layer = mesh.uv_layers.active
-    if layer is None:
-        return array("f")
-    uvs = array("f", bytes(8 * len(mesh.loops)))
-    if hasattr(layer, "uv"):
-        layer.uv.foreach_get("vector", uvs)
-    else:
-        layer.data.foreach_get("uv", uvs)
-    return uvs

@@ -133,11 +133,6 @@ def tidy() -> None:
         _remove(obj for obj in bpy.data.objects if JOB in obj and obj[JOB] not in _jobs)
 
 
-def is_preview(obj: Object | None) -> bool:
-    """Whether the object is a preview of the add-on."""
-    return obj is not None and JOB in obj
-
-
 def register() -> None:
     """Watch saving, opening, undo and redo."""
     for handlers, handler in _HANDLERS:

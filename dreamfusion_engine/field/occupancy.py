@@ -68,11 +68,6 @@ class OccupancyGrid:
         n = self.resolution
         return torch.stack([cells % n, cells // n % n, cells // (n * n)], -1).float()
 
-    @property
-    def occupied_fraction(self) -> float:
-        """Share of the box that rays look at, in [0, 1]."""
-        return float(self.occupied.float().mean())
-
     def state_dict(self) -> dict[str, Tensor]:
         """Tensors that bring the grid back with `load_state_dict`."""
         return {

@@ -27,7 +27,6 @@ from dreamfusion_engine.guidance.prompts import (
     View,
     by_hand,
     check_vocabulary,
-    view_of,
 )
 from dreamfusion_engine.guidance.question import Part, Question
 from dreamfusion_engine.guidance.render_score import RenderScore
@@ -48,20 +47,6 @@ from dreamfusion_engine.guidance.scores.sds import (
 from dreamfusion_engine.guidance.scores.vsd import vsd_residual
 from dreamfusion_engine.guidance.teacher import Conditioning, Teacher
 from dreamfusion_engine.guidance.timesteps import sample_timesteps, timestep_range
-
-
-@dataclass(frozen=True, kw_only=True)
-class StepInfo:
-    """What one step of score distillation saw.
-
-    finite: bool[], whether the noise prediction was, on the model's device; reading it waits for that device.
-    gradient_norm: float32[B], |g| a pixel value (root mean square). t: int64[B]. views: the named view of each camera.
-    """
-
-    finite: Tensor
-    gradient_norm: Tensor
-    t: Tensor
-    views: tuple[View, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,33 +127,6 @@ class ScoreDistillation:
         """The guided noise, rescaled as the settings say, float32 as x_t. scale: of the guidance, w."""
         seen = self.predictions(x_t, t, told)
         return self._guided(seen, x_t, t, scale)
-
-    def step(
-        self,
-        images: Tensor,
-        azimuth: Tensor,
-        elevation: Tensor,
-        shading: Shading,
-        progress: float,
-        generator: torch.Generator,
-        part: Part | None = None,
-    ) -> tuple[Tensor, StepInfo]:
-        """The loss of B renders, a mean over views and pixels, and what the step saw.
-
-        images: float32[B, 3, H, W] in [0, 1], with its graph. azimuth, elevation: float32[B], radians. shading: of the
-        renders. progress: share of training done, in [0, 1]. generator: draws timesteps, then noise. part: of which
-        step these renders are a part; every part draws for all of them, so that each render gets what it would have got
-        among the others.
-        The gradient of the loss with respect to the image at the model's size h x w is g / (B h w). Where the noise
-        prediction is not finite the gradient is not either, and `finite` says so: no optimiser may take such a step.
-        """
-        part = part or Part(first=0, total=len(images))
-        shape = (len(images), *self.model_shape(images.shape[-1]))
-        question = self.question(shape, azimuth, elevation, shading, progress, generator, part)
-        loss, norm = self.judge(self.seen(images, question), question)
-        views = [view_of(a, e) for a, e in zip(azimuth.tolist(), elevation.tolist(), strict=True)]
-        finite = torch.isfinite(norm).all()
-        return loss, StepInfo(finite=finite, gradient_norm=norm, t=question.t, views=tuple(views))
 
     @torch.no_grad()
     def question(

@@ -8,10 +8,9 @@ tensors that are alive together; kernels' own work space, fragments and the driv
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from dreamfusion_engine.config import FieldConfig, GenerateConfig
-from dreamfusion_engine.guidance.model_sizes import ModelSizes, read_sizes
+from dreamfusion_engine.guidance.model_sizes import ModelSizes
 from dreamfusion_engine.guidance.prompts import PromptCard, predictions_a_view
 
 HALF_ABOVE = 200_000_000  # parameters beyond which precision 'auto' holds a model in half precision on a card
@@ -42,11 +41,6 @@ class MemoryEstimate:
     def total(self) -> int:
         """Bytes, with the reserve."""
         return sum(self.parts.values())
-
-
-def estimate_bytes(folder: Path, config: GenerateConfig, device_type: str = "cuda") -> int:
-    """Peak bytes of a run with the model in `folder` on a 'cuda' or 'cpu' device. Raises SetupError model.damaged."""
-    return estimate(read_sizes(folder), config, device_type).total
 
 
 def estimate(sizes: ModelSizes, config: GenerateConfig, device_type: str) -> MemoryEstimate:

@@ -74,19 +74,9 @@ def noise_from_velocity(velocity: Tensor, x_t: Tensor, alpha: Tensor, sigma: Ten
     return alpha * velocity + sigma * x_t
 
 
-def velocity_from_noise(noise: Tensor, x_t: Tensor, alpha: Tensor, sigma: Tensor) -> Tensor:
-    """v = (eps - sigma_t x_t) / alpha_t (arXiv 2202.00512). Needs alpha_t > 0."""
-    return (noise - sigma * x_t) / alpha
-
-
 def noise_from_flow(flow: Tensor, x_t: Tensor, alpha: Tensor) -> Tensor:
     """eps = x_t + alpha_t u (from u = eps - x_0 and x_t = alpha x_0 + (1 - alpha) eps; arXiv 2403.03206, section 3)."""
     return x_t + alpha * flow
-
-
-def flow_from_noise(noise: Tensor, x_t: Tensor, alpha: Tensor) -> Tensor:
-    """u = (eps - x_t) / alpha_t. Needs alpha_t > 0."""
-    return (noise - x_t) / alpha
 
 
 def noise_from_clean(x0: Tensor, x_t: Tensor, alpha: Tensor, sigma: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from dreamfusion_engine.config import GenerateConfig
-from dreamfusion_engine.device import out_of_memory, sent
+from dreamfusion_engine.device import out_of_memory
 from dreamfusion_engine.field.occupancy import OccupancyGrid
 from dreamfusion_engine.field.radiance import RadianceField
 from dreamfusion_engine.guidance.distillation import ScoreDistillation
@@ -121,7 +121,7 @@ class Training:
             inputs = PartInputs(
                 views=part.on(self.device),
                 question=distillation.question(shape, *angles, shading, progress, self.generator, where),
-                weights=sent(part_weights(progress, len(part) / total, self.config, pull), self.device),
+                weights=part_weights(progress, len(part) / total, self.config, pull).on(self.device),
             )
             # 4. Pictures, what the model thinks of them, and the way back.
             self._add_gradients(inputs, size, shading, distillation)

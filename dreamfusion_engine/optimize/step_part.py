@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from dreamfusion_engine.config import GenerateConfig
+from dreamfusion_engine.device import sent
 from dreamfusion_engine.field.occupancy import OccupancyGrid
 from dreamfusion_engine.field.radiance import RadianceField
 from dreamfusion_engine.guidance.distillation import ScoreDistillation
@@ -28,16 +29,56 @@ from dreamfusion_engine.scene.cameras import camera_rays
 T = TypeVar("T")
 
 
+@dataclass(frozen=True)
+class PartWeights:
+    """What the losses of a part count, each float32[]; one tensor, so that one copy brings them to the device.
+
+    values: float32[5], in the order of the names: opacity, entropy, orientation and smoothness weigh the regularisers,
+    share is the part's of the step's views and weighs everything.
+    """
+
+    values: Tensor
+
+    @classmethod
+    def of(cls, *, opacity: float, entropy: float, orientation: float, smoothness: float, share: float) -> PartWeights:
+        """From numbers; on the host."""
+        return cls(torch.tensor([opacity, entropy, orientation, smoothness, share]))
+
+    def on(self, device: torch.device) -> PartWeights:
+        """The same on a device; the host does not wait."""
+        return PartWeights(sent(self.values, device))
+
+    @property
+    def opacity(self) -> Tensor:
+        return self.values[0]
+
+    @property
+    def entropy(self) -> Tensor:
+        return self.values[1]
+
+    @property
+    def orientation(self) -> Tensor:
+        return self.values[2]
+
+    @property
+    def smoothness(self) -> Tensor:
+        return self.values[3]
+
+    @property
+    def share(self) -> Tensor:
+        return self.values[4]
+
+
 @dataclass(frozen=True, kw_only=True)
 class PartInputs:
     """What differs between two steps of the same kind; all on the device that computes.
 
-    views: B of them. question: what the diffusion model is asked about them. weights: float32[5], see `part_weights`.
+    views: B of them. question: what the diffusion model is asked about them. weights: of the losses.
     """
 
     views: StepViews
     question: Question
-    weights: Tensor
+    weights: PartWeights
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,21 +96,20 @@ class PartKind:
     fresh: int = 0
 
 
-def part_weights(progress: float, share: float, config: GenerateConfig, score_size: float = 1.0) -> Tensor:
-    """float32[5] on the host: weights of opacity, entropy, orientation, smoothness; the part's share of the views.
+def part_weights(progress: float, share: float, config: GenerateConfig, score_size: float = 1.0) -> PartWeights:
+    """What the losses count at a moment of training, on the host.
 
-    score_size: of `guidance.score_size`. The regularisers' weights grow with it, so that they mean the same beside a
-    teacher with more channels, under stronger guidance or another w(t).
+    progress: of training, in [0, 1]. share: the part's of the step's views, in (0, 1]. score_size: of
+    `guidance.score_size`. The regularisers' weights grow with it, so that they mean the same beside a teacher with more
+    channels, under stronger guidance or another w(t).
     """
     settings, pace = config.optimize, config.pace
-    return torch.tensor(
-        [
-            score_size * schedules.opacity_weight(progress, settings, pace),
-            score_size * schedules.entropy_weight(progress, settings, pace),
-            score_size * schedules.orientation_weight(progress, settings, pace),
-            score_size * schedules.smoothness_weight(progress, settings, pace),
-            share,
-        ]
+    return PartWeights.of(
+        opacity=score_size * schedules.opacity_weight(progress, settings, pace),
+        entropy=score_size * schedules.entropy_weight(progress, settings, pace),
+        orientation=score_size * schedules.orientation_weight(progress, settings, pace),
+        smoothness=score_size * schedules.smoothness_weight(progress, settings, pace),
+        share=share,
     )
 
 
@@ -109,17 +149,17 @@ def add_gradients(
     seen, images = render_part(field, occupancy, config, inputs.views, kind)
     # 2. What the diffusion model thinks of them, and the regularisers.
     loss, _ = distillation.judge(distillation.seen(images, inputs.question), inputs.question)
-    of_opacity, of_entropy, of_orientation, of_smoothness, share = inputs.weights.unbind()
-    regularisers = of_opacity * losses.opacity_loss(seen.opacity)
-    regularisers = regularisers + of_entropy * losses.binary_entropy_loss(seen.opacity)
+    weights = inputs.weights
+    regularisers = weights.opacity * losses.opacity_loss(seen.opacity)
+    regularisers = regularisers + weights.entropy * losses.binary_entropy_loss(seen.opacity)
     if seen.orientation is not None:
-        regularisers = regularisers + of_orientation * losses.orientation_loss(seen.orientation)
+        regularisers = regularisers + weights.orientation * losses.orientation_loss(seen.orientation)
     if seen.normal is not None:
         of_view = seen.normal.view(len(inputs.views), kind.size, kind.size, 3)
-        regularisers = regularisers + of_smoothness * losses.smoothness_loss(of_view)
+        regularisers = regularisers + weights.smoothness * losses.smoothness_loss(of_view)
     # 3. Back to the field. Not by backward(), which hands gradients over on the stream that first saw the parameter.
     parameters = list(field.parameters())
-    gradients = torch.autograd.grad(share * (loss + regularisers), parameters, allow_unused=True)
+    gradients = torch.autograd.grad(weights.share * (loss + regularisers), parameters, allow_unused=True)
     for parameter, gradient in zip(parameters, gradients, strict=True):
         if gradient is None:
             continue

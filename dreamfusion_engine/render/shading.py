@@ -55,11 +55,3 @@ def orientation_penalty(normals: Tensor, directions: Tensor, weight: Tensor) -> 
 def over_background(colour: Tensor, opacity: Tensor, background: Tensor) -> Tensor:
     """c + (1 - a) b, float32[R, 3]: premultiplied colour float32[R, 3] over background float32[R, 3] or [3]."""
     return colour + (1.0 - opacity)[:, None] * background
-
-
-def normal_colours(normals: Tensor, opacity: Tensor, background: Tensor) -> Tensor:
-    """a (n + 1) / 2 + (1 - a) b, float32[..., 3]: normals as the colours that artists know from normal maps.
-
-    normals: float32[..., 3], world axes. opacity: float32[...]. background: float32[3], sRGB.
-    """
-    return opacity[..., None] * (0.5 * normals + 0.5) + (1.0 - opacity[..., None]) * background

@@ -21,7 +21,7 @@ START = INSIDE / "start.py"
 WHEELS = ("4.2", "4.5", "5.0", "5.2")  # bpy in a Python; besides, there is the Blender with a window, Debian's 3.4
 SCREEN = (1600, 1000)  # pixels, of the screen that windows open on
 WINDOW_PROGRAMS = ("xvfb-run", "xauth", "import")
-TIMEOUT = 120.0  # seconds; a script starts in one or two
+TIMEOUT = 900.0  # seconds, after which a script hangs; alone most take a few, beside other programs many times that
 ELSEWHERE = "DREAMFUSION_BPY_ENVIRONMENTS"  # a folder of environments bpy-4.2, bpy-4.5 ... in place of .venvs
 
 

@@ -7,6 +7,7 @@ import math
 
 import pytest
 import torch
+from reference.distillation_step import distillation_step
 from reference.gaussian_teacher import GaussianTeacher
 from reference.tiny_pipeline import card_values
 
@@ -49,7 +50,9 @@ def distil(
     generator = rng(5)
     for step in range(steps):
         optimiser.param_groups[0]["lr"] = 0.02 * (1.0 - step / steps)
-        loss, _ = distillation.step(image.expand(4, -1, -1, -1), FRONT, FRONT, "albedo", step / steps, generator)
+        loss, _ = distillation_step(
+            distillation, image.expand(4, -1, -1, -1), FRONT, FRONT, "albedo", step / steps, generator
+        )
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
@@ -63,7 +66,7 @@ def test_a_step_passes_the_gradient_to_the_pixels_of_each_view_alone() -> None:
     images = torch.rand(2, 3, 4, 4, generator=rng(4), requires_grad=True)
     angle = torch.zeros(2)
     generator = rng(7)
-    loss, info = distillation.step(images, angle, angle, "albedo", 0.5, generator)
+    loss, info = distillation_step(distillation, images, angle, angle, "albedo", 0.5, generator)
     loss.backward()
     # Draw again what the step drew: the order, timesteps then noise, is part of what a seed means.
     again = rng(7)
@@ -112,10 +115,10 @@ def test_inversion_draws_no_noise_and_asks_nothing_of_a_render_that_is_what_the_
     teacher = GaussianTeacher(modes(1), 0.2)
     config = dataclasses.replace(PLAIN, score="sdi", perp_neg="off")
     distillation = ScoreDistillation(teacher, "a", "", PromptCard(), config)
-    _, info = distillation.step(0.5 * teacher.means + 0.5, FRONT[:1], FRONT[:1], "albedo", 0.5, rng())
+    _, info = distillation_step(distillation, 0.5 * teacher.means + 0.5, FRONT[:1], FRONT[:1], "albedo", 0.5, rng())
     assert float(info.gradient_norm) < 1e-4
     away = (0.5 * teacher.means + 0.6).expand(2, -1, -1, -1)
-    _, moved = distillation.step(away, FRONT[:2], FRONT[:2], "albedo", 0.5, rng())
+    _, moved = distillation_step(distillation, away, FRONT[:2], FRONT[:2], "albedo", 0.5, rng())
     assert float(moved.gradient_norm.min()) > 0.01
 
 
@@ -128,7 +131,7 @@ def test_a_picture_sampled_in_one_step_pulls_as_the_single_prediction_does() -> 
         config = GuidanceConfig(score=score, scale=scale, perp_neg="off")  # type: ignore[arg-type]
         settings = ScoreConfig(sampling_steps=1, sampling_guidance=share)
         distillation = ScoreDistillation(teacher, "a", "", PromptCard(), config, score=settings)
-        loss, _ = distillation.step(images, FRONT[:2], FRONT[:2], "albedo", 0.5, rng(7))
+        loss, _ = distillation_step(distillation, images, FRONT[:2], FRONT[:2], "albedo", 0.5, rng(7))
         return torch.autograd.grad(loss, images)[0]
 
     torch.testing.assert_close(gradient("sampled", 3.0), gradient("sds", 3.0), atol=1e-6, rtol=1e-4)
@@ -142,7 +145,7 @@ def test_sampling_takes_fewer_steps_as_the_noise_anneals() -> None:
     calls = []
     for progress in (0.0, 0.5, 1.0):
         before = teacher.calls
-        distillation.step(torch.rand(3, 3, 4, 4), FRONT[:3], FRONT[:3], "albedo", progress, rng())
+        distillation_step(distillation, torch.rand(3, 3, 4, 4), FRONT[:3], FRONT[:3], "albedo", progress, rng())
         calls.append(teacher.calls - before)
     assert calls == [4, 2, 2]
 
@@ -170,7 +173,9 @@ def test_a_step_is_one_call_of_the_denoiser_whatever_it_is_told(score: str, perp
     teacher = GaussianTeacher(modes(2), 0.1, {"a": [1.0, 1e-9]})
     config = GuidanceConfig(score=score, perp_neg=perp_neg)  # type: ignore[arg-type]
     distillation = ScoreDistillation(teacher, "a", "", PromptCard(), config)
-    distillation.step(torch.rand(3, 3, 4, 4), torch.tensor([0.0, 1.5, 3.1]), torch.zeros(3), "lambertian", 0.0, rng())
+    distillation_step(
+        distillation, torch.rand(3, 3, 4, 4), torch.tensor([0.0, 1.5, 3.1]), torch.zeros(3), "lambertian", 0.0, rng()
+    )
     assert teacher.calls == 1
 
 
@@ -212,7 +217,9 @@ def test_one_step_is_one_call_of_the_denoiser_and_every_prompt_is_encoded_once()
     distillation = ScoreDistillation(teacher, "a mug", "", card, GuidanceConfig())
     assert len(teacher.asked) == len(set(teacher.asked)) == 1 + 4 * 3
     assert "a mug, back view, clay" in teacher.asked
-    distillation.step(torch.rand(3, 3, 4, 4), torch.tensor([0.0, 1.5, 3.1]), torch.zeros(3), "lambertian", 0.0, rng())
+    distillation_step(
+        distillation, torch.rand(3, 3, 4, 4), torch.tensor([0.0, 1.5, 3.1]), torch.zeros(3), "lambertian", 0.0, rng()
+    )
     assert teacher.calls == 1
 
 
@@ -231,7 +238,7 @@ def test_views_choose_their_own_words_unless_view_prompts_are_off() -> None:
     angles = torch.tensor([0.1, 1.6, 3.0, 0.1]), torch.tensor([0.0, 0.0, 0.0, 1.3])
     teacher = ByView(modes(4), 0.1)
     seen = ScoreDistillation(teacher, "a", "", PromptCard(), GuidanceConfig())
-    _, info = seen.step(torch.rand(4, 3, 4, 4, generator=rng()), *angles, "albedo", 0.5, rng())
+    _, info = distillation_step(seen, torch.rand(4, 3, 4, 4, generator=rng()), *angles, "albedo", 0.5, rng())
     assert info.views == ("front", "side", "back", "overhead")
     assert seen.conditioning.of_cameras(*angles, "albedo").tokens[:, 0].argmax(dim=1).tolist() == [0, 1, 2, 3]
     blind = ScoreDistillation(teacher, "a", "", PromptCard(), GuidanceConfig(view_prompts="off"))
@@ -258,9 +265,11 @@ def test_the_same_seed_gives_the_same_step_bit_for_bit() -> None:
     teacher = GaussianTeacher(modes(2), 0.1, {"a": [1.0, 1e-9]})
     distillation = ScoreDistillation(teacher, "a", "", PromptCard(), GuidanceConfig())
     images = torch.rand(2, 3, 4, 4, generator=rng())
-    losses = [distillation.step(images, FRONT[:2], FRONT[:2], "albedo", 0.2, rng(9))[0] for _ in range(2)]
+    losses = [distillation_step(distillation, images, FRONT[:2], FRONT[:2], "albedo", 0.2, rng(9))[0] for _ in range(2)]
     assert torch.equal(*losses)
-    assert not torch.equal(losses[0], distillation.step(images, FRONT[:2], FRONT[:2], "albedo", 0.2, rng(10))[0])
+    assert not torch.equal(
+        losses[0], distillation_step(distillation, images, FRONT[:2], FRONT[:2], "albedo", 0.2, rng(10))[0]
+    )
 
 
 def test_a_noise_prediction_that_is_not_finite_is_reported() -> None:
@@ -271,7 +280,7 @@ def test_a_noise_prediction_that_is_not_finite_is_reported() -> None:
             return noise
 
     distillation = ScoreDistillation(Broken(modes(1), 0.1), "a", "", PromptCard(), GuidanceConfig())
-    _, info = distillation.step(torch.rand(2, 3, 4, 4), FRONT[:2], FRONT[:2], "albedo", 0.0, rng())
+    _, info = distillation_step(distillation, torch.rand(2, 3, 4, 4), FRONT[:2], FRONT[:2], "albedo", 0.0, rng())
     assert not info.finite
 
 
@@ -293,7 +302,9 @@ def test_a_schedule_that_ends_without_signal_never_yields_a_timestep_without_sig
     config = GuidanceConfig(t_min=(0.998, 0.998), t_max=(0.9999, 0.9999), scale=5.0)
     distillation = ScoreDistillation(teacher, "a", "", PromptCard(), config)
     for seed in range(20):
-        _, info = distillation.step(torch.rand(1, 3, 4, 4), FRONT[:1], FRONT[:1], "albedo", 0.0, rng(seed))
+        _, info = distillation_step(
+            distillation, torch.rand(1, 3, 4, 4), FRONT[:1], FRONT[:1], "albedo", 0.0, rng(seed)
+        )
         assert info.finite
         assert int(info.t) < 999
 
@@ -305,8 +316,14 @@ def test_a_step_is_guided_by_the_scale_of_its_progress() -> None:
     def gradient(config: GuidanceConfig, progress: float) -> torch.Tensor:
         teacher = GaussianTeacher(modes(3), 0.1, {"a": [1.0, 1e-9, 1e-9]})
         seen = torch.full((2, 3, 4, 4), 0.4, requires_grad=True)
-        loss, _ = ScoreDistillation(teacher, "a", "", PromptCard(), config).step(
-            seen, torch.zeros(2), torch.zeros(2), "albedo", progress, rng()
+        loss, _ = distillation_step(
+            ScoreDistillation(teacher, "a", "", PromptCard(), config),
+            seen,
+            torch.zeros(2),
+            torch.zeros(2),
+            "albedo",
+            progress,
+            rng(),
         )
         loss.backward()
         assert seen.grad is not None
@@ -327,7 +344,7 @@ def test_a_step_clamps_its_residual_by_the_bound_of_its_time_and_clips_pixels_af
             teacher, "a", "", PromptCard(), dataclasses.replace(PLAIN, weighting="uniform"), score=score
         )
         seen = images.clone().requires_grad_()
-        loss, _ = made.step(seen, angle, angle, "albedo", progress, rng(7))
+        loss, _ = distillation_step(made, seen, angle, angle, "albedo", progress, rng(7))
         loss.backward()
         assert seen.grad is not None
         return seen.grad * (2 * 4 * 4) / 2.0  # g itself

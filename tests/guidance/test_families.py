@@ -8,7 +8,9 @@ from typing import get_args
 
 import pytest
 import torch
+from reference.distillation_step import distillation_step
 from reference.guided_steps import FLOW_STEPS, SCALE, as_latents, guided, guided_steps, options_of, unshifted
+from reference.predictions_of_noise import flow_from_noise
 from reference.tiny_families import KINDS, LATENT_KINDS, NEGATIVE, PROMPT, Case
 
 from dreamfusion_engine.config import GuidanceConfig, Score
@@ -18,7 +20,7 @@ from dreamfusion_engine.guidance.families import flux
 from dreamfusion_engine.guidance.families.adapter import Adapter
 from dreamfusion_engine.guidance.families.parts import Parts, Precision
 from dreamfusion_engine.guidance.family import FAMILIES
-from dreamfusion_engine.guidance.noise import flow_from_noise, noise_from_prediction
+from dreamfusion_engine.guidance.noise import noise_from_prediction
 from dreamfusion_engine.guidance.pipeline_folder import open_pipeline
 from dreamfusion_engine.guidance.prompts import PromptCard
 from dreamfusion_engine.guidance.teacher import Conditioning
@@ -267,7 +269,7 @@ def test_every_score_moves_the_pixels_of_a_render_by_every_family(
     distillation = ScoreDistillation(teacher, PROMPT, "", PromptCard(), GuidanceConfig(score=score))
     image = torch.rand(1, 3, 24, 24, generator=torch.Generator().manual_seed(9)).requires_grad_()
     angle = torch.tensor([0.3])
-    loss, seen = distillation.step(image, angle, angle, "albedo", 0.3, torch.Generator().manual_seed(10))
+    loss, seen = distillation_step(distillation, image, angle, angle, "albedo", 0.3, torch.Generator().manual_seed(10))
     loss.backward()
     assert image.grad is not None
     assert bool(torch.isfinite(image.grad).all()) and bool(torch.isfinite(seen.gradient_norm).all())

@@ -5,17 +5,16 @@ from __future__ import annotations
 import pytest
 import torch
 from reference.gaussian_teacher import cosine_alphas_cumprod
+from reference.predictions_of_noise import flow_from_noise, velocity_from_noise
 
 from dreamfusion_engine.guidance.noise import (
     NoiseSchedule,
     add_noise,
-    flow_from_noise,
     noise_from_clean,
     noise_from_flow,
     noise_from_prediction,
     noise_from_velocity,
     predicted_clean_image,
-    velocity_from_noise,
 )
 
 VARIANCE_PRESERVING = NoiseSchedule.variance_preserving(cosine_alphas_cumprod().double())

@@ -84,7 +84,7 @@ def ratio_to_opacity(recipe: str, progress: float) -> float:
     channels, side = SHAPES.get(recipe, (4, 64))
     pull, scores = pull_of_score(recipe, progress, channels, side)
     config = preset("standard", "a mug", recipe=recipe)
-    weight = part_weights(progress, 1.0, config, scores.score_size(progress, 64))[0]
+    weight = part_weights(progress, 1.0, config, scores.score_size(progress, 64)).opacity
     opacity = torch.ones(64 * 64, requires_grad=True)
     (gradient,) = torch.autograd.grad(weight * opacity_loss(opacity), opacity)
     return pull / float(gradient.abs().sum())
@@ -101,7 +101,7 @@ def test_the_score_outweighs_the_opacity_as_in_the_public_recipe(recipe: str, pr
 def test_the_starters_own_ratio_is_the_one_it_was_tuned_with() -> None:
     for progress, opacity in ((0.0, 0.12), (0.5, 0.012)):
         config = preset("standard", "a mug")
-        assert float(part_weights(progress, 1.0, config)[0]) == pytest.approx(opacity)
+        assert float(part_weights(progress, 1.0, config).opacity) == pytest.approx(opacity)
     assert score_size(7.0, 3, 1.0) == 1.0, "exactly, so that its meshes stay the same bit for bit"
 
 
@@ -109,8 +109,9 @@ def test_the_starters_own_ratio_is_the_one_it_was_tuned_with() -> None:
 @pytest.mark.parametrize("progress", [0.0, 0.5, 1.0])
 def test_no_regulariser_outweighs_the_text(recipe: str, progress: float) -> None:
     config = preset("standard", "a mug", recipe=recipe)
-    strongest = float(part_weights(progress, 1.0, config)[:4].max())  # a view's pull is at most its weight
-    least = 0.5 if recipe in SMALL else 100.0
+    weights = part_weights(progress, 1.0, config)
+    strongest = max(map(float, (weights.opacity, weights.entropy, weights.orientation, weights.smoothness)))
+    least = 0.5 if recipe in SMALL else 100.0  # a view's pull is at most its weight
     assert 21.0 * TEXT / strongest > least
 
 

@@ -20,8 +20,8 @@ from reference.fake_hub import COMMIT, FakeHub, running_hub, tiny_files
 
 from dreamfusion_engine.errors import Cancelled, EngineError
 from dreamfusion_engine.events import Event, Note, Progress
+from dreamfusion_engine.hub import api, transfer
 from dreamfusion_engine.hub import download as downloading
-from dreamfusion_engine.hub import transfer
 from dreamfusion_engine.hub.address import HubAddress, hub_address
 from dreamfusion_engine.hub.download import download
 from dreamfusion_engine.hub.repository_cache import RepositoryCache
@@ -105,7 +105,7 @@ def test_the_hubs_own_library_finds_the_download_and_we_find_its(hub: FakeHub, a
         env={**os.environ, "HF_ENDPOINT": hub.address, "HF_HUB_DISABLE_PROGRESS_BARS": "1", "HF_HUB_DISABLE_XET": "1"},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=600,
     )
     assert run.returncode == 0, run.stderr
     assert RepositoryCache(theirs, "someone/tiny").snapshot() == Path(run.stdout.strip())
@@ -203,12 +203,14 @@ def test_offline_what_is_there_is_checked_and_nothing_asked(hub: FakeHub, addres
     assert hub.asked == []
 
 
-def test_cancel_ends_even_a_silent_connection_and_keeps_what_came(hub: FakeHub, address: HubAddress) -> None:
+def test_cancel_ends_even_a_silent_connection_and_keeps_what_came(
+    hub: FakeHub, address: HubAddress, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(api, "TIMEOUT_S", 3600.0)  # the silence that a network is given does not end it first
     began = time.monotonic()
     hub.stop.set()  # ten bytes come, and then nothing
     with pytest.raises(Cancelled):
         download("someone/tiny", address, control=lambda: "cancel" if time.monotonic() > began + 1.0 else "continue")
-    assert time.monotonic() - began < 15, "long before the 20 seconds of silence that a network is given"
     hub.stop.clear()
     assert snapshot(address) is None
     assert len(files_in(download("someone/tiny", address).folder)) == len(WANTED)

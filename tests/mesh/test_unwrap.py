@@ -144,7 +144,7 @@ def test_the_worker_prints_nothing_but_its_answer() -> None:
     given = io.BytesIO()
     np.savez(given, vertices=vertices.astype(np.float32), triangles=triangles.astype(np.uint32), texture=64, padding=2)
     command = [*unwrap_module.worker_command(), str(os.getpid()), "3000"]
-    answer = subprocess.run(command, input=given.getvalue(), capture_output=True, timeout=60, check=True)
+    answer = subprocess.run(command, input=given.getvalue(), capture_output=True, timeout=600, check=True)
     with np.load(io.BytesIO(answer.stdout), allow_pickle=False) as found:
         assert found["uv"].shape == (12, 3, 2) and found["indices"].shape == (12, 3)
 

@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[2]
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
 
 
-def torchrun(*arguments: str, timeout: float = 240.0) -> subprocess.CompletedProcess[str]:
+def torchrun(*arguments: str, timeout: float = 900.0) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [*TORCHRUN, *arguments],
         cwd=ROOT,

@@ -63,7 +63,7 @@ def test_from_rays_to_gradients_nothing_is_read_from_the_card_and_nothing_is_sen
     inputs = PartInputs(
         views=views.on(CARD),
         question=scores.question(shape, *angles, shading, 0.5, host, Part(first=0, total=2)),
-        weights=part_weights(0.5, 1.0, config).to(CARD),
+        weights=part_weights(0.5, 1.0, config).on(CARD),
     )
     room = sample_room(config, CARD)
     for _ in range(2):  # the first makes the gradients, the second adds to them

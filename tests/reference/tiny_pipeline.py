@@ -77,7 +77,10 @@ def tiny_pipeline(prediction: str = "epsilon", length: int = 16, seed: int = 0) 
 
 def card_values(folder: Path | None = None) -> dict[str, Any]:
     """The content of dreamfusion.json for the tiny model; with a folder, the checksums of its files too."""
-    files = sorted(p for p in folder.rglob("*") if p.is_file() and p.name != "dreamfusion.json") if folder else []
+    files: dict[str, str] = {}
+    for path in sorted(folder.rglob("*")) if folder else []:
+        if folder and path.is_file() and path.name != "dreamfusion.json":
+            files[path.relative_to(folder).as_posix()] = hashlib.sha256(path.read_bytes()).hexdigest()
     return {
         "format": 1,
         "closed_vocabulary": True,
@@ -87,7 +90,7 @@ def card_values(folder: Path | None = None) -> dict[str, Any]:
         "examples": ["a hamburger", "a red mug"],
         "views": {"front": "front view", "side": "side view", "back": "back view", "overhead": "overhead view"},
         "shading": {"albedo": "flat colours", "lambertian": "", "textureless": "white clay"},
-        "files": {p.relative_to(folder).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest() for p in files},
+        "files": files,
     }
 
 

@@ -7,7 +7,6 @@ from torch import Tensor
 from dreamfusion_engine.render.shading import (
     density_gradient,
     lambertian,
-    normal_colours,
     orientation_penalty,
     outward_normals,
     over_background,
@@ -96,11 +95,3 @@ def test_background_shows_in_proportion_to_what_passes() -> None:
     colour, opacity = torch.tensor([[0.3, 0.0, 0.0], [0.0, 0.0, 0.0]]), torch.tensor([0.75, 0.0])
     picture = over_background(colour, opacity, torch.tensor([1.0, 0.5, 0.0]))
     torch.testing.assert_close(picture, torch.tensor([[0.55, 0.125, 0.0], [1.0, 0.5, 0.0]]))
-
-
-def test_normals_become_the_colours_of_normal_maps() -> None:
-    normals = torch.tensor([[0.0, 0.0, 1.0], [-1.0, 0.0, 0.0]])
-    picture = normal_colours(normals, torch.tensor([1.0, 1.0]), torch.zeros(3))
-    torch.testing.assert_close(picture, torch.tensor([[0.5, 0.5, 1.0], [0.0, 0.5, 0.5]]))
-    clear = normal_colours(normals, torch.zeros(2), torch.tensor([0.2, 0.4, 0.6]))
-    torch.testing.assert_close(clear, torch.tensor([[0.2, 0.4, 0.6]] * 2))

@@ -8,17 +8,18 @@ import subprocess
 import sys
 import textwrap
 import threading
-import time
 from pathlib import Path
 
 import pytest
 from addon.core.driving import SCRIPTED_ENGINE, alive, scripted, wait_for
+from addon.inside.effort import counted
 
 from blender_addon.core.connection import EngineProcess
 from blender_addon.core.engine_log import FILE_LIMIT, EngineLog
 from blender_addon.core.protocol import Frame
 
 ROOT = Path(__file__).resolve().parents[3]
+CLOSING_S = 2.0  # the sum of the times that close() is ready to wait; usually it waits far less
 
 
 def start(folder: Path, *options: str, **named: object) -> EngineProcess:
@@ -34,30 +35,30 @@ def first(engine: EngineProcess, kind: str) -> Frame:
             found.append(frame)
         return bool(found)
 
-    wait_for(look, 20.0)
+    wait_for(look)
     return found[0]
 
 
-def test_an_engine_is_started_greeted_and_closed_within_two_seconds(tmp_path: Path) -> None:
+def test_an_engine_is_started_greeted_and_closed_with_two_seconds_of_patience(tmp_path: Path) -> None:
     engine = start(tmp_path)
     assert first(engine, "ready").message["engine"] == "9.9"
     pid = engine.pid
-    began = time.monotonic()
-    engine.close()
-    assert time.monotonic() - began < 2.0
+    with counted() as effort:
+        engine.close()
+    assert effort.waited_s < CLOSING_S
+    wait_for(lambda: engine.ended)
     assert pid is not None and not alive(pid)
-    wait_for(lambda: engine.ended, 5.0)
     assert engine.trouble is None
 
 
 def test_starting_and_sending_return_at_once(tmp_path: Path) -> None:
-    began = time.perf_counter()
-    engine = start(tmp_path, "--start-delay", "600")
-    for _ in range(2000):  # more than the pipe holds, and nobody reads it
-        engine.send({"type": "cancel", "id": "x" * 100})
-    assert time.perf_counter() - began < 0.5
+    with counted() as effort:
+        engine = start(tmp_path, "--start-delay", "600")
+        for _ in range(2000):  # more than the pipe holds, and nobody reads it
+            engine.send({"type": "cancel", "id": "x" * 100})
+    assert not effort.waits
     engine.close()
-    wait_for(lambda: engine.ended, 5.0)
+    wait_for(lambda: engine.ended)
 
 
 @pytest.mark.parametrize("stubborn", [["--ignore-end"], ["--start-delay", "600"], ["--child"]])
@@ -68,16 +69,16 @@ def test_a_stubborn_engine_and_its_children_are_gone_after_close(tmp_path: Path,
         first(engine, "ready")
     group = engine.pid
     assert group is not None
-    began = time.monotonic()
-    engine.close()
-    assert time.monotonic() - began < 2.0
-    wait_for(lambda: not members(group), 2.0)
+    with counted() as effort:
+        engine.close()
+    assert effort.waited_s < CLOSING_S
+    wait_for(lambda: not members(group))
 
 
 def test_closing_before_the_process_exists_leaves_none(tmp_path: Path) -> None:
     engine = start(tmp_path, "--ignore-end")
     engine.kill()
-    wait_for(lambda: engine.ended, 5.0)
+    wait_for(lambda: engine.ended)
     assert engine.pid is None or not alive(engine.pid)
 
 
@@ -87,7 +88,7 @@ def test_a_killed_engine_leaves_no_children(tmp_path: Path) -> None:
     group = engine.pid
     assert group is not None and len(members(group)) == 2
     os.kill(group, signal.SIGKILL)
-    wait_for(lambda: engine.ended, 5.0)
+    wait_for(lambda: engine.ended)
     assert not members(group)
     assert engine.trouble is not None and engine.trouble.code == "engine.killed"
 
@@ -119,7 +120,7 @@ def test_an_engine_that_cannot_be_started_says_why(tmp_path: Path, command: list
     strange.chmod(0o755)
     words = [word.replace("{folder}", str(tmp_path)) for word in command]
     engine = EngineProcess(words, log=tmp_path / "engine.log")
-    wait_for(lambda: engine.ended, 20.0)
+    wait_for(lambda: engine.ended)
     assert engine.trouble is not None and engine.trouble.code == code
     assert engine.trouble.what and engine.trouble.why and engine.trouble.fix
     assert "Traceback" not in str(engine.trouble)
@@ -143,7 +144,7 @@ def test_an_engine_that_cannot_be_started_says_why(tmp_path: Path, command: list
 )
 def test_last_words_become_a_reason_and_a_fix(tmp_path: Path, words: str, code: str, exit_code: int) -> None:
     engine = start(tmp_path, "--last-words", words, "--die", str(exit_code), local=False)
-    wait_for(lambda: engine.ended, 20.0)
+    wait_for(lambda: engine.ended)
     assert engine.trouble is not None and engine.trouble.code == code
     assert words in engine.trouble.why
     engine.close()
@@ -151,7 +152,7 @@ def test_last_words_become_a_reason_and_a_fix(tmp_path: Path, words: str, code: 
 
 def test_another_protocol_version_is_explained_with_both_numbers(tmp_path: Path) -> None:
     engine = start(tmp_path, "--protocol", "7")
-    wait_for(lambda: engine.ended, 20.0)
+    wait_for(lambda: engine.ended)
     assert engine.trouble is not None and engine.trouble.code == "engine.version"
     assert "7" in engine.trouble.why and "1" in engine.trouble.why and "Update the add-on" in engine.trouble.fix
 
@@ -197,7 +198,7 @@ def test_engines_that_come_and_go_leave_no_thread_and_no_open_file(tmp_path: Pat
         ours = [thread for thread in threading.enumerate() if thread.name.startswith("dreamfusion")]
         return len(ours), len(os.listdir("/proc/self/fd" if sys.platform == "linux" else "/dev/fd"))
 
-    wait_for(lambda: left()[0] == 0, 20.0)  # of the tests before this one
+    wait_for(lambda: left()[0] == 0)  # of the tests before this one
     before = left()
     engines = []
     for number in range(12):
@@ -208,8 +209,8 @@ def test_engines_that_come_and_go_leave_no_thread_and_no_open_file(tmp_path: Pat
             wait_for(lambda engine=engine: engine.ended)  # type: ignore[misc]
         engine.close()
         engines.append(engine)
-    wait_for(lambda: all(engine.ended for engine in engines), 5.0)
-    wait_for(lambda: left()[0] == 0, 5.0)
+    wait_for(lambda: all(engine.ended for engine in engines))
+    wait_for(lambda: left()[0] == 0)
     assert left()[1] <= before[1]
 
 
@@ -237,5 +238,5 @@ def test_an_engine_does_not_outlive_its_client(tmp_path: Path, end: str) -> None
     if "sleep" in end:
         assert alive(pid)
         client.kill()
-    client.wait(20)
-    wait_for(lambda: not alive(pid), 5.0)
+    client.wait()
+    wait_for(lambda: not alive(pid))

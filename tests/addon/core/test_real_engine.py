@@ -8,13 +8,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from addon.core.driving import alive, driving, wait_for
+from addon.core.driving import COMPUTING_S, alive, driving, wait_for
 
 from blender_addon.core.estimates import Estimates
 from blender_addon.core.job import JobState, Recipe
 
 ROOT = Path(__file__).resolve().parents[3]
-PATIENCE_S = 600.0  # it takes half a minute on two cores that are free
 TINY = {
     "device": "cpu",
     "checkpoint_every": 5,
@@ -29,24 +28,24 @@ def test_the_real_engine_is_cancelled_killed_resumed_and_makes_a_mesh(tmp_path: 
     with driving(tmp_path, command=command, environ={**os.environ, "PYTHONPATH": str(ROOT)}) as driver:
         queue = driver.queue
         job = queue.add(Recipe("a hamburger", seed=1, preset="draft", settings=TINY))
-        driver.until(lambda: job.state.over or (job.stage == "train" and job.step >= 8), PATIENCE_S)
+        driver.until(lambda: job.state.over or (job.stage == "train" and job.step >= 8))
         assert job.state is JobState.RUNNING, driver.story()
         queue.cancel(job)
-        driver.over(job, PATIENCE_S)
+        driver.over(job)
         assert job.state is JobState.CANCELLED and (job.folder / "checkpoint" / "checkpoint.json").is_file()
 
         queue.resume(job)
-        driver.until(lambda: job.state.over or (job.stage == "train" and job.step >= 15), PATIENCE_S)
+        driver.until(lambda: job.state.over or (job.stage == "train" and job.step >= 15))
         assert job.state is JobState.RUNNING, driver.story()
-        pid = queue.engine_pid
+        pid = queue._host.pid
         assert pid is not None
         os.kill(pid, signal.SIGKILL)
-        assert driver.until(lambda: job.state.over) < 2.0
+        driver.over(job)
         assert job.trouble is not None and job.trouble.code == "engine.killed" and job.can_resume
 
         queue.resume(job)
         steps: list[int] = []
-        driver.until(lambda: steps.append(job.step if job.stage == "train" else 99) or job.state.over, PATIENCE_S)
+        driver.until(lambda: steps.append(job.step if job.stage == "train" else 99) or job.state.over)
         assert job.state is JobState.DONE, driver.story()
         assert min(steps) >= 10  # at most one checkpoint's worth of steps was lost
         assert job.result is not None and job.result.read_bytes().startswith(b"glTF") and job.thumbnail is not None
@@ -56,9 +55,8 @@ def test_the_real_engine_is_cancelled_killed_resumed_and_makes_a_mesh(tmp_path: 
         assert queue.models is not None and "hamburger" in queue.models[0]["kinds"]
         estimates = Estimates(tmp_path / "estimates.json")
         assert estimates.learn(job, queue.devices) is not None and estimates.of(job.recipe, queue.devices).measured
-        pid = queue.engine_pid
+        pid = queue._host.pid
     assert pid is not None
-    wait_for(lambda: not alive(pid), 5.0)  # it was killed by now; a busy system takes a moment to clear it away
-    ticks = sorted(driver.ticks)
-    print(f"\n{len(ticks)} ticks: p99 {ticks[int(0.99 * len(ticks))] * 1e3:.2f} ms, longest {ticks[-1] * 1e3:.2f} ms")
-    assert ticks[int(0.99 * len(ticks))] <= 0.010
+    wait_for(lambda: not alive(pid))  # it was killed by now; a busy system takes a moment to clear it away
+    work = sorted(driver.work)
+    assert work[int(0.99 * len(work))] <= COMPUTING_S

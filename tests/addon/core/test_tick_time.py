@@ -1,76 +1,96 @@
-"""The bar: a tick costs the main thread 10 ms at the 99th percentile, whatever the engine sends."""
+"""A tick never waits, reaches for the disk only to claim a job, and does little: counted, and in processor time.
+
+How long it takes on the clock is a figure of benchmarks/addon_ticks.py: other programs may hold up any tick.
+"""
 
 from __future__ import annotations
 
 import statistics
-import time
+from collections import Counter
 from pathlib import Path
 
-from addon.core.driving import STALL_S, driving
+from addon.core.driving import COMPUTING_S, Driver, driving, wait_for
 
 from blender_addon.core.job import JobState, Recipe
+
+CLAIM = {"io.open", "posix.unlink", "nt.unlink"}  # a job's lock, before it is given to the engine
+A_JOB = 5  # lines of Python that a tick may run for each job of the history
+A_TICK = 2_000  # and beside that, with a greeting, pictures and a result in it; usual is 120
 
 
 def percentile_99(values: list[float]) -> float:
     return statistics.quantiles(values, n=100)[98]
 
 
-def test_ticks_stay_short_under_a_flood_of_pictures_and_meshes(tmp_path: Path) -> None:
+def waits(driver: Driver) -> list[str]:
+    """What all counted ticks waited for."""
+    return [name for effort in driver.efforts for name in effort.waits]
+
+
+def files(driver: Driver) -> set[str]:
+    """What all counted ticks did with files."""
+    return {name for effort in driver.efforts for name in effort.files}
+
+
+def test_ticks_compute_little_under_a_flood_of_pictures_and_meshes(tmp_path: Path) -> None:
     with driving(tmp_path) as driver:
         job = driver.queue.add(Recipe("a flood of mugs", settings={"optimize": {"steps": 100_000}}))
         driver.until(lambda: job.step > 0)
-        driver.ticks.clear()
         driver.work.clear()
         driver.changes.clear()
-        until = time.monotonic() + 4.0
-        driver.until(lambda: time.monotonic() > until)
-        ticks, pictures = list(driver.ticks), driver.kinds(job).count("picture")
+        driver.until(lambda: len(driver.work) > 100 and driver.kinds(job).count("picture") > 20)
+        most = max(Counter((change.kind, change.name) for change in driver.tick()).values(), default=0)
+        assert most <= 1, "of each kind of picture only the newest"
+        driver.counting = True
+        driver.until(lambda: len(driver.efforts) > 50)
+        driver.counting = False
         driver.queue.cancel(job)
         driver.over(job)
-        work = list(driver.work)
-    for name, seconds in (("ticks", ticks), ("of them computing", work)):
-        print(
-            f"\n{len(seconds)} {name}: p99 {percentile_99(seconds) * 1e3:.2f} ms, longest {max(seconds) * 1e3:.2f} ms"
-        )
-    assert len(ticks) > 50 and pictures > 20
-    assert percentile_99(ticks) <= 0.010
-    assert max(work) <= 0.050 and max(ticks) < STALL_S
+    assert percentile_99(driver.work) <= COMPUTING_S
+    assert not waits(driver) and not files(driver)
 
 
-def test_ticks_stay_short_while_a_result_of_30_mib_comes(tmp_path: Path) -> None:
+def test_ticks_compute_little_while_a_result_of_30_mib_comes(tmp_path: Path) -> None:
     with driving(tmp_path, "--remote", local=False) as driver:
         job = driver.over(driver.queue.add(Recipe("a huge mug")))
         assert job.state is JobState.DONE and job.result is not None and job.result.stat().st_size > 30 << 20
-        ticks = list(driver.ticks)
-    longest, computing = max(ticks), max(driver.work)
-    print(f"\nlongest tick {longest * 1e3:.2f} ms, computing at most {computing * 1e3:.2f} ms")
-    assert computing <= 0.010
-    assert longest < STALL_S
+        again = driver.queue.add(Recipe("a huge mug"))
+        driver.counting = True
+        driver.over(again)
+        assert again.state is JobState.DONE
+    assert max(driver.work) <= COMPUTING_S
+    assert not waits(driver)
+    assert files(driver) <= CLAIM, "the mesh is written by another thread"
 
 
-def test_ticks_stay_short_with_a_long_history(tmp_path: Path) -> None:
-    with driving(tmp_path) as driver:
-        jobs = [
-            driver.queue.add(Recipe(f"a mug {number}", settings={"optimize": {"steps": 3}})) for number in range(300)
-        ]
-        for job in jobs[3:]:
-            driver.queue.cancel(job)
-        driver.tick()
-        driver.ticks.clear()
-        driver.work.clear()
-        driver.over(jobs[2])
-        assert jobs[2].state is JobState.DONE
-        ticks = list(driver.ticks)
-    assert percentile_99(ticks) <= 0.010
+def test_ticks_do_little_for_each_job_of_a_long_history(tmp_path: Path) -> None:
+    lines = {}
+    for count in (3, 300):
+        with driving(tmp_path / str(count)) as driver:
+            jobs = [driver.queue.add(Recipe(f"a mug {n}", settings={"optimize": {"steps": 3}})) for n in range(count)]
+            for job in jobs[3:]:
+                driver.queue.cancel(job)
+            driver.tick()
+            driver.counting = True
+            driver.over(jobs[2])
+            assert jobs[2].state is JobState.DONE
+            assert not waits(driver) and files(driver) <= CLAIM
+            lines[count] = [effort.lines for effort in driver.efforts]
+    assert max(lines[3]) <= A_TICK
+    assert max(lines[300]) <= A_TICK + A_JOB * 300
+    assert statistics.median(lines[300]) <= statistics.median(lines[3]) + A_JOB * 300
 
 
 def test_the_newest_state_is_shown_after_the_main_thread_was_blocked(tmp_path: Path) -> None:
     with driving(tmp_path) as driver:
         job = driver.queue.add(Recipe("a mug", settings={"optimize": {"steps": 100_000}}))
         driver.until(lambda: job.step > 0)
-        time.sleep(1.5)  # a render, a file being opened
         before = job.step
         driver.changes.clear()
+        # A render, a file being opened: nobody ticks, while newer words take the places of older ones.
+        inbox = driver.engines[0]._inbox
+        enough = inbox.dropped + 60
+        wait_for(lambda: inbox.dropped >= enough)
         changes = driver.tick()
         assert job.step > before + 20
         assert len(changes) <= 5  # not one for every step that was missed

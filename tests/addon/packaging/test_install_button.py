@@ -9,7 +9,7 @@ import bpy, addon, time
 addon.enable()
 session, pump = addon.part("ui.session"), addon.part("ui.pump")
 setup = session.current().setup
-end = time.monotonic() + 90
+end = time.monotonic() + 600
 while setup.state in ("idle", "looking") and time.monotonic() < end:
     setup.look() if setup.state == "idle" else None
     pump.tick()

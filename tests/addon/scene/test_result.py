@@ -1,4 +1,4 @@
-"""A result in real Blenders: shape, texture, place, recipe, undo, and the time that it takes."""
+"""A result in real Blenders: shape, texture, place, recipe, undo, and the work that it takes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from addon.blenders import Session
 from addon.scene.shapes import body, write_body
 
 SCRIPTS = Path(__file__).with_name("scripts")
-BUDGET_S = 0.5  # the bar: an insertion of 50,000 triangles
+# Of the processor, all threads, for 50,000 triangles: five times the bar that benchmarks/addon_ticks.py holds, because
+# programs that share its caches and cores stretch even that two or three times.
+BUDGET_S = 5 * 0.5
 
 
 @pytest.fixture(scope="module")
@@ -73,26 +75,17 @@ def test_corners_are_those_of_blenders_own_importer(newest_blender: Session, glb
     assert facts["worst"] < 2e-4
 
 
-TIMED = """
-    import sys, time
-    from pathlib import Path
-    import addon, bpy
-    result, job = addon.part("ui.result"), addon.part("core.job")
-    cpu, wall = [], []
-    for _ in range(3):
-        clock, began = time.perf_counter(), time.process_time()
-        obj = result.insert(bpy.context, Path(sys.argv[1]), job.Recipe("x"), {})
-        cpu.append(time.process_time() - began)
-        wall.append(time.perf_counter() - clock)
-    addon.tell(cpu=cpu, wall=wall, triangles=len(obj.data.polygons))
-"""
-
-
-def test_fifty_thousand_triangles_are_inserted_within_the_budget(blender: Session, tmp_path: Path) -> None:
-    facts = blender.run(TIMED, str(write_body(tmp_path / "big.glb", 158, 160, 2048))).facts
-    print(f"Blender {blender.series}: {facts['triangles']:,} triangles, texture 2048:", facts["cpu"], facts["wall"])
-    assert facts["triangles"] >= 50_000
-    assert min(facts["cpu"]) < BUDGET_S  # of all threads; the clock also counts what other programs take
+def test_fifty_thousand_triangles_are_inserted_with_work_that_grows_as_they_do(
+    blender: Session, tmp_path: Path
+) -> None:
+    sizes = ((158, 160, 2048), (78, 80, 128))
+    files = [write_body(tmp_path / f"{size[0]}.glb", *size) for size in sizes]
+    facts = blender.run(SCRIPTS / "insertion.py", *map(str, files)).facts
+    (large, small), (most, least) = facts["triangles"], facts["lines"]
+    print(f"Blender {blender.series}: {large:,} triangles, texture 2048:", facts["cpu"], facts["wall"], facts["lines"])
+    assert large >= 50_000
+    assert most / least < 1.1 * large / small
+    assert min(facts["cpu"]) < BUDGET_S
 
 
 MODES = """

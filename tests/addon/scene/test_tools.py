@@ -19,7 +19,7 @@ def test_every_tool_does_what_it_says_and_can_be_undone(blender: Session, tmp_pa
     image = Image.new("RGB", (128, 128), (0, 0, 255))
     image.paste((255, 0, 0), (0, 127, 128, 128))  # the lowest row is red
     image.save(picture)
-    facts = blender.run(SCRIPT, str(glb), str(blender.folder), str(picture), timeout=300).facts
+    facts = blender.run(SCRIPT, str(glb), str(blender.folder), str(picture)).facts
 
     assert facts["grey"] == [False] * 5 and facts["ready"] == [True] * 5
     assert facts["editing"] == [False, False, False, True, True]

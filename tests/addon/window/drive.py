@@ -19,7 +19,8 @@ import bpy
 
 Wait = float | Callable[[], bool]
 Script = Generator[Wait, None, None]
-PATIENCE = 600.0  # seconds for one condition; the script as a whole has its own limit
+PATIENCE = 1800.0  # seconds for one condition, which comes unless something hangs; the script has a limit of its own
+ROUNDS = 20  # over the sidebar in search of a button: a busy machine may draw it late
 STEP = 10  # pixels between two looks for a button; the smallest is 20 high
 TAB = "DreamFusion"
 
@@ -111,7 +112,7 @@ def open_tab() -> Script:
         space.show_region_ui = True
         yield 0.5
     region = sidebar()
-    for down in range(20, min(700, region.height), 20):
+    for down in [*range(20, min(700, region.height), 20)] * ROUNDS:
         began = time.monotonic()
         yield from click((region.x + region.width - 9, region.y + region.height - down))
         yield 0.1
@@ -147,7 +148,7 @@ def find(
     if near is not None:
         heights.sort(key=lambda y: abs(y - near))
     seen = []
-    for share in across:
+    for share in across * ROUNDS:
         x = region.x + int((region.width - 20) * share)
         for y in heights:
             yield from move((x, y))
@@ -170,7 +171,7 @@ def picture(name: str) -> Script:
         )
 
 
-def run(script: Script, limit: float = 240.0) -> None:
+def run(script: Script, limit: float = PATIENCE) -> None:
     """Let a script go on from a timer, and end Blender with it."""
     bpy.context.preferences.view.show_splash = False
     # Else every movement over the sidebar draws the 3D view behind it anew, which is slow without a graphics card.

@@ -7,7 +7,6 @@ DREAMFUSION_TEST_ENGINE, a script that stands for the engine, by default the rea
 from __future__ import annotations
 
 import os
-import time
 from pathlib import Path
 
 import addon
@@ -101,9 +100,7 @@ def cancel_another() -> drive.Script:
     yield 1.0
     cross = yield from drive.find("dreamfusion.cancel(", near=button[1], across=(0.84, 0.79, 0.89, 0.93))
     yield from drive.click(cross)
-    asked = time.monotonic()
     yield lambda: here.queue.jobs[1].state == "cancelled"
-    addon.tell(cancel_seconds=time.monotonic() - asked)
     yield 1.0
     assert [o.name for o in bpy.context.scene.objects] == ["Hamburger"]
 
@@ -111,11 +108,9 @@ def cancel_another() -> drive.Script:
 def undo_and_redo() -> drive.Script:
     """Ctrl-Z takes the object away and Ctrl-Shift-Z brings it back, with its picture."""
     yield from drive.press("Z", drive.centre(), ctrl=True)
-    yield 0.5
-    assert "Hamburger" not in bpy.context.scene.objects, "one undo step takes the object away"
+    yield lambda: "Hamburger" not in bpy.context.scene.objects  # one undo step takes the object away
     yield from drive.press("Z", drive.centre(), ctrl=True, shift=True)
-    yield 0.5
-    assert "Hamburger" in bpy.context.scene.objects
+    yield lambda: "Hamburger" in bpy.context.scene.objects
 
 
 def save_and_open_again() -> drive.Script:
@@ -134,4 +129,4 @@ def save_and_open_again() -> drive.Script:
     addon.tell(texture=list(images[0].size), faces=len(obj.data.polygons))
 
 
-drive.run(script(), limit=float(os.environ.get("DREAMFUSION_TEST_LIMIT", "400")))
+drive.run(script())

@@ -10,6 +10,7 @@ from typing import Any
 
 import addon
 import bpy
+import effort
 import scene_probe
 
 glb = addon.part("ui.glb")
@@ -65,6 +66,14 @@ for _ in range(50):
     assert preview.tick(bpy.context)
     cpu.append((middle - began, time.process_time() - middle))
 said["fifty"] = {"same": scene_probe.counts() == once, "idle": preview.tick(bpy.context), "cpu": cpu, "triangles": T}
+corners = [(-1.0, -1.0, 0.0), (1.0, -1.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)]
+sides = [(0, 2, 1), (0, 1, 3), (1, 2, 3), (2, 0, 3)]
+small = b"".join(struct.pack("<3f", *c) for c in corners) + b"".join(struct.pack("<3i", *t) for t in sides) + bytes(12)
+said["lines"] = []
+for message, v, t in ((small, 4, 4), (MESSAGE, V, T)):
+    with effort.counted() as counted:
+        assert send("job1", message, v, t)
+    said["lines"].append(counted.lines)
 preview.remove("job1")
 said["removed"] = scene_probe.counts() == nothing
 

@@ -172,10 +172,9 @@ asset.mark(obj, RECIPE, pictures.decoded(png))
 bpy.ops.wm.save_mainfile()
 bpy.ops.wm.open_mainfile(filepath=str(folder / "asset.blend"))
 obj = bpy.data.objects["Red mug with a blue handle"]
-picture = asset.preview_of(obj)
-said["asset"]["picture"] = (
-    [picture.width, picture.height, list(picture.values[:4]), list(picture.values[-4:])] if picture else None
-)
+width, height = obj.preview.image_size
+values = list(obj.preview.image_pixels_float)
+said["asset"]["picture"] = [width, height, values[:4], values[-4:]]
 said["asset"]["kept"] = obj.asset_data is not None
 
 # Copy Recipe: text that is a recipe again.
