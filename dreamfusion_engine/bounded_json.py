@@ -21,19 +21,22 @@ class UnsafeJson(ValueError):
     """Text that is no JSON, or is JSON beyond what is believed; the message says why."""
 
 
-def read_json_file(path: Path, *, limit: int = FILE_LIMIT, largest: int = LARGEST_INTEGER) -> Any:
+def read_json_file(
+    path: Path, *, limit: int = FILE_LIMIT, largest: int = LARGEST_INTEGER, infinite: bool = False
+) -> Any:
     """The JSON of a file of at most `limit` bytes. Raises OSError, and as `parse_json`."""
     with path.open("rb") as stream:
         content = stream.read(limit + 1)
     if len(content) > limit:
         raise UnsafeJson(f"it is larger than {limit:,} bytes")
-    return parse_json(content, largest=largest)
+    return parse_json(content, largest=largest, infinite=infinite)
 
 
-def parse_json(content: bytes, *, largest: int = LARGEST_INTEGER) -> Any:
+def parse_json(content: bytes, *, largest: int = LARGEST_INTEGER, infinite: bool = False) -> Any:
     """JSON from outside: UTF-8, at most DEPTH_LIMIT deep, every number finite, every text whole Unicode.
 
-    content: bounded in length by the caller. largest: of whole numbers, either side of 0. Raises UnsafeJson.
+    content: bounded in length by the caller. largest: of whole numbers, either side of 0. infinite: whether the words
+    Infinity and NaN are taken, which the configs of some schedulers hold. Raises UnsafeJson.
     """
 
     def whole(digits: str) -> int:
@@ -44,11 +47,14 @@ def parse_json(content: bytes, *, largest: int = LARGEST_INTEGER) -> Any:
 
     try:
         text = content.decode("utf-8")
-        value = json.loads(text, parse_int=whole, parse_float=_finite_float, parse_constant=_no_number)
+        constant = float if infinite else _no_number
+        value = json.loads(text, parse_int=whole, parse_float=_finite_float, parse_constant=constant)
         if "\\u" in text:  # the only way for half a character to come into UTF-8
             json.dumps(value, ensure_ascii=False).encode("utf-8")
     except RecursionError:
         raise UnsafeJson("it is nested too deeply") from None
+    except UnicodeEncodeError:
+        raise UnsafeJson("a text in it holds half a character") from None
     except ValueError as error:
         raise UnsafeJson(str(error)[:200]) from None
     level = [value]

@@ -31,8 +31,8 @@ def test_what_is_inside_the_bounds_is_read_as_the_library_reads_it(value: object
         (b"[" * 100_000, "deep"),
         (b'{"a":' * 100_000, "deep"),
         (b"[" * (DEPTH_LIMIT + 1) + b"]" * (DEPTH_LIMIT + 1), "deep"),
-        (b'"\\ud800"', "surrogates"),
-        (b'{"\\udc00x": 1}', "surrogates"),
+        (b'"\\ud800"', "half a character"),
+        (b'{"\\udc00x": 1}', "half a character"),
         (b'"\xff"', "utf-8"),
         (b"{nonsense", "property name"),
         (b"", "Expecting value"),
@@ -48,6 +48,12 @@ def test_what_is_beyond_them_is_refused_in_a_sentence(text: bytes, told: str) ->
 def test_the_deepest_and_the_largest_that_are_believed() -> None:
     assert parse_json(b"[" * DEPTH_LIMIT + b"]" * DEPTH_LIMIT)
     assert parse_json(b"1000000000000000019884624838656", largest=10**31) == int(1e30), "a tokenizer without a limit"
+
+
+def test_infinity_is_taken_where_the_caller_says_so() -> None:
+    assert parse_json(b'{"lambda_min_clipped": -Infinity}', infinite=True) == {"lambda_min_clipped": float("-inf")}
+    with pytest.raises(UnsafeJson):
+        parse_json(b"[1e999]", infinite=True)
 
 
 def test_the_depth_that_python_itself_takes_does_not_matter() -> None:
