@@ -14,7 +14,7 @@ from dreamfusion_engine.guidance.catalogue import KnownModel, catalogue, known_m
 from dreamfusion_engine.guidance.device_speed import stored_speed
 from dreamfusion_engine.guidance.family import FAMILIES
 from dreamfusion_engine.guidance.model_sizes import ModelSizes, read_sizes
-from dreamfusion_engine.guidance.part_weights import read_json
+from dreamfusion_engine.guidance.part_weights import damaged, read_json
 from dreamfusion_engine.guidance.pipeline_folder import INDEX, STARTER, locate_model, open_pipeline
 from dreamfusion_engine.guidance.prompts import PromptCard
 from dreamfusion_engine.guidance.run_time import estimated_seconds
@@ -27,6 +27,7 @@ Fit = Literal["fits", "tight", "too large", "unknown"]
 State = Literal["built in", "downloaded", "broken", "open", "gated", "withdrawn"]
 TIGHT_ABOVE = 0.85  # share of the free memory from which a run may fail because another program takes a little more
 PRESET = "standard"  # whose settings the memory is told for
+CHECKED_BYTES = 64 << 20  # of a model's files that are compared with their checksums for its line; a run compares all
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,7 +187,7 @@ def _in_cache(
         family = str(read_json(folder / INDEX).get("_class_name"))
         if family not in FAMILIES:
             return None
-        pipeline = open_pipeline(folder)
+        pipeline = open_pipeline(folder, checked_bytes=CHECKED_BYTES)
         card = pipeline.card
         recipe = recipe_for(family, closed_vocabulary=card.closed_vocabulary)
         size = round(sum(part.bytes for part in pipeline.weights.values()) / 1e6)
@@ -195,6 +196,8 @@ def _in_cache(
         estimates = estimates_of(sizes, repository, machine.device_type, recipe)
     except EngineError as error:
         trouble = error.to_json()
+    except Exception as error:  # whatever a stranger's files bring about is a matter of this line, not of the list
+        trouble = damaged(folder, f"{type(error).__name__}: {str(error)[:200]}").to_json()
     return ModelLine(
         name=repository,
         title=known.title if known else repository.partition("/")[2],
