@@ -14,15 +14,16 @@ ENGINE = Path(__file__).resolve().parents[1] / "dreamfusion_engine"
 
 # Part -> the parts it may import. A part is a module or a subpackage of the engine; within itself all is allowed.
 LEAVES = {"errors", "config", "events", "device", "protocol", "warp_runtime", "messages", "console", "failures"}
-LEAVES |= {"config_json", "recipes", "atomic_file", "prompt_text", "ranks", "bounded_json"}
+LEAVES |= {"config_json", "recipes", "atomic_file", "prompt_text", "ranks", "bounded_json", "outside_text"}
 GROUND = {"atomic_file", "errors", "config", "config_json", "recipes", "events", "device", "warp_runtime"}
-GROUND |= {"bounded_json"}
+GROUND |= {"bounded_json", "outside_text"}
 TWINS = {"protocol.py", "bounded_json.py"}  # the add-on has them byte for byte, so they import each other relatively
 TABLE: dict[str, set[str]] = {
     # Leaves.
-    "errors": set(),
+    "errors": {"outside_text"},
     "atomic_file": set(),
     "bounded_json": set(),
+    "outside_text": set(),
     "protocol": {"bounded_json"},
     "events": set(),
     "ranks": {"device"},
@@ -32,11 +33,11 @@ TABLE: dict[str, set[str]] = {
     "recipes": {"errors"},
     "config_json": {"errors", "config", "recipes"},
     "device": {"errors"},
-    "messages": {"errors", "events"},
-    "console": {"errors", "events"},
+    "messages": {"errors", "events", "protocol"},
+    "console": {"errors", "events", "outside_text"},
     "failures": {"errors", "device"},
     # The parts of the method: they see the ground, and scene; never each other.
-    "hub": {"errors", "events", "bounded_json"},
+    "hub": {"errors", "events", "bounded_json", "outside_text"},
     "scene": GROUND,
     "field": GROUND | {"scene"},
     "render": GROUND | {"scene"},
@@ -54,9 +55,10 @@ TABLE: dict[str, set[str]] = {
     "job": {"request"},
     "command_line": {"errors", "config_json"},
     "settings_table": {"config_json", "recipes"},
-    "model_table": {"console"},
+    "model_table": {"console", "outside_text"},
     "download_job": LEAVES | {"guidance", "hub"},
-    "server": LEAVES | {"request", "doctor", "job", "download_job", "generate"},
+    "pipe_reader": set(),
+    "server": LEAVES | {"request", "doctor", "job", "download_job", "generate", "pipe_reader"},
     "cli": LEAVES
     | {"request", "doctor", "command_line", "model_table", "settings_table", "server", "generate", "guidance", "hub"},
     "__main__": {"cli"},
@@ -65,14 +67,17 @@ HEAVY = {"torch", "warp", "diffusers", "transformers", "skimage", "trimesh", "xa
 # Loaded before a request has been found good, so that a typing mistake is answered at once.
 LIGHT = {"", "errors", "events", "config", "device", "protocol", "messages", "console", "failures", "request", "doctor"}
 LIGHT |= {"job", "command_line", "server", "cli", "__main__", "guidance.prompts", "guidance.pipeline_folder"}
-LIGHT |= {"prompt_text", "bounded_json"}
+LIGHT |= {"prompt_text", "bounded_json", "outside_text", "pipe_reader"}
 LIGHT |= {"guidance.family", "guidance.distilled", "guidance.part_configs", "guidance.single_file_layout"}
 LIGHT |= {"guidance.memory", "guidance.model_sizes"}
 LIGHT |= {"config_json", "recipes", "settings_table", "model_table", "download_job"}
 LIGHT |= {f"guidance.{name}" for name in ("part_weights", "safetensors_header", "catalogue", "hub_models")}
 LIGHT |= {"guidance.model_list", "guidance.single_file"}
 LIGHT |= {"guidance.adapter_files", "guidance.lora_layout", "guidance.learned_word"}
-LIGHT |= {f"hub.{name}" for name in ("address", "api", "download", "lock", "repository_cache", "selection", "transfer")}
+LIGHT |= {
+    f"hub.{name}"
+    for name in ("address", "api", "connection", "download", "lock", "repository_cache", "selection", "transfer")
+}
 
 
 def modules() -> list[Path]:
