@@ -12,7 +12,7 @@ from dreamfusion_engine import protocol
 from dreamfusion_engine.errors import Cancelled, RunError
 from dreamfusion_engine.events import MeshPreview, Note, Preview, Progress, Result
 from dreamfusion_engine.messages import error_message, event_message, result_message
-from dreamfusion_engine.protocol import COMMANDS, EVENTS, DamagedFrame, Frame, LongLine, Wire, encode, read_frame
+from dreamfusion_engine.protocol import COMMANDS, EVENTS, DamagedFrame, Frame, Wire, encode, read_frame
 
 CANCEL = {"type": "cancel", "id": "a"}
 PREVIEW = {"type": "preview", "id": "a", "name": "latest", "step": 1}
@@ -165,8 +165,6 @@ def sent(message: dict[str, object], data: bytes = b"") -> Frame:
 def test_a_message_that_is_too_long_for_a_line_is_told_to_its_job() -> None:
     """2.7 MB once, which the client dropped: its job never ended."""
     long = {"type": "failed", "id": "a", "code": "b", "what": "\u00fc" * 450_000, "why": "c", "fix": "d"}
-    with pytest.raises(LongLine):
-        encode(long)
     cut = sent(long)
     assert (cut.message["id"], cut.message["code"], len(cut.message["what"])) == ("a", "b", 2003)
     listed = sent({"type": "result", "id": "a", "folder": "f", "files": {}, "report": {"x": [1.5] * 300_000}}, b"glTF")

@@ -115,10 +115,6 @@ _KINDS: dict[str, tuple[type, ...]] = {
 }
 
 
-class LongLine(ValueError):
-    """A message whose line is longer than LINE_LIMIT: the other side would pass over it."""
-
-
 class DamagedFrame(ValueError):
     """What arrived is no message.
 
@@ -143,10 +139,7 @@ class Frame:
 
 
 def encode(message: Mapping[str, Any], data: bytes = b"") -> bytes:
-    """The frame for a message. "bytes" is set here; a number that is not finite travels as null.
-
-    Raises LongLine for a message that the other side would not take.
-    """
+    """The frame for a message. "bytes" is set here; a number that is not finite travels as null."""
     body = dict(message)
     if data or "bytes" in body:
         body["bytes"] = len(data)
@@ -156,13 +149,11 @@ def encode(message: Mapping[str, Any], data: bytes = b"") -> bytes:
         line = ""
     if not line or "\\ud" in line:  # a half of a character, as in names of files, makes the whole line unreadable
         line = json.dumps(_plain(body), allow_nan=False, separators=(",", ":"))
-    if len(line) >= LINE_LIMIT:
-        raise LongLine(f"A message '{body.get('type')}' of {len(line):,} bytes is longer than {LINE_LIMIT:,}.")
     return line.encode("ascii") + b"\n" + data
 
 
 def write_frame(stream: BinaryIO, message: Mapping[str, Any], data: bytes = b"") -> None:
-    """Write one frame and flush. Raises OSError when the peer is gone, LongLine."""
+    """Write one frame and flush. Raises OSError when the peer is gone."""
     stream.write(encode(message, data))
     stream.flush()
 
@@ -180,10 +171,9 @@ class Wire:
 
         Of one that is longer than a line may be, long texts are cut; where that is not enough, its job is told.
         """
-        try:
-            frame = encode(message, data)
-        except LongLine as error:
-            frame = _shorter(message, data, str(error))
+        frame = encode(message, data)
+        if len(frame) - len(data) > LINE_LIMIT:
+            frame = _shorter(message, data)
         with self._lock:
             if self.gone:
                 return
@@ -194,15 +184,19 @@ class Wire:
                 self.gone = True
 
 
-def _shorter(message: Mapping[str, Any], data: bytes, why: str) -> bytes:
-    try:
-        return encode(_plain(message, _TEXT_LIMIT), data)
-    except LongLine:
-        what = "A message of the engine was too long to be sent."
-        fix = "What a run has made lies in its folder. Please report this as a bug."
-        job = _plain(message.get("id"), ID_LIMIT)
-        failed = {"type": "failed", "id": job, "code": "protocol.line_long", "what": what, "why": why, "fix": fix}
-        return encode(failed)
+def _shorter(message: Mapping[str, Any], data: bytes) -> bytes:
+    frame = encode(_plain(message, _TEXT_LIMIT), data)
+    if len(frame) - len(data) <= LINE_LIMIT:
+        return frame
+    failed = {
+        "type": "failed",
+        "id": _plain(message.get("id"), ID_LIMIT),
+        "code": "protocol.line_long",
+        "what": "A message of the engine was too long to be sent.",
+        "why": f"A '{message.get('type')}' would be longer than {LINE_LIMIT:,} bytes.",
+        "fix": "What a run has made lies in its folder. Please report this as a bug.",
+    }
+    return encode(failed)
 
 
 def read_frame(stream: BinaryIO, table: Mapping[str, Mapping[str, str]]) -> Frame | None:

@@ -30,7 +30,7 @@ _CODE = re.compile(
 )
 _OTHERS = ("quantization_config", "transformers_weights", "fusion_config")
 _TOKENIZER_BYTES = 4 << 20  # of a tokenizer's config, which may list all its added words
-_NO_LIMIT = 10**31  # transformers writes 1e30 for a tokenizer that takes texts of any length
+NO_LIMIT = 10**31  # transformers writes 1e30 for a tokenizer that takes texts of any length
 _HARMLESS = (None, False, "eager", "sdpa")
 _TOKENIZER_CLASS = re.compile(r"[A-Za-z]\w{0,80}")
 
@@ -106,7 +106,7 @@ def _check_tokenizer(folder: Path, part: str) -> None:
     path = folder / part / "tokenizer_config.json"
     if not path.is_file():
         return
-    named = read_json(path, limit=_TOKENIZER_BYTES, largest=_NO_LIMIT)
+    named = read_json(path, limit=_TOKENIZER_BYTES, largest=NO_LIMIT)
     if "auto_map" in named:
         raise _names_code(f"{part}/tokenizer_config.json names code of its own (auto_map)", "Get the model without it.")
     kind = named.get("tokenizer_class")
