@@ -65,7 +65,7 @@ class Downloads:
         self._working = 0
         self._lock = threading.Lock()
 
-    def __contains__(self, name: str) -> bool:
+    def __contains__(self, name: object) -> bool:
         return name in self._jobs
 
     @property

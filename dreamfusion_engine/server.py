@@ -117,14 +117,14 @@ class Server:
         self.stop()
 
     def _complain(self, damage: DamagedFrame) -> None:
-        fresh = damage.request is not None and damage.request not in self._jobs
+        used = damage.request in self._jobs or damage.request in self._downloads
         error = InputError(
             damage.code,
             what="A message to the engine could not be read.",
             why=damage.why,
             fix="Update the add-on and the engine to the same version; if they are, this is a bug worth reporting.",
         )
-        self._send(damage.request if fresh else None, error_message(error))
+        self._send(None if used else damage.request, error_message(error))
 
     def _take(self, message: dict[str, Any]) -> None:
         kind = message["type"]

@@ -27,7 +27,7 @@ _PIECE = 1 << 16  # bytes taken at a time while skipping
 _TEXT_LIMIT = 2000  # characters of a text in a message that is longer than a line may be
 
 # Field kinds: str, int, float, bool, object, list; "?" marks one that may be left out or null. A message without a
-# field "bytes" carries no data.
+# field "bytes" carries no data. An "id" has at most ID_LIMIT characters.
 COMMANDS: dict[str, dict[str, str]] = {
     # Open the conversation.
     "hello": {"protocol": "int", "client": "str?"},

@@ -172,7 +172,10 @@ class RepositoryCache:
 
 def cached_repositories(cache: Path) -> list[str]:
     """The ids of the models of which something is in a cache folder, in order."""
-    folders = (folder.name for folder in cache.glob("models--*--*") if folder.is_dir())
+    try:
+        folders = [folder.name for folder in cache.glob("models--*--*")]
+    except OSError:  # a folder that cannot be read has no models; a run that wants one of them says why
+        return []
     names = (name.removeprefix("models--").replace("--", "/", 1) for name in folders)
     return sorted(name for name in names if is_hub_id(name))
 

@@ -20,10 +20,12 @@ from dreamfusion_engine.guidance import model_list
 from dreamfusion_engine.guidance.catalogue import catalogue
 from dreamfusion_engine.guidance.hub_models import downloaded_folder
 from dreamfusion_engine.guidance.model_list import Machine, ModelLine, fit_of, memory_of, models_here, models_to_get
+from dreamfusion_engine.guidance.model_sizes import ModelSizes
 from dreamfusion_engine.guidance.model_sizes import read_sizes as read
 from dreamfusion_engine.guidance.pipeline_folder import STARTER_FOLDER, locate_model, open_pipeline
 from dreamfusion_engine.hub.address import HubAddress
 from dreamfusion_engine.hub.download import download
+from dreamfusion_engine.hub.repository_cache import RepositoryCache
 from dreamfusion_engine.recipes import RECIPES
 
 COMMIT = "a" * 40
@@ -132,12 +134,35 @@ def test_a_hostile_model_is_listed_as_broken_and_hides_no_other(
 
 
 def test_what_no_check_foresees_is_broken_too(downloaded: Path, address: HubAddress, monkeypatch: Any) -> None:
-    def unforeseen(_: Path) -> None:
-        raise ZeroDivisionError("never thought of")
+    def unforeseen(path: Path, *rest: Any) -> ModelSizes:
+        if path == downloaded:
+            raise ZeroDivisionError("never thought of")
+        return read(path, *rest)
 
-    monkeypatch.setattr(model_list, "read_sizes", lambda path: unforeseen(path) if path == downloaded else read(path))
+    monkeypatch.setattr(model_list, "read_sizes", unforeseen)
     line = named(models_here(address, LARGE))["someone/tiny"]
     assert line.state == "broken" and "never thought of" in line.trouble["why"]
+
+
+def test_a_download_that_the_system_refuses_is_broken(downloaded: Path, address: HubAddress, monkeypatch: Any) -> None:
+    def refuse(_: object, revision: str = "main") -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(RepositoryCache, "snapshot", refuse)
+    lines = models_here(address, LARGE)
+    assert [(line.name, line.usable) for line in lines] == [("starter", True), ("someone/tiny", False)]
+    assert "Permission denied" in lines[1].trouble["why"]
+
+
+def test_a_list_that_takes_too_long_ends_with_names(downloaded: Path, address: HubAddress, monkeypatch: Any) -> None:
+    monkeypatch.setattr(model_list, "LIST_S", -1.0)
+    lines = models_here(address, LARGE)
+    assert [(line.name, line.usable) for line in lines] == [("starter", True), ("someone/tiny", False)]
+    assert lines[1].trouble["code"] == "model.unread" and str(address.cache) in lines[1].trouble["fix"]
+
+
+def test_sizes_are_the_same_with_headers_that_were_read_before(downloaded: Path) -> None:
+    assert read(downloaded, open_pipeline(downloaded).weights) == read(downloaded)
 
 
 def test_a_folder_whose_name_is_no_models_is_passed_over(address: HubAddress) -> None:
