@@ -36,7 +36,7 @@ from dreamfusion_engine.config_json import PRESET_NAMES, preset  # noqa: E402
 from dreamfusion_engine.device import usable_cores  # noqa: E402
 from dreamfusion_engine.field.radiance import RadianceField  # noqa: E402
 from dreamfusion_engine.mesh.bake import bake_albedo, texel_owners  # noqa: E402
-from dreamfusion_engine.mesh.cleanup import cleaned  # noqa: E402
+from dreamfusion_engine.mesh.cleanup import cleaned, decimated  # noqa: E402
 from dreamfusion_engine.mesh.export import write_glb  # noqa: E402
 from dreamfusion_engine.mesh.extract import closed_as_seen, onto_level, surface_of  # noqa: E402
 from dreamfusion_engine.mesh.lattice import sample_lattice  # noqa: E402
@@ -126,7 +126,12 @@ def build(
     rough = run("iso", lambda: onto_level(asked.density, solid, level, rough, device))
     vertices, triangles = run(
         "clean",
-        lambda: cleaned(rough, faces, min_part=wanted.min_part, smoothing=wanted.smoothing, budget=wanted.triangles),
+        lambda: decimated(
+            *cleaned(rough, faces, min_part=wanted.min_part, smoothing=wanted.smoothing),
+            wanted.triangles,
+            wanted.min_part,
+            wanted.smoothing,
+        ),
     )
     charts = run(
         "unwrap",

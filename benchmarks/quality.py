@@ -17,7 +17,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +52,9 @@ class Row:
     chamfer: float | None  # half lengths of the box
     iou: float | None
     components: int | None
+    folds: int | None  # edges over 120 degrees, where the surface before decimation has `folds_before`
+    folds_before: int | None
+    crossings: int | None  # pairs of triangles
     health: str
     seconds: float | None
     psnr: float | None  # dB, mesh against the field's own renders
@@ -101,7 +104,7 @@ def measure(prompt: Prompt, folder: Path, grader: Grader, arguments: argparse.Na
     """Make the mesh of a prompt and grade it."""
     result = make(prompt, folder, arguments)
     if "failed" in result:
-        empty = dict.fromkeys(("colour", "textureless", "chamfer", "iou", "components", "seconds", "psnr"))
+        empty = dict.fromkeys(field.name for field in fields(Row) if field.name not in ("prompt", "health"))
         return Row(prompt=prompt.text, health=result["failed"], **empty)
     content = read_glb(folder / "mesh.glb")
     colour, textureless = grader.grade(prompt, *portraits.mesh_portraits(content))
@@ -113,6 +116,9 @@ def measure(prompt: Prompt, folder: Path, grader: Grader, arguments: argparse.Na
         chamfer=round(distance / HALF_LENGTH, 4),
         iou=round(overlap, 3),
         components=result["mesh"]["components"],
+        folds=result["mesh"].get("folds"),  # a mesh of an earlier version says nothing of them
+        folds_before=result["mesh"].get("folds_before"),
+        crossings=result["mesh"].get("crossings"),
         health=health_words(result["health"]),
         seconds=round(sum(s for name, s in result["seconds"].items() if name != "train_all_sessions"), 1),
         psnr=round(result["mesh"]["fidelity_psnr"], 1),
@@ -201,6 +207,9 @@ def main() -> None:
         "iou": mean([r.iou for r in rows]),
         "failed": sum(r.colour is None for r in rows),
         "one_component": mean([float(r.components == 1) for r in rows]),
+        "folds": sum(r.folds or 0 for r in rows),
+        "folds_before": sum(r.folds_before or 0 for r in rows),
+        "crossings": sum(r.crossings or 0 for r in rows),
         "seconds": mean([r.seconds for r in rows if r.seconds is not None]),
         "rows": [asdict(r) for r in rows],
     }
@@ -211,23 +220,32 @@ def main() -> None:
 def row_text(row: Row) -> str:
     """One prompt's line of the table, Markdown."""
     if row.colour is None:
-        return f"| {row.prompt} | | | | | | {row.health} | |"
+        return f"| {row.prompt} | | | | | | | {row.health} | |"
     return (
         f"| {row.prompt} | {row.colour:.0%} | {row.textureless:.0%} | {row.chamfer:.3f} | {row.iou:.2f} "
-        f"| {row.components} | {row.health} | {row.seconds:.0f} |"
+        f"| {row.components} | {faults_text(row.folds, row.folds_before, row.crossings)} | {row.health} "
+        f"| {row.seconds:.0f} |"
     )
+
+
+def faults_text(folds: int | None, before: int | None, crossings: int | None) -> str:
+    """What the table says of folds and crossings: '0, 0', and '2 of 3, 0' where the surface had 3 before decimation."""
+    if folds is None or crossings is None:
+        return ""
+    return f"{folds} of {before}, {crossings}" if before else f"{folds}, {crossings}"
 
 
 def table(summary: dict[str, Any], rows: Sequence[Row]) -> str:
     """The whole table, Markdown."""
-    head = "| prompt | R-Prec. colour | textureless | Chamfer | IoU | parts | health | s |\n" + "|---" * 8 + "|"
-    truth = (
-        f"| *the corpus's own objects* | {summary['truth_colour']:.0%} | {summary['truth_textureless']:.0%} | | | | | |"
-    )
+    names = "prompt", "R-Prec. colour", "textureless", "Chamfer", "IoU", "parts", "folds, crossings", "health", "s"
+    head = f"| {' | '.join(names)} |\n" + "|---" * len(names) + "|"
+    colour, textureless = summary["truth_colour"], summary["truth_textureless"]
+    truth = f"| *the corpus's own objects* | {colour:.0%} | {textureless:.0%} | | | | | | |"
     foot = (
         f"| **all {summary['prompts']}** | **{summary['colour']:.0%}** | **{summary['textureless']:.0%}** "
-        f"| {summary['chamfer']:.3f} | {summary['iou']:.2f} | {summary['one_component']:.0%} one | "
-        f"{summary['failed']} failed | {summary['seconds']:.0f} |"
+        f"| {summary['chamfer']:.3f} | {summary['iou']:.2f} | {summary['one_component']:.0%} one "
+        f"| {faults_text(summary['folds'], summary['folds_before'], summary['crossings'])} "
+        f"| {summary['failed']} failed | {summary['seconds']:.0f} |"
     )
     return "\n".join([head, truth, *map(row_text, rows), foot])
 

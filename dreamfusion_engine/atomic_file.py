@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import fnmatch
 import os
-import tempfile
-from collections.abc import Callable
+import re
+import secrets
+import stat
+from collections.abc import Callable, Iterable
 from pathlib import Path
+
+_RANDOM = 4  # bytes of a temporary name, two letters each
+_TEMPORARY = re.compile(r"\.(?P<stem>.+)-[0-9a-f]{8}(?P<suffix>\.[^.]+)?")
+_NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -16,17 +24,14 @@ def write_atomically(path: Path, content: bytes) -> None:
 def write_whole(path: Path, write: Callable[[Path], None]) -> None:
     """Make the file by `write`, given a temporary path beside it with the same ending, then move it into place.
 
-    Raises what `write` raises, or OSError; then `path` is as it was and nothing is left behind.
+    Raises what `write` raises, or OSError; then `path` is as it was and nothing is left behind. A process that is
+    killed meanwhile leaves the temporary file: see `sweep`.
     """
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
-    os.close(handle)
-    temporary = Path(name)
+    temporary = _made_beside(path)
     try:
         write(temporary)
         with temporary.open("r+b") as file:  # Windows flushes only what it may write
             os.fsync(file.fileno())
-        # mkstemp makes files that only their owner can read; the outcome should be like any other file.
-        temporary.chmod(0o666 & ~_umask())
         os.replace(temporary, path)
     except BaseException:
         temporary.unlink(missing_ok=True)
@@ -39,11 +44,39 @@ def write_whole(path: Path, write: Callable[[Path], None]) -> None:
             os.close(descriptor)
 
 
+def sweep(folder: Path, names: Iterable[str]) -> list[Path]:
+    """Remove the temporary files that killed processes have left in `folder`; returns them.
+
+    names: patterns of the finished files, such as 'state-*.safetensors'; every other file stays. Only for a folder that
+    no other process writes such files into now. A file that cannot be removed stays; there need be no such folder.
+    """
+    patterns, gone = tuple(names), []
+    with contextlib.suppress(OSError):
+        for path in sorted(folder.iterdir()):
+            found = _TEMPORARY.fullmatch(path.name)
+            finished = f"{found['stem']}{found['suffix'] or ''}" if found else ""
+            if not any(fnmatch.fnmatchcase(finished, pattern) for pattern in patterns):
+                continue
+            with contextlib.suppress(OSError):
+                if stat.S_ISREG(path.lstat().st_mode):
+                    path.unlink()
+                    gone.append(path)
+    return gone
+
+
+def _made_beside(path: Path) -> Path:
+    """A new empty file in the folder of `path`, of the same ending, with the rights that any new file has.
+
+    Never through a link, and never by asking for the umask: that sets it, for all threads, for a moment.
+    """
+    while True:
+        temporary = path.with_name(f".{path.stem}-{secrets.token_hex(_RANDOM)}{path.suffix}")
+        try:
+            os.close(os.open(temporary, _NEW_FILE, 0o666))
+        except FileExistsError:
+            continue
+        return temporary
+
+
 def _put(path: Path, content: bytes) -> None:
     path.write_bytes(content)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

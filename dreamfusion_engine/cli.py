@@ -10,10 +10,9 @@ import contextlib
 import dataclasses
 import json
 import os
-import signal
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -23,11 +22,13 @@ from dreamfusion_engine.errors import Cancelled
 from dreamfusion_engine.events import Control, Event, Report, Result
 from dreamfusion_engine.failures import as_engine_error
 from dreamfusion_engine.guidance.pipeline_folder import model_facts
+from dreamfusion_engine.main_memory import check_room_to_start
 from dreamfusion_engine.messages import downloaded_message, error_message, event_message, result_message
 from dreamfusion_engine.protocol import encode
 from dreamfusion_engine.ranks import started_as_follower
 from dreamfusion_engine.recipes import RECIPES
 from dreamfusion_engine.settings_table import settings_text
+from dreamfusion_engine.stop_signals import STOP_DOWNLOAD, stop_on_signals
 
 FILE_WORDS = {
     "mesh.glb": "the textured mesh: File > Import > glTF 2.0 in Blender",
@@ -84,7 +85,7 @@ def main(argv: Sequence[str] | None = None, *, generate: Generate | None = None)
         if "--json" in arguments:
             print(json.dumps(error_message(ours)))
         else:
-            print(console.error_text(ours), file=sys.stderr)
+            _tell(console.error_text(ours))
         return ours.exit_code
 
 
@@ -120,13 +121,13 @@ def _generate(options: argparse.Namespace, arguments: list[str], generate: Gener
 
     began = time.monotonic()
     try:
-        with _stop_on_signals() as stopped:
+        with stop_on_signals() as stopped:
             make = generate if generate is not None else _real_generate()
             result = make(
                 asked.config,
                 asked.output,
                 report=report,
-                control=lambda: "cancel" if stopped() or gone else "continue",
+                control=lambda: "cancel" if stopped() or gone or screen.gone else "continue",
                 resume=asked.resume,
             )
     except (Exception, KeyboardInterrupt) as error:
@@ -138,9 +139,9 @@ def _generate(options: argparse.Namespace, arguments: list[str], generate: Gener
             return ours.exit_code
         say(error_message(ours))
         if lines is None:
-            print(console.error_text(ours), file=sys.stderr)
+            _tell(console.error_text(ours))
             if isinstance(ours, Cancelled):
-                print(f"\nTo go on where it stopped:\n  {command_line.resume_command(arguments)}", file=sys.stderr)
+                _tell(f"\nTo go on where it stopped:\n  {command_line.resume_command(arguments)}")
         return ours.exit_code
     screen.clear()
     if started_as_follower():
@@ -151,35 +152,17 @@ def _generate(options: argparse.Namespace, arguments: list[str], generate: Gener
     return 0
 
 
+def _tell(text: str) -> None:
+    """Print on standard error; where a terminal is gone there is nobody to tell."""
+    with contextlib.suppress(OSError):
+        print(text, file=sys.stderr)
+
+
 def _real_generate() -> Generate:
+    check_room_to_start()
     from dreamfusion_engine.generate import generate
 
     return generate
-
-
-STOP_RUN = b"\nStopping after this step, with a checkpoint. Press Ctrl-C again to stop at once.\n"
-STOP_DOWNLOAD = b"\nStopping; what has arrived is kept.\n"
-
-
-@contextlib.contextmanager
-def _stop_on_signals(words: bytes = STOP_RUN) -> Iterator[Callable[[], bool]]:
-    """Ctrl-C or SIGTERM once: say `words` and stop at the next step, keeping what there is; twice: stop at once."""
-    asked = False
-
-    def stop(_number: int, _frame: object) -> None:
-        nonlocal asked
-        if asked:
-            raise KeyboardInterrupt
-        asked = True
-        # Not through sys.stderr: a signal can arrive in the middle of a write to it.
-        os.write(2, words)
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield lambda: asked
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _interrupted(output: Path) -> Cancelled:
@@ -251,14 +234,14 @@ def _download(options: argparse.Namespace, arguments: list[str]) -> int:
             lines.flush()
 
     try:
-        with _stop_on_signals(STOP_DOWNLOAD) as stopped:
+        with stop_on_signals(STOP_DOWNLOAD) as stopped:
             got = download_model(
                 options.name,
                 address,
                 revision=options.revision,
                 weights=not options.configs,
                 report=report,
-                control=lambda: "cancel" if stopped() else "continue",
+                control=lambda: "cancel" if stopped() or screen.gone else "continue",
             )
     except (Exception, KeyboardInterrupt) as error:
         screen.clear()
@@ -267,9 +250,9 @@ def _download(options: argparse.Namespace, arguments: list[str]) -> int:
             lines.write(encode(error_message(ours)))
             lines.flush()
         else:
-            print(console.error_text(ours), file=sys.stderr)
+            _tell(console.error_text(ours))
             if isinstance(ours, Cancelled):
-                print(f"\nTo go on where it stopped:\n  {command_line.again_command(arguments)}", file=sys.stderr)
+                _tell(f"\nTo go on where it stopped:\n  {command_line.again_command(arguments)}")
         return ours.exit_code
     screen.clear()
     if lines is not None:

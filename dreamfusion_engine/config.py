@@ -21,6 +21,7 @@ Score = Literal["sds", "csd", "nfsd", "sdi", "vsd", "sampled"]
 ViewPrompts = Literal["nearest", "interpolated", "off"]
 Precision = Literal["auto", "float32", "bfloat16", "float16"]
 Offload = Literal["none", "text", "all"]  # text encoders' weights, or the denoiser's too
+DenoiserRuntime = Literal["auto", "torch", "openvino"]
 
 
 def require(ok: bool, name: str, value: object, needs: str) -> None:
@@ -297,12 +298,14 @@ class MemoryConfig:
     tiny_vae: str = ""  # folder or downloaded hub id of an AutoencoderTiny that takes the VAE's place
     views_at_once: int = 0  # rendered and judged at a time, gradients added up; 0: all; same result ('vsd': nearly)
     graphs: bool = True  # on a card, record a step's work once and replay it: faster, and takes memory of its own
+    denoiser_runtime: DenoiserRuntime = "auto"  # on a CPU; auto: the fastest by a measurement that is kept
     offload: Offload = "none"  # whose weights stay in main memory while one layer at a time visits the card; slow
 
     def __post_init__(self) -> None:
         for name, choices in (
             ("precision", get_args(Precision)),
             ("vae_precision", get_args(Precision)),
+            ("denoiser_runtime", get_args(DenoiserRuntime)),
             ("offload", get_args(Offload)),
         ):
             require(getattr(self, name) in choices, name, getattr(self, name), "one of " + ", ".join(choices))

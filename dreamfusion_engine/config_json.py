@@ -108,6 +108,12 @@ def recipe_differences(recipe: str) -> dict[str, dict[str, Any]]:
     return changes
 
 
+def recipe_scores(recipe: str) -> dict[str, dict[str, Any]]:
+    """What a recipe changes with a score, over each preset: score -> dotted name -> value, ready for json.dumps."""
+    scores = recipe_named(recipe).scores
+    return {score: {key: value for key, (value, _) in settings.items()} for score, settings in scores.items()}
+
+
 def dotted(config: GenerateConfig) -> dict[str, Any]:
     """Every setting by its dotted name, ready for json.dumps: 'guidance.scale' -> 7.0."""
     flat: dict[str, Any] = {}

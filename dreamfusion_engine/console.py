@@ -107,6 +107,7 @@ class ProgressDisplay:
         self._stage = ""
         self._over = False
         self._last = -1e9
+        self.gone = False  # whether nobody reads any more: a closed window, an ended pager
         self._full, self._empty = ("█", "░") if self._terminal and _can_encode(stream, "█░") else ("#", "-")
 
     def show(self, event: Event) -> None:
@@ -119,15 +120,23 @@ class ProgressDisplay:
     def line(self, text: str) -> None:
         """A line of its own, above the progress line."""
         self.clear()
-        self._stream.write(text + "\n")
-        self._stream.flush()
+        self._write(text + "\n")
 
     def clear(self) -> None:
         """Wipe the progress line."""
         if self._drawn:
-            self._stream.write("\r" + " " * self._drawn + "\r")  # spaces, because not every console knows the escape
-            self._stream.flush()
+            self._write("\r" + " " * self._drawn + "\r")  # spaces, because not every console knows the escape
             self._drawn = 0
+
+    def _write(self, text: str) -> None:
+        """Write at once. A stream that is gone does not end what is shown: `gone` says so."""
+        if self.gone:
+            return
+        try:
+            self._stream.write(text)
+            self._stream.flush()
+        except OSError:
+            self.gone = True
 
     def _progress(self, event: Progress) -> None:
         now = time.monotonic()
@@ -140,11 +149,10 @@ class ProgressDisplay:
         text = progress_text(event, full=self._full, empty=self._empty)
         if self._terminal:
             text = text[: shutil.get_terminal_size().columns - 1]
-            self._stream.write("\r" + text.ljust(self._drawn))
+            self._write("\r" + text.ljust(self._drawn))
             self._drawn = len(text)
         else:
-            self._stream.write(text.rstrip() + "\n")
-        self._stream.flush()
+            self._write(text.rstrip() + "\n")
 
 
 def _can_encode(stream: TextIO, text: str) -> bool:

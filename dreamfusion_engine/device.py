@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 import platform
@@ -10,12 +11,23 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dreamfusion_engine import main_memory
 from dreamfusion_engine.errors import InputError, SetupError
 
 if TYPE_CHECKING:
     import torch
 
 MIB = float(1 << 20)
+_NO_MEMORY = (  # in lower case
+    "not enough memory",
+    "out of memory",
+    "can't allocate memory",
+    "cannot allocate memory",
+    "failed to allocate",
+    "status_alloc_failed",
+    "failed to map segment from shared object",  # the loader of libraries
+    "paging file is too small",  # the same on Windows
+)
 
 
 def check_device_name(name: str) -> None:
@@ -36,6 +48,7 @@ def resolve_device(name: str) -> torch.device:
     for a CUDA device that is absent, saying what there is.
     """
     check_device_name(name)
+    main_memory.check_room_to_start()
     import torch
 
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
@@ -58,7 +71,11 @@ def resolve_device(name: str) -> torch.device:
 
 
 def device_report() -> dict[str, Any]:
-    """What there is to compute on, ready for JSON: platform, python, torch, cores, memory_mib, default, devices."""
+    """What there is to compute on, ready for JSON: platform, python, torch, cores, memory_mib, default, devices.
+
+    Raises RunError run.out_of_memory where there is too little memory to load torch.
+    """
+    main_memory.check_room_to_start()
     import torch
 
     devices = [{"name": "cpu", "title": platform.processor() or platform.machine(), "memory_mib": total_memory_mib()}]
@@ -127,12 +144,7 @@ def peak_memory_mib(device: torch.device) -> float:
 
 def peak_resident_mib() -> float:
     """The largest resident set of this process so far, MiB. It never goes down while the process lives."""
-    if sys.platform == "win32":
-        return _windows_peak_working_set() / MIB
-    import resource
-
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / MIB if sys.platform == "darwin" else peak / 1024.0  # macOS counts bytes, Linux KiB
+    return main_memory.peak_resident_bytes() / MIB
 
 
 def sent(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
@@ -167,13 +179,8 @@ def trim_heap() -> None:
 
 
 def total_memory_mib() -> int:
-    """Memory of the machine, MiB; 0 where the system does not say."""
-    if sys.platform == "win32":
-        return round(_windows_memory_status()[1] / MIB)
-    try:
-        return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / MIB)
-    except (OSError, ValueError):
-        return 0
+    """Memory of the machine, MiB."""
+    return round(main_memory.total_bytes() / MIB)
 
 
 def free_memory_bytes(name: str) -> int:
@@ -187,73 +194,20 @@ def free_memory_bytes(name: str) -> int:
 
         unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
         return int(torch.cuda.mem_get_info(device)[0] + unused)
-    if sys.platform == "win32":
-        return _windows_memory_status()[2]
-    if sys.platform == "linux":
-        return min(_linux_available(), _container_room())
-    return round(0.75 * total_memory_mib() * MIB)  # macOS gives no such number without a helper program
-
-
-def _linux_available() -> int:
-    """MemAvailable: free memory and what the kernel would give up for a program, bytes."""
-    try:
-        text = Path("/proc/meminfo").read_text(encoding="ascii")
-    except OSError:
-        return 0
-    found = re.search(r"^MemAvailable:\s+(\d+) kB", text, re.MULTILINE)
-    return int(found[1]) * 1024 if found else 0
-
-
-def _container_room() -> int:
-    """What a container's limit leaves, bytes; as good as endless where there is none."""
-    group = Path("/sys/fs/cgroup")
-    try:
-        most = (group / "memory.max").read_text(encoding="ascii").strip()
-        used = int((group / "memory.current").read_text(encoding="ascii"))
-        return max(0, int(most) - used) if most != "max" else sys.maxsize
-    except (OSError, ValueError):
-        return sys.maxsize
+    return main_memory.available_bytes()
 
 
 def out_of_memory(error: BaseException) -> bool:
-    """Whether memory ran out: torch's, Warp's, the CUDA libraries' or Python's word for it.
+    """Whether memory ran out: torch's, Warp's, the CUDA libraries', the system's or Python's word for it.
 
-    Told by name and text, so that torch need not be imported.
+    Told by name and text, so that torch need not be imported; of an error raised `from` another, the other counts too.
     """
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return True
-    signs = ("not enough memory", "out of memory", "can't allocate memory", "failed to allocate", "status_alloc_failed")
-    return isinstance(error, RuntimeError) and any(sign in str(error).lower() for sign in signs)
-
-
-def _windows_memory_status() -> list[int]:
-    """The numbers of MEMORYSTATUSEX: size and load (32 bits each), total, available memory, and so on, in bytes."""
-    if sys.platform != "win32":
-        return []
-    import ctypes
-
-    # Its own size and a percentage, then seven 64-bit counts, total memory first.
-    status = (ctypes.c_uint64 * 8)(64)
-    ctypes.windll.kernel32.GlobalMemoryStatusEx(ctypes.byref(status))
-    return list(status)
-
-
-def _windows_peak_working_set() -> int:
-    """PeakWorkingSetSize of PROCESS_MEMORY_COUNTERS, in bytes."""
-    if sys.platform != "win32":
-        return 0
-    import ctypes
-    from ctypes import wintypes
-
-    class Counters(ctypes.Structure):
-        _fields_ = [("cb", wintypes.DWORD), ("faults", wintypes.DWORD), ("peak", ctypes.c_size_t)] + [
-            (f"rest{i}", ctypes.c_size_t) for i in range(7)
-        ]
-
-    counters = Counters(cb=ctypes.sizeof(Counters))
-    get = ctypes.windll.psapi.GetProcessMemoryInfo
-    get.argtypes = [wintypes.HANDLE, ctypes.POINTER(Counters), wintypes.DWORD]
-    current = ctypes.windll.kernel32.GetCurrentProcess
-    current.restype = wintypes.HANDLE
-    get(current(), ctypes.byref(counters), counters.cb)
-    return int(counters.peak)
+    if isinstance(error, OSError) and error.errno == errno.ENOMEM:
+        return True
+    if isinstance(error, RuntimeError | ImportError | OSError) and any(
+        sign in str(error).lower() for sign in _NO_MEMORY
+    ):
+        return True
+    return error.__cause__ is not None and out_of_memory(error.__cause__)

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from dreamfusion_engine.child_process import child_environment
 from dreamfusion_engine.device import (
     device_report,
     free_memory_bytes,
@@ -21,15 +22,16 @@ from dreamfusion_engine.device import (
     usable_cores,
 )
 from dreamfusion_engine.errors import EngineError, SetupError
-from dreamfusion_engine.guidance.device_speed import Speed, measured_speed
+from dreamfusion_engine.guidance.device_speed import Speed, measured_speed, stored_speed
 from dreamfusion_engine.guidance.model_list import Machine, ModelLine, models_here, models_to_get
 from dreamfusion_engine.guidance.pipeline_folder import STARTER, locate_model, open_pipeline
 from dreamfusion_engine.hub.address import hub_address
+from dreamfusion_engine.main_memory import check_room_to_start
 
 MEMORY_NEEDED_MIB = 4096  # peak of the standard preset on the CPU
 DISK_NEEDED_MIB = 200
 REINSTALL = "Run: python3 install.py engine"
-PACKAGES = ("torch", "warp-lang", "diffusers", "transformers", "numpy", "scikit-image", "xatlas", "trimesh")
+PACKAGES = ("torch", "warp-lang", "diffusers", "transformers", "numpy", "scikit-image", "scipy", "xatlas")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +49,13 @@ class Check:
 
 
 def examine(folder: Path) -> list[Check]:
-    """Every check, in the order of the report. folder: where results would go."""
+    """Every check, in the order of the report. folder: where results would go.
+
+    With too little memory to load the packages there is only one: the others would be ended by them.
+    """
+    start = _guarded(_start)
+    if start.fatal:
+        return [start]
     parts = (_python, _packages, _torch, _warp, _speed, _memory, lambda: _disk(folder), _model, _downloads, _ffmpeg)
     return [_guarded(part) for part in parts]
 
@@ -78,6 +86,11 @@ def _guarded(part: Callable[[], Check]) -> Check:
         return Check(name=name, detail=f"{error.what} {error.why}", fix=error.fix, fatal=True)
     except Exception as error:  # whatever an installation throws at its first import is the finding
         return Check(name=name, detail=f"{type(error).__name__}: {error}"[:300], fix=REINSTALL, fatal=True)
+
+
+def _start() -> Check:
+    check_room_to_start()
+    return Check(name="start", detail="there is memory to load the packages")
 
 
 def _python() -> Check:
@@ -138,6 +151,11 @@ def known_speed() -> Speed:
     return measured_speed(resolve_device("auto"))
 
 
+def speed_is_known() -> bool:
+    """Whether it has been measured, so that lists of models have times."""
+    return stored_speed(resolve_device("auto").type) is not None
+
+
 def _memory() -> Check:
     total = total_memory_mib()
     small = 0 < total < MEMORY_NEEDED_MIB
@@ -192,7 +210,7 @@ def _ffmpeg() -> Check:
     import imageio_ffmpeg
 
     program = imageio_ffmpeg.get_ffmpeg_exe()
-    run = subprocess.run([program, "-version"], capture_output=True, text=True, timeout=30, check=False)
+    run = subprocess.run([program, "-version"], capture_output=True, text=True, timeout=30, env=child_environment())
     if run.returncode != 0:
         raise SetupError(
             "setup.ffmpeg", what="ffmpeg does not start.", why=run.stderr.strip()[:200] or program, fix=REINSTALL

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import os
+import shutil
 import tempfile
 import time
 import traceback
@@ -13,6 +15,8 @@ from dreamfusion_engine.errors import EngineError, InputError, RunError, SetupEr
 
 _DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
 _NOT_WRITABLE = {errno.EACCES, errno.EPERM, errno.EROFS}
+_NO_ROOM = 1 << 20  # bytes of a disk that is as good as full
+_LOGS_A_SECOND = 100
 _REPORT_TO = "If it happens again, open an issue with that file."
 
 
@@ -23,7 +27,7 @@ def as_engine_error(error: BaseException, log_folder: Path | None = None) -> Eng
     """
     if isinstance(error, EngineError):
         return error
-    known = _known(error)
+    known = _known(error, log_folder)
     if known is not None:
         return known
     log = _write_log(error, log_folder)
@@ -35,7 +39,7 @@ def as_engine_error(error: BaseException, log_folder: Path | None = None) -> Eng
     )
 
 
-def _known(error: BaseException) -> EngineError | None:
+def _known(error: BaseException, output: Path | None) -> EngineError | None:
     if out_of_memory(error):
         return RunError(
             "run.out_of_memory",
@@ -45,12 +49,7 @@ def _known(error: BaseException) -> EngineError | None:
             "mesh.resolution=128 for the mesh. What was saved before is kept: use --resume.",
         )
     if isinstance(error, OSError) and error.errno in _DISK_FULL:
-        return InputError(
-            "input.disk_full",
-            what="The disk is full.",
-            why=_first_line(str(error)),
-            fix="Make room and run the same command with --resume, or give another --output folder.",
-        )
+        return _disk_full(error, output)
     if isinstance(error, OSError) and error.errno in _NOT_WRITABLE and error.filename:
         return InputError(
             "input.output",
@@ -71,17 +70,53 @@ def _known(error: BaseException) -> EngineError | None:
 def _write_log(error: BaseException, folder: Path | None) -> Path:
     """The traceback in a new file. A folder that cannot be written falls back to the system's temporary one."""
     text = "".join(traceback.format_exception(error))
-    name = f"error-{time.strftime('%Y%m%d-%H%M%S')}.log"
-    for place in (folder, Path(tempfile.gettempdir())):
+    name = f"error-{time.strftime('%Y%m%d-%H%M%S')}"
+    for place in (folder, _temporary_folder()):
         if place is None or not place.is_dir():
             continue
-        try:
-            log = place / name
-            log.write_text(text, encoding="utf-8", errors="backslashreplace")
-            return log
-        except OSError:
-            continue
+        for number in range(1, _LOGS_A_SECOND):
+            log = place / (f"{name}.log" if number == 1 else f"{name}-{number}.log")
+            try:
+                # "x" makes a file or fails: what lies there, a link of somebody else's above all, is never written to.
+                with log.open("x", encoding="utf-8", errors="backslashreplace") as stream:
+                    stream.write(text)
+                return log
+            except FileExistsError:
+                continue
+            except OSError:
+                break
     return Path("(no folder for the log could be written)")
+
+
+def _temporary_folder() -> Path | None:
+    """The system's folder for temporary files; None where there is none that can be written."""
+    try:
+        return Path(tempfile.gettempdir())
+    except OSError:
+        return None
+
+
+def _disk_full(error: OSError, output: Path | None) -> InputError:
+    """Which disk is full: that of the file where the error names one, else the one that has no room."""
+    temporary = _temporary_folder()
+    named = Path(os.fsdecode(error.filename)).parent if isinstance(error.filename, str | bytes) else None
+    place = named or next((folder for folder in (temporary, output) if folder and _is_full(folder)), None)
+    if place is None:
+        where, fix = "", "Make room and run the same command with --resume, or give another --output folder."
+    elif temporary is not None and place.is_relative_to(temporary) and not (output and place.is_relative_to(output)):
+        where = f" The folder for temporary files, {temporary}, has no room left."
+        fix = "Make room there, or set TMPDIR (TEMP on Windows) to a folder on a larger disk; then use --resume."
+    else:
+        where = f" The disk of {place} has no room left."
+        fix = "Make room there and run the same command with --resume, or give another --output folder."
+    return InputError("input.disk_full", what="The disk is full.", why=_first_line(str(error)) + where, fix=fix)
+
+
+def _is_full(folder: Path) -> bool:
+    try:
+        return shutil.disk_usage(folder).free < _NO_ROOM
+    except OSError:
+        return False
 
 
 def _first_line(text: str, limit: int = 300) -> str:

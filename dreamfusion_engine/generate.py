@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import json
@@ -23,6 +24,7 @@ from dreamfusion_engine.errors import Cancelled
 from dreamfusion_engine.events import Control, Note, Progress, Report, Result, Stage
 from dreamfusion_engine.guidance.adapter_files import check_adapters, read_adapters
 from dreamfusion_engine.guidance.cache_folder import cache_folder
+from dreamfusion_engine.guidance.denoiser_runtime import settle_runtime
 from dreamfusion_engine.guidance.device_speed import learn_ratio, measured_speed
 from dreamfusion_engine.guidance.diffusion import Precision, load_teacher
 from dreamfusion_engine.guidance.distillation import ScoreDistillation
@@ -47,13 +49,15 @@ from dreamfusion_engine.optimize.loop import Training
 from dreamfusion_engine.optimize.session import Session, cancelled
 from dreamfusion_engine.optimize.step_down import StepDown
 from dreamfusion_engine.previews import Previews
-from dreamfusion_engine.ranks import join, leave
+from dreamfusion_engine.ranks import Ranks, join, leave
 from dreamfusion_engine.recipes import RECIPES
+from dreamfusion_engine.run_folder import held
 from dreamfusion_engine.scene.cameras import turntable_cameras
 
 EXPERIMENTAL = (
     "{} is experimental as a teacher: no public recipe makes objects with it reliably. Stable Diffusion 1.5 is safer."
 )
+SIMPLE_UNWRAP = "The texture has more seams than usual, from the simple unwrap: {}."
 REFERENCE_VIEWS = 8  # around the object, from 20 degrees above
 REFERENCE_PIXELS = 192
 LEARNT_ABOVE = 20  # steps of a run that say something of the next; the first ones compile
@@ -75,12 +79,23 @@ def generate(
     bit for bit on a CPU (unless the unwrap runs into its time box). report: called with events. control: asked between
     steps whether to go on. resume: go on from the checkpoint in `output`.
     Of several processes (see `ranks`) the first writes; the others return a result without files when training ends.
-    Raises InputError or SetupError before anything is written, RunError when the run fails, Cancelled when it was
-    stopped; the last checkpoint is then kept.
+    Raises InputError or SetupError before anything is written, also when another run holds `output`; RunError when the
+    run fails; Cancelled when it was stopped. The last checkpoint is then kept.
     """
     ranks = join("cuda" if config.device != "cpu" and torch.cuda.is_available() else "cpu")
     if not ranks.first:  # it computes for the first, which alone speaks and writes
-        report = ignore
+        return _generate(config, output, ranks, ignore, control, resume)
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(held(output))
+        except OSError as error:
+            raise output_error(output, error) from error
+        return _generate(config, output, ranks, report, control, resume)
+
+
+def _generate(
+    config: GenerateConfig, output: Path, ranks: Ranks, report: Report, control: Control, resume: bool
+) -> Result:
     clock = StageClock(report)
     # 1. The frozen diffusion model, and the prompt in its language, from every side and in every shading.
     device = ranks.device(resolve_device(config.device))
@@ -150,8 +165,18 @@ def generate(
     )
     if resume:
         session.resume()
-    if ranks.first:
-        make_folder(output)
+    session.denoiser = settle_runtime(
+        teacher,
+        distillation,
+        fitted,
+        parameters=sizes.denoiser,
+        model=kept_for,
+        alone=ranks.count == 1,
+        changed=fitted.memory != config.memory or fitted.optimize != config.optimize,
+        resumed=resume,
+        recorded=session.denoiser,
+        report=report,
+    )
     clock.enter("train", device)
     try:
         training = session.run()
@@ -172,6 +197,8 @@ def generate(
         clock.share(stage, share, device)
 
     mesh, mesh_report = build_mesh(*training.frozen(), reference_views(training), config.mesh, advance)
+    if mesh_report.unwrap_trouble:
+        report(Note(code="run.simple_unwrap", text=SIMPLE_UNWRAP.format(mesh_report.unwrap_trouble)))
     # 4. What people look at.
     advance("render", 0.0)
     files = {name: output / name for name in ("mesh.glb", "turntable.mp4", "views.png", "result.json")}
@@ -242,6 +269,7 @@ def result_content(
         "steps": session.training.step,
         "steps_per_second": round(session.steps_taken / session.seconds, 3) if session.seconds else None,
         "threads": torch.get_num_threads(),
+        "denoiser": session.denoiser.to_json() if session.denoiser is not None else None,
         "processes": session.ranks.count,
         "attempt": to_json(session.training.config),  # differs from config after a restart (see health)
         "weights": session.model,
@@ -261,14 +289,6 @@ def weights_digest(pipeline: PipelineFolder, changes: str = "") -> str:
     files = sorted(pipeline.card.files.items())
     own = hashlib.sha256(json.dumps(files).encode()).hexdigest() if files else ""
     return hashlib.sha256(f"{own} {changes}".encode()).hexdigest() if changes else own
-
-
-def make_folder(folder: Path) -> None:
-    """Create the output folder. Raises InputError when that cannot be."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise output_error(folder, error) from error
 
 
 def ignore(event: object) -> None:

@@ -49,13 +49,15 @@ def downloaded_message(model: str, folder: str, bytes_: int, license_name: str) 
     return {"type": "downloaded", "model": model, "folder": folder, "size": bytes_, "license": license_name}
 
 
-def models_message(lines: Sequence[tuple[bool, dict[str, Any]]]) -> tuple[dict[str, Any], int]:
+def models_message(
+    lines: Sequence[tuple[bool, dict[str, Any]]], room: int = MODELS_BYTES
+) -> tuple[dict[str, Any], int]:
     """What `ready` and `models` say of the models, in a line that the client takes, and how many were left out for it.
 
-    lines: whether a model can be used, and what is said of it, in the order of their weight.
+    lines: whether a model can be used, and what is said of it, in the order of their weight. room: bytes of all
+    of them.
     """
     kept: dict[bool, list[dict[str, Any]]] = {True: [], False: []}
-    room = MODELS_BYTES
     for usable, said in lines:
         size = len(json.dumps(said)) + 1
         if size <= room:

@@ -20,16 +20,18 @@ from typing import Any, BinaryIO, Protocol, cast
 from dreamfusion_engine import __version__
 from dreamfusion_engine.config import GenerateConfig
 from dreamfusion_engine.device import device_report, release_memory
-from dreamfusion_engine.doctor import known_speed, model_lists
 from dreamfusion_engine.download_job import Downloads
 from dreamfusion_engine.errors import Cancelled, EngineError, InputError
 from dreamfusion_engine.events import Control, Event, Report, Result
 from dreamfusion_engine.failures import as_engine_error
 from dreamfusion_engine.job import Job
-from dreamfusion_engine.messages import error_message, event_message, models_message, result_message
+from dreamfusion_engine.main_memory import check_room_to_start
+from dreamfusion_engine.messages import error_message, event_message, result_message
+from dreamfusion_engine.model_news import ModelNews
 from dreamfusion_engine.pipe_reader import PipeReader
 from dreamfusion_engine.protocol import COMMANDS, PROTOCOL_VERSION, DamagedFrame, Wire, read_frame
 from dreamfusion_engine.request import Request, checked_request
+from dreamfusion_engine.stop_signals import stop_signals
 
 HEARTBEAT_SECONDS = 2.0
 GRACE_SECONDS = 30.0  # for a running job to stop after the client has gone
@@ -55,6 +57,7 @@ class Server:
         self._jobs: dict[str, Job] = {}
         self._downloads = Downloads(self._send)
         self._asked: set[str] = set()  # questions that wait for their answer, each once
+        self._models = ModelNews()
         self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._busy = threading.Event()  # something is at work
         self._running: Job | None = None
@@ -138,8 +141,11 @@ class Server:
             self._queue(message)
         elif kind == "download":
             self._download(message)
-        elif kind in ("models", "devices"):
-            self._ask(kind, self._say_models if kind == "models" else self._say_devices)
+        elif kind == "models":
+            self._models.ask(message)
+            self._ask(kind, self._say_models)
+        elif kind == "devices":
+            self._ask(kind, self._say_devices)
         else:
             self._steer(kind, message["id"])
 
@@ -217,8 +223,9 @@ class Server:
     # The main thread's side.
 
     def _say_ready(self) -> None:
+        check_room_to_start()
         try:
-            models = self._models()
+            models = self._listed()
         except Exception as error:  # a client can do much without the list, and nothing without this message
             models = {"models": []}
             self._send(None, error_message(as_engine_error(error)))
@@ -227,22 +234,26 @@ class Server:
         self._work.put(self._measure)
 
     def _measure(self) -> None:
-        """Find out how fast the device is, for the estimates of the next list; a job that waits measures for itself."""
+        """Find out how fast the device is, and tell the times; a job that waits measures for itself."""
         if self._work.empty():
-            known_speed()
+            self._models.measure()
+            self._say_times()
+
+    def _say_times(self) -> None:
+        """Send the list again, once: when the device's speed has become known, and the times with it."""
+        if self._models.due:
+            self._say_models()
 
     def _say_models(self) -> None:
-        self._send(None, {"type": "models", **self._models()})
+        self._send(None, {"type": "models", **self._listed()})
 
-    def _models(self) -> dict[str, Any]:
-        here, to_get = model_lists()
-        lines = sorted([*here, *to_get], key=lambda line: not line.usable)
-        message, left_out = models_message([(line.usable, line.to_json()) for line in lines])
+    def _listed(self) -> dict[str, Any]:
+        fields, left_out = self._models.fields()
         if left_out:
-            why = f"The lines on {left_out} of {len(lines)} models do not fit into one message."
+            why = f"The lines on {left_out} models do not fit into one message."
             fix = "Each of them can still be chosen by its name. Remove downloads that you do not use."
             self._send(None, error_message(_refusal("protocol.line_long", why, fix)))
-        return message
+        return fields
 
     def _say_devices(self) -> None:
         self._send(None, {"type": "devices", "devices": device_report()})
@@ -262,6 +273,7 @@ class Server:
         self._running = None
         job.state = "over"
         self._send(job.name, last, data)
+        self._say_times()
 
     def _result(self, job: Job) -> tuple[dict[str, Any], bytes]:
         def report(event: Event) -> None:
@@ -305,13 +317,13 @@ class Server:
 
 
 def serve(*, generate: Generate, stdin: BinaryIO, stdout: BinaryIO, output_root: Path = Path("outputs")) -> int:
-    """Hold one conversation and return the exit code. Ctrl-C and SIGTERM end it as the client's shutdown does.
+    """Hold one conversation and return the exit code. Ctrl-C, SIGTERM and SIGHUP end it as the client's shutdown does.
 
     generate: runs one request. stdin, stdout: the wire, stdin unbuffered; sys.stdout must not lead to it. output_root:
     where jobs that name no folder write.
     """
     server = Server(generate, cast(BinaryIO, PipeReader(stdin)), stdout, output_root)
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in stop_signals():
         signal.signal(number, lambda _number, _frame: server.stop())
     code = server.run()
     sys.stderr.flush()

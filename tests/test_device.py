@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import sys
 
@@ -67,11 +68,19 @@ def test_the_machine_has_cores_and_memory() -> None:
     assert 256 < device.total_memory_mib() < 64 << 20
 
 
-def test_free_memory_is_part_of_the_machine_s_and_of_its_container_s(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_free_memory_is_part_of_the_machine_s() -> None:
     assert 0 < device.free_memory_bytes("cpu") <= device.total_memory_mib() * device.MIB
-    if sys.platform == "linux":
-        monkeypatch.setattr(device, "_container_room", lambda: 1 << 20)
-        assert device.free_memory_bytes("cpu") == 1 << 20
+
+
+def test_what_libraries_raise_while_they_are_loaded_is_known() -> None:
+    mapping = "libtorch_cpu.so: failed to map segment from shared object"
+    assert device.out_of_memory(ImportError(mapping)) and device.out_of_memory(OSError(mapping))
+    assert device.out_of_memory(OSError(errno.ENOMEM, "Cannot allocate memory"))  # as starting a process says it
+    wrapped = RuntimeError("Failed to load the shared library 'warp.so'")
+    assert not device.out_of_memory(wrapped)
+    wrapped.__cause__ = OSError(mapping)  # as Warp raises it
+    assert device.out_of_memory(wrapped)
+    assert not device.out_of_memory(ImportError("No module named 'warp'"))
 
 
 @pytest.mark.parametrize(

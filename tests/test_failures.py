@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -43,6 +45,41 @@ def test_a_real_allocation_that_cannot_be_is_out_of_memory() -> None:
     with pytest.raises(RuntimeError) as caught:
         torch.empty(1 << 60, dtype=torch.uint8)
     assert as_engine_error(caught.value).code == "run.out_of_memory"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need a right there")
+def test_a_log_is_a_new_file_and_follows_no_link(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("time.strftime", lambda _form: "now")
+    victim = tmp_path / "victim"
+    victim.write_text("precious")
+    (tmp_path / "error-now.log").symlink_to(victim)
+    (tmp_path / "error-now-2.log").symlink_to(tmp_path / "not there yet")
+    for name in ("error-now-3.log", "error-now-4.log"):
+        assert name in as_engine_error(KeyError("x"), tmp_path).fix
+        assert "KeyError" in (tmp_path / name).read_text()
+    assert victim.read_text() == "precious" and not (tmp_path / "not there yet").exists()
+
+
+def test_a_full_disk_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    output, temporary = tmp_path / "out", tmp_path / "temporary"
+    monkeypatch.setattr("tempfile.tempdir", str(temporary))
+    real = shutil.disk_usage(tmp_path)
+
+    def told(error: OSError, full: Path | None) -> EngineError:
+        monkeypatch.setattr("shutil.disk_usage", lambda folder: real._replace(free=0 if folder == full else 1 << 40))
+        return as_engine_error(error, output)
+
+    nameless = OSError(errno.ENOSPC, "No space left on device")
+    for error, full in (
+        (OSError(errno.ENOSPC, "No space left on device", str(temporary / "x")), None),
+        (nameless, temporary),  # as a write says it, which knows no name
+    ):
+        mapped = told(error, full)
+        assert mapped.code == "input.disk_full" and str(temporary) in mapped.why and "TMPDIR" in mapped.fix
+    for error, full in ((OSError(errno.ENOSPC, "No space left", str(output / "mesh.glb")), None), (nameless, output)):
+        mapped = told(error, full)
+        assert str(output) in mapped.why and "TMPDIR" not in mapped.fix and "--output" in mapped.fix
+    assert "--output" in told(nameless, None).fix
 
 
 def test_a_log_that_cannot_be_written_is_no_second_failure(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

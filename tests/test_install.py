@@ -399,7 +399,7 @@ def test_what_is_installed_here_is_what_is_pinned() -> None:
     lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
     pins = [Requirement(line) for line in lines if line and not line.startswith("#")]
     here = {pin.name: pin for pin in pins if pin.marker is None or pin.marker.evaluate()}
-    for name in ("torch", "diffusers", "transformers", "warp-lang", "numpy", "scikit-image", "xatlas", "trimesh"):
+    for name in ("torch", "diffusers", "transformers", "warp-lang", "numpy", "scikit-image", "scipy", "xatlas"):
         installed = Version(importlib.metadata.version(name)).public
         assert here[name].specifier.contains(installed), f"{name} {installed}, pinned {here[name].specifier}"
 

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import ast
+import importlib.metadata
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 ENGINE = Path(__file__).resolve().parents[1] / "dreamfusion_engine"
 
 # Part -> the parts it may import. A part is a module or a subpackage of the engine; within itself all is allowed.
 LEAVES = {"errors", "config", "events", "device", "protocol", "warp_runtime", "messages", "console", "failures"}
-LEAVES |= {"config_json", "recipes", "atomic_file", "prompt_text", "ranks", "bounded_json", "outside_text"}
+LEAVES |= {"config_json", "recipes", "atomic_file", "prompt_text", "ranks", "child_process", "stop_signals"}
+LEAVES |= {"main_memory", "bounded_json", "outside_text"}
 GROUND = {"atomic_file", "errors", "config", "config_json", "recipes", "events", "device", "warp_runtime"}
 GROUND |= {"bounded_json", "outside_text"}
 TWINS = {"protocol.py", "bounded_json.py"}  # the add-on has them byte for byte, so they import each other relatively
@@ -24,6 +28,10 @@ TABLE: dict[str, set[str]] = {
     "atomic_file": set(),
     "bounded_json": set(),
     "outside_text": set(),
+    "file_lock": {"errors"},
+    "child_process": set(),
+    "stop_signals": set(),
+    "run_folder": {"errors", "atomic_file", "file_lock"},
     "protocol": {"bounded_json"},
     "events": set(),
     "ranks": {"device"},
@@ -32,23 +40,24 @@ TABLE: dict[str, set[str]] = {
     "config": {"errors", "prompt_text"},
     "recipes": {"errors"},
     "config_json": {"errors", "config", "recipes"},
-    "device": {"errors"},
+    "device": {"errors", "main_memory"},
+    "main_memory": {"errors"},
     "messages": {"errors", "events", "protocol"},
     "console": {"errors", "events", "outside_text"},
     "failures": {"errors", "device"},
     # The parts of the method: they see the ground, and scene; never each other.
-    "hub": {"errors", "events", "bounded_json", "outside_text"},
+    "hub": {"errors", "events", "bounded_json", "outside_text", "file_lock"},
     "scene": GROUND,
     "field": GROUND | {"scene"},
     "render": GROUND | {"scene"},
-    "guidance": GROUND | {"scene", "hub"},
+    "guidance": GROUND | {"file_lock"} | {"scene", "hub"},
     # What brings them together.
-    "mesh": GROUND | {"scene", "field", "render", "guidance"},
+    "mesh": GROUND | {"child_process"} | {"scene", "field", "render", "guidance"},
     "optimize": GROUND | {"ranks"} | {"scene", "field", "render", "guidance"},
     "starter": GROUND | {"scene", "guidance"},
     "judge": GROUND | {"scene", "guidance", "starter"},
     "previews": GROUND | {"scene", "mesh", "optimize"},
-    "generate": LEAVES | {"previews"} | {"scene", "field", "render", "guidance", "mesh", "optimize"},
+    "generate": LEAVES | {"previews", "run_folder"} | {"scene", "field", "render", "guidance", "mesh", "optimize"},
     # What people and programs talk to.
     "request": LEAVES | {"guidance", "hub"},
     "doctor": LEAVES | {"guidance", "hub"},
@@ -58,7 +67,8 @@ TABLE: dict[str, set[str]] = {
     "model_table": {"console", "outside_text"},
     "download_job": LEAVES | {"guidance", "hub"},
     "pipe_reader": set(),
-    "server": LEAVES | {"request", "doctor", "job", "download_job", "generate", "pipe_reader"},
+    "model_news": {"errors", "doctor", "guidance", "messages"},
+    "server": LEAVES | {"request", "job", "download_job", "generate", "model_news", "pipe_reader"},
     "cli": LEAVES
     | {"request", "doctor", "command_line", "model_table", "settings_table", "server", "generate", "guidance", "hub"},
     "__main__": {"cli"},
@@ -67,12 +77,12 @@ HEAVY = {"torch", "warp", "diffusers", "transformers", "skimage", "trimesh", "xa
 # Loaded before a request has been found good, so that a typing mistake is answered at once.
 LIGHT = {"", "errors", "events", "config", "device", "protocol", "messages", "console", "failures", "request", "doctor"}
 LIGHT |= {"job", "command_line", "server", "cli", "__main__", "guidance.prompts", "guidance.pipeline_folder"}
-LIGHT |= {"prompt_text", "bounded_json", "outside_text", "pipe_reader"}
+LIGHT |= {"prompt_text", "file_lock", "stop_signals", "main_memory", "bounded_json", "outside_text", "pipe_reader"}
 LIGHT |= {"guidance.family", "guidance.distilled", "guidance.part_configs", "guidance.single_file_layout"}
 LIGHT |= {"guidance.memory", "guidance.model_sizes"}
-LIGHT |= {"config_json", "recipes", "settings_table", "model_table", "download_job"}
+LIGHT |= {"config_json", "recipes", "settings_table", "model_table", "download_job", "model_news"}
 LIGHT |= {f"guidance.{name}" for name in ("part_weights", "safetensors_header", "catalogue", "hub_models")}
-LIGHT |= {"guidance.model_list", "guidance.single_file"}
+LIGHT |= {"guidance.model_list", "guidance.given_models", "guidance.single_file"}
 LIGHT |= {"guidance.adapter_files", "guidance.lora_layout", "guidance.learned_word"}
 LIGHT |= {
     f"hub.{name}"
@@ -172,3 +182,27 @@ def test_what_the_addon_carries_needs_the_standard_library_and_itself_only(name:
     for _, imported in imports(ast.parse((ENGINE / name).read_text(encoding="utf-8"))):
         first, second, *_ = [*imported.split("."), ""]
         assert first in sys.stdlib_module_names or f"{second}.py" in TWINS, f"{name} imports {imported}"
+
+
+def test_the_engine_declares_what_it_imports_and_nothing_that_only_tests_use() -> None:
+    declared = {line.name for line in declared_packages()}
+    owners = importlib.metadata.packages_distributions()
+    used = {}
+    for path in modules():
+        for _, name in imports(ast.parse(path.read_text(encoding="utf-8"))):
+            top = name.split(".")[0]
+            if top not in sys.stdlib_module_names and top != "dreamfusion_engine":
+                used[top] = {owner.lower().replace("_", "-") for owner in owners.get(top, [top])}
+    assert {top: owner for top, owner in used.items() if not owner & declared} == {}
+    # Used by transformers and diffusers, where they load a model: nothing of ours imports them.
+    beneath = {"protobuf", "sentencepiece"}
+    by_name = {"openvino"}  # guidance/openvino_graph.py, where there is a wheel of it
+    assert declared - beneath - by_name == {name for owner in used.values() for name in owner & declared}
+
+
+def declared_packages() -> list[Requirement]:
+    """The requirements of the engine itself in pyproject.toml."""
+    text = (ENGINE.parent / "pyproject.toml").read_text(encoding="utf-8")
+    block = re.search(r"^dependencies = \[\n(.*?)^\]", text, re.MULTILINE | re.DOTALL)
+    assert block is not None
+    return [Requirement(line) for line in re.findall(r'"(.+?)"', block[1])]

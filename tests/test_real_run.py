@@ -13,8 +13,13 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
+from reference.tiny_adapters import factors_for, kohya, write
+from reference.tiny_families import KINDS
 from reference.tiny_pipeline import tiny_pipeline, write_card
 from reference.wire_client import PATIENCE, Client
+
+from dreamfusion_engine.guidance.openvino_graph import installed
 
 pytestmark = pytest.mark.slow
 
@@ -53,6 +58,7 @@ def command(model: Path, output: Path, *more: str) -> list[str]:
 
 
 def start(words: list[str]) -> subprocess.Popen[str]:
+    path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
     return subprocess.Popen(
         words,
         stdin=subprocess.DEVNULL,
@@ -60,8 +66,22 @@ def start(words: list[str]) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
         encoding="utf-8",
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "PYTHONPATH": path},
     )
+
+
+def kill_in_training(process: subprocess.Popen[str]) -> None:
+    """End a run, without a word to it, once it has a checkpoint."""
+    assert process.stdout is not None
+    reached = 0
+    while reached < CHECKPOINT_EVERY + 2:
+        line = process.stdout.readline()
+        assert line, process.stderr.read() if process.stderr else ""
+        message = json.loads(line)
+        if message["type"] == "progress" and message["stage"] == "train":
+            reached = message["step"]
+    process.kill()
+    process.communicate()
 
 
 @pytest.fixture(scope="module")
@@ -84,23 +104,14 @@ def test_a_run_leaves_everything_it_promises(whole: Path) -> None:
     assert (report["prompt"], report["seed"], report["steps"]) == ("a red mug", 0, STEPS)
     assert report["config"]["mesh"]["texture"] == 64
     assert {"load", "train", "extract", "unwrap", "bake", "render"} <= set(report["seconds"])
+    assert report["denoiser"]["runtime"] == "torch" and report["denoiser"]["why"]
     assert report["peak_memory_mib"] > 100 and report["versions"]["torch"] and report["health"] and report["mesh"]
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
 def test_a_killed_run_resumes_to_the_same_mesh(model: Path, whole: Path, tmp_path: Path) -> None:
     folder = tmp_path / "broken"
-    process = start(command(model, folder))
-    assert process.stdout is not None
-    reached = 0
-    while reached < CHECKPOINT_EVERY + 2:
-        line = process.stdout.readline()
-        assert line, process.stderr.read() if process.stderr else ""
-        message = json.loads(line)
-        if message["type"] == "progress" and message["stage"] == "train":
-            reached = message["step"]
-    process.kill()
-    process.communicate()
+    kill_in_training(start(command(model, folder)))
     assert not (folder / "mesh.glb").exists()
 
     process = start(command(model, folder, "--resume"))
@@ -110,6 +121,23 @@ def test_a_killed_run_resumes_to_the_same_mesh(model: Path, whole: Path, tmp_pat
     steps = [m["step"] for m in messages if m["type"] == "progress" and m["stage"] == "train"]
     assert min(steps) >= CHECKPOINT_EVERY, "no more than one checkpoint's steps are lost"
     assert (folder / "mesh.glb").read_bytes() == (whole / "mesh.glb").read_bytes()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
+@pytest.mark.skipif(not installed(), reason="OpenVINO is not installed")
+def test_another_runtime_gives_the_same_mesh_again_and_after_a_kill(model: Path, tmp_path: Path) -> None:
+    folders = [tmp_path / name for name in ("unbroken", "broken")]
+    wish = ("--set", "memory.denoiser_runtime=openvino")
+    kill_in_training(start(command(model, folders[1], *wish)))
+    for folder, more in zip(folders, ((), ("--resume",)), strict=True):
+        process = start(command(model, folder, *wish, *more))
+        _, err = process.communicate(timeout=10 * PATIENCE)
+        assert process.returncode == 0, err
+    assert folders[0].joinpath("mesh.glb").read_bytes() == folders[1].joinpath("mesh.glb").read_bytes()
+    said = [json.loads((folder / "result.json").read_text(encoding="utf-8"))["denoiser"] for folder in folders]
+    assert said[0] == said[1] and said[0]["runtime"] == "openvino"
+    saved = json.loads((folders[1] / "checkpoint" / "checkpoint.json").read_text(encoding="utf-8"))
+    assert saved["extra"]["denoiser"] == said[1]
 
 
 def test_a_cancelled_job_of_the_server_resumes_to_the_same_mesh(model: Path, whole: Path, tmp_path: Path) -> None:
@@ -127,3 +155,63 @@ def test_a_cancelled_job_of_the_server_resumes_to_the_same_mesh(model: Path, who
         assert result.message["report"]["prompt"] == "a red mug"
         client.send("shutdown")
         assert client.wait_end() == 0
+
+
+def test_a_job_of_the_server_takes_adapters_and_one_that_does_not_fit_is_refused_at_once(tmp_path: Path) -> None:
+    pipeline = KINDS["sd"]()
+    pipeline.save_pretrained(tmp_path / "model")
+    lora = write(tmp_path / "clay.safetensors", kohya(factors_for(pipeline.unet, "unet", ("to_q", "to_v"))))
+    word = write(tmp_path / "jug.safetensors", {"<jug>": torch.ones(2, 32)})
+    wider = KINDS["sdxl"]()
+    other = write(tmp_path / "other.safetensors", kohya(factors_for(wider.unet, "unet", ("to_q", "to_v"))))
+    few = {**SETTINGS, "optimize": {"steps": 4, "views": 1, "resolution": [16, 16]}, "model": str(tmp_path / "model")}
+
+    def asked(name: str, prompt: str, adapters: dict[str, object]) -> None:
+        fields = {"prompt": prompt, "settings": {**few, "adapters": adapters}, "output": str(tmp_path / name)}
+        client.send("generate", id=name, **fields)
+
+    refused = {
+        "missing": ({"lora": [[str(tmp_path / "absent.safetensors"), 1.0]]}, "input.adapter_file"),
+        "misfit": ({"lora": [[str(other), 1.0]]}, "input.lora"),
+        "heavy": ({"lora": [[str(lora), 1e9]]}, "input.setting"),
+        "taken": ({"embeddings": [str(word), str(word)]}, "input.embedding"),
+    }
+    with Client(tmp_path, command=ENGINE) as client:
+        client.hello()
+        for name, (adapters, code) in refused.items():
+            asked(name, "a mug", adapters)
+            failed = client.wait_for("failed", name).message
+            assert failed["code"] == code and failed["what"] and failed["why"] and failed["fix"]
+            assert not (tmp_path / name).exists()
+        given = {"lora": [[str(lora), 0.8]], "embeddings": [str(word)]}
+        asked("good", "a red <jug>", given)
+        result = client.wait_for("result", "good")
+        client.send("shutdown")
+        assert client.wait_end() == 0
+    assert result.data[:4] == b"glTF" and result.message["report"]["config"]["adapters"] == given
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
+def test_a_second_run_into_the_folder_is_refused_until_the_first_is_over_or_dead(
+    model: Path, whole: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "shared"
+    first = start([*command(model, folder), "--steps", "100000"])
+    assert first.stdout is not None
+    while '"train"' not in (line := first.stdout.readline()):
+        assert line, first.stderr.read() if first.stderr else ""
+    second = start(command(model, folder))
+    out, err = second.communicate(timeout=10 * PATIENCE)
+    failed = json.loads(out.splitlines()[-1])
+    assert second.returncode == 2 and failed["code"] == "input.output_busy", err
+    assert f"process {first.pid} of this computer" in failed["why"] and str(folder) in failed["why"]
+    assert [json.loads(line)["type"] for line in out.splitlines()] == ["failed"], "before the model is loaded"
+    first.kill()
+    first.communicate()
+    for name in (".mesh-01234567.glb", "previews/.step-000000-01234567.png"):  # as if it had died while it wrote them
+        (folder / name).write_bytes(b"half")
+    third = start(command(model, folder))
+    out, err = third.communicate(timeout=10 * PATIENCE)
+    assert third.returncode == 0, err
+    assert (folder / "mesh.glb").read_bytes() == (whole / "mesh.glb").read_bytes()
+    assert not list(folder.rglob(".*")), "neither the lock nor what the killed run left"

@@ -9,7 +9,7 @@ from typing import Any
 
 from .change import Change, Changes
 from .engine_host import EngineHost
-from .job import Job, JobState, Trouble
+from .job import Job, JobState, Trouble, versions_of
 from .job_folder import CHECKPOINT, MESH, NOTES_KEPT, REPORT, ROW, THUMBNAIL, write_trouble
 from .journal import JobStore
 from .protocol import Frame
@@ -202,7 +202,7 @@ class Conversation:
             return
         versions = frame.message["report"].get("versions")
         if isinstance(versions, dict):
-            job.recipe.versions = {str(name): str(version) for name, version in versions.items()}
+            job.recipe.versions = versions_of(versions)
         if self._host.version:
             job.recipe.versions["dreamfusion_engine"] = self._host.version
         job.result = job.folder / MESH

@@ -41,10 +41,12 @@ class EngineHost:
         self.devices: dict[str, Any] | None = None
         self.models: list[dict[str, Any]] | None = None
         self.suggestions: list[dict[str, Any]] = []
+        self.given: list[dict[str, Any]] = []  # lines of the models that were asked about by path
         self.version = ""
         self._launch = launch
         self._patience = patience
         self._process: EngineProcess | None = None
+        self._asked: tuple[tuple[str, str], ...] = ()  # what this engine was asked about
         self._retiring: list[tuple[float, EngineProcess]] = []
         self._looked = self._excused = time.monotonic()
 
@@ -83,7 +85,7 @@ class EngineHost:
         except EngineTrouble as error:
             self.state, self.trouble = "dead", error.trouble
             return
-        self.state = "starting"
+        self.state, self._asked = "starting", ()
         self._excused = time.monotonic()
 
     def send(self, message: Mapping[str, Any]) -> None:
@@ -91,6 +93,12 @@ class EngineHost:
         self._excused = time.monotonic()
         if self._process is not None:
             self._process.send(message)
+
+    def ask_about(self, given: tuple[tuple[str, str], ...]) -> None:
+        """Ask a ready engine for the lines of models by path, each with its base, once for each list of them."""
+        if self.state == "ready" and given != self._asked:
+            self._asked = given
+            self.send({"type": "models", "given": [{"model": model, "base": base} for model, base in given]})
 
     def receive(self) -> Frame | None:
         """The next frame of the engine, or None."""
@@ -105,6 +113,8 @@ class EngineHost:
         if "models" in message:
             self.models = [model for model in message["models"] if isinstance(model, dict)]
             self.suggestions = [model for model in message.get("suggestions") or [] if isinstance(model, dict)]
+        if message.get("given") is not None:
+            self.given = [model for model in message["given"] if isinstance(model, dict)]
 
     def silence_s(self, now: float) -> float:
         """Seconds without a sign of life, the time in which nobody looked left out."""

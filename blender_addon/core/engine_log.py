@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
+from .blot import Blot
+
 FILE_LIMIT = 1 << 20  # bytes before the file is put aside
 KEPT = 2  # files put aside: engine.log.1, engine.log.2
 TAIL_LINES = 40
@@ -18,7 +20,6 @@ LINE_LIMIT = 2000  # bytes of a line that are kept
 PIECE_LINES = 100  # kept of what is read at once
 _PIECE = 1 << 16  # bytes read at once
 _FLOOD_PAUSE_S = 0.005
-BLOT = b"(hidden)"
 
 
 class EngineLog:
@@ -27,7 +28,7 @@ class EngineLog:
     def __init__(self, path: Path, secrets: Sequence[str] = ()) -> None:
         """path: the file; older ones lie beside it as path.1, path.2. secrets: texts that are never written."""
         self.path = path
-        self._secrets = [secret.encode("utf-8") for secret in secrets if secret]
+        self.blot = Blot(secrets)
         self._lock = threading.Lock()
         self._tail: deque[str] = deque(maxlen=TAIL_LINES)
         self._stream: BinaryIO | None = None
@@ -39,9 +40,7 @@ class EngineLog:
 
     def write(self, line: bytes) -> None:
         """One line, without its line feed."""
-        for secret in self._secrets:
-            line = line.replace(secret, BLOT)
-        line = line[:LINE_LIMIT]
+        line = self.blot.line(line)[:LINE_LIMIT]
         with self._lock:
             self._tail.append(line.decode("utf-8", "replace").rstrip())
             with contextlib.suppress(OSError):  # the engine's words are worth less than its run

@@ -14,8 +14,9 @@ from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
 
+from .bounded_json import read_json_file
 from .job import Job, Recipe
-from .job_folder import REPORT
+from .job_folder import REPORT, is_between
 from .model_card import Card, CardEstimate, estimate, recipe_settings
 from .writer import Pending, Writer, write_whole
 
@@ -23,6 +24,7 @@ _KEPT = 5  # runs of a device, model and preset; the median of them counts
 _STARTER = "starter"  # the built-in model, for which the nominal seconds are
 _IN_HOURS = 10 * 3600.0  # seconds from which minutes do not matter any more
 _CPU_SECONDS_CORES = 2  # cores of the machine on which the nominal seconds were taken
+_MOST_STEPS, _MOST_VIEWS, _MOST_PIXELS = 1e9, 1e6, 1e6  # a setting beyond these is none of this engine's
 _GPU_FACTOR = 0.3  # of the CPU's time; a guess until a run on the card replaces it
 
 
@@ -117,12 +119,12 @@ class Estimates:
         A run that was resumed, stopped early or started again counts for what it did. The file is written by a thread.
         """
         try:
-            report = json.loads((job.folder / REPORT).read_bytes())
+            report = read_json_file(job.folder / REPORT)
             seconds = report["seconds"]
             steps = int(report["steps"])
             rate = float(report["steps_per_second"])
             rest = sum(float(value) for stage, value in seconds.items() if stage not in ("train", "train_all_sessions"))
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError):
             return None
         if steps <= 0 or not 0.0 < rate < math.inf or not 0.0 <= rest < math.inf:
             return None
@@ -200,7 +202,7 @@ def _pace(measured: dict[str, _Cost], card: Card) -> float:
 
 def _steps(preset: str, settings: dict[str, Any], card: Card) -> int:
     steps = _optimize("steps", _PRESETS.get(preset, _PRESETS["standard"])[0], preset, settings, card)
-    return max(1, int(steps)) if isinstance(steps, (int, float)) else 1
+    return max(1, int(steps)) if is_between(steps, 0, _MOST_STEPS) else 1
 
 
 def _work(preset: str, settings: dict[str, Any], card: Card) -> float:
@@ -208,9 +210,9 @@ def _work(preset: str, settings: dict[str, Any], card: Card) -> float:
     _, views, sizes = _PRESETS.get(preset, _PRESETS["standard"])
     given_views = _optimize("views", views, preset, settings, card)
     given_sizes = _optimize("resolution", sizes, preset, settings, card)
-    if not isinstance(given_views, int) or given_views < 1:
+    if not is_between(given_views, 1, _MOST_VIEWS):
         given_views = views
-    if not isinstance(given_sizes, (list, tuple)) or not all(isinstance(size, (int, float)) for size in given_sizes):
+    if not isinstance(given_sizes, (list, tuple)) or not all(is_between(size, 0, _MOST_PIXELS) for size in given_sizes):
         given_sizes = sizes
     pixels = statistics.fmean(float(size) ** 2 for size in given_sizes) if given_sizes else 1.0
     return _steps(preset, settings, card) * given_views * max(1.0, pixels)
@@ -245,12 +247,12 @@ def _median(costs: list[_Cost]) -> _Cost:
 
 def _read(path: Path) -> dict[str, dict[str, list[_Cost]]]:
     try:
-        stored = json.loads(path.read_bytes())
+        stored = read_json_file(path)
         return {
             str(device): {str(key): [_stored(cost) for cost in costs][-_KEPT:] for key, costs in made.items() if costs}
             for device, made in stored.items()
         }
-    except (OSError, ValueError, TypeError, AttributeError, IndexError, KeyError, RecursionError, OverflowError):
+    except (OSError, ValueError, TypeError, AttributeError, IndexError, KeyError, OverflowError):
         return {}
 
 

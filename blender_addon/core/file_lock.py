@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import os
 import platform
+import re
 import sys
 from pathlib import Path
 from typing import BinaryIO
 
 # Windows locks ranges of bytes and lets nobody read them: the lock lies far behind the text.
 _LOCKED_AT = 1 << 20
+_PROCESS = re.compile(r"[1-9][0-9]{0,9}", re.ASCII)  # a number; "²" is a digit too, but none of a number
 _TEXT_LIMIT = 300  # bytes: a process number and a computer's name
 
 
@@ -122,7 +124,7 @@ def _text(stream: BinaryIO) -> str:
 
 def _number(text: str) -> int:
     word = text.partition(" ")[0]
-    return int(word) if word.isdigit() else 0
+    return int(word) if _PROCESS.fullmatch(word) else 0
 
 
 def _living(text: str) -> int | None:
@@ -136,4 +138,6 @@ def _living(text: str) -> int | None:
         return None
     except PermissionError:  # it lives, under another user
         return number
+    except OverflowError:  # no system has so many
+        return None
     return number

@@ -10,21 +10,23 @@ from typing import Any
 from .protocol import Frame
 
 LIMIT = 500  # frames; far more than anybody looks at between two ticks
-_ENDINGS = ("result", "failed", "cancelled", "ready")
+BYTES_LIMIT = 1 << 30  # of data with them: a result may have half of that
+_ENDINGS = ("result", "failed", "cancelled", "downloaded", "ready")
 
 
 class Inbox:
     """A queue between two threads whose size is bounded although the one who puts never waits.
 
     A render in Blender can hold the main thread for an hour, and the engine must not be held with it: of pictures,
-    meshes and progress only the newest of each kind is kept; past LIMIT the oldest message that ends nothing is
-    dropped.
+    meshes and progress only the newest of each kind is kept; past LIMIT and BYTES_LIMIT the oldest messages that end
+    nothing are dropped.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._frames: dict[Hashable, Frame] = {}
         self._serial = itertools.count()
+        self._bytes = 0
         self.dropped = 0  # frames that were replaced or dropped
 
     def __len__(self) -> int:
@@ -34,9 +36,12 @@ class Inbox:
         """Add a frame at the end. Never waits. Whether another one had to go for it."""
         key = _replaceable(frame.message)
         with self._lock:
-            replaced = key is not None and self._frames.pop(key, None) is not None
+            replaced = key in self._frames
+            if replaced:
+                self._remove(key)
             self._frames[key if key is not None else next(self._serial)] = frame
-            if len(self._frames) > LIMIT:
+            self._bytes += len(frame.data)
+            while len(self._frames) > LIMIT or (self._bytes > BYTES_LIMIT and len(self._frames) > 1):
                 self._drop_oldest()
                 replaced = True
             self.dropped += replaced
@@ -46,13 +51,18 @@ class Inbox:
         """Take the first frame, or None when there is none."""
         with self._lock:
             for key in self._frames:
-                return self._frames.pop(key)
+                return self._remove(key)
         return None
+
+    def _remove(self, key: Hashable) -> Frame:
+        frame = self._frames.pop(key)
+        self._bytes -= len(frame.data)
+        return frame
 
     def _drop_oldest(self) -> None:
         others = (key for key, frame in self._frames.items() if frame.message["type"] not in _ENDINGS)
         key = next(others, next(iter(self._frames)))
-        del self._frames[key]
+        self._remove(key)
 
 
 def _replaceable(message: dict[str, Any]) -> Hashable | None:

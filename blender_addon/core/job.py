@@ -9,6 +9,10 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
+SEEDS = 1 << 31
+WORDS_LIMIT = 2000  # characters of a sentence that is shown
+VERSIONS_KEPT = 100
+
 
 class JobState(str, Enum):
     """Where a job stands. The value is what the journal on disk says."""
@@ -88,6 +92,10 @@ class Recipe:
                 if not isinstance(value, kind) or isinstance(value, bool):
                     raise RecipeError(f"'{name}' of the recipe must be {kind.__name__}, not {type(value).__name__}")
                 given[name] = value
+        if not 0 <= given.get("seed", 0) < SEEDS:
+            raise RecipeError(f"'seed' of the recipe must be a whole number from 0 to {SEEDS - 1}")
+        if "versions" in given:
+            given["versions"] = versions_of(given["versions"])
         return cls(**given)
 
     def settings_message(self) -> dict[str, Any]:
@@ -113,9 +121,9 @@ class Trouble:
 
     @classmethod
     def from_json(cls, values: Any) -> Trouble:
-        """A trouble from plain values; what is missing is left empty."""
+        """A trouble from plain values; what is missing is left empty, what is too long is cut."""
         found = values if isinstance(values, dict) else {}
-        return cls(*(str(found.get(name) or "") for name in ("code", "what", "why", "fix")))
+        return cls(*(str(found.get(name) or "")[:WORDS_LIMIT] for name in ("code", "what", "why", "fix")))
 
 
 class EngineTrouble(Exception):
@@ -195,6 +203,11 @@ def share_done(stage: str, step: int, total: int) -> float:
     begin, end = _STAGES.get(stage, (0.0, 0.0))
     inside = min(1.0, max(0.0, step / total)) if total > 0 else 0.0
     return begin + (end - begin) * inside
+
+
+def versions_of(values: dict[Any, Any]) -> dict[str, str]:
+    """Names and versions of packages, as short texts and no more than there can be."""
+    return {str(name)[:100]: str(version)[:100] for name, version in list(values.items())[:VERSIONS_KEPT]}
 
 
 def new_id() -> str:

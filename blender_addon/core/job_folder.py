@@ -18,7 +18,8 @@ import zlib
 from pathlib import Path
 from typing import Any, TypeGuard
 
-from .job import Job, JobState, Recipe, RecipeError, Trouble
+from .bounded_json import UnsafeJson, parse_json
+from .job import WORDS_LIMIT, Job, JobState, Recipe, RecipeError, Trouble, versions_of
 
 FORMAT = 1  # of both files; a reader refuses a higher one
 KIND = "dreamfusion-job"
@@ -27,7 +28,13 @@ MESH, REPORT, THUMBNAIL, ROW = "mesh.glb", "result.json", "thumbnail.png", "row.
 RUN_LOCK = "run.lock"
 CHECKPOINT = Path("checkpoint") / "checkpoint.json"  # of a local engine
 NOTES_KEPT = 50
+FILE_LIMIT = 1 << 24  # bytes of one of these files; a long one has some hundred thousand
+LATEST = 4_102_444_800.0  # the year 2100: a later time was not written by this add-on
+LARGEST = 1 << 53  # of whole numbers; a larger one is not exact as float
+_TOKEN = re.compile(r"[0-9a-f]{32}")  # of a job or of a store
 _SLUG_LIMIT = 40  # characters; Windows has room for 260 in a whole path
+_SLUG_BYTES = 160  # a name has room for 255; seed and id take 44 of them, and what lies beside it the rest
+_PROMPT_LIMIT = 400  # characters of a prompt that are looked at for it
 
 
 class NotAJob(ValueError):
@@ -36,9 +43,11 @@ class NotAJob(ValueError):
 
 def folder_name(recipe: Recipe, job_id: str) -> str:
     """A name that every file system takes: 'A red mug!' -> 'a-red-mug-3-<id>'. Letters of any script stay."""
-    plain = unicodedata.normalize("NFKC", recipe.prompt).lower()
-    words = re.sub(r"[\W_]+", "-", plain).strip("-")[:_SLUG_LIMIT].strip("-")
-    return f"{words or 'object'}-{recipe.seed}-{job_id}"
+    plain = unicodedata.normalize("NFKC", recipe.prompt[:_PROMPT_LIMIT]).lower()
+    words = re.sub(r"[\W_]+", "-", plain).strip("-")[:_SLUG_LIMIT]
+    while len(unicodedata.normalize("NFD", words).encode()) > _SLUG_BYTES:  # as macOS may store it
+        words = words[:-1]
+    return f"{words.strip('-') or 'object'}-{recipe.seed}-{job_id}"
 
 
 def birth_record(job: Job) -> dict[str, Any]:
@@ -94,7 +103,7 @@ def read_job(folder: Path) -> tuple[Job, str]:
     if birth.get("kind") != KIND:
         raise NotAJob("its files are not of this add-on")
     written = birth.get("format")
-    if not _is_number(written) or written > FORMAT:
+    if not is_between(written, 0, FORMAT):
         raise NotAJob(f"it was written by a newer version of the add-on (format {written}; this one reads {FORMAT})")
     job = _born(birth, folder)
     owner = ""
@@ -134,16 +143,25 @@ def write_trouble(job: Job, error: OSError) -> Trouble:
 
 def _birth_file(path: Path) -> dict[str, Any] | None:
     try:
-        record = json.loads(path.read_bytes())
-    except (FileNotFoundError, ValueError, RecursionError):
+        record = parse_json(read_bounded(path), largest=LARGEST)
+    except (FileNotFoundError, UnsafeJson):
         return None
     return record if isinstance(record, dict) else None
+
+
+def read_bounded(path: Path) -> bytes:
+    """A file of a job's folder. Raises OSError, and NotAJob for one that is longer than any that was written."""
+    with path.open("rb") as stream:
+        data = stream.read(FILE_LIMIT + 1)
+    if len(data) > FILE_LIMIT:
+        raise NotAJob(f"{path.name} is longer than {FILE_LIMIT >> 20} MiB")
+    return data
 
 
 def _journal_records(path: Path) -> list[dict[str, Any]]:
     """Every whole line, in order."""
     try:
-        lines = path.read_bytes().split(b"\n")
+        lines = read_bounded(path).split(b"\n")
     except FileNotFoundError:
         return []
     return [record for record in map(_line_record, lines) if record is not None]
@@ -154,15 +172,15 @@ def _line_record(line: bytes) -> dict[str, Any] | None:
     try:
         if len(check) != 8 or int(check, 16) != zlib.crc32(text):
             return None
-        record = json.loads(text)
-    except (ValueError, RecursionError):
+        record = parse_json(text, largest=LARGEST)
+    except ValueError:  # UnsafeJson too: a line that says what cannot be is as good as a damaged one
         return None
     return record if isinstance(record, dict) else None
 
 
 def _born(record: dict[str, Any], folder: Path) -> Job:
     name, created = record.get("id"), record.get("created")
-    if not isinstance(name, str) or not re.fullmatch(r"[0-9a-f]{32}", name) or not _is_number(created):
+    if not isinstance(name, str) or not _TOKEN.fullmatch(name) or not is_between(created, 0.0, LATEST):
         raise NotAJob("its id or time is damaged")
     try:
         recipe = Recipe.from_json(record.get("recipe"))
@@ -180,23 +198,27 @@ def _change(job: Job, record: dict[str, Any]) -> str:
         job.state = JobState.INTERRUPTED
     for name in ("started", "ended"):
         value = record.get(name)
-        setattr(job, name, float(value) if _is_number(value) else None)
-    for name in ("step", "total", "memory_mib"):
+        setattr(job, name, float(value) if is_between(value, 0.0, LATEST) else None)
+    for name in ("step", "total"):
         value = record.get(name)
-        if _is_number(value):
+        if is_between(value, 0, LARGEST) and isinstance(value, int):
             setattr(job, name, value)
+    memory = record.get("memory_mib")
+    if is_between(memory, 0.0, 1e9):
+        job.memory_mib = memory
     if isinstance(record.get("stage"), str):
-        job.stage = record["stage"]
+        job.stage = record["stage"][:WORDS_LIMIT]
     job.trouble = Trouble.from_json(record["trouble"]) if isinstance(record.get("trouble"), dict) else None
     notes, placement, versions = (record.get(name) for name in ("notes", "placement", "versions"))
     if isinstance(notes, list):
-        job.notes = [str(note) for note in notes]
+        job.notes = [str(note)[:WORDS_LIMIT] for note in notes[-NOTES_KEPT:]]
     if isinstance(placement, dict):
         job.placement = placement
     if isinstance(versions, dict):
-        job.recipe.versions = {str(key): str(value) for key, value in versions.items()}
+        job.recipe.versions = versions_of(versions)
     job.inserted = record.get("inserted") is True
-    return str(record.get("owner") or "")
+    owner = record.get("owner")
+    return owner if isinstance(owner, str) and _TOKEN.fullmatch(owner) else ""
 
 
 def _add_files(job: Job) -> None:
@@ -227,5 +249,6 @@ def _finished_alone(job: Job) -> bool:
         return False
 
 
-def _is_number(value: object) -> TypeGuard[float]:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+def is_between(value: object, least: float, most: float) -> TypeGuard[float]:
+    """Whether a value is a finite number in [least, most]."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and least <= value <= most

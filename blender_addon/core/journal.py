@@ -14,10 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .bounded_json import UnsafeJson, read_json_file
 from .file_lock import FileLock, owner
 from .job import Job, Recipe, new_id
 from .job_folder import (
     BIRTH,
+    FILE_LIMIT,
     JOURNAL,
     RUN_LOCK,
     NotAJob,
@@ -121,8 +123,9 @@ class JobStore:
             job.folder.mkdir(parents=True, exist_ok=True)
             (self.root / OWN_FOLDER).mkdir(exist_ok=True)
             self._presence.acquire()
-            write_whole(job.folder / BIRTH, text)
+            # The journal first: it says who has the job. Another Blender takes one that nobody has for interrupted.
             write_whole(job.folder / JOURNAL, journal)
+            write_whole(job.folder / BIRTH, text)
 
         self._saves.append((job.id, self._writer.put(work)))
         return job
@@ -216,8 +219,8 @@ class JobStore:
     def recall(self, name: str) -> dict[str, Any]:
         """What `remember` kept, {} when there is nothing readable."""
         try:
-            values = json.loads((self.root / OWN_FOLDER / f"{name}.json").read_bytes())
-        except (OSError, ValueError, RecursionError):
+            values = read_json_file(self.root / OWN_FOLDER / f"{name}.json", limit=FILE_LIMIT)
+        except (OSError, UnsafeJson):
             return {}
         return values if isinstance(values, dict) else {}
 

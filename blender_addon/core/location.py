@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from .blot import Blot
 from .command_line import split_command
 from .connection import EngineProcess
 from .endings import INSTALL
@@ -77,7 +78,7 @@ class EngineLocation:
                 return Trouble(
                     "engine.command",
                     "The engine's command cannot be read.",
-                    f"{error}: {self.command}",
+                    Blot([self.token]).text(f"{error}: {self.command}"),
                     "Correct it in the add-on's preferences, for example: ssh gpu-box",
                 )
             if not words:

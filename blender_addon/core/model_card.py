@@ -44,15 +44,25 @@ def is_experimental(card: Card) -> bool:
     return recipe is not None and recipe.get("experimental") is True
 
 
-def recipe_settings(card: Card, preset: str) -> dict[str, Value]:
-    """What the model's recipe changes of a preset, by dotted name. Names and ranges are for the caller to check."""
-    changes = _group(_group(_group(card, "recipe"), "settings"), preset) if preset in PRESETS else None
-    found: dict[str, Value] = {}
-    for name, value in list((changes or {}).items())[:_NAMES]:
-        fitting = _value(value)
-        if fitting is not None and isinstance(name, str) and name.count(".") == 1 and len(name) <= _NAME:
-            found[name] = fitting
-    return found
+def tells_scores(card: Card) -> bool:
+    """Whether the engine says what the model's recipe changes with a score."""
+    return _group(_group(card, "recipe"), "scores") is not None
+
+
+def recipe_settings(card: Card, preset: str, score: str = "") -> dict[str, Value]:
+    """What the model's recipe changes of a preset with a `guidance.score`, by dotted name.
+
+    Names and ranges are for the caller to check. score: "" for the recipe's own.
+    """
+    recipe = _group(card, "recipe")
+    changes = _group(_group(recipe, "settings"), preset) if preset in PRESETS else None
+    return _values(changes) | _values(_group(_group(recipe, "scores"), score))
+
+
+def takes(card: Card, kind: str) -> bool | None:
+    """Whether the model takes adapters of a kind, "lora" or "embeddings"; None where the engine does not say."""
+    kinds = (card or {}).get("adapters")
+    return kind in kinds if isinstance(kinds, list) else None
 
 
 def estimate(card: Card, preset: str) -> CardEstimate | None:
@@ -66,6 +76,15 @@ def estimate(card: Card, preset: str) -> CardEstimate | None:
 def _group(values: Mapping[str, Any] | None, name: str) -> dict[str, Any] | None:
     found = (values or {}).get(name)
     return found if isinstance(found, dict) else None
+
+
+def _values(changes: dict[str, Any] | None) -> dict[str, Value]:
+    found: dict[str, Value] = {}
+    for name, value in list((changes or {}).items())[:_NAMES]:
+        fitting = _value(value)
+        if fitting is not None and isinstance(name, str) and name.count(".") == 1 and len(name) <= _NAME:
+            found[name] = fitting
+    return found
 
 
 def _is_number(value: Any) -> bool:

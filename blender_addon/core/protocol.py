@@ -50,8 +50,9 @@ COMMANDS: dict[str, dict[str, str]] = {
     "finish": {"id": "str"},
     # Download a model by its hub id, beside whatever runs. `cancel` stops it; what has arrived is kept.
     "download": {"id": "str", "model": "str", "revision": "str?"},
-    # Ask again for what `ready` said: the models, the devices.
-    "models": {},
+    # Ask again for what `ready` said: the models, the devices. given: models that the client has by folder, file or id,
+    # each {"model": path, "base": of a single file}, 24 at most; their lines come with every list from now on.
+    "models": {"given": "list?"},
     "devices": {},
     # Cancel everything, say bye and exit.
     "shutdown": {},
@@ -60,7 +61,9 @@ COMMANDS: dict[str, dict[str, str]] = {
 EVENTS: dict[str, dict[str, str]] = {
     # Answer to hello. devices: as `doctor` reports them. models: those that can be used, as `models --json` prints
     # them. suggestions: in the same form, those that are broken here or could be downloaded. A model's estimates: by
-    # preset (draft, standard, high) {"seconds": of a whole run on the default device, 0: unknown, "memory_mib": peak}.
+    # preset (draft, standard, high) {"seconds": of a whole run on the default device, 0: unknown, "memory_mib": peak};
+    # its recipe: "settings" by preset, and "scores": what a guidance.score changes of these; its adapters: which of
+    # "lora" and "embeddings" it takes.
     "ready": {
         "protocol": "int",
         "engine": "str",
@@ -69,7 +72,9 @@ EVENTS: dict[str, dict[str, str]] = {
         "models": "list",
         "suggestions": "list?",
     },
-    "models": {"models": "list", "suggestions": "list?"},
+    # Answer to models; also sent once when the device's speed was measured after `ready`. given: as asked, in that
+    # order, in the same form; state "broken" and trouble where a run cannot have one.
+    "models": {"models": "list", "suggestions": "list?", "given": "list?"},
     "devices": {"devices": "object"},
     # A generate was understood and waits behind `ahead` others; it began; it is held; it goes on.
     "queued": {"id": "str", "ahead": "int", "output": "str"},

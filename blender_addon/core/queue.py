@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from itertools import islice
 from typing import Any
 
 from .change import Change, ChangeKind, Changes
@@ -14,12 +15,14 @@ from .engine_host import EngineHost, EngineState, Patience
 from .job import Job, JobState, Recipe, Trouble
 from .journal import JobStore
 from .model_download import Downloads
+from .sound_message import sound_devices
 from .store_watch import StoreWatch
 
 __all__ = ["Change", "ChangeKind", "JobQueue", "Patience"]
 
 _SAVING_S = 0.5  # for a result that has come to reach the disk, when Blender is closed
 _MEMORY = "engine"  # the name under which the store keeps models and devices
+MOST_GIVEN, LONGEST_GIVEN = 24, 4096  # models that an engine answers for by path, and characters of a path
 
 
 class JobQueue:
@@ -45,9 +48,12 @@ class JobQueue:
         self._host = EngineHost(launch, self._patience)
         remembered = store.recall(_MEMORY)
         devices, models = remembered.get("devices"), remembered.get("models")
-        self._host.devices = devices if isinstance(devices, dict) else None
+        self._host.devices = sound_devices(devices) if isinstance(devices, dict) else None
         if isinstance(models, list):
             self._host.models = [model for model in models if isinstance(model, dict)]
+        if isinstance(given := remembered.get("given"), list):
+            self._host.given = [model for model in given if isinstance(model, dict)]
+        self._given: tuple[tuple[str, str], ...] = ()
         self._changes = Changes()
         self.downloads = Downloads(self._host, self._changes)
         self._conversation: Conversation | None = None
@@ -93,6 +99,11 @@ class JobQueue:
     def suggestions(self) -> list[dict[str, Any]]:
         """Models that the engine can download, or whose download is broken, as it said."""
         return self._host.suggestions
+
+    @property
+    def given(self) -> list[dict[str, Any]]:
+        """The lines of the models that `ask_about` named, as the engine said, now or the last time."""
+        return self._host.given
 
     @property
     def current(self) -> Job | None:
@@ -183,6 +194,11 @@ class JobQueue:
         """Write down what the UI changed in a job (placement, inserted)."""
         self.store.save(job)
 
+    def ask_about(self, given: Iterable[tuple[str, str]]) -> None:
+        """Have the engine tell of models by folder, file or id, each with its base, as soon as it is there. Cheap."""
+        fitting = (pair for pair in given if pair[0].strip() and max(map(len, pair)) <= LONGEST_GIVEN)
+        self._given = tuple(islice(dict.fromkeys(fitting), MOST_GIVEN))
+
     def start_engine(self) -> None:
         """Start the engine although there is no job, so that models and devices become known."""
         self._deaths.forget()
@@ -262,7 +278,7 @@ class JobQueue:
         self._host.greeted(message)
         self._wanted = False
         self._idle_since = time.monotonic()
-        self.store.remember(_MEMORY, {"devices": self.devices, "models": self.models})
+        self.store.remember(_MEMORY, {"devices": self.devices, "models": self.models, "given": self.given})
         self._changes.say(Change(None, "engine"))
 
     def _engine_died(self, was_starting: bool) -> None:
@@ -298,6 +314,7 @@ class JobQueue:
     def _go_on(self, now: float) -> None:
         """Begin the next job, start the engine for it, or end an engine that nobody has needed for long."""
         self.downloads.go_on()
+        self._host.ask_about(self._given)
         if self._conversation is not None or self.held:
             return
         job = self._next()

@@ -12,6 +12,7 @@ from .inbox import Inbox
 from .job import Trouble
 from .payload import payload_fault
 from .protocol import EVENTS, PROTOCOL_VERSION, DamagedFrame, Frame, read_frame
+from .sound_message import sound_message
 
 BABBLE_LIMIT = 200  # lines in a row that are no message: a login banner is shorter, a broken stream is longer
 _LOGGED = 20  # of them
@@ -40,6 +41,8 @@ class WireReader:
         while self.trouble is None:
             try:
                 frame = read_frame(cast(BinaryIO, self._source), EVENTS)
+                if frame is not None:
+                    frame = Frame(sound_message(frame.message, self._log.blot), frame.data)
             except DamagedFrame as damage:
                 if damage.lost:
                     self._log.say(f"Not a message: {damage.why}")
@@ -64,7 +67,7 @@ class WireReader:
         if count <= _LOGGED:
             self._log.say(f"Not a message: {damage.why}")
         if count > BABBLE_LIMIT:
-            self.trouble = babble_trouble(damage.why)
+            self.trouble = babble_trouble(self._log.blot.text(damage.why))
         self._died.wait(FLOOD_PAUSE_S / 5)
 
     def _heed(self, message: dict[str, object]) -> None:

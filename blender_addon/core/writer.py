@@ -81,7 +81,8 @@ class Writer:
 def write_whole(path: Path, data: bytes, *, durable: bool = True) -> None:
     """Replace a file whole or not at all. durable: on the disk when this returns. Raises OSError."""
     draft = path.with_name(f".{path.name}.new")
-    with draft.open("wb") as stream:
+    draft.unlink(missing_ok=True)  # left by a process that was killed, or a link that leads elsewhere
+    with draft.open("xb") as stream:
         stream.write(data)
         if durable:
             stream.flush()

@@ -2,7 +2,8 @@
 
 `kept` holds the names that stayed the artist's when model or preset changed. `shown` holds what the add-on wrote into
 all others, as JSON: a preset and what differs from it. A file of an earlier version has neither, and there the plain
-preset is what was shown. Nothing here listens to single properties, so scripts, saved presets and undo count as well.
+preset is what was shown. Nothing here listens to single properties but the score, which decides what the recipe says of
+others; so scripts, saved presets and undo count as well.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ import bpy
 
 from . import engine_preset, model_recipe, session
 from .engine_preset import ALL, OF_PRESETS, PRESETS, same
-from .model_recipe import NOISE_ENDS, Setting
+from .model_recipe import NOISE_ENDS, SCORE, Setting
 
+_settling = False  # settings are being written here, and not by the artist
 _settled: object = ()  # the engine's list of models by which the scenes show their settings
 
 
@@ -29,7 +31,7 @@ def overrides(settings: Any) -> dict[str, dict[str, Any]]:
     """What the artist changed, as `generate` takes it, nested by stage."""
     wanted = changed(settings)
     if wanted & set(NOISE_ENDS):  # the other end may have had to give way, and the engine takes both only in order
-        base = model_recipe.base(settings)
+        base = model_recipe.base(settings, _score(settings, wanted))
         wanted |= {end for end in NOISE_ENDS if not same(engine_preset.read_one(settings, *end), base[end])}
     found: dict[str, dict[str, Any]] = {}
     for stage, key in ALL:
@@ -41,6 +43,17 @@ def overrides(settings: Any) -> dict[str, dict[str, Any]]:
 def settle(settings: Any) -> None:
     """Show the chosen model's values, in the chosen preset, wherever the artist changed nothing."""
     _settle(settings, changed(settings))
+
+
+def settle_score(guidance: Any, _context: Any) -> None:
+    """As `settle`, after another score was chosen: the recipe may have other values with it. Its own is given back."""
+    if _settling:
+        return
+    settings = guidance.id_data.dreamfusion
+    mine = changed(settings)
+    if same(engine_preset.read_one(settings, *SCORE), model_recipe.base(settings)[SCORE]):
+        mine.discard(SCORE)
+    _settle(settings, mine)
 
 
 def settle_preset(settings: Any) -> None:
@@ -111,11 +124,18 @@ def set_names(settings: Any, text: str) -> None:
 
 def _settle(settings: Any, mine: set[Setting]) -> None:
     """Write the recipe's values into all settings but `mine`, and note both."""
+    global _settling
     values = {setting: engine_preset.read_one(settings, *setting) for setting in mine}
-    for wanted in (model_recipe.base(settings), values):  # last the artist's own: one end may have pushed the other
-        for setting, value in wanted.items():
-            if (setting in mine) == (wanted is values) and not same(engine_preset.read_one(settings, *setting), value):
-                engine_preset.write_one(settings, *setting, value)
+    base = model_recipe.base(settings, _score(settings, mine))
+    _settling = True
+    try:
+        for wanted in (base, values):  # last the artist's own: one end may have pushed the other
+            for setting, value in wanted.items():
+                is_old = not same(engine_preset.read_one(settings, *setting), value)
+                if (setting in mine) == (wanted is values) and is_old:
+                    engine_preset.write_one(settings, *setting, value)
+    finally:
+        _settling = False
     plain = {setting: engine_preset.preset_value(settings.preset, *setting) for setting in ALL if setting not in mine}
     shown = {
         f"{stage}.{key}": engine_preset.read_one(settings, stage, key) for stage, key in _differing(settings, plain)
@@ -124,6 +144,11 @@ def _settle(settings: Any, mine: set[Setting]) -> None:
     for name, value in (("kept", _text(mine)), ("shown", text)):
         if getattr(settings, name) != value:
             setattr(settings, name, value)
+
+
+def _score(settings: Any, mine: Collection[Setting]) -> str:
+    """The score, where it is the artist's."""
+    return str(engine_preset.read_one(settings, *SCORE)) if SCORE in mine else ""
 
 
 def _shown(settings: Any) -> dict[Setting, Any]:

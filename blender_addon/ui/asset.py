@@ -11,6 +11,7 @@ import bpy
 from bpy.types import Context, Object
 
 from ..core.job import Recipe
+from ..core.picture import read_picture
 from . import asset_catalog, pictures
 from .pictures import Pixels
 
@@ -94,6 +95,6 @@ def picture_of(file: Path | None) -> Pixels | None:
     if file is None:
         return None
     try:
-        return pictures.decoded(file.read_bytes())
+        return pictures.decoded(read_picture(file))
     except OSError:
         return None

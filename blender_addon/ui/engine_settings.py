@@ -10,7 +10,7 @@ from __future__ import annotations
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, FloatVectorProperty, IntProperty, IntVectorProperty
 from bpy.types import PropertyGroup
 
-from . import ordered
+from . import artist_settings, ordered
 
 TEXTURE_SIZES = (256, 512, 1024, 2048, 4096, 8192)  # pixels
 
@@ -105,6 +105,7 @@ class DREAMFUSION_PG_guidance(PropertyGroup):
             ("sampled", "Sampled", "Towards a picture sampled from the noised render. Softer, nearly twice as slow"),
         ),
         default="sds",
+        update=artist_settings.settle_score,
     )
     view_prompts: EnumProperty(
         name="View Prompts",

@@ -7,8 +7,20 @@ from typing import Any
 import bpy
 from bpy.types import Context
 
-from ..core.job import Job, Recipe
-from . import artist_settings, engine_preset, models, placement, preferences, pump, session, settings
+from ..core.adapters import STAGE
+from ..core.job import EngineTrouble, Job, Recipe
+from . import (
+    adapter_settings,
+    artist_settings,
+    engine_preset,
+    models,
+    placement,
+    preferences,
+    pump,
+    redraw,
+    session,
+    settings,
+)
 from .settings import SEED_LIMIT
 
 
@@ -19,6 +31,9 @@ def recipe(context: Context, prompt: str = "") -> Recipe:
     device = preferences.of().device
     if device != "auto":
         overrides["device"] = device
+    adapters = adapter_settings.sent(chosen).to_json()
+    if adapters:
+        overrides[STAGE] = adapters
     base = models.base_of(chosen.model)
     if base:
         overrides["base"] = base
@@ -58,12 +73,30 @@ def where(context: Context) -> dict[str, Any]:
 
 
 def enqueue(context: Context, what: Recipe, place: dict[str, Any] | None = None) -> Job:
-    """Add a job to the queue and wake the timer. place: without it, where the sidebar says."""
+    """Add a job to the queue and wake the timer. place: without it, where the sidebar says.
+
+    Raises EngineTrouble, with nothing queued, where a file of its LoRAs and words is not there.
+    """
     here = session.current()
+    missing = adapter_settings.missing(what.settings)
+    if missing is not None:
+        raise EngineTrouble(missing)
     here.trouble, here.notice = None, ""
     job = here.queue.add(what, place if place is not None else where(context))
     pump.wake()
     return job
+
+
+def ask(operator: Any, context: Context, what: Recipe, place: dict[str, Any] | None = None) -> bool:
+    """As `enqueue`, for an operator: what is not there is told by it and in the panel. Whether a job was queued."""
+    try:
+        enqueue(context, what, place)
+    except EngineTrouble as error:
+        session.current().trouble = error.trouble
+        operator.report({"ERROR"}, str(error))
+        redraw.panels()
+        return False
+    return True
 
 
 def engine_is_there(operator: Any) -> bool:
@@ -87,3 +120,4 @@ def write(context: Context, what: Recipe) -> None:
     if what.preset in engine_preset.PRESETS:
         chosen.preset = what.preset
     artist_settings.put(chosen, what.settings)
+    adapter_settings.put(chosen, what.settings)

@@ -7,7 +7,6 @@ vertices are made one again here: else every seam of the texture would be a tear
 from __future__ import annotations
 
 import base64
-import json
 import struct
 import sys
 from array import array
@@ -18,13 +17,18 @@ from math import isfinite
 from operator import and_, itemgetter, ne, neg, sub
 from typing import Any
 
+from ..core.bounded_json import UnsafeJson, parse_json
 from ..core.job import EngineTrouble, Trouble
+from ..core.payload import are_near
+from ..core.picture import TEXTURE_SIDE, can_be_texture
 from .node_transform import IDENTITY, is_mirror, transformed, world_matrix
 
 _TYPES = {5121: ("B", 1), 5123: ("H", 2), 5125: ("I", 4), 5126: ("f", 4)}  # componentType: array code, bytes
 _WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4}
 _TRIANGLES = 4  # primitive.mode
 _UNKNOWN = frozenset({"KHR_draco_mesh_compression", "EXT_meshopt_compression", "KHR_texture_basisu"})
+_DESCRIPTION_LIMIT = 1 << 24  # bytes; the engine's have some thousand
+_MOST_TRIANGLES = 5_000_000  # the engine's largest mesh
 MATT = 0.9  # roughness where the file says none
 
 
@@ -67,8 +71,6 @@ def read_glb(data: bytes) -> GlbMesh:
         return _mesh(_Buffers(document, binary), document)
     except (ValueError, KeyError, IndexError, TypeError, AttributeError, OverflowError, struct.error) as error:
         raise DamagedMesh(_reason(error)) from error
-    except RecursionError as error:
-        raise DamagedMesh("Its description is nested without end.") from error
 
 
 def bounds(positions: Sequence[float]) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
@@ -110,7 +112,12 @@ def _chunks(data: bytes) -> tuple[dict[str, Any], memoryview]:
         place += 8 + size
     if text is None:
         raise ValueError("It has no description of what is in it.")
-    document = json.loads(bytes(text).decode("utf-8"))
+    if len(text) > _DESCRIPTION_LIMIT:
+        raise ValueError(f"Its description is longer than {_DESCRIPTION_LIMIT >> 20} MiB.")
+    try:
+        document = parse_json(bytes(text))
+    except UnsafeJson as error:
+        raise ValueError(f"Its description cannot be read: {error}.") from error
     if not isinstance(document, dict):
         raise ValueError("Its description is not an object.")
     unknown = _UNKNOWN.intersection(document.get("extensionsRequired", ()))
@@ -171,6 +178,8 @@ def _mesh(buffers: _Buffers, document: dict[str, Any]) -> GlbMesh:
     matrix = world_matrix(document)
     if matrix != IDENTITY:
         positions = transformed(positions, matrix)
+    if not are_near(positions):
+        raise ValueError("Some of its positions are no numbers, or far away.")
     positions = _blender_axes(positions)
     first, vertex_of = _welded(positions)
     corners = array("i", map(vertex_of.__getitem__, indices))
@@ -195,8 +204,6 @@ def _surface(buffers: _Buffers, primitive: dict[str, Any]) -> tuple[array[float]
     positions, kind = buffers.numbers(primitive["attributes"]["POSITION"], "VEC3")
     if kind != 5126:
         raise ValueError("Its positions are not float numbers.")
-    if not isfinite(sum(positions)):
-        raise ValueError("Some of its positions are no numbers.")
     if "indices" in primitive:
         indices, kind = buffers.numbers(primitive["indices"], "SCALAR")
         if kind == 5126:
@@ -205,6 +212,8 @@ def _surface(buffers: _Buffers, primitive: dict[str, Any]) -> tuple[array[float]
         indices = array("I", range(len(positions) // 3))
     if len(indices) % 3 or max(indices) >= len(positions) // 3:
         raise ValueError("Some of its triangles have corners that do not exist.")
+    if max(len(positions), len(indices)) > 3 * _MOST_TRIANGLES:
+        raise ValueError(f"It has more than {_MOST_TRIANGLES:,} vertices or triangles.")
     return positions, indices
 
 
@@ -231,8 +240,8 @@ def _corner_uvs(values: array[Any], kind: int, indices: array[int], count: int) 
         raise ValueError("It has fewer texture coordinates than vertices.")
     scale = {5121: 1.0 / 255.0, 5123: 1.0 / 65535.0}.get(kind, 1.0)
     u, v = ([number * scale for number in values[i::2]] if scale != 1.0 else values[i::2].tolist() for i in range(2))
-    if not isfinite(sum(u) + sum(v)):
-        raise ValueError("Some of its texture coordinates are no numbers.")
+    if not (are_near(array("f", u)) and are_near(array("f", v))):
+        raise ValueError("Some of its texture coordinates are no numbers, or far away.")
     pick = itemgetter(*indices)
     uvs = array("f", bytes(8 * len(indices)))
     uvs[0::2] = array("f", pick(u))
@@ -266,15 +275,22 @@ def _look(
         return image, colour, roughness
     surface = _item(document["materials"], primitive["material"]).get("pbrMetallicRoughness", {})
     red, green, blue, alpha = (float(value) for value in surface.get("baseColorFactor", colour))
-    colour = (red, green, blue, alpha)
-    roughness = min(1.0, max(0.0, float(surface.get("roughnessFactor", 1.0))))
+    colour = (_share(red), _share(green), _share(blue), _share(alpha))
+    roughness = _share(float(surface.get("roughnessFactor", 1.0)))
     if "baseColorTexture" in surface:
         texture = _item(document["textures"], surface["baseColorTexture"]["index"])
         source = _item(document["images"], texture["source"])
         image = _inline(source["uri"]) if "uri" in source else bytes(buffers.view(source["bufferView"]))
-        if not image.startswith((b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")):
-            raise ValueError("Its texture is neither PNG nor JPEG.")
+        if not can_be_texture(image):
+            raise ValueError(f"Its texture is no PNG or JPEG of at most {TEXTURE_SIDE:,} pixels along a side.")
     return image, colour, roughness
+
+
+def _share(value: float) -> float:
+    """A number that the format wants in [0, 1]."""
+    if not isfinite(value):
+        raise ValueError("A colour or a roughness is no number.")
+    return min(1.0, max(0.0, value))
 
 
 def _item(items: list[Any], number: int) -> Any:

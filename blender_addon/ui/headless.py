@@ -16,7 +16,7 @@ import bpy
 from bpy.types import Object
 
 from ..core.engine_setup import EngineSetup
-from ..core.job import Job, JobState, Recipe, Trouble
+from ..core.job import EngineTrouble, Job, JobState, Recipe, Trouble
 from . import enqueue, placement, pump, recipe, session
 
 PACE = 0.05  # seconds between two ticks
@@ -61,7 +61,10 @@ def generate(
         raise HeadlessFailed(here.missing)
     what = Recipe(prompt, negative, seed, model, preset, dict(settings or {}))
     place = placement.captured(bpy.context, where=where, size=size, on_ground=where == "ORIGIN")
-    job = enqueue.enqueue(bpy.context, what, {**place, "file": here.file, "path": bpy.data.filepath})
+    try:
+        job = enqueue.enqueue(bpy.context, what, {**place, "file": here.file, "path": bpy.data.filepath})
+    except EngineTrouble as error:
+        raise HeadlessFailed(error.trouble) from error
     news = _News(say)
     try:
         _pump(lambda: not job.state.active and job.id not in here.waiting, lambda: news.job(job))

@@ -89,8 +89,7 @@ class DREAMFUSION_OT_lower_quality(JobAction, Operator):
 
     def act(self, context: Context, job: Job) -> bool:
         """Queue a cheaper job."""
-        enqueue.enqueue(context, cheaper(job.recipe), dict(job.placement))
-        return True
+        return enqueue.ask(self, context, cheaper(job.recipe), dict(job.placement))
 
 
 class DREAMFUSION_OT_next_seed(JobAction, Operator):
@@ -102,8 +101,7 @@ class DREAMFUSION_OT_next_seed(JobAction, Operator):
     def act(self, context: Context, job: Job) -> bool:
         """Queue a variation."""
         values = {**job.recipe.to_json(), "seed": enqueue.next_seed(job.recipe.seed), "versions": {}}
-        enqueue.enqueue(context, Recipe.from_json(values), dict(job.placement))
-        return True
+        return enqueue.ask(self, context, Recipe.from_json(values), dict(job.placement))
 
 
 class DREAMFUSION_OT_copy_job_recipe(JobAction, Operator):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 from array import array
 from collections.abc import Sequence
 from typing import Any
 
 import bpy
 from bpy.types import Image, Material, Node
+
+from ..core.file_name import file_name
 
 # What a socket of the Principled BSDF is called, newest name first: names changed in 4.0, and order changes oftener.
 _SOCKETS = {
@@ -18,6 +21,7 @@ _SOCKETS = {
     "emission": ("Emission Color", "Emission"),
 }
 _SAMPLES = 2048  # pixels looked at for the mean colour
+_PATH_BYTES = 100  # of a file name, without its end; the name of an image has up to 255 since Blender 5.0
 _BACKDROP = 0.8  # Blender's own grey, linear
 
 
@@ -26,7 +30,8 @@ def textured(
 ) -> Material:
     """A material whose base colour is an image, packed into the .blend.
 
-    image_file: a PNG or JPEG, sRGB; empty for a plain colour. roughness: [0, 1]. colour: linear RGBA, times the image.
+    name: of both; made fit for a file name. image_file: a PNG or JPEG, sRGB; empty for a plain colour.
+    roughness: [0, 1]. colour: linear RGBA, times the image.
     """
     material, principled = _principled(name)
     _set(principled, "metallic", 0.0)
@@ -70,12 +75,25 @@ def vertex_coloured(name: str, attribute: str) -> Material:
 
 
 def packed_image(name: str, image_file: bytes) -> Image:
-    """An image data-block that carries its PNG or JPEG file in itself."""
-    image = bpy.data.images.new(name, 8, 8)
-    image.pack(data=image_file, data_len=len(image_file))
+    """An image data-block that carries its PNG or JPEG file in itself. name: made fit for a file name."""
+    image = bpy.data.images.new(file_name(name), 8, 8)
+    pack(image, image_file)
     image.source = "FILE"
     set_colour_space(image)
     return image
+
+
+def pack(image: Image, image_file: bytes) -> None:
+    """Put a PNG or JPEG file into the image, under a path where it is written should the artist unpack or export it.
+
+    Exporters tell images apart by their paths, and an unpacked file takes the place of one with the same name. So each
+    content has a path of its own, also beside images that come from another .blend.
+    """
+    ending = "jpg" if image_file.startswith(b"\xff\xd8") else "png"
+    mark = hashlib.sha256(image_file).hexdigest()[:8]
+    # Before packing: the packed file keeps a copy of this path, and the USD exporter wants both to be the same.
+    image.filepath_raw = f"//textures/{file_name(image.name, _PATH_BYTES)}-{mark}.{ending}"
+    image.pack(data=image_file, data_len=len(image_file))
 
 
 def set_colour_space(image: Image) -> None:
@@ -112,7 +130,7 @@ def encoded(value: float) -> float:
 
 def _principled(name: str) -> tuple[Material, Node]:
     """A new material with nodes, and its Principled BSDF."""
-    material = bpy.data.materials.new(name)
+    material = bpy.data.materials.new(file_name(name))
     if material.node_tree is None:
         material.use_nodes = True  # from 5.0 on it has nodes, and setting this warns
     tree = material.node_tree

@@ -11,16 +11,20 @@ from typing import Any
 from ..core import model_card
 from . import engine_preset, models
 
+SCORE = ("guidance", "score")
 NOISE_ENDS = (("guidance", "t_min"), ("guidance", "t_max"))  # each is checked against the other, by the engine too
 _ROUNDING = 1e-6  # of Blender's 32-bit floats
 
 Setting = tuple[str, str]  # stage and key
 
 
-def base(settings: Any) -> dict[Setting, Any]:
-    """Every setting's value where the artist changes nothing. settings: `scene.dreamfusion`."""
+def base(settings: Any, score: str = "") -> dict[Setting, Any]:
+    """Every setting's value where the artist changes nothing. settings: `scene.dreamfusion`.
+
+    score: the artist's, with which the recipe may change others; "" where it is not the artist's.
+    """
     found = {setting: engine_preset.preset_value(settings.preset, *setting) for setting in engine_preset.ALL}
-    for name, value in model_card.recipe_settings(models.card(settings.model), settings.preset).items():
+    for name, value in model_card.recipe_settings(models.card(settings.model), settings.preset, score).items():
         setting = named(name)
         if setting is not None and (checked := fitting(settings, setting, value)) is not None:
             found[setting] = checked

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import bpy
 from bpy.types import Context
 
 from ..core import model_card
+from ..core.job import Trouble
 from . import preferences, session
 
 STARTER = "starter"
@@ -20,9 +22,34 @@ def known() -> list[dict[str, Any]]:
     return lines or [{"name": STARTER}]
 
 
+def told() -> list[dict[str, Any]]:
+    """`known`, and what the engine said about folders and files that it was asked about."""
+    return known() + [line for line in session.current().queue.given if isinstance(line.get("name"), str)]
+
+
 def card(model: str) -> dict[str, Any] | None:
     """The engine's line on a model, None where it has said none."""
-    return next((line for line in known() if line["name"] == model), None)
+    return next((line for line in told() if line["name"] == model), None)
+
+
+def to_ask() -> list[tuple[str, str]]:
+    """Models of which the engine tells only when it is asked by path, with their bases: the chosen ones first."""
+    listed = {line["name"] for line in known()}
+    chosen = [scene.dreamfusion.model for scene in bpy.data.scenes]
+    mine = [model.path for model in preferences.of().models]
+    return [(model, base_of(model)) for model in dict.fromkeys([*chosen, *mine]) if model and model not in listed]
+
+
+def is_untold(model: str) -> bool:
+    """Whether the engine has said nothing about a model, and was not started for that."""
+    return card(model) is None and model not in session.current().puzzled
+
+
+def trouble(line: dict[str, Any] | None) -> Trouble | None:
+    """Why a run cannot have the model; None where it can, or where nothing is known."""
+    if line is None or line.get("state") != "broken" or not isinstance(line.get("trouble"), dict):
+        return None
+    return Trouble.from_json(line["trouble"])
 
 
 def items(settings: Any, _context: Context | None) -> list[tuple[str, str, str, str, int]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import bpy
 from bpy.types import Context, Menu, Panel, UILayout
 
-from . import recipe
+from . import adapter_list, recipe
 from .panels import Sidebar
 
 _GROUPS = (
@@ -55,6 +55,7 @@ class DREAMFUSION_PT_object(Sidebar, Panel):
             layout.label(text="The recipe on this object is damaged", icon="ERROR")
         else:
             layout.label(text=f"{made_by.prompt}, seed {made_by.seed}", icon="OBJECT_DATA", translate=False)
+            adapter_list.draw_recipe(layout, made_by)
         for group in _GROUPS:
             column = layout.column(align=True)
             for operator, icon in group:

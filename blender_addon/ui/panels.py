@@ -8,7 +8,7 @@ from bpy.types import Context, Panel, UILayout
 
 from ..core import suggestions
 from ..core.job import JobState
-from . import artist_settings, engine_box, engine_preset, enqueue, messages, models, session, settings
+from . import adapter_list, artist_settings, engine_box, engine_preset, enqueue, messages, models, session, settings
 from .presets import DREAMFUSION_PT_presets
 from .run_box import draw_end, draw_job, draw_pictures
 
@@ -41,6 +41,10 @@ class DREAMFUSION_PT_main(Sidebar, Panel):
             engine_box.draw_first_run(layout, context, here)
             return
         here.curious = here.curious or here.models is None
+        chosen = settings.of(context).model
+        if models.is_untold(chosen):
+            here.unknown_model = chosen
+            here.puzzled.add(chosen)
         _prompt(layout, context)
         _button(layout, context, here)
         _news(layout, context, here)
@@ -53,14 +57,19 @@ def _prompt(layout: UILayout, context: Context) -> None:
     chosen = settings.of(context)
     _words(layout, chosen, "prompt", "What to make, such as 'a hamburger'")
     if not chosen.prompt:
-        known = suggestions.knowledge(models.known(), chosen.model)
+        known = suggestions.knowledge(models.told(), chosen.model)
         if known:
             messages.draw_text(layout, context, known, "INFO", limit=5)
     _words(layout, chosen, "negative", "What it should not look like")
     layout.prop(chosen, "model_choice", text="")
-    if models.experimental_text(models.card(chosen.model)):
+    card = models.card(chosen.model)
+    broken = models.trouble(card)
+    if broken is not None:
+        messages.draw_text(layout, context, f"{broken.what} {messages.in_blender(broken)}", "ERROR", limit=6)
+    if models.experimental_text(card):
         text = "This model is experimental: no settings are known to make objects with it reliably"
         messages.draw_text(layout, context, text, "EXPERIMENTAL", limit=4)
+    adapter_list.draw(layout, context, chosen)
     row = layout.row(align=True)
     row.prop(chosen, "seed")
     row.operator("dreamfusion.randomize_seed", text="", icon="FILE_REFRESH")

@@ -9,6 +9,8 @@ import bpy
 import bpy.utils.previews
 from bpy.utils.previews import ImagePreviewCollection
 
+from ..core.picture import PNG_BEGIN, can_be_shown
+
 
 @dataclass(frozen=True)
 class Pixels:
@@ -76,8 +78,8 @@ def forget(key: str) -> None:
 
 
 def decoded(png: bytes) -> Pixels | None:
-    """The pixels of a PNG, by Blender's own reader; None if it is damaged."""
-    if not png.startswith(b"\x89PNG\r\n\x1a\n"):
+    """The pixels of a PNG, by Blender's own reader; None if it is damaged, or too large by its header."""
+    if not png.startswith(PNG_BEGIN) or not can_be_shown(png):
         return None
     image = bpy.data.images.new("DreamFusion Picture", 1, 1)
     try:

@@ -5,7 +5,6 @@ Lengths are in Blender units. A placeholder is an empty or a mesh whose box the 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
@@ -14,7 +13,10 @@ import bpy
 from bpy.types import Context, Object, Scene
 from mathutils import Matrix, Vector
 
+from ..core.job_folder import is_between
+
 _SMALLEST = 1e-6
+_FARTHEST = 1e9  # Blender units; beyond that its own numbers have no room for detail
 _CENTRED = {"CUBE", "SPHERE"}  # empties that are drawn as a body around their origin; others stand on it
 
 
@@ -164,7 +166,7 @@ def _length(value: Any) -> float:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    return is_between(value, -_FARTHEST, _FARTHEST)
 
 
 def _place(value: Any) -> tuple[float, float, float] | None:

@@ -11,7 +11,6 @@ from array import array
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import compress
-from math import isfinite
 from typing import Any
 
 import bpy
@@ -19,6 +18,7 @@ from bpy.app.handlers import persistent
 from bpy.types import Context, Material, Mesh, Object, Scene
 from mathutils import Matrix, Vector
 
+from ..core.payload import MOST_SHOWN, are_near
 from . import glb, material, mesh_data, occupied, placement
 from .placement import Placement
 
@@ -155,14 +155,18 @@ def unregister() -> None:
 
 def _shape(data: bytes, vertices: int, triangles: int) -> _Shape | None:
     """The mesh of a message; None if it cannot be shown."""
-    if vertices < 3 or triangles < 1 or len(data) != 15 * vertices + 12 * triangles:
+    if (
+        not 3 <= vertices <= MOST_SHOWN
+        or not 1 <= triangles <= MOST_SHOWN
+        or len(data) != 15 * vertices + 12 * triangles
+    ):
         return None
     view = memoryview(data)
     positions, corners, unsigned = array("f"), array("i"), array("I")
     positions.frombytes(view[: 12 * vertices])
     corners.frombytes(view[12 * vertices : 12 * (vertices + triangles)])
     unsigned.frombytes(view[12 * vertices : 12 * (vertices + triangles)])
-    if max(unsigned) >= vertices or not isfinite(sum(positions)):
+    if max(unsigned) >= vertices or not are_near(positions):
         return None
     kept = glb.proper(corners)
     if kept is not None:

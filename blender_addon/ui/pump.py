@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 import bpy
 
+from ..core.blot import Blot
 from ..core.job import JobState, Trouble
 from ..core.queue import Change
 from . import arrival, artist_settings, models, pictures, preview_object, queue_list, redraw, render_pause, session
@@ -75,6 +76,7 @@ def _work(began: float) -> tuple[float, bool]:
             here.look(now=True)
     elif here.plan_wanted and here.setup.state == "idle":
         here.setup.look()
+    here.queue.ask_about(models.to_ask())
     here.ask_models()
     render_pause.look(here)
     with arrival.window():
@@ -164,7 +166,7 @@ def _report(error: Exception) -> None:
     lines = traceback.format_exception(type(error), error, error.__traceback__)
     # A full disk must not end the timer.
     with contextlib.suppress(OSError), here.log.open("a", encoding="utf-8", errors="backslashreplace") as log:
-        log.write("".join(lines))
+        log.write(Blot().text("".join(lines)))
     redraw.panels()
 
 

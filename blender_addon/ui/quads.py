@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import bpy
 from bpy.types import Context, Object
 
+from ..core.file_name import file_name
 from . import result, texture_bake
 
 
@@ -73,7 +74,7 @@ def _twin(obj: Object) -> Object:
     twin = obj.copy()
     twin.data = obj.data.copy()
     twin.name = f"{obj.name} Original"
-    twin.data.name = twin.name
+    twin.data.name = file_name(twin.name)
     return twin
 
 

@@ -10,6 +10,7 @@ from bpy.types import Context, PropertyGroup, UILayout, UIList
 
 from ..core.estimates import duration_text
 from ..core.job import Job, JobState
+from ..core.picture import read_picture
 from . import messages, pictures, session
 
 # Told apart by shape, not by colour.
@@ -146,7 +147,7 @@ def load_thumbnail(here: session.Session) -> bool:
             continue
         here.thumbnails.add(job.thumbnail)
         try:
-            return pictures.show(key, job.thumbnail.read_bytes())
+            return pictures.show(key, read_picture(job.thumbnail))
         except OSError:  # a folder that was moved away still has its line in the list, without a picture
             continue
     return False

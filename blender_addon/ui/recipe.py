@@ -6,6 +6,7 @@ import json
 
 from bpy.types import Object
 
+from ..core.bounded_json import UnsafeJson, parse_json
 from ..core.job import Recipe, RecipeError
 
 RECIPE = "dreamfusion_recipe"  # custom property: JSON text
@@ -24,8 +25,8 @@ def read(obj: Object) -> Recipe | None:
     if not isinstance(text, str):
         return None
     try:
-        return Recipe.from_json(json.loads(text))
-    except (ValueError, RecursionError, RecipeError):
+        return Recipe.from_json(parse_json(text.encode("utf-8", "surrogatepass")))
+    except (UnsafeJson, RecipeError):
         return None
 
 

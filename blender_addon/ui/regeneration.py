@@ -30,7 +30,8 @@ class _AgainTool(Tool):
             return {"CANCELLED"}
         seed = enqueue.next_seed(_last_seed(made_by)) if steps else made_by.seed
         values = {**made_by.to_json(), "seed": seed, "versions": {}}
-        enqueue.enqueue(context, Recipe.from_json(values), _beside(context, obj))
+        if not enqueue.ask(self, context, Recipe.from_json(values), _beside(context, obj)):
+            return {"CANCELLED"}
         self.report({"INFO"}, f"'{made_by.prompt}' is queued with seed {seed}")
         return {"FINISHED"}
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import bpy
 
 from . import (
+    adapter_operators,
+    adapter_settings,
     engine_settings,
     install_operator,
     job_operators,
@@ -31,9 +33,11 @@ from . import (
 _MODULES = (
     engine_settings,
     memory_settings,
+    adapter_settings,
     settings,
     preferences,
     preferences_operators,
+    adapter_operators,
     queue_list,
     presets,
     run_operators,

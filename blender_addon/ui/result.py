@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from array import array
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,12 +13,15 @@ import bpy
 from bpy.types import Collection, Context, Material, Mesh, Object
 from mathutils import Matrix, Vector
 
+from ..core.file_name import file_name, within
 from ..core.job import Recipe
+from ..core.protocol import DATA_LIMIT
 from . import glb, material, mesh_data, node_transform, occupied, placement, recipe, replacement
 from .glb import GlbMesh
 from .placement import Placement
 
 _NAME_BYTES = 55  # Blender 3.4 has room for 63, and appends .001
+_NOT_HELD = ("Cc", "Cs")  # control characters, halves of pairs: no name in Blender has them
 _ARTICLE = re.compile(r"^(?:an?|the)\s+", re.IGNORECASE)
 
 
@@ -33,8 +37,7 @@ def insert(
     glb_file: path or content. made_by: stored on the object. where: as `placement.captured` gives it. The object is
     selected and made active, unless the artist is in another mode or drags something. Raises DamagedMesh, OSError.
     """
-    data = glb_file if isinstance(glb_file, bytes) else glb_file.read_bytes()
-    content = glb.read_glb(data)
+    content = glb.read_glb(glb_file if isinstance(glb_file, bytes) else _bytes_of(glb_file))
     place = Placement.from_json(where)
     low, high = (Vector(corner) for corner in glb.bounds(content.positions))
     name = name_of(made_by.prompt)
@@ -61,9 +64,10 @@ def insert(
 
 
 def name_of(prompt: str) -> str:
-    """A name for the object of a prompt: "a red mug" -> "Red mug"."""
-    words = _ARTICLE.sub("", " ".join(prompt.split())) or "Object"
-    cut = words.encode("utf-8")[:_NAME_BYTES].decode("utf-8", "ignore").rstrip(" ,.;")
+    """A name for the object of a prompt: "a red mug" -> "Red mug". It is what the artist typed, and no file name."""
+    held = "".join(letter for letter in prompt if letter.isspace() or unicodedata.category(letter) not in _NOT_HELD)
+    words = _ARTICLE.sub("", " ".join(held.split()))
+    cut = within(words, _NAME_BYTES).rstrip(" ,.;") or "Object"
     return cut[:1].upper() + cut[1:]
 
 
@@ -95,6 +99,15 @@ def push_undo(context: Context, message: str) -> None:
         bpy.ops.ed.undo_push(message=message)
 
 
+def _bytes_of(file: Path) -> bytes:
+    """The file, as long as one that the engine may send."""
+    with file.open("rb") as stream:
+        data = stream.read(DATA_LIMIT + 1)
+    if len(data) > DATA_LIMIT:
+        raise glb.DamagedMesh(f"It is longer than {DATA_LIMIT >> 20} MiB.")
+    return data
+
+
 def _home(context: Context) -> Collection:
     """The collection that new objects go to; the scene's own if that one belongs to another file."""
     active = context.collection
@@ -104,7 +117,7 @@ def _home(context: Context) -> Collection:
 def _mesh(name: str, content: GlbMesh, matrix: Matrix) -> Mesh:
     rows = tuple(value for row in matrix for value in row)
     positions: array[float] = node_transform.transformed(content.positions, rows)
-    mesh = mesh_data.build(name, positions, content.triangles)
+    mesh = mesh_data.build(file_name(name), positions, content.triangles)
     if content.uvs:
         mesh_data.set_uvs(mesh, content.uvs)
     mesh.validate()  # doubled triangles, which a file may hold, would crash some tools

@@ -9,7 +9,7 @@ from bpy.types import Context, Operator
 
 from ..core.job import Job, JobState
 from . import artist_settings, engine_preset, redraw, session, settings
-from .enqueue import engine_is_there, enqueue, recipe
+from .enqueue import ask, engine_is_there, recipe
 from .job_action import JobAction
 
 
@@ -32,7 +32,8 @@ class DREAMFUSION_OT_generate(Operator):
 
     def execute(self, context: Context) -> set[str]:
         """Queue the job."""
-        enqueue(context, recipe(context))
+        if not ask(self, context, recipe(context)):
+            return {"CANCELLED"}
         redraw.panels()
         return {"FINISHED"}
 
@@ -60,7 +61,8 @@ class DREAMFUSION_OT_queue_text(Operator):
         lines = [line.body.strip() for line in settings.of(context).prompts.lines]
         prompts = [line for line in lines if line and not line.startswith("#")]
         for prompt in prompts:
-            enqueue(context, recipe(context, prompt[: settings.PROMPT_LIMIT]))
+            if not ask(self, context, recipe(context, prompt[: settings.PROMPT_LIMIT])):
+                return {"CANCELLED"}  # the others lack the same file
         self.report({"INFO"}, f"Queued {len(prompts)} prompts")
         redraw.panels()
         return {"FINISHED"}

@@ -60,6 +60,8 @@ class Session:
         self.file = new_file_name()
         self.missing: Trouble | None = None
         self.curious = False  # somebody looks at the panel and would like to know what the models know
+        self.unknown_model = ""  # ... or what this one is: one that the engine tells of only when asked
+        self.puzzled: set[str] = set()  # models for which an engine was started, to ask it
         self.plan_wanted = False  # ... or what an installation would take; nothing is started before somebody does
         self._looked = 0.0
         self._online = preferences.location(chosen).online  # whether an engine that is started may go to the internet
@@ -101,8 +103,10 @@ class Session:
                 self.queue.stop_engine()
 
     def ask_models(self) -> None:
-        """Start the engine once, without a job, where it has never said what its models know and somebody looks."""
-        if self.curious and self.missing is None and self.models is None and self.queue.engine_state == "absent":
+        """Start the engine once, without a job, where it has not said what somebody who looks would like to know."""
+        wanted = (self.curious and self.models is None) or bool(self.unknown_model)
+        self.unknown_model = ""  # an engine that is there is asked without being started
+        if wanted and self.missing is None and self.queue.engine_state == "absent":
             self.curious = False
             self.queue.start_engine()
 

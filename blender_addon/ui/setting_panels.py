@@ -34,7 +34,8 @@ class _SettingPanel(Sidebar):
         """Say so where the engine has a recipe for the model and has not told it: for folders and files."""
         chosen = settings.of(context)
         tells = any(model_card.has_recipe(line) for line in models.known())
-        if tells and not model_card.has_recipe(models.card(chosen.model)):
+        card = models.card(chosen.model)
+        if tells and not model_card.has_recipe(card) and models.trouble(card) is None:
             text = "The engine has a recipe for this model that is not known here. What you change goes before it"
             messages.draw_text(self.layout, context, text, "INFO")
 
@@ -60,7 +61,9 @@ class DREAMFUSION_PT_guidance(_SettingPanel, Panel):
         column = self.column(context)
         _choice(column, guidance, "score")
         mine = artist_settings.changed(chosen)
-        if ("guidance", "score") in mine and ("guidance", "scale") not in mine and models.card(chosen.model):
+        card = models.card(chosen.model)
+        unsure = card is not None and not model_card.tells_scores(card)  # an engine of before
+        if unsure and ("guidance", "score") in mine and ("guidance", "scale") not in mine:
             text = "The model's recipe may have another scale for this score. One that you set counts"
             messages.draw_text(column, context, text, "INFO")
         column.prop(guidance, "scale")

@@ -13,6 +13,7 @@ from bpy.types import Context, Object, PropertyGroup, Text
 
 from ..core import suggestions
 from . import artist_settings, models
+from .adapter_settings import DREAMFUSION_PG_adapters
 from .engine_settings import (
     DREAMFUSION_PG_camera,
     DREAMFUSION_PG_guidance,
@@ -75,7 +76,7 @@ class DREAMFUSION_PG_placement(PropertyGroup):
 
 
 def _suggest(settings: DREAMFUSION_PG_settings, _context: Context, text: str) -> list[str]:
-    return suggestions.suggestions(text, models.known(), settings.model)
+    return suggestions.suggestions(text, models.told(), settings.model)
 
 
 def _model_chosen(settings: DREAMFUSION_PG_settings, _context: Context) -> None:
@@ -143,6 +144,7 @@ class DREAMFUSION_PG_settings(PropertyGroup):
     optimize: PointerProperty(name="Training", type=DREAMFUSION_PG_optimize)
     mesh: PointerProperty(name="Mesh", type=DREAMFUSION_PG_mesh)
     memory: PointerProperty(name="Memory", type=DREAMFUSION_PG_memory)
+    adapters: PointerProperty(name="LoRAs and Words", type=DREAMFUSION_PG_adapters)
     # The three of `artist_settings`; the last is for saved presets, and nothing of it is stored.
     kept: StringProperty(name="Kept Settings", options={"HIDDEN"})
     shown: StringProperty(name="Shown Settings", options={"HIDDEN"})

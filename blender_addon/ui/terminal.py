@@ -6,13 +6,13 @@ Blender has such commands from 4.2 on; before, `blender -b --addons dreamfusion 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 from typing import Any
 
 import bpy
 
+from ..core.bounded_json import parse_json
 from . import headless, preferences
 
 NAME = "dreamfusion"
@@ -71,7 +71,7 @@ def _generate(options: argparse.Namespace) -> int:
             _say(f"error: --set {word} is not of the form STAGE.KEY=VALUE", error=True)
             return 2
         try:
-            value = json.loads(text)
+            value = parse_json(text.encode("utf-8"))
         except ValueError:
             value = text
         if dot:

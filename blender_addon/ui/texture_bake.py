@@ -12,6 +12,7 @@ from contextlib import contextmanager
 import bpy
 from bpy.types import Context, Image, Material, Object, Scene
 
+from ..core.file_name import file_name
 from . import material
 
 _CLIFF = math.radians(66.0)  # faces that turn by more begin a new chart; Blender's own default
@@ -82,6 +83,7 @@ def bake(context: Context, source: Object, target: Object, pixels: int) -> Image
             except RuntimeError as error:  # how an operator's error report arrives in Python
                 raise BakeFailed(str(error).strip()) from error
     image.pack()
+    material.pack(image, bytes(image.packed_file.data))
     return image
 
 
@@ -92,8 +94,8 @@ def _material_for(source: Object, name: str, pixels: int) -> tuple[Material, Ima
     if old is None or slot is None:
         raise BakeFailed("The object has no material with an image")
     made = slot.copy()
-    made.name = name
-    image = bpy.data.images.new(name, pixels, pixels)
+    made.name = file_name(name)
+    image = bpy.data.images.new(file_name(name), pixels, pixels)
     material.set_colour_space(image)
     image.generated_color = (*(material.encoded(value) for value in material.mean_colour(old)), 1.0)
     material.connect_image(made, image)

@@ -10,6 +10,7 @@ import bpy
 from bpy.props import StringProperty
 from bpy.types import Context, Operator
 
+from ..core.blot import Blot
 from ..core.job import Trouble
 from . import preferences, pump, redraw, session
 from .folder_choice import FolderChoice
@@ -139,4 +140,4 @@ def report_text(trouble: Trouble | None, log: Path) -> str:
         with log.open("rb") as stream:
             stream.seek(max(0, log.stat().st_size - _LOG_BYTES))
             lines += ["", "End of the engine's log:", stream.read().decode("utf-8", "replace")]
-    return "\n".join(lines)
+    return Blot().text("\n".join(lines))

@@ -11,6 +11,9 @@ import bpy
 from bpy.types import Collection, Context, Object
 from mathutils import Vector
 
+from ..core.file_name import file_name
+
+_NAME_BYTES = 48  # of the object's name; " Turntable" and Blender's .001 come after it
 _ROOM = 1.15  # the object is at least this much smaller than the picture
 _WATTS = 14.0  # of the key light for an object of radius 1; light falls with the square of the distance
 # Lights: name, azimuth from the camera, elevation, share of the key light's power. Degrees.
@@ -33,18 +36,19 @@ def build(context: Context, obj: Object, orbit: Orbit) -> Collection:
     """
     middle, across, up = _cylinder(obj)
     radius = math.hypot(across, up)
-    collection = bpy.data.collections.new(f"{obj.name} Turntable")
+    name = file_name(obj.name, _NAME_BYTES)
+    collection = bpy.data.collections.new(f"{name} Turntable")
     context.scene.collection.children.link(collection)
-    pivot = _add(collection, f"{obj.name} Turntable", None, None)
+    pivot = _add(collection, collection.name, None, None)
     pivot.location = middle
     pivot.empty_display_size = radius
-    camera = bpy.data.cameras.new(f"{obj.name} Turntable")
+    camera = bpy.data.cameras.new(collection.name)
     camera.lens = orbit.lens
     distance = _distance(across, up, orbit.elevation, *_angles(context, camera))
     camera.clip_start, camera.clip_end = 0.01 * distance, 10.0 * distance
     _aim(_add(collection, camera.name, camera, pivot), 0.0, orbit.elevation, distance)
-    for name, azimuth, elevation, share in _LIGHTS:
-        light = bpy.data.lights.new(f"{obj.name} {name}", "AREA")
+    for role, azimuth, elevation, share in _LIGHTS:
+        light = bpy.data.lights.new(f"{name} {role}", "AREA")
         light.energy = _WATTS * share * (3.0 * radius) ** 2
         light.size = 2.0 * radius
         _aim(_add(collection, light.name, light, pivot), math.radians(azimuth), math.radians(elevation), 3.0 * radius)

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from dreamfusion_engine.config_json import PRESET_NAMES, preset, recipe_differences
+from dreamfusion_engine.config_json import PRESET_NAMES, preset, recipe_differences, recipe_scores
 from dreamfusion_engine.errors import EngineError, SetupError
+from dreamfusion_engine.guidance.adapter_files import LORA_FAMILIES, WORD_FAMILIES
 from dreamfusion_engine.guidance.catalogue import KnownModel, catalogue, known_model
 from dreamfusion_engine.guidance.device_speed import stored_speed
 from dreamfusion_engine.guidance.family import FAMILIES
@@ -25,7 +26,7 @@ from dreamfusion_engine.hub.repository_cache import RepositoryCache, cached_repo
 from dreamfusion_engine.recipes import RECIPES, STARTER_RECIPE, recipe_for
 
 Fit = Literal["fits", "tight", "too large", "unknown"]
-State = Literal["built in", "downloaded", "broken", "open", "gated", "withdrawn"]
+State = Literal["built in", "downloaded", "given", "broken", "open", "gated", "withdrawn"]
 TIGHT_ABOVE = 0.85  # share of the free memory from which a run may fail because another program takes a little more
 PRESET = "standard"  # whose settings the memory is told for
 LIST_S = 10.0  # of the processor's time for all downloads together; a usual one takes 0.03
@@ -42,7 +43,8 @@ class Machine:
 
 @dataclass(frozen=True, kw_only=True)
 class ModelLine:
-    """One model of the list. name: what --model takes. state: on this machine, or how it stands at the hub.
+    """One model of the list. name: what --model takes. state: on this machine ("given": a folder or file that was asked
+    about by its path), or how it stands at the hub.
 
     size_mb: megabytes (1e6) on disk or to download. memory_mib: peak of a run in the standard preset, 0: unknown.
     fit: that against the machine's free memory. trouble: why a broken one is (code, what, why, fix). page: where its
@@ -69,7 +71,7 @@ class ModelLine:
     @property
     def usable(self) -> bool:
         """Whether a run can be started with it now."""
-        return self.state in ("built in", "downloaded")
+        return self.state in ("built in", "downloaded", "given")
 
     def to_json(self) -> dict[str, Any]:
         """The line as the protocol and `models --json` have it; for a model that is here with what it knows."""
@@ -88,6 +90,7 @@ class ModelLine:
             "trouble": self.trouble,
             "recipe": recipe_json(self.recipe) if self.recipe else {},
             "estimates": self.estimates,
+            "adapters": adapters_of(self),
         }
         card = self.card
         if card is None:
@@ -142,9 +145,25 @@ def fit_of(memory_mib: int, machine: Machine) -> Fit:
 
 @functools.cache
 def recipe_json(name: str) -> dict[str, Any]:
-    """A recipe as the protocol has it: its name, whether it is experimental, what it changes of each plain preset."""
+    """A recipe as the protocol has it: its name, whether it is experimental, what it changes of each plain preset.
+
+    scores: what it changes further with a `guidance.score`, in every preset.
+    """
     recipe = RECIPES[name]
-    return {"name": recipe.title, "experimental": recipe.experimental, "settings": recipe_differences(name)}
+    return {
+        "name": recipe.title,
+        "experimental": recipe.experimental,
+        "settings": recipe_differences(name),
+        "scores": recipe_scores(name),
+    }
+
+
+def adapters_of(line: ModelLine) -> list[str]:
+    """What the model takes beside its own weights: "lora", "embeddings", both or nothing."""
+    if line.recipe == STARTER_RECIPE:
+        return []
+    families = {"lora": LORA_FAMILIES, "embeddings": WORD_FAMILIES}
+    return [kind for kind, takers in families.items() if line.family in takers]
 
 
 def _starter(machine: Machine) -> ModelLine:

@@ -131,7 +131,7 @@ def _base(
     """The folder that completes a file, and the parts that it gives."""
     if architecture == "sd2" and prediction is None and not name:
         raise _prediction_unknown(path)
-    known = _known_base(architecture, prediction)
+    known = known_base(architecture, prediction)
     folder = _named_base(path, name, architecture) if name else _downloaded(known.id)
     borrowed = _borrowed(path, architecture, tensors, folder, name or known.id)
     if folder is None:
@@ -183,7 +183,7 @@ def _unsupported(path: Path, what: str) -> SetupError:
 
 
 def _prediction_unknown(path: Path) -> SetupError:
-    noise, v = (_known_base("sd2", kind).id for kind in ("epsilon", "v_prediction"))
+    noise, v = (known_base("sd2", kind).id for kind in ("epsilon", "v_prediction"))
     return SetupError(
         "model.prediction",
         what="It is not known what this single file's denoiser predicts.",
@@ -193,7 +193,8 @@ def _prediction_unknown(path: Path) -> SetupError:
     )
 
 
-def _known_base(architecture: Architecture, prediction: Prediction | None) -> KnownModel:
+def known_base(architecture: Architecture, prediction: Prediction | None) -> KnownModel:
+    """The catalogue's model of a file's architecture."""
     name = "sd2-v" if architecture == "sd2" and prediction == "v_prediction" else architecture
     return next(model for model in catalogue() if model.architecture == name)
 

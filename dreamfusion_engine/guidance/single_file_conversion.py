@@ -14,6 +14,7 @@ from typing import Any
 
 from dreamfusion_engine.errors import InputError, SetupError
 from dreamfusion_engine.events import Note, Report
+from dreamfusion_engine.file_lock import only_one
 from dreamfusion_engine.guidance.family import FAMILIES
 from dreamfusion_engine.guidance.part_configs import check_network
 from dreamfusion_engine.guidance.part_weights import read_json, read_part_weights
@@ -42,24 +43,50 @@ def ready_model(name: str, base: str = "", report: Report = lambda event: None) 
 
 
 def convert(file: SingleFile) -> None:
-    """Make the pipeline folder of a single file, in half precision. An existing one is left alone."""
-    parent = file.folder.parent
+    """Make the pipeline folder of a single file, in half precision. An existing one is left alone.
+
+    Raises SetupError model.busy while another process makes it.
+    """
     try:
-        parent.mkdir(parents=True, exist_ok=True)
-        _check_room(file)
-        with tempfile.TemporaryDirectory(dir=parent, prefix="new-") as new:
-            made, configs = Path(new) / "pipeline", Path(new) / "configs"
+        with workplace(file.folder, file.path.name) as new:
+            if file.folder.exists():  # another process was faster
+                return
+            _check_room(file)
+            made, configs = new / "pipeline", new / "configs"
             _write_configs(file, configs)
             _convert(file, configs, made)
             for part in file.borrowed:
                 _borrow(file.base, part, made)
-            with contextlib.suppress(FileExistsError):  # another run was faster
-                if not file.folder.exists():
-                    os.replace(made, file.folder)
+            os.replace(made, file.folder)
     except OSError as error:
         from dreamfusion_engine.hub.transfer import disk_error
 
         raise disk_error(file.folder, error) from error
+
+
+@contextlib.contextmanager
+def workplace(folder: Path, name: str) -> Iterator[Path]:
+    """A temporary folder beside `folder`, for one process at a time; what killed ones left there is removed.
+
+    name: of the model, for the one who comes second. Raises SetupError model.busy.
+    """
+
+    def busy(holder: str) -> SetupError:
+        return SetupError(
+            "model.busy",
+            what=f"{name} is being prepared for its first use already.",
+            why=f"It is at work on it: {holder}.",
+            fix="Start again when that is done.",
+        )
+
+    prefix = f"new-{folder.name}-"
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with only_one(folder.with_name(f"{folder.name}.lock"), busy):
+        for path in folder.parent.iterdir():
+            if path.name.startswith(prefix):
+                shutil.rmtree(path, ignore_errors=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=prefix) as new:
+            yield Path(new)
 
 
 def _write_configs(file: SingleFile, folder: Path) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from dreamfusion_engine import file_lock
 from dreamfusion_engine.errors import SetupError
 
 
@@ -16,22 +16,15 @@ def only_one(path: Path, repository: str) -> Iterator[None]:
 
     Raises SetupError model.busy while another process holds it, OSError where the file cannot be made.
     """
+
+    def busy(holder: str) -> SetupError:
+        return SetupError(
+            "model.busy",
+            what=f"The model '{repository}' is being downloaded already.",
+            why=f"It is at work on it: {holder}.",
+            fix="Wait for it, or stop it; what has arrived is kept.",
+        )
+
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("ab") as held:
-        try:
-            if sys.platform == "win32":
-                import msvcrt
-
-                msvcrt.locking(held.fileno(), msvcrt.LK_NBLCK, 1)
-            else:
-                import fcntl
-
-                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise SetupError(
-                "model.busy",
-                what=f"The model '{repository}' is being downloaded already.",
-                why="Another process of this machine is at it.",
-                fix="Wait for it, or stop it; what has arrived is kept.",
-            ) from None
+    with file_lock.only_one(path, busy):
         yield

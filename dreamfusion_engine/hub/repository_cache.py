@@ -162,8 +162,10 @@ class RepositoryCache:
     def _write(self, path: Path, content: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         fresh = path.with_name(f"{path.name}.{os.getpid()}.new")
+        fresh.unlink(missing_ok=True)  # a killed process's of the same number, or a link that leads elsewhere
         try:
-            fresh.write_text(content, encoding="utf-8")
+            with fresh.open("x", encoding="utf-8") as stream:
+                stream.write(content)
             os.replace(fresh, path)
         finally:
             with contextlib.suppress(OSError):

@@ -13,8 +13,9 @@ import numpy as np
 from dreamfusion_engine.config import MeshConfig
 from dreamfusion_engine.events import Stage
 from dreamfusion_engine.mesh.bake import bake_albedo, texel_owners, texture_coverage
-from dreamfusion_engine.mesh.cleanup import cleaned
+from dreamfusion_engine.mesh.cleanup import cleaned, decimated
 from dreamfusion_engine.mesh.extract import extract_surface
+from dreamfusion_engine.mesh.folds import faults_of, folds_of
 from dreamfusion_engine.mesh.overlap import uv_overlap
 from dreamfusion_engine.mesh.queries import Albedo, Density
 from dreamfusion_engine.mesh.silhouette import ReferenceViews, Silhouettes
@@ -34,9 +35,13 @@ class MeshReport:
     components: int
     watertight: bool  # closed, and every vertex in one fan
     genus: int  # handles over all parts
+    folds: int  # edges at which the surface turns by more than 120 degrees
+    folds_before: int  # of the surface before decimation
+    crossings: int  # pairs of triangles that pass through each other
     uv_overlap: float  # share of the UV area that is used twice
     texture_coverage: float  # share of triangles whose texels are all their chart's
-    unwrap: str  # 'xatlas', 'repacked' or 'box' (the time box was over)
+    unwrap: str  # 'xatlas', 'repacked' or 'box', the simple one
+    unwrap_trouble: str  # why it is the simple one, '' otherwise
     iso: float  # density level of the surface, 1 / world unit
     fidelity_psnr: float  # dB, albedo renders of the mesh against the reference views, over white
     seconds: dict[str, float]
@@ -74,9 +79,9 @@ def build_mesh(
         lambda share: report_stage("extract", 0.8 * share),
     )
     # 2. Real parts only, smooth, within the budget.
-    vertices, triangles = cleaned(
-        vertices, triangles, min_part=config.min_part, smoothing=config.smoothing, budget=config.triangles
-    )
+    surface = cleaned(vertices, triangles, min_part=config.min_part, smoothing=config.smoothing)
+    vertices, triangles = decimated(*surface, config.triangles, config.min_part, config.smoothing)
+    faults = faults_of(vertices, triangles)
     normals = vertex_normals(vertices, triangles)
     report_stage("extract", 1.0)
     clock.lap("extract")
@@ -122,9 +127,13 @@ def build_mesh(
         components=parts_of(triangles)[0],
         watertight=is_manifold(triangles),
         genus=genus(triangles),
+        folds=faults.folds,
+        folds_before=len(folds_of(*surface).edges),
+        crossings=faults.crossings,
         uv_overlap=overlap,
         texture_coverage=texture_coverage(charts.uv, charts.chart, owners[0]),
         unwrap=charts.method,
+        unwrap_trouble=charts.trouble,
         iso=iso,
         fidelity_psnr=fidelity,
         seconds=clock.laps,

@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import imageio_ffmpeg
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -14,9 +13,9 @@ from PIL import Image
 
 from dreamfusion_engine.atomic_file import write_whole
 from dreamfusion_engine.config import CameraConfig
-from dreamfusion_engine.errors import SetupError
 from dreamfusion_engine.mesh.queries import Floats
 from dreamfusion_engine.mesh.textured import TexturedMesh, framed
+from dreamfusion_engine.mesh.video import encode_video
 from dreamfusion_engine.mesh.view import Views, over, render_mesh, scene_of
 from dreamfusion_engine.scene.cameras import Cameras, orbit_cameras
 
@@ -26,8 +25,6 @@ ELEVATION = math.radians(18.0)  # enough to see the top, not so much that the si
 MARGIN = 1.06  # the object's ball fills the picture but for this
 FRAMES = 60
 FRAME_PIXELS = 320
-FRAMES_PER_SECOND = 20
-CODEC = "libx264"
 BATCH = 10  # frames rendered at once
 STUDIO = (0.80, 0.62)  # sRGB grey of the background's top and bottom: white and dark objects both stand out
 
@@ -95,36 +92,3 @@ def studio_pictures(views: Views) -> tuple[NDArray[np.uint8], NDArray[np.uint8],
     pictures = [over(layer, views.coverage, background) for layer in (views.lit, clay, views.normal)]
     colour, grey, normal = (np.rint(np.clip(p, 0.0, 1.0) * 255.0).astype(np.uint8) for p in pictures)
     return colour, grey, normal
-
-
-def encode_video(frames: Iterator[NDArray[np.uint8]], path: Path, size: tuple[int, int]) -> None:
-    """Write frames uint8[H, W, 3] as H.264 in yuv420p, which every player shows. size: width, height, both even."""
-    try:
-        writer = imageio_ffmpeg.write_frames(
-            str(path),
-            size,
-            fps=FRAMES_PER_SECOND,
-            codec=CODEC,
-            pix_fmt_out="yuv420p",
-            macro_block_size=2,
-            quality=None,
-            output_params=["-crf", "18", "-movflags", "+faststart"],
-        )
-        writer.send(None)
-        for frame in frames:
-            writer.send(np.ascontiguousarray(frame))
-        writer.close()
-    except (RuntimeError, BrokenPipeError) as error:
-        raise SetupError(
-            "setup.video",
-            what="The turntable video could not be encoded.",
-            why=f"ffmpeg, which comes with imageio-ffmpeg, failed: {str(error)[-400:]}",
-            fix="Reinstall imageio-ffmpeg, or look at views.png and mesh.glb, which need no video encoder.",
-        ) from error
-    if path.stat().st_size == 0:
-        raise SetupError(
-            "setup.video",
-            what="The turntable video could not be encoded.",
-            why="ffmpeg, which comes with imageio-ffmpeg, wrote nothing.",
-            fix="Reinstall imageio-ffmpeg, or look at views.png and mesh.glb, which need no video encoder.",
-        )

@@ -104,6 +104,21 @@ def face_normals(vertices: Vertices, triangles: Triangles) -> Doubles:
     return np.cross(b - a, c - a)
 
 
+def turns(vertices: Vertices, triangles: Triangles) -> tuple[Doubles, NDArray[np.int64]]:
+    """How far the surface turns at each edge: angles float64[E] between the normals of its two triangles, radians in
+    [0, pi], and the half-edges int64[E, 2] that lie along it (see `directed_edges`). The surface must be closed.
+
+    0 is flat, pi is folded back onto itself. A triangle without area has no normal: its edges turn by pi / 2.
+    """
+    start, end = directed_edges(triangles).T
+    size = int(triangles.max()) + 1 if len(triangles) else 1
+    order = np.argsort(np.where(start < end, start * size + end, end * size + start), kind="stable")
+    pairs = order.reshape(-1, 2)
+    normal = _unit(face_normals(vertices, triangles))
+    cosine = np.einsum("ei,ei->e", normal[pairs[:, 0] // 3], normal[pairs[:, 1] // 3])
+    return np.arccos(np.clip(cosine, -1.0, 1.0)), pairs
+
+
 def vertex_normals(vertices: Vertices, triangles: Triangles) -> Doubles:
     """Unit normals float64[V, 3]: face normals weighted by their angle at the vertex (Thuermer and Wuethrich 1998)."""
     corners = vertices.astype(np.float64)[triangles]
@@ -119,6 +134,14 @@ def vertex_normals(vertices: Vertices, triangles: Triangles) -> Doubles:
     lost = np.linalg.norm(total, axis=-1) < 1e-9  # a fold of two opposite triangles: any direction is as good
     total[lost] = (0.0, 0.0, 1.0)
     return _unit(total)
+
+
+def neighbour_weights(count: int, triangles: Triangles) -> sparse.csr_matrix:
+    """The matrix float64[count, count] that takes the vertices to the means of their neighbours."""
+    start, end = directed_edges(triangles).T
+    neighbours = sparse.csr_matrix((np.ones(len(start)), (start, end)), shape=(count, count))
+    neighbours.data[:] = 1.0  # an edge that is used twice in one direction counts once
+    return sparse.diags(1.0 / np.maximum(np.asarray(neighbours.sum(1)).ravel(), 1.0)) @ neighbours
 
 
 def compacted(vertices: Vertices, triangles: Triangles) -> tuple[Doubles, Ints]:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import io
 import os
+import signal
 import subprocess
 import sys
-import tempfile
+import threading
 import time
 import zipfile
 from collections.abc import Callable
@@ -22,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import dreamfusion_engine
+from dreamfusion_engine.child_process import child_environment
 from dreamfusion_engine.mesh.charts import box_charts, packed_without_overlap
 from dreamfusion_engine.mesh.overlap import overlapping_pairs, uv_areas, without_overlap
 from dreamfusion_engine.mesh.queries import Floats, Ints
@@ -32,11 +34,19 @@ POLL = 0.2  # seconds between looks at the child
 
 @dataclass(frozen=True, kw_only=True)
 class Unwrap:
-    """uv: float32[T, 3, 2] in [0, 1]. chart: int32[T]. method: 'repacked' means xatlas's charts, some of them cut."""
+    """uv: float32[T, 3, 2] in [0, 1]. chart: int32[T]. method: 'repacked' means xatlas's charts, some of them cut.
+
+    trouble: why it is 'box', in words; '' otherwise.
+    """
 
     uv: Floats
     chart: Ints
     method: Literal["xatlas", "repacked", "box"]
+    trouble: str = ""
+
+
+class NoCharts(Exception):
+    """xatlas gave no charts; why, in words. It never leaves this module."""
 
 
 def unwrap(
@@ -54,14 +64,14 @@ def unwrap(
     advance: told the share of the time box that is over, in [0, 1]; what it raises ends the child and passes through.
     """
     gap = max(2, padding // 2)  # charts share the texels between them: each has half of the gap to itself
-    found = _by_xatlas(vertices, triangles, texture, gap, seconds, advance)
-    if found is None:
+    try:
+        uv, indices = _by_xatlas(vertices, triangles, texture, gap, seconds, advance)
+    except NoCharts as trouble:
         chart, flat = box_charts(vertices, triangles)
         uv, chart = packed_without_overlap(
             vertices, triangles, chart, flat, texture=texture, padding=fitting(gap, chart, texture)
         )
-        return Unwrap(uv=uv, chart=chart, method="box")
-    uv, indices = found
+        return Unwrap(uv=uv, chart=chart, method="box", trouble=str(trouble))
     uv, chart = lost_triangles_beside_neighbours(vertices, triangles, uv, parts_of(indices)[1])
     uv = without_overlap(uv)
     if len(overlapping_pairs(uv)) == 0 and uv.min() >= 0.0 and uv.max() <= 1.0:
@@ -119,7 +129,7 @@ def lost_triangles_beside_neighbours(
 
 
 def worker_command() -> list[str]:
-    """The command line of the child process."""
+    """The command line of the child process, without its two arguments."""
     return [sys.executable or "python3", "-m", "dreamfusion_engine.mesh.unwrap_worker"]
 
 
@@ -130,51 +140,87 @@ def _by_xatlas(
     padding: int,
     seconds: float,
     advance: Callable[[float], None],
-) -> tuple[Floats, NDArray[np.int32]] | None:
-    """uv float32[T, 3, 2] and chart-corner indices int32[T, 3] from a child process; None if it is late or fails."""
+) -> tuple[Floats, NDArray[np.int32]]:
+    """uv float32[T, 3, 2] and chart-corner indices int32[T, 3] from a child process. Raises NoCharts."""
+    given = io.BytesIO()
+    np.savez(
+        given,
+        vertices=np.asarray(vertices, np.float32),
+        triangles=np.asarray(triangles, np.uint32),
+        texture=np.int64(texture),
+        padding=np.int64(padding),
+    )
+    answer = _answer(given.getvalue(), seconds, advance)
+    try:
+        with np.load(io.BytesIO(answer), allow_pickle=False) as found:
+            uv, indices = found["uv"], found["indices"]
+    except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise NoCharts("the process for it gave no answer that can be read") from error
+    if uv.shape != (len(triangles), 3, 2) or not np.isfinite(uv).all() or np.abs(uv_areas(uv)).sum() <= 0.0:
+        raise NoCharts("xatlas found no charts for this surface")
+    return uv, indices
+
+
+def _answer(given: bytes, seconds: float, advance: Callable[[float], None]) -> bytes:
+    """What the child process says to `given`. Raises NoCharts if it is late or fails, and what `advance` raises.
+
+    By pipes, so that no disk can be full; each has a thread, so that neither side blocks the other.
+    """
     root = str(Path(dreamfusion_engine.__file__).resolve().parent.parent)
     path = os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])
     started = time.monotonic()
-    # Files, not pipes: neither side can block the other, and the wait can be cut into short looks.
-    with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as answer:
-        np.savez(
-            given,
-            vertices=np.asarray(vertices, np.float32),
-            triangles=np.asarray(triangles, np.uint32),
-            texture=np.int64(texture),
-            padding=np.int64(padding),
+    try:
+        child = subprocess.Popen(
+            [*worker_command(), str(os.getpid()), str(seconds)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=child_environment({"PYTHONPATH": path}),
+            start_new_session=True,  # a Ctrl-C is for the engine, which ends the child itself
         )
-        given.seek(0)
-        try:
-            child = subprocess.Popen(
-                worker_command(),
-                stdin=given,
-                stdout=answer,
-                stderr=subprocess.DEVNULL,
-                env={**os.environ, "PYTHONPATH": path},
-            )
-        except OSError:
-            return None  # no Python to start (embedded in another program): the caller's other way needs none
-        try:
-            while child.poll() is None:
-                elapsed = time.monotonic() - started
-                advance(min(1.0, elapsed / seconds))
-                if elapsed >= seconds:
-                    return None
-                with suppress(subprocess.TimeoutExpired):
-                    child.wait(timeout=min(POLL, max(0.01, seconds - elapsed)))
-        finally:
-            if child.poll() is None:
-                child.kill()
-            child.wait()
-        if child.returncode != 0:
-            return None
-        answer.seek(0)
-        try:
-            with np.load(io.BytesIO(answer.read()), allow_pickle=False) as found:
-                uv, indices = found["uv"], found["indices"]
-        except (ValueError, KeyError, EOFError, zipfile.BadZipFile):
-            return None  # not an answer: something else printed, or the disk was full
-    if uv.shape != (len(triangles), 3, 2) or not np.isfinite(uv).all() or np.abs(uv_areas(uv)).sum() <= 0.0:
-        return None
-    return uv, indices
+    except OSError as error:  # no Python to start (embedded in another program): the other way needs none
+        raise NoCharts(f"the process for it could not be started ({error.strerror or error})") from error
+    answer: list[bytes] = []
+    threads = [
+        threading.Thread(target=_tell, args=(child, given), daemon=True),
+        threading.Thread(target=_listen, args=(child, answer), daemon=True),
+    ]
+    for thread in threads:
+        thread.start()
+    try:
+        while child.poll() is None:
+            elapsed = time.monotonic() - started
+            advance(min(1.0, elapsed / seconds))
+            if elapsed >= seconds:
+                raise NoCharts(f"xatlas was not done in {seconds:g} seconds (mesh.unwrap_seconds)")
+            with suppress(subprocess.TimeoutExpired):
+                child.wait(timeout=min(POLL, max(0.01, seconds - elapsed)))
+    finally:
+        if child.poll() is None:
+            child.kill()
+        child.wait()
+        for thread in threads:
+            thread.join()
+    if child.returncode != 0:
+        raise NoCharts(f"the process for it ended with {_ending(child.returncode)}")
+    return b"".join(answer)
+
+
+def _tell(child: subprocess.Popen[bytes], given: bytes) -> None:
+    assert child.stdin is not None
+    with suppress(OSError), child.stdin:  # it may have ended
+        child.stdin.write(given)
+
+
+def _listen(child: subprocess.Popen[bytes], answer: list[bytes]) -> None:
+    assert child.stdout is not None
+    with suppress(OSError), child.stdout:
+        answer.append(child.stdout.read())
+
+
+def _ending(code: int) -> str:
+    """'exit code 1' or 'signal SIGKILL'."""
+    try:
+        return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+    except ValueError:
+        return f"signal {-code}"

@@ -2,7 +2,8 @@
 
 Reads an .npz with vertices float32[V, 3], triangles uint32[T, 3], texture and padding from stdin, and writes one
 with uv float32[T, 3, 2] and indices int32[T, 3] (equal where corners meet in a chart) to stdout. mesh/unwrap.py runs
-it as `python -m`.
+it as `python -m`, with two arguments: its own process number, and the seconds that this one has. xatlas holds Python's
+lock from its beginning to its end, so a thread that looks at the parent would not run.
 """
 
 from __future__ import annotations
@@ -11,12 +12,20 @@ import io
 import os
 import sys
 
-import numpy as np
-import xatlas
+from dreamfusion_engine.child_process import end_with
+from dreamfusion_engine.device import usable_cores
+
+START_SECONDS = 30.0  # for Python and its imports on a busy machine, on top of the time box
 
 
-def main() -> None:
-    """Unwrap what comes in on stdin."""
+def main(parent: int, seconds: float) -> None:
+    """Unwrap what comes in on stdin. parent: the process that waits. seconds: the time box, after which it does not."""
+    end_with(
+        parent, seconds=seconds + START_SECONDS, processor_seconds=usable_cores() * seconds + START_SECONDS
+    )  # before anything heavy is loaded: from now on this process ends whatever happens
+    import numpy as np
+    import xatlas
+
     # The answer leaves by a private duplicate: whatever a library prints goes to stderr.
     wire = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
@@ -43,4 +52,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(int(sys.argv[1]), float(sys.argv[2]))

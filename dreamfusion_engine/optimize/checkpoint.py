@@ -27,6 +27,7 @@ from dreamfusion_engine.atomic_file import write_atomically
 from dreamfusion_engine.config import GenerateConfig
 from dreamfusion_engine.config_json import to_json
 from dreamfusion_engine.errors import InputError, SetupError
+from dreamfusion_engine.guidance.openvino_graph import installed
 
 FORMAT = 1
 INDEX = "checkpoint.json"
@@ -54,7 +55,8 @@ class Checkpoint:
 
 def package_versions() -> dict[str, str]:
     """Versions that decide a run's numbers: the engine's, Python's and those of the packages that compute."""
-    found = {name: metadata.version(name) for name in ("torch", "warp-lang", "numpy", "diffusers", "transformers")}
+    names = ["torch", "warp-lang", "numpy", "diffusers", "transformers", *(["openvino"] if installed() else [])]
+    found = {name: metadata.version(name) for name in names}
     return {"dreamfusion_engine": dreamfusion_engine.__version__, "python": platform.python_version(), **found}
 
 

@@ -16,6 +16,7 @@ from dreamfusion_engine.config_json import from_json, to_json
 from dreamfusion_engine.device import MIB, out_of_memory, peak_memory_mib, release_memory
 from dreamfusion_engine.errors import Cancelled, InputError, RunError
 from dreamfusion_engine.events import Control, Note, Progress, Report
+from dreamfusion_engine.guidance.denoiser_choice import Choice
 from dreamfusion_engine.guidance.distillation import ScoreDistillation
 from dreamfusion_engine.guidance.memory import estimate
 from dreamfusion_engine.optimize.checkpoint import Checkpoint, load_checkpoint, save_checkpoint, set_aside
@@ -45,7 +46,8 @@ class Session:
     of what follows training, for the ETA. snapshot: called now and then with the state, for previews. model: digest of
     the diffusion model's weights; a checkpoint of other ones is refused. fitted: config with what was changed to fit
     the memory, None: nothing was. step_down: what to give up when memory runs out. ranks: the processes that train
-    together. seconds, steps_taken: of training, over all attempts and sessions.
+    together. denoiser: what runs it, from the checkpoint once resumed; None: not settled. seconds, steps_taken: of
+    training, over all attempts and sessions.
     """
 
     config: GenerateConfig
@@ -60,6 +62,7 @@ class Session:
     fitted: GenerateConfig | None = None
     step_down: StepDown | None = None
     ranks: Ranks = ALONE
+    denoiser: Choice | None = None
     seconds: float = 0.0
     steps_taken: int = 0
     restarts: int = 0
@@ -99,6 +102,7 @@ class Session:
             {n.removeprefix(_LEARNED): t for n, t in saved.tensors.items() if n.startswith(_LEARNED)}
         )
         self.health = HealthMonitor.from_json(saved.extra["health"])
+        self.denoiser = _recorded_runtime(saved)
         self.restarts = int(saved.extra["restarts"])
         self.seconds = float(saved.extra["seconds"])
         self.steps_taken = int(saved.extra["steps_taken"])
@@ -182,6 +186,7 @@ class Session:
                     "seconds": self.seconds,
                     "steps_taken": self.steps_taken,
                     "model": self.model,
+                    "denoiser": None if self.denoiser is None else self.denoiser.to_json(),
                 },
             ),
         )
@@ -295,6 +300,12 @@ class Session:
                 memory_mib=peak_memory_mib(self.device),
             )
         )
+
+
+def _recorded_runtime(saved: Checkpoint) -> Choice | None:
+    """What ran the denoiser so far; None where it does not say, as an earlier version."""
+    values = saved.extra.get("denoiser")
+    return None if values is None else Choice.from_json(values)
 
 
 def cancelled(what: str) -> Cancelled:

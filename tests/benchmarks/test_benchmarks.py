@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 
-from benchmarks import card, extract, generate, measurement, processes, render, scaling, step, whole_step
+from benchmarks import card, denoiser, extract, generate, measurement, processes, render, scaling, step, whole_step
 from benchmarks.measurement import Limits
 from benchmarks.work_counts import field_work
 from dreamfusion_engine.config import FieldConfig
+from dreamfusion_engine.guidance.openvino_graph import installed
 
 Run = Callable[..., dict[str, Any]]
 
@@ -71,6 +72,18 @@ def test_a_mesh_is_timed_part_by_part(run: Run, monkeypatch: pytest.MonkeyPatch)
     for part in extract.ASKING:
         assert parts[part]["points"] > 100
         assert parts[part]["ratio_to_torch"] > 0.0
+
+
+def test_a_denoiser_is_timed_by_every_runtime_in_turn(run: Run) -> None:
+    report = run(denoiser, "--repeats", "1")
+    assert report["rows"] == 4
+    exact = report["ways"]["torch float32 x 1"]
+    assert exact["cosine"] == 1.0
+    for row in report["ways"].values():
+        assert row["wall"]["milliseconds"] > 0.0 and row["processor"]["milliseconds"] > 0.0
+        assert row["cosine"] > 0.999
+    found = {name.split()[0] for name in report["ways"]}
+    assert found == ({"torch", "openvino"} if installed() else {"torch"})
 
 
 def test_a_run_is_timed_from_prompt_to_glb(run: Run) -> None:

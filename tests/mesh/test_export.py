@@ -17,7 +17,7 @@ from reference.soft_fields import hamburger
 from dreamfusion_engine.atomic_file import write_whole
 from dreamfusion_engine.config import CameraConfig
 from dreamfusion_engine.errors import InputError, RunError, SetupError
-from dreamfusion_engine.mesh import sheet, topology
+from dreamfusion_engine.mesh import sheet, topology, video
 from dreamfusion_engine.mesh.export import (
     from_gltf_axes,
     glb_bytes,
@@ -180,7 +180,7 @@ def test_an_encoder_that_does_not_work_is_a_setup_error(
 ) -> None:
     monkeypatch.setattr(sheet, "FRAMES", 2)
     monkeypatch.setattr(sheet, "FRAME_PIXELS", 16)
-    monkeypatch.setattr(sheet, "CODEC", "libnothing")
+    monkeypatch.setattr(video, "CODEC", "libnothing")
     with pytest.raises(SetupError) as caught:
         sheet.write_turntable(mesh, tmp_path / "turntable.mp4", CameraConfig())
     assert caught.value.code == "setup.video"

@@ -65,3 +65,21 @@ def test_compacting_drops_unused_vertices_only() -> None:
     points, faces = topology.compacted(vertices, triangles[12:])
     assert len(points) == 8
     np.testing.assert_array_equal(points[faces], vertices[triangles[12:]])
+
+
+def test_a_cube_turns_by_a_right_angle_at_its_edges_and_not_across_its_sides() -> None:
+    vertices, triangles = cube()
+    angles, edges = topology.turns(vertices, triangles)
+    assert sorted(np.degrees(angles).round(6).tolist()) == [0.0] * 6 + [90.0] * 12
+    # Both half-edges of a row have the same ends, the other way round.
+    ends = topology.directed_edges(triangles)[edges]
+    np.testing.assert_array_equal(ends[:, 0], ends[:, 1, ::-1])
+    assert sorted(edges.reshape(-1).tolist()) == list(range(3 * len(triangles)))
+
+
+def test_neighbour_weights_take_each_vertex_to_the_mean_of_its_neighbours() -> None:
+    vertices, triangles = icosphere(2)
+    mean = topology.neighbour_weights(len(vertices), triangles) @ vertices
+    for vertex in (0, 7, 40):
+        around = np.setdiff1d(triangles[(triangles == vertex).any(1)], vertex)
+        np.testing.assert_allclose(mean[vertex], vertices[around].mean(0))

@@ -15,6 +15,7 @@ from reference.tiny_training import CPU, SIZE, BrokenTeacher, disc_teacher, tiny
 from dreamfusion_engine.config import GenerateConfig, GuidanceConfig
 from dreamfusion_engine.errors import Cancelled, InputError, RunError
 from dreamfusion_engine.events import Event, Note, Progress
+from dreamfusion_engine.guidance.denoiser_choice import Choice
 from dreamfusion_engine.guidance.diffusion import load_teacher
 from dreamfusion_engine.guidance.distillation import ScoreDistillation
 from dreamfusion_engine.guidance.pipeline_folder import open_pipeline
@@ -190,6 +191,18 @@ def test_a_run_stopped_before_its_first_step_leaves_an_earlier_checkpoint_alone(
     resumed = session(tmp_path, tiny_config())
     resumed.resume()
     assert resumed.training.step == resumed.steps_taken == 17
+
+
+def test_a_checkpoint_holds_what_ran_the_denoiser(tmp_path: Path) -> None:
+    before, after = (session(tmp_path, tiny_config()) for _ in range(2))
+    before.denoiser = Choice(runtime="openvino", precision="bfloat16", threads=2, why="the fastest")
+    before.run()
+    after.resume()
+    assert after.denoiser is not None and after.denoiser.to_json() == before.denoiser.to_json()
+    before.denoiser = None  # as an earlier version
+    before.save()
+    after.resume()
+    assert after.denoiser is None
 
 
 def test_a_checkpoint_of_other_weights_is_refused(tmp_path: Path) -> None:

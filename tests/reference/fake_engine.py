@@ -15,12 +15,12 @@ import time
 from pathlib import Path
 from typing import Any
 
-from dreamfusion_engine import doctor, server
+from dreamfusion_engine import model_news, server
 from dreamfusion_engine.cli import main
 from dreamfusion_engine.config import GenerateConfig
 from dreamfusion_engine.errors import Cancelled, RunError
 from dreamfusion_engine.events import Control, MeshPreview, Note, Preview, Progress, Report, Result
-from dreamfusion_engine.guidance.model_list import Machine, ModelLine
+from dreamfusion_engine.guidance.model_list import Machine
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -81,9 +81,9 @@ def few_devices() -> dict[str, Any]:
     return {"default": "cpu", "devices": [{"name": "cpu", "title": "paper", "memory_mib": 1}]}
 
 
-def lists_for_a_small_card() -> tuple[list[ModelLine], list[ModelLine]]:
-    """The real lists of models, for a machine that is known without torch."""
-    return doctor.model_lists(Machine(device_type="cuda", free_bytes=8 << 30))
+def small_card() -> Machine:
+    """A machine that is known without torch."""
+    return Machine(device_type="cuda", free_bytes=8 << 30)
 
 
 if __name__ == "__main__":
@@ -91,5 +91,7 @@ if __name__ == "__main__":
         sys.argv.remove("--real-devices")
     else:
         server.device_report = few_devices
-        server.model_lists = lists_for_a_small_card
+        model_news.machine = small_card
+        model_news.speed_is_known = lambda: True  # nothing is measured, so no list comes a second time
+        model_news.known_speed = lambda: None
     sys.exit(main(generate=counting_generate))

@@ -290,6 +290,18 @@ class ScriptedEngine:
             time.sleep(600)
         if "damaged" in words:
             self.raw(b'{"type":"progress","id":\n')
+        if "absurd" in words:
+            start = b'{"type":"progress","id":"%s","stage":"train","total":9' % name.encode()
+            self.raw(start + b',"step":1' + b"0" * 400 + b',"memory_mib":1}\n')
+            self.raw(start + b',"step":6,"memory_mib":1e999,"eta_s":NaN,"rate":Infinity}\n')
+            huge = bytearray(png(2, 2, 0))
+            huge[16:24] = struct.pack(">II", 12_000, 12_000)
+            self.say("preview", bytes(huge), id=name, name="latest", step=step)
+        if "leak" in words:
+            token = os.environ["HF_TOKEN"]
+            self.say("note", id=name, code="x", text=f"Asked with {token}.")
+            self.say("failed", id=name, code="x", what="Refused.", why=f"The token is {token}.", fix=f"Not {token}.")
+            raise SystemExit(0)
         if "unknown" in words:
             self.say("a_message_of_the_future", id=name)
         if "garbage" in words:

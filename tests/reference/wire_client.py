@@ -83,6 +83,11 @@ class Client:
             if frame is None or frame.message["type"] != "heartbeat":
                 return frame
 
+    def next_type(self) -> str:
+        """The type of the next message; '' at the end of the stream."""
+        frame = self.next()
+        return "" if frame is None else str(frame.message["type"])
+
     def wait_for(self, kind: str, name: str | None = None) -> Frame:
         """The next message of a type (and job); others before it are passed over."""
         seen = []

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import shutil
 import subprocess
 import sys
 import textwrap
 import time
+import unicodedata
+import zlib
 from pathlib import Path
 
 import pytest
 from addon.core.driving import wait_for
 
-from blender_addon.core.file_lock import FileLock, owner
+from blender_addon.core import journal
+from blender_addon.core.file_lock import FileLock, _living, _number, owner
 from blender_addon.core.job import Job, JobState, Recipe, RecipeError, Trouble
-from blender_addon.core.job_folder import BIRTH, JOURNAL, journal_line
+from blender_addon.core.job_folder import BIRTH, FILE_LIMIT, JOURNAL, journal_line
 from blender_addon.core.journal import COMPACT_BYTES, JobStore
-from blender_addon.core.writer import Writer
+from blender_addon.core.writer import Writer, write_whole
 
 ROOT = Path(__file__).resolve().parents[3]
 RECIPE = Recipe("a red mug", "blue", 7, "starter", "draft", {"device": "cpu", "optimize": {"steps": 5}})
@@ -155,6 +159,22 @@ def test_a_job_whose_blender_was_killed_is_interrupted(tmp_path: Path, state: Jo
     assert back.trouble is not None and back.trouble.fix.startswith("Press Resume")
 
 
+def test_another_blender_never_takes_a_job_that_is_being_written_for_interrupted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[list[tuple[JobState, bool]]] = []
+
+    def write_and_look(path: Path, data: bytes, *, durable: bool = True) -> None:
+        write_whole(path, data, durable=durable)
+        seen.append([(job.state, bool(job.owner)) for job in JobStore(tmp_path).load()])
+
+    monkeypatch.setattr(journal, "write_whole", write_and_look)
+    store = JobStore(tmp_path)
+    store.create(RECIPE, {})
+    store.close(60.0)
+    assert seen == [[(JobState.QUEUED, True)]] * 2  # after each of its two files
+
+
 def test_a_result_that_the_engine_wrote_after_blenders_death_is_found(tmp_path: Path) -> None:
     job = stored(tmp_path, JobState.RUNNING)
     (job.folder / "mesh.glb").write_bytes(b"glTF")
@@ -182,16 +202,82 @@ def test_a_long_journal_is_cut_and_keeps_its_meaning(tmp_path: Path) -> None:
     assert JobStore(tmp_path).load()[0].step == 599
 
 
+ABSURD = ["Infinity", "-Infinity", "NaN", "1e999", "1" + "0" * 400, "-1", "1e300", '"x"', "[]", "true"]
+
+
+def damaged_line(line: bytes, name: str, value: str) -> bytes:
+    """A line of the journal in which a field has another value, with the check that belongs to it."""
+    record = {**json.loads(line[9:]), name: "HERE"}
+    text = json.dumps(record, separators=(",", ":")).replace('"HERE"', value).encode()
+    return b"%08x %s\n" % (zlib.crc32(text), text)
+
+
+@pytest.mark.parametrize("value", ABSURD)
+@pytest.mark.parametrize("name", ["started", "ended", "step", "total", "memory_mib", "stage", "notes", "owner"])
+def test_an_absurd_value_in_a_change_loses_no_job(tmp_path: Path, name: str, value: str) -> None:
+    job, other = stored(tmp_path), stored(tmp_path)
+    lines = (job.folder / JOURNAL).read_bytes().splitlines(keepends=True)
+    (job.folder / JOURNAL).write_bytes(b"".join([*lines[:-1], damaged_line(lines[-1], name, value)]))
+    store = JobStore(tmp_path)
+    back = {found.id: found for found in store.load()}
+    assert set(back) == {job.id, other.id} and store.unreadable == []
+    found = back[job.id]
+    times = [time for time in (found.created, found.started, found.ended) if time is not None]
+    assert all(0.0 <= time < 1e10 for time in times)
+    assert found.step in (0, 40) and found.total in (0, 90) and 0.0 <= found.memory_mib < 1e10
+    assert 0.0 <= found.share <= 1.0 and (found.seconds is None or found.seconds >= 0.0)
+
+
+@pytest.mark.parametrize("value", ABSURD)
+@pytest.mark.parametrize("name", ["created", "format"])
+def test_a_job_of_an_absurd_time_or_format_is_named_and_the_others_come(tmp_path: Path, name: str, value: str) -> None:
+    job, other = stored(tmp_path), stored(tmp_path)
+    lines = (job.folder / JOURNAL).read_bytes().splitlines(keepends=True)
+    (job.folder / JOURNAL).write_bytes(damaged_line(lines[0], name, value))
+    (job.folder / BIRTH).unlink()
+    store = JobStore(tmp_path)
+    assert [found.id for found in store.load()] == [other.id]
+    assert [bad.folder for bad in store.unreadable] == [job.folder] and (job.folder / JOURNAL).is_file()
+
+
+def test_endless_files_of_a_job_are_not_read(tmp_path: Path) -> None:
+    job, other = stored(tmp_path), stored(tmp_path)
+    os.truncate(job.folder / JOURNAL, FILE_LIMIT + 1)
+    store = JobStore(tmp_path)
+    assert [found.id for found in store.load()] == [other.id]
+    assert [bad.why for bad in store.unreadable] == [f"{JOURNAL} is longer than 16 MiB"]
+
+
+@pytest.mark.parametrize("words", ["²", "²³ here", "0", "-5", "99999999999999", "9999999999", "", "\x00", "x" * 1000])
+def test_any_text_in_a_lock_is_read(tmp_path: Path, words: str) -> None:
+    path = tmp_path / "a.lock"
+    path.write_text(words, encoding="utf-8")
+    assert owner(path) is None and FileLock(path).acquire()
+    assert _number(words) in (0, 9_999_999_999)
+    assert _living(f"{_number(words) or words} {platform.node()}") is None
+
+
 def test_the_folder_takes_every_prompt(tmp_path: Path) -> None:
     store = JobStore(tmp_path)
-    prompts = ["a/../b", "CON", "  ", "кружка", "x" * 900, 'a "quoted" mug?*|', "日本", "a\nb"]
+    prompts = [
+        "a/../b",
+        "CON",
+        "  ",
+        "кружка",
+        "x" * 900,
+        'a "quoted" mug?*|',
+        "日本",
+        "a\nb",
+        "각" * 99,
+        "\U00020000" * 99,
+    ]
     jobs = [store.create(Recipe(prompt), {}) for prompt in prompts]
     store.close(10.0)
     assert all(job.folder.is_dir() and job.folder.parent == tmp_path for job in jobs)
     assert [
         job.recipe.prompt for job in sorted(JobStore(tmp_path).load(), key=lambda j: prompts.index(j.recipe.prompt))
     ]
-    assert all(len(job.folder.name.encode()) < 255 for job in jobs)
+    assert all(len(unicodedata.normalize("NFD", job.folder.name).encode()) < 240 for job in jobs)
 
 
 def test_removal_that_was_interrupted_is_finished_next_time(tmp_path: Path) -> None:
@@ -278,7 +364,17 @@ def test_saving_returns_at_once_on_a_disk_that_hangs(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "values", [None, [], {}, {"prompt": 5}, {"prompt": "a", "seed": True}, {"prompt": "a", "seed": "1"}]
+    "values",
+    [
+        None,
+        [],
+        {},
+        {"prompt": 5},
+        {"prompt": "a", "seed": True},
+        {"prompt": "a", "seed": "1"},
+        {"prompt": "a", "seed": -1},
+        {"prompt": "a", "seed": 10**400},
+    ],
 )
 def test_what_is_no_recipe_is_refused(values: object) -> None:
     with pytest.raises(RecipeError):

@@ -14,6 +14,8 @@ from blender_addon.core.model_card import (
     has_recipe,
     is_experimental,
     recipe_settings,
+    takes,
+    tells_scores,
 )
 
 GOOD = {"guidance.scale": 100.0, "optimize.resolution": [64, 64], "guidance.score": "sds", "memory.fit": False}
@@ -69,3 +71,19 @@ def test_names_are_dotted_once_and_few() -> None:
 def test_a_cost_out_of_range_is_not_known(value: object) -> None:
     card = {"estimates": {"draft": {"seconds": value, "memory_mib": value}}}
     assert estimate(card, "draft") == CardEstimate(0.0, 0)
+
+
+def test_a_score_lies_over_the_preset_and_is_checked_as_that_is() -> None:
+    scores: dict[str, Any] = {"vsd": {"guidance.scale": 7.5, "guidance.rescale": None, "a.b.c": 1}, "sdi": []}
+    card = {"recipe": {"settings": {"draft": GOOD}, "scores": scores}}
+    assert recipe_settings(card, "draft", "vsd") == {**GOOD, "guidance.scale": 7.5} and tells_scores(card)
+    assert recipe_settings(card, "draft", "sdi") == recipe_settings(card, "draft") == GOOD
+    assert not tells_scores(CARD) and recipe_settings(CARD, "draft", "vsd") == GOOD
+
+
+@pytest.mark.parametrize(
+    ("said", "known"), [(["lora"], True), ([], False), (["embeddings", 3], False), (None, None), ("lora", None)]
+)
+def test_what_a_model_takes_is_known_only_where_it_is_said(said: object, known: bool | None) -> None:
+    assert takes({"adapters": said}, "lora") is known
+    assert takes(None, "lora") is None

@@ -32,6 +32,28 @@ def test_a_request_that_the_engine_cannot_read_is_a_failure_at_once(tmp_path: Pa
         assert job.trouble is not None and job.trouble.code == "protocol.json"
 
 
+def test_absurd_numbers_and_pictures_of_an_engine_are_passed_over(tmp_path: Path) -> None:
+    with driving(tmp_path) as driver:
+        job = add(driver, "an absurd mug", 8)  # so few steps that the engine shows no picture of its own
+        assert driver.over(job).state is JobState.DONE
+        assert (job.step, job.total) == (0, 100) and job.memory_mib == 13.0
+        assert "picture" not in driver.kinds() and job.thumbnail is None
+    log = (tmp_path / "engine.log").read_text()
+    assert "too large to be shown" in log
+    assert JobStore(tmp_path / "jobs").load()[0].state is JobState.DONE
+
+
+def test_a_token_in_what_the_engine_says_is_written_nowhere(tmp_path: Path) -> None:
+    token = "hf_" + "abcdefghijklmnopq" * 2
+    with driving(tmp_path, environ={**os.environ, "HF_TOKEN": token}) as driver:
+        job = driver.over(add(driver, "a leak"))
+        assert job.trouble == Trouble("x", "Refused.", "The token is (hidden).", "Not (hidden).")
+        assert job.notes == ["Asked with (hidden)."]
+    written = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert any(b"(hidden)" in path.read_bytes() for path in written)
+    assert not any(token.encode() in path.read_bytes() for path in written)
+
+
 def test_a_cancel_that_is_not_obeyed_ends_the_engine_and_the_next_job_gets_a_new_one(tmp_path: Path) -> None:
     with driving(tmp_path, patience=HASTY) as driver:
         job = add(driver, "a deaf mug", 100_000)

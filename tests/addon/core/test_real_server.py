@@ -6,8 +6,10 @@ import sys
 from pathlib import Path
 
 from addon.core.driving import SCRIPTED_ENGINE, driving
+from reference.paper_model import paper_tensors, write_paper_model
 
 from blender_addon.core.job import JobState, Recipe
+from blender_addon.core.model_card import has_recipe, takes
 
 COUNTING = [sys.executable, str(SCRIPTED_ENGINE.with_name("fake_engine.py")), "serve"]
 ROOT = SCRIPTED_ENGINE.parents[2]
@@ -47,6 +49,8 @@ def test_a_job_is_steered_through_the_real_server(tmp_path: Path) -> None:
 
 
 def test_what_the_real_engine_refuses_is_told_in_its_words_and_the_next_job_is_made(tmp_path: Path) -> None:
+    lora = tmp_path / "clay.safetensors"
+    lora.write_bytes(paper_tensors({"lora_unet_a.lora_down.weight": (4, 8), "lora_unet_a.lora_up.weight": (8, 4)}))
     with driving(tmp_path, command=COUNTING, environ={"PYTHONPATH": str(ROOT)}) as driver:
         queue = driver.queue
         refused = [
@@ -55,6 +59,8 @@ def test_what_the_real_engine_refuses_is_told_in_its_words_and_the_next_job_is_m
             queue.add(recipe(mesh={"lattice": 5})),
             queue.add(recipe(device="abacus")),
             queue.add(recipe("a \ud800 mug")),
+            queue.add(recipe(adapters={"lora": [[str(lora), 1.0]]})),
+            queue.add(recipe(adapters={"embeddings": [str(tmp_path / "absent.safetensors")]})),
         ]
         good = queue.add(recipe())
         assert driver.over(good).state is JobState.DONE, driver.story()
@@ -63,4 +69,22 @@ def test_what_the_real_engine_refuses_is_told_in_its_words_and_the_next_job_is_m
             assert job.trouble.what and job.trouble.why and job.trouble.fix
         codes = [job.trouble.code for job in refused if job.trouble is not None]
         assert codes[1:4] == ["input.prompt_empty", "input.unknown_setting", "input.device"]
-        assert "zebra" in str(refused[0].trouble)
+        assert codes[5:] == ["input.lora", "input.adapter_file"]
+        assert "zebra" in str(refused[0].trouble) and "DeepFloyd IF" in str(refused[5].trouble)
+
+
+def test_a_models_folder_is_told_of_when_it_is_asked_about_and_known_the_next_time(tmp_path: Path) -> None:
+    folder = str(write_paper_model(tmp_path / "model"))
+    with driving(tmp_path, command=COUNTING, environ={"PYTHONPATH": str(ROOT)}) as driver:
+        driver.queue.ask_about([("", ""), ("x" * 5000, ""), (folder, ""), (folder, "")])
+        driver.queue.start_engine()
+        driver.until(lambda: bool(driver.queue.given))
+        assert [line["name"] for line in driver.queue.given] == [folder]
+        assert has_recipe(driver.queue.given[0]) and takes(driver.queue.given[0], "lora") is False
+        driver.queue.ask_about([(folder, ""), ("/no/such/folder", "")])
+        driver.until(lambda: len(driver.queue.given) == 2)
+        assert driver.queue.given[1]["state"] == "broken"
+        job = driver.over(driver.queue.add(recipe()))
+        assert job.state is JobState.DONE, driver.story()
+    with driving(tmp_path, command=COUNTING, environ={"PYTHONPATH": str(ROOT)}) as driver:
+        assert [line["name"] for line in driver.queue.given] == [folder, "/no/such/folder"]

@@ -16,6 +16,7 @@ import pytest
 import trimesh
 from addon.scene.shapes import body, write_body
 from numpy.typing import NDArray
+from reference.scripted_engine import png as png_of
 
 from blender_addon.ui.glb import DamagedMesh, GlbMesh, bounds, read_glb
 from dreamfusion_engine.mesh import export
@@ -101,7 +102,11 @@ UV = np.array([[0, 1], [1, 1], [1, 0], [0, 0]], np.float32)
 
 def glb(document: dict[str, Any], binary: bytes) -> bytes:
     """A GLB from its two parts."""
-    text = json.dumps(document).encode()
+    return packed(json.dumps(document).encode(), binary)
+
+
+def packed(text: bytes, binary: bytes) -> bytes:
+    """A GLB from its description, as text, and its data."""
     text += b" " * (-len(text) % 4)
     binary += b"\0" * (-len(binary) % 4)
     chunks = struct.pack("<I4s", len(text), b"JSON") + text + struct.pack("<I4s", len(binary), b"BIN\0") + binary
@@ -204,8 +209,26 @@ def test_triangles_without_area_are_left_out() -> None:
     assert np.array(mesh.uvs).reshape(-1, 2).tolist() == [[0, 0], [1, 1], [0, 1]]
 
 
+def picture(width: int, height: int) -> bytes:
+    """A small PNG that says it is so large."""
+    data = bytearray(png_of(2, 2, 9))
+    data[16:24] = struct.pack(">II", width, height)
+    return bytes(data)
+
+
+def textured(png: bytes, **surface: Any) -> bytes:
+    """A square with a texture and other values of its material."""
+    document, binary = square(
+        materials=[{"pbrMetallicRoughness": {"baseColorTexture": {"index": 0}, **surface}}],
+        textures=[{"source": 0}],
+        images=[{"uri": "data:image/png;base64," + base64.b64encode(png).decode()}],
+    )
+    document["meshes"][0]["primitives"][0]["material"] = 0
+    return glb(document, binary)
+
+
 def test_an_image_in_a_uri_is_read() -> None:
-    png = b"\x89PNG\r\n\x1a\n rest"
+    png = picture(3, 2)
     document, binary = square(
         materials=[{"pbrMetallicRoughness": {"baseColorTexture": {"index": 0}, "baseColorFactor": [1, 0.5, 1, 1]}}],
         textures=[{"source": 0}],
@@ -288,6 +311,44 @@ def test_numbers_that_are_none_are_told() -> None:
         with pytest.raises(DamagedMesh) as caught:
             read_glb(glb(document, damaged))
         assert "no numbers" in caught.value.trouble.why
+
+
+@pytest.mark.parametrize("value", ["NaN", "Infinity", "-Infinity", "1e999", "1" + "0" * 400, '"nan"', '"inf"'])
+@pytest.mark.parametrize("name", ["baseColorFactor", "roughnessFactor", "translation"])
+def test_a_colour_roughness_or_place_that_is_no_number_is_told(name: str, value: str) -> None:
+    written = '"HERE"' if name == "roughnessFactor" else '["HERE", 0, 0, 1]'
+    document, binary = square(materials=[{"pbrMetallicRoughness": {}}])
+    document["meshes"][0]["primitives"][0]["material"] = 0
+    if name == "translation":
+        document["nodes"][0][name], written = "THERE", '["HERE", 0, 0]'
+    else:
+        document["materials"][0]["pbrMetallicRoughness"][name] = "THERE"
+    marked = json.dumps(document).replace('"THERE"', written).replace('"HERE"', value).encode()
+    with pytest.raises(DamagedMesh):
+        read_glb(packed(marked, binary))
+
+
+def test_colours_and_roughness_are_brought_into_their_range() -> None:
+    mesh = read_glb(textured(picture(4, 4), baseColorFactor=[-5, 2, 0.5, 1e30], roughnessFactor=7))
+    assert mesh.colour == (0.0, 1.0, 0.5, 1.0) and mesh.roughness == 1.0
+
+
+@pytest.mark.parametrize("size", [(12_000, 12_000), (8193, 1), (2**31 - 1, 2**31 - 1), (0, 4)])
+def test_a_texture_that_would_fill_the_memory_is_refused_by_its_header(size: tuple[int, int]) -> None:
+    with pytest.raises(DamagedMesh, match="8,192 pixels"):
+        read_glb(textured(picture(*size)))
+
+
+@pytest.mark.parametrize("place", [0, SQUARE.nbytes])
+def test_what_lies_far_away_is_told(place: int) -> None:
+    document, binary = square()
+    with pytest.raises(DamagedMesh, match="far away"):
+        read_glb(glb(document, binary[:place] + struct.pack("<f", 3e38) + binary[place + 4 :]))
+
+
+def test_a_description_that_is_nested_without_end_is_told() -> None:
+    with pytest.raises(DamagedMesh, match="nested"):
+        read_glb(packed(b'{"nodes":' + b"[" * 200_000 + b"]" * 200_000 + b"}", b""))
 
 
 def test_damage_anywhere_is_an_error_with_a_reason_or_a_sound_mesh(file: Path) -> None:

@@ -21,6 +21,7 @@ def test_pictures_come_and_go_without_a_trace(blender: Session, tmp_path: Path) 
     assert facts["before"] == facts["after"] == [0, False]
     assert facts["shown"] == [True, True] and facts["has"] == [True, True, True, False, False, False]
     assert facts["damaged"] == [False] * 4 and facts["same"]
+    assert facts["huge"] == [True, False]
     for number, (width, height, first, last) in enumerate(facts["parts"]):
         assert (width, height) == (16, 16)
         assert first == pytest.approx([80 * number / 255, 1, 0, 1], abs=1e-3)  # rows go up

@@ -130,6 +130,7 @@ NAMES = """
     import addon
     result = addon.part("ui.result")
     prompts = ["a hamburger", "An  old   chair.", "the Moon", "", "a", "x" * 300, "一" * 100, "anchor"]
+    prompts += ["...", "a\\0 \\x07b", chr(0xD800) + "c", "👩\\u200d🚀"]
     addon.tell(names=[result.name_of(prompt) for prompt in prompts])
 """
 
@@ -137,4 +138,5 @@ NAMES = """
 def test_names_come_from_the_prompt(newest_blender: Session) -> None:
     names = newest_blender.run(NAMES).facts["names"]
     assert names[:5] == ["Hamburger", "Old chair", "Moon", "Object", "A"] and names[7] == "Anchor"
+    assert names[8:] == ["Object", "A b", "C", "👩\u200d🚀"]
     assert len(names[5]) == 55 and names[6] == "一" * 18

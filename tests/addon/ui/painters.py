@@ -25,6 +25,7 @@ PAINTER: dict[str, Any] = {
             "standard": {**SETTINGS, "optimize.steps": 5000},
             "high": {**SETTINGS, "optimize.steps": 10_000, "optimize.resolution": [128, 256]},
         },
+        "scores": {"vsd": {"guidance.scale": 7.5, "score.lora_rate": 1e-4}, "nfsd": {"guidance.scale": 7.5}},
     },
     "estimates": {
         "draft": {"seconds": 7200.0, "memory_mib": 3072},
@@ -67,7 +68,14 @@ STRANGE: dict[str, Any] = {
             "standard": ["guidance.scale", 3.0],
             "of_the_future": {"guidance.scale": 3.0},
         },
+        "scores": {"vsd": {"guidance.scale": 1e6, "guidance.rescale": None}, "sdi": 3},
     },
     "estimates": {"draft": {"seconds": "soon", "memory_mib": -5}, "standard": 12, "high": {"seconds": True}},
+}
+MINE = {**PAINTER, "name": "/models/mine", "title": "mine", "state": "given"}
+BROKEN = {
+    "name": "/models/broken",
+    "state": "broken",
+    "trouble": {"code": "model.damaged", "what": "The model is damaged.", "why": "It is cut off.", "fix": "Use --x."},
 }
 MODELS = [STARTER, PAINTER, STRANGE]

@@ -4,8 +4,8 @@
 silent (not a word more), memory (failed), unknown (refused), damaged (a mesh that is none), slow (ten times slower).
 DREAMFUSION_FAKE_STEP_S: seconds a step, default 0.01. DREAMFUSION_FAKE_TRIANGLES: of the result, default 960.
 DREAMFUSION_FAKE_RINGS: of the growing ball, default 12, which gives 528 triangles; 100 give 39,600.
-DREAMFUSION_FAKE_MODELS: its models as JSON, in place of the starter model without a recipe. The report of a run has the
-settings that were sent.
+DREAMFUSION_FAKE_MODELS: its models as JSON, in place of the starter model without a recipe. DREAMFUSION_FAKE_GIVEN:
+lines of models that it can be asked about by path. The report of a run has the settings that were sent.
 """
 
 from __future__ import annotations
@@ -47,6 +47,11 @@ DEVICES = {
 }
 
 
+def models() -> list[dict[str, Any]]:
+    """Its list of models."""
+    return json.loads(os.environ.get("DREAMFUSION_FAKE_MODELS") or "null") or [CARD]
+
+
 class Engine:
     """One conversation: the reader puts wishes into `wishes`, the main thread works."""
 
@@ -67,7 +72,7 @@ class Engine:
                         "engine": "0.2.0",
                         "pid": os.getpid(),
                         "devices": DEVICES,
-                        "models": json.loads(os.environ.get("DREAMFUSION_FAKE_MODELS") or "null") or [CARD],
+                        "models": models(),
                     }
                 )
             else:
@@ -86,6 +91,11 @@ class Engine:
                 )
             if kind in ("hello", "generate"):
                 self.work.put(message)
+            elif kind == "models" and message.get("given") is not None:
+                asked = [entry["model"] for entry in message["given"]]
+                known = json.loads(os.environ.get("DREAMFUSION_FAKE_GIVEN") or "[]")
+                given = [line for line in known if line["name"] in asked]
+                self.wire.send({"type": "models", "models": models(), "given": given})
             elif kind in ("cancel", "finish"):
                 self.wishes[message["id"]] = kind
             elif kind == "pause":

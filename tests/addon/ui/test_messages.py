@@ -65,6 +65,7 @@ def test_no_fix_speaks_of_the_command_line(newest_blender: Session) -> None:
     said = newest_blender.run(FIXES, ",".join(sorted(codes))).facts["said"]
     assert [code for code, text in said.items() if "--" in text or not text] == []
     assert said["input.unknown_words"] == "Try something."
+    assert "switch it off" in said["input.adapter_file"] and "remove it" in said["input.lora"]
 
 
 def test_every_trouble_has_buttons_and_every_button_an_operator(blender: Session) -> None:

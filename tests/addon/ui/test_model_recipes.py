@@ -6,7 +6,8 @@ import json
 from typing import Any
 
 from addon.blenders import Session
-from addon.ui.painters import MODELS, PAINTER
+from addon.ui.painters import BROKEN, MODELS, PAINTER
+from addon.ui.painters import MINE as MINE_LINE
 
 HEAD = """
 import sys, addon, bpy, os, json
@@ -213,19 +214,96 @@ settings.model = "owner/painter"
 addon.tell(own_score=guidance())
 settings.guidance.score = "vsd"
 addon.tell(vsd=guidance())
+settings.model = "owner/before"
+addon.tell(vsd_before=guidance())
 settings.guidance.scale = 7.5
 addon.tell(vsd_and_scale=guidance())
 """
 
 
 def test_experimental_is_said_and_each_panel_has_its_way_back(blender: Session) -> None:
-    facts = run(blender, OFFERED)
+    before = {**PAINTER, "name": "owner/before", "recipe": {**PAINTER["recipe"], "scores": None}}  # an older engine's
+    facts = run(blender, OFFERED, models=json.dumps([*MODELS, before]))
     assert facts["preferences"].count("experimental") == 2, facts["preferences"]
     assert all(operators == [] for operators in facts["headers"].values())
     assert [name for name, found in facts["after"].items() if found] == ["training"]
     assert "The engine has a recipe for this model" in " ".join(facts["note"])
     scale = "The model's recipe may have another scale"
-    assert [scale in facts[name] for name in ("own_score", "vsd", "vsd_and_scale")] == [False, True, False]
+    said = [scale in facts[name] for name in ("own_score", "vsd", "vsd_before", "vsd_and_scale")]
+    assert said == [False, False, True, False]
+
+
+SCORES = """
+greet()
+settings.model = "owner/painter"
+settings.guidance.score = "vsd"
+told("vsd")
+settings.guidance.score = "sdi"
+told("sdi")
+settings.guidance.score = "nfsd"
+settings.guidance.scale = 30.0
+told("mine")
+settings.guidance.score = "sds"
+told("mine_kept")
+artist.reset(settings)
+settings.guidance.score = "vsd"
+settings.model = "owner/strange"
+settings.preset = "draft"
+told("strange")
+settings.model = "owner/painter"
+told("back")
+artist.reset(settings)
+told("reset")
+artist.put(settings, {"guidance": {"score": "vsd", "rescale": 0.25}})
+told("put")
+"""
+
+
+def test_a_score_shows_what_the_recipe_has_with_it(blender: Session) -> None:
+    facts = run(blender, SCORES)
+    scale = {name: told["values"]["guidance"]["scale"] for name, told in facts.items()}
+    assert (scale["vsd"], scale["sdi"], scale["mine"], scale["mine_kept"]) == (7.5, 100.0, 30.0, 30.0)
+    assert (scale["strange"], scale["back"], scale["reset"], scale["put"]) == (7.0, 7.5, 100.0, 7.5)
+    assert facts["vsd"]["changed"] == facts["back"]["changed"] == {"guidance": {"score": "vsd"}}
+    assert facts["mine"]["changed"] == {"guidance": {"score": "nfsd", "scale": 30.0}}
+    assert facts["mine_kept"]["changed"] == {"guidance": {"scale": 30.0}} and facts["reset"]["changed"] == {}
+    assert facts["put"]["changed"] == {"guidance": {"score": "vsd", "rescale": 0.25}}
+
+
+GIVEN = """
+settings.model = "/models/mine"
+host = run.session.queue._host
+here = run.session
+greet()
+told("mine")
+texts = {"mine": " ".join(draw(bpy.types.DREAMFUSION_PT_main).texts())}
+mine = addon.preferences().models.add()
+mine.path, mine.name = "/models/broken", "Broken"
+settings.model = "/models/broken"
+run.until(lambda: len(here.queue.given) == 1 and here.queue.given[0]["name"] == "/models/broken", "another answer")
+texts["broken"] = " ".join(draw(bpy.types.DREAMFUSION_PT_main).texts())
+texts["broken"] += " ".join(draw(bpy.types.DREAMFUSION_PT_guidance).texts())
+here.queue.stop_engine()
+run.until(lambda: here.queue.engine_state == "absent" and not host.ending, "no engine")
+settings.model = "/models/other"
+draw(bpy.types.DREAMFUSION_PT_main)
+run.until(lambda: here.queue.engine_state == "ready", "an engine to ask")
+run.ticks(0.1)
+here.queue.stop_engine()
+run.until(lambda: here.queue.engine_state == "absent" and not host.ending, "no engine again")
+draw(bpy.types.DREAMFUSION_PT_main)
+run.ticks(0.3)
+addon.tell(texts=texts, state=here.queue.engine_state)
+"""
+
+
+def test_a_folder_of_the_artists_own_shows_its_recipe_and_cost_or_why_it_cannot_be_used(blender: Session) -> None:
+    facts = run(blender, GIVEN, DREAMFUSION_FAKE_GIVEN=json.dumps([MINE_LINE, BROKEN]))
+    assert facts["mine"]["values"]["guidance"]["scale"] == 100.0 and facts["mine"]["changed"] == {}
+    assert "Roughly 2 h, 3.0 GiB" in facts["texts"]["mine"]
+    assert "The model is damaged. Copy or download the model again" in facts["texts"]["broken"]
+    assert "has a recipe for this model" not in facts["texts"]["broken"]
+    assert facts["state"] == "absent", "an engine is started once to ask, not again and again"
 
 
 BROUGHT_BACK = """

@@ -14,7 +14,16 @@ from dreamfusion_engine.errors import InputError
 
 PROMPT = "a hamburger"
 # Decided by presets alone; not in the sidebar.
-NOT_SHOWN = ("vae_precision", "recompute", "tiling", "tiny_vae", "views_at_once", "graphs", "offload")
+NOT_SHOWN = (
+    "vae_precision",
+    "recompute",
+    "tiling",
+    "tiny_vae",
+    "views_at_once",
+    "graphs",
+    "offload",
+    "denoiser_runtime",
+)
 HIDDEN = {("memory", name) for name in NOT_SHOWN}  # fit
 
 DUMP = """

@@ -1,5 +1,6 @@
 """Pictures from PNG bytes, and nothing left behind."""
 
+import struct
 import sys
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,9 @@ for _ in range(50):
 said["damaged"] = [
     pictures.show("bad", data) for data in (b"", b"no picture", row[:20], b"\x89PNG\r\n\x1a\n" + bytes(range(256)))
 ]
+huge = bytearray(row)
+huge[16:24] = struct.pack(">II", 12_000, 12_000)
+said["huge"] = [pictures.decoded(bytes(huge)) is None, pictures.show("bad", bytes(huge))]
 said["same"] = scene_probe.counts() == nothing
 parts = [pictures.decoded(row).square(number, 4) for number in range(4)]
 said["parts"] = [[part.width, part.height, list(part.values[:4]), list(part.values[-4:])] for part in parts]

@@ -82,7 +82,7 @@ said["quads"] = {
     "open": scene_probe.open_edges(obj.data),
     "smooth": all(p.use_smooth for p in obj.data.polygons),
     "colour": scene_probe.mean_colour_error(obj),
-    "image": [image_of(obj).name != old, image_of(obj).packed_file is not None],
+    "image": [image_of(obj).name != old, image_of(obj).packed_file is not None, image_of(obj).filepath],
     "uvs": [list(range_) for range_ in scene_probe.uv_range(obj)],
     "twin": [twin.hide_get(), twin.hide_render],
     "twin_colour": scene_probe.colour_error(twin),

@@ -1,0 +1,67 @@
+"""What a .safetensors file is for, by its header: a LoRA, or a word (textual inversion) and which. Nothing is loaded.
+
+Only what the list in the sidebar shows comes from here; whether a file fits the model is the engine's to say.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+_LARGEST = 16 << 20  # bytes of a header; those of LoRAs are under one MiB
+_LONGEST = 100  # characters of a word, as the engine has it
+_PICKLES = (".pt", ".bin", ".ckpt", ".pth")
+_UNNAMED = ("emb_params", "clip_l", "clip_g", "string_to_param.*", "*")  # tensors whose name is not the word
+
+
+class NoAdapter(ValueError):
+    """The file is neither; the text says why, as a sentence for the artist."""
+
+
+@dataclass(frozen=True)
+class AdapterFile:
+    """A LoRA, or a learned word. word: as a prompt says it; '' for a LoRA."""
+
+    word: str = ""
+
+
+def read(path: Path) -> AdapterFile:
+    """What the file is. Raises NoAdapter; an OSError is one too."""
+    if path.suffix.lower() in _PICKLES:
+        raise NoAdapter(f"{path.name} is a Python pickle, which can run code. Get it as .safetensors, or convert it")
+    try:
+        tensors = _header(path)
+    except OSError as error:
+        raise NoAdapter(f"{path.name} cannot be read: {error.strerror or error}") from error
+    except (ValueError, RecursionError, struct.error) as error:
+        raise NoAdapter(f"{path.name} is no whole .safetensors file. Copy or download it again") from error
+    names = [name for name in tensors if name != "__metadata__"]
+    if not names:
+        raise NoAdapter(f"{path.name} is empty. Copy or download it again")
+    if len(names) > 2 or any("lora" in name for name in names) or not all(_is_flat(tensors[name]) for name in names):
+        return AdapterFile()
+    word = path.stem if names[0] in _UNNAMED else names[0]
+    if not word.strip() or len(word) > _LONGEST or any(letter.isspace() for letter in word) or not word.isprintable():
+        raise NoAdapter(f"'{word[:_LONGEST]}' is no word that a prompt can say. Rename the file {path.name}")
+    return AdapterFile(word)
+
+
+def _header(path: Path) -> dict[str, Any]:
+    """Names and descriptions of the tensors. Raises OSError, ValueError."""
+    with path.open("rb") as stream:
+        (size,) = struct.unpack("<Q", stream.read(8))
+        if size > _LARGEST:
+            raise ValueError("no header is so long")
+        values = json.loads(stream.read(size))
+    if not isinstance(values, dict):
+        raise ValueError("a header is a group of tensors")
+    return values
+
+
+def _is_flat(tensor: Any) -> bool:
+    """Whether a tensor's description is that of vectors."""
+    shape = tensor.get("shape") if isinstance(tensor, dict) else None
+    return isinstance(shape, list) and len(shape) in (1, 2)

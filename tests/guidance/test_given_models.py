@@ -1,0 +1,89 @@
+"""A model that is a folder or a file has a line as a downloaded one has, and nothing is written for it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from reference.ldm_checkpoint import hidden_open_clip_state, unet_state, vae_state
+from reference.tiny_families import KINDS, Case, clip, unet
+
+from dreamfusion_engine.guidance.given_models import LARGEST, bounded_json, given_model
+from dreamfusion_engine.guidance.model_list import Machine, models_here
+from dreamfusion_engine.hub.address import HubAddress
+
+MACHINE = Machine(device_type="cpu", free_bytes=8 << 30)
+
+
+def test_a_folder_has_the_line_of_the_same_model_in_the_hubs_cache(
+    cases: Callable[[str], Case], tmp_path: Path
+) -> None:
+    folder = cases("sd").folder
+    cached = tmp_path / "models--someone--tiny"
+    shutil.copytree(folder, cached / "snapshots" / ("a" * 40))
+    (cached / "refs").mkdir()
+    (cached / "refs" / "main").write_text("a" * 40)
+    downloaded = models_here(HubAddress(cache=tmp_path), MACHINE)[1].to_json()
+    line = given_model(str(folder), MACHINE)
+    assert line.usable and (line.name, line.state, line.title) == (str(folder), "given", "model")
+    same = {"family", "size_mb", "memory_mib", "fit", "recipe", "estimates", "adapters", "closed_vocabulary"}
+    assert {name: line.to_json()[name] for name in same} == {name: downloaded[name] for name in same}
+    assert line.to_json()["adapters"] == ["lora", "embeddings"]
+
+
+@pytest.mark.parametrize(("kind", "takes"), [("sd3", ["lora"]), ("pixart", []), ("if", [])])
+def test_a_line_says_which_adapters_its_family_takes(cases: Callable[[str], Case], kind: str, takes: list[str]) -> None:
+    assert given_model(str(cases(kind).folder), MACHINE).to_json()["adapters"] == takes
+
+
+def test_the_starters_line_takes_none(tmp_path: Path) -> None:
+    starter = models_here(HubAddress(cache=tmp_path), MACHINE)[0].to_json()
+    assert starter["adapters"] == [] and starter["recipe"]["scores"] == {}
+
+
+def test_a_file_that_was_never_used_is_told_by_its_architecture_and_stays_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from safetensors.torch import save_file
+
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "cache"))
+    pipeline = KINDS["sd-v"]()
+    pipeline.text_encoder = clip(width=1024)  # by which files of Stable Diffusion 2 are told
+    cross = ("CrossAttnDownBlock2D", "CrossAttnUpBlock2D")
+    pipeline.unet = unet(
+        cross_attention_dim=1024,
+        use_linear_projection=True,
+        down_block_types=(cross[0], "DownBlock2D"),
+        up_block_types=("UpBlock2D", cross[1]),
+        layers_per_block=2,
+    )
+    pipeline.save_pretrained(tmp_path / "base")
+    state = {**unet_state(pipeline.unet), **vae_state(pipeline.vae), **hidden_open_clip_state(pipeline.text_encoder)}
+    file = tmp_path / "peacock.safetensors"
+    save_file({name: value.half().contiguous().clone() for name, value in state.items()}, file)
+    unknown = given_model(str(file), MACHINE)
+    assert unknown.state == "broken" and unknown.trouble["code"] == "model.prediction"
+    line = given_model(str(file), MACHINE, str(tmp_path / "base"))
+    assert line.state == "given" and line.family == "StableDiffusionPipeline", line.trouble
+    assert line.memory_mib > 1024, "what a Stable Diffusion 2 of real size takes"
+    assert not (tmp_path / "cache").exists()
+
+
+@pytest.mark.parametrize("name", ["/no/such/folder", "owner/absent", "x" * 5000, "a\0b", ""])
+def test_what_is_no_model_has_a_line_that_says_why(name: str) -> None:
+    line = given_model(name, MACHINE)
+    assert line.state == "broken" and not line.usable and line.trouble["what"] and line.trouble["why"]
+    assert json.dumps(line.to_json())
+
+
+def test_a_card_with_very_many_words_does_not_fill_the_message(saved_pipeline: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(saved_pipeline, folder)
+    card = json.loads((folder / "dreamfusion.json").read_text())
+    (folder / "dreamfusion.json").write_text(json.dumps({**card, "colours": [f"colour{n}" for n in range(5000)]}))
+    line = given_model(str(folder), MACHINE)
+    assert len(json.dumps(line.to_json())) > LARGEST > len(json.dumps(bounded_json(line)))
+    assert bounded_json(line)["closed_vocabulary"] is True
