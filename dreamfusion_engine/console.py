@@ -11,9 +11,11 @@ from typing import BinaryIO, TextIO, cast
 
 from dreamfusion_engine.errors import Cancelled, EngineError
 from dreamfusion_engine.events import Event, Note, Progress
+from dreamfusion_engine.outside_text import shown
 
 SPARSE_SECONDS = 10.0  # between two lines of progress where the output is a file or a pipe
 REDRAW_SECONDS = 0.1
+_LONGEST = 20_000  # characters of one text: all that a model's card may list
 STAGE_WORDS = {
     "download": "downloading",
     "load": "loading the model",
@@ -58,7 +60,7 @@ def error_text(error: EngineError, columns: int = 88) -> str:
 def labelled(label: str, text: str, columns: int = 88) -> str:
     """`text` after a label, folded to `columns` with an indent; paths and commands are never cut."""
     return textwrap.fill(
-        f"{label} {text}",
+        f"{label} {shown(text, _LONGEST)}",
         columns,
         subsequent_indent=" " * (len(label) + 1),
         break_long_words=False,
@@ -113,7 +115,7 @@ class ProgressDisplay:
         if isinstance(event, Progress):
             self._progress(event)
         elif isinstance(event, Note):
-            self.line(f"note: {event.text}")
+            self.line(f"note: {shown(event.text, _LONGEST)}")
 
     def line(self, text: str) -> None:
         """A line of its own, above the progress line."""

@@ -12,6 +12,10 @@ Foreign exceptions (OSError, torch's out of memory, ...) are mapped to these onc
 
 from __future__ import annotations
 
+from dreamfusion_engine.outside_text import shown
+
+LONGEST = 4000  # characters of each text; what it repeats of an input may be a whole file that was pasted
+
 
 class EngineError(Exception):
     """Base of the family.
@@ -25,11 +29,9 @@ class EngineError(Exception):
     exit_code = 1
 
     def __init__(self, code: str, *, what: str, why: str, fix: str) -> None:
-        super().__init__(what, why, fix)
         self.code = code
-        self.what = what
-        self.why = why
-        self.fix = fix
+        self.what, self.why, self.fix = (shown(text, LONGEST) for text in (what, why, fix))
+        super().__init__(self.what, self.why, self.fix)
 
     def __str__(self) -> str:
         return f"{self.what}\n  why: {self.why}\n  fix: {self.fix}"

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from typing import Any
 
 from dreamfusion_engine.errors import Cancelled, EngineError
 from dreamfusion_engine.events import Event, MeshPreview, Note, Preview, Progress, Result
+from dreamfusion_engine.protocol import LINE_LIMIT
+
+MODELS_BYTES = LINE_LIMIT * 3 // 4  # of the lines on models in one message, which has the devices beside them
 
 
 def event_message(event: Event) -> tuple[dict[str, Any], bytes]:
@@ -42,6 +47,24 @@ def result_message(result: Result) -> dict[str, Any]:
 def downloaded_message(model: str, folder: str, bytes_: int, license_name: str) -> dict[str, Any]:
     """The message of a finished download, without an id."""
     return {"type": "downloaded", "model": model, "folder": folder, "size": bytes_, "license": license_name}
+
+
+def models_message(
+    lines: Sequence[tuple[bool, dict[str, Any]]], room: int = MODELS_BYTES
+) -> tuple[dict[str, Any], int]:
+    """What `ready` and `models` say of the models, in a line that the client takes, and how many were left out for it.
+
+    lines: whether a model can be used, and what is said of it, in the order of their weight. room: bytes of all
+    of them.
+    """
+    kept: dict[bool, list[dict[str, Any]]] = {True: [], False: []}
+    for usable, said in lines:
+        size = len(json.dumps(said)) + 1
+        if size <= room:
+            room -= size
+            kept[usable].append(said)
+    message = {"models": kept[True], "suggestions": kept[False]}
+    return message, len(lines) - len(kept[True]) - len(kept[False])
 
 
 def error_message(error: EngineError) -> dict[str, Any]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
 from dreamfusion_engine.doctor import known_speed, machine, model_lists, speed_is_known
 from dreamfusion_engine.errors import EngineError, InputError
 from dreamfusion_engine.guidance.given_models import bounded_json, given_model
+from dreamfusion_engine.messages import MODELS_BYTES, models_message
 
 MOST_GIVEN = 24  # models that one client may ask about by path: their lines and the lists fit one message
 _LONGEST = 4096  # characters of a path
@@ -28,17 +30,19 @@ class ModelNews:
         if given is not None:
             self._given = checked(given)
 
-    def fields(self) -> dict[str, Any]:
-        """The fields of `models`, and of `ready`. Raises SetupError for a broken starter."""
+    def fields(self) -> tuple[dict[str, Any], int]:
+        """The fields of `models`, and of `ready`, and how many models' lines they have no room for.
+
+        Raises SetupError for a broken starter.
+        """
         self._with_speed = speed_is_known()
         room = machine()
         here, to_get = model_lists(room)
-        usable = [line.to_json() for line in here if line.usable]
-        said: dict[str, Any] = {"models": usable}
-        said["suggestions"] = [line.to_json() for line in [*here, *to_get] if not line.usable]
-        if self._given:
-            said["given"] = [bounded_json(given_model(name, room, base)) for name, base in self._given]
-        return said
+        given = [bounded_json(given_model(name, room, base)) for name, base in self._given]
+        lines = sorted([*here, *to_get], key=lambda line: not line.usable)
+        space = MODELS_BYTES - (len(json.dumps(given)) if given else 0)
+        said, left_out = models_message([(line.usable, line.to_json()) for line in lines], space)
+        return (said | {"given": given} if given else said), left_out
 
     def measure(self) -> None:
         """Find out how fast the device is; nothing where that is known."""

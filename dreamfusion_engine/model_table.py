@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dreamfusion_engine.console import labelled
+from dreamfusion_engine.outside_text import shown
 
 FIT_WORDS = {
     "fits": "fits this machine",
@@ -50,14 +51,14 @@ def _here(line: Mapping[str, Any]) -> str:
         text.append(labelled("     fix:", trouble["fix"]))
     if line["note"]:
         text.append(labelled("    ", line["note"]))
-    parts = [phrase.format("...") for phrase in line.get("parts", ())]
+    parts = [phrase.replace("{}", "...") for phrase in line.get("parts", ())]
     for name, words in (("kinds", line.get("kinds")), ("colours", line.get("colours")), ("parts", parts)):
         if words:
             text.append(labelled(f"     {name + ':':<9}", ", ".join(words)))
     if line.get("examples"):
         text.append(labelled("     examples:", ", ".join(line["examples"])))
     if line.get("picture"):
-        text.append(f"     picture: {line['picture']}")
+        text.append(f"     picture: {shown(line['picture'], 4096)}")
     return "\n".join(text)
 
 

@@ -4,11 +4,12 @@ One JSON object a line, UTF-8, ended by a line feed. A message that carries data
 bytes follow its line. Every message has a ``"type"``. Messages about a job carry the ``"id"`` that the client chose.
 The client says ``hello`` first and the engine answers ``ready``; after that either side may speak at any time.
 
-Nothing here imports the rest of the engine, so a client can carry a copy of this file.
+Nothing here imports the rest of the engine but bounded_json.py, so a client can carry a copy of these two files.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import threading
@@ -16,12 +17,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
+from .bounded_json import UnsafeJson, parse_json
+
 PROTOCOL_VERSION = 1
 LINE_LIMIT = 1 << 20  # bytes of one JSON line
 DATA_LIMIT = 1 << 29  # bytes after one line; a 50,000-triangle GLB with a 4096 texture is some 30 MiB
+ID_LIMIT = 200  # characters of a job's id
 _PIECE = 1 << 16  # bytes taken at a time while skipping
+_TEXT_LIMIT = 2000  # characters of a text in a message that is longer than a line may be
 
-# Field kinds: str, int, float, bool, object, list; "?" marks one that may be left out or null.
+# Field kinds: str, int, float, bool, object, list; "?" marks one that may be left out or null. A message without a
+# field "bytes" carries no data. An "id" has at most ID_LIMIT characters.
 COMMANDS: dict[str, dict[str, str]] = {
     # Open the conversation.
     "hello": {"protocol": "int", "client": "str?"},
@@ -117,8 +123,8 @@ _KINDS: dict[str, tuple[type, ...]] = {
 class DamagedFrame(ValueError):
     """What arrived is no message.
 
-    code: stable dotted name. lost: the stream cannot be read any further. request: the id of the generate that it was
-    meant to be, as far as that could be read.
+    code: stable dotted name. lost: the stream cannot be read any further. request: the id of the job that it was meant
+    to begin, as far as that could be read.
     """
 
     def __init__(self, code: str, why: str, *, lost: bool = False) -> None:
@@ -145,7 +151,9 @@ def encode(message: Mapping[str, Any], data: bytes = b"") -> bytes:
     try:
         line = json.dumps(body, allow_nan=False, separators=(",", ":"))
     except ValueError:
-        line = json.dumps(_finite(body), allow_nan=False, separators=(",", ":"))
+        line = ""
+    if not line or "\\ud" in line:  # a half of a character, as in names of files, makes the whole line unreadable
+        line = json.dumps(_plain(body), allow_nan=False, separators=(",", ":"))
     return line.encode("ascii") + b"\n" + data
 
 
@@ -164,14 +172,36 @@ class Wire:
         self.gone = False
 
     def send(self, message: Mapping[str, Any], data: bytes = b"") -> None:
-        """Write one message, or note that nobody reads any more."""
+        """Write one message, or note that nobody reads any more.
+
+        Of one that is longer than a line may be, long texts are cut; where that is not enough, its job is told.
+        """
+        frame = encode(message, data)
+        if len(frame) - len(data) > LINE_LIMIT:
+            frame = _shorter(message, data)
         with self._lock:
             if self.gone:
                 return
             try:
-                write_frame(self._stream, message, data)
+                self._stream.write(frame)
+                self._stream.flush()
             except (OSError, ValueError):  # a closed pipe, or a closed stream
                 self.gone = True
+
+
+def _shorter(message: Mapping[str, Any], data: bytes) -> bytes:
+    frame = encode(_plain(message, _TEXT_LIMIT), data)
+    if len(frame) - len(data) <= LINE_LIMIT:
+        return frame
+    failed = {
+        "type": "failed",
+        "id": _plain(message.get("id"), ID_LIMIT),
+        "code": "protocol.line_long",
+        "what": "A message of the engine was too long to be sent.",
+        "why": f"A '{message.get('type')}' would be longer than {LINE_LIMIT:,} bytes.",
+        "fix": "What a run has made lies in its folder. Please report this as a bug.",
+    }
+    return encode(failed)
 
 
 def read_frame(stream: BinaryIO, table: Mapping[str, Mapping[str, str]]) -> Frame | None:
@@ -189,11 +219,10 @@ def read_frame(stream: BinaryIO, table: Mapping[str, Mapping[str, str]]) -> Fram
         raise DamagedFrame("protocol.line_long", f"A line was longer than {LINE_LIMIT:,} bytes.")
     message = _parsed(line)
     try:
-        data = _data(stream, message)
+        data = _data(stream, message, table)
         check_message(message, table)
     except DamagedFrame as damage:
-        if message.get("type") == "generate" and isinstance(message.get("id"), str):
-            damage.request = message["id"]
+        damage.request = _request_of(message)
         raise
     return Frame(message, data)
 
@@ -212,27 +241,46 @@ def check_message(message: Mapping[str, Any], table: Mapping[str, Mapping[str, s
         expected = spec.rstrip("?")
         if not isinstance(value, _KINDS[expected]) or (isinstance(value, bool) and expected != "bool"):
             raise DamagedFrame("protocol.field", f"'{name}' of the message '{kind}' must be {expected}.")
+        if name == "id" and isinstance(value, str) and len(value) > ID_LIMIT:
+            raise DamagedFrame("protocol.field", f"An id has {len(value):,} characters, more than {ID_LIMIT}.")
 
 
 def _parsed(line: bytes) -> dict[str, Any]:
     try:
-        message = json.loads(line.decode("utf-8"))
-        json.dumps(message, ensure_ascii=False).encode("utf-8")  # lone surrogates pass json.loads, and nothing else
-    except (ValueError, RecursionError) as error:
-        raise DamagedFrame("protocol.json", f"A line is not JSON in UTF-8: {str(error)[:200]}") from None
+        message = parse_json(line)
+    except UnsafeJson as error:
+        damage = DamagedFrame("protocol.json", f"A line is not JSON that can be taken: {error}")
+        with contextlib.suppress(ValueError, RecursionError):  # what is wrong in it may be beside the id
+            damage.request = _request_of(json.loads(line, parse_int=str))
+        raise damage from None
     if not isinstance(message, dict):
         raise DamagedFrame("protocol.json", "A line holds JSON, but not an object.")
     return message
 
 
-def _data(stream: BinaryIO, message: Mapping[str, Any]) -> bytes:
-    count = message.get("bytes", 0)
+def _request_of(message: Any) -> str | None:
+    """The id of the job that a message was meant to begin, None where it has none that can be answered."""
+    if not isinstance(message, dict) or message.get("type") not in ("generate", "download"):
+        return None
+    name = message.get("id")
+    return name if isinstance(name, str) and len(name) <= ID_LIMIT and _plain(name) == name else None
+
+
+def _data(stream: BinaryIO, message: Mapping[str, Any], table: Mapping[str, Mapping[str, str]]) -> bytes:
+    """What follows the line. That of a message which carries none is passed over, and the message refused."""
+    count, kind = message.get("bytes", 0), message.get("type")
     if not isinstance(count, int) or isinstance(count, bool) or count < 0:
         raise DamagedFrame("protocol.bytes", f"'bytes' must be a whole number of at least 0, not {str(count)[:60]!r}.")
+    known = isinstance(kind, str) and kind in table
+    carries = known and "bytes" in table[str(kind)]
+    if count == 0 or (carries and count <= DATA_LIMIT):
+        return _take(stream, count, keep=True)
+    _take(stream, count, keep=False)
     if count > DATA_LIMIT:
-        _take(stream, count, keep=False)
         raise DamagedFrame("protocol.bytes", f"{count:,} bytes of data are more than the limit of {DATA_LIMIT:,}.")
-    return _take(stream, count, keep=True)
+    if known:
+        raise DamagedFrame("protocol.bytes", f"The message '{kind}' carries no data, and {count:,} bytes came with it.")
+    return b""  # the message is refused as unknown
 
 
 def _take(stream: BinaryIO, count: int, *, keep: bool) -> bytes:
@@ -256,11 +304,15 @@ def _skip_line(stream: BinaryIO) -> None:
             return
 
 
-def _finite(value: Any) -> Any:
+def _plain(value: Any, longest: int | None = None) -> Any:
+    """The value as JSON can say it: no number that is not finite, no half of a character, texts cut to `longest`."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
+    if isinstance(value, str):
+        whole = value.encode("utf-8", "replace").decode("utf-8")
+        return whole if longest is None or len(whole) <= longest else whole[:longest] + "..."
     if isinstance(value, Mapping):
-        return {key: _finite(item) for key, item in value.items()}
+        return {_plain(key, longest): _plain(item, longest) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
+        return [_plain(item, longest) for item in value]
     return value

@@ -15,12 +15,12 @@ import sys
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol, cast
 
 from dreamfusion_engine import __version__
 from dreamfusion_engine.config import GenerateConfig
 from dreamfusion_engine.device import device_report, release_memory
-from dreamfusion_engine.download_job import DownloadJob
+from dreamfusion_engine.download_job import Downloads
 from dreamfusion_engine.errors import Cancelled, EngineError, InputError
 from dreamfusion_engine.events import Control, Event, Report, Result
 from dreamfusion_engine.failures import as_engine_error
@@ -28,6 +28,7 @@ from dreamfusion_engine.job import Job
 from dreamfusion_engine.main_memory import check_room_to_start
 from dreamfusion_engine.messages import error_message, event_message, result_message
 from dreamfusion_engine.model_news import ModelNews
+from dreamfusion_engine.pipe_reader import PipeReader
 from dreamfusion_engine.protocol import COMMANDS, PROTOCOL_VERSION, DamagedFrame, Wire, read_frame
 from dreamfusion_engine.request import Request, checked_request
 from dreamfusion_engine.stop_signals import stop_signals
@@ -54,7 +55,8 @@ class Server:
         self._wire = Wire(stdout)
         self._output_root = output_root
         self._jobs: dict[str, Job] = {}
-        self._downloads: dict[str, DownloadJob] = {}
+        self._downloads = Downloads(self._send)
+        self._asked: set[str] = set()  # questions that wait for their answer, each once
         self._models = ModelNews()
         self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._busy = threading.Event()  # something is at work
@@ -81,8 +83,7 @@ class Server:
         self._stopping.set()
         for job in list(self._jobs.values()):
             self._drop(job)
-        for download in list(self._downloads.values()):
-            download.cancel()
+        self._downloads.end()
         self._wire.send({"type": "bye"})
         return 0
 
@@ -119,14 +120,14 @@ class Server:
         self.stop()
 
     def _complain(self, damage: DamagedFrame) -> None:
-        fresh = damage.request is not None and damage.request not in self._jobs
+        used = damage.request in self._jobs or damage.request in self._downloads
         error = InputError(
             damage.code,
             what="A message to the engine could not be read.",
             why=damage.why,
             fix="Update the add-on and the engine to the same version; if they are, this is a bug worth reporting.",
         )
-        self._send(damage.request if fresh else None, error_message(error))
+        self._send(None if used else damage.request, error_message(error))
 
     def _take(self, message: dict[str, Any]) -> None:
         kind = message["type"]
@@ -142,9 +143,9 @@ class Server:
             self._download(message)
         elif kind == "models":
             self._models.ask(message)
-            self._work.put(self._say_models)
+            self._ask(kind, self._say_models)
         elif kind == "devices":
-            self._work.put(self._say_devices)
+            self._ask(kind, self._say_devices)
         else:
             self._steer(kind, message["id"])
 
@@ -156,7 +157,18 @@ class Server:
                 "Update the older of the two: the add-on, or the engine.",
             )
         self._greeted = True
-        self._work.put(self._say_ready)
+        self._ask("hello", self._say_ready)
+
+    def _ask(self, kind: str, answer: Callable[[], None]) -> None:
+        """Answer when the work before it is done; whoever asks again before that gets the same answer."""
+
+        def task() -> None:
+            self._asked.discard(kind)
+            answer()
+
+        if kind not in self._asked:
+            self._asked.add(kind)
+            self._work.put(task)
 
     def _queue(self, message: dict[str, Any]) -> None:
         name = message["id"]
@@ -176,10 +188,11 @@ class Server:
         name = message["id"]
         if name in self._jobs or name in self._downloads:
             raise _refusal("protocol.id", f"There was a job {name[:60]!r} before.", "Give every job an id of its own.")
-        revision = message.get("revision") or "main"
-        job = DownloadJob(message["model"], revision, lambda said: self._send(name, said))
-        self._downloads[name] = job
-        job.start()
+        if self._downloads.full:
+            why = "So many models wait to be downloaded that no more can be asked for."
+            self._send(name, error_message(_refusal("protocol.full", why, "Wait for some of them, or cancel them.")))
+            return
+        self._downloads.begin(name, message["model"], message.get("revision") or "main")
 
     def _request(self, message: dict[str, Any]) -> Request:
         return checked_request(
@@ -193,7 +206,7 @@ class Server:
 
     def _steer(self, kind: str, name: str) -> None:
         if kind == "cancel" and name in self._downloads:
-            self._downloads[name].cancel()
+            self._downloads.cancel(name)
             return
         job = self._jobs.get(name)
         if job is None:
@@ -212,10 +225,10 @@ class Server:
     def _say_ready(self) -> None:
         check_room_to_start()
         try:
-            models = self._models.fields()
-        except EngineError as error:
+            models = self._listed()
+        except Exception as error:  # a client can do much without the list, and nothing without this message
             models = {"models": []}
-            self._send(None, error_message(error))
+            self._send(None, error_message(as_engine_error(error)))
         ready = {"type": "ready", "protocol": PROTOCOL_VERSION, "engine": __version__, "pid": os.getpid()}
         self._send(None, {**ready, "devices": device_report(), **models})
         self._work.put(self._measure)
@@ -232,7 +245,15 @@ class Server:
             self._say_models()
 
     def _say_models(self) -> None:
-        self._send(None, {"type": "models", **self._models.fields()})
+        self._send(None, {"type": "models", **self._listed()})
+
+    def _listed(self) -> dict[str, Any]:
+        fields, left_out = self._models.fields()
+        if left_out:
+            why = f"The lines on {left_out} models do not fit into one message."
+            fix = "Each of them can still be chosen by its name. Remove downloads that you do not use."
+            self._send(None, error_message(_refusal("protocol.line_long", why, fix)))
+        return fields
 
     def _say_devices(self) -> None:
         self._send(None, {"type": "devices", "devices": device_report()})
@@ -283,7 +304,7 @@ class Server:
 
     def _beat(self) -> None:
         while not self._stopping.wait(HEARTBEAT_SECONDS):
-            if self._busy.is_set() or not all(download.over for download in list(self._downloads.values())):
+            if self._busy.is_set() or self._downloads.busy:
                 running = self._running
                 waiting = sum(job.state == "waiting" for job in list(self._jobs.values()))
                 self._send(running.name if running else None, {"type": "heartbeat", "queued": waiting})
@@ -298,10 +319,10 @@ class Server:
 def serve(*, generate: Generate, stdin: BinaryIO, stdout: BinaryIO, output_root: Path = Path("outputs")) -> int:
     """Hold one conversation and return the exit code. Ctrl-C, SIGTERM and SIGHUP end it as the client's shutdown does.
 
-    generate: runs one request. stdin, stdout: the wire; sys.stdout must not lead to it. output_root: where jobs that
-    name no folder write.
+    generate: runs one request. stdin, stdout: the wire, stdin unbuffered; sys.stdout must not lead to it. output_root:
+    where jobs that name no folder write.
     """
-    server = Server(generate, stdin, stdout, output_root)
+    server = Server(generate, cast(BinaryIO, PipeReader(stdin)), stdout, output_root)
     for number in stop_signals():
         signal.signal(number, lambda _number, _frame: server.stop())
     code = server.run()

@@ -12,9 +12,10 @@ from dreamfusion_engine import protocol
 from dreamfusion_engine.errors import Cancelled, RunError
 from dreamfusion_engine.events import MeshPreview, Note, Preview, Progress, Result
 from dreamfusion_engine.messages import error_message, event_message, result_message
-from dreamfusion_engine.protocol import COMMANDS, EVENTS, DamagedFrame, encode, read_frame
+from dreamfusion_engine.protocol import COMMANDS, EVENTS, DamagedFrame, Frame, Wire, encode, read_frame
 
 CANCEL = {"type": "cancel", "id": "a"}
+PREVIEW = {"type": "preview", "id": "a", "name": "latest", "step": 1}
 
 
 def damage(data: bytes) -> tuple[DamagedFrame, bytes]:
@@ -27,11 +28,11 @@ def damage(data: bytes) -> tuple[DamagedFrame, bytes]:
 
 def test_a_frame_comes_back_with_its_bytes_even_when_they_look_like_frames() -> None:
     data = b'\n{"type":"cancel","id":"b"}\n\x00\xff'
-    stream = io.BytesIO(encode(CANCEL, data) + encode({"type": "models"}))
-    first, second = read_frame(stream, COMMANDS), read_frame(stream, COMMANDS)
-    assert first is not None and first.message == {**CANCEL, "bytes": len(data)} and first.data == data
-    assert second is not None and second.message == {"type": "models"} and second.data == b""
-    assert read_frame(stream, COMMANDS) is None
+    stream = io.BytesIO(encode(PREVIEW, data) + encode({"type": "bye"}))
+    first, second = read_frame(stream, EVENTS), read_frame(stream, EVENTS)
+    assert first is not None and first.message == {**PREVIEW, "bytes": len(data)} and first.data == data
+    assert second is not None and second.message == {"type": "bye"} and second.data == b""
+    assert read_frame(stream, EVENTS) is None
 
 
 def test_text_of_any_script_survives() -> None:
@@ -89,6 +90,8 @@ def test_numbers_that_are_not_finite_travel_as_null() -> None:
         (b'{"type": "models", "bytes": -1}\n', "protocol.bytes"),
         (b'{"type": "models", "bytes": "3"}\n', "protocol.bytes"),
         (b'{"type": "models", "bytes": true}\n', "protocol.bytes"),
+        (b'{"type": "models", "bytes": 1' + b"0" * 400 + b"}\n", "protocol.json"),
+        (b'{"type": "cancel", "id": "' + b"a" * 201 + b'"}\n', "protocol.field"),
     ],
 )
 def test_a_damaged_line_is_named_and_the_next_one_is_read(line: bytes, code: str) -> None:
@@ -120,9 +123,53 @@ def test_an_end_in_the_middle_is_the_end(data: bytes) -> None:
     assert found.code == "protocol.truncated" and found.lost
 
 
-def test_a_generate_that_cannot_be_taken_keeps_its_id() -> None:
-    found, _ = damage(b'{"type": "generate", "id": "job-1"}\n')
-    assert found.request == "job-1"
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"type": "generate", "id": "job-1"}',
+        b'{"type": "download", "id": "job-1"}',
+        b'{"type": "generate", "id": "job-1", "prompt": "a mug", "settings": {"seed": 1e999}}',
+        b'{"type": "generate", "id": "job-1", "prompt": "a mug", "settings": {"seed": 1' + b"0" * 400 + b"}}",
+        b'{"type": "generate", "id": "job-1", "prompt": "\\udc80"}',
+        b'{"type": "generate", "id": "job-1", "prompt": "a mug", "settings": {"a": ' + b"[" * 90 + b"]" * 90 + b"}}",
+    ],
+)
+def test_a_job_that_cannot_be_taken_keeps_its_id(line: bytes) -> None:
+    assert damage(line + b"\n")[0].request == "job-1"
+
+
+def test_an_id_that_cannot_be_answered_is_not_repeated() -> None:
+    for name in ("a" * 201, "a" * 450_000, "\\ud800"):
+        found, _ = damage(f'{{"type": "generate", "prompt": "a mug", "id": "{name}"}}\n'.encode())
+        assert found.request is None and len(found.why) < 300
+
+
+def test_data_of_a_command_that_carries_none_is_passed_over_and_refused() -> None:
+    found, rest = damage(encode({"type": "models"}, b"x" * 200_000) + encode(CANCEL))
+    assert found.code == "protocol.bytes" and "carries no data" in found.why and rest == encode(CANCEL)
+
+
+def test_a_half_of_a_character_does_not_make_a_line_unreadable() -> None:
+    frame = read_frame(io.BytesIO(encode({"type": "note", "id": "a", "code": "b", "text": "\udc80 and 🍔"})), EVENTS)
+    assert frame is not None and frame.message["text"] == "? and 🍔"
+
+
+def sent(message: dict[str, object], data: bytes = b"") -> Frame:
+    stream = io.BytesIO()
+    Wire(stream).send(message, data)
+    frame = read_frame(io.BytesIO(stream.getvalue()), EVENTS)
+    assert frame is not None
+    return frame
+
+
+def test_a_message_that_is_too_long_for_a_line_is_told_to_its_job() -> None:
+    """2.7 MB once, which the client dropped: its job never ended."""
+    long = {"type": "failed", "id": "a", "code": "b", "what": "\u00fc" * 450_000, "why": "c", "fix": "d"}
+    cut = sent(long)
+    assert (cut.message["id"], cut.message["code"], len(cut.message["what"])) == ("a", "b", 2003)
+    listed = sent({"type": "result", "id": "a", "folder": "f", "files": {}, "report": {"x": [1.5] * 300_000}}, b"glTF")
+    assert (listed.message["type"], listed.message["id"]) == ("failed", "a") and listed.data == b""
+    assert listed.message["code"] == "protocol.line_long"
 
 
 def test_no_garbage_raises_anything_else_or_reads_for_ever() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,6 +19,8 @@ from reference.paper_model import write_paper_model
 from reference.wire_client import FAKE_ENGINE, PATIENCE, Client
 
 from dreamfusion_engine import __version__
+from dreamfusion_engine.errors import LONGEST
+from dreamfusion_engine.guidance.pipeline_folder import STARTER_FOLDER
 from dreamfusion_engine.protocol import EVENTS, PROTOCOL_VERSION, Frame
 
 
@@ -270,6 +273,73 @@ def test_an_unknown_or_used_job_id_is_refused_and_harms_nobody(greeted: Client) 
 def test_models_and_devices_can_be_asked_again(greeted: Client) -> None:
     greeted.send("devices")
     assert greeted.wait_for("devices").message["devices"]["default"]
+
+
+def test_questions_that_wait_are_answered_once(greeted: Client) -> None:
+    """Two thousand in a row once kept the next run waiting for a minute."""
+    greeted.generate("a", "a mug", steps=100_000)
+    greeted.wait_for("progress")
+    greeted.send_raw(b'{"type": "models"}\n' * 2000)
+    greeted.send("finish", id="a")
+    greeted.wait_for("result")
+    greeted.send("devices")
+    kinds = []
+    while not kinds or kinds[-1] != "devices":
+        frame = greeted.next()
+        assert frame is not None
+        kinds.append(frame.message["type"])
+    assert 1 <= kinds.count("models") <= 2, "and once more where the device's speed has become known meanwhile"
+
+
+def test_a_payload_that_no_command_has_is_refused(greeted: Client) -> None:
+    greeted.send_raw(b'{"type": "models", "bytes": 300000}\n' + b"x" * 300_000)
+    assert greeted.wait_for("failed").message["code"] == "protocol.bytes"
+    greeted.send("devices")
+    assert greeted.wait_for("devices")
+
+
+def test_texts_of_any_length_are_answered_in_lines_that_a_client_takes(greeted: Client) -> None:
+    long = "\u00fc" * 150_000
+    answers = []
+    for fields in (
+        {"id": "a", "settings": {long: 1}},
+        {"id": "b", "settings": {"optimize": {"steps": long}}},
+        {"id": "c", "settings": {"model": long}},
+        {"id": "d", "preset": long},
+        {"id": "e", "prompt": long},
+        {"id": "f", "settings": {"seed": "x" * 450_000}},
+        {"id": long},
+    ):
+        greeted.send("generate", **{"prompt": "a mug", **fields})
+        failed = greeted.wait_for("failed").message
+        answers.append(failed["id"])
+        assert max(len(failed[name]) for name in ("what", "why", "fix")) <= LONGEST + 3
+    greeted.send("cancel", id=long)
+    answers.append(greeted.wait_for("failed").message["id"])
+    assert answers == ["a", "b", "c", "d", "e", "f", None, None]
+
+
+def test_the_engine_greets_whatever_lies_in_the_cache_and_whatever_the_token_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = tmp_path / "cache"
+    for number in range(3):
+        folder = cache / f"models--someone--bad{number}" / "snapshots" / ("a" * 40)
+        shutil.copytree(STARTER_FOLDER, folder)
+        (folder.parents[1] / "refs").mkdir()
+        (folder.parents[1] / "refs" / "main").write_text("a" * 40)
+        card = folder / "dreamfusion.json"
+        values = json.loads(card.read_text())
+        texts = ["[" * 100_000, json.dumps({**values, "examples": ["x"] * 200_000}), json.dumps({"a": "\ud800"})]
+        card.write_text(texts[number])
+    (cache / os.fsdecode(b"models--someone--\xff") / "snapshots").mkdir(parents=True)
+    monkeypatch.setenv("HF_HUB_CACHE", str(cache))
+    monkeypatch.setenv("HF_TOKEN", "two words")
+    with Client(tmp_path) as client:
+        ready = client.hello()
+    assert [line["name"] for line in ready["models"]] == ["starter"]
+    broken = {line["name"]: line["trouble"]["code"] for line in ready["suggestions"] if line["state"] == "broken"}
+    assert broken == {f"someone/bad{number}": "model.card" for number in range(3)}
 
 
 def test_models_that_the_client_has_as_folders_are_answered_with_every_list(greeted: Client, tmp_path: Path) -> None:

@@ -53,6 +53,8 @@ def parse_json(content: bytes, *, largest: int = LARGEST_INTEGER, infinite: bool
             json.dumps(value, ensure_ascii=False).encode("utf-8")
     except RecursionError:
         raise UnsafeJson("it is nested too deeply") from None
+    except UnicodeEncodeError:
+        raise UnsafeJson("a text in it holds half a character") from None
     except ValueError as error:
         raise UnsafeJson(str(error)[:200]) from None
     level = [value]

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dreamfusion_engine.atomic_file import write_atomically
+from dreamfusion_engine.bounded_json import read_json_file
 from dreamfusion_engine.device import compute_threads
 from dreamfusion_engine.guidance.cache_folder import cache_folder
 
@@ -54,12 +55,12 @@ def stored_speed(device_type: str) -> Speed | None:
     if key is None:
         return None
     try:
-        values = json.loads(_file(device_type).read_text(encoding="utf-8"))
+        values = read_json_file(_file(device_type))
         if values["key"] != key:
             return None
         half, single = float(values["half"]), float(values["single"])
         ratios = {str(model): _believed(ratio) for model, ratio in values["ratios"].items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
     if not all(SLOWEST <= rate <= FASTEST for rate in (half, single)):
         return None

@@ -14,6 +14,7 @@ from torch.utils.checkpoint import checkpoint
 from dreamfusion_engine.config import MemoryConfig
 from dreamfusion_engine.errors import SetupError
 from dreamfusion_engine.guidance.memory import TILE_PIXELS
+from dreamfusion_engine.guidance.part_configs import check_network
 from dreamfusion_engine.guidance.part_weights import read_json
 
 _BLOCKS = ("ResnetBlock2D", "AutoencoderTinyBlock")  # of AutoencoderKL and AutoencoderTiny: computed again one by one
@@ -108,6 +109,7 @@ def _tiny_vae(folder: Path, vae: Any) -> nn.Module:
     named = read_json(folder / "config.json").get("_class_name")
     if named != "AutoencoderTiny":
         raise _not_tiny(folder, f"its config.json is of a {named}")
+    check_network(folder, ".")
     kind: Any = diffusers.AutoencoderTiny
     try:
         tiny = kind.from_pretrained(

@@ -38,8 +38,8 @@ def given_model(name: str, machine: Machine, base: str = "") -> ModelLine:
         memory = memory_of(sizes, machine.device_type, facts.recipe)
     except EngineError as error:
         return replace(line, trouble=error.to_json())
-    except (OSError, ValueError) as error:  # a path that may not be read, or is none
-        return replace(line, trouble=damaged(Path(name), str(error)[:200]).to_json())
+    except Exception as error:  # a path that may not be read, or is none; or whatever a stranger's files bring about
+        return replace(line, trouble=damaged(Path(name), f"{type(error).__name__}: {str(error)[:200]}").to_json())
     return replace(
         line,
         family=facts.family,

@@ -7,12 +7,13 @@ Only headers and vocabularies are read here.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from dreamfusion_engine.bounded_json import read_json_file
+from dreamfusion_engine.guidance.part_configs import NO_LIMIT
 from dreamfusion_engine.guidance.part_weights import FLOATS
 from dreamfusion_engine.guidance.safetensors_header import TensorEntry
 from dreamfusion_engine.guidance.single_file_layout import NotUsable
@@ -20,6 +21,7 @@ from dreamfusion_engine.guidance.single_file_layout import NotUsable
 _UNNAMED = ("emb_params", "clip_l", "clip_g", "string_to_param.*", "*")  # names that are not the word
 _ENCODERS = {"clip_g": "text_encoder_2"}  # every other tensor is for the first
 LONGEST = 100  # characters of a word
+_VOCABULARY_BYTES = 64 << 20  # of a tokenizer's file; the largest have half
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,14 +77,14 @@ def vocabulary(tokenizer: Path) -> frozenset[str]:
         if not file.is_file():
             continue
         try:
-            values = json.loads(file.read_text(encoding="utf-8"))
+            values = read_json_file(file, limit=_VOCABULARY_BYTES, largest=NO_LIMIT)
             if name == "tokenizer.json":
                 listed = values.get("model", {}).get("vocab", {})
                 words |= set(listed if isinstance(listed, dict) else (entry[0] for entry in listed))
                 words |= {entry["content"] for entry in values.get("added_tokens", ())}
             else:
                 words |= set(values)
-        except (OSError, ValueError, RecursionError, AttributeError, KeyError, TypeError, IndexError):
+        except (OSError, ValueError, AttributeError, KeyError, TypeError, IndexError):
             continue  # the tokenizer itself says what is wrong with it when it is loaded
     return frozenset(str(word).removesuffix("</w>").lower() for word in words)
 

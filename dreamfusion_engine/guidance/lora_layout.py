@@ -8,13 +8,13 @@ is imported here.
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from dreamfusion_engine.bounded_json import parse_json
 from dreamfusion_engine.guidance.file_kinds import UNREAD_ADDITIONS, learned_words, lone_part
 from dreamfusion_engine.guidance.part_weights import FLOATS
 from dreamfusion_engine.guidance.safetensors_header import TensorEntry
@@ -85,7 +85,7 @@ def said_of_scale(text: str) -> dict[str, Any]:
     Raises NotUsable where an alpha there is no finite number, or a layer's pattern cannot be read.
     """
     try:
-        said = json.loads(text)
+        said = parse_json(text.encode("utf-8", "replace"))
         if not isinstance(said, dict):
             raise TypeError("it is no mapping")
         alphas = [value for name, value in said.items() if name.endswith(".lora_alpha")]
@@ -95,7 +95,7 @@ def said_of_scale(text: str) -> dict[str, Any]:
                 re.compile(pattern)
         if not all(math.isfinite(float(alpha)) for alpha in alphas):
             raise ValueError("an alpha is not finite")
-    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError, re.error) as error:
+    except (ValueError, TypeError, AttributeError, OverflowError, re.error) as error:
         raise NotUsable(f"a LoRA whose metadata cannot be read: {str(error)[:120]}") from error
     return said
 

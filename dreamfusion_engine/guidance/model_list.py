@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import functools
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from dreamfusion_engine.config_json import PRESET_NAMES, preset, recipe_differences, recipe_scores
-from dreamfusion_engine.errors import EngineError
+from dreamfusion_engine.errors import EngineError, SetupError
 from dreamfusion_engine.guidance.adapter_files import LORA_FAMILIES, WORD_FAMILIES
 from dreamfusion_engine.guidance.catalogue import KnownModel, catalogue, known_model
 from dreamfusion_engine.guidance.device_speed import stored_speed
 from dreamfusion_engine.guidance.family import FAMILIES
 from dreamfusion_engine.guidance.model_sizes import ModelSizes, read_sizes
-from dreamfusion_engine.guidance.part_weights import read_json
+from dreamfusion_engine.guidance.part_weights import damaged, read_json
 from dreamfusion_engine.guidance.pipeline_folder import INDEX, STARTER, locate_model, open_pipeline
 from dreamfusion_engine.guidance.prompts import PromptCard
 from dreamfusion_engine.guidance.run_time import estimated_seconds
@@ -28,6 +29,8 @@ Fit = Literal["fits", "tight", "too large", "unknown"]
 State = Literal["built in", "downloaded", "given", "broken", "open", "gated", "withdrawn"]
 TIGHT_ABOVE = 0.85  # share of the free memory from which a run may fail because another program takes a little more
 PRESET = "standard"  # whose settings the memory is told for
+LIST_S = 10.0  # of the processor's time for all downloads together; a usual one takes 0.03
+CHECKED_BYTES = 64 << 20  # of a model's files that are compared with their checksums for its line; a run compares all
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -184,16 +187,28 @@ def _starter(machine: Machine) -> ModelLine:
 
 
 def _downloaded(address: HubAddress, machine: Machine) -> Iterator[ModelLine]:
+    begun = time.thread_time()
     for repository in cached_repositories(address.cache):
-        cache = RepositoryCache(address.cache, repository)
-        folder = cache.snapshot()
-        known = known_model(repository)
-        if folder is None and known is not None and cache.unfinished():
-            yield _unfinished(repository, known, address, cache)
-        elif folder is not None and (folder / INDEX).is_file():
-            line = _in_cache(repository, folder, known, address, machine)
-            if line is not None:
-                yield line
+        if time.thread_time() - begun > LIST_S:
+            yield _unread(repository, address)
+            continue
+        try:
+            line = _in_folder(repository, address, machine)
+        except OSError as error:
+            line = _broken(repository, address, damaged(address.cache, f"{repository}: {error}").to_json())
+        if line is not None:
+            yield line
+
+
+def _in_folder(repository: str, address: HubAddress, machine: Machine) -> ModelLine | None:
+    cache = RepositoryCache(address.cache, repository)
+    folder = cache.snapshot()
+    known = known_model(repository)
+    if folder is None and known is not None and cache.unfinished():
+        return _unfinished(repository, known, address, cache)
+    if folder is None or not (folder / INDEX).is_file():
+        return None
+    return _in_cache(repository, folder, known, address, machine)
 
 
 def _in_cache(
@@ -205,15 +220,17 @@ def _in_cache(
         family = str(read_json(folder / INDEX).get("_class_name"))
         if family not in FAMILIES:
             return None
-        pipeline = open_pipeline(folder)
+        pipeline = open_pipeline(folder, checked_bytes=CHECKED_BYTES)
         card = pipeline.card
         recipe = recipe_for(family, closed_vocabulary=card.closed_vocabulary)
         size = round(sum(part.bytes for part in pipeline.weights.values()) / 1e6)
-        sizes = read_sizes(folder)
+        sizes = read_sizes(folder, pipeline.weights)
         memory = memory_of(sizes, machine.device_type, recipe)
         estimates = estimates_of(sizes, repository, machine.device_type, recipe)
     except EngineError as error:
         trouble = error.to_json()
+    except Exception as error:  # whatever a stranger's files bring about is a matter of this line, not of the list
+        trouble = damaged(folder, f"{type(error).__name__}: {str(error)[:200]}").to_json()
     return ModelLine(
         name=repository,
         title=known.title if known else repository.partition("/")[2],
@@ -230,6 +247,22 @@ def _in_cache(
         card=card,
         estimates=estimates,
     )
+
+
+def _unread(repository: str, address: HubAddress) -> ModelLine:
+    trouble = SetupError(
+        "model.unread",
+        what="It was not looked at.",
+        why=f"Looking at the downloaded models before it took more than {LIST_S:.0f} seconds of computing.",
+        fix=f"Remove models that you do not use from {address.cache}, or give this one's name as the model.",
+    )
+    return _broken(repository, address, trouble.to_json())
+
+
+def _broken(repository: str, address: HubAddress, trouble: dict[str, str]) -> ModelLine:
+    """The line of a download of which nothing but the name is known."""
+    title, page = repository.partition("/")[2], address.page(repository)
+    return ModelLine(name=repository, title=title, family="", state="broken", size_mb=0, page=page, trouble=trouble)
 
 
 def _unfinished(repository: str, known: KnownModel, address: HubAddress, cache: RepositoryCache) -> ModelLine:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from dreamfusion_engine.guidance.model_operations import denoiser_operations, encoder_operations
-from dreamfusion_engine.guidance.part_weights import damaged, read_json, read_part_weights
+from dreamfusion_engine.guidance.part_weights import PartWeights, damaged, read_json, read_part_weights
 from dreamfusion_engine.guidance.prompts import read_card
 
 TEXT_ENCODERS = ("text_encoder", "text_encoder_2", "text_encoder_3")
@@ -68,28 +68,34 @@ class ModelSizes:
     encoder_operations: float = 0.0
 
 
-def read_sizes(folder: Path) -> ModelSizes:
+def read_sizes(folder: Path, weights: Mapping[str, PartWeights] | None = None) -> ModelSizes:
     """The sizes of the pipeline in `folder`.
 
+    weights: of its parts, as `PipelineFolder` has them; None: their headers are read here.
     A part that is missing counts as 0: whether a folder is complete is asked elsewhere.
     Raises SetupError model.damaged, model.incomplete or model.pickled when a config or the weights cannot be read.
     """
     try:
-        return _read_sizes(folder)
+        return _read_sizes(folder, weights)
     except (KeyError, TypeError, ValueError, IndexError, AttributeError, ArithmeticError) as error:
         raise damaged(folder, f"a config says nothing that can be used: {type(error).__name__} {error}") from error
 
 
-def _read_sizes(folder: Path) -> ModelSizes:
+def _read_sizes(folder: Path, weights: Mapping[str, PartWeights] | None) -> ModelSizes:
+    def count(part: str) -> int:
+        if weights is None:
+            return parameters(folder, part)
+        return weights[part].parameters if part in weights else 0
+
     part = next((name for name in DENOISERS if (folder / name).is_dir()), DENOISERS[0])
     config = _config(folder / part)
     vae = _config(folder / "vae")
     latent = latent_size(config)
     pixels = latent * vae_factor(vae)
     return ModelSizes(
-        denoiser=parameters(folder, part),
-        text_encoders=max(parameters(folder, name) for name in TEXT_ENCODERS),
-        vae=parameters(folder, "vae"),
+        denoiser=count(part),
+        text_encoders=max(count(name) for name in TEXT_ENCODERS),
+        vae=count("vae"),
         denoiser_live=denoiser_live(config, latent),
         encoder_kept=encoder_kept(vae, pixels),
         encoder_live=encoder_live(vae, pixels),

@@ -7,21 +7,23 @@ truncated download is found in milliseconds.
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dreamfusion_engine.bounded_json import FILE_LIMIT, LARGEST_INTEGER, read_json_file
 from dreamfusion_engine.errors import SetupError
 from dreamfusion_engine.given_path import absence
-from dreamfusion_engine.guidance.safetensors_header import DamagedHeader, TensorEntry, read_header
+from dreamfusion_engine.guidance.safetensors_header import TENSOR_LIMIT, DamagedHeader, TensorEntry, read_header
 
 STEMS = ("diffusion_pytorch_model", "model")  # of diffusers' parts and of transformers'
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 FLOATS = ("F16", "BF16", "F32", "F64")
 VARIANTS = ("fp16", "bf16", None)  # in the order of preference: half the reading for the values that are used
+_SHARDS = 200  # of a part; the largest text encoders have ten
+_INDEX_BYTES = 4 << 20  # of a list of shards
 _INDEX = re.compile(rf"({'|'.join(STEMS)})\.safetensors\.index(?:\.(\w+))?\.json")
 _SINGLE = re.compile(rf"({'|'.join(STEMS)})(?:\.(\w+))?\.safetensors")
 
@@ -64,14 +66,21 @@ def read_part_weights(folder: Path, part: str) -> PartWeights:
 def _sharded(folder: Path, part: str, index: str) -> dict[Path, dict[str, TensorEntry]]:
     placed = _weight_map(folder, f"{part}/{index}")
     shards: dict[Path, dict[str, TensorEntry]] = {}
-    for name in sorted(set(placed.values())):
+    names, tensors = sorted(set(placed.values())), 0
+    if len(names) > _SHARDS or len(placed) > TENSOR_LIMIT:
+        raise damaged(
+            folder, f"{part}/{index} lists {len(placed):,} tensors in {len(names):,} files, more than any model has"
+        )
+    for name in names:
         if Path(name).name != name:
-            raise damaged(folder, f"{part}/{index} names {name!r}, which is not a file beside it")
+            raise damaged(folder, f"{part}/{index} names {name[:200]!r}, which is not a file beside it")
         if not (folder / part / name).is_file():
-            count = len(set(placed.values()))
             gone = absence(folder / part / name)
-            raise incomplete(folder, f"{part}/{name} {gone}, one of {count} that {index} lists")
+            raise incomplete(folder, f"{part}/{name} {gone}, one of {len(names)} that {index} lists")
         shards[folder / part / name] = _header(folder, f"{part}/{name}")
+        tensors += len(shards[folder / part / name])
+        if tensors > TENSOR_LIMIT:
+            raise damaged(folder, f"{part} holds more than {TENSOR_LIMIT:,} tensors, which no model has")
     for tensor, name in placed.items():
         if tensor not in shards[folder / part / name]:
             raise damaged(folder, f"{part}/{name} does not hold {tensor}, which {index} places in it")
@@ -79,7 +88,7 @@ def _sharded(folder: Path, part: str, index: str) -> dict[Path, dict[str, Tensor
 
 
 def _weight_map(folder: Path, relative: str) -> dict[str, str]:
-    placed = read_json(folder / relative).get("weight_map")
+    placed = read_json(folder / relative, limit=_INDEX_BYTES).get("weight_map")
     if not isinstance(placed, dict) or not placed or not all(isinstance(name, str) for name in placed.values()):
         raise damaged(folder, f"{relative} lists no shards")
     return placed
@@ -139,11 +148,14 @@ def _no_weights(folder: Path, part: str, names: list[str]) -> SetupError:
     return incomplete(folder, f"{part} holds no weights (*.safetensors)")
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object from a file of the model. Raises SetupError model.damaged."""
+def read_json(path: Path, *, limit: int = FILE_LIMIT, largest: int = LARGEST_INTEGER) -> dict[str, Any]:
+    """A JSON object from a file of the model, inside the bounds of bounded_json; Infinity and NaN are for the caller.
+
+    Raises SetupError model.damaged.
+    """
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+        values = read_json_file(path, limit=limit, largest=largest, infinite=True)
+    except (OSError, ValueError) as error:
         raise damaged(path.parent, f"{path.name}: {error}") from error
     if not isinstance(values, dict):
         raise damaged(path.parent, f"{path.name} holds no JSON object")

@@ -7,6 +7,7 @@ with a `config.json` and weights in safetensors. Every way in which it can be wr
 from __future__ import annotations
 
 import hashlib
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -143,10 +144,12 @@ def model_facts(name: str, base: str = "") -> ModelFacts:
     return ModelFacts(family=pipeline.family, card=pipeline.card)
 
 
-def open_pipeline(path: Path) -> PipelineFolder:
+def open_pipeline(path: Path, *, checked_bytes: float = math.inf) -> PipelineFolder:
     """Check a folder's index, parts, weights and, where its card lists them, its files' checksums.
 
     Weights are read by their headers only: a missing shard and a file that is cut off are found in milliseconds.
+    checked_bytes: of files that are compared with their checksums, the listed ones first; a list of models does not
+    read them all.
 
     Raises SetupError model.not_pipeline, model.unsupported, model.incomplete, model.pickled, model.card or
     model.damaged, each naming the file.
@@ -165,7 +168,7 @@ def open_pipeline(path: Path) -> PipelineFolder:
     if family is None:
         raise SetupError(
             "model.unsupported",
-            what=f"This version cannot use a model of the family {name!r}.",
+            what=f"This version cannot use a model of the family {str(name)[:60]!r}.",
             why=f"{index_path} names it; supported: {', '.join(FAMILIES)}.",
             fix="Give a model of one of these families, or leave --model out for the built-in one.",
         )
@@ -187,17 +190,23 @@ def open_pipeline(path: Path) -> PipelineFolder:
     check_configs(path, family, frozenset(components))
     refuse_distilled(path, family.denoiser)
     card = read_card(path)
-    check_files(path, card)
+    check_files(path, card, checked_bytes)
     return PipelineFolder(path=path, family=str(name), components=components, weights=weights, card=card)
 
 
-def check_files(path: Path, card: PromptCard) -> None:
-    """Compare the files that the card lists with their SHA-256. Raises SetupError model.incomplete or model.damaged."""
+def check_files(path: Path, card: PromptCard, most: float = math.inf) -> None:
+    """Compare the files that the card lists with their SHA-256, those that fit into `most` bytes.
+
+    Raises SetupError model.incomplete or model.damaged.
+    """
     for relative, digest in card.files.items():
         file = path / relative
         if not file.is_file():
             raise incomplete(path, f"{relative} {absence(file)}")
         try:
+            most -= file.stat().st_size
+            if most < 0:
+                continue
             actual = sha256_of(file)
         except OSError as error:
             raise damaged(path, f"{relative}: {error}") from error

@@ -8,15 +8,15 @@ place of prompt and view words. Angles are radians.
 from __future__ import annotations
 
 import difflib
-import json
 import math
 import re
 import string
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Literal, get_args
 
+from dreamfusion_engine.bounded_json import read_json_file
 from dreamfusion_engine.config import GenerateConfig, GuidanceConfig, PromptsConfig
 from dreamfusion_engine.errors import InputError, SetupError
 from dreamfusion_engine.given_path import absence, shortened
@@ -35,6 +35,20 @@ AUTOMATIC = PromptsConfig()  # nothing by hand
 CARD_NAME = "dreamfusion.json"
 CARD_FORMAT = 1
 PICTURE_NAME = "kinds.png"  # beside the card: what the model knows, to look at
+# What a card may list, and characters of each text: far more than an artist can read, little enough for one message.
+_MOST = {
+    "words": 20_000,
+    "kinds": 500,
+    "colours": 100,
+    "parts": 100,
+    "examples": 50,
+    "azimuths": 360,
+    "elevations": 181,
+}
+_LONGEST = 200
+_SHOWN = ("kinds", "colours", "parts", "without_front", "examples")
+_MOST_SHOWN = 20_000  # characters of all that is told to an artist
+_MOST_FILES = 10_000
 
 _PUNCTUATION = string.punctuation + "\u2018\u2019\u201c\u201d\u2026\u2013\u2014"
 
@@ -150,7 +164,7 @@ def read_card(folder: Path) -> PromptCard:
     if not path.is_file() and not path.is_symlink():
         return PromptCard()
     try:
-        card = _parsed_card(json.loads(path.read_text(encoding="utf-8")))
+        card = _parsed_card(read_json_file(path))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise SetupError(
             "model.card",
@@ -164,29 +178,62 @@ def read_card(folder: Path) -> PromptCard:
 
 def _parsed_card(values: Mapping[str, Any]) -> PromptCard:
     if values["format"] != CARD_FORMAT:
-        raise ValueError(f"format {values['format']!r}; this version reads format {CARD_FORMAT}")
-    views = {view: str(values["views"][view]) for view in VIEWS}
-    shading = {kind: str(values["shading"][kind]) for kind in SHADINGS}
-    headings = {heading: str(values["headings"][heading]) for heading in HEADINGS} if "headings" in values else {}
-    azimuths = tuple(map(str, values.get("azimuths", ())))
-    elevations = {int(degrees): str(word) for degrees, word in values.get("elevations", {}).items()}
+        raise ValueError(f"format {values['format']!r}; this version reads format {CARD_FORMAT}"[:200])
+    views = {view: _text(values["views"][view]) for view in VIEWS}
+    shading = {kind: _text(values["shading"][kind]) for kind in SHADINGS}
+    headings = {heading: _text(values["headings"][heading]) for heading in HEADINGS} if "headings" in values else {}
+    azimuths = _texts(values, "azimuths")
+    listed = _bounded(values.get("elevations", {}), _MOST["elevations"], "elevations").items()
+    elevations = {int(degrees): _text(word) for degrees, word in listed}
+    shown = {name: _texts(values, name) for name in _SHOWN}
+    _bounded("".join(text for texts in shown.values() for text in texts), _MOST_SHOWN, "characters to be shown")
     if bool(azimuths) != (len(elevations) > 1):
         raise ValueError("words for exact cameras need azimuths and two elevations at least")
     return PromptCard(
         closed_vocabulary=bool(values["closed_vocabulary"]),
-        words=frozenset(str(word).lower() for word in values["words"]),
-        kinds=tuple(map(str, values.get("kinds", ()))),
-        colours=tuple(map(str, values.get("colours", ()))),
-        parts=tuple(map(str, values.get("parts", ()))),
-        without_front=tuple(map(str, values.get("without_front", ()))),
-        examples=tuple(map(str, values.get("examples", ()))),
+        words=frozenset(word.lower() for word in _texts(values, "words")),
+        kinds=shown["kinds"],
+        colours=shown["colours"],
+        parts=shown["parts"],
+        without_front=shown["without_front"],
+        examples=shown["examples"],
         views=views,
         shading=shading,
         headings=headings,
         azimuths=azimuths,
         elevations=dict(sorted(elevations.items())),
-        files={str(path): str(digest) for path, digest in values.get("files", {}).items()},
+        files=_files(values.get("files", {})),
     )
+
+
+def _texts(values: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    listed = values[name] if name == "words" else values.get(name, [])
+    if not isinstance(listed, list):
+        raise TypeError(f"{name} is no list")
+    return tuple(_text(text) for text in _bounded(listed, _MOST[name], name))
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or len(value) > _LONGEST:
+        raise ValueError(f"{str(value)[:60]!r} is no text of at most {_LONGEST} characters")
+    return value
+
+
+def _bounded(values: Any, most: int, name: str) -> Any:
+    if len(values) > most:
+        raise ValueError(f"it lists {len(values):,} {name}, more than {most:,}")
+    return values
+
+
+def _files(values: Mapping[str, Any]) -> dict[str, str]:
+    """The listed files, each below the model's folder and named in one way only."""
+    for path, digest in _bounded(values, _MOST_FILES, "files").items():
+        plain = PurePosixPath(path)
+        if plain.is_absolute() or ".." in plain.parts or str(plain) != path or re.search(r"[\\:\x00-\x1f]", path):
+            raise ValueError(f"it lists {path[:100]!r}, which is no file of the model")
+        if not re.fullmatch(r"[0-9A-Fa-f]{64}", _text(digest)):
+            raise ValueError(f"it gives {path[:100]!r} the checksum {digest!r}, which is none")
+    return dict(values)
 
 
 def unknown_words(text: str, known: Iterable[str]) -> list[str]:

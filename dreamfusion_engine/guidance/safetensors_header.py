@@ -7,7 +7,6 @@ changed, is told from a whole one by its first megabyte and its length.
 
 from __future__ import annotations
 
-import json
 import math
 import struct
 from collections.abc import Iterator, Mapping
@@ -15,7 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-HEADER_LIMIT = 100_000_000  # bytes, the format's own limit
+from dreamfusion_engine.bounded_json import UnsafeJson, parse_json
+
+FORMAT_LIMIT = 100_000_000  # bytes of a header, the format's own
+HEADER_LIMIT = 8 << 20  # bytes that are read; the largest models' take a tenth of that
+TENSOR_LIMIT = 10_000  # of a file; the largest single files of the families here hold 2,500
+_AXES = 16  # of a tensor
 BITS = {
     **dict.fromkeys(("F64", "I64", "U64", "C64"), 64),
     **dict.fromkeys(("F32", "I32", "U32"), 32),
@@ -72,17 +76,21 @@ def _read_json(path: Path) -> tuple[dict[str, Any], int, int]:
         if len(first) < 8:
             raise DamagedHeader(f"it has {length} bytes, not even a header")
         (size,) = struct.unpack("<Q", first)
-        if size > HEADER_LIMIT or stream.peek(1)[:1] not in (b"{", b""):
+        if size > FORMAT_LIMIT or stream.peek(1)[:1] not in (b"{", b""):
             raise DamagedHeader(f"it does not begin as a safetensors file does{_looks_like(first)}")
+        if size > HEADER_LIMIT:
+            raise DamagedHeader(f"its header has {size:,} bytes, and no model needs more than {HEADER_LIMIT:,}")
         if 8 + size > length:
             raise DamagedHeader(f"it is cut off in its header: {length:,} bytes of at least {8 + size:,}")
         text = stream.read(size)
     try:
-        values = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        values = parse_json(text)
+    except UnsafeJson as error:
         raise DamagedHeader(f"its header cannot be read: {error}") from error
     if not isinstance(values, dict):
         raise DamagedHeader("its header holds no tensors")
+    if len(values) > TENSOR_LIMIT + 1:
+        raise DamagedHeader(f"its header names {len(values):,} tensors, and no model has more than {TENSOR_LIMIT:,}")
     return values, size, length
 
 
@@ -108,7 +116,7 @@ def _entries(values: Mapping[str, Any]) -> tuple[dict[str, TensorEntry], int]:
     at = 0
     for name, begin, end, _ in spans:
         if begin != at:
-            raise DamagedHeader(f"its header places {name} at {begin:,}, where {at:,} was expected")
+            raise DamagedHeader(f"its header places {name[:200]} at {begin:,}, where {at:,} was expected")
         at = end
     return {name: entry for name, _, _, entry in spans}, at
 
@@ -118,10 +126,18 @@ def _spans(values: Mapping[str, Any]) -> Iterator[tuple[str, int, int, TensorEnt
         if name == "__metadata__":
             continue
         try:
-            dtype, shape = str(value["dtype"]), tuple(int(n) for n in value["shape"])
-            begin, end = (int(n) for n in value["data_offsets"])
+            dtype, shape = str(value["dtype"]), _counts(value["shape"], _AXES)
+            begin, end = _counts(value["data_offsets"], 2)
         except (KeyError, TypeError, ValueError) as error:
-            raise DamagedHeader(f"its header describes {name} in a way that cannot be read") from error
+            raise DamagedHeader(f"its header describes {name[:200]} in a way that cannot be read") from error
         if dtype not in BITS or min(shape, default=0) < 0 or (end - begin) * 8 != math.prod(shape) * BITS[dtype]:
-            raise DamagedHeader(f"its header gives {name} {end - begin:,} bytes for {dtype} {list(shape)}")
+            said = dtype if len(dtype) < 20 else f"{dtype[:20]}..."
+            raise DamagedHeader(f"its header gives {name[:200]} {end - begin:,} bytes for {said} {list(shape)}")
         yield name, begin, end, TensorEntry(dtype, shape, end - begin)
+
+
+def _counts(values: Any, most: int) -> tuple[int, ...]:
+    """Whole numbers as a header lists them. Raises ValueError for anything else, and for more than `most`."""
+    if not isinstance(values, list) or len(values) > most or not all(type(value) is int for value in values):
+        raise ValueError("no list of whole numbers")
+    return tuple(values)

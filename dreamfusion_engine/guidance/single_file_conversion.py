@@ -16,6 +16,7 @@ from dreamfusion_engine.errors import InputError, SetupError
 from dreamfusion_engine.events import Note, Report
 from dreamfusion_engine.file_lock import only_one
 from dreamfusion_engine.guidance.family import FAMILIES
+from dreamfusion_engine.guidance.part_configs import check_network
 from dreamfusion_engine.guidance.part_weights import read_json, read_part_weights
 from dreamfusion_engine.guidance.pipeline_folder import INDEX, locate_model, single_file
 from dreamfusion_engine.guidance.single_file import HALF_BYTES, SingleFile
@@ -124,6 +125,9 @@ def _convert(file: SingleFile, configs: Path, made: Path) -> None:
     from safetensors import SafetensorError
 
     layout = LAYOUTS[file.architecture]
+    for part in FAMILIES[layout.family].weights:
+        if (configs / part / "config.json").is_file():
+            check_network(configs, part)
     index = read_json(configs / INDEX)
     others = [part for part in layout.parts if part not in file.held]  # borrowed later, or an optional one
     absent = {part: None for part in (*UNUSED_PARTS, *others) if part in index}

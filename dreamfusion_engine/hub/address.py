@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import urllib.parse
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,7 @@ from dreamfusion_engine.given_path import UnusablePath, given_path, shortened
 HUB = "https://huggingface.co"
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 _ID_LIMIT = 96  # letters (huggingface_hub, validate_repo_id)
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _TRUE = {"1", "ON", "YES", "TRUE"}
 
 
@@ -28,6 +30,18 @@ class HubAddress:
     cache: Path
     offline: bool = False
     token: str = field(default="", repr=False)
+
+    def is_own(self, url: str) -> bool:
+        """Whether an address is the endpoint's own: of the same scheme, host and port. Only there the token goes."""
+        own = _origin(self.endpoint)
+        return own is not None and _origin(url) == own
+
+    def may_ask(self, url: str) -> bool:
+        """Whether an address may be asked: over https, and over http on this machine where the endpoint is that too."""
+        asked, own = _origin(url), _origin(self.endpoint)
+        if asked is None or own is None:
+            return False
+        return asked[0] == "https" or (_is_here(asked) and _is_here(own))
 
     def page(self, repository: str) -> str:
         """Where people read about a model and accept its licence."""
@@ -54,6 +68,21 @@ def hub_address(environ: Mapping[str, str] = os.environ) -> HubAddress:
         offline=offline,
         token=token,
     )
+
+
+def _origin(url: str) -> tuple[str, str, int] | None:
+    """Scheme, host and port; None for what is no address over HTTP."""
+    try:
+        parts = urllib.parse.urlsplit(url)
+        port = parts.port or {"http": 80, "https": 443}[parts.scheme]
+    except (ValueError, KeyError):
+        return None
+    return (parts.scheme, parts.hostname, port) if parts.hostname else None
+
+
+def _is_here(origin: tuple[str, str, int]) -> bool:
+    """Whether it is http to this machine, where nobody listens on the way."""
+    return origin[0] == "http" and origin[1] in _LOOPBACK
 
 
 def is_hub_id(name: str) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import time
 from collections.abc import Callable
@@ -10,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dreamfusion_engine.bounded_json import FILE_LIMIT, UnsafeJson, read_json_file
 from dreamfusion_engine.errors import Cancelled, InputError, SetupError
 from dreamfusion_engine.events import Control, Note, Progress, Report
 from dreamfusion_engine.hub.address import HubAddress, check_hub_id
@@ -23,6 +23,7 @@ CONFIGS = "dreamfusion-configs"  # the revision that a download without weights 
 ROOM = 64 << 20  # bytes left free on the disk
 WINDOW_S = 10.0  # over which the speed is measured
 REPORT_S = 0.2  # between two reports
+_PARTS = 100  # entries of an index; the largest have twenty
 
 
 @dataclass(frozen=True)
@@ -77,18 +78,20 @@ def _download(
     control: Control,
 ) -> Downloaded:
     # 1. What the model consists of.
-    if address.offline:
-        commit, files, license_name = _known_listing(cache, revision)
-    else:
-        listing = read_listing(address, repository, revision)
-        commit, files, license_name = listing.commit, listing.files, listing.license
-        cache.keep_listing(commit, files)
-    if INDEX not in files:
-        raise _no_pipeline(address, repository, files)
     stop = _stopper(control)
 
     def ended() -> bool:
         return control() == "cancel"
+
+    stop(0)
+    if address.offline:
+        commit, files, license_name = _known_listing(cache, revision)
+    else:
+        listing = read_listing(address, repository, revision, check=stop, stop=ended)
+        commit, files, license_name = listing.commit, listing.files, listing.license
+        cache.keep_listing(commit, files)
+    if INDEX not in files:
+        raise _no_pipeline(address, repository, files)
 
     def source(file: RemoteFile) -> Source:
         return Source(address, repository, file_url(address, repository, commit, file.path), file, ended)
@@ -144,6 +147,8 @@ def _known_listing(cache: RepositoryCache, revision: str) -> tuple[str, dict[str
 
 def _index(cache: RepositoryCache, commit: str, source: Source, stop: Callable[[int], None]) -> dict[str, Any]:
     file, content = source.file, cache.content(commit, source.file)
+    if file.size > FILE_LIMIT:
+        raise _no_pipeline(source.address, source.repository, {INDEX: file})
     if content is None or not content_is_whole(content, file, stop):
         if source.address.offline:
             raise _incomplete_offline(cache, [file])
@@ -151,10 +156,10 @@ def _index(cache: RepositoryCache, commit: str, source: Source, stop: Callable[[
         fetch(source, cache.partial(file), cache.blob(file), seen=stop, kept=stop)
         content = cache.blob(file)
     try:
-        values = json.loads(content.read_text(encoding="utf-8"))
-    except ValueError:
+        values = read_json_file(content)
+    except UnsafeJson:
         values = None
-    if not isinstance(values, dict):
+    if not isinstance(values, dict) or len(values) > _PARTS:
         raise _no_pipeline(source.address, source.repository, {INDEX: file})
     return values
 

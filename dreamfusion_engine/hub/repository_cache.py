@@ -20,9 +20,16 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from dreamfusion_engine.bounded_json import read_json_file
+from dreamfusion_engine.hub.address import is_hub_id
+
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _TREE_FORMAT = 1
+_TREE_BYTES = 32 << 20  # of a list of files
 _BLOCK = 1 << 20
+_LARGEST = 1 << 50  # bytes of a file
+_LONGEST = 1000  # characters of a path
+_UNUSABLE = re.compile(r'[\\:*?"<>|\x00-\x1f\x7f-\x9f]')  # Windows, or a terminal, takes these for something else
 
 
 @dataclass(frozen=True)
@@ -42,6 +49,18 @@ class RemoteFile:
     def hasher(self) -> Any:
         """What its content must be fed to."""
         return hashlib.sha256() if self.sha256 else hashlib.sha1(b"blob %d\0" % self.size, usedforsecurity=False)
+
+
+def remote_file(path: Any, size: Any, oid: Any, sha256: Any) -> RemoteFile:
+    """A file as it was listed. Raises TypeError for fields of another kind, ValueError with its name for one that can
+    have no place below a folder, or no content."""
+    if not all(isinstance(text, str) for text in (path, oid, sha256)) or type(size) is not int:
+        raise TypeError("not a file's line")
+    hashes = re.fullmatch(r"[0-9a-f]{40}", oid) and re.fullmatch(r"([0-9a-f]{64})?", sha256)
+    away = path.startswith("/") or ".." in PurePosixPath(path).parts or not PurePosixPath(path).parts
+    if not hashes or not 0 <= size < _LARGEST or away or len(path) > _LONGEST or _UNUSABLE.search(path):
+        raise ValueError(repr(path[:80]))
+    return RemoteFile(path, size, oid, sha256)
 
 
 class RepositoryCache:
@@ -87,11 +106,11 @@ class RepositoryCache:
     def listing(self, commit: str) -> dict[str, RemoteFile] | None:
         """Every file of a commit, None where it is not known or cannot be read."""
         try:
-            values = json.loads((self.folder / "trees" / f"{commit}.json").read_text(encoding="utf-8"))
+            values = read_json_file(self.folder / "trees" / f"{commit}.json", limit=_TREE_BYTES)
             if values["format_version"] != _TREE_FORMAT:
                 return None
             return {
-                path: RemoteFile(path, int(line["size"]), str(line["blob_id"]), str(line.get("lfs_sha256") or ""))
+                path: remote_file(path, line["size"], line["blob_id"], line.get("lfs_sha256") or "")
                 for path, line in values["files"].items()
             }
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
@@ -155,8 +174,12 @@ class RepositoryCache:
 
 def cached_repositories(cache: Path) -> list[str]:
     """The ids of the models of which something is in a cache folder, in order."""
-    names = (folder.name.removeprefix("models--") for folder in cache.glob("models--*--*") if folder.is_dir())
-    return sorted(name.replace("--", "/", 1) for name in names)
+    try:
+        folders = [folder.name for folder in cache.glob("models--*--*")]
+    except OSError:  # a folder that cannot be read has no models; a run that wants one of them says why
+        return []
+    names = (name.removeprefix("models--").replace("--", "/", 1) for name in folders)
+    return sorted(name for name in names if is_hub_id(name))
 
 
 def content_is_whole(path: Path, file: RemoteFile, seen: Callable[[int], None]) -> bool:

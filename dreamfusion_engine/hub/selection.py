@@ -31,9 +31,12 @@ def wanted_files(index: Mapping[str, Any], paths: Iterable[str], *, weights: boo
     paths = list(paths)
     small = [path for path in (INDEX, *BESIDE) if path in paths]
     large: list[str] = []
+    inside: dict[str, list[str]] = {}
+    for folder, slash, name in (path.partition("/") for path in paths):
+        if slash and "/" not in name:
+            inside.setdefault(folder, []).append(name)
     for part in sorted(used_parts(index)):
-        names = [path.removeprefix(f"{part}/") for path in paths if path.startswith(f"{part}/")]
-        names = [name for name in names if "/" not in name]
+        names = inside.get(part, [])
         chosen = _weights(names)
         small += [f"{part}/{name}" for name in names if _SMALL.fullmatch(name) and not _SHARD_INDEX.fullmatch(name)]
         if not weights:

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import http.client
 import os
 import re
-import socket
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from dreamfusion_engine.errors import InputError, SetupError
 from dreamfusion_engine.hub.address import HubAddress
-from dreamfusion_engine.hub.api import opened, unreachable
+from dreamfusion_engine.hub.connection import opened, unreachable
 from dreamfusion_engine.hub.repository_cache import RemoteFile
 
 RETRIES = 5  # in a row, without one new byte
@@ -104,7 +101,7 @@ def _more(source: Source, out: BinaryIO, hasher: Any, seen: Seen) -> Any:
     """One connection's worth of bytes, to its end or to where it breaks. Returns what the whole was fed to."""
     have, size = out.tell(), source.file.size
     headers = {"Accept-Encoding": "identity", **({"Range": f"bytes={have}-"} if have else {})}
-    with opened(source.address, source.url, source.repository, headers) as response, _ended_by(source.stop, response):
+    with opened(source.address, source.url, source.repository, headers, stop=source.stop) as response:
         begins = _RANGE.match(response.headers.get("Content-Range") or "")
         if have and not (response.status == 206 and begins and int(begins[1]) == have):
             seen(-have)  # the server sends the file from its beginning
@@ -124,30 +121,6 @@ def _more(source: Source, out: BinaryIO, hasher: Any, seen: Seen) -> Any:
             have += len(block)
             seen(len(block))
     return hasher
-
-
-@contextlib.contextmanager
-def _ended_by(stop: Callable[[], bool], response: http.client.HTTPResponse) -> Iterator[None]:
-    """Break the connection within a quarter of a second of `stop`, whatever the reader waits for."""
-    over = threading.Event()
-
-    def watch() -> None:
-        while not over.wait(0.25):
-            if stop():
-                try:
-                    with socket.fromfd(response.fileno(), socket.AF_INET, socket.SOCK_STREAM) as same:
-                        same.shutdown(socket.SHUT_RDWR)
-                except (OSError, ValueError):
-                    return  # it has ended by itself meanwhile
-                return
-
-    watcher = threading.Thread(target=watch, name="download-stop", daemon=True)
-    watcher.start()
-    try:
-        yield
-    finally:
-        over.set()
-        watcher.join()
 
 
 def _wait(seconds: float, seen: Seen) -> None:

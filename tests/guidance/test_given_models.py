@@ -83,7 +83,7 @@ def test_a_card_with_very_many_words_does_not_fill_the_message(saved_pipeline: P
     folder = tmp_path / "model"
     shutil.copytree(saved_pipeline, folder)
     card = json.loads((folder / "dreamfusion.json").read_text())
-    (folder / "dreamfusion.json").write_text(json.dumps({**card, "colours": [f"colour{n}" for n in range(5000)]}))
+    (folder / "dreamfusion.json").write_text(json.dumps({**card, "colours": ["\u00fc" * 190] * 90}))
     line = given_model(str(folder), MACHINE)
     assert len(json.dumps(line.to_json())) > LARGEST > len(json.dumps(bounded_json(line)))
     assert bounded_json(line)["closed_vocabulary"] is True

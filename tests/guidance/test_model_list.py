@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import json
+import os
 import shutil
+import struct
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from reference.fake_hub import FakeHub, running_hub
 
 from dreamfusion_engine.config_json import PRESET_NAMES, nested, preset
 from dreamfusion_engine.errors import SetupError
+from dreamfusion_engine.guidance import model_list
 from dreamfusion_engine.guidance.catalogue import catalogue
 from dreamfusion_engine.guidance.hub_models import downloaded_folder
 from dreamfusion_engine.guidance.model_list import Machine, ModelLine, fit_of, memory_of, models_here, models_to_get
-from dreamfusion_engine.guidance.pipeline_folder import locate_model, open_pipeline
+from dreamfusion_engine.guidance.model_sizes import ModelSizes
+from dreamfusion_engine.guidance.model_sizes import read_sizes as read
+from dreamfusion_engine.guidance.pipeline_folder import STARTER_FOLDER, locate_model, open_pipeline
 from dreamfusion_engine.hub.address import HubAddress
 from dreamfusion_engine.hub.download import download
+from dreamfusion_engine.hub.repository_cache import RepositoryCache
 from dreamfusion_engine.recipes import RECIPES
 
 COMMIT = "a" * 40
@@ -64,6 +73,110 @@ def test_a_broken_download_is_listed_with_its_reason(downloaded: Path, address: 
     line = named(models_here(address, LARGE))["someone/tiny"]
     assert line.state == "broken" and not line.usable and line.trouble["code"] == "model.damaged"
     assert "cut off" in line.trouble["why"] and line.fit == "unknown"
+
+
+def changed(path: Path, **values: object) -> None:
+    path.write_text(json.dumps({**json.loads(path.read_text()), **values}))
+
+
+def header(text: str) -> bytes:
+    return struct.pack("<Q", len(text)) + text.encode()
+
+
+def tensor(shape: str, offsets: str) -> str:
+    return f'{{"a": {{"dtype": "F16", "shape": {shape}, "data_offsets": {offsets}}}}}'
+
+
+WEIGHTS = "text_encoder/model.safetensors"
+CARD = "dreamfusion.json"
+# What was done to a model's folder, the code that its line gives, and a word of the reason.
+HOSTILE: list[tuple[Callable[[Path], object], str, str]] = [
+    (lambda folder: (folder / WEIGHTS).write_bytes(header(tensor("[1e999]", "[0, 0]"))), "model.damaged", "1e999"),
+    (
+        lambda folder: (folder / WEIGHTS).write_bytes(header(tensor("[1]", "[0, Infinity]"))),
+        "model.damaged",
+        "Infinity",
+    ),
+    (lambda folder: (folder / WEIGHTS).write_bytes(header("[" * 100_000)), "model.damaged", "does not begin"),
+    (lambda folder: (folder / "model_index.json").write_text("[" * 100_000), "model.damaged", "deep"),
+    (lambda folder: (folder / "unet/config.json").write_text('{"a": ' * 100_000), "model.damaged", "deep"),
+    (lambda folder: (folder / CARD).write_text("[" * 100_000), "model.card", "deep"),
+    (lambda folder: (folder / CARD).write_bytes(bytes(5 << 20)), "model.card", "larger"),
+    (lambda folder: changed(folder / CARD, examples=["x"] * 200_000), "model.card", "200,000 examples"),
+    (lambda folder: changed(folder / CARD, examples=["\ud800"]), "model.card", "half a character"),
+    (lambda folder: changed(folder / CARD, examples=["x" * 201]), "model.card", "200 characters"),
+    (lambda folder: changed(folder / CARD, kinds=["x" * 200] * 101), "model.card", "to be shown"),
+    (lambda folder: changed(folder / CARD, examples="a mug"), "model.card", "no list"),
+    (lambda folder: changed(folder / CARD, files={"../../secret": "0" * 64}), "model.card", "../../secret"),
+    (lambda folder: changed(folder / CARD, files={"/etc/passwd": "0" * 64}), "model.card", "/etc/passwd"),
+    (lambda folder: changed(folder / CARD, files={"unet//config.json": "0" * 64}), "model.card", "unet//config.json"),
+    (lambda folder: changed(folder / "text_encoder/config.json", num_layers=10**7), "model.damaged", "num_layers"),
+]
+
+
+@pytest.mark.parametrize(("harm", "code", "word"), HOSTILE, ids=range(len(HOSTILE)))
+def test_a_hostile_model_is_listed_as_broken_and_hides_no_other(
+    harm: Callable[[Path], object], code: str, word: str, address: HubAddress
+) -> None:
+    """Each of these once kept the whole list, the built-in model with it, from the artist."""
+    for name in ("bad", "good"):
+        repository = address.cache / f"models--someone--{name}"
+        shutil.copytree(STARTER_FOLDER, repository / "snapshots" / COMMIT)
+        (repository / "refs").mkdir()
+        (repository / "refs" / "main").write_text(COMMIT)
+    harm(address.cache / "models--someone--bad" / "snapshots" / COMMIT)
+    lines = named(models_here(address, LARGE))
+    assert list(lines) == ["starter", "someone/bad", "someone/good"]
+    bad = lines["someone/bad"]
+    assert (bad.state, bad.trouble["code"]) == ("broken", code) and word in bad.trouble["why"]
+    assert lines["starter"].usable and lines["someone/good"].usable
+    assert len(json.dumps(bad.to_json())) < 20_000
+
+
+def test_what_no_check_foresees_is_broken_too(downloaded: Path, address: HubAddress, monkeypatch: Any) -> None:
+    def unforeseen(path: Path, *rest: Any) -> ModelSizes:
+        if path == downloaded:
+            raise ZeroDivisionError("never thought of")
+        return read(path, *rest)
+
+    monkeypatch.setattr(model_list, "read_sizes", unforeseen)
+    line = named(models_here(address, LARGE))["someone/tiny"]
+    assert line.state == "broken" and "never thought of" in line.trouble["why"]
+
+
+def test_a_download_that_the_system_refuses_is_broken(downloaded: Path, address: HubAddress, monkeypatch: Any) -> None:
+    def refuse(_: object, revision: str = "main") -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(RepositoryCache, "snapshot", refuse)
+    lines = models_here(address, LARGE)
+    assert [(line.name, line.usable) for line in lines] == [("starter", True), ("someone/tiny", False)]
+    assert "Permission denied" in lines[1].trouble["why"]
+
+
+def test_a_list_that_takes_too_long_ends_with_names(downloaded: Path, address: HubAddress, monkeypatch: Any) -> None:
+    monkeypatch.setattr(model_list, "LIST_S", -1.0)
+    lines = models_here(address, LARGE)
+    assert [(line.name, line.usable) for line in lines] == [("starter", True), ("someone/tiny", False)]
+    assert lines[1].trouble["code"] == "model.unread" and str(address.cache) in lines[1].trouble["fix"]
+
+
+def test_sizes_are_the_same_with_headers_that_were_read_before(downloaded: Path) -> None:
+    assert read(downloaded, open_pipeline(downloaded).weights) == read(downloaded)
+
+
+def test_a_folder_whose_name_is_no_models_is_passed_over(address: HubAddress) -> None:
+    (address.cache / os.fsdecode(b"models--someone--\xff") / "snapshots").mkdir(parents=True)
+    assert [line.name for line in models_here(address, LARGE)] == ["starter"]
+
+
+def test_large_files_are_not_read_for_the_list(downloaded: Path, address: HubAddress, monkeypatch: Any) -> None:
+    changed(downloaded / CARD, files={"unet/config.json": "0" * 64})
+    assert not named(models_here(address, LARGE))["someone/tiny"].usable, "its checksum is wrong"
+    monkeypatch.setattr(model_list, "CHECKED_BYTES", 10)
+    assert named(models_here(address, LARGE))["someone/tiny"].usable
+    with pytest.raises(SetupError):
+        open_pipeline(downloaded)
 
 
 def test_what_cannot_teach_is_not_listed(downloaded: Path, address: HubAddress) -> None:

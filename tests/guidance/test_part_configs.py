@@ -48,10 +48,79 @@ def test_an_autoencoder_of_no_blocks_is_damaged(blocks: Any, folder: Path) -> No
     assert error.code == "model.damaged" and "vae/config.json" in error.why
 
 
-@pytest.mark.parametrize("steps", [0, 1, -1000, "1000", None])
+@pytest.mark.parametrize("steps", [0, 1, -1000, "1000", None, 10**9, 1000.0])
 def test_a_noise_schedule_of_no_steps_is_damaged(steps: Any, folder: Path) -> None:
     change(folder / "scheduler" / "scheduler_config.json", num_train_timesteps=steps)
     assert refusal(folder).code == "model.damaged"
+
+
+@pytest.mark.parametrize(
+    ("part", "values"),
+    [
+        ("text_encoder", {"num_hidden_layers": 10**7}),
+        ("text_encoder", {"text_config": {"num_hidden_layers": 10**7}}),
+        ("text_encoder", {"max_position_embeddings": 10**12}),
+        ("unet", {"layers_per_block": 10**9}),
+        ("unet", {"transformer_layers_per_block": [1, [1, 10**7]]}),
+        ("unet", {"block_out_channels": [16] * 1001}),
+        ("vae", {"layers_per_block": 10**7}),
+    ],
+)
+def test_a_network_that_could_not_be_built_is_damaged(part: str, values: dict[str, Any], folder: Path) -> None:
+    """Some hung for minutes while they were loaded."""
+    change(folder / part / "config.json", **values)
+    error = refusal(folder)
+    assert error.code == "model.damaged" and f"{part}/config.json" in error.why
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"attn_implementation": "evil/kernel"},
+        {"_attn_implementation": "evil/kernel:fn"},
+        {"text_config": {"attn_implementation": {"": "evil/kernel"}}},
+        {"experts_implementation": "evil/kernel"},
+        {"auto_map": {"AutoModel": "evil--code.Model"}},
+        {"quantization_config": {"quant_method": "mxfp4"}},
+        {"transformers_weights": "other.safetensors"},
+    ],
+)
+def test_a_config_that_names_code_is_refused(values: dict[str, Any], folder: Path) -> None:
+    """transformers fetches a kernel from the hub for the first."""
+    change(folder / "text_encoder" / "config.json", **values)
+    error = refusal(folder)
+    assert error.code == "model.unsupported" and "code" in error.what and "text_encoder/config.json" in error.why
+
+
+def test_what_transformers_writes_of_its_own_attention_is_harmless(folder: Path) -> None:
+    harmless = {"attn_implementation": "sdpa", "_attn_implementation_autoset": True, "quantization_config": None}
+    change(folder / "text_encoder" / "config.json", **harmless)
+    assert open_pipeline(folder).components
+
+
+def test_an_adapter_beside_a_text_encoder_does_not_bring_another_model(folder: Path) -> None:
+    (folder / "text_encoder" / "adapter_config.json").write_text('{"base_model_name_or_path": "evil/model"}')
+    assert refusal(folder).code == "model.unsupported"
+
+
+@pytest.mark.parametrize("values", [{"beta_start": float("nan")}, {"trained_betas": [0.1] * 10_001}])
+def test_a_schedule_of_no_numbers_is_damaged(values: dict[str, Any], folder: Path) -> None:
+    path = folder / "scheduler" / "scheduler_config.json"
+    change(path, lambda_min_clipped=float("-inf"))  # as diffusers itself writes it
+    assert open_pipeline(folder).components
+    change(path, **values)
+    assert refusal(folder).code == "model.damaged"
+
+
+def test_a_tokenizers_class_is_a_name_and_its_limit_may_be_none(folder: Path) -> None:
+    path = folder / "tokenizer" / "tokenizer_config.json"
+    change(path, model_max_length=int(1e30))
+    assert open_pipeline(folder).components
+    change(path, tokenizer_class="../../Evil")
+    error = refusal(folder)
+    assert error.code == "model.damaged" and "../../Evil" in error.why
+    change(path, tokenizer_class="CLIPTokenizer", auto_map={"AutoTokenizer": ["evil.Tokenizer", None]})
+    assert refusal(folder).code == "model.unsupported"
 
 
 def test_a_tokenizer_without_a_vocabulary_and_a_missing_scheduler_are_named(folder: Path) -> None:

@@ -193,7 +193,7 @@ class Parts:
             yield
         except ImportError as error:
             raise _package_error(str(error).strip()[:300]) from error
-        except (OSError, ValueError, TypeError, KeyError, AttributeError, SafetensorError) as error:
+        except (OSError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, SafetensorError) as error:
             raise damaged(self.folder.path, f"{type(error).__name__}: {str(error).strip()[:300]}") from error
         except RuntimeError as error:
             if isinstance(error, torch.OutOfMemoryError):

@@ -47,6 +47,6 @@ def flow_schedule(parts: Parts, tokens: int) -> NoiseSchedule:
             return NoiseSchedule.rectified_flow(total, float(config.get("shift", 1.0)))
         low, high = float(config.get("base_image_seq_len", 256)), float(config.get("max_image_seq_len", 4096))
         base, most = float(config.get("base_shift", 0.5)), float(config.get("max_shift", 1.15))
-    except (TypeError, ValueError) as error:
+        return NoiseSchedule.rectified_flow(total, math.exp(base + (most - base) * (tokens - low) / (high - low)))
+    except (TypeError, ValueError, ArithmeticError) as error:
         raise damaged(parts.folder.path, f"scheduler/scheduler_config.json: {error}") from error
-    return NoiseSchedule.rectified_flow(total, math.exp(base + (most - base) * (tokens - low) / (high - low)))
