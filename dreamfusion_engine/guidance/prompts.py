@@ -39,6 +39,7 @@ PICTURE_NAME = "kinds.png"  # beside the card: what the model knows, to look at
 _MOST = {
     "words": 20_000,
     "kinds": 500,
+    "without_front": 500,
     "colours": 100,
     "parts": 100,
     "examples": 50,
