@@ -20,9 +20,10 @@ from dreamfusion_engine.mesh.topology import (
 
 TAUBIN_LAMBDA = 0.5  # shrinking step
 TAUBIN_PASS = 0.1  # pass band k: 1 / lambda + 1 / mu = k (Taubin 1995, section 4)
-# Taubin iterations after decimation, and how many there were before it for each: against facets, but on large triangles
-# each takes away shape too. Shading is nearest to the undecimated surface's at 1 or 2.
-AFTERWARDS, SHARE_AFTERWARDS = 2, 10
+# Taubin iterations after decimation, against facets: on large triangles each takes away shape too, and shading is
+# nearest to the undecimated surface's at 1 or 2.
+AFTERWARDS = 2  # at most
+SHARE_AFTERWARDS = 10  # one for so many before it
 # Decimation's crumbs are parts under this share of min_part: real parts are larger, and keep most of their volume.
 CRUMB = 0.5
 NOTHING = 1e-6  # share of the largest part's volume that counts as none, where min_part is 0
