@@ -204,7 +204,7 @@ def test_a_busy_engine_shows_its_pulse_even_while_a_step_hangs(greeted: Client) 
         ("a mug", {"settings": {"model": "a\0b"}}, "model.missing"),
         ("a mug", {"settings": {"prompt": {}}}, "input.setting"),
         ("a mug", {"settings": {"preset": {}}}, "input.setting"),
-        ("a mug", {"settings": {"optimize": {"learning_rate": 10**400}}}, "input.setting"),
+        ("a mug", {"settings": {"optimize": {"learning_rate": 10**400}}}, "protocol.json"),
         ("a mug", {"settings": [1]}, "protocol.field"),
     ],
 )

@@ -20,7 +20,7 @@ from reference.fake_hub import COMMIT, FakeHub, running_hub, tiny_files
 
 from dreamfusion_engine.errors import Cancelled, EngineError
 from dreamfusion_engine.events import Event, Note, Progress
-from dreamfusion_engine.hub import api, transfer
+from dreamfusion_engine.hub import connection, transfer
 from dreamfusion_engine.hub import download as downloading
 from dreamfusion_engine.hub.address import HubAddress, hub_address
 from dreamfusion_engine.hub.download import download
@@ -206,7 +206,7 @@ def test_offline_what_is_there_is_checked_and_nothing_asked(hub: FakeHub, addres
 def test_cancel_ends_even_a_silent_connection_and_keeps_what_came(
     hub: FakeHub, address: HubAddress, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(api, "TIMEOUT_S", 3600.0)  # the silence that a network is given does not end it first
+    monkeypatch.setattr(connection, "TIMEOUT_S", 3600.0)  # the silence that a network is given does not end it first
     began = time.monotonic()
     hub.stop.set()  # ten bytes come, and then nothing
     with pytest.raises(Cancelled):

@@ -43,7 +43,7 @@ def test_an_object_whose_sides_are_all_alike_is_right_at_most_where_one_answer_i
 
 def test_a_line_counts_a_failed_run_as_nothing_found() -> None:
     values = {"textureless": 0.5, "chamfer": 0.1, "iou": 0.6, "components": 1, "health": "good", "seconds": 50.0}
-    values |= {"psnr": 30.0}
+    values |= {"psnr": 30.0, "folds": 0, "folds_before": 0, "crossings": 0}
     good = Row(prompt="a", colour=1.0, **values)  # type: ignore[arg-type]
     failed = Row(prompt="b", colour=None, **dict.fromkeys(values, None) | {"health": "empty"})  # type: ignore[arg-type]
     text = line("sds", [good, failed], [Sides(views=0.5, fronts=0.25)], 42.0)

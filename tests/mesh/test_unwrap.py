@@ -150,8 +150,9 @@ def test_the_worker_prints_nothing_but_its_answer() -> None:
 
 
 STARTS_A_WORKER = """
-import os, subprocess
+import os, signal, subprocess
 from dreamfusion_engine.mesh.unwrap import worker_command
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # the tests may run under nohup, which ignores it
 child = subprocess.Popen([*worker_command(), str(os.getpid()), "3000"])
 print(child.pid, flush=True)
 child.wait()

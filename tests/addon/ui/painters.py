@@ -55,7 +55,7 @@ STRANGE: dict[str, Any] = {
                 "camera.elevation_deg": [1.0, 2.0, 3.0],
                 "optimize.steps": 12.5,
                 "optimize.views": 0,
-                "optimize.resolution": [10**400, 64],
+                "optimize.resolution": [2**62, 64],
                 "optimize.learning_rate": None,
                 "optimize.opacity": {"a": 1},
                 "mesh.iso": "none",
