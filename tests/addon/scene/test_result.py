@@ -131,5 +131,5 @@ NAMES = """
 def test_names_come_from_the_prompt(newest_blender: Session) -> None:
     names = newest_blender.run(NAMES).facts["names"]
     assert names[:5] == ["Hamburger", "Old chair", "Moon", "Object", "A"] and names[7] == "Anchor"
-    assert names[8:] == ["Object", "A b", "C", "👩\u200d🚀"]
+    assert names[8:] == ["Object", "B", "C", "👩\u200d🚀"]
     assert len(names[5]) == 55 and names[6] == "一" * 18

@@ -60,7 +60,7 @@ addon.tell(said=said)
 
 
 def test_no_fix_speaks_of_the_command_line(newest_blender: Session) -> None:
-    codes = command_line_fixes() | {"input.unknown_words"}
+    codes = command_line_fixes() | {"input.unknown_words", "input.adapter_file"}
     assert len(codes) > 10
     said = newest_blender.run(FIXES, ",".join(sorted(codes))).facts["said"]
     assert [code for code, text in said.items() if "--" in text or not text] == []
