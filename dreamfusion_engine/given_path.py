@@ -40,7 +40,7 @@ def absence(path: Path) -> str:
     return "is missing"
 
 
-def shortened(text: object, limit: int = 200) -> str:
+def shortened(text: object, limit: int = 60) -> str:
     """Text as an error shows it: a long one by its beginning."""
     whole = str(text)
     return whole if len(whole) <= limit else whole[:limit] + "..."

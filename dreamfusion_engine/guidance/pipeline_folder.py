@@ -98,7 +98,7 @@ def _path(name: str) -> Path:
 def _missing(name: str, why: str) -> SetupError:
     return SetupError(
         "model.missing",
-        what=f"There is no model '{shortened(name)}'.",
+        what=f"There is no model '{shortened(name, 200)}'.",
         why=why,
         fix="Check the path, or leave --model out for the built-in model. `dreamfusion-engine models` lists some.",
     )
@@ -116,7 +116,7 @@ def single_file(name: str, base: str = "") -> SingleFile | None:
         raise InputError(
             "input.base",
             what="A base was given for a model that needs none.",
-            why=f"Only a single .safetensors file is completed by a base, and '{shortened(name)}' is no file.",
+            why=f"Only a single .safetensors file is completed by a base, and '{shortened(name, 200)}' is no file.",
             fix="Leave --base out, or give --model the path of a file that is there.",
         )
     return None

@@ -296,7 +296,7 @@ def check_length(config: GenerateConfig, family: Family) -> None:
                 "input.prompt_tokens",
                 what=f"The {name} is too long for this model.",
                 why=f"It has {count} words; the model reads {family.tokens} tokens, and a word is one or more. "
-                f"It begins: {shortened(text, 60)!r}",
+                f"It begins: {shortened(text)!r}",
                 fix="Describe one object in a sentence.",
             )
 

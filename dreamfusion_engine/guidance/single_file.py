@@ -214,7 +214,7 @@ def _named_base(path: Path, base: str, architecture: Architecture) -> Path:
     folder = given if given.is_dir() else _downloaded(base) if is_hub_id(base) else None
     if folder is None:
         how = f"Run: {_COMMAND} {base} --configs" if is_hub_id(base) else "Check the path."
-        raise _base_error(f"'{shortened(base)}' is neither a folder nor a downloaded model.", how)
+        raise _base_error(f"'{shortened(base, 200)}' is neither a folder nor a downloaded model.", how)
     if not (folder / INDEX).is_file():
         raise _base_error(
             f"In {folder}, {INDEX} {absence(folder / INDEX)}.", "Give the folder of a diffusers pipeline."

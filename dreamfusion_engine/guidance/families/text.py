@@ -29,7 +29,7 @@ def refuse_long(tokenizer: Any, texts: list[str], length: int) -> None:
                 "input.prompt_tokens",
                 what="The prompt is too long for this model.",
                 why=f"With its view words it is {count} tokens; the model reads {length}. It begins: "
-                f"{shortened(text, 60)!r}",
+                f"{shortened(text)!r}",
                 fix=f"Say it in fewer words, about {count - length} less.",
             )
 
