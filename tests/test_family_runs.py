@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 import torch
-from reference.ldm_checkpoint import hidden_open_clip_state, unet_state, vae_state
+from reference.stable_diffusion_2 import write_stable_diffusion_2
 from reference.tiny_adapters import factors_for, kohya, write
-from reference.tiny_families import KINDS, LATENT, clip, unet
+from reference.tiny_families import KINDS, LATENT
 from reference.wire_client import PATIENCE
 
 from dreamfusion_engine.config import GenerateConfig
@@ -97,22 +97,8 @@ def test_a_run_with_adapters_keeps_them_in_its_result_and_resumes_with_no_others
 
 def test_the_real_command_goes_from_a_single_file_to_a_mesh(tmp_path: Path) -> None:
     """A file of Stable Diffusion 2 that does not say what it predicts, completed by a base that does, without a hub."""
-    from safetensors.torch import save_file
-
-    pipeline = KINDS["sd-v"]()
-    pipeline.text_encoder = clip(width=1024)  # by which such files are told
-    cross = ("CrossAttnDownBlock2D", "CrossAttnUpBlock2D")
-    pipeline.unet = unet(
-        cross_attention_dim=1024,
-        use_linear_projection=True,
-        down_block_types=(cross[0], "DownBlock2D"),
-        up_block_types=("UpBlock2D", cross[1]),
-        layers_per_block=2,
-    )
-    pipeline.save_pretrained(tmp_path / "base")
-    state = {**unet_state(pipeline.unet), **vae_state(pipeline.vae), **hidden_open_clip_state(pipeline.text_encoder)}
     file = tmp_path / "my peacock.safetensors"
-    save_file({name: value.half().contiguous().clone() for name, value in state.items()}, file)
+    write_stable_diffusion_2(file, tmp_path / "base")
     for weights in (tmp_path / "base").rglob("*.safetensors"):  # its configs and vocabularies are enough
         weights.unlink()
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "HF_HUB_CACHE": str(tmp_path / "cache")}

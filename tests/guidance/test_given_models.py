@@ -8,8 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from reference.ldm_checkpoint import hidden_open_clip_state, unet_state, vae_state
-from reference.tiny_families import KINDS, Case, clip, unet
+from reference.stable_diffusion_2 import write_stable_diffusion_2
+from reference.tiny_families import Case
 
 from dreamfusion_engine.guidance.given_models import LARGEST, bounded_json, given_model
 from dreamfusion_engine.guidance.model_list import Machine, models_here
@@ -47,23 +47,9 @@ def test_the_starters_line_takes_none(tmp_path: Path) -> None:
 def test_a_file_that_was_never_used_is_told_by_its_architecture_and_stays_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from safetensors.torch import save_file
-
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "cache"))
-    pipeline = KINDS["sd-v"]()
-    pipeline.text_encoder = clip(width=1024)  # by which files of Stable Diffusion 2 are told
-    cross = ("CrossAttnDownBlock2D", "CrossAttnUpBlock2D")
-    pipeline.unet = unet(
-        cross_attention_dim=1024,
-        use_linear_projection=True,
-        down_block_types=(cross[0], "DownBlock2D"),
-        up_block_types=("UpBlock2D", cross[1]),
-        layers_per_block=2,
-    )
-    pipeline.save_pretrained(tmp_path / "base")
-    state = {**unet_state(pipeline.unet), **vae_state(pipeline.vae), **hidden_open_clip_state(pipeline.text_encoder)}
     file = tmp_path / "peacock.safetensors"
-    save_file({name: value.half().contiguous().clone() for name, value in state.items()}, file)
+    write_stable_diffusion_2(file, tmp_path / "base")
     unknown = given_model(str(file), MACHINE)
     assert unknown.state == "broken" and unknown.trouble["code"] == "model.prediction"
     line = given_model(str(file), MACHINE, str(tmp_path / "base"))
