@@ -82,12 +82,45 @@ def average_in(average: Mapping[str, Tensor], model: nn.Module, step: int) -> No
     torch._foreach_lerp_(list(average.values()), [parameters[name].detach() for name in average], 1.0 - decay)
 
 
-class Trainer:
+class Averaged:
+    """A model in training with its moving average and its optimiser: what a checkpoint holds."""
+
+    model: nn.Module
+    average: dict[str, Tensor]  # of the parameters, by name
+    optimiser: torch.optim.Optimizer
+    device: torch.device
+    step: int
+    images: int
+    seconds: float
+
+    def save(self, folder: Path) -> None:
+        """Write checkpoint.safetensors atomically."""
+        numbers = {"step": self.step, "images": self.images, "seconds": self.seconds}
+        averages = {f"average.{n}": p for n, p in self.average.items()}
+        save_training(folder, self.model, self.optimiser, numbers, averages)
+
+    def load(self, folder: Path) -> None:
+        """Go on from `folder`'s checkpoint."""
+        numbers, tensors = load_training(folder, self.model, self.optimiser, self.device)
+        for name, average in self.average.items():
+            average.copy_(tensors[f"average.{name}"])
+        self.step, self.images = int(numbers["step"]), int(numbers["images"])
+        self.seconds = float(numbers["seconds"])
+
+    def fill_with_average(self, model: nn.Module) -> None:
+        """Give a fresh model of the same shape the averaged weights."""
+        with torch.no_grad():
+            for name, parameter in model.named_parameters():
+                parameter.copy_(self.average[name])
+
+
+class Trainer(Averaged):
     """The model, its moving average and its optimiser, with everything a checkpoint holds.
 
     text_rate: learning rate of the text encoder, as a multiple: T5's weights are an order larger.
     """
 
+    model: TextToImage
     text_rate = 3.0
 
     def __init__(self, plan: TrainingPlan, device: torch.device) -> None:
@@ -165,26 +198,10 @@ class Trainer:
         self.images += size
         return loss.detach()
 
-    def save(self, folder: Path) -> None:
-        """Write checkpoint.safetensors atomically."""
-        numbers = {"step": self.step, "images": self.images, "seconds": self.seconds}
-        averages = {f"average.{n}": p for n, p in self.average.items()}
-        save_training(folder, self.model, self.optimiser, numbers, averages)
-
-    def load(self, folder: Path) -> None:
-        """Go on from `folder`'s checkpoint."""
-        numbers, tensors = load_training(folder, self.model, self.optimiser, self.device)
-        for name, average in self.average.items():
-            average.copy_(tensors[f"average.{name}"])
-        self.step, self.images = int(numbers["step"]), int(numbers["images"])
-        self.seconds = float(numbers["seconds"])
-
     def averaged_model(self) -> TextToImage:
         """A copy of the model with the averaged weights."""
         model = self.make_model()
-        with torch.no_grad():
-            for name, parameter in model.named_parameters():
-                parameter.copy_(self.average[name])
+        self.fill_with_average(model)
         return model
 
 

@@ -18,10 +18,10 @@ from diffusers import AutoencoderKL
 from PIL import Image
 from torch import Tensor
 
-from dreamfusion_engine.starter.checkpoint import FILE, load_training, save_training
+from dreamfusion_engine.starter.checkpoint import FILE
 from dreamfusion_engine.starter.corpus import Corpus
 from dreamfusion_engine.starter.objects.kinds import kinds_named
-from dreamfusion_engine.starter.train import average_in, learning_rate
+from dreamfusion_engine.starter.train import Averaged, average_in, learning_rate
 
 STARTER_KINDS = (
     "hamburger,donut,ice cream,cupcake,apple,carrot,pineapple,pumpkin,mushroom,mug,chair,table,lamp,cactus,pine tree,"
@@ -75,8 +75,10 @@ def colour_error(error: Tensor) -> Tensor:
     return torch.nn.functional.avg_pool2d(error - error.mean(dim=1, keepdim=True), 4).square().mean()
 
 
-class AutoencoderTrainer:
+class AutoencoderTrainer(Averaged):
     """The autoencoder, its moving average and its optimiser, with everything a checkpoint holds."""
+
+    model: AutoencoderKL
 
     def __init__(self, plan: AutoencoderPlan, device: torch.device) -> None:
         torch.manual_seed(plan.seed)
@@ -128,26 +130,10 @@ class AutoencoderTrainer:
         self.images += len(pictures)
         return parts.detach()
 
-    def save(self, folder: Path) -> None:
-        """Write checkpoint.safetensors atomically."""
-        numbers = {"step": self.step, "images": self.images, "seconds": self.seconds}
-        averages = {f"average.{n}": p for n, p in self.average.items()}
-        save_training(folder, self.model, self.optimiser, numbers, averages)
-
-    def load(self, folder: Path) -> None:
-        """Go on from `folder`'s checkpoint."""
-        numbers, tensors = load_training(folder, self.model, self.optimiser, self.device)
-        for name, average in self.average.items():
-            average.copy_(tensors[f"average.{name}"])
-        self.step, self.images = int(numbers["step"]), int(numbers["images"])
-        self.seconds = float(numbers["seconds"])
-
     def averaged_model(self) -> AutoencoderKL:
         """A copy of the model with the averaged weights."""
         model = make_autoencoder(self.plan.channels, self.plan.groups, self.plan.pixels).to(self.device)
-        with torch.no_grad():
-            for name, parameter in model.named_parameters():
-                parameter.copy_(self.average[name])
+        self.fill_with_average(model)
         return model.eval()
 
 

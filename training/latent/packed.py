@@ -50,10 +50,9 @@ def from_bytes(packed: Mapping[str, Tensor]) -> dict[str, Tensor]:
     for name, tensor in packed.items():
         if name.endswith(_SCALE):
             continue
-        tensor_f = tensor.float()
+        tensors[name] = tensor.float()
         if tensor.dtype == torch.int8:
-            tensor_f = tensor_f * packed[name + _SCALE].reshape(-1, *[1] * (tensor.ndim - 1))
-        tensors[name] = tensor_f
+            tensors[name] *= packed[name + _SCALE].reshape(-1, *[1] * (tensor.ndim - 1))
     return tensors
 
 
