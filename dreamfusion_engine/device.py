@@ -133,6 +133,26 @@ def asked_threads() -> int:
     return int(asked) if asked.isdigit() else 0
 
 
+def has_bfloat16(device_type: str) -> bool:
+    """Whether a device computes in bfloat16 at a speed that makes it worth while.
+
+    device_type: torch's word, such as "cpu". Cards from before 2020 emulate it, and processors without AVX-512 take ten
+    times as long for it as for float32.
+    """
+    import torch
+
+    if device_type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return device_type != "cpu" or bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+
+
+def training_cast(device: torch.device) -> torch.autocast:
+    """The precision in which networks are trained on `device`: bfloat16 where it is fast, else float32."""
+    import torch
+
+    return torch.autocast(device.type, torch.bfloat16, enabled=has_bfloat16(device.type))
+
+
 def peak_memory_mib(device: torch.device) -> float:
     """Peak memory in MiB: of the allocator on a CUDA device, else of this process since it began (resident set)."""
     if device.type == "cuda":

@@ -19,7 +19,7 @@ import torch
 from dreamfusion_engine.atomic_file import write_atomically
 from dreamfusion_engine.config import GenerateConfig
 from dreamfusion_engine.config_json import origins_of, to_json
-from dreamfusion_engine.device import compute_threads, free_memory_bytes, peak_memory_mib, resolve_device
+from dreamfusion_engine.device import compute_threads, free_memory_bytes, has_bfloat16, peak_memory_mib, resolve_device
 from dreamfusion_engine.errors import Cancelled
 from dreamfusion_engine.events import Control, Note, Progress, Report, Result, Stage
 from dreamfusion_engine.guidance.adapter_files import check_adapters, read_adapters
@@ -31,7 +31,6 @@ from dreamfusion_engine.guidance.distillation import ScoreDistillation
 from dreamfusion_engine.guidance.distilled import few_steps
 from dreamfusion_engine.guidance.economy import Economy
 from dreamfusion_engine.guidance.embedding_cache import EmbeddingCache, model_digest
-from dreamfusion_engine.guidance.families.parts import has_bfloat16
 from dreamfusion_engine.guidance.family import FAMILIES
 from dreamfusion_engine.guidance.learned_word import unsaid
 from dreamfusion_engine.guidance.model_sizes import ModelSizes, read_sizes
@@ -223,7 +222,7 @@ def _generate(
 
 def _with_vae_precision(config: GenerateConfig, device: torch.device) -> GenerateConfig:
     """The settings with what 'auto' is for a VAE on a card without bfloat16, so that its memory is counted as it is."""
-    if config.memory.vae_precision != "auto" or has_bfloat16(device.type):
+    if config.memory.vae_precision != "auto" or device.type == "cpu" or has_bfloat16(device.type):
         return config
     return dataclasses.replace(config, memory=dataclasses.replace(config.memory, vae_precision="float32"))
 

@@ -124,3 +124,20 @@ def test_torch_leaves_one_core_to_others_and_kernels_none_unless_the_environment
     monkeypatch.delenv("OMP_NUM_THREADS")
     monkeypatch.setattr(device, "usable_cores", lambda: 1)
     assert (device.compute_threads(), device.kernel_threads()) == (1, 1)
+
+
+@pytest.mark.parametrize("native", [True, False])
+def test_networks_are_trained_in_bfloat16_only_where_the_device_computes_in_it(
+    monkeypatch: pytest.MonkeyPatch, native: bool
+) -> None:
+    monkeypatch.setattr(device, "has_bfloat16", lambda name: native)
+    with device.training_cast(torch.device("cpu")):
+        product = torch.ones(2, 2) @ torch.ones(2, 2)
+    assert product.dtype == (torch.bfloat16 if native else torch.float32)
+
+
+def test_a_processor_without_avx512_has_no_bfloat16() -> None:
+    if torch.backends.cpu.get_cpu_capability() in ("DEFAULT", "AVX2"):
+        assert not device.has_bfloat16("cpu")
+    else:
+        assert isinstance(device.has_bfloat16("cpu"), bool)

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from dreamfusion_engine.atomic_file import write_atomically
 from dreamfusion_engine.config import GenerateConfig
-from dreamfusion_engine.device import asked_threads, usable_cores
+from dreamfusion_engine.device import asked_threads, has_bfloat16, usable_cores
 from dreamfusion_engine.events import Note, Report
 from dreamfusion_engine.guidance.cache_folder import cache_folder
 from dreamfusion_engine.guidance.denoiser_choice import Choice, ChoiceFile, Computed, fastest, key_of, make_room
@@ -93,7 +93,7 @@ def settle_runtime(
         try:
             network, call = teacher.denoiser, step_call(teacher, distillation, config)
             folder = cache_folder() / "denoisers"
-            host = Host(network, call, reference, folder, model, allowed)
+            host = Host(network, call, reference, folder, model, worth_trying(allowed, reference))
             choice = begun or host.choose(forced=wish == "openvino")
             if choice.runtime == "openvino":
                 host.prove(choice)
@@ -112,6 +112,14 @@ def settle_runtime(
         text = f"The denoiser runs in torch, although OpenVINO is asked for: {choice.why}."
         report(Note(code="memory.denoiser_runtime", text=text))
     return choice
+
+
+def worth_trying(allowed: tuple[Computed, ...], reference: Choice) -> tuple[Computed, ...]:
+    """Of the precisions that the settings allow, those to measure: the reference's, and what the processor computes in.
+
+    A processor without bfloat16 needs twenty times float32's time for it.
+    """
+    return tuple(p for p in allowed if p == reference.precision or p == "float32" or has_bfloat16("cpu"))
 
 
 def why_torch(parameters: int, config: GenerateConfig, *, device: str, alone: bool, changed: bool) -> str:
@@ -186,7 +194,7 @@ class Host:
 
     def _kept(self, forced: bool) -> ChoiceFile:
         rows = len(tensors_of(self._call)[0])
-        machine = [platform.processor() or platform.machine(), usable_cores(), asked_threads()]
+        machine = [platform.processor() or platform.machine(), has_bfloat16("cpu"), usable_cores(), asked_threads()]
         return ChoiceFile(self._folder, [machine, self._reference.name, self._precisions, rows, forced])
 
     def _write_call(self, folder: Path, exact: Tensor) -> Path:

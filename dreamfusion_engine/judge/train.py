@@ -17,6 +17,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from dreamfusion_engine.device import training_cast
 from dreamfusion_engine.judge.choices import choice_loss, choices
 from dreamfusion_engine.judge.model import (
     Judge,
@@ -118,7 +119,7 @@ class JudgeTrainer:
         true = truth([shown(label) for label in labels], list(said)).to(self.device)
         asked = choices(corpus.rng, labels)
         encoded = self.judge.tokenizer([*texts, *asked.captions], padding=True, return_tensors="pt").to(self.device)
-        with torch.autocast(self.device.type, torch.bfloat16):
+        with training_cast(self.device):
             seen = picture_vectors(self.model, self.judge.normalised(varied(pictures, generator)))
             read = caption_vectors(self.model, encoded.input_ids, encoded.attention_mask)
         similarity = self.model.logit_scale.exp() * seen.float() @ read.float().T

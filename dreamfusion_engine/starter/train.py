@@ -21,6 +21,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from dreamfusion_engine.device import training_cast
 from dreamfusion_engine.guidance.prompts import PICTURE_NAME
 from dreamfusion_engine.starter.checkpoint import FILE, load_training, save_training
 from dreamfusion_engine.starter.contact_sheet import contact_sheet
@@ -184,7 +185,7 @@ class Trainer(Averaged):
         noise = torch.randn(clean.shape, generator=generator, device=self.device)
         # Few keys, few queries: on a CPU the plain attention trains a tenth faster than the blockwise one.
         attention = sdpa_kernel(SDPBackend.MATH) if self.device.type == "cpu" else contextlib.nullcontext()
-        with torch.autocast(self.device.type, torch.bfloat16), attention:
+        with training_cast(self.device), attention:
             v = self.model(alpha * clean + sigma * noise, t, tokens)
         loss = torch.nn.functional.mse_loss(v.float(), alpha * noise - sigma * clean)
         for group in self.optimiser.param_groups:

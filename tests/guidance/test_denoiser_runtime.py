@@ -25,7 +25,7 @@ from dreamfusion_engine.guidance.denoiser_host import (
     step_call,
     tensors_of,
 )
-from dreamfusion_engine.guidance.denoiser_runtime import FEWEST_STEPS, LARGEST, settle_runtime, why_torch
+from dreamfusion_engine.guidance.denoiser_runtime import FEWEST_STEPS, LARGEST, settle_runtime, why_torch, worth_trying
 from dreamfusion_engine.guidance.diffusion import load_teacher
 from dreamfusion_engine.guidance.distillation import ScoreDistillation
 from dreamfusion_engine.guidance.families.adapter import Adapter
@@ -281,3 +281,13 @@ def test_the_least_cosine_is_of_the_row_that_differs_most() -> None:
     assert least_cosine(a, a) == pytest.approx(1.0) and least_cosine(a, b) == pytest.approx(-1.0)
     b[2, 0] = float("nan")
     assert not least_cosine(a, b) >= -1.0
+
+
+def test_only_precisions_that_the_processor_computes_in_are_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    allowed = ("bfloat16", "float32")
+    exact, half = (Choice(runtime="torch", precision=p, threads=1) for p in ("float32", "bfloat16"))
+    monkeypatch.setattr(denoiser_runtime, "has_bfloat16", lambda name: False)
+    assert worth_trying(allowed, exact) == ("float32",)
+    assert worth_trying(allowed, half) == allowed  # the settings ask for it: it is what others are held against
+    monkeypatch.setattr(denoiser_runtime, "has_bfloat16", lambda name: True)
+    assert worth_trying(allowed, exact) == allowed

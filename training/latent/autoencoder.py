@@ -18,6 +18,7 @@ from diffusers import AutoencoderKL
 from PIL import Image
 from torch import Tensor
 
+from dreamfusion_engine.device import training_cast
 from dreamfusion_engine.starter.checkpoint import FILE
 from dreamfusion_engine.starter.corpus import Corpus
 from dreamfusion_engine.starter.objects.kinds import kinds_named
@@ -103,12 +104,12 @@ class AutoencoderTrainer(Averaged):
         the device.
         """
         x = (2.0 * pictures - 1.0).contiguous(memory_format=torch.channels_last)
-        with torch.autocast(self.device.type, torch.bfloat16):
+        with training_cast(self.device):
             posterior = self.model.encode(x).latent_dist
         mean, log_variance = posterior.mean.float(), posterior.logvar.float()
         noise = torch.randn(mean.shape, generator=generator, device=self.device)
         z = mean + (0.5 * log_variance).exp() * noise
-        with torch.autocast(self.device.type, torch.bfloat16):
+        with training_cast(self.device):
             y = self.model.decode(z).sample
         error = y.float() - x
         parts = torch.stack(

@@ -18,6 +18,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 from transformers import CLIPTextConfig, CLIPTextModel, PreTrainedTokenizerFast
 
+from dreamfusion_engine.device import training_cast
 from dreamfusion_engine.guidance.pipeline_folder import STARTER_FOLDER
 from dreamfusion_engine.starter.captions import TOKENS
 from dreamfusion_engine.starter.model import TEXT_WIDTH, TextToImage, make_scheduler, save_parts, write_card
@@ -107,7 +108,7 @@ def encoded(vae: AutoencoderKL, pictures: Tensor) -> Tensor:
     The mean, because that is what the engine noises.
     """
     x = (2.0 * pictures - 1.0).contiguous(memory_format=torch.channels_last)
-    with torch.autocast(pictures.device.type, torch.bfloat16):
+    with training_cast(pictures.device):
         mean = vae.encode(x).latent_dist.mode()
     return mean.float() * vae.config.scaling_factor
 

@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from dreamfusion_engine.config import Precision as Precision
-from dreamfusion_engine.device import trim_heap
+from dreamfusion_engine.device import has_bfloat16, trim_heap
 from dreamfusion_engine.errors import SetupError
 from dreamfusion_engine.guidance.adapter_files import NO_ADAPTERS, AdapterFiles
 from dreamfusion_engine.guidance.family import FAMILIES, Family
@@ -29,11 +29,6 @@ from dreamfusion_engine.guidance.textual_inversion import teach_encoder, teach_t
 Place = Callable[[str, nn.Module], nn.Module]
 SENTENCEPIECE = (("sentencepiece", "sentencepiece"), ("protobuf", "google.protobuf"))  # package, module
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
-
-
-def has_bfloat16(device_type: str) -> bool:
-    """Whether a device computes in bfloat16 by itself; cards from before 2020 only emulate it, slowly."""
-    return device_type != "cuda" or torch.cuda.is_bf16_supported(including_emulation=False)
 
 
 class Parts:
