@@ -12,7 +12,7 @@ import torch
 from reference import torch_field, torch_render
 from torch import Tensor
 
-from dreamfusion_engine.config import CameraConfig, FieldConfig, RenderConfig
+from dreamfusion_engine.config.stages import CameraConfig, FieldConfig, RenderConfig
 from dreamfusion_engine.field.occupancy import OccupancyGrid
 from dreamfusion_engine.field.radiance import RadianceField
 from dreamfusion_engine.render.composite import composite

@@ -25,13 +25,13 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT)]
 
 from benchmarks import measurement  # noqa: E402
-from dreamfusion_engine.config_json import preset  # noqa: E402
-from dreamfusion_engine.device import usable_cores  # noqa: E402
-from dreamfusion_engine.guidance import openvino_graph  # noqa: E402
-from dreamfusion_engine.guidance.denoiser_host import FlatDenoiser, HostedDenoiser, step_call, tensors_of  # noqa: E402
-from dreamfusion_engine.guidance.diffusion import load_teacher  # noqa: E402
+from dreamfusion_engine.config.presets import preset  # noqa: E402
+from dreamfusion_engine.guidance.denoiser import openvino_graph  # noqa: E402
+from dreamfusion_engine.guidance.denoiser.host import FlatDenoiser, HostedDenoiser, step_call, tensors_of  # noqa: E402
 from dreamfusion_engine.guidance.distillation import ScoreDistillation  # noqa: E402
-from dreamfusion_engine.guidance.pipeline_folder import locate_model, open_pipeline  # noqa: E402
+from dreamfusion_engine.machine.device import usable_cores  # noqa: E402
+from dreamfusion_engine.models.load import load_teacher  # noqa: E402
+from dreamfusion_engine.models.pipeline_folder import locate_model, open_pipeline  # noqa: E402
 
 CPU = torch.device("cpu")
 

@@ -31,21 +31,21 @@ from reference.torch_field import TorchField  # noqa: E402
 from benchmarks import measurement  # noqa: E402
 from benchmarks.measurement import Limits, Threads  # noqa: E402
 from benchmarks.work_counts import field_work  # noqa: E402
-from dreamfusion_engine.config import FieldConfig, GenerateConfig  # noqa: E402
-from dreamfusion_engine.config_json import PRESET_NAMES, preset  # noqa: E402
-from dreamfusion_engine.device import usable_cores  # noqa: E402
+from dreamfusion_engine.config.presets import PRESET_NAMES, preset  # noqa: E402
+from dreamfusion_engine.config.stages import FieldConfig, GenerateConfig  # noqa: E402
 from dreamfusion_engine.field.radiance import RadianceField  # noqa: E402
+from dreamfusion_engine.machine.device import usable_cores  # noqa: E402
 from dreamfusion_engine.mesh.bake import bake_albedo, texel_owners  # noqa: E402
-from dreamfusion_engine.mesh.cleanup import cleaned, decimated  # noqa: E402
 from dreamfusion_engine.mesh.export import write_glb  # noqa: E402
-from dreamfusion_engine.mesh.extract import closed_as_seen, onto_level, surface_of  # noqa: E402
-from dreamfusion_engine.mesh.lattice import sample_lattice  # noqa: E402
-from dreamfusion_engine.mesh.refine import coarse_resolution, refine_lattice  # noqa: E402
-from dreamfusion_engine.mesh.sheet import write_turntable, write_views  # noqa: E402
-from dreamfusion_engine.mesh.silhouette import ReferenceViews, Silhouettes  # noqa: E402
+from dreamfusion_engine.mesh.pictures.sheet import write_turntable, write_views  # noqa: E402
+from dreamfusion_engine.mesh.surface.cleanup import cleaned, decimated  # noqa: E402
+from dreamfusion_engine.mesh.surface.extract import closed_as_seen, onto_level, surface_of  # noqa: E402
+from dreamfusion_engine.mesh.surface.lattice import sample_lattice  # noqa: E402
+from dreamfusion_engine.mesh.surface.refine import coarse_resolution, refine_lattice  # noqa: E402
+from dreamfusion_engine.mesh.surface.silhouette import ReferenceViews, Silhouettes  # noqa: E402
+from dreamfusion_engine.mesh.surface.topology import vertex_normals  # noqa: E402
 from dreamfusion_engine.mesh.textured import TexturedMesh  # noqa: E402
-from dreamfusion_engine.mesh.topology import vertex_normals  # noqa: E402
-from dreamfusion_engine.mesh.unwrap import unwrap  # noqa: E402
+from dreamfusion_engine.mesh.uv.unwrap import unwrap  # noqa: E402
 
 ASKING = ("lattice", "iso", "bake")  # parts that ask the field
 _FIT_STEPS, _FIT_POINTS = 150, 8192

@@ -28,13 +28,13 @@ from reference import torch_render  # noqa: E402
 from reference.torch_field import TorchField  # noqa: E402
 
 from benchmarks import measurement  # noqa: E402
-from dreamfusion_engine.command_line import parse_settings  # noqa: E402
-from dreamfusion_engine.config import GenerateConfig  # noqa: E402
-from dreamfusion_engine.config_json import PRESET_NAMES, preset  # noqa: E402
-from dreamfusion_engine.device import resolve_device, usable_cores  # noqa: E402
-from dreamfusion_engine.guidance.diffusion import load_teacher  # noqa: E402
+from dreamfusion_engine.commands.arguments import parse_settings  # noqa: E402
+from dreamfusion_engine.config.presets import PRESET_NAMES, preset  # noqa: E402
+from dreamfusion_engine.config.stages import GenerateConfig  # noqa: E402
 from dreamfusion_engine.guidance.distillation import ScoreDistillation  # noqa: E402
-from dreamfusion_engine.guidance.pipeline_folder import locate_model, open_pipeline  # noqa: E402
+from dreamfusion_engine.machine.device import resolve_device, usable_cores  # noqa: E402
+from dreamfusion_engine.models.load import load_teacher  # noqa: E402
+from dreamfusion_engine.models.pipeline_folder import locate_model, open_pipeline  # noqa: E402
 from dreamfusion_engine.optimize import step_part  # noqa: E402
 from dreamfusion_engine.optimize.checkpoint import load_checkpoint  # noqa: E402
 from dreamfusion_engine.optimize.loop import Training  # noqa: E402

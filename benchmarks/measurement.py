@@ -20,7 +20,8 @@ from typing import Any
 import torch
 import warp
 
-from dreamfusion_engine import __version__, device, warp_runtime
+from dreamfusion_engine import __version__
+from dreamfusion_engine.machine import device, warp_runtime
 
 _MATRIX = 1024  # rows and columns of the product that gives the matrix rate; on a GPU four times that
 _COPY = 1 << 24  # floats of the copy that gives the bandwidth; on a GPU four times that

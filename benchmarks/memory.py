@@ -30,11 +30,11 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from reference.live_tensors import LiveTensors  # noqa: E402
 
-from dreamfusion_engine.config import MemoryConfig  # noqa: E402
-from dreamfusion_engine.config_json import preset  # noqa: E402
-from dreamfusion_engine.guidance import model_sizes  # noqa: E402
-from dreamfusion_engine.guidance.memory import estimate  # noqa: E402
-from dreamfusion_engine.guidance.model_sizes import ModelSizes  # noqa: E402
+from dreamfusion_engine.config.presets import preset  # noqa: E402
+from dreamfusion_engine.config.stages import MemoryConfig  # noqa: E402
+from dreamfusion_engine.memory.estimate import estimate  # noqa: E402
+from dreamfusion_engine.models import sizes as model_sizes  # noqa: E402
+from dreamfusion_engine.models.sizes import ModelSizes  # noqa: E402
 
 GIB = 1 << 30
 # Parameters of the text encoders, from their model cards and configs: CLIP L, OpenCLIP H and G, T5 XXL's encoder.

@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from benchmarks.memory import ARCHITECTURES, Architecture, denoiser_inputs  # noqa: E402
-from dreamfusion_engine.guidance import model_operations, model_sizes  # noqa: E402
+from dreamfusion_engine.models import operations, sizes  # noqa: E402
 
 TERA = 1e12
 
@@ -33,14 +33,14 @@ def counted(architecture: Architecture) -> dict[str, dict[str, float]]:
         encoder: Any = architecture.vae().eval().requires_grad_(False) if architecture.vae else None
         config = {**denoiser.config, "_class_name": type(denoiser).__name__}
         vae_config = {**encoder.config, "_class_name": type(encoder).__name__} if encoder else {}
-        latent = model_sizes.latent_size(config)
-        pixels = latent * model_sizes.vae_factor(vae_config)
+        latent = sizes.latent_size(config)
+        pixels = latent * sizes.vae_factor(vae_config)
         inputs = denoiser_inputs(denoiser, 1, latent)
         with FlopCounterMode(display=False) as call, torch.no_grad():
             denoiser(**inputs)
         result = {
             "denoiser": {
-                "formula": model_operations.denoiser_operations(config, latent),
+                "formula": operations.denoiser_operations(config, latent),
                 "counted": float(call.get_total_flops()),
             }
         }
@@ -51,7 +51,7 @@ def counted(architecture: Architecture) -> dict[str, dict[str, float]]:
             with FlopCounterMode(display=False) as backward:
                 seen.sum().backward()
             result["encoder"] = {
-                "formula": model_operations.encoder_operations(vae_config, pixels),
+                "formula": operations.encoder_operations(vae_config, pixels),
                 "counted": float(forward.get_total_flops()),
                 "backward": float(backward.get_total_flops()),
             }

@@ -9,13 +9,13 @@ import torch
 from torch import Tensor
 
 from benchmarks.shape_distance import to_box
-from dreamfusion_engine.config import CameraConfig
+from dreamfusion_engine.config.stages import CameraConfig
 from dreamfusion_engine.mesh.export import GlbContent
+from dreamfusion_engine.mesh.pictures.render import render_mesh, scene_of
 from dreamfusion_engine.mesh.textured import TexturedMesh
-from dreamfusion_engine.mesh.view import render_mesh, scene_of
 from dreamfusion_engine.scene.cameras import Cameras, turntable_cameras
-from dreamfusion_engine.starter.objects.kinds import Kind, Look, make_object
-from dreamfusion_engine.starter.renderer import compose, render_objects
+from training.starter.objects.kinds import Kind, Look, make_object
+from training.starter.renderer import compose, render_objects
 
 CPU = torch.device("cpu")
 VIEWS = 8

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from dreamfusion_engine.starter.captions import describe
-from dreamfusion_engine.starter.objects.kinds import KINDS, PATTERN_COLOURS, PATTERNS, Kind, Look
-from dreamfusion_engine.starter.objects.palette import COLOURS
-from dreamfusion_engine.visible_text import visible
+from dreamfusion_engine.inputs.visible_text import visible
+from training.starter.captions import describe
+from training.starter.objects.kinds import KINDS, PATTERN_COLOURS, PATTERNS, Kind, Look
+from training.starter.objects.palette import COLOURS
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -31,12 +31,12 @@ sys.path.insert(0, str(ROOT))
 from benchmarks import portraits  # noqa: E402
 from benchmarks.prompt_list import Prompt, full_list, read_prompts  # noqa: E402
 from benchmarks.shape_distance import HALF_LENGTH, distance_to_kind  # noqa: E402
-from dreamfusion_engine.guidance.pipeline_folder import locate_model, open_pipeline  # noqa: E402
 from dreamfusion_engine.judge.model import WEIGHTS, Judge, load_judge  # noqa: E402
 from dreamfusion_engine.judge.scores import r_precision  # noqa: E402
 from dreamfusion_engine.mesh.export import read_glb  # noqa: E402
-from dreamfusion_engine.starter.captions import describe  # noqa: E402
-from dreamfusion_engine.starter.objects.kinds import KINDS, Look, kind_named  # noqa: E402
+from dreamfusion_engine.models.pipeline_folder import locate_model, open_pipeline  # noqa: E402
+from training.starter.captions import describe  # noqa: E402
+from training.starter.objects.kinds import KINDS, Look, kind_named  # noqa: E402
 
 EXACT = 24  # instances of each kind that a mesh is held against
 TRUTH_OBJECTS = 3  # of each prompt in the row of the corpus itself

@@ -23,7 +23,7 @@ from benchmarks import measurement  # noqa: E402
 from benchmarks.bench_scene import FIELDS, bench_scene  # noqa: E402
 from benchmarks.measurement import Limits, Threads  # noqa: E402
 from benchmarks.work_counts import Work, step_work  # noqa: E402
-from dreamfusion_engine.device import usable_cores  # noqa: E402
+from dreamfusion_engine.machine.device import usable_cores  # noqa: E402
 from dreamfusion_engine.render.renderer import SURFACE_OPACITY, Rendering, render_image  # noqa: E402
 
 _FORWARD = ("march", "field", "composite", "shade")

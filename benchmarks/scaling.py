@@ -25,9 +25,9 @@ from reference import soft_fields  # noqa: E402
 from benchmarks import extract, measurement  # noqa: E402
 from benchmarks.bench_scene import BenchScene, bench_scene  # noqa: E402
 from benchmarks.step import NERF, training_step  # noqa: E402
-from dreamfusion_engine.config import RenderConfig  # noqa: E402
-from dreamfusion_engine.config_json import preset  # noqa: E402
-from dreamfusion_engine.device import usable_cores  # noqa: E402
+from dreamfusion_engine.config.presets import preset  # noqa: E402
+from dreamfusion_engine.config.stages import RenderConfig  # noqa: E402
+from dreamfusion_engine.machine.device import usable_cores  # noqa: E402
 
 SIZES: dict[str, tuple[int, ...]] = {
     "rays": (16**2, 32**2, 64**2),

@@ -32,16 +32,16 @@ from reference.distillation_step import distillation_step  # noqa: E402
 from benchmarks import portraits  # noqa: E402
 from benchmarks.prompt_list import Prompt, read_prompts  # noqa: E402
 from benchmarks.quality import Grader, Row, mean, measure  # noqa: E402
-from dreamfusion_engine.command_line import parse_settings  # noqa: E402
-from dreamfusion_engine.config_json import preset  # noqa: E402
-from dreamfusion_engine.guidance.diffusion import load_teacher  # noqa: E402
+from dreamfusion_engine.commands.arguments import parse_settings  # noqa: E402
+from dreamfusion_engine.config.presets import preset  # noqa: E402
 from dreamfusion_engine.guidance.distillation import ScoreDistillation  # noqa: E402
-from dreamfusion_engine.guidance.pipeline_folder import locate_model, open_pipeline  # noqa: E402
-from dreamfusion_engine.guidance.prompts import View, view_of  # noqa: E402
 from dreamfusion_engine.judge.model import WEIGHTS, Judge, load_judge  # noqa: E402
 from dreamfusion_engine.mesh.export import read_glb  # noqa: E402
-from dreamfusion_engine.starter.captions import VIEW_WORDS, describe  # noqa: E402
-from dreamfusion_engine.starter.objects.kinds import Look  # noqa: E402
+from dreamfusion_engine.models.card import View, view_of  # noqa: E402
+from dreamfusion_engine.models.load import load_teacher  # noqa: E402
+from dreamfusion_engine.models.pipeline_folder import locate_model, open_pipeline  # noqa: E402
+from training.starter.captions import VIEW_WORDS, describe  # noqa: E402
+from training.starter.objects.kinds import Look  # noqa: E402
 
 PLAIN = "guidance.perp_neg=off"
 VARIANTS: dict[str, tuple[str, ...]] = {

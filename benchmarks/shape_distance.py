@@ -12,9 +12,9 @@ import warp as wp
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from dreamfusion_engine.starter.exact_mesh import exact_mesh, lattice_points, signed_distance
-from dreamfusion_engine.starter.objects.kinds import Kind, Look, make_object
-from dreamfusion_engine.warp_runtime import launch, vectors
+from dreamfusion_engine.machine.warp_runtime import launch, vectors
+from training.starter.exact_mesh import exact_mesh, lattice_points, signed_distance
+from training.starter.objects.kinds import Kind, Look, make_object
 
 Floats = NDArray[np.float32]
 CPU = torch.device("cpu")

@@ -26,12 +26,12 @@ from benchmarks import measurement  # noqa: E402
 from benchmarks.bench_scene import FIELDS, BenchScene, Side, bench_scene  # noqa: E402
 from benchmarks.measurement import Limits, Threads  # noqa: E402
 from benchmarks.work_counts import Work, step_work  # noqa: E402
-from dreamfusion_engine.config import GuidanceConfig  # noqa: E402
-from dreamfusion_engine.device import usable_cores  # noqa: E402
-from dreamfusion_engine.guidance.diffusion import load_teacher  # noqa: E402
+from dreamfusion_engine.config.stages import GuidanceConfig  # noqa: E402
 from dreamfusion_engine.guidance.distillation import ScoreDistillation  # noqa: E402
-from dreamfusion_engine.guidance.pipeline_folder import locate_model, open_pipeline  # noqa: E402
 from dreamfusion_engine.guidance.scores.sds import score_loss  # noqa: E402
+from dreamfusion_engine.machine.device import usable_cores  # noqa: E402
+from dreamfusion_engine.models.load import load_teacher  # noqa: E402
+from dreamfusion_engine.models.pipeline_folder import locate_model, open_pipeline  # noqa: E402
 from dreamfusion_engine.optimize.losses import smoothness_loss  # noqa: E402
 from dreamfusion_engine.render.renderer import SURFACE_OPACITY, surface_of  # noqa: E402
 from dreamfusion_engine.render.shading import lambertian, over_background  # noqa: E402

@@ -24,8 +24,8 @@ from torch.utils.flop_counter import FlopCounterMode
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from dreamfusion_engine.starter.corpus import Corpus  # noqa: E402
-from dreamfusion_engine.starter.train import Trainer, TrainingPlan  # noqa: E402
+from training.starter.corpus import Corpus  # noqa: E402
+from training.starter.train import Trainer, TrainingPlan  # noqa: E402
 
 _TRACED = 512  # pictures of the tracing row
 _MATRIX = 1024

@@ -28,15 +28,15 @@ from reference import tiny_families  # noqa: E402
 from reference.tiny_pipeline import tiny_tokenizer  # noqa: E402
 
 from benchmarks import measurement, memory  # noqa: E402
-from dreamfusion_engine.config import GenerateConfig  # noqa: E402
-from dreamfusion_engine.config_json import preset  # noqa: E402
-from dreamfusion_engine.device import peak_memory_mib, resolve_device, usable_cores  # noqa: E402
-from dreamfusion_engine.guidance.diffusion import load_teacher  # noqa: E402
+from dreamfusion_engine.config.presets import preset  # noqa: E402
+from dreamfusion_engine.config.stages import GenerateConfig  # noqa: E402
 from dreamfusion_engine.guidance.distillation import ScoreDistillation  # noqa: E402
-from dreamfusion_engine.guidance.families.adapter import Adapter  # noqa: E402
-from dreamfusion_engine.guidance.pipeline_folder import open_pipeline  # noqa: E402
-from dreamfusion_engine.guidance.prompts import PromptCard  # noqa: E402
-from dreamfusion_engine.guidance.teacher import Conditioning  # noqa: E402
+from dreamfusion_engine.machine.device import peak_memory_mib, resolve_device, usable_cores  # noqa: E402
+from dreamfusion_engine.models.card import PromptCard  # noqa: E402
+from dreamfusion_engine.models.families.adapter import Adapter  # noqa: E402
+from dreamfusion_engine.models.load import load_teacher  # noqa: E402
+from dreamfusion_engine.models.pipeline_folder import open_pipeline  # noqa: E402
+from dreamfusion_engine.models.teacher import Conditioning  # noqa: E402
 from dreamfusion_engine.optimize.loop import Training  # noqa: E402
 from dreamfusion_engine.optimize.step_graphs import step_graphs  # noqa: E402
 

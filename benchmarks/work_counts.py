@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dreamfusion_engine.config import FieldConfig
+from dreamfusion_engine.config.stages import FieldConfig
 from dreamfusion_engine.field.radiance import RadianceField
 
 FLOAT = 4  # bytes

@@ -8,9 +8,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from dreamfusion_engine.config_json import PRESET_NAMES, dotted, preset  # noqa: E402
-from dreamfusion_engine.recipes import RECIPES, STARTER_RECIPE, Settings  # noqa: E402
-from dreamfusion_engine.settings_table import value_text  # noqa: E402
+from dreamfusion_engine.commands.settings_table import value_text  # noqa: E402
+from dreamfusion_engine.config.presets import PRESET_NAMES, dotted, preset  # noqa: E402
+from dreamfusion_engine.config.recipes import RECIPES, STARTER_RECIPE, Settings  # noqa: E402
 
 PAGE = ROOT / "docs" / "recipes.md"
 BEGIN, END = "<!-- tables: python docs/recipes_table.py -->", "<!-- end of the tables -->"

@@ -16,20 +16,22 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from dreamfusion_engine import command_line, console, request
-from dreamfusion_engine.config import GenerateConfig
+from dreamfusion_engine import request
+from dreamfusion_engine.commands import arguments as command_line
+from dreamfusion_engine.commands import console
+from dreamfusion_engine.commands.settings_table import settings_text
+from dreamfusion_engine.config.recipes import RECIPES
+from dreamfusion_engine.config.stages import GenerateConfig
 from dreamfusion_engine.errors import Cancelled
 from dreamfusion_engine.events import Control, Event, Report, Result
 from dreamfusion_engine.failures import as_engine_error
-from dreamfusion_engine.guidance.pipeline_folder import model_facts
 from dreamfusion_engine.hub.address import cache_folder, hub_address
-from dreamfusion_engine.main_memory import check_room_to_start
-from dreamfusion_engine.messages import downloaded_message, error_message, event_message, result_message
-from dreamfusion_engine.protocol import encode
-from dreamfusion_engine.ranks import started_as_follower
-from dreamfusion_engine.recipes import RECIPES
-from dreamfusion_engine.settings_table import settings_text
-from dreamfusion_engine.stop_signals import STOP_DOWNLOAD, stop_on_signals
+from dreamfusion_engine.machine.main_memory import check_room_to_start
+from dreamfusion_engine.machine.processes import started_as_follower
+from dreamfusion_engine.machine.stop_signals import STOP_DOWNLOAD, stop_on_signals
+from dreamfusion_engine.models.pipeline_folder import model_facts
+from dreamfusion_engine.wire.messages import downloaded_message, error_message, event_message, result_message
+from dreamfusion_engine.wire.protocol import encode
 
 FILE_WORDS = {
     "mesh.glb": "the textured mesh: File > Import > glTF 2.0 in Blender",
@@ -209,8 +211,8 @@ def _settings(options: argparse.Namespace) -> int:
 
 
 def _models(options: argparse.Namespace) -> int:
-    from dreamfusion_engine.doctor import model_lists
-    from dreamfusion_engine.model_table import models_text
+    from dreamfusion_engine.commands.doctor import model_lists
+    from dreamfusion_engine.commands.model_table import models_text
 
     here, to_get = ([line.to_json() for line in lines] for lines in model_lists())
     print(json.dumps([*here, *to_get]) if options.json else models_text(here, to_get))
@@ -218,7 +220,7 @@ def _models(options: argparse.Namespace) -> int:
 
 
 def _download(options: argparse.Namespace, arguments: list[str]) -> int:
-    from dreamfusion_engine.guidance.hub_models import download_model
+    from dreamfusion_engine.models.hub_models import download_model
 
     address = hub_address()
     if options.offline:
@@ -270,7 +272,7 @@ def _download(options: argparse.Namespace, arguments: list[str]) -> int:
 
 
 def _doctor(options: argparse.Namespace) -> int:
-    from dreamfusion_engine.doctor import examine
+    from dreamfusion_engine.commands.doctor import examine
 
     lines = console.claim_stdout() if options.json else None
     checks = examine(Path("outputs"))
@@ -290,7 +292,7 @@ def _doctor(options: argparse.Namespace) -> int:
 
 def _serve(options: argparse.Namespace, generate: Generate | None) -> int:
     commands, wire = console.claim_stdin(), console.claim_stdout()
-    from dreamfusion_engine.server import serve
+    from dreamfusion_engine.server.server import serve
 
     def made_when_needed(
         config: GenerateConfig, output: Path, *, report: Report, control: Control, resume: bool = False

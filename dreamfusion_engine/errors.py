@@ -12,7 +12,7 @@ Foreign exceptions (OSError, torch's out of memory, ...) are mapped to these onc
 
 from __future__ import annotations
 
-from dreamfusion_engine.outside_text import shown
+from dreamfusion_engine.inputs.outside_text import shown
 
 LONGEST = 4000  # characters of each text; what it repeats of an input may be a whole file that was pasted
 

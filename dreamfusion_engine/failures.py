@@ -10,8 +10,8 @@ import time
 import traceback
 from pathlib import Path
 
-from dreamfusion_engine.device import out_of_memory
 from dreamfusion_engine.errors import EngineError, InputError, RunError, SetupError
+from dreamfusion_engine.machine.device import out_of_memory
 
 _DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
 _NOT_WRITABLE = {errno.EACCES, errno.EPERM, errno.EROFS}

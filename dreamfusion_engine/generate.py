@@ -16,42 +16,48 @@ from typing import Any
 
 import torch
 
-from dreamfusion_engine.atomic_file import write_atomically
-from dreamfusion_engine.config import GenerateConfig
-from dreamfusion_engine.config_json import origins_of, to_json
-from dreamfusion_engine.device import compute_threads, free_memory_bytes, has_bfloat16, peak_memory_mib, resolve_device
+from dreamfusion_engine.config.presets import origins_of, to_json
+from dreamfusion_engine.config.recipes import RECIPES
+from dreamfusion_engine.config.stages import GenerateConfig
 from dreamfusion_engine.errors import Cancelled
 from dreamfusion_engine.events import Control, Note, Progress, Report, Result, Stage
-from dreamfusion_engine.guidance.adapter_files import check_adapters, read_adapters
-from dreamfusion_engine.guidance.cache_folder import cache_folder
-from dreamfusion_engine.guidance.denoiser_runtime import settle_runtime
-from dreamfusion_engine.guidance.device_speed import learn_ratio, measured_speed
-from dreamfusion_engine.guidance.diffusion import Precision, load_teacher
+from dreamfusion_engine.guidance.denoiser.runtime import settle_runtime
 from dreamfusion_engine.guidance.distillation import ScoreDistillation
-from dreamfusion_engine.guidance.distilled import few_steps
-from dreamfusion_engine.guidance.economy import Economy
 from dreamfusion_engine.guidance.embedding_cache import EmbeddingCache, model_digest
-from dreamfusion_engine.guidance.family import FAMILIES
-from dreamfusion_engine.guidance.learned_word import unsaid
-from dreamfusion_engine.guidance.model_sizes import ModelSizes, read_sizes
-from dreamfusion_engine.guidance.pipeline_folder import PipelineFolder, locate_model, open_pipeline
-from dreamfusion_engine.guidance.prompts import check_prompts
-from dreamfusion_engine.guidance.run_time import estimated_seconds, spoken, step_seconds
-from dreamfusion_engine.guidance.savings import fit
-from dreamfusion_engine.guidance.single_file_conversion import ready_model
+from dreamfusion_engine.machine.atomic_file import write_atomically
+from dreamfusion_engine.machine.cache_folder import cache_folder
+from dreamfusion_engine.machine.device import (
+    compute_threads,
+    free_memory_bytes,
+    has_bfloat16,
+    peak_memory_mib,
+    resolve_device,
+)
+from dreamfusion_engine.machine.processes import Ranks, join, leave
+from dreamfusion_engine.machine.run_folder import held
+from dreamfusion_engine.memory.placement import Economy
+from dreamfusion_engine.memory.savings import fit
+from dreamfusion_engine.memory.step_down import StepDown
 from dreamfusion_engine.mesh.build import MeshReport, build_mesh
 from dreamfusion_engine.mesh.export import write_glb
-from dreamfusion_engine.mesh.sheet import write_turntable, write_views
-from dreamfusion_engine.mesh.silhouette import ReferenceViews
+from dreamfusion_engine.mesh.pictures.sheet import write_turntable, write_views
+from dreamfusion_engine.mesh.surface.silhouette import ReferenceViews
+from dreamfusion_engine.models.adapters.files import check_adapters, read_adapters
+from dreamfusion_engine.models.adapters.learned_word import unsaid
+from dreamfusion_engine.models.card import check_prompts
+from dreamfusion_engine.models.family import FAMILIES
+from dreamfusion_engine.models.few_step_models import few_steps
+from dreamfusion_engine.models.load import Precision, load_teacher
+from dreamfusion_engine.models.pipeline_folder import PipelineFolder, locate_model, open_pipeline
+from dreamfusion_engine.models.single_file.convert import ready_model
+from dreamfusion_engine.models.sizes import ModelSizes, read_sizes
 from dreamfusion_engine.optimize.checkpoint import output_error, package_versions
 from dreamfusion_engine.optimize.loop import Training
+from dreamfusion_engine.optimize.previews import Previews
 from dreamfusion_engine.optimize.session import Session, cancelled
-from dreamfusion_engine.optimize.step_down import StepDown
-from dreamfusion_engine.previews import Previews
-from dreamfusion_engine.ranks import Ranks, join, leave
-from dreamfusion_engine.recipes import RECIPES
-from dreamfusion_engine.run_folder import held
 from dreamfusion_engine.scene.cameras import turntable_cameras
+from dreamfusion_engine.speed.device_speed import learn_ratio, measured_speed
+from dreamfusion_engine.speed.run_time import estimated_seconds, spoken, step_seconds
 
 EXPERIMENTAL = (
     "{} is experimental as a teacher: no public recipe makes objects with it reliably. Stable Diffusion 1.5 is safer."

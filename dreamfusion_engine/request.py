@@ -16,17 +16,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dreamfusion_engine.config import GenerateConfig
-from dreamfusion_engine.config_json import Resolved, dotted, preset, resolve
-from dreamfusion_engine.device import check_device_name
+from dreamfusion_engine.config.presets import Resolved, dotted, preset, resolve
+from dreamfusion_engine.config.recipes import NEEDS_AUTOENCODER, recipe_named
+from dreamfusion_engine.config.stages import GenerateConfig
 from dreamfusion_engine.errors import InputError
-from dreamfusion_engine.given_path import UnusablePath, absence, given_path, shortened
-from dreamfusion_engine.guidance.adapter_files import check_asked
-from dreamfusion_engine.guidance.cache_folder import cache_folder
-from dreamfusion_engine.guidance.family import FAMILIES
-from dreamfusion_engine.guidance.pipeline_folder import ModelFacts, locate_model, model_facts
-from dreamfusion_engine.guidance.prompts import VIEWS, check_length, check_prompts
-from dreamfusion_engine.recipes import NEEDS_AUTOENCODER, recipe_named
+from dreamfusion_engine.inputs.given_path import UnusablePath, absence, given_path, shortened
+from dreamfusion_engine.machine.cache_folder import cache_folder
+from dreamfusion_engine.machine.device import check_device_name
+from dreamfusion_engine.models.adapters.files import check_asked
+from dreamfusion_engine.models.card import VIEWS, check_length, check_prompts
+from dreamfusion_engine.models.family import FAMILIES
+from dreamfusion_engine.models.pipeline_folder import ModelFacts, locate_model, model_facts
 
 _DISK_NEEDED = 200 << 20  # bytes: textures, video and previews, and room; two checkpoints come on top
 SLUG_LIMIT = 60  # characters

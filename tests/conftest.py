@@ -32,7 +32,7 @@ def set_threads() -> Iterator[Callable[[int], None]]:
     """Sets the number of threads of torch and of the kernels, for this test."""
     import torch
 
-    from dreamfusion_engine import warp_runtime
+    from dreamfusion_engine.machine import warp_runtime
 
     before = torch.get_num_threads(), warp_runtime.threads()
 

@@ -18,7 +18,8 @@ from reference.fake_engine import counting_generate
 from reference.paper_model import paper_tensors, write_paper_model
 from reference.wire_client import FAKE_ENGINE, PATIENCE
 
-from dreamfusion_engine import cli, command_line, request
+from dreamfusion_engine import cli, request
+from dreamfusion_engine.commands import arguments as command_line
 
 WORDS = ("a", "red", "mug", "hamburger", "crash", "memory", "full", "empty", "noisy")
 ROOT = FAKE_ENGINE.parents[2]

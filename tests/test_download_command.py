@@ -15,10 +15,10 @@ from reference.fake_hub import FakeHub, running_hub, tiny_files
 from reference.wire_client import FAKE_ENGINE, PATIENCE, Client
 
 from dreamfusion_engine import cli
-from dreamfusion_engine.console import progress_text
+from dreamfusion_engine.commands.console import progress_text
 from dreamfusion_engine.events import Progress
-from dreamfusion_engine.guidance.catalogue import catalogue
 from dreamfusion_engine.hub import transfer
+from dreamfusion_engine.models.catalogue import catalogue
 
 ROOT = FAKE_ENGINE.parents[2]
 TOTAL = 9272  # bytes of what a run reads of the tiny model

@@ -20,11 +20,11 @@ from reference.tiny_adapters import factors_for, kohya, write
 from reference.tiny_families import KINDS, LATENT
 from reference.wire_client import PATIENCE
 
-from dreamfusion_engine.config import GenerateConfig
-from dreamfusion_engine.config_json import preset
+from dreamfusion_engine.config.presets import preset
+from dreamfusion_engine.config.stages import GenerateConfig
 from dreamfusion_engine.errors import InputError
 from dreamfusion_engine.guidance.embedding_cache import FOLDER_VARIABLE
-from dreamfusion_engine.guidance.families import flux
+from dreamfusion_engine.models.families import flux
 from dreamfusion_engine.request import checked_request
 
 pytestmark = pytest.mark.slow

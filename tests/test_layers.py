@@ -15,84 +15,72 @@ from packaging.requirements import Requirement
 
 ENGINE = Path(__file__).resolve().parents[1] / "dreamfusion_engine"
 
-# Part -> the parts it may import. A part is a module or a subpackage of the engine; within itself all is allowed.
-LEAVES = {"errors", "config", "events", "device", "protocol", "warp_runtime", "messages", "console", "failures"}
-LEAVES |= {"config_json", "recipes", "atomic_file", "prompt_text", "ranks", "child_process", "stop_signals"}
-GROUND = {"atomic_file", "errors", "given_path", "config", "config_json", "recipes", "events", "device"}
-GROUND |= {"warp_runtime"}
-LEAVES |= {"main_memory", "given_path", "visible_text", "bounded_json", "outside_text"}
-GROUND |= {"bounded_json", "outside_text"}
+# Part -> the parts it may import. A part is a folder of the engine, or one of its few loose modules; within itself all
+# is allowed. From the ground up, as the picture in docs/architecture.md has it.
+GROUND = {"inputs", "errors", "events", "config", "machine", "wire"}
+METHOD = {"scene", "field", "render", "models", "memory", "guidance", "mesh", "optimize"}
 TWINS = {"protocol.py", "bounded_json.py"}  # the add-on has them byte for byte, so they import each other relatively
 TABLE: dict[str, set[str]] = {
-    # Leaves.
-    "errors": {"outside_text"},
-    "given_path": set(),
-    "visible_text": set(),
-    "atomic_file": set(),
-    "bounded_json": set(),
-    "outside_text": set(),
-    "file_lock": {"errors"},
-    "child_process": set(),
-    "stop_signals": set(),
-    "run_folder": {"errors", "atomic_file", "file_lock"},
-    "protocol": {"bounded_json"},
+    # The ground.
+    "inputs": set(),
+    "errors": {"inputs"},
     "events": set(),
-    "ranks": {"device"},
-    "warp_runtime": {"errors", "device"},
-    "prompt_text": {"errors", "visible_text"},
-    "config": {"errors", "given_path", "prompt_text"},
-    "recipes": {"errors"},
-    "config_json": {"errors", "config", "recipes"},
-    "device": {"errors", "main_memory"},
-    "main_memory": {"errors"},
-    "messages": {"errors", "events", "protocol"},
-    "console": {"errors", "events", "outside_text"},
-    "failures": {"errors", "device"},
-    # The parts of the method: they see the ground, and scene; never each other.
-    "hub": {"errors", "events", "file_lock", "given_path", "bounded_json", "outside_text"},
+    "config": {"errors", "inputs"},
+    "machine": {"errors", "inputs"},
+    "wire": {"errors", "events"},
+    "failures": {"errors", "machine"},
+    # The teachers.
+    "hub": GROUND - {"config"},
+    "models": GROUND | {"hub"},
+    "guidance": GROUND | {"models"},
+    "memory": GROUND | {"models", "guidance"},
+    "speed": GROUND | {"models", "memory", "guidance"},
+    "judge": {"errors"},
+    "starter": set(),
+    # The object.
     "scene": GROUND,
     "field": GROUND | {"scene"},
     "render": GROUND | {"scene"},
-    "guidance": GROUND | {"file_lock"} | {"scene", "hub"},
+    "mesh": GROUND | {"scene"},
     # What brings them together.
-    "mesh": GROUND | {"child_process"} | {"scene", "field", "render", "guidance"},
-    "optimize": GROUND | {"ranks"} | {"scene", "field", "render", "guidance"},
-    "starter": GROUND | {"scene", "guidance"},
-    "judge": GROUND | {"scene", "guidance", "starter"},
-    "previews": GROUND | {"scene", "mesh", "optimize"},
-    "generate": LEAVES | {"previews", "run_folder"} | {"scene", "field", "render", "guidance", "mesh", "optimize"},
+    "optimize": GROUND | METHOD - {"optimize"},
+    "generate": GROUND | METHOD | {"speed"},
     # What people and programs talk to.
-    "request": LEAVES | {"guidance", "hub"},
-    "doctor": LEAVES | {"guidance", "hub"},
-    "job": {"request"},
-    "command_line": {"errors", "config_json"},
-    "settings_table": {"config_json", "recipes"},
-    "model_table": {"console", "outside_text"},
-    "download_job": LEAVES | {"guidance", "hub"},
-    "pipe_reader": set(),
-    "model_news": {"errors", "doctor", "guidance", "messages"},
-    "server": LEAVES | {"request", "job", "download_job", "generate", "model_news", "pipe_reader"},
-    "cli": LEAVES
-    | {"request", "doctor", "command_line", "model_table", "settings_table", "server", "generate", "guidance", "hub"},
+    "request": GROUND | {"models"},
+    "commands": GROUND | {"hub", "models", "memory", "speed"},
+    "server": GROUND | {"failures", "hub", "models", "request", "commands", "generate"},
+    "cli": GROUND | {"failures", "hub", "models", "request", "commands", "generate", "server"},
     "__main__": {"cli"},
 }
 HEAVY = {"torch", "warp", "diffusers", "transformers", "skimage", "trimesh", "xatlas", "numpy", "PIL"}
-# Loaded before a request has been found good, so that a typing mistake is answered at once.
-LIGHT = {"", "errors", "events", "config", "device", "protocol", "messages", "console", "failures", "request", "doctor"}
-LIGHT |= {"job", "command_line", "server", "cli", "__main__", "guidance.prompts", "guidance.pipeline_folder"}
-LIGHT |= {"prompt_text", "visible_text", "given_path", "guidance.cache_folder"}
-LIGHT |= {"prompt_text", "file_lock", "stop_signals", "main_memory", "bounded_json", "outside_text", "pipe_reader"}
-LIGHT |= {"guidance.family", "guidance.distilled", "guidance.part_configs", "guidance.single_file_layout"}
-LIGHT |= {"guidance.memory", "guidance.model_sizes"}
-LIGHT |= {"config_json", "recipes", "settings_table", "model_table", "download_job", "model_news"}
-LIGHT |= {f"guidance.{name}" for name in ("part_weights", "safetensors_header", "catalogue", "hub_models")}
-LIGHT |= {"guidance.model_list", "guidance.given_models", "guidance.single_file"}
-LIGHT |= {"guidance.file_kinds"}
-LIGHT |= {"guidance.adapter_files", "guidance.lora_layout", "guidance.learned_word"}
-LIGHT |= {
-    f"hub.{name}"
-    for name in ("address", "api", "connection", "download", "lock", "repository_cache", "selection", "transfer")
+# Loaded before a request has been found good, so that a typing mistake is answered at once. Room -> modules.
+LIGHT_ROOMS = {
+    "": {"", "__main__", "cli", "errors", "events", "failures", "request"},
+    "commands": {"arguments", "console", "doctor", "given_models", "model_list", "model_table", "settings_table"},
+    "config": {"presets", "prompt_text", "recipes", "stages"},
+    "hub": {"address", "api", "connection", "download", "lock", "repository_cache", "selection", "transfer"},
+    "inputs": {"given_path", "outside_text", "visible_text"},
+    "machine": {"cache_folder", "device", "file_lock", "main_memory", "stop_signals"},
+    "memory": {"estimate"},
+    "models.adapters": {"files", "learned_word", "lora_layout"},
+    "models": {
+        "card",
+        "catalogue",
+        "family",
+        "few_step_models",
+        "file_kinds",
+        "hub_models",
+        "part_configs",
+        "part_weights",
+        "pipeline_folder",
+        "safetensors_header",
+        "sizes",
+    },
+    "models.single_file": {"layouts", "read"},
+    "server": {"download_job", "job", "model_news", "server"},
+    "wire": {"bounded_json", "messages", "pipe_reader", "protocol"},
 }
+LIGHT = {f"{room}.{name}".lstrip(".") for room, names in LIGHT_ROOMS.items() for name in names}
 
 
 def modules() -> list[Path]:
@@ -106,12 +94,15 @@ def part_of(path: Path) -> str:
 
 
 def imports(tree: ast.AST) -> Iterator[tuple[int, str]]:
-    """Line and full name of everything imported; `from a import b` counts as a.b, and `.a` is of the engine itself."""
+    """Line and full name of everything imported; `from a import b` counts as a.b.
+
+    Relative imports are of the twins that the add-on has, all in the engine's room `wire`.
+    """
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from ((node.lineno, name.name) for name in node.names)
         elif isinstance(node, ast.ImportFrom):
-            module = f"dreamfusion_engine.{node.module}" if node.level else node.module
+            module = f"dreamfusion_engine.wire.{node.module}" if node.level else node.module
             yield from ((node.lineno, f"{module}.{name.name}") for name in node.names)
 
 
@@ -175,7 +166,7 @@ def test_what_checks_a_request_imports_nothing_heavy(path: Path) -> None:
             assert imported.split(".")[0] not in HEAVY, f"{path.name}:{line} imports {imported} on import"
 
 
-@pytest.mark.parametrize("module", ["dreamfusion_engine", "dreamfusion_engine.cli", "dreamfusion_engine.server"])
+@pytest.mark.parametrize("module", ["dreamfusion_engine", "dreamfusion_engine.cli", "dreamfusion_engine.server.server"])
 def test_importing_the_engine_loads_no_torch(module: str) -> None:
     code = f"import sys, {module}; print(sorted({HEAVY!r} & set(sys.modules)))"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=600, cwd=ENGINE.parent)
@@ -184,9 +175,9 @@ def test_importing_the_engine_loads_no_torch(module: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(TWINS))
 def test_what_the_addon_carries_needs_the_standard_library_and_itself_only(name: str) -> None:
-    for _, imported in imports(ast.parse((ENGINE / name).read_text(encoding="utf-8"))):
-        first, second, *_ = [*imported.split("."), ""]
-        assert first in sys.stdlib_module_names or f"{second}.py" in TWINS, f"{name} imports {imported}"
+    for _, imported in imports(ast.parse((ENGINE / "wire" / name).read_text(encoding="utf-8"))):
+        first, _, third, *_ = [*imported.split("."), "", ""]
+        assert first in sys.stdlib_module_names or f"{third}.py" in TWINS, f"{name} imports {imported}"
 
 
 def test_the_engine_declares_what_it_imports_and_nothing_that_only_tests_use() -> None:
@@ -201,7 +192,7 @@ def test_the_engine_declares_what_it_imports_and_nothing_that_only_tests_use() -
     assert {top: owner for top, owner in used.items() if not owner & declared} == {}
     # Used by transformers and diffusers, where they load a model: nothing of ours imports them.
     beneath = {"protobuf", "sentencepiece"}
-    by_name = {"openvino"}  # guidance/openvino_graph.py, where there is a wheel of it
+    by_name = {"openvino"}  # guidance/denoiser/openvino_graph.py, where there is a wheel of it
     assert declared - beneath - by_name == {name for owner in used.values() for name in owner & declared}
 
 

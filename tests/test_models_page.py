@@ -6,8 +6,8 @@ import importlib.util
 from pathlib import Path
 from types import ModuleType
 
-from dreamfusion_engine.guidance.catalogue import catalogue
-from dreamfusion_engine.guidance.family import FAMILIES
+from dreamfusion_engine.models.catalogue import catalogue
+from dreamfusion_engine.models.family import FAMILIES
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 

@@ -1,1 +1,1 @@
-"""Programs that train networks which do not come with the engine."""
+"""Programs that train the networks: the starter model, the judge, a small latent Stable Diffusion."""

@@ -1,8 +1,8 @@
 """The engine's own settings as Blender properties: one group a stage, one property a setting, under the same names.
 
 `scene.dreamfusion.guidance.scale` is the engine's `guidance.scale`. Ranges and defaults are the engine's; a test
-compares them with `dreamfusion_engine/config.py`. Two differ in kind: `mesh.iso` is a number or "auto" there, a switch
-and a number here; `mesh.texture` is a list of the sizes that make sense.
+compares them with `dreamfusion_engine/config/stages.py`. Two differ in kind: `mesh.iso` is a number or "auto" there, a
+switch and a number here; `mesh.texture` is a list of the sizes that make sense.
 """
 
 from __future__ import annotations

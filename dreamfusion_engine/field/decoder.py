@@ -14,9 +14,9 @@ import warp as wp
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from dreamfusion_engine import warp_runtime
 from dreamfusion_engine.field.decoder_kernels import POINT_BLOCK, decoder_kernels
 from dreamfusion_engine.field.hash_grid import HashGrid
+from dreamfusion_engine.machine import warp_runtime
 
 
 @dataclass(frozen=True, kw_only=True)

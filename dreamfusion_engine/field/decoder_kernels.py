@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import warp as wp
 
-from dreamfusion_engine import warp_runtime  # noqa: F401  (starts Warp quietly before the first kernel)
+from dreamfusion_engine.machine import warp_runtime  # noqa: F401  (starts Warp quietly before the first kernel)
 
 POINT_BLOCK = 128  # points of one launch item
 

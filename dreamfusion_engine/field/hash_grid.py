@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from dreamfusion_engine import warp_runtime
 from dreamfusion_engine.field.hash_grid_kernels import POINT_BLOCK, grid_kernels
+from dreamfusion_engine.machine import warp_runtime
 
 
 def level_resolutions(levels: int, base: int, finest: int) -> list[int]:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from dreamfusion_engine.config import RenderConfig
+from dreamfusion_engine.config.stages import RenderConfig
 
 DECAY = 0.6  # of a remembered density at each visit: a cell left by a solid surface is skipped some ten visits later
 FULL_UPDATES = 4  # the first updates look at every cell, and let the object grow into the cells around it

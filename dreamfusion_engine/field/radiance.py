@@ -10,7 +10,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from dreamfusion_engine.config import FieldConfig
+from dreamfusion_engine.config.stages import FieldConfig
 from dreamfusion_engine.field.decoder import Blob, decode_points
 from dreamfusion_engine.field.hash_grid import HashGrid
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from dreamfusion_engine.config import GuidanceConfig
-from dreamfusion_engine.guidance.noise import noise_from_clean, predicted_clean_image
+from dreamfusion_engine.config.stages import GuidanceConfig
+from dreamfusion_engine.models.noise import noise_from_clean, predicted_clean_image
 
 
 def classifier_free_guidance(noise_uncond: Tensor, noise_cond: Tensor, scale: float | Tensor) -> Tensor:

@@ -13,27 +13,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from dreamfusion_engine.config import GuidanceConfig, PromptsConfig, ScoreConfig
-from dreamfusion_engine.device import sent
+from dreamfusion_engine.config.stages import GuidanceConfig, PromptsConfig, ScoreConfig
 from dreamfusion_engine.guidance.classifier_free import guidance_scale, guided_noise
-from dreamfusion_engine.guidance.conditioning import Encode, PromptConditioning, Told
-from dreamfusion_engine.guidance.noise import NoiseSchedule, add_noise, noise_from_clean
 from dreamfusion_engine.guidance.perp_neg import perp_neg_noise
-from dreamfusion_engine.guidance.prompts import (
-    AUTOMATIC,
-    VIEWS,
-    PromptCard,
-    Shading,
-    View,
-    by_hand,
-    check_vocabulary,
-)
-from dreamfusion_engine.guidance.question import Part, Question
-from dreamfusion_engine.guidance.render_score import RenderScore
+from dreamfusion_engine.guidance.prompt_conditioning import Encode, PromptConditioning, Told
 from dreamfusion_engine.guidance.score_size import mean_weight, score_size
 from dreamfusion_engine.guidance.scores import RECORDABLE
 from dreamfusion_engine.guidance.scores.csd import csd_residual
 from dreamfusion_engine.guidance.scores.nfsd import CLEAN_BELOW, nfsd_residual
+from dreamfusion_engine.guidance.scores.render_model import RenderScore
 from dreamfusion_engine.guidance.scores.sampled import sampled_image, sampling_steps
 from dreamfusion_engine.guidance.scores.sdi import ddim_inversion, inversion_steps, inverted_noise
 from dreamfusion_engine.guidance.scores.sds import (
@@ -45,8 +33,12 @@ from dreamfusion_engine.guidance.scores.sds import (
     sds_residual,
 )
 from dreamfusion_engine.guidance.scores.vsd import vsd_residual
-from dreamfusion_engine.guidance.teacher import Conditioning, Teacher
+from dreamfusion_engine.guidance.step_inputs import Part, Question
 from dreamfusion_engine.guidance.timesteps import sample_timesteps, timestep_range
+from dreamfusion_engine.machine.device import sent
+from dreamfusion_engine.models.card import AUTOMATIC, VIEWS, PromptCard, Shading, View, by_hand, check_vocabulary
+from dreamfusion_engine.models.noise import NoiseSchedule, add_noise, noise_from_clean
+from dreamfusion_engine.models.teacher import Conditioning, Teacher
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,11 +18,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from dreamfusion_engine.atomic_file import write_atomically
 from dreamfusion_engine.events import Note, Report
-from dreamfusion_engine.guidance.cache_folder import FOLDER_VARIABLE
-from dreamfusion_engine.guidance.conditioning import Encode
-from dreamfusion_engine.guidance.teacher import Conditioning
+from dreamfusion_engine.guidance.prompt_conditioning import Encode
+from dreamfusion_engine.machine.atomic_file import write_atomically
+from dreamfusion_engine.machine.cache_folder import FOLDER_VARIABLE
+from dreamfusion_engine.models.teacher import Conditioning
 
 LIMIT_BYTES = 512 << 20  # of all entries: ten runs of a large model, thousands of the built-in one
 _SUFFIX = ".safetensors"

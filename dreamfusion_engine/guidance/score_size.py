@@ -18,9 +18,9 @@ on the teacher through |e_c - e_u| alone. w is the guidance before it fades.
 
 from __future__ import annotations
 
-from dreamfusion_engine.config import Weighting
-from dreamfusion_engine.guidance.noise import NoiseSchedule
+from dreamfusion_engine.config.stages import Weighting
 from dreamfusion_engine.guidance.scores.sds import score_weight
+from dreamfusion_engine.models.noise import NoiseSchedule
 
 REFERENCE_CHANNELS = 3
 REFERENCE_SCALE = 7.0

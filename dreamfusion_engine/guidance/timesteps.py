@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from dreamfusion_engine.config import GuidanceConfig
+from dreamfusion_engine.config.stages import GuidanceConfig
 
 
 def annealed_share(progress: float, config: GuidanceConfig) -> float:

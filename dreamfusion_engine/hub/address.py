@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from dreamfusion_engine.errors import InputError, SetupError
-from dreamfusion_engine.given_path import UnusablePath, given_path, shortened
+from dreamfusion_engine.inputs.given_path import UnusablePath, given_path, shortened
 
 HUB = "https://huggingface.co"
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")

@@ -14,12 +14,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from dreamfusion_engine.bounded_json import UnsafeJson, parse_json
 from dreamfusion_engine.errors import InputError
 from dreamfusion_engine.hub.address import HubAddress
 from dreamfusion_engine.hub.connection import nonsense, opened, unreachable
 from dreamfusion_engine.hub.repository_cache import RemoteFile, remote_file
-from dreamfusion_engine.outside_text import shown
+from dreamfusion_engine.inputs.outside_text import shown
+from dreamfusion_engine.wire.bounded_json import UnsafeJson, parse_json
 
 ANSWER_LIMIT = 8 << 20  # bytes of one JSON answer; a page of the hub's has 300 KB
 PAGES = 100  # of a listing, with a thousand files each

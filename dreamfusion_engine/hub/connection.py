@@ -22,7 +22,7 @@ from typing import Any
 from dreamfusion_engine import __version__
 from dreamfusion_engine.errors import SetupError
 from dreamfusion_engine.hub.address import HubAddress
-from dreamfusion_engine.outside_text import shown
+from dreamfusion_engine.inputs.outside_text import shown
 
 TIMEOUT_S = 20.0  # without a byte
 _LOOK_S = 0.25  # between two looks whether to go on

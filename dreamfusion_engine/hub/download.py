@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dreamfusion_engine.bounded_json import FILE_LIMIT, UnsafeJson, read_json_file
 from dreamfusion_engine.errors import Cancelled, InputError, SetupError
 from dreamfusion_engine.events import Control, Note, Progress, Report
 from dreamfusion_engine.hub.address import HubAddress, check_hub_id
@@ -18,6 +17,7 @@ from dreamfusion_engine.hub.lock import only_one
 from dreamfusion_engine.hub.repository_cache import RemoteFile, RepositoryCache, content_is_whole
 from dreamfusion_engine.hub.selection import INDEX, wanted_files
 from dreamfusion_engine.hub.transfer import Source, disk_error, fetch
+from dreamfusion_engine.wire.bounded_json import FILE_LIMIT, UnsafeJson, read_json_file
 
 CONFIGS = "dreamfusion-configs"  # the revision that a download without weights is kept as
 ROOM = 64 << 20  # bytes left free on the disk

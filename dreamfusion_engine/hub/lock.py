@@ -6,8 +6,8 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from dreamfusion_engine import file_lock
 from dreamfusion_engine.errors import SetupError
+from dreamfusion_engine.machine import file_lock
 
 
 @contextlib.contextmanager

@@ -20,8 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from dreamfusion_engine.bounded_json import read_json_file
 from dreamfusion_engine.hub.address import is_hub_id
+from dreamfusion_engine.wire.bounded_json import read_json_file
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _TREE_FORMAT = 1

@@ -10,19 +10,19 @@ from typing import Any
 
 import numpy as np
 
-from dreamfusion_engine.config import MeshConfig
+from dreamfusion_engine.config.stages import MeshConfig
 from dreamfusion_engine.events import Stage
 from dreamfusion_engine.mesh.bake import bake_albedo, texel_owners, texture_coverage
-from dreamfusion_engine.mesh.cleanup import cleaned, decimated
-from dreamfusion_engine.mesh.extract import extract_surface
-from dreamfusion_engine.mesh.folds import faults_of, folds_of
-from dreamfusion_engine.mesh.overlap import uv_overlap
+from dreamfusion_engine.mesh.pictures.render import over, psnr, render_mesh, scene_of
 from dreamfusion_engine.mesh.queries import Albedo, Density
-from dreamfusion_engine.mesh.silhouette import ReferenceViews, Silhouettes
+from dreamfusion_engine.mesh.surface.cleanup import cleaned, decimated
+from dreamfusion_engine.mesh.surface.extract import extract_surface
+from dreamfusion_engine.mesh.surface.folds import faults_of, folds_of
+from dreamfusion_engine.mesh.surface.silhouette import ReferenceViews, Silhouettes
+from dreamfusion_engine.mesh.surface.topology import genus, is_manifold, parts_of, vertex_normals
 from dreamfusion_engine.mesh.textured import TexturedMesh
-from dreamfusion_engine.mesh.topology import genus, is_manifold, parts_of, vertex_normals
-from dreamfusion_engine.mesh.unwrap import unwrap
-from dreamfusion_engine.mesh.view import over, psnr, render_mesh, scene_of
+from dreamfusion_engine.mesh.uv.overlap import uv_overlap
+from dreamfusion_engine.mesh.uv.unwrap import unwrap
 
 FIDELITY_GRID = 3  # samples along a pixel's side when the mesh is held against the reference
 

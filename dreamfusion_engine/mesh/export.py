@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import dreamfusion_engine
-from dreamfusion_engine.atomic_file import write_atomically
 from dreamfusion_engine.errors import InputError
+from dreamfusion_engine.machine.atomic_file import write_atomically
 from dreamfusion_engine.mesh.queries import Floats, Ints
 from dreamfusion_engine.mesh.textured import TexturedMesh, standing
 

@@ -7,11 +7,11 @@ import numpy as np
 import torch
 
 from dreamfusion_engine.events import MeshPreview
-from dreamfusion_engine.mesh.closing import RADIUS, closed_lattice
-from dreamfusion_engine.mesh.extract import surface_of
-from dreamfusion_engine.mesh.lattice import sample_lattice
 from dreamfusion_engine.mesh.queries import Albedo, Density, query_albedo
-from dreamfusion_engine.mesh.refine import refine_lattice
+from dreamfusion_engine.mesh.surface.closing import RADIUS, closed_lattice
+from dreamfusion_engine.mesh.surface.extract import surface_of
+from dreamfusion_engine.mesh.surface.lattice import sample_lattice
+from dreamfusion_engine.mesh.surface.refine import refine_lattice
 
 # Blender's main thread takes some 5 ms to read so many and as long to show them, each in a tick of its own, which may
 # take 10; busy cores stretch that by half. A ball that fills the box has 19,000 triangles, haze up to 60,000.

@@ -23,11 +23,11 @@ import torch
 from torch import Tensor
 
 import dreamfusion_engine
-from dreamfusion_engine.atomic_file import write_atomically
-from dreamfusion_engine.config import GenerateConfig
-from dreamfusion_engine.config_json import to_json
+from dreamfusion_engine.config.presets import to_json
+from dreamfusion_engine.config.stages import GenerateConfig
 from dreamfusion_engine.errors import InputError, SetupError
-from dreamfusion_engine.guidance.openvino_graph import installed
+from dreamfusion_engine.guidance.denoiser.openvino_graph import installed
+from dreamfusion_engine.machine.atomic_file import write_atomically
 
 FORMAT = 1
 INDEX = "checkpoint.json"

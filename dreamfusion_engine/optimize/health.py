@@ -23,7 +23,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from dreamfusion_engine.config import CameraConfig
+from dreamfusion_engine.config.stages import CameraConfig
 from dreamfusion_engine.scene.cameras import Cameras, mid_orbit_cameras
 
 Verdict = Literal["non_finite", "empty", "full_box", "flat", "many_faced"]

@@ -11,13 +11,14 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor
 
-from dreamfusion_engine.config import GenerateConfig
-from dreamfusion_engine.device import out_of_memory
+from dreamfusion_engine.config.stages import GenerateConfig
 from dreamfusion_engine.field.occupancy import OccupancyGrid
 from dreamfusion_engine.field.radiance import RadianceField
 from dreamfusion_engine.guidance.distillation import ScoreDistillation
-from dreamfusion_engine.guidance.prompts import Shading
-from dreamfusion_engine.guidance.question import Part
+from dreamfusion_engine.guidance.step_inputs import Part
+from dreamfusion_engine.machine.device import out_of_memory
+from dreamfusion_engine.machine.processes import ALONE, Ranks
+from dreamfusion_engine.models.card import Shading
 from dreamfusion_engine.optimize import schedules
 from dreamfusion_engine.optimize.checkpoint import optimizer_tensors, restore_optimizer
 from dreamfusion_engine.optimize.health import Probe, make_probe, probe_cameras
@@ -25,7 +26,6 @@ from dreamfusion_engine.optimize.sample_room import sample_room
 from dreamfusion_engine.optimize.step_graphs import StepGraphs
 from dreamfusion_engine.optimize.step_part import PartInputs, PartKind, add_gradients, part_weights
 from dreamfusion_engine.optimize.step_views import sample_step_views
-from dreamfusion_engine.ranks import ALONE, Ranks
 from dreamfusion_engine.render.renderer import Rendering, render_image
 from dreamfusion_engine.scene.cameras import Cameras, camera_rays
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 
-from dreamfusion_engine.config import GenerateConfig
+from dreamfusion_engine.config.stages import GenerateConfig
 from dreamfusion_engine.errors import RunError
 from dreamfusion_engine.optimize.health import Verdict
 

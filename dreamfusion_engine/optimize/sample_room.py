@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from dreamfusion_engine.config import GenerateConfig
+from dreamfusion_engine.config.stages import GenerateConfig
 from dreamfusion_engine.render.march import most_samples
 
 SPARE = 1.5  # rows, times the most samples of late: views differ by a third, and an object may grow

@@ -11,21 +11,21 @@ from typing import Any
 
 import torch
 
-from dreamfusion_engine.config import GenerateConfig
-from dreamfusion_engine.config_json import from_json, to_json
-from dreamfusion_engine.device import MIB, out_of_memory, peak_memory_mib, release_memory
+from dreamfusion_engine.config.presets import from_json, to_json
+from dreamfusion_engine.config.stages import GenerateConfig
 from dreamfusion_engine.errors import Cancelled, InputError, RunError
 from dreamfusion_engine.events import Control, Note, Progress, Report
-from dreamfusion_engine.guidance.denoiser_choice import Choice
+from dreamfusion_engine.guidance.denoiser.choice import Choice
 from dreamfusion_engine.guidance.distillation import ScoreDistillation
-from dreamfusion_engine.guidance.memory import estimate
+from dreamfusion_engine.machine.device import MIB, out_of_memory, peak_memory_mib, release_memory
+from dreamfusion_engine.machine.processes import ALONE, Ranks
+from dreamfusion_engine.memory.estimate import estimate
+from dreamfusion_engine.memory.step_down import StepDown, resumed_attempt
 from dreamfusion_engine.optimize.checkpoint import Checkpoint, load_checkpoint, save_checkpoint, set_aside
 from dreamfusion_engine.optimize.health import HealthMonitor, Verdict, probe_cameras
 from dreamfusion_engine.optimize.loop import Training
 from dreamfusion_engine.optimize.recovery import WARNINGS, recover
-from dreamfusion_engine.optimize.step_down import StepDown, resumed_attempt
 from dreamfusion_engine.optimize.step_graphs import step_graphs
-from dreamfusion_engine.ranks import ALONE, Ranks
 
 PROBE_EVERY = 25  # steps
 VIEWS_DIFFER = 0.15  # contrast of front and back above which two equal sides are a fault; measured on the starter model

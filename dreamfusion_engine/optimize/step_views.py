@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from dreamfusion_engine.config import GenerateConfig
-from dreamfusion_engine.device import sent
+from dreamfusion_engine.config.stages import GenerateConfig
+from dreamfusion_engine.machine.device import sent
 from dreamfusion_engine.scene.background import random_backgrounds
 from dreamfusion_engine.scene.cameras import Cameras, sample_cameras
 from dreamfusion_engine.scene.light import sample_lights

@@ -15,7 +15,7 @@ import warp as wp
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from dreamfusion_engine import warp_runtime
+from dreamfusion_engine.machine import warp_runtime
 from dreamfusion_engine.render.march import Samples
 
 OPAQUE = 1e-4  # transmittance at which a ray ends

@@ -12,7 +12,7 @@ import torch
 import warp as wp
 from torch import Tensor
 
-from dreamfusion_engine import warp_runtime
+from dreamfusion_engine.machine import warp_runtime
 
 OUTSIDE = 2.0  # each coordinate of a row that is no sample
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from dreamfusion_engine.config import CameraConfig
-from dreamfusion_engine.device import sent
+from dreamfusion_engine.config.stages import CameraConfig
+from dreamfusion_engine.machine.device import sent
 
 
 @dataclass(frozen=True, kw_only=True)

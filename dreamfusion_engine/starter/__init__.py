@@ -1,1 +1,1 @@
-"""The built-in text-to-image model: corpus, training and weights."""
+"""The weights of the built-in text-to-image model. training/starter makes them."""

@@ -14,8 +14,8 @@ import pytest
 from benchmarks import card, denoiser, extract, generate, measurement, processes, render, scaling, step, whole_step
 from benchmarks.measurement import Limits
 from benchmarks.work_counts import field_work
-from dreamfusion_engine.config import FieldConfig
-from dreamfusion_engine.guidance.openvino_graph import installed
+from dreamfusion_engine.config.stages import FieldConfig
+from dreamfusion_engine.guidance.denoiser.openvino_graph import installed
 
 Run = Callable[..., dict[str, Any]]
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from dreamfusion_engine.config import RenderConfig
+from dreamfusion_engine.config.stages import RenderConfig
 from dreamfusion_engine.field.occupancy import FULL_UPDATES, SHARE, OccupancyGrid
 
 CONFIG = RenderConfig(occupancy_resolution=16, steps=64)

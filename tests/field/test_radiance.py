@@ -8,7 +8,7 @@ import torch
 from reference.torch_field import TorchField
 from torch import Tensor
 
-from dreamfusion_engine.config import FieldConfig
+from dreamfusion_engine.config.stages import FieldConfig
 from dreamfusion_engine.field.radiance import RadianceField, blob_density_bias, level_weights
 
 SMALL = FieldConfig(levels=4, log2_table=10, base_resolution=4, finest_resolution=32, hidden=16)

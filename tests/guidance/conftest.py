@@ -11,9 +11,9 @@ import torch
 from reference.tiny_families import KINDS, LATENT, PROMPTS, Case
 from reference.tiny_pipeline import tiny_pipeline, write_card
 
-from dreamfusion_engine.guidance.diffusion import load_teacher
-from dreamfusion_engine.guidance.families import flux
-from dreamfusion_engine.guidance.pipeline_folder import open_pipeline
+from dreamfusion_engine.models.families import flux
+from dreamfusion_engine.models.load import load_teacher
+from dreamfusion_engine.models.pipeline_folder import open_pipeline
 
 
 @pytest.fixture(scope="session")

@@ -25,15 +25,15 @@ from reference.tiny_adapters import (
 )
 from reference.tiny_families import KINDS, NEGATIVE, PROMPT
 
-from dreamfusion_engine.config import AdaptersConfig
+from dreamfusion_engine.config.stages import AdaptersConfig
 from dreamfusion_engine.errors import InputError
-from dreamfusion_engine.guidance.adapter_files import LoraFile, check_adapters, layers_of, read_adapters, weight_of
-from dreamfusion_engine.guidance.diffusion import load_teacher
-from dreamfusion_engine.guidance.families.adapter import Adapter
-from dreamfusion_engine.guidance.lora_layout import LoraPair, paired
-from dreamfusion_engine.guidance.lora_merge import diffusers_names, low_rank_change, said_scale
-from dreamfusion_engine.guidance.noise import noise_from_prediction
-from dreamfusion_engine.guidance.pipeline_folder import open_pipeline
+from dreamfusion_engine.models.adapters.files import LoraFile, check_adapters, layers_of, read_adapters, weight_of
+from dreamfusion_engine.models.adapters.lora_layout import LoraPair, paired
+from dreamfusion_engine.models.adapters.lora_merge import diffusers_names, low_rank_change, said_scale
+from dreamfusion_engine.models.families.adapter import Adapter
+from dreamfusion_engine.models.load import load_teacher
+from dreamfusion_engine.models.noise import noise_from_prediction
+from dreamfusion_engine.models.pipeline_folder import open_pipeline
 
 CPU = torch.device("cpu")
 ENCODERS = {

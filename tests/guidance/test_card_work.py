@@ -15,16 +15,16 @@ from reference.tape_graph import TapeRecorder
 from reference.tiny_families import Case
 from torch import Tensor
 
-from dreamfusion_engine.config import GuidanceConfig, MemoryConfig
-from dreamfusion_engine.guidance.conditioning import Told
-from dreamfusion_engine.guidance.diffusion import load_teacher
+from dreamfusion_engine.config.stages import GuidanceConfig, MemoryConfig
 from dreamfusion_engine.guidance.distillation import ScoreDistillation
-from dreamfusion_engine.guidance.economy import Economy
-from dreamfusion_engine.guidance.noise import NoiseSchedule
-from dreamfusion_engine.guidance.pipeline_folder import open_pipeline
-from dreamfusion_engine.guidance.prompts import PromptCard
-from dreamfusion_engine.guidance.question import Part, Question
-from dreamfusion_engine.guidance.teacher import Conditioning
+from dreamfusion_engine.guidance.prompt_conditioning import Told
+from dreamfusion_engine.guidance.step_inputs import Part, Question
+from dreamfusion_engine.memory.placement import Economy
+from dreamfusion_engine.models.card import PromptCard
+from dreamfusion_engine.models.load import load_teacher
+from dreamfusion_engine.models.noise import NoiseSchedule
+from dreamfusion_engine.models.pipeline_folder import open_pipeline
+from dreamfusion_engine.models.teacher import Conditioning
 
 FAMILIES = ("if", "sd", "sdxl", "pixart", "sd3", "flux-dev")
 

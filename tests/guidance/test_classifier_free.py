@@ -6,14 +6,14 @@ import pytest
 import torch
 from reference.gaussian_teacher import GaussianTeacher
 
-from dreamfusion_engine.config import GuidanceConfig
+from dreamfusion_engine.config.stages import GuidanceConfig
 from dreamfusion_engine.guidance.classifier_free import (
     classifier_free_guidance,
     guidance_scale,
     guided_noise,
     rescale_guidance,
 )
-from dreamfusion_engine.guidance.noise import predicted_clean_image
+from dreamfusion_engine.models.noise import predicted_clean_image
 
 
 def rng(seed: int = 0) -> torch.Generator:

@@ -11,16 +11,16 @@ from reference.distillation_step import distillation_step
 from reference.gaussian_teacher import GaussianTeacher
 from reference.tiny_pipeline import card_values
 
-from dreamfusion_engine.config import GuidanceConfig, ScoreConfig
+from dreamfusion_engine.config.stages import GuidanceConfig, ScoreConfig
 from dreamfusion_engine.errors import InputError
 from dreamfusion_engine.guidance.classifier_free import classifier_free_guidance
 from dreamfusion_engine.guidance.distillation import ScoreDistillation
-from dreamfusion_engine.guidance.noise import NoiseSchedule
 from dreamfusion_engine.guidance.perp_neg import perp_neg_noise, view_negatives
-from dreamfusion_engine.guidance.prompts import PromptCard
-from dreamfusion_engine.guidance.question import Part, Question
-from dreamfusion_engine.guidance.teacher import Conditioning
+from dreamfusion_engine.guidance.step_inputs import Part, Question
 from dreamfusion_engine.guidance.timesteps import sample_timesteps, timestep_range
+from dreamfusion_engine.models.card import PromptCard
+from dreamfusion_engine.models.noise import NoiseSchedule
+from dreamfusion_engine.models.teacher import Conditioning
 
 PLAIN = GuidanceConfig(scale=1.0, rescale=0.0, weighting="sigma_squared")
 FRONT = torch.zeros(4)

@@ -12,14 +12,14 @@ import torch
 from reference import tiny_families as tiny
 
 import dreamfusion_engine.generate as engine
-from dreamfusion_engine.config import MemoryConfig
-from dreamfusion_engine.config_json import preset
+from dreamfusion_engine.config.presets import preset
+from dreamfusion_engine.config.stages import MemoryConfig
 from dreamfusion_engine.events import Event, Note
-from dreamfusion_engine.guidance.diffusion import load_teacher
-from dreamfusion_engine.guidance.economy import Economy
-from dreamfusion_engine.guidance.families import flux
-from dreamfusion_engine.guidance.model_sizes import read_sizes
-from dreamfusion_engine.guidance.pipeline_folder import open_pipeline
+from dreamfusion_engine.memory.placement import Economy
+from dreamfusion_engine.models.families import flux
+from dreamfusion_engine.models.load import load_teacher
+from dreamfusion_engine.models.pipeline_folder import open_pipeline
+from dreamfusion_engine.models.sizes import read_sizes
 
 CPU = torch.device("cpu")
 KINDS: dict[str, Callable[[], Any]] = {

@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 import torch
 
-from dreamfusion_engine.config import GuidanceConfig
+from dreamfusion_engine.config.stages import GuidanceConfig
 from dreamfusion_engine.events import Event, Note
-from dreamfusion_engine.guidance.cache_folder import cache_folder
-from dreamfusion_engine.guidance.diffusion import load_teacher
 from dreamfusion_engine.guidance.distillation import ScoreDistillation
 from dreamfusion_engine.guidance.embedding_cache import EmbeddingCache, model_digest
-from dreamfusion_engine.guidance.pipeline_folder import open_pipeline
-from dreamfusion_engine.guidance.teacher import Conditioning
+from dreamfusion_engine.machine.cache_folder import cache_folder
+from dreamfusion_engine.models.load import load_teacher
+from dreamfusion_engine.models.pipeline_folder import open_pipeline
+from dreamfusion_engine.models.teacher import Conditioning
 
 CPU = torch.device("cpu")
 

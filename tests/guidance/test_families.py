@@ -13,17 +13,17 @@ from reference.guided_steps import FLOW_STEPS, SCALE, as_latents, guided, guided
 from reference.predictions_of_noise import flow_from_noise
 from reference.tiny_families import KINDS, LATENT_KINDS, NEGATIVE, PROMPT, Case
 
-from dreamfusion_engine.config import GuidanceConfig, Score
-from dreamfusion_engine.guidance.diffusion import ADAPTERS, load_teacher
+from dreamfusion_engine.config.stages import GuidanceConfig, Score
 from dreamfusion_engine.guidance.distillation import ScoreDistillation
-from dreamfusion_engine.guidance.families import flux
-from dreamfusion_engine.guidance.families.adapter import Adapter
-from dreamfusion_engine.guidance.families.parts import Parts, Precision
-from dreamfusion_engine.guidance.family import FAMILIES
-from dreamfusion_engine.guidance.noise import noise_from_prediction
-from dreamfusion_engine.guidance.pipeline_folder import open_pipeline
-from dreamfusion_engine.guidance.prompts import PromptCard
-from dreamfusion_engine.guidance.teacher import Conditioning
+from dreamfusion_engine.models.card import PromptCard
+from dreamfusion_engine.models.families import flux
+from dreamfusion_engine.models.families.adapter import Adapter
+from dreamfusion_engine.models.families.parts import Parts, Precision
+from dreamfusion_engine.models.family import FAMILIES
+from dreamfusion_engine.models.load import ADAPTERS, load_teacher
+from dreamfusion_engine.models.noise import noise_from_prediction
+from dreamfusion_engine.models.pipeline_folder import open_pipeline
+from dreamfusion_engine.models.teacher import Conditioning
 
 CPU = torch.device("cpu")
 
@@ -162,7 +162,7 @@ def test_a_card_gets_float16_for_unets_and_bfloat16_for_transformers_and_vaes(
 ) -> None:
     folder = open_pipeline(cases(kind).folder)
     card = torch.device("cuda")
-    monkeypatch.setattr("dreamfusion_engine.guidance.families.parts.HALF_ABOVE", 0)
+    monkeypatch.setattr("dreamfusion_engine.models.families.parts.HALF_ABOVE", 0)
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True: True)
     monkeypatch.setattr(Parts, "config", lambda self, part: {"force_upcast": False})
     parts = Parts(folder, card, precision, vae_precision=of_vae)

@@ -14,12 +14,12 @@ from reference.tiny_families import Case
 from safetensors.torch import load_file, save_file
 
 from dreamfusion_engine.errors import InputError, SetupError
-from dreamfusion_engine.guidance.diffusion import load_teacher
-from dreamfusion_engine.guidance.families import parts as parts_module
-from dreamfusion_engine.guidance.families.parts import Parts
-from dreamfusion_engine.guidance.families.text import token_numbers
-from dreamfusion_engine.guidance.family import FAMILIES
-from dreamfusion_engine.guidance.pipeline_folder import open_pipeline
+from dreamfusion_engine.models.families import parts as parts_module
+from dreamfusion_engine.models.families.parts import Parts
+from dreamfusion_engine.models.families.text import token_numbers
+from dreamfusion_engine.models.family import FAMILIES
+from dreamfusion_engine.models.load import load_teacher
+from dreamfusion_engine.models.pipeline_folder import open_pipeline
 
 CPU = torch.device("cpu")
 

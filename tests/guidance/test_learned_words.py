@@ -11,14 +11,14 @@ from reference.guided_steps import FLOW_STEPS, SCALE, as_latents, guided, guided
 from reference.tiny_adapters import write
 from reference.tiny_families import KINDS, NEGATIVE
 
-from dreamfusion_engine.config import AdaptersConfig
+from dreamfusion_engine.config.stages import AdaptersConfig
 from dreamfusion_engine.errors import InputError
-from dreamfusion_engine.guidance.adapter_files import check_adapters, read_adapters
-from dreamfusion_engine.guidance.diffusion import load_teacher
-from dreamfusion_engine.guidance.families.adapter import Adapter
-from dreamfusion_engine.guidance.learned_word import spelt_out, unsaid, vocabulary
-from dreamfusion_engine.guidance.noise import noise_from_prediction
-from dreamfusion_engine.guidance.pipeline_folder import open_pipeline
+from dreamfusion_engine.models.adapters.files import check_adapters, read_adapters
+from dreamfusion_engine.models.adapters.learned_word import spelt_out, unsaid, vocabulary
+from dreamfusion_engine.models.families.adapter import Adapter
+from dreamfusion_engine.models.load import load_teacher
+from dreamfusion_engine.models.noise import noise_from_prediction
+from dreamfusion_engine.models.pipeline_folder import open_pipeline
 
 CPU = torch.device("cpu")
 PARTS = {"sd": ("text_encoder",), "sdxl": ("text_encoder", "text_encoder_2"), "flux-dev": ("text_encoder",)}

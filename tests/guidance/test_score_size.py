@@ -8,16 +8,16 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from dreamfusion_engine.config_json import preset
+from dreamfusion_engine.config.presets import preset
+from dreamfusion_engine.config.recipes import LATENT_RECIPE, RECIPES, STARTER_RECIPE
 from dreamfusion_engine.guidance.distillation import ScoreDistillation
-from dreamfusion_engine.guidance.noise import NoiseSchedule
-from dreamfusion_engine.guidance.prompts import PromptCard
-from dreamfusion_engine.guidance.question import Part
 from dreamfusion_engine.guidance.score_size import mean_weight, score_size
-from dreamfusion_engine.guidance.teacher import Conditioning
+from dreamfusion_engine.guidance.step_inputs import Part
+from dreamfusion_engine.models.card import PromptCard
+from dreamfusion_engine.models.noise import NoiseSchedule
+from dreamfusion_engine.models.teacher import Conditioning
 from dreamfusion_engine.optimize.losses import opacity_loss
 from dreamfusion_engine.optimize.step_part import part_weights
-from dreamfusion_engine.recipes import LATENT_RECIPE, RECIPES, STARTER_RECIPE
 
 TEXT = 0.05  # |e_c - e_u| of the synthetic teacher; on published models it is 0.02 to 0.1
 # threestudio's dreamfusion-sd: w 101, sigma^2 over [0.02, 0.98), summed over 4 x 64 x 64 latents, beside 1.0 x opacity.

@@ -10,7 +10,6 @@ import torch
 from reference.gaussian_teacher import GaussianTeacher
 
 from dreamfusion_engine.guidance.classifier_free import classifier_free_guidance
-from dreamfusion_engine.guidance.noise import NoiseSchedule, add_noise
 from dreamfusion_engine.guidance.scores.csd import csd_residual
 from dreamfusion_engine.guidance.scores.nfsd import nfsd_residual
 from dreamfusion_engine.guidance.scores.sampled import (
@@ -35,6 +34,7 @@ from dreamfusion_engine.guidance.scores.sds import (
     sds_residual,
 )
 from dreamfusion_engine.guidance.scores.vsd import denoising_loss, vsd_residual
+from dreamfusion_engine.models.noise import NoiseSchedule, add_noise
 
 T_ALL = torch.tensor([50, 300, 600, 950])
 

@@ -11,12 +11,12 @@ import torch
 from reference import tiny_families as tiny
 from reference.distillation_step import distillation_step
 
-from dreamfusion_engine.config import GuidanceConfig, Score
-from dreamfusion_engine.guidance.diffusion import load_teacher
+from dreamfusion_engine.config.stages import GuidanceConfig, Score
 from dreamfusion_engine.guidance.distillation import ScoreDistillation
-from dreamfusion_engine.guidance.families import flux
-from dreamfusion_engine.guidance.pipeline_folder import open_pipeline
-from dreamfusion_engine.guidance.prompts import PromptCard
+from dreamfusion_engine.models.card import PromptCard
+from dreamfusion_engine.models.families import flux
+from dreamfusion_engine.models.load import load_teacher
+from dreamfusion_engine.models.pipeline_folder import open_pipeline
 
 FAMILIES: dict[str, Callable[[], Any]] = {
     "sd-v": lambda: tiny.stable_diffusion("v_prediction"),

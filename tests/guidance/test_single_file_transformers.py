@@ -17,13 +17,13 @@ from reference.tiny_families import KINDS, LATENT, PROMPTS, spread_out
 from safetensors.torch import save_file
 
 from dreamfusion_engine.errors import EngineError
-from dreamfusion_engine.guidance.catalogue import catalogue
-from dreamfusion_engine.guidance.diffusion import load_teacher
-from dreamfusion_engine.guidance.pipeline_folder import PipelineFolder, open_pipeline
-from dreamfusion_engine.guidance.safetensors_header import read_header
-from dreamfusion_engine.guidance.single_file import read_single_file
-from dreamfusion_engine.guidance.single_file_config import denoiser_config
-from dreamfusion_engine.guidance.single_file_conversion import ready_model
+from dreamfusion_engine.models.catalogue import catalogue
+from dreamfusion_engine.models.load import load_teacher
+from dreamfusion_engine.models.pipeline_folder import PipelineFolder, open_pipeline
+from dreamfusion_engine.models.safetensors_header import read_header
+from dreamfusion_engine.models.single_file.configs import denoiser_config
+from dreamfusion_engine.models.single_file.convert import ready_model
+from dreamfusion_engine.models.single_file.read import read_single_file
 
 WIDTH = 32  # of the tiny Flux
 KEYS = {"text_encoder": "text_encoders.clip_l.transformer.", "text_encoder_2": "text_encoders.clip_g.transformer."}

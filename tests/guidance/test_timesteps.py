@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from dreamfusion_engine.config import GuidanceConfig
+from dreamfusion_engine.config.stages import GuidanceConfig
 from dreamfusion_engine.guidance.timesteps import annealed_share, sample_timesteps, timestep_range
 
 

@@ -7,8 +7,6 @@ from functools import partial
 
 import torch
 
-from dreamfusion_engine.guidance.prompts import HEADINGS, VIEWS, azimuth_of, heading_of
-from dreamfusion_engine.guidance.teacher import Conditioning
 from dreamfusion_engine.guidance.view_weights import (
     interpolated_camera_weights,
     interpolated_heading_weights,
@@ -20,6 +18,8 @@ from dreamfusion_engine.guidance.view_weights import (
     overhead_share,
     side_on_turn,
 )
+from dreamfusion_engine.models.card import HEADINGS, VIEWS, azimuth_of, heading_of
+from dreamfusion_engine.models.teacher import Conditioning
 
 
 def degrees(*values: float) -> torch.Tensor:

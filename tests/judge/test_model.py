@@ -11,10 +11,11 @@ import torch
 from transformers import CLIPModel
 
 from dreamfusion_engine.errors import SetupError
-from dreamfusion_engine.judge.model import WEIGHTS, Judge, JudgeSize, load_judge, make_judge, save_judge
-from dreamfusion_engine.judge.train import JudgePlan, JudgeTrainer, varied
-from dreamfusion_engine.starter.captions import make_tokenizer
-from dreamfusion_engine.starter.corpus import Corpus
+from dreamfusion_engine.judge.model import WEIGHTS, Judge, load_judge
+from training.judge.network import JudgeSize, make_judge, save_judge
+from training.judge.train import JudgePlan, JudgeTrainer, varied
+from training.starter.captions import make_tokenizer
+from training.starter.corpus import Corpus
 
 CPU = torch.device("cpu")
 TINY = JudgeSize(pixels=16, patch=8, width=16, layers=1, heads=2, vector=8)
@@ -94,7 +95,7 @@ def test_varied_pictures_keep_their_range_and_differ() -> None:
 
 def test_the_committed_judge_knows_the_corpus() -> None:
     """A smoke test of the committed weights; `judge.evaluate` gives the exact figures."""
-    from dreamfusion_engine.judge.evaluate import held_out
+    from training.judge.evaluate import held_out
 
     judge = load_judge(WEIGHTS)
     assert isinstance(judge, Judge)

@@ -23,8 +23,8 @@ from benchmarks.shape_distance import (
     turned,
 )
 from dreamfusion_engine.mesh.export import GlbContent
-from dreamfusion_engine.starter.exact_mesh import exact_mesh
-from dreamfusion_engine.starter.objects.kinds import KINDS, Look, kind_named, make_object
+from training.starter.exact_mesh import exact_mesh
+from training.starter.objects.kinds import KINDS, Look, kind_named, make_object
 
 CPU = torch.device("cpu")
 NAMES = [kind.names[0] for kind in KINDS]

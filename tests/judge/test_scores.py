@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from dreamfusion_engine.judge.scores import r_precision, top1
-from dreamfusion_engine.judge.train import contrastive_loss
-from dreamfusion_engine.judge.truth import shown, statement, truth
-from dreamfusion_engine.starter.corpus import Corpus, Label
-from dreamfusion_engine.starter.objects.kinds import KINDS, Look, kind_named
+from training.judge.train import contrastive_loss
+from training.judge.truth import shown, statement, truth
+from training.starter.corpus import Corpus, Label
+from training.starter.objects.kinds import KINDS, Look, kind_named
 
 CPU = torch.device("cpu")
 

@@ -8,11 +8,11 @@ from benchmarks import portraits
 from benchmarks.prompt_list import read_prompts
 from benchmarks.quality import Row
 from benchmarks.scores import ROOT, VARIANTS, Sides, line, sides_of
-from dreamfusion_engine.command_line import parse_settings
-from dreamfusion_engine.config import Score
-from dreamfusion_engine.config_json import preset
+from dreamfusion_engine.commands.arguments import parse_settings
+from dreamfusion_engine.config.presets import preset
+from dreamfusion_engine.config.stages import Score
 from dreamfusion_engine.judge.model import load_judge
-from dreamfusion_engine.starter.objects.kinds import KINDS
+from training.starter.objects.kinds import KINDS
 
 NAMES = [kind.names[0] for kind in KINDS]
 

@@ -9,7 +9,6 @@ from mesh.shapes import icosphere
 from reference.soft_fields import SoftField, ball, plain
 from torch import Tensor
 
-from dreamfusion_engine.mesh import topology
 from dreamfusion_engine.mesh.bake import (
     SHARES,
     bake_albedo,
@@ -18,7 +17,8 @@ from dreamfusion_engine.mesh.bake import (
     texel_owners,
     texture_coverage,
 )
-from dreamfusion_engine.mesh.unwrap import unwrap
+from dreamfusion_engine.mesh.surface import topology
+from dreamfusion_engine.mesh.uv.unwrap import unwrap
 
 CPU = torch.device("cpu")
 

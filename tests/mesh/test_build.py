@@ -8,12 +8,12 @@ import pytest
 import torch
 from reference import soft_fields
 
-from dreamfusion_engine.config import MeshConfig
+from dreamfusion_engine.config.stages import MeshConfig
 from dreamfusion_engine.errors import Cancelled, RunError
 from dreamfusion_engine.events import Stage
-from dreamfusion_engine.mesh import topology
 from dreamfusion_engine.mesh.build import MeshReport, build_mesh
-from dreamfusion_engine.mesh.silhouette import ReferenceViews
+from dreamfusion_engine.mesh.surface import topology
+from dreamfusion_engine.mesh.surface.silhouette import ReferenceViews
 from dreamfusion_engine.mesh.textured import TexturedMesh
 
 SMALL = MeshConfig(resolution=80, triangles=5000, texture=512, unwrap_seconds=120.0)

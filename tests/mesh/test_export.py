@@ -15,10 +15,9 @@ from mesh.shapes import lattice_torus
 from PIL import Image
 from reference.soft_fields import hamburger
 
-from dreamfusion_engine.atomic_file import write_whole
-from dreamfusion_engine.config import CameraConfig
+from dreamfusion_engine.config.stages import CameraConfig
 from dreamfusion_engine.errors import Cancelled, InputError, RunError, SetupError
-from dreamfusion_engine.mesh import sheet, topology, video
+from dreamfusion_engine.machine.atomic_file import write_whole
 from dreamfusion_engine.mesh.export import (
     from_gltf_axes,
     glb_bytes,
@@ -27,9 +26,11 @@ from dreamfusion_engine.mesh.export import (
     to_gltf_axes,
     write_glb,
 )
+from dreamfusion_engine.mesh.pictures import sheet, video
 from dreamfusion_engine.mesh.preview import MOST_TRIANGLES, preview_mesh
+from dreamfusion_engine.mesh.surface import topology
 from dreamfusion_engine.mesh.textured import TexturedMesh, standing
-from dreamfusion_engine.mesh.unwrap import unwrap
+from dreamfusion_engine.mesh.uv.unwrap import unwrap
 
 
 @pytest.fixture(scope="module")

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from dreamfusion_engine.atomic_file import write_atomically
-from dreamfusion_engine.config import GenerateConfig
-from dreamfusion_engine.config_json import to_json
+from dreamfusion_engine.config.presets import to_json
+from dreamfusion_engine.config.stages import GenerateConfig
 from dreamfusion_engine.errors import InputError, SetupError
+from dreamfusion_engine.machine.atomic_file import write_atomically
 from dreamfusion_engine.optimize.checkpoint import (
     Checkpoint,
     load_checkpoint,

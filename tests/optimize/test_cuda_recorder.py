@@ -12,8 +12,8 @@ import pytest
 import torch
 import warp as wp
 
-from dreamfusion_engine import warp_runtime
-from dreamfusion_engine.config import MemoryConfig
+from dreamfusion_engine.config.stages import MemoryConfig
+from dreamfusion_engine.machine import warp_runtime
 from dreamfusion_engine.optimize.step_graphs import CudaRecorder, StepGraphs, step_graphs
 
 CARD = torch.device("cuda", 1)

@@ -16,12 +16,12 @@ from reference.tiny_training import CPU, BrokenTeacher, disc_teacher, tiny_confi
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from dreamfusion_engine.config import GenerateConfig
+from dreamfusion_engine.config.stages import GenerateConfig
 from dreamfusion_engine.guidance.distillation import ScoreDistillation
-from dreamfusion_engine.guidance.prompts import PromptCard
-from dreamfusion_engine.guidance.teacher import Conditioning
+from dreamfusion_engine.machine.processes import Ranks
+from dreamfusion_engine.models.card import PromptCard
+from dreamfusion_engine.models.teacher import Conditioning
 from dreamfusion_engine.optimize.loop import Training
-from dreamfusion_engine.ranks import Ranks
 
 ENGINE = Path(__file__).resolve().parents[2] / "dreamfusion_engine"
 

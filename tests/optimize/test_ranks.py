@@ -14,9 +14,9 @@ import torch
 from reference.rank_process import CANCEL_AT, SHORT_FROM
 from reference.tiny_training import CPU, disc_teacher, tiny_config
 
-from dreamfusion_engine import ranks
 from dreamfusion_engine.guidance.distillation import ScoreDistillation
-from dreamfusion_engine.guidance.prompts import PromptCard
+from dreamfusion_engine.machine import processes
+from dreamfusion_engine.models.card import PromptCard
 from dreamfusion_engine.optimize.loop import Training
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -93,13 +93,13 @@ def test_the_command_line_makes_one_object_with_two_processes(tmp_path: Path) ->
 def test_a_process_of_its_own_is_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("RANK", "WORLD_SIZE"):
         monkeypatch.delenv(name, raising=False)
-    assert ranks.join("cpu") is ranks.ALONE
-    assert ranks.ALONE.first and not ranks.started_as_follower()
-    assert ranks.ALONE.agree("pause") == "pause"
-    assert ranks.ALONE.device(torch.device("cuda", 3)) == torch.device("cuda", 3)
+    assert processes.join("cpu") is processes.ALONE
+    assert processes.ALONE.first and not processes.started_as_follower()
+    assert processes.ALONE.agree("pause") == "pause"
+    assert processes.ALONE.device(torch.device("cuda", 3)) == torch.device("cuda", 3)
     monkeypatch.setenv("WORLD_SIZE", "4")
     monkeypatch.setenv("RANK", "2")
     monkeypatch.setenv("LOCAL_RANK", "2")
-    assert ranks.started_as_follower()
-    assert ranks.Ranks(index=2, count=4).device(torch.device("cuda", 0)) == torch.device("cuda", 2)
-    assert ranks.Ranks(index=2, count=4).device(CPU) == CPU
+    assert processes.started_as_follower()
+    assert processes.Ranks(index=2, count=4).device(torch.device("cuda", 0)) == torch.device("cuda", 2)
+    assert processes.Ranks(index=2, count=4).device(CPU) == CPU

@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 import torch
 
-from dreamfusion_engine.config import OptimizeConfig, PaceConfig, RenderConfig
+from dreamfusion_engine.config.stages import OptimizeConfig, PaceConfig, RenderConfig
 from dreamfusion_engine.optimize import schedules
 
 CONFIG = OptimizeConfig()

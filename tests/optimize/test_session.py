@@ -12,14 +12,14 @@ from reference.gaussian_teacher import GaussianTeacher
 from reference.tiny_pipeline import tiny_pipeline
 from reference.tiny_training import CPU, SIZE, BrokenTeacher, disc_teacher, tiny_config
 
-from dreamfusion_engine.config import GenerateConfig, GuidanceConfig
+from dreamfusion_engine.config.stages import GenerateConfig, GuidanceConfig
 from dreamfusion_engine.errors import Cancelled, InputError, RunError
 from dreamfusion_engine.events import Event, Note, Progress
-from dreamfusion_engine.guidance.denoiser_choice import Choice
-from dreamfusion_engine.guidance.diffusion import load_teacher
+from dreamfusion_engine.guidance.denoiser.choice import Choice
 from dreamfusion_engine.guidance.distillation import ScoreDistillation
-from dreamfusion_engine.guidance.pipeline_folder import open_pipeline
-from dreamfusion_engine.guidance.prompts import PromptCard
+from dreamfusion_engine.models.card import PromptCard
+from dreamfusion_engine.models.load import load_teacher
+from dreamfusion_engine.models.pipeline_folder import open_pipeline
 from dreamfusion_engine.optimize.session import Session
 
 

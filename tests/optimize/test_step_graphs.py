@@ -13,13 +13,13 @@ from reference.tape_graph import TapeRecorder
 from reference.tiny_pipeline import tiny_pipeline, write_card
 from reference.tiny_training import CPU, disc_teacher, tiny_config
 
-from dreamfusion_engine.config import GenerateConfig, Score
+from dreamfusion_engine.config.stages import GenerateConfig, Score
 from dreamfusion_engine.events import Event, Note
-from dreamfusion_engine.guidance.diffusion import load_teacher
 from dreamfusion_engine.guidance.distillation import ScoreDistillation
-from dreamfusion_engine.guidance.pipeline_folder import open_pipeline
-from dreamfusion_engine.guidance.prompts import PromptCard
-from dreamfusion_engine.guidance.teacher import Teacher, resize_square
+from dreamfusion_engine.models.card import PromptCard
+from dreamfusion_engine.models.load import load_teacher
+from dreamfusion_engine.models.pipeline_folder import open_pipeline
+from dreamfusion_engine.models.teacher import Teacher, resize_square
 from dreamfusion_engine.optimize.loop import Training
 from dreamfusion_engine.optimize.sample_room import SampleRoom, sample_room
 from dreamfusion_engine.optimize.step_graphs import WARM_UP, StepGraphs

@@ -19,9 +19,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from dreamfusion_engine.field.occupancy import OccupancyGrid
 from dreamfusion_engine.field.radiance import RadianceField
 from dreamfusion_engine.guidance.distillation import ScoreDistillation
-from dreamfusion_engine.guidance.prompts import PromptCard, Shading
-from dreamfusion_engine.guidance.question import Part
-from dreamfusion_engine.guidance.teacher import Conditioning
+from dreamfusion_engine.guidance.step_inputs import Part
+from dreamfusion_engine.models.card import PromptCard, Shading
+from dreamfusion_engine.models.teacher import Conditioning
 from dreamfusion_engine.optimize.loop import Training
 from dreamfusion_engine.optimize.sample_room import sample_room
 from dreamfusion_engine.optimize.step_part import PartInputs, PartKind, add_gradients, part_weights

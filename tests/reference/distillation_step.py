@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from dreamfusion_engine.guidance.distillation import ScoreDistillation
-from dreamfusion_engine.guidance.prompts import Shading, View, view_of
-from dreamfusion_engine.guidance.question import Part
+from dreamfusion_engine.guidance.step_inputs import Part
+from dreamfusion_engine.models.card import Shading, View, view_of
 
 
 @dataclass(frozen=True, kw_only=True)

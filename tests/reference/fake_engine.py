@@ -15,12 +15,12 @@ import time
 from pathlib import Path
 from typing import Any
 
-from dreamfusion_engine import model_news, server
 from dreamfusion_engine.cli import main
-from dreamfusion_engine.config import GenerateConfig
+from dreamfusion_engine.commands.model_list import Machine
+from dreamfusion_engine.config.stages import GenerateConfig
 from dreamfusion_engine.errors import Cancelled, RunError
 from dreamfusion_engine.events import Control, MeshPreview, Note, Preview, Progress, Report, Result
-from dreamfusion_engine.guidance.model_list import Machine
+from dreamfusion_engine.server import model_news, server
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 

@@ -12,8 +12,8 @@ import math
 import torch
 from torch import Tensor, nn
 
-from dreamfusion_engine.guidance.noise import NoiseSchedule
-from dreamfusion_engine.guidance.teacher import Conditioning
+from dreamfusion_engine.models.noise import NoiseSchedule
+from dreamfusion_engine.models.teacher import Conditioning
 
 
 def cosine_alphas_cumprod(total: int = 1000) -> Tensor:

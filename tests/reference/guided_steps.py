@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from reference.tiny_families import NEGATIVE, PROMPT
 
-from dreamfusion_engine.guidance.families.adapter import Adapter
-from dreamfusion_engine.guidance.teacher import Conditioning
+from dreamfusion_engine.models.families.adapter import Adapter
+from dreamfusion_engine.models.teacher import Conditioning
 
 SCALE = 7.0
 FLOW_STEPS = [900, 500, 20]  # timesteps at which flows are compared; other samplers choose theirs by themselves

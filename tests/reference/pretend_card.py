@@ -17,7 +17,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten
 
-from dreamfusion_engine import warp_runtime
+from dreamfusion_engine.machine import warp_runtime
 
 CARD = torch.device("meta")
 

@@ -13,10 +13,10 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from reference.tiny_training import CPU, disc_teacher, tiny_config  # noqa: E402
 
-from dreamfusion_engine import ranks  # noqa: E402
 from dreamfusion_engine.errors import Cancelled  # noqa: E402
 from dreamfusion_engine.guidance.distillation import ScoreDistillation  # noqa: E402
-from dreamfusion_engine.guidance.prompts import PromptCard  # noqa: E402
+from dreamfusion_engine.machine import processes  # noqa: E402
+from dreamfusion_engine.models.card import PromptCard  # noqa: E402
 from dreamfusion_engine.optimize.loop import Training  # noqa: E402
 from dreamfusion_engine.optimize.session import Session  # noqa: E402
 
@@ -27,7 +27,7 @@ CANCEL_AT = 7  # the first process wishes to stop there; the other one never doe
 def main() -> None:
     folder = Path(sys.argv[1])
     torch.set_num_threads(1)
-    us = ranks.join("cpu")
+    us = processes.join("cpu")
     config = tiny_config(views=2, albedo_until=0.0, gradient_clip=0.0)
     scores = ScoreDistillation(disc_teacher(), config.prompt, "", PromptCard(), config.guidance)
     training = Training(config, seed=3, device=CPU, ranks=us)
@@ -53,7 +53,7 @@ def main() -> None:
         control=control,  # type: ignore[arg-type]
         seconds_after=0.0,
         snapshot=lambda training: None,
-        ranks=us,
+        processes=us,
     )
     try:
         session.run()
@@ -62,10 +62,10 @@ def main() -> None:
         found = {"step": session.training.step, "sum": state.double().sum().item(), "count": us.count}
         (folder / f"stopped-{us.index}.json").write_text(json.dumps(found))
     short_of_memory(us, folder)
-    ranks.leave()
+    processes.leave()
 
 
-def short_of_memory(us: ranks.Ranks, folder: Path) -> None:
+def short_of_memory(us: processes.Ranks, folder: Path) -> None:
     """A run in which the second process alone has no memory for two views, from a step in the middle on."""
 
     class Short(type(disc_teacher())):  # type: ignore[misc]
@@ -84,7 +84,7 @@ def short_of_memory(us: ranks.Ranks, folder: Path) -> None:
         control=lambda: "continue",
         seconds_after=0.0,
         snapshot=lambda training: None,
-        ranks=us,
+        processes=us,
     )
     session.run()
     state = torch.cat([p.detach().flatten() for p in session.training.field.parameters()])

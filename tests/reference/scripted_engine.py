@@ -21,7 +21,7 @@ from typing import Any, BinaryIO, cast
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from dreamfusion_engine.protocol import COMMANDS, PROTOCOL_VERSION, encode, read_frame
+from dreamfusion_engine.wire.protocol import COMMANDS, PROTOCOL_VERSION, encode, read_frame
 
 STEPS = 30
 STEP_SECONDS = 0.01

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from dreamfusion_engine.mesh.silhouette import ReferenceViews
+from dreamfusion_engine.mesh.surface.silhouette import ReferenceViews
 from dreamfusion_engine.scene.cameras import Cameras, camera_rays, orbit_cameras
 
 Distance = Callable[[Tensor], Tensor]

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten
 
-from dreamfusion_engine import warp_runtime
+from dreamfusion_engine.machine import warp_runtime
 
 Work = Callable[[], None]
 

@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from reference.tiny_pipeline import WORDS, tiny_pipeline, tiny_tokenizer
 
-from dreamfusion_engine.guidance.families.adapter import Adapter
-from dreamfusion_engine.guidance.teacher import Conditioning
+from dreamfusion_engine.models.families.adapter import Adapter
+from dreamfusion_engine.models.teacher import Conditioning
 
 VOCABULARY = len(WORDS) + 3
 LATENT = 8  # latents a side

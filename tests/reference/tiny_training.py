@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from reference.gaussian_teacher import GaussianTeacher
 
-from dreamfusion_engine.config import GenerateConfig
-from dreamfusion_engine.config_json import preset
-from dreamfusion_engine.guidance.teacher import Conditioning
+from dreamfusion_engine.config.presets import preset
+from dreamfusion_engine.config.stages import GenerateConfig
+from dreamfusion_engine.models.teacher import Conditioning
 
 CPU = torch.device("cpu")
 SIZE = 16

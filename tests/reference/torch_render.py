@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from dreamfusion_engine.config import RenderConfig
+from dreamfusion_engine.config.stages import RenderConfig
 from dreamfusion_engine.render.march import Samples
 from dreamfusion_engine.render.renderer import Field, Rendering, surface_of
 from dreamfusion_engine.render.shading import Shading, lambertian

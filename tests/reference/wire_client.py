@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from dreamfusion_engine.protocol import EVENTS, PROTOCOL_VERSION, Frame, read_frame, write_frame
+from dreamfusion_engine.wire.protocol import EVENTS, PROTOCOL_VERSION, Frame, read_frame, write_frame
 
 PATIENCE = 600.0  # seconds for what will come unless something hangs, on a busy machine too
 FAKE_ENGINE = Path(__file__).with_name("fake_engine.py")

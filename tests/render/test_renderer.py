@@ -9,7 +9,7 @@ from reference import torch_render
 from reference.torch_field import TorchField
 from torch import Tensor
 
-from dreamfusion_engine.config import CameraConfig, FieldConfig, RenderConfig
+from dreamfusion_engine.config.stages import CameraConfig, FieldConfig, RenderConfig
 from dreamfusion_engine.field.occupancy import OccupancyGrid
 from dreamfusion_engine.field.radiance import RadianceField
 from dreamfusion_engine.render import renderer

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from dreamfusion_engine.config import CameraConfig
+from dreamfusion_engine.config.stages import CameraConfig
 from dreamfusion_engine.scene.cameras import (
     Cameras,
     camera_rays,

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from dreamfusion_engine.guidance.diffusion import load_teacher
-from dreamfusion_engine.guidance.pipeline_folder import open_pipeline
-from dreamfusion_engine.starter.corpus import Corpus
+from dreamfusion_engine.models.load import load_teacher
+from dreamfusion_engine.models.pipeline_folder import open_pipeline
 from training.latent.autoencoder import AutoencoderPlan, AutoencoderTrainer, colour_error, held_out, measure
 from training.latent.autoencoder import export as export_autoencoder
 from training.latent.model import LatentModel, LatentSize, encoded, load_autoencoder, make_sampler, take_words
 from training.latent.train import WEIGHTS, LatentPlan, LatentTrainer, export
+from training.starter.corpus import Corpus
 
 CPU = torch.device("cpu")
 PLAN = AutoencoderPlan(pixels=32, channels=(8, 8, 16), groups=4, images=10_000, batch=4)
@@ -214,7 +214,7 @@ def test_the_sampler_is_on_the_schedule_that_is_trained() -> None:
 def test_words_begin_as_the_starters_and_as_far_from_one_another_in_proportion() -> None:
     from safetensors.torch import load_file
 
-    from dreamfusion_engine.guidance.pipeline_folder import STARTER_FOLDER
+    from dreamfusion_engine.models.pipeline_folder import STARTER_FOLDER
 
     model = LatentModel(SIZE, 8)
     take_words(model)

@@ -10,16 +10,16 @@ import torch
 from reference.distillation_step import distillation_step
 from torch import Tensor
 
-from dreamfusion_engine.config_json import preset
-from dreamfusion_engine.guidance.diffusion import load_teacher
+from dreamfusion_engine.config.presets import preset
+from dreamfusion_engine.config.recipes import LATENT_RECIPE
 from dreamfusion_engine.guidance.distillation import ScoreDistillation
-from dreamfusion_engine.guidance.pipeline_folder import PipelineFolder, open_pipeline
-from dreamfusion_engine.guidance.teacher import Teacher
-from dreamfusion_engine.recipes import LATENT_RECIPE
-from dreamfusion_engine.starter.corpus import Corpus
-from dreamfusion_engine.starter.objects.kinds import kinds_named
+from dreamfusion_engine.models.load import load_teacher
+from dreamfusion_engine.models.pipeline_folder import PipelineFolder, open_pipeline
+from dreamfusion_engine.models.teacher import Teacher
 from training.latent.packed import unpack
 from training.latent.train import LatentPlan
+from training.starter.corpus import Corpus
+from training.starter.objects.kinds import kinds_named
 
 CPU = torch.device("cpu")
 

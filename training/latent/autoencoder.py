@@ -18,11 +18,11 @@ from diffusers import AutoencoderKL
 from PIL import Image
 from torch import Tensor
 
-from dreamfusion_engine.device import training_cast
-from dreamfusion_engine.starter.checkpoint import FILE
-from dreamfusion_engine.starter.corpus import Corpus
-from dreamfusion_engine.starter.objects.kinds import kinds_named
-from dreamfusion_engine.starter.train import Averaged, average_in, learning_rate
+from dreamfusion_engine.machine.device import training_cast
+from training.starter.checkpoint import FILE
+from training.starter.corpus import Corpus
+from training.starter.objects.kinds import kinds_named
+from training.starter.train import Averaged, average_in, learning_rate
 
 STARTER_KINDS = (
     "hamburger,donut,ice cream,cupcake,apple,carrot,pineapple,pumpkin,mushroom,mug,chair,table,lamp,cactus,pine tree,"

@@ -18,11 +18,11 @@ from safetensors.torch import load_file
 from torch import Tensor
 from transformers import CLIPTextConfig, CLIPTextModel, PreTrainedTokenizerFast
 
-from dreamfusion_engine.device import training_cast
-from dreamfusion_engine.guidance.pipeline_folder import STARTER_FOLDER
-from dreamfusion_engine.starter.captions import TOKENS
-from dreamfusion_engine.starter.model import TEXT_WIDTH, TextToImage, make_scheduler, save_parts, write_card
-from dreamfusion_engine.starter.objects.kinds import Kind
+from dreamfusion_engine.machine.device import training_cast
+from dreamfusion_engine.models.pipeline_folder import STARTER_FOLDER
+from training.starter.captions import TOKENS
+from training.starter.model import TEXT_WIDTH, TextToImage, make_scheduler, save_parts, write_card
+from training.starter.objects.kinds import Kind
 
 # Of CLIP's embeddings of words to begin with. CLIP begins with 0.02; larger ones let words outweigh their places.
 _WORD_SPREAD = 0.1

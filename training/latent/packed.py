@@ -19,11 +19,11 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from dreamfusion_engine.guidance.prompts import CARD_NAME
-from dreamfusion_engine.starter.model import start_from
-from dreamfusion_engine.starter.objects.kinds import kinds_named
+from dreamfusion_engine.models.card import CARD_NAME
 from training.latent.model import LatentModel, LatentSize, load_autoencoder, save_latent_pipeline
 from training.latent.train import WEIGHTS
+from training.starter.model import start_from
+from training.starter.objects.kinds import kinds_named
 
 FILE = WEIGHTS / "denoiser.safetensors"
 _SMALLEST = 4096  # elements; smaller tensors stay in half precision

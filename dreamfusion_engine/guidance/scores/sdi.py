@@ -13,7 +13,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from dreamfusion_engine.guidance.noise import NoiseSchedule, add_noise, predicted_clean_image
+from dreamfusion_engine.models.noise import NoiseSchedule, add_noise, predicted_clean_image
 
 Predict = Callable[[Tensor, Tensor], Tensor]  # x_t float32[B, ...], t int64[B] -> noise, as x_t
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from dreamfusion_engine.config import Weighting
+from dreamfusion_engine.config.stages import Weighting
 
 
 def sds_residual(guided: Tensor, noise: Tensor) -> Tensor:

@@ -10,8 +10,8 @@ import pytest
 from reference.paper_model import paper_tensors
 
 from blender_addon.core.adapter_file import NoAdapter, read
-from dreamfusion_engine.guidance.learned_word import learned_word
-from dreamfusion_engine.guidance.safetensors_header import read_header
+from dreamfusion_engine.models.adapters.learned_word import learned_word
+from dreamfusion_engine.models.safetensors_header import read_header
 
 WORDS = {
     "jug": {"emb_params": (2, 32)},

@@ -5,15 +5,15 @@ from __future__ import annotations
 import pytest
 
 from blender_addon.core.adapters import HEAVIEST, MOST, Adapters, of_settings, short_name
-from dreamfusion_engine import config_json
-from dreamfusion_engine.config import AdaptersConfig
+from dreamfusion_engine.config import presets
+from dreamfusion_engine.config.stages import AdaptersConfig
 from dreamfusion_engine.errors import InputError
 
 SOME = Adapters(lora=(("/a/clay.safetensors", 0.5), ("/a/gold.safetensors", -1.0)), embeddings=("/a/jug.safetensors",))
 
 
 def test_they_are_the_engines_settings_and_come_back() -> None:
-    made = config_json.preset("draft", "a mug", {"adapters": SOME.to_json()}).adapters
+    made = presets.preset("draft", "a mug", {"adapters": SOME.to_json()}).adapters
     assert (made.lora, made.embeddings) == (SOME.lora, SOME.embeddings)
     assert of_settings({"adapters": SOME.to_json()}) == SOME
     assert Adapters().to_json() == {} and of_settings({}) == Adapters()

@@ -9,7 +9,7 @@ from typing import Any
 from addon.blenders import Session
 from reference.paper_model import paper_tensors
 
-from dreamfusion_engine import config_json as config
+from dreamfusion_engine.config import presets as config
 
 PAINTER = {"name": "owner/painter", "title": "Painter", "adapters": ["lora", "embeddings"]}
 SPEAKER = {"name": "owner/speaker", "title": "Speaker", "adapters": ["lora"]}

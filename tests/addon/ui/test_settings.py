@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from addon.blenders import Session
 
-from dreamfusion_engine import config_json as config
+from dreamfusion_engine.config import presets as config
 from dreamfusion_engine.errors import InputError
 
 PROMPT = "a hamburger"

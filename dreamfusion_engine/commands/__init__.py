@@ -1,0 +1,1 @@
+"""What the command line does besides generating: arguments, lists, tables, the doctor."""

@@ -1,0 +1,224 @@
+"""The grammar of the command `dreamfusion-engine`: its options, `--set`, and its commands as a user would type them."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from dreamfusion_engine import __version__
+from dreamfusion_engine.config.presets import PRESET_NAMES, nearest
+from dreamfusion_engine.errors import InputError
+
+COMMANDS = ("generate", "settings", "models", "download", "doctor", "serve")
+# How the program was called, when a wrapper such as install.py called it: shown in the advice to resume.
+CALLED_AS = "DREAMFUSION_CALLED_AS"
+
+
+class _Parser(argparse.ArgumentParser):
+    """argparse, with errors in the engine's own form and no guessing at abbreviations."""
+
+    dashed = ""  # a word that may have been meant as the prompt, and was read as an option
+
+    def error(self, message: str) -> NoReturn:
+        known = [*COMMANDS, *_options(self)]
+        wrong = [word.strip(",:'\"") for word in message.split()]
+        wrong = [word for word in wrong if word not in known and (word.startswith("-") or len(word) > 4)]
+        close = (nearest(word, known) for word in wrong)
+        guess = next((word for word in close if word), None)
+        unread = self.dashed and ("PROMPT" in message or "explicit argument" in message)
+        raise InputError(
+            "input.command",
+            what="The command line cannot be read.",
+            why=message[0].upper() + message[1:] + ".",
+            fix=(self._after_dashes() if unread else f"Did you mean {guess}? " if guess else "")
+            + f"See: {self.prog} --help",
+        )
+
+    def _after_dashes(self) -> str:
+        words = shlex.join(["--", self.dashed])
+        return f"A prompt that begins with a dash goes after the options and two dashes: {self.prog} {words}. "
+
+
+def _options(parser: argparse.ArgumentParser) -> list[str]:
+    """Every option of a parser and of the commands below it."""
+    found: list[str] = []
+    for action in parser._actions:
+        found += action.option_strings
+        if isinstance(action, argparse._SubParsersAction):
+            for below in action.choices.values():
+                found += _options(below)
+    return found
+
+
+def parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
+    """The whole grammar. Parsing raises InputError input.command.
+
+    words: what will be parsed, so that the error can say what a word that begins with a dash may have been meant as.
+    """
+    top = _Parser(
+        prog="dreamfusion-engine",
+        description="From a text prompt to a textured mesh by score distillation.",
+        epilog="Exit codes: 0 done, 2 bad input or set-up, 3 the run failed, 130 cancelled.",
+        allow_abbrev=False,
+    )
+    top.add_argument("--version", action="version", version=f"dreamfusion-engine {__version__}")
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
+
+    make = commands.add_parser("generate", help="make an object from a prompt", allow_abbrev=False)
+    make.add_argument("prompt", metavar="PROMPT", help='what to make, such as "a hamburger"')
+    _add_model(make)
+    make.add_argument("--output", type=Path, metavar="DIR", help="default: outputs/<prompt>-<seed>")
+    make.add_argument("--seed", type=int, default=0, metavar="N", help="another seed gives another object (default 0)")
+    make.add_argument("--negative", default="", metavar="TEXT", help="what it should not look like")
+    make.add_argument("--device", default="auto", help="auto | cpu | cuda | cuda:1 ... (default auto)")
+    make.add_argument("--resume", action="store_true", help="go on from the checkpoint in the output folder")
+    make.add_argument("--json", action="store_true", help="print progress and result as JSON lines")
+    _add_settings(make)
+    known = ("--", *_options(make))
+    make.dashed = next((word for word in words if word.startswith("-") and word.split("=")[0] not in known), "")
+    show = commands.add_parser("settings", help="show what a model's runs are set to, and why", allow_abbrev=False)
+    _add_model(show)
+    show.add_argument("--json", action="store_true", help="print as JSON")
+    _add_settings(show)
+
+    models = commands.add_parser("models", help="list the models here and those worth having", allow_abbrev=False)
+    models.add_argument("--json", action="store_true", help="print as JSON")
+    _add_cache(models)
+    get = commands.add_parser("download", help="download a model, or check and mend one", allow_abbrev=False)
+    get.add_argument("name", metavar="OWNER/NAME", help="id of a model at the hub; `models` lists some")
+    get.add_argument("--revision", default="main", metavar="NAME", help="branch, tag or commit (default main)")
+    get.add_argument("--configs", action="store_true", help="only its configs and vocabularies, for single-file models")
+    get.add_argument("--offline", action="store_true", help="ask no network: check what is here")
+    get.add_argument("--json", action="store_true", help="print progress and result as JSON lines")
+    _add_cache(get)
+    doctor = commands.add_parser("doctor", help="check this machine and installation", allow_abbrev=False)
+    doctor.add_argument("--json", action="store_true", help="print as JSON")
+    serve = commands.add_parser("serve", help="take requests on standard input, for the add-on", allow_abbrev=False)
+    serve.add_argument("--output-root", type=Path, default=Path("outputs"), metavar="DIR", help="default: outputs")
+    return top
+
+
+def _add_model(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--model", default="starter", help="starter (built in), a diffusers folder, hub id or .safetensors"
+    )
+    command.add_argument(
+        "--base", default="", metavar="NAME", help="folder or hub id that completes a .safetensors file"
+    )
+    command.add_argument(
+        "--lora",
+        action="append",
+        default=[],
+        metavar="FILE[:WEIGHT]",
+        help="LoRA (.safetensors) for the model, with its weight (default 1); may be repeated",
+    )
+    command.add_argument(
+        "--embedding",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="textual inversion (.safetensors): a word for the prompt; may be repeated",
+    )
+
+
+def _add_settings(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--preset", default="standard", help=f"{' | '.join(PRESET_NAMES)} (default standard)")
+    command.add_argument("--steps", type=int, metavar="N", help="training steps, over the preset's")
+    _add_cache(command)
+    command.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="STAGE.KEY=VALUE",
+        help="any other setting, such as mesh.texture=2048; may be repeated",
+    )
+
+
+def _add_cache(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--cache", metavar="DIR", help="folder of downloaded models (default: HF_HUB_CACHE, or the hub's)"
+    )
+
+
+def parse_settings(assignments: Sequence[str]) -> dict[str, Any]:
+    """'stage.key=value' words as nested settings; a value is JSON where it can be read so, else text."""
+    settings: dict[str, Any] = {}
+    for assignment in assignments:
+        path, equals, text = assignment.partition("=")
+        names = path.strip().split(".")
+        if not equals or not all(names) or len(names) > 2:
+            raise InputError(
+                "input.set",
+                what="A --set cannot be read.",
+                why=f"{assignment[:80]!r} is not of the form STAGE.KEY=VALUE.",
+                fix="For example: --set mesh.texture=2048 --set optimize.views=4",
+            )
+        try:
+            value = json.loads(text)
+        except (ValueError, RecursionError):
+            value = text
+        group = settings
+        for name in names[:-1]:
+            group = group.setdefault(name, {})
+            if not isinstance(group, dict):
+                raise InputError(
+                    "input.set",
+                    what="Two --set contradict each other.",
+                    why=f"'{name}' is given a value of its own and is a group of settings as well.",
+                    fix="Keep one of them.",
+                )
+        group[names[-1]] = value
+    return settings
+
+
+def adapter_settings(loras: Sequence[str], embeddings: Sequence[str]) -> list[str]:
+    """What --lora FILE[:WEIGHT] and --embedding FILE say, as --set would; no word for an option that was not given."""
+    said = []
+    if loras:
+        said.append(f"adapters.lora={json.dumps([_lora(text) for text in loras])}")
+    if embeddings:
+        said.append(f"adapters.embeddings={json.dumps(list(embeddings))}")
+    return said
+
+
+def _lora(text: str) -> tuple[str, float]:
+    """File and weight. What follows the last colon is the weight, unless it is the rest of a path (C:\\...)."""
+    file, colon, weight = text.rpartition(":")
+    if not colon or "/" in weight or "\\" in weight or os.path.isfile(text):
+        return text, 1.0
+    try:
+        value = float(weight)
+    except ValueError:
+        value = float("nan")
+    if not math.isfinite(value):
+        raise InputError(
+            "input.lora_weight",
+            what="The weight of a LoRA cannot be read.",
+            why=f"{weight[:40]!r}, after the colon of {text[:200]!r}, is not a finite number.",
+            fix="For example: --lora style.safetensors:0.8",
+        )
+    return file, value
+
+
+def resume_command(arguments: Sequence[str]) -> str:
+    """The command that goes on with this run, as the user would type it."""
+    end = list(arguments).index("--") if "--" in arguments else len(arguments)  # after it a word is no option
+    options, words = arguments[:end], arguments[end:]
+    return again_command([*options, *([] if "--resume" in options else ["--resume"]), *words])
+
+
+def again_command(arguments: Sequence[str]) -> str:
+    """These arguments as the user would type them, after the program's name as it was called."""
+    called_as = os.environ.get(CALLED_AS)
+    program = [] if called_as else [sys.executable, "-m", "dreamfusion_engine"]
+    words = [*program, *arguments[1 if called_as else 0 :]]
+    text = subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words)
+    return f"{called_as} {text}" if called_as else text

@@ -1,0 +1,163 @@
+"""What a terminal shows of a run: one progress line, notes and errors; and standard output kept clean for data."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import textwrap
+import time
+from typing import BinaryIO, TextIO, cast
+
+from dreamfusion_engine.errors import Cancelled, EngineError
+from dreamfusion_engine.events import Event, Note, Progress
+from dreamfusion_engine.inputs.outside_text import shown
+
+SPARSE_SECONDS = 10.0  # between two lines of progress where the output is a file or a pipe
+REDRAW_SECONDS = 0.1
+_LONGEST = 20_000  # characters of one text: all that a model's card may list
+STAGE_WORDS = {
+    "download": "downloading",
+    "load": "loading the model",
+    "train": "shaping the object",
+    "extract": "finding its surface",
+    "unwrap": "unwrapping",
+    "bake": "painting the texture",
+    "render": "taking pictures",
+}
+
+
+def claim_stdout() -> BinaryIO:
+    """A private duplicate of standard output; from now on file descriptor 1 and sys.stdout lead to standard error.
+
+    Libraries print on standard output, even from C; whoever sends data there calls this before importing them.
+    """
+    sys.stdout.flush()
+    private = os.dup(1)
+    os.dup2(2, 1)
+    sys.stdout = sys.stderr
+    return os.fdopen(private, "wb")
+
+
+def claim_stdin() -> BinaryIO:
+    """A private, unbuffered duplicate of standard input; descriptor 0 is left empty, so that no child reads from it.
+
+    Unbuffered, because a thread that waits inside a buffered reader holds a lock that Python wants when it exits.
+    """
+    private = os.dup(0)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    return cast(BinaryIO, os.fdopen(private, "rb", buffering=0))
+
+
+def error_text(error: EngineError, columns: int = 88) -> str:
+    """An error as an artist reads it: what happened, why, and what to do, folded to `columns`."""
+    lines = textwrap.wrap(error.what if isinstance(error, Cancelled) else f"error: {error.what}", columns)
+    return "\n".join([*lines, labelled("  why:", error.why, columns), labelled("  fix:", error.fix, columns)])
+
+
+def labelled(label: str, text: str, columns: int = 88) -> str:
+    """`text` after a label, folded to `columns` with an indent; paths and commands are never cut."""
+    return textwrap.fill(
+        f"{label} {shown(text, _LONGEST)}",
+        columns,
+        subsequent_indent=" " * (len(label) + 1),
+        break_long_words=False,
+        break_on_hyphens=False,
+        drop_whitespace=True,
+    )
+
+
+def duration_text(seconds: float) -> str:
+    """Seconds as 0:07, 3:12 or 1:02:03."""
+    whole = max(0, round(seconds))
+    hours, rest = divmod(whole, 3600)
+    minutes, secs = divmod(rest, 60)
+    return f"{hours}:{minutes:02d}:{secs:02d}" if hours else f"{minutes}:{secs:02d}"
+
+
+def progress_text(event: Progress, *, width: int = 24, full: str = "#", empty: str = "-") -> str:
+    """One line: stage, bar, step, it/s, ETA and peak memory; what is not known yet is left out."""
+    share = min(1.0, event.step / event.total) if event.total > 0 else 0.0
+    filled = round(share * width)
+    parts = [f"{STAGE_WORDS.get(event.stage, event.stage):<20}", f"[{full * filled}{empty * (width - filled)}]"]
+    if event.stage == "download":
+        parts.append(f"{event.step / 1e6:,.0f}/{event.total / 1e6:,.0f} MB")
+        if event.rate is not None:
+            parts.append(f"{event.rate / 1e6:,.1f} MB/s")
+    elif event.rate is not None:
+        parts += [f"{event.step}/{event.total}", f"{event.rate:.1f} it/s"]
+    elif event.total > 1:
+        parts.append(f"{share:.0%}")
+    if event.eta_s is not None:
+        parts.append(f"ETA {duration_text(event.eta_s)}")
+    if event.memory_mib > 0:
+        parts.append(f"peak {event.memory_mib:,.0f} MiB")
+    return "  ".join(parts)
+
+
+class ProgressDisplay:
+    """Progress on a stream: one line redrawn on a terminal; sparse lines elsewhere (new stage, every 10 s, the end)."""
+
+    def __init__(self, stream: TextIO, *, terminal: bool | None = None) -> None:
+        self._stream = stream
+        self._terminal = stream.isatty() if terminal is None else terminal
+        self._drawn = 0  # characters of the progress line on screen
+        self._stage = ""
+        self._over = False
+        self._last = -1e9
+        self.gone = False  # whether nobody reads any more: a closed window, an ended pager
+        self._full, self._empty = ("█", "░") if self._terminal and _can_encode(stream, "█░") else ("#", "-")
+
+    def show(self, event: Event) -> None:
+        """Draw a progress event or a note; pictures and meshes are not for terminals."""
+        if isinstance(event, Progress):
+            self._progress(event)
+        elif isinstance(event, Note):
+            self.line(f"note: {shown(event.text, _LONGEST)}")
+
+    def line(self, text: str) -> None:
+        """A line of its own, above the progress line."""
+        self.clear()
+        self._write(text + "\n")
+
+    def clear(self) -> None:
+        """Wipe the progress line."""
+        if self._drawn:
+            self._write("\r" + " " * self._drawn + "\r")  # spaces, because not every console knows the escape
+            self._drawn = 0
+
+    def _write(self, text: str) -> None:
+        """Write at once. A stream that is gone does not end what is shown: `gone` says so."""
+        if self.gone:
+            return
+        try:
+            self._stream.write(text)
+            self._stream.flush()
+        except OSError:
+            self.gone = True
+
+    def _progress(self, event: Progress) -> None:
+        now = time.monotonic()
+        new_stage = event.stage != self._stage
+        over = event.step >= event.total and not (self._over and not new_stage)
+        gap = REDRAW_SECONDS if self._terminal else SPARSE_SECONDS
+        if not (new_stage or over or now - self._last >= gap):
+            return
+        self._stage, self._last, self._over = event.stage, now, event.step >= event.total
+        text = progress_text(event, full=self._full, empty=self._empty)
+        if self._terminal:
+            text = text[: shutil.get_terminal_size().columns - 1]
+            self._write("\r" + text.ljust(self._drawn))
+            self._drawn = len(text)
+        else:
+            self._write(text.rstrip() + "\n")
+
+
+def _can_encode(stream: TextIO, text: str) -> bool:
+    try:
+        text.encode(stream.encoding or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True

@@ -1,0 +1,143 @@
+"""What a denoiser runs in, and why: a choice that is made once for a model on a machine, kept, and repeated.
+
+Another runtime or precision gives another mesh, if only in its last bits. So a choice that cannot be kept is not made,
+a checkpoint holds the one that its run began with, and result.json names it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from dreamfusion_engine.machine.atomic_file import write_atomically
+
+Runtime = Literal["torch", "openvino"]
+Computed = Literal["float32", "bfloat16", "float16"]
+
+LEAST_COSINE = 0.9999  # of every row's prediction to torch's in float32; torch's own bfloat16 has 0.99999 (starter)
+WORTH = 0.9  # share of the reference's time that another way must stay under: a tie goes to torch
+GRAPHS_KEPT = 3  # of models, 128 MB each at most
+_MOST_THREADS = 1024
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """One way to run a denoiser.
+
+    runtime, precision: of its inner products. threads: it computes with. why: for people. milliseconds, cosines: of
+    each way that was tried, by `name`; empty where none was.
+    """
+
+    runtime: Runtime
+    precision: Computed
+    threads: int
+    why: str = field(default="", compare=False)
+    milliseconds: dict[str, float] = field(default_factory=dict, compare=False)
+    cosines: dict[str, float] = field(default_factory=dict, compare=False)
+
+    @property
+    def name(self) -> str:
+        """Such as 'openvino bfloat16 x 2'."""
+        return f"{self.runtime} {self.precision} x {self.threads}"
+
+    def to_json(self) -> dict[str, Any]:
+        """For a checkpoint, result.json and the cache."""
+        return dataclasses.asdict(self)
+
+    @staticmethod
+    def from_json(values: Any) -> Choice:
+        """The inverse of `to_json`. Raises ValueError for what is none."""
+        try:
+            choice = Choice(
+                runtime=values["runtime"],
+                precision=values["precision"],
+                threads=values["threads"],
+                why=str(values["why"]),
+                milliseconds=_measures(values["milliseconds"]),
+                cosines=_measures(values["cosines"]),
+            )
+            known = choice.runtime in get_args(Runtime) and choice.precision in get_args(Computed)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError("not a choice of a runtime") from error
+        if not known or type(choice.threads) is not int or not 1 <= choice.threads <= _MOST_THREADS:
+            raise ValueError("not a choice of a runtime")
+        return choice
+
+
+def fastest(reference: Choice, milliseconds: Mapping[Choice, float], cosines: Mapping[Choice, float]) -> Choice:
+    """The way to take: the fastest that is exact enough and clearly faster than the reference, or else that.
+
+    reference: torch as it runs today, among the keys of both. milliseconds: medians of a call, nan where it failed.
+    cosines: of the least exact row, nan where it is not finite.
+    """
+    bound = WORTH * milliseconds[reference]
+    good = {way for way, cosine in cosines.items() if cosine >= LEAST_COSINE and milliseconds[way] <= bound}
+    best = min(good, key=lambda way: milliseconds[way], default=reference)
+    why = "no other way was clearly faster and exact enough" if best == reference else "the fastest of those measured"
+    return dataclasses.replace(
+        best,
+        why=why,
+        milliseconds={way.name: round(value, 3) for way, value in milliseconds.items() if math.isfinite(value)},
+        cosines={way.name: round(value, 9) for way, value in cosines.items() if math.isfinite(value)},
+    )
+
+
+class ChoiceFile:
+    """Where a machine's choice for a model is kept.
+
+    folder: of the model's graph. what: everything that the choice depends on, as JSON.
+    """
+
+    def __init__(self, folder: Path, what: object) -> None:
+        self._path = folder / f"choice-{key_of(what)[:16]}.json"
+
+    def read(self) -> Choice | None:
+        """What is kept; None where there is nothing, or where it is damaged."""
+        try:
+            values = json.loads(self._path.read_text(encoding="utf-8"))
+            if not isinstance(values, dict) or values.get("checksum") != key_of(values.get("choice")):
+                return None
+            return Choice.from_json(values["choice"])
+        except (OSError, ValueError, RecursionError):
+            return None
+
+    def write(self, choice: Choice) -> None:
+        """Keep it. Raises OSError."""
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        values = choice.to_json()
+        text = json.dumps({"choice": values, "checksum": key_of(values)}, indent=1) + "\n"
+        write_atomically(self._path, text.encode())
+
+
+def key_of(what: object) -> str:
+    """SHA-256 of something that JSON can hold, hex."""
+    return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()
+
+
+def make_room(folder: Path, kept: Path) -> None:
+    """Remove the graphs of all models but the newest GRAPHS_KEPT, of which `kept` is one; choices stay."""
+    others = [path for path in folder.glob("*/graph.bin") if path.parent != kept]
+    for path in sorted(others, key=_changed, reverse=True)[GRAPHS_KEPT - 1 :]:
+        with suppress(OSError):  # Windows keeps what a run is using
+            path.unlink(missing_ok=True)
+
+
+def _changed(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:  # another run made room meanwhile
+        return 0.0
+
+
+def _measures(values: Any) -> dict[str, float]:
+    measures = {str(name): float(value) for name, value in values.items()}
+    if not all(map(math.isfinite, measures.values())):
+        raise ValueError("not a finite measure of a choice")
+    return measures

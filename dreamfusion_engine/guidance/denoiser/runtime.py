@@ -1,0 +1,297 @@
+"""Which runtime, precision and number of threads a run's denoiser gets: measured once, kept, repeated.
+
+Torch is the reference, and what everything else falls back to.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import platform
+import statistics
+import tempfile
+import time
+import warnings
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack, suppress
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from dreamfusion_engine.config.stages import GenerateConfig
+from dreamfusion_engine.events import Note, Report
+from dreamfusion_engine.guidance.denoiser.choice import Choice, ChoiceFile, Computed, fastest, key_of, make_room
+from dreamfusion_engine.guidance.denoiser.host import (
+    Call,
+    FlatDenoiser,
+    HostedDenoiser,
+    arrays,
+    pattern,
+    step_call,
+    tensors_of,
+)
+from dreamfusion_engine.guidance.denoiser.openvino_graph import (
+    CompiledGraph,
+    GraphError,
+    graph_digest,
+    installed,
+    least_cosine,
+    write_graph,
+)
+from dreamfusion_engine.guidance.denoiser.trial import Trial
+from dreamfusion_engine.guidance.distillation import ScoreDistillation
+from dreamfusion_engine.machine.atomic_file import write_atomically
+from dreamfusion_engine.machine.cache_folder import cache_folder
+from dreamfusion_engine.machine.device import asked_threads, has_bfloat16, usable_cores
+from dreamfusion_engine.models.families.adapter import Adapter
+
+# What another runtime hosts is in memory twice more, as its constants and in the order in which it computes; and large
+# networks are large matrix products, at which torch is good already.
+LARGEST = 32_000_000  # parameters
+FEWEST_STEPS = 200  # of a run: tracing and trial take some ten seconds, once, which a shorter one does not earn back
+_ROUNDS = (3, 9)  # of timing every way in turn, fewest and most ...
+_TIME_BOX = 2.0  # ... for as many seconds after the fewest
+_PRECISIONS: dict[str, tuple[Computed, ...]] = {
+    "auto": ("bfloat16", "float32"),
+    "bfloat16": ("bfloat16",),
+    "float32": ("float32",),
+}
+
+
+def settle_runtime(
+    teacher: Adapter,
+    distillation: ScoreDistillation,
+    config: GenerateConfig,
+    *,
+    parameters: int,
+    model: str,
+    alone: bool,
+    changed: bool,
+    resumed: bool,
+    recorded: Choice | None,
+    report: Report,
+) -> Choice:
+    """Choose what runs the teacher's denoiser, and bring the teacher in line with it.
+
+    distillation: of the teacher. config: as it was made to fit. parameters, model: number, and digest, of the
+    denoiser's weights. alone: no other process trains along. changed: settings were changed to fit the memory.
+    resumed: whether the run goes on from a checkpoint. recorded: that one's choice, None where it has none. report:
+    told where a wish cannot be met.
+    """
+    wish = config.memory.denoiser_runtime
+    allowed = _PRECISIONS.get(config.memory.precision, ())
+    begun = recorded if recorded is not None and wish == "auto" and recorded.precision in allowed else None
+    reference = Choice(runtime="torch", precision=_precision(teacher), threads=torch.get_num_threads())
+    why = why_torch(parameters, config, device=teacher.device.type, alone=alone, changed=changed)
+    if resumed and recorded is None and wish == "auto":
+        why = why or "the run began with a version that had no other"
+    choice = dataclasses.replace(reference, why=why)
+    if not why:
+        try:
+            network, call = teacher.denoiser, step_call(teacher, distillation, config)
+            folder = cache_folder() / "denoisers"
+            host = Host(network, call, reference, folder, model, worth_trying(allowed, reference))
+            choice = begun or host.choose(forced=wish == "openvino")
+            if choice.runtime == "openvino":
+                host.prove(choice)
+                teacher.denoiser = host.hosted(choice)
+        except (GraphError, OSError) as error:
+            choice = dataclasses.replace(reference, why=f"OpenVINO failed: {error}")
+    elif begun is not None and begun.runtime == "torch":
+        choice = begun
+    if choice.runtime == "torch" and teacher.device.type == "cpu" and choice.precision != "float16":
+        teacher.parts.autocast = torch.bfloat16 if choice.precision == "bfloat16" else None
+    if begun is not None and begun != choice:
+        text = f"The run began with its denoiser in {begun.name}, and goes on in {choice.name}: {choice.why}. "
+        text += "The mesh may differ a little from that of an unbroken run."
+        report(Note(code="memory.denoiser_runtime", text=text))
+    elif wish == "openvino" and choice.runtime == "torch":
+        text = f"The denoiser runs in torch, although OpenVINO is asked for: {choice.why}."
+        report(Note(code="memory.denoiser_runtime", text=text))
+    return choice
+
+
+def worth_trying(allowed: tuple[Computed, ...], reference: Choice) -> tuple[Computed, ...]:
+    """Of the precisions that the settings allow, those to measure: the reference's, and what the processor computes in.
+
+    A processor without bfloat16 needs twenty times float32's time for it.
+    """
+    return tuple(p for p in allowed if p == reference.precision or p == "float32" or has_bfloat16("cpu"))
+
+
+def why_torch(parameters: int, config: GenerateConfig, *, device: str, alone: bool, changed: bool) -> str:
+    """Why torch must run a denoiser, for people; '' where another runtime may be tried. As for `settle_runtime`."""
+    wish = config.memory.denoiser_runtime
+    if wish == "torch":
+        return "the settings ask for it"
+    if device != "cpu":
+        return "it runs on a card"
+    if config.guidance.score == "vsd":
+        return "the score 'vsd' needs gradients"
+    if config.memory.precision == "float16":
+        return "float16 is asked for"
+    if not alone:
+        return "several processes must predict the same"
+    if parameters > LARGEST:
+        return f"with {parameters:,} parameters another runtime's copies would take too much memory"
+    if changed:
+        return "memory is short"
+    if not installed():
+        return "OpenVINO is not installed"
+    if wish == "auto" and config.optimize.steps < FEWEST_STEPS:
+        return f"a run of {config.optimize.steps} steps is too short for a trial"
+    return ""
+
+
+def _precision(teacher: Adapter) -> Computed:
+    dtype = teacher.parts.autocast or teacher.parts.dtype
+    return {torch.bfloat16: "bfloat16", torch.float16: "float16"}.get(dtype, "float32")  # type: ignore[return-value]
+
+
+class Host:
+    """Ways to run one denoiser on this machine's CPU.
+
+    network: frozen, float32. call: one as a step makes it. reference: torch as it runs without any of this. folder: of
+    the cache. model: digest of the denoiser's weights. precisions: that the settings allow.
+    """
+
+    def __init__(
+        self, network: nn.Module, call: Call, reference: Choice, folder: Path, model: str, precisions: tuple[str, ...]
+    ) -> None:
+        self._network = network
+        self._call = call
+        self._reference = reference
+        self._precisions = precisions
+        libraries = {name: metadata.version(name) for name in ("torch", "diffusers", "openvino")}
+        traced = key_of([model, libraries, repr(pattern(call))])
+        self._folder = folder / traced[:32]
+        self._cache = folder
+
+    def choose(self, *, forced: bool) -> Choice:
+        """The choice that is kept for this machine, or else one that is measured now and kept.
+
+        forced: only ways of OpenVINO are asked for; torch is left for when none works.
+        """
+        kept = self._kept(forced)
+        choice = kept.read()
+        if choice is None:
+            choice = self._measured(forced)
+            kept.write(choice)
+        return choice
+
+    def prove(self, choice: Choice) -> None:
+        """Try a choice of OpenVINO that no trial on this machine has led to, as a checkpoint from elsewhere has one.
+
+        Raises GraphError, OSError.
+        """
+        if choice in (self._kept(True).read(), self._kept(False).read()):
+            return
+        with tempfile.TemporaryDirectory() as folder, ExitStack() as ended:
+            self._trial(choice, self._write_call(Path(folder), self._by_torch("float32")), ended)
+
+    def _kept(self, forced: bool) -> ChoiceFile:
+        rows = len(tensors_of(self._call)[0])
+        machine = [platform.processor() or platform.machine(), has_bfloat16("cpu"), usable_cores(), asked_threads()]
+        return ChoiceFile(self._folder, [machine, self._reference.name, self._precisions, rows, forced])
+
+    def _write_call(self, folder: Path, exact: Tensor) -> Path:
+        path = folder / "call.npz"
+        np.savez(path, *arrays(self._call), reference=exact.numpy())
+        return path
+
+    def _trial(self, way: Choice, call: Path, ended: ExitStack) -> Trial:
+        """A trial that has begun well; `ended` ends it. Raises GraphError."""
+        trial = Trial(self._graph(), call, way.precision, way.threads)
+        ended.callback(trial.end)
+        if not trial.begin():
+            raise GraphError(f"{way.name} does not work on this machine")
+        return trial
+
+    def hosted(self, choice: Choice) -> nn.Module:
+        """The denoiser as `choice` says, which is one of OpenVINO. Raises GraphError, OSError."""
+        graph = CompiledGraph(self._graph(), choice.precision, choice.threads)
+        host = HostedDenoiser(self._network, graph, self._call)
+        with torch.no_grad():
+            args, named = self._call
+            if not math.isfinite(least_cosine(host(*args, **named)[0].numpy(), self._by_torch("float32").numpy())):
+                raise GraphError("it predicts values that are not finite numbers")
+        return host
+
+    def _ways(self) -> list[Choice]:
+        """Of OpenVINO: every allowed precision with as many threads as torch has, and with one for every core."""
+        counts = {self._reference.threads, asked_threads() or usable_cores()}
+        each = [(precision, count) for precision in self._precisions for count in sorted(counts)]
+        return [Choice(runtime="openvino", precision=p, threads=count) for p, count in each]  # type: ignore[arg-type]
+
+    def _measured(self, forced: bool) -> Choice:
+        """Every way timed in turn on one call. Raises GraphError, OSError."""
+        self._graph()
+        others = [
+            Choice(runtime="torch", precision=precision, threads=self._reference.threads)  # type: ignore[arg-type]
+            for precision in self._precisions
+        ]
+        exact = self._by_torch("float32")
+        cosines = {way: least_cosine(self._by_torch(way.precision).numpy(), exact.numpy()) for way in others}
+        calls: dict[Choice, Callable[[], float]] = {
+            way: lambda way=way: _seconds(lambda: self._by_torch(way.precision))  # type: ignore[misc]
+            for way in others
+        }
+        with tempfile.TemporaryDirectory() as folder, ExitStack() as ended:
+            call = self._write_call(Path(folder), exact)
+            for way in self._ways():
+                with suppress(GraphError):
+                    trial = self._trial(way, call, ended)
+                    calls[way], cosines[way] = trial.seconds, trial.cosine
+            taken = _in_turn(calls)
+        if forced and any(way.runtime == "openvino" and math.isfinite(taken[way]) for way in taken):
+            taken = {way: s if way.runtime == "openvino" else math.inf for way, s in taken.items()}
+        return fastest(self._reference, taken, cosines)
+
+    def _by_torch(self, precision: str) -> Tensor:
+        """What torch predicts in a precision, float32."""
+        args, named = self._call
+        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16"):
+            return self._network(*args, **named)[0].float().contiguous()  # type: ignore[no-any-return]
+
+    def _graph(self) -> Path:
+        """The graph's .xml, traced now where none that is whole is kept. Raises GraphError, OSError."""
+        path, proof = self._folder / "graph.xml", self._folder / "graph.sha256"
+        try:
+            if proof.read_text(encoding="ascii") == graph_digest(path):
+                path.with_suffix(".bin").touch()
+                return path
+        except (OSError, ValueError):
+            pass
+        self._folder.mkdir(parents=True, exist_ok=True)
+        make_room(self._cache, self._folder)
+        with tempfile.TemporaryDirectory(dir=self._folder) as folder:
+            fresh = Path(folder) / "graph.xml"
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # the trace warns of every size that it takes as given
+                write_graph(FlatDenoiser(self._network, self._call), tensors_of(self._call), fresh)
+            digest = graph_digest(fresh)
+            for name in ("graph.bin", "graph.xml"):
+                (Path(folder) / name).replace(self._folder / name)
+        write_atomically(proof, digest.encode())
+        return path
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    begun = time.perf_counter()
+    work()
+    return time.perf_counter() - begun
+
+
+def _in_turn(calls: Mapping[Choice, Callable[[], float]]) -> dict[Choice, float]:
+    """Median milliseconds of every call, nan where one failed; in turn, so that all see the same load."""
+    taken: dict[Choice, list[float]] = {way: [] for way in calls}
+    begun = time.perf_counter()
+    for done in range(_ROUNDS[1]):
+        if done >= _ROUNDS[0] and time.perf_counter() - begun > _TIME_BOX:
+            break
+        for way, call in calls.items():
+            taken[way].append(1000.0 * call())
+    return {way: statistics.median(each) if all(map(math.isfinite, each)) else math.nan for way, each in taken.items()}

@@ -1,0 +1,139 @@
+"""What the denoiser is told in a step: every text that a run may need, encoded once before training.
+
+Axis letters: B views, V = 4 named views, N negative prompts of Perp-Neg.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from dreamfusion_engine.config.stages import GuidanceConfig, PromptsConfig
+from dreamfusion_engine.guidance.perp_neg import view_negatives
+from dreamfusion_engine.guidance.scores.nfsd import OUT_OF_DISTRIBUTION
+from dreamfusion_engine.guidance.view_weights import (
+    interpolated_camera_weights,
+    interpolated_heading_weights,
+    interpolated_view_weights,
+    mixed,
+    nearest_camera_weights,
+    nearest_heading_weights,
+    nearest_view_weights,
+)
+from dreamfusion_engine.machine.device import sent
+from dreamfusion_engine.models.card import (
+    AUTOMATIC,
+    HEADINGS,
+    SHADINGS,
+    VIEWS,
+    PromptCard,
+    Shading,
+    View,
+    uses_perp_neg,
+)
+from dreamfusion_engine.models.teacher import Conditioning
+
+AGAINST: tuple[View, View] = ("front", "side")  # the prompts that Perp-Neg pushes away, as `view_negatives` weighs them
+Encode = Callable[[list[str]], Conditioning]
+Weigh = Callable[[Tensor, Tensor], Tensor]  # azimuths and elevations to the weights of what is told
+
+
+@dataclass(frozen=True, kw_only=True)
+class Told:
+    """What the denoiser is told of B views in one step.
+
+    uncond: without the prompt. cond: the prompt, seen from each view. bad: what bad pictures are called, for scores
+    that ask. against: N conditionings of Perp-Neg, with weights float32[N, B].
+    """
+
+    uncond: Conditioning
+    cond: Conditioning
+    bad: Conditioning | None = None
+    against: tuple[Conditioning, ...] = ()
+    weights: Tensor | None = None
+
+
+class PromptConditioning:
+    """One prompt from every side and in every shading, in the model's language.
+
+    encode: texts to rows, called once. prompt, negative: the artist's words; negative takes the place of the empty
+    prompt. texts: prompts by hand. card: how the model wants to be asked.
+    """
+
+    def __init__(
+        self,
+        encode: Encode,
+        prompt: str,
+        negative: str,
+        card: PromptCard,
+        config: GuidanceConfig,
+        texts: PromptsConfig = AUTOMATIC,
+    ) -> None:
+        self._mode = config.view_prompts
+        self._perp_neg = uses_perp_neg(config, card)
+        noise_free = config.score == "nfsd"
+        # Noise-free score distillation needs both: nothing at all, and what bad pictures are called.
+        uncond = "" if noise_free else negative
+        bad = (negative or ("" if card.closed_vocabulary else OUT_OF_DISTRIBUTION)) if noise_free else uncond
+        views: tuple[View | None, ...] = VIEWS if self._mode != "off" else (None,)
+        by_view = {s: [card.full_prompt(prompt, v, s, texts) for v in views] for s in SHADINGS}
+        by_camera = by_view
+        interpolated = self._mode == "interpolated"
+        self._weigh: Weigh = interpolated_view_weights if interpolated else nearest_view_weights
+        if card.azimuths and self._mode != "off":
+            cameras = [(turn, degrees) for degrees in card.elevations for turn in range(len(card.azimuths))]
+            by_camera = {s: [card.camera_prompt(prompt, *camera, s, texts) for camera in cameras] for s in SHADINGS}
+            self._weigh = functools.partial(
+                interpolated_camera_weights if interpolated else nearest_camera_weights,
+                azimuths=len(card.azimuths),
+                elevations=[math.radians(degrees) for degrees in card.elevations],
+            )
+        elif card.headings and self._mode != "off":
+            self._weigh = interpolated_heading_weights if interpolated else nearest_heading_weights
+            places = [(heading, overhead) for overhead in (False, True) for heading in HEADINGS]
+            by_camera = {
+                s: [card.heading_prompt(prompt, h, overhead=o, shading=s, texts=texts) for h, o in places]
+                for s in SHADINGS
+            }
+        told = [text for table in (by_view, by_camera) for row in table.values() for text in row]
+        distinct = list(dict.fromkeys([uncond, bad, *told]))
+        self._encoded = encode(distinct)
+        self._rows = {shading: [distinct.index(text) for text in row] for shading, row in by_view.items()}
+        self._camera_rows = {shading: [distinct.index(text) for text in row] for shading, row in by_camera.items()}
+        self._bad = distinct.index(bad) if noise_free else None
+
+    def unconditional(self, count: int) -> Conditioning:
+        """What the denoiser is told without the prompt: the negative prompt, `count` rows."""
+        return self._encoded.rows([0] * count)
+
+    def of_views(self, views: Sequence[View], shading: Shading) -> Conditioning:
+        """The prompt with the words of each named view, B rows; without such words where they are off."""
+        rows = self._rows[shading]
+        return self._encoded.rows([rows[VIEWS.index(view)] if len(rows) > 1 else rows[0] for view in views])
+
+    def of_cameras(self, azimuth: Tensor, elevation: Tensor, shading: Shading) -> Conditioning:
+        """The prompt as seen from each camera, B rows. azimuth, elevation: float32[B], radians."""
+        if self._mode == "off":
+            return self._encoded.rows(self._rows[shading] * len(azimuth))
+        weights = sent(self._weigh(azimuth, elevation), self._encoded.tokens.device)
+        return mixed(self._encoded.rows(self._camera_rows[shading]), weights)
+
+    def told(self, azimuth: Tensor, elevation: Tensor, shading: Shading) -> Told:
+        """Everything for one step. azimuth, elevation: float32[B], radians. shading: of all the renders."""
+        count = len(azimuth)
+        against: tuple[Conditioning, ...] = ()
+        weights: Tensor | None = None
+        if self._perp_neg:
+            against = tuple(self.of_views([view] * count, shading) for view in AGAINST)
+            weights = sent(view_negatives(azimuth, elevation), self._encoded.tokens.device)
+        return Told(
+            uncond=self.unconditional(count),
+            cond=self.of_cameras(azimuth, elevation, shading),
+            bad=None if self._bad is None else self._encoded.rows([self._bad] * count),
+            against=against,
+            weights=weights,
+        )

@@ -1,0 +1,78 @@
+"""The score of the renders' own distribution, learned while they are made: the second model of VSD.
+
+A low-rank copy of the denoiser (`lora`) that is trained to denoise renders as the denoiser itself was trained to
+denoise pictures (Wang 2023, arXiv 2305.16213).
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from dreamfusion_engine.config.stages import ScoreConfig
+from dreamfusion_engine.guidance.scores.lora import low_rank_parameters, with_low_rank
+from dreamfusion_engine.guidance.scores.vsd import denoising_loss
+from dreamfusion_engine.models.noise import add_noise
+from dreamfusion_engine.models.teacher import Conditioning, Teacher
+
+LOSS_SCALE = 1024.0  # keeps small gradients alive in half precision; a power of two comes off again without rounding
+_MOMENTS = ("exp_avg", "exp_avg_sq", "step")  # of AdamW, for each parameter
+
+
+class RenderScore:
+    """A model of the renders: the teacher with a low-rank change that learns them.
+
+    teacher: frozen, and left as it is. config: rank and learning rate. seed: draws the change's start.
+    """
+
+    def __init__(self, teacher: Teacher, config: ScoreConfig, seed: int) -> None:
+        generator = torch.Generator().manual_seed(seed)
+        self._model = copy.copy(teacher)
+        self._model.denoiser = with_low_rank(teacher.denoiser, config.lora_rank, generator)
+        self._parameters = low_rank_parameters(self._model.denoiser)
+        self._optimiser = torch.optim.AdamW(
+            self._parameters.values(), lr=config.lora_rate, weight_decay=0.0, fused=True
+        )
+
+    @torch.no_grad()
+    def predict_noise(self, x_t: Tensor, t: Tensor, told: Conditioning) -> Tensor:
+        """The noise that a model of the renders sees, float32 as x_t, at timesteps int64[B], told B rows."""
+        return self._model.predict_noise(x_t, t, told)
+
+    def learn(self, x: Tensor, t: Tensor, noise: Tensor, told: Conditioning, sound: Tensor | None = None) -> Tensor:
+        """One step of AdamW on the denoising loss of renders x float32[B, ...]; the loss before it, float32[].
+
+        sound: bool[], whether the renders may teach; None: they may. Where they may not, or a gradient is not finite,
+        nothing moves, which is decided on the device.
+        """
+        x_t = add_noise(x.detach(), noise, *self._model.schedule.at(t))
+        with torch.enable_grad():
+            loss = denoising_loss(self._model.predict_noise(x_t, t, told), noise)
+            gradients = torch.autograd.grad(LOSS_SCALE * loss, list(self._parameters.values()))
+        for parameter, gradient in zip(self._parameters.values(), gradients, strict=True):
+            parameter.grad = gradient / LOSS_SCALE
+        wrong = ~torch.isfinite(torch.nn.utils.get_total_norm(gradients))
+        # As `optimize.loop` tells its own optimiser.
+        self._optimiser.found_inf = (wrong if sound is None else wrong | ~sound).float()  # type: ignore[attr-defined]
+        self._optimiser.step()
+        return loss.detach()
+
+    def state(self) -> dict[str, Tensor]:
+        """Every tensor that `load_state` needs to go on bit for bit."""
+        tensors = {name: parameter.detach() for name, parameter in self._parameters.items()}
+        for name, parameter in self._parameters.items():
+            moments = self._optimiser.state.get(parameter, {})
+            tensors |= {f"{name}.{moment}": torch.as_tensor(moments[moment]) for moment in _MOMENTS if moments}
+        return tensors
+
+    def load_state(self, tensors: Mapping[str, Tensor]) -> None:
+        """Go on from `state()` of a model of the same rank."""
+        self._optimiser.state.clear()
+        for name, parameter in self._parameters.items():
+            parameter.data.copy_(tensors[name])
+            if f"{name}.step" in tensors:
+                moments = {m: tensors[f"{name}.{m}"].to(parameter.device, copy=True) for m in _MOMENTS}
+                self._optimiser.state[parameter] = moments

@@ -1,0 +1,37 @@
+"""What one step of score distillation asks the model, apart from the renders: all that differs from step to step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from dreamfusion_engine.guidance.prompt_conditioning import Told
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """Some of a step's renders: from `first` on, of `total`. All parts of a step begin with the same random state."""
+
+    first: int
+    total: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """What a step asks the model about its B renders, drawn before they are made; all on the model's device.
+
+    t: int64[B], timesteps. noise: float32[B, C, h, w]. told: the conditioning. scale: float32[], of the guidance, w.
+    learning: t and noise of the copy that 'vsd' trains, None for other scores. fresh: float32[N - 1, B, C, h, w], the
+    noise that 'sampled' adds on the way down, None for other scores. clamp: float32[], bound of the residual, None for
+    none. posterior: float32[B, C, h, w], the noise of latents that are sampled, None where they are the mean.
+    """
+
+    t: Tensor
+    noise: Tensor
+    told: Told
+    scale: Tensor
+    learning: tuple[Tensor, Tensor] | None = None
+    fresh: Tensor | None = None
+    clamp: Tensor | None = None
+    posterior: Tensor | None = None

@@ -1,0 +1,1 @@
+"""What people give, made safe before it is believed: paths and texts."""

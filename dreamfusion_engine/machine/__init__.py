@@ -1,0 +1,1 @@
+"""The computer: devices, memory, threads, processes, files and folders."""

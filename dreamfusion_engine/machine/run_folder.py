@@ -1,0 +1,47 @@
+"""The folder of a run: held by one run at a time, and freed of what killed ones left half written."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from dreamfusion_engine.errors import InputError
+from dreamfusion_engine.machine.atomic_file import sweep
+from dreamfusion_engine.machine.file_lock import only_one
+
+LOCK = ".run.lock"
+_WRITTEN = ("mesh.glb", "views.png", "turntable.mp4", "result.json")
+_WRITTEN_INSIDE = {"checkpoint*": ("state-*.safetensors", "checkpoint.json"), "previews": ("step-*.png",)}
+
+
+@contextlib.contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Hold the folder for one run; it is made, and gone again in the end if it is still empty.
+
+    Left-over temporary files of runs that were killed are removed: they are nobody's, because whoever holds the folder
+    is alone in it. Raises InputError input.output_busy while a run of another process writes into it, OSError where the
+    folder cannot be made or written.
+    """
+
+    def busy(holder: str) -> InputError:
+        return InputError(
+            "input.output_busy",
+            what="Another run writes into this folder.",
+            why=f"{folder} is held by {holder}.",
+            fix="Wait for that run, or stop it, or give another --output folder.",
+        )
+
+    made = [path for path in (folder, *folder.parents) if not path.exists()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with only_one(folder / LOCK, busy):
+            sweep(folder, _WRITTEN)
+            for pattern, names in _WRITTEN_INSIDE.items():
+                for inside in folder.glob(pattern):
+                    sweep(inside, names)
+            yield
+    finally:
+        for path in made:
+            with contextlib.suppress(OSError):
+                path.rmdir()

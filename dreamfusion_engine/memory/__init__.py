@@ -1,0 +1,1 @@
+"""What a run needs of memory, and how it is made to fit."""

@@ -1,0 +1,165 @@
+"""How much memory a run will take at its peak: a pure function of the model's sizes and the run's settings.
+
+It needs neither torch nor the weights, so it is asked before anything is downloaded or loaded. What it counts are the
+tensors that are alive together; kernels' own work space, fragments and the driver come on top as `RESERVE`.
+`benchmarks/memory.py` holds it against torch's count of live tensors, `benchmarks/run_memory.py` against whole runs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dreamfusion_engine.config.stages import FieldConfig, GenerateConfig, views_at_once
+from dreamfusion_engine.models.card import PromptCard, predictions_a_view
+from dreamfusion_engine.models.precision import HALF_ABOVE
+from dreamfusion_engine.models.sizes import ModelSizes
+
+TILE_PIXELS = 512  # with memory.tiling the VAE sees pictures in tiles of this size
+RESERVE = {"cpu": 0.25, "cuda": 0.1}  # share on top in training, for work space and fragments; ...
+RESERVE_ELSE = 0.1  # ... before and after it. On a CPU convolutions copy what they read into an order of their own
+PROCESS_BYTES = 600 << 20  # Python, torch, Warp and diffusers with nothing loaded, resident on a CPU
+MESH_BYTES = 310 << 20  # what making the mesh and its pictures takes besides: libraries, charts, texture, frames ...
+LATTICE_BYTES = 24  # ... and for each point of the lattice, at most
+SAMPLE_BYTES = {"cpu": 85, "cuda": 215}  # a ray's step in training: what it and its gradient keep, at most
+SEEN_BYTES = {"cpu": 60, "cuda": 140}  # a ray's step in a preview, without gradients
+_PREVIEW_RAYS = 16_384  # rendered at a time
+_ADAM = 5  # the parameters, their gradient, two moments, and a copy while the step is made
+_LARGEST_LAYER = 300 << 20  # bytes of an offloaded network that are on the card at a time, at most: T5's embedding
+VSD_KEPT = {"unet": 33, "transformer": 43}  # the copy's backward pass keeps so much more than a call without one, at
+# most: of the architectures of benchmarks/memory.py 10 (IF) to 32 (SDXL), and 19 (SD3 medium) to 42 (Flux)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MemoryEstimate:
+    """Peak memory of a run. parts: what is alive at that moment, name -> bytes. total: their sum and the reserve."""
+
+    parts: dict[str, int]
+
+    @property
+    def total(self) -> int:
+        """Bytes, with the reserve."""
+        return sum(self.parts.values())
+
+
+def estimate(sizes: ModelSizes, config: GenerateConfig, device_type: str) -> MemoryEstimate:
+    """Peak memory of a run: the largest of reading the prompt, training and making the mesh.
+
+    sizes: of the model. device_type: 'cuda', whose own memory is counted, or 'cpu', where the process's is.
+    """
+    moments = [_reading(sizes, config, device_type), _training(sizes, config, device_type)]
+    if device_type == "cpu":  # a card has less to do then than in training
+        moments.append(_meshing(sizes, config))
+    fullest = max(moments, key=lambda parts: sum(parts.values()))
+    return MemoryEstimate(parts={name: size for name, size in fullest.items() if size})
+
+
+def working_bytes(sizes: ModelSizes, config: GenerateConfig, device_type: str) -> int:
+    """Peak bytes until the end of training: what the memory settings can change."""
+    reading, training = _reading(sizes, config, device_type), _training(sizes, config, device_type)
+    return max(sum(reading.values()), sum(training.values()))
+
+
+def _with_process(parts: dict[str, int], device_type: str, reserve: float) -> dict[str, int]:
+    """The parts, with what the program itself takes of main memory, and the reserve."""
+    whole = {**parts, "process": PROCESS_BYTES} if device_type == "cpu" else parts
+    return {**whole, "reserve": round(reserve * sum(whole.values()))}
+
+
+def weight_bytes(sizes: ModelSizes, config: GenerateConfig, device_type: str) -> int:
+    """Bytes of one of the denoiser's parameters."""
+    precision = config.memory.precision
+    if device_type == "cpu":
+        return 4  # a CPU keeps float32 weights and casts as it computes
+    if precision == "auto":
+        return 2 if sizes.denoiser > HALF_ABOVE else 4
+    return 4 if precision == "float32" else 2
+
+
+def _vae_bytes(sizes: ModelSizes, config: GenerateConfig, device_type: str) -> int:
+    """Bytes of one of the VAE's numbers, as `families.parts.Parts.vae_dtype` says.
+
+    A card without bfloat16 has float32 there: who knows the card asks for that by name, see `generate`.
+    """
+    precision = config.memory.vae_precision
+    if precision != "auto":
+        return 4 if precision == "float32" else 2
+    return 4 if sizes.vae_float32 else weight_bytes(sizes, config, device_type)
+
+
+def _reading(sizes: ModelSizes, config: GenerateConfig, device_type: str) -> dict[str, int]:
+    """While the largest text encoder is there; the denoiser is not loaded yet."""
+    size = sizes.text_encoders * weight_bytes(sizes, config, device_type)
+    offloaded = config.memory.offload != "none" and device_type != "cpu"
+    if device_type == "cpu":
+        size = size * 3 // 2  # while it is cast, the half-precision weights of its file are in main memory too
+    parts = {"text encoder": min(size, _LARGEST_LAYER) if offloaded else size}
+    return _with_process(parts, device_type, RESERVE_ELSE)
+
+
+def _training(sizes: ModelSizes, config: GenerateConfig, device_type: str) -> dict[str, int]:
+    """In a training step: either the denoiser's call or the VAE's backward pass is its fullest moment."""
+    views = views_at_once(config)
+    each = weight_bytes(sizes, config, device_type)
+    of_vae = _vae_bytes(sizes, config, device_type)
+    denoiser = sizes.denoiser * each
+    if config.memory.offload == "all" and device_type != "cpu":
+        denoiser = min(denoiser, _LARGEST_LAYER)
+    rows = predictions_a_view(config.guidance, PromptCard(closed_vocabulary=sizes.closed_vocabulary))
+    predicting = rows * views * sizes.denoiser_live * each
+    if config.guidance.score == "vsd":
+        learning = VSD_KEPT["transformer" if sizes.transformer else "unet"] * views * sizes.denoiser_live * each
+        predicting = max(predicting, learning)
+    kept, encoding = _encoder(sizes, config, of_vae)
+    if kept + predicting < encoding:
+        kept, predicting = encoding, 0
+    parts = {
+        "denoiser": denoiser,
+        "VAE": sizes.vae * of_vae,
+        "field": field_bytes(config.field),
+        "render": _render_bytes(config, device_type),
+        "denoiser at work": predicting,
+        "VAE at work": kept,
+    }
+    return _with_process(parts, device_type, RESERVE[device_type])
+
+
+def _meshing(sizes: ModelSizes, config: GenerateConfig) -> dict[str, int]:
+    """After training, in main memory: the model is still there, and the mesh and its pictures are made."""
+    points = (config.mesh.resolution + 1) ** 3
+    parts = {
+        "denoiser": sizes.denoiser * weight_bytes(sizes, config, "cpu"),
+        "VAE": sizes.vae * _vae_bytes(sizes, config, "cpu"),
+        "field": field_bytes(config.field),
+        "mesh": MESH_BYTES + LATTICE_BYTES * points,
+    }
+    return _with_process(parts, "cpu", RESERVE_ELSE)
+
+
+def _encoder(sizes: ModelSizes, config: GenerateConfig, each: int) -> tuple[int, int]:
+    """What the VAE's encoder keeps while the denoiser works, and what it needs in its own backward pass, bytes."""
+    memory, views = config.memory, views_at_once(config)
+    if memory.recompute:
+        pixels = sizes.pixels
+        share = min(1.0, (TILE_PIXELS / pixels) ** 2) if memory.tiling and pixels else 1.0
+        return 0, round(sizes.encoder_recomputed * share) * each
+    kept = views * sizes.encoder_kept * each
+    return kept, kept
+
+
+def field_bytes(config: FieldConfig) -> int:
+    """The radiance field with its gradient and Adam's moments, bytes."""
+    growth = (config.finest_resolution / config.base_resolution) ** (1.0 / max(config.levels - 1, 1))
+    entries = 0
+    for level in range(config.levels):
+        resolution = round(config.base_resolution * growth**level)
+        entries += min(2**config.log2_table, (resolution + 1) ** 3)
+    network = (config.levels * config.features + 5) * config.hidden
+    return 4 * _ADAM * (entries * config.features + network)
+
+
+def _render_bytes(config: GenerateConfig, device_type: str) -> int:
+    """What rendering keeps: of a training step, or of a preview where that is more; bytes."""
+    rays = views_at_once(config) * max(config.optimize.resolution) ** 2
+    training = rays * config.render.steps * SAMPLE_BYTES[device_type]
+    preview = _PREVIEW_RAYS * config.render.steps * SEEN_BYTES[device_type]
+    return max(training, preview)

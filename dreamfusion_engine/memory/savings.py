@@ -1,0 +1,135 @@
+"""What can be traded for memory, in order: first what costs a little time, then a smaller render, last what is slow.
+
+The same ladder serves twice: `fit` walks it before a run, down to the first rung that the free memory holds; when
+memory runs out in the middle of one, `next_saving` is the next rung. Pure functions of sizes and settings.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from dreamfusion_engine.config.stages import GenerateConfig, views_at_once
+from dreamfusion_engine.guidance.scores import RECORDABLE
+from dreamfusion_engine.memory.estimate import TILE_PIXELS, estimate, working_bytes
+from dreamfusion_engine.models.sizes import ModelSizes
+
+SMALLEST_RENDER = 24  # pixels; below it a model is shown too little to tell objects by
+SMALLEST_LATENT_RENDER = 64  # ... a model of latents: as many as DreamFusion rendered, and as SD has latents a side
+GIB = float(1 << 30)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Saving:
+    """One rung. config: with the change made; setting: its dotted name; text: for people, a few words."""
+
+    config: GenerateConfig
+    setting: str
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fit:
+    """What was chosen. config: to run with; savings: the changes that led to it; needed: its estimate, bytes.
+
+    fits: whether that is within the free memory, as far as an estimate can tell.
+    """
+
+    config: GenerateConfig
+    savings: tuple[Saving, ...]
+    needed: int
+    fits: bool
+
+    def describe(self, free: int) -> str:
+        """One sentence for the artist. free: bytes that were."""
+        changes = "; ".join(saving.text for saving in self.savings) or "nothing to change"
+        text = f"To fit into {free / GIB:.1f} GiB of free memory: {changes}."
+        if not self.fits:
+            text += f" Even so this model may need {self.needed / GIB:.1f} GiB, and may not fit."
+        return text
+
+
+def fit(sizes: ModelSizes, config: GenerateConfig, free: int, device_type: str) -> Fit:
+    """The settings nearest to `config` that `free` bytes of memory hold; with every saving made where none do.
+
+    sizes: of the model. free: bytes, of the card for 'cuda', of the machine for 'cpu'. A rung that saves nothing with
+    this model is passed over. Where everything fits already nothing is changed.
+    """
+    taken: list[Saving] = []
+    working = working_bytes(sizes, config, device_type)
+    while working > free:
+        for saving in _rungs(sizes, config, device_type):
+            after = working_bytes(sizes, saving.config, device_type)
+            if after < working:
+                taken.append(saving)
+                config, working = saving.config, after
+                break
+        else:
+            break
+    needed = estimate(sizes, config, device_type).total
+    return Fit(config=config, savings=tuple(taken), needed=needed, fits=needed <= free)
+
+
+def least_bytes(sizes: ModelSizes, config: GenerateConfig, device_type: str) -> int:
+    """Peak bytes of a run that makes every saving which costs little time and no quality to speak of: what to buy."""
+    memory = config.memory
+    saving = dataclasses.replace(
+        memory,
+        recompute=True,
+        tiling=True,
+        views_at_once=1,
+        offload="text" if memory.offload == "none" else memory.offload,
+    )
+    return estimate(sizes, dataclasses.replace(config, memory=saving), device_type).total
+
+
+def next_saving(sizes: ModelSizes, config: GenerateConfig, device_type: str) -> Saving | None:
+    """The next rung for a run whose memory has run out in training; None at the end of the ladder.
+
+    Precision and the place of text encoders come too late once the model is loaded.
+    """
+    return next(_rungs(sizes, config, device_type, loaded=True), None)
+
+
+def _rungs(sizes: ModelSizes, config: GenerateConfig, device_type: str, *, loaded: bool = False) -> Iterator[Saving]:
+    """Every change that can still be made, in order. loaded: the model is, and is training."""
+    memory, card = config.memory, device_type != "cpu"
+    if card and loaded and memory.graphs and config.guidance.score in RECORDABLE:
+        yield _memory(config, "steps are not recorded as CUDA graphs, and take a little longer", graphs=False)
+    if card and memory.precision == "float32" and not loaded:
+        yield _memory(config, "the model in half precision", precision="auto")
+    if card and memory.offload == "none" and not loaded:
+        yield _memory(config, "the text encoder comes to the card a layer at a time", offload="text")
+    if sizes.encoder_kept and not memory.recompute:
+        yield _memory(config, "the VAE is computed again in the backward pass", recompute=True)
+    if sizes.encoder_kept and sizes.pixels > TILE_PIXELS and not memory.tiling:
+        yield _memory(config, "the VAE sees pictures in tiles", tiling=True)
+    at_once = views_at_once(config)
+    if at_once > 1:
+        half = at_once // 2
+        text = "one view at a time" if half == 1 else f"{half} views at a time"
+        yield _memory(config, text, views_at_once=half)
+    smaller = _smaller_render(config, SMALLEST_LATENT_RENDER if sizes.vae else SMALLEST_RENDER)
+    if smaller is not None:
+        yield smaller
+    if card and memory.offload != "all" and config.guidance.score != "vsd":
+        yield _memory(config, "the denoiser comes to the card a layer at a time, which is slow", offload="all")
+
+
+def _memory(config: GenerateConfig, text: str, **change: Any) -> Saving:
+    memory = dataclasses.replace(config.memory, **change)
+    (name,) = change
+    return Saving(config=dataclasses.replace(config, memory=memory), setting=f"memory.{name}", text=text)
+
+
+def _smaller_render(config: GenerateConfig, smallest: int) -> Saving | None:
+    """Three quarters of the pixels along a side, in steps of 8, but not under `smallest`."""
+    before = config.optimize.resolution
+    low, high = (min(size, max(smallest, size * 3 // 4 // 8 * 8)) for size in before)
+    if (low, high) == before:
+        return None
+    optimize = dataclasses.replace(config.optimize, resolution=(low, high))
+    text = f"renders of {high} pixels in place of {before[1]}"
+    return Saving(config=dataclasses.replace(config, optimize=optimize), setting="optimize.resolution", text=text)

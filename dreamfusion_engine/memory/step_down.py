@@ -1,0 +1,79 @@
+"""When memory runs out in the middle of training: give something up, say so, and make the same step again."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from dreamfusion_engine.config.stages import GenerateConfig, MemoryConfig
+from dreamfusion_engine.errors import RunError
+from dreamfusion_engine.events import Note, Report
+from dreamfusion_engine.machine.device import release_memory
+from dreamfusion_engine.memory.savings import next_saving
+from dreamfusion_engine.models.sizes import ModelSizes
+
+# Settings that a run out of memory may be resumed with; they do not spoil what has been trained.
+CHANGED_ON_RESUME = ("views", "resolution")  # of optimize; and all of memory
+
+
+@dataclass(kw_only=True)
+class StepDown:
+    """The way down the ladder of `guidance.savings`.
+
+    sizes: of the model. device: where it runs. economise: brings the loaded model in line with changed memory settings.
+    taken: every step down so far, for result.json and checkpoints: step, setting, text, reason.
+    """
+
+    device: torch.device
+    report: Report
+    sizes: ModelSizes = field(default_factory=lambda: ModelSizes(denoiser=0, text_encoders=0))
+    economise: Callable[[MemoryConfig], None] = lambda memory: None
+    taken: list[dict[str, Any]] = field(default_factory=list)
+
+    def take(self, config: GenerateConfig, step: int, reason: str) -> GenerateConfig:
+        """The settings to make training step `step` again with, once memory ran out for `reason`.
+
+        config: of the attempt so far. To be called when the error and its traceback, which hold tensors, are gone.
+        Raises RunError run.out_of_memory at the end of the ladder.
+        """
+        release_memory()
+        saving = next_saving(self.sizes, config, self.device.type)
+        if saving is None:
+            raise RunError(
+                "run.out_of_memory",
+                what=f"The memory ran out at step {step}, and there is nothing left to save.",
+                why=first_line(reason),
+                fix="The training so far is kept. Close other programs, on a card also those that draw on it, and give "
+                "the same command with --resume; or start anew with a smaller --model, or with --device cpu.",
+            )
+        self.economise(saving.config.memory)
+        self.taken.append({"step": step, "setting": saving.setting, "text": saving.text, "reason": first_line(reason)})
+        text = f"The memory ran out at step {step}. It goes on from there with less: {saving.text}."
+        self.report(Note(code="memory.step_down", text=text))
+        return saving.config
+
+
+def resumed_attempt(attempt: GenerateConfig, then: GenerateConfig, now: GenerateConfig) -> GenerateConfig:
+    """The settings of a broken-off attempt, with what was asked differently this time about its memory.
+
+    then, now: what was asked for when the run began, and when it is resumed. What was not asked differently stays as
+    the attempt had it, steps down included.
+    """
+
+    def merged(group: Any, before: Any, after: Any, names: tuple[str, ...]) -> Any:
+        changed = {name: getattr(after, name) for name in names if getattr(after, name) != getattr(before, name)}
+        return dataclasses.replace(group, **changed)
+
+    names = tuple(f.name for f in dataclasses.fields(MemoryConfig))
+    memory = merged(attempt.memory, then.memory, now.memory, names)
+    optimize = merged(attempt.optimize, then.optimize, now.optimize, CHANGED_ON_RESUME)
+    return dataclasses.replace(attempt, memory=memory, optimize=optimize)
+
+
+def first_line(text: str, limit: int = 300) -> str:
+    """The first line of another library's error, for people."""
+    return (text.strip().splitlines() or ["no further words"])[0][:limit]

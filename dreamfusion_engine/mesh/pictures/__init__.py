@@ -1,0 +1,1 @@
+"""Pictures of a finished mesh: renders, the sheet of views, the turntable."""

@@ -1,0 +1,1 @@
+"""From density to a closed surface of few triangles."""

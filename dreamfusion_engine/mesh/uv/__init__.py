@@ -1,0 +1,1 @@
+"""The unwrap: charts, their place in the texture, overlaps."""

@@ -1,0 +1,117 @@
+"""What all families do alike: check what a prompt becomes, load a denoiser when it is first used, turn it into noise.
+
+A family adds two things: `read`, how its text encoders are asked, and `ask`, how its denoiser is.
+"""
+
+from __future__ import annotations
+
+import abc
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from dreamfusion_engine.errors import SetupError
+from dreamfusion_engine.models.families.parts import Parts
+from dreamfusion_engine.models.families.space import Space
+from dreamfusion_engine.models.noise import NoiseSchedule, PredictionType, noise_from_prediction
+from dreamfusion_engine.models.teacher import Conditioning
+
+
+class Adapter(abc.ABC):
+    """A folder of one family as a `Teacher`. Inputs and outputs are float32 always.
+
+    parts: the folder. kind: the denoiser's class. space: what it denoises. schedule: of its noise. prediction: what the
+    denoiser predicts. memory_format: of its inputs and weights; convolutions on a CPU are faster channels-last.
+
+    The denoiser is loaded when it is first used: text encoders, which come and go before, then have the memory to
+    themselves.
+    """
+
+    def __init__(
+        self,
+        parts: Parts,
+        *,
+        kind: str,
+        space: Space,
+        schedule: NoiseSchedule,
+        prediction: PredictionType,
+        memory_format: torch.memory_format = torch.contiguous_format,
+    ) -> None:
+        self.parts = parts
+        self.device = parts.device
+        self.image_size = space.size
+        self.schedule = schedule.to(parts.device)
+        self.prediction: PredictionType = prediction
+        self._kind = kind
+        self._space = space
+        self._memory_format = memory_format
+        self._denoiser: Any = None
+
+    @abc.abstractmethod
+    def read(self, texts: list[str]) -> Conditioning:
+        """What the denoiser is told for each text. Raises InputError input.prompt_tokens."""
+
+    @abc.abstractmethod
+    def ask(self, x: Tensor, t: Tensor, told: Conditioning) -> Tensor:
+        """What the denoiser predicts, in its own terms.
+
+        x: what it denoises and told: its conditioning, both in its weights' precision; t: int64[B], timesteps.
+        """
+
+    @property
+    def denoiser(self) -> Any:
+        """The frozen network that predicts. Raises SetupError model.damaged."""
+        if self._denoiser is None:
+            self._denoiser = self.parts.network(self.parts.family.denoiser, self._kind, self._memory_format)
+        return self._denoiser
+
+    @denoiser.setter
+    def denoiser(self, network: nn.Module) -> None:
+        self._denoiser = network
+
+    @torch.no_grad()
+    def encode_prompts(self, prompts: list[str]) -> Conditioning:
+        """What the denoiser is told for each prompt.
+
+        Raises InputError input.prompt_tokens when a prompt has more tokens than the model reads (its view words, at
+        the end, would be lost silently), SetupError model.damaged when an embedding is not finite.
+        """
+        told = self.read(prompts)
+        embeddings = {name: value for name, value in told.tensors().items() if name != "mask"}
+        if not all(bool(torch.isfinite(value).all()) for value in embeddings.values()):
+            raise SetupError(
+                "model.damaged",
+                what="The model's text encoder does not work.",
+                why="It turns the prompt into values that are not finite numbers.",
+                fix="Copy or download the model again; on a GPU, try --device cpu.",
+            )
+        whole = {name: value.float() for name, value in embeddings.items()}
+        return Conditioning(tokens=whole["tokens"], mask=told.mask, pooled=whole.get("pooled"))
+
+    def to_model_space(self, image: Tensor, posterior: Tensor | None = None) -> Tensor:
+        """What the model denoises, float32[B, C, h, w], of images float32[B, 3, H, W] in [0, 1]; differentiable.
+
+        posterior: standard normal noise, shaped as the result, to sample an autoencoder's latents with; None: the mean.
+        """
+        return self._space.encode(image, posterior)
+
+    def to_image(self, x: Tensor) -> Tensor:
+        """Images float32[B, 3, h, w], clipped to [0, 1], of what the model denoises."""
+        return self._space.decode(x)
+
+    def predict_noise(self, x_t: Tensor, t: Tensor, conditioning: Conditioning) -> Tensor:
+        """eps float32[B, C, h, w] in x_t, whichever way the model names its prediction.
+
+        x_t: float32[B, C, h, w]; t: int64[B] in [0, T); conditioning: B rows.
+        """
+        dtype = self.parts.dtype
+        x = x_t.to(dtype).contiguous(memory_format=self._memory_format)
+        pooled = None if conditioning.pooled is None else conditioning.pooled.to(dtype)
+        told = Conditioning(tokens=conditioning.tokens.to(dtype), mask=conditioning.mask, pooled=pooled)
+        autocast = self.parts.autocast
+        with torch.autocast(self.device.type, autocast, enabled=autocast is not None):
+            output = self.ask(x, t, told)
+        prediction = output[:, : x_t.shape[1]].float().contiguous()  # a variance may follow the prediction
+        alpha, sigma = self.schedule.at(t)
+        return noise_from_prediction(prediction, self.prediction, x_t, alpha, sigma)

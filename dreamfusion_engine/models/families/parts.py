@@ -1,0 +1,225 @@
+"""The parts of a model's folder, each loaded when it is asked for: networks, tokenizers, configurations.
+
+Only parts are loaded, never a whole pipeline. Attention is torch's scaled_dot_product_attention: diffusers and
+transformers choose it by themselves, and nothing here changes it. Both, which take some seconds to import, are imported
+when the first part is loaded.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch import nn
+
+from dreamfusion_engine.config.stages import Precision as Precision
+from dreamfusion_engine.errors import SetupError
+from dreamfusion_engine.machine.device import has_bfloat16, trim_heap
+from dreamfusion_engine.models.adapters.files import NO_ADAPTERS, AdapterFiles
+from dreamfusion_engine.models.adapters.learned_word import spelt_out
+from dreamfusion_engine.models.adapters.lora_merge import merge_lora
+from dreamfusion_engine.models.adapters.textual_inversion import teach_encoder, teach_tokenizer
+from dreamfusion_engine.models.family import FAMILIES, Family
+from dreamfusion_engine.models.pipeline_folder import INDEX, PipelineFolder, damaged, read_json
+from dreamfusion_engine.models.precision import HALF_ABOVE
+
+Place = Callable[[str, nn.Module], nn.Module]
+SENTENCEPIECE = (("sentencepiece", "sentencepiece"), ("protobuf", "google.protobuf"))  # package, module
+_DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+class Parts:
+    """What a checked pipeline folder holds, for one device and precision.
+
+    folder: the model. device: where it computes. precision: of the denoiser; 'auto' is float32, except for large models
+    on a GPU: float16 for a unet, whose guidance multiplies bfloat16's error (docs/benchmarks.md), and bfloat16 for a
+    transformer, whose activations leave the range of float16. vae_precision: of the autoencoder, see vae_dtype.
+    place: what is done with a network that was loaded into main memory, given its part's name; it returns the network
+    that is used. By default it moves to the device. adapters: LoRAs, merged into a network before it is placed, and
+    learned words.
+
+    dtype: of the denoiser's weights. autocast: of its arithmetic, where the weights are not in it: a CPU keeps float32
+    weights and casts as it computes. text_dtype: of text encoders; T5 leaves the range of float16.
+    vae_dtype: of the autoencoder. 'auto' is bfloat16 beside a denoiser in half precision, and float32 otherwise, on a
+    CPU, where the GPU has no bfloat16 (before 2020), and for those that overflow in half precision and say so
+    (force_upcast). Never float16: gradients that come back through it would vanish.
+    """
+
+    def __init__(
+        self,
+        folder: PipelineFolder,
+        device: torch.device,
+        precision: Precision = "auto",
+        place: Place | None = None,
+        adapters: AdapterFiles = NO_ADAPTERS,
+        vae_precision: Precision = "auto",
+    ) -> None:
+        self.folder = folder
+        self.adapters = adapters
+        self.device = device
+        self.family: Family = FAMILIES[folder.family]
+        self._place: Place = place or (lambda part, module: module.to(device))
+        compute = self._precision(precision)
+        reduced = compute != torch.float32
+        self.dtype = torch.float32 if device.type == "cpu" else compute
+        self.autocast = compute if reduced and device.type == "cpu" else None
+        self.text_dtype = torch.bfloat16 if self.dtype != torch.float32 else torch.float32
+        self.vae_dtype = self._vae_precision(vae_precision)
+
+    def _precision(self, precision: Precision) -> torch.dtype:
+        if precision != "auto":
+            return _DTYPES[precision]
+        if self.device.type != "cuda" or self.folder.weights[self.family.denoiser].parameters <= HALF_ABOVE:
+            return torch.float32
+        # Emulated bfloat16 is slow, and yet better than the overflows of a transformer's activations in float16.
+        return torch.bfloat16 if self.family.denoiser == "transformer" else torch.float16
+
+    def _vae_precision(self, precision: Precision) -> torch.dtype:
+        if precision != "auto":
+            return _DTYPES[precision]
+        if self.dtype == torch.float32 or (self.family.vae and self.config("vae").get("force_upcast")):
+            return torch.float32
+        return torch.bfloat16 if has_bfloat16(self.device.type) else torch.float32
+
+    def has(self, part: str) -> bool:
+        """Whether the folder has an optional part."""
+        return part in self.folder.components
+
+    def config(self, part: str) -> dict[str, Any]:
+        """The part's configuration file. Raises SetupError model.damaged."""
+        name = "scheduler_config.json" if part == "scheduler" else "config.json"
+        return read_json(self.folder.path / part / name)
+
+    def setting(self, name: str, default: Any) -> Any:
+        """A value that the index gives to the pipeline itself."""
+        return read_json(self.folder.path / INDEX).get(name, default)
+
+    def network(self, part: str, kind: str, memory_format: torch.memory_format = torch.contiguous_format) -> nn.Module:
+        """The part's network, frozen, placed, in the part's precision.
+
+        kind: its class, of transformers for text encoders, else of diffusers. memory_format: of its convolutions.
+        Raises SetupError model.unsupported where the folder names another class, model.damaged, setup.package;
+        InputError input.lora or input.embedding.
+        """
+        named = self.folder.components[part]
+        if named != kind:
+            raise self.unsupported(f"Its {part} is a {named}; a model of this family has a {kind}.")
+        text = part in self.family.text_encoders
+        dtype = self.text_dtype if text else self.vae_dtype if part == "vae" else self.dtype
+        with self.foreign_errors():
+            library: Any = importlib.import_module("transformers" if text else "diffusers")
+            with _quiet(library):
+                module, info = getattr(library, kind).from_pretrained(
+                    self.folder.path / part,
+                    variant=self.folder.variant(part),
+                    use_safetensors=True,
+                    local_files_only=True,
+                    output_loading_info=True,
+                    **{"dtype" if text else "torch_dtype": dtype},
+                )
+        self._refuse_missing(part, info)
+        self._adapt(part, module)
+        module.to(memory_format=memory_format)
+        placed = self._place(part, module.eval().requires_grad_(False)).eval().requires_grad_(False)
+        trim_heap()
+        return placed
+
+    def tokenizer(self, part: str) -> Any:
+        """The part's tokenizer. Raises SetupError model.damaged, setup.package."""
+        missing = self._missing_packages(part)
+        if missing:
+            raise _package_error(f"Its {part} is in the sentencepiece format, which needs {' and '.join(missing)}.")
+        with self.foreign_errors():
+            from transformers import AutoTokenizer
+
+            path = self.folder.path / part
+            tokenizer = AutoTokenizer.from_pretrained(path, local_files_only=True, trust_remote_code=False)
+        teach_tokenizer(tokenizer, self.adapters.words_of(part.replace("tokenizer", "text_encoder")))
+        return tokenizer
+
+    def spelt_out(self, part: str, texts: list[str]) -> list[str]:
+        """The texts as the tokenizer of a text encoder is to read them: every vector of a learned word as a token."""
+        words = {word.word: word.tokens for word in self.adapters.words_of(part)}
+        return [spelt_out(text, words) for text in texts]
+
+    def _adapt(self, part: str, module: nn.Module) -> None:
+        for lora in self.adapters.loras:
+            merge_lora(module, lora, part, denoiser=part == self.family.denoiser, family=self.folder.family)
+        words = self.adapters.words_of(part)
+        if words:
+            teach_encoder(module, self.tokenizer(part.replace("text_encoder", "tokenizer")), words, part)
+
+    def _missing_packages(self, part: str) -> list[str]:
+        """What transformers reads a sentencepiece tokenizer with, as far as it is not installed.
+
+        Without it, transformers takes the file for one of another format, and blames that.
+        """
+        path = self.folder.path / part
+        if (path / "tokenizer.json").is_file() or not any(path.glob("*.model")):
+            return []
+        return [package for package, module in SENTENCEPIECE if not _installed(module)]
+
+    def unsupported(self, why: str) -> SetupError:
+        """The error for a model whose family is known, and which is unlike it all the same."""
+        return SetupError(
+            "model.unsupported",
+            what=f"This version cannot use this model of the family {self.family.title}.",
+            why=why,
+            fix="Give a text-to-image model of that family as it was published, or leave --model out for the built-in "
+            "one.",
+        )
+
+    def _refuse_missing(self, part: str, info: dict[str, Any]) -> None:
+        """The libraries fill missing weights with random numbers and a warning; a teacher with those teaches noise."""
+        missing = [*info.get("missing_keys", ()), *info.get("mismatched_keys", ())]
+        if missing:
+            reason = f"{part} lacks {len(missing)} of its weights, the first is {missing[0]}"
+            raise damaged(self.folder.path, reason)
+
+    @contextlib.contextmanager
+    def foreign_errors(self) -> Iterator[None]:
+        """What diffusers, transformers and safetensors raise for unreadable parts, as SetupError model.damaged."""
+        from safetensors import SafetensorError
+
+        try:
+            yield
+        except ImportError as error:
+            raise _package_error(str(error).strip()[:300]) from error
+        except (OSError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, SafetensorError) as error:
+            raise damaged(self.folder.path, f"{type(error).__name__}: {str(error).strip()[:300]}") from error
+        except RuntimeError as error:
+            if isinstance(error, torch.OutOfMemoryError):
+                raise
+            raise damaged(self.folder.path, str(error).strip()[:300]) from error
+
+
+def _package_error(why: str) -> SetupError:
+    return SetupError(
+        "setup.package",
+        what="This model needs a Python package that is not installed.",
+        why=why,
+        fix="Install that package into DreamFusion's environment, or leave --model out for the built-in model.",
+    )
+
+
+def _installed(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:  # its parent is not there either
+        return False
+
+
+@contextlib.contextmanager
+def _quiet(library: Any) -> Iterator[None]:
+    """Loading without the bar of diffusers or transformers, which would write across the command line's own."""
+    logging = library.utils.logging
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()

@@ -1,0 +1,101 @@
+"""Prompts as token numbers, and as the numbers that a text encoder makes of them."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from dreamfusion_engine.errors import InputError
+from dreamfusion_engine.inputs.given_path import shortened
+from dreamfusion_engine.machine.device import trim_heap
+from dreamfusion_engine.models.families.parts import Parts
+
+CLIP_TOKENS = 77  # what a CLIP text encoder reads at most
+
+
+def refuse_long(tokenizer: Any, texts: list[str], length: int) -> None:
+    """Raise InputError input.prompt_tokens when a text has more than `length` tokens.
+
+    Its view words, at the end, would be lost silently.
+    """
+    for text in texts:
+        count = len(tokenizer(text, verbose=False)["input_ids"])  # it would warn of what is said here
+        if count > length:
+            raise InputError(
+                "input.prompt_tokens",
+                what="The prompt is too long for this model.",
+                why=f"With its view words it is {count} tokens; the model reads {length}. It begins: "
+                f"{shortened(text)!r}",
+                fix=f"Say it in fewer words, about {count - length} less.",
+            )
+
+
+def reading_length(tokenizer: Any, most: int) -> int:
+    """How many tokens are read: `most`, or fewer where the tokenizer says so."""
+    return min(int(getattr(tokenizer, "model_max_length", most)), most)
+
+
+def token_numbers(tokenizer: Any, texts: list[str], length: int) -> tuple[Tensor, Tensor]:
+    """The texts' tokens int64[P, K] and which of them count, int64[P, K], padded or cut to K = `length`."""
+    tokens = tokenizer(
+        texts,
+        padding="max_length",
+        max_length=length,
+        truncation=True,
+        return_tensors="pt",
+        return_attention_mask=True,
+    )
+    return tokens["input_ids"], tokens["attention_mask"]
+
+
+def with_encoder(parts: Parts, part: str, kind: str, read: Callable[[Any], tuple[Tensor, ...]]) -> tuple[Tensor, ...]:
+    """What `read` makes of a text encoder, which is loaded for it and freed after it.
+
+    Text encoders are often larger than the rest; one at a time is in memory.
+    """
+    encoder: nn.Module | None = parts.network(part, kind)
+    try:
+        return read(encoder)
+    finally:
+        encoder = None
+        gc.collect()
+        trim_heap()
+        if parts.device.type == "cuda":
+            torch.cuda.empty_cache()
+
+
+def clip_states(parts: Parts, number: str, kind: str, texts: list[str]) -> tuple[Tensor, Tensor]:
+    """The states before CLIP's last layer, [P, 77, D], and its embedding of the whole text, [P, E].
+
+    number: "" for the first encoder of a family, "_2" for its second. kind: the encoder's class.
+    """
+    tokenizer = parts.tokenizer(f"tokenizer{number}")
+    texts = parts.spelt_out(f"text_encoder{number}", texts)
+    numbers, _ = token_numbers(tokenizer, texts, reading_length(tokenizer, CLIP_TOKENS))
+
+    def read(encoder: Any) -> tuple[Tensor, Tensor]:
+        output = encoder(numbers.to(parts.device), output_hidden_states=True)
+        whole = output.text_embeds if "text_embeds" in output else output.pooler_output
+        return output.hidden_states[-2], whole
+
+    states, whole = with_encoder(parts, f"text_encoder{number}", kind, read)
+    return states, whole
+
+
+def t5_states(parts: Parts, number: str, texts: list[str], length: int, masked: bool) -> tuple[Tensor, Tensor]:
+    """T5's last states, [P, K, D], and which tokens count, bool[P, K].
+
+    number: as for `clip_states`. length: K. masked: whether the encoder may look at the padding.
+    """
+    numbers, mask = token_numbers(parts.tokenizer(f"tokenizer{number}"), texts, length)
+    mask = mask.to(parts.device)
+
+    def read(encoder: Any) -> tuple[Tensor, ...]:
+        return (encoder(numbers.to(parts.device), attention_mask=mask if masked else None)[0],)
+
+    (states,) = with_encoder(parts, f"text_encoder{number}", "T5EncoderModel", read)
+    return states, mask.bool()

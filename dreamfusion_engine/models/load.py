@@ -1,0 +1,58 @@
+"""From a checked model folder to a teacher, by family.
+
+Importing this module loads torch only: diffusers and transformers, which take some seconds, are imported when the first
+part of a model is loaded, and only parts are loaded, never a whole pipeline.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+
+from dreamfusion_engine.models.adapters.files import NO_ADAPTERS, AdapterFiles
+from dreamfusion_engine.models.adapters.lora_merge import check_finite
+from dreamfusion_engine.models.adapters.textual_inversion import read_vectors
+from dreamfusion_engine.models.families.adapter import Adapter
+from dreamfusion_engine.models.families.flux import Flux
+from dreamfusion_engine.models.families.parts import Parts, Place
+from dreamfusion_engine.models.families.parts import Precision as Precision
+from dreamfusion_engine.models.families.pixart import PixArtSigma
+from dreamfusion_engine.models.families.pixel import PixelDiffusion
+from dreamfusion_engine.models.families.stable_diffusion import StableDiffusion
+from dreamfusion_engine.models.families.stable_diffusion_3 import StableDiffusion3
+from dreamfusion_engine.models.families.stable_diffusion_xl import StableDiffusionXL
+from dreamfusion_engine.models.pipeline_folder import PipelineFolder
+
+ADAPTERS: dict[str, Callable[[Parts], Adapter]] = {
+    "IFPipeline": PixelDiffusion,
+    "StableDiffusionPipeline": StableDiffusion,
+    "StableDiffusionXLPipeline": StableDiffusionXL,
+    "PixArtSigmaPipeline": PixArtSigma,
+    "StableDiffusion3Pipeline": StableDiffusion3,
+    "FluxPipeline": Flux,
+}
+
+
+def load_teacher(
+    folder: PipelineFolder,
+    device: torch.device,
+    precision: Precision = "auto",
+    place: Place | None = None,
+    adapters: AdapterFiles = NO_ADAPTERS,
+    vae_precision: Precision = "auto",
+) -> Adapter:
+    """The teacher of a checked pipeline folder. Its configurations are read now, its networks when they are used.
+
+    precision: 'auto' is float32, except for large models on a GPU, which get half precision. vae_precision: of the
+    VAE alone. place: what is done with each network once it is loaded; by default it moves to the device. adapters:
+    that were checked for this folder; here their numbers are read, and must be finite. See `Parts`.
+    Raises SetupError model.damaged, model.unsupported, InputError input.lora, input.embedding; RunError is left to the
+    caller's out-of-memory mapping.
+    """
+    for lora in adapters.loras:
+        check_finite(lora)
+    for word in adapters.words:
+        for part in word.tensors:
+            read_vectors(word, part)
+    return ADAPTERS[folder.family](Parts(folder, device, precision, place, adapters, vae_precision))

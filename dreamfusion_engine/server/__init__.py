@@ -1,0 +1,1 @@
+"""The engine as a process that a client drives over its standard input and output."""

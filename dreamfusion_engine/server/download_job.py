@@ -1,0 +1,114 @@
+"""The downloads of the server: in threads of their own, beside whatever the engine computes."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from dreamfusion_engine.errors import Cancelled
+from dreamfusion_engine.events import Event
+from dreamfusion_engine.failures import as_engine_error
+from dreamfusion_engine.hub.address import hub_address
+from dreamfusion_engine.models.hub_models import download_model
+from dreamfusion_engine.wire.messages import downloaded_message, error_message, event_message
+
+AT_ONCE = 2  # more would only share one line
+MOST_WAITING = 100
+
+
+class DownloadJob:
+    """One model on its way. The last message is downloaded, cancelled or failed."""
+
+    def __init__(self, model: str, revision: str, send: Callable[[Mapping[str, Any]], None]) -> None:
+        """send: takes a message without an id, from another thread."""
+        self._model = model
+        self._revision = revision
+        self._send = send
+        self._cancelled = threading.Event()
+
+    def cancel(self) -> None:
+        """Stop soon; what has arrived is kept."""
+        self._cancelled.set()
+
+    def run(self) -> None:
+        """Download, and say how it ends."""
+
+        def report(event: Event) -> None:
+            self._send(event_message(event)[0])
+
+        try:
+            if self._cancelled.is_set():
+                raise Cancelled("cancelled", what="Cancelled.", why="It had not begun.", fix="Nothing was written.")
+            got = download_model(
+                self._model,
+                hub_address(),
+                revision=self._revision,
+                report=report,
+                control=lambda: "cancel" if self._cancelled.is_set() else "continue",
+            )
+        except Exception as error:  # told to the client, whatever it is
+            self._send(error_message(as_engine_error(error)))
+        else:
+            self._send(downloaded_message(self._model, str(got.folder), got.bytes, got.license))
+
+
+class Downloads:
+    """All of a conversation's: AT_ONCE at work, the others wait for them in order."""
+
+    def __init__(self, send: Callable[[str, Mapping[str, Any]], None]) -> None:
+        """send: takes a download's id and a message without one, from any thread."""
+        self._send = send
+        self._jobs: dict[str, DownloadJob] = {}  # those that are over too: an id is used once
+        self._waiting: deque[DownloadJob] = deque()
+        self._working = 0
+        self._lock = threading.Lock()
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._jobs
+
+    @property
+    def busy(self) -> bool:
+        """Whether any is not over."""
+        return self._working > 0
+
+    @property
+    def full(self) -> bool:
+        """Whether no more may wait."""
+        return len(self._waiting) >= MOST_WAITING
+
+    def begin(self, name: str, model: str, revision: str) -> None:
+        """Download a model now, or once those before it are over."""
+        job = DownloadJob(model, revision, lambda said: self._send(name, said))
+        with self._lock:
+            self._jobs[name] = job
+            self._waiting.append(job)
+            if self._working == AT_ONCE:
+                return
+            self._working += 1
+        threading.Thread(target=self._work, name="download", daemon=True).start()
+
+    def cancel(self, name: str) -> None:
+        """Stop one soon; one that waits ends at once."""
+        job = self._jobs[name]
+        job.cancel()
+        with self._lock:
+            if job not in self._waiting:
+                return
+            self._waiting.remove(job)
+        job.run()
+
+    def end(self) -> None:
+        """Stop all soon."""
+        for name in list(self._jobs):
+            self._jobs[name].cancel()
+
+    def _work(self) -> None:
+        while True:
+            with self._lock:
+                if not self._waiting:
+                    self._working -= 1
+                    return
+                job = self._waiting.popleft()
+            job.run()

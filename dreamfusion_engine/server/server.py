@@ -1,0 +1,334 @@
+"""The engine as a process: commands in, events out, one job after another. See protocol.py for the messages.
+
+Three threads. The reader takes commands as they come, so that a cancel is seen while a job works. The main thread runs
+what was asked, one thing at a time. The pulse says every two seconds that the engine is alive while it is busy.
+The end of the input, or of the one who reads our output, cancels the running job, which keeps its checkpoint, and ends
+the process; a job that does not stop within the grace time is ended with it, so that no orphan keeps the GPU.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import signal
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO, Protocol, cast
+
+from dreamfusion_engine import __version__
+from dreamfusion_engine.config.stages import GenerateConfig
+from dreamfusion_engine.errors import Cancelled, EngineError, InputError
+from dreamfusion_engine.events import Control, Event, Report, Result
+from dreamfusion_engine.failures import as_engine_error
+from dreamfusion_engine.machine.device import device_report, release_memory
+from dreamfusion_engine.machine.main_memory import check_room_to_start
+from dreamfusion_engine.machine.stop_signals import stop_signals
+from dreamfusion_engine.request import Request, checked_request
+from dreamfusion_engine.server.download_job import Downloads
+from dreamfusion_engine.server.job import Job
+from dreamfusion_engine.server.model_news import ModelNews
+from dreamfusion_engine.wire.messages import error_message, event_message, result_message
+from dreamfusion_engine.wire.pipe_reader import PipeReader
+from dreamfusion_engine.wire.protocol import COMMANDS, PROTOCOL_VERSION, DamagedFrame, Wire, read_frame
+
+HEARTBEAT_SECONDS = 2.0
+GRACE_SECONDS = 30.0  # for a running job to stop after the client has gone
+COMPLAINTS = 10  # damaged messages in a row that are answered; a flood of garbage does not become a flood of answers
+
+
+class Generate(Protocol):
+    """generate.generate, as the server calls it."""
+
+    def __call__(
+        self, config: GenerateConfig, output: Path, *, report: Report, control: Control, resume: bool = False
+    ) -> Result: ...
+
+
+class Server:
+    """The state of one conversation."""
+
+    def __init__(self, generate: Generate, stdin: BinaryIO, stdout: BinaryIO, output_root: Path) -> None:
+        self._generate = generate
+        self._stdin = stdin
+        self._wire = Wire(stdout)
+        self._output_root = output_root
+        self._jobs: dict[str, Job] = {}
+        self._downloads = Downloads(self._send)
+        self._asked: set[str] = set()  # questions that wait for their answer, each once
+        self._models = ModelNews()
+        self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._busy = threading.Event()  # something is at work
+        self._running: Job | None = None
+        self._stopping = threading.Event()
+        self._greeted = False
+
+    def run(self) -> int:
+        """Serve until the client says shutdown or goes away. Returns the exit code."""
+        threading.Thread(target=self._read, name="reader", daemon=True).start()
+        threading.Thread(target=self._beat, name="pulse", daemon=True).start()
+        while True:
+            task = self._work.get()
+            if task is None or self._stopping.is_set():
+                break
+            self._busy.set()
+            try:
+                task()
+            except Exception as error:  # a question that could not be answered does not end the conversation
+                self._send(None, error_message(as_engine_error(error)))
+            self._busy.clear()
+            if self._wire.gone:
+                break
+        self._stopping.set()
+        for job in list(self._jobs.values()):
+            self._drop(job)
+        self._downloads.end()
+        self._wire.send({"type": "bye"})
+        return 0
+
+    def stop(self) -> None:
+        """End soon: the running job is cancelled, waiting ones are dropped. Safe to call from a signal handler."""
+        if not self._stopping.is_set():
+            self._stopping.set()
+            watchdog = threading.Timer(GRACE_SECONDS, os._exit, [3])
+            watchdog.daemon = True
+            watchdog.start()
+            self._work.put(None)
+
+    # The reader's side.
+
+    def _read(self) -> None:
+        complaints = 0
+        while not self._stopping.is_set():
+            try:
+                frame = read_frame(self._stdin, COMMANDS)
+                if frame is None:
+                    break
+                self._take(frame.message)
+                complaints = 0
+            except DamagedFrame as damage:
+                complaints += 1
+                if complaints <= COMPLAINTS:
+                    self._complain(damage)
+                if damage.lost:
+                    break
+            except EngineError as error:
+                self._send(None, error_message(error))
+            except OSError:
+                break
+        self.stop()
+
+    def _complain(self, damage: DamagedFrame) -> None:
+        used = damage.request in self._jobs or damage.request in self._downloads
+        error = InputError(
+            damage.code,
+            what="A message to the engine could not be read.",
+            why=damage.why,
+            fix="Update the add-on and the engine to the same version; if they are, this is a bug worth reporting.",
+        )
+        self._send(None if used else damage.request, error_message(error))
+
+    def _take(self, message: dict[str, Any]) -> None:
+        kind = message["type"]
+        if kind == "shutdown":
+            self.stop()
+        elif kind == "hello":
+            self._hello(message)
+        elif not self._greeted:
+            raise _refusal("protocol.hello", f"'{kind}' came before 'hello'.", "Say hello first.")
+        elif kind == "generate":
+            self._queue(message)
+        elif kind == "download":
+            self._download(message)
+        elif kind == "models":
+            self._models.ask(message)
+            self._ask(kind, self._say_models)
+        elif kind == "devices":
+            self._ask(kind, self._say_devices)
+        else:
+            self._steer(kind, message["id"])
+
+    def _hello(self, message: dict[str, Any]) -> None:
+        if message["protocol"] != PROTOCOL_VERSION:
+            raise _refusal(
+                "protocol.version",
+                f"The client speaks protocol version {message['protocol']}, this engine version {PROTOCOL_VERSION}.",
+                "Update the older of the two: the add-on, or the engine.",
+            )
+        self._greeted = True
+        self._ask("hello", self._say_ready)
+
+    def _ask(self, kind: str, answer: Callable[[], None]) -> None:
+        """Answer when the work before it is done; whoever asks again before that gets the same answer."""
+
+        def task() -> None:
+            self._asked.discard(kind)
+            answer()
+
+        if kind not in self._asked:
+            self._asked.add(kind)
+            self._work.put(task)
+
+    def _queue(self, message: dict[str, Any]) -> None:
+        name = message["id"]
+        if name in self._jobs or name in self._downloads:
+            raise _refusal("protocol.id", f"There was a job {name[:60]!r} before.", "Give every job an id of its own.")
+        try:
+            job = Job(name, self._request(message))
+        except Exception as error:  # a bad request is answered at once, whatever else is running
+            self._send(name, error_message(as_engine_error(error)))
+            return
+        ahead = sum(other.state != "over" for other in self._jobs.values())
+        self._jobs[name] = job
+        self._send(name, {"type": "queued", "ahead": ahead, "output": str(job.request.output)})
+        self._work.put(lambda: self._run(job))
+
+    def _download(self, message: dict[str, Any]) -> None:
+        name = message["id"]
+        if name in self._jobs or name in self._downloads:
+            raise _refusal("protocol.id", f"There was a job {name[:60]!r} before.", "Give every job an id of its own.")
+        if self._downloads.full:
+            why = "So many models wait to be downloaded that no more can be asked for."
+            self._send(name, error_message(_refusal("protocol.full", why, "Wait for some of them, or cancel them.")))
+            return
+        self._downloads.begin(name, message["model"], message.get("revision") or "main")
+
+    def _request(self, message: dict[str, Any]) -> Request:
+        return checked_request(
+            message["prompt"],
+            preset_name=message.get("preset") or "standard",
+            settings=message.get("settings"),
+            output=Path(message["output"]) if message.get("output") else None,
+            output_root=self._output_root,
+            resume=bool(message.get("resume")),
+        )
+
+    def _steer(self, kind: str, name: str) -> None:
+        if kind == "cancel" and name in self._downloads:
+            self._downloads.cancel(name)
+            return
+        job = self._jobs.get(name)
+        if job is None:
+            raise _refusal("protocol.id", f"There is no job {name[:60]!r}.", "Use the id of a generate message.")
+        if kind == "cancel":
+            job.want("cancel")
+            if job.state == "waiting":
+                self._drop(job)
+        elif kind == "finish":
+            job.want("finish")
+        else:
+            job.hold(kind == "pause")
+
+    # The main thread's side.
+
+    def _say_ready(self) -> None:
+        check_room_to_start()
+        try:
+            models = self._listed()
+        except Exception as error:  # a client can do much without the list, and nothing without this message
+            models = {"models": []}
+            self._send(None, error_message(as_engine_error(error)))
+        ready = {"type": "ready", "protocol": PROTOCOL_VERSION, "engine": __version__, "pid": os.getpid()}
+        self._send(None, {**ready, "devices": device_report(), **models})
+        self._work.put(self._measure)
+
+    def _measure(self) -> None:
+        """Find out how fast the device is, and tell the times; a job that waits measures for itself."""
+        if self._work.empty():
+            self._models.measure()
+            self._say_times()
+
+    def _say_times(self) -> None:
+        """Send the list again, once: when the device's speed has become known, and the times with it."""
+        if self._models.due:
+            self._say_models()
+
+    def _say_models(self) -> None:
+        self._send(None, {"type": "models", **self._listed()})
+
+    def _listed(self) -> dict[str, Any]:
+        fields, left_out = self._models.fields()
+        if left_out:
+            why = f"The lines on {left_out} models do not fit into one message."
+            fix = "Each of them can still be chosen by its name. Remove downloads that you do not use."
+            self._send(None, error_message(_refusal("protocol.line_long", why, fix)))
+        return fields
+
+    def _say_devices(self) -> None:
+        self._send(None, {"type": "devices", "devices": device_report()})
+
+    def _run(self, job: Job) -> None:
+        with job.changed:
+            if job.state == "over":
+                return
+            job.state = "running"
+        self._running = job
+        self._send(job.name, {"type": "started"})
+        try:
+            last, data = self._result(job)
+        except (Exception, KeyboardInterrupt) as error:
+            last, data = error_message(as_engine_error(error, job.request.output)), b""
+        release_memory()
+        self._running = None
+        job.state = "over"
+        self._send(job.name, last, data)
+        self._say_times()
+
+    def _result(self, job: Job) -> tuple[dict[str, Any], bytes]:
+        def report(event: Event) -> None:
+            self._send(job.name, *event_message(event))
+
+        result = self._generate(
+            job.request.config,
+            job.request.output,
+            report=report,
+            control=lambda: job.next_move(self._ending, lambda kind: self._send(job.name, {"type": kind})),
+            resume=job.request.resume,
+        )
+        glb = [path for path in result.files.values() if Path(path).name == "mesh.glb"]
+        data = (Path(result.folder) / glb[0]).read_bytes() if glb else b""
+        return {**result_message(result), "bytes": len(data)}, data
+
+    def _ending(self) -> bool:
+        return self._stopping.is_set() or self._wire.gone
+
+    def _drop(self, job: Job) -> None:
+        """End a job that never began."""
+        with job.changed:
+            if job.state != "waiting":
+                return
+            job.state = "over"
+        error = Cancelled("cancelled", what="Cancelled.", why="The job had not begun.", fix="Nothing was written.")
+        self._send(job.name, error_message(error))
+
+    def _beat(self) -> None:
+        while not self._stopping.wait(HEARTBEAT_SECONDS):
+            if self._busy.is_set() or self._downloads.busy:
+                running = self._running
+                waiting = sum(job.state == "waiting" for job in list(self._jobs.values()))
+                self._send(running.name if running else None, {"type": "heartbeat", "queued": waiting})
+
+    def _send(self, name: str | None, message: Mapping[str, Any], data: bytes = b"") -> None:
+        body = dict(message)
+        if name is not None or message["type"] in ("failed", "heartbeat"):
+            body["id"] = name
+        self._wire.send(body, data)
+
+
+def serve(*, generate: Generate, stdin: BinaryIO, stdout: BinaryIO, output_root: Path = Path("outputs")) -> int:
+    """Hold one conversation and return the exit code. Ctrl-C, SIGTERM and SIGHUP end it as the client's shutdown does.
+
+    generate: runs one request. stdin, stdout: the wire, stdin unbuffered; sys.stdout must not lead to it. output_root:
+    where jobs that name no folder write.
+    """
+    server = Server(generate, cast(BinaryIO, PipeReader(stdin)), stdout, output_root)
+    for number in stop_signals():
+        signal.signal(number, lambda _number, _frame: server.stop())
+    code = server.run()
+    sys.stderr.flush()
+    return code
+
+
+def _refusal(code: str, why: str, fix: str) -> InputError:
+    return InputError(code, what="The engine cannot do what a message asks.", why=why, fix=fix)

@@ -1,0 +1,1 @@
+"""How long a run takes on this machine, told beforehand."""

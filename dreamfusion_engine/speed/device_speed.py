@@ -1,0 +1,179 @@
+"""How fast a device computes what a diffusion model is made of: measured once, in about a second, and kept.
+
+The measurement lies in the engine's cache, for one device, version of torch and number of threads. Reading it loads no
+torch, so that the list of models does not wait; a file that is damaged or of another machine counts as none.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import platform
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dreamfusion_engine.machine.atomic_file import write_atomically
+from dreamfusion_engine.machine.cache_folder import cache_folder
+from dreamfusion_engine.machine.device import compute_threads, has_bfloat16
+from dreamfusion_engine.wire.bounded_json import read_json_file
+
+if TYPE_CHECKING:
+    import torch
+
+SLOWEST, FASTEST = 1e8, 1e17  # operations a second that can be true: a tenth of a core of 2005, ten large cards of 2025
+RATIOS = (0.1, 10.0)  # measured over estimated seconds that are believed; beyond, something else was measured
+_EACH = 0.2  # seconds for each of four measurements
+_MODELS = 64  # whose ratios are kept
+
+
+@dataclass(frozen=True, kw_only=True)
+class Speed:
+    """Measured rates, operations a second (a multiply-add counts as two), of convolutions and matrix products.
+
+    half: in the half precision that runs use there; single: in float32. card: whether the device is one.
+    ratios: by model, measured over estimated seconds of a step, from runs that were made here.
+    """
+
+    half: float
+    single: float
+    card: bool = False
+    ratios: dict[str, float] = field(default_factory=dict)
+
+    def ratio(self, model: str) -> float:
+        """By how much steps with this model took longer than estimated here; 1 before the first run."""
+        return self.ratios.get(model, 1.0)
+
+
+def stored_speed(device_type: str) -> Speed | None:
+    """What was measured of this machine's device, 'cpu' or 'cuda'; None where nothing usable is kept."""
+    key = _key(device_type)
+    if key is None:
+        return None
+    try:
+        values = read_json_file(_file(device_type))
+        if values["key"] != key:
+            return None
+        half, single = float(values["half"]), float(values["single"])
+        ratios = {str(model): _believed(ratio) for model, ratio in values["ratios"].items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+    if not all(SLOWEST <= rate <= FASTEST for rate in (half, single)):
+        return None
+    return Speed(half=half, single=single, card=device_type == "cuda", ratios=ratios)
+
+
+def measured_speed(device: torch.device) -> Speed:
+    """The device's speed: what is kept, or else measured now, in about a second, and kept."""
+    speed = stored_speed(device.type)
+    if speed is None:
+        speed = _measure(device)
+        _store(speed)
+    return speed
+
+
+def learn_ratio(device_type: str, model: str, measured: float, estimated: float) -> None:
+    """Keep how long a run's steps took beside how long they would take by arithmetic alone.
+
+    measured, estimated: seconds a step, the estimate without any ratio. Nothing is kept of nothing.
+    """
+    speed = stored_speed(device_type)
+    if speed is None or not (measured > 0.0 and estimated > 0.0 and math.isfinite(measured / estimated)):
+        return
+    others = {name: ratio for name, ratio in speed.ratios.items() if name != model}
+    newest = dict(list(others.items())[-(_MODELS - 1) :])
+    _store(replace(speed, ratios={**newest, model: _believed(measured / estimated)}))
+
+
+def _believed(ratio: Any) -> float:
+    value = float(ratio)
+    if not math.isfinite(value):
+        raise ValueError("not a finite ratio")
+    return min(max(value, RATIOS[0]), RATIOS[1])
+
+
+def _file(device_type: str) -> Path:
+    return cache_folder() / f"speed-{device_type}.json"
+
+
+def _key(device_type: str) -> str | None:
+    """Device, version of torch and threads; None where that device is not there, as far as is known without torch."""
+    if device_type == "cpu":
+        title = platform.processor() or platform.machine()
+    else:
+        torch = sys.modules.get("torch")  # who knows of a card has loaded it
+        if torch is None or not torch.cuda.is_available():
+            return None
+        title = torch.cuda.get_device_name(0)
+    try:
+        version = metadata.version("torch")
+    except metadata.PackageNotFoundError:
+        return None
+    return f"{title}, torch {version}, {compute_threads()} threads"
+
+
+def _store(speed: Speed) -> None:
+    """Keep it; a cache that cannot be written costs the next measurement, nothing else."""
+    kind = "cuda" if speed.card else "cpu"
+    values = {"key": _key(kind), "half": speed.half, "single": speed.single, "ratios": speed.ratios}
+    try:
+        _file(kind).parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(_file(kind), (json.dumps(values, indent=1) + "\n").encode())
+    except OSError:
+        return
+
+
+def _measure(device: torch.device) -> Speed:
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(compute_threads())  # as a run has it
+    try:
+        half, single = _rate(device, True), _rate(device, False)
+    finally:
+        torch.set_num_threads(threads)
+    return Speed(half=half, single=single, card=device.type == "cuda")
+
+
+def _rate(device: torch.device, half: bool) -> float:
+    """Operations a second of a convolution and a matrix product as large as those in the middle of Stable Diffusion.
+
+    half: under autocast to bfloat16 with float32 weights, as runs on a CPU have it; float16 on cards without bfloat16.
+    """
+    import torch
+
+    pictures = 2 if device.type == "cpu" else 32
+    side = 8 if half and not has_bfloat16(device.type) else 32  # emulation takes half a minute for 32
+    kind = torch.bfloat16 if device.type == "cpu" or torch.cuda.is_bf16_supported() else torch.float16
+    weight = torch.full((320, 320, 3, 3), 0.01, device=device)
+    picture = torch.full((pictures, 320, side, side), 0.01, device=device)
+    rows = torch.full((pictures * side * side // 2, 640), 0.01, device=device)
+    wide = torch.full((2560, 640), 0.01, device=device)
+    operations = 2.0 * 9 * 320 * 320 * side * side * pictures, 2.0 * rows.numel() * 2560
+    with torch.no_grad(), torch.autocast(device.type, kind, enabled=half, cache_enabled=False):
+        seconds = (
+            _median_seconds(device, lambda: torch.nn.functional.conv2d(picture, weight, padding=1)),
+            _median_seconds(device, lambda: torch.nn.functional.linear(rows, wide)),
+        )
+    return min(max(sum(operations) / sum(seconds), SLOWEST), FASTEST)
+
+
+def _median_seconds(device: torch.device, work: Callable[[], object]) -> float:
+    """Of one call, after one that warms up; for as long as the time box lasts, at least once."""
+    import torch
+
+    taken: list[float] = []
+    for call in range(1000):
+        begun = time.perf_counter()
+        work()
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        if call:
+            taken.append(max(time.perf_counter() - begun, 1e-9))
+        if sum(taken) >= _EACH:
+            break
+    return sorted(taken)[len(taken) // 2]

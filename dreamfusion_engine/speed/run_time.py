@@ -1,0 +1,121 @@
+"""How long a run will take: a pure function of the model's arithmetic, the run's settings and the device's speed.
+
+It needs neither torch nor the weights. Not counted: reading the prompt (once a prompt, then kept), weights that visit
+the card layer by layer (memory.offload), restarts after a failed health check. `docs/benchmarks.md` has it beside runs.
+"""
+
+from __future__ import annotations
+
+from dreamfusion_engine.config.stages import GenerateConfig, views_at_once
+from dreamfusion_engine.memory.estimate import TILE_PIXELS
+from dreamfusion_engine.models.card import PromptCard, predictions_a_view
+from dreamfusion_engine.models.operations import BACKWARD, encoder_operations
+from dreamfusion_engine.models.sizes import ModelSizes
+from dreamfusion_engine.speed.device_speed import Speed
+
+# From docs/benchmarks.md, on the machine whose float32 rate was REFERENCE operations a second.
+REFERENCE = 188e9
+_CALL_SECONDS = 0.018  # a call of a denoiser beyond its arithmetic: 24.6 ms, of which 6.6 are, with the starter
+_NERF_SECONDS = 0.004  # the NeRF part of a step, with no rays ...
+_RAY_SECONDS = 6.2e-6  # ... and a ray of it: 5.6 to 29.2 ms for 256 to 4,096 rays of 64 steps ...
+_RAY_STEPS, _RAY_FIXED = 64, 0.5  # ... of which about half goes with the steps: 6.2 to 21.1 ms for 16 to 256
+_NERF_LEAST = 0.003  # seconds on a card: the target of whole_step.py, for want of a measurement
+_LOAD_SECONDS = 4.0  # imports, the model's files
+_AFTER_SECONDS = 5.0  # mesh and pictures: 8, 14 and 40 s in the presets, from result.json; so a part that is fixed ...
+_POINT_SECONDS = 2.1e-6  # ... and for each point of the lattice
+_VSD_CALLS = 3.0  # the copy's prediction, and its lesson forwards and backwards, in rows of one text
+_ROUNDED_UP = 0.5  # steps that rounding up adds in the mean
+_RECOMPUTED_PASSES = 2.0  # the encoder again, and its blocks once more within (economy.py)
+_TILES = 1.5  # pixels in overlapping tiles over the picture's, at 1024
+_TINY = {"_class_name": "AutoencoderTiny", "block_out_channels": [64]}
+
+
+def denoiser_step_operations(sizes: ModelSizes, config: GenerateConfig) -> float:
+    """Operations of the denoiser in one training step, by one process; 0 where the model's are unknown."""
+    guidance, score = config.guidance, config.score
+    rows = float(predictions_a_view(guidance, PromptCard(closed_vocabulary=sizes.closed_vocabulary)))
+    low, high = _mean_timesteps(config)
+    if guidance.score == "sdi":  # the largest t takes its share of the inversion's steps, then one prediction
+        rows *= 1.0 + max(1.0, score.inversion_steps * (0.25 * low + 0.75 * high) + _ROUNDED_UP)
+    elif guidance.score == "sampled":
+        rows *= max(1.0, score.sampling_steps * high + _ROUNDED_UP)
+    elif guidance.score == "vsd":
+        rows += _VSD_CALLS
+    return config.optimize.views * rows * sizes.denoiser_operations
+
+
+def encoder_step_operations(sizes: ModelSizes, config: GenerateConfig) -> float:
+    """Operations of the VAE's encoder in one training step, forwards and backwards; 0 without a VAE."""
+    memory = config.memory
+    if not sizes.encoder_operations:
+        return 0.0
+    once = sizes.encoder_operations
+    if memory.tiny_vae:
+        once = encoder_operations(_TINY, sizes.pixels)
+    elif memory.tiling and sizes.pixels > TILE_PIXELS:
+        once *= _TILES
+    passes = 1.0 + BACKWARD + (_RECOMPUTED_PASSES if memory.recompute else 0.0)
+    return config.optimize.views * passes * once
+
+
+def step_operations(sizes: ModelSizes, config: GenerateConfig) -> float:
+    """Operations of the diffusion model in one training step of `optimize.views` views; multiply-adds count twice.
+
+    sizes: of the model. config: score, Perp-Neg, views and memory settings decide how often what is computed.
+    """
+    return denoiser_step_operations(sizes, config) + encoder_step_operations(sizes, config)
+
+
+def step_seconds(sizes: ModelSizes, config: GenerateConfig, speed: Speed) -> float:
+    """Seconds of one training step by arithmetic alone, without what runs have taught; 0: unknown."""
+    if not sizes.denoiser_operations:
+        return 0.0
+    of_denoiser = speed.single if config.memory.precision == "float32" else speed.half
+    of_encoder = speed.single if sizes.vae_float32 else of_denoiser
+    calls = -(-config.optimize.views // views_at_once(config))
+    seconds = denoiser_step_operations(sizes, config) / of_denoiser
+    seconds += encoder_step_operations(sizes, config) / of_encoder
+    slower = REFERENCE / speed.single
+    rays = config.optimize.views * sum(size * size for size in config.optimize.resolution) / 2.0
+    steps = _RAY_FIXED + (1.0 - _RAY_FIXED) * config.render.steps / _RAY_STEPS
+    nerf = calls * _NERF_SECONDS + rays * _RAY_SECONDS * steps
+    fixed = nerf * slower + calls * _CALL_SECONDS * slower
+    return seconds + (max(fixed, _NERF_LEAST) if speed.card else fixed)
+
+
+def training_seconds(sizes: ModelSizes, config: GenerateConfig, speed: Speed) -> float:
+    """Seconds of all steps, with what runs of this model on this device have taught; 0: unknown."""
+    return config.optimize.steps * step_seconds(sizes, config, speed) * speed.ratio(config.model)
+
+
+def estimated_seconds(sizes: ModelSizes, config: GenerateConfig, speed: Speed | None) -> float:
+    """Seconds from the start of a run to its files; 0: unknown.
+
+    sizes: of the model. speed: of the device, None where it was not measured yet.
+    """
+    training = training_seconds(sizes, config, speed) if speed is not None else 0.0
+    if speed is None or not training:
+        return 0.0
+    after = _AFTER_SECONDS + _POINT_SECONDS * (config.mesh.resolution + 1) ** 3
+    return training + _LOAD_SECONDS + after
+
+
+def spoken(seconds: float) -> str:
+    """A time as people say it: '40 seconds', '12 minutes', '40 hours'."""
+    for size, name in ((3600.0, "hours"), (60.0, "minutes")):
+        if seconds >= 1.5 * size:
+            return f"{round(seconds / size)} {name}"
+    return f"{round(seconds)} seconds"
+
+
+def _mean_timesteps(config: GenerateConfig) -> tuple[float, float]:
+    """Mean over training of the lower and the upper end of the timestep range (`timesteps.timestep_range`), of T.
+
+    The share of the way to the end values that is gone in the mean: 1 - a/2 at an even pace, 1 - a/3 by a square root,
+    1 - a in one step, with a = anneal_until.
+    """
+    guidance = config.guidance
+    part = {"linear": 1 / 2, "sqrt": 1 / 3, "step": 1.0}[guidance.annealing]
+    share = 1.0 - part * guidance.anneal_until
+    low, high = ((1.0 - share) * start + share * end for start, end in (guidance.t_min, guidance.t_max))
+    return low, high

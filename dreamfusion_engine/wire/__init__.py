@@ -1,0 +1,1 @@
+"""What crosses between processes: the protocol, its messages, and JSON within bounds. See docs/architecture.md."""

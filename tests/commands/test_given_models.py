@@ -1,0 +1,75 @@
+"""A model that is a folder or a file has a line as a downloaded one has, and nothing is written for it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from reference.stable_diffusion_2 import write_stable_diffusion_2
+from reference.tiny_families import Case
+
+from dreamfusion_engine.commands.given_models import LARGEST, bounded_json, given_model
+from dreamfusion_engine.commands.model_list import Machine, models_here
+from dreamfusion_engine.hub.address import HubAddress
+
+MACHINE = Machine(device_type="cpu", free_bytes=8 << 30)
+
+
+def test_a_folder_has_the_line_of_the_same_model_in_the_hubs_cache(
+    cases: Callable[[str], Case], tmp_path: Path
+) -> None:
+    folder = cases("sd").folder
+    cached = tmp_path / "models--someone--tiny"
+    shutil.copytree(folder, cached / "snapshots" / ("a" * 40))
+    (cached / "refs").mkdir()
+    (cached / "refs" / "main").write_text("a" * 40)
+    downloaded = models_here(HubAddress(cache=tmp_path), MACHINE)[1].to_json()
+    line = given_model(str(folder), MACHINE)
+    assert line.usable and (line.name, line.state, line.title) == (str(folder), "given", "model")
+    same = {"family", "size_mb", "memory_mib", "fit", "recipe", "estimates", "adapters", "closed_vocabulary"}
+    assert {name: line.to_json()[name] for name in same} == {name: downloaded[name] for name in same}
+    assert line.to_json()["adapters"] == ["lora", "embeddings"]
+
+
+@pytest.mark.parametrize(("kind", "takes"), [("sd3", ["lora"]), ("pixart", []), ("if", [])])
+def test_a_line_says_which_adapters_its_family_takes(cases: Callable[[str], Case], kind: str, takes: list[str]) -> None:
+    assert given_model(str(cases(kind).folder), MACHINE).to_json()["adapters"] == takes
+
+
+def test_the_starters_line_takes_none(tmp_path: Path) -> None:
+    starter = models_here(HubAddress(cache=tmp_path), MACHINE)[0].to_json()
+    assert starter["adapters"] == [] and starter["recipe"]["scores"] == {}
+
+
+def test_a_file_that_was_never_used_is_told_by_its_architecture_and_stays_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "cache"))
+    file = tmp_path / "peacock.safetensors"
+    write_stable_diffusion_2(file, tmp_path / "base")
+    unknown = given_model(str(file), MACHINE)
+    assert unknown.state == "broken" and unknown.trouble["code"] == "model.prediction"
+    line = given_model(str(file), MACHINE, str(tmp_path / "base"))
+    assert line.state == "given" and line.family == "StableDiffusionPipeline", line.trouble
+    assert line.memory_mib > 1024, "what a Stable Diffusion 2 of real size takes"
+    assert not (tmp_path / "cache").exists()
+
+
+@pytest.mark.parametrize("name", ["/no/such/folder", "owner/absent", "x" * 5000, "a\0b", ""])
+def test_what_is_no_model_has_a_line_that_says_why(name: str) -> None:
+    line = given_model(name, MACHINE)
+    assert line.state == "broken" and not line.usable and line.trouble["what"] and line.trouble["why"]
+    assert json.dumps(line.to_json())
+
+
+def test_a_card_with_very_many_words_does_not_fill_the_message(saved_pipeline: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(saved_pipeline, folder)
+    card = json.loads((folder / "dreamfusion.json").read_text())
+    (folder / "dreamfusion.json").write_text(json.dumps({**card, "colours": ["\u00fc" * 190] * 90}))
+    line = given_model(str(folder), MACHINE)
+    assert len(json.dumps(line.to_json())) > LARGEST > len(json.dumps(bounded_json(line)))
+    assert bounded_json(line)["closed_vocabulary"] is True

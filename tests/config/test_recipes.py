@@ -1,0 +1,132 @@
+"""Facts about recipes: every value is a setting, has a source, and pulls as the public recipes do."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.util
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dreamfusion_engine.config.presets import (
+    PRESET_NAMES,
+    dotted,
+    from_json,
+    origins_of,
+    preset,
+    recipe_differences,
+    resolve,
+    to_json,
+)
+from dreamfusion_engine.config.recipes import LATENT_RECIPE, RECIPES, STARTER_RECIPE, recipe_for
+from dreamfusion_engine.config.stages import GenerateConfig
+from dreamfusion_engine.errors import InputError
+from dreamfusion_engine.models.card import PromptCard
+from dreamfusion_engine.models.family import FAMILIES
+from dreamfusion_engine.models.pipeline_folder import ModelFacts
+from dreamfusion_engine.request import settings_for
+
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+LARGE = [name for name in RECIPES if name not in (STARTER_RECIPE, LATENT_RECIPE)]
+LATENT = [name for name in LARGE if FAMILIES[name].vae]
+
+
+def test_every_family_has_a_recipe_of_its_own_name() -> None:
+    assert set(FAMILIES) <= set(RECIPES)
+    assert all(RECIPES[name].family == name for name in FAMILIES)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("level", PRESET_NAMES)
+@pytest.mark.parametrize("score", ["sds", "csd", "nfsd", "sdi", "vsd", "sampled"])
+def test_every_value_is_a_possible_setting_and_has_a_source(name: str, level: str, score: str) -> None:
+    given = RECIPES[name].values(level, score)
+    made = dotted(preset(level, "a mug", {"guidance": {"score": score}}, name))
+    for key, (value, source) in given.items():
+        assert made[key] == (list(value) if isinstance(value, tuple) else value)
+        assert source.startswith(("SDF", "TS", "MVD", "ours", "arXiv", "RFDS", "between")), (key, source)
+
+
+@pytest.mark.parametrize("level", PRESET_NAMES)
+def test_the_starters_recipe_is_the_preset_itself(level: str) -> None:
+    assert RECIPES[STARTER_RECIPE].values(level, "sds") == {}
+    assert recipe_differences(STARTER_RECIPE)[level] == {}
+    origins = origins_of(preset(level, "a mug"))
+    assert origins.pop("recipe") == "model" and set(origins.values()) == {"preset"}
+
+
+@pytest.mark.parametrize("name", LATENT)
+def test_a_latent_teacher_never_sees_fewer_than_64_pixels_and_gets_the_public_number_of_views(name: str) -> None:
+    for level, views in (("draft", 5_000), ("standard", 10_000), ("high", 20_000)):
+        made = preset(level, "a mug", recipe=name)
+        assert made.optimize.resolution[0] >= 64 and made.optimize.resolution[1] >= 128
+        assert made.optimize.steps * made.optimize.views >= views
+        assert (made.field.levels, made.field.log2_table) == (16, 19)
+        assert 50.0 <= made.guidance.scale <= 100.0
+
+
+def test_scores_that_want_weak_guidance_get_it() -> None:
+    for score in ("vsd", "sdi", "nfsd"):
+        assert preset("standard", "a", {"guidance": {"score": score}}, "StableDiffusionPipeline").guidance.scale == 7.5
+
+
+def test_yours_win_over_the_recipe_and_the_recipe_over_the_preset() -> None:
+    made = resolve("draft", "a mug", {"guidance": {"scale": 30.0}, "seed": 4}, "StableDiffusionPipeline")
+    assert made.config.guidance.scale == 30.0 and made.origins["guidance.scale"] == "yours"
+    assert made.config.optimize.steps == 2500 and made.origins["optimize.steps"].startswith("recipe: ")
+    assert made.config.mesh.triangles == 10_000 and made.origins["mesh.triangles"] == "preset"
+    assert made.origins["seed"] == "yours" and set(made.origins) == set(dotted(made.config))
+    assert json.loads(json.dumps(made.to_json()))["guidance.scale"] == {"value": 30.0, "from": "yours"}
+
+
+def test_origins_are_told_from_a_finished_configuration_too() -> None:
+    given = {"guidance": {"score": "vsd", "scale": 9.0}, "optimize": {"views": 3}}
+    made = resolve("high", "a mug", given, "StableDiffusionPipeline")
+    read = from_json(GenerateConfig, json.loads(json.dumps(to_json(made.config))))
+    assert origins_of(read) == dict(made.origins)
+
+
+def test_what_a_recipe_changes_leads_to_the_same_settings() -> None:
+    for name in RECIPES:
+        for level, changes in recipe_differences(name).items():
+            made = dotted(preset(level, "a"))
+            assert {**made, **changes, "recipe": name} == dotted(preset(level, "a", recipe=name))
+
+
+def test_a_small_model_of_our_own_is_not_taken_for_a_large_one() -> None:
+    assert recipe_for("IFPipeline", closed_vocabulary=True) == STARTER_RECIPE
+    assert recipe_for("IFPipeline", closed_vocabulary=False) == "IFPipeline"
+    assert recipe_for("StableDiffusionPipeline", closed_vocabulary=True) == LATENT_RECIPE
+    assert recipe_for("StableDiffusionPipeline", closed_vocabulary=False) == "StableDiffusionPipeline"
+    assert recipe_for("FluxPipeline", closed_vocabulary=True) == "FluxPipeline"
+
+
+def facts(family: str, closed: bool = False) -> ModelFacts:
+    return ModelFacts(family=family, card=dataclasses.replace(PromptCard(), closed_vocabulary=closed))
+
+
+@pytest.mark.parametrize(
+    ("family", "settings", "code", "word"),
+    [
+        ("StableDiffusionPipeline", {"recipe": "KandinskyPipeline"}, "input.recipe", "KandinskyPipeline"),
+        ("StableDiffusionPipeline", {"recipe": "FluxPipeline"}, "input.recipe", "Flux"),
+        ("StableDiffusionPipeline", {"recipe": 7}, "input.recipe", "7"),
+        ("IFPipeline", {"memory": {"tiling": True}}, "input.setting", "memory.tiling"),
+        ("IFPipeline", {"memory": {"tiny_vae": "a/b"}}, "input.setting", "memory.tiny_vae"),
+    ],
+)
+def test_what_a_family_cannot_have_is_refused(family: str, settings: dict[str, Any], code: str, word: str) -> None:
+    with pytest.raises(InputError) as caught:
+        settings_for(facts(family), "standard", "a mug", settings)
+    assert caught.value.code == code and word in caught.value.what + caught.value.why
+
+
+def test_the_page_is_up_to_date() -> None:
+    spec = importlib.util.spec_from_file_location("recipes_table", DOCS / "recipes_table.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    page = (DOCS / "recipes.md").read_text(encoding="utf-8")
+    assert module.renewed(page) == page, "run: python docs/recipes_table.py"

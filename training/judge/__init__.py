@@ -1,0 +1,1 @@
+"""Training and evaluation of the judge, on the corpus of the starter model."""

@@ -1,0 +1,70 @@
+"""What captions state and what pictures show, as numbers, so that it is known which caption is true of what."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dreamfusion_engine.models.card import VIEWS
+from training.starter.captions import SHADING_WORDS, VIEW_WORDS, describe, spoken_name
+from training.starter.corpus import Label
+from training.starter.objects.kinds import KINDS, PATTERNS, Look
+from training.starter.objects.palette import COLOURS
+
+_COLOURS, _PATTERNS = list(COLOURS), list(PATTERNS)
+_UNSTATED = -1
+_NOTHING = 98  # the picture shows none: a natural colour, no pattern
+_UNSEEN = 99  # the picture cannot show it: colours of white clay
+
+
+def shown(label: Label) -> list[int]:
+    """What the picture shows: kind, colour, part's colour, pattern, pattern's colour, view, clay."""
+    look, clay = label.look, label.shading == "textureless"
+
+    def colour(name: str | None) -> int:
+        return _UNSEEN if clay else _COLOURS.index(name) if name else _NOTHING
+
+    pattern = _UNSEEN if clay else _PATTERNS.index(look.pattern) if look.pattern else _NOTHING
+    return [
+        KINDS.index(label.kind),
+        colour(look.colour),
+        colour(look.part),
+        pattern,
+        colour(look.pattern_colour),
+        VIEWS.index(label.view),
+        int(clay),
+    ]
+
+
+def statement(rng: np.random.Generator, label: Label) -> tuple[str, list[int]]:
+    """A caption that is true of the picture, and what it states; it leaves things out at times."""
+    kind, look, clay = label.kind, label.look, label.shading == "textureless"
+    colour = look.colour if not clay and rng.random() < 0.85 else None
+    part = look.part if not clay and rng.random() < 0.7 else None
+    pattern = look.pattern if colour and rng.random() < 0.7 else None
+    pattern_colour = look.pattern_colour if pattern else None
+    view = label.view if rng.random() < 0.35 else None
+    said_clay = clay and rng.random() < 0.3
+    name = spoken_name(rng, kind)
+    text = describe(kind, Look(colour=colour, part=part, pattern=pattern, pattern_colour=pattern_colour), name=name)
+    text += f", {VIEW_WORDS[view]}" if view else ""
+    text += f", {SHADING_WORDS['textureless']}" if said_clay else ""
+    return text, [
+        KINDS.index(kind),
+        _COLOURS.index(colour) if colour else _UNSTATED,
+        _COLOURS.index(part) if part else _UNSTATED,
+        _PATTERNS.index(pattern) if pattern else _UNSTATED,
+        _COLOURS.index(pattern_colour) if pattern_colour else _UNSTATED,
+        VIEWS.index(view) if view else _UNSTATED,
+        1 if said_clay else _UNSTATED,
+    ]
+
+
+def truth(pictures: Sequence[list[int]], captions: Sequence[list[int]]) -> Tensor:
+    """Which caption is true of which picture: bool[N, C]. A caption is true if all that it states is shown."""
+    seen = torch.tensor(pictures)[:, None]
+    said = torch.tensor(captions)[None]
+    return ((said == _UNSTATED) | (said == seen)).all(-1)

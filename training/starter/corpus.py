@@ -1,0 +1,117 @@
+"""An endless supply of captioned training pictures, rendered as training runs.
+
+A ring of traced pictures on the training device is refreshed a few pictures a step. Each traced picture is used
+several times, each time with another background, rendering and caption, since tracing is dearer than composing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dreamfusion_engine.config.stages import CameraConfig
+from dreamfusion_engine.models.card import Heading, Shading, View, heading_of, view_of
+from dreamfusion_engine.scene.background import random_backgrounds
+from dreamfusion_engine.scene.cameras import sample_cameras
+from dreamfusion_engine.scene.light import sample_lights
+from training.starter.captions import camera_words, caption
+from training.starter.objects.kinds import KINDS, Kind, Look, make_object, random_look
+from training.starter.renderer import CHANNELS, compose, render_objects
+
+_SHADINGS: tuple[Shading, ...] = ("lambertian", "albedo", "textureless")
+_SHADING_SHARES = (0.5, 0.25, 0.25)
+_FIRST = 2048  # pictures traced before the first batch, so that the first steps see variety
+
+
+@dataclass(frozen=True, kw_only=True)
+class Label:
+    """What is known of a picture. camera: words for exactly where it was taken from, "" where only the view counts."""
+
+    kind: Kind
+    look: Look
+    view: View
+    heading: Heading
+    shading: Shading
+    camera: str = ""
+
+
+class Corpus:
+    """Captioned pictures from a seed.
+
+    pixels: side of the pictures. capacity: traced pictures kept. fresh: new ones for each that `batch` gives out.
+    kinds: what is on the pictures. fronts: how often kinds with a front come, to one of another kind; of those, there
+    is more to learn.
+    """
+
+    def __init__(
+        self,
+        *,
+        pixels: int,
+        capacity: int,
+        fresh: float,
+        seed: int,
+        device: torch.device,
+        kinds: Sequence[Kind] = KINDS,
+        fronts: float = 1.0,
+    ) -> None:
+        self._kinds = tuple(kinds)
+        weights = np.array([fronts if kind.front else 1.0 for kind in self._kinds])
+        self._shares = weights / weights.sum()
+        self._pixels = pixels
+        self._fresh = fresh
+        self.rng = np.random.default_rng(seed)
+        self._generator = torch.Generator(device=device).manual_seed(seed)
+        self._ring = torch.zeros(capacity, CHANNELS, pixels, pixels, dtype=torch.uint8, device=device)
+        self._labels: list[tuple[Kind, Look, View, Heading, str]] = []
+        self._next = 0
+
+    def trace(self, count: int) -> None:
+        """Put `count` new pictures into the ring, over the oldest."""
+        kinds = [self._kinds[i] for i in self.rng.choice(len(self._kinds), size=count, p=self._shares)]
+        looks = [(kind, random_look(self.rng, kind)) for kind in kinds]
+        objects = [make_object(self.rng, kind, look) for kind, look in looks]
+        cameras = sample_cameras(count, CameraConfig(), self._generator)
+        light = sample_lights(cameras.position, self._generator)
+        # The share of light from everywhere varies, so that the model does not insist on one.
+        ambient = 0.1 + 0.4 * torch.rand(count, generator=self._generator, device=self._ring.device)
+        traced = render_objects(objects, cameras, light, ambient, pixels=self._pixels)
+        for i, (kind, look) in enumerate(looks):
+            azimuth, elevation = float(cameras.azimuth[i]), float(cameras.elevation[i])
+            view, heading = view_of(azimuth, elevation), heading_of(azimuth)
+            label = (kind, look, view, heading, camera_words(azimuth, elevation))
+            self._ring[self._next] = (traced[i] * 255.0 + 0.5).to(torch.uint8)
+            if self._next < len(self._labels):
+                self._labels[self._next] = label
+            else:
+                self._labels.append(label)
+            self._next = (self._next + 1) % len(self._ring)
+
+    def batch(self, size: int) -> tuple[Tensor, list[str]]:
+        """`size` pictures float32[size, 3, pixels, pixels] in [0, 1] and their captions."""
+        pictures, labels = self.pictures(size)
+        return pictures, [caption(self.rng, x.kind, x.look, x.view, x.heading, x.shading, x.camera) for x in labels]
+
+    def pictures(self, size: int) -> tuple[Tensor, list[Label]]:
+        """`size` pictures float32[size, 3, pixels, pixels] in [0, 1] and what is known of them."""
+        first = min(len(self._ring), _FIRST)
+        if wanted := first if len(self._labels) < first else round(self._fresh * size):
+            self.trace(wanted)
+        chosen = self.rng.integers(len(self._labels), size=size)
+        device = self._ring.device
+        traced = self._ring[torch.from_numpy(chosen).to(device)].float() / 255.0
+        background = random_backgrounds(size, self._generator)
+        shadings = [_SHADINGS[i] for i in self.rng.choice(len(_SHADINGS), size=size, p=_SHADING_SHARES)]
+        pictures = torch.empty(size, 3, self._pixels, self._pixels, device=device)
+        for shading in _SHADINGS:
+            rows = torch.tensor([s == shading for s in shadings], device=device)
+            pictures[rows] = compose(traced[rows], background[rows], shading)
+        known = zip((self._labels[c] for c in chosen), shadings, strict=True)
+        labels = [
+            Label(kind=kind, look=look, view=view, heading=heading, shading=shading, camera=camera)
+            for (kind, look, view, heading, camera), shading in known
+        ]
+        return pictures, labels
