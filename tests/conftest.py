@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+pytest_plugins = ["reference.saved_pipelines"]
+
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Deselect tests marked `cuda` where torch finds no device; torch is asked only when there are such tests."""

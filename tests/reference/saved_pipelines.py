@@ -1,24 +1,26 @@
-"""A saved tiny pipeline, made once: the same classes and files as a real model's."""
+"""Fixtures: saved tiny pipelines, made once, of the same classes and files as real models.
+
+torch is imported by those who ask for one: tests of the add-on do without.
+"""
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-import torch
-from reference.tiny_families import KINDS, LATENT, PROMPTS, Case
-from reference.tiny_pipeline import tiny_pipeline, write_card
 
-from dreamfusion_engine.models.families import flux
-from dreamfusion_engine.models.load import load_teacher
-from dreamfusion_engine.models.pipeline_folder import open_pipeline
+if TYPE_CHECKING:
+    from reference.tiny_families import Case
 
 
 @pytest.fixture(scope="session")
 def saved_pipeline(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A pipeline folder with a card. Not to be changed: take `pipeline_copy` for that."""
+    from reference.tiny_pipeline import tiny_pipeline, write_card
+
     folder = tmp_path_factory.mktemp("model") / "tiny"
     tiny_pipeline("v_prediction").save_pretrained(folder)
     write_card(folder)
@@ -37,6 +39,10 @@ def pipeline_copy(saved_pipeline: Path, tmp_path: Path) -> Path:
 @pytest.fixture(scope="session")
 def small_flux() -> Iterator[None]:
     """Flux's configuration does not say how large its pictures are; here as small as the other families'."""
+    from reference.tiny_families import LATENT
+
+    from dreamfusion_engine.models.families import flux
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(flux, "LATENT_SIZE", LATENT)
         yield
@@ -45,6 +51,12 @@ def small_flux() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def cases(tmp_path_factory: pytest.TempPathFactory, small_flux: None) -> Callable[[str], Case]:
     """A pipeline of each kind, saved as a folder and loaded from it by the engine; made once. Not to be changed."""
+    import torch
+    from reference.tiny_families import KINDS, PROMPTS, Case
+
+    from dreamfusion_engine.models.load import load_teacher
+    from dreamfusion_engine.models.pipeline_folder import open_pipeline
+
     made: dict[str, Case] = {}
 
     def case(kind: str) -> Case:
