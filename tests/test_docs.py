@@ -46,9 +46,10 @@ def names_of(path: Path) -> dict[str, ast.AST]:
 
 def problem_of(path: str, name: str, value: str | None) -> str | None:
     """What is wrong with a reference `path::name = value`, or None."""
-    if not (ENGINE / path).is_file():
-        return f"there is no dreamfusion_engine/{path}"
-    names = names_of(ENGINE / path)
+    file = ROOT / path if path.startswith("training/") else ENGINE / path
+    if not file.is_file():
+        return f"there is no {file.relative_to(ROOT).as_posix()}"
+    names = names_of(file)
     if name not in names:
         return f"{path} defines no {name}"
     if value is None:
@@ -77,7 +78,7 @@ def test_every_function_that_the_maths_names_exists(path: str, name: str, value:
 
 def test_the_maths_names_something_in_every_part_of_the_method() -> None:
     parts = {path.split("/")[0] for path, _, _ in references()}
-    assert parts >= {"scene", "field", "render", "guidance", "optimize", "mesh", "starter"}
+    assert parts >= {"scene", "field", "render", "guidance", "optimize", "mesh", "training"}
 
 
 def test_a_reference_in_another_form_is_not_overlooked() -> None:
@@ -102,7 +103,7 @@ def test_a_wrong_reference_is_found(path: str, name: str, value: str | None, pro
 
 @pytest.mark.parametrize("page", DOCS, ids=lambda page: page.name)
 def test_every_setting_that_a_page_names_exists(page: Path) -> None:
-    config = names_of(ENGINE / "config.py")
+    config = names_of(ENGINE / "config" / "stages.py")
     text = page.read_text(encoding="utf-8")
     spans = re.findall(rf"(?:`|--set '?)((?:{STAGES})\.(?!glb|py)[a-z_0-9]+)(?=[`=\[' ])", text)
     missing = [span for span in spans if f"{span.split('.')[0].title()}Config.{span.split('.')[1]}" not in config]

@@ -28,7 +28,7 @@ from dreamfusion_engine.models.family import FAMILIES
 from dreamfusion_engine.models.pipeline_folder import ModelFacts
 from dreamfusion_engine.request import settings_for
 
-DOCS = Path(__file__).resolve().parents[1] / "docs"
+DOCS = Path(__file__).resolve().parents[2] / "docs"
 LARGE = [name for name in RECIPES if name not in (STARTER_RECIPE, LATENT_RECIPE)]
 LATENT = [name for name in LARGE if FAMILIES[name].vae]
 

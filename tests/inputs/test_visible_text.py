@@ -8,7 +8,7 @@ import pytest
 
 from dreamfusion_engine.inputs.visible_text import visible
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 DROPPED = {
     "a byte-order mark": ("\ufeffa mug", "a mug"),
     "zero-width spaces": ("a\u200b red\u200b mug\u200b", "a red mug"),
@@ -55,6 +55,6 @@ def test_dropping_twice_drops_nothing_more() -> None:
 
 def test_the_addon_carries_the_same_file() -> None:
     copy = ROOT / "blender_addon" / "core" / "visible_text.py"
-    assert copy.read_text(encoding="utf-8") == (ROOT / "dreamfusion_engine" / "visible_text.py").read_text(
+    assert copy.read_text(encoding="utf-8") == (ROOT / "dreamfusion_engine" / "inputs" / "visible_text.py").read_text(
         encoding="utf-8"
     )

@@ -12,7 +12,7 @@ import pytest
 
 from dreamfusion_engine.machine.atomic_file import sweep, write_atomically, write_whole
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 POSIX = pytest.mark.skipif(os.name == "nt", reason="POSIX permissions, links and signals")
 KILLED = """
 import os, signal, sys

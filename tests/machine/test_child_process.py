@@ -12,7 +12,7 @@ import pytest
 
 from dreamfusion_engine.machine.child_process import child_environment
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 POSIX = pytest.mark.skipif(os.name == "nt", reason="POSIX limits and signals")
 PATIENCE = 90.0
 

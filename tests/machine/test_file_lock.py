@@ -15,7 +15,7 @@ import pytest
 from dreamfusion_engine.errors import InputError
 from dreamfusion_engine.machine.file_lock import only_one
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 HOLD = """
 import sys
 from pathlib import Path

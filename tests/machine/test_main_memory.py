@@ -16,7 +16,7 @@ from dreamfusion_engine.errors import RunError
 from dreamfusion_engine.machine import main_memory
 from dreamfusion_engine.wire.protocol import PROTOCOL_VERSION
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 MIB = 1 << 20
 HAS_LIMITS = pytest.mark.skipif(sys.platform != "linux", reason="a limit of addresses is kept on Linux only")
 LIMITED = """

@@ -13,7 +13,7 @@ import pytest
 from dreamfusion_engine.errors import InputError
 from dreamfusion_engine.machine.run_folder import held
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 KILLED = """
 import os, signal, sys
 from pathlib import Path

@@ -13,7 +13,7 @@ import warp as wp
 from dreamfusion_engine.machine import warp_runtime
 
 CPU = torch.device("cpu")
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @wp.kernel(enable_backward=False)

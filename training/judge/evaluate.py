@@ -21,6 +21,7 @@ from torch import Tensor
 from dreamfusion_engine.judge.model import WEIGHTS, Judge, load_judge
 from dreamfusion_engine.judge.scores import top1
 from dreamfusion_engine.models.card import CARD_NAME, HEADINGS, VIEWS, Heading, View, azimuth_of, read_card
+from dreamfusion_engine.models.pipeline_folder import STARTER_FOLDER
 from training.judge.choices import colour_captions, view_captions
 from training.starter.captions import SHADING_WORDS, camera_words, describe, view_words
 from training.starter.corpus import Corpus, Label
@@ -28,7 +29,6 @@ from training.starter.model_card import SCORES
 from training.starter.objects.kinds import KINDS, Kind, Look, kind_named
 
 HELD_OUT_SEED = 999_000_000  # of pictures that neither model nor judge was trained on
-STARTER = Path(__file__).parents[1] / "starter" / "weights"
 _SAMPLING_STEPS = 30
 _GUIDANCE_SCALE = 4.0
 _BATCH = 64
@@ -192,7 +192,7 @@ def record(folder: Path, asked: Mapping[str, Scores], held: Scores | None, pictu
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--judge", type=Path, default=WEIGHTS, help="a CLIPModel folder")
-    parser.add_argument("--model", type=Path, default=STARTER, help="pipeline folder of the starter model")
+    parser.add_argument("--model", type=Path, default=STARTER_FOLDER, help="pipeline folder of the starter model")
     parser.add_argument("--held-out", type=int, default=4000, help="pictures of the corpus")
     parser.add_argument("--all-kinds", action="store_true", help="of every kind, not only of those the model knows")
     parser.add_argument("--samples", type=int, default=480, help="samples of the model")

@@ -21,7 +21,7 @@ from dreamfusion_engine.errors import SetupError
 from dreamfusion_engine.machine.atomic_file import write_whole
 from dreamfusion_engine.mesh.pictures.video import encode_video
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 SIZE = (32, 16)
 POSIX = pytest.mark.skipif(os.name == "nt", reason="a script in place of the encoder, signals")
 

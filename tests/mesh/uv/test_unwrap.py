@@ -20,7 +20,7 @@ from dreamfusion_engine.mesh.uv.overlap import overlapping_pairs, uv_areas, uv_o
 from dreamfusion_engine.mesh.uv.packing import pack
 from dreamfusion_engine.mesh.uv.unwrap import lost_triangles_beside_neighbours, unwrap
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def helix(turns: float = 3.0, steps: int = 120) -> Mesh:

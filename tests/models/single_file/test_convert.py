@@ -13,7 +13,7 @@ import pytest
 from dreamfusion_engine.errors import SetupError
 from dreamfusion_engine.models.single_file.convert import workplace
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 KILLED = """
 import os, signal, sys
 from pathlib import Path
