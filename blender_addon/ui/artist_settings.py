@@ -14,8 +14,9 @@ from typing import Any
 
 import bpy
 
-from . import engine_preset, model_recipe, session
-from .engine_preset import ALL, OF_PRESETS, PRESETS, same
+from ..core import engine_preset
+from ..core.engine_preset import ALL, OF_PRESETS, PRESETS, same
+from . import model_recipe, session
 from .model_recipe import NOISE_ENDS, SCORE, Setting
 
 _settling = False  # settings are being written here, and not by the artist

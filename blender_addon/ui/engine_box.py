@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bpy.types import Context, UILayout
 
-from ..core.estimates import duration_text
+from ..core.jobs.estimates import duration_text
 from . import messages, preferences, session
 from .run_box import bar
 

@@ -7,21 +7,11 @@ from typing import Any
 import bpy
 from bpy.types import Context
 
+from ..core import engine_preset
 from ..core.adapters import STAGE
 from ..core.job import EngineTrouble, Job, Recipe
 from ..core.visible_text import visible
-from . import (
-    adapter_settings,
-    artist_settings,
-    engine_preset,
-    models,
-    placement,
-    preferences,
-    pump,
-    redraw,
-    session,
-    settings,
-)
+from . import adapter_settings, artist_settings, models, placement, preferences, pump, redraw, session, settings
 from .settings import SEED_LIMIT
 
 

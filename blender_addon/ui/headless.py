@@ -15,8 +15,8 @@ from typing import Any
 import bpy
 from bpy.types import Object
 
-from ..core.engine_setup import EngineSetup
 from ..core.job import EngineTrouble, Job, JobState, Recipe, Trouble
+from ..core.setup.installation import EngineSetup
 from . import enqueue, placement, pump, recipe, session
 
 PACE = 0.05  # seconds between two ticks

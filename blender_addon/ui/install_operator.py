@@ -8,7 +8,7 @@ from typing import Any
 import bpy
 from bpy.types import Context, Event, Operator
 
-from ..core.engine_setup import EngineSetup
+from ..core.setup.installation import EngineSetup
 from . import preferences, session
 
 

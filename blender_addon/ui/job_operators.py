@@ -5,8 +5,9 @@ from __future__ import annotations
 import bpy
 from bpy.types import Context, Event, Operator
 
+from ..core import engine_preset
 from ..core.job import Job, JobState, Recipe
-from . import arrival, engine_preset, enqueue, pictures, recipe, session
+from . import arrival, enqueue, pictures, recipe, session
 from .job_action import JobAction
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..core import model_card
-from . import engine_preset, models
+from ..core import engine_preset, model_card
+from . import models
 
 SCORE = ("guidance", "score")
 NOISE_ENDS = (("guidance", "t_min"), ("guidance", "t_max"))  # each is checked against the other, by the engine too

@@ -6,9 +6,9 @@ from typing import Any
 
 from bpy.types import Context, Panel, UILayout
 
-from ..core import suggestions
+from ..core import engine_preset, suggestions
 from ..core.job import JobState
-from . import adapter_list, artist_settings, engine_box, engine_preset, enqueue, messages, models, session, settings
+from . import adapter_list, artist_settings, engine_box, enqueue, messages, models, session, settings
 from .presets import DREAMFUSION_PT_presets
 from .run_box import draw_end, draw_job, draw_pictures
 

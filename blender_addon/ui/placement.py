@@ -13,7 +13,7 @@ import bpy
 from bpy.types import Context, Object, Scene
 from mathutils import Matrix, Vector
 
-from ..core.job_folder import is_between
+from ..core.jobs.folder import is_between
 
 _SMALLEST = 1e-6
 _FARTHEST = 1e9  # Blender units; beyond that its own numbers have no room for detail

@@ -10,7 +10,7 @@ from bpy.props import BoolProperty, CollectionProperty, EnumProperty, IntPropert
 from bpy.types import AddonPreferences, Context, PropertyGroup
 
 from .. import ADDON
-from ..core.location import EngineLocation, own_python
+from ..core.engine.location import EngineLocation, own_python
 from . import devices
 
 

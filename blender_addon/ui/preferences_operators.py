@@ -9,7 +9,8 @@ from bpy.props import BoolProperty, IntProperty
 from bpy.types import Context, Operator
 
 from .. import ADDON
-from . import model_folders, preferences, pump, redraw, session
+from ..core import model_folders
+from . import preferences, pump, redraw, session
 from .folder_choice import FolderChoice
 
 

@@ -6,7 +6,7 @@ from bl_operators.presets import AddPresetBase
 from bl_ui.utils import PresetPanel
 from bpy.types import Menu, Operator, Panel
 
-from . import engine_preset
+from ..core import engine_preset
 
 FOLDER = "dreamfusion"  # under Blender's own folder of presets
 

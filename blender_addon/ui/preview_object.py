@@ -18,8 +18,9 @@ from bpy.app.handlers import persistent
 from bpy.types import Context, Material, Mesh, Object, Scene
 from mathutils import Matrix, Vector
 
-from ..core.payload import MOST_SHOWN, are_near
-from . import glb, material, mesh_data, occupied, placement
+from ..core.engine import glb
+from ..core.engine.payload import MOST_SHOWN, are_near
+from . import material, mesh_data, occupied, placement
 from .placement import Placement
 
 JOB = "dreamfusion_preview"  # custom property of the object, the job's id, and of its material

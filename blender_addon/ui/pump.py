@@ -19,7 +19,7 @@ import bpy
 
 from ..core.blot import Blot
 from ..core.job import JobState, Trouble
-from ..core.queue import Change
+from ..core.jobs.queue import Change
 from . import arrival, artist_settings, models, pictures, preview_object, queue_list, redraw, render_pause, session
 
 BUDGET_S = 0.008  # of the main thread a tick

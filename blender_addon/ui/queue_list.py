@@ -8,8 +8,8 @@ import bpy
 from bpy.props import CollectionProperty, FloatProperty, IntProperty, PointerProperty, StringProperty
 from bpy.types import Context, PropertyGroup, UILayout, UIList
 
-from ..core.estimates import duration_text
 from ..core.job import Job, JobState
+from ..core.jobs.estimates import duration_text
 from ..core.picture import read_picture
 from . import messages, pictures, session
 

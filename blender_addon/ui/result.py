@@ -13,11 +13,12 @@ import bpy
 from bpy.types import Collection, Context, Material, Mesh, Object
 from mathutils import Matrix, Vector
 
+from ..core.engine import glb, node_transform
+from ..core.engine.glb import GlbMesh
 from ..core.file_name import file_name, within
 from ..core.job import Recipe
 from ..core.protocol import DATA_LIMIT
-from . import glb, material, mesh_data, node_transform, occupied, placement, recipe, replacement
-from .glb import GlbMesh
+from . import material, mesh_data, occupied, placement, recipe, replacement
 from .placement import Placement
 
 _NAME_BYTES = 55  # Blender 3.4 has room for 63, and appends .001

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from bpy.types import Context, UILayout
 
-from ..core.estimates import duration_text
 from ..core.job import Job, JobState
+from ..core.jobs.estimates import duration_text
 from . import arrival, messages, pictures, session
 
 _STAGES = {

@@ -7,9 +7,10 @@ import random
 from bpy.props import StringProperty
 from bpy.types import Context, Operator
 
+from ..core import engine_preset
 from ..core.job import Job, JobState
 from ..core.visible_text import visible
-from . import artist_settings, engine_preset, redraw, session, settings
+from . import artist_settings, redraw, session, settings
 from .enqueue import ask, engine_is_there, recipe
 from .job_action import JobAction
 

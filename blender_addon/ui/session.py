@@ -15,12 +15,12 @@ from typing import Any
 
 import bpy
 
-from ..core.engine_setup import EngineSetup
-from ..core.estimates import Estimates
+from ..core.engine.connection_test import Probe, ProbeReport
 from ..core.job import Job, JobState, Trouble
-from ..core.journal import JobStore
-from ..core.probe import Probe, ProbeReport
-from ..core.queue import JobQueue
+from ..core.jobs.estimates import Estimates
+from ..core.jobs.queue import JobQueue
+from ..core.jobs.store import JobStore
+from ..core.setup.installation import EngineSetup
 from . import preferences
 
 _LOOK_SECONDS = 2.0  # between two looks at whether the engine is still where it was

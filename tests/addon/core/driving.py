@@ -11,10 +11,10 @@ from pathlib import Path
 
 from addon.inside.effort import Effort, counted
 
-from blender_addon.core.connection import EngineProcess
+from blender_addon.core.engine.process import EngineProcess
 from blender_addon.core.job import Job, Recipe
-from blender_addon.core.journal import JobStore
-from blender_addon.core.queue import Change, JobQueue, Patience
+from blender_addon.core.jobs.queue import Change, JobQueue, Patience
+from blender_addon.core.jobs.store import JobStore
 
 SCRIPTED_ENGINE = Path(__file__).resolve().parents[2] / "reference" / "scripted_engine.py"
 TICK_S = 0.02

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from addon.core.driving import SCRIPTED_ENGINE, alive, wait_for
 
+from blender_addon.core.engine.location import EngineLocation
 from blender_addon.core.job import JobState, Recipe
-from blender_addon.core.journal import JobStore
-from blender_addon.core.location import EngineLocation
-from blender_addon.core.queue import JobQueue
+from blender_addon.core.jobs.queue import JobQueue
+from blender_addon.core.jobs.store import JobStore
 
 TOKEN = "hf_abcdefghijklmnop"
 # As ssh does: options first, then the host, then words that are joined with spaces for a shell over there, which sees

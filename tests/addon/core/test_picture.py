@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 from reference.scripted_engine import png
 
-from blender_addon.core.payload import payload_fault
+from blender_addon.core.engine.payload import payload_fault
 from blender_addon.core.picture import FILE_LIMIT, can_be_shown, can_be_texture, picture_size, read_picture
 from blender_addon.core.protocol import Frame
 

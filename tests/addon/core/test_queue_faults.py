@@ -11,8 +11,8 @@ import pytest
 from addon.core.driving import COMPUTING_S, HASTY, add, alive, driving, wait_for
 
 from blender_addon.core.job import EngineTrouble, JobState, Recipe, Trouble
-from blender_addon.core.journal import JobStore
-from blender_addon.core.queue import JobQueue, Patience
+from blender_addon.core.jobs.queue import JobQueue, Patience
+from blender_addon.core.jobs.store import JobStore
 
 
 def test_an_idle_engines_death_is_nobodys_failure(tmp_path: Path) -> None:

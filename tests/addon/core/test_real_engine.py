@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from addon.core.driving import COMPUTING_S, alive, driving, wait_for
 
-from blender_addon.core.estimates import Estimates
 from blender_addon.core.job import JobState, Recipe
+from blender_addon.core.jobs.estimates import Estimates
 
 ROOT = Path(__file__).resolve().parents[3]
 TINY = {

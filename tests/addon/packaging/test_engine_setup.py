@@ -17,8 +17,8 @@ import pytest
 from addon.blenders import ROOT
 from addon.inside.effort import counted
 
-from blender_addon.core import engine_setup, interpreters
-from blender_addon.core.engine_setup import EngineSetup
+from blender_addon.core.setup import installation, interpreters
+from blender_addon.core.setup.installation import EngineSetup
 
 PATIENCE = 600.0  # seconds for what will come unless something hangs
 # In place of the set-up's `step`: makes what the step would leave, in a child process that can be slow or fail.
@@ -65,7 +65,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     assert mark in text
     (folder / "installer" / "fake_steps.py").write_text(FAKE_STEPS, encoding="utf-8")
     child.write_text(text.replace(mark, "    import installer.fake_steps\n" + mark), encoding="utf-8")
-    monkeypatch.setattr(engine_setup, "package_source", lambda: folder)
+    monkeypatch.setattr(installation, "package_source", lambda: folder)
     monkeypatch.setenv("BEHAVE", "well")
     return folder
 
@@ -175,7 +175,7 @@ def test_a_python_that_does_not_fit_is_passed_over(
     broken = tmp_path / "python3"
     broken.write_text("#!/bin/sh\necho 'I am no Python' >&2\nexit 9\n")
     broken.chmod(0o755)
-    monkeypatch.setattr(engine_setup, "candidates", lambda _: [[str(broken)], [sys.executable]])
+    monkeypatch.setattr(installation, "candidates", lambda _: [[str(broken)], [sys.executable]])
     setup = EngineSetup(tmp_path / "user" / "engine")
     setup.look()
     wait(setup, lambda: setup.state != "looking")

@@ -43,7 +43,8 @@ def test_where_blender_is_offline_the_button_says_so_and_downloads_nothing(newes
 PLACE = (
     LOOK
     + """
-addon.tell(state=setup.state, place=str(setup.place), source=str(addon.part("core.engine_setup").package_source()))
+source = addon.part("core.setup.installation").package_source()
+addon.tell(state=setup.state, place=str(setup.place), source=str(source))
 addon.disable()
 """
 )

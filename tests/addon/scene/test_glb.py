@@ -18,7 +18,7 @@ from addon.scene.shapes import body, write_body
 from numpy.typing import NDArray
 from reference.scripted_engine import png as png_of
 
-from blender_addon.ui.glb import DamagedMesh, GlbMesh, bounds, read_glb
+from blender_addon.core.engine.glb import DamagedMesh, GlbMesh, bounds, read_glb
 from dreamfusion_engine.mesh import export
 
 Floats = NDArray[np.float64]

@@ -16,7 +16,7 @@ from pumping import Run
 from recording_layout import draw
 run = Run()
 settings = run.settings
-artist, preset = addon.part("ui.artist_settings"), addon.part("ui.engine_preset")
+artist, preset = addon.part("ui.artist_settings"), addon.part("core.engine_preset")
 artist.reset(settings)
 
 def told(name):

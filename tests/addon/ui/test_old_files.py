@@ -23,7 +23,7 @@ def old(name, preset, model, **changes):
     stored(settings)["preset"] = ("draft", "standard", "high").index(preset)
     stored(settings)["model"] = model
     stored(settings)["prompt"] = "a mug of " + name
-    plain = addon.part("ui.engine_preset")
+    plain = addon.part("core.engine_preset")
     for stage, key in plain.OF_PRESETS:
         stored(getattr(settings, stage))[key] = plain.preset_value(preset, stage, key)
     for dotted, value in changes.items():
@@ -31,7 +31,7 @@ def old(name, preset, model, **changes):
         stored(getattr(settings, stage))[key] = value
 
 def told(when):
-    artist, plain = addon.part("ui.artist_settings"), addon.part("ui.engine_preset")
+    artist, plain = addon.part("ui.artist_settings"), addon.part("core.engine_preset")
     addon.tell(**{when: {
         scene.name: {"changed": artist.overrides(scene.dreamfusion), "values": plain.read(scene.dreamfusion),
                      "preset": scene.dreamfusion.preset, "model": scene.dreamfusion.model,

@@ -118,7 +118,7 @@ run.settings.mesh.iso_auto = False
 shown = []
 for name in ("guidance", "training", "mesh", "memory", "placement"):
     shown += draw(getattr(bpy.types, "DREAMFUSION_PT_" + name)).properties()
-preset = addon.part("ui.engine_preset")
+preset = addon.part("core.engine_preset")
 wanted = [f"DREAMFUSION_PG_{stage}.{key}" for stage in preset.STAGES for key in preset.STANDARD[stage]]
 addon.tell(missing=sorted(set(wanted) - set(shown)))
 """

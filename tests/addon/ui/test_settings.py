@@ -30,7 +30,7 @@ DUMP = """
 import bpy, addon
 addon.enable()
 settings = bpy.context.scene.dreamfusion
-preset = addon.part("ui.engine_preset")
+preset = addon.part("core.engine_preset")
 stages = {}
 for stage in preset.STAGES:
     group = getattr(settings, stage)
@@ -113,7 +113,7 @@ MOVED = """
 import bpy, addon, random
 addon.enable()
 settings = bpy.context.scene.dreamfusion
-preset = addon.part("ui.engine_preset")
+preset = addon.part("core.engine_preset")
 ends = [("guidance", "t_max"), ("guidance", "t_min"), ("camera", "distance"), ("camera", "fov_deg"),
         ("camera", "elevation_deg")]
 chance, seen = random.Random(1), []

@@ -13,7 +13,7 @@ import bpy
 import effort
 import scene_probe
 
-glb = addon.part("ui.glb")
+glb = addon.part("core.engine.glb")
 preview = addon.part("ui.preview_object")
 folder = Path(sys.argv[2])
 body = glb.read_glb(Path(sys.argv[1]).read_bytes())

@@ -1,0 +1,88 @@
+"""Test Connection: is there an engine, does it speak our language, and what has it got?"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..job import EngineTrouble, Trouble
+from .location import EngineLocation
+from .process import EngineProcess
+from .troubles import silence_trouble
+
+TIMEOUT_S = 120.0  # the first import of torch from a cold disk, under a virus scanner, takes that long
+
+
+@dataclass(frozen=True)
+class ProbeReport:
+    """What Test Connection found. devices, models: as the engine's `ready`. seconds: until it answered."""
+
+    trouble: Trouble | None = None
+    engine: str = ""
+    devices: dict[str, Any] = field(default_factory=dict)
+    models: list[dict[str, Any]] = field(default_factory=list)
+    seconds: float = 0.0
+
+    @property
+    def text(self) -> str:
+        """One sentence on what there is, or on what is wrong."""
+        if self.trouble is not None:
+            return f"{self.trouble.what} {self.trouble.why}"
+        default = self.devices.get("default", "cpu")
+        titles = [d.get("title") for d in self.devices.get("devices", []) if d.get("name") == default]
+        title = f" ({titles[0]})" if titles and titles[0] else ""
+        return f"Engine {self.engine} answered after {self.seconds:.1f} s; it computes on {default}{title}"
+
+
+class Probe:
+    """Starts the engine, says hello and ends it. `poll` from a timer until it returns a report."""
+
+    def __init__(self, location: EngineLocation, log: Path, timeout_s: float = TIMEOUT_S) -> None:
+        """location: what to test. log: the engine's log. timeout_s: for its answer."""
+        self._report: ProbeReport | None = None
+        self._engine: EngineProcess | None = None
+        self._began = time.monotonic()
+        self._timeout_s = timeout_s
+        try:
+            self._engine = location.start(log)
+        except EngineTrouble as error:
+            self._report = ProbeReport(error.trouble)
+
+    def poll(self) -> ProbeReport | None:
+        """The report, or None while the engine has not answered. Never blocks."""
+        engine = self._engine
+        if self._report is not None or engine is None:
+            return self._report
+        seconds = time.monotonic() - self._began
+        ended = engine.ended  # asked first: whatever an ended engine said is there to be received
+        while (frame := engine.receive()) is not None:
+            message = frame.message
+            if message["type"] == "ready":
+                engine.end()
+                self._report = ProbeReport(
+                    None, message["engine"], message["devices"], list(message["models"]), seconds
+                )
+                return self._report
+        if engine.trouble is not None:
+            self._report = ProbeReport(engine.trouble, seconds=seconds)
+            engine.kill()
+        else:
+            stalled = engine.stalled(self._timeout_s, time.monotonic() - engine.heard)
+            if stalled is None and (ended or seconds > 3 * self._timeout_s):
+                stalled = silence_trouble(seconds, "", ready=False)
+            if stalled is not None:
+                self._report = ProbeReport(stalled, seconds=seconds)
+                engine.kill()
+        return self._report
+
+    def cancel(self) -> None:
+        """End the probe's engine. Returns at once."""
+        if self._engine is not None:
+            self._engine.kill()
+
+    def close(self) -> None:
+        """End the probe's engine and wait for that, less than two seconds."""
+        if self._engine is not None:
+            self._engine.close()

@@ -1,0 +1,75 @@
+"""What has arrived from the engine and waits for Blender's main thread. The newest picture, mesh and progress win."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Hashable
+from typing import Any
+
+from ..protocol import Frame
+
+LIMIT = 500  # frames; far more than anybody looks at between two ticks
+BYTES_LIMIT = 1 << 30  # of data with them: a result may have half of that
+_ENDINGS = ("result", "failed", "cancelled", "downloaded", "ready")
+
+
+class Inbox:
+    """A queue between two threads whose size is bounded although the one who puts never waits.
+
+    A render in Blender can hold the main thread for an hour, and the engine must not be held with it: of pictures,
+    meshes and progress only the newest of each kind is kept; past LIMIT and BYTES_LIMIT the oldest messages that end
+    nothing are dropped.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._frames: dict[Hashable, Frame] = {}
+        self._serial = itertools.count()
+        self._bytes = 0
+        self.dropped = 0  # frames that were replaced or dropped
+
+    def __len__(self) -> int:
+        return len(self._frames)
+
+    def put(self, frame: Frame) -> bool:
+        """Add a frame at the end. Never waits. Whether another one had to go for it."""
+        key = _replaceable(frame.message)
+        with self._lock:
+            replaced = key in self._frames
+            if replaced:
+                self._remove(key)
+            self._frames[key if key is not None else next(self._serial)] = frame
+            self._bytes += len(frame.data)
+            while len(self._frames) > LIMIT or (self._bytes > BYTES_LIMIT and len(self._frames) > 1):
+                self._drop_oldest()
+                replaced = True
+            self.dropped += replaced
+        return replaced
+
+    def get(self) -> Frame | None:
+        """Take the first frame, or None when there is none."""
+        with self._lock:
+            for key in self._frames:
+                return self._remove(key)
+        return None
+
+    def _remove(self, key: Hashable) -> Frame:
+        frame = self._frames.pop(key)
+        self._bytes -= len(frame.data)
+        return frame
+
+    def _drop_oldest(self) -> None:
+        others = (key for key, frame in self._frames.items() if frame.message["type"] not in _ENDINGS)
+        key = next(others, next(iter(self._frames)))
+        self._remove(key)
+
+
+def _replaceable(message: dict[str, Any]) -> Hashable | None:
+    """The key under which a newer frame takes this one's place; None for a frame that must be seen."""
+    kind = message["type"]
+    if kind in ("progress", "mesh_preview"):
+        return kind, message["id"]
+    if kind == "preview":
+        return kind, message["id"], message["name"]
+    return None

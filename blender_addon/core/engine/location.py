@@ -1,0 +1,163 @@
+"""Where the engine is, and how it is started there: own environment, a chosen Python, or behind a command prefix."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from ..blot import Blot
+from ..job import EngineTrouble, Trouble
+from .command_line import split_command
+from .process import EngineProcess
+from .troubles import INSTALL
+
+MODULE = "dreamfusion_engine"
+PROGRAM = "dreamfusion-engine"
+# Variables that lead a Python elsewhere. Blender, and the launchers that people start it with, set some of them.
+_LEADS_ASTRAY = (
+    "PYTHONHOME",
+    "PYTHONPATH",
+    "PYTHONSTARTUP",
+    "PYTHONEXECUTABLE",
+    "PYTHONUSERBASE",
+    "PYTHONPLATLIBDIR",
+    "PYTHONINSPECT",
+    "PYTHONSAFEPATH",
+    "VIRTUAL_ENV",
+    "CONDA_PREFIX",
+    "__PYVENV_LAUNCHER__",
+)
+TOKEN_VARIABLES = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HUGGINGFACE_HUB_TOKEN")
+# ssh asks nothing (there is no terminal to answer in), gives up on a dead network, and notices a dead link.
+_SSH_OPTIONS = {
+    "BatchMode": "yes",
+    "ConnectTimeout": "15",
+    "ServerAliveInterval": "5",
+    "ServerAliveCountMax": "4",
+}
+
+
+@dataclass(frozen=True)
+class EngineLocation:
+    """Where the engine is.
+
+    kind: 'own' (made by Install Engine; `python` is its interpreter), 'python' (an interpreter that the artist chose)
+    or 'command' (a prefix such as `ssh gpu-box`). model_folder: where downloaded models are kept, None for the default.
+    online: whether the engine may go to the internet. token: of the model hub; only ever in the child's environment.
+    """
+
+    kind: Literal["own", "python", "command"]
+    python: Path | None = None
+    command: str = ""
+    model_folder: Path | None = None
+    online: bool = False
+    token: str = field(default="", repr=False)
+
+    @classmethod
+    def own(
+        cls, user_folder: Path, *, model_folder: Path | None = None, online: bool = False, token: str = ""
+    ) -> EngineLocation:
+        """The environment that Install Engine makes in `user_folder`/engine."""
+        return cls("own", own_python(user_folder), model_folder=model_folder, online=online, token=token)
+
+    @property
+    def local(self) -> bool:
+        """Whether the engine sees this machine's files. Behind a command that is never taken for granted."""
+        return self.kind != "command"
+
+    def missing(self) -> Trouble | None:
+        """What is plainly missing before anything is started: no interpreter, an empty prefix. Cheap."""
+        if self.kind == "command":
+            try:
+                words = split_command(self.command)
+            except ValueError as error:
+                return Trouble(
+                    "engine.command",
+                    "The engine's command cannot be read.",
+                    Blot([self.token]).text(f"{error}: {self.command}"),
+                    "Correct it in the add-on's preferences, for example: ssh gpu-box",
+                )
+            if not words:
+                return Trouble(
+                    "engine.command",
+                    "The engine's command is empty.",
+                    "There is nothing to start.",
+                    "Type it in the add-on's preferences, for example: ssh gpu-box",
+                )
+            return None
+        if self.python is None or not str(self.python).strip() or str(self.python) == ".":
+            return Trouble("engine.not_installed", "There is no engine yet.", "No Python was chosen for it.", INSTALL)
+        if not self.python.is_file():
+            if self.kind == "own":
+                return Trouble(
+                    "engine.not_installed", "The engine is not installed yet.", f"There is no {self.python}.", INSTALL
+                )
+            return Trouble(
+                "engine.missing_program",
+                "The engine's Python is not there.",
+                f"There is no file {self.python}.",
+                "Choose another in the add-on's preferences, or press Install Engine.",
+            )
+        return None
+
+    def words(self) -> list[str]:
+        """The command that starts the engine's server. Raises EngineTrouble when `missing`."""
+        missing = self.missing()
+        if missing is not None:
+            raise EngineTrouble(missing)
+        if self.kind != "command":
+            return [str(self.python), "-m", MODULE, "serve"]
+        words = split_command(self.command)
+        if Path(words[0]).stem.lower() == "ssh":
+            words[1:1] = self._ssh_options(words)
+        named = any(MODULE in word or PROGRAM in word for word in words)
+        return [*words, *([] if named else [PROGRAM]), *([] if words[-1] == "serve" else ["serve"])]
+
+    def environ(self, base: Mapping[str, str] | None = None) -> dict[str, str]:
+        """The child's environment: `base` (default os.environ) without Blender's Python, with token and folders."""
+        drop = {*_LEADS_ASTRAY, *TOKEN_VARIABLES} if self.token else set(_LEADS_ASTRAY)
+        values = {k: v for k, v in (os.environ if base is None else base).items() if k.upper() not in drop}
+        values |= {"PYTHONUTF8": "1", "PYTHONUNBUFFERED": "1"}
+        if self.kind == "own":
+            values["PYTHONNOUSERSITE"] = "1"  # packages of the user's own Python must not replace the engine's
+        if self.token:
+            values["HF_TOKEN"] = self.token
+        if self.model_folder is not None:
+            values["HF_HUB_CACHE"] = str(self.model_folder)
+        if not self.online:
+            values["HF_HUB_OFFLINE"] = "1"
+        return values
+
+    def start(self, log: Path) -> EngineProcess:
+        """A started engine; `lambda: location.start(log)` is JobQueue's `launch`. Raises EngineTrouble."""
+        words, environ = self.words(), self.environ()
+        return EngineProcess(
+            words,
+            log=log,
+            environ=environ,
+            folder=Path.home() if Path.home().is_dir() else None,
+            secrets=[environ.get(name, "") for name in TOKEN_VARIABLES],
+            local=self.local,
+        )
+
+    def _ssh_options(self, words: list[str]) -> list[str]:
+        """Our options, but for those that the artist gave; the first value that ssh sees is the one that counts."""
+        given = {word.partition("=")[0].partition(" ")[0].removeprefix("-o").lower() for word in words}
+        options = dict(_SSH_OPTIONS)
+        if self.token:
+            options["SendEnv"] = "HF_TOKEN"
+        ours: list[str] = [] if "-T" in words or "-t" in words else ["-T"]
+        for name, value in options.items():
+            if name.lower() not in given:
+                ours += ["-o", f"{name}={value}"]
+        return ours
+
+
+def own_python(user_folder: Path) -> Path:
+    """The interpreter of the environment that Install Engine makes: `user_folder`/engine/bin/python or so."""
+    inside = Path("Scripts/python.exe") if sys.platform == "win32" else Path("bin/python")
+    return user_folder / "engine" / inside

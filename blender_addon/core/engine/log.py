@@ -1,0 +1,108 @@
+"""The file for what the engine writes to its standard error: bounded, without secrets, its last lines at hand."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+from ..blot import Blot
+
+FILE_LIMIT = 1 << 20  # bytes before the file is put aside
+KEPT = 2  # files put aside: engine.log.1, engine.log.2
+TAIL_LINES = 40
+LINE_LIMIT = 2000  # bytes of a line that are kept
+PIECE_LINES = 100  # kept of what is read at once
+_PIECE = 1 << 16  # bytes read at once
+_FLOOD_PAUSE_S = 0.005
+
+
+class EngineLog:
+    """A log that never fails: on a full or read-only disk the last lines are still at hand, only not on disk."""
+
+    def __init__(self, path: Path, secrets: Sequence[str] = ()) -> None:
+        """path: the file; older ones lie beside it as path.1, path.2. secrets: texts that are never written."""
+        self.path = path
+        self.blot = Blot(secrets)
+        self._lock = threading.Lock()
+        self._tail: deque[str] = deque(maxlen=TAIL_LINES)
+        self._stream: BinaryIO | None = None
+        self._size = 0
+
+    def say(self, text: str) -> None:
+        """A line of our own, with the time."""
+        self.write(f"[{time.strftime('%Y-%m-%d %H:%M:%S')}] {text}".encode("utf-8", "replace"))
+
+    def write(self, line: bytes) -> None:
+        """One line, without its line feed."""
+        line = self.blot.line(line)[:LINE_LIMIT]
+        with self._lock:
+            self._tail.append(line.decode("utf-8", "replace").rstrip())
+            with contextlib.suppress(OSError):  # the engine's words are worth less than its run
+                self._store(line.rstrip(b"\r") + b"\n")
+
+    def tail(self) -> list[str]:
+        """The last lines that are not empty, oldest first."""
+        with self._lock:
+            return [line for line in self._tail if line.strip()]
+
+    def close(self) -> None:
+        """Close the file; a later line opens it again."""
+        with self._lock:
+            if self._stream is not None:
+                with contextlib.suppress(OSError):
+                    self._stream.close()
+                self._stream = None
+
+    def _store(self, line: bytes) -> None:
+        if self._stream is None:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._stream = self.path.open("ab", buffering=0)
+            self._size = os.fstat(self._stream.fileno()).st_size
+        if self._size + len(line) > FILE_LIMIT:
+            self._stream.close()
+            self._stream = None
+            self._put_aside()
+            self._stream = self.path.open("ab", buffering=0)
+            self._size = os.fstat(self._stream.fileno()).st_size
+        self._stream.write(line)
+        self._size += len(line)
+
+    def _put_aside(self) -> None:
+        """engine.log.1 becomes engine.log.2, engine.log becomes engine.log.1. Where that cannot be, start over."""
+        try:
+            for number in range(KEPT, 0, -1):
+                older = self.path.with_name(f"{self.path.name}.{number}")
+                newer = self.path if number == 1 else self.path.with_name(f"{self.path.name}.{number - 1}")
+                if newer.exists():
+                    os.replace(newer, older)
+        except OSError:  # Windows, while somebody reads it
+            self.path.write_bytes(b"")
+
+
+def copy_lines(stream: BinaryIO, log: EngineLog) -> None:
+    """Put everything that comes from an unbuffered `stream` into the log, line by line, until its end."""
+    rest = b""
+    while True:
+        try:
+            piece = stream.read(_PIECE)
+        except (OSError, ValueError):  # closed under us
+            piece = b""
+        if not piece:
+            break
+        lines = (rest + piece).split(b"\n")
+        rest = lines.pop()[: 1 << 16]
+        if len(lines) > PIECE_LINES:  # a flood: its end is worth the most, and Blender needs Python's lock
+            log.write(b"(%d lines are left out here)" % (len(lines) - PIECE_LINES))
+            lines = lines[-PIECE_LINES:]
+        if len(piece) >= _PIECE:
+            time.sleep(_FLOOD_PAUSE_S)
+        for line in lines:
+            log.write(line)
+    if rest:
+        log.write(rest)

@@ -1,0 +1,1 @@
+"""Jobs: the queue, their folders and store, how long they take, downloads."""

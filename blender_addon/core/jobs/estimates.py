@@ -1,0 +1,264 @@
+"""What a preset costs with a model on a device: measured in earlier runs, before the first what the engine expects.
+
+Training time grows with steps, views and pixels; loading and the mesh take their own time. Both are remembered by
+device, model and preset, so that a changed number of steps scales the one and not the other. For an engine that expects
+nothing there are nominal numbers of the built-in model.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import statistics
+from dataclasses import astuple, dataclass
+from pathlib import Path
+from typing import Any
+
+from ..bounded_json import read_json_file
+from ..job import Job, Recipe
+from ..model_card import Card, CardEstimate, estimate, recipe_settings
+from .folder import REPORT, is_between
+from .writer import Pending, Writer, write_whole
+
+_KEPT = 5  # runs of a device, model and preset; the median of them counts
+_STARTER = "starter"  # the built-in model, for which the nominal seconds are
+_IN_HOURS = 10 * 3600.0  # seconds from which minutes do not matter any more
+_CPU_SECONDS_CORES = 2  # cores of the machine on which the nominal seconds were taken
+_MOST_STEPS, _MOST_VIEWS, _MOST_PIXELS = 1e9, 1e6, 1e6  # a setting beyond these is none of this engine's
+_GPU_FACTOR = 0.3  # of the CPU's time; a guess until a run on the card replaces it
+
+
+@dataclass(frozen=True)
+class _Cost:
+    """Seconds of training for one unit of work (a view of one pixel for one step), and of all the rest; peak MiB."""
+
+    per_work: float
+    rest: float
+    memory_mib: float = 0.0  # 0: not known
+
+
+# Steps, views, sizes at the start and end of training: the engine's presets.
+_PRESETS: dict[str, tuple[int, int, tuple[int, int]]] = {
+    "draft": (500, 2, (32, 48)),
+    "standard": (1200, 2, (32, 48)),
+    "high": (2500, 4, (32, 48)),
+}
+# Two CPU cores: draft 41 s of training and 12 s around it, standard 98 s and 18 s, high twice as much a pixel.
+_NOMINAL = {"draft": _Cost(2.5e-5, 12.0), "standard": _Cost(2.5e-5, 18.0), "high": _Cost(4.0e-5, 50.0)}
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """seconds: of a whole run, 0: not known. measured: whether this device has made a run with this model and preset.
+
+    memory_mib: peak, 0: not known.
+    """
+
+    seconds: float
+    measured: bool
+    memory_mib: float = 0.0
+
+    @property
+    def short(self) -> str:
+        """'4 min', '40 h', '?'."""
+        return duration_text(self.seconds) if self.seconds > 0.0 else "?"
+
+    @property
+    def text(self) -> str:
+        """'about 4 min, 1.2 GiB'; one that is not measured says 'roughly 4 min, 1.2 GiB, not measured here yet'."""
+        memory = f", {self.memory_mib / 1024:.1f} GiB" if self.memory_mib > 0.0 else ""
+        if self.seconds <= 0.0:
+            return f"time not known before the first run{memory}"
+        time = duration_text(self.seconds)
+        if self.seconds >= _IN_HOURS:
+            time = f"{round(self.seconds / 3600):,} hours on this machine"
+        if self.measured:
+            return f"about {time}{memory}"
+        return f"roughly {time}{memory}, not measured here yet"
+
+
+class Estimates:
+    """Speeds of earlier runs, in one small file."""
+
+    def __init__(self, path: Path) -> None:
+        """path: the JSON file; made by `learn`. A damaged one counts as empty."""
+        self._path = path
+        self._writer = Writer()
+        self._runs: dict[str, dict[str, list[_Cost]]] = _read(path)
+
+    def of(self, recipe: Recipe, devices: dict[str, Any] | None, card: Card = None) -> Estimate:
+        """What the recipe would take. Cheap.
+
+        devices: the engine's report, None while it is not known. card: its line on the model, None where there is none.
+        """
+        device = device_title(recipe.settings.get("device", "auto"), devices)
+        runs = self._runs.get(device, {})
+        said = _said(recipe, device, devices, card)
+        work = _work(recipe.preset, recipe.settings, card)
+        memory = float(said.memory_mib) if said is not None else 0.0
+        own = runs.get(_key(recipe.preset, recipe.model))
+        if own:
+            cost = _median(own)
+            return Estimate(cost.rest + work * cost.per_work, True, cost.memory_mib or memory)
+        measured = {preset: _median(runs[key]) for preset in _PRESETS if (key := _key(preset, recipe.model)) in runs}
+        if said is not None and (said.seconds > 0.0 or recipe.model != _STARTER):
+            seconds = said.seconds * work / _work(recipe.preset, {}, card)
+            return Estimate(seconds * _pace(measured, card), False, memory)
+        nominal = _NOMINAL.get(recipe.preset, _NOMINAL["standard"])
+        factor = _nominal_factor(device, devices)
+        if measured:  # another preset was: this one is as much faster or slower as that one was
+            preset, cost = next(iter(measured.items()))
+            factor = cost.per_work / _NOMINAL[preset].per_work
+        return Estimate(nominal.rest + work * nominal.per_work * factor, False, memory)
+
+    def learn(self, job: Job, devices: dict[str, Any] | None, card: Card = None) -> Pending | None:
+        """Remember what a job that is DONE took, from its result.json. None when there is nothing to learn from it.
+
+        card: the engine's line on its model.
+
+        A run that was resumed, stopped early or started again counts for what it did. The file is written by a thread.
+        """
+        try:
+            report = read_json_file(job.folder / REPORT)
+            seconds = report["seconds"]
+            steps = int(report["steps"])
+            rate = float(report["steps_per_second"])
+            rest = sum(float(value) for stage, value in seconds.items() if stage not in ("train", "train_all_sessions"))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError):
+            return None
+        if steps <= 0 or not 0.0 < rate < math.inf or not 0.0 <= rest < math.inf:
+            return None
+        made_by = job.recipe
+        work_a_step = _work(made_by.preset, made_by.settings, card) / _steps(made_by.preset, made_by.settings, card)
+        device = device_title(str(report.get("device", "auto")), devices)
+        runs = self._runs.setdefault(device, {}).setdefault(_key(made_by.preset, made_by.model), [])
+        memory = job.memory_mib if 0.0 < job.memory_mib < math.inf else 0.0
+        runs.append(_Cost(1.0 / rate / work_a_step, rest, memory))
+        del runs[:-_KEPT]
+        text = json.dumps(
+            {
+                device: {key: [astuple(cost) for cost in costs] for key, costs in made.items()}
+                for device, made in self._runs.items()
+            }
+        ).encode("ascii")
+        path = self._path
+
+        def work() -> None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(path, text, durable=False)
+
+        return self._writer.put(work, replaces="estimates")
+
+
+def device_title(name: object, devices: dict[str, Any] | None) -> str:
+    """What stands for a device in the file: its title and, for a CPU, its usable cores; 'cpu' when nothing is known.
+
+    name: 'auto', 'cpu', 'cuda:0' and so on. devices: the engine's report.
+    """
+    report = devices or {}
+    wanted = str(name)
+    if wanted == "auto":
+        wanted = str(report.get("default", "cpu"))
+    listed = report.get("devices")
+    for device in listed if isinstance(listed, list) else []:
+        if isinstance(device, dict) and device.get("name") == ("cuda:0" if wanted == "cuda" else wanted):
+            cores = f", {report.get('cores')} cores" if wanted == "cpu" else ""
+            return f"{wanted.partition(':')[0]}: {device.get('title', '')}{cores}"
+    return wanted.partition(":")[0]
+
+
+def duration_text(seconds: float) -> str:
+    """'40 s', '4 min', '2 h 50 min', '40 h'."""
+    if seconds < 99.5:
+        return f"{max(1, round(seconds / 5) * 5 if seconds > 20 else round(seconds))} s"
+    minutes = round(seconds / 60.0)
+    if minutes < 100:
+        return f"{minutes} min"
+    if seconds >= _IN_HOURS:
+        return f"{round(seconds / 3600):,} h"
+    hours, rest = divmod(round(minutes / 10) * 10, 60)
+    return f"{hours} h {rest} min" if rest else f"{hours} h"
+
+
+def _key(preset: str, model: str) -> str:
+    """What stands for preset and model in the file. The built-in model has the preset alone, as in earlier versions."""
+    return preset if model == _STARTER else f"{preset} {model}"
+
+
+def _said(recipe: Recipe, device: str, devices: dict[str, Any] | None, card: Card) -> CardEstimate | None:
+    """What the engine expects; of another device than its own choice it says nothing."""
+    said = estimate(card, recipe.preset)
+    return said if said is None or device == device_title("auto", devices) else CardEstimate(0.0, 0)
+
+
+def _pace(measured: dict[str, _Cost], card: Card) -> float:
+    """How much slower the device was than the engine expected in another preset of the model; 1 where none was made."""
+    for preset, cost in measured.items():
+        said = estimate(card, preset)
+        if said is not None and said.seconds > 0.0:
+            return (cost.rest + _work(preset, {}, card) * cost.per_work) / said.seconds
+    return 1.0
+
+
+def _steps(preset: str, settings: dict[str, Any], card: Card) -> int:
+    steps = _optimize("steps", _PRESETS.get(preset, _PRESETS["standard"])[0], preset, settings, card)
+    return max(1, int(steps)) if is_between(steps, 0, _MOST_STEPS) else 1
+
+
+def _work(preset: str, settings: dict[str, Any], card: Card) -> float:
+    """Steps x views x mean pixels of a view."""
+    _, views, sizes = _PRESETS.get(preset, _PRESETS["standard"])
+    given_views = _optimize("views", views, preset, settings, card)
+    given_sizes = _optimize("resolution", sizes, preset, settings, card)
+    if not is_between(given_views, 1, _MOST_VIEWS):
+        given_views = views
+    if not isinstance(given_sizes, (list, tuple)) or not all(is_between(size, 0, _MOST_PIXELS) for size in given_sizes):
+        given_sizes = sizes
+    pixels = statistics.fmean(float(size) ** 2 for size in given_sizes) if given_sizes else 1.0
+    return _steps(preset, settings, card) * given_views * max(1.0, pixels)
+
+
+def _optimize(name: str, plain: Any, preset: str, settings: dict[str, Any], card: Card) -> Any:
+    """A setting of training: the artist's, else the recipe's, else the plain preset's."""
+    stage = settings.get("optimize")
+    if isinstance(stage, dict) and name in stage:
+        return stage[name]
+    return recipe_settings(card, preset).get(f"optimize.{name}", plain)
+
+
+def _nominal_factor(device: str, devices: dict[str, Any] | None) -> float:
+    if device.startswith("cuda"):
+        return _GPU_FACTOR
+    cores = (devices or {}).get("cores")
+    if not isinstance(cores, int) or cores < 1:
+        return 1.0
+    # The engine leaves one core alone, and twice the threads are not twice as fast.
+    return (max(1, _CPU_SECONDS_CORES - 1) / max(1, cores - 1)) ** 0.5
+
+
+def _median(costs: list[_Cost]) -> _Cost:
+    memory = [cost.memory_mib for cost in costs if cost.memory_mib > 0.0]
+    return _Cost(
+        statistics.median(cost.per_work for cost in costs),
+        statistics.median(cost.rest for cost in costs),
+        statistics.median(memory) if memory else 0.0,
+    )
+
+
+def _read(path: Path) -> dict[str, dict[str, list[_Cost]]]:
+    try:
+        stored = read_json_file(path)
+        return {
+            str(device): {str(key): [_stored(cost) for cost in costs][-_KEPT:] for key, costs in made.items() if costs}
+            for device, made in stored.items()
+        }
+    except (OSError, ValueError, TypeError, AttributeError, IndexError, KeyError, OverflowError):
+        return {}
+
+
+def _stored(values: Any) -> _Cost:
+    """A cost of the file; earlier versions kept no memory. Raises ValueError for what is no cost."""
+    cost = _Cost(float(values[0]), float(values[1]), float(values[2]) if len(values) > 2 else 0.0)
+    if not all(0.0 <= value < math.inf for value in (cost.per_work, cost.rest, cost.memory_mib)):
+        raise ValueError("a time or memory is not finite")
+    return cost

@@ -1,0 +1,334 @@
+"""The queue: starts the engine when there is work, feeds it one job at a time, and says what has changed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from itertools import islice
+from typing import Any
+
+from ..engine.host import EngineHost, EngineState, Patience
+from ..engine.process import EngineProcess
+from ..engine.sound_message import sound_devices
+from ..job import Job, JobState, Recipe, Trouble
+from .changes import Change, ChangeKind, Changes
+from .crash_limit import EngineDeaths
+from .model_download import Downloads
+from .run import Conversation
+from .store import JobStore
+from .store_watch import StoreWatch
+
+__all__ = ["Change", "ChangeKind", "JobQueue", "Patience"]
+
+_SAVING_S = 0.5  # for a result that has come to reach the disk, when Blender is closed
+_MEMORY = "engine"  # the name under which the store keeps models and devices
+MOST_GIVEN, LONGEST_GIVEN = 24, 4096  # models that an engine answers for by path, and characters of a path
+
+
+class JobQueue:
+    """Jobs, one running at a time, and the engine that runs them. Call `tick` from a timer; only `close` may wait."""
+
+    def __init__(
+        self,
+        store: JobStore,
+        launch: Callable[[], EngineProcess],
+        *,
+        keep_loaded_s: float = 300.0,
+        patience: Patience | None = None,
+    ) -> None:
+        """store: where jobs live; loaded here. launch: starts an engine (EngineLocation.start); may raise
+        EngineTrouble.
+
+        keep_loaded_s: an engine without work is ended after so many seconds. patience: with the engine.
+        """
+        self.store = store
+        self.keep_loaded_s = keep_loaded_s
+        self.jobs: list[Job] = store.load()  # newest last
+        self._patience = patience or Patience()
+        self._host = EngineHost(launch, self._patience)
+        remembered = store.recall(_MEMORY)
+        devices, models = remembered.get("devices"), remembered.get("models")
+        self._host.devices = sound_devices(devices) if isinstance(devices, dict) else None
+        if isinstance(models, list):
+            self._host.models = [model for model in models if isinstance(model, dict)]
+        if isinstance(given := remembered.get("given"), list):
+            self._host.given = [model for model in given if isinstance(model, dict)]
+        self._given: tuple[tuple[str, str], ...] = ()
+        self._changes = Changes()
+        self.downloads = Downloads(self._host, self._changes)
+        self._conversation: Conversation | None = None
+        self._from_checkpoint: set[str] = set()  # jobs that are to be resumed
+        self._removed: set[str] = set()  # jobs to be deleted as soon as the engine has let go of them
+        self._wanted = False  # an engine was asked for although there is no job
+        self._deaths = EngineDeaths()
+        self._closed = False
+        self._idle_since = time.monotonic()
+        self._watch = StoreWatch(store, self._changes, time.monotonic())
+
+    @property
+    def engine_state(self) -> EngineState:
+        """'absent', 'starting', 'ready' or 'dead'."""
+        return self._host.state
+
+    @property
+    def engine_trouble(self) -> Trouble | None:
+        """Why the engine is dead."""
+        return self._host.trouble
+
+    @property
+    def devices(self) -> dict[str, Any] | None:
+        """As the engine's `ready` said, now or the last time."""
+        return self._host.devices
+
+    @property
+    def models(self) -> list[dict[str, Any]] | None:
+        """As the engine's `ready` said, now or the last time."""
+        return self._host.models
+
+    @property
+    def suggestions(self) -> list[dict[str, Any]]:
+        """Models that the engine can download, or whose download is broken, as it said."""
+        return self._host.suggestions
+
+    @property
+    def given(self) -> list[dict[str, Any]]:
+        """The lines of the models that `ask_about` named, as the engine said, now or the last time."""
+        return self._host.given
+
+    @property
+    def current(self) -> Job | None:
+        """The job that the engine has."""
+        return None if self._conversation is None else self._conversation.job
+
+    @property
+    def held(self) -> bool:
+        """Whether the queue waits for a button because the engine does not start or dies again and again."""
+        return self._deaths.held
+
+    @property
+    def busy(self) -> bool:
+        """Whether something may change soon: tick every tenth of a second or two. Else once a second is enough."""
+        waiting = not self.held and any(job.state is JobState.QUEUED and not job.owner for job in self.jobs)
+        starting = self._host.state == "starting" or self._host.ending
+        working = self._conversation is not None or self.downloads.active
+        return waiting or starting or working or self._wanted or bool(self._changes)
+
+    @property
+    def silence_s(self) -> float:
+        """Seconds without a word from an engine that owes one; 0 when none is due. It says something every 2 s."""
+        conversation = self._conversation
+        owes = self._host.state == "starting" or (conversation is not None and conversation.stage is not None)
+        return self._host.silence_s(time.monotonic()) if owes else 0.0
+
+    def job(self, job_id: str) -> Job | None:
+        """The job with an id, or None."""
+        return next((job for job in self.jobs if job.id == job_id), None)
+
+    def add(self, recipe: Recipe, placement: Mapping[str, Any] | None = None) -> Job:
+        """Queue a new job. placement: JSON that the UI wants to find again, such as where to insert."""
+        job = self.store.create(recipe, placement or {})
+        self.jobs.append(job)
+        self._deaths.held = False
+        self._changes.say(Change(job, "state"))
+        return job
+
+    def cancel(self, job: Job) -> None:
+        """Stop a job that waits or runs; a running one keeps what it has for `resume`."""
+        if job is self.current:
+            self._talk("cancel")
+        elif job.state in (JobState.QUEUED, JobState.PAUSED) and not job.owner:
+            self._set(job, JobState.CANCELLED)
+
+    def pause(self, job: Job) -> None:
+        """Hold a running job before its next step, or a waiting one before its turn."""
+        if job is self.current and job.state is JobState.RUNNING:
+            self._talk("pause")
+        elif job.state is JobState.QUEUED and not job.owner:
+            self._set(job, JobState.PAUSED)
+
+    def resume(self, job: Job) -> None:
+        """Go on with a paused job, or with one that was interrupted, cancelled or failed, from where it was."""
+        if job is self.current:
+            if job.state is JobState.PAUSED or job.wish == "pause":
+                self._talk("resume")
+        elif job.state is JobState.PAUSED and not job.owner:
+            self._set(job, JobState.QUEUED)
+        elif job.can_resume:
+            self._from_checkpoint.add(job.id)
+            self._again(job)
+
+    def finish(self, job: Job) -> None:
+        """Stop here and keep it: make the mesh from what there is. For a job that runs or is held in the engine."""
+        if job is self.current and job.state in (JobState.RUNNING, JobState.PAUSED):
+            self._talk("finish")
+
+    def retry(self, job: Job) -> None:
+        """Make a job again that is over, from its beginning."""
+        if job.state.over and not job.owner and job is not self.current:
+            self._from_checkpoint.discard(job.id)
+            job.notes, job.step, job.total, job.stage = [], 0, 0, ""
+            self._again(job)
+
+    def remove(self, job: Job) -> None:
+        """Take a job out of the list and delete its folder; a running one is cancelled first."""
+        if job.owner or job not in self.jobs:
+            return
+        self.jobs.remove(job)
+        if job is self.current:
+            self._removed.add(job.id)
+            self._talk("cancel")
+        else:
+            self.store.remove(job)
+
+    def save(self, job: Job) -> None:
+        """Write down what the UI changed in a job (placement, inserted)."""
+        self.store.save(job)
+
+    def ask_about(self, given: Iterable[tuple[str, str]]) -> None:
+        """Have the engine tell of models by folder, file or id, each with its base, as soon as it is there. Cheap."""
+        fitting = (pair for pair in given if pair[0].strip() and max(map(len, pair)) <= LONGEST_GIVEN)
+        self._given = tuple(islice(dict.fromkeys(fitting), MOST_GIVEN))
+
+    def start_engine(self) -> None:
+        """Start the engine although there is no job, so that models and devices become known."""
+        self._deaths.forget()
+        self._wanted = self._host.state in ("absent", "dead")
+
+    def stop_engine(self) -> None:
+        """End an engine that has no job; its memory is given back. Returns at once."""
+        working = self._conversation is not None or self.downloads.active
+        if not working and self._host.state in ("starting", "ready"):
+            self._host.end()
+            self._wanted = False
+            self._changes.say(Change(None, "engine"))
+
+    def tick(self, budget_s: float = 0.008) -> list[Change]:
+        """Do what is due for at most about `budget_s` seconds and return what changed."""
+        if self._closed:
+            return []
+        now = time.monotonic()
+        until = now + budget_s
+        was_starting = self._host.state == "starting"  # before its greeting is read: it may have died right after it
+        gone = self._host.gone  # asked first: whatever an engine that is gone has said is there to be received
+        waiting = self._host.waiting  # what comes meanwhile has the next tick, so that a flood does not fill this one
+        while waiting and time.monotonic() < until:
+            waiting -= 1
+            frame = self._host.receive()
+            if frame is None:
+                break
+            if frame.message["type"] in ("ready", "models", "devices"):
+                self._greet(frame.message)
+            elif self.downloads.take(frame.message):
+                self._idle_since = now
+            elif self._conversation is not None:
+                self._conversation.take(frame)
+        if self._conversation is not None:
+            self._conversation.look(now)
+        stage = None if self._conversation is None else self._conversation.stage
+        if self._host.look(now, stage, gone=gone and not waiting):
+            self._engine_died(was_starting)
+        self._insist(now)
+        self._close_conversation()
+        self._watch.look(self.jobs, now)
+        self._go_on(now)
+        return self._changes.take()
+
+    def close(self) -> None:
+        """End the engine and write the journal; less than 2 s. A running job is INTERRUPTED."""
+        if self._conversation is not None and self._conversation.saving:
+            self.store.flush(_SAVING_S)
+            self._conversation.look(time.monotonic())
+        if self._conversation is not None:
+            job = self._conversation.job
+            reached = f"It had reached step {job.step} of {job.total}." if job.total else "It had begun."
+            self._conversation.end(
+                JobState.INTERRUPTED,
+                Trouble("job.interrupted", "Blender was closed before the end.", reached, "Press Resume to go on."),
+            )
+            self._close_conversation()
+        self._closed = True
+        self._host.close(1.0)
+        self.store.close(0.4)
+
+    def _talk(self, wish: str) -> None:
+        if self._conversation is not None:
+            self._conversation.ask(wish)
+
+    def _set(self, job: Job, state: JobState) -> None:
+        job.state = state
+        self.store.save(job)
+        self._changes.say(Change(job, "state"))
+
+    def _again(self, job: Job) -> None:
+        job.trouble, job.ended, job.wish = None, None, ""
+        self._deaths.forget()
+        self._set(job, JobState.QUEUED)
+
+    def _greet(self, message: dict[str, Any]) -> None:
+        self._host.greeted(message)
+        self._wanted = False
+        self._idle_since = time.monotonic()
+        self.store.remember(_MEMORY, {"devices": self.devices, "models": self.models, "given": self.given})
+        self._changes.say(Change(None, "engine"))
+
+    def _engine_died(self, was_starting: bool) -> None:
+        self._wanted = False
+        self.downloads.fail(self._host.trouble)
+        failed = self._deaths.one_more(self._conversation, self._next(), self._host.trouble, was_starting=was_starting)
+        if failed is not None:
+            self._set(failed, JobState.FAILED)
+        self._changes.say(Change(None, "engine"))
+
+    def _insist(self, now: float) -> None:
+        """End an engine that does not let go of a cancelled job. Its last checkpoint stays."""
+        if self._conversation is not None and self._conversation.overdue_s(now) > self._patience.cancel:
+            self._conversation.end(JobState.CANCELLED, None)
+            self._host.end(at_once=True)
+            self._changes.say(Change(None, "engine"))
+
+    def _close_conversation(self) -> None:
+        if self._conversation is None or not self._conversation.over:
+            return
+        job, good = self._conversation.job, self._conversation.good
+        self._conversation = None
+        self._idle_since = time.monotonic()
+        if good:
+            self._deaths.good_run()
+        if job.id in self._removed:
+            self._removed.discard(job.id)
+            self.store.remove(job)
+
+    def _next(self) -> Job | None:
+        return next((job for job in self.jobs if job.state is JobState.QUEUED and not job.owner), None)
+
+    def _go_on(self, now: float) -> None:
+        """Begin the next job, start the engine for it, or end an engine that nobody has needed for long."""
+        self.downloads.go_on()
+        self._host.ask_about(self._given)
+        if self._conversation is not None or self.held:
+            return
+        job = self._next()
+        if job is None and not self._wanted and not self.downloads.active:
+            if self._host.state == "ready" and now - self._idle_since >= self.keep_loaded_s:
+                self.stop_engine()
+            return
+        if self._host.state == "ready":
+            if job is not None:
+                self._begin(job)
+        elif self._host.state != "starting" and not self._host.ending:
+            self._host.start()
+            self._changes.say(Change(None, "engine"))
+            if self._host.trouble is not None:
+                self._wanted = False
+                self.downloads.fail(self._host.trouble)
+                failed = self._deaths.none_to_be_had(job, self._host.trouble)
+                if failed is not None:
+                    self._set(failed, JobState.FAILED)
+
+    def _begin(self, job: Job) -> None:
+        if not self.store.claim(job):
+            self._changes.say(Change(job, "state"))
+            return
+        resume = job.id in self._from_checkpoint
+        self._from_checkpoint.discard(job.id)
+        self._conversation = Conversation(job, self._host, self.store, self._changes, resume=resume)

@@ -1,0 +1,229 @@
+"""What the engine and the queue say to each other about one run of a job."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from typing import Any
+
+from ..engine.host import EngineHost
+from ..job import Job, JobState, Trouble, versions_of
+from ..protocol import Frame
+from .changes import Change, Changes
+from .folder import CHECKPOINT, MESH, NOTES_KEPT, REPORT, ROW, THUMBNAIL, write_trouble
+from .store import JobStore
+from .writer import Pending
+
+REMOTE_FOLDER = "~/DreamFusion/jobs"  # on the engine's machine, where it does not see this one's files
+_SAVE_EVERY_S = 5.0  # progress in the journal
+_PICTURES = {"latest": THUMBNAIL, "views": ROW}
+
+
+class Conversation:
+    """One run of a job in the engine, from `generate` to its end.
+
+    Every run has a request id of its own, so that words about an earlier run of the same job are not taken for this
+    one's.
+    """
+
+    def __init__(self, job: Job, host: EngineHost, store: JobStore, changes: Changes, *, resume: bool) -> None:
+        """Ask the engine to make `job`. resume: from its checkpoint, if it has one."""
+        self.job = job
+        self.over = False
+        self.good = False  # it ended as the engine's runs do: result, cancelled, or a failure of its own
+        self._host = host
+        self._store = store
+        self._changes = changes
+        self._request = ""
+        self._asked_at: float | None = None  # when cancel was asked for
+        self._saved = time.monotonic()
+        self._result: tuple[Pending, Frame] | None = None
+        self._thumbnail: Pending | None = None
+        self._acknowledged = False  # the engine has understood what it was asked for
+        self._finishing = False
+        if resume and job.step and host.local and not (job.folder / CHECKPOINT).is_file():
+            self._note("job.from_the_start", "There was no checkpoint to go on from, so it starts from the beginning.")
+            resume = False
+        elif resume and host.local:
+            resume = (job.folder / CHECKPOINT).is_file()
+        job.started, job.ended, job.trouble, job.wish = time.time(), None, None, ""
+        job.stage, job.eta_s, job.rate = "", None, None
+        if not resume:
+            job.step = job.total = 0
+        self._generate(resume=resume)
+        self._state(JobState.RUNNING)
+
+    @property
+    def stage(self) -> str | None:
+        """The stage in which the engine owes us a word; None while it owes none."""
+        return None if self.over or self.saving else self.job.stage
+
+    @property
+    def saving(self) -> bool:
+        """Whether the result has come and is on its way to the disk: what the engine does now is of no matter."""
+        return self._result is not None
+
+    def ask(self, wish: str) -> None:
+        """Ask for 'cancel', 'pause', 'resume' or 'finish'."""
+        if self.over or self.saving:
+            return
+        self._host.send({"type": wish, "id": self._request})
+        if wish == "cancel" and self._asked_at is None:
+            self._asked_at = time.monotonic()
+        if wish == "finish":
+            self._finishing = True
+            self._state(JobState.FINISHING)
+        # An engine that was not held yet when it was asked to go on has nothing to say about it.
+        done = wish == "finish" or (wish == "resume" and self.job.state is not JobState.PAUSED)
+        self.job.wish = "" if done else wish
+        self._changes.say(Change(self.job, "state"))
+
+    def overdue_s(self, now: float) -> float:
+        """Seconds since cancel was asked for; 0 when it was not."""
+        return 0.0 if self._asked_at is None or self.over or self.saving else now - self._asked_at
+
+    def take(self, frame: Frame) -> None:
+        """Deal with a frame; one about another run is passed over."""
+        message = frame.message
+        kind = message["type"]
+        if self.over or self.saving:
+            return
+        if message.get("id") != self._request:
+            # A message that the engine could not read is answered without an id.
+            if kind == "failed" and message.get("id") is None and not self._acknowledged:
+                self._failed(message)
+            return
+        self._acknowledged = True
+        if kind == "progress":
+            self._progress(message)
+        elif kind == "preview":
+            self._picture(frame)
+        elif kind == "mesh_preview":
+            self._changes.say(
+                Change(
+                    self.job,
+                    "mesh",
+                    data=frame.data,
+                    vertices=message["vertices"],
+                    triangles=message["triangles"],
+                    step=message["step"],
+                )
+            )
+        elif kind == "note":
+            self._note(message["code"], message["text"])
+        elif kind in ("paused", "resumed") and not self._finishing:
+            if self.job.wish == ("pause" if kind == "paused" else "resume"):
+                self.job.wish = ""
+            self._state(JobState.PAUSED if kind == "paused" else JobState.RUNNING)
+        elif kind == "result":
+            self._keep_result(frame)
+        elif kind == "cancelled":
+            self._cancelled(message)
+        elif kind == "failed":
+            self._failed(message)
+
+    def look(self, now: float) -> None:
+        """What is due without a word from the engine: the result on disk, the journal now and then."""
+        if self._thumbnail is not None and self._thumbnail.done:
+            if self._thumbnail.error is None:
+                self.job.thumbnail = self.job.folder / THUMBNAIL
+            self._thumbnail = None
+        if self._result is not None and self._result[0].done:
+            self._finish(*self._result)
+        elif not self.over and now - self._saved > _SAVE_EVERY_S:
+            self._saved = now
+            self._store.save(self.job)
+
+    def end(self, state: JobState, trouble: Trouble | None) -> None:
+        """End the run in `state`, whatever the engine does."""
+        if self.over:
+            return
+        job = self.job
+        job.trouble, job.wish, job.ended, job.eta_s, job.rate = trouble, "", time.time(), None, None
+        self.over = True
+        self._store.release(job)
+        self._state(state)
+
+    def _generate(self, *, resume: bool) -> None:
+        job = self.job
+        self._request = f"{job.id}-{uuid.uuid4().hex[:8]}"
+        self._host.send(
+            {
+                "type": "generate",
+                "id": self._request,
+                "prompt": job.recipe.prompt,
+                "preset": job.recipe.preset,
+                "settings": job.recipe.settings_message(),
+                "output": str(job.folder) if self._host.local else f"{REMOTE_FOLDER}/{job.folder.name}",
+                "resume": resume,
+            }
+        )
+        self._resumed = resume
+
+    def _state(self, state: JobState) -> None:
+        self.job.state = state
+        self._saved = time.monotonic()
+        self._store.save(self.job)
+        self._changes.say(Change(self.job, "state"))
+
+    def _progress(self, message: dict[str, Any]) -> None:
+        job = self.job
+        job.stage, job.step, job.total = message["stage"], message["step"], message["total"]
+        job.eta_s, job.rate, job.memory_mib = message.get("eta_s"), message.get("rate"), message["memory_mib"]
+        self._changes.say(Change(job, "progress"))
+
+    def _picture(self, frame: Frame) -> None:
+        name, step = frame.message["name"], frame.message["step"]
+        if name in _PICTURES:
+            pending = self._store.write(self.job, _PICTURES[name], frame.data, durable=False)
+            if name == "latest":
+                self._thumbnail = pending
+        self._changes.say(Change(self.job, "picture", name=name, data=frame.data, step=step))
+
+    def _note(self, code: str, text: str) -> None:
+        if text not in self.job.notes:
+            self.job.notes = [*self.job.notes, text][-NOTES_KEPT:]
+            self._changes.say(Change(self.job, "note", name=code))
+
+    def _keep_result(self, frame: Frame) -> None:
+        """Write the mesh and its report; the job is done when they are on the disk."""
+        report = json.dumps(frame.message["report"], indent=1).encode("ascii") + b"\n"
+        if not self._host.local:
+            self._store.write(self.job, REPORT, report)
+        self._result = (self._store.write(self.job, MESH, frame.data), frame)
+
+    def _finish(self, pending: Pending, frame: Frame) -> None:
+        self._result = None
+        self.good = True
+        job = self.job
+        if pending.error is not None:
+            self.end(JobState.FAILED, write_trouble(job, pending.error))
+            return
+        versions = frame.message["report"].get("versions")
+        if isinstance(versions, dict):
+            job.recipe.versions = versions_of(versions)
+        if self._host.version:
+            job.recipe.versions["dreamfusion_engine"] = self._host.version
+        job.result = job.folder / MESH
+        if self._thumbnail is not None and self._thumbnail.error is None:  # it was written before the mesh
+            job.thumbnail = job.folder / THUMBNAIL
+        self.end(JobState.DONE, None)
+        self._changes.say(Change(job, "result", name=MESH, data=frame.data))
+
+    def _cancelled(self, message: dict[str, Any]) -> None:
+        self.good = True
+        if self._asked_at is not None:
+            self.end(JobState.CANCELLED, None)
+            return
+        trouble = Trouble("job.interrupted", message["what"], "The engine was ended by somebody else.", "Press Resume.")
+        self.end(JobState.INTERRUPTED, trouble)
+
+    def _failed(self, message: dict[str, Any]) -> None:
+        trouble = Trouble.from_json(message)
+        if self._resumed and trouble.code.startswith("checkpoint."):
+            self._note("job.from_the_start", f"It starts from the beginning: {trouble.what} {trouble.why}")
+            self._generate(resume=False)
+            return
+        self.good = True
+        self.end(JobState.FAILED, trouble)

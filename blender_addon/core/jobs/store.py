@@ -1,0 +1,272 @@
+"""Jobs as folders on disk. What is written survives a crash of the engine, of Blender and of the machine."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import json
+import os
+import shutil
+import time
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..bounded_json import UnsafeJson, read_json_file
+from ..job import Job, Recipe, new_id
+from .file_lock import FileLock, owner
+from .folder import (
+    BIRTH,
+    FILE_LIMIT,
+    JOURNAL,
+    RUN_LOCK,
+    NotAJob,
+    birth_record,
+    change_record,
+    folder_name,
+    interrupted,
+    is_job_folder,
+    journal_line,
+    read_job,
+)
+from .writer import Pending, Writer, append_line, write_whole
+
+OWN_FOLDER = ".dreamfusion"  # for what is no job: who is here, what the engine said last
+TRASH = ".trash-"
+_LOCK_AGE_S = 86_400.0
+COMPACT_BYTES = 1 << 16  # a longer journal is cut to its first line and its last
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """A folder that holds a job which this version cannot read. It is left as it is."""
+
+    folder: Path
+    why: str
+
+
+@dataclass(frozen=True)
+class WriteFailure:
+    """A job's state could not be written down."""
+
+    job_id: str
+    error: OSError
+
+
+class JobStore:
+    """The jobs in one output folder.
+
+    Writing is done by a thread, in order. Several Blenders may use one folder: each holds a lock under a token of its
+    own for as long as it lives, and a job's journal names the token of the one that has it.
+    """
+
+    def __init__(self, root: Path) -> None:
+        """root: the output folder; made when the first job is written."""
+        self.root = root
+        self.unreadable: list[Unreadable] = []
+        self._token = uuid.uuid4().hex
+        self._presence = FileLock(root / OWN_FOLDER / f"{self._token}.lock")
+        self._running: dict[str, FileLock] = {}
+        self._writer = Writer()
+        self._saves: list[tuple[str, Pending]] = []
+
+    def load(self) -> list[Job]:
+        """Every job, oldest first. Jobs whose Blender went away are INTERRUPTED, or DONE when the engine was faster.
+
+        Folders that cannot be read are in `unreadable` afterwards; nothing of them is touched.
+        """
+        self.unreadable = []
+        found: dict[str, Job] = {}
+        for folder in self._folders():
+            try:
+                if not is_job_folder(folder):
+                    continue
+                job, token = read_job(folder)
+            except NotAJob as error:
+                self.unreadable.append(Unreadable(folder, str(error)))
+                continue
+            except OSError as error:
+                self.unreadable.append(Unreadable(folder, f"it cannot be read: {error.strerror or error}"))
+                continue
+            if job.id in found:
+                self.unreadable.append(Unreadable(folder, f"it is a copy of {found[job.id].folder.name}"))
+                continue
+            found[job.id] = job
+            if job.state.active:
+                self._settle(job, token)
+        return sorted(found.values(), key=lambda job: (job.created, job.id))
+
+    def reread(self, job: Job) -> Job | None:
+        """How a job that another Blender has stands now; None when it is gone or unreadable. Reads files."""
+        try:
+            fresh, token = read_job(job.folder)
+            if fresh.state.active:
+                self._settle(fresh, token)
+        except (NotAJob, OSError):
+            return None
+        return fresh
+
+    def create(self, recipe: Recipe, placement: Mapping[str, Any]) -> Job:
+        """A new job, QUEUED, its folder named <slug of prompt>-<seed>-<id>. Returns at once; see `failures`.
+
+        Raises TypeError when recipe or placement are not plain JSON.
+        """
+        name = new_id()
+        job = Job(name, copy.deepcopy(recipe), self.root / folder_name(recipe, name), placement=dict(placement))
+        birth = birth_record(job)
+        text = json.dumps(birth, indent=1).encode("ascii") + b"\n"
+        journal = journal_line(birth) + journal_line(change_record(job, self._token))
+
+        def work() -> None:
+            job.folder.mkdir(parents=True, exist_ok=True)
+            (self.root / OWN_FOLDER).mkdir(exist_ok=True)
+            self._presence.acquire()
+            # The journal first: it says who has the job. Another Blender takes one that nobody has for interrupted.
+            write_whole(job.folder / JOURNAL, journal)
+            write_whole(job.folder / BIRTH, text)
+
+        self._saves.append((job.id, self._writer.put(work)))
+        return job
+
+    def save(self, job: Job) -> None:
+        """Write down how the job stands. Returns at once; see `failures`. Raises TypeError as `create`."""
+        if job.owner:
+            return
+        birth, change = journal_line(birth_record(job)), journal_line(change_record(job, self._token))
+        path, active = job.folder / JOURNAL, job.state.active
+
+        def work() -> None:
+            if active:
+                (self.root / OWN_FOLDER).mkdir(exist_ok=True)
+                self._presence.acquire()
+            if not path.is_file() or path.stat().st_size > COMPACT_BYTES:
+                write_whole(path, birth + change)
+            else:
+                append_line(path, change)
+
+        self._saves.append((job.id, self._writer.put(work, replaces=("save", job.id))))
+
+    def write(self, job: Job, name: str, data: bytes, *, durable: bool = True) -> Pending:
+        """Put a file into the job's folder. Returns at once. durable: must survive the machine.
+
+        A file that is not durable gives way to a newer one of the same name.
+        """
+
+        def work() -> None:
+            path = job.folder / name
+            if durable and path.is_file() and path.stat().st_size == len(data) and path.read_bytes() == data:
+                return  # a local engine wrote it
+            write_whole(path, data, durable=durable)
+
+        return self._writer.put(work, replaces=None if durable else ("file", job.id, name))
+
+    def in_background(self, work: Callable[[], None]) -> Pending:
+        """Have the writing thread do something that may wait for a disk."""
+        return self._writer.put(work)
+
+    def failures(self) -> list[WriteFailure]:
+        """The writes of `create` and `save` that went wrong since the last call."""
+        done = [(name, pending) for name, pending in self._saves if pending.done]
+        if done:
+            self._saves = [(name, pending) for name, pending in self._saves if not pending.done]
+        return [WriteFailure(name, pending.error) for name, pending in done if pending.error is not None]
+
+    def claim(self, job: Job) -> bool:
+        """Take a job for running. False when another Blender runs it, and then job.owner says so."""
+        lock = self._running.get(job.id) or FileLock(job.folder / RUN_LOCK)
+        try:
+            if not lock.acquire():
+                job.owner = _owner_name(owner(lock.path))
+                return False
+        except OSError:  # the folder is not there yet, or cannot be written: the engine's own check will say so
+            return True
+        self._running[job.id] = lock
+        return True
+
+    def release(self, job: Job) -> None:
+        """Give a claimed job back."""
+        lock = self._running.pop(job.id, None)
+        if lock is not None:
+            lock.release()
+
+    def remove(self, job: Job) -> None:
+        """Delete the job's folder. Returns at once."""
+        self.release(job)
+        folder = job.folder
+        if folder.parent != self.root or not folder.name.endswith(job.id):
+            return  # renamed by hand: whatever it is to somebody, it is not ours to delete
+
+        def work() -> None:
+            trash = folder.with_name(f"{TRASH}{job.id}")
+            with contextlib.suppress(FileNotFoundError):
+                os.replace(folder, trash)  # from here on it is no job, even if deleting is interrupted
+            shutil.rmtree(trash, ignore_errors=True)
+
+        self._saves.append((job.id, self._writer.put(work)))
+
+    def remember(self, name: str, values: Mapping[str, Any]) -> None:
+        """Keep a small thing that is no job's, such as the engine's models. Returns at once."""
+        text = json.dumps(dict(values)).encode("ascii")
+
+        def work() -> None:
+            (self.root / OWN_FOLDER).mkdir(parents=True, exist_ok=True)
+            write_whole(self.root / OWN_FOLDER / f"{name}.json", text, durable=False)
+
+        self._writer.put(work)
+
+    def recall(self, name: str) -> dict[str, Any]:
+        """What `remember` kept, {} when there is nothing readable."""
+        try:
+            values = read_json_file(self.root / OWN_FOLDER / f"{name}.json", limit=FILE_LIMIT)
+        except (OSError, UnsafeJson):
+            return {}
+        return values if isinstance(values, dict) else {}
+
+    def flush(self, timeout_s: float) -> bool:
+        """Wait until everything is written, `timeout_s` at most. Whether it is."""
+        return self._writer.flush(timeout_s)
+
+    def close(self, timeout_s: float = 1.0) -> None:
+        """Write what is still to be written, for no longer than `timeout_s`, and give the locks back."""
+        self._writer.flush(timeout_s)
+        for lock in self._running.values():
+            lock.release()
+        self._running.clear()
+        self._presence.release()
+
+    def _folders(self) -> list[Path]:
+        try:
+            entries = sorted(self.root.iterdir())
+        except OSError:
+            return []
+        if entries:
+            self._writer.put(lambda: _sweep(entries))
+        return [entry for entry in entries if not entry.name.startswith(".") and entry.is_dir()]
+
+    def _settle(self, job: Job, token: str) -> None:
+        """Decide about a job that its journal calls active."""
+        if token == self._token:
+            return
+        holder = owner(self.root / OWN_FOLDER / f"{token}.lock") if token else None
+        if holder is None:
+            interrupted(job)
+        else:
+            job.owner = _owner_name(holder)
+
+
+def _sweep(entries: Sequence[Path]) -> None:
+    """Delete what earlier Blenders had no time to: half-deleted jobs, and the locks of the dead."""
+    for entry in entries:
+        if entry.name.startswith(TRASH):
+            shutil.rmtree(entry, ignore_errors=True)
+        elif entry.name == OWN_FOLDER:
+            for lock in entry.glob("*.lock"):
+                # A young one may be in the middle of being taken.
+                if time.time() - lock.stat().st_mtime > _LOCK_AGE_S and owner(lock) is None:
+                    lock.unlink(missing_ok=True)
+
+
+def _owner_name(process: int | None) -> str:
+    return f"another Blender (process {process})" if process else "another Blender"

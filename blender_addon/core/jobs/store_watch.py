@@ -1,0 +1,65 @@
+"""What the disk has to say without being asked: writes that went wrong, and the jobs of other Blenders there."""
+
+from __future__ import annotations
+
+import time
+
+from ..job import Job, JobState
+from .changes import Change, Changes
+from .folder import write_trouble
+from .store import JobStore
+from .writer import Pending
+
+_EVERY_S = 5.0  # each job of another Blender is looked at so often
+_TAKEN_OVER = ("state", "owner", "trouble", "ended", "stage", "step", "total", "result", "thumbnail", "notes")
+
+
+class StoreWatch:
+    """Tells a queue's jobs what became of their files. Reading is done by the store's thread, one job at a time."""
+
+    def __init__(self, store: JobStore, changes: Changes, now: float) -> None:
+        self._store = store
+        self._changes = changes
+        self._asked_at = now
+        self._turn = 0
+        self._asked: tuple[Job, list[Job | None], Pending] | None = None
+
+    def look(self, jobs: list[Job], now: float) -> None:
+        """Blame the jobs that could not be written; take over how others stand, and remove from `jobs` what is gone."""
+        self._heed_failures(jobs)
+        self._heed_others(jobs)
+        others = [job for job in jobs if job.owner]
+        if self._asked is None and others and now - self._asked_at > _EVERY_S / len(others):
+            self._asked_at = now
+            self._turn += 1
+            job = others[self._turn % len(others)]
+            answer: list[Job | None] = []
+            self._asked = job, answer, self._store.in_background(lambda: answer.append(self._store.reread(job)))
+
+    def _heed_failures(self, jobs: list[Job]) -> None:
+        for failure in self._store.failures():
+            job = next((job for job in jobs if job.id == failure.job_id), None)
+            if job is None:
+                continue
+            trouble = write_trouble(job, failure.error)
+            if job.state is JobState.QUEUED:
+                job.trouble, job.ended, job.state = trouble, time.time(), JobState.FAILED
+                self._changes.say(Change(job, "state"))
+            elif trouble.why not in job.notes:
+                job.notes.append(trouble.why)
+                self._changes.say(Change(job, "note", name=trouble.code))
+
+    def _heed_others(self, jobs: list[Job]) -> None:
+        if self._asked is None or not self._asked[2].done:
+            return
+        job, found, _ = self._asked
+        self._asked = None
+        if not found or job not in jobs:
+            return
+        fresh = found[0]
+        if fresh is None:  # deleted over there
+            jobs.remove(job)
+        else:
+            for name in _TAKEN_OVER:
+                setattr(job, name, getattr(fresh, name))
+        self._changes.say(Change(job, "state"))

@@ -1,0 +1,1 @@
+"""Making the engine's environment."""

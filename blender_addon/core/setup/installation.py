@@ -1,0 +1,245 @@
+"""The engine's own environment, made by a child process: what it would take, its progress, cancel and retry.
+
+The child is `addon_child.py` of the set-up, run by a Python that fits the engine: Blender's own, or one that this
+machine has. It tells what it does in a file of JSON lines that `poll` reads, so nothing here ever waits. Nothing is
+downloaded before `start`. An environment counts only once its stamp says that it is complete.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from ..job import Trouble
+from .child import SetupChild
+from .interpreters import candidates
+
+LOOK_SECONDS = 30.0  # for one Python to look at the machine; it takes under one
+LOG_LINES = 8
+
+State = Literal["idle", "looking", "ready", "running", "done", "failed", "cancelled"]
+
+
+@dataclass(frozen=True)
+class SetupPlan:
+    """What an installation would be. device: "CPU" or the card's name; sizes in GB (10**9 bytes)."""
+
+    python: Path
+    version: str
+    environment: Path
+    device: str
+    download_gb: float
+    disk_gb: float
+    free_gb: float
+
+    def lines(self) -> list[str]:
+        """The plan in words, one line each: how much, for what, by what, where."""
+        return [
+            f"Download: about {self.download_gb:g} GB",
+            f"On disk: about {self.disk_gb:g} GB of {self.free_gb:g} GB free",
+            f"Device: {self.device}",
+            f"Python: {self.version}",
+            f"Folder: {self.environment}",
+        ]
+
+
+def package_source() -> Path:
+    """The folder with the set-up and what it installs: `engine` in the packed add-on, else the checkout around it."""
+    package = Path(__file__).resolve().parents[2]
+    packed = package / "engine"
+    return packed if packed.is_dir() else package.parent
+
+
+class EngineSetup:
+    """One environment, from nothing to ready. `poll` from a timer; every method returns at once.
+
+    place: the environment's folder. preferred_python: use this interpreter and no other. torch: 'auto', 'cpu', 'cuda'.
+    """
+
+    def __init__(self, place: Path, *, preferred_python: str = "", torch: str = "auto") -> None:
+        self.place = Path(place)
+        self.preferred_python = preferred_python
+        self.torch = torch
+        self.state: State = "idle"
+        self.fraction: float | None = None
+        self.stage = ""
+        self.trouble: Trouble | None = None
+        self.plan: SetupPlan | None = None
+        self.python: Path | None = None
+        self.log_tail: deque[str] = deque(maxlen=LOG_LINES)
+        self._source = package_source()
+        self._child: SetupChild | None = None
+        self._candidates: list[list[str]] = []
+        self._refusals: list[str] = []
+        self._wants_start = False
+        self._began = 0.0
+        self._ended = 0.0
+
+    @property
+    def log_path(self) -> Path | None:
+        """The file with everything that pip said, once there is one."""
+        path = self.place / "install.log"
+        return path if path.exists() else None
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds since `start`, until the end."""
+        if not self._began:
+            return 0.0
+        return (self._ended or time.monotonic()) - self._began
+
+    def look(self) -> None:
+        """Find a Python that fits and what the installation would take. Goes on in `poll`; needs no network."""
+        if self.state in ("looking", "running"):
+            return
+        self.plan, self.trouble = None, None
+        self._candidates = candidates(self.preferred_python)
+        self._refusals = []
+        self.state = "looking"
+        self._next_candidate()
+
+    def start(self) -> None:
+        """Make the environment, looking first where that has not been done. Also tries again after a failure."""
+        if self.state == "running":
+            return
+        if self.plan is None:
+            self._wants_start = True
+            self.look()
+            return
+        self.trouble, self.fraction, self.stage = None, 0.0, "Starting"
+        self.log_tail.clear()
+        self._began, self._ended = time.monotonic(), 0.0
+        self._launch([str(self.plan.python)], "install", "running")
+
+    def cancel(self) -> None:
+        """Stop an installation. What is half made is never used; `start` makes it anew from what pip keeps."""
+        self._wants_start = False
+        if self._child is not None:
+            self._child.ask_to_end()
+            self.stage = "Stopping"
+
+    def close(self) -> None:
+        """Blender ends or the add-on is disabled: let the child end."""
+        if self._child is not None:
+            self._child.ask_to_end()
+            self._child.kill()
+            self._child = None
+        if self.state in ("looking", "running"):
+            self.state = "cancelled"
+
+    def poll(self) -> bool:
+        """Take in what the child told; returns whether anything changed. Takes well under a millisecond."""
+        child = self._child
+        if child is None:
+            return False
+        over = child.over()  # asked first: what is read after the end is complete
+        changed = False
+        for message in child.messages():
+            self._take(message)
+            changed = True
+        if over and self._child is child:
+            self._child = None
+            self._unexpected_end(child)
+            changed = True
+        return changed
+
+    def _take(self, message: dict[str, Any]) -> None:
+        kind, text = message.get("type"), str(message.get("text", ""))
+        if kind in ("stage", "progress"):
+            if self._child is not None and not self._child.ending:
+                self.stage = text
+            self.fraction = max(self.fraction or 0.0, float(message.get("fraction") or 0.0))
+        elif kind == "log":
+            self.log_tail.append(text)
+        elif kind == "plan":
+            self._take_plan(message)
+        elif kind == "done":
+            self.python = Path(message["python"])
+            self.fraction, self.stage = 1.0, "Ready"
+            self._end("done")
+        elif kind == "cancelled":
+            self._end("cancelled")
+        elif kind == "failed" and self.state == "looking":
+            self._refused(f"{message['what']} {message['why']}", message)
+        elif kind == "failed":
+            self.trouble = Trouble("setup.failed", message["what"], message["why"], message["fix"])
+            self._end("failed")
+
+    def _take_plan(self, message: dict[str, Any]) -> None:
+        self.plan = SetupPlan(
+            python=Path(message["python"]),
+            version=message["version"],
+            environment=Path(message["environment"]),
+            device=message["device"],
+            download_gb=message["download_gb"],
+            disk_gb=message["disk_gb"],
+            free_gb=message["free_gb"],
+        )
+        self._end("ready")
+        if self._wants_start:
+            self._wants_start = False
+            self.start()
+
+    def _end(self, state: State) -> None:
+        self.state = state
+        self._ended = time.monotonic()
+        self._child = None
+
+    def _next_candidate(self) -> None:
+        if not self._candidates:
+            asked = " ".join(self._refusals[:3]) or "There is no Python on this machine besides."
+            self.trouble = Trouble(
+                "setup.python",
+                "No Python was found that the engine can run on.",
+                asked,
+                "Install Python 3.10 to 3.13 (64-bit), or choose one in the add-on's preferences.",
+            )
+            self._wants_start = False
+            self._end("failed")
+            return
+        self._launch(self._candidates.pop(0), "look", "looking")
+
+    def _refused(self, why: str, message: dict[str, Any] | None = None) -> None:
+        """The Python at hand does not fit: try the next, unless what is wrong is the machine's and not its own."""
+        self._child = None
+        self._refusals.append(why)
+        if message is not None and "Python" not in message["what"]:
+            self.trouble = Trouble("setup.machine", message["what"], message["why"], message["fix"])
+            self._wants_start = False
+            self._end("failed")
+            return
+        self._next_candidate()
+
+    def _launch(self, python: Sequence[str], command: str, state: State) -> None:
+        script = self._source / "installer" / "addon_child.py"
+        words = [*python, "-I", str(script), command, "--environment", str(self.place), "--torch", self.torch]
+        try:
+            self._child = SetupChild(words, self.place.parent, LOOK_SECONDS if command == "look" else None)
+        except OSError as error:
+            if state == "looking":
+                self._refused(f"{python[0]} cannot be started.")
+                return
+            self.trouble = Trouble(
+                "setup.failed",
+                "The installation cannot be started.",
+                str(error),
+                f"Look whether you may write in {self.place.parent}, or choose another folder in the preferences.",
+            )
+            self._end("failed")
+            return
+        self.state = state
+
+    def _unexpected_end(self, child: SetupChild) -> None:
+        if self.state == "looking":
+            self._refused(f"{child.words[0]} is no Python that works.")
+        elif child.ending:
+            self._end("cancelled")
+        else:
+            why = child.last_words() or "It said nothing."
+            what, fix = "The installation ended in the middle.", "Try again; if it ends again, open the log."
+            self.trouble = Trouble("setup.failed", what, why, fix)
+            self._end("failed")
