@@ -16,7 +16,7 @@ import bpy
 
 from ..core import engine_preset
 from ..core.engine_preset import ALL, OF_PRESETS, PRESETS, same
-from . import model_recipe, session
+from . import engine_report, model_recipe
 from .model_recipe import NOISE_ENDS, SCORE, Setting
 
 _settling = False  # settings are being written here, and not by the artist
@@ -82,7 +82,7 @@ def settle_all() -> None:
 def look() -> bool:
     """Settle every scene if the engine has another list of models than at the last look. Cheap; whether it did."""
     global _settled
-    known = session.current().models
+    known = engine_report.models()
     if known is _settled:
         return False
     _settled = known

@@ -6,24 +6,16 @@ from typing import Any
 
 from bpy.types import Context
 
+from . import engine_report
+
 AUTOMATIC = "auto"
 # Blender keeps no copy of the texts of a computed list: without this reference it would show freed memory.
 _items: list[tuple[str, str, str, int]] = []
 
 
-def report() -> dict[str, Any]:
-    """What the engine last said about its devices; empty before it has spoken."""
-    from . import session  # session needs the preferences, which need this list
-
-    if not session.begun():
-        return {}
-    here = session.current()
-    return here.queue.devices or (here.report.devices if here.report is not None else {})
-
-
 def title(name: str) -> str:
     """A device as artists call it: 'NVIDIA RTX 4090, 24 GiB', 'Processor'."""
-    found = next((device for device in report().get("devices", []) if device.get("name") == name), None)
+    found = next((device for device in engine_report.devices().get("devices", []) if device.get("name") == name), None)
     if found is None or name == "cpu":
         return "Processor (CPU)" if name == "cpu" else name
     return f"{found.get('title', name)}, {round(float(found.get('memory_mib', 0)) / 1024)} GiB"
@@ -31,12 +23,17 @@ def title(name: str) -> str:
 
 def items(preferences: Any, _context: Context | None) -> list[tuple[str, str, str, int]]:
     """The list: (name, label, description, number). The chosen device is in it even if it is not there now."""
-    names = [AUTOMATIC, "cpu"] + [str(device.get("name")) for device in report().get("devices", [])]
+    known = engine_report.devices()
+    names = [AUTOMATIC, "cpu"] + [str(device.get("name")) for device in known.get("devices", [])]
     if preferences is not None:
         names.append(preferences.device)
     fresh = []
     for number, name in enumerate(dict.fromkeys(names)):
-        label = f"Automatic ({title(report()['default'])})" if name == AUTOMATIC and report() else title(name)
+        label = (
+            f"Automatic ({title(engine_report.devices()['default'])})"
+            if name == AUTOMATIC and engine_report.devices()
+            else title(name)
+        )
         fresh.append((name, "Automatic" if label == AUTOMATIC else label, f"Compute on {name}", number))
     if fresh != _items:  # an open menu may still point into the old texts
         _items[:] = fresh

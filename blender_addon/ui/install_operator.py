@@ -9,7 +9,7 @@ import bpy
 from bpy.types import Context, Event, Operator
 
 from ..core.setup.installation import EngineSetup
-from . import preferences, session
+from . import online, preferences, session
 
 
 def _setup() -> EngineSetup:
@@ -17,16 +17,6 @@ def _setup() -> EngineSetup:
     setup = session.current().setup
     setup.preferred_python = bpy.path.abspath(getattr(preferences.of(), "setup_python", ""))
     return setup
-
-
-def online() -> bool:
-    """Whether Blender may go to the internet. Before 4.2 there is no such switch, and pressing the button is enough."""
-    return bool(getattr(bpy.app, "online_access", True))
-
-
-def offline_for_good() -> bool:
-    """Whether Blender was started offline, so that the preference cannot change it."""
-    return not online() and bool(getattr(bpy.app, "online_access_override", False))
 
 
 class DREAMFUSION_OT_install_engine(Operator):
@@ -62,15 +52,15 @@ class DREAMFUSION_OT_install_engine(Operator):
         for line in setup.plan.lines() if setup.plan is not None else ():
             column.label(text=line, translate=False)
         self.layout.label(text="Blender can be used meanwhile.", icon="INFO")
-        if offline_for_good():
+        if online.offline_for_good():
             self.layout.label(text="Blender was started offline. Start it without --offline-mode.", icon="ERROR")
-        elif not online():
+        elif not online.online():
             self.layout.label(text="Blender is not allowed to go online yet.", icon="ERROR")
             self.layout.operator("extensions.userpref_allow_online_popup", text="Allow Online Access...")
 
     def execute(self, _context: Context) -> set[str]:
-        if not online():
-            fix = "start it without --offline-mode" if offline_for_good() else "Preferences > System > Network"
+        if not online.online():
+            fix = "start it without --offline-mode" if online.offline_for_good() else "Preferences > System > Network"
             self.report({"ERROR"}, f"Blender is not allowed to go online: {fix}")
             return {"CANCELLED"}
         _setup().start()

@@ -8,7 +8,7 @@ from bpy.props import StringProperty
 from bpy.types import Context
 
 from ..core.job import Job
-from . import pump, queue_list, redraw, session
+from . import job_rows, pump, redraw, session
 
 
 class JobAction:
@@ -31,7 +31,7 @@ class JobAction:
     def execute(self, context: Context) -> set[str]:
         """Do it, and have the panels drawn again."""
         here = session.current()
-        job = here.job(self.job_id) if self.job_id else here.running or queue_list.chosen(context)
+        job = here.job(self.job_id) if self.job_id else here.running or job_rows.chosen(context)
         if job is None:
             self.report({"WARNING"}, "That job is not in the list any more")
             return {"CANCELLED"}
@@ -39,7 +39,7 @@ class JobAction:
             self.report({"WARNING"}, "Another Blender is at work on this job")
             return {"CANCELLED"}
         done = self.act(context, job)
-        queue_list.refresh()
+        job_rows.refresh()
         pump.wake()
         redraw.panels()
         return {"FINISHED"} if done else {"CANCELLED"}

@@ -4,57 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from bpy.props import StringProperty
-from bpy.types import Context, Operator, UILayout
+from bpy.types import Context, UILayout
 
-from . import enqueue, install_operator, messages, models, pump, redraw, session
-
-
-class DREAMFUSION_OT_download_model(Operator):
-    """Download this model from the hub. What a broken download has left is kept and completed"""
-
-    bl_idname = "dreamfusion.download_model"
-    bl_label = "Download"
-    bl_options = {"REGISTER"}
-
-    model: StringProperty(name="Model", description="Its id at the hub", options={"SKIP_SAVE"})
-
-    @classmethod
-    def poll(cls, _context: Context) -> bool:
-        """Only where there is an engine, one at a time, and when Blender may go to the internet."""
-        if not enqueue.engine_is_there(cls):
-            return False
-        if session.current().queue.downloads.active:
-            cls.poll_message_set("Another model is being downloaded")
-            return False
-        if not install_operator.online():
-            cls.poll_message_set("Allow online access first: Preferences > System > Network")
-            return False
-        return True
-
-    def execute(self, _context: Context) -> set[str]:
-        """Hand it to the engine."""
-        queue = session.current().queue
-        queue.downloads.ask(self.model)
-        queue.start_engine()
-        pump.wake()
-        redraw.panels()
-        return {"FINISHED"}
-
-
-class DREAMFUSION_OT_stop_download(Operator):
-    """Stop the download. What has arrived is kept for the next time"""
-
-    bl_idname = "dreamfusion.stop_download"
-    bl_label = "Stop"
-    bl_options = {"REGISTER"}
-
-    def execute(self, _context: Context) -> set[str]:
-        """Tell the engine."""
-        session.current().queue.downloads.stop()
-        pump.wake()
-        redraw.panels()
-        return {"FINISHED"}
+from . import messages, models, session
 
 
 def draw(layout: UILayout, context: Context, chosen: Any) -> None:
@@ -115,6 +67,3 @@ def _draw_line(layout: UILayout, context: Context, line: dict[str, Any]) -> None
     if line.get("state") == "gated":
         facts.append("to be accepted on its page first")
     messages.draw_text(column, context, ", ".join(fact for fact in facts if fact), "BLANK1", inset=messages.BOX)
-
-
-CLASSES = (DREAMFUSION_OT_download_model, DREAMFUSION_OT_stop_download)

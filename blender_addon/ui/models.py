@@ -9,7 +9,7 @@ from bpy.types import Context
 
 from ..core import model_card
 from ..core.job import Trouble
-from . import preferences, session
+from . import engine_report, preferences
 
 STARTER = "starter"
 # Blender keeps no copy of the texts of a computed list: without this reference it would show freed memory.
@@ -18,13 +18,13 @@ _items: list[tuple[str, str, str, str, int]] = []
 
 def known() -> list[dict[str, Any]]:
     """What the engine last said about its models; the starter model alone before it has spoken."""
-    lines = [line for line in session.current().models or () if isinstance(line.get("name"), str)]
+    lines = [line for line in engine_report.models() or () if isinstance(line.get("name"), str)]
     return lines or [{"name": STARTER}]
 
 
 def told() -> list[dict[str, Any]]:
     """`known`, and what the engine said about folders and files that it was asked about."""
-    return known() + [line for line in session.current().queue.given if isinstance(line.get("name"), str)]
+    return known() + [line for line in engine_report.given() if isinstance(line.get("name"), str)]
 
 
 def card(model: str) -> dict[str, Any] | None:
@@ -42,7 +42,7 @@ def to_ask() -> list[tuple[str, str]]:
 
 def is_untold(model: str) -> bool:
     """Whether the engine has said nothing about a model, and was not started for that."""
-    return card(model) is None and model not in session.current().puzzled
+    return card(model) is None and model not in engine_report.puzzled()
 
 
 def trouble(line: dict[str, Any] | None) -> Trouble | None:

@@ -2,41 +2,49 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import bpy
 from bpy.props import BoolProperty, CollectionProperty, EnumProperty, IntProperty, StringProperty
-from bpy.types import AddonPreferences, Context, PropertyGroup
+from bpy.types import AddonPreferences, Context, PropertyGroup, UILayout
 
 from .. import ADDON
 from ..core.engine.location import EngineLocation, own_python
 from . import devices
 
 
-def _engine_moved(_preferences: Any, _context: Context | None) -> None:
-    """The engine of before is of no use any more, unless it is at work."""
-    from . import session  # session needs these preferences
+@dataclass
+class Answers:
+    """What is done when a preference changes, and how they are drawn: by modules that need the preferences themselves.
 
-    if session.begun():
-        here = session.current()
-        here.report = None
-        here.look(now=True)
-        if here.queue.current is None:
-            here.queue.stop_engine()
+    Registration hands them in. keep_changed: gets the minutes. draw: gets layout, context and the preferences.
+    """
+
+    engine_moved: Callable[[], None] | None = None
+    output_moved: Callable[[], None] | None = None
+    keep_changed: Callable[[float], None] | None = None
+    draw: Callable[[UILayout, Context, Any], None] | None = None
+
+
+answers = Answers()
+
+
+def _engine_moved(_preferences: Any, _context: Context | None) -> None:
+    if answers.engine_moved is not None:
+        answers.engine_moved()
 
 
 def _output_moved(_preferences: Any, _context: Context | None) -> None:
-    from . import session
-
-    session.renew()
+    if answers.output_moved is not None:
+        answers.output_moved()
 
 
 def _keep_changed(preferences: Any, _context: Context | None) -> None:
-    from . import session
-
-    if session.begun():
-        session.current().queue.keep_loaded_s = preferences.keep_loaded * 60.0
+    if answers.keep_changed is not None:
+        answers.keep_changed(preferences.keep_loaded)
 
 
 class DREAMFUSION_PG_model(PropertyGroup):
@@ -132,9 +140,8 @@ class DREAMFUSION_AP_preferences(AddonPreferences):
 
     def draw(self, context: Context) -> None:
         """Draw the add-on's part of Blender's preferences."""
-        from . import preferences_panel  # it needs the session, which needs these preferences
-
-        preferences_panel.draw(self.layout, context, self)
+        if answers.draw is not None:
+            answers.draw(self.layout, context, self)
 
 
 CLASSES = (DREAMFUSION_PG_model, DREAMFUSION_AP_preferences)

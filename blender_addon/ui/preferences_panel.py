@@ -6,7 +6,7 @@ from typing import Any
 
 from bpy.types import Context, UILayout
 
-from . import devices, engine_box, messages, model_offer, models, preferences, session
+from . import engine_box, engine_report, messages, model_offer, models, preferences, session
 
 
 def draw(layout: UILayout, context: Context, chosen: Any) -> None:
@@ -64,7 +64,7 @@ def _computing(layout: UILayout, chosen: Any) -> None:
     box = layout.box()
     box.label(text="Computing", icon="MEMORY")
     box.prop(chosen, "device_choice")
-    if not devices.report():
+    if not engine_report.devices():
         box.label(text="Graphics cards show here once the engine has been started", icon="INFO")
     row = box.row()
     row.prop(chosen, "keep_loaded", text="Keep Engine for (Minutes)")

@@ -20,7 +20,7 @@ import bpy
 from ..core.blot import Blot
 from ..core.job import JobState, Trouble
 from ..core.jobs.queue import Change
-from . import arrival, artist_settings, models, pictures, preview_object, queue_list, redraw, render_pause, session
+from . import arrival, artist_settings, job_rows, models, pictures, preview_object, redraw, render_pause, session
 
 BUDGET_S = 0.008  # of the main thread a tick
 _QUEUE_SHARE_S = 0.004  # of that for the queue; the rest is for pictures and meshes
@@ -98,10 +98,10 @@ def _work(began: float) -> tuple[float, bool]:
     if not here.listed or inserted or any(change.kind in ("state", "result", "engine") for change in changes):
         if not here.listed:
             pictures.decoded(_PIXEL)
-        queue_list.refresh()
+        job_rows.refresh()
         here.listed = news = True
     elif not _arrived and not _parts and not shown:
-        news = queue_list.load_thumbnail(here) or news
+        news = job_rows.load_thumbnail(here) or news
     redraw.after(news)
     if _arrived or _parts or preview_object.waiting():
         return _FAST_S, inserted

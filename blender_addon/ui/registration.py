@@ -7,21 +7,25 @@ import bpy
 from . import (
     adapter_operators,
     adapter_settings,
+    download_operators,
+    engine_report,
     engine_settings,
     install_operator,
     job_operators,
+    job_rows,
     memory_settings,
-    model_offer,
     panels,
     pictures,
     preferences,
     preferences_operators,
+    preferences_panel,
     presets,
     preview_object,
     pump,
     queue_list,
     results_panel,
     run_operators,
+    session,
     setting_panels,
     settings,
     terminal,
@@ -38,11 +42,12 @@ _MODULES = (
     preferences,
     preferences_operators,
     adapter_operators,
+    job_rows,
     queue_list,
     presets,
     run_operators,
     job_operators,
-    model_offer,
+    download_operators,
     trouble_operators,
     install_operator,
     panels,
@@ -52,12 +57,21 @@ _MODULES = (
 CLASSES: tuple[type, ...] = tuple(cls for module in _MODULES for cls in module.CLASSES)
 
 
+def connect() -> None:
+    """Hand modules below what modules above them do: see `engine_report` and `preferences.Answers`."""
+    engine_report.connect(session.current, session.begun)
+    answers = preferences.answers
+    answers.engine_moved, answers.output_moved = session.engine_moved, session.renew
+    answers.keep_changed, answers.draw = session.keep_changed, preferences_panel.draw
+
+
 def register() -> None:
     """Register every class, give scenes and the window manager their properties, and start the timer."""
+    connect()
     for cls in CLASSES:
         bpy.utils.register_class(cls)
     settings.attach()
-    queue_list.attach()
+    job_rows.attach()
     pictures.register()
     preview_object.register()
     tools.register()
@@ -73,7 +87,7 @@ def unregister() -> None:
     tools.unregister()
     preview_object.unregister()
     pictures.unregister()
-    queue_list.detach()
+    job_rows.detach()
     settings.detach()
     for cls in reversed(CLASSES):
         bpy.utils.unregister_class(cls)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bpy.types import Context, Menu, Panel
 
 from ..core.job import JobState
-from . import messages, queue_list, session, settings
+from . import job_rows, messages, session, settings
 from .job_operators import insertable
 from .panels import Sidebar
 
@@ -17,7 +17,7 @@ class DREAMFUSION_MT_job(Menu):
 
     def draw(self, context: Context) -> None:
         """What needs no button of its own."""
-        job = queue_list.chosen(context)
+        job = job_rows.chosen(context)
         if job is None:
             return
         for operator, icon in (
@@ -41,7 +41,7 @@ class DREAMFUSION_PT_results(Sidebar, Panel):
         """The list, the chosen job's buttons, and the text block with prompts."""
         layout = self.layout
         window = context.window_manager.dreamfusion
-        job = queue_list.chosen(context)
+        job = job_rows.chosen(context)
         row = layout.row()
         row.template_list("DREAMFUSION_UL_jobs", "", window, "rows", window, "index", rows=4)
         column = row.column(align=True)

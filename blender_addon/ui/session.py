@@ -72,6 +72,16 @@ class Session:
         """The engine's list of models, None while it has never spoken."""
         return self.queue.models or (self.report.models if self.report is not None and self.report.models else None)
 
+    @property
+    def given(self) -> list[dict[str, Any]]:
+        """The engine's lines on models that it was asked about by path."""
+        return self.queue.given
+
+    @property
+    def devices(self) -> dict[str, Any]:
+        """The engine's report on its devices, empty while it has never spoken."""
+        return self.queue.devices or (self.report.devices if self.report is not None else {})
+
     def job(self, name: str) -> Job | None:
         """The job with this id."""
         return next((job for job in self.queue.jobs if job.id == name), None)
@@ -182,6 +192,21 @@ def renew() -> None:
 def is_working() -> bool:
     """Whether a job is at work, so that the output folder must stay what it is."""
     return _current is not None and any(job.state.active and not job.owner for job in _current.queue.jobs)
+
+
+def engine_moved() -> None:
+    """The engine of before is of no use any more, unless it is at work."""
+    if _current is not None:
+        _current.report = None
+        _current.look(now=True)
+        if _current.queue.current is None:
+            _current.queue.stop_engine()
+
+
+def keep_changed(minutes: float) -> None:
+    """Keep an engine without work for so long."""
+    if _current is not None:
+        _current.queue.keep_loaded_s = minutes * 60.0
 
 
 def resumable(job: Job) -> bool:
