@@ -30,13 +30,13 @@ def main(folder: Path) -> None:
     import bpy
 
     from blender_addon.core.job import Recipe
-    from blender_addon.ui import placement, result, still
+    from blender_addon.ui.scene import insert, placement, still
 
     bpy.ops.wm.read_factory_settings(use_empty=True)
     report = json.loads((folder / "result.json").read_text(encoding="utf-8"))
     made_by = Recipe(prompt=report["prompt"], seed=report["seed"], versions=report.get("versions", {}))
     where = placement.captured(bpy.context, where="ORIGIN", on_ground=True)
-    obj = result.insert(bpy.context, folder / "mesh.glb", made_by, where)
+    obj = insert.insert(bpy.context, folder / "mesh.glb", made_by, where)
     name = folder.name
     print(f"Rendering {name}.png ...", flush=True)
     scene = bpy.context.scene

@@ -4,55 +4,36 @@ from __future__ import annotations
 
 import bpy
 
-from . import (
-    adapter_operators,
-    adapter_settings,
-    download_operators,
-    engine_report,
-    engine_settings,
-    install_operator,
-    job_operators,
-    job_rows,
-    memory_settings,
-    panels,
-    pictures,
-    preferences,
-    preferences_operators,
-    preferences_panel,
-    presets,
-    preview_object,
-    pump,
-    queue_list,
-    results_panel,
-    run_operators,
-    session,
-    setting_panels,
-    settings,
-    terminal,
-    tools,
-    trouble_operators,
-)
+from .operators import adapters, download, install, job, run, trouble
+from .operators import preferences as preferences_operators
+from .panels import job_list, main, presets, results
+from .panels import preferences as preferences_panel
+from .panels import settings as setting_panels
+from .run import command, job_rows, session, timer
+from .scene import icons, preview_object
+from .settings import adapter_settings, engine_report, engine_settings, memory_settings, preferences, scene_settings
+from .tools import operators as tools
 
 # In the order in which they need each other: groups before those that point to them, a panel before its sub-panels.
 _MODULES = (
     engine_settings,
     memory_settings,
     adapter_settings,
-    settings,
+    scene_settings,
     preferences,
     preferences_operators,
-    adapter_operators,
+    adapters,
     job_rows,
-    queue_list,
+    job_list,
     presets,
-    run_operators,
-    job_operators,
-    download_operators,
-    trouble_operators,
-    install_operator,
-    panels,
+    run,
+    job,
+    download,
+    trouble,
+    install,
+    main,
     setting_panels,
-    results_panel,
+    results,
 )
 CLASSES: tuple[type, ...] = tuple(cls for module in _MODULES for cls in module.CLASSES)
 
@@ -70,24 +51,24 @@ def register() -> None:
     connect()
     for cls in CLASSES:
         bpy.utils.register_class(cls)
-    settings.attach()
+    scene_settings.attach()
     job_rows.attach()
-    pictures.register()
+    icons.register()
     preview_object.register()
     tools.register()
-    terminal.register()
-    pump.start()
+    command.register()
+    timer.start()
 
 
 def unregister() -> None:
     """Take it all back. The engine, a test and an installation that still run are ended."""
-    pump.stop()
+    timer.stop()
     preview_object.remove_all()
-    terminal.unregister()
+    command.unregister()
     tools.unregister()
     preview_object.unregister()
-    pictures.unregister()
+    icons.unregister()
     job_rows.detach()
-    settings.detach()
+    scene_settings.detach()
     for cls in reversed(CLASSES):
         bpy.utils.unregister_class(cls)

@@ -53,7 +53,7 @@ def main() -> None:
         control=control,  # type: ignore[arg-type]
         seconds_after=0.0,
         snapshot=lambda training: None,
-        processes=us,
+        ranks=us,
     )
     try:
         session.run()
@@ -84,7 +84,7 @@ def short_of_memory(us: processes.Ranks, folder: Path) -> None:
         control=lambda: "continue",
         seconds_after=0.0,
         snapshot=lambda training: None,
-        processes=us,
+        ranks=us,
     )
     session.run()
     state = torch.cat([p.detach().flatten() for p in session.training.field.parameters()])

@@ -43,7 +43,7 @@ def disable() -> None:
 
 
 def part(name: str) -> ModuleType:
-    """A module of the add-on: part("core.jobs.queue"), part("ui.pump")."""
+    """A module of the add-on: part("core.jobs.queue"), part("ui.run.timer")."""
     return importlib.import_module(f"{NAME}.{name}")
 
 

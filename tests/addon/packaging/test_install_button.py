@@ -7,7 +7,7 @@ from addon.blenders import Session
 LOOK = """
 import bpy, addon, time
 addon.enable()
-session, pump = addon.part("ui.session"), addon.part("ui.pump")
+session, pump = addon.part("ui.run.session"), addon.part("ui.run.timer")
 setup = session.current().setup
 end = time.monotonic() + 600
 while setup.state in ("idle", "looking") and time.monotonic() < end:

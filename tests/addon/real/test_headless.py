@@ -16,7 +16,7 @@ addon.enable()
 preferences = addon.preferences()
 preferences.engine = "command"
 preferences.command = f'"{{addon.ENGINE_PYTHON}}" "{FAKE}"'
-headless = addon.part("ui.headless")
+headless = addon.part("ui.run.headless")
 """
 
 GENERATE = (
@@ -64,7 +64,7 @@ def test_without_an_engine_a_script_is_told_to_install_it(newest_blender: Sessio
     script = """
     import addon
     addon.enable()
-    headless = addon.part("ui.headless")
+    headless = addon.part("ui.run.headless")
     try:
         headless.generate("a hamburger")
     except headless.HeadlessFailed as failure:
@@ -78,13 +78,13 @@ COMMAND = (
     USE_FAKE
     + """
 import io, contextlib
-terminal = addon.part("ui.terminal")
+terminal = addon.part("ui.run.command")
 asked = ["generate", "a hamburger", "--output", sys.argv[1], "--seed", "3", "--set", "optimize.steps=40"]
 codes = [terminal.main(asked)]
 codes.append(terminal.main(["generate"]))
 codes.append(terminal.main(["generate", "a hamburger", "--set", "nothing"]))
 codes.append(terminal.main(["generate", "a memory hamburger"]))
-recipe = addon.part("ui.recipe")
+recipe = addon.part("ui.scene.object_recipe")
 made = [recipe.read(o) for o in bpy.context.scene.objects if recipe.is_result(o)][0]
 addon.tell(codes=codes, seed=made.seed, settings=made.settings, registered=len(terminal._commands))
 """
@@ -103,7 +103,7 @@ def test_the_command_line_makes_the_file_and_says_by_its_code_how_it_went(blende
 PICTURE = """
 import bpy, addon, sys
 from pathlib import Path
-still = addon.part("ui.still")
+still = addon.part("ui.scene.still")
 bpy.ops.mesh.primitive_uv_sphere_add(location=(3.0, 0.0, 1.0))
 obj = bpy.context.object
 before = {kind: len(getattr(bpy.data, kind)) for kind in ("objects", "cameras", "lights", "meshes", "scenes", "worlds")}
@@ -128,14 +128,14 @@ import bpy, addon, sys, time
 addon.enable()
 preferences = addon.preferences()
 preferences.engine, preferences.python = "python", addon.ENGINE_PYTHON
-headless, pump = addon.part("ui.headless"), addon.part("ui.pump")
+headless, pump = addon.part("ui.run.headless"), addon.part("ui.run.timer")
 settings = {"device": "cpu", "optimize": {"steps": 100}, "mesh": {"triangles": 3000, "texture": 256}}
 pump.tick()  # the first of a session, before any run: Blender loads its readers of pictures
 pump.ticks.clear()
 obj = headless.generate("a hamburger", preset="draft", settings=settings, output=sys.argv[1], tell=print)
 image = next(node.image for node in obj.data.materials[0].node_tree.nodes if node.type == "TEX_IMAGE")
 pixels = list(image.pixels)
-recipe = addon.part("ui.recipe").read(obj)
+recipe = addon.part("ui.scene.object_recipe").read(obj)
 means = [sum(pixels[channel::4]) / len(pixels[channel::4]) for channel in range(3)]
 addon.tell(faces=len(obj.data.polygons), texture=list(image.size), colours=means)
 addon.tell(packed=image.packed_file is not None, seed=recipe.seed, versions=recipe.versions)

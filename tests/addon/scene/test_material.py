@@ -68,7 +68,7 @@ SAME_NAME = """
     import sys
     from pathlib import Path
     import addon, bpy
-    result, job = addon.part("ui.result"), addon.part("core.job")
+    result, job = addon.part("ui.scene.insert"), addon.part("core.job")
     paths = []
     for glb in sys.argv[1:]:
         bpy.ops.wm.read_factory_settings(use_empty=True)

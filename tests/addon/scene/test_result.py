@@ -92,7 +92,7 @@ MODES = """
     import sys
     from pathlib import Path
     import addon, bpy
-    result, job = addon.part("ui.result"), addon.part("core.job")
+    result, job = addon.part("ui.scene.insert"), addon.part("core.job")
     bpy.ops.mesh.primitive_cube_add()
     cube = bpy.context.active_object
     said = {}
@@ -121,7 +121,7 @@ def test_a_damaged_file_is_told_and_leaves_nothing(newest_blender: Session, glb:
 
 NAMES = """
     import addon
-    result = addon.part("ui.result")
+    result = addon.part("ui.scene.insert")
     prompts = ["a hamburger", "An  old   chair.", "the Moon", "", "a", "x" * 300, "一" * 100, "anchor"]
     prompts += ["...", "a\\0 \\x07b", chr(0xD800) + "c", "👩\\u200d🚀"]
     addon.tell(names=[result.name_of(prompt) for prompt in prompts])

@@ -27,9 +27,9 @@ class Run:
         chosen = addon.preferences()
         chosen.engine, chosen.command = "command", f'"{addon.ENGINE_PYTHON}" "{ENGINE}"'
         self.steps = steps
-        self.pump = addon.part("ui.pump")
-        self.sessions = addon.part("ui.session")
-        self.previews = addon.part("ui.preview_object")
+        self.pump = addon.part("ui.run.timer")
+        self.sessions = addon.part("ui.run.session")
+        self.previews = addon.part("ui.scene.preview_object")
         self.prepare()
 
     def prepare(self) -> None:

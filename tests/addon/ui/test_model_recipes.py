@@ -16,7 +16,7 @@ from pumping import Run
 from recording_layout import draw
 run = Run()
 settings = run.settings
-artist, preset = addon.part("ui.artist_settings"), addon.part("core.engine_preset")
+artist, preset = addon.part("ui.settings.artist_settings"), addon.part("core.engine_preset")
 artist.reset(settings)
 
 def told(name):
@@ -136,7 +136,7 @@ settings.preset = "standard"
 told("standard")
 panels = [name for name in dir(bpy.types) if name.startswith("DREAMFUSION_PT") and "presets" not in name]
 texts = [text for name in panels for text in draw(getattr(bpy.types, name)).texts()]
-items = {item[0]: item[1] for item in addon.part("ui.models").items(None, None)}
+items = {item[0]: item[1] for item in addon.part("ui.settings.models").items(None, None)}
 addon.tell(texts=texts, items=items)
 wrong = {"preset": 5, "settings": {"guidance.scale": "x", "a.b": 1, "mesh.texture": []}}
 for shown in ("", "{", "[]", json.dumps(wrong), "9" * 5000):
@@ -197,7 +197,7 @@ mine.name, mine.path = "Mine", "owner/strange"
 here = run.session
 here.queue._host.suggestions = [{"name": "owner/offered", "recipe": {"experimental": True}}]
 drawn = Drawn()
-addon.part("ui.preferences_panel").draw(RecordingLayout(drawn), bpy.context, preferences)
+addon.part("ui.panels.preferences").draw(RecordingLayout(drawn), bpy.context, preferences)
 preferences.models.clear()
 settings.model = "/models/of/mine"
 headers = {}
@@ -322,7 +322,7 @@ artist.reset(settings)
 Recipe = addon.part("core.job").Recipe
 was = {"guidance": {"scale": 100.0, "of_the_future": 1}, "mesh": {"texture": 1000, "padding": 4}, "device": "cpu"}
 made_by = Recipe("a mug", seed=3, model="owner/painter", preset="draft", settings=was)
-addon.part("ui.enqueue").write(bpy.context, made_by)
+addon.part("ui.run.enqueue").write(bpy.context, made_by)
 told("job")
 addon.tell(job_model=settings.model, job_preset=settings.preset)
 settings.model = "starter"

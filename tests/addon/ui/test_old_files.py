@@ -31,7 +31,7 @@ def old(name, preset, model, **changes):
         stored(getattr(settings, stage))[key] = value
 
 def told(when):
-    artist, plain = addon.part("ui.artist_settings"), addon.part("core.engine_preset")
+    artist, plain = addon.part("ui.settings.artist_settings"), addon.part("core.engine_preset")
     addon.tell(**{when: {
         scene.name: {"changed": artist.overrides(scene.dreamfusion), "values": plain.read(scene.dreamfusion),
                      "preset": scene.dreamfusion.preset, "model": scene.dreamfusion.model,

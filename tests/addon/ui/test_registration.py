@@ -28,7 +28,7 @@ def state():
 addon.enable()  # Blender's own first-time changes, such as the presets folder, are not ours
 addon.disable()
 before = state()
-pump = addon.part("ui.pump")
+pump = addon.part("ui.run.timer")
 previews = set()
 for number in range(100):
     addon.enable()

@@ -30,7 +30,7 @@ job = run.generate("a red hamburger")
 run.until(lambda: run.preview() is not None, "a preview object")
 preview = run.preview()
 addon.tell(preview_vertices=len(preview.data.vertices), running=job.state.value)
-pictures = addon.part("ui.pictures")
+pictures = addon.part("ui.scene.icons")
 run.until(lambda: pictures.has(job.id + "/latest") and pictures.has(job.id + "/views/3"), "pictures in the panel")
 stages = set()
 def done():
@@ -109,13 +109,13 @@ ASIDE = (
     PRELUDE
     + """
 run = Run(steps=100_000, step_s=0.002)
-occupied = addon.part("ui.occupied")
+occupied = addon.part("ui.scene.moment")
 really = occupied.rendering
 job = run.generate()
 run.until(lambda: job.step > 5, "training")
 occupied.rendering = lambda: True
 run.until(lambda: job.state.value == "paused", "a run that stands aside")
-box = addon.part("ui.run_box")
+box = addon.part("ui.panels.run_box")
 said = box.describe(run.session, job)
 bpy.ops.dreamfusion.resume_job()
 run.until(lambda: job.state.value == "running", "the artist's own Resume")
@@ -155,7 +155,7 @@ TROUBLES = (
     PRELUDE
     + """
 run = Run(steps=30)
-messages = addon.part("ui.messages")
+messages = addon.part("ui.panels.trouble_box")
 told = {}
 for word in ("crash", "memory", "unknown"):
     job = run.generate("a " + word + " hamburger")
@@ -227,8 +227,8 @@ NO_ENGINE = (
 addon.enable()
 bpy.context.scene.dreamfusion.prompt = "a hamburger"
 from recording_layout import draw
-pump = addon.part("ui.pump")
-here = addon.part("ui.session").current()
+pump = addon.part("ui.run.timer")
+here = addon.part("ui.run.session").current()
 for _ in range(3):
     pump.tick()
 addon.tell(code=here.missing.code, can=bpy.ops.dreamfusion.generate.poll(), unseen=here.setup.state,

@@ -133,7 +133,7 @@ run.until(lambda: job.step > 5, "training")
 bpy.ops.object.mode_set(mode="EDIT")
 run.until(lambda: job.state.value == "done", "the end")
 run.ticks(0.4)
-addon.tell(mode=bpy.context.mode, inserted=job.inserted, reason=addon.part("ui.arrival").obstacle())
+addon.tell(mode=bpy.context.mode, inserted=job.inserted, reason=addon.part("ui.run.insertion").obstacle())
 bpy.ops.object.mode_set(mode="OBJECT")
 run.until(run.inserted(job), "the object after Edit Mode")
 addon.tell(objects=len(bpy.data.objects), cube=cube in bpy.data.objects)
@@ -241,7 +241,7 @@ BUG = (
 run = Run(steps=300, step_s=0.004)
 job = run.generate()
 run.until(lambda: job.step > 5, "training")
-previews = addon.part("ui.preview_object")
+previews = addon.part("ui.scene.preview_object")
 really, step = previews.tick, job.step
 def broken(context):
     raise ZeroDivisionError("on purpose")
@@ -293,7 +293,7 @@ run = Run(steps=20)
 job = run.generate()
 run.until(run.inserted(job), "the object")
 before = run.session.queue.engine_state
-preferences = addon.part("ui.preferences")
+preferences = addon.part("ui.settings.preferences")
 really = preferences.location
 import dataclasses
 preferences.location = lambda chosen: dataclasses.replace(really(chosen), online=not really(chosen).online)

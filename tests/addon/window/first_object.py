@@ -40,8 +40,8 @@ def script() -> drive.Script:
         bpy.context.scene.dreamfusion.optimize.steps = STEPS
     yield from drive.picture("addon-ready")
 
-    here = addon.part("ui.session").current()
-    pump = addon.part("ui.pump")
+    here = addon.part("ui.run.session").current()
+    pump = addon.part("ui.run.timer")
     yield from drive.click((yield from drive.find("dreamfusion.generate")))
     yield lambda: len(here.queue.jobs) == 1
     job = here.queue.jobs[0]
@@ -74,7 +74,7 @@ def use_engine_of_tests() -> drive.Script:
     else:
         preferences.python = addon.ENGINE_PYTHON
         preferences.engine = "python"
-    here = addon.part("ui.session").current()
+    here = addon.part("ui.run.session").current()
     yield lambda: here.missing is None
     yield lambda: here.models is not None  # the add-on has asked the engine, for the suggestions
     yield 1.0
@@ -92,7 +92,7 @@ def note_preview(grown: list[int]) -> int:
 
 def cancel_another() -> drive.Script:
     """Generate, and press the cross beside the progress bar: the scene stays as it is."""
-    here = addon.part("ui.session").current()
+    here = addon.part("ui.run.session").current()
     bpy.context.scene.dreamfusion.optimize.steps = 4000  # long enough for a slow machine to find the cross
     button = yield from drive.find("dreamfusion.generate")
     yield from drive.click(button)
@@ -122,7 +122,7 @@ def save_and_open_again() -> drive.Script:
     obj = bpy.data.objects["Hamburger"]
     images = [image for image in bpy.data.images if image.packed_file is not None and image.users]
     assert len(obj.data.materials) == 1 and len(images) == 1
-    here = addon.part("ui.session").current()
+    here = addon.part("ui.run.session").current()
     assert [str(job.state) for job in here.queue.jobs] == ["done", "cancelled"]
     yield from drive.open_tab()
     yield from drive.find("dreamfusion.generate")

@@ -23,7 +23,7 @@ run.settings.seed = 5
 first = run.generate("a red hamburger")
 run.until(run.inserted(first), "the first object")
 obj = context.view_layer.objects.active
-recipe = addon.part("ui.recipe")
+recipe = addon.part("ui.scene.object_recipe")
 said["first"] = {
     "removed": "Place" not in bpy.data.objects,
     "placeholder": run.settings.placement.placeholder is None,
@@ -51,7 +51,7 @@ context.view_layer.objects.active = obj
 bpy.ops.dreamfusion.mark_asset()
 preview = obj.preview
 said["picture"] = list(preview.image_size)
-size = addon.part("ui.pictures").decoded(first.thumbnail.read_bytes())
+size = addon.part("ui.scene.icons").decoded(first.thumbnail.read_bytes())
 said["thumbnail"] = [size.width, size.height]
 addon.disable()
 addon.tell(**said)

@@ -7,7 +7,7 @@ import addon
 import bpy
 import scene_probe
 
-result, job, glb = addon.part("ui.result"), addon.part("core.job"), addon.part("core.engine.glb")
+result, job, glb = addon.part("ui.scene.insert"), addon.part("core.job"), addon.part("core.engine.glb")
 whole = Path(sys.argv[1]).read_bytes()
 before = scene_probe.counts()
 whys = []

@@ -18,7 +18,7 @@ import addon
 import addon_utils
 import bpy
 
-result, job = addon.part("ui.result"), addon.part("core.job")
+result, job = addon.part("ui.scene.insert"), addon.part("core.job")
 folder, state, formats = Path(sys.argv[1]), sys.argv[2], sys.argv[3].split(",")
 GLBS, PROMPTS = sys.argv[4::2], sys.argv[5::2]
 DEEP = folder / "project" / "scenes" / "mugs"  # deep enough for a name that climbs out of it

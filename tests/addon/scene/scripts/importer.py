@@ -9,7 +9,7 @@ import addon_utils
 import bpy
 import scene_probe
 
-result, job = addon.part("ui.result"), addon.part("core.job")
+result, job = addon.part("ui.scene.insert"), addon.part("core.job")
 ours = result.insert(bpy.context, Path(sys.argv[1]), job.Recipe("x"), {"size": 1.0})
 addon_utils.enable("io_scene_gltf2")
 bpy.ops.import_scene.gltf(filepath=sys.argv[1], merge_vertices=True)

@@ -8,9 +8,9 @@ import bpy
 import scene_probe
 
 job = addon.part("core.job")
-placement = addon.part("ui.placement")
-recipe = addon.part("ui.recipe")
-result = addon.part("ui.result")
+placement = addon.part("ui.scene.placement")
+recipe = addon.part("ui.scene.object_recipe")
+result = addon.part("ui.scene.insert")
 
 glb, folder = Path(sys.argv[1]), Path(sys.argv[2])
 made_by = job.Recipe("a red mug with ünïcode", negative="blue", seed=7, settings={"mesh": {"texture": 512}})

@@ -8,7 +8,7 @@ import addon
 import bpy
 import effort
 
-result, job = addon.part("ui.result"), addon.part("core.job")
+result, job = addon.part("ui.scene.insert"), addon.part("core.job")
 files = [Path(word) for word in sys.argv[1:]]
 cpu, wall = [], []
 for _ in range(3):

@@ -8,7 +8,7 @@ from typing import Any
 import addon
 import scene_probe
 
-pictures = addon.part("ui.pictures")
+pictures = addon.part("ui.scene.icons")
 said: dict[str, Any] = {}
 row = Path(sys.argv[1]).read_bytes()
 said["before"] = [pictures.icon("a"), pictures.has("a")]

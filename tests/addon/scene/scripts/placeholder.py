@@ -9,7 +9,7 @@ import addon
 import bpy
 from mathutils import Vector
 
-job, placement, result = addon.part("core.job"), addon.part("ui.placement"), addon.part("ui.result")
+job, placement, result = addon.part("core.job"), addon.part("ui.scene.placement"), addon.part("ui.scene.insert")
 GLB = Path(sys.argv[1])
 context = bpy.context
 scene = context.scene

@@ -14,7 +14,7 @@ import effort
 import scene_probe
 
 glb = addon.part("core.engine.glb")
-preview = addon.part("ui.preview_object")
+preview = addon.part("ui.scene.preview_object")
 folder = Path(sys.argv[2])
 body = glb.read_glb(Path(sys.argv[1]).read_bytes())
 V, T = len(body.positions) // 3, len(body.triangles) // 3
@@ -78,7 +78,7 @@ preview.remove("job1")
 said["removed"] = scene_probe.counts() == nothing
 
 # While a render is at work nothing comes and nothing goes; after it, both do.
-occupied = addon.part("ui.occupied")
+occupied = addon.part("ui.scene.moment")
 send("old")
 really, occupied.rendering = occupied.rendering, lambda: True
 preview.remove("old")
@@ -190,7 +190,7 @@ empty = bpy.data.objects.new("Box", None)
 empty.empty_display_type, empty.location = "CUBE", (0, 0, 5)
 bpy.context.scene.collection.objects.link(empty)
 bpy.context.view_layer.update()
-send("job7", place=addon.part("ui.placement").captured(bpy.context, placeholder=empty))
+send("job7", place=addon.part("ui.scene.placement").captured(bpy.context, placeholder=empty))
 bpy.context.view_layer.update()
 (obj,) = shown("job7")
 points = [obj.matrix_world @ vertex.co for vertex in obj.data.vertices]

@@ -10,7 +10,7 @@ import scene_probe
 from bpy_extras.object_utils import world_to_camera_view
 
 module = addon.enable()
-job, recipe, result = addon.part("core.job"), addon.part("ui.recipe"), addon.part("ui.result")
+job, recipe, result = addon.part("core.job"), addon.part("ui.scene.object_recipe"), addon.part("ui.scene.insert")
 GLB, folder = Path(sys.argv[1]), Path(sys.argv[2])
 RECIPE = job.Recipe("a red mug with a blue handle", seed=3, versions={"dreamfusion_engine": "0.2.0"})
 said: dict[str, Any] = {}
@@ -153,7 +153,7 @@ obj = fresh()
     "# mine\nVERSION 1\n\n11111111-2222-3333-4444-555555555555:Props/Food:Props-Food", encoding="utf-8"
 )
 bpy.ops.wm.save_as_mainfile(filepath=str(folder / "asset.blend"))
-asset, pictures = addon.part("ui.asset"), addon.part("ui.pictures")
+asset, pictures = addon.part("ui.tools.asset"), addon.part("ui.scene.icons")
 png = Path(sys.argv[3]).read_bytes()
 asset.mark(obj, RECIPE, pictures.decoded(png))
 bpy.ops.dreamfusion.mark_asset()

@@ -17,7 +17,7 @@ from pumping import Run
 os.environ["DREAMFUSION_FAKE_TRIANGLES"] = "50000"
 os.environ["DREAMFUSION_FAKE_RINGS"] = "50"
 run = Run(steps=int(os.environ.get("DREAMFUSION_TEST_STEPS", "300")), step_s=0.01)
-pump, previews, pictures = run.pump, run.previews, addon.part("ui.pictures")
+pump, previews, pictures = run.pump, run.previews, addon.part("ui.scene.icons")
 brought = [0]  # pieces, by tick
 inside = [False]
 

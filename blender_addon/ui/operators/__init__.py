@@ -1,0 +1,1 @@
+"""Buttons, but for those that work on finished objects."""

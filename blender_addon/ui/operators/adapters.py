@@ -1,0 +1,158 @@
+"""The buttons of the list of LoRAs and words: add, choose another file, remove."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import bpy
+from bpy.props import BoolProperty, CollectionProperty, IntProperty, StringProperty
+from bpy.types import Context, Event, Operator, OperatorFileListElement
+
+from ...core import adapter_file
+from ..settings import adapter_settings, models, preferences, scene_settings
+
+_ALWAYS = "The starter model takes no LoRAs or words. Choose another model first"
+_NEVER = "This model takes no LoRAs or words. Choose another one first"
+
+
+class DREAMFUSION_OT_add_adapter(Operator):
+    """Add LoRAs and words that change what the model makes: .safetensors files, of which it tells what they are"""
+
+    bl_idname = "dreamfusion.add_adapter"
+    bl_label = "Add LoRA or Word"
+    bl_options = {"REGISTER", "UNDO"}
+
+    filepath: StringProperty(name="File", description="The file", subtype="FILE_PATH", options={"SKIP_SAVE"})
+    directory: StringProperty(name="Folder", description="Where the files are", subtype="DIR_PATH")
+    files: CollectionProperty(name="Files", type=OperatorFileListElement, options={"HIDDEN", "SKIP_SAVE"})
+    filter_glob: StringProperty(default="*.safetensors", options={"HIDDEN", "SKIP_SAVE"})
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        """Whether the model takes any."""
+        model = scene_settings.of(context).model
+        if not any(adapter_settings.takes(model, kind) for kind in ("lora", "embeddings")):
+            cls.poll_message_set(_ALWAYS if model == models.STARTER else _NEVER)
+            return False
+        return True
+
+    def invoke(self, context: Context, _event: Event) -> set[str]:
+        """Open the file browser."""
+        context.window_manager.fileselect_add(self)
+        return {"RUNNING_MODAL"}
+
+    def execute(self, context: Context) -> set[str]:
+        """Add every chosen file that is one; say of the others why they are none."""
+        names = [element.name for element in self.files if element.name]
+        paths = [os.path.join(self.directory, name) for name in names] or [self.filepath]
+        added = [path for path in paths if self._add(scene_settings.of(context).adapters, path)]
+        return {"FINISHED"} if added else {"CANCELLED"}
+
+    def _add(self, mine: Any, path: str) -> bool:
+        about = _recognised(self, path)
+        if about is None:
+            return False
+        lines = mine.words if about.word else mine.loras
+        if any(adapter_settings.absolute(line.file) == adapter_settings.absolute(path) for line in lines):
+            self.report({"WARNING"}, f"{Path(path).name} is in the list already")
+            return False
+        lines.add().file = _beside_the_blend(path)
+        return True
+
+
+class _Line:
+    """Mixed into operators about one line of the list."""
+
+    kind: StringProperty(name="Kind", description="The list: 'loras' or 'words'", options={"SKIP_SAVE", "HIDDEN"})
+    index: IntProperty(name="Line", description="Which line of the list", min=0, options={"SKIP_SAVE", "HIDDEN"})
+
+    def lines(self, context: Context) -> Any:
+        """The list; None where there is no such line."""
+        mine = scene_settings.of(context).adapters
+        lines = mine.words if self.kind == "words" else mine.loras
+        return lines if self.index < len(lines) else None
+
+
+class DREAMFUSION_OT_change_adapter(_Line, Operator):
+    """Choose another file for this line, such as one that has moved"""
+
+    bl_idname = "dreamfusion.change_adapter"
+    bl_label = "Choose File"
+    bl_options = {"REGISTER", "UNDO", "INTERNAL"}
+
+    filepath: StringProperty(name="File", description="The file", subtype="FILE_PATH", options={"SKIP_SAVE"})
+    filter_glob: StringProperty(default="*.safetensors", options={"HIDDEN", "SKIP_SAVE"})
+    hide_props_region: BoolProperty(default=True, options={"HIDDEN", "SKIP_SAVE"})
+
+    @classmethod
+    def description(cls, context: Context, properties: Any) -> str:
+        """The path, which the list has no room for."""
+        lines = getattr(scene_settings.of(context).adapters, "words" if properties.kind == "words" else "loras")
+        file = lines[properties.index].file if properties.index < len(lines) else ""
+        return f"Choose another file in place of {file}" if file else "Choose another file for this line"
+
+    def invoke(self, context: Context, _event: Event) -> set[str]:
+        """Open the file browser where the file was."""
+        lines = self.lines(context)
+        if lines is None:
+            return {"CANCELLED"}
+        self.filepath = adapter_settings.absolute(lines[self.index].file)
+        context.window_manager.fileselect_add(self)
+        return {"RUNNING_MODAL"}
+
+    def execute(self, context: Context) -> set[str]:
+        """Change it, unless the file is of the other kind."""
+        lines, about = self.lines(context), _recognised(self, self.filepath)
+        if lines is None or about is None:
+            return {"CANCELLED"}
+        if bool(about.word) != (self.kind == "words"):
+            self.report({"ERROR"}, f"{Path(self.filepath).name} is {'a word' if about.word else 'a LoRA'}. Add it anew")
+            return {"CANCELLED"}
+        lines[self.index].file = _beside_the_blend(self.filepath)
+        return {"FINISHED"}
+
+
+class DREAMFUSION_OT_remove_adapter(_Line, Operator):
+    """Take it from the list. The file stays"""
+
+    bl_idname = "dreamfusion.remove_adapter"
+    bl_label = "Remove"
+    bl_options = {"REGISTER", "UNDO", "INTERNAL"}
+
+    def execute(self, context: Context) -> set[str]:
+        """Remove."""
+        lines = self.lines(context)
+        if lines is None:
+            return {"CANCELLED"}
+        lines.remove(self.index)
+        return {"FINISHED"}
+
+
+CLASSES = (DREAMFUSION_OT_add_adapter, DREAMFUSION_OT_change_adapter, DREAMFUSION_OT_remove_adapter)
+
+
+def _recognised(operator: Operator, path: str) -> adapter_file.AdapterFile | None:
+    """What a file is; None, and the operator has said why, where it can be neither."""
+    file = Path(adapter_settings.absolute(path))
+    if not path.strip() or file.is_dir():
+        operator.report({"ERROR"}, "Choose a .safetensors file")
+        return None
+    if preferences.of().engine == "command" and not file.exists():
+        return adapter_file.AdapterFile()  # it may be on the engine's machine
+    try:
+        return adapter_file.read(file)
+    except adapter_file.NoAdapter as error:
+        operator.report({"ERROR"}, str(error))
+        return None
+
+
+def _beside_the_blend(path: str) -> str:
+    """Relative to the .blend where the file lies beside or below it, so that both move together; else as it is."""
+    folder = os.path.dirname(bpy.data.filepath)
+    wanted = bpy.context.preferences.filepaths.use_relative_paths
+    if not folder or not wanted or path.startswith("//") or not os.path.isabs(path):
+        return path
+    inside = os.path.normpath(path).startswith(os.path.join(os.path.normpath(folder), ""))
+    return str(bpy.path.relpath(path)) if inside else path

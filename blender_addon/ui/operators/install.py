@@ -1,0 +1,129 @@
+"""Install Engine: shows what would be downloaded and where, asks, and starts; with cancel and the log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import bpy
+from bpy.types import Context, Event, Operator
+
+from ...core.setup.installation import EngineSetup
+from ..run import session
+from ..settings import online, preferences
+
+
+def _setup() -> EngineSetup:
+    """The session's installation, with the Python that the artist may have chosen."""
+    setup = session.current().setup
+    setup.preferred_python = bpy.path.abspath(getattr(preferences.of(), "setup_python", ""))
+    return setup
+
+
+class DREAMFUSION_OT_install_engine(Operator):
+    """Download the engine's packages and make its own Python environment, apart from Blender's."""
+
+    bl_idname = "dreamfusion.install_engine"
+    bl_label = "Install Engine..."
+    bl_description = "Download the engine's packages into a folder of their own. Blender's Python stays as it is"
+    bl_options = {"REGISTER"}
+
+    @classmethod
+    def poll(cls, _context: Context) -> bool:
+        setup = session.current().setup
+        if setup.state == "running":
+            cls.poll_message_set("The engine is being installed")
+            return False
+        if setup.state in ("idle", "looking"):
+            cls.poll_message_set("Looking for a Python that the engine can run on")
+            return setup.state == "idle"
+        return True
+
+    def invoke(self, context: Context, _event: Event) -> set[str]:
+        setup = _setup()
+        if setup.plan is None:
+            setup.look()
+            self.report({"INFO"}, "Looking at this machine; press again in a moment")
+            return {"CANCELLED"}
+        return context.window_manager.invoke_props_dialog(self, width=460)
+
+    def draw(self, _context: Context) -> None:
+        column = self.layout.column(align=True)
+        setup = session.current().setup
+        for line in setup.plan.lines() if setup.plan is not None else ():
+            column.label(text=line, translate=False)
+        self.layout.label(text="Blender can be used meanwhile.", icon="INFO")
+        if online.offline_for_good():
+            self.layout.label(text="Blender was started offline. Start it without --offline-mode.", icon="ERROR")
+        elif not online.online():
+            self.layout.label(text="Blender is not allowed to go online yet.", icon="ERROR")
+            self.layout.operator("extensions.userpref_allow_online_popup", text="Allow Online Access...")
+
+    def execute(self, _context: Context) -> set[str]:
+        if not online.online():
+            fix = "start it without --offline-mode" if online.offline_for_good() else "Preferences > System > Network"
+            self.report({"ERROR"}, f"Blender is not allowed to go online: {fix}")
+            return {"CANCELLED"}
+        _setup().start()
+        self.report({"INFO"}, "Installing the engine; its progress is in the sidebar")
+        return {"FINISHED"}
+
+
+class DREAMFUSION_OT_look_again(Operator):
+    """Look again for a Python that the engine can run on, and for room on the disk."""
+
+    bl_idname = "dreamfusion.look_again"
+    bl_label = "Look Again"
+    bl_description = "Look again for a Python that fits, and for room on the disk"
+    bl_options = {"REGISTER"}
+
+    def execute(self, _context: Context) -> set[str]:
+        _setup().look()
+        return {"FINISHED"}
+
+
+class DREAMFUSION_OT_cancel_install(Operator):
+    """Stop the installation. What was downloaded is kept for the next try."""
+
+    bl_idname = "dreamfusion.cancel_install"
+    bl_label = "Cancel Installation"
+    bl_description = "Stop the installation. What is half made is never used, and made anew next time"
+    bl_options = {"REGISTER"}
+
+    @classmethod
+    def poll(cls, _context: Context) -> bool:
+        return session.current().setup.state == "running"
+
+    def execute(self, _context: Context) -> set[str]:
+        session.current().setup.cancel()
+        self.report({"WARNING"}, "The installation is being stopped")
+        return {"FINISHED"}
+
+
+class DREAMFUSION_OT_open_install_log(Operator):
+    """Open the log of the installation."""
+
+    bl_idname = "dreamfusion.open_install_log"
+    bl_label = "Open Log"
+    bl_description = "Open the file with everything that the installation printed"
+    bl_options = {"REGISTER", "INTERNAL"}
+
+    @classmethod
+    def poll(cls, _context: Context) -> bool:
+        if session.current().setup.log_path is None:
+            cls.poll_message_set("Nothing has been installed, so there is no log")
+            return False
+        return True
+
+    def execute(self, _context: Context) -> set[str]:
+        path = session.current().setup.log_path
+        open_path: Callable[..., Any] = bpy.ops.wm.path_open
+        return open_path(filepath=str(path)) if path is not None else {"CANCELLED"}
+
+
+CLASSES = (
+    DREAMFUSION_OT_install_engine,
+    DREAMFUSION_OT_look_again,
+    DREAMFUSION_OT_cancel_install,
+    DREAMFUSION_OT_open_install_log,
+)

@@ -1,0 +1,180 @@
+"""The buttons of a job in the results, and of what can be done about a failure."""
+
+from __future__ import annotations
+
+import bpy
+from bpy.types import Context, Event, Operator
+
+from ...core import engine_preset
+from ...core.job import Job, JobState, Recipe
+from ..run import enqueue, insertion, session
+from ..scene import icons, object_recipe
+from .job_action import JobAction
+
+
+class DREAMFUSION_OT_insert(JobAction, Operator):
+    """Put the finished object into the scene, where the sidebar's Placement says"""
+
+    bl_idname = "dreamfusion.insert"
+    bl_label = "Insert"
+
+    @classmethod
+    def poll(cls, _context: Context) -> bool:
+        """Whether an object can come into the scene now."""
+        reason = insertion.obstacle()
+        if reason:
+            cls.poll_message_set(f"Objects come into the scene when {reason}")
+        return not reason
+
+    def act(self, context: Context, job: Job) -> bool:
+        """Insert."""
+        if job.result is None:
+            self.report({"WARNING"}, "This job has no object yet")
+            return False
+        here = session.current()
+        if job.id in here.waiting:
+            here.waiting.remove(job.id)
+        here.notice = ""
+        job.placement = enqueue.where(context)
+        if not insertion.insert(here, job):
+            self.report({"ERROR"}, str(here.trouble))
+            return False
+        return True
+
+
+class DREAMFUSION_OT_remove(JobAction, Operator):
+    """Take the job from the list and delete its folder. Objects in the scene stay"""
+
+    bl_idname = "dreamfusion.remove"
+    bl_label = "Remove and Delete Files"
+
+    def invoke(self, context: Context, event: Event) -> set[str]:
+        """Ask first, in words where Blender can: what is deleted is gone."""
+        job = session.current().job(self.job_id)
+        confirm = context.window_manager.invoke_confirm
+        if job is None or not hasattr(bpy.app, "online_access"):  # before Blender 4.2 it asks by the button's name
+            return set(confirm(self, event))
+        message = f"The folder of '{job.recipe.prompt}' is deleted, and undo does not bring it back"
+        return set(confirm(self, event, title="Remove and Delete Files", message=message, confirm_text="Delete"))
+
+    def act(self, _context: Context, job: Job) -> bool:
+        """Remove."""
+        here = session.current()
+        if job.id in here.waiting:
+            here.waiting.remove(job.id)
+        here.queue.remove(job)
+        for name in ("latest", "views", "thumbnail"):
+            icons.forget(f"{job.id}/{name}")
+        return True
+
+
+class DREAMFUSION_OT_retry_job(JobAction, Operator):
+    """Make the object again from the beginning"""
+
+    bl_idname = "dreamfusion.retry_job"
+    bl_label = "Try Again"
+
+    def act(self, _context: Context, job: Job) -> bool:
+        """Retry."""
+        if job.state.active:
+            self.report({"WARNING"}, "This job has not ended")
+            return False
+        session.current().queue.retry(job)
+        return True
+
+
+class DREAMFUSION_OT_lower_quality(JobAction, Operator):
+    """Queue the same prompt with the next lower quality and without changes that cost memory"""
+
+    bl_idname = "dreamfusion.lower_quality"
+    bl_label = "Try with Lower Quality"
+
+    def act(self, context: Context, job: Job) -> bool:
+        """Queue a cheaper job."""
+        return enqueue.ask(self, context, cheaper(job.recipe), dict(job.placement))
+
+
+class DREAMFUSION_OT_next_seed(JobAction, Operator):
+    """Queue the same prompt with the next seed, which gives another shape"""
+
+    bl_idname = "dreamfusion.next_seed"
+    bl_label = "Try the Next Seed"
+
+    def act(self, context: Context, job: Job) -> bool:
+        """Queue a variation."""
+        values = {**job.recipe.to_json(), "seed": enqueue.next_seed(job.recipe.seed), "versions": {}}
+        return enqueue.ask(self, context, Recipe.from_json(values), dict(job.placement))
+
+
+class DREAMFUSION_OT_copy_job_recipe(JobAction, Operator):
+    """Copy the job's prompt, seed and settings as text"""
+
+    bl_idname = "dreamfusion.copy_job_recipe"
+    bl_label = "Copy Recipe"
+
+    def act(self, context: Context, job: Job) -> bool:
+        """Copy."""
+        context.window_manager.clipboard = object_recipe.as_text(job.recipe)
+        self.report({"INFO"}, "Copied the recipe")
+        return True
+
+
+class DREAMFUSION_OT_use_settings(JobAction, Operator):
+    """Set the sidebar to this job's prompt, seed and settings"""
+
+    bl_idname = "dreamfusion.use_settings"
+    bl_label = "Use These Settings"
+    bl_options = {"REGISTER", "UNDO"}
+
+    def act(self, context: Context, job: Job) -> bool:
+        """Write the recipe into the scene's settings."""
+        enqueue.write(context, job.recipe)
+        return True
+
+
+class DREAMFUSION_OT_open_folder(JobAction, Operator):
+    """Show the job's folder in the system's file browser"""
+
+    bl_idname = "dreamfusion.open_folder"
+    bl_label = "Open Folder"
+
+    def act(self, _context: Context, job: Job) -> bool:
+        """Open."""
+        if not job.folder.is_dir():
+            self.report({"ERROR"}, f"There is no folder {job.folder} any more")
+            return False
+        bpy.ops.wm.path_open(filepath=str(job.folder))
+        return True
+
+
+CLASSES = (
+    DREAMFUSION_OT_insert,
+    DREAMFUSION_OT_remove,
+    DREAMFUSION_OT_retry_job,
+    DREAMFUSION_OT_lower_quality,
+    DREAMFUSION_OT_next_seed,
+    DREAMFUSION_OT_copy_job_recipe,
+    DREAMFUSION_OT_use_settings,
+    DREAMFUSION_OT_open_folder,
+)
+
+
+def cheaper(wanted: Recipe) -> Recipe:
+    """The recipe one quality lower; from the lowest on with one view a step, small renders and a small texture."""
+    values = {**wanted.to_json(), "versions": {}}
+    settings = {key: dict(value) if isinstance(value, dict) else value for key, value in wanted.settings.items()}
+    for stage, key in engine_preset.OF_PRESETS:
+        settings.get(stage, {}).pop(key, None)
+    position = engine_preset.PRESETS.index(wanted.preset) if wanted.preset in engine_preset.PRESETS else 1
+    if position > 0:
+        values["preset"] = engine_preset.PRESETS[position - 1]
+    else:
+        settings.setdefault("optimize", {}).update(views=1, resolution=[32, 32])
+        settings.setdefault("mesh", {}).update(texture=512)
+    values["settings"] = {key: value for key, value in settings.items() if value != {}}
+    return Recipe.from_json(values)
+
+
+def insertable(job: Job) -> bool:
+    """Whether a job has an object for the scene."""
+    return job.state is JobState.DONE and job.result is not None

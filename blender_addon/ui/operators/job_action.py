@@ -1,0 +1,50 @@
+"""What every button about one job has in common."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from bpy.props import StringProperty
+from bpy.types import Context
+
+from ...core.job import Job
+from ..run import job_rows, session, timer
+from ..scene import redraw
+
+
+class JobAction:
+    """Mixed into operators that do something to the named job, or to the one that the panel shows.
+
+    `act` does it. The engine's answer comes later, by the timer.
+    """
+
+    if TYPE_CHECKING:  # Operator has it
+        report: Any
+
+    bl_options = {"REGISTER"}  # no UNDO: jobs are not in the file
+
+    job_id: StringProperty(
+        name="Job",
+        description="Id of the job. Empty is the one at work, or the chosen one of the list",
+        options={"SKIP_SAVE", "HIDDEN"},
+    )
+
+    def execute(self, context: Context) -> set[str]:
+        """Do it, and have the panels drawn again."""
+        here = session.current()
+        job = here.job(self.job_id) if self.job_id else here.running or job_rows.chosen(context)
+        if job is None:
+            self.report({"WARNING"}, "That job is not in the list any more")
+            return {"CANCELLED"}
+        if job.owner:
+            self.report({"WARNING"}, "Another Blender is at work on this job")
+            return {"CANCELLED"}
+        done = self.act(context, job)
+        job_rows.refresh()
+        timer.wake()
+        redraw.panels()
+        return {"FINISHED"} if done else {"CANCELLED"}
+
+    def act(self, context: Context, job: Job) -> bool:
+        """What is done to the job; whether it could be."""
+        raise NotImplementedError

@@ -1,0 +1,95 @@
+"""The buttons of the add-on's preferences: opening them, Test Connection, and the list of models."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import bpy
+from bpy.props import BoolProperty, IntProperty
+from bpy.types import Context, Operator
+
+from ... import ADDON
+from ...core import model_folders
+from ..run import session, timer
+from ..scene import redraw
+from ..settings import preferences
+from .folder_choice import FolderChoice
+
+
+class DREAMFUSION_OT_open_preferences(Operator):
+    """Open the add-on's preferences"""
+
+    bl_idname = "dreamfusion.open_preferences"
+    bl_label = "DreamFusion Preferences..."
+    bl_options = {"REGISTER"}
+
+    def execute(self, _context: Context) -> set[str]:
+        """Open."""
+        bpy.ops.preferences.addon_show(module=ADDON)
+        return {"FINISHED"}
+
+
+class DREAMFUSION_OT_test_connection(Operator):
+    """Start the engine as it is set here, ask what it is, and end it"""
+
+    bl_idname = "dreamfusion.test_connection"
+    bl_label = "Test Connection"
+    bl_options = {"REGISTER"}
+
+    stop: BoolProperty(name="Stop", description="End the test", options={"SKIP_SAVE", "HIDDEN"})
+
+    def execute(self, _context: Context) -> set[str]:
+        """Start the test, or end it; the timer takes its report."""
+        here = session.current()
+        if self.stop:
+            here.stop_test()
+        else:
+            here.test_connection()
+        timer.wake()
+        redraw.panels()
+        return {"FINISHED"}
+
+
+class DREAMFUSION_OT_add_model(FolderChoice, Operator):
+    """Add a diffusers model by its folder, or all models in a folder, single files too, to the list of models"""
+
+    bl_idname = "dreamfusion.add_model"
+    bl_label = "Add Model"
+    bl_options = {"REGISTER"}
+
+    def execute(self, _context: Context) -> set[str]:
+        """Look at the folder and the ones in it."""
+        known = preferences.of().models
+        found = model_folders.find(Path(bpy.path.abspath(self.directory)))
+        if not found:
+            needed = "choose a folder with a model_index.json or a whole .safetensors model"
+            self.report({"ERROR"}, f"No model in {self.directory}: {needed}")
+            return {"CANCELLED"}
+        for folder in found:
+            if str(folder) not in {model.path for model in known}:
+                model = known.add()
+                model.name, model.path = folder.stem if folder.is_file() else folder.name, str(folder)
+        return {"FINISHED"}
+
+
+class DREAMFUSION_OT_remove_model(Operator):
+    """Take the model from the list. Its files stay"""
+
+    bl_idname = "dreamfusion.remove_model"
+    bl_label = "Remove Model"
+    bl_options = {"REGISTER", "INTERNAL"}
+
+    index: IntProperty(name="Line", description="Which line of the list", default=0, min=0)
+
+    def execute(self, _context: Context) -> set[str]:
+        """Remove."""
+        preferences.of().models.remove(self.index)
+        return {"FINISHED"}
+
+
+CLASSES = (
+    DREAMFUSION_OT_open_preferences,
+    DREAMFUSION_OT_test_connection,
+    DREAMFUSION_OT_add_model,
+    DREAMFUSION_OT_remove_model,
+)

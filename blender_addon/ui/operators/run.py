@@ -1,0 +1,187 @@
+"""The buttons of a run: Generate, Pause, Resume, Cancel, Stop Here and Keep It, and queueing a text block."""
+
+from __future__ import annotations
+
+import random
+
+from bpy.props import StringProperty
+from bpy.types import Context, Operator
+
+from ...core import engine_preset
+from ...core.job import Job, JobState
+from ...core.visible_text import visible
+from ..run import session
+from ..run.enqueue import ask, engine_is_there, recipe
+from ..scene import redraw
+from ..settings import artist_settings, scene_settings
+from .job_action import JobAction
+
+
+class DREAMFUSION_OT_generate(Operator):
+    """Make an object from the prompt. With another one at work, it waits in the queue"""
+
+    bl_idname = "dreamfusion.generate"
+    bl_label = "Generate"
+    bl_options = {"REGISTER"}  # no UNDO: nothing changes in the file before the object arrives
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        """Whether there is an engine and a prompt."""
+        if not engine_is_there(cls):
+            return False
+        if not visible(scene_settings.of(context).prompt).strip():
+            cls.poll_message_set("Type a prompt first, such as 'a hamburger'")
+            return False
+        return True
+
+    def execute(self, context: Context) -> set[str]:
+        """Queue the job."""
+        if not ask(self, context, recipe(context)):
+            return {"CANCELLED"}
+        redraw.panels()
+        return {"FINISHED"}
+
+
+class DREAMFUSION_OT_queue_text(Operator):
+    """Queue every line of the chosen text block as a prompt of its own"""
+
+    bl_idname = "dreamfusion.queue_text"
+    bl_label = "Queue All Lines"
+    bl_options = {"REGISTER"}
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        """Whether there is an engine and a text block with something in it."""
+        if not engine_is_there(cls):
+            return False
+        text = scene_settings.of(context).prompts
+        if text is None or not any(visible(line.body).strip() for line in text.lines):
+            cls.poll_message_set("Choose a text block that has one prompt a line")
+            return False
+        return True
+
+    def execute(self, context: Context) -> set[str]:
+        """Queue the jobs in the order of their lines. Lines that begin with # are left out."""
+        lines = [visible(line.body).strip() for line in scene_settings.of(context).prompts.lines]
+        prompts = [line for line in lines if line and not line.startswith("#")]
+        for prompt in prompts:
+            if not ask(self, context, recipe(context, prompt[: scene_settings.PROMPT_LIMIT])):
+                return {"CANCELLED"}  # the others lack the same file
+        self.report({"INFO"}, f"Queued {len(prompts)} prompts")
+        redraw.panels()
+        return {"FINISHED"}
+
+
+class DREAMFUSION_OT_pause(JobAction, Operator):
+    """Hold the run before its next step, so that the device is free for a while"""
+
+    bl_idname = "dreamfusion.pause"
+    bl_label = "Pause"
+
+    def act(self, _context: Context, job: Job) -> bool:
+        """Pause."""
+        session.current().queue.pause(job)
+        return True
+
+
+class DREAMFUSION_OT_resume_job(JobAction, Operator):
+    """Go on from where the run stopped"""
+
+    bl_idname = "dreamfusion.resume_job"
+    bl_label = "Resume"
+
+    def act(self, _context: Context, job: Job) -> bool:
+        """Resume a paused, interrupted, cancelled or failed job."""
+        if not job.can_resume and job.wish != "pause":  # a pause that the engine has not heard of yet is taken back
+            self.report({"WARNING"}, "This job cannot be resumed")
+            return False
+        session.current().queue.resume(job)
+        return True
+
+
+class DREAMFUSION_OT_cancel(JobAction, Operator):
+    """Stop the run. What it has reached is kept, and can be resumed from the results"""
+
+    bl_idname = "dreamfusion.cancel"
+    bl_label = "Cancel"
+
+    def act(self, _context: Context, job: Job) -> bool:
+        """Cancel a waiting or running job."""
+        session.current().queue.cancel(job)
+        return True
+
+
+class DREAMFUSION_OT_finish(JobAction, Operator):
+    """Stop training now and make the mesh from what there is"""
+
+    bl_idname = "dreamfusion.finish"
+    bl_label = "Stop Here and Keep It"
+
+    @classmethod
+    def poll(cls, _context: Context) -> bool:
+        """Whether a run is at a point at which it has something to keep."""
+        job = session.current().running
+        if job is None or job.state not in (JobState.RUNNING, JobState.PAUSED) or job.step < 1:
+            cls.poll_message_set("There is nothing to keep yet")
+            return False
+        if job.stage not in ("", "load", "train"):
+            cls.poll_message_set("The mesh is being made already")
+            return False
+        return True
+
+    def act(self, _context: Context, job: Job) -> bool:
+        """Finish early."""
+        session.current().queue.finish(job)
+        return True
+
+
+class DREAMFUSION_OT_randomize_seed(Operator):
+    """Choose another seed by chance"""
+
+    bl_idname = "dreamfusion.randomize_seed"
+    bl_label = "Randomize Seed"
+    bl_options = {"REGISTER", "UNDO"}
+
+    def execute(self, context: Context) -> set[str]:
+        """Set the seed."""
+        scene_settings.of(context).seed = random.SystemRandom().randint(0, scene_settings.SEED_LIMIT)
+        return {"FINISHED"}
+
+
+class DREAMFUSION_OT_reset_settings(Operator):
+    """Set guidance, training, mesh and memory back to what the model's recipe has in the chosen quality"""
+
+    bl_idname = "dreamfusion.reset_settings"
+    bl_label = "Reset to Recipe"
+    bl_options = {"REGISTER", "UNDO"}
+
+    stages: StringProperty(
+        name="Stages",
+        description="Which settings, such as 'optimize camera'. Empty is all",
+        options={"SKIP_SAVE"},
+    )
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        """Whether anything differs."""
+        if not artist_settings.changed(scene_settings.of(context)):
+            cls.poll_message_set("You have changed nothing of the model's recipe")
+            return False
+        return True
+
+    def execute(self, context: Context) -> set[str]:
+        """Reset."""
+        artist_settings.reset(scene_settings.of(context), self.stages.split() or engine_preset.STAGES)
+        return {"FINISHED"}
+
+
+CLASSES = (
+    DREAMFUSION_OT_generate,
+    DREAMFUSION_OT_queue_text,
+    DREAMFUSION_OT_pause,
+    DREAMFUSION_OT_resume_job,
+    DREAMFUSION_OT_cancel,
+    DREAMFUSION_OT_finish,
+    DREAMFUSION_OT_randomize_seed,
+    DREAMFUSION_OT_reset_settings,
+)

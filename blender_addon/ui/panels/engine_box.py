@@ -1,0 +1,69 @@
+"""While there is no engine: what it is, the button that installs it, and how the installation goes."""
+
+from __future__ import annotations
+
+from bpy.types import Context, UILayout
+
+from ...core.jobs.estimates import duration_text
+from ..run import session
+from ..settings import preferences
+from . import trouble_box
+from .run_box import bar
+
+
+def draw_first_run(layout: UILayout, context: Context, here: session.Session) -> None:
+    """The panel of a Blender that has no engine yet."""
+    if preferences.of().engine != "own" and here.missing is not None:
+        trouble_box.draw_trouble(layout, context, here.missing)
+        return
+    if here.setup.state != "running":
+        trouble_box.draw_text(
+            layout,
+            context,
+            "Objects are made by the engine, a program of its own beside Blender. It is not installed yet.",
+        )
+    draw_setup(layout, context, here)
+    column = layout.column()
+    column.operator("dreamfusion.open_preferences", text="Use Another Engine...", icon="PREFERENCES")
+
+
+def draw_setup(layout: UILayout, context: Context, here: session.Session) -> None:
+    """Install Engine... | what it will take | progress, log and cancel | what went wrong."""
+    setup = here.setup
+    here.plan_wanted = True
+    if setup.state == "running":
+        _draw_running(layout, context, here)
+        return
+    if setup.trouble is not None:
+        trouble_box.draw_trouble(layout, context, setup.trouble)
+    else:
+        if setup.state == "cancelled":
+            layout.label(text="The installation was cancelled", icon="INFO")
+        row = layout.row()
+        row.scale_y = 1.8
+        row.operator("dreamfusion.install_engine", text="Install Engine...", icon="IMPORT")
+    if setup.state == "looking":
+        layout.label(text="Looking at this computer...", icon="TIME")
+    elif setup.plan is not None and setup.trouble is None:
+        column = layout.column(align=True)
+        for line in setup.plan.lines():
+            trouble_box.draw_text(column, context, line, limit=3)
+
+
+def _draw_running(layout: UILayout, context: Context, here: session.Session) -> None:
+    setup = here.setup
+    box = layout.box()
+    box.label(text="Installing the Engine", icon="IMPORT")
+    row = box.row(align=True)
+    row.scale_y = 1.4
+    share = setup.fraction or 0.0
+    bar(row, context, "setup_share", share, f"{share:.0%}")
+    row.operator("dreamfusion.cancel_install", text="", icon="X")
+    trouble_box.draw_text(
+        box, context, f"{setup.stage}, {duration_text(setup.elapsed_s)} so far", limit=2, inset=trouble_box.BOX
+    )
+    log = box.column(align=True)
+    log.active = False
+    for line in list(setup.log_tail)[-3:]:
+        trouble_box.draw_text(log, context, line, limit=2, inset=trouble_box.BOX)
+    box.operator("dreamfusion.open_install_log", text="Open Log", icon="TEXT")

@@ -1,0 +1,144 @@
+"""The sidebar tab: the prompt, the button that becomes a progress bar, and what it looks like so far."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bpy.types import Context, Panel, UILayout
+
+from ...core import engine_preset, suggestions
+from ...core.job import JobState
+from ..run import enqueue, session
+from ..settings import artist_settings, models, scene_settings
+from . import adapter_list, engine_box, trouble_box
+from .presets import DREAMFUSION_PT_presets
+from .run_box import draw_end, draw_job, draw_pictures
+
+TAB = "DreamFusion"
+
+
+class Sidebar:
+    """Where all panels of the add-on are."""
+
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = TAB
+
+
+class DREAMFUSION_PT_main(Sidebar, Panel):
+    """The tab's first panel."""
+
+    bl_label = "DreamFusion"
+
+    def draw_header_preset(self, _context: Context) -> None:
+        """The button with the saved presets."""
+        if session.current().missing is None:
+            DREAMFUSION_PT_presets.draw_panel_header(self.layout)
+
+    def draw(self, context: Context) -> None:
+        """What fits the moment: installation, or prompt, button, progress and pictures."""
+        layout = self.layout
+        here = session.current()
+        if here.missing is not None or here.setup.state == "running":
+            engine_box.draw_first_run(layout, context, here)
+            return
+        here.curious = here.curious or here.models is None
+        chosen = scene_settings.of(context).model
+        if models.is_untold(chosen):
+            here.unknown_model = chosen
+            here.puzzled.add(chosen)
+        _prompt(layout, context)
+        _button(layout, context, here)
+        _news(layout, context, here)
+
+
+CLASSES = (DREAMFUSION_PT_main,)
+
+
+def _prompt(layout: UILayout, context: Context) -> None:
+    chosen = scene_settings.of(context)
+    _words(layout, chosen, "prompt", "What to make, such as 'a hamburger'")
+    if not chosen.prompt:
+        known = suggestions.knowledge(models.told(), chosen.model)
+        if known:
+            trouble_box.draw_text(layout, context, known, "INFO", limit=5)
+    _words(layout, chosen, "negative", "What it should not look like")
+    layout.prop(chosen, "model_choice", text="")
+    card = models.card(chosen.model)
+    broken = models.trouble(card)
+    if broken is not None:
+        trouble_box.draw_text(layout, context, f"{broken.what} {trouble_box.in_blender(broken)}", "ERROR", limit=6)
+    if models.experimental_text(card):
+        text = "This model is experimental: no settings are known to make objects with it reliably"
+        trouble_box.draw_text(layout, context, text, "EXPERIMENTAL", limit=4)
+    adapter_list.draw(layout, context, chosen)
+    row = layout.row(align=True)
+    row.prop(chosen, "seed")
+    row.operator("dreamfusion.randomize_seed", text="", icon="FILE_REFRESH")
+    layout.row(align=True).prop(chosen, "preset", expand=True)
+
+
+def _words(layout: UILayout, chosen: Any, name: str, placeholder: str) -> None:
+    """A line for words, in the panel's whole width; where Blender can, with a text in it that says what it is for."""
+    column = layout.column(align=True)
+    column.label(text="Prompt" if name == "prompt" else "Negative Prompt")
+    try:
+        column.prop(chosen, name, text="", placeholder=placeholder)
+    except TypeError:  # before Blender 4.1
+        column.prop(chosen, name, text="")
+
+
+def _button(layout: UILayout, context: Context, here: session.Session) -> None:
+    chosen = scene_settings.of(context)
+    _costs(layout, context, here)
+    card = models.card(chosen.model)
+    cost = here.estimates.of(enqueue.recipe(context, chosen.prompt or "a"), here.queue.devices, card)
+    changed = artist_settings.changed(chosen)
+    text = cost.text[:1].upper() + cost.text[1:]
+    words = layout.column()
+    words.active = False
+    trouble_box.draw_text(words, context, text, "TIME", limit=3)
+    if changed:
+        row = words.row()
+        row.label(text="Settings changed", icon="BLANK1")
+        row.operator("dreamfusion.reset_settings", text="", icon="LOOP_BACK", emboss=False)
+    running = here.running
+    if running is None:
+        big = layout.row()
+        big.scale_y = 1.8
+        big.operator("dreamfusion.generate", icon="MESH_MONKEY")
+        return
+    draw_job(layout, context, here, running)
+    layout.operator("dreamfusion.generate", text="Add to Queue", icon="ADD")
+
+
+def _costs(layout: UILayout, context: Context, here: session.Session) -> None:
+    """Under each quality what it costs on this device with the model, all else being as its recipe has it."""
+    row = layout.grid_flow(row_major=True, columns=len(engine_preset.PRESETS), even_columns=True, align=True)
+    row.active = False
+    card = models.card(scene_settings.of(context).model)
+    for preset in engine_preset.PRESETS:
+        cost = here.estimates.of(enqueue.of_preset(context, preset), here.queue.devices, card)
+        cell = row.row()
+        cell.alignment = "CENTER"
+        cell.label(text=cost.short)
+
+
+def _news(layout: UILayout, context: Context, here: session.Session) -> None:
+    if here.notice:
+        row = layout.box().row()
+        trouble_box.draw_text(row.column(), context, here.notice, "INFO", inset=trouble_box.BOX + trouble_box.BUTTON)
+        row.operator("dreamfusion.dismiss", text="", icon="X", emboss=False)
+    trouble = here.trouble
+    if trouble is None and (here.running is None or here.queue.held) and here.queue.engine_trouble != here.dismissed:
+        trouble = here.queue.engine_trouble
+    shown = here.shown
+    if shown is not None and shown.state is JobState.FAILED and shown.trouble is not None:
+        trouble_box.draw_trouble(layout, context, shown.trouble, shown)
+    elif trouble is not None:
+        trouble_box.draw_trouble(layout, context, trouble)
+    if shown is None:
+        return
+    if shown.state in (JobState.CANCELLED, JobState.INTERRUPTED, JobState.DONE):
+        draw_end(layout, context, shown)
+    draw_pictures(layout, context, here, shown)

@@ -1,0 +1,73 @@
+"""The models that can be downloaded, in the preferences: size, fit, licence, and a button each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bpy.types import Context, UILayout
+
+from ..run import session
+from ..settings import models
+from . import trouble_box
+
+
+def draw(layout: UILayout, context: Context, chosen: Any) -> None:
+    """The download that runs, and below it the list, folded away until it is asked for.
+
+    chosen: the preferences.
+    """
+    here = session.current()
+    _draw_download(layout, context, here)
+    offered = [line for line in here.queue.suggestions if line.get("state") != "withdrawn" and line.get("name")]
+    if not offered:
+        return
+    row = layout.row()
+    row.alignment = "LEFT"
+    row.use_property_split = False
+    icon = "TRIA_DOWN" if chosen.show_offer else "TRIA_RIGHT"
+    row.prop(chosen, "show_offer", text="Models to Download", icon=icon, emboss=False)
+    if not chosen.show_offer:
+        return
+    for line in offered:
+        _draw_line(layout, context, line)
+
+
+def _draw_download(layout: UILayout, context: Context, here: session.Session) -> None:
+    download = here.queue.downloads.last
+    if download is None:
+        return
+    box = layout.box()
+    if download.active:
+        row = box.row()
+        row.label(text=f"{download.model}: {download.text}", icon="IMPORT")
+        row.operator("dreamfusion.stop_download", text="", icon="X")
+    elif download.trouble is not None:
+        trouble_box.draw_text(
+            box, context, f"{download.trouble.what} {download.trouble.why}", "ERROR", inset=trouble_box.BOX
+        )
+        fix = trouble_box.in_blender(download.trouble)
+        if fix:
+            trouble_box.draw_text(box, context, fix, "BLANK1", inset=trouble_box.BOX)
+    elif download.state == "done":
+        box.label(text=f"{download.model} is here. Choose it as the model in the sidebar", icon="CHECKMARK")
+    else:
+        box.label(text=f"{download.model}: stopped. Download goes on from there", icon="INFO")
+
+
+def _draw_line(layout: UILayout, context: Context, line: dict[str, Any]) -> None:
+    """A model in two lines: its name with the buttons, and below it the facts, in words that may wrap."""
+    column = layout.column(align=True)
+    row = column.row()
+    row.label(text=str(line.get("title") or line["name"]), icon=models.FIT_ICONS.get(str(line.get("fit")), "QUESTION"))
+    buttons = row.row(align=True)
+    buttons.alignment = "RIGHT"
+    if line.get("page"):
+        buttons.operator("wm.url_open", text="", icon="URL").url = str(line["page"])
+    text = "Mend" if line.get("state") == "broken" else "Download"
+    buttons.operator("dreamfusion.download_model", text=text, icon="IMPORT").model = str(line["name"])
+    need = models.need_text(line)
+    facts = [models.experimental_text(line), models.size_text(line), f"takes {need}" if need else ""]
+    facts.append(str(line.get("license") or ""))
+    if line.get("state") == "gated":
+        facts.append("to be accepted on its page first")
+    trouble_box.draw_text(column, context, ", ".join(fact for fact in facts if fact), "BLANK1", inset=trouble_box.BOX)

@@ -1,0 +1,126 @@
+"""The run at work in the panel: bar, stage, speed, time left, its buttons, and its latest pictures."""
+
+from __future__ import annotations
+
+from bpy.types import Context, UILayout
+
+from ...core.job import Job, JobState
+from ...core.jobs.estimates import duration_text
+from ..run import insertion, session
+from ..scene import icons
+from . import trouble_box
+
+_STAGES = {
+    "load": "Loading the model",
+    "train": "Training",
+    "extract": "Cutting out the mesh",
+    "unwrap": "Unwrapping",
+    "bake": "Baking the texture",
+    "render": "Rendering the turntable",
+}
+_WISHES = {"cancel": "Cancelling...", "pause": "Pausing...", "resume": "Going on...", "finish": "Stopping..."}
+VIEWS = ("Front", "Side", "Back", "Top")
+_SILENT_S = 6.0  # the engine speaks every two seconds
+
+
+def draw_job(layout: UILayout, context: Context, here: session.Session, job: Job) -> None:
+    """Progress bar | pause | cancel, then what the numbers are, then Stop Here and Keep It."""
+    box = layout.box()
+    box.label(text=job.recipe.prompt, icon="MESH_CUBE", translate=False)
+    row = box.row(align=True)
+    row.scale_y = 1.4
+    bar(row, context, "share", job.share, f"{job.share:.0%}")
+    held = job.state is JobState.PAUSED
+    if held:
+        row.operator("dreamfusion.resume_job", text="", icon="PLAY").job_id = job.id
+    else:
+        row.operator("dreamfusion.pause", text="", icon="PAUSE").job_id = job.id
+    row.operator("dreamfusion.cancel", text="", icon="X").job_id = job.id
+    column = box.column(align=True)
+    column.scale_y = 0.85
+    for line in describe(here, job):
+        column.label(text=line, translate=False)
+    if job.stage in ("", "load", "train") and job.state in (JobState.RUNNING, JobState.PAUSED):
+        box.operator("dreamfusion.finish", icon="CHECKMARK").job_id = job.id
+    ahead = sum(other.state is JobState.QUEUED for other in here.queue.jobs if other is not job)
+    if ahead:
+        box.label(text=f"{ahead} more in the queue", icon="TIME")
+    for note in job.notes[-2:]:
+        trouble_box.draw_text(box, context, note, "INFO", limit=4, inset=trouble_box.BOX)
+
+
+def draw_end(layout: UILayout, context: Context, job: Job) -> None:
+    """How the last job ended, when that was not a failure, and what can be done with it now."""
+    box = layout.box()
+    row = box.row()
+    done = job.state is JobState.DONE
+    took = f" in {duration_text(job.seconds)}" if done and job.seconds is not None else ""
+    text = f"{job.state.value.capitalize()}{took}: {job.recipe.prompt}"
+    icon = "CHECKMARK" if done else "INFO"
+    trouble_box.draw_text(row.column(), context, text, icon, limit=3, inset=trouble_box.BOX + trouble_box.BUTTON)
+    row.operator("dreamfusion.dismiss", text="", icon="X", emboss=False).job_id = job.id
+    if not done:
+        box.operator("dreamfusion.resume_job", text="Resume", icon="PLAY").job_id = job.id
+    for note in job.notes[-2:]:
+        trouble_box.draw_text(box, context, note, "INFO", limit=4, inset=trouble_box.BOX)
+
+
+def describe(here: session.Session, job: Job) -> list[str]:
+    """Two lines: what is being done and how far; how fast and how long still."""
+    if job.wish in _WISHES:
+        return [_WISHES[job.wish]]
+    if job.state is JobState.PAUSED:
+        if job.id == here.aside:
+            return ["Paused while Blender renders"]
+        return ["Paused" + (f" at step {job.step} of {job.total}" if job.total else "")]
+    if job.state is JobState.QUEUED and here.queue.held:
+        return ["The queue waits for the engine"]
+    if job.state is JobState.QUEUED:
+        starting = here.queue.engine_state in ("absent", "starting")
+        return ["Starting the engine..." if starting else "Waiting for its turn"]
+    if here.queue.silence_s > _SILENT_S:
+        return [f"No word from the engine for {here.queue.silence_s:.0f} s..."]
+    stage = _STAGES.get(job.stage, "Starting")
+    lines = [f"{stage}, step {job.step} of {job.total}" if job.stage == "train" and job.total else f"{stage}..."]
+    if job.state is JobState.FINISHING and job.stage == "train":
+        lines = ["Stopping, to make the mesh..."]
+    facts = []
+    if job.rate:
+        facts.append(f"{job.rate:.3g} steps/s" if job.rate >= 1 else f"{1 / job.rate:.3g} s/step")
+    if job.eta_s is not None:
+        facts.append(f"{duration_text(job.eta_s)} left")
+    if job.memory_mib >= 1:
+        facts.append(f"{job.memory_mib / 1024:.1f} GiB")
+    return [*lines, ", ".join(facts)] if facts else lines
+
+
+def bar(layout: UILayout, context: Context, name: str, share: float, text: str) -> None:
+    """A progress bar: Blender's own since 4.0, a slider that cannot be moved before. name: the slider's property."""
+    if hasattr(layout, "progress"):
+        layout.progress(factor=share, text=text, type="BAR")
+    else:
+        layout.prop(context.window_manager.dreamfusion, name, text="", slider=True)
+
+
+def draw_pictures(layout: UILayout, context: Context, here: session.Session, job: Job) -> None:
+    """The latest render, and below it the row of four views; while a job is on, room for them before they have come."""
+    if job.id in here.waiting:
+        reason = insertion.obstacle()
+        text = f"The object comes into the scene when {reason}" if reason else "Putting the object into the scene"
+        trouble_box.draw_text(layout, context, text, "INFO")
+    latest = icons.icon(f"{job.id}/latest") or icons.icon(f"{job.id}/thumbnail")
+    if not latest and not job.state.active:
+        return
+    box = layout.box()
+    unit = 20.0 * trouble_box.ui_scale(context)  # pixels of an icon at scale 1
+    room = trouble_box.text_width(context, 4.0)
+    box.template_icon(latest, scale=max(3.0, min(12.0, room / unit)))
+    views = [icons.icon(f"{job.id}/views/{number}") for number in range(len(VIEWS))]
+    if all(views) or job.state.active:
+        row = box.row(align=True)
+        for view, name in zip(views, VIEWS, strict=True):
+            column = row.column(align=True)
+            column.template_icon(view, scale=max(1.5, min(4.0, room / unit / len(VIEWS))))
+            caption = column.row()
+            caption.alignment = "CENTER"
+            caption.label(text=name)

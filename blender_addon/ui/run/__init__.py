@@ -1,0 +1,1 @@
+"""What goes on while Blender runs: the session, its timer, starting and inserting jobs."""

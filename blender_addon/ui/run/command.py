@@ -1,0 +1,125 @@
+"""The command `blender --command dreamfusion`: generate and install-engine, for terminals, scripts and render farms.
+
+Blender has such commands from 4.2 on; before, `blender -b --addons dreamfusion --python-expr` calls `main` directly.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import bpy
+
+from ...core.bounded_json import parse_json
+from ..settings import preferences
+from . import headless
+
+NAME = "dreamfusion"
+_commands: list[Any] = []  # what Blender gave for the registered command
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the command line; returns its exit code: 0 done, 2 asked wrongly, 3 failed, 130 interrupted."""
+    try:
+        options = _parser().parse_args(list(arguments))
+    except SystemExit as ending:  # argparse has said why
+        return int(ending.code or 0)
+    try:
+        if options.command == "install-engine":
+            return _install()
+        return _generate(options)
+    except headless.HeadlessFailed as failure:
+        _say(f"error: {failure}", error=True)
+        return 3
+    except KeyboardInterrupt:
+        _say("Stopped.", error=True)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=f"blender --command {NAME}", allow_abbrev=False)
+    commands = parser.add_subparsers(dest="command", required=True)
+    make = commands.add_parser("generate", help="make an object from a prompt", allow_abbrev=False)
+    make.add_argument("prompt", help='what to make, such as "a hamburger"')
+    make.add_argument("--output", default="", metavar="FILE.blend", help="save the scene with the object")
+    make.add_argument("--picture", default="", metavar="FILE.png", help="render the object")
+    make.add_argument("--seed", type=int, default=0, help="another seed gives another object (default 0)")
+    make.add_argument("--preset", default="standard", help="draft | standard | high (default standard)")
+    make.add_argument("--model", default="starter", help="starter (built in), a diffusers folder or hub id")
+    make.add_argument("--negative", default="", help="what it should not look like")
+    make.add_argument("--size", type=float, default=1.0, help="longest side in Blender units (default 1)")
+    make.add_argument("--empty", action="store_true", help="begin with an empty scene, not the start-up file's")
+    make.add_argument("--engine-python", default="", metavar="PYTHON", help="a Python that has the engine, this once")
+    make.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="STAGE.KEY=VALUE",
+        help="any other setting of the engine, such as optimize.steps=300; may be repeated",
+    )
+    commands.add_parser("install-engine", help="make the engine's own environment (downloads packages)")
+    return parser
+
+
+def _generate(options: argparse.Namespace) -> int:
+    settings: dict[str, Any] = {}
+    for word in options.set:
+        name, equals, text = word.partition("=")
+        stage, dot, key = name.partition(".")
+        if not equals or not stage or (dot and not key):
+            _say(f"error: --set {word} is not of the form STAGE.KEY=VALUE", error=True)
+            return 2
+        try:
+            value = parse_json(text.encode("utf-8"))
+        except ValueError:
+            value = text
+        if dot:
+            settings.setdefault(stage, {})[key] = value
+        else:
+            settings[stage] = value
+    if options.engine_python:
+        chosen = preferences.of()  # not saved: Blender saves preferences only when its window closes
+        chosen.engine, chosen.python = "python", options.engine_python
+    if options.empty:
+        bpy.ops.wm.read_homefile(use_empty=True)
+    headless.generate(
+        options.prompt,
+        negative=options.negative,
+        seed=options.seed,
+        model=options.model,
+        preset=options.preset,
+        settings=settings,
+        size=options.size,
+        output=options.output,
+        picture=options.picture,
+        tell=_say,
+    )
+    return 0
+
+
+def _install() -> int:
+    if not getattr(bpy.app, "online_access", True):
+        _say("error: Blender is not allowed to go online.\n  fix: blender --online-mode --command ...", error=True)
+        return 2
+    _say(f"The engine is ready: {headless.install_engine(_say)}")
+    return 0
+
+
+def _say(text: str, *, error: bool = False) -> None:
+    stream = sys.stderr if error else sys.stdout
+    stream.write(text + "\n")
+    stream.flush()
+
+
+def register() -> None:
+    """Let Blender know the command, where it can."""
+    if hasattr(bpy.utils, "register_cli_command"):
+        _commands.append(bpy.utils.register_cli_command(NAME, main))
+
+
+def unregister() -> None:
+    """Take the command away again."""
+    while _commands:
+        bpy.utils.unregister_cli_command(_commands.pop())

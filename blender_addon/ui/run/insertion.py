@@ -1,0 +1,93 @@
+"""Putting finished objects into the scene, at a moment that does not disturb the artist."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import bpy
+
+from ...core.job import EngineTrouble, Job, Trouble
+from ..scene import insert as result
+from ..scene import moment, preview_object
+from ..scene.placement import Placement
+from . import session
+
+
+@contextmanager
+def window() -> Iterator[None]:
+    """A context with a window, which timers do not have; as it is where there is none at all."""
+    windows = bpy.context.window_manager.windows
+    if bpy.context.window is None and len(windows):
+        with bpy.context.temp_override(window=windows[0]):
+            yield
+    else:
+        yield
+
+
+@contextmanager
+def _scene(place: Placement) -> Iterator[None]:
+    """A context with the scene in which the job was begun, which may not be the one in the window any more."""
+    scene = place.home(bpy.context)
+    if scene == bpy.context.scene:
+        yield
+    else:
+        with bpy.context.temp_override(scene=scene, view_layer=scene.view_layers[0]):
+            yield
+
+
+def obstacle() -> str:
+    """What an insertion waits for, to be read after 'The object comes when ...'; '' when nothing is in the way."""
+    if moment.rendering():
+        return "the render is done"
+    if moment.in_other_mode(bpy.context):  # an undo step in there would be of that mode, and not take the object back
+        return "you are back in Object Mode"
+    if moment.in_stroke(bpy.context):
+        return "the present action is done"
+    return ""
+
+
+def insert_next(here: session.Session) -> bool:
+    """Insert the next waiting object, if nothing is in the way. Returns whether one was inserted.
+
+    An object whose .blend is not open any more is not inserted by itself: it would surprise the artist in another file.
+    """
+    job = here.job(here.waiting[0])
+    if job is None or job.result is None:
+        here.waiting.pop(0)
+        return False
+    if not session.same_file(job.placement):
+        here.waiting.pop(0)
+        preview_object.remove(job.id)
+        here.notice = f"'{job.recipe.prompt}' is done. It was begun in another file: insert it from the results"
+        return False
+    with window():
+        if obstacle():
+            return False
+        here.waiting.pop(0)
+        insert(here, job)
+    return True
+
+
+def insert(here: session.Session, job: Job) -> bool:
+    """Put a job's object into the scene, with one undo step. Returns whether that worked; else the panel says why."""
+    if job.result is None:
+        return False
+    preview_object.remove(job.id)
+    try:
+        with _scene(Placement.from_json(job.placement)):
+            result.insert(bpy.context, job.result, job.recipe, job.placement, job.id)
+    except EngineTrouble as damage:
+        here.trouble = damage.trouble
+        return False
+    except OSError as error:
+        here.trouble = Trouble(
+            "input.output",
+            "The finished mesh cannot be read.",
+            f"{job.result}: {error.strerror or error}",
+            "Check that the output folder is there, and insert the object again from the results.",
+        )
+        return False
+    job.inserted = True
+    here.queue.save(job)
+    return True

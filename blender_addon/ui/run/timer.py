@@ -1,0 +1,233 @@
+"""The timer that keeps everything going: a few milliseconds of work, several times a second, and never a wait.
+
+A timer and not a modal operator, because Blender does not save automatically while a modal operator runs. It outlives
+the opening of files; it is taken away when the add-on is disabled and when Blender exits, where a timer that is still
+there hangs some versions of Blender.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import time
+import traceback
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import bpy
+
+from ...core.blot import Blot
+from ...core.job import JobState, Trouble
+from ...core.jobs.queue import Change
+from ..scene import icons, preview_object, redraw
+from ..settings import artist_settings, models
+from . import insertion as arrival
+from . import job_rows, render_pause, session
+
+BUDGET_S = 0.008  # of the main thread a tick
+_QUEUE_SHARE_S = 0.004  # of that for the queue; the rest is for pictures and meshes
+_FAST_S = 0.1  # to the next tick while things arrive,
+_STEADY_S = 0.25  # while a job runs,
+_IDLE_S = 0.5  # and while nothing does
+
+
+class Tick(NamedTuple):
+    """What one tick took of the main thread. A tuple of numbers, which the garbage collector does not visit.
+
+    seconds: its length. cpu_s: the processor's part of that, which a busy machine does not stretch. insertion: whether
+    an object came into the scene.
+    """
+
+    seconds: float
+    cpu_s: float
+    insertion: bool
+
+
+# One grey pixel. Blender loads its readers of pictures with the first picture, which takes 50 ms: better not in a run.
+_PIXEL = bytes.fromhex(
+    "89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c4890000"
+    "000d4944415478da63686868f80f0005840280539374360000000049454e44ae426082"
+)
+
+ticks: deque[Tick] = deque(maxlen=100_000)  # for measurements: some seven hours of a run
+# Pictures and meshes that have arrived and are not shown yet, by job and name: only the newest of each counts.
+_arrived: OrderedDict[tuple[str, str, str], Change] = OrderedDict()
+_parts: OrderedDict[str, icons.Pixels] = OrderedDict()  # of a decoded row, by icon; one a tick, as above
+
+
+def tick() -> float:
+    """One round of work. Returns the seconds to the next one, as Blender's timers want it."""
+    began, cpu_began = time.perf_counter(), time.thread_time()
+    inserted = False
+    try:
+        pause, inserted = _work(began)
+    except Exception as error:  # the last net: Blender drops a timer that raises, and everything would stand still
+        pause = _IDLE_S
+        _report(error)
+    ticks.append(Tick(time.perf_counter() - began, time.thread_time() - cpu_began, inserted))
+    return pause
+
+
+def _work(began: float) -> tuple[float, bool]:
+    here = session.current()
+    here.look()
+    news = here.poll_test()
+    if here.setup.poll():
+        news = True
+        if here.setup.state == "done":
+            here.look(now=True)
+    elif here.plan_wanted and here.setup.state == "idle":
+        here.setup.look()
+    here.queue.ask_about(models.to_ask())
+    here.ask_models()
+    render_pause.look(here)
+    with arrival.window():
+        shown = preview_object.tick(bpy.context)
+    changes = here.queue.tick(_QUEUE_SHARE_S)
+    for change in changes:
+        _take(here, change)
+    if (_parts or _arrived) and not shown and time.perf_counter() - began < _QUEUE_SHARE_S:
+        if _parts:
+            icons.put(*_parts.popitem(last=False))
+        else:  # one a tick: checking a mesh or decoding a picture takes milliseconds
+            _show(_arrived.popitem(last=False)[1])
+        news = True
+    news = artist_settings.look() or news
+    inserted = False
+    if here.waiting and not _arrived:
+        inserted = arrival.insert_next(here)
+    news = bool(changes) or inserted or shown or news
+    if not here.listed or inserted or any(change.kind in ("state", "result", "engine") for change in changes):
+        if not here.listed:
+            icons.decoded(_PIXEL)
+        job_rows.refresh()
+        here.listed = news = True
+    elif not _arrived and not _parts and not shown:
+        news = job_rows.load_thumbnail(here) or news
+    redraw.after(news)
+    if _arrived or _parts or preview_object.waiting():
+        return _FAST_S, inserted
+    busy = here.queue.busy or here.setup.state in ("looking", "running") or here.probe is not None
+    return (_FAST_S if news else _STEADY_S) if busy else _IDLE_S, inserted
+
+
+def _take(here: session.Session, change: Change) -> None:
+    """Note what a change means; what takes time is put aside for when there is time."""
+    job = change.job
+    if job is None:
+        return
+    if change.kind == "state":
+        here.recent.add(job.id)
+    if change.kind in ("picture", "mesh"):
+        _arrived[job.id, change.kind, change.name] = change  # in the place of an older one, so that each has its turn
+    elif change.kind == "result":
+        here.waiting.append(job.id)
+        here.estimates.learn(job, here.queue.devices, models.card(job.recipe.model))
+    elif change.kind == "state" and job.state.over:
+        _forget(job.id)
+        if job.state is not JobState.DONE:
+            preview_object.remove(job.id)
+
+
+def _show(change: Change) -> None:
+    """Bring one picture or mesh before the artist's eyes."""
+    job = change.job
+    if job is None or job.state.over:
+        return
+    key = f"{job.id}/{change.name}"
+    if change.kind == "mesh":
+        if session.same_file(job.placement):
+            preview_object.show(job.id, change.data, change.vertices, change.triangles, job.placement)
+    elif change.name == "views":
+        for number, part in enumerate(icons.row_parts(change.data, 4)):
+            _parts[f"{key}/{number}"] = part
+    else:
+        icons.show(key, change.data)
+
+
+def _forget(name: str) -> None:
+    """Drop what is still to be shown of a job."""
+    for key in [key for key in _arrived if key[0] == name]:
+        del _arrived[key]
+
+
+def _report(error: Exception) -> None:
+    """A bug in the add-on itself: its details into the log, a sentence into the panel; once, if it comes every tick."""
+    if not session.begun():
+        return
+    here = session.current()
+    trouble = Trouble(
+        "internal.bug",
+        "The add-on met a bug in itself.",
+        f"{type(error).__name__}: {error}",
+        "The run goes on. If this comes again, copy the report and open an issue with it.",
+    )
+    if trouble == here.bug:
+        return
+    here.bug = here.trouble = trouble
+    lines = traceback.format_exception(type(error), error, error.__traceback__)
+    # A full disk must not end the timer.
+    with contextlib.suppress(OSError), here.log.open("a", encoding="utf-8", errors="backslashreplace") as log:
+        log.write(Blot().text("".join(lines)))
+    redraw.panels()
+
+
+@bpy.app.handlers.persistent
+def _file_opened(*_: object) -> None:
+    """Another .blend is open: runs go on, their lists are filled again, its settings are looked at."""
+    artist_settings.forget()
+    if session.begun():
+        session.current().file = session.new_file_name()
+        session.current().listed = False
+
+
+@bpy.app.handlers.persistent
+def _undone(*_: object) -> None:
+    """Settings are as they were, and may be from before the engine told its recipes."""
+    artist_settings.forget()
+
+
+def wake() -> None:
+    """Have the next tick come soon, not at the end of an idle pause."""
+    if bpy.app.timers.is_registered(tick):
+        bpy.app.timers.unregister(tick)
+        bpy.app.timers.register(tick, first_interval=0.01, persistent=True)
+
+
+def start() -> None:
+    """Begin ticking, and end it all when Blender exits."""
+    bpy.app.timers.register(tick, first_interval=_FAST_S, persistent=True)
+    for handlers, handler in _handlers():
+        handlers.append(handler)
+    atexit.register(_at_exit)
+
+
+def _handlers() -> list[tuple[list[Any], Callable[..., None]]]:
+    """What Blender is to tell of, and to whom."""
+    of = bpy.app.handlers
+    return [(of.load_post, _file_opened), (of.undo_post, _undone), (of.redo_post, _undone)]
+
+
+def stop() -> None:
+    """End the ticking and the session with it: engine, connection test, installation."""
+    atexit.unregister(_at_exit)
+    _stop_timer()
+    for handlers, handler in _handlers():
+        if handler in handlers:
+            handlers.remove(handler)
+    artist_settings.forget()
+    session.close()
+    _arrived.clear()
+    _parts.clear()
+    ticks.clear()
+
+
+def _stop_timer() -> None:
+    if bpy.app.timers.is_registered(tick):
+        bpy.app.timers.unregister(tick)
+
+
+def _at_exit() -> None:
+    _stop_timer()
+    session.close()

@@ -1,0 +1,1 @@
+"""What is put into the scene, and what is drawn there."""

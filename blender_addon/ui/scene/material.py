@@ -1,0 +1,153 @@
+"""Materials, the same in every version: a principled surface with a baked image, or with a mesh's vertex colours."""
+
+from __future__ import annotations
+
+import hashlib
+from array import array
+from collections.abc import Sequence
+from typing import Any
+
+import bpy
+from bpy.types import Image, Material, Node
+
+from ...core.file_name import file_name
+
+# What a socket of the Principled BSDF is called, newest name first: names changed in 4.0, and order changes oftener.
+_SOCKETS = {
+    "base colour": ("Base Color",),
+    "metallic": ("Metallic",),
+    "roughness": ("Roughness",),
+    "specular": ("Specular IOR Level", "Specular"),
+    "emission": ("Emission Color", "Emission"),
+}
+_SAMPLES = 2048  # pixels looked at for the mean colour
+_PATH_BYTES = 100  # of a file name, without its end; the name of an image has up to 255 since Blender 5.0
+_BACKDROP = 0.8  # Blender's own grey, linear
+
+
+def textured(
+    name: str, image_file: bytes, roughness: float, colour: Sequence[float] = (1.0, 1.0, 1.0, 1.0)
+) -> Material:
+    """A material whose base colour is an image, packed into the .blend.
+
+    name: of both; made fit for a file name. image_file: a PNG or JPEG, sRGB; empty for a plain colour.
+    roughness: [0, 1]. colour: linear RGBA, times the image.
+    """
+    material, principled = _principled(name)
+    _set(principled, "metallic", 0.0)
+    _set(principled, "roughness", roughness)
+    if not image_file:
+        _set(principled, "base colour", tuple(colour))
+        material.diffuse_color = tuple(colour)
+        return material
+    image = packed_image(name, image_file)
+    connect_image(material, image)
+    material.diffuse_color = (*mean_colour(image), 1.0)
+    return material
+
+
+def connect_image(material: Material, image: Image) -> None:
+    """Make the image the base colour of the material: of the image node that is there, or of a new one."""
+    nodes, links = material.node_tree.nodes, material.node_tree.links
+    principled = next(node for node in nodes if node.type == "BSDF_PRINCIPLED")
+    socket = _socket(principled, "base colour")
+    picture = socket.links[0].from_node if socket.links else None
+    if picture is None or picture.type != "TEX_IMAGE":
+        picture = nodes.new("ShaderNodeTexImage")
+        picture.location = (principled.location[0] - 320.0, principled.location[1])
+        links.new(picture.outputs["Color"], socket)
+    picture.image = image
+    picture.extension = "EXTEND"  # a texel at the border has no neighbour on the other side
+    nodes.active = picture  # Solid view with textures shows the active image
+
+
+def vertex_coloured(name: str, attribute: str) -> Material:
+    """A matt material whose base colour is a colour attribute of the mesh."""
+    material, principled = _principled(name)
+    _set(principled, "metallic", 0.0)
+    _set(principled, "roughness", 0.9)
+    nodes = material.node_tree.nodes
+    colours = nodes.new("ShaderNodeVertexColor")
+    colours.layer_name = attribute
+    colours.location = (principled.location[0] - 240.0, principled.location[1])
+    material.node_tree.links.new(colours.outputs["Color"], _socket(principled, "base colour"))
+    return material
+
+
+def packed_image(name: str, image_file: bytes) -> Image:
+    """An image data-block that carries its PNG or JPEG file in itself. name: made fit for a file name."""
+    image = bpy.data.images.new(file_name(name), 8, 8)
+    pack(image, image_file)
+    image.source = "FILE"
+    set_colour_space(image)
+    return image
+
+
+def pack(image: Image, image_file: bytes) -> None:
+    """Put a PNG or JPEG file into the image, under a path where it is written should the artist unpack or export it.
+
+    Exporters tell images apart by their paths, and an unpacked file takes the place of one with the same name. So each
+    content has a path of its own, also beside images that come from another .blend.
+    """
+    ending = "jpg" if image_file.startswith(b"\xff\xd8") else "png"
+    mark = hashlib.sha256(image_file).hexdigest()[:8]
+    # Before packing: the packed file keeps a copy of this path, and the USD exporter wants both to be the same.
+    image.filepath_raw = f"//textures/{file_name(image.name, _PATH_BYTES)}-{mark}.{ending}"
+    image.pack(data=image_file, data_len=len(image_file))
+
+
+def set_colour_space(image: Image) -> None:
+    """Say that the image holds sRGB colours, by the name that the colour configuration has for that."""
+    names = image.colorspace_settings.bl_rna.properties["name"].enum_items.keys()
+    for name in ("sRGB", "sRGB - Texture", "Utility - sRGB - Texture"):
+        if name in names:
+            image.colorspace_settings.name = name
+            return
+
+
+def mean_colour(image: Image) -> tuple[float, float, float]:
+    """The mean colour of an image, linear: what Solid view, which knows no textures, shows in its place."""
+    width, height = image.size
+    if not width or not height:
+        return (_BACKDROP, _BACKDROP, _BACKDROP)
+    pixels = array("f", bytes(4 * width * height * image.channels))
+    image.pixels.foreach_get(pixels)
+    step = max(1, width * height // _SAMPLES) | 1  # odd, so that it walks over the columns
+    chosen = [pixels[channel :: image.channels * step] for channel in range(3)]
+    red, green, blue = (linear(sum(values) / len(values)) for values in chosen)
+    return (red, green, blue)
+
+
+def linear(encoded: float) -> float:
+    """The linear value of an sRGB-encoded one (IEC 61966-2-1)."""
+    return encoded / 12.92 if encoded <= 0.04045 else float(((encoded + 0.055) / 1.055) ** 2.4)
+
+
+def encoded(value: float) -> float:
+    """The sRGB-encoded value of a linear one; the inverse of `linear`."""
+    return value * 12.92 if value <= 0.0031308 else float(1.055 * value ** (1.0 / 2.4) - 0.055)
+
+
+def _principled(name: str) -> tuple[Material, Node]:
+    """A new material with nodes, and its Principled BSDF."""
+    material = bpy.data.materials.new(file_name(name))
+    if material.node_tree is None:
+        material.use_nodes = True  # from 5.0 on it has nodes, and setting this warns
+    tree = material.node_tree
+    found = next((node for node in tree.nodes if node.type == "BSDF_PRINCIPLED"), None)
+    if found is not None:
+        return material, found
+    tree.nodes.clear()
+    principled = tree.nodes.new("ShaderNodeBsdfPrincipled")
+    output = tree.nodes.new("ShaderNodeOutputMaterial")
+    output.location = (320.0, 0.0)
+    tree.links.new(principled.outputs[0], output.inputs["Surface"])
+    return material, principled
+
+
+def _socket(node: Node, role: str) -> Any:
+    return next(node.inputs[name] for name in _SOCKETS[role] if name in node.inputs)
+
+
+def _set(node: Node, role: str, value: Any) -> None:
+    _socket(node, role).default_value = value

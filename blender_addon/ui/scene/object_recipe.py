@@ -1,0 +1,54 @@
+"""The recipe on an object: what made it, as text in custom properties, which travel with object and file."""
+
+from __future__ import annotations
+
+import json
+
+from bpy.types import Object
+
+from ...core.bounded_json import UnsafeJson, parse_json
+from ...core.job import Recipe, RecipeError
+
+RECIPE = "dreamfusion_recipe"  # custom property: JSON text
+JOB = "dreamfusion_job"  # custom property: id of the job
+
+
+def write(obj: Object, recipe: Recipe, job_id: str = "") -> None:
+    """Store the recipe and the id of its job on the object."""
+    obj[RECIPE] = json.dumps(recipe.to_json(), ensure_ascii=False, sort_keys=True)
+    obj[JOB] = job_id
+
+
+def read(obj: Object) -> Recipe | None:
+    """The recipe of an object; None if it has none, or one that somebody has damaged."""
+    text = obj.get(RECIPE)
+    if not isinstance(text, str):
+        return None
+    try:
+        return Recipe.from_json(parse_json(text.encode("utf-8", "surrogatepass")))
+    except (UnsafeJson, RecipeError):
+        return None
+
+
+def is_result(obj: Object | None) -> bool:
+    """Whether the object is a result of the add-on. Cheap, for poll()."""
+    return obj is not None and RECIPE in obj
+
+
+def job_id(obj: Object) -> str:
+    """The id of the job that made the object; "" if unknown."""
+    value = obj.get(JOB, "")
+    return value if isinstance(value, str) else ""
+
+
+def copy(source: Object, target: Object) -> None:
+    """Let the target have the recipe that the source has."""
+    for name in (RECIPE, JOB):
+        if name in source:
+            target[name] = source[name]
+
+
+def as_text(recipe: Recipe) -> str:
+    """The recipe for people to read and for programs to parse: JSON, prompt and seed first, empty parts left out."""
+    values = {name: value for name, value in recipe.to_json().items() if value not in ("", {}, [])}
+    return json.dumps(values, indent=2, ensure_ascii=False)

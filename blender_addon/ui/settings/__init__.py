@@ -1,0 +1,1 @@
+"""What the artist sets, and what the engine has reported of itself."""

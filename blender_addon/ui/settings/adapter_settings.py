@@ -1,0 +1,124 @@
+"""The LoRAs and learned words of the sidebar: `scene.dreamfusion.adapters`, saved with the file.
+
+The engine gets absolute paths; here a path may be relative to the .blend (`//`).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import bpy
+from bpy.props import BoolProperty, CollectionProperty, FloatProperty, StringProperty
+from bpy.types import Context, PropertyGroup
+
+from ...core import adapter_file, model_card
+from ...core.adapters import HEAVIEST, STAGE, Adapters, of_settings, short_name
+from ...core.job import Trouble
+from . import models, preferences
+
+
+def _learn_word(line: DREAMFUSION_PG_word, _context: Context) -> None:
+    try:
+        line.word = adapter_file.read(Path(absolute(line.file))).word
+    except adapter_file.NoAdapter:
+        line.word = ""
+
+
+class DREAMFUSION_PG_lora(PropertyGroup):
+    """A file that changes the model's weights."""
+
+    file: StringProperty(
+        name="File", description="The LoRA, a .safetensors file on the engine's machine", subtype="FILE_PATH"
+    )
+    weight: FloatProperty(
+        name="Weight",
+        description="How much of the LoRA is added to the model. 1 is as it was trained, 0 is nothing",
+        default=1.0,
+        min=-HEAVIEST,
+        max=HEAVIEST,
+        soft_min=0.0,
+        soft_max=1.5,
+        step=5,
+        precision=2,
+    )
+    use: BoolProperty(name="Use", description="Make objects with this LoRA", default=True)
+
+
+class DREAMFUSION_PG_word(PropertyGroup):
+    """A file that teaches the model a word (textual inversion)."""
+
+    file: StringProperty(
+        name="File",
+        description="The textual inversion, a .safetensors file on the engine's machine",
+        subtype="FILE_PATH",
+        update=_learn_word,
+    )
+    word: StringProperty(name="Word", description="What the prompt has to say. Empty is not known")
+    use: BoolProperty(name="Use", description="Teach the model this word", default=True)
+
+
+class DREAMFUSION_PG_adapters(PropertyGroup):
+    """All of a scene's."""
+
+    loras: CollectionProperty(name="LoRAs", type=DREAMFUSION_PG_lora)
+    words: CollectionProperty(name="Words", type=DREAMFUSION_PG_word)
+
+
+CLASSES = (DREAMFUSION_PG_lora, DREAMFUSION_PG_word, DREAMFUSION_PG_adapters)
+
+
+def takes(model: str, kind: str) -> bool:
+    """Whether a model takes "lora" or "embeddings"; of one that is not known yet the engine has to say."""
+    return model != models.STARTER and model_card.takes(models.card(model), kind) is not False
+
+
+def sent(settings: Any) -> Adapters:
+    """What goes with a job: those in use that the model takes, by absolute paths. settings: `scene.dreamfusion`."""
+    loras = settings.adapters.loras if takes(settings.model, "lora") else ()
+    words = settings.adapters.words if takes(settings.model, "embeddings") else ()
+    return Adapters(
+        lora=tuple((absolute(line.file), float(f"{line.weight:.6g}")) for line in loras if line.use and line.file),
+        embeddings=tuple(absolute(line.file) for line in words if line.use and line.file),
+    )
+
+
+def put(settings: Any, values: Mapping[str, Any]) -> None:
+    """Set the list to what a recipe's settings have."""
+    wanted, mine = of_settings(values), settings.adapters
+    mine.loras.clear()
+    mine.words.clear()
+    for file, weight in wanted.lora:
+        line = mine.loras.add()
+        line.file, line.weight = file, weight
+    for file in wanted.embeddings:
+        mine.words.add().file = file
+
+
+def absolute(file: str) -> str:
+    """The path as the engine gets it. One that is relative to a .blend which was never saved stays as it is."""
+    if not file.startswith("//"):
+        return file
+    return os.path.normpath(bpy.path.abspath(file)) if bpy.data.filepath else file
+
+
+def missing(values: Mapping[str, Any]) -> Trouble | None:
+    """What is plainly not there of a recipe's settings; an engine elsewhere looks for itself."""
+    wanted = of_settings(values).files if STAGE in values else ()
+    here = preferences.of().engine != "command"
+    for file in wanted:
+        if file.startswith("//"):
+            why = f"{file} is relative to this .blend, which was never saved."
+        elif here and not os.path.isfile(file):
+            why = f"There is no file {file}."
+        else:
+            continue
+        return Trouble(
+            "input.adapter_file",
+            f"The file of '{short_name(file)}' is not there.",
+            why,
+            "Choose the file again by the folder beside its name, put it back, or switch it off. Nothing was queued.",
+        )
+    return None

@@ -1,0 +1,70 @@
+"""What the chosen model's recipe says of every setting, in the chosen preset: the plain preset where it says nothing.
+
+The engine applies the recipe itself; here it is for showing. It comes from outside, so whatever a property could not
+hold is left out.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...core import engine_preset, model_card
+from . import models
+
+SCORE = ("guidance", "score")
+NOISE_ENDS = (("guidance", "t_min"), ("guidance", "t_max"))  # each is checked against the other, by the engine too
+_ROUNDING = 1e-6  # of Blender's 32-bit floats
+
+Setting = tuple[str, str]  # stage and key
+
+
+def base(settings: Any, score: str = "") -> dict[Setting, Any]:
+    """Every setting's value where the artist changes nothing. settings: `scene.dreamfusion`.
+
+    score: the artist's, with which the recipe may change others; "" where it is not the artist's.
+    """
+    found = {setting: engine_preset.preset_value(settings.preset, *setting) for setting in engine_preset.ALL}
+    for name, value in model_card.recipe_settings(models.card(settings.model), settings.preset, score).items():
+        setting = named(name)
+        if setting is not None and (checked := fitting(settings, setting, value)) is not None:
+            found[setting] = checked
+    if any(low >= high for low, high in zip(*(found[end] for end in NOISE_ENDS), strict=True)):
+        found |= {end: engine_preset.preset_value(settings.preset, *end) for end in NOISE_ENDS}
+    return found
+
+
+def named(name: str) -> Setting | None:
+    """Stage and key of a dotted name; None for a setting that the sidebar does not have."""
+    stage, _, key = name.partition(".")
+    return (stage, key) if key in engine_preset.STANDARD.get(stage, {}) else None
+
+
+def fitting(settings: Any, setting: Setting, value: Any) -> Any:
+    """The value as the setting's property takes it; None if it is of another kind or out of range."""
+    stage, key = setting
+    if setting == ("mesh", "iso") and value == "auto":
+        return value
+    about = getattr(settings, stage).bl_rna.properties[key]
+    if about.type == "ENUM":
+        wanted = str(value) if setting == ("mesh", "texture") and type(value) is int else value
+        return value if isinstance(wanted, str) and wanted in about.enum_items else None
+    if about.type == "BOOLEAN":
+        return value if isinstance(value, bool) else None
+    if not about.is_array:
+        return _number(about, value)
+    if not isinstance(value, list | tuple) or len(value) != about.array_length:
+        return None
+    numbers = [number for item in value if (number := _number(about, item)) is not None]
+    if len(numbers) < len(value) or (stage == "camera" and numbers[0] > numbers[1]):
+        return None
+    return numbers
+
+
+def _number(about: Any, value: Any) -> float | int | None:
+    """The number as the property `about` takes it."""
+    if isinstance(value, bool) or not isinstance(value, int if about.type == "INT" else int | float):
+        return None
+    low, high = about.hard_min, about.hard_max
+    if not low - _ROUNDING * abs(low) <= value <= high + _ROUNDING * abs(high):
+        return None
+    return value if about.type == "INT" else float(value)

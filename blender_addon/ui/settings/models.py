@@ -1,0 +1,135 @@
+"""The models that the sidebar offers: the engine's own, and the folders named in the preferences."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import bpy
+from bpy.types import Context
+
+from ...core import model_card
+from ...core.job import Trouble
+from . import engine_report, preferences
+
+STARTER = "starter"
+# Blender keeps no copy of the texts of a computed list: without this reference it would show freed memory.
+_items: list[tuple[str, str, str, str, int]] = []
+
+
+def known() -> list[dict[str, Any]]:
+    """What the engine last said about its models; the starter model alone before it has spoken."""
+    lines = [line for line in engine_report.models() or () if isinstance(line.get("name"), str)]
+    return lines or [{"name": STARTER}]
+
+
+def told() -> list[dict[str, Any]]:
+    """`known`, and what the engine said about folders and files that it was asked about."""
+    return known() + [line for line in engine_report.given() if isinstance(line.get("name"), str)]
+
+
+def card(model: str) -> dict[str, Any] | None:
+    """The engine's line on a model, None where it has said none."""
+    return next((line for line in told() if line["name"] == model), None)
+
+
+def to_ask() -> list[tuple[str, str]]:
+    """Models of which the engine tells only when it is asked by path, with their bases: the chosen ones first."""
+    listed = {line["name"] for line in known()}
+    chosen = [scene.dreamfusion.model for scene in bpy.data.scenes]
+    mine = [model.path for model in preferences.of().models]
+    return [(model, base_of(model)) for model in dict.fromkeys([*chosen, *mine]) if model and model not in listed]
+
+
+def is_untold(model: str) -> bool:
+    """Whether the engine has said nothing about a model, and was not started for that."""
+    return card(model) is None and model not in engine_report.puzzled()
+
+
+def trouble(line: dict[str, Any] | None) -> Trouble | None:
+    """Why a run cannot have the model; None where it can, or where nothing is known."""
+    if line is None or line.get("state") != "broken" or not isinstance(line.get("trouble"), dict):
+        return None
+    return Trouble.from_json(line["trouble"])
+
+
+def items(settings: Any, _context: Context | None) -> list[tuple[str, str, str, str, int]]:
+    """The list of models: (name, label, description, icon, number). The chosen one is in it even if it is missing."""
+    names = [(line["name"], _label(line), _description(line), _icon(line)) for line in known()]
+    names += [
+        (model.path, model.name + experimental_text(card(model.path), " (", ")"), model.path, "FILE_FOLDER")
+        for model in preferences.of().models
+        if model.path
+    ]
+    if settings is not None and settings.model not in {name for name, _, _, _ in names}:
+        names.append((settings.model, settings.model, "Not among the known models of the preferences", "QUESTION"))
+    fresh = [(*entry, number) for number, entry in enumerate(dict.fromkeys(names))]
+    if fresh != _items:  # an open menu may still point into the old texts
+        _items[:] = fresh
+    return _items
+
+
+def chosen(settings: Any) -> int:
+    """The number of the settings' model in the list."""
+    return next((item[4] for item in items(settings, None) if item[0] == settings.model), 0)
+
+
+def choose(settings: Any, number: int) -> None:
+    """Set the settings' model to the one with this number in the list."""
+    settings.model = next((item[0] for item in items(settings, None) if item[4] == number), STARTER)
+
+
+def is_file(model: str) -> bool:
+    """Whether a model is a single file, which a base completes."""
+    return model.lower().endswith(".safetensors")
+
+
+def base_of(model: str) -> str:
+    """The base that the preferences name for a single file, '' for the engine's own choice."""
+    named = (entry.base.strip() for entry in preferences.of().models if entry.path == model and is_file(model))
+    return next(named, "")
+
+
+FIT_ICONS = {"fits": "CHECKMARK", "tight": "ERROR", "too large": "CANCEL"}
+FIT_WORDS = {"fits": "fits", "tight": "just fits", "too large": "too large for this machine"}
+
+
+def experimental_text(line: dict[str, Any] | None, before: str = "", after: str = "") -> str:
+    """'experimental' where the model's recipe is, between `before` and `after`; else ''."""
+    return f"{before}experimental{after}" if model_card.is_experimental(line) else ""
+
+
+def size_text(line: dict[str, Any]) -> str:
+    """A model's size on disk, '' where the engine does not say."""
+    size = line.get("size_mb")
+    if not isinstance(size, int) or size <= 0:
+        return ""
+    return f"{size / 1000:.1f} GB" if size >= 1000 else f"{size} MB"
+
+
+def need_text(line: dict[str, Any]) -> str:
+    """The memory that a run takes and whether it is there: '11.6 GiB, fits'."""
+    need = line.get("memory_mib")
+    if not isinstance(need, int) or need <= 0:
+        return ""
+    fit = FIT_WORDS.get(str(line.get("fit")), "")
+    return f"{need / 1024:.1f} GiB" + (f", {fit}" if fit else "")
+
+
+def _label(line: dict[str, Any]) -> str:
+    name = str(line["name"])
+    if name == STARTER:
+        return "Starter (Built In)"
+    facts = ", ".join(fact for fact in (size_text(line), experimental_text(line)) if fact)
+    return str(line.get("title") or name) + (f" ({facts})" if facts else "")
+
+
+def _description(line: dict[str, Any]) -> str:
+    if str(line["name"]) == STARTER:
+        return "Comes with the engine"
+    need = need_text(line)
+    text = f"{line['name']}, downloaded" + (f". A run takes {need}" if need else "")
+    return text + experimental_text(line, ". As a teacher it is ", ": no settings are known to make objects reliably")
+
+
+def _icon(line: dict[str, Any]) -> str:
+    return "MESH_MONKEY" if str(line["name"]) == STARTER else FIT_ICONS.get(str(line.get("fit")), "FILE_3D")

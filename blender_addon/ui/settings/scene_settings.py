@@ -1,0 +1,175 @@
+"""What the artist sets in the sidebar: `scene.dreamfusion`, saved with the file.
+
+Nothing about a run lives here: a file that is saved in the middle of a run opens idle, on any machine.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import bpy
+from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, PointerProperty, StringProperty
+from bpy.types import Context, Object, PropertyGroup, Text
+
+from ...core import suggestions
+from . import artist_settings, models
+from .adapter_settings import DREAMFUSION_PG_adapters
+from .engine_settings import (
+    DREAMFUSION_PG_camera,
+    DREAMFUSION_PG_guidance,
+    DREAMFUSION_PG_mesh,
+    DREAMFUSION_PG_optimize,
+)
+from .memory_settings import DREAMFUSION_PG_memory
+
+PROMPT_LIMIT = 1000  # characters, as the engine has it
+SEED_LIMIT = 2**31 - 1
+
+
+def _has_box(_placement: Any, candidate: Object) -> bool:
+    return candidate.type in {"EMPTY", "MESH"}
+
+
+class DREAMFUSION_PG_placement(PropertyGroup):
+    """Where a finished object goes."""
+
+    size: FloatProperty(
+        name="Size",
+        description="Length of the object's longest side",
+        default=1.0,
+        min=0.001,
+        soft_min=0.01,
+        soft_max=100.0,
+        subtype="DISTANCE",
+        unit="LENGTH",
+    )
+    where: EnumProperty(
+        name="Location",
+        description="Where the object is put",
+        items=(
+            ("CURSOR", "3D Cursor", "At the 3D cursor, where it stands when Generate is pressed"),
+            ("ORIGIN", "World Origin", "In the middle of the world"),
+        ),
+        default="CURSOR",
+    )
+    on_ground: BoolProperty(
+        name="On Ground",
+        description="Lower the object to height zero, whatever the height of the location",
+        default=False,
+    )
+    placeholder: PointerProperty(
+        name="Placeholder",
+        description="An empty or a mesh that the object takes the place of: its box gives size, place and turn",
+        type=Object,
+        poll=_has_box,
+    )
+    after: EnumProperty(
+        name="Then",
+        description="What becomes of the placeholder",
+        items=(
+            ("REMOVE", "Replace", "Remove it, and give its children and users to the new object"),
+            ("HIDE", "Hide", "Hide it"),
+            ("KEEP", "Keep", "Leave it as it is"),
+        ),
+        default="REMOVE",
+    )
+
+
+def _suggest(settings: DREAMFUSION_PG_settings, _context: Context, text: str) -> list[str]:
+    return suggestions.suggestions(text, models.told(), settings.model)
+
+
+def _model_chosen(settings: DREAMFUSION_PG_settings, _context: Context) -> None:
+    artist_settings.settle(settings)
+
+
+def _preset_chosen(settings: DREAMFUSION_PG_settings, _context: Context) -> None:
+    artist_settings.settle_preset(settings)
+
+
+class DREAMFUSION_PG_settings(PropertyGroup):
+    """`scene.dreamfusion`."""
+
+    prompt: StringProperty(
+        name="Prompt",
+        description="What the object is, in a few words, such as 'a hamburger'",
+        maxlen=PROMPT_LIMIT,
+        search=_suggest,
+        search_options={"SUGGESTION"},
+    )
+    negative: StringProperty(
+        name="Negative Prompt",
+        description="What the object should not look like. Empty is the usual choice",
+        maxlen=PROMPT_LIMIT,
+    )
+    model: StringProperty(
+        name="Model Name",
+        description="Name of the built-in model, a folder, or the id of a downloaded model",
+        default="starter",
+        update=_model_chosen,
+    )
+    # An enum would be saved as a number, and the numbers change as models come and go: the name above is what is saved.
+    model_choice: EnumProperty(
+        name="Model",
+        description="The text-to-image model that teaches the object its looks",
+        items=models.items,
+        get=models.chosen,
+        set=models.choose,
+    )
+    preset: EnumProperty(
+        name="Quality",
+        description="How much time goes into the object. Sets what the model's recipe has, and keeps your changes",
+        items=(
+            ("draft", "Draft", "Fewer steps, 10,000 triangles. To see what a prompt gives"),
+            ("standard", "Standard", "20,000 triangles, a 1024 pixel texture"),
+            ("high", "High", "More views and steps, 50,000 triangles, a 2048 pixel texture"),
+        ),
+        default="standard",
+        update=_preset_chosen,
+    )
+    seed: IntProperty(
+        name="Seed",
+        description="Start of the random numbers. The same seed gives the same object, another seed another shape",
+        default=0,
+        min=0,
+        max=SEED_LIMIT,
+    )
+    prompts: PointerProperty(
+        name="Prompts",
+        description="A text block with one prompt a line, to be made one after another",
+        type=Text,
+    )
+    guidance: PointerProperty(name="Guidance", type=DREAMFUSION_PG_guidance)
+    camera: PointerProperty(name="Cameras", type=DREAMFUSION_PG_camera)
+    optimize: PointerProperty(name="Training", type=DREAMFUSION_PG_optimize)
+    mesh: PointerProperty(name="Mesh", type=DREAMFUSION_PG_mesh)
+    memory: PointerProperty(name="Memory", type=DREAMFUSION_PG_memory)
+    adapters: PointerProperty(name="LoRAs and Words", type=DREAMFUSION_PG_adapters)
+    # The three of `artist_settings`; the last is for saved presets, and nothing of it is stored.
+    kept: StringProperty(name="Kept Settings", options={"HIDDEN"})
+    shown: StringProperty(name="Shown Settings", options={"HIDDEN"})
+    artist: StringProperty(
+        name="Changed Settings",
+        options={"HIDDEN"},
+        get=artist_settings.names,
+        set=artist_settings.set_names,
+    )
+    placement: PointerProperty(name="Placement", type=DREAMFUSION_PG_placement)
+
+
+CLASSES = (DREAMFUSION_PG_placement, DREAMFUSION_PG_settings)
+
+
+def of(context: Context) -> Any:
+    """The settings of the scene in the context."""
+    return context.scene.dreamfusion
+
+
+def attach() -> None:
+    """Give every scene its settings."""
+    bpy.types.Scene.dreamfusion = PointerProperty(name="DreamFusion", type=DREAMFUSION_PG_settings)
+
+
+def detach() -> None:
+    """Take them away again."""
+    del bpy.types.Scene.dreamfusion

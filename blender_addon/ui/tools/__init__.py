@@ -1,0 +1,1 @@
+"""Tools for finished objects, and their menu."""

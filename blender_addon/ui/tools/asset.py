@@ -1,0 +1,89 @@
+"""Mark as Asset: the object in the Asset Browser, with a picture, tags from the prompt, and where it came from."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import bpy
+from bpy.types import Context, Object
+
+from ...core.job import Recipe
+from ...core.picture import read_picture
+from ..scene import icons
+from ..scene.icons import Pixels
+from . import asset_catalog
+
+AUTHOR = "DreamFusion for Blender"
+_TAGS = 12
+_SMALL = frozenset(
+    ("a", "an", "and", "at", "by", "for", "from", "in", "into", "its", "of", "on", "or", "the", "to", "with")
+)
+
+
+@dataclass(frozen=True)
+class Rights:
+    """Who made an asset and what others may do with it, as the artist says; '' leaves what there is."""
+
+    author: str = ""
+    license: str = ""
+    copyright: str = ""
+
+
+def mark(obj: Object, recipe: Recipe, picture: Pixels | None, rights: Rights | None = None) -> None:
+    """Make the object an asset. picture: its preview; None leaves that to Blender."""
+    obj.asset_mark()
+    data = obj.asset_data
+    data.description = description(recipe)
+    for field in fields(Rights):
+        given = getattr(rights, field.name) if rights is not None else ""
+        if given and hasattr(data, field.name):  # before Blender 4.0 there is only the author
+            setattr(data, field.name, given)
+    data.author = data.author or AUTHOR
+    data.catalog_id = asset_catalog.CATALOG
+    for tag in tags(recipe.prompt):
+        if tag not in data.tags:
+            data.tags.new(tag)
+    if picture is not None:
+        preview = obj.preview_ensure()
+        preview.image_size = (picture.width, picture.height)
+        preview.image_pixels_float.foreach_set(picture.values)
+
+
+def tags(prompt: str) -> list[str]:
+    """The words of the prompt that say something, and one to find all such assets by."""
+    words = (word for word in re.findall(r"\w[\w'-]*", prompt.lower()) if word not in _SMALL and len(word) > 1)
+    return ["dreamfusion", *list(dict.fromkeys(words))[: _TAGS - 1]]
+
+
+def description(recipe: Recipe) -> str:
+    """One line: the prompt, and what made it."""
+    engine = recipe.versions.get("dreamfusion_engine", "")
+    parts = [f"model {recipe.model}", f"preset {recipe.preset}", f"seed {recipe.seed}"]
+    if engine:
+        parts.append(f"engine {engine}")
+    return f"{recipe.prompt} ({', '.join(parts)})"
+
+
+def ensure_catalog(context: Context) -> str:
+    """Make the catalog known beside the saved .blend; returns a sentence if it could not, else ""."""
+    if not bpy.data.filepath:
+        return "Save the file and mark again to have the catalog DreamFusion in it"
+    libraries = [Path(bpy.path.abspath(entry.path)) for entry in context.preferences.filepaths.asset_libraries]
+    folder = asset_catalog.library_of(Path(bpy.data.filepath), [root for root in libraries if root.name])
+    try:
+        asset_catalog.ensure(folder)
+    except (OSError, UnicodeDecodeError) as error:
+        return f"The catalog could not be written into {folder}: {getattr(error, 'strerror', None) or error}"
+    return ""
+
+
+def picture_of(file: Path | None) -> Pixels | None:
+    """The engine's picture of a job, decoded; None if there is none."""
+    if file is None:
+        return None
+    try:
+        return icons.decoded(read_picture(file))
+    except OSError:
+        return None

@@ -1,0 +1,93 @@
+"""Where the tools for finished objects are: a sub-panel of the sidebar, the Object menu and its context menu."""
+
+from __future__ import annotations
+
+import bpy
+from bpy.types import Context, Menu, Panel, UILayout
+
+from ..panels import adapter_list
+from ..panels.main import Sidebar
+from ..scene import object_recipe
+
+_GROUPS = (
+    (
+        ("dreamfusion.variation", "FORWARD"),
+        ("dreamfusion.regenerate", "FILE_REFRESH"),
+        ("dreamfusion.copy_recipe", "COPYDOWN"),
+    ),
+    (("dreamfusion.quads", "MOD_REMESH"), ("dreamfusion.decimate", "MOD_DECIM")),
+    (("dreamfusion.mark_asset", "ASSET_MANAGER"), ("dreamfusion.turntable", "CAMERA_DATA")),
+)
+
+
+class DREAMFUSION_MT_object(Menu):
+    """The tools for a finished object."""
+
+    bl_label = "DreamFusion"
+
+    def draw(self, _context: Context) -> None:
+        """The tools, in groups."""
+        layout = self.layout
+        layout.operator_context = "INVOKE_DEFAULT"
+        for number, group in enumerate(_GROUPS):
+            if number:
+                layout.separator()
+            for operator, icon in group:
+                _button(layout, operator, icon)
+
+
+class DREAMFUSION_PT_object(Sidebar, Panel):
+    """The active object, when DreamFusion made it."""
+
+    bl_label = "Object"
+    bl_parent_id = "DREAMFUSION_PT_main"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        """Only for results."""
+        return object_recipe.is_result(context.active_object)
+
+    def draw(self, context: Context) -> None:
+        """What it was made from, and what can be done with it."""
+        layout = self.layout
+        made_by = object_recipe.read(context.active_object)
+        if made_by is None:
+            layout.label(text="The recipe on this object is damaged", icon="ERROR")
+        else:
+            layout.label(text=f"{made_by.prompt}, seed {made_by.seed}", icon="OBJECT_DATA", translate=False)
+            adapter_list.draw_recipe(layout, made_by)
+        for group in _GROUPS:
+            column = layout.column(align=True)
+            for operator, icon in group:
+                _button(column, operator, icon)
+        layout.operator("dreamfusion.show_material_preview", icon="SHADING_TEXTURE")
+
+
+CLASSES = (DREAMFUSION_MT_object, DREAMFUSION_PT_object)
+_MENUS = ("VIEW3D_MT_object", "VIEW3D_MT_object_context_menu")
+
+
+def attach() -> None:
+    """Put the menu into Blender's menus for objects."""
+    for name in _MENUS:
+        getattr(bpy.types, name).append(_draw)
+
+
+def detach() -> None:
+    """Take it out again."""
+    for name in _MENUS:
+        getattr(bpy.types, name).remove(_draw)
+
+
+def _button(layout: UILayout, operator: str, icon: str) -> None:
+    if operator == "dreamfusion.quads":
+        layout.operator(operator, text="Quads...", icon=icon)  # it asks first
+    else:
+        layout.operator(operator, icon=icon)
+
+
+def _draw(menu: Menu, context: Context) -> None:
+    if object_recipe.is_result(context.active_object):
+        menu.layout.separator()
+        menu.layout.menu("DREAMFUSION_MT_object", icon="SHADERFX")

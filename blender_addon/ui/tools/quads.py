@@ -1,0 +1,98 @@
+"""Quads: the object again as an even mesh of quads, by QuadriFlow, with its colours baked into a new texture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import bpy
+from bpy.types import Context, Object
+
+from ...core.file_name import file_name
+from ..scene import insert
+from . import texture_bake
+
+
+class QuadsFailed(Exception):
+    """No quads could be made; the text says why and what to do. The object is as it was."""
+
+
+@dataclass(frozen=True)
+class Quads:
+    """What came of it. faces: number. original: the hidden object, or None. texture: what became of it, a sentence."""
+
+    faces: int
+    original: Object | None
+    texture: str
+    textured: bool
+
+
+def remesh(context: Context, obj: Object, faces: int, *, keep_original: bool, bake: bool, pixels: int = 0) -> Quads:
+    """Replace the mesh of the object by about `faces` quads. Needs Object Mode; the object is alone selected after.
+
+    keep_original: leave the old mesh in the scene as a hidden object. bake: make a new texture of
+    `pixels` squared, 0: as large as the old one. Raises QuadsFailed.
+    """
+    if obj.data.users > 1:  # objects that share the mesh keep it
+        obj.data = obj.data.copy()
+    original = _twin(obj)
+    insert.select_only(context, obj)
+    try:
+        done = bpy.ops.object.quadriflow_remesh(mode="FACES", target_faces=faces, smooth_normals=True)
+    except RuntimeError as error:  # how an operator's error report arrives in Python
+        _forget(original)
+        raise QuadsFailed(_explained(str(error))) from error
+    if "FINISHED" not in done:
+        _forget(original)
+        raise QuadsFailed(_explained(""))
+    sentence, textured = _with_texture(context, original, obj, pixels) if bake else _without_texture()
+    if keep_original:
+        _hide(context, original)
+        return Quads(len(obj.data.polygons), original, sentence, textured)
+    _forget(original)
+    return Quads(len(obj.data.polygons), None, sentence, textured)
+
+
+def _with_texture(context: Context, original: Object, obj: Object, pixels: int) -> tuple[str, bool]:
+    old = texture_bake.base_image(original)
+    if old is None:
+        return "The object had no texture", True
+    if not texture_bake.can_bake():
+        return "The texture is lost: baking needs the Cycles add-on, which is disabled", False
+    texture_bake.unwrap(context, obj)
+    try:
+        texture_bake.bake(context, original, obj, pixels or max(old.size))
+    except texture_bake.BakeFailed as failure:
+        return f"The texture is lost: {failure}", False
+    return "The texture is baked anew", True
+
+
+def _without_texture() -> tuple[str, bool]:
+    return "The texture is left out, as chosen", True
+
+
+def _twin(obj: Object) -> Object:
+    """A copy of the object with a mesh of its own, in no collection."""
+    twin = obj.copy()
+    twin.data = obj.data.copy()
+    twin.name = f"{obj.name} Original"
+    twin.data.name = file_name(twin.name)
+    return twin
+
+
+def _hide(context: Context, original: Object) -> None:
+    context.collection.objects.link(original)
+    original.hide_render = True
+    original.select_set(False)
+    original.hide_set(True)
+
+
+def _forget(twin: Object) -> None:
+    mesh = twin.data
+    bpy.data.objects.remove(twin)
+    bpy.data.meshes.remove(mesh)
+
+
+def _explained(report: str) -> str:
+    if "manifold" in report or "consistent" in report:
+        return "The mesh has holes or flipped faces, which QuadriFlow cannot take: mend it, or use Blender's Remesh"
+    return "QuadriFlow made no mesh of this object: try another number of faces, or use Blender's Remesh"

@@ -1,0 +1,92 @@
+"""Regenerate and Variation: another run by the recipe of an object, for a place beside it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bpy.types import Context, Object, Operator
+
+from ...core.job import Recipe
+from ..run import enqueue, session
+from ..scene import object_recipe
+from .chosen_object import Tool
+
+_GAP = 0.25  # between an object and its variation, of the object's width
+
+
+class _AgainTool(Tool):
+    """What tools need that start a run from an object's recipe."""
+
+    @classmethod
+    def poll(cls: Any, context: Context) -> bool:
+        """Whether there is a recipe and an engine."""
+        return bool(super().poll(context) and enqueue.engine_is_there(cls))
+
+    def start(self: Any, context: Context, steps: int) -> set[str]:
+        """Queue the recipe with a seed that is `steps` further, for a place beside the object."""
+        obj = context.active_object
+        made_by = object_recipe.read(obj)
+        if made_by is None:
+            self.report({"ERROR"}, "The recipe on the object is damaged. Type its prompt and generate anew")
+            return {"CANCELLED"}
+        seed = enqueue.next_seed(_last_seed(made_by)) if steps else made_by.seed
+        values = {**made_by.to_json(), "seed": seed, "versions": {}}
+        if not enqueue.ask(self, context, Recipe.from_json(values), _beside(context, obj)):
+            return {"CANCELLED"}
+        self.report({"INFO"}, f"'{made_by.prompt}' is queued with seed {seed}")
+        return {"FINISHED"}
+
+
+class DREAMFUSION_OT_regenerate(_AgainTool, Operator):
+    """The same recipe again"""
+
+    bl_idname = "dreamfusion.regenerate"
+    bl_label = "Regenerate"
+    bl_description = "Make the object again by the same recipe, beside this one"
+    bl_options = {"REGISTER"}
+
+    def execute(self, context: Context) -> set[str]:
+        """Do it."""
+        return self.start(context, 0)
+
+
+class DREAMFUSION_OT_variation(_AgainTool, Operator):
+    """The same recipe with the next seed"""
+
+    bl_idname = "dreamfusion.variation"
+    bl_label = "Variation"
+    bl_description = "Make another object by the same recipe with the next seed, beside this one"
+    bl_options = {"REGISTER"}
+
+    def execute(self, context: Context) -> set[str]:
+        """Do it."""
+        return self.start(context, 1)
+
+
+def _last_seed(made_by: Recipe) -> int:
+    """The highest seed from this recipe's own on without a gap that the queue has for the same prompt and model."""
+    jobs = session.current().queue.jobs
+    same = {job.recipe.seed for job in jobs if (job.recipe.prompt, job.recipe.model) == (made_by.prompt, made_by.model)}
+    seed = made_by.seed
+    while seed + 1 in same:
+        seed += 1
+    return seed
+
+
+def _beside(context: Context, obj: Object) -> dict[str, Any]:
+    """The placement to the right of an object, as large as it is: the next place in a row of what it was asked for."""
+    source = object_recipe.job_id(obj) or obj.name
+    number = 1 + sum(job.placement.get("beside") == source for job in session.current().queue.jobs)
+    place = obj.matrix_world.translation
+    return {
+        **enqueue.where(context),
+        "where": "CURSOR",
+        "location": [place.x + (1.0 + _GAP) * obj.dimensions.x * number, place.y, place.z],
+        "size": max(*obj.dimensions, 1e-3),
+        "on_ground": False,
+        "placeholder": "",
+        "beside": source,
+    }
+
+
+CLASSES = (DREAMFUSION_OT_regenerate, DREAMFUSION_OT_variation)

@@ -1,0 +1,128 @@
+"""Carrying the colours of one object over to another of the same shape: new UVs, and a new image baked by Cycles.
+
+The bake happens in a scene of its own, so that the artist's render settings, selection and view stay as they are.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import bpy
+from bpy.types import Context, Image, Material, Object, Scene
+
+from ...core.file_name import file_name
+from ..scene import material
+
+_CLIFF = math.radians(66.0)  # faces that turn by more begin a new chart; Blender's own default
+_MARGIN = 0.004  # between charts, of the texture's width
+_REACH = 0.03  # how far apart the two surfaces may be, of the longest side
+
+
+class BakeFailed(Exception):
+    """The colours could not be carried over; the text says why."""
+
+
+def can_bake() -> bool:
+    """Whether this Blender has Cycles, and it is enabled."""
+    return "cycles" in bpy.context.preferences.addons
+
+
+def base_image(obj: Object) -> Image | None:
+    """The image that is the base colour of the object, or None."""
+    for slot in obj.material_slots:
+        tree = slot.material.node_tree if slot.material is not None else None
+        for node in tree.nodes if tree is not None else ():
+            if node.type == "TEX_IMAGE" and node.image is not None and node.outputs["Color"].links:
+                return node.image
+    return None
+
+
+def unwrap(context: Context, obj: Object) -> None:
+    """Give the active object, which must be the only selected one, fresh UVs without overlaps."""
+    bpy.ops.object.mode_set(mode="EDIT")
+    try:
+        bpy.ops.mesh.select_all(action="SELECT")
+        bpy.ops.uv.smart_project(angle_limit=_CLIFF, island_margin=_MARGIN)
+        bpy.ops.uv.select_all(action="SELECT")
+        bpy.ops.uv.pack_islands(rotate=True, margin=_MARGIN)
+    finally:
+        bpy.ops.object.mode_set(mode="OBJECT")
+
+
+def bake(context: Context, source: Object, target: Object, pixels: int) -> Image:
+    """A new, packed image for the target's UVs, of `pixels` squared, with the base colours of the source.
+
+    The target gets a material like the source's, with this image. Their meshes are at the same place in coordinates of
+    their own; where the objects are, and what hides or modifies them, does not matter. Raises BakeFailed.
+    """
+    made, image = _material_for(source, target.name, pixels)
+    target.data.materials.clear()
+    target.data.materials.append(made)
+    with _studio(source, target) as (scene, high, low):
+        both, reach = [low, high], _REACH * max(low.dimensions)
+        with context.temp_override(
+            scene=scene,
+            view_layer=scene.view_layers[0],
+            object=low,
+            active_object=low,
+            selected_objects=both,
+            selected_editable_objects=both,
+        ):
+            try:
+                bpy.ops.object.bake(
+                    type="DIFFUSE",
+                    pass_filter={"COLOR"},
+                    use_selected_to_active=True,
+                    use_clear=False,  # what no ray reaches keeps the mean colour
+                    cage_extrusion=reach,
+                    max_ray_distance=2.0 * reach,
+                    margin=max(2, pixels // 128),
+                )
+            except RuntimeError as error:  # how an operator's error report arrives in Python
+                raise BakeFailed(str(error).strip()) from error
+    image.pack()
+    material.pack(image, bytes(image.packed_file.data))
+    return image
+
+
+def _material_for(source: Object, name: str, pixels: int) -> tuple[Material, Image]:
+    """A copy of the source's material whose image, all of the mean colour, is about to be baked."""
+    old = base_image(source)
+    slot = next((slot.material for slot in source.material_slots if slot.material is not None), None)
+    if old is None or slot is None:
+        raise BakeFailed("The object has no material with an image")
+    made = slot.copy()
+    made.name = file_name(name)
+    image = bpy.data.images.new(file_name(name), pixels, pixels)
+    material.set_colour_space(image)
+    image.generated_color = (*(material.encoded(value) for value in material.mean_colour(old)), 1.0)
+    material.connect_image(made, image)
+    return made, image
+
+
+@contextmanager
+def _studio(source: Object, target: Object) -> Iterator[tuple[Scene, Object, Object]]:
+    """A scene with nothing but stand-ins for the two objects, rendered by Cycles; gone afterwards."""
+    scene = bpy.data.scenes.new("DreamFusion Bake")
+    stand_ins = [bpy.data.objects.new("DreamFusion Bake", obj.data) for obj in (source, target)]
+    try:
+        scene.render.engine = "CYCLES"
+        scene.cycles.samples = 1  # a colour has no noise
+        scene.cycles.use_denoising = False  # nothing to do, and black without the denoiser's library
+        layer = scene.view_layers[0]
+        for obj, stand_in in zip((source, target), stand_ins, strict=True):
+            scene.collection.objects.link(stand_in)
+            for slot, stand_in_slot in zip(obj.material_slots, stand_in.material_slots, strict=True):
+                stand_in_slot.link = slot.link
+                stand_in_slot.material = slot.material
+        layer.update()
+        for stand_in in stand_ins:
+            stand_in.select_set(True, view_layer=layer)
+        layer.objects.active = stand_ins[1]
+        yield scene, stand_ins[0], stand_ins[1]
+    finally:
+        for stand_in in stand_ins:
+            bpy.data.objects.remove(stand_in)
+        bpy.data.scenes.remove(scene)
