@@ -17,7 +17,7 @@ from bpy.types import Object
 
 from ...core.job import EngineTrouble, Job, JobState, Recipe, Trouble
 from ...core.setup.installation import EngineSetup
-from ..scene import object_recipe, placement
+from ..scene import object_recipe, placement, still
 from . import enqueue, session, timer
 
 PACE = 0.05  # seconds between two ticks
@@ -77,8 +77,6 @@ def generate(
     obj = _object_of(here, job)
     say(f"{obj.name}: {len(obj.data.polygons):,} faces")
     if picture:
-        from ..scene import still
-
         say(f"Rendering {picture}")
         still.render(bpy.context, obj, _absolute(picture))
     if output:
