@@ -17,7 +17,7 @@ from installer.python import CONSTRAINTS, base_python, environment_python, pinne
 
 ADDON = ROOT / "blender_addon"
 FOLDER = "dreamfusion"  # the only folder in the zip: 3.4 names the add-on by it, and extensions may have one
-LEFT_OUT = ("__pycache__", "engine")
+PACKED = "engine"  # folder of the zip with what Install Engine needs; a checkout may have one left over
 CHILD_NEEDS = (
     "__init__.py",
     "addon_child.py",
@@ -65,14 +65,14 @@ def contents(wheel: Path) -> Iterator[tuple[str, Path]]:
     """Name in the add-on's folder, and file, of everything in the zip."""
     for file in ADDON.rglob("*"):
         inside = file.relative_to(ADDON)
-        hidden = any(part.startswith(".") for part in inside.parts)
-        if file.is_file() and not hidden and not set(inside.parts) & set(LEFT_OUT) and file.suffix != ".pyc":
+        hidden = any(part.startswith(".") or part == "__pycache__" for part in inside.parts)
+        if file.is_file() and not hidden and inside.parts[0] != PACKED and file.suffix != ".pyc":
             yield inside.as_posix(), file
     yield "LICENSE", ROOT / "LICENSE"
-    yield "engine/constraints.txt", CONSTRAINTS
-    yield f"engine/{wheel.name}", wheel
+    yield f"{PACKED}/constraints.txt", CONSTRAINTS
+    yield f"{PACKED}/{wheel.name}", wheel
     for name in CHILD_NEEDS:
-        yield f"engine/installer/{name}", ROOT / "installer" / name
+        yield f"{PACKED}/installer/{name}", ROOT / "installer" / name
 
 
 def build_wheel(folder: Path) -> Path:
