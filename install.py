@@ -39,10 +39,10 @@ from pathlib import Path
 from installer.addon_package import build_addon
 from installer.blend_file import make_blend
 from installer.blenders import install_into, named_blender
+from installer.blenders_for_tests import install_test_programs, make_test_blenders
 from installer.environment import fingerprint, make_environment, read_stamp
 from installer.processes import ENVIRONMENT, ROOT, SetupFailed, run, say
 from installer.python import base_python, environment_python, pinned
-from installer.test_blenders import install_test_programs, make_test_blenders
 from installer.torch_build import nvidia_card
 
 

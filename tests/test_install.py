@@ -377,7 +377,7 @@ def test_the_demo_tells_the_size_before_it_fetches_blender(
 
 
 def test_what_tests_are_left_out_is_said(installer: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
-    blenders = importlib.import_module("installer.test_blenders")
+    blenders = importlib.import_module("installer.blenders_for_tests")
     monkeypatch.setattr(blenders, "python_for", lambda _: None)
     assert [line.split(":")[0] for line in blenders.make_test_blenders()] == [
         f"tests in Blender {series}" for series in ("4.2", "4.5", "5.0", "5.2")

@@ -15,7 +15,7 @@ from typing import Any
 
 import bpy
 
-from ...core.engine.connection_test import Probe, ProbeReport
+from ...core.engine.connection_check import Probe, ProbeReport
 from ...core.job import Job, JobState, Trouble
 from ...core.jobs.estimates import Estimates
 from ...core.jobs.queue import JobQueue

@@ -123,7 +123,7 @@ assert name in bpy.context.preferences.addons
 folder = pathlib.Path(module.__file__).parent
 import addon
 addon.tell(folder=str(folder), wheel=len(list((folder / "engine").glob("*.whl"))))
-setup = __import__(name + ".core.engine_setup", fromlist=["x"])
+setup = __import__(name + ".core.setup.installation", fromlist=["x"])
 addon.tell(source=str(setup.package_source()))
 assert hasattr(bpy.types, "DREAMFUSION_PT_main"), [n for n in dir(bpy.types) if "DREAM" in n]
 """

@@ -11,7 +11,7 @@ from addon.core.driving import SCRIPTED_ENGINE, alive, wait_for
 from addon.inside.effort import counted
 
 from blender_addon.core.engine.command_line import split_command
-from blender_addon.core.engine.connection_test import Probe, ProbeReport
+from blender_addon.core.engine.connection_check import Probe, ProbeReport
 from blender_addon.core.engine.location import EngineLocation, own_python
 from blender_addon.core.job import EngineTrouble
 
