@@ -51,9 +51,6 @@ class TextTeacher:
     def to_model_space(self, image: Tensor) -> Tensor:
         return torch.zeros(len(image), self._channels, self.image_size, self.image_size)
 
-    def to_image(self, x: Tensor) -> Tensor:
-        return x[:, :3]
-
     def predict_noise(self, x_t: Tensor, t: Tensor, conditioning: Conditioning) -> Tensor:
         seen = torch.zeros_like(x_t)
         views = 2

@@ -236,20 +236,6 @@ def test_previews_without_memory_are_left_out(tmp_path: Path, monkeypatch: pytes
     assert len(asked) == len(notes(run, "memory.previews")) == 1
 
 
-def test_training_never_asks_the_model_for_a_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Decoding latents costs memory and time, and previews show the field."""
-    from dreamfusion_engine.previews import Previews
-
-    class NoPictures(SmallCard):
-        def to_image(self, x: torch.Tensor) -> torch.Tensor:
-            raise AssertionError("nobody looks at this")
-
-    monkeypatch.setattr("dreamfusion_engine.optimize.session._SNAPSHOT_EVERY", 0.0)
-    shown: list[Event] = []
-    session(tmp_path, NoPictures(1e9), snapshot=Previews(tmp_path / "previews", shown.append)).run()
-    assert shown
-
-
 def test_an_unfinished_run_is_set_aside_by_the_next_and_can_be_gone_on_with(tmp_path: Path) -> None:
     folder = tmp_path / "checkpoint"
     with pytest.raises(Cancelled):

@@ -50,9 +50,6 @@ class GaussianTeacher:
     def to_model_space(self, image: Tensor) -> Tensor:
         return 2.0 * image - 1.0
 
-    def to_image(self, x: Tensor) -> Tensor:
-        return 0.5 * x + 0.5
-
     def log_density(self, x_t: Tensor, t: Tensor, shares: Tensor) -> Tensor:
         """log p_t(x_t), up to a constant that depends on t only, float[B]; shares: float[B, M]."""
         alpha, sigma = (level.to(x_t.dtype) for level in self.schedule.at(t))
