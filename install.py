@@ -75,7 +75,7 @@ def test(arguments: list[str]) -> int:
     for left_out in [] if quick else [*make_test_blenders(), *install_test_programs()]:
         say(f"LEFT OUT: {left_out}")
     failed = []
-    checked = ["dreamfusion_engine", "blender_addon", "training", "installer", "install.py", "benchmarks"]
+    checked = ["dreamfusion_engine", "blender_addon", "training", "installer", "install.py", "benchmarks", "tests"]
     for name, command in (("ruff", ["ruff", "check", "."]), ("mypy", ["mypy", *checked])):
         say(f"{name}:")
         if run([python, "-m", *command]) != 0:

@@ -23,14 +23,14 @@ from reference.wire_client import PATIENCE
 from dreamfusion_engine.config import GenerateConfig
 from dreamfusion_engine.config_json import preset
 from dreamfusion_engine.errors import InputError
-from dreamfusion_engine.guidance.embedding_cache import FOLDER_VARIABLE
+from dreamfusion_engine.guidance.cache_folder import FOLDER_VARIABLE
 from dreamfusion_engine.guidance.families import flux
 from dreamfusion_engine.request import checked_request
 
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parents[1]
-SETTINGS = {
+SETTINGS: dict[str, Any] = {
     "optimize": {"steps": 4, "views": 1, "resolution": [16, 16]},
     "field": {"levels": 2},
     "mesh": {"resolution": 24, "texture": 64, "triangles": 200},

@@ -196,7 +196,7 @@ def test_a_job_of_the_server_takes_adapters_and_one_that_does_not_fit_is_refused
         fields = {"prompt": prompt, "settings": {**few, "adapters": adapters}, "output": str(tmp_path / name)}
         client.send("generate", id=name, **fields)
 
-    refused = {
+    refused: dict[str, tuple[dict[str, object], str]] = {
         "missing": ({"lora": [[str(tmp_path / "absent.safetensors"), 1.0]]}, "input.adapter_file"),
         "misfit": ({"lora": [[str(other), 1.0]]}, "input.lora"),
         "heavy": ({"lora": [[str(lora), 1e9]]}, "input.setting"),

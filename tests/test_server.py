@@ -93,7 +93,8 @@ def test_prints_of_libraries_stay_off_the_wire(greeted: Client) -> None:
 def test_two_jobs_run_one_after_another(greeted: Client) -> None:
     greeted.generate("a", "a mug", steps=40)
     greeted.generate("b", "a chair", steps=10)
-    order, ahead = [], []
+    order: list[Any] = []
+    ahead: list[Any] = []
     while len(order) < 4:
         frame = greeted.next()
         assert frame is not None
@@ -283,7 +284,7 @@ def test_questions_that_wait_are_answered_once(greeted: Client) -> None:
     greeted.send("finish", id="a")
     greeted.wait_for("result")
     greeted.send("devices")
-    kinds = []
+    kinds: list[str] = []
     while not kinds or kinds[-1] != "devices":
         frame = greeted.next()
         assert frame is not None

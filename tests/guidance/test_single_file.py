@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import struct
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +16,6 @@ from reference.tiny_pipeline import WORDS, tiny_tokenizer
 from safetensors.torch import save_file
 
 from dreamfusion_engine.errors import EngineError
-from dreamfusion_engine.guidance import single_file_conversion
 from dreamfusion_engine.guidance.catalogue import catalogue
 from dreamfusion_engine.guidance.pipeline_folder import locate_model, model_facts, open_pipeline
 from dreamfusion_engine.guidance.safetensors_header import TensorEntry
@@ -219,8 +219,8 @@ def test_too_little_room_is_told_before_the_conversion(
     architecture, modules, cache = made
     monkeypatch.setenv("HF_HUB_CACHE", str(cache))
     save(architecture, state_of(architecture, modules), tmp_path / "m.safetensors")
-    usage = single_file_conversion.shutil.disk_usage("/")._replace(free=10)
-    monkeypatch.setattr(single_file_conversion.shutil, "disk_usage", lambda _: usage)
+    usage = shutil.disk_usage("/")._replace(free=10)
+    monkeypatch.setattr("dreamfusion_engine.guidance.single_file_conversion.shutil.disk_usage", lambda _: usage)
     assert refusal(lambda: ready_model(str(tmp_path / "m.safetensors"))).code == "input.disk_full"
 
 

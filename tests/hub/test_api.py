@@ -90,7 +90,7 @@ def test_a_hub_that_drips_is_given_up_in_time(hub: HostileHub, monkeypatch: pyte
 def test_a_listing_is_cancelled_in_the_middle_of_an_answer(hub: HostileHub, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(api, "LISTING_S", math.inf)  # nothing but the wish to stop breaks it off
     hub.drip = 1200
-    wanted = []
+    wanted: list[bool] = []
 
     def check(_: int) -> None:
         if wanted:

@@ -49,7 +49,7 @@ def test_corners_are_those_that_the_engine_wrote(file: Path) -> None:
 
 def test_corners_are_those_that_trimesh_reads(file: Path) -> None:
     positions, triangles, uvs = arrays(read_glb(file.read_bytes()))
-    other = trimesh.load(file, force="mesh", process=False)
+    other: Any = trimesh.load(file, force="mesh", process=False)
     x, y, z = np.moveaxis(other.vertices[other.faces], -1, 0)
     assert np.allclose(positions[triangles], np.stack([x, -z, y], -1), atol=1e-7)
     assert np.allclose(uvs, other.visual.uv[other.faces], atol=1e-6)  # trimesh has v up, too

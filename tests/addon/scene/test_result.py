@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -61,7 +62,7 @@ def test_positions_and_uvs_are_those_that_trimesh_reads(blender: Session, glb: P
     positions = np.frombuffer(data, np.float32, 3 * count).reshape(-1, 3)
     corner = np.frombuffer(data, np.int32, loops, 12 * count)
     uv = np.frombuffer(data, np.float32, 2 * loops, 12 * count + 4 * loops).reshape(-1, 2)
-    other = trimesh.load(glb, force="mesh", process=False)
+    other: Any = trimesh.load(glb, force="mesh", process=False)
     x, y, z = (other.vertices[other.faces.reshape(-1)] * 1.75).T
     expected = np.stack([x, -z, y], -1)
     expected -= [*(0.5 * (expected.min(0) + expected.max(0))[:2]), expected[:, 2].min()]

@@ -29,7 +29,7 @@ def greet():
 """
 
 
-def run(blender: Session, script: str, **variables: str) -> dict[str, Any]:
+def run(blender: Session, script: str, **variables: Any) -> dict[str, Any]:
     models = variables.pop("models", json.dumps(MODELS))
     return blender.run(HEAD + script, DREAMFUSION_FAKE_MODELS=models, **variables).facts
 
