@@ -1,4 +1,7 @@
-"""The command `download` and the server's message of that name: progress, the end, and every refusal in words."""
+"""The command `download` and the server's message of that name: progress, the end, and every refusal in words.
+
+Of: dreamfusion_engine/cli.py, dreamfusion_engine/server.py, dreamfusion_engine/download_job.py.
+"""
 
 from __future__ import annotations
 

@@ -2,6 +2,8 @@
 
 What comes out is no object worth looking at; that it comes out is tested here. Bit-for-bit repetition and resuming:
 test_real_run.py.
+
+Of: dreamfusion_engine/generate.py, dreamfusion_engine/guidance/families.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""The set-up program: what it decides, what it says, and what it does to a checkout. Nothing is installed here."""
+"""The set-up program: what it decides, what it says, and what it does to a checkout. Nothing is installed here.
+
+Of: install.py, installer.
+"""
 
 from __future__ import annotations
 

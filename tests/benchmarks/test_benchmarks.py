@@ -1,4 +1,7 @@
-"""Every benchmark runs, at sizes of a second or two, and says what it promises to say."""
+"""Every benchmark runs, at sizes of a second or two, and says what it promises to say.
+
+Of: benchmarks.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""LoRAs: the teacher with one predicts what the pipeline of diffusers with it does, in every layout that is read."""
+"""LoRAs: the teacher with one predicts what the pipeline of diffusers with it does, in every layout that is read.
+
+Of: dreamfusion_engine/guidance/adapter_files.py, dreamfusion_engine/guidance/lora_layout.py.
+"""
 
 from __future__ import annotations
 

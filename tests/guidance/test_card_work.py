@@ -1,5 +1,8 @@
 """What the diffusion model does in a step is work for the card alone, in every family: nothing is read from it, nothing
-is sent to it, and a recording of it is as good as the work itself."""
+is sent to it, and a recording of it is as good as the work itself.
+
+Of: dreamfusion_engine/guidance/families, dreamfusion_engine/guidance/distillation.py.
+"""
 
 from __future__ import annotations
 

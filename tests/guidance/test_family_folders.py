@@ -1,4 +1,7 @@
-"""What the families' folders hold, how it is loaded, and every way of not fitting."""
+"""What the families' folders hold, how it is loaded, and every way of not fitting.
+
+Of: dreamfusion_engine/guidance/families/parts.py, dreamfusion_engine/guidance/pipeline_folder.py.
+"""
 
 from __future__ import annotations
 

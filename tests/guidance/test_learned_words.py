@@ -1,4 +1,7 @@
-"""Textual inversion: a prompt with a learned word tells the teacher what it tells the pipeline of diffusers."""
+"""Textual inversion: a prompt with a learned word tells the teacher what it tells the pipeline of diffusers.
+
+Of: dreamfusion_engine/guidance/learned_word.py, dreamfusion_engine/guidance/families/text.py.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Single files of Stable Diffusion 3 and Flux: their parts, in whole files and completed by a base, teach as before."""
+"""Single files of Stable Diffusion 3 and Flux: their parts, in whole files and completed by a base, teach as before.
+
+Of: dreamfusion_engine/guidance/single_file.py, dreamfusion_engine/guidance/single_file_conversion.py.
+"""
 
 from __future__ import annotations
 

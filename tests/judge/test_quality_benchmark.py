@@ -1,4 +1,7 @@
-"""Facts about the quality benchmark: which prompts it takes, and its measures against closed forms."""
+"""Facts about the quality benchmark: which prompts it takes, and its measures against closed forms.
+
+Of: benchmarks/quality.py, benchmarks/shape_distance.py.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,8 @@
 """What the recorder of CUDA graphs does in which order, with stand-ins for a card's objects: where there is no card its
-lines run at least, and a recording that breaks off leaves nothing behind."""
+lines run at least, and a recording that breaks off leaves nothing behind.
+
+Of: dreamfusion_engine/optimize/step_graphs.py, dreamfusion_engine/warp_runtime.py.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Facts about what a step waits for on a card: nothing."""
+"""Facts about what a step waits for on a card: nothing.
+
+Of: dreamfusion_engine/optimize/loop.py, dreamfusion_engine/guidance/distillation.py.
+"""
 
 from __future__ import annotations
 

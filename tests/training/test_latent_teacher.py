@@ -1,4 +1,7 @@
-"""Facts about the latent teacher in training/latent/weights: what it has learnt goes through the whole latent path."""
+"""Facts about the latent teacher in training/latent/weights: what it has learnt goes through the whole latent path.
+
+Of: training/latent.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,8 @@
 """Install Engine: finding a Python, progress, cancel, failure, and that half-made environments are never used.
 
 The steps are the real set-up's; pip, which would need the internet, is a script of the test that behaves as told.
+
+Of: blender_addon/core/engine_setup.py, blender_addon/core/interpreters.py.
 """
 
 from __future__ import annotations

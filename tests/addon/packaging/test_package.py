@@ -1,4 +1,7 @@
-"""The packed add-on: what is in the zip, the same each time, and that Blender takes it from nothing else."""
+"""The packed add-on: what is in the zip, the same each time, and that Blender takes it from nothing else.
+
+Of: installer/addon_package.py, installer/blenders.py.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The way tests run scripts in Blender: what it tells, and that a failure cannot pass unseen."""
+"""The way tests run scripts in Blender: what it tells, and that a failure cannot pass unseen.
+
+Of: tests/addon/blenders.py.
+"""
 
 from __future__ import annotations
 

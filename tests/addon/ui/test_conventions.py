@@ -1,4 +1,7 @@
-"""What Blender and its reviewers expect of names, labels and descriptions."""
+"""What Blender and its reviewers expect of names, labels and descriptions.
+
+Of: blender_addon/ui.
+"""
 
 from __future__ import annotations
 

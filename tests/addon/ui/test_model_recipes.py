@@ -1,4 +1,7 @@
-"""The sidebar shows the chosen model's recipe, and keeps and sends what the artist changed, in every Blender."""
+"""The sidebar shows the chosen model's recipe, and keeps and sends what the artist changed, in every Blender.
+
+Of: blender_addon/ui/model_recipe.py, blender_addon/ui/settings.py.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Files of earlier versions open, in every Blender: what differed from the preset stays the artist's."""
+"""Files of earlier versions open, in every Blender: what differed from the preset stays the artist's.
+
+Of: blender_addon/ui/artist_settings.py, blender_addon/ui/engine_settings.py.
+"""
 
 from __future__ import annotations
 
