@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from reference.fake_engine import counting_generate
+from fakes.fake_engine import counting_generate
 from reference.paper_model import paper_tensors, write_paper_model
 from reference.wire_client import FAKE_ENGINE, PATIENCE
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from reference.fake_hub import FakeHub, running_hub, tiny_files
+from fakes.fake_hub import FakeHub, running_hub, tiny_files
 from reference.wire_client import FAKE_ENGINE, PATIENCE, Client
 
 from dreamfusion_engine import cli

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from reference.fake_engine import PNG
+from fakes.fake_engine import PNG
 from reference.paper_model import write_paper_model
 from reference.wire_client import FAKE_ENGINE, PATIENCE, Client
 
@@ -447,7 +447,7 @@ def test_a_job_that_does_not_stop_is_ended_with_the_conversation(tmp_path: Path)
     """The watchdog, with its grace cut short: no orphan keeps the GPU."""
     code = (
         "import sys; from dreamfusion_engine import server; server.GRACE_SECONDS = 0.5; server.device_report = dict\n"
-        "from reference.fake_engine import counting_generate; from dreamfusion_engine.cli import main\n"
+        "from fakes.fake_engine import counting_generate; from dreamfusion_engine.cli import main\n"
         "sys.exit(main(sys.argv[1:], generate=counting_generate))"
     )
     script = tmp_path / "short_grace.py"

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from reference.fake_hub import FakeHub, running_hub
+from fakes.fake_hub import FakeHub, running_hub
 
 from dreamfusion_engine.config_json import PRESET_NAMES, nested, preset
 from dreamfusion_engine.errors import SetupError

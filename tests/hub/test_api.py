@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from reference.hostile_hub import ABOUT, COMMIT, HostileHub, running_hostile_hub
+from fakes.hostile_hub import ABOUT, COMMIT, HostileHub, running_hostile_hub
 
 from dreamfusion_engine.errors import Cancelled, EngineError
 from dreamfusion_engine.hub import api

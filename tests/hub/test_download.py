@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from reference.fake_hub import COMMIT, FakeHub, running_hub, tiny_files
+from fakes.fake_hub import COMMIT, FakeHub, running_hub, tiny_files
 
 from dreamfusion_engine.errors import Cancelled, EngineError
 from dreamfusion_engine.events import Event, Note, Progress

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from mesh.shapes import Mesh, cube, icosphere, lattice_torus
-from reference.torch_mesh import ray_hits
+from twins.torch_mesh import ray_hits
 
 from dreamfusion_engine.mesh import topology
 from dreamfusion_engine.mesh.textured import TexturedMesh, framed, standing

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, cast
 from dreamfusion_engine.protocol import EVENTS, PROTOCOL_VERSION, Frame, read_frame, write_frame
 
 PATIENCE = 600.0  # seconds for what will come unless something hangs, on a busy machine too
-FAKE_ENGINE = Path(__file__).with_name("fake_engine.py")
+FAKE_ENGINE = Path(__file__).resolve().parents[1] / "fakes" / "fake_engine.py"
 
 
 class Client:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from addon.blenders import ROOT, Session
 
-FAKE = ROOT / "tests" / "addon" / "ui" / "scripted_dreamfusion_engine.py"
+FAKE = ROOT / "tests" / "fakes" / "scripted_dreamfusion_engine.py"
 
 USE_FAKE = f"""
 import bpy, addon, sys

@@ -15,8 +15,8 @@ import pytest
 import trimesh
 from addon.inside.effort import counted
 from addon.scene.shapes import body, write_body
+from fakes.scripted_engine import png as png_of
 from numpy.typing import NDArray
-from reference.scripted_engine import png as png_of
 
 from blender_addon.ui.glb import DamagedMesh, GlbMesh, bounds, read_glb
 from dreamfusion_engine.mesh import export

@@ -25,7 +25,7 @@ from dreamfusion_engine.guidance.model_list import Machine
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from reference.scripted_engine import cube_glb, png, tetrahedron
+from fakes.scripted_engine import cube_glb, png, tetrahedron
 
 STEP_SECONDS = 0.004
 PNG = png(16, 16, 200)

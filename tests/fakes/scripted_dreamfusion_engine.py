@@ -22,7 +22,7 @@ import zlib
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from blender_addon.core.protocol import COMMANDS, PROTOCOL_VERSION, Wire, read_frame
 
