@@ -21,6 +21,8 @@ from benchmarks.work_counts import field_work
 from dreamfusion_engine.config import FieldConfig
 from dreamfusion_engine.guidance.openvino_graph import installed
 
+pytestmark = pytest.mark.slow
+
 Run = Callable[..., dict[str, Any]]
 
 

@@ -102,6 +102,7 @@ def prediction(teacher: Adapter) -> torch.Tensor:
         return teacher.predict_noise(x_t, torch.tensor([400]), told)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "layout"), READ)
 def test_the_guided_noise_is_that_of_the_pipeline_with_the_sum_in_its_weights(
     kind: str, layout: str, tmp_path: Path

@@ -29,6 +29,8 @@ from dreamfusion_engine.guidance.prompts import PromptCard
 from dreamfusion_engine.guidance.question import Part, Question
 from dreamfusion_engine.guidance.teacher import Conditioning
 
+pytestmark = pytest.mark.slow
+
 FAMILIES = ("if", "sd", "sdxl", "pixart", "sd3", "flux-dev")
 
 

@@ -33,6 +33,8 @@ from dreamfusion_engine.guidance.openvino_graph import GraphError, least_cosine
 from dreamfusion_engine.guidance.pipeline_folder import open_pipeline
 from dreamfusion_engine.guidance.prompts import PromptCard
 
+pytestmark = pytest.mark.slow
+
 CPU = torch.device("cpu")
 UNETS = ["if", "sd", "sdxl"]
 with_openvino = pytest.mark.skipif(not openvino_graph.installed(), reason="OpenVINO is not installed")

@@ -24,6 +24,8 @@ from dreamfusion_engine.starter.objects.kinds import kinds_named
 from training.latent.packed import unpack
 from training.latent.train import LatentPlan
 
+pytestmark = pytest.mark.slow
+
 CPU = torch.device("cpu")
 
 

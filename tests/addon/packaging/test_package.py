@@ -21,6 +21,8 @@ from installer.blenders import INSTALL, MARK, install_into, named_blender, versi
 from installer.blenders import Blender as Program
 from installer.processes import SetupFailed
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="session")
 def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
