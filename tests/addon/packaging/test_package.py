@@ -116,22 +116,7 @@ def test_blenders_own_validator_passes(package: Path, series: str) -> None:
     assert "Success" in run.stdout
 
 
-ENABLED = """
-import bpy, sys, pathlib
-name = sys.argv[1]
-if name not in sys.modules:  # the bpy module begins with first settings, whatever was saved
-    import addon_utils
-    addon_utils.extensions_refresh()
-    addon_utils.enable(name, default_set=True)
-module = sys.modules[name]
-assert name in bpy.context.preferences.addons
-folder = pathlib.Path(module.__file__).parent
-import addon
-addon.tell(folder=str(folder), wheel=len(list((folder / "engine").glob("*.whl"))))
-setup = __import__(name + ".core.engine_setup", fromlist=["x"])
-addon.tell(source=str(setup.package_source()))
-assert hasattr(bpy.types, "DREAMFUSION_PT_main"), [n for n in dir(bpy.types) if "DREAM" in n]
-"""
+ENABLED = Path(__file__).with_name("scripts") / "package_enabled.py"
 
 
 @pytest.mark.parametrize("series", ["3.4", "4.5", "5.2"])

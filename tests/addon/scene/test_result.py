@@ -89,24 +89,7 @@ def test_fifty_thousand_triangles_are_inserted_with_work_that_grows_as_they_do(
     assert min(facts["cpu"]) < BUDGET_S
 
 
-MODES = """
-    import sys
-    from pathlib import Path
-    import addon, bpy
-    result, job = addon.part("ui.result"), addon.part("core.job")
-    bpy.ops.mesh.primitive_cube_add()
-    cube = bpy.context.active_object
-    said = {}
-    for mode in ("EDIT", "SCULPT", "VERTEX_PAINT"):
-        bpy.ops.object.mode_set(mode=mode)
-        was = bpy.context.mode
-        obj = result.insert(bpy.context, Path(sys.argv[1]), job.Recipe("a mug"), {})
-        said[mode] = [
-            bpy.context.mode == was, bpy.context.view_layer.objects.active == cube, cube.select_get(), obj.select_get()
-        ]
-        bpy.ops.object.mode_set(mode="OBJECT")
-    addon.tell(said=said, names=[obj.name for obj in bpy.data.objects])
-"""
+MODES = Path(__file__).with_name("scripts") / "result_modes.py"
 
 
 def test_mode_and_selection_of_an_artist_at_work_are_left_alone(blender: Session, glb: Path) -> None:
