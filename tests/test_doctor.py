@@ -12,6 +12,8 @@ from dreamfusion_engine.errors import SetupError
 from dreamfusion_engine.guidance.catalogue import catalogue
 from dreamfusion_engine.guidance.model_list import Machine
 
+pytestmark = pytest.mark.slow
+
 
 def by_name(checks: list[doctor.Check]) -> dict[str, doctor.Check]:
     return {check.name: check for check in checks}

@@ -28,6 +28,8 @@ from dreamfusion_engine.guidance.single_file import read_single_file
 from dreamfusion_engine.guidance.single_file_config import denoiser_config
 from dreamfusion_engine.guidance.single_file_conversion import ready_model
 
+pytestmark = pytest.mark.slow
+
 WIDTH = 32  # of the tiny Flux
 KEYS = {"text_encoder": "text_encoders.clip_l.transformer.", "text_encoder_2": "text_encoders.clip_g.transformer."}
 T5 = "text_encoders.t5xxl.transformer."

@@ -26,6 +26,8 @@ from dreamfusion_engine.optimize.step_graphs import WARM_UP, StepGraphs
 from dreamfusion_engine.optimize.step_part import PartWeights
 from dreamfusion_engine.render import renderer
 
+pytestmark = pytest.mark.slow
+
 LOOKS = 16  # steps between looks, which may change the room for samples and so every graph
 
 

@@ -17,6 +17,8 @@ from dreamfusion_engine.starter.corpus import Corpus
 from dreamfusion_engine.starter.model import ModelSize, StarterModel, make_scheduler, start_from
 from dreamfusion_engine.starter.train import Trainer, TrainingPlan, export, learning_rate
 
+pytestmark = pytest.mark.slow
+
 CPU = torch.device("cpu")
 PLAN = TrainingPlan(pixels=32, images=100, half_images=4, batch=2)
 
