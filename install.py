@@ -10,7 +10,8 @@
 
 demo    [PROMPT] [OPTIONS]   any option of `generate`: --seed 1, --preset draft, --output DIR, --resume, --help
           --no-blend   only the mesh; else Blender as a Python module is fetched once (about 400 MB, 1 GB on disk)
-test    [PYTEST ARGUMENTS]   without arguments: ruff, mypy and the whole suite; with: only pytest, with them
+test    [--quick] [PYTEST ARGUMENTS]   without arguments: ruff, mypy and the whole suite; with: only pytest, with them
+          --quick    without the tests that are slow or need a Blender: some minutes, for while you work
 addon   [--into BLENDER]     also install and enable it: a Blender program, a version such as 4.5, or "newest"
 engine  [--torch auto|cpu|cuda] [--remake] [--dry-run]
           --torch    which build of torch; auto: CUDA where there is an NVIDIA card, else CPU
@@ -60,16 +61,21 @@ def demo(arguments: list[str]) -> int:
 
 
 def test(arguments: list[str]) -> int:
-    """Make the environments with the test tools, then run ruff, mypy and pytest; every one must pass."""
+    """Make the environments with the test tools, then run ruff, mypy and pytest; every one must pass.
+
+    With --quick no Blender is made, and no test runs that is marked slow or needs a Blender.
+    """
+    quick = "--quick" in arguments
+    arguments = [word for word in arguments if word != "--quick"]
     python = str(make_environment(tests=True))
     os.chdir(ROOT)
-    pytest = [python, "-m", "pytest", *arguments]
+    pytest = [python, "-m", "pytest", *(["-m", "not slow and not blender"] if quick else []), *arguments]
     if arguments:
         return run(pytest)
-    for left_out in [*make_test_blenders(), *install_test_programs()]:
+    for left_out in [] if quick else [*make_test_blenders(), *install_test_programs()]:
         say(f"LEFT OUT: {left_out}")
     failed = []
-    checked = ["dreamfusion_engine", "blender_addon", "training", "installer", "install.py", "benchmarks"]
+    checked = ["dreamfusion_engine", "blender_addon", "training", "installer", "install.py", "benchmarks", "tests"]
     for name, command in (("ruff", ["ruff", "check", "."]), ("mypy", ["mypy", *checked])):
         say(f"{name}:")
         if run([python, "-m", *command]) != 0:

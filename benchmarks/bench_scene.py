@@ -9,8 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from reference import torch_field, torch_render
 from torch import Tensor
+from twins import torch_field, torch_render
 
 from dreamfusion_engine.config.stages import CameraConfig, FieldConfig, RenderConfig
 from dreamfusion_engine.field.occupancy import OccupancyGrid

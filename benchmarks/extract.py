@@ -26,7 +26,7 @@ from torch import Tensor
 sys.path[:0] = [str(Path(__file__).resolve().parents[1] / part) for part in (".", "tests")]
 
 from reference import soft_fields  # noqa: E402
-from reference.torch_field import TorchField  # noqa: E402
+from twins.torch_field import TorchField  # noqa: E402
 
 from benchmarks import measurement  # noqa: E402
 from benchmarks.measurement import Limits, Threads  # noqa: E402

@@ -24,8 +24,8 @@ from unittest import mock
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-from reference import torch_render  # noqa: E402
-from reference.torch_field import TorchField  # noqa: E402
+from twins import torch_render  # noqa: E402
+from twins.torch_field import TorchField  # noqa: E402
 
 from benchmarks import measurement  # noqa: E402
 from dreamfusion_engine.commands.arguments import parse_settings  # noqa: E402

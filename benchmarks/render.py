@@ -17,7 +17,7 @@ import torch
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[1] / part) for part in (".", "tests")]
 
-from reference import torch_render  # noqa: E402
+from twins import torch_render  # noqa: E402
 
 from benchmarks import measurement  # noqa: E402
 from benchmarks.bench_scene import FIELDS, bench_scene  # noqa: E402

@@ -60,9 +60,6 @@ class Nothing:
     def to_model_space(self, image: torch.Tensor) -> torch.Tensor:
         return 2.0 * image - 1.0
 
-    def to_image(self, x: torch.Tensor) -> torch.Tensor:
-        return 0.5 * x + 0.5
-
     def predict_noise(self, x_t: torch.Tensor, t: torch.Tensor, conditioning: Conditioning) -> torch.Tensor:
         return torch.zeros_like(x_t)
 

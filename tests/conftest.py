@@ -1,12 +1,20 @@
-"""What holds for the whole suite: tests that need a CUDA device are left out where there is none; caches stay apart."""
+"""What holds for the whole suite.
+
+Tests that need a CUDA device are left out where there is none. Caches stay apart. Tests that take long and are not
+marked `slow` are named at the end, so that the quick suite stays quick.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import os
+from collections.abc import Callable, Generator, Iterator
 
 import pytest
 
 pytest_plugins = ["reference.saved_pipelines"]
+
+SLOW_S = 3.0  # of processor time, over all threads and the processes that have ended
+LONG = pytest.StashKey[dict[str, float]]()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -45,3 +53,29 @@ def set_threads() -> Iterator[Callable[[int], None]]:
     yield both
     torch.set_num_threads(before[0])
     warp_runtime.set_threads(before[1])
+
+
+def processor_s() -> float:
+    """Seconds that this process and those that it has waited for have computed."""
+    spent = os.times()
+    return spent.user + spent.system + spent.children_user + spent.children_system
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, bool | None, bool | None]:
+    """Note how long a test that no mark takes out of the quick suite computes, with its fixtures."""
+    before = processor_s()
+    done = yield
+    seconds = processor_s() - before
+    if seconds > SLOW_S and not any(item.get_closest_marker(name) for name in ("slow", "blender")):
+        item.config.stash.setdefault(LONG, {})[item.nodeid] = seconds
+    return done
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """A hint, no failure: the first test of a run also pays for what it loads, and machines differ."""
+    long = config.stash.get(LONG, {})
+    if long:
+        terminalreporter.write_line(f"Over {SLOW_S:.0f} s of processor time, and not marked slow:")
+        for name, seconds in sorted(long.items(), key=lambda entry: -entry[1]):
+            terminalreporter.write_line(f"  {seconds:5.1f} s  {name}")

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from reference.fake_engine import counting_generate
+from fakes.fake_engine import counting_generate
 from reference.paper_model import paper_tensors, write_paper_model
 from reference.wire_client import FAKE_ENGINE, PATIENCE
 
@@ -251,7 +252,7 @@ def test_an_unwritable_output_is_refused(
     def refuse(**_: object) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(request.tempfile, "TemporaryFile", refuse)
+    monkeypatch.setattr("dreamfusion_engine.request.tempfile.TemporaryFile", refuse)
     assert ask("generate", "a mug", "--model", str(model), "--output", str(tmp_path / "o" / "p")) == 2
     assert "Permission denied" in " ".join(capsys.readouterr().err.split())
     assert not (tmp_path / "o").exists()
@@ -260,8 +261,8 @@ def test_an_unwritable_output_is_refused(
 def test_a_nearly_full_disk_is_refused(
     tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    real = request.shutil.disk_usage(tmp_path)
-    monkeypatch.setattr(request.shutil, "disk_usage", lambda _: real._replace(free=5 << 20))
+    real = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr("dreamfusion_engine.request.shutil.disk_usage", lambda _: real._replace(free=5 << 20))
     assert ask("generate", "a mug", "--model", str(model), "--output", str(tmp_path / "o")) == 2
     assert "5 MiB left" in capsys.readouterr().err
 

@@ -1,4 +1,7 @@
-"""The documentation against the code: what it names exists, what it quotes is so. Nothing of the engine is imported."""
+"""The documentation against the code: what it names exists, what it quotes is so. Nothing of the engine is imported.
+
+Of: docs, README.md, CONTRIBUTING.md.
+"""
 
 from __future__ import annotations
 

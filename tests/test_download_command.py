@@ -1,4 +1,7 @@
-"""The command `download` and the server's message of that name: progress, the end, and every refusal in words."""
+"""The command `download` and the server's message of that name: progress, the end, and every refusal in words.
+
+Of: dreamfusion_engine/cli.py, dreamfusion_engine/server/server.py, dreamfusion_engine/server/download_job.py.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from reference.fake_hub import FakeHub, running_hub, tiny_files
+from fakes.fake_hub import FakeHub, running_hub, tiny_files
 from reference.wire_client import FAKE_ENGINE, PATIENCE, Client
 
 from dreamfusion_engine import cli

@@ -2,6 +2,8 @@
 
 What comes out is no object worth looking at; that it comes out is tested here. Bit-for-bit repetition and resuming:
 test_real_run.py.
+
+Of: dreamfusion_engine/models/families, dreamfusion_engine/generate.py.
 """
 
 from __future__ import annotations
@@ -23,14 +25,14 @@ from reference.wire_client import PATIENCE
 from dreamfusion_engine.config.presets import preset
 from dreamfusion_engine.config.stages import GenerateConfig
 from dreamfusion_engine.errors import InputError
-from dreamfusion_engine.guidance.embedding_cache import FOLDER_VARIABLE
+from dreamfusion_engine.machine.cache_folder import FOLDER_VARIABLE
 from dreamfusion_engine.models.families import flux
 from dreamfusion_engine.request import checked_request
 
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parents[1]
-SETTINGS = {
+SETTINGS: dict[str, Any] = {
     "optimize": {"steps": 4, "views": 1, "resolution": [16, 16]},
     "field": {"levels": 2},
     "mesh": {"resolution": 24, "texture": 64, "triangles": 200},

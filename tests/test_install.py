@@ -1,4 +1,7 @@
-"""The set-up program: what it decides, what it says, and what it does to a checkout. Nothing is installed here."""
+"""The set-up program: what it decides, what it says, and what it does to a checkout. Nothing is installed here.
+
+Of: install.py, installer.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+OURS = ("install", "installer")
 TAKEN = ("install.py", "constraints.txt", "pyproject.toml")
 
 
@@ -35,12 +39,12 @@ def checkout(tmp_path: Path) -> Path:
 @pytest.fixture
 def installer(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
     """installer.environment of the checkout, imported afresh; its commands are recorded, not run."""
-    ours = {name: module for name, module in sys.modules.items() if name.split(".")[0] == "installer"}
+    ours = {name: module for name, module in sys.modules.items() if name.split(".")[0] in OURS}
     for name in ours:
         del sys.modules[name]
     monkeypatch.syspath_prepend(str(checkout))
     yield importlib.import_module("installer.environment")
-    for name in [name for name in sys.modules if name.split(".")[0] == "installer"]:
+    for name in [name for name in sys.modules if name.split(".")[0] in OURS]:
         del sys.modules[name]
     sys.modules.update(ours)
 
@@ -388,6 +392,36 @@ def test_what_tests_are_left_out_is_said(installer: ModuleType, monkeypatch: pyt
     assert "sudo apt install blender xvfb" in blenders.install_test_programs()[0]
     monkeypatch.setattr(sys, "platform", "win32")
     assert "real window" in blenders.install_test_programs()[0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "commands", "blenders"),
+    [
+        ([], ["ruff check .", "mypy", "pytest"], True),
+        (["--quick"], ["ruff check .", "mypy", "pytest -m not slow and not blender"], False),
+        (["-x", "--quick"], ["pytest -m not slow and not blender -x"], False),
+        (["-x"], ["pytest -x"], False),
+    ],
+)
+def test_the_quick_tests_make_no_blender_and_leave_out_what_is_slow(
+    installer: ModuleType, monkeypatch: pytest.MonkeyPatch, arguments: list[str], commands: list[str], blenders: bool
+) -> None:
+    command_line = importlib.import_module("install")
+    asked: list[str] = []
+
+    def run(command: list[str]) -> int:
+        asked.append(" ".join(command[2:]))
+        return 0
+
+    monkeypatch.chdir(".")  # the command goes to its checkout, and the test comes back
+    monkeypatch.setattr(command_line, "make_environment", lambda tests: Path("python"))
+    monkeypatch.setattr(command_line, "make_test_blenders", lambda: asked.append("blenders") or [])
+    monkeypatch.setattr(command_line, "install_test_programs", list)
+    monkeypatch.setattr(command_line, "run", run)
+    assert command_line.test(arguments) == 0
+    assert ("blenders" in asked) == blenders
+    asked = [command.split(" dreamfusion_engine")[0] for command in asked if command != "blenders"]
+    assert asked == commands
 
 
 def test_what_is_installed_here_is_what_is_pinned() -> None:

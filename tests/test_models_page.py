@@ -1,4 +1,7 @@
-"""The tables of docs/models.md follow the catalogue and the memory estimate."""
+"""The tables of docs/models.md follow the catalogue and the memory estimate.
+
+Of: docs/models.md, dreamfusion_engine/models/catalogue.py.
+"""
 
 from __future__ import annotations
 

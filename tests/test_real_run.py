@@ -2,6 +2,8 @@
 
 What comes out is no object worth looking at. That it comes out, is complete, and is the same bit for bit however often
 the run was broken off, is what is tested here.
+
+Of: dreamfusion_engine/generate.py, dreamfusion_engine/cli.py, dreamfusion_engine/server/server.py.
 """
 
 from __future__ import annotations
@@ -196,7 +198,7 @@ def test_a_job_of_the_server_takes_adapters_and_one_that_does_not_fit_is_refused
         fields = {"prompt": prompt, "settings": {**few, "adapters": adapters}, "output": str(tmp_path / name)}
         client.send("generate", id=name, **fields)
 
-    refused = {
+    refused: dict[str, tuple[dict[str, object], str]] = {
         "missing": ({"lora": [[str(tmp_path / "absent.safetensors"), 1.0]]}, "input.adapter_file"),
         "misfit": ({"lora": [[str(other), 1.0]]}, "input.lora"),
         "heavy": ({"lora": [[str(lora), 1e9]]}, "input.setting"),

@@ -86,10 +86,6 @@ class Teacher(Protocol):
         """
         ...
 
-    def to_image(self, x: Tensor) -> Tensor:
-        """Images float32[B, 3, h, w] in [0, 1] of what the model denoises; for previews."""
-        ...
-
     def predict_noise(self, x_t: Tensor, t: Tensor, conditioning: Conditioning) -> Tensor:
         """The noise eps, float32 as x_t, that the model sees in x_t at timesteps int64[B], told B rows.
 

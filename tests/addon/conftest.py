@@ -38,14 +38,24 @@ def window_blender(tmp_path: Path) -> Session:
     return Session(found, tmp_path)
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest's own hook, which chooses by marks
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what cannot run on this machine; the summary says so. CI leaves nothing out, and fails instead."""
+    for item in items:
+        if HERE in item.path.parents and needs_blender(item):
+            item.add_marker("blender")
     if os.environ.get("CI") == "true":
         return
     gone = [item for item in items if HERE in item.path.parents and cannot_run(item)]
     if gone:
         config.hook.pytest_deselected(items=gone)
         items[:] = [item for item in items if item not in gone]
+
+
+def needs_blender(item: pytest.Item) -> bool:
+    """Whether a test runs in a Blender."""
+    names = {"blender", "newest_blender", "window_blender", "series"}
+    return not names.isdisjoint(getattr(item, "fixturenames", ()))
 
 
 def cannot_run(item: pytest.Item) -> bool:

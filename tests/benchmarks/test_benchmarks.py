@@ -1,4 +1,7 @@
-"""Every benchmark runs, at sizes of a second or two, and says what it promises to say."""
+"""Every benchmark runs, at sizes of a second or two, and says what it promises to say.
+
+Of: benchmarks.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +13,15 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+import torch
 
 from benchmarks import card, denoiser, extract, generate, measurement, processes, render, scaling, step, whole_step
 from benchmarks.measurement import Limits
 from benchmarks.work_counts import field_work
 from dreamfusion_engine.config.stages import FieldConfig
 from dreamfusion_engine.guidance.denoiser.openvino_graph import installed
+
+pytestmark = pytest.mark.slow
 
 Run = Callable[..., dict[str, Any]]
 
@@ -103,7 +109,7 @@ def test_the_work_of_a_step_grows_linearly(axis: str) -> None:
     """Samples are what the time goes into; counted, not timed, so that it holds on any machine."""
     small, middle, large = (
         len(scene.marched(scene.sides["ours"]))
-        for scene in (scaling.scene_of(axis, size, measurement.torch.device("cpu")) for size in scaling.SIZES[axis])
+        for scene in (scaling.scene_of(axis, size, torch.device("cpu")) for size in scaling.SIZES[axis])
     )
     assert small < middle < large
     assert large / small == pytest.approx(16.0, rel=0.25)  # a few coarse pixels or steps hit the ball's edge or not
@@ -159,10 +165,11 @@ def test_a_whole_step_is_compared_with_the_bare_networks(run: Run) -> None:
 def test_the_large_teacher_is_as_large_as_it_says() -> None:
     from benchmarks.memory import ARCHITECTURES
 
-    with measurement.torch.device("meta"):
+    with torch.device("meta"):
         architecture = ARCHITECTURES["Stable Diffusion 1.5"]
         assert architecture.vae is not None
-        unet, vae = architecture.denoiser(), architecture.vae()
+        unet: Any = architecture.denoiser()
+        vae: Any = architecture.vae()
     assert sum(p.numel() for p in unet.parameters()) == 859_520_964  # the model card's 860 million
     assert sum(p.numel() for p in vae.encoder.parameters()) == 34_163_592
 

@@ -1,4 +1,7 @@
-"""Facts about the quality benchmark: which prompts it takes, and its measures against closed forms."""
+"""Facts about the quality benchmark: which prompts it takes, and its measures against closed forms.
+
+Of: benchmarks/quality.py, benchmarks/shape_distance.py.
+"""
 
 from __future__ import annotations
 
@@ -77,25 +80,25 @@ def ball(radius: float, half: float = 1.0) -> trimesh.Trimesh:
 def test_chamfer_is_zero_for_the_same_points_and_the_gap_between_planes() -> None:
     grid = np.stack(np.meshgrid(np.arange(20.0), np.arange(20.0), [0.0]), -1).reshape(-1, 3).astype(np.float32)
     assert chamfer(grid, grid) == 0.0
-    assert chamfer(grid, grid + np.float32([0, 0, 0.25])) == pytest.approx(0.25)
+    assert chamfer(grid, grid + np.asarray([0, 0, 0.25], np.float32)) == pytest.approx(0.25)
 
 
 def test_the_volume_of_a_ball_and_of_a_flat_ball_overlap_as_geometry_says() -> None:
     whole, flat = ball(1.0), ball(1.0, half=0.5)
-    a = shape_of_mesh(np.float32(whole.vertices), np.int32(whole.faces))
-    b = shape_of_mesh(np.float32(flat.vertices), np.int32(flat.faces))
+    a = shape_of_mesh(np.asarray(whole.vertices, np.float32), np.asarray(whole.faces, np.int32))
+    b = shape_of_mesh(np.asarray(flat.vertices, np.float32), np.asarray(flat.faces, np.int32))
     assert iou(a.filled, a.filled) == 1.0
     assert iou(a.filled, b.filled) == pytest.approx(0.5, abs=0.02)
 
 
 def test_the_box_is_centred_and_as_long_as_the_corpus_makes_it() -> None:
-    moved = to_box(np.float32([[0, 0, 0], [4, 1, 2]]))
+    moved = to_box(np.asarray([[0, 0, 0], [4, 1, 2]], np.float32))
     np.testing.assert_allclose(moved, [[-0.83, -0.2075, -0.415], [0.83, 0.2075, 0.415]], atol=1e-6)
     assert HALF_LENGTH == 0.83
 
 
 def test_turning_keeps_heights_and_a_full_turn_comes_back() -> None:
-    points = np.float32([[1, 0, 2], [0, 3, 4]])
+    points = np.asarray([[1, 0, 2], [0, 3, 4]], np.float32)
     np.testing.assert_allclose(turned(points, math.pi / 2), [[0, 1, 2], [-3, 0, 4]], atol=1e-6)
     np.testing.assert_allclose(turned(points, 2 * math.pi), points, atol=1e-5)
 
@@ -125,10 +128,10 @@ def test_a_white_ball_and_a_grey_one_of_the_corpus_look_alike_in_both_renderers(
     mesh = trimesh.Trimesh(vertices, triangles)
     low, high = vertices.min(0), vertices.max(0)
     content = GlbContent(
-        positions=np.float32(mesh.vertices),
-        normals=np.float32(mesh.vertex_normals),
+        positions=np.asarray(mesh.vertices, np.float32),
+        normals=np.asarray(mesh.vertex_normals, np.float32),
         uv=np.zeros((len(mesh.vertices), 2), np.float32),
-        triangles=np.int32(mesh.faces),
+        triangles=np.asarray(mesh.faces, np.int32),
         texture=np.full((4, 4, 3), 255, np.uint8),
     )
     _, clay = portraits.mesh_portraits(content)

@@ -1,4 +1,7 @@
-"""Facts about the benchmark of scores: its variants can be run, each score is one, and its measures can tell."""
+"""Facts about the benchmark of scores: its variants can be run, each score is one, and its measures can tell.
+
+Of: benchmarks/scores.py.
+"""
 
 from __future__ import annotations
 

@@ -13,6 +13,8 @@ from dreamfusion_engine.commands.model_list import Machine
 from dreamfusion_engine.errors import SetupError
 from dreamfusion_engine.models.catalogue import catalogue
 
+pytestmark = pytest.mark.slow
+
 
 def by_name(checks: list[doctor.Check]) -> dict[str, doctor.Check]:
     return {check.name: check for check in checks}

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from reference.fake_hub import FakeHub, running_hub
+from fakes.fake_hub import FakeHub, running_hub
 
 from dreamfusion_engine.commands import model_list
 from dreamfusion_engine.commands.model_list import Machine, ModelLine, fit_of, memory_of, models_here, models_to_get

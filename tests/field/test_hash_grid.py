@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from reference.torch_field import hash_encode
 from torch import Tensor
+from twins.torch_field import hash_encode
 
 from dreamfusion_engine.field.hash_grid import HashGrid, level_resolutions
 

@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from reference.torch_field import TorchField
 from torch import Tensor
+from twins.torch_field import TorchField
 
 from dreamfusion_engine.config.stages import FieldConfig
 from dreamfusion_engine.field.radiance import RadianceField, blob_density_bias, level_weights

@@ -71,7 +71,9 @@ def test_a_damaged_entry_is_ignored_and_written_again(tmp_path: Path, damage: st
     content = bytearray(path.read_bytes())
     if damage == "flip":
         content[-3] ^= 1
-    path.write_bytes({"flip": content, "cut": content[:-9], "empty": b"", "other": b"no tensors at all"}[damage])
+    path.write_bytes(
+        {"flip": bytes(content), "cut": bytes(content[:-9]), "empty": b"", "other": b"no tensors at all"}[damage]
+    )
     mended = cache.encode(encoder, "m", ["a mug"], CPU)
     assert encoder.calls == 2
     assert same(cache.encode(encoder, "m", ["a mug"], CPU), mended)

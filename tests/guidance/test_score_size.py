@@ -42,17 +42,15 @@ class TextTeacher:
 
     def __init__(self, channels: int, side: int, schedule: NoiseSchedule) -> None:
         self.device = torch.device("cpu")
-        self.image_size, self.schedule, self.denoiser = side, schedule, nn.Identity()
+        self.image_size, self.schedule = side, schedule
+        self.denoiser: nn.Module = nn.Identity()
         self._channels = channels
 
     def encode_prompts(self, prompts: list[str]) -> Conditioning:
         return Conditioning(tokens=torch.zeros(len(prompts), 1, 1))
 
-    def to_model_space(self, image: Tensor) -> Tensor:
+    def to_model_space(self, image: Tensor, posterior: Tensor | None = None) -> Tensor:
         return torch.zeros(len(image), self._channels, self.image_size, self.image_size)
-
-    def to_image(self, x: Tensor) -> Tensor:
-        return x[:, :3]
 
     def predict_noise(self, x_t: Tensor, t: Tensor, conditioning: Conditioning) -> Tensor:
         seen = torch.zeros_like(x_t)

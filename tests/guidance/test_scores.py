@@ -56,7 +56,7 @@ def test_the_loss_has_exactly_the_gradient_and_half_its_square_as_value() -> Non
     gradient = 1e-6 * torch.randn(2, 3, 4, 4, generator=rng(1))  # small beside x: a subtraction would round it
     loss = score_loss(x, gradient)
     loss.backward()
-    assert torch.equal(x.grad, gradient)
+    assert x.grad is not None and torch.equal(x.grad, gradient)
     assert float(loss.detach()) == pytest.approx(0.5 * float(gradient.square().sum()))
 
 
@@ -75,7 +75,10 @@ def test_sds_is_the_score_of_the_mixture_by_automatic_differentiation(weighting:
 
     # eps_hat = -sigma * score, guided as a score: log p(x|y)^w p(x)^(1-w)
     expected = -sigma * (scale * score(1) + (1.0 - scale) * score(0)) - noise
-    expected = expected * {"sigma_squared": sigma**2, "uniform": 1.0, "alpha_sigma": alpha * sigma}[weighting]
+    expected = (
+        expected
+        * {"sigma_squared": sigma**2, "uniform": torch.ones_like(sigma), "alpha_sigma": alpha * sigma}[weighting]
+    )
     x_in, embeddings = x_t.detach().float(), teacher.encode_prompts(["", "a"])
     e_u, e_c = (teacher.predict_noise(x_in, T_ALL, embeddings.rows([row] * 4)) for row in (0, 1))
     weight = score_weight(alpha.float(), sigma.float(), weighting)  # type: ignore[arg-type]

@@ -1,4 +1,7 @@
-"""Scores with families of models: a step of real classes at tiny size, UNets and transformers, gives a gradient."""
+"""Scores with families of models: a step of real classes at tiny size, UNets and transformers, gives a gradient.
+
+Of: dreamfusion_engine/guidance/scores, dreamfusion_engine/models/families.
+"""
 
 from __future__ import annotations
 

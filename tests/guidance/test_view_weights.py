@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import torch
 
@@ -31,8 +33,11 @@ def test_every_kind_of_weights_shares_out_one() -> None:
     elevation = torch.rand(500, generator=torch.Generator().manual_seed(1)) * math.pi - math.pi / 2
     named = (nearest_view_weights, interpolated_view_weights)
     headings = (nearest_heading_weights, interpolated_heading_weights)
-    rungs = {"azimuths": 12, "elevations": [0.0, 0.4, 1.0]}
-    exact = (partial(nearest_camera_weights, **rungs), partial(interpolated_camera_weights, **rungs))
+    rungs: dict[str, Any] = {"azimuths": 12, "elevations": [0.0, 0.4, 1.0]}
+    exact: tuple[Callable[..., torch.Tensor], ...] = (
+        partial(nearest_camera_weights, **rungs),
+        partial(interpolated_camera_weights, **rungs),
+    )
     for weigh in (*named, *headings, *exact):
         weights = weigh(azimuth, elevation)
         assert float(weights.min()) >= 0.0

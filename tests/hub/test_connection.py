@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from reference.hostile_hub import HostileHub, running_hostile_hub
+from fakes.hostile_hub import HostileHub, running_hostile_hub
 
 from dreamfusion_engine.errors import SetupError
 from dreamfusion_engine.hub.address import HubAddress

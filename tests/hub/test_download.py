@@ -7,6 +7,7 @@ import hashlib
 import json
 import multiprocessing
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from reference.fake_hub import COMMIT, FakeHub, running_hub, tiny_files
+from fakes.fake_hub import COMMIT, FakeHub, running_hub, tiny_files
 
 from dreamfusion_engine.errors import Cancelled, EngineError
 from dreamfusion_engine.events import Event, Note, Progress
@@ -274,7 +275,7 @@ def test_a_disk_that_fills_up_on_the_way_leaves_a_cache_to_go_on_with(
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with monkeypatch.context() as patched:
-        patched.setattr(transfer.os, "fsync", full)
+        patched.setattr("dreamfusion_engine.hub.transfer.os.fsync", full)
         error = refusal(address)
     assert error.code == "input.disk_full" and error.exit_code == 2
     assert len(leftovers(address)) == 1 and snapshot(address) is None
@@ -285,8 +286,8 @@ def test_a_disk_that_fills_up_on_the_way_leaves_a_cache_to_go_on_with(
 def test_too_little_room_is_told_before_the_large_files(
     hub: FakeHub, address: HubAddress, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    usage = downloading.shutil.disk_usage("/")._replace(free=2000)
-    monkeypatch.setattr(downloading.shutil, "disk_usage", lambda _: usage)
+    usage = shutil.disk_usage("/")._replace(free=2000)
+    monkeypatch.setattr("dreamfusion_engine.hub.download.shutil.disk_usage", lambda _: usage)
     assert refusal(address).code == "input.disk_full"
     assert {one.path for one in hub.asked if "/content/" in one.path} == {"/content/model_index.json"}
 

@@ -126,12 +126,14 @@ def test_text_encoders_are_offloaded_with_or_without_the_denoiser(offload: Any, 
         placed = economy.place("text_encoder_2", encoder)
         assert any(p.is_meta for p in placed.parameters()) == empty
         assert torch.equal(placed(ids)[0], expected)
-    assert economy.place("unet", tiny_unet()).conv_in.weight.is_meta == (offload == "all")
+    unet: Any = economy.place("unet", tiny_unet())
+    assert unet.conv_in.weight.is_meta == (offload == "all")
 
 
 def test_settings_that_change_in_the_middle_of_a_run_reach_the_loaded_networks() -> None:
     economy = Economy(MemoryConfig(), CPU, no_tiny)
-    vae, unet = economy.place("vae", tiny_kl()), economy.place("unet", tiny_unet())
+    vae: Any = economy.place("vae", tiny_kl())
+    unet: Any = economy.place("unet", tiny_unet())
     inputs = (torch.randn(1, 4, 8, 8), torch.tensor([3]))
     told = torch.randn(1, 4, 16)
     expected = unet(*inputs, encoder_hidden_states=told).sample
@@ -151,7 +153,7 @@ def test_a_tiny_vae_takes_the_place_of_the_large_one_with_gradients(tmp_path: Pa
     tiny = AutoencoderTiny(**blocks)
     tiny.save_pretrained(tmp_path)
     economy = Economy(MemoryConfig(tiny_vae="somewhere", recompute=True), CPU, lambda name: tmp_path)
-    placed = economy.place("vae", tiny_kl())
+    placed: Any = economy.place("vae", tiny_kl())
     image = torch.rand(2, 3, 32, 32, requires_grad=True)
     latents = placed.encode(image).latents
     assert torch.allclose(latents, tiny.eval().encode(image).latents)

@@ -1,4 +1,7 @@
-"""Every family gives the same teacher whatever its memory settings; and a whole run says what it was run with."""
+"""Every family gives the same teacher whatever its memory settings; and a whole run says what it was run with.
+
+Of: dreamfusion_engine/memory/placement.py, dreamfusion_engine/models/families.
+"""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 from mesh.shapes import icosphere, lattice_torus
-from reference.torch_mesh import nearest_distance, ray_hits
+from twins.torch_mesh import nearest_distance, ray_hits
 
 from dreamfusion_engine.mesh.casting import caster, cosine_directions, hit_distance, nearest_triangle, open_sky_share
 from dreamfusion_engine.mesh.surface import topology

@@ -5,6 +5,7 @@ import io
 import json
 import struct
 from pathlib import Path
+from typing import Any
 
 import imageio_ffmpeg
 import numpy as np
@@ -57,7 +58,7 @@ def test_what_is_written_is_read_back(mesh: TexturedMesh, tmp_path: Path) -> Non
 
 
 def test_trimesh_reads_an_upright_closed_textured_mesh(mesh: TexturedMesh) -> None:
-    scene = trimesh.load(io.BytesIO(glb_bytes(mesh)), file_type="glb")
+    scene: Any = trimesh.load(io.BytesIO(glb_bytes(mesh)), file_type="glb")
     (geometry,) = scene.geometry.values()
     # Y up, standing on the ground, centred, longest side 1.
     low, high = scene.bounds

@@ -46,6 +46,7 @@ def test_a_consistency_sampler_is_refused(sampler: str, tmp_path: Path) -> None:
     assert sampler in refusal(saved(pipeline, tmp_path / "model")).why
 
 
+@pytest.mark.slow
 def test_a_turbos_sampler_and_a_flux_without_guidance_are_doubted_and_nothing_else(
     cases: Callable[[str], Case], tmp_path: Path
 ) -> None:

@@ -153,12 +153,11 @@ def test_a_prompt_beyond_the_models_tokens_is_refused_because_its_view_words_wou
     assert "longer than" not in capfd.readouterr().err, "no warning of the library's own"
 
 
-def test_images_come_to_the_models_size_and_range_and_back(saved_pipeline: Path) -> None:
+def test_images_come_to_the_models_size_and_range(saved_pipeline: Path) -> None:
     teacher = load_teacher(open_pipeline(saved_pipeline), CPU)
     image = torch.rand(2, 3, 16, 16, generator=torch.Generator().manual_seed(0))
     x = teacher.to_model_space(image)
     torch.testing.assert_close(x, 2.0 * image - 1.0)
-    torch.testing.assert_close(teacher.to_image(x), image)
 
 
 @pytest.mark.parametrize("size", [8, 16, 24, 32, 48])

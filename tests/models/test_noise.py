@@ -9,6 +9,7 @@ from reference.predictions_of_noise import flow_from_noise, velocity_from_noise
 
 from dreamfusion_engine.models.noise import (
     NoiseSchedule,
+    PredictionType,
     add_noise,
     noise_from_clean,
     noise_from_flow,
@@ -44,7 +45,8 @@ def test_noisy_images_of_unit_variance_keep_unit_variance() -> None:
 def test_each_prediction_type_gives_back_the_true_noise(case: tuple[torch.Tensor, ...]) -> None:
     x0, noise, x_t, alpha, sigma = case
     velocity = alpha * noise - sigma * x0  # its definition, arXiv 2202.00512
-    for prediction, kind in ((noise, "epsilon"), (velocity, "v_prediction"), (x0, "sample")):
+    told: list[tuple[torch.Tensor, PredictionType]] = [(noise, "epsilon"), (velocity, "v_prediction"), (x0, "sample")]
+    for prediction, kind in told:
         torch.testing.assert_close(noise_from_prediction(prediction, kind, x_t, alpha, sigma), noise)
 
 
@@ -59,7 +61,7 @@ def test_conversions_are_mutually_inverse_for_any_prediction(case: tuple[torch.T
 
 
 @pytest.mark.parametrize("kind", ["epsilon", "v_prediction", "sample"])
-def test_conversions_agree_with_what_the_scheduler_of_diffusers_understands(kind: str) -> None:
+def test_conversions_agree_with_what_the_scheduler_of_diffusers_understands(kind: PredictionType) -> None:
     from diffusers import DDPMScheduler
 
     scheduler = DDPMScheduler(prediction_type=kind, beta_schedule="squaredcos_cap_v2", clip_sample=False)
@@ -125,7 +127,7 @@ def test_timesteps_without_signal_are_not_usable() -> None:
     ],
 )
 def test_the_residual_of_score_distillation_is_the_error_of_what_is_predicted(
-    kind: str, schedule: NoiseSchedule
+    kind: PredictionType, schedule: NoiseSchedule
 ) -> None:
     """eps_hat - eps is the error of v or u times alpha, and the error of x_0 times -alpha / sigma."""
     generator = torch.Generator().manual_seed(7)
@@ -133,6 +135,11 @@ def test_the_residual_of_score_distillation_is_the_error_of_what_is_predicted(
     alpha, sigma = (level.double() for level in schedule.at(torch.tensor([50, 400, 900])))
     x_t = add_noise(x0, noise, alpha, sigma)
     truth = {"epsilon": noise, "v_prediction": alpha * noise - sigma * x0, "sample": x0, "flow_prediction": noise - x0}
-    factor = {"epsilon": 1.0, "v_prediction": alpha, "sample": -alpha / sigma, "flow_prediction": alpha}
-    predicted = noise_from_prediction(truth[kind] + error, kind, x_t, alpha, sigma)  # type: ignore[arg-type]
+    factor = {
+        "epsilon": torch.ones_like(alpha),
+        "v_prediction": alpha,
+        "sample": -alpha / sigma,
+        "flow_prediction": alpha,
+    }
+    predicted = noise_from_prediction(truth[kind] + error, kind, x_t, alpha, sigma)
     torch.testing.assert_close(predicted - noise, factor[kind] * error, atol=1e-5, rtol=1e-5)

@@ -7,6 +7,7 @@ import dataclasses
 import errno
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -27,13 +28,13 @@ from dreamfusion_engine.optimize.checkpoint import (
 CONFIG = GenerateConfig(prompt="a mug")
 
 
-def some(step: int = 7, **tensors: torch.Tensor) -> Checkpoint:
+def some(step: int = 7, tensors: Mapping[str, torch.Tensor] | None = None) -> Checkpoint:
     values = tensors or {"field.table": torch.randn(50, 2, generator=torch.Generator().manual_seed(step))}
     return Checkpoint(
         step=step,
         config=to_json(CONFIG),
         device="cpu",
-        tensors=values,
+        tensors=dict(values),
         extra={"attempts": 1, "health": {"history": []}},
     )
 
@@ -51,7 +52,7 @@ def test_tensors_of_every_kind_come_back_bit_for_bit(tmp_path: Path) -> None:
         "generator": generator.get_state(),
         "none": torch.zeros(0, 3),
     }
-    save_checkpoint(tmp_path, some(**saved))
+    save_checkpoint(tmp_path, some(tensors=saved))
     loaded = load_checkpoint(tmp_path, CONFIG, "cpu")
     assert loaded.step == 7
     assert loaded.extra == {"attempts": 1, "health": {"history": []}}
@@ -94,7 +95,7 @@ def test_training_broken_off_and_resumed_ends_as_the_unbroken_one_bit_for_bit(tm
     unbroken.train(20)
     broken = Run()
     broken.train(8)
-    save_checkpoint(tmp_path, some(8, **broken.state()))
+    save_checkpoint(tmp_path, some(8, broken.state()))
     broken.train(3)  # what a kill loses
 
     tensors = load_checkpoint(tmp_path, CONFIG, "cpu").tensors

@@ -1,5 +1,8 @@
 """What the recorder of CUDA graphs does in which order, with stand-ins for a card's objects: where there is no card its
-lines run at least, and a recording that breaks off leaves nothing behind."""
+lines run at least, and a recording that breaks off leaves nothing behind.
+
+Of: dreamfusion_engine/optimize/step_graphs.py, dreamfusion_engine/machine/warp_runtime.py.
+"""
 
 from __future__ import annotations
 
@@ -65,13 +68,18 @@ def log(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(torch.cuda, "Stream", lambda device: side)
     monkeypatch.setattr(torch.cuda, "current_stream", lambda device=None: current[0])
     monkeypatch.setattr(torch.cuda, "set_stream", set_stream)
+
+    def stream_from_torch(stream: Any) -> str:
+        happened.append("wrap")
+        return f"warp's {stream.name}"
+
     monkeypatch.setattr(torch.cuda, "stream", stream)
     monkeypatch.setattr(torch.cuda, "device", lambda device: contextlib.nullcontext())
     monkeypatch.setattr(torch.cuda, "graph_pool_handle", lambda: next(pools))
     monkeypatch.setattr(torch.cuda, "CUDAGraph", lambda: SimpleNamespace(replay=lambda: happened.append("replay")))
     monkeypatch.setattr(torch.cuda, "graph", graph)
     monkeypatch.setattr(wp, "ScopedCapture", scoped_capture)
-    monkeypatch.setattr(wp, "stream_from_torch", lambda stream: happened.append("wrap") or f"warp's {stream.name}")
+    monkeypatch.setattr(wp, "stream_from_torch", stream_from_torch)
     monkeypatch.setattr(wp, "device_from_torch", str)
     monkeypatch.setattr(wp, "launch", lambda *a, stream, **o: happened.append(f"launch on {stream}"))
     monkeypatch.setattr(warp_runtime, "_streams", {})

@@ -18,7 +18,7 @@ from torch.overrides import TorchFunctionMode
 
 from dreamfusion_engine.config.stages import GenerateConfig
 from dreamfusion_engine.guidance.distillation import ScoreDistillation
-from dreamfusion_engine.machine.processes import Ranks
+from dreamfusion_engine.machine.processes import ALONE, Ranks
 from dreamfusion_engine.models.card import PromptCard
 from dreamfusion_engine.models.teacher import Conditioning
 from dreamfusion_engine.optimize.loop import Training
@@ -32,7 +32,7 @@ def distillation(config: GenerateConfig, teacher: Any = None) -> ScoreDistillati
 
 def gradient_after(config: GenerateConfig, steps: int = 1, ranks: Ranks | None = None) -> Tensor:
     """The gradient of the last of some steps, all parameters in a row."""
-    training = Training(config, seed=3, device=CPU, **({"ranks": ranks} if ranks else {}))
+    training = Training(config, seed=3, device=CPU, ranks=ranks or ALONE)
     for _ in range(steps):
         training.train_step(distillation(config))
     return torch.cat([p.grad.flatten() for p in training.field.parameters() if p.grad is not None])
@@ -40,7 +40,7 @@ def gradient_after(config: GenerateConfig, steps: int = 1, ranks: Ranks | None =
 
 @pytest.mark.parametrize("at_once", [1, 2, 3])
 def test_views_in_parts_have_the_gradient_of_all_at_once(at_once: int) -> None:
-    lit = {"albedo_until": 0.0, "textureless": 0.0, "orientation": 1.0, "gradient_clip": 0.0}
+    lit: dict[str, Any] = {"albedo_until": 0.0, "textureless": 0.0, "orientation": 1.0, "gradient_clip": 0.0}
     whole = gradient_after(tiny_config(views=4, **lit))
     parts = gradient_after(tiny_config(views=4, views_at_once=at_once, **lit))
     assert float(whole.norm()) > 0.0
@@ -62,7 +62,7 @@ def test_processes_see_different_views_that_together_are_one_processs() -> None:
         def all_or_none(self, work: Callable[[], Any]) -> Any:
             return work()
 
-    off = {"gradient_clip": 0.0}
+    off: dict[str, Any] = {"gradient_clip": 0.0}
     whole = gradient_after(tiny_config(views=4, **off))
     halves = [gradient_after(tiny_config(views=2, **off), ranks=Alone(index=k, count=2)) for k in range(2)]
     assert float((halves[0] + halves[1] - whole).norm() / whole.norm()) < 1e-5

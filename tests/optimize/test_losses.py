@@ -74,7 +74,7 @@ def test_smoothness_costs_least_for_a_plane_and_ripples_cost_more_than_the_spher
 def test_smoothness_asks_nothing_across_the_outline_and_nothing_of_no_object() -> None:
     normal = torch.zeros(2, 6, 6, 3, requires_grad=True)
     smoothness_loss(normal).backward()
-    assert torch.equal(normal.grad, torch.zeros_like(normal))
+    assert normal.grad is not None and torch.equal(normal.grad, torch.zeros_like(normal))
     half = torch.zeros(1, 4, 6, 3)
     half[:, :, :3, 2] = 1.0  # a plane beside nothing
     assert float(smoothness_loss(half)) == pytest.approx(0.1)

@@ -1,4 +1,7 @@
-"""Facts about processes that train together, seen in two real ones started as people start them, by torchrun."""
+"""Facts about processes that train together, seen in two real ones started as people start them, by torchrun.
+
+Of: dreamfusion_engine/machine/processes.py, dreamfusion_engine/optimize/loop.py.
+"""
 
 from __future__ import annotations
 

@@ -26,6 +26,8 @@ from dreamfusion_engine.optimize.step_graphs import WARM_UP, StepGraphs
 from dreamfusion_engine.optimize.step_part import PartWeights
 from dreamfusion_engine.render import renderer
 
+pytestmark = pytest.mark.slow
+
 LOOKS = 16  # steps between looks, which may change the room for samples and so every graph
 
 
@@ -35,7 +37,7 @@ class AnySize(GaussianTeacher):
     def __init__(self) -> None:
         super().__init__(disc_teacher().means, 0.3)
 
-    def to_model_space(self, image: torch.Tensor) -> torch.Tensor:
+    def to_model_space(self, image: torch.Tensor, posterior: torch.Tensor | None = None) -> torch.Tensor:
         return super().to_model_space(resize_square(image, self.image_size))
 
 
@@ -81,11 +83,12 @@ def differing(a: Training, b: Training) -> list[str]:
 
 
 def graphs(patch: pytest.MonkeyPatch) -> tuple[StepGraphs, TapeRecorder, list[Event]]:
-    recorder, events = TapeRecorder(patch), []
+    recorder = TapeRecorder(patch)
+    events: list[Any] = []
     return StepGraphs(recorder, events.append), recorder, events
 
 
-LIT = {"albedo_until": 0.1, "textureless": 0.4, "orientation": 1.0}
+LIT: dict[str, Any] = {"albedo_until": 0.1, "textureless": 0.4, "orientation": 1.0}
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,14 @@
-"""Facts about what a step waits for on a card: nothing."""
+"""Facts about what a step waits for on a card: nothing.
+
+Of: dreamfusion_engine/optimize/loop.py, dreamfusion_engine/guidance/distillation.py.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import traceback
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import torch
@@ -47,7 +50,7 @@ class Pretended(GaussianTeacher):
 @pytest.mark.parametrize("background", ["random", "learned"])
 @pytest.mark.parametrize("shading", ["albedo", "lambertian", "textureless"])
 def test_from_rays_to_gradients_nothing_is_read_from_the_card_and_nothing_is_sent_to_it(
-    shading: Shading, background: str, monkeypatch: pytest.MonkeyPatch
+    shading: Shading, background: Literal["random", "learned"], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     launched = without_kernels(monkeypatch)
     config = tiny_config(views=2)

@@ -36,7 +36,7 @@ class GaussianTeacher:
         self.spread = spread
         self.image_size = means.shape[-1]
         self.schedule = NoiseSchedule.variance_preserving(cosine_alphas_cumprod())
-        self.denoiser = nn.Identity()
+        self.denoiser: nn.Module = nn.Identity()
         self.prompts = prompts or {}
         self.asked: list[str] = []
         self.calls = 0
@@ -47,11 +47,8 @@ class GaussianTeacher:
         shares = torch.tensor([self.prompts.get(text.split(",")[0], everything) for text in prompts])
         return Conditioning(tokens=shares[:, None, :])
 
-    def to_model_space(self, image: Tensor) -> Tensor:
+    def to_model_space(self, image: Tensor, posterior: Tensor | None = None) -> Tensor:
         return 2.0 * image - 1.0
-
-    def to_image(self, x: Tensor) -> Tensor:
-        return 0.5 * x + 0.5
 
     def log_density(self, x_t: Tensor, t: Tensor, shares: Tensor) -> Tensor:
         """log p_t(x_t), up to a constant that depends on t only, float[B]; shares: float[B, M]."""

@@ -69,7 +69,7 @@ def short_of_memory(us: processes.Ranks, folder: Path) -> None:
     """A run in which the second process alone has no memory for two views, from a step in the middle on."""
 
     class Short(type(disc_teacher())):  # type: ignore[misc]
-        def to_model_space(self, image: torch.Tensor) -> torch.Tensor:
+        def to_model_space(self, image: torch.Tensor, posterior: torch.Tensor | None = None) -> torch.Tensor:
             if not us.first and session.training.step >= SHORT_FROM and image.requires_grad and len(image) > 1:
                 raise torch.OutOfMemoryError("CUDA out of memory in the second process.")
             return super().to_model_space(image)

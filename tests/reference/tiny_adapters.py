@@ -29,7 +29,7 @@ class Factors:
 def factors_for(network: Any, part: str, endings: Iterable[str], seed: int = 0) -> list[Factors]:
     """Random factors for every layer of a network whose name ends so."""
     generator = torch.Generator().manual_seed(seed)
-    made = []
+    made: list[Any] = []
     for layer, module in network.named_modules():
         if not layer.endswith(tuple(f".{ending}" for ending in endings)) or not hasattr(module, "weight"):
             continue

@@ -10,12 +10,12 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 from dreamfusion_engine.wire.protocol import EVENTS, PROTOCOL_VERSION, Frame, read_frame, write_frame
 
 PATIENCE = 600.0  # seconds for what will come unless something hangs, on a busy machine too
-FAKE_ENGINE = Path(__file__).with_name("fake_engine.py")
+FAKE_ENGINE = Path(__file__).resolve().parents[1] / "fakes" / "fake_engine.py"
 
 
 class Client:
@@ -34,7 +34,7 @@ class Client:
                 env={**os.environ, "PYTHONPATH": str(FAKE_ENGINE.parents[2])},
             )
         assert self.process.stdin is not None and self.process.stdout is not None
-        self.stdin, self.stdout = self.process.stdin, self.process.stdout
+        self.stdin, self.stdout = cast(BinaryIO, self.process.stdin), cast(BinaryIO, self.process.stdout)
         self.frames: queue.Queue[Frame | Exception | None] = queue.Queue()
         threading.Thread(target=self._listen, daemon=True).start()
 
@@ -90,7 +90,7 @@ class Client:
 
     def wait_for(self, kind: str, name: str | None = None) -> Frame:
         """The next message of a type (and job); others before it are passed over."""
-        seen = []
+        seen: list[Any] = []
         while True:
             frame = self.next()
             assert frame is not None, f"the engine ended before '{kind}'; it said {seen}; log: {self.log.read_text()}"

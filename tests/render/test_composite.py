@@ -4,8 +4,8 @@ import math
 
 import pytest
 import torch
-from reference import torch_render
 from torch import Tensor
+from twins import torch_render
 
 from dreamfusion_engine.render.composite import composite
 from dreamfusion_engine.render.march import Samples

@@ -1,3 +1,8 @@
+"""The kernels compile for a card where there is none: Warp's compiler needs no device.
+
+Of: dreamfusion_engine/field/hash_grid_kernels.py, dreamfusion_engine/render/march.py.
+"""
+
 from __future__ import annotations
 
 from pathlib import Path

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from reference import torch_render
 from torch import Tensor
+from twins import torch_render
 
 from dreamfusion_engine.render.march import Samples, march, most_samples
 

@@ -5,9 +5,9 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from reference import torch_render
-from reference.torch_field import TorchField
 from torch import Tensor
+from twins import torch_render
+from twins.torch_field import TorchField
 
 from dreamfusion_engine.config.stages import CameraConfig, FieldConfig, RenderConfig
 from dreamfusion_engine.field.occupancy import OccupancyGrid

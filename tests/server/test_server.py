@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from reference.fake_engine import PNG
+from fakes.fake_engine import PNG
 from reference.paper_model import write_paper_model
 from reference.wire_client import FAKE_ENGINE, PATIENCE, Client
 
@@ -93,7 +93,8 @@ def test_prints_of_libraries_stay_off_the_wire(greeted: Client) -> None:
 def test_two_jobs_run_one_after_another(greeted: Client) -> None:
     greeted.generate("a", "a mug", steps=40)
     greeted.generate("b", "a chair", steps=10)
-    order, ahead = [], []
+    order: list[Any] = []
+    ahead: list[Any] = []
     while len(order) < 4:
         frame = greeted.next()
         assert frame is not None
@@ -283,7 +284,7 @@ def test_questions_that_wait_are_answered_once(greeted: Client) -> None:
     greeted.send("finish", id="a")
     greeted.wait_for("result")
     greeted.send("devices")
-    kinds = []
+    kinds: list[str] = []
     while not kinds or kinds[-1] != "devices":
         frame = greeted.next()
         assert frame is not None
@@ -446,7 +447,7 @@ def test_a_job_that_does_not_stop_is_ended_with_the_conversation(tmp_path: Path)
     """The watchdog, with its grace cut short: no orphan keeps the GPU."""
     code = (
         "import sys; from dreamfusion_engine import server; server.GRACE_SECONDS = 0.5; server.device_report = dict\n"
-        "from reference.fake_engine import counting_generate; from dreamfusion_engine.cli import main\n"
+        "from fakes.fake_engine import counting_generate; from dreamfusion_engine.cli import main\n"
         "sys.exit(main(sys.argv[1:], generate=counting_generate))"
     )
     script = tmp_path / "short_grace.py"

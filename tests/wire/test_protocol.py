@@ -9,7 +9,7 @@ import random
 import pytest
 
 from dreamfusion_engine.errors import Cancelled, RunError
-from dreamfusion_engine.events import MeshPreview, Note, Preview, Progress, Result
+from dreamfusion_engine.events import Event, MeshPreview, Note, Preview, Progress, Result
 from dreamfusion_engine.wire import protocol
 from dreamfusion_engine.wire.messages import error_message, event_message, result_message
 from dreamfusion_engine.wire.protocol import COMMANDS, EVENTS, DamagedFrame, Frame, Wire, encode, read_frame
@@ -42,7 +42,7 @@ def test_text_of_any_script_survives() -> None:
 
 
 def test_every_event_of_a_run_fits_the_table() -> None:
-    events = [
+    events: list[Event] = [
         Progress(stage="train", step=1, total=2, eta_s=None, rate=None, memory_mib=1.0),
         Progress(stage="bake", step=1, total=2, eta_s=3, rate=0.5, memory_mib=1),
         Preview(name="latest", step=3, png=b"PNG"),
@@ -164,7 +164,14 @@ def sent(message: dict[str, object], data: bytes = b"") -> Frame:
 
 def test_a_message_that_is_too_long_for_a_line_is_told_to_its_job() -> None:
     """2.7 MB once, which the client dropped: its job never ended."""
-    long = {"type": "failed", "id": "a", "code": "b", "what": "\u00fc" * 450_000, "why": "c", "fix": "d"}
+    long: dict[str, object] = {
+        "type": "failed",
+        "id": "a",
+        "code": "b",
+        "what": "\u00fc" * 450_000,
+        "why": "c",
+        "fix": "d",
+    }
     cut = sent(long)
     assert (cut.message["id"], cut.message["code"], len(cut.message["what"])) == ("a", "b", 2003)
     listed = sent({"type": "result", "id": "a", "folder": "f", "files": {}, "report": {"x": [1.5] * 300_000}}, b"glTF")

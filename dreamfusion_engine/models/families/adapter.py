@@ -96,10 +96,6 @@ class Adapter(abc.ABC):
         """
         return self._space.encode(image, posterior)
 
-    def to_image(self, x: Tensor) -> Tensor:
-        """Images float32[B, 3, h, w], clipped to [0, 1], of what the model denoises."""
-        return self._space.decode(x)
-
     def predict_noise(self, x_t: Tensor, t: Tensor, conditioning: Conditioning) -> Tensor:
         """eps float32[B, C, h, w] in x_t, whichever way the model names its prediction.
 

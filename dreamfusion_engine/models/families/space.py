@@ -13,16 +13,12 @@ from dreamfusion_engine.models.teacher import resize_square
 
 
 class Space(Protocol):
-    """Between images float32[B, 3, H, W] in [0, 1] and what a model denoises. size: pixels of a side of its images."""
+    """From images float32[B, 3, H, W] in [0, 1] to what a model denoises. size: pixels of a side of its images."""
 
     size: int
 
     def encode(self, image: Tensor, posterior: Tensor | None = None) -> Tensor:
         """What is denoised, float32; differentiable. posterior: noise to sample latents with, shaped as they are."""
-        ...
-
-    def decode(self, x: Tensor) -> Tensor:
-        """Images float32[B, 3, h, w], clipped to [0, 1]."""
         ...
 
 
@@ -34,9 +30,6 @@ class PixelSpace:
 
     def encode(self, image: Tensor, posterior: Tensor | None = None) -> Tensor:
         return 2.0 * resize_square(image, self.size) - 1.0
-
-    def decode(self, x: Tensor) -> Tensor:
-        return (0.5 * x + 0.5).clamp(0.0, 1.0)
 
 
 def posterior_sample(mean: Tensor, std: Tensor, noise: Tensor) -> Tensor:
@@ -87,12 +80,6 @@ class LatentSpace:
         shift, scale = self._scale
         z: Tensor = (latents - shift) * scale
         return z
-
-    def decode(self, x: Tensor) -> Tensor:
-        dtype = next(self.vae.parameters()).dtype
-        shift, scale = self._scale
-        image: Tensor = self.vae.decode((x / scale + shift).to(dtype), return_dict=False)[0]
-        return (0.5 * image.float() + 0.5).clamp(0.0, 1.0)
 
 
 def vae_scale(parts: Parts) -> int:

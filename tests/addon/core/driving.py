@@ -16,7 +16,7 @@ from blender_addon.core.job import Job, Recipe
 from blender_addon.core.jobs.queue import Change, JobQueue, Patience
 from blender_addon.core.jobs.store import JobStore
 
-SCRIPTED_ENGINE = Path(__file__).resolve().parents[2] / "reference" / "scripted_engine.py"
+SCRIPTED_ENGINE = Path(__file__).resolve().parents[2] / "fakes" / "scripted_engine.py"
 TICK_S = 0.02
 WAIT_S = 600.0  # for what will come unless something hangs: what takes a second alone may take a minute beside others
 HASTY = Patience(start=WAIT_S, load=2.5, silence=2.5, cancel=1.0)

@@ -13,7 +13,7 @@ from blender_addon.core.adapter_file import NoAdapter, read
 from dreamfusion_engine.models.adapters.learned_word import learned_word
 from dreamfusion_engine.models.safetensors_header import read_header
 
-WORDS = {
+WORDS: dict[str, dict[str, tuple[int, ...]]] = {
     "jug": {"emb_params": (2, 32)},
     "plate": {"clip_l": (3, 32), "clip_g": (3, 40)},
     "anything": {"<my-mug>": (32,)},

@@ -1,4 +1,7 @@
-"""The bar: after Blender's death no engine is left, and the list comes back with a job that goes on where it was."""
+"""The bar: after Blender's death no engine is left, and the list comes back with a job that goes on where it was.
+
+Of: blender_addon/core/engine/host.py, blender_addon/core/jobs/store.py.
+"""
 
 from __future__ import annotations
 

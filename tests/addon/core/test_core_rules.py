@@ -1,4 +1,7 @@
-"""What holds for every file of the core: no bpy, no package, Python 3.10, imports one way, one protocol."""
+"""What holds for every file of the core: no bpy, no package, Python 3.10, imports one way, one protocol.
+
+Of: blender_addon/core.
+"""
 
 from __future__ import annotations
 

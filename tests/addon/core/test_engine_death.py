@@ -1,4 +1,7 @@
-"""The bar: an engine killed at 50 random moments is 50 times a clear failure at once, and the next job is made."""
+"""The bar: an engine killed at 50 random moments is 50 times a clear failure at once, and the next job is made.
+
+Of: blender_addon/core/jobs/queue.py, blender_addon/core/jobs/crash_limit.py.
+"""
 
 from __future__ import annotations
 

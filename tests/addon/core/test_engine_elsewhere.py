@@ -1,4 +1,7 @@
-"""An engine behind ssh: a stand-in for ssh runs the words that a real one would send to the other computer's shell."""
+"""An engine behind ssh: a stand-in for ssh runs the words that a real one would send to the other computer's shell.
+
+Of: blender_addon/core/engine/location.py, blender_addon/core/jobs/queue.py.
+"""
 
 from __future__ import annotations
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fakes.scripted_engine import png
 from PIL import Image
-from reference.scripted_engine import png
 
 from blender_addon.core.engine.payload import payload_fault
 from blender_addon.core.picture import FILE_LIMIT, can_be_shown, can_be_texture, picture_size, read_picture

@@ -1,4 +1,7 @@
-"""The queue over engines that die, hang, babble or never start: a clear failure, and the next job is made."""
+"""The queue over engines that die, hang, babble or never start: a clear failure, and the next job is made.
+
+Of: blender_addon/core/jobs/queue.py, blender_addon/core/jobs/crash_limit.py.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The real engine behind the queue, once: cancelled, killed, resumed from its checkpoints, and ended in a mesh."""
+"""The real engine behind the queue, once: cancelled, killed, resumed from its checkpoints, and ended in a mesh.
+
+Of: blender_addon/core/jobs/queue.py, dreamfusion_engine/server/server.py.
+"""
 
 from __future__ import annotations
 

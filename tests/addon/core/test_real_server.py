@@ -1,4 +1,7 @@
-"""The queue against the engine's real server and request checks, around a run that only counts."""
+"""The queue against the engine's real server and request checks, around a run that only counts.
+
+Of: blender_addon/core/jobs/queue.py, dreamfusion_engine/server/server.py.
+"""
 
 from __future__ import annotations
 

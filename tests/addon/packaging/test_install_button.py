@@ -1,4 +1,7 @@
-"""The button Install Engine: what it shows, and that nothing is downloaded where Blender may not go online."""
+"""The button Install Engine: what it shows, and that nothing is downloaded where Blender may not go online.
+
+Of: blender_addon/ui/operators/install.py.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The packed add-on: what is in the zip, the same each time, and that Blender takes it from nothing else."""
+"""The packed add-on: what is in the zip, the same each time, and that Blender takes it from nothing else.
+
+Of: installer/addon_package.py, installer/blenders.py.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,8 @@ from installer.addon_package import CHILD_NEEDS, FOLDER, build_addon, version
 from installer.blenders import INSTALL, MARK, install_into, named_blender, version_of
 from installer.blenders import Blender as Program
 from installer.processes import SetupFailed
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="session")
@@ -111,22 +116,7 @@ def test_blenders_own_validator_passes(package: Path, series: str) -> None:
     assert "Success" in run.stdout
 
 
-ENABLED = """
-import bpy, sys, pathlib
-name = sys.argv[1]
-if name not in sys.modules:  # the bpy module begins with first settings, whatever was saved
-    import addon_utils
-    addon_utils.extensions_refresh()
-    addon_utils.enable(name, default_set=True)
-module = sys.modules[name]
-assert name in bpy.context.preferences.addons
-folder = pathlib.Path(module.__file__).parent
-import addon
-addon.tell(folder=str(folder), wheel=len(list((folder / "engine").glob("*.whl"))))
-setup = __import__(name + ".core.setup.installation", fromlist=["x"])
-addon.tell(source=str(setup.package_source()))
-assert hasattr(bpy.types, "DREAMFUSION_PT_main"), [n for n in dir(bpy.types) if "DREAM" in n]
-"""
+ENABLED = Path(__file__).with_name("scripts") / "package_enabled.py"
 
 
 @pytest.mark.parametrize("series", ["3.4", "4.5", "5.2"])

@@ -1,10 +1,14 @@
-"""The way tests run scripts in Blender: what it tells, and that a failure cannot pass unseen."""
+"""The way tests run scripts in Blender: what it tells, and that a failure cannot pass unseen.
+
+Of: tests/addon/blenders.py.
+"""
 
 from __future__ import annotations
 
 import pytest
 from addon.blenders import ScriptFailed, Session
 
+BLENDERS = {"blender", "newest_blender", "window_blender", "series"}  # the fixtures and the parameter that name one
 HELLO = """
 import sys, bpy, addon
 addon.tell(version=list(bpy.app.version[:2]), arguments=sys.argv[1:], objects=len(bpy.data.objects))
@@ -17,6 +21,15 @@ def test_a_script_runs_in_the_blender_it_is_meant_for_with_clean_folders(blender
     assert facts["version"] == [int(part) for part in blender.series.split(".")]
     assert facts["arguments"] == ["a", "b c"] and facts["objects"] == 0
     assert facts["resources"].startswith(str(blender.folder))
+
+
+def test_what_runs_in_a_blender_is_marked_and_nothing_else(
+    newest_blender: Session, request: pytest.FixtureRequest
+) -> None:
+    """So that the quick suite starts none."""
+    here = request.node.get_closest_marker("blender")
+    plain = [item for item in request.session.items if not BLENDERS & set(getattr(item, "fixturenames", ()))]
+    assert here is not None and not any(item.get_closest_marker("blender") for item in plain)
 
 
 def test_a_script_that_raises_fails_with_its_output(blender: Session) -> None:

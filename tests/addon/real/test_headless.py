@@ -1,4 +1,7 @@
-"""Without a window: the pump loop, the command line, the picture; with a scripted engine, once with the real one."""
+"""Without a window: the pump loop, the command line, the picture; with a scripted engine, once with the real one.
+
+Of: blender_addon/ui/run/headless.py.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from pathlib import Path
 import pytest
 from addon.blenders import ROOT, Session
 
-FAKE = ROOT / "tests" / "addon" / "ui" / "scripted_dreamfusion_engine.py"
+FAKE = ROOT / "tests" / "fakes" / "scripted_dreamfusion_engine.py"
 
 USE_FAKE = f"""
 import bpy, addon, sys
@@ -100,20 +103,7 @@ def test_the_command_line_makes_the_file_and_says_by_its_code_how_it_went(blende
     assert "Traceback" not in outcome.output
 
 
-PICTURE = """
-import bpy, addon, sys
-from pathlib import Path
-still = addon.part("ui.scene.still")
-bpy.ops.mesh.primitive_uv_sphere_add(location=(3.0, 0.0, 1.0))
-obj = bpy.context.object
-before = {kind: len(getattr(bpy.data, kind)) for kind in ("objects", "cameras", "lights", "meshes", "scenes", "worlds")}
-still.render(bpy.context, obj, Path(sys.argv[1]), samples=2, size=64)
-after = {kind: len(getattr(bpy.data, kind)) for kind in before}
-image = bpy.data.images.load(sys.argv[1])
-pixels = list(image.pixels)
-middle, corner = pixels[4 * (64 * 32 + 32)], pixels[0]
-addon.tell(before=before, after=after, size=list(image.size), middle=middle, corner=corner)
-"""
+PICTURE = Path(__file__).with_name("scripts") / "headless_picture.py"
 
 
 def test_the_picture_shows_the_object_and_leaves_the_file_as_it_was(blender: Session, tmp_path: Path) -> None:
@@ -123,24 +113,7 @@ def test_the_picture_shows_the_object_and_leaves_the_file_as_it_was(blender: Ses
     assert abs(facts["middle"] - facts["corner"]) > 0.02
 
 
-REAL = """
-import bpy, addon, sys, time
-addon.enable()
-preferences = addon.preferences()
-preferences.engine, preferences.python = "python", addon.ENGINE_PYTHON
-headless, pump = addon.part("ui.run.headless"), addon.part("ui.run.timer")
-settings = {"device": "cpu", "optimize": {"steps": 100}, "mesh": {"triangles": 3000, "texture": 256}}
-pump.tick()  # the first of a session, before any run: Blender loads its readers of pictures
-pump.ticks.clear()
-obj = headless.generate("a hamburger", preset="draft", settings=settings, output=sys.argv[1], tell=print)
-image = next(node.image for node in obj.data.materials[0].node_tree.nodes if node.type == "TEX_IMAGE")
-pixels = list(image.pixels)
-recipe = addon.part("ui.scene.object_recipe").read(obj)
-means = [sum(pixels[channel::4]) / len(pixels[channel::4]) for channel in range(3)]
-addon.tell(faces=len(obj.data.polygons), texture=list(image.size), colours=means)
-addon.tell(packed=image.packed_file is not None, seed=recipe.seed, versions=recipe.versions)
-addon.tell(ticks=[tick.cpu_s for tick in pump.ticks if not tick.insertion])
-"""
+REAL = Path(__file__).with_name("scripts") / "headless_real.py"
 
 
 @pytest.mark.slow

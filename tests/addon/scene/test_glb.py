@@ -1,4 +1,7 @@
-"""The GLB reader against the engine's own reader, against trimesh, and against damage."""
+"""The GLB reader against the engine's own reader, against trimesh, and against damage.
+
+Of: blender_addon/core/engine/glb.py.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +18,8 @@ import pytest
 import trimesh
 from addon.inside.effort import counted
 from addon.scene.shapes import body, write_body
+from fakes.scripted_engine import png as png_of
 from numpy.typing import NDArray
-from reference.scripted_engine import png as png_of
 
 from blender_addon.core.engine.glb import DamagedMesh, GlbMesh, bounds, read_glb
 from dreamfusion_engine.mesh import export
@@ -49,7 +52,7 @@ def test_corners_are_those_that_the_engine_wrote(file: Path) -> None:
 
 def test_corners_are_those_that_trimesh_reads(file: Path) -> None:
     positions, triangles, uvs = arrays(read_glb(file.read_bytes()))
-    other = trimesh.load(file, force="mesh", process=False)
+    other: Any = trimesh.load(file, force="mesh", process=False)
     x, y, z = np.moveaxis(other.vertices[other.faces], -1, 0)
     assert np.allclose(positions[triangles], np.stack([x, -z, y], -1), atol=1e-7)
     assert np.allclose(uvs, other.visual.uv[other.faces], atol=1e-6)  # trimesh has v up, too

@@ -64,20 +64,7 @@ def test_unpacked_textures_go_along_where_the_format_names_files(blender: Sessio
         assert sum(file.rpartition("/")[2] in names for file in said["files"]) == 2, said["files"]
 
 
-SAME_NAME = """
-    import sys
-    from pathlib import Path
-    import addon, bpy
-    result, job = addon.part("ui.scene.insert"), addon.part("core.job")
-    paths = []
-    for glb in sys.argv[1:]:
-        bpy.ops.wm.read_factory_settings(use_empty=True)
-        obj = result.insert(bpy.context, Path(glb), job.Recipe("a mug"), {})
-        tree = obj.material_slots[0].material.node_tree
-        image = next(node.image for node in tree.nodes if node.type == "TEX_IMAGE")
-        paths.append([image.name, image.filepath])
-    addon.tell(paths=paths)
-"""
+SAME_NAME = Path(__file__).with_name("scripts") / "material_same_name.py"
 
 
 def test_the_same_prompt_in_two_files_has_two_paths(newest_blender: Session, glbs: list[Path]) -> None:

@@ -1,4 +1,7 @@
-"""Pictures for the panel: from PNG bytes, cut into squares, without a trace in the file."""
+"""Pictures for the panel: from PNG bytes, cut into squares, without a trace in the file.
+
+Of: blender_addon/core/picture.py, blender_addon/ui/scene/icons.py.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""A result in the place of a placeholder: it fills its box, stands on its floor and takes over what belonged to it."""
+"""A result in the place of a placeholder: it fills its box, stands on its floor and takes over what belonged to it.
+
+Of: blender_addon/ui/scene/replacement.py, blender_addon/ui/scene/placement.py.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""From an object back to a run: Variation, Regenerate, and the engine's picture on the asset."""
+"""From an object back to a run: Variation, Regenerate, and the engine's picture on the asset.
+
+Of: blender_addon/ui/tools/regeneration.py.
+"""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -61,7 +62,7 @@ def test_positions_and_uvs_are_those_that_trimesh_reads(blender: Session, glb: P
     positions = np.frombuffer(data, np.float32, 3 * count).reshape(-1, 3)
     corner = np.frombuffer(data, np.int32, loops, 12 * count)
     uv = np.frombuffer(data, np.float32, 2 * loops, 12 * count + 4 * loops).reshape(-1, 2)
-    other = trimesh.load(glb, force="mesh", process=False)
+    other: Any = trimesh.load(glb, force="mesh", process=False)
     x, y, z = (other.vertices[other.faces.reshape(-1)] * 1.75).T
     expected = np.stack([x, -z, y], -1)
     expected -= [*(0.5 * (expected.min(0) + expected.max(0))[:2]), expected[:, 2].min()]
@@ -88,24 +89,7 @@ def test_fifty_thousand_triangles_are_inserted_with_work_that_grows_as_they_do(
     assert min(facts["cpu"]) < BUDGET_S
 
 
-MODES = """
-    import sys
-    from pathlib import Path
-    import addon, bpy
-    result, job = addon.part("ui.scene.insert"), addon.part("core.job")
-    bpy.ops.mesh.primitive_cube_add()
-    cube = bpy.context.active_object
-    said = {}
-    for mode in ("EDIT", "SCULPT", "VERTEX_PAINT"):
-        bpy.ops.object.mode_set(mode=mode)
-        was = bpy.context.mode
-        obj = result.insert(bpy.context, Path(sys.argv[1]), job.Recipe("a mug"), {})
-        said[mode] = [
-            bpy.context.mode == was, bpy.context.view_layer.objects.active == cube, cube.select_get(), obj.select_get()
-        ]
-        bpy.ops.object.mode_set(mode="OBJECT")
-    addon.tell(said=said, names=[obj.name for obj in bpy.data.objects])
-"""
+MODES = Path(__file__).with_name("scripts") / "result_modes.py"
 
 
 def test_mode_and_selection_of_an_artist_at_work_are_left_alone(blender: Session, glb: Path) -> None:

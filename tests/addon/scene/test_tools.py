@@ -1,4 +1,7 @@
-"""The tools for finished objects, in real Blenders, each with its undo."""
+"""The tools for finished objects, in real Blenders, each with its undo.
+
+Of: blender_addon/ui/tools.
+"""
 
 from __future__ import annotations
 

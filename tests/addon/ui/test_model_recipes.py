@@ -1,4 +1,7 @@
-"""The sidebar shows the chosen model's recipe, and keeps and sends what the artist changed, in every Blender."""
+"""The sidebar shows the chosen model's recipe, and keeps and sends what the artist changed, in every Blender.
+
+Of: blender_addon/ui/settings/model_recipe.py, blender_addon/ui/settings/scene_settings.py.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,7 @@ def greet():
 """
 
 
-def run(blender: Session, script: str, **variables: str) -> dict[str, Any]:
+def run(blender: Session, script: str, **variables: Any) -> dict[str, Any]:
     models = variables.pop("models", json.dumps(MODELS))
     return blender.run(HEAD + script, DREAMFUSION_FAKE_MODELS=models, **variables).facts
 

@@ -1,8 +1,12 @@
-"""Files of earlier versions open, in every Blender: what differed from the preset stays the artist's."""
+"""Files of earlier versions open, in every Blender: what differed from the preset stays the artist's.
+
+Of: blender_addon/ui/settings/artist_settings.py, blender_addon/ui/settings/engine_settings.py.
+"""
 
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from addon.blenders import Session
 from addon.ui.painters import MODELS, PAINTER
@@ -87,7 +91,7 @@ MINE = {
 
 
 def test_an_old_file_keeps_the_artists_changes_and_shows_the_recipe_in_the_rest(blender: Session) -> None:
-    variables = {"FOLDER": str(blender.folder), "DREAMFUSION_FAKE_MODELS": json.dumps(MODELS)}
+    variables: dict[str, Any] = {"FOLDER": str(blender.folder), "DREAMFUSION_FAKE_MODELS": json.dumps(MODELS)}
     blender.run(OLD + WRITE, **variables)
     facts = blender.run(OLD + OPEN, **variables).facts
     for when in ("opened", "greeted", "starter", "again", "again_settled"):

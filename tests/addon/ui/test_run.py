@@ -1,4 +1,7 @@
-"""A whole run through the operators and the timer's tick, with a scripted engine: from Generate to the object."""
+"""A whole run through the operators and the timer's tick, with a scripted engine: from Generate to the object.
+
+Of: blender_addon/ui/operators/run.py, blender_addon/ui/run/timer.py.
+"""
 
 from __future__ import annotations
 

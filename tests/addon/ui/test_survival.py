@@ -1,4 +1,7 @@
-"""What an artist may do in the middle of a run: open, save, undo, edit, delete, disable, reload. Nothing breaks."""
+"""What an artist may do in the middle of a run: open, save, undo, edit, delete, disable, reload. Nothing breaks.
+
+Of: blender_addon/ui/run/timer.py, blender_addon/ui/run/session.py.
+"""
 
 from __future__ import annotations
 

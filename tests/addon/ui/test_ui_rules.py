@@ -1,4 +1,7 @@
-"""What holds for every file of the ui: rooms import one way, at the top of a file, and in no circle."""
+"""What holds for every file of the ui: rooms import one way, at the top of a file, and in no circle.
+
+Of: blender_addon/ui.
+"""
 
 from __future__ import annotations
 

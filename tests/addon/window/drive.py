@@ -89,8 +89,8 @@ def press(key: str, where: tuple[int, int], **modifiers: bool) -> Script:
     """Press and release a key over a place."""
     event("MOUSEMOVE", "NOTHING", where)
     yield 0.05
-    event(key, "PRESS", where, **modifiers)
-    event(key, "RELEASE", where, **modifiers)
+    for value in ("PRESS", "RELEASE"):
+        event(key, value, where, unicode=None, **modifiers)
     yield 0.1
 
 
@@ -204,7 +204,7 @@ def run(script: Script, limit: float = PATIENCE) -> None:
         return None
 
     def script_line() -> int:
-        return script.gi_frame.f_lineno if script.gi_frame is not None else 0
+        return frame.f_lineno if (frame := getattr(script, "gi_frame", None)) is not None else 0
 
     bpy.app.timers.register(go_on, first_interval=1.0, persistent=True)
 

@@ -1,4 +1,7 @@
-"""In a real window, with mouse and keyboard: from enabling the add-on to a saved file with the object in it."""
+"""In a real window, with mouse and keyboard: from enabling the add-on to a saved file with the object in it.
+
+Of: blender_addon.
+"""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from reference.tiny_families import Case
 from dreamfusion_engine.config.stages import GenerateConfig, GuidanceConfig, MemoryConfig, OptimizeConfig
 from dreamfusion_engine.events import Event, Note
 from dreamfusion_engine.guidance.denoiser import openvino_graph, runtime, trial
-from dreamfusion_engine.guidance.denoiser.choice import LEAST_COSINE, Choice
+from dreamfusion_engine.guidance.denoiser.choice import LEAST_COSINE, Choice, Computed
 from dreamfusion_engine.guidance.denoiser.host import (
     FlatDenoiser,
     HostedDenoiser,
@@ -38,6 +38,8 @@ from dreamfusion_engine.models.card import PromptCard
 from dreamfusion_engine.models.families.adapter import Adapter
 from dreamfusion_engine.models.load import load_teacher
 from dreamfusion_engine.models.pipeline_folder import open_pipeline
+
+pytestmark = pytest.mark.slow
 
 CPU = torch.device("cpu")
 UNETS = ["if", "sd", "sdxl"]
@@ -290,7 +292,7 @@ def test_the_least_cosine_is_of_the_row_that_differs_most() -> None:
 
 
 def test_only_precisions_that_the_processor_computes_in_are_tried(monkeypatch: pytest.MonkeyPatch) -> None:
-    allowed = ("bfloat16", "float32")
+    allowed: tuple[Computed, ...] = ("bfloat16", "float32")
     exact, half = (Choice(runtime="torch", precision=p, threads=1) for p in ("float32", "bfloat16"))
     monkeypatch.setattr(runtime, "has_bfloat16", lambda name: False)
     assert worth_trying(allowed, exact) == ("float32",)

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 from mesh.shapes import Mesh, cube, icosphere, lattice_torus
-from reference.torch_mesh import ray_hits
+from twins.torch_mesh import ray_hits
 
 from dreamfusion_engine.mesh.pictures.render import busy_pixels, over, psnr, render_mesh, scene_of
 from dreamfusion_engine.mesh.surface import topology
 from dreamfusion_engine.mesh.textured import TexturedMesh, framed, standing
-from dreamfusion_engine.scene.cameras import camera_rays, orbit_cameras
+from dreamfusion_engine.scene.cameras import Cameras, camera_rays, orbit_cameras
 
 CPU = torch.device("cpu")
 
@@ -30,7 +30,7 @@ def textured(mesh: Mesh, texture: np.ndarray | None = None, seed: int = 0) -> Te
     )
 
 
-def cameras(count: int, distance: float = 3.3):
+def cameras(count: int, distance: float = 3.3) -> Cameras:
     """`count` cameras around the origin, from the front on, 20 degrees up."""
     one = torch.ones(count)
     azimuth = torch.arange(count) * (2.0 * math.pi / count)
@@ -118,7 +118,7 @@ def test_the_same_scene_gives_the_same_bits() -> None:
 def test_over_and_psnr() -> None:
     colour, coverage = np.full((1, 2, 2, 3), 0.25, np.float32), np.full((1, 2, 2), 0.5, np.float32)
     np.testing.assert_allclose(over(colour, coverage, np.ones(3, np.float32)), 0.75)
-    assert psnr(np.zeros((4, 4)), np.full((4, 4), 0.1)) == pytest.approx(20.0)
+    assert psnr(np.zeros((4, 4), np.float32), np.full((4, 4), 0.1, np.float32)) == pytest.approx(20.0)
 
 
 def test_standing_puts_the_mesh_on_the_ground_with_its_longest_side_one() -> None:

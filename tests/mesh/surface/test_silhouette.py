@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 from reference.soft_fields import SoftField, ball, orbit, photographs, plain
-from reference.torch_mesh import largest_along_rays
+from twins.torch_mesh import largest_along_rays
 
 from dreamfusion_engine.errors import RunError
 from dreamfusion_engine.mesh.surface.lattice import sample_lattice

@@ -1,4 +1,7 @@
-"""LoRAs: the teacher with one predicts what the pipeline of diffusers with it does, in every layout that is read."""
+"""LoRAs: the teacher with one predicts what the pipeline of diffusers with it does, in every layout that is read.
+
+Of: dreamfusion_engine/models/adapters/files.py, dreamfusion_engine/models/adapters/lora_layout.py.
+"""
 
 from __future__ import annotations
 
@@ -99,6 +102,7 @@ def prediction(teacher: Adapter) -> torch.Tensor:
         return teacher.predict_noise(x_t, torch.tensor([400]), told)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "layout"), READ)
 def test_the_guided_noise_is_that_of_the_pipeline_with_the_sum_in_its_weights(
     kind: str, layout: str, tmp_path: Path

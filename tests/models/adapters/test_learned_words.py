@@ -1,4 +1,7 @@
-"""Textual inversion: a prompt with a learned word tells the teacher what it tells the pipeline of diffusers."""
+"""Textual inversion: a prompt with a learned word tells the teacher what it tells the pipeline of diffusers.
+
+Of: dreamfusion_engine/models/adapters/learned_word.py, dreamfusion_engine/models/families/text.py.
+"""
 
 from __future__ import annotations
 
@@ -112,8 +115,8 @@ def test_an_old_clip_finds_the_end_of_the_text_in_spite_of_a_learned_word(tmp_pa
     """Configs with eos_token_id 2 pool at the highest number; the learned word's is higher than the end's."""
     pipeline = KINDS["sdxl"]()
     folder = tmp_path / "model"
-    for encoder in (pipeline.text_encoder, pipeline.text_encoder_2):
-        encoder.config.eos_token_id = 2
+    for part in (pipeline.text_encoder, pipeline.text_encoder_2):
+        part.config.eos_token_id = 2
     pipeline.save_pretrained(folder)
     teacher = taught(folder, inversion(tmp_path, "sdxl", 1))
     pooled = teacher.encode_prompts(["a mug", f"a mug {WORD}", f"{WORD} a mug"]).tensors()["pooled"]
@@ -121,7 +124,7 @@ def test_an_old_clip_finds_the_end_of_the_text_in_spite_of_a_learned_word(tmp_pa
         tokenizer = teacher.parts.tokenizer("tokenizer_2")
         numbers = tokenizer(["a mug", f"a mug {WORD}", f"{WORD} a mug"])["input_ids"][i]
         assert numbers[end] == tokenizer.eos_token_id
-        encoder = teacher.parts.network("text_encoder_2", "CLIPTextModelWithProjection")
+        encoder: Any = teacher.parts.network("text_encoder_2", "CLIPTextModelWithProjection")
         states = encoder(torch.tensor([numbers])).last_hidden_state[0, end]
         torch.testing.assert_close(pooled[i], encoder.text_projection(states), atol=1e-5, rtol=1e-5)
 

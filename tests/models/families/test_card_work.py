@@ -1,5 +1,8 @@
 """What the diffusion model does in a step is work for the card alone, in every family: nothing is read from it, nothing
-is sent to it, and a recording of it is as good as the work itself."""
+is sent to it, and a recording of it is as good as the work itself.
+
+Of: dreamfusion_engine/models/families.
+"""
 
 from __future__ import annotations
 
@@ -25,6 +28,8 @@ from dreamfusion_engine.models.load import load_teacher
 from dreamfusion_engine.models.noise import NoiseSchedule
 from dreamfusion_engine.models.pipeline_folder import open_pipeline
 from dreamfusion_engine.models.teacher import Conditioning
+
+pytestmark = pytest.mark.slow
 
 FAMILIES = ("if", "sd", "sdxl", "pixart", "sd3", "flux-dev")
 

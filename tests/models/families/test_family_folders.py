@@ -1,4 +1,7 @@
-"""What the families' folders hold, how it is loaded, and every way of not fitting."""
+"""What the families' folders hold, how it is loaded, and every way of not fitting.
+
+Of: dreamfusion_engine/models/families/parts.py, dreamfusion_engine/models/pipeline_folder.py.
+"""
 
 from __future__ import annotations
 
@@ -144,7 +147,6 @@ def test_a_tiny_autoencoder_in_the_place_of_the_models_gives_its_own_latents(cas
     image = torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(1))
     z = teacher.to_model_space(image)
     torch.testing.assert_close(z, tiny_vae.encode(2.0 * image - 1.0).latents)
-    torch.testing.assert_close(teacher.to_image(z), (0.5 * tiny_vae.decode(z).sample + 0.5).clamp(0.0, 1.0))
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import struct
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +20,6 @@ from dreamfusion_engine.hub.download import CONFIGS
 from dreamfusion_engine.models.catalogue import catalogue
 from dreamfusion_engine.models.pipeline_folder import locate_model, model_facts, open_pipeline
 from dreamfusion_engine.models.safetensors_header import TensorEntry
-from dreamfusion_engine.models.single_file import convert
 from dreamfusion_engine.models.single_file.convert import ready_model
 from dreamfusion_engine.models.single_file.layouts import marked_prediction
 from dreamfusion_engine.models.single_file.read import read_single_file
@@ -219,8 +219,8 @@ def test_too_little_room_is_told_before_the_conversion(
     architecture, modules, cache = made
     monkeypatch.setenv("HF_HUB_CACHE", str(cache))
     save(architecture, state_of(architecture, modules), tmp_path / "m.safetensors")
-    usage = convert.shutil.disk_usage("/")._replace(free=10)
-    monkeypatch.setattr(convert.shutil, "disk_usage", lambda _: usage)
+    usage = shutil.disk_usage("/")._replace(free=10)
+    monkeypatch.setattr("dreamfusion_engine.models.single_file.convert.shutil.disk_usage", lambda _: usage)
     assert refusal(lambda: ready_model(str(tmp_path / "m.safetensors"))).code == "input.disk_full"
 
 

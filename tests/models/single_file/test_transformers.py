@@ -1,4 +1,7 @@
-"""Single files of Stable Diffusion 3 and Flux: their parts, in whole files and completed by a base, teach as before."""
+"""Single files of Stable Diffusion 3 and Flux: their parts, in whole files and completed by a base, teach as before.
+
+Of: dreamfusion_engine/models/single_file/read.py, dreamfusion_engine/models/single_file/convert.py.
+"""
 
 from __future__ import annotations
 
@@ -24,6 +27,8 @@ from dreamfusion_engine.models.safetensors_header import read_header
 from dreamfusion_engine.models.single_file.configs import denoiser_config
 from dreamfusion_engine.models.single_file.convert import ready_model
 from dreamfusion_engine.models.single_file.read import read_single_file
+
+pytestmark = pytest.mark.slow
 
 WIDTH = 32  # of the tiny Flux
 KEYS = {"text_encoder": "text_encoders.clip_l.transformer.", "text_encoder_2": "text_encoders.clip_g.transformer."}

@@ -17,6 +17,8 @@ from training.starter.corpus import Corpus
 from training.starter.model import ModelSize, StarterModel, make_scheduler, start_from
 from training.starter.train import Trainer, TrainingPlan, export, learning_rate
 
+pytestmark = pytest.mark.slow
+
 CPU = torch.device("cpu")
 PLAN = TrainingPlan(pixels=32, images=100, half_images=4, batch=2)
 

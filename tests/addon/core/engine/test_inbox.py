@@ -9,7 +9,7 @@ import time
 from typing import Any
 
 import pytest
-from reference.scripted_engine import cube_glb, png, tetrahedron
+from fakes.scripted_engine import cube_glb, png, tetrahedron
 
 from blender_addon.core.engine.byte_source import ByteSource
 from blender_addon.core.engine.inbox import LIMIT, Inbox

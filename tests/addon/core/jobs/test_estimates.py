@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -162,7 +163,8 @@ def test_a_report_without_times_teaches_nothing(tmp_path: Path, report: str) -> 
 
 def test_settings_of_the_wrong_kind_do_not_break_the_panel(tmp_path: Path) -> None:
     estimates = Estimates(tmp_path / "estimates.json")
-    for optimize in ({"steps": "many"}, {"views": "two"}, {"resolution": "big"}, {"resolution": []}, 5):
+    wrong: list[Any] = [{"steps": "many"}, {"views": "two"}, {"resolution": "big"}, {"resolution": []}, 5]
+    for optimize in wrong:
         assert estimates.of(Recipe("a mug", settings={"optimize": optimize}), DEVICES).seconds > 0
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from addon.core.driving import SCRIPTED_ENGINE, Driver, driving
-from reference.fake_hub import FakeHub, running_hub, tiny_files
+from fakes.fake_hub import FakeHub, running_hub, tiny_files
 
 from blender_addon.core.jobs.model_download import ModelDownload
 

@@ -36,11 +36,11 @@ def test_a_job_runs_to_its_mesh_and_everything_lies_in_its_folder(tmp_path: Path
 def test_jobs_run_one_after_another_in_one_engine(tmp_path: Path) -> None:
     with driving(tmp_path) as driver:
         jobs = [add(driver, f"a mug {number}", 10) for number in range(3)]
-        running = []
+        running: list[int] = []
         driver.until(lambda: running.append(sum(j.state is JobState.RUNNING for j in jobs)) or jobs[-1].state.over)
         assert [job.state for job in jobs] == [JobState.DONE] * 3 and max(running) == 1
         assert len(driver.engines) == 1
-        ends = [job.ended for job in jobs]
+        ends = [job.ended or 0.0 for job in jobs]
         assert ends == sorted(ends)
 
 
@@ -120,7 +120,7 @@ def test_finishing_is_not_undone_by_a_pause_that_comes_late(tmp_path: Path) -> N
         inbox = driver.engines[0]._inbox  # the engine is held, and its word waits to be read
         wait_for(lambda: any(frame.message["type"] == "paused" for frame in list(inbox._frames.values())))
         driver.queue.finish(job)
-        states = []
+        states: list[JobState] = []
         driver.until(lambda: states.append(job.state) or job.state.over)
         assert set(states) == {JobState.FINISHING, JobState.DONE}
 

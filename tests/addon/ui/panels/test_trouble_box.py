@@ -13,22 +13,7 @@ SOURCES = [*(ROOT / "dreamfusion_engine").rglob("*.py"), *(ROOT / "blender_addon
 _CODE = re.compile(r'"((?:input|run|setup|model|checkpoint|protocol|internal|engine|job|mesh)\.[a-z_]+)"')
 _NOT_CODES = {"checkpoint.json", "checkpoint.safetensors", "model.py", "mesh.glb", "engine.log", "setup.py"}
 
-DUMP = """
-import addon, sys, bpy
-addon.enable()
-messages = addon.part("ui.panels.trouble_box")
-codes = sys.argv[1].split(",")
-told = {}
-for code in codes:
-    told[code] = [[button[0] for button in messages.buttons(code, has_job)] for has_job in (False, True)]
-operators = {name for pair in told.values() for names in pair for name in names}
-missing = [name for name in operators if not hasattr(bpy.types, "DREAMFUSION_OT_" + name.partition(".")[2])]
-text = "The engine stopped in the middle of its work, and averyveryverylongwordthatfitsnowhereatall follows it"
-lines = messages.wrapped(text, 120, 11.0)
-import blf
-blf.size(0, 11.0)
-addon.tell(told=told, missing=missing, lines=lines, widest=max(blf.dimensions(0, line)[0] for line in lines))
-"""
+DUMP = Path(__file__).parents[1] / "scripts" / "messages_dump.py"
 
 
 def codes(sources: list[Path]) -> list[str]:
@@ -89,27 +74,7 @@ def test_text_is_wrapped_to_the_width_and_nothing_is_lost(blender: Session) -> N
     assert joined == ("Theenginestoppedinthemiddleofitswork,andaveryveryverylongwordthatfitsnowhereatallfollowsit")
 
 
-PRESETS = """
-import addon, bpy, os
-addon.enable()
-settings = bpy.context.scene.dreamfusion
-settings.preset, settings.prompt = "high", "a hamburger"
-settings.guidance.scale, settings.mesh.iso_auto, settings.mesh.iso = 33.0, False, 4.0
-settings.optimize.steps, settings.optimize.resolution = 777, (16, 32)
-settings.placement.size = 3.0
-bpy.ops.dreamfusion.add_preset(name="My Way")
-path = bpy.utils.preset_paths("dreamfusion")
-files = [name for folder in path for name in os.listdir(folder)]
-settings.preset = "draft"
-addon.part("ui.settings.artist_settings").reset(settings)
-settings.prompt, settings.placement.size = "a mug", 1.0
-filename = os.path.join(path[-1], "My_Way.py") if os.path.exists(os.path.join(path[-1], "My_Way.py")) else ""
-filename = filename or next(os.path.join(f, n) for f in path for n in os.listdir(f) if n.lower() == "my_way.py")
-bpy.ops.script.execute_preset(filepath=filename, menu_idname="DREAMFUSION_PT_presets")
-addon.tell(files=files, preset=settings.preset, scale=settings.guidance.scale, auto=settings.mesh.iso_auto,
-           iso=settings.mesh.iso, steps=settings.optimize.steps, resolution=list(settings.optimize.resolution),
-           size=settings.placement.size, prompt=settings.prompt)
-"""
+PRESETS = Path(__file__).parents[1] / "scripts" / "messages_presets.py"
 
 
 def test_a_saved_preset_brings_its_settings_back_and_leaves_the_prompt(blender: Session) -> None:

@@ -45,7 +45,7 @@ counting(pictures, "row_parts", lambda _: True)
 run.ticks(0.2)
 addon.tell(first=pump.ticks[0].cpu_s)
 pump.ticks.clear()
-sizes = set()
+sizes: set[Any] = set()
 job = run.generate()
 
 

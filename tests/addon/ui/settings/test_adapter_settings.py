@@ -61,7 +61,7 @@ def files(folder: Path) -> Path:
     return folder
 
 
-def run(blender: Session, script: str, **variables: str) -> dict[str, Any]:
+def run(blender: Session, script: str, **variables: Any) -> dict[str, Any]:
     folder = files(blender.folder / "files")
     return blender.run(HEAD + script, DREAMFUSION_FAKE_MODELS=MODELS, FOLDER=str(folder), **variables).facts
 

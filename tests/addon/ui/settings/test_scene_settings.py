@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,32 +27,7 @@ NOT_SHOWN = (
 )
 HIDDEN = {("memory", name) for name in NOT_SHOWN}  # fit
 
-DUMP = """
-import bpy, addon
-addon.enable()
-settings = bpy.context.scene.dreamfusion
-preset = addon.part("core.engine_preset")
-stages = {}
-for stage in preset.STAGES:
-    group = getattr(settings, stage)
-    stages[stage] = {}
-    for prop in group.bl_rna.properties:
-        if prop.identifier in ("rna_type", "name"):
-            continue
-        about = {"type": prop.type, "length": getattr(prop, "array_length", 0)}
-        if prop.type in ("INT", "FLOAT"):
-            ends = {"low": prop.hard_min, "high": prop.hard_max, "soft_low": prop.soft_min, "soft_high": prop.soft_max}
-            about.update({end: float(f"{v:.6g}") for end, v in ends.items()} if prop.type == "FLOAT" else ends)
-        if prop.type == "ENUM":
-            about["items"] = [item.identifier for item in prop.enum_items]
-        stages[stage][prop.identifier] = about
-shown = {}
-for name in preset.PRESETS:
-    settings.preset = name
-    overrides = addon.part("ui.settings.artist_settings").overrides(settings)
-    shown[name] = {"values": preset.read(settings), "overrides": overrides}
-addon.tell(stages=stages, shown=shown, enum=[i.identifier for i in settings.bl_rna.properties["preset"].enum_items])
-"""
+DUMP = Path(__file__).parents[1] / "scripts" / "settings_dump.py"
 
 
 @pytest.fixture(scope="module")
@@ -110,26 +86,7 @@ def test_sliders_cannot_leave_what_the_engine_takes(dumped: dict[str, Any]) -> N
                 assert accepted(stage, key, value), (stage, key, value)
 
 
-MOVED = """
-import bpy, addon, random
-addon.enable()
-settings = bpy.context.scene.dreamfusion
-preset = addon.part("core.engine_preset")
-ends = [("guidance", "t_max"), ("guidance", "t_min"), ("camera", "distance"), ("camera", "fov_deg"),
-        ("camera", "elevation_deg")]
-chance, seen = random.Random(1), []
-for number in range(300):
-    stage, key = chance.choice(ends)
-    group, which = getattr(settings, stage), chance.randrange(2)
-    about = group.bl_rna.properties[key]
-    low, high = about.hard_min, about.hard_max
-    value = chance.choice((low, high, chance.uniform(low, high), chance.uniform(low, min(high, low + 10.0))))
-    getattr(group, key)[which] = value
-    moved = getattr(group, key)[which]
-    kept = abs(moved - value) < 1e-5 or (stage == "camera" and which == 1 and moved == getattr(group, key)[0])
-    seen.append([stage, key, kept, preset.read(settings)])
-addon.tell(seen=seen)
-"""
+MOVED = Path(__file__).parents[1] / "scripts" / "settings_moved.py"
 
 
 def test_ends_stay_in_order_whichever_slider_moves(newest_blender: Session) -> None:
@@ -139,28 +96,7 @@ def test_ends_stay_in_order_whichever_slider_moves(newest_blender: Session) -> N
         config.preset("standard", PROMPT, values)  # raises where an order is lost
 
 
-CHANGED = """
-import bpy, addon
-addon.enable()
-settings = bpy.context.scene.dreamfusion
-artist = addon.part("ui.settings.artist_settings")
-settings.preset = "draft"
-settings.guidance.scale = 12.5
-settings.guidance.t_max = (0.9, 0.4)
-settings.optimize.steps = 333
-settings.optimize.resolution = (16, 24)
-settings.optimize.learning_rate = 0.02
-settings.mesh.iso_auto = False
-settings.mesh.iso = 7.25
-settings.mesh.texture = "2048"
-settings.camera.elevation_deg = (-20.0, 60.0)
-changed = artist.overrides(settings)
-settings.preset = "high"
-kept = artist.overrides(settings)
-others = {name: getattr(settings.mesh, name) for name in ("triangles", "resolution")}
-artist.reset(settings)
-addon.tell(changed=changed, kept=kept, others=others, reset=artist.overrides(settings), steps=settings.optimize.steps)
-"""
+CHANGED = Path(__file__).parents[1] / "scripts" / "settings_changed.py"
 
 
 def test_changed_settings_are_sent_and_the_engine_takes_them(blender: Session) -> None:
@@ -181,25 +117,7 @@ def test_choosing_a_preset_sets_what_the_artist_left_alone_and_nothing_else(blen
     assert facts["reset"] == {} and facts["steps"] == 2500
 
 
-SAVED = """
-import bpy, addon, os
-addon.enable()
-settings = bpy.context.scene.dreamfusion
-settings.prompt, settings.model, settings.seed = "a mug", "/models/of/mine", 7
-settings.mesh.triangles = 1234
-addon.preferences().token = "hf_secret_of_mine"
-path = os.path.join(os.environ["FOLDER"], "saved.blend")
-bpy.ops.wm.save_as_mainfile(filepath=path, compress=False)
-bpy.ops.wm.read_homefile(use_empty=True)
-fresh = bpy.context.scene.dreamfusion.prompt
-bpy.ops.wm.open_mainfile(filepath=path)
-settings = bpy.context.scene.dreamfusion
-content = open(path, "rb").read()
-addon.tell(
-    fresh=fresh, prompt=settings.prompt, model=settings.model, seed=settings.seed, triangles=settings.mesh.triangles,
-    choice=settings.model_choice, token_in_file=b"hf_secret" in content,
-)
-"""
+SAVED = Path(__file__).parents[1] / "scripts" / "settings_saved.py"
 
 
 def test_settings_are_saved_with_the_file_and_the_token_is_not(blender: Session) -> None:

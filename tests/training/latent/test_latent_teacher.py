@@ -1,4 +1,7 @@
-"""Facts about the latent teacher in training/latent/weights: what it has learnt goes through the whole latent path."""
+"""Facts about the latent teacher in training/latent/weights: what it has learnt goes through the whole latent path.
+
+Of: training/latent.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +23,8 @@ from training.latent.packed import unpack
 from training.latent.train import LatentPlan
 from training.starter.corpus import Corpus
 from training.starter.objects.kinds import kinds_named
+
+pytestmark = pytest.mark.slow
 
 CPU = torch.device("cpu")
 

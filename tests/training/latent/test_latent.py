@@ -1,4 +1,7 @@
-"""Facts about training the latent model: steps lower the loss, it resumes, its folder is a stock Stable Diffusion."""
+"""Facts about training the latent model: steps lower the loss, it resumes, its folder is a stock Stable Diffusion.
+
+Of: training/latent.
+"""
 
 from __future__ import annotations
 

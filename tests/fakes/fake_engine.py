@@ -12,6 +12,7 @@ import json
 import os
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from dreamfusion_engine.server import model_news, server
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from reference.scripted_engine import cube_glb, png, tetrahedron
+from fakes.scripted_engine import cube_glb, png, tetrahedron
 
 STEP_SECONDS = 0.004
 PNG = png(16, 16, 200)
@@ -90,8 +91,11 @@ if __name__ == "__main__":
     if "--real-devices" in sys.argv:
         sys.argv.remove("--real-devices")
     else:
-        server.device_report = few_devices
-        model_news.machine = small_card
-        model_news.speed_is_known = lambda: True  # nothing is measured, so no list comes a second time
-        model_news.known_speed = lambda: None
+        replaced: dict[str, Callable[[], Any]] = {
+            "machine": small_card,
+            "speed_is_known": lambda: True,  # nothing is measured, so no list comes a second time
+            "known_speed": lambda: None,
+        }
+        vars(server)["device_report"] = few_devices
+        vars(model_news).update(replaced)
     sys.exit(main(generate=counting_generate))

@@ -22,7 +22,7 @@ import zlib
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from blender_addon.core.protocol import COMMANDS, PROTOCOL_VERSION, Wire, read_frame
 
@@ -139,7 +139,11 @@ class Engine:
         step = 0
         while step < total and self.wishes.get(name) != "finish":
             if self.wishes.get(name) == "cancel":
-                end = {"what": f"Stopped at step {step}.", "why": "It was asked to.", "fix": "Resume goes on."}
+                end: dict[str, Any] = {
+                    "what": f"Stopped at step {step}.",
+                    "why": "It was asked to.",
+                    "fix": "Resume goes on.",
+                }
                 self.wire.send({"type": "cancelled", "id": name, **end})
                 return
             if "crash" in words and step == 5:

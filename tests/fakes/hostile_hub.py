@@ -16,13 +16,15 @@ ABOUT = b'{"sha": "%s"}' % COMMIT.encode()
 class HostileHub:
     """listing: what a page of files is, by its number, with its Link header. about: the answer on the model itself.
 
-    drip: the answer on the model comes a byte at a time, for as long as the block lasts. asked: paths, with the token.
+    drip: bytes of blanks that are the answer on the model, if any; 20 come a second, until the block ends. dripped: how
+    many have come. asked: paths, with the token.
     """
 
     listing: Callable[[int], tuple[bytes, str]] = lambda page: (b"[]", "")
     about: bytes = ABOUT
     redirect: str = ""  # of every question
-    drip: bool = False
+    drip: int = 0
+    dripped: int = 0
     address: str = ""
     asked: list[tuple[str, str | None]] = field(default_factory=list)
     over: threading.Event = field(default_factory=threading.Event)
@@ -41,9 +43,10 @@ def running_hostile_hub(hub: HostileHub) -> Iterator[HostileHub]:
                 content, link = hub.listing(int(self.path.partition("page=")[2] or 0))
                 self.answer(200, content, ("Link", link))
             elif hub.drip:
-                self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
-                while not hub.over.wait(0.05):
+                self.wfile.write(f"HTTP/1.1 200 OK\r\nContent-Length: {hub.drip}\r\n\r\n".encode())
+                while hub.dripped < hub.drip and not hub.over.wait(0.05):
                     self.wfile.write(b" ")
+                    hub.dripped += 1
             else:
                 self.answer(200, hub.about, ("Link", ""))
 
