@@ -46,8 +46,10 @@ from dreamfusion_engine.mesh.sheet import write_turntable, write_views
 from dreamfusion_engine.mesh.silhouette import ReferenceViews
 from dreamfusion_engine.optimize.checkpoint import output_error, package_versions
 from dreamfusion_engine.optimize.loop import Training
+from dreamfusion_engine.optimize.overlap import may_overlap
 from dreamfusion_engine.optimize.session import Session, cancelled
 from dreamfusion_engine.optimize.step_down import StepDown
+from dreamfusion_engine.optimize.step_trial import StepTrial
 from dreamfusion_engine.previews import Previews
 from dreamfusion_engine.ranks import Ranks, join, leave
 from dreamfusion_engine.recipes import RECIPES
@@ -175,6 +177,7 @@ def _generate(
         changed=fitted.memory != config.memory or fitted.optimize != config.optimize,
         resumed=resume,
         recorded=session.denoiser,
+        step_seconds=StepTrial(fitted, distillation, device).seconds if may_overlap(fitted) else None,
         report=report,
     )
     clock.enter("train", device)
