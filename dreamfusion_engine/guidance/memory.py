@@ -89,7 +89,7 @@ def _vae_bytes(sizes: ModelSizes, config: GenerateConfig, device_type: str) -> i
 
 
 def views_at_once(config: GenerateConfig) -> int:
-    """Views whose tensors are alive together."""
+    """Views whose tensors are alive together; of an overlapped step these are both halves."""
     return min(config.optimize.views, config.memory.views_at_once or config.optimize.views)
 
 
