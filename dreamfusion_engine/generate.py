@@ -53,8 +53,10 @@ from dreamfusion_engine.models.single_file.convert import ready_model
 from dreamfusion_engine.models.sizes import ModelSizes, read_sizes
 from dreamfusion_engine.optimize.checkpoint import output_error, package_versions
 from dreamfusion_engine.optimize.loop import Training
+from dreamfusion_engine.optimize.overlap import may_overlap
 from dreamfusion_engine.optimize.previews import Previews
 from dreamfusion_engine.optimize.session import Session, cancelled
+from dreamfusion_engine.optimize.step_trial import StepTrial
 from dreamfusion_engine.scene.cameras import turntable_cameras
 from dreamfusion_engine.speed.device_speed import learn_ratio, measured_speed
 from dreamfusion_engine.speed.run_time import estimated_seconds, spoken, step_seconds
@@ -180,6 +182,7 @@ def _generate(
         changed=fitted.memory != config.memory or fitted.optimize != config.optimize,
         resumed=resume,
         recorded=session.denoiser,
+        step_seconds=StepTrial(fitted, distillation, device).seconds if may_overlap(fitted) else None,
         report=report,
     )
     clock.enter("train", device)

@@ -133,17 +133,19 @@ def test_a_killed_run_resumes_to_the_same_mesh(model: Path, whole: Path, tmp_pat
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
 @pytest.mark.skipif(not installed(), reason="OpenVINO is not installed")
-def test_another_runtime_gives_the_same_mesh_again_and_after_a_kill(model: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("overlap", ["on", "off"])
+def test_another_runtime_gives_the_same_mesh_again_and_after_a_kill(model: Path, tmp_path: Path, overlap: str) -> None:
     folders = [tmp_path / name for name in ("unbroken", "broken")]
-    wish = ("--set", "memory.denoiser_runtime=openvino")
-    kill_in_training(start(command(model, folders[1], *wish)))
+    settings = ("memory.denoiser_runtime=openvino", f"memory.overlap={overlap}", "optimize.views=2")
+    wish = [word for setting in settings for word in ("--set", setting)]
+    kill_in_training(start([*command(model, folders[1]), *wish]))
     for folder, more in zip(folders, ((), ("--resume",)), strict=True):
-        process = start(command(model, folder, *wish, *more))
+        process = start([*command(model, folder, *more), *wish])
         _, err = process.communicate(timeout=10 * PATIENCE)
         assert process.returncode == 0, err
     assert folders[0].joinpath("mesh.glb").read_bytes() == folders[1].joinpath("mesh.glb").read_bytes()
     said = [json.loads((folder / "result.json").read_text(encoding="utf-8"))["denoiser"] for folder in folders]
-    assert said[0] == said[1] and said[0]["runtime"] == "openvino"
+    assert said[0] == said[1] and said[0]["runtime"] == "openvino" and said[0]["overlap"] == (overlap == "on")
     saved = json.loads((folders[1] / "checkpoint" / "checkpoint.json").read_text(encoding="utf-8"))
     assert saved["extra"]["denoiser"] == said[1]
 

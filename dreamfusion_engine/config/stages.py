@@ -300,6 +300,7 @@ class MemoryConfig:
     views_at_once: int = 0  # rendered and judged at a time, gradients added up; 0: all; same result ('vsd': nearly)
     graphs: bool = True  # on a card, record a step's work once and replay it: faster, and takes memory of its own
     denoiser_runtime: DenoiserRuntime = "auto"  # on a CPU; auto: the fastest by a measurement that is kept
+    overlap: Literal["auto", "on", "off"] = "auto"  # on a CPU, judge half of a step's views while the other is rendered
     offload: Offload = "none"  # whose weights stay in main memory while one layer at a time visits the card; slow
 
     def __post_init__(self) -> None:
@@ -307,6 +308,7 @@ class MemoryConfig:
             ("precision", get_args(Precision)),
             ("vae_precision", get_args(Precision)),
             ("denoiser_runtime", get_args(DenoiserRuntime)),
+            ("overlap", ("auto", "on", "off")),
             ("offload", get_args(Offload)),
         ):
             require(getattr(self, name) in choices, name, getattr(self, name), "one of " + ", ".join(choices))
@@ -352,5 +354,5 @@ class GenerateConfig:
 
 
 def views_at_once(config: GenerateConfig) -> int:
-    """Views whose tensors are alive together."""
+    """Views whose tensors are alive together; of an overlapped step these are both halves."""
     return min(config.optimize.views, config.memory.views_at_once or config.optimize.views)

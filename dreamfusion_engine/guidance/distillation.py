@@ -28,7 +28,7 @@ from dreamfusion_engine.guidance.scores.sds import (
     clamp_bound,
     clamped_residual,
     clipped_pixels,
-    score_loss,
+    mean_score_loss,
     score_weight,
     sds_residual,
 )
@@ -171,15 +171,21 @@ class ScoreDistillation:
         x: the renders as the model sees them, float32[B, C, h, w], with their graph. Draws nothing and, but for the
         scores 'sdi' and 'vsd', decides nothing on the host.
         """
-        count, _, height, width = x.shape
-        with torch.no_grad():
-            residual = clamped_residual(self._residual(x, question), question.clamp)
-            gradient = score_weight(*self.teacher.schedule.at(question.t), self.config.weighting) * residual
-            gradient = clipped_pixels(gradient, self._score.pixel_clip)
-            norm = gradient.square().mean(dim=(1, 2, 3)).sqrt()
+        gradient, norm = self.pull(x, question)
         if self._renders is not None and question.learning is not None:
             self._renders.learn(x, *question.learning, question.told.cond, torch.isfinite(norm).all())
-        return score_loss(x, gradient) / (count * height * width), norm
+        return mean_score_loss(x, gradient), norm
+
+    @torch.no_grad()
+    def pull(self, x: Tensor, question: Question) -> tuple[Tensor, Tensor]:
+        """The score's gradient g, as x, and |g| a pixel value float32[B]: all of `judge` that no gradient goes through.
+
+        Another thread may ask, one at a time: it changes nothing here.
+        """
+        residual = clamped_residual(self._residual(x, question), question.clamp)
+        gradient = score_weight(*self.teacher.schedule.at(question.t), self.config.weighting) * residual
+        gradient = clipped_pixels(gradient, self._score.pixel_clip)
+        return gradient, gradient.square().mean(dim=(1, 2, 3)).sqrt()
 
     @property
     def recordable(self) -> bool:

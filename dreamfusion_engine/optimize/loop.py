@@ -22,6 +22,7 @@ from dreamfusion_engine.models.card import Shading
 from dreamfusion_engine.optimize import schedules
 from dreamfusion_engine.optimize.checkpoint import optimizer_tensors, restore_optimizer
 from dreamfusion_engine.optimize.health import Probe, make_probe, probe_cameras
+from dreamfusion_engine.optimize.overlap import add_gradients_overlapped, halves, may_overlap
 from dreamfusion_engine.optimize.sample_room import sample_room
 from dreamfusion_engine.optimize.step_graphs import StepGraphs
 from dreamfusion_engine.optimize.step_part import PartInputs, PartKind, add_gradients, part_weights
@@ -74,22 +75,23 @@ class Training:
         """Share of training done, in [0, 1]."""
         return self.step / self.config.optimize.steps
 
-    def train_step(self, distillation: ScoreDistillation) -> None:
+    def train_step(self, distillation: ScoreDistillation, *, overlap: bool = False) -> None:
         """One step of the optimiser on the score distillation of freshly sampled views; `broken` tells how it went.
 
+        overlap: on a CPU, judge half of the views on another thread while the other half is rendered, see `overlap`.
         A gradient that is not finite moves nothing. Whole or not at all: where memory runs out on the way everything is
         as it was before, random numbers too, and the same step can be made again.
         """
         before = _Moment(self, distillation)
         try:
-            self.ranks.all_or_none(lambda: self._gather(distillation))
+            self.ranks.all_or_none(lambda: self._gather(distillation, overlap))
             self._move()
         except Exception as error:
             if out_of_memory(error):
                 before.restore()
             raise
 
-    def _gather(self, distillation: ScoreDistillation) -> None:
+    def _gather(self, distillation: ScoreDistillation, overlap: bool) -> None:
         """This process's gradients of the step. Processes do not meet here."""
         settings = self.config.optimize
         # 1. What this step looks like.
@@ -110,21 +112,31 @@ class Training:
         drawn = self.generator.get_state()
         pull = distillation.score_size(progress, size)
         at_once = self.config.memory.views_at_once or settings.views
-        for first in range(0, settings.views, at_once):
+        overlap = overlap and self.device.type == "cpu" and may_overlap(self.config)
+
+        def inputs_of(first: int, count: int) -> PartInputs:
+            """What the diffusion model is asked about some of the views, and what counts how much."""
             if first:
                 self.generator.set_state(drawn)
-            part = mine.rows(first, min(at_once, settings.views - first))
-            # 3. What the diffusion model is asked about this part of them, and what counts how much.
+            part = mine.rows(first, count)
             where = Part(first=self.ranks.index * settings.views + first, total=total)
             angles = part.cameras.azimuth, part.cameras.elevation
             shape = (len(part), *distillation.model_shape(size))
-            inputs = PartInputs(
+            return PartInputs(
                 views=part.on(self.device),
                 question=distillation.question(shape, *angles, shading, progress, self.generator, where),
                 weights=part_weights(progress, len(part) / total, self.config, pull).on(self.device),
             )
-            # 4. Pictures, what the model thinks of them, and the way back.
-            self._add_gradients(inputs, size, shading, distillation)
+
+        # 3. Part by part: pictures, what the model thinks of them, and the way back.
+        for first in range(0, settings.views, at_once):
+            count = min(at_once, settings.views - first)
+            if overlap and count > 1:
+                parts = [inputs_of(*half) for half in halves(first, count)]
+                kinds = [PartKind(size=size, shading=shading, views=len(each.views), rows=None) for each in parts]
+                add_gradients_overlapped(self.field, self.occupancy, self.config, distillation, parts, kinds)
+            else:
+                self._add_gradients(inputs_of(first, count), size, shading, distillation)
         if self.ranks.count > 1 and not self.optimiser.state:
             # Memory for the optimiser is found while a process may still be short of it: a move that moves nothing.
             self._fill_gradients()

@@ -237,7 +237,7 @@ class Session:
 
     def _step(self) -> Verdict | None:
         """One training step and, now and then, a look at its health."""
-        self.training.train_step(self.distillation)
+        self.training.train_step(self.distillation, overlap=self.denoiser is not None and self.denoiser.overlap is True)
         if self.training.broken():
             return "non_finite"
         if self.training.step % PROBE_EVERY:

@@ -145,10 +145,17 @@ def add_gradients(
     kind: PartKind,
 ) -> Rendering:
     """Render the views, ask the diffusion model, and add the loss's gradients to those that the parameters have."""
-    # 1. Pictures.
     seen, images = render_part(field, occupancy, config, inputs.views, kind)
-    # 2. What the diffusion model thinks of them, and the regularisers.
     loss, _ = distillation.judge(distillation.seen(images, inputs.question), inputs.question)
+    add_way_back(field, config, inputs, kind, seen, loss)
+    return seen
+
+
+def add_way_back(
+    field: RadianceField, config: GenerateConfig, inputs: PartInputs, kind: PartKind, seen: Rendering, loss: Tensor
+) -> None:
+    """Add the gradients of the score's loss float32[] and of the regularisers to those that the parameters have."""
+    # 1. The regularisers.
     weights = inputs.weights
     regularisers = weights.opacity * losses.opacity_loss(seen.opacity)
     regularisers = regularisers + weights.entropy * losses.binary_entropy_loss(seen.opacity)
@@ -157,7 +164,7 @@ def add_gradients(
     if seen.normal is not None:
         of_view = seen.normal.view(len(inputs.views), kind.size, kind.size, 3)
         regularisers = regularisers + weights.smoothness * losses.smoothness_loss(of_view)
-    # 3. Back to the field. Not by backward(), which hands gradients over on the stream that first saw the parameter.
+    # 2. Back to the field. Not by backward(), which hands gradients over on the stream that first saw the parameter.
     parameters = list(field.parameters())
     gradients = torch.autograd.grad(weights.share * (loss + regularisers), parameters, allow_unused=True)
     for parameter, gradient in zip(parameters, gradients, strict=True):
@@ -167,7 +174,6 @@ def add_gradients(
             parameter.grad = gradient.contiguous()  # a fused optimiser reads it in the order of its memory
         else:
             parameter.grad.add_(gradient)
-    return seen
 
 
 def mapped(value: T, change: Callable[[Tensor], Tensor]) -> T:

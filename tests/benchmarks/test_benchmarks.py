@@ -15,7 +15,19 @@ from typing import Any
 import pytest
 import torch
 
-from benchmarks import card, denoiser, extract, generate, measurement, processes, render, scaling, step, whole_step
+from benchmarks import (
+    card,
+    denoiser,
+    extract,
+    generate,
+    measurement,
+    overlap,
+    processes,
+    render,
+    scaling,
+    step,
+    whole_step,
+)
 from benchmarks.measurement import Limits
 from benchmarks.work_counts import field_work
 from dreamfusion_engine.config.stages import FieldConfig
@@ -90,6 +102,16 @@ def test_a_denoiser_is_timed_by_every_runtime_in_turn(run: Run) -> None:
         assert row["cosine"] > 0.999
     found = {name.split()[0] for name in report["ways"]}
     assert found == ({"torch", "openvino"} if installed() else {"torch"})
+
+
+@pytest.mark.skipif(not installed(), reason="OpenVINO is not installed")
+def test_steps_are_timed_overlapped_and_plain_and_are_the_same_step(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(overlap, "_WARM_UP", 2)
+    report = run(overlap, "--repeats", "1", "--set", "optimize.resolution=[16, 16]")
+    assert [(row["overlapped"], row["denoiser_threads"]) for row in report["rows"]] == [(False, 1), (True, 1)]
+    assert report["ratio"] == pytest.approx(report["plain_milliseconds"] / report["overlapped_milliseconds"], rel=1e-2)
+    assert report["judge_milliseconds"]["1"]["milliseconds"] > 0.0
+    assert report["gradient_difference"] < 1e-4
 
 
 def test_a_run_is_timed_from_prompt_to_glb(run: Run) -> None:

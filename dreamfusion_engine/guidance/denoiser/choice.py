@@ -24,6 +24,7 @@ Computed = Literal["float32", "bfloat16", "float16"]
 LEAST_COSINE = 0.9999  # of every row's prediction to torch's in float32; torch's own bfloat16 has 0.99999 (starter)
 WORTH = 0.9  # share of the reference's time that another way must stay under: a tie goes to torch
 GRAPHS_KEPT = 3  # of models, 128 MB each at most
+WORTH_OVERLAP = 0.95  # share of a plain step's time that an overlapped one must stay under; a tie goes to plain
 _MOST_THREADS = 1024
 
 
@@ -31,13 +32,15 @@ _MOST_THREADS = 1024
 class Choice:
     """One way to run a denoiser.
 
-    runtime, precision: of its inner products. threads: it computes with. why: for people. milliseconds, cosines: of
-    each way that was tried, by `name`; empty where none was.
+    runtime, precision: of its inner products. threads: it computes with. overlap: whether it judges half of a step's
+    views while the other half is rendered, None: not asked yet, so it does not. why: for people. milliseconds, cosines:
+    of each way that was tried, by `name`; empty where none was. milliseconds has whole steps too, by `step_name`.
     """
 
     runtime: Runtime
     precision: Computed
     threads: int
+    overlap: bool | None = None
     why: str = field(default="", compare=False)
     milliseconds: dict[str, float] = field(default_factory=dict, compare=False)
     cosines: dict[str, float] = field(default_factory=dict, compare=False)
@@ -46,6 +49,11 @@ class Choice:
     def name(self) -> str:
         """Such as 'openvino bfloat16 x 2'."""
         return f"{self.runtime} {self.precision} x {self.threads}"
+
+    @property
+    def step_name(self) -> str:
+        """Such as 'step, openvino bfloat16 x 1, overlapped'."""
+        return f"step, {self.name}" + (", overlapped" if self.overlap else "")
 
     def to_json(self) -> dict[str, Any]:
         """For a checkpoint, result.json and the cache."""
@@ -59,6 +67,7 @@ class Choice:
                 runtime=values["runtime"],
                 precision=values["precision"],
                 threads=values["threads"],
+                overlap=values.get("overlap"),  # an earlier version has none
                 why=str(values["why"]),
                 milliseconds=_measures(values["milliseconds"]),
                 cosines=_measures(values["cosines"]),
@@ -66,6 +75,7 @@ class Choice:
             known = choice.runtime in get_args(Runtime) and choice.precision in get_args(Computed)
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError("not a choice of a runtime") from error
+        known = known and (choice.overlap is None or type(choice.overlap) is bool)
         if not known or type(choice.threads) is not int or not 1 <= choice.threads <= _MOST_THREADS:
             raise ValueError("not a choice of a runtime")
         return choice
@@ -86,6 +96,21 @@ def fastest(reference: Choice, milliseconds: Mapping[Choice, float], cosines: Ma
         why=why,
         milliseconds={way.name: round(value, 3) for way, value in milliseconds.items() if math.isfinite(value)},
         cosines={way.name: round(value, 9) for way, value in cosines.items() if math.isfinite(value)},
+    )
+
+
+def overlapped(choice: Choice, milliseconds: Mapping[Choice, float]) -> Choice:
+    """The choice with how steps are made: the fastest overlapped way that is clearly faster than plain ones, or plain.
+
+    milliseconds: medians of a step, nan where it failed: of the choice with overlap False, and of ways with True.
+    """
+    plain = dataclasses.replace(choice, overlap=False)
+    bound = WORTH_OVERLAP * milliseconds[plain]
+    good = [way for way, value in milliseconds.items() if value <= bound]
+    best = min(good, key=lambda way: milliseconds[way], default=plain)
+    steps = {way.step_name: round(value, 3) for way, value in milliseconds.items() if math.isfinite(value)}
+    return dataclasses.replace(
+        choice, threads=best.threads, overlap=best.overlap, milliseconds={**choice.milliseconds, **steps}
     )
 
 

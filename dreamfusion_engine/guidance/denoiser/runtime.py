@@ -23,7 +23,15 @@ from torch import Tensor, nn
 
 from dreamfusion_engine.config.stages import GenerateConfig
 from dreamfusion_engine.events import Note, Report
-from dreamfusion_engine.guidance.denoiser.choice import Choice, ChoiceFile, Computed, fastest, key_of, make_room
+from dreamfusion_engine.guidance.denoiser.choice import (
+    Choice,
+    ChoiceFile,
+    Computed,
+    fastest,
+    key_of,
+    make_room,
+    overlapped,
+)
 from dreamfusion_engine.guidance.denoiser.host import (
     Call,
     FlatDenoiser,
@@ -45,7 +53,7 @@ from dreamfusion_engine.guidance.denoiser.trial import Trial
 from dreamfusion_engine.guidance.distillation import ScoreDistillation
 from dreamfusion_engine.machine.atomic_file import write_atomically
 from dreamfusion_engine.machine.cache_folder import cache_folder
-from dreamfusion_engine.machine.device import asked_threads, has_bfloat16, usable_cores
+from dreamfusion_engine.machine.device import asked_threads, has_bfloat16, kernel_threads, usable_cores
 from dreamfusion_engine.models.families.adapter import Adapter
 
 # What another runtime hosts is in memory twice more, as its constants and in the order in which it computes; and large
@@ -72,13 +80,15 @@ def settle_runtime(
     changed: bool,
     resumed: bool,
     recorded: Choice | None,
+    step_seconds: Callable[[bool], float] | None = None,
     report: Report,
 ) -> Choice:
     """Choose what runs the teacher's denoiser, and bring the teacher in line with it.
 
     distillation: of the teacher. config: as it was made to fit. parameters, model: number, and digest, of the
     denoiser's weights. alone: no other process trains along. changed: settings were changed to fit the memory.
-    resumed: whether the run goes on from a checkpoint. recorded: that one's choice, None where it has none. report:
+    resumed: whether the run goes on from a checkpoint. recorded: that one's choice, None where it has none.
+    step_seconds: of a training step with the teacher as it is, overlapped or not; None: steps are not halved. report:
     told where a wish cannot be met.
     """
     wish = config.memory.denoiser_runtime
@@ -98,6 +108,8 @@ def settle_runtime(
             if choice.runtime == "openvino":
                 host.prove(choice)
                 teacher.denoiser = host.hosted(choice)
+                if begun is None and step_seconds is not None and config.memory.overlap == "auto":
+                    choice = host.choose_overlap(choice, teacher, step_seconds, forced=wish == "openvino")
         except (GraphError, OSError) as error:
             choice = dataclasses.replace(reference, why=f"OpenVINO failed: {error}")
     elif begun is not None and begun.runtime == "torch":
@@ -111,7 +123,9 @@ def settle_runtime(
     elif wish == "openvino" and choice.runtime == "torch":
         text = f"The denoiser runs in torch, although OpenVINO is asked for: {choice.why}."
         report(Note(code="memory.denoiser_runtime", text=text))
-    return choice
+    if config.memory.overlap == "auto":
+        return choice
+    return dataclasses.replace(choice, overlap=config.memory.overlap == "on")
 
 
 def worth_trying(allowed: tuple[Computed, ...], reference: Choice) -> tuple[Computed, ...]:
@@ -187,10 +201,38 @@ class Host:
 
         Raises GraphError, OSError.
         """
-        if choice in (self._kept(True).read(), self._kept(False).read()):
+        tried = (self._kept(True).read(), self._kept(False).read())
+        if choice.name in {way.name for way in tried if way is not None}:
             return
         with tempfile.TemporaryDirectory() as folder, ExitStack() as ended:
             self._trial(choice, self._write_call(Path(folder), self._by_torch("float32")), ended)
+
+    def choose_overlap(
+        self, choice: Choice, teacher: Adapter, step_seconds: Callable[[bool], float], *, forced: bool
+    ) -> Choice:
+        """A choice of OpenVINO with how its steps are made, kept or else measured and kept; the teacher as it says.
+
+        teacher: has the choice's denoiser. step_seconds: of a step with the denoiser that it has. Raises GraphError,
+        OSError.
+        """
+        if choice.overlap is not None:
+            return choice
+        if kernel_threads() < 2:  # nothing can work beside anything
+            return dataclasses.replace(choice, overlap=False)
+        beside = {dataclasses.replace(choice, threads=count, overlap=True) for count in (1, choice.threads)}
+        ways = [dataclasses.replace(choice, overlap=False), *sorted(beside, key=lambda way: way.threads)]
+        networks = {way.threads: self.hosted(way) for way in ways}
+
+        def seconds(way: Choice) -> float:
+            teacher.denoiser = networks[way.threads]
+            return step_seconds(way.overlap is True)
+
+        for way in ways:
+            seconds(way)  # compiles what a step needs
+        found = overlapped(choice, _in_turn({way: lambda way=way: seconds(way) for way in ways}))  # type: ignore[misc]
+        self._kept(forced).write(found)
+        teacher.denoiser = networks[found.threads]
+        return found
 
     def _kept(self, forced: bool) -> ChoiceFile:
         rows = len(tensors_of(self._call)[0])

@@ -65,3 +65,9 @@ def score_loss(x: Tensor, gradient: Tensor) -> Tensor:
     """
     g = gradient.detach()
     return (g * (x - x.detach())).sum() + 0.5 * g.square().sum()
+
+
+def mean_score_loss(x: Tensor, gradient: Tensor) -> Tensor:
+    """`score_loss` over the number of renders' pixels, B H W, so that it weighs the same for any number and size."""
+    count, _, height, width = x.shape
+    return score_loss(x, gradient) / (count * height * width)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import os
 from pathlib import Path
@@ -9,7 +10,16 @@ from typing import Any
 
 import pytest
 
-from dreamfusion_engine.guidance.denoiser.choice import LEAST_COSINE, WORTH, Choice, ChoiceFile, fastest, make_room
+from dreamfusion_engine.guidance.denoiser.choice import (
+    LEAST_COSINE,
+    WORTH,
+    WORTH_OVERLAP,
+    Choice,
+    ChoiceFile,
+    fastest,
+    make_room,
+    overlapped,
+)
 
 TORCH = Choice(runtime="torch", precision="bfloat16", threads=1)
 EXACT = Choice(runtime="openvino", precision="float32", threads=1)
@@ -35,6 +45,26 @@ def test_what_is_not_clearly_faster_or_failed_leaves_torch(milliseconds: float) 
 
 def test_torch_as_it_runs_today_stays_however_inexact_it_is() -> None:
     assert fastest(TORCH, {TORCH: 40.0}, {TORCH: 0.9}) == TORCH
+
+
+def test_steps_are_overlapped_where_that_is_clearly_faster_with_the_threads_that_were() -> None:
+    plain, one, two = (
+        dataclasses.replace(HALF, threads=threads, overlap=overlap)
+        for threads, overlap in ((2, False), (1, True), (2, True))
+    )
+    settled = overlapped(HALF, {plain: 100.0, one: 70.0, two: 80.0})
+    assert (settled.overlap, settled.threads) == (True, 1)
+    assert settled.milliseconds[plain.step_name] == 100.0 and len(settled.milliseconds) == 3
+    for close in (100.0 * WORTH_OVERLAP + 0.01, math.nan):
+        settled = overlapped(HALF, {plain: 100.0, one: close, two: close})
+        assert (settled.overlap, settled.threads) == (False, 2)
+    assert not overlapped(HALF, {plain: math.nan, one: 70.0}).overlap
+
+
+def test_a_choice_of_an_earlier_version_does_not_overlap() -> None:
+    values = HALF.to_json()
+    del values["overlap"]
+    assert Choice.from_json(values).overlap is None
 
 
 def test_what_is_kept_is_read_back_and_only_for_what_it_was_kept_for(tmp_path: Path) -> None:
@@ -72,6 +102,7 @@ def test_a_file_that_was_changed_by_hand_counts_as_none(tmp_path: Path) -> None:
         {"threads": 10**9},
         {"threads": True},
         {"threads": "2"},
+        {"overlap": 1},
         {"milliseconds": None},
         {"cosines": {"a": "b"}},
         {"cosines": {"a": float("nan")}},

@@ -133,6 +133,44 @@ def test_a_choice_is_measured_once_named_with_its_figures_and_gives_the_same_bit
 
 
 @with_openvino
+def test_whether_steps_overlap_is_measured_once_and_repeated(
+    saved_pipeline: Path, own_cache_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[bool] = []
+
+    def step_seconds(overlap: bool) -> float:
+        asked.append(overlap)
+        return 1.0 if overlap else 2.0
+
+    monkeypatch.setattr(runtime, "kernel_threads", lambda: 2)
+    teacher = load_teacher(open_pipeline(saved_pipeline), CPU, precision="bfloat16")
+    choice, _ = settled(teacher, config(), step_seconds=step_seconds)
+    assert choice.overlap is True and set(asked) == {True, False}
+    assert choice.milliseconds[choice.step_name] == 1000.0 and isinstance(teacher.denoiser, HostedDenoiser)
+    asked.clear()
+    assert settled(teacher, config(), step_seconds=step_seconds)[0].to_json() == choice.to_json()
+    again, events = settled(teacher, config("auto"), resumed=True, recorded=choice, step_seconds=step_seconds)
+    assert (again.to_json(), events, asked) == (choice.to_json(), [], [])
+    for wish in ("on", "off"):
+        forced, events = settled(
+            teacher, config("auto", overlap=wish), resumed=True, recorded=choice, step_seconds=step_seconds
+        )
+        assert (forced.overlap, events, asked) == (wish == "on", [], [])
+
+
+@with_openvino
+def test_on_one_core_steps_do_not_overlap_and_nothing_is_measured(
+    saved_pipeline: Path, own_cache_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def step_seconds(overlap: bool) -> float:
+        raise AssertionError("it was measured")
+
+    monkeypatch.setattr(runtime, "kernel_threads", lambda: 1)
+    teacher = load_teacher(open_pipeline(saved_pipeline), CPU, precision="bfloat16")
+    assert settled(teacher, config(), step_seconds=step_seconds)[0].overlap is False
+
+
+@with_openvino
 def test_a_checkpoint_from_another_machine_is_tried_before_it_is_repeated(
     saved_pipeline: Path, own_cache_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -24,6 +24,7 @@ NOT_SHOWN = (
     "graphs",
     "offload",
     "denoiser_runtime",
+    "overlap",
 )
 HIDDEN = {("memory", name) for name in NOT_SHOWN}  # fit
 

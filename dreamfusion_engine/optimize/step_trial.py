@@ -1,0 +1,43 @@
+"""How long a step takes, found out on a training that is thrown away."""
+
+from __future__ import annotations
+
+import math
+import time
+
+import torch
+
+from dreamfusion_engine.config.stages import GenerateConfig
+from dreamfusion_engine.guidance.distillation import ScoreDistillation
+from dreamfusion_engine.machine.device import out_of_memory
+from dreamfusion_engine.optimize.loop import Training
+
+
+class StepTrial:
+    """Steps from the middle of a run, in the order in which they are asked for.
+
+    config: of the run. distillation: of the teacher, whose denoiser may be changed between steps; a score that learns
+    would learn from them. device: where the run computes.
+    """
+
+    def __init__(self, config: GenerateConfig, distillation: ScoreDistillation, device: torch.device) -> None:
+        self._config, self._distillation, self._device = config, distillation, device
+        self._training: Training | None = None
+
+    def seconds(self, overlap: bool) -> float:
+        """Of one step on a CPU, overlapped or not; nan where memory runs out."""
+        try:
+            middle = self._config.optimize.steps // 2
+            middle -= middle % self._config.render.occupancy_every
+            if self._training is None:  # the first step alone looks where the field is empty, as few of a run do
+                self._training = Training(self._config, seed=self._config.seed, device=self._device)
+                self._training.step = middle
+            else:
+                self._training.step = middle + 1
+            begun = time.perf_counter()
+            self._training.train_step(self._distillation, overlap=overlap)
+            return time.perf_counter() - begun
+        except Exception as error:
+            if not out_of_memory(error):
+                raise
+            return math.nan
