@@ -10,7 +10,7 @@ sys.path.insert(0, str(ROOT))
 
 from dreamfusion_engine.config_json import preset  # noqa: E402
 from dreamfusion_engine.guidance.catalogue import KnownModel, catalogue  # noqa: E402
-from dreamfusion_engine.guidance.model_list import memory_of  # noqa: E402
+from dreamfusion_engine.guidance.model_costs import memory_of  # noqa: E402
 from dreamfusion_engine.guidance.savings import fit  # noqa: E402
 from dreamfusion_engine.recipes import RECIPES  # noqa: E402
 

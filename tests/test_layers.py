@@ -86,7 +86,13 @@ LIGHT |= {"guidance.family", "guidance.distilled", "guidance.part_configs", "gui
 LIGHT |= {"guidance.memory", "guidance.model_sizes"}
 LIGHT |= {"config_json", "recipes", "settings_table", "model_table", "download_job", "model_news"}
 LIGHT |= {f"guidance.{name}" for name in ("part_weights", "safetensors_header", "catalogue", "hub_models")}
-LIGHT |= {"guidance.model_list", "guidance.given_models", "guidance.single_file"}
+LIGHT |= {
+    "guidance.model_costs",
+    "guidance.scores.work",
+    "guidance.model_list",
+    "guidance.given_models",
+    "guidance.single_file",
+}
 LIGHT |= {"guidance.file_kinds"}
 LIGHT |= {"guidance.adapter_files", "guidance.lora_layout", "guidance.learned_word"}
 LIGHT |= {

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from dreamfusion_engine.errors import EngineError
-from dreamfusion_engine.guidance.model_list import Machine, ModelLine, estimates_of, fit_of, memory_of
+from dreamfusion_engine.guidance.model_costs import estimates_of, memory_of
+from dreamfusion_engine.guidance.model_list import Machine, ModelLine, fit_of
 from dreamfusion_engine.guidance.model_sizes import ModelSizes, read_sizes
 from dreamfusion_engine.guidance.part_weights import damaged
 from dreamfusion_engine.guidance.pipeline_folder import (

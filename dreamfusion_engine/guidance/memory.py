@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from dreamfusion_engine.config import FieldConfig, GenerateConfig
 from dreamfusion_engine.guidance.model_sizes import ModelSizes
 from dreamfusion_engine.guidance.prompts import PromptCard, predictions_a_view
+from dreamfusion_engine.guidance.scores.work import WORK
 
 HALF_ABOVE = 200_000_000  # parameters beyond which precision 'auto' holds a model in half precision on a card
 TILE_PIXELS = 512  # with memory.tiling the VAE sees pictures in tiles of this size
@@ -113,7 +114,7 @@ def _training(sizes: ModelSizes, config: GenerateConfig, device_type: str) -> di
         denoiser = min(denoiser, _LARGEST_LAYER)
     rows = predictions_a_view(config.guidance, PromptCard(closed_vocabulary=sizes.closed_vocabulary))
     predicting = rows * views * sizes.denoiser_live * each
-    if config.guidance.score == "vsd":
+    if WORK[config.guidance.score].learning:
         learning = VSD_KEPT["transformer" if sizes.transformer else "unet"] * views * sizes.denoiser_live * each
         predicting = max(predicting, learning)
     kept, encoding = _encoder(sizes, config, of_vae)

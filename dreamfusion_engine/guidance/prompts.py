@@ -21,6 +21,7 @@ from dreamfusion_engine.config import GenerateConfig, GuidanceConfig, PromptsCon
 from dreamfusion_engine.errors import InputError, SetupError
 from dreamfusion_engine.given_path import absence, shortened
 from dreamfusion_engine.guidance.family import Family
+from dreamfusion_engine.guidance.scores.work import WORK
 
 View = Literal["front", "side", "back", "overhead"]
 Heading = Literal["front", "front right", "right", "back right", "back", "back left", "left", "front left"]
@@ -271,7 +272,7 @@ def predictions_a_view(config: GuidanceConfig, card: PromptCard) -> int:
 
     With and without the prompt; what bad pictures are called; front and side of Perp-Neg.
     """
-    return 2 + (config.score == "nfsd") + (2 if uses_perp_neg(config, card) else 0)
+    return WORK[config.score].texts + (2 if uses_perp_neg(config, card) else 0)
 
 
 def check_prompts(config: GenerateConfig, card: PromptCard) -> None:

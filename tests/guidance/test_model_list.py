@@ -19,7 +19,8 @@ from dreamfusion_engine.errors import SetupError
 from dreamfusion_engine.guidance import model_list
 from dreamfusion_engine.guidance.catalogue import catalogue
 from dreamfusion_engine.guidance.hub_models import downloaded_folder
-from dreamfusion_engine.guidance.model_list import Machine, ModelLine, fit_of, memory_of, models_here, models_to_get
+from dreamfusion_engine.guidance.model_costs import memory_of
+from dreamfusion_engine.guidance.model_list import Machine, ModelLine, fit_of, models_here, models_to_get
 from dreamfusion_engine.guidance.model_sizes import ModelSizes
 from dreamfusion_engine.guidance.model_sizes import read_sizes as read
 from dreamfusion_engine.guidance.pipeline_folder import STARTER_FOLDER, locate_model, open_pipeline
