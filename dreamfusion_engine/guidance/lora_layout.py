@@ -22,6 +22,7 @@ from dreamfusion_engine.guidance.single_file_layout import LAYOUTS, NotUsable, r
 
 DENOISER = "denoiser"
 _MATRIX = re.compile(r"(?:[._]lora(?:_linear_layer)?[._](down|up)|\.lora_(A|B)(?:\.default)?)\.weight$")
+_LAYER = re.compile(r"[\w.-]{1,300}", re.ASCII)
 _PARTS = (  # how a name begins -> the part that it belongs to
     ("lora_unet_", DENOISER),
     ("lora_transformer_", DENOISER),
@@ -92,12 +93,24 @@ def said_of_scale(text: str) -> dict[str, Any]:
         for patterns in (value or {} for name, value in said.items() if name.endswith(".alpha_pattern")):
             alphas += patterns.values()
             for pattern in patterns:
-                re.compile(pattern)
+                names_layer(pattern, "")
         if not all(math.isfinite(float(alpha)) for alpha in alphas):
             raise ValueError("an alpha is not finite")
-    except (ValueError, TypeError, AttributeError, OverflowError, re.error) as error:
+    except (ValueError, TypeError, AttributeError, OverflowError) as error:
         raise NotUsable(f"a LoRA whose metadata cannot be read: {str(error)[:120]}") from error
     return said
+
+
+def names_layer(pattern: str, layer: str) -> bool:
+    """Whether a pattern of alphas means a layer: it is its path, or, unless it begins with ^, the end of that.
+
+    PEFT takes patterns for regular expressions and writes layers' names. Those of a file from elsewhere are not
+    evaluated: a few characters of one can take hours. Raises ValueError for a pattern that is no name.
+    """
+    name = pattern.removeprefix("^").replace("\\.", ".")
+    if not _LAYER.fullmatch(name):
+        raise ValueError(f"{pattern[:60]!r} in its alpha_pattern is not the name of a layer")
+    return layer == name or (name == pattern.replace("\\.", ".") and layer.endswith(f".{name}"))
 
 
 def paired(names: Iterable[str]) -> list[LoraPair]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from dreamfusion_engine.guidance.adapter_files import LoraFile, factors_fit, layers_of, lora_error, weight_of
-from dreamfusion_engine.guidance.lora_layout import DENOISER, LoraPair, paired
+from dreamfusion_engine.guidance.lora_layout import DENOISER, LoraPair, names_layer, paired
 from dreamfusion_engine.guidance.single_file_layout import NotUsable
 
 
@@ -78,8 +77,9 @@ def said_scale(said: Mapping[str, Any], part: str, layer: str, rank: int) -> flo
     """
     alpha = said.get(f"{part}.lora_alpha")
     for pattern, value in (said.get(f"{part}.alpha_pattern") or {}).items():
-        if re.match(rf"(.*\.)?({pattern})$", layer):  # as PEFT reads such patterns
+        if names_layer(pattern, layer):  # the first that fits, as PEFT reads them
             alpha = value
+            break
     if alpha is None:
         return 1.0
     return float(alpha) / (math.sqrt(rank) if said.get(f"{part}.use_rslora") else rank)
