@@ -2,8 +2,8 @@
 
 A LoRA (Hu 2021, arXiv 2106.09685) adds w (alpha / r) B A to a layer's weights, with A [r, I] and B [O, r]. Programs
 name its tensors in their own ways: kohya's by the layer's path with underscores (lora_unet_down_blocks_0_...lora_down),
-PEFT's and diffusers' by the path itself (unet.down_blocks.0...lora_A, ...to_q_lora.down, ...lora.down). Nothing heavy
-is imported here.
+PEFT's and diffusers' by the path itself (unet.down_blocks.0...lora_A, ...to_q_lora.down, ...lora.down), xlabs' by a
+block's processor (double_blocks.0.processor.qkv_lora1.down). Nothing heavy is imported here.
 """
 
 from __future__ import annotations
@@ -22,6 +22,9 @@ from dreamfusion_engine.guidance.single_file_layout import LAYOUTS, NotUsable, r
 
 DENOISER = "denoiser"
 _MATRIX = re.compile(r"(?:[._]lora(?:_linear_layer)?[._](down|up)|\.lora_(A|B)(?:\.default)?)\.weight$")
+# xlabs' for Flux: both streams' factors hang on a block's processor, and a number tells the streams apart.
+_XLABS_LAYER = re.compile(r"(?:double|single)_blocks\.\d+\.processor\.(?:qkv|proj)_lora[12]?")
+_XLABS = re.compile(rf"({_XLABS_LAYER.pattern})\.(down|up)\.weight$")
 _LAYER = re.compile(r"[\w.-]{1,300}", re.ASCII)
 _PARTS = (  # how a name begins -> the part that it belongs to
     ("lora_unet_", DENOISER),
@@ -39,6 +42,8 @@ _PARTS = (  # how a name begins -> the part that it belongs to
     ("down_blocks.", DENOISER),
     ("mid_block.", DENOISER),
     ("up_blocks.", DENOISER),
+    ("double_blocks.", DENOISER),
+    ("single_blocks.", DENOISER),
 )
 # Layers under the names of the models' first programs, which diffusers' functions turn into its own.
 FOREIGN = re.compile(
@@ -63,6 +68,11 @@ class LoraPair:
     def foreign(self) -> bool:
         """Whether the layer has the name of another program, which does not lead to it."""
         return self.part == DENOISER and FOREIGN.search(self.layer) is not None
+
+    @property
+    def xlabs(self) -> bool:
+        """Whether xlabs named it, as the processor of a block."""
+        return ".processor." in self.layer
 
 
 def lora_pairs(tensors: Mapping[str, TensorEntry]) -> list[LoraPair]:
@@ -117,13 +127,15 @@ def paired(names: Iterable[str]) -> list[LoraPair]:
     """The factors that belong together, by their names. Raises NotUsable for a name that is not of a LoRA."""
     halves: dict[tuple[str, str], dict[str, str]] = {}
     for name in names:
-        match = _MATRIX.search(name)
+        match = _XLABS.search(name) or _MATRIX.search(name)
         kind = "alpha" if name.endswith(".alpha") else ""
         if match:
             kind = "down" if "down" in match.groups() or "A" in match.groups() else "up"
         elif not kind:
             raise NotUsable(f"no LoRA that is read here: it holds {name[:120]}")
-        stem = name[: match.start()] if match else name.removesuffix(".alpha")
+        stem = name.removesuffix(".alpha")
+        if match:
+            stem = name[: match.end(1)] if match.re is _XLABS else name[: match.start()]
         halves.setdefault(_place(stem), {})[kind] = name
     for (_, layer), found in halves.items():
         if "down" not in found or "up" not in found:
@@ -139,7 +151,7 @@ def _place(stem: str) -> tuple[str, str]:
     for begin, part in _PARTS:
         if stem.startswith(begin):
             layer = stem if begin.endswith(("blocks.", "block.")) else stem.removeprefix(begin)
-            return part, layer.replace(".processor.", ".")
+            return part, layer if _XLABS_LAYER.fullmatch(layer) else layer.replace(".processor.", ".")
     raise NotUsable(f"no LoRA that is read here: nothing says which part {stem[:120]} belongs to")
 
 
@@ -147,7 +159,7 @@ def _refuse_others(tensors: Mapping[str, TensorEntry]) -> None:
     for piece, what in UNREAD_ADDITIONS:
         if any(piece in name for name in tensors):
             raise NotUsable(what)
-    if any(_MATRIX.search(name) for name in tensors):
+    if any(_MATRIX.search(name) or _XLABS.search(name) for name in tensors):
         return
     if not tensors:
         raise NotUsable("a file without tensors")

@@ -95,12 +95,18 @@ def diffusers_names(
     from diffusers import FluxPipeline, StableDiffusionXLPipeline
 
     kohya: dict[str, Tensor] = {}
+    xlabs: dict[str, Tensor] = {}
     for pair in pairs:
+        if pair.xlabs:
+            xlabs[f"{pair.layer}.down.weight"], xlabs[f"{pair.layer}.up.weight"] = tensors[pair.down], tensors[pair.up]
+            continue
         name = f"lora_unet_{pair.layer.replace('.', '_')}"
         kohya[f"{name}.lora_down.weight"], kohya[f"{name}.lora_up.weight"] = tensors[pair.down], tensors[pair.up]
     try:
         if family == "FluxPipeline":
-            converted = FluxPipeline.lora_state_dict(kohya)
+            converted: dict[str, Tensor] = {}
+            for layout in (kohya, xlabs):  # by the first of its names diffusers takes a file for the one or the other
+                converted |= FluxPipeline.lora_state_dict(layout) if layout else {}
         else:
             converted, _ = StableDiffusionXLPipeline.lora_state_dict(kohya, unet_config=network.config)
         paired(converted)

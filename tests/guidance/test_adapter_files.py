@@ -90,8 +90,15 @@ def test_a_layer_or_a_width_that_the_model_has_not_is_named(cases: Callable[[str
     wide = write(tmp_path / "b.safetensors", pair("lora_unet_mid_block_resnets_0_conv1", (2, 64, 3, 3), (64, 2, 1, 1)))
     error = refusal(cases("sd").folder, wide)
     assert "[32, 32, 3, 3]" in error.why and "mid_block_resnets_0_conv1" in error.why
+
+
+def test_kohyas_lora_for_stable_diffusion_3_is_told_with_a_way_to_a_readable_one(
+    cases: Callable[[str], Case], tmp_path: Path
+) -> None:
     joint = write(tmp_path / "c.safetensors", pair("lora_unet_joint_blocks_0_x_block_attn_qkv", (2, 32), (96, 2)))
-    assert "joint_blocks_0" in refusal(cases("sd3").folder, joint).why
+    error = refusal(cases("sd3").folder, joint)
+    assert "joint_blocks_0" in error.why and "Stable Diffusion 3" in error.why and "kohya" in error.why
+    assert "diffusers' layout" in error.fix and "kohya" not in error.fix
 
 
 @pytest.mark.parametrize(
