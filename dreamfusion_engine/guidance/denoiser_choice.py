@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import importlib.util
 import json
 import math
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -69,6 +71,14 @@ class Choice:
         if not known or type(choice.threads) is not int or not 1 <= choice.threads <= _MOST_THREADS:
             raise ValueError("not a choice of a runtime")
         return choice
+
+
+def installed() -> bool:
+    """Whether there is an OpenVINO to try. Loads nothing."""
+    try:
+        return bool(metadata.version("openvino")) and importlib.util.find_spec("openvino") is not None
+    except metadata.PackageNotFoundError:
+        return False
 
 
 def fastest(reference: Choice, milliseconds: Mapping[Choice, float], cosines: Mapping[Choice, float]) -> Choice:

@@ -15,7 +15,7 @@ from benchmarks import card, denoiser, extract, generate, measurement, processes
 from benchmarks.measurement import Limits
 from benchmarks.work_counts import field_work
 from dreamfusion_engine.config import FieldConfig
-from dreamfusion_engine.guidance.openvino_graph import installed
+from dreamfusion_engine.guidance.denoiser_choice import installed
 
 Run = Callable[..., dict[str, Any]]
 

@@ -15,7 +15,7 @@ from reference.tiny_families import Case
 
 from dreamfusion_engine.config import GenerateConfig, GuidanceConfig, MemoryConfig, OptimizeConfig
 from dreamfusion_engine.events import Event, Note
-from dreamfusion_engine.guidance import denoiser_runtime, denoiser_trial, openvino_graph
+from dreamfusion_engine.guidance import denoiser_choice, denoiser_runtime, denoiser_trial, openvino_graph
 from dreamfusion_engine.guidance.denoiser_choice import LEAST_COSINE, Choice
 from dreamfusion_engine.guidance.denoiser_host import (
     FlatDenoiser,
@@ -25,24 +25,25 @@ from dreamfusion_engine.guidance.denoiser_host import (
     step_call,
     tensors_of,
 )
-from dreamfusion_engine.guidance.denoiser_runtime import FEWEST_STEPS, LARGEST, settle_runtime, why_torch
+from dreamfusion_engine.guidance.denoiser_runtime import settle_runtime, why_torch
 from dreamfusion_engine.guidance.diffusion import load_teacher
 from dreamfusion_engine.guidance.distillation import ScoreDistillation
 from dreamfusion_engine.guidance.families.adapter import Adapter
+from dreamfusion_engine.guidance.memory import FEWEST_HOSTED_STEPS, LARGEST_HOSTED
 from dreamfusion_engine.guidance.openvino_graph import GraphError, least_cosine
 from dreamfusion_engine.guidance.pipeline_folder import open_pipeline
 from dreamfusion_engine.guidance.prompts import PromptCard
 
 CPU = torch.device("cpu")
 UNETS = ["if", "sd", "sdxl"]
-with_openvino = pytest.mark.skipif(not openvino_graph.installed(), reason="OpenVINO is not installed")
+with_openvino = pytest.mark.skipif(not denoiser_choice.installed(), reason="OpenVINO is not installed")
 
 
 def config(wish: str = "openvino", **memory: Any) -> GenerateConfig:
     return GenerateConfig(
         prompt="a red mug",
         memory=MemoryConfig(denoiser_runtime=wish, **memory),  # type: ignore[arg-type]
-        optimize=OptimizeConfig(steps=FEWEST_STEPS, resolution=(16, 16)),
+        optimize=OptimizeConfig(steps=FEWEST_HOSTED_STEPS, resolution=(16, 16)),
     )
 
 
@@ -201,7 +202,7 @@ def test_torch_in_the_precision_that_was_recorded_is_repeated(saved_pipeline: Pa
     teacher = load_teacher(open_pipeline(saved_pipeline), CPU, precision="bfloat16")
     recorded = Choice(runtime="torch", precision="float32", threads=1, why="the fastest of those measured")
     asked = config("auto")
-    asked = dataclasses.replace(asked, optimize=dataclasses.replace(asked.optimize, steps=FEWEST_STEPS - 1))
+    asked = dataclasses.replace(asked, optimize=dataclasses.replace(asked.optimize, steps=FEWEST_HOSTED_STEPS - 1))
     assert settled(teacher, asked, resumed=True, recorded=recorded)[0] == recorded
     assert teacher.parts.autocast is None
 
@@ -223,15 +224,15 @@ def test_a_precision_that_is_asked_for_when_resuming_wins_over_the_recorded_one(
         ({}, {"device": "cuda"}, "card"),
         ({}, {"alone": False}, "processes"),
         ({}, {"changed": True}, "memory"),
-        ({}, {"parameters": LARGEST + 1}, "memory"),
-        ({"optimize": OptimizeConfig(steps=FEWEST_STEPS - 1)}, {}, "short"),
+        ({}, {"parameters": LARGEST_HOSTED + 1}, "memory"),
+        ({"optimize": OptimizeConfig(steps=FEWEST_HOSTED_STEPS - 1)}, {}, "short"),
     ],
 )
 def test_where_another_runtime_cannot_serve_torch_does(
     change: dict[str, Any], given: dict[str, Any], says: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(denoiser_runtime, "installed", lambda: True)
-    usual: dict[str, Any] = {"parameters": LARGEST, "device": "cpu", "alone": True, "changed": False}
+    usual: dict[str, Any] = {"parameters": LARGEST_HOSTED, "device": "cpu", "alone": True, "changed": False}
     assert why_torch(config=dataclasses.replace(config("auto")), **usual) == ""
     assert says in why_torch(config=dataclasses.replace(config("auto"), **change), **{**usual, **given})
 
