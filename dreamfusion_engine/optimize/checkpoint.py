@@ -27,7 +27,7 @@ from dreamfusion_engine.atomic_file import write_atomically
 from dreamfusion_engine.config import GenerateConfig
 from dreamfusion_engine.config_json import to_json
 from dreamfusion_engine.errors import InputError, SetupError
-from dreamfusion_engine.guidance.openvino_graph import installed
+from dreamfusion_engine.guidance.denoiser_choice import installed
 
 FORMAT = 1
 INDEX = "checkpoint.json"
