@@ -26,7 +26,7 @@ sys.path[:0] = [str(ROOT)]
 
 from benchmarks import measurement  # noqa: E402
 from dreamfusion_engine.config.presets import preset  # noqa: E402
-from dreamfusion_engine.guidance.denoiser import openvino_graph  # noqa: E402
+from dreamfusion_engine.guidance.denoiser import choice, openvino_graph  # noqa: E402
 from dreamfusion_engine.guidance.denoiser.host import FlatDenoiser, HostedDenoiser, step_call, tensors_of  # noqa: E402
 from dreamfusion_engine.guidance.distillation import ScoreDistillation  # noqa: E402
 from dreamfusion_engine.machine.device import usable_cores  # noqa: E402
@@ -55,7 +55,7 @@ def ways(model: str, threads: list[int]) -> tuple[dict[str, Callable[[], Tensor]
         f"torch {precision} x {torch.get_num_threads()}": lambda precision=precision: by_torch(precision)  # type: ignore[misc]
         for precision in openvino_graph.PRECISIONS
     }
-    if openvino_graph.installed():
+    if choice.installed():
         with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the trace warns of every size that it takes as given
             path = Path(folder) / "graph.xml"

@@ -8,11 +8,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from dreamfusion_engine.commands.model_list import memory_of  # noqa: E402
 from dreamfusion_engine.config.presets import preset  # noqa: E402
 from dreamfusion_engine.config.recipes import RECIPES  # noqa: E402
 from dreamfusion_engine.memory.savings import fit  # noqa: E402
 from dreamfusion_engine.models.catalogue import KnownModel, catalogue  # noqa: E402
+from dreamfusion_engine.speed.model_costs import memory_of  # noqa: E402
 
 PAGE = ROOT / "docs" / "models.md"
 CARDS_GIB = (4, 6, 8, 12, 16, 24)

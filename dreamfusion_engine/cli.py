@@ -193,9 +193,7 @@ def _print_result(result: Result, seconds: float) -> None:
 
 def _given_settings(options: argparse.Namespace) -> dict[str, Any]:
     """What --set, --steps, --model, --base, --lora and --embedding say, nested by stage."""
-    steps = [] if options.steps is None else [f"optimize.steps={options.steps}"]
-    adapters = command_line.adapter_settings(options.lora, options.embedding)
-    settings = command_line.parse_settings([*options.set, *steps, *adapters])
+    settings = command_line.given_settings(options.set, options.steps, options.lora, options.embedding)
     return settings | {"model": options.model, "base": options.base}
 
 

@@ -72,6 +72,8 @@ LIGHT_ROOMS = {
     "": {"", "__main__", "cli", "errors", "events", "failures", "request"},
     "commands": {"arguments", "console", "doctor", "given_models", "model_list", "model_table", "settings_table"},
     "config": {"presets", "prompt_text", "recipes", "stages"},
+    "guidance.denoiser": {"choice"},
+    "guidance.scores": {"work"},
     "hub": {"address", "api", "connection", "download", "lock", "repository_cache", "selection", "transfer"},
     "inputs": {"given_path", "outside_text", "visible_text"},
     "machine": {"cache_folder", "device", "file_lock", "main_memory", "stop_signals"},
@@ -92,6 +94,7 @@ LIGHT_ROOMS = {
     },
     "models.single_file": {"layouts", "read"},
     "server": {"download_job", "job", "model_news", "server"},
+    "speed": {"device_speed", "model_costs", "run_time"},
     "wire": {"bounded_json", "messages", "pipe_reader", "protocol"},
 }
 LIGHT = {f"{room}.{name}".lstrip(".") for room, names in LIGHT_ROOMS.items() for name in names}

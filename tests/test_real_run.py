@@ -26,7 +26,7 @@ from reference.wire_client import PATIENCE, Client
 from dreamfusion_engine.errors import Cancelled
 from dreamfusion_engine.events import Event, Progress
 from dreamfusion_engine.generate import generate
-from dreamfusion_engine.guidance.denoiser.openvino_graph import installed
+from dreamfusion_engine.guidance.denoiser.choice import installed
 from dreamfusion_engine.request import checked_request
 
 pytestmark = pytest.mark.slow

@@ -14,6 +14,7 @@ _NAMES = 200  # settings of a recipe; the engine has fewer than a hundred
 _NAME = 80  # characters of a setting or a choice
 _HIGHEST = 1e9  # number of a setting; the add-on's properties take less
 _LONGEST = 1e9  # seconds, 30 years
+_SLOWEST = 1e4  # times as long a step with another score
 _LARGEST = 1 << 26  # MiB, 64 TiB
 
 Value = bool | int | float | str | list[int | float]  # of one setting
@@ -22,10 +23,14 @@ Card = Mapping[str, Any] | None  # the engine's line on a model, None where it h
 
 @dataclass(frozen=True)
 class CardEstimate:
-    """What the engine expects of a run on its own choice of device. seconds, memory_mib: 0 where it does not know."""
+    """What the engine expects of a run on its own choice of device. seconds, memory_mib: 0 where it does not know.
+
+    pace: a step's time over that with the recipe's score.
+    """
 
     seconds: float
     memory_mib: int
+    pace: float = 1.0
 
 
 def card_of(models: Sequence[Mapping[str, Any]] | None, name: str) -> Mapping[str, Any] | None:
@@ -65,12 +70,19 @@ def takes(card: Card, kind: str) -> bool | None:
     return kind in kinds if isinstance(kinds, list) else None
 
 
-def estimate(card: Card, preset: str) -> CardEstimate | None:
-    """What the engine expects a run in a preset to take; None where it says nothing of that."""
+def estimate(card: Card, preset: str, score: object = "") -> CardEstimate | None:
+    """What the engine expects a run in a preset to take; None where it says nothing of that.
+
+    score: the `guidance.score`; the recipe's own, or one that the engine does not tell apart, is the preset's line.
+    """
     said = _group(_group(card, "estimates"), preset) if preset in PRESETS else None
     if said is None:
         return None
-    return CardEstimate(_within(said.get("seconds"), _LONGEST), int(_within(said.get("memory_mib"), _LARGEST)))
+    other = _group(_group(said, "scores"), score) if isinstance(score, str) else None
+    found = said if other is None else other
+    pace = 1.0 if other is None else _within(other.get("pace"), _SLOWEST)
+    seconds, memory = _within(found.get("seconds"), _LONGEST), int(_within(found.get("memory_mib"), _LARGEST))
+    return CardEstimate(seconds, memory, pace or 1.0)
 
 
 def _group(values: Mapping[str, Any] | None, name: str) -> dict[str, Any] | None:

@@ -61,7 +61,8 @@ COMMANDS: dict[str, dict[str, str]] = {
 EVENTS: dict[str, dict[str, str]] = {
     # Answer to hello. devices: as `doctor` reports them. models: those that can be used, as `models --json` prints
     # them. suggestions: in the same form, those that are broken here or could be downloaded. A model's estimates: by
-    # preset (draft, standard, high) {"seconds": of a whole run on the default device, 0: unknown, "memory_mib": peak};
+    # preset (draft, standard, high) {"seconds": of a whole run on the default device, 0: unknown, "memory_mib": peak,
+    # "scores": by every other guidance.score the same two and "pace", a step's time over that with the recipe's score};
     # its recipe: "settings" by preset, and "scores": what a guidance.score changes of these; its adapters: which of
     # "lora" and "embeddings" it takes.
     "ready": {

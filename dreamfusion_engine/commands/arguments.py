@@ -148,6 +148,44 @@ def _add_cache(command: argparse.ArgumentParser) -> None:
     )
 
 
+# Settings with an option of their own, which always has a value and would win unseen.
+_OWN_OPTIONS = {"seed": "--seed", "negative": "--negative", "device": "--device", "model": "--model", "base": "--base"}
+
+
+def given_settings(
+    assignments: Sequence[str], steps: int | None, loras: Sequence[str], embeddings: Sequence[str]
+) -> dict[str, Any]:
+    """What --set, --steps, --lora and --embedding say, nested by stage; nothing that is given wins over another unseen.
+
+    Raises InputError input.set for a --set of what another option gives.
+    """
+    settings = parse_settings(assignments)
+    for name, option in _OWN_OPTIONS.items():
+        if name in settings:
+            raise InputError(
+                "input.set",
+                what=f"'{name}' cannot be given with --set.",
+                why=f"It has an option of its own, {option}, which would win over the --set.",
+                fix=f"Use {option} VALUE.",
+            )
+    for name, option, given in (
+        ("optimize.steps", "--steps", steps is not None),
+        ("adapters.lora", "--lora", bool(loras)),
+        ("adapters.embeddings", "--embedding", bool(embeddings)),
+    ):
+        stage, _, key = name.partition(".")
+        group = settings.get(stage)
+        if given and isinstance(group, dict) and key in group:
+            raise InputError(
+                "input.set",
+                what=f"{option} and --set {name} contradict each other.",
+                why=f"Both give '{name}', and only one of them can count.",
+                fix="Keep one of them.",
+            )
+    of_steps = [] if steps is None else [f"optimize.steps={steps}"]
+    return parse_settings([*assignments, *of_steps, *adapter_settings(loras, embeddings)])
+
+
 def parse_settings(assignments: Sequence[str]) -> dict[str, Any]:
     """'stage.key=value' words as nested settings; a value is JSON where it can be read so, else text."""
     settings: dict[str, Any] = {}

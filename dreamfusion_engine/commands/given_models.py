@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from dreamfusion_engine.commands.model_list import Machine, ModelLine, estimates_of, fit_of, memory_of
+from dreamfusion_engine.commands.model_list import Machine, ModelLine, fit_of
 from dreamfusion_engine.errors import EngineError
 from dreamfusion_engine.models.part_weights import damaged
 from dreamfusion_engine.models.pipeline_folder import (
@@ -22,6 +22,7 @@ from dreamfusion_engine.models.pipeline_folder import (
 )
 from dreamfusion_engine.models.single_file.read import known_base
 from dreamfusion_engine.models.sizes import ModelSizes, read_sizes
+from dreamfusion_engine.speed.model_costs import estimates_of, memory_of
 
 LARGEST = 30_000  # characters of a line; a card of somebody's own may hold any number of words
 

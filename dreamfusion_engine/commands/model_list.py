@@ -9,26 +9,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from dreamfusion_engine.config.presets import PRESET_NAMES, preset, recipe_differences, recipe_scores
+from dreamfusion_engine.config.presets import recipe_differences, recipe_scores
 from dreamfusion_engine.config.recipes import RECIPES, STARTER_RECIPE, recipe_for
 from dreamfusion_engine.errors import EngineError, SetupError
 from dreamfusion_engine.hub.address import HubAddress
 from dreamfusion_engine.hub.repository_cache import RepositoryCache, cached_repositories
-from dreamfusion_engine.memory.savings import least_bytes
 from dreamfusion_engine.models.adapters.files import LORA_FAMILIES, WORD_FAMILIES
 from dreamfusion_engine.models.card import PromptCard
 from dreamfusion_engine.models.catalogue import KnownModel, catalogue, known_model
 from dreamfusion_engine.models.family import FAMILIES
 from dreamfusion_engine.models.part_weights import damaged, read_json
 from dreamfusion_engine.models.pipeline_folder import INDEX, STARTER, locate_model, open_pipeline
-from dreamfusion_engine.models.sizes import ModelSizes, read_sizes
-from dreamfusion_engine.speed.device_speed import stored_speed
-from dreamfusion_engine.speed.run_time import estimated_seconds
+from dreamfusion_engine.models.sizes import read_sizes
+from dreamfusion_engine.speed.model_costs import estimates_of, memory_of
 
 Fit = Literal["fits", "tight", "too large", "unknown"]
 State = Literal["built in", "downloaded", "given", "broken", "open", "gated", "withdrawn"]
 TIGHT_ABOVE = 0.85  # share of the free memory from which a run may fail because another program takes a little more
-PRESET = "standard"  # whose settings the memory is told for
 LIST_S = 10.0  # of the processor's time for all downloads together; a usual one takes 0.03
 CHECKED_BYTES = 64 << 20  # of a model's files that are compared with their checksums for its line; a run compares all
 
@@ -66,7 +63,7 @@ class ModelLine:
     trouble: dict[str, str] = field(default_factory=dict)
     recipe: str = ""
     card: PromptCard | None = None
-    estimates: dict[str, dict[str, float]] = field(default_factory=dict)
+    estimates: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @property
     def usable(self) -> bool:
@@ -118,21 +115,6 @@ def models_to_get(address: HubAddress, machine: Machine, here: list[ModelLine]) 
     have = {line.name.lower() for line in here}
     lines = [_suggestion(model, address, machine) for model in catalogue() if model.id.lower() not in have]
     return sorted(lines, key=lambda line: line.state == "withdrawn")
-
-
-def memory_of(sizes: ModelSizes, device_type: str, recipe: str, level: str = PRESET) -> int:
-    """Peak memory of a run in the preset `level`, MiB, once it saves what costs no quality (`memory.fit`)."""
-    return round(least_bytes(sizes, preset(level, "a", recipe=recipe), device_type) / (1 << 20))
-
-
-def estimates_of(sizes: ModelSizes, model: str, device_type: str, recipe: str) -> dict[str, dict[str, float]]:
-    """By preset the time of a run and its peak memory as `memory_of` has it: {"seconds", 0: unknown, "memory_mib"}."""
-    speed, estimates = stored_speed(device_type), {}
-    for name in PRESET_NAMES:
-        config = preset(name, "a", {"model": model}, recipe)
-        memory = memory_of(sizes, device_type, recipe, name)
-        estimates[name] = {"seconds": round(estimated_seconds(sizes, config, speed), 1), "memory_mib": memory}
-    return estimates
 
 
 def fit_of(memory_mib: int, machine: Machine) -> Fit:

@@ -10,7 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dreamfusion_engine.config.stages import FieldConfig, GenerateConfig, views_at_once
-from dreamfusion_engine.models.card import PromptCard, predictions_a_view
+from dreamfusion_engine.guidance.denoiser.choice import FEWEST_HOSTED_STEPS, LARGEST_HOSTED, installed
+from dreamfusion_engine.guidance.scores.work import WORK, predictions_a_view
+from dreamfusion_engine.models.card import PromptCard
 from dreamfusion_engine.models.precision import HALF_ABOVE
 from dreamfusion_engine.models.sizes import ModelSizes
 
@@ -23,6 +25,7 @@ LATTICE_BYTES = 24  # ... and for each point of the lattice, at most
 SAMPLE_BYTES = {"cpu": 85, "cuda": 215}  # a ray's step in training: what it and its gradient keep, at most
 SEEN_BYTES = {"cpu": 60, "cuda": 140}  # a ray's step in a preview, without gradients
 _PREVIEW_RAYS = 16_384  # rendered at a time
+HOST_BYTES = 60 << 20  # OpenVINO itself: 39 MiB when it is loaded, some 20 with what compiling leaves
 _ADAM = 5  # the parameters, their gradient, two moments, and a copy while the step is made
 _LARGEST_LAYER = 300 << 20  # bytes of an offloaded network that are on the card at a time, at most: T5's embedding
 VSD_KEPT = {"unet": 33, "transformer": 43}  # the copy's backward pass keeps so much more than a call without one, at
@@ -46,15 +49,22 @@ def estimate(sizes: ModelSizes, config: GenerateConfig, device_type: str) -> Mem
 
     sizes: of the model. device_type: 'cuda', whose own memory is counted, or 'cpu', where the process's is.
     """
-    moments = [_reading(sizes, config, device_type), _training(sizes, config, device_type)]
+    hosted = hosted_bytes(sizes, config, device_type)
+    moments = [
+        _reading(sizes, config, device_type),
+        {**_training(sizes, config, device_type), "denoiser's copy": hosted},
+    ]
     if device_type == "cpu":  # a card has less to do then than in training
-        moments.append(_meshing(sizes, config))
+        moments.append({**_meshing(sizes, config), "denoiser's copy": hosted})
     fullest = max(moments, key=lambda parts: sum(parts.values()))
     return MemoryEstimate(parts={name: size for name, size in fullest.items() if size})
 
 
 def working_bytes(sizes: ModelSizes, config: GenerateConfig, device_type: str) -> int:
-    """Peak bytes until the end of training: what the memory settings can change."""
+    """Peak bytes until the end of training: what the memory settings can change.
+
+    Without another runtime's copy of the denoiser, which is not made where memory is short.
+    """
     reading, training = _reading(sizes, config, device_type), _training(sizes, config, device_type)
     return max(sum(reading.values()), sum(training.values()))
 
@@ -63,6 +73,31 @@ def _with_process(parts: dict[str, int], device_type: str, reserve: float) -> di
     """The parts, with what the program itself takes of main memory, and the reserve."""
     whole = {**parts, "process": PROCESS_BYTES} if device_type == "cpu" else parts
     return {**whole, "reserve": round(reserve * sum(whole.values()))}
+
+
+def may_host(parameters: int, config: GenerateConfig, device_type: str) -> bool:
+    """Whether another runtime than torch may run a denoiser of so many parameters, as far as settings and sizes say."""
+    memory = config.memory
+    return (
+        memory.denoiser_runtime != "torch"
+        and device_type == "cpu"
+        and not WORK[config.guidance.score].learning
+        and memory.precision != "float16"
+        and parameters <= LARGEST_HOSTED
+        and (memory.denoiser_runtime == "openvino" or config.optimize.steps >= FEWEST_HOSTED_STEPS)
+    )
+
+
+def hosted_bytes(sizes: ModelSizes, config: GenerateConfig, device_type: str) -> int:
+    """What OpenVINO holds besides torch's network, where it may run the denoiser and is installed; bytes.
+
+    Three times the weights (constants, what is compiled from them, and at the first call their packed order), the
+    library, and a call's own tensors. The starter: 170 MiB told, 169 to 172 measured (benchmarks/hosted_memory.py).
+    """
+    if not may_host(sizes.denoiser, config, device_type) or not installed():
+        return 0
+    rows = predictions_a_view(config.guidance, PromptCard(closed_vocabulary=sizes.closed_vocabulary))
+    return 3 * 4 * sizes.denoiser + HOST_BYTES + 4 * rows * views_at_once(config) * sizes.denoiser_live
 
 
 def weight_bytes(sizes: ModelSizes, config: GenerateConfig, device_type: str) -> int:
@@ -106,7 +141,7 @@ def _training(sizes: ModelSizes, config: GenerateConfig, device_type: str) -> di
         denoiser = min(denoiser, _LARGEST_LAYER)
     rows = predictions_a_view(config.guidance, PromptCard(closed_vocabulary=sizes.closed_vocabulary))
     predicting = rows * views * sizes.denoiser_live * each
-    if config.guidance.score == "vsd":
+    if WORK[config.guidance.score].learning:
         learning = VSD_KEPT["transformer" if sizes.transformer else "unet"] * views * sizes.denoiser_live * each
         predicting = max(predicting, learning)
     kept, encoding = _encoder(sizes, config, of_vae)

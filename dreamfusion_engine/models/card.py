@@ -266,14 +266,6 @@ def uses_perp_neg(config: GuidanceConfig, card: PromptCard) -> bool:
     return config.perp_neg == "on" or (config.perp_neg == "auto" and not card.closed_vocabulary)
 
 
-def predictions_a_view(config: GuidanceConfig, card: PromptCard) -> int:
-    """How many pictures a view adds to a step's call of the denoiser: one for each text that it is told.
-
-    With and without the prompt; what bad pictures are called; front and side of Perp-Neg.
-    """
-    return 2 + (config.score == "nfsd") + (2 if uses_perp_neg(config, card) else 0)
-
-
 def check_prompts(config: GenerateConfig, card: PromptCard) -> None:
     """`check_vocabulary` of everything that the artist wrote: prompt, negative prompt, prompts by hand."""
     check_vocabulary(config.prompt, card)

@@ -26,7 +26,7 @@ import dreamfusion_engine
 from dreamfusion_engine.config.presets import to_json
 from dreamfusion_engine.config.stages import GenerateConfig
 from dreamfusion_engine.errors import InputError, SetupError
-from dreamfusion_engine.guidance.denoiser.openvino_graph import installed
+from dreamfusion_engine.guidance.denoiser.choice import installed
 from dreamfusion_engine.machine.atomic_file import write_atomically
 
 FORMAT = 1

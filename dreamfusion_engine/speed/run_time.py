@@ -7,8 +7,9 @@ the card layer by layer (memory.offload), restarts after a failed health check. 
 from __future__ import annotations
 
 from dreamfusion_engine.config.stages import GenerateConfig, views_at_once
+from dreamfusion_engine.guidance.scores.work import BACKWARD_ALONE, WORK, predictions_a_view
 from dreamfusion_engine.memory.estimate import TILE_PIXELS
-from dreamfusion_engine.models.card import PromptCard, predictions_a_view
+from dreamfusion_engine.models.card import PromptCard
 from dreamfusion_engine.models.operations import BACKWARD, encoder_operations
 from dreamfusion_engine.models.sizes import ModelSizes
 from dreamfusion_engine.speed.device_speed import Speed
@@ -23,8 +24,6 @@ _NERF_LEAST = 0.003  # seconds on a card: the target of whole_step.py, for want 
 _LOAD_SECONDS = 4.0  # imports, the model's files
 _AFTER_SECONDS = 5.0  # mesh and pictures: 8, 14 and 40 s in the presets, from result.json; so a part that is fixed ...
 _POINT_SECONDS = 2.1e-6  # ... and for each point of the lattice
-_VSD_CALLS = 3.0  # the copy's prediction, and its lesson forwards and backwards, in rows of one text
-_ROUNDED_UP = 0.5  # steps that rounding up adds in the mean
 _RECOMPUTED_PASSES = 2.0  # the encoder again, and its blocks once more within (economy.py)
 _TILES = 1.5  # pixels in overlapping tiles over the picture's, at 1024
 _TINY = {"_class_name": "AutoencoderTiny", "block_out_channels": [64]}
@@ -32,15 +31,10 @@ _TINY = {"_class_name": "AutoencoderTiny", "block_out_channels": [64]}
 
 def denoiser_step_operations(sizes: ModelSizes, config: GenerateConfig) -> float:
     """Operations of the denoiser in one training step, by one process; 0 where the model's are unknown."""
-    guidance, score = config.guidance, config.score
-    rows = float(predictions_a_view(guidance, PromptCard(closed_vocabulary=sizes.closed_vocabulary)))
-    low, high = _mean_timesteps(config)
-    if guidance.score == "sdi":  # the largest t takes its share of the inversion's steps, then one prediction
-        rows *= 1.0 + max(1.0, score.inversion_steps * (0.25 * low + 0.75 * high) + _ROUNDED_UP)
-    elif guidance.score == "sampled":
-        rows *= max(1.0, score.sampling_steps * high + _ROUNDED_UP)
-    elif guidance.score == "vsd":
-        rows += _VSD_CALLS
+    work = WORK[config.guidance.score]
+    texts = float(predictions_a_view(config.guidance, PromptCard(closed_vocabulary=sizes.closed_vocabulary)))
+    rows = texts * work.guided(config.score, *timesteps_of_a_call(config))
+    rows += work.alone + work.learning * (1.0 + BACKWARD_ALONE)
     return config.optimize.views * rows * sizes.denoiser_operations
 
 
@@ -72,13 +66,14 @@ def step_seconds(sizes: ModelSizes, config: GenerateConfig, speed: Speed) -> flo
         return 0.0
     of_denoiser = speed.single if config.memory.precision == "float32" else speed.half
     of_encoder = speed.single if sizes.vae_float32 else of_denoiser
-    calls = -(-config.optimize.views // views_at_once(config))
+    parts = -(-config.optimize.views // views_at_once(config))
+    calls = parts * WORK[config.guidance.score].calls(config.score, *timesteps_of_a_call(config))
     seconds = denoiser_step_operations(sizes, config) / of_denoiser
     seconds += encoder_step_operations(sizes, config) / of_encoder
     slower = REFERENCE / speed.single
     rays = config.optimize.views * sum(size * size for size in config.optimize.resolution) / 2.0
     steps = _RAY_FIXED + (1.0 - _RAY_FIXED) * config.render.steps / _RAY_STEPS
-    nerf = calls * _NERF_SECONDS + rays * _RAY_SECONDS * steps
+    nerf = parts * _NERF_SECONDS + rays * _RAY_SECONDS * steps
     fixed = nerf * slower + calls * _CALL_SECONDS * slower
     return seconds + (max(fixed, _NERF_LEAST) if speed.card else fixed)
 
@@ -106,6 +101,18 @@ def spoken(seconds: float) -> str:
         if seconds >= 1.5 * size:
             return f"{round(seconds / size)} {name}"
     return f"{round(seconds)} seconds"
+
+
+def timesteps_of_a_call(config: GenerateConfig) -> tuple[float, float]:
+    """Mean over training of the largest t in a call of `views_at_once` views, and of the range's upper end, of T.
+
+    Of B views each has its B-th of the range (`timesteps.sample_timesteps`); the largest of n neighbours lies, in the
+    mean over a step's calls, (B + n - 1) / 2B into it.
+    """
+    low, high = _mean_timesteps(config)
+    views = config.optimize.views
+    place = (views + views_at_once(config) - 1) / (2 * views)
+    return low + (high - low) * place, high
 
 
 def _mean_timesteps(config: GenerateConfig) -> tuple[float, float]:

@@ -31,7 +31,7 @@ from benchmarks import (
 from benchmarks.measurement import Limits
 from benchmarks.work_counts import field_work
 from dreamfusion_engine.config.stages import FieldConfig
-from dreamfusion_engine.guidance.denoiser.openvino_graph import installed
+from dreamfusion_engine.guidance.denoiser.choice import installed
 
 pytestmark = pytest.mark.slow
 

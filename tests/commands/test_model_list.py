@@ -15,7 +15,7 @@ import pytest
 from fakes.fake_hub import FakeHub, running_hub
 
 from dreamfusion_engine.commands import model_list
-from dreamfusion_engine.commands.model_list import Machine, ModelLine, fit_of, memory_of, models_here, models_to_get
+from dreamfusion_engine.commands.model_list import Machine, ModelLine, fit_of, models_here, models_to_get
 from dreamfusion_engine.config.presets import PRESET_NAMES, nested, preset
 from dreamfusion_engine.config.recipes import RECIPES
 from dreamfusion_engine.errors import SetupError
@@ -27,6 +27,7 @@ from dreamfusion_engine.models.hub_models import downloaded_folder
 from dreamfusion_engine.models.pipeline_folder import STARTER_FOLDER, locate_model, open_pipeline
 from dreamfusion_engine.models.sizes import ModelSizes
 from dreamfusion_engine.models.sizes import read_sizes as read
+from dreamfusion_engine.speed.model_costs import memory_of
 
 COMMIT = "a" * 40
 LARGE = Machine(device_type="cuda", free_bytes=80 << 30)

@@ -15,6 +15,8 @@ from dreamfusion_engine.config.presets import preset
 from dreamfusion_engine.config.stages import GenerateConfig, GuidanceConfig, MemoryConfig
 from dreamfusion_engine.errors import SetupError
 from dreamfusion_engine.field.radiance import RadianceField
+from dreamfusion_engine.guidance.denoiser.choice import LARGEST_HOSTED
+from dreamfusion_engine.memory import estimate as memory
 from dreamfusion_engine.memory.estimate import VSD_KEPT, estimate, field_bytes, working_bytes
 from dreamfusion_engine.models import sizes as model_sizes
 from dreamfusion_engine.models.sizes import ModelSizes, read_sizes
@@ -118,6 +120,26 @@ def test_an_encoder_holds_what_the_estimate_says() -> None:
     assert model_sizes.encoder_live(told, 128) == pytest.approx(passing.peak / 4, rel=0.1)
 
 
+def test_openvinos_copy_is_counted_where_it_may_be_made_and_nowhere_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    small = ModelSizes(denoiser=9_096_166, text_encoders=0, denoiser_live=393_216, closed_vocabulary=True)
+    monkeypatch.setattr(memory, "installed", lambda: True)
+    copy = memory.hosted_bytes(small, preset("standard", "a mug"), "cpu")
+    assert copy == 12 * small.denoiser + memory.HOST_BYTES + 4 * 2 * 2 * small.denoiser_live
+    told = estimate(small, preset("standard", "a mug"), "cpu")
+    assert told.parts["denoiser's copy"] == copy
+    plain = estimate(small, config(denoiser_runtime="torch"), "cpu")
+    assert "denoiser's copy" not in plain.parts and told.total - plain.total == copy
+    others = ({"memory": {"precision": "float16"}}, {"guidance": {"score": "vsd"}}, {"optimize": {"steps": 199}})
+    for change in others:
+        assert memory.hosted_bytes(small, preset("standard", "a mug", change), "cpu") == 0
+    large = dataclasses.replace(small, denoiser=LARGEST_HOSTED + 1)
+    assert memory.hosted_bytes(large, preset("standard", "a mug"), "cpu") == 0
+    assert memory.hosted_bytes(small, preset("standard", "a mug"), "cuda") == 0
+    assert working_bytes(small, config(), "cpu") == working_bytes(small, config(denoiser_runtime="torch"), "cpu")
+    monkeypatch.setattr(memory, "installed", lambda: False)
+    assert memory.hosted_bytes(small, preset("standard", "a mug"), "cpu") == 0
+
+
 def test_the_field_is_as_large_as_the_estimate_says() -> None:
     for name in ("standard", "high"):
         settings = preset(name, "a mug").field
@@ -182,7 +204,7 @@ def test_the_built_in_model_fits_small_machines() -> None:
     from dreamfusion_engine.models.pipeline_folder import STARTER_FOLDER
 
     for name in ("draft", "standard", "high"):
-        assert 0.5 * GIB < estimate(read_sizes(STARTER_FOLDER), preset(name, "a mug"), "cpu").total < 1.5 * GIB
+        assert 0.5 * GIB < estimate(read_sizes(STARTER_FOLDER), preset(name, "a mug"), "cpu").total < 1.7 * GIB
 
 
 def test_making_the_mesh_counts_where_a_small_model_trains_in_less() -> None:

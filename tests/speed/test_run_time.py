@@ -7,22 +7,22 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import torch
 
 from benchmarks.memory import ARCHITECTURES
 from benchmarks.operations import counted
-from dreamfusion_engine.commands.model_list import estimates_of
 from dreamfusion_engine.config.presets import PRESET_NAMES, preset
-from dreamfusion_engine.config.stages import GenerateConfig
+from dreamfusion_engine.config.stages import GenerateConfig, Score
 from dreamfusion_engine.generate import estimate_text
 from dreamfusion_engine.models import operations
 from dreamfusion_engine.models.catalogue import catalogue
 from dreamfusion_engine.models.sizes import ModelSizes
 from dreamfusion_engine.speed import device_speed, run_time
 from dreamfusion_engine.speed.device_speed import Speed, learn_ratio, measured_speed, stored_speed
+from dreamfusion_engine.speed.model_costs import estimates_of
 from dreamfusion_engine.speed.run_time import estimated_seconds, spoken, step_operations, step_seconds
 
 SIZES = {model.title: model.sizes for model in catalogue()}
@@ -177,6 +177,18 @@ def test_every_preset_is_told_with_time_and_memory(cache: Path) -> None:
     told = estimates_of(SD15, "a/b", "cpu", "StableDiffusionPipeline")
     assert 0 < told["draft"]["seconds"] < told["standard"]["seconds"] < told["high"]["seconds"]
     assert all(0 < told[name]["memory_mib"] == unknown[name]["memory_mib"] for name in PRESET_NAMES)
+
+
+def test_every_other_score_is_told_with_its_own_time_and_memory(cache: Path) -> None:
+    measured_speed(CPU)
+    told = estimates_of(SD15, "a/b", "cpu", "StableDiffusionPipeline")["standard"]
+    own = preset("standard", "a", {}, "StableDiffusionPipeline").guidance.score
+    assert set(told["scores"]) == set(get_args(Score)) - {own}
+    vsd, sdi = told["scores"]["vsd"], told["scores"]["sdi"]
+    assert vsd["memory_mib"] > 1.5 * told["memory_mib"] and sdi["memory_mib"] == told["memory_mib"]
+    assert sdi["pace"] > vsd["pace"] > 1.2
+    for line in (vsd, sdi):
+        assert line["seconds"] == pytest.approx(line["pace"] * told["seconds"], rel=0.05)
 
 
 def test_the_list_of_models_loads_no_torch() -> None:

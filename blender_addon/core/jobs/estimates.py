@@ -102,7 +102,8 @@ class Estimates:
             return Estimate(cost.rest + work * cost.per_work, True, cost.memory_mib or memory)
         measured = {preset: _median(runs[key]) for preset in _PRESETS if (key := _key(preset, recipe.model)) in runs}
         if said is not None and (said.seconds > 0.0 or recipe.model != _STARTER):
-            seconds = said.seconds * work / _work(recipe.preset, {}, card)
+            like = {"guidance": recipe.settings.get("guidance")}  # what is said is with the score already
+            seconds = said.seconds * work / _work(recipe.preset, like, card)
             return Estimate(seconds * _pace(measured, card), False, memory)
         nominal = _NOMINAL.get(recipe.preset, _NOMINAL["standard"])
         factor = _nominal_factor(device, devices)
@@ -187,7 +188,7 @@ def _key(preset: str, model: str) -> str:
 
 def _said(recipe: Recipe, device: str, devices: dict[str, Any] | None, card: Card) -> CardEstimate | None:
     """What the engine expects; of another device than its own choice it says nothing."""
-    said = estimate(card, recipe.preset)
+    said = estimate(card, recipe.preset, _score(recipe.settings))
     return said if said is None or device == device_title("auto", devices) else CardEstimate(0.0, 0)
 
 
@@ -206,7 +207,7 @@ def _steps(preset: str, settings: dict[str, Any], card: Card) -> int:
 
 
 def _work(preset: str, settings: dict[str, Any], card: Card) -> float:
-    """Steps x views x mean pixels of a view."""
+    """Steps x views x mean pixels of a view, times what the score makes of a step beside the recipe's."""
     _, views, sizes = _PRESETS.get(preset, _PRESETS["standard"])
     given_views = _optimize("views", views, preset, settings, card)
     given_sizes = _optimize("resolution", sizes, preset, settings, card)
@@ -215,7 +216,14 @@ def _work(preset: str, settings: dict[str, Any], card: Card) -> float:
     if not isinstance(given_sizes, (list, tuple)) or not all(is_between(size, 0, _MOST_PIXELS) for size in given_sizes):
         given_sizes = sizes
     pixels = statistics.fmean(float(size) ** 2 for size in given_sizes) if given_sizes else 1.0
-    return _steps(preset, settings, card) * given_views * max(1.0, pixels)
+    said = estimate(card, preset, _score(settings))
+    return _steps(preset, settings, card) * given_views * max(1.0, pixels) * (1.0 if said is None else said.pace)
+
+
+def _score(settings: dict[str, Any]) -> object:
+    """The artist's `guidance.score`; "" for the recipe's."""
+    stage = settings.get("guidance")
+    return stage.get("score", "") if isinstance(stage, dict) else ""
 
 
 def _optimize(name: str, plain: Any, preset: str, settings: dict[str, Any], card: Card) -> Any:

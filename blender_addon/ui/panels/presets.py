@@ -21,7 +21,7 @@ class DREAMFUSION_MT_presets(Menu):
 
 
 class DREAMFUSION_OT_add_preset(AddPresetBase, Operator):
-    """Keep quality, guidance, training, mesh and placement under a name, or remove the chosen one"""
+    """Keep quality, guidance, training, mesh, placement, LoRAs and words under a name, or remove the chosen one"""
 
     bl_idname = "dreamfusion.add_preset"
     bl_label = "Add DreamFusion Preset"
@@ -33,12 +33,19 @@ class DREAMFUSION_OT_add_preset(AddPresetBase, Operator):
     def preset_values(self) -> list[str]:
         """What a preset keeps. Prompt, seed and model stay out.
 
-        The quality comes first, because it sets others; last, which settings are the artist's: with another model all
-        others are its recipe's.
+        The quality comes first, because it sets others; then, which settings are the artist's: with another model all
+        others are its recipe's. LoRAs and words come last, where an earlier version of the add-on ends at their name.
         """
         engine = [f"settings.{stage}.{name}" for stage in engine_preset.STAGES for name in _properties(stage)]
         placement = [f"settings.placement.{name}" for name in ("size", "where", "on_ground", "after")]
-        return ["settings.preset", "settings.negative", *engine, *placement, "settings.artist"]
+        return [
+            "settings.preset",
+            "settings.negative",
+            *engine,
+            *placement,
+            "settings.artist",
+            "settings.adapters.kept",
+        ]
 
 
 class DREAMFUSION_PT_presets(PresetPanel, Panel):

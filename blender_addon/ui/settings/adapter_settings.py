@@ -5,6 +5,7 @@ The engine gets absolute paths; here a path may be relative to the .blend (`//`)
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,7 +16,8 @@ from bpy.props import BoolProperty, CollectionProperty, FloatProperty, StringPro
 from bpy.types import Context, PropertyGroup
 
 from ...core import adapter_file, model_card
-from ...core.adapters import HEAVIEST, STAGE, Adapters, of_settings, short_name
+from ...core.adapters import HEAVIEST, MOST, STAGE, Adapters, of_settings, short_name
+from ...core.bounded_json import parse_json
 from ...core.job import Trouble
 from . import models, preferences
 
@@ -60,11 +62,43 @@ class DREAMFUSION_PG_word(PropertyGroup):
     use: BoolProperty(name="Use", description="Teach the model this word", default=True)
 
 
+def _kept(mine: DREAMFUSION_PG_adapters) -> str:
+    """Both lists as JSON, by absolute paths: a preset serves every .blend."""
+    loras = [[absolute(line.file), float(f"{line.weight:.6g}"), line.use] for line in mine.loras]
+    return json.dumps({"loras": loras, "words": [[absolute(line.file), line.word, line.use] for line in mine.words]})
+
+
+def _bring_back(mine: DREAMFUSION_PG_adapters, text: str) -> None:
+    """Set both lists to what `_kept` said; what cannot be read changes nothing."""
+    try:
+        said = parse_json(text.encode("utf-8", "replace"))
+        loras = [(str(file), float(weight), bool(use)) for file, weight, use in said["loras"][:MOST]]
+        words = [(str(file), str(word), bool(use)) for file, word, use in said["words"][:MOST]]
+    except (ValueError, TypeError, KeyError, OverflowError):
+        return
+    mine.loras.clear()
+    mine.words.clear()
+    for file, weight, use in loras:
+        line = mine.loras.add()
+        line.file, line.weight, line.use = file, weight, use
+    for file, word, use in words:
+        line = mine.words.add()
+        line.file, line.use = file, use
+        line.word = line.word or word  # where the file is not there now
+
+
 class DREAMFUSION_PG_adapters(PropertyGroup):
     """All of a scene's."""
 
     loras: CollectionProperty(name="LoRAs", type=DREAMFUSION_PG_lora)
     words: CollectionProperty(name="Words", type=DREAMFUSION_PG_word)
+    kept: StringProperty(
+        name="Kept",
+        description="The lists as a saved preset has them",
+        options={"HIDDEN", "SKIP_SAVE"},
+        get=_kept,
+        set=_bring_back,
+    )
 
 
 CLASSES = (DREAMFUSION_PG_lora, DREAMFUSION_PG_word, DREAMFUSION_PG_adapters)

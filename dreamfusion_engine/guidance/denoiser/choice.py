@@ -8,17 +8,23 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import importlib.util
 import json
 import math
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from dreamfusion_engine.machine.atomic_file import write_atomically
 
 Runtime = Literal["torch", "openvino"]
+# What another runtime hosts is in memory three times more; and large networks are large matrix products, at which
+# torch is good already.
+LARGEST_HOSTED = 32_000_000  # parameters
+FEWEST_HOSTED_STEPS = 200  # of a run: tracing and trial take some ten seconds, once, which a shorter one does not earn
 Computed = Literal["float32", "bfloat16", "float16"]
 
 LEAST_COSINE = 0.9999  # of every row's prediction to torch's in float32; torch's own bfloat16 has 0.99999 (starter)
@@ -79,6 +85,14 @@ class Choice:
         if not known or type(choice.threads) is not int or not 1 <= choice.threads <= _MOST_THREADS:
             raise ValueError("not a choice of a runtime")
         return choice
+
+
+def installed() -> bool:
+    """Whether there is an OpenVINO to try. Loads nothing."""
+    try:
+        return bool(metadata.version("openvino")) and importlib.util.find_spec("openvino") is not None
+    except metadata.PackageNotFoundError:
+        return False
 
 
 def fastest(reference: Choice, milliseconds: Mapping[Choice, float], cosines: Mapping[Choice, float]) -> Choice:

@@ -8,10 +8,8 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import importlib
-import importlib.util
 import sys
 from collections.abc import Iterator, Sequence
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,14 +26,6 @@ Array = NDArray[Any]
 
 class GraphError(RuntimeError):
     """A network that OpenVINO cannot trace, compile or compute; what it said."""
-
-
-def installed() -> bool:
-    """Whether there is an OpenVINO to try."""
-    try:
-        return bool(metadata.version("openvino")) and importlib.util.find_spec("openvino") is not None
-    except metadata.PackageNotFoundError:
-        return False
 
 
 def openvino() -> Any:

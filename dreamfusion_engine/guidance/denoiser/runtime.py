@@ -24,10 +24,13 @@ from torch import Tensor, nn
 from dreamfusion_engine.config.stages import GenerateConfig
 from dreamfusion_engine.events import Note, Report
 from dreamfusion_engine.guidance.denoiser.choice import (
+    FEWEST_HOSTED_STEPS,
+    LARGEST_HOSTED,
     Choice,
     ChoiceFile,
     Computed,
     fastest,
+    installed,
     key_of,
     make_room,
     overlapped,
@@ -45,21 +48,17 @@ from dreamfusion_engine.guidance.denoiser.openvino_graph import (
     CompiledGraph,
     GraphError,
     graph_digest,
-    installed,
     least_cosine,
     write_graph,
 )
 from dreamfusion_engine.guidance.denoiser.trial import Trial
 from dreamfusion_engine.guidance.distillation import ScoreDistillation
+from dreamfusion_engine.guidance.scores.work import WORK
 from dreamfusion_engine.machine.atomic_file import write_atomically
 from dreamfusion_engine.machine.cache_folder import cache_folder
 from dreamfusion_engine.machine.device import asked_threads, has_bfloat16, kernel_threads, usable_cores
 from dreamfusion_engine.models.families.adapter import Adapter
 
-# What another runtime hosts is in memory twice more, as its constants and in the order in which it computes; and large
-# networks are large matrix products, at which torch is good already.
-LARGEST = 32_000_000  # parameters
-FEWEST_STEPS = 200  # of a run: tracing and trial take some ten seconds, once, which a shorter one does not earn back
 _ROUNDS = (3, 9)  # of timing every way in turn, fewest and most ...
 _TIME_BOX = 2.0  # ... for as many seconds after the fewest
 _PRECISIONS: dict[str, tuple[Computed, ...]] = {
@@ -143,19 +142,19 @@ def why_torch(parameters: int, config: GenerateConfig, *, device: str, alone: bo
         return "the settings ask for it"
     if device != "cpu":
         return "it runs on a card"
-    if config.guidance.score == "vsd":
-        return "the score 'vsd' needs gradients"
+    if WORK[config.guidance.score].learning:
+        return f"the score '{config.guidance.score}' needs gradients"
     if config.memory.precision == "float16":
         return "float16 is asked for"
     if not alone:
         return "several processes must predict the same"
-    if parameters > LARGEST:
+    if parameters > LARGEST_HOSTED:
         return f"with {parameters:,} parameters another runtime's copies would take too much memory"
     if changed:
         return "memory is short"
     if not installed():
         return "OpenVINO is not installed"
-    if wish == "auto" and config.optimize.steps < FEWEST_STEPS:
+    if wish == "auto" and config.optimize.steps < FEWEST_HOSTED_STEPS:
         return f"a run of {config.optimize.steps} steps is too short for a trial"
     return ""
 

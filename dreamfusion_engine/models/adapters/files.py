@@ -152,16 +152,22 @@ def factors_fit(down: tuple[int, ...], up: tuple[int, ...], weight: tuple[int, .
     return up[0] == weight[0] and math.prod(up[2:]) == 1 and math.prod(down[1:]) == math.prod(weight[1:])
 
 
-def lora_error(path: Path, why: str, family: str = "") -> InputError:
-    """The error for a file that cannot be used as a LoRA. family: where that is because of the model's family."""
+def lora_error(path: Path, why: str, family: str = "", fix: str = "") -> InputError:
+    """The error for a file that cannot be used as a LoRA. family: where that is because of the model's family.
+
+    fix: what helps, where it is neither another model nor another kind of file.
+    """
     known = ", ".join(FAMILIES[name].title for name in LORA_FAMILIES)
     return InputError(
         "input.lora",
         what="The LoRA cannot be used with this model." if family else "The LoRA cannot be used.",
         why=f"{path}: {why}.",
-        fix=f"Give --model a model that it was made for ({known}), or leave this --lora out."
-        if family
-        else "Give a LoRA in .safetensors, of kohya's, PEFT's or diffusers' layout, or leave this --lora out.",
+        fix=fix
+        or (
+            f"Give --model a model that it was made for ({known}), or leave this --lora out."
+            if family
+            else "Give a LoRA in .safetensors, of kohya's, PEFT's or diffusers' layout, or leave this --lora out."
+        ),
     )
 
 
@@ -228,6 +234,15 @@ def _lora(path: Path, weight: float) -> LoraFile:
         said = said_of_scale(metadata.get("lora_adapter_metadata", "{}"))
     except NotUsable as error:
         raise lora_error(path, f"it is {error}") from error
+    joint = next((pair.layer for pair in pairs if pair.layer.replace(".", "_").startswith("joint_blocks_")), "")
+    if joint:  # diffusers reads no LoRA of this layout
+        raise lora_error(
+            path,
+            "it is a LoRA for Stable Diffusion 3 under its layers' first names, as kohya's programs write it, and "
+            f"diffusers has no other names for them: {joint[:120]}",
+            fix="Get it in diffusers' layout (names that begin with transformer.transformer_blocks), which its author "
+            "may offer too, or train it with diffusers or PEFT; or leave this --lora out.",
+        )
     return LoraFile(path=path, weight=weight, tensors=tensors, pairs=pairs, said=said)
 
 

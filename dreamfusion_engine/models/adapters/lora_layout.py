@@ -2,8 +2,8 @@
 
 A LoRA (Hu 2021, arXiv 2106.09685) adds w (alpha / r) B A to a layer's weights, with A [r, I] and B [O, r]. Programs
 name its tensors in their own ways: kohya's by the layer's path with underscores (lora_unet_down_blocks_0_...lora_down),
-PEFT's and diffusers' by the path itself (unet.down_blocks.0...lora_A, ...to_q_lora.down, ...lora.down). Nothing heavy
-is imported here.
+PEFT's and diffusers' by the path itself (unet.down_blocks.0...lora_A, ...to_q_lora.down, ...lora.down), xlabs' by a
+block's processor (double_blocks.0.processor.qkv_lora1.down). Nothing heavy is imported here.
 """
 
 from __future__ import annotations
@@ -22,6 +22,10 @@ from dreamfusion_engine.wire.bounded_json import parse_json
 
 DENOISER = "denoiser"
 _MATRIX = re.compile(r"(?:[._]lora(?:_linear_layer)?[._](down|up)|\.lora_(A|B)(?:\.default)?)\.weight$")
+# xlabs' for Flux: both streams' factors hang on a block's processor, and a number tells the streams apart.
+_XLABS_LAYER = re.compile(r"(?:double|single)_blocks\.\d+\.processor\.(?:qkv|proj)_lora[12]?")
+_XLABS = re.compile(rf"({_XLABS_LAYER.pattern})\.(down|up)\.weight$")
+_LAYER = re.compile(r"[\w.-]{1,300}", re.ASCII)
 _PARTS = (  # how a name begins -> the part that it belongs to
     ("lora_unet_", DENOISER),
     ("lora_transformer_", DENOISER),
@@ -38,6 +42,8 @@ _PARTS = (  # how a name begins -> the part that it belongs to
     ("down_blocks.", DENOISER),
     ("mid_block.", DENOISER),
     ("up_blocks.", DENOISER),
+    ("double_blocks.", DENOISER),
+    ("single_blocks.", DENOISER),
 )
 # Layers under the names of the models' first programs, which diffusers' functions turn into its own.
 FOREIGN = re.compile(
@@ -62,6 +68,11 @@ class LoraPair:
     def foreign(self) -> bool:
         """Whether the layer has the name of another program, which does not lead to it."""
         return self.part == DENOISER and FOREIGN.search(self.layer) is not None
+
+    @property
+    def xlabs(self) -> bool:
+        """Whether xlabs named it, as the processor of a block."""
+        return ".processor." in self.layer
 
 
 def lora_pairs(tensors: Mapping[str, TensorEntry]) -> list[LoraPair]:
@@ -92,25 +103,39 @@ def said_of_scale(text: str) -> dict[str, Any]:
         for patterns in (value or {} for name, value in said.items() if name.endswith(".alpha_pattern")):
             alphas += patterns.values()
             for pattern in patterns:
-                re.compile(pattern)
+                names_layer(pattern, "")
         if not all(math.isfinite(float(alpha)) for alpha in alphas):
             raise ValueError("an alpha is not finite")
-    except (ValueError, TypeError, AttributeError, OverflowError, re.error) as error:
+    except (ValueError, TypeError, AttributeError, OverflowError) as error:
         raise NotUsable(f"a LoRA whose metadata cannot be read: {str(error)[:120]}") from error
     return said
+
+
+def names_layer(pattern: str, layer: str) -> bool:
+    """Whether a pattern of alphas means a layer: it is its path, or, unless it begins with ^, the end of that.
+
+    PEFT takes patterns for regular expressions and writes layers' names. Those of a file from elsewhere are not
+    evaluated: a few characters of one can take hours. Raises ValueError for a pattern that is no name.
+    """
+    name = pattern.removeprefix("^").replace("\\.", ".")
+    if not _LAYER.fullmatch(name):
+        raise ValueError(f"{pattern[:60]!r} in its alpha_pattern is not the name of a layer")
+    return layer == name or (name == pattern.replace("\\.", ".") and layer.endswith(f".{name}"))
 
 
 def paired(names: Iterable[str]) -> list[LoraPair]:
     """The factors that belong together, by their names. Raises NotUsable for a name that is not of a LoRA."""
     halves: dict[tuple[str, str], dict[str, str]] = {}
     for name in names:
-        match = _MATRIX.search(name)
+        match = _XLABS.search(name) or _MATRIX.search(name)
         kind = "alpha" if name.endswith(".alpha") else ""
         if match:
             kind = "down" if "down" in match.groups() or "A" in match.groups() else "up"
         elif not kind:
             raise NotUsable(f"no LoRA that is read here: it holds {name[:120]}")
-        stem = name[: match.start()] if match else name.removesuffix(".alpha")
+        stem = name.removesuffix(".alpha")
+        if match:
+            stem = name[: match.end(1)] if match.re is _XLABS else name[: match.start()]
         halves.setdefault(_place(stem), {})[kind] = name
     for (_, layer), found in halves.items():
         if "down" not in found or "up" not in found:
@@ -126,7 +151,7 @@ def _place(stem: str) -> tuple[str, str]:
     for begin, part in _PARTS:
         if stem.startswith(begin):
             layer = stem if begin.endswith(("blocks.", "block.")) else stem.removeprefix(begin)
-            return part, layer.replace(".processor.", ".")
+            return part, layer if _XLABS_LAYER.fullmatch(layer) else layer.replace(".processor.", ".")
     raise NotUsable(f"no LoRA that is read here: nothing says which part {stem[:120]} belongs to")
 
 
@@ -134,7 +159,7 @@ def _refuse_others(tensors: Mapping[str, TensorEntry]) -> None:
     for piece, what in UNREAD_ADDITIONS:
         if any(piece in name for name in tensors):
             raise NotUsable(what)
-    if any(_MATRIX.search(name) for name in tensors):
+    if any(_MATRIX.search(name) or _XLABS.search(name) for name in tensors):
         return
     if not tensors:
         raise NotUsable("a file without tensors")

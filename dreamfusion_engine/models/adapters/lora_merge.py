@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from dreamfusion_engine.models.adapters.files import LoraFile, factors_fit, layers_of, lora_error, weight_of
-from dreamfusion_engine.models.adapters.lora_layout import DENOISER, LoraPair, paired
+from dreamfusion_engine.models.adapters.lora_layout import DENOISER, LoraPair, names_layer, paired
 from dreamfusion_engine.models.single_file.layouts import NotUsable
 
 
@@ -78,8 +77,9 @@ def said_scale(said: Mapping[str, Any], part: str, layer: str, rank: int) -> flo
     """
     alpha = said.get(f"{part}.lora_alpha")
     for pattern, value in (said.get(f"{part}.alpha_pattern") or {}).items():
-        if re.match(rf"(.*\.)?({pattern})$", layer):  # as PEFT reads such patterns
+        if names_layer(pattern, layer):  # the first that fits, as PEFT reads them
             alpha = value
+            break
     if alpha is None:
         return 1.0
     return float(alpha) / (math.sqrt(rank) if said.get(f"{part}.use_rslora") else rank)
@@ -95,12 +95,18 @@ def diffusers_names(
     from diffusers import FluxPipeline, StableDiffusionXLPipeline
 
     kohya: dict[str, Tensor] = {}
+    xlabs: dict[str, Tensor] = {}
     for pair in pairs:
+        if pair.xlabs:
+            xlabs[f"{pair.layer}.down.weight"], xlabs[f"{pair.layer}.up.weight"] = tensors[pair.down], tensors[pair.up]
+            continue
         name = f"lora_unet_{pair.layer.replace('.', '_')}"
         kohya[f"{name}.lora_down.weight"], kohya[f"{name}.lora_up.weight"] = tensors[pair.down], tensors[pair.up]
     try:
         if family == "FluxPipeline":
-            converted = FluxPipeline.lora_state_dict(kohya)
+            converted: dict[str, Tensor] = {}
+            for layout in (kohya, xlabs):  # by the first of its names diffusers takes a file for the one or the other
+                converted |= FluxPipeline.lora_state_dict(layout) if layout else {}
         else:
             converted, _ = StableDiffusionXLPipeline.lora_state_dict(kohya, unet_config=network.config)
         paired(converted)

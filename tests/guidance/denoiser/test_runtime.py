@@ -15,8 +15,20 @@ from reference.tiny_families import Case
 
 from dreamfusion_engine.config.stages import GenerateConfig, GuidanceConfig, MemoryConfig, OptimizeConfig
 from dreamfusion_engine.events import Event, Note
+from dreamfusion_engine.guidance.denoiser import (
+    choice as denoiser_choice,
+)
 from dreamfusion_engine.guidance.denoiser import openvino_graph, runtime, trial
-from dreamfusion_engine.guidance.denoiser.choice import LEAST_COSINE, Choice, Computed
+from dreamfusion_engine.guidance.denoiser import (
+    runtime as denoiser_runtime,
+)
+from dreamfusion_engine.guidance.denoiser.choice import (
+    FEWEST_HOSTED_STEPS,
+    LARGEST_HOSTED,
+    LEAST_COSINE,
+    Choice,
+    Computed,
+)
 from dreamfusion_engine.guidance.denoiser.host import (
     FlatDenoiser,
     HostedDenoiser,
@@ -26,13 +38,7 @@ from dreamfusion_engine.guidance.denoiser.host import (
     tensors_of,
 )
 from dreamfusion_engine.guidance.denoiser.openvino_graph import GraphError, least_cosine
-from dreamfusion_engine.guidance.denoiser.runtime import (
-    FEWEST_STEPS,
-    LARGEST,
-    settle_runtime,
-    why_torch,
-    worth_trying,
-)
+from dreamfusion_engine.guidance.denoiser.runtime import settle_runtime, why_torch, worth_trying
 from dreamfusion_engine.guidance.distillation import ScoreDistillation
 from dreamfusion_engine.models.card import PromptCard
 from dreamfusion_engine.models.families.adapter import Adapter
@@ -43,14 +49,14 @@ pytestmark = pytest.mark.slow
 
 CPU = torch.device("cpu")
 UNETS = ["if", "sd", "sdxl"]
-with_openvino = pytest.mark.skipif(not openvino_graph.installed(), reason="OpenVINO is not installed")
+with_openvino = pytest.mark.skipif(not denoiser_choice.installed(), reason="OpenVINO is not installed")
 
 
 def config(wish: str = "openvino", **memory: Any) -> GenerateConfig:
     return GenerateConfig(
         prompt="a red mug",
         memory=MemoryConfig(denoiser_runtime=wish, **memory),  # type: ignore[arg-type]
-        optimize=OptimizeConfig(steps=FEWEST_STEPS, resolution=(16, 16)),
+        optimize=OptimizeConfig(steps=FEWEST_HOSTED_STEPS, resolution=(16, 16)),
     )
 
 
@@ -247,7 +253,7 @@ def test_torch_in_the_precision_that_was_recorded_is_repeated(saved_pipeline: Pa
     teacher = load_teacher(open_pipeline(saved_pipeline), CPU, precision="bfloat16")
     recorded = Choice(runtime="torch", precision="float32", threads=1, why="the fastest of those measured")
     asked = config("auto")
-    asked = dataclasses.replace(asked, optimize=dataclasses.replace(asked.optimize, steps=FEWEST_STEPS - 1))
+    asked = dataclasses.replace(asked, optimize=dataclasses.replace(asked.optimize, steps=FEWEST_HOSTED_STEPS - 1))
     assert settled(teacher, asked, resumed=True, recorded=recorded)[0] == recorded
     assert teacher.parts.autocast is None
 
@@ -269,15 +275,15 @@ def test_a_precision_that_is_asked_for_when_resuming_wins_over_the_recorded_one(
         ({}, {"device": "cuda"}, "card"),
         ({}, {"alone": False}, "processes"),
         ({}, {"changed": True}, "memory"),
-        ({}, {"parameters": LARGEST + 1}, "memory"),
-        ({"optimize": OptimizeConfig(steps=FEWEST_STEPS - 1)}, {}, "short"),
+        ({}, {"parameters": LARGEST_HOSTED + 1}, "memory"),
+        ({"optimize": OptimizeConfig(steps=FEWEST_HOSTED_STEPS - 1)}, {}, "short"),
     ],
 )
 def test_where_another_runtime_cannot_serve_torch_does(
     change: dict[str, Any], given: dict[str, Any], says: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runtime, "installed", lambda: True)
-    usual: dict[str, Any] = {"parameters": LARGEST, "device": "cpu", "alone": True, "changed": False}
+    monkeypatch.setattr(denoiser_runtime, "installed", lambda: True)
+    usual: dict[str, Any] = {"parameters": LARGEST_HOSTED, "device": "cpu", "alone": True, "changed": False}
     assert why_torch(config=dataclasses.replace(config("auto")), **usual) == ""
     assert says in why_torch(config=dataclasses.replace(config("auto"), **change), **{**usual, **given})
 

@@ -180,6 +180,48 @@ def test_the_three_layers_that_flux_first_had_as_one_are_found(tmp_path: Path) -
             torch.testing.assert_close(changed[f"{f.layer}.weight"], before + f.up @ f.down, atol=1e-5, rtol=1e-5)
 
 
+def xlabs(pipeline: Any) -> tuple[dict[str, torch.Tensor], list[Factors]]:
+    """A file of both streams and of the blocks that have one, as xlabs writes it, and what it does; no alpha."""
+    network = pipeline.transformer
+    streams = {
+        "double_blocks.0.processor.qkv_lora1": [f"transformer_blocks.0.attn.to_{x}" for x in "qkv"],
+        "double_blocks.0.processor.proj_lora1": ["transformer_blocks.0.attn.to_out.0"],
+        "double_blocks.0.processor.qkv_lora2": [f"transformer_blocks.0.attn.add_{x}_proj" for x in "qkv"],
+        "double_blocks.0.processor.proj_lora2": ["transformer_blocks.0.attn.to_add_out"],
+        "single_blocks.0.processor.qkv_lora": [f"single_transformer_blocks.0.attn.to_{x}" for x in "qkv"],
+        "single_blocks.0.processor.proj_lora": ["single_transformer_blocks.0.proj_out"],
+    }
+    file, factors = {}, []
+    for seed, (name, layers) in enumerate(streams.items()):
+        of_name: list[Any] = []
+        for layer in layers:
+            found = factors_for(network, "transformer", [layer.partition("0.")[2]], seed)
+            (f,) = [f for f in found if f.layer == layer]
+            of_name.append(dataclasses.replace(f, alpha=float(RANK), down=of_name[0].down if of_name else f.down))
+        file[f"{name}.down.weight"] = of_name[0].down
+        file[f"{name}.up.weight"] = torch.cat([f.up for f in of_name])
+        factors += of_name
+    return file, factors
+
+
+@pytest.mark.parametrize("begin", ["", "diffusion_model."])
+def test_the_layout_of_xlabs_is_that_of_the_sum_and_of_the_pipeline_that_loads_it(begin: str, tmp_path: Path) -> None:
+    pipeline = made("flux-dev", tmp_path / "model")
+    file, factors = xlabs(pipeline)
+    path = write(tmp_path / "style.safetensors", {begin + name: tensor for name, tensor in file.items()})
+    plain = prediction(taught(tmp_path / "model", AdaptersConfig()))
+    teacher = taught(tmp_path / "model", AdaptersConfig(lora=((str(path), 0.7),)))
+    assert float((prediction(teacher) - plain).abs().max()) > 1e-2
+    changed = teacher.denoiser.state_dict()
+    for f in factors:
+        before = pipeline.transformer.get_submodule(f.layer).weight
+        torch.testing.assert_close(changed[f"{f.layer}.weight"], before + 0.7 * f.up @ f.down, atol=1e-5, rtol=1e-5)
+    pytest.importorskip("peft", reason="diffusers loads a LoRA with peft, which the engine does not need")
+    pipeline.load_lora_weights(tmp_path, weight_name="style.safetensors", adapter_name="style")
+    pipeline.set_adapters(["style"], [0.7])
+    assert_alike("flux-dev", pipeline, teacher)
+
+
 def test_layers_of_sdxl_under_its_first_names_are_found(tmp_path: Path) -> None:
     # The tiny unet has one block of attention, level 1: input_blocks.3.1 where a level has one layer and a downsampler.
     pipeline = made("sdxl", tmp_path / "model")
@@ -272,6 +314,13 @@ def test_the_scale_is_alpha_over_the_rank_or_over_its_root() -> None:
     assert said_scale({"unet.lora_alpha": 8}, "text_encoder", "x.q_proj", 4) == 1.0
     assert said_scale({"unet.lora_alpha": 8, "unet.use_rslora": True}, "unet", "x.to_q", 4) == 4.0
     assert said_scale({"unet.lora_alpha": 8, "unet.alpha_pattern": {"to_k": 1}}, "unet", "x.to_q", 4) == 2.0
+
+
+def test_a_pattern_names_a_layer_or_the_end_of_its_path_and_the_first_one_counts() -> None:
+    said = {"unet.lora_alpha": 8, "unet.alpha_pattern": {r"^x\.to_q": 1, "to_q": 2, "b.to_v": 3}}
+    assert said_scale(said, "unet", "x.to_q", 4) == 0.25 and said_scale(said, "unet", "a.x.to_q", 4) == 0.5
+    assert said_scale(said, "unet", "a.b.to_v", 4) == 0.75
+    assert said_scale(said, "unet", "a.not_to_q", 4) == said_scale(said, "unet", "ab.to_v", 4) == 2.0
 
 
 def test_the_change_has_the_rank_of_its_factors() -> None:

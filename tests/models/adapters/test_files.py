@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from dreamfusion_engine.config.presets import preset
 from dreamfusion_engine.config.stages import AdaptersConfig
 from dreamfusion_engine.errors import InputError
 from dreamfusion_engine.models.adapters.files import check_adapters, check_asked, read_adapters
+from dreamfusion_engine.models.adapters.lora_merge import said_scale
 from dreamfusion_engine.models.pipeline_folder import open_pipeline
 
 pytestmark = pytest.mark.usefixtures("small_flux")
@@ -88,8 +90,15 @@ def test_a_layer_or_a_width_that_the_model_has_not_is_named(cases: Callable[[str
     wide = write(tmp_path / "b.safetensors", pair("lora_unet_mid_block_resnets_0_conv1", (2, 64, 3, 3), (64, 2, 1, 1)))
     error = refusal(cases("sd").folder, wide)
     assert "[32, 32, 3, 3]" in error.why and "mid_block_resnets_0_conv1" in error.why
+
+
+def test_kohyas_lora_for_stable_diffusion_3_is_told_with_a_way_to_a_readable_one(
+    cases: Callable[[str], Case], tmp_path: Path
+) -> None:
     joint = write(tmp_path / "c.safetensors", pair("lora_unet_joint_blocks_0_x_block_attn_qkv", (2, 32), (96, 2)))
-    assert "joint_blocks_0" in refusal(cases("sd3").folder, joint).why
+    error = refusal(cases("sd3").folder, joint)
+    assert "joint_blocks_0" in error.why and "Stable Diffusion 3" in error.why and "kohya" in error.why
+    assert "diffusers' layout" in error.fix and "kohya" not in error.fix
 
 
 @pytest.mark.parametrize(
@@ -148,11 +157,22 @@ def test_factors_that_do_not_fit_each_other_and_whole_numbers_are_refused(
         '{"unet.alpha_pattern": 3}',
         '{"unet.alpha_pattern": {"(": 1}}',
         '{"unet.alpha_pattern": {"to_q": null}}',
+        '{"unet.alpha_pattern": {"(a|a)*b": 1}}',
     ],
 )
 def test_metadata_that_cannot_be_read_is_refused(cases: Callable[[str], Case], tmp_path: Path, said: str) -> None:
     file = write(tmp_path / "m.safetensors", pair(UNET, (4, 32), (32, 4)), {"lora_adapter_metadata": said})
     assert "metadata cannot be read" in refusal(cases("sd").folder, file).why
+
+
+def test_a_pattern_that_would_take_for_ever_is_refused_and_never_evaluated(tmp_path: Path) -> None:
+    evil = json.dumps({"unet.alpha_pattern": {r"(\w+\w*)+!": 1.0}})  # matched, it tries every way to part the name
+    file = write(tmp_path / "m.safetensors", pair(UNET, (4, 32), (32, 4)), {"lora_adapter_metadata": evil})
+    with pytest.raises(InputError) as caught:
+        read_adapters(AdaptersConfig(lora=((str(file), 1.0),)))
+    assert "is not the name of a layer" in caught.value.why
+    with pytest.raises(ValueError, match="not the name of a layer"):
+        said_scale({"unet.alpha_pattern": {r"(\w+\w*)+!": 1.0}}, "unet", "a" * 200, 4)
 
 
 @pytest.mark.parametrize("option", ["lora", "embeddings"])

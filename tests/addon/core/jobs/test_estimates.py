@@ -224,3 +224,22 @@ def test_without_a_list_there_is_nothing_to_suggest() -> None:
     assert suggestions("", [{"name": "starter", "kinds": 5}], "starter") == []
     assert knowledge(None, "starter") == "" == knowledge([{**CARD, "closed_vocabulary": False}], "starter")
     assert knowledge([CARD], "starter") == "This model knows 3 kinds of things: hamburger, mug, ice cream"
+
+
+def test_another_score_is_told_with_its_own_time_and_memory(tmp_path: Path) -> None:
+    slow = {"seconds": 10_000.0, "memory_mib": 6144, "pace": 3.0}
+    card = {**PAINTER, "estimates": {"draft": {"seconds": 3600.0, "memory_mib": 3072, "scores": {"vsd": slow}}}}
+    estimates = Estimates(tmp_path / "estimates.json")
+    scored = Recipe("a mug", preset="draft", model="owner/painter", settings={"guidance": {"score": "vsd"}})
+    told = estimates.of(scored, DEVICES, card)
+    assert told.seconds == pytest.approx(10_000.0) and told.memory_mib == 6144
+    half = Recipe("a mug", preset="draft", model="owner/painter")
+    half.settings.update({"guidance": {"score": "vsd"}, "optimize": {"steps": 500}})
+    assert estimates.of(half, DEVICES, card).seconds == pytest.approx(5000.0)
+    run = painted(steps=1000)
+    estimates.learn(made(tmp_path, run, rate=0.5, rest=100.0), DEVICES, card)
+    assert estimates.of(run, DEVICES, card).seconds == pytest.approx(2100.0)
+    assert estimates.of(scored, DEVICES, card).seconds == pytest.approx(6100.0)  # three times the training
+    for nonsense in ({"score": 3}, {"score": "another"}, 7):
+        odd = Recipe("a mug", preset="draft", model="owner/painter", settings={"guidance": nonsense})
+        assert estimates.of(odd, DEVICES, card).seconds == pytest.approx(2100.0)

@@ -238,3 +238,49 @@ def test_weights_are_the_engines_and_a_strange_recipe_harms_nothing(newest_blend
     for end in (facts["low"], facts["high"]):
         assert config.preset("draft", "a mug", {"adapters": {"lora": [["a", end]]}}).adapters.lora == (("a", end),)
     assert facts["got"] == [[["d", 0.5]], ["e"]] and facts["none"] == [0, 0]
+
+
+PRESET = """
+greet()
+settings.model = "owner/painter"
+add("clay.safetensors", "gold.safetensors", "mug-v2.safetensors")
+mine = settings.adapters
+mine.loras[0].weight, mine.loras[1].use = 0.8, False
+bpy.ops.wm.save_as_mainfile(filepath=str(folder / "one.blend"))
+mine.loras[0].file = "//clay.safetensors"
+bpy.ops.dreamfusion.add_preset(name="With Clay")
+places = bpy.utils.preset_paths("dreamfusion")
+saved = next(Path(place) / name for place in places for name in os.listdir(place) if name.endswith(".py"))
+
+def lists():
+    return {"loras": [[line.file, round(line.weight, 4), line.use] for line in mine.loras],
+            "words": [[line.file, line.word, line.use] for line in mine.words]}
+
+def chosen(path):
+    bpy.ops.script.execute_preset(filepath=str(path), menu_idname="DREAMFUSION_PT_presets")
+    return lists()
+
+mine.loras.clear(), mine.words.clear()
+add("gold.safetensors")
+text = saved.read_text()
+older = saved.with_name("Older.py")
+older.write_text("".join(line for line in text.splitlines(True) if "adapters" not in line))
+kept = [line for line in text.splitlines() if "adapters" in line]
+damaged = saved.with_name("Damaged.py")
+damaged.write_text(text.replace(kept[0], "settings.adapters.kept = '[1'"))
+facts = {"older": chosen(older), "damaged": chosen(damaged), "new": chosen(saved), "lines": len(kept)}
+mine.loras.clear(), mine.words.clear()
+bpy.ops.dreamfusion.add_preset(name="Plain")
+add("gold.safetensors")
+facts["plain"] = chosen(saved.with_name("Plain.py"))
+addon.tell(**facts)
+"""
+
+
+def test_a_saved_preset_keeps_loras_and_words_and_one_of_before_leaves_them(blender: Session) -> None:
+    facts = run(blender, PRESET)
+    folder = blender.folder / "files"
+    clay, gold, mug = (str(folder / f"{name}.safetensors") for name in ("clay", "gold", "mug-v2"))
+    assert facts["older"] == facts["damaged"] == {"loras": [["//gold.safetensors", 1.0, True]], "words": []}
+    assert facts["new"] == {"loras": [[clay, 0.8, True], [gold, 1.0, False]], "words": [[mug, "<my-mug>", True]]}
+    assert facts["lines"] == 1 and facts["plain"] == {"loras": [], "words": []}
