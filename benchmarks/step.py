@@ -60,8 +60,10 @@ class Guide:
             t = torch.full((len(x),), int(_TIMESTEP * self.teacher.schedule.usable), device=x.device)
             alpha, sigma = self.teacher.schedule.at(t)
             x_t = alpha * x + sigma * noise
-            told = self.distillation.conditioning.told(scene.cameras.azimuth, scene.cameras.elevation, "lambertian")
-            return self.distillation.guided(x_t, t, told, _SCALE) - noise
+            embeddings = self.distillation.conditioning.embeddings(
+                scene.cameras.azimuth, scene.cameras.elevation, "lambertian"
+            )
+            return self.distillation.guided(x_t, t, embeddings, _SCALE) - noise
 
     def bare_call(self, views: int) -> tuple[Any, ...]:
         """Noisy images, timesteps and conditioning of one denoiser call for `views` views, twice each."""

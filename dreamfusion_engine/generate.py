@@ -35,7 +35,7 @@ from dreamfusion_engine.machine.device import (
 )
 from dreamfusion_engine.machine.processes import Ranks, join, leave
 from dreamfusion_engine.machine.run_folder import held
-from dreamfusion_engine.memory.placement import Economy
+from dreamfusion_engine.memory.placement import Placement
 from dreamfusion_engine.memory.savings import fit
 from dreamfusion_engine.memory.step_down import StepDown
 from dreamfusion_engine.mesh.build import MeshReport, build_mesh
@@ -130,7 +130,7 @@ def _generate(
     whole = estimated_seconds(sizes, fitted, speed)
     if whole > TOLD_ABOVE:
         report(Note(code="run.estimate", text=estimate_text(config, whole)))
-    economy = Economy(fitted.memory, device, locate_model)
+    placement = Placement(fitted.memory, device, locate_model)
     precision: Precision = fitted.memory.precision
     if precision == "auto" and device.type == "cpu":
         precision = "bfloat16"
@@ -138,7 +138,7 @@ def _generate(
         pipeline,
         device,
         precision=precision,
-        place=economy.place,
+        place=placement.place,
         adapters=adapters,
         vae_precision=fitted.memory.vae_precision,
     )
@@ -167,7 +167,7 @@ def _generate(
         snapshot=Previews(output / "previews", report) if ranks.first else ignore,
         model=weights_digest(pipeline, changes),
         fitted=fitted,
-        step_down=StepDown(device=device, report=report, sizes=sizes, economise=economy.change),
+        step_down=StepDown(device=device, report=report, sizes=sizes, economise=placement.change),
         ranks=ranks,
     )
     if resume:

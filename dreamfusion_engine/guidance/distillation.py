@@ -16,7 +16,7 @@ from torch import Tensor
 from dreamfusion_engine.config.stages import GuidanceConfig, PromptsConfig, ScoreConfig
 from dreamfusion_engine.guidance.classifier_free import guidance_scale, guided_noise
 from dreamfusion_engine.guidance.perp_neg import perp_neg_noise
-from dreamfusion_engine.guidance.prompt_conditioning import Encode, PromptConditioning, Told
+from dreamfusion_engine.guidance.prompt_conditioning import Encode, PromptConditioning, PromptEmbeddings
 from dreamfusion_engine.guidance.score_size import mean_weight, score_size
 from dreamfusion_engine.guidance.scores import RECORDABLE
 from dreamfusion_engine.guidance.scores.csd import csd_residual
@@ -33,7 +33,7 @@ from dreamfusion_engine.guidance.scores.sds import (
     sds_residual,
 )
 from dreamfusion_engine.guidance.scores.vsd import vsd_residual
-from dreamfusion_engine.guidance.step_inputs import Part, Question
+from dreamfusion_engine.guidance.step_inputs import Part, StepInputs
 from dreamfusion_engine.guidance.timesteps import sample_timesteps, timestep_range
 from dreamfusion_engine.machine.device import sent
 from dreamfusion_engine.models.card import AUTOMATIC, VIEWS, PromptCard, Shading, View, by_hand, check_vocabulary
@@ -104,24 +104,29 @@ class ScoreDistillation:
         if self._renders is not None:
             self._renders.load_state(tensors)
 
-    def predictions(self, x_t: Tensor, t: Tensor, told: Told) -> Predictions:
-        """What the model sees in noisy renders, by one call of the denoiser for everything that is told."""
-        parts = [told.uncond, told.cond, *([] if told.bad is None else [told.bad]), *told.against]
+    def predictions(self, x_t: Tensor, t: Tensor, embeddings: PromptEmbeddings) -> Predictions:
+        """What the model sees in noisy renders, by one call of the denoiser for all texts."""
+        parts = [
+            embeddings.uncond,
+            embeddings.cond,
+            *([] if embeddings.bad is None else [embeddings.bad]),
+            *embeddings.against,
+        ]
         rows = x_t.repeat(len(parts), *[1] * (x_t.ndim - 1))
         seen = self.teacher.predict_noise(rows, t.repeat(len(parts)), Conditioning.join(parts)).chunk(len(parts))
         uncond, cond, rest = seen[0], seen[1], seen[2:]
-        bad, against = (rest[0], rest[1:]) if told.bad is not None else (None, rest)
-        if told.weights is not None:
-            cond = perp_neg_noise(uncond, cond, torch.stack(against), told.weights)
+        bad, against = (rest[0], rest[1:]) if embeddings.bad is not None else (None, rest)
+        if embeddings.weights is not None:
+            cond = perp_neg_noise(uncond, cond, torch.stack(against), embeddings.weights)
         return Predictions(uncond=uncond, cond=cond, bad=bad)
 
-    def guided(self, x_t: Tensor, t: Tensor, told: Told, scale: float | Tensor) -> Tensor:
+    def guided(self, x_t: Tensor, t: Tensor, embeddings: PromptEmbeddings, scale: float | Tensor) -> Tensor:
         """The guided noise, rescaled as the settings say, float32 as x_t. scale: of the guidance, w."""
-        seen = self.predictions(x_t, t, told)
+        seen = self.predictions(x_t, t, embeddings)
         return self._guided(seen, x_t, t, scale)
 
     @torch.no_grad()
-    def question(
+    def step_inputs(
         self,
         shape: Sequence[int],
         azimuth: Tensor,
@@ -130,7 +135,7 @@ class ScoreDistillation:
         progress: float,
         generator: torch.Generator,
         part: Part,
-    ) -> Question:
+    ) -> StepInputs:
         """What `step` asks; the same arguments. shape: (B, C, h, w) of the renders as the model sees them.
 
         Apart from `judge`, because this is what changes from step to step: random numbers and what the host decides.
@@ -148,10 +153,10 @@ class ScoreDistillation:
             drawn = [self._noise_of(part, shape, generator) for _ in range(steps - 1)]
             fresh = torch.stack(drawn) if drawn else noise.new_empty((0, *shape))
         bound = clamp_bound(progress, self._score.clamp)
-        return Question(
+        return StepInputs(
             t=t,
             noise=noise,
-            told=self.conditioning.told(azimuth, elevation, shading),
+            embeddings=self.conditioning.embeddings(azimuth, elevation, shading),
             scale=sent(torch.tensor(guidance_scale(progress, self.config)), device),
             learning=learning,
             fresh=fresh,
@@ -159,31 +164,31 @@ class ScoreDistillation:
             posterior=self._noise_of(part, shape, generator) if self._score.latents == "sample" else None,
         )
 
-    def seen(self, images: Tensor, question: Question) -> Tensor:
+    def seen(self, images: Tensor, step: StepInputs) -> Tensor:
         """Renders float32[B, 3, H, W] in [0, 1] as the model sees them, float32[B, C, h, w]: x of `judge`."""
-        if question.posterior is None:
+        if step.posterior is None:
             return self.teacher.to_model_space(images)
-        return self.teacher.to_model_space(images, question.posterior)
+        return self.teacher.to_model_space(images, step.posterior)
 
-    def judge(self, x: Tensor, question: Question) -> tuple[Tensor, Tensor]:
+    def judge(self, x: Tensor, step: StepInputs) -> tuple[Tensor, Tensor]:
         """The loss of `step`, and |g| a pixel value (root mean square), float32[B].
 
         x: the renders as the model sees them, float32[B, C, h, w], with their graph. Draws nothing and, but for the
         scores 'sdi' and 'vsd', decides nothing on the host.
         """
-        gradient, norm = self.pull(x, question)
-        if self._renders is not None and question.learning is not None:
-            self._renders.learn(x, *question.learning, question.told.cond, torch.isfinite(norm).all())
+        gradient, norm = self.pull(x, step)
+        if self._renders is not None and step.learning is not None:
+            self._renders.learn(x, *step.learning, step.embeddings.cond, torch.isfinite(norm).all())
         return mean_score_loss(x, gradient), norm
 
     @torch.no_grad()
-    def pull(self, x: Tensor, question: Question) -> tuple[Tensor, Tensor]:
+    def pull(self, x: Tensor, step: StepInputs) -> tuple[Tensor, Tensor]:
         """The score's gradient g, as x, and |g| a pixel value float32[B]: all of `judge` that no gradient goes through.
 
         Another thread may ask, one at a time: it changes nothing here.
         """
-        residual = clamped_residual(self._residual(x, question), question.clamp)
-        gradient = score_weight(*self.teacher.schedule.at(question.t), self.config.weighting) * residual
+        residual = clamped_residual(self._residual(x, step), step.clamp)
+        gradient = score_weight(*self.teacher.schedule.at(step.t), self.config.weighting) * residual
         gradient = clipped_pixels(gradient, self._score.pixel_clip)
         return gradient, gradient.square().mean(dim=(1, 2, 3)).sqrt()
 
@@ -233,20 +238,20 @@ class ScoreDistillation:
             of_prompt += float((0.5 * (e_front + e_back) - uncond).square().sum())
         return math.sqrt(apart) / max(math.sqrt(of_prompt), 1e-12)
 
-    def _residual(self, x: Tensor, question: Question) -> Tensor:
+    def _residual(self, x: Tensor, step: StepInputs) -> Tensor:
         """What the chosen score makes of renders x, before its weight; `noise` is used where the score draws any."""
-        t, noise, told, scale = question.t, question.noise, question.told, question.scale
+        t, noise, embeddings, scale = step.t, step.noise, step.embeddings, step.scale
         alpha, sigma = self.teacher.schedule.at(t)
         if self.config.score == "sdi":
-            x_t = self._inverted(x, t, told)
-            return sds_residual(self.guided(x_t, t, told, scale), inverted_noise(x, x_t, alpha, sigma))
+            x_t = self._inverted(x, t, embeddings)
+            return sds_residual(self.guided(x_t, t, embeddings, scale), inverted_noise(x, x_t, alpha, sigma))
         x_t = add_noise(x, noise, alpha, sigma)
-        if question.fresh is not None:
+        if step.fresh is not None:
             weak = 1.0 + self._score.sampling_guidance * (scale - 1.0)
             schedule = self.teacher.schedule
-            clean = sampled_image(x_t, t, lambda x_s, s: self.guided(x_s, s, told, weak), schedule, question.fresh)
+            clean = sampled_image(x_t, t, lambda x_s, s: self.guided(x_s, s, embeddings, weak), schedule, step.fresh)
             return sds_residual(noise_from_clean(clean, x_t, alpha, sigma), noise)
-        seen = self.predictions(x_t, t, told)
+        seen = self.predictions(x_t, t, embeddings)
         if self.config.score == "csd":
             return csd_residual(seen.uncond, seen.cond, scale)
         if seen.bad is not None:
@@ -254,15 +259,15 @@ class ScoreDistillation:
             return nfsd_residual(seen.uncond, seen.cond, seen.bad, low_noise, scale)
         guided = self._guided(seen, x_t, t, scale)
         if self._renders is not None:
-            return vsd_residual(guided, self._renders.predict_noise(x_t, t, told.cond))
+            return vsd_residual(guided, self._renders.predict_noise(x_t, t, embeddings.cond))
         return sds_residual(guided, noise)
 
-    def _inverted(self, x: Tensor, t: Tensor, told: Told) -> Tensor:
+    def _inverted(self, x: Tensor, t: Tensor, embeddings: PromptEmbeddings) -> Tensor:
         """x_t from which the sampler would come to x, inverted with the prompt at its own guidance."""
         scale = self._score.inversion_scale
 
         def predict(x_s: Tensor, s: Tensor) -> Tensor:
-            seen = self.predictions(x_s, s, told)
+            seen = self.predictions(x_s, s, embeddings)
             return seen.uncond + scale * (seen.cond - seen.uncond)
 
         steps = inversion_steps(t, len(self.teacher.schedule), self._score.inversion_steps)

@@ -43,7 +43,7 @@ Weigh = Callable[[Tensor, Tensor], Tensor]  # azimuths and elevations to the wei
 
 
 @dataclass(frozen=True, kw_only=True)
-class Told:
+class PromptEmbeddings:
     """What the denoiser is told of B views in one step.
 
     uncond: without the prompt. cond: the prompt, seen from each view. bad: what bad pictures are called, for scores
@@ -122,7 +122,7 @@ class PromptConditioning:
         weights = sent(self._weigh(azimuth, elevation), self._encoded.tokens.device)
         return mixed(self._encoded.rows(self._camera_rows[shading]), weights)
 
-    def told(self, azimuth: Tensor, elevation: Tensor, shading: Shading) -> Told:
+    def embeddings(self, azimuth: Tensor, elevation: Tensor, shading: Shading) -> PromptEmbeddings:
         """Everything for one step. azimuth, elevation: float32[B], radians. shading: of all the renders."""
         count = len(azimuth)
         against: tuple[Conditioning, ...] = ()
@@ -130,7 +130,7 @@ class PromptConditioning:
         if self._perp_neg:
             against = tuple(self.of_views([view] * count, shading) for view in AGAINST)
             weights = sent(view_negatives(azimuth, elevation), self._encoded.tokens.device)
-        return Told(
+        return PromptEmbeddings(
             uncond=self.unconditional(count),
             cond=self.of_cameras(azimuth, elevation, shading),
             bad=None if self._bad is None else self._encoded.rows([self._bad] * count),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from dreamfusion_engine.guidance.prompt_conditioning import Told
+from dreamfusion_engine.guidance.prompt_conditioning import PromptEmbeddings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,10 +18,10 @@ class Part:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Question:
+class StepInputs:
     """What a step asks the model about its B renders, drawn before they are made; all on the model's device.
 
-    t: int64[B], timesteps. noise: float32[B, C, h, w]. told: the conditioning. scale: float32[], of the guidance, w.
+    t: int64[B], timesteps. noise: float32[B, C, h, w]. embeddings: of the prompt. scale: float32[], of the guidance, w.
     learning: t and noise of the copy that 'vsd' trains, None for other scores. fresh: float32[N - 1, B, C, h, w], the
     noise that 'sampled' adds on the way down, None for other scores. clamp: float32[], bound of the residual, None for
     none. posterior: float32[B, C, h, w], the noise of latents that are sampled, None where they are the mean.
@@ -29,7 +29,7 @@ class Question:
 
     t: Tensor
     noise: Tensor
-    told: Told
+    embeddings: PromptEmbeddings
     scale: Tensor
     learning: tuple[Tensor, Tensor] | None = None
     fresh: Tensor | None = None

@@ -22,7 +22,7 @@ _DENOISERS = ("unet", "transformer")
 _MARK = "_dreamfusion_recomputed"
 
 
-class Economy:
+class Placement:
     """Puts a model's networks where the memory settings want them, and follows when they change.
 
     settings: to begin with. device: where the model computes. find: folder of a hub id or path, for a tiny VAE.

@@ -124,7 +124,7 @@ class Training:
             shape = (len(part), *distillation.model_shape(size))
             return PartInputs(
                 views=part.on(self.device),
-                question=distillation.question(shape, *angles, shading, progress, self.generator, where),
+                step=distillation.step_inputs(shape, *angles, shading, progress, self.generator, where),
                 weights=part_weights(progress, len(part) / total, self.config, pull).on(self.device),
             )
 
@@ -241,7 +241,7 @@ class Training:
         rays = len(inputs.views) * size * size
         room = self.room
         rows = None if room is None else room.rows(rays)
-        fresh = 0 if inputs.question.fresh is None else len(inputs.question.fresh)
+        fresh = 0 if inputs.step.fresh is None else len(inputs.step.fresh)
         kind = PartKind(size=size, shading=shading, views=len(inputs.views), rows=rows, fresh=fresh)
 
         def work(read: PartInputs) -> None:

@@ -57,8 +57,8 @@ def add_gradients_overlapped(
     try:
         for inputs, kind in zip(parts, kinds, strict=True):
             seen, images = render_part(field, occupancy, config, inputs.views, kind)
-            x = distillation.seen(images, inputs.question)
-            judged = _judge().submit(distillation.pull, x.detach(), inputs.question)
+            x = distillation.seen(images, inputs.step)
+            judged = _judge().submit(distillation.pull, x.detach(), inputs.step)
             waiting.append((inputs, kind, seen, x, judged))
         while waiting:
             inputs, kind, seen, x, judged = waiting[0]

@@ -18,7 +18,7 @@ from dreamfusion_engine.config.stages import GenerateConfig
 from dreamfusion_engine.field.occupancy import OccupancyGrid
 from dreamfusion_engine.field.radiance import RadianceField
 from dreamfusion_engine.guidance.distillation import ScoreDistillation
-from dreamfusion_engine.guidance.step_inputs import Question
+from dreamfusion_engine.guidance.step_inputs import StepInputs
 from dreamfusion_engine.machine.device import sent
 from dreamfusion_engine.models.card import Shading
 from dreamfusion_engine.optimize import losses, schedules
@@ -73,11 +73,11 @@ class PartWeights:
 class PartInputs:
     """What differs between two steps of the same kind; all on the device that computes.
 
-    views: B of them. question: what the diffusion model is asked about them. weights: of the losses.
+    views: B of them. step: what the diffusion model is asked about them. weights: of the losses.
     """
 
     views: StepViews
-    question: Question
+    step: StepInputs
     weights: PartWeights
 
 
@@ -146,7 +146,7 @@ def add_gradients(
 ) -> Rendering:
     """Render the views, ask the diffusion model, and add the loss's gradients to those that the parameters have."""
     seen, images = render_part(field, occupancy, config, inputs.views, kind)
-    loss, _ = distillation.judge(distillation.seen(images, inputs.question), inputs.question)
+    loss, _ = distillation.judge(distillation.seen(images, inputs.step), inputs.step)
     add_way_back(field, config, inputs, kind, seen, loss)
     return seen
 

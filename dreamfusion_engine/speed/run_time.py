@@ -24,7 +24,7 @@ _NERF_LEAST = 0.003  # seconds on a card: the target of whole_step.py, for want 
 _LOAD_SECONDS = 4.0  # imports, the model's files
 _AFTER_SECONDS = 5.0  # mesh and pictures: 8, 14 and 40 s in the presets, from result.json; so a part that is fixed ...
 _POINT_SECONDS = 2.1e-6  # ... and for each point of the lattice
-_RECOMPUTED_PASSES = 2.0  # the encoder again, and its blocks once more within (economy.py)
+_RECOMPUTED_PASSES = 2.0  # the encoder again, and its blocks once more within (memory/placement.py)
 _TILES = 1.5  # pixels in overlapping tiles over the picture's, at 1024
 _TINY = {"_class_name": "AutoencoderTiny", "block_out_channels": [64]}
 

@@ -16,7 +16,7 @@ from dreamfusion_engine.errors import InputError
 from dreamfusion_engine.guidance.classifier_free import classifier_free_guidance
 from dreamfusion_engine.guidance.distillation import ScoreDistillation
 from dreamfusion_engine.guidance.perp_neg import perp_neg_noise, view_negatives
-from dreamfusion_engine.guidance.step_inputs import Part, Question
+from dreamfusion_engine.guidance.step_inputs import Part, StepInputs
 from dreamfusion_engine.guidance.timesteps import sample_timesteps, timestep_range
 from dreamfusion_engine.models.card import PromptCard
 from dreamfusion_engine.models.noise import NoiseSchedule
@@ -37,7 +37,7 @@ def modes(count: int, size: int = 4, seed: int = 0) -> torch.Tensor:
 def guided(made: ScoreDistillation, x_t: torch.Tensor, t: torch.Tensor, scale: float) -> torch.Tensor:
     """The guided noise for pictures seen from the front."""
     angle = torch.zeros(len(t))
-    return made.guided(x_t, t, made.conditioning.told(angle, angle, "albedo"), scale)
+    return made.guided(x_t, t, made.conditioning.embeddings(angle, angle, "albedo"), scale)
 
 
 def distil(
@@ -161,7 +161,7 @@ def test_renders_judged_in_parts_get_what_they_get_among_the_others(score: str) 
         rows = slice(first, first + count)
         part = Part(first=first, total=4)
         shape, angles = x[rows].shape, (angle[rows], FRONT[rows])
-        question = distillation.question(shape, *angles, "albedo", 0.3, rng(9), part)
+        question = distillation.step_inputs(shape, *angles, "albedo", 0.3, rng(9), part)
         return distillation.judge(x[rows], question)[1]
 
     torch.testing.assert_close(torch.cat([norms(0, 1), norms(1, 3)]), norms(0, 4))
@@ -194,7 +194,7 @@ def test_perp_neg_uses_the_fronts_and_the_sides_prompt_with_the_cameras_weights(
     azimuth, level = torch.tensor([0.9 * math.pi, 0.1]), torch.zeros(2)
     config = GuidanceConfig(rescale=0.0, perp_neg="on")
     made = ScoreDistillation(teacher, "a", "", PromptCard(), config)
-    actual = made.guided(x_t, t, made.conditioning.told(azimuth, level, "albedo"), 5.0)
+    actual = made.guided(x_t, t, made.conditioning.embeddings(azimuth, level, "albedo"), 5.0)
     e_u, front, side, back = (teacher.predict_noise(x_t, t, teacher.encode_prompts([n, n])) for n in names)
     cond = torch.stack([back[0], front[1]])
     weighed = perp_neg_noise(e_u, cond, torch.stack([front, side]), view_negatives(azimuth, level))
@@ -363,11 +363,11 @@ def test_sampled_latents_draw_last_and_from_the_generator_of_the_step() -> None:
     teacher = GaussianTeacher(modes(1), 0.25)
     angles = torch.zeros(4), torch.zeros(4)
 
-    def asked(score: ScoreConfig, first: int = 0, count: int = 4) -> Question:
+    def asked(score: ScoreConfig, first: int = 0, count: int = 4) -> StepInputs:
         made = ScoreDistillation(teacher, "a", "", PromptCard(), PLAIN, score=score)
         part = Part(first=first, total=4)
         mine = [angle[first : first + count] for angle in angles]
-        return made.question((count, 3, 4, 4), mine[0], mine[1], "albedo", 0.3, rng(9), part)
+        return made.step_inputs((count, 3, 4, 4), mine[0], mine[1], "albedo", 0.3, rng(9), part)
 
     mean, sample = asked(ScoreConfig()), asked(ScoreConfig(latents="sample"))
     assert mean.posterior is None and mean.clamp is None

@@ -168,5 +168,5 @@ def test_no_text_encoder_is_left_in_memory_when_training_starts(saved_pipeline: 
     second = run()
     assert len(loaded) == 1, "the second run must not load the encoder at all"
     angle = torch.zeros(2)
-    told = [made.conditioning.told(angle, angle, "albedo").cond for made in (first, second)]
+    told = [made.conditioning.embeddings(angle, angle, "albedo").cond for made in (first, second)]
     assert same(*told)

@@ -57,7 +57,7 @@ def told_of(
 
 def test_the_nearest_view_alone_is_told_and_every_text_is_encoded_in_one_call() -> None:
     encoder, made = told_of(GuidanceConfig(perp_neg="off"), negative="dark")
-    told = made.told(AROUND, LEVEL, "albedo")
+    told = made.embeddings(AROUND, LEVEL, "albedo")
     words = ["a mug, front view", "a mug, side view", "a mug, side view", "a mug, back view"]
     assert encoder.said(told.cond) == [{text: 1.0} for text in words]
     assert encoder.said(told.uncond) == [{"dark": 1.0}] * 4
@@ -67,7 +67,7 @@ def test_the_nearest_view_alone_is_told_and_every_text_is_encoded_in_one_call() 
 
 def test_interpolated_views_mix_their_neighbours() -> None:
     encoder, made = told_of(GuidanceConfig(view_prompts="interpolated", perp_neg="off"))
-    said = encoder.said(made.told(AROUND, LEVEL, "albedo").cond)
+    said = encoder.said(made.embeddings(AROUND, LEVEL, "albedo").cond)
     assert said[0] == {"a mug, front view": 1.0}
     assert said[1] == {"a mug, front view": 0.5, "a mug, side view": 0.5}
     assert said[3] == {"a mug, back view": 1.0}
@@ -77,7 +77,7 @@ def test_a_model_with_headings_is_told_left_from_right() -> None:
     card = dataclasses.replace(OPEN, headings={heading: f"from the {heading}" for heading in HEADINGS})
     encoder, made = told_of(GuidanceConfig(perp_neg="off"), card)
     azimuth = torch.deg2rad(torch.tensor([10.0, 95.0, -85.0, 130.0]))
-    said = encoder.said(made.told(azimuth, torch.tensor([0.0, 0.0, 0.0, 1.4]), "albedo").cond)
+    said = encoder.said(made.embeddings(azimuth, torch.tensor([0.0, 0.0, 0.0, 1.4]), "albedo").cond)
     words = ["from the front", "from the right", "from the left", "overhead view, from the back right"]
     assert said == [{f"a mug, {place}": 1.0} for place in words]
     assert encoder.said(made.of_views(["front", "back"], "albedo")) == [
@@ -85,7 +85,7 @@ def test_a_model_with_headings_is_told_left_from_right() -> None:
         {"a mug, back view": 1.0},
     ]
     mixed_encoder, mixed = told_of(GuidanceConfig(perp_neg="off", view_prompts="interpolated"), card)
-    half = mixed.told(torch.deg2rad(torch.tensor([-22.5])), torch.zeros(1), "albedo")
+    half = mixed.embeddings(torch.deg2rad(torch.tensor([-22.5])), torch.zeros(1), "albedo")
     assert mixed_encoder.said(half.cond) == [{"a mug, from the front": 0.5, "a mug, from the front left": 0.5}]
 
 
@@ -98,19 +98,19 @@ def test_a_model_that_knows_exact_cameras_is_told_the_nearest() -> None:
     texts = PromptsConfig(overhead="a round lid")
     encoder, made = told_of(GuidanceConfig(perp_neg="off"), exact_card(), texts=texts)
     azimuth, elevation = torch.deg2rad(torch.tensor([[20.0, 30.0, -50.0, 0.0], [-9.0, 20.0, 54.0, 90.0]]))
-    said = encoder.said(made.told(azimuth, elevation, "albedo").cond)
+    said = encoder.said(made.embeddings(azimuth, elevation, "albedo").cond)
     words = ["a mug, azimuth0 level", "a mug, azimuth1 above", "a mug, azimuth7 above", "a round lid"]
     assert said == [{text: 1.0} for text in words]
     assert encoder.said(made.of_views(["front"], "albedo")) == [{"a mug, front view": 1.0}]
     mixed_encoder, mixed = told_of(GuidanceConfig(perp_neg="off", view_prompts="interpolated"), exact_card())
-    half = mixed.told(torch.deg2rad(torch.tensor([22.5])), torch.deg2rad(torch.tensor([30.0])), "albedo")
+    half = mixed.embeddings(torch.deg2rad(torch.tensor([22.5])), torch.deg2rad(torch.tensor([30.0])), "albedo")
     assert mixed_encoder.said(half.cond) == [{"a mug, azimuth0 above": 0.5, "a mug, azimuth1 above": 0.5}]
 
 
 def test_a_prompt_by_hand_replaces_the_headings_of_its_view() -> None:
     card = dataclasses.replace(OPEN, headings={heading: f"from the {heading}" for heading in HEADINGS})
     encoder, made = told_of(GuidanceConfig(perp_neg="off"), card, texts=PromptsConfig(side="a handle"))
-    said = encoder.said(made.told(AROUND, LEVEL, "albedo").cond)
+    said = encoder.said(made.embeddings(AROUND, LEVEL, "albedo").cond)
     assert said == [
         {"a mug, from the front": 1.0},
         {"a mug, from the front right": 1.0},
@@ -121,7 +121,7 @@ def test_a_prompt_by_hand_replaces_the_headings_of_its_view() -> None:
 
 def test_without_view_words_every_camera_is_told_the_same() -> None:
     encoder, made = told_of(GuidanceConfig(view_prompts="off", perp_neg="on"))
-    told = made.told(AROUND, LEVEL, "albedo")
+    told = made.embeddings(AROUND, LEVEL, "albedo")
     assert encoder.said(told.cond) == [{"a mug": 1.0}] * 4
     assert told.against == ()
 
@@ -131,7 +131,7 @@ def test_a_prompt_by_hand_replaces_the_automatic_one_of_its_view_alone() -> None
     card = dataclasses.replace(OPEN, shading={"albedo": "", "lambertian": "", "textureless": "white clay"})
     encoder, made = told_of(GuidanceConfig(perp_neg="off"), card, texts=texts)
     above = torch.tensor([0.0, 0.0, 0.0, 1.5])
-    said = encoder.said(made.told(torch.flip(AROUND, [0]), above, "textureless").cond)
+    said = encoder.said(made.embeddings(torch.flip(AROUND, [0]), above, "textureless").cond)
     assert said[0] == {"the back of a mug, white clay": 1.0}
     assert said[1] == {"a mug, side view, white clay": 1.0}
     assert said[3] == {"a round lid, white clay": 1.0}
@@ -139,7 +139,7 @@ def test_a_prompt_by_hand_replaces_the_automatic_one_of_its_view_alone() -> None
 
 def test_perp_neg_tells_front_and_side_too() -> None:
     encoder, made = told_of(GuidanceConfig(perp_neg="on"))
-    told = made.told(AROUND, LEVEL, "albedo")
+    told = made.embeddings(AROUND, LEVEL, "albedo")
     assert [encoder.said(part)[0] for part in told.against] == [{"a mug, front view": 1.0}, {"a mug, side view": 1.0}]
     assert told.weights is not None and told.weights.shape == (2, 4)
 
@@ -160,7 +160,7 @@ def test_noise_free_distillation_is_told_nothing_and_what_bad_pictures_are_calle
     card: PromptCard, negative: str, bad: str
 ) -> None:
     encoder, made = told_of(GuidanceConfig(score="nfsd"), card, negative)
-    told = made.told(AROUND, LEVEL, "albedo")
+    told = made.embeddings(AROUND, LEVEL, "albedo")
     assert encoder.said(told.uncond)[0] == {"": 1.0}
     assert told.bad is not None and encoder.said(told.bad)[0] == {bad: 1.0}
 
@@ -177,7 +177,7 @@ def test_words_by_hand_that_a_closed_vocabulary_lacks_are_refused_by_view() -> N
 @pytest.mark.parametrize("perp_neg", ["on", "off"])
 def test_a_step_tells_each_view_as_many_texts_as_its_memory_is_estimated_for(score: str, perp_neg: str) -> None:
     config = GuidanceConfig(score=score, perp_neg=perp_neg)  # type: ignore[arg-type]
-    told = told_of(config)[1].told(AROUND, LEVEL, "albedo")
+    told = told_of(config)[1].embeddings(AROUND, LEVEL, "albedo")
     parts = [told.uncond, told.cond, *([told.bad] if told.bad is not None else []), *told.against]
     assert len(parts) == predictions_a_view(config, OPEN)
     assert all(len(part) == len(AROUND) for part in parts)

@@ -70,7 +70,7 @@ def pull_of_score(recipe: str, progress: float, channels: int, side: int) -> tup
     for _ in range(count):
         x = torch.zeros(2, channels, side, side, requires_grad=True)
         angles = torch.tensor([0.0, 2.0]), torch.tensor([0.2, 0.2])
-        asked = scores.question(x.shape, *angles, "albedo", progress, generator, Part(first=0, total=2))
+        asked = scores.step_inputs(x.shape, *angles, "albedo", progress, generator, Part(first=0, total=2))
         loss, _ = scores.judge(x, asked)
         (gradient,) = torch.autograd.grad(loss, x)
         total += float(gradient.abs().sum())

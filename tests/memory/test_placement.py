@@ -12,7 +12,7 @@ from reference.live_tensors import LiveTensors
 
 from dreamfusion_engine.config.stages import MemoryConfig
 from dreamfusion_engine.errors import SetupError
-from dreamfusion_engine.memory.placement import Economy, economise_encoder
+from dreamfusion_engine.memory.placement import Placement, economise_encoder
 from dreamfusion_engine.models.sizes import encoder_recomputed
 
 CPU = torch.device("cpu")
@@ -107,7 +107,7 @@ def test_tiles_bound_the_memory_of_large_pictures_and_hardly_change_the_latents(
 def test_an_offloaded_denoiser_is_empty_between_calls_and_predicts_the_same() -> None:
     inputs = (torch.randn(2, 4, 8, 8), torch.tensor([3, 5]), torch.randn(2, 4, 16))
     expected = tiny_unet()(inputs[0], inputs[1], encoder_hidden_states=inputs[2]).sample
-    unet = Economy(MemoryConfig(offload="all"), CPU, no_tiny).place("unet", tiny_unet())
+    unet = Placement(MemoryConfig(offload="all"), CPU, no_tiny).place("unet", tiny_unet())
     for _ in range(2):
         assert {p.device.type for p in unet.parameters()} == {"meta"}
         assert torch.equal(unet(inputs[0], inputs[1], encoder_hidden_states=inputs[2]).sample, expected)
@@ -122,25 +122,25 @@ def test_text_encoders_are_offloaded_with_or_without_the_denoiser(offload: Any, 
     ids = torch.tensor([[1, 2, 3]])
     with torch.no_grad():
         expected = encoder(ids)[0]
-        economy = Economy(MemoryConfig(offload=offload), CPU, no_tiny)
-        placed = economy.place("text_encoder_2", encoder)
+        placement = Placement(MemoryConfig(offload=offload), CPU, no_tiny)
+        placed = placement.place("text_encoder_2", encoder)
         assert any(p.is_meta for p in placed.parameters()) == empty
         assert torch.equal(placed(ids)[0], expected)
-    unet: Any = economy.place("unet", tiny_unet())
+    unet: Any = placement.place("unet", tiny_unet())
     assert unet.conv_in.weight.is_meta == (offload == "all")
 
 
 def test_settings_that_change_in_the_middle_of_a_run_reach_the_loaded_networks() -> None:
-    economy = Economy(MemoryConfig(), CPU, no_tiny)
-    vae: Any = economy.place("vae", tiny_kl())
-    unet: Any = economy.place("unet", tiny_unet())
+    placement = Placement(MemoryConfig(), CPU, no_tiny)
+    vae: Any = placement.place("vae", tiny_kl())
+    unet: Any = placement.place("unet", tiny_unet())
     inputs = (torch.randn(1, 4, 8, 8), torch.tensor([3]))
     told = torch.randn(1, 4, 16)
     expected = unet(*inputs, encoder_hidden_states=told).sample
     settings = MemoryConfig(recompute=True)
-    economy.change(settings)
+    placement.change(settings)
     assert vae.use_slicing and not unet.conv_in.weight.is_meta
-    economy.change(dataclasses.replace(settings, offload="all"))
+    placement.change(dataclasses.replace(settings, offload="all"))
     assert unet.conv_in.weight.is_meta
     assert torch.equal(unet(*inputs, encoder_hidden_states=told).sample, expected)
 
@@ -152,22 +152,22 @@ def test_a_tiny_vae_takes_the_place_of_the_large_one_with_gradients(tmp_path: Pa
     blocks |= {"num_encoder_blocks": (1, 1, 1), "num_decoder_blocks": (1, 1, 1)}
     tiny = AutoencoderTiny(**blocks)
     tiny.save_pretrained(tmp_path)
-    economy = Economy(MemoryConfig(tiny_vae="somewhere", recompute=True), CPU, lambda name: tmp_path)
-    placed: Any = economy.place("vae", tiny_kl())
+    placement = Placement(MemoryConfig(tiny_vae="somewhere", recompute=True), CPU, lambda name: tmp_path)
+    placed: Any = placement.place("vae", tiny_kl())
     image = torch.rand(2, 3, 32, 32, requires_grad=True)
     latents = placed.encode(image).latents
     assert torch.allclose(latents, tiny.eval().encode(image).latents)
     (gradient,) = torch.autograd.grad(latents.square().sum(), image)
     assert float(gradient.abs().sum()) > 0
     with pytest.raises(SetupError, match="16"):
-        economy.place("vae", tiny_kl(latent_channels=16))
+        placement.place("vae", tiny_kl(latent_channels=16))
 
 
 def test_what_is_no_tiny_vae_is_refused_with_its_folder(tmp_path: Path) -> None:
-    economy = Economy(MemoryConfig(tiny_vae="somewhere"), CPU, lambda name: tmp_path)
+    placement = Placement(MemoryConfig(tiny_vae="somewhere"), CPU, lambda name: tmp_path)
     with pytest.raises(SetupError, match="config.json"):
-        economy.place("vae", tiny_kl())
+        placement.place("vae", tiny_kl())
     tiny_kl().save_pretrained(tmp_path)
     with pytest.raises(SetupError) as refused:
-        economy.place("vae", tiny_kl())
+        placement.place("vae", tiny_kl())
     assert str(tmp_path) in refused.value.why

@@ -18,7 +18,7 @@ import dreamfusion_engine.generate as engine
 from dreamfusion_engine.config.presets import preset
 from dreamfusion_engine.config.stages import MemoryConfig
 from dreamfusion_engine.events import Event, Note
-from dreamfusion_engine.memory.placement import Economy
+from dreamfusion_engine.memory.placement import Placement
 from dreamfusion_engine.models.families import flux
 from dreamfusion_engine.models.load import load_teacher
 from dreamfusion_engine.models.pipeline_folder import open_pipeline
@@ -55,7 +55,7 @@ def small_flux(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def taught(folder: Path, settings: MemoryConfig) -> tuple[torch.Tensor, ...]:
     """What a teacher with these settings makes of a prompt, a picture and noise; and the gradient to the picture."""
-    place = Economy(settings, CPU, Path).place
+    place = Placement(settings, CPU, Path).place
     teacher = load_teacher(open_pipeline(folder), CPU, place=place)
     told = teacher.encode_prompts(["a red mug", ""])
     generator = torch.Generator().manual_seed(0)

@@ -65,7 +65,7 @@ def test_from_rays_to_gradients_nothing_is_read_from_the_card_and_nothing_is_sen
     shape = (2, *scores.model_shape(SIZE))
     inputs = PartInputs(
         views=views.on(CARD),
-        question=scores.question(shape, *angles, shading, 0.5, host, Part(first=0, total=2)),
+        step=scores.step_inputs(shape, *angles, shading, 0.5, host, Part(first=0, total=2)),
         weights=part_weights(0.5, 1.0, config).on(CARD),
     )
     room = sample_room(config, CARD)

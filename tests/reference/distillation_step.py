@@ -47,7 +47,7 @@ def distillation_step(
     """
     part = part or Part(first=0, total=len(images))
     shape = (len(images), *scores.model_shape(images.shape[-1]))
-    question = scores.question(shape, azimuth, elevation, shading, progress, generator, part)
+    question = scores.step_inputs(shape, azimuth, elevation, shading, progress, generator, part)
     loss, norm = scores.judge(scores.seen(images, question), question)
     views = [view_of(a, e) for a, e in zip(azimuth.tolist(), elevation.tolist(), strict=True)]
     finite = torch.isfinite(norm).all()

@@ -16,7 +16,7 @@ TIMEOUT_S = 120.0  # the first import of torch from a cold disk, under a virus s
 
 
 @dataclass(frozen=True)
-class ProbeReport:
+class ConnectionReport:
     """What Test Connection found. devices, models: as the engine's `ready`. seconds: until it answered."""
 
     trouble: Trouble | None = None
@@ -36,21 +36,21 @@ class ProbeReport:
         return f"Engine {self.engine} answered after {self.seconds:.1f} s; it computes on {default}{title}"
 
 
-class Probe:
+class ConnectionCheck:
     """Starts the engine, says hello and ends it. `poll` from a timer until it returns a report."""
 
     def __init__(self, location: EngineLocation, log: Path, timeout_s: float = TIMEOUT_S) -> None:
         """location: what to test. log: the engine's log. timeout_s: for its answer."""
-        self._report: ProbeReport | None = None
+        self._report: ConnectionReport | None = None
         self._engine: EngineProcess | None = None
         self._began = time.monotonic()
         self._timeout_s = timeout_s
         try:
             self._engine = location.start(log)
         except EngineTrouble as error:
-            self._report = ProbeReport(error.trouble)
+            self._report = ConnectionReport(error.trouble)
 
-    def poll(self) -> ProbeReport | None:
+    def poll(self) -> ConnectionReport | None:
         """The report, or None while the engine has not answered. Never blocks."""
         engine = self._engine
         if self._report is not None or engine is None:
@@ -61,19 +61,19 @@ class Probe:
             message = frame.message
             if message["type"] == "ready":
                 engine.end()
-                self._report = ProbeReport(
+                self._report = ConnectionReport(
                     None, message["engine"], message["devices"], list(message["models"]), seconds
                 )
                 return self._report
         if engine.trouble is not None:
-            self._report = ProbeReport(engine.trouble, seconds=seconds)
+            self._report = ConnectionReport(engine.trouble, seconds=seconds)
             engine.kill()
         else:
             stalled = engine.stalled(self._timeout_s, time.monotonic() - engine.heard)
             if stalled is None and (ended or seconds > 3 * self._timeout_s):
                 stalled = silence_trouble(seconds, "", ready=False)
             if stalled is not None:
-                self._report = ProbeReport(stalled, seconds=seconds)
+                self._report = ConnectionReport(stalled, seconds=seconds)
                 engine.kill()
         return self._report
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from ..job import Job, JobState, Trouble
-from .run import Conversation
+from .run import Run
 
 LIMIT = 3  # engines that died one after another, with no good run between, before the queue waits for a person
 
@@ -26,20 +26,20 @@ class EngineDeaths:
         self._count = 0
 
     def one_more(
-        self, conversation: Conversation | None, waiting: Job | None, trouble: Trouble | None, *, was_starting: bool
+        self, run: Run | None, waiting: Job | None, trouble: Trouble | None, *, was_starting: bool
     ) -> Job | None:
         """An engine died: end the run that it had, which is to blame. Else the job that failed for it, if any did.
 
-        conversation: the run that it had. waiting: the first job of the queue. was_starting: it had not greeted, so
+        run: the run that it had. waiting: the first job of the queue. was_starting: it had not greeted, so
         that it was started for that job's sake. An idle engine's death is nobody's failure.
         """
         self._count += 1
-        if conversation is None:
+        if run is None:
             return self.none_to_be_had(waiting, trouble) if was_starting or self._count >= LIMIT else None
-        if conversation.saving:  # it had done its work
+        if run.saving:  # it had done its work
             return None
-        cancelled = conversation.overdue_s(time.monotonic()) > 0.0
-        conversation.end(*((JobState.CANCELLED, None) if cancelled else (JobState.FAILED, trouble)))
+        cancelled = run.overdue_s(time.monotonic()) > 0.0
+        run.end(*((JobState.CANCELLED, None) if cancelled else (JobState.FAILED, trouble)))
         self.held = self._count >= LIMIT
         return None
 

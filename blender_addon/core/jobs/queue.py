@@ -14,7 +14,7 @@ from ..job import Job, JobState, Recipe, Trouble
 from .changes import Change, ChangeKind, Changes
 from .crash_limit import EngineDeaths
 from .model_download import Downloads
-from .run import Conversation
+from .run import Run
 from .store import JobStore
 from .store_watch import StoreWatch
 
@@ -56,7 +56,7 @@ class JobQueue:
         self._given: tuple[tuple[str, str], ...] = ()
         self._changes = Changes()
         self.downloads = Downloads(self._host, self._changes)
-        self._conversation: Conversation | None = None
+        self._run: Run | None = None
         self._from_checkpoint: set[str] = set()  # jobs that are to be resumed
         self._removed: set[str] = set()  # jobs to be deleted as soon as the engine has let go of them
         self._wanted = False  # an engine was asked for although there is no job
@@ -98,7 +98,7 @@ class JobQueue:
     @property
     def current(self) -> Job | None:
         """The job that the engine has."""
-        return None if self._conversation is None else self._conversation.job
+        return None if self._run is None else self._run.job
 
     @property
     def held(self) -> bool:
@@ -110,14 +110,14 @@ class JobQueue:
         """Whether something may change soon: tick every tenth of a second or two. Else once a second is enough."""
         waiting = not self.held and any(job.state is JobState.QUEUED and not job.owner for job in self.jobs)
         starting = self._host.state == "starting" or self._host.ending
-        working = self._conversation is not None or self.downloads.active
+        working = self._run is not None or self.downloads.active
         return waiting or starting or working or self._wanted or bool(self._changes)
 
     @property
     def silence_s(self) -> float:
         """Seconds without a word from an engine that owes one; 0 when none is due. It says something every 2 s."""
-        conversation = self._conversation
-        owes = self._host.state == "starting" or (conversation is not None and conversation.stage is not None)
+        run = self._run
+        owes = self._host.state == "starting" or (run is not None and run.stage is not None)
         return self._host.silence_s(time.monotonic()) if owes else 0.0
 
     def job(self, job_id: str) -> Job | None:
@@ -196,7 +196,7 @@ class JobQueue:
 
     def stop_engine(self) -> None:
         """End an engine that has no job; its memory is given back. Returns at once."""
-        working = self._conversation is not None or self.downloads.active
+        working = self._run is not None or self.downloads.active
         if not working and self._host.state in ("starting", "ready"):
             self._host.end()
             self._wanted = False
@@ -220,11 +220,11 @@ class JobQueue:
                 self._greet(frame.message)
             elif self.downloads.take(frame.message):
                 self._idle_since = now
-            elif self._conversation is not None:
-                self._conversation.take(frame)
-        if self._conversation is not None:
-            self._conversation.look(now)
-        stage = None if self._conversation is None else self._conversation.stage
+            elif self._run is not None:
+                self._run.take(frame)
+        if self._run is not None:
+            self._run.look(now)
+        stage = None if self._run is None else self._run.stage
         if self._host.look(now, stage, gone=gone and not waiting):
             self._engine_died(was_starting)
         self._insist(now)
@@ -235,13 +235,13 @@ class JobQueue:
 
     def close(self) -> None:
         """End the engine and write the journal; less than 2 s. A running job is INTERRUPTED."""
-        if self._conversation is not None and self._conversation.saving:
+        if self._run is not None and self._run.saving:
             self.store.flush(_SAVING_S)
-            self._conversation.look(time.monotonic())
-        if self._conversation is not None:
-            job = self._conversation.job
+            self._run.look(time.monotonic())
+        if self._run is not None:
+            job = self._run.job
             reached = f"It had reached step {job.step} of {job.total}." if job.total else "It had begun."
-            self._conversation.end(
+            self._run.end(
                 JobState.INTERRUPTED,
                 Trouble("job.interrupted", "Blender was closed before the end.", reached, "Press Resume to go on."),
             )
@@ -251,8 +251,8 @@ class JobQueue:
         self.store.close(0.4)
 
     def _talk(self, wish: str) -> None:
-        if self._conversation is not None:
-            self._conversation.ask(wish)
+        if self._run is not None:
+            self._run.ask(wish)
 
     def _set(self, job: Job, state: JobState) -> None:
         job.state = state
@@ -274,23 +274,23 @@ class JobQueue:
     def _engine_died(self, was_starting: bool) -> None:
         self._wanted = False
         self.downloads.fail(self._host.trouble)
-        failed = self._deaths.one_more(self._conversation, self._next(), self._host.trouble, was_starting=was_starting)
+        failed = self._deaths.one_more(self._run, self._next(), self._host.trouble, was_starting=was_starting)
         if failed is not None:
             self._set(failed, JobState.FAILED)
         self._changes.say(Change(None, "engine"))
 
     def _insist(self, now: float) -> None:
         """End an engine that does not let go of a cancelled job. Its last checkpoint stays."""
-        if self._conversation is not None and self._conversation.overdue_s(now) > self._patience.cancel:
-            self._conversation.end(JobState.CANCELLED, None)
+        if self._run is not None and self._run.overdue_s(now) > self._patience.cancel:
+            self._run.end(JobState.CANCELLED, None)
             self._host.end(at_once=True)
             self._changes.say(Change(None, "engine"))
 
     def _close_conversation(self) -> None:
-        if self._conversation is None or not self._conversation.over:
+        if self._run is None or not self._run.over:
             return
-        job, good = self._conversation.job, self._conversation.good
-        self._conversation = None
+        job, good = self._run.job, self._run.good
+        self._run = None
         self._idle_since = time.monotonic()
         if good:
             self._deaths.good_run()
@@ -305,7 +305,7 @@ class JobQueue:
         """Begin the next job, start the engine for it, or end an engine that nobody has needed for long."""
         self.downloads.go_on()
         self._host.ask_about(self._given)
-        if self._conversation is not None or self.held:
+        if self._run is not None or self.held:
             return
         job = self._next()
         if job is None and not self._wanted and not self.downloads.active:
@@ -331,4 +331,4 @@ class JobQueue:
             return
         resume = job.id in self._from_checkpoint
         self._from_checkpoint.discard(job.id)
-        self._conversation = Conversation(job, self._host, self.store, self._changes, resume=resume)
+        self._run = Run(job, self._host, self.store, self._changes, resume=resume)

@@ -20,7 +20,7 @@ _SAVE_EVERY_S = 5.0  # progress in the journal
 _PICTURES = {"latest": THUMBNAIL, "views": ROW}
 
 
-class Conversation:
+class Run:
     """One run of a job in the engine, from `generate` to its end.
 
     Every run has a request id of its own, so that words about an earlier run of the same job are not taken for this

@@ -15,7 +15,7 @@ from typing import Any
 
 import bpy
 
-from ...core.engine.connection_check import Probe, ProbeReport
+from ...core.engine.connection_check import ConnectionCheck, ConnectionReport
 from ...core.job import Job, JobState, Trouble
 from ...core.jobs.estimates import Estimates
 from ...core.jobs.queue import JobQueue
@@ -45,8 +45,8 @@ class Session:
         )
         self.estimates = Estimates(preferences.user_folder() / "estimates.json")
         self.setup = EngineSetup(preferences.user_folder() / "engine")
-        self.probe: Probe | None = None
-        self.report: ProbeReport | None = None
+        self.probe: ConnectionCheck | None = None
+        self.report: ConnectionReport | None = None
         self.waiting: list[str] = []
         self.aside = ""  # id of the job that is held while Blender renders
         self.trouble: Trouble | None = None
@@ -124,7 +124,9 @@ class Session:
         """Start Test Connection; the timer asks it for its report."""
         self.stop_test()
         self.report = None
-        self.probe = Probe(preferences.location(preferences.of()), preferences.user_folder() / "connection.log")
+        self.probe = ConnectionCheck(
+            preferences.location(preferences.of()), preferences.user_folder() / "connection.log"
+        )
 
     def stop_test(self) -> None:
         """End a connection test that has not answered."""

@@ -96,7 +96,7 @@ def step_call(teacher: Adapter, distillation: ScoreDistillation, config: Generat
     """The call of the denoiser that a step makes, with noise of several strengths over grey pictures."""
     count, size = views_at_once(config), config.optimize.resolution[0]
     turns = (torch.arange(count) + 0.5) / count
-    told = distillation.conditioning.told(2.0 * math.pi * turns, torch.full((count,), 0.3), "albedo")
+    told = distillation.conditioning.embeddings(2.0 * math.pi * turns, torch.full((count,), 0.3), "albedo")
     x = teacher.to_model_space(torch.full((count, 3, size, size), 0.5))
     t = (turns * teacher.schedule.usable).long()
     noise = torch.randn(x.shape, generator=torch.Generator().manual_seed(0))

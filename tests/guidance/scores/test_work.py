@@ -115,7 +115,7 @@ def test_a_lesson_of_the_copy_costs_a_forward_and_a_backward_pass(cases: Callabl
         distillation = distilled(case, config)
         x = torch.full((2, *distillation.model_shape(16)), 0.1)
         angle = torch.zeros(2)
-        question = distillation.question(
+        question = distillation.step_inputs(
             x.shape, angle, angle, "albedo", 0.5, torch.Generator().manual_seed(0), Part(first=0, total=2)
         )
         with FlopCounterMode(display=False) as counter:

@@ -20,9 +20,9 @@ from torch import Tensor
 
 from dreamfusion_engine.config.stages import GuidanceConfig, MemoryConfig
 from dreamfusion_engine.guidance.distillation import ScoreDistillation
-from dreamfusion_engine.guidance.prompt_conditioning import Told
-from dreamfusion_engine.guidance.step_inputs import Part, Question
-from dreamfusion_engine.memory.placement import Economy
+from dreamfusion_engine.guidance.prompt_conditioning import PromptEmbeddings
+from dreamfusion_engine.guidance.step_inputs import Part, StepInputs
+from dreamfusion_engine.memory.placement import Placement
 from dreamfusion_engine.models.card import PromptCard
 from dreamfusion_engine.models.load import load_teacher
 from dreamfusion_engine.models.noise import NoiseSchedule
@@ -43,10 +43,10 @@ def distilled(teacher: Any, encode: Callable[[list[str]], Conditioning] | None =
     return ScoreDistillation(teacher, "a red mug", "blue clay", PromptCard(), config, encode=encode)
 
 
-def asked(scores: ScoreDistillation, shape: Sequence[int], seed: int) -> Question:
+def asked(scores: ScoreDistillation, shape: Sequence[int], seed: int) -> StepInputs:
     angles = torch.tensor([0.3, 2.9]) + seed, torch.tensor([0.1, 0.4])
     generator = torch.Generator().manual_seed(seed)
-    return scores.question(shape, *angles, "albedo", 0.1 * seed, generator, Part(first=0, total=2))
+    return scores.step_inputs(shape, *angles, "albedo", 0.1 * seed, generator, Part(first=0, total=2))
 
 
 @pytest.mark.parametrize(("kind", "recompute"), [*((kind, False) for kind in FAMILIES), ("sd", True)])
@@ -57,15 +57,15 @@ def test_a_steps_judgement_reads_nothing_from_the_card_and_sends_nothing_to_it(
     # The pretended card knows no autocast; a real one has none either, since weights are in half precision there.
     monkeypatch.setattr(torch, "autocast", lambda *arguments, **options: contextlib.nullcontext())
     monkeypatch.setattr(NoiseSchedule, "usable", case.teacher.schedule.usable)  # found out once, before training
-    economy = Economy(MemoryConfig(recompute=recompute), CARD, nowhere)
-    teacher = load_teacher(open_pipeline(case.folder), CARD, precision="bfloat16", place=economy.place)
+    placement = Placement(MemoryConfig(recompute=recompute), CARD, nowhere)
+    teacher = load_teacher(open_pipeline(case.folder), CARD, precision="bfloat16", place=placement.place)
     scores = distilled(teacher, lambda texts: case.teacher.encode_prompts(texts).to(CARD))
     size = teacher.image_size
     images = torch.rand(2, 3, size, size, device=CARD, requires_grad=True)
-    question = asked(scores, (2, *scores.model_shape(size)), 1)
+    step = asked(scores, (2, *scores.model_shape(size)), 1)
     assert teacher.denoiser is not None  # loaded before a step, as the first one does
     with HostWork() as host, SentValues() as sent:
-        loss, norm = scores.judge(teacher.to_model_space(images), question)
+        loss, norm = scores.judge(teacher.to_model_space(images), step)
         (gradient,) = torch.autograd.grad(loss, images)
     assert not host.found and not sent.found
     assert gradient.shape == images.shape and norm.shape == (2,)
@@ -105,9 +105,9 @@ def test_a_recorded_judgement_is_the_judgement(
     scores = distilled(teacher)
     size = teacher.image_size
 
-    def judged(pictures: Tensor, question: Question, into: Tensor) -> None:
+    def judged(pictures: Tensor, step: StepInputs, into: Tensor) -> None:
         images = pictures.detach().requires_grad_()
-        loss, _ = scores.judge(teacher.to_model_space(images), question)
+        loss, _ = scores.judge(teacher.to_model_space(images), step)
         into.copy_(torch.autograd.grad(loss, images)[0])
 
     shape = (2, *scores.model_shape(size))
@@ -126,9 +126,9 @@ def test_a_recorded_judgement_is_the_judgement(
     assert expected.any()
 
 
-def told_tensors(question: Question) -> list[Tensor]:
-    told: Told = question.told
+def told_tensors(step: StepInputs) -> list[Tensor]:
+    told: PromptEmbeddings = step.embeddings
     parts = [told.uncond, told.cond, *told.against]
     weights = [] if told.weights is None else [told.weights]
     each = [tensor for part in parts for tensor in part.tensors().values()]
-    return [question.t, question.noise, question.scale, *weights, *each]
+    return [step.t, step.noise, step.scale, *weights, *each]

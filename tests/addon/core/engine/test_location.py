@@ -11,7 +11,7 @@ from addon.core.driving import SCRIPTED_ENGINE, alive, wait_for
 from addon.inside.effort import counted
 
 from blender_addon.core.engine.command_line import split_command
-from blender_addon.core.engine.connection_check import Probe, ProbeReport
+from blender_addon.core.engine.connection_check import ConnectionCheck, ConnectionReport
 from blender_addon.core.engine.location import EngineLocation, own_python
 from blender_addon.core.job import EngineTrouble
 
@@ -117,14 +117,14 @@ def test_posix_words_are_split_by_the_shells_rules() -> None:
             split_command('ssh "open', windows=windows)
 
 
-def answer(probe: Probe) -> ProbeReport:
-    found: list[ProbeReport] = []
+def answer(probe: ConnectionCheck) -> ConnectionReport:
+    found: list[ConnectionReport] = []
     wait_for(lambda: [found.append(report) for report in [probe.poll()] if report is not None] or found)
     return found[0]
 
 
 def test_test_connection_tells_what_is_there_and_leaves_no_process(tmp_path: Path) -> None:
-    probe = Probe(EngineLocation("command", command=f"{COMMAND} serve"), tmp_path / "engine.log")
+    probe = ConnectionCheck(EngineLocation("command", command=f"{COMMAND} serve"), tmp_path / "engine.log")
     report = answer(probe)
     assert report.trouble is None and report.engine == "9.9" and report.models[0]["name"] == "starter"
     assert "9.9" in report.text and "paper" in report.text
@@ -146,20 +146,22 @@ def test_test_connection_tells_what_is_there_and_leaves_no_process(tmp_path: Pat
 )
 def test_test_connection_says_what_is_wrong(tmp_path: Path, options: str, code: str) -> None:
     location = EngineLocation("command", command=f"{COMMAND} {options} serve")
-    report = answer(Probe(location, tmp_path / "engine.log", timeout_s=1.5 if "silent" in options else 30.0))
+    report = answer(ConnectionCheck(location, tmp_path / "engine.log", timeout_s=1.5 if "silent" in options else 30.0))
     assert report.trouble is not None and report.trouble.code == code
     assert report.trouble.what in report.text
 
 
 def test_test_connection_of_nothing_answers_at_once(tmp_path: Path) -> None:
     with counted() as effort:
-        report = Probe(EngineLocation("own", tmp_path / "python"), tmp_path / "engine.log").poll()
+        report = ConnectionCheck(EngineLocation("own", tmp_path / "python"), tmp_path / "engine.log").poll()
     assert report is not None and report.trouble is not None and report.trouble.code == "engine.not_installed"
     assert not effort.waits
 
 
 def test_test_connection_can_be_cancelled(tmp_path: Path) -> None:
-    probe = Probe(EngineLocation("command", command=f"{COMMAND} --start-delay 600 serve"), tmp_path / "engine.log")
+    probe = ConnectionCheck(
+        EngineLocation("command", command=f"{COMMAND} --start-delay 600 serve"), tmp_path / "engine.log"
+    )
     engine = probe._engine
     assert engine is not None
     wait_for(lambda: engine.pid is not None)
