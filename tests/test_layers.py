@@ -71,9 +71,8 @@ HEAVY = {"torch", "warp", "diffusers", "transformers", "skimage", "trimesh", "xa
 LIGHT_ROOMS = {
     "": {"", "__main__", "cli", "errors", "events", "failures", "request"},
     "commands": {"arguments", "console", "doctor", "given_models", "model_list", "model_table", "settings_table"},
-    "config": {"presets", "prompt_text", "recipes", "stages"},
+    "config": {"presets", "prompt_text", "recipes", "scores", "stages"},
     "guidance.denoiser": {"choice"},
-    "guidance.scores": {"work"},
     "hub": {"address", "api", "connection", "download", "lock", "repository_cache", "selection", "transfer"},
     "inputs": {"given_path", "outside_text", "visible_text"},
     "machine": {"cache_folder", "device", "file_lock", "main_memory", "stop_signals"},

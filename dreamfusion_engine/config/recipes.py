@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from dreamfusion_engine.config.scores import SCORES
 from dreamfusion_engine.errors import InputError
 
 Value = tuple[Any, str]  # a setting's value and where it comes from
@@ -100,13 +101,7 @@ _LARGE_PRESETS: Mapping[str, Settings] = {
         "render.occupancy_resolution": (96, "ours: a cell of two steps"),
     },
 }
-_WEAK = (7.5, "TS's prolificdreamer (arXiv 2305.16213), NFSD (arXiv 2310.17590) and SDI (arXiv 2405.15891)")
-_SCORES: Mapping[str, Settings] = {
-    "vsd": {"guidance.scale": _WEAK, "score.lora_rate": (1e-4, "arXiv 2305.16213")},
-    "sdi": {"guidance.scale": _WEAK},
-    "nfsd": {"guidance.scale": _WEAK},
-    "sampled": {"guidance.scale": (7.5, "ours: what such models are sampled with; not measured")},
-}
+_SCORES: Mapping[str, Settings] = {name: record.own for name, record in SCORES.items() if record.own}
 
 
 def _experimental(scale: Value, **more: Value) -> Settings:

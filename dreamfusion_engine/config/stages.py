@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from dreamfusion_engine.config.prompt_text import checked_prompt
+from dreamfusion_engine.config.scores import SCORES, Score
 from dreamfusion_engine.errors import InputError
 from dreamfusion_engine.inputs.given_path import shortened
 
 Annealing = Literal["linear", "sqrt", "step"]
 Weighting = Literal["uniform", "sigma_squared", "alpha_sigma"]
-Score = Literal["sds", "csd", "nfsd", "sdi", "vsd", "sampled"]
 ViewPrompts = Literal["nearest", "interpolated", "off"]
 Precision = Literal["auto", "float32", "bfloat16", "float16"]
 Offload = Literal["none", "text", "all"]  # text encoders' weights, or the denoiser's too
@@ -344,10 +344,10 @@ class GenerateConfig:
         object.__setattr__(self, "prompt", checked_prompt(self.prompt, "prompt", empty_ok=False))
         object.__setattr__(self, "negative", checked_prompt(self.negative, "negative prompt", empty_ok=True))
         require(
-            self.memory.offload != "all" or self.guidance.score != "vsd",
+            self.memory.offload != "all" or not SCORES[self.guidance.score].learns,
             "memory.offload",
             self.memory.offload,
-            "'none' or 'text' with the score 'vsd', whose copy shares the denoiser's weights",
+            f"'none' or 'text' with the score '{self.guidance.score}', whose copy shares the denoiser's weights",
         )
         require(1 <= self.checkpoint_every <= 50, "checkpoint_every", self.checkpoint_every, "in [1, 50]")
         require(0 <= self.seed < 2**31, "seed", self.seed, "a whole number in [0, 2147483647]")

@@ -8,47 +8,33 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from dreamfusion_engine.config.scores import SCORES
 from dreamfusion_engine.config.stages import GuidanceConfig, PromptsConfig, ScoreConfig
 from dreamfusion_engine.guidance.classifier_free import guidance_scale, guided_noise
 from dreamfusion_engine.guidance.perp_neg import perp_neg_noise
 from dreamfusion_engine.guidance.prompt_conditioning import Encode, PromptConditioning, PromptEmbeddings
 from dreamfusion_engine.guidance.score_size import mean_weight, score_size
-from dreamfusion_engine.guidance.scores import RECORDABLE
-from dreamfusion_engine.guidance.scores.csd import csd_residual
-from dreamfusion_engine.guidance.scores.nfsd import CLEAN_BELOW, nfsd_residual
+from dreamfusion_engine.guidance.scores.guide import Predictions
 from dreamfusion_engine.guidance.scores.render_model import RenderScore
-from dreamfusion_engine.guidance.scores.sampled import sampled_image, sampling_steps
-from dreamfusion_engine.guidance.scores.sdi import ddim_inversion, inversion_steps, inverted_noise
+from dreamfusion_engine.guidance.scores.residuals import RESIDUALS
+from dreamfusion_engine.guidance.scores.sampled import sampling_steps
 from dreamfusion_engine.guidance.scores.sds import (
     clamp_bound,
     clamped_residual,
     clipped_pixels,
     mean_score_loss,
     score_weight,
-    sds_residual,
 )
-from dreamfusion_engine.guidance.scores.vsd import vsd_residual
 from dreamfusion_engine.guidance.step_inputs import Part, StepInputs
 from dreamfusion_engine.guidance.timesteps import sample_timesteps, timestep_range
 from dreamfusion_engine.machine.device import sent
 from dreamfusion_engine.models.card import AUTOMATIC, VIEWS, PromptCard, Shading, View, by_hand, check_vocabulary
-from dreamfusion_engine.models.noise import NoiseSchedule, add_noise, noise_from_clean
+from dreamfusion_engine.models.noise import NoiseSchedule, add_noise
 from dreamfusion_engine.models.teacher import Conditioning, Teacher
-
-
-@dataclass(frozen=True, kw_only=True)
-class Predictions:
-    """The noise that the model sees in x_t, float32 as x_t: without the prompt, with it (after Perp-Neg), and for bad
-    pictures where a score asks for that."""
-
-    uncond: Tensor
-    cond: Tensor
-    bad: Tensor | None
 
 
 class ScoreDistillation:
@@ -81,28 +67,28 @@ class ScoreDistillation:
             check_vocabulary(by_hand(prompt, view, texts), card, f"prompt of the {view} view")
         self.teacher = teacher
         self.config = config
-        self._score = score
+        self.settings = score
         self.has_front = card.has_front(prompt)
         self.conditioning = PromptConditioning(encode or teacher.encode_prompts, prompt, negative, card, config, texts)
         self._timesteps = teacher.schedule.usable
-        self._renders = RenderScore(teacher, score, seed) if config.score == "vsd" else None
+        self.renders = RenderScore(teacher, score, seed) if SCORES[config.score].learns else None
         self._shapes: dict[int, tuple[int, ...]] = {}
         self._schedule_on_host: NoiseSchedule | None = None  # copied once; a step must not wait for a card
 
     def restart(self, config: GuidanceConfig, seed: int) -> None:
         """Forget what was learned from renders, and go on with the settings of another attempt."""
         self.config = config
-        if self._renders is not None:
-            self._renders = RenderScore(self.teacher, self._score, seed)
+        if self.renders is not None:
+            self.renders = RenderScore(self.teacher, self.settings, seed)
 
     def state(self) -> dict[str, Tensor]:
         """Every tensor that a checkpoint needs; none for scores that learn nothing."""
-        return {} if self._renders is None else self._renders.state()
+        return {} if self.renders is None else self.renders.state()
 
     def load_state(self, tensors: Mapping[str, Tensor]) -> None:
         """Go on from `state()` with the same settings."""
-        if self._renders is not None:
-            self._renders.load_state(tensors)
+        if self.renders is not None:
+            self.renders.load_state(tensors)
 
     def predictions(self, x_t: Tensor, t: Tensor, embeddings: PromptEmbeddings) -> Predictions:
         """What the model sees in noisy renders, by one call of the denoiser for all texts."""
@@ -145,14 +131,14 @@ class ScoreDistillation:
         t = self._timesteps_of(part, shape[0], low, high, generator)
         noise = self._noise_of(part, shape, generator)
         learning = None
-        if self._renders is not None:
+        if self.renders is not None:
             learning = self._timesteps_of(part, shape[0], 0.0, 1.0, generator), self._noise_of(part, shape, generator)
         fresh = None
-        if self.config.score == "sampled":
-            steps = sampling_steps(high, self._score.sampling_steps)
+        if SCORES[self.config.score].draws_more:
+            steps = sampling_steps(high, self.settings.sampling_steps)
             drawn = [self._noise_of(part, shape, generator) for _ in range(steps - 1)]
             fresh = torch.stack(drawn) if drawn else noise.new_empty((0, *shape))
-        bound = clamp_bound(progress, self._score.clamp)
+        bound = clamp_bound(progress, self.settings.clamp)
         return StepInputs(
             t=t,
             noise=noise,
@@ -161,7 +147,7 @@ class ScoreDistillation:
             learning=learning,
             fresh=fresh,
             clamp=sent(torch.tensor(bound), device) if bound > 0.0 else None,
-            posterior=self._noise_of(part, shape, generator) if self._score.latents == "sample" else None,
+            posterior=self._noise_of(part, shape, generator) if self.settings.latents == "sample" else None,
         )
 
     def seen(self, images: Tensor, step: StepInputs) -> Tensor:
@@ -177,8 +163,8 @@ class ScoreDistillation:
         scores 'sdi' and 'vsd', decides nothing on the host.
         """
         gradient, norm = self.pull(x, step)
-        if self._renders is not None and step.learning is not None:
-            self._renders.learn(x, *step.learning, step.embeddings.cond, torch.isfinite(norm).all())
+        if self.renders is not None and step.learning is not None:
+            self.renders.learn(x, *step.learning, step.embeddings.cond, torch.isfinite(norm).all())
         return mean_score_loss(x, gradient), norm
 
     @torch.no_grad()
@@ -187,15 +173,20 @@ class ScoreDistillation:
 
         Another thread may ask, one at a time: it changes nothing here.
         """
-        residual = clamped_residual(self._residual(x, step), step.clamp)
+        residual = clamped_residual(RESIDUALS[self.config.score](self, x, step), step.clamp)
         gradient = score_weight(*self.teacher.schedule.at(step.t), self.config.weighting) * residual
-        gradient = clipped_pixels(gradient, self._score.pixel_clip)
+        gradient = clipped_pixels(gradient, self.settings.pixel_clip)
         return gradient, gradient.square().mean(dim=(1, 2, 3)).sqrt()
+
+    @property
+    def schedule(self) -> NoiseSchedule:
+        """The teacher's, on its device."""
+        return self.teacher.schedule
 
     @property
     def recordable(self) -> bool:
         """Whether `judge` is the same work in every step, so that a CUDA graph can hold it."""
-        return self.config.score in RECORDABLE
+        return SCORES[self.config.score].recordable
 
     def model_shape(self, size: int) -> tuple[int, ...]:
         """(C, h, w) of a render of size x size pixels as the model sees it; found out once for each size."""
@@ -237,41 +228,6 @@ class ScoreDistillation:
             apart += float((e_front - e_back).square().sum())
             of_prompt += float((0.5 * (e_front + e_back) - uncond).square().sum())
         return math.sqrt(apart) / max(math.sqrt(of_prompt), 1e-12)
-
-    def _residual(self, x: Tensor, step: StepInputs) -> Tensor:
-        """What the chosen score makes of renders x, before its weight; `noise` is used where the score draws any."""
-        t, noise, embeddings, scale = step.t, step.noise, step.embeddings, step.scale
-        alpha, sigma = self.teacher.schedule.at(t)
-        if self.config.score == "sdi":
-            x_t = self._inverted(x, t, embeddings)
-            return sds_residual(self.guided(x_t, t, embeddings, scale), inverted_noise(x, x_t, alpha, sigma))
-        x_t = add_noise(x, noise, alpha, sigma)
-        if step.fresh is not None:
-            weak = 1.0 + self._score.sampling_guidance * (scale - 1.0)
-            schedule = self.teacher.schedule
-            clean = sampled_image(x_t, t, lambda x_s, s: self.guided(x_s, s, embeddings, weak), schedule, step.fresh)
-            return sds_residual(noise_from_clean(clean, x_t, alpha, sigma), noise)
-        seen = self.predictions(x_t, t, embeddings)
-        if self.config.score == "csd":
-            return csd_residual(seen.uncond, seen.cond, scale)
-        if seen.bad is not None:
-            low_noise = t < int(CLEAN_BELOW * len(self.teacher.schedule))
-            return nfsd_residual(seen.uncond, seen.cond, seen.bad, low_noise, scale)
-        guided = self._guided(seen, x_t, t, scale)
-        if self._renders is not None:
-            return vsd_residual(guided, self._renders.predict_noise(x_t, t, embeddings.cond))
-        return sds_residual(guided, noise)
-
-    def _inverted(self, x: Tensor, t: Tensor, embeddings: PromptEmbeddings) -> Tensor:
-        """x_t from which the sampler would come to x, inverted with the prompt at its own guidance."""
-        scale = self._score.inversion_scale
-
-        def predict(x_s: Tensor, s: Tensor) -> Tensor:
-            seen = self.predictions(x_s, s, embeddings)
-            return seen.uncond + scale * (seen.cond - seen.uncond)
-
-        steps = inversion_steps(t, len(self.teacher.schedule), self._score.inversion_steps)
-        return ddim_inversion(x, t, predict, self.teacher.schedule, steps)
 
     def _guided(self, seen: Predictions, x_t: Tensor, t: Tensor, scale: float | Tensor) -> Tensor:
         alpha, sigma = self.teacher.schedule.at(t)

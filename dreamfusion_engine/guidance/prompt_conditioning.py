@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from dreamfusion_engine.config.scores import SCORES
 from dreamfusion_engine.config.stages import GuidanceConfig, PromptsConfig
 from dreamfusion_engine.guidance.perp_neg import view_negatives
-from dreamfusion_engine.guidance.scores.nfsd import OUT_OF_DISTRIBUTION
 from dreamfusion_engine.guidance.view_weights import (
     interpolated_camera_weights,
     interpolated_heading_weights,
@@ -37,6 +37,10 @@ from dreamfusion_engine.models.card import (
 )
 from dreamfusion_engine.models.teacher import Conditioning
 
+# Words for unlikely pictures, for models with an open vocabulary (NFSD, Katzir 2023, arXiv 2310.17590).
+OUT_OF_DISTRIBUTION = (
+    "unrealistic, blurry, low quality, out of focus, ugly, low contrast, dull, dark, low-resolution, gloomy"
+)
 AGAINST: tuple[View, View] = ("front", "side")  # the prompts that Perp-Neg pushes away, as `view_negatives` weighs them
 Encode = Callable[[list[str]], Conditioning]
 Weigh = Callable[[Tensor, Tensor], Tensor]  # azimuths and elevations to the weights of what is told
@@ -75,7 +79,7 @@ class PromptConditioning:
     ) -> None:
         self._mode = config.view_prompts
         self._perp_neg = uses_perp_neg(config, card)
-        noise_free = config.score == "nfsd"
+        noise_free = SCORES[config.score].names_bad
         # Noise-free score distillation needs both: nothing at all, and what bad pictures are called.
         uncond = "" if noise_free else negative
         bad = (negative or ("" if card.closed_vocabulary else OUT_OF_DISTRIBUTION)) if noise_free else uncond

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from dreamfusion_engine.config.scores import SCORES
 from dreamfusion_engine.config.stages import FieldConfig, GenerateConfig, views_at_once
 from dreamfusion_engine.guidance.denoiser.choice import FEWEST_HOSTED_STEPS, LARGEST_HOSTED, installed
-from dreamfusion_engine.guidance.scores.work import WORK, predictions_a_view
-from dreamfusion_engine.models.card import PromptCard
+from dreamfusion_engine.models.card import PromptCard, predictions_a_view
 from dreamfusion_engine.models.precision import HALF_ABOVE
 from dreamfusion_engine.models.sizes import ModelSizes
 
@@ -81,7 +81,7 @@ def may_host(parameters: int, config: GenerateConfig, device_type: str) -> bool:
     return (
         memory.denoiser_runtime != "torch"
         and device_type == "cpu"
-        and not WORK[config.guidance.score].learning
+        and not SCORES[config.guidance.score].learning
         and memory.precision != "float16"
         and parameters <= LARGEST_HOSTED
         and (memory.denoiser_runtime == "openvino" or config.optimize.steps >= FEWEST_HOSTED_STEPS)
@@ -141,7 +141,7 @@ def _training(sizes: ModelSizes, config: GenerateConfig, device_type: str) -> di
         denoiser = min(denoiser, _LARGEST_LAYER)
     rows = predictions_a_view(config.guidance, PromptCard(closed_vocabulary=sizes.closed_vocabulary))
     predicting = rows * views * sizes.denoiser_live * each
-    if WORK[config.guidance.score].learning:
+    if SCORES[config.guidance.score].learning:
         learning = VSD_KEPT["transformer" if sizes.transformer else "unet"] * views * sizes.denoiser_live * each
         predicting = max(predicting, learning)
     kept, encoding = _encoder(sizes, config, of_vae)

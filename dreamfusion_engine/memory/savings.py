@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from dreamfusion_engine.config.scores import SCORES
 from dreamfusion_engine.config.stages import GenerateConfig, views_at_once
-from dreamfusion_engine.guidance.scores import RECORDABLE
 from dreamfusion_engine.memory.estimate import TILE_PIXELS, estimate, working_bytes
 from dreamfusion_engine.models.sizes import ModelSizes
 
@@ -96,7 +96,7 @@ def next_saving(sizes: ModelSizes, config: GenerateConfig, device_type: str) -> 
 def _rungs(sizes: ModelSizes, config: GenerateConfig, device_type: str, *, loaded: bool = False) -> Iterator[Saving]:
     """Every change that can still be made, in order. loaded: the model is, and is training."""
     memory, card = config.memory, device_type != "cpu"
-    if card and loaded and memory.graphs and config.guidance.score in RECORDABLE:
+    if card and loaded and memory.graphs and SCORES[config.guidance.score].recordable:
         yield _memory(config, "steps are not recorded as CUDA graphs, and take a little longer", graphs=False)
     if card and memory.precision == "float32" and not loaded:
         yield _memory(config, "the model in half precision", precision="auto")
@@ -114,7 +114,7 @@ def _rungs(sizes: ModelSizes, config: GenerateConfig, device_type: str, *, loade
     smaller = _smaller_render(config, SMALLEST_LATENT_RENDER if sizes.vae else SMALLEST_RENDER)
     if smaller is not None:
         yield smaller
-    if card and memory.offload != "all" and config.guidance.score != "vsd":
+    if card and memory.offload != "all" and not SCORES[config.guidance.score].learns:
         yield _memory(config, "the denoiser comes to the card a layer at a time, which is slow", offload="all")
 
 

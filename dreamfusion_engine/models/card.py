@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal, get_args
 
+from dreamfusion_engine.config.scores import SCORES
 from dreamfusion_engine.config.stages import GenerateConfig, GuidanceConfig, PromptsConfig
 from dreamfusion_engine.errors import InputError, SetupError
 from dreamfusion_engine.inputs.given_path import absence, shortened
@@ -264,6 +265,14 @@ def uses_perp_neg(config: GuidanceConfig, card: PromptCard) -> bool:
     if config.view_prompts == "off" or card.views["front"] == card.views["back"]:
         return False
     return config.perp_neg == "on" or (config.perp_neg == "auto" and not card.closed_vocabulary)
+
+
+def predictions_a_view(config: GuidanceConfig, card: PromptCard) -> int:
+    """How many pictures a view adds to a step's call of the denoiser: one for each text that it is told.
+
+    With and without the prompt; what bad pictures are called; front and side of Perp-Neg.
+    """
+    return SCORES[config.score].texts + (2 if uses_perp_neg(config, card) else 0)
 
 
 def check_prompts(config: GenerateConfig, card: PromptCard) -> None:

@@ -17,6 +17,7 @@ from functools import cache
 
 from torch import Tensor
 
+from dreamfusion_engine.config.scores import SCORES
 from dreamfusion_engine.config.stages import GenerateConfig, views_at_once
 from dreamfusion_engine.field.occupancy import OccupancyGrid
 from dreamfusion_engine.field.radiance import RadianceField
@@ -32,7 +33,7 @@ def may_overlap(config: GenerateConfig) -> bool:
     Not with one view at a time; not with 'vsd', whose judge learns; not with a VAE that is computed again, which saves
     memory by never working beside the denoiser.
     """
-    return views_at_once(config) > 1 and config.guidance.score != "vsd" and not config.memory.recompute
+    return views_at_once(config) > 1 and not SCORES[config.guidance.score].learns and not config.memory.recompute
 
 
 def halves(first: int, count: int) -> list[tuple[int, int]]:

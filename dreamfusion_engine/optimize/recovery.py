@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 
+from dreamfusion_engine.config.scores import SCORES
 from dreamfusion_engine.config.stages import GenerateConfig
 from dreamfusion_engine.errors import RunError
 from dreamfusion_engine.optimize.health import Verdict
@@ -15,7 +16,6 @@ MOST_ATTEMPTS = 2  # restarts; a third would cost more than what it has been see
 STRONG_RESCALE = 0.6
 # Guidance that an object which vanished is given at most: twice DreamFusion's 100 (arXiv 2209.14988, section 4).
 MOST_GUIDANCE = 200.0
-_RESCALED = ("sds", "sdi", "vsd", "sampled")  # the scores that rescale their guidance
 SOME_OPACITY = 0.03  # weight of the opacity loss in the place of none, once an object has filled its box
 SEED_STEP = 7919  # a prime, so that the seeds of restarts stay clear of those that people count through
 
@@ -67,7 +67,7 @@ def recover(verdict: Verdict, attempts: int, config: GenerateConfig) -> Recovery
         clip = 0.5 * (optimize.gradient_clip or 2.0)
         optimize = dataclasses.replace(optimize, learning_rate=rate, gradient_clip=clip)
         setting, change = "optimize.learning_rate", f"half the learning rate ({rate:g}), gradients clipped at {clip:g}"
-    elif verdict == "empty" and guidance.rescale > STRONG_RESCALE and guidance.score in _RESCALED:
+    elif verdict == "empty" and guidance.rescale > STRONG_RESCALE and SCORES[guidance.score].rescales:
         # More guidance too, and before a larger scale, most of which such a rescale would take back.
         was, guidance = guidance.rescale, dataclasses.replace(guidance, rescale=STRONG_RESCALE)
         setting, change = "guidance.rescale", f"the guidance less weakened (rescale {STRONG_RESCALE:g}, not {was:g})"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, get_args
 
 from dreamfusion_engine.config.presets import PRESET_NAMES, preset
-from dreamfusion_engine.config.stages import Score
+from dreamfusion_engine.config.scores import Score
 from dreamfusion_engine.memory.savings import least_bytes
 from dreamfusion_engine.models.sizes import ModelSizes
 from dreamfusion_engine.speed.device_speed import stored_speed

@@ -6,10 +6,10 @@ the card layer by layer (memory.offload), restarts after a failed health check. 
 
 from __future__ import annotations
 
+from dreamfusion_engine.config.scores import BACKWARD_ALONE, SCORES
 from dreamfusion_engine.config.stages import GenerateConfig, views_at_once
-from dreamfusion_engine.guidance.scores.work import BACKWARD_ALONE, WORK, predictions_a_view
 from dreamfusion_engine.memory.estimate import TILE_PIXELS
-from dreamfusion_engine.models.card import PromptCard
+from dreamfusion_engine.models.card import PromptCard, predictions_a_view
 from dreamfusion_engine.models.operations import BACKWARD, encoder_operations
 from dreamfusion_engine.models.sizes import ModelSizes
 from dreamfusion_engine.speed.device_speed import Speed
@@ -31,7 +31,7 @@ _TINY = {"_class_name": "AutoencoderTiny", "block_out_channels": [64]}
 
 def denoiser_step_operations(sizes: ModelSizes, config: GenerateConfig) -> float:
     """Operations of the denoiser in one training step, by one process; 0 where the model's are unknown."""
-    work = WORK[config.guidance.score]
+    work = SCORES[config.guidance.score]
     texts = float(predictions_a_view(config.guidance, PromptCard(closed_vocabulary=sizes.closed_vocabulary)))
     rows = texts * work.guided(config.score, *timesteps_of_a_call(config))
     rows += work.alone + work.learning * (1.0 + BACKWARD_ALONE)
@@ -67,7 +67,7 @@ def step_seconds(sizes: ModelSizes, config: GenerateConfig, speed: Speed) -> flo
     of_denoiser = speed.single if config.memory.precision == "float32" else speed.half
     of_encoder = speed.single if sizes.vae_float32 else of_denoiser
     parts = -(-config.optimize.views // views_at_once(config))
-    calls = parts * WORK[config.guidance.score].calls(config.score, *timesteps_of_a_call(config))
+    calls = parts * SCORES[config.guidance.score].calls(config.score, *timesteps_of_a_call(config))
     seconds = denoiser_step_operations(sizes, config) / of_denoiser
     seconds += encoder_step_operations(sizes, config) / of_encoder
     slower = REFERENCE / speed.single

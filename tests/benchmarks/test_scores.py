@@ -13,7 +13,7 @@ from benchmarks.quality import Row
 from benchmarks.scores import ROOT, VARIANTS, Sides, line, sides_of
 from dreamfusion_engine.commands.arguments import parse_settings
 from dreamfusion_engine.config.presets import preset
-from dreamfusion_engine.config.stages import Score
+from dreamfusion_engine.config.scores import Score
 from dreamfusion_engine.judge.model import load_judge
 from training.starter.objects.kinds import KINDS
 

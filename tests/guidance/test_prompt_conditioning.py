@@ -10,15 +10,14 @@ import torch
 from dreamfusion_engine.config.presets import preset
 from dreamfusion_engine.config.stages import GuidanceConfig, PromptsConfig
 from dreamfusion_engine.errors import InputError
-from dreamfusion_engine.guidance.prompt_conditioning import PromptConditioning
-from dreamfusion_engine.guidance.scores.nfsd import OUT_OF_DISTRIBUTION
-from dreamfusion_engine.guidance.scores.work import predictions_a_view
+from dreamfusion_engine.guidance.prompt_conditioning import OUT_OF_DISTRIBUTION, PromptConditioning
 from dreamfusion_engine.models.card import (
     AUTOMATIC,
     HEADINGS,
     VIEWS,
     PromptCard,
     check_prompts,
+    predictions_a_view,
     uses_perp_neg,
 )
 from dreamfusion_engine.models.teacher import Conditioning

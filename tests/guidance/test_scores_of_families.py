@@ -14,7 +14,8 @@ import torch
 from reference import tiny_families as tiny
 from reference.distillation_step import distillation_step
 
-from dreamfusion_engine.config.stages import GuidanceConfig, Score
+from dreamfusion_engine.config.scores import Score
+from dreamfusion_engine.config.stages import GuidanceConfig
 from dreamfusion_engine.guidance.distillation import ScoreDistillation
 from dreamfusion_engine.models.card import PromptCard
 from dreamfusion_engine.models.families import flux

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from dreamfusion_engine.config.presets import to_json
-from dreamfusion_engine.config.stages import GenerateConfig, GuidanceConfig, Score
+from dreamfusion_engine.config.scores import Score
+from dreamfusion_engine.config.stages import GenerateConfig, GuidanceConfig
 from dreamfusion_engine.errors import RunError
 from dreamfusion_engine.optimize.health import Verdict
 from dreamfusion_engine.optimize.recovery import MOST_GUIDANCE, describe, recover

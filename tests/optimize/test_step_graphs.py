@@ -13,7 +13,8 @@ from reference.tape_graph import TapeRecorder
 from reference.tiny_pipeline import tiny_pipeline, write_card
 from reference.tiny_training import CPU, disc_teacher, tiny_config
 
-from dreamfusion_engine.config.stages import GenerateConfig, Score
+from dreamfusion_engine.config.scores import Score
+from dreamfusion_engine.config.stages import GenerateConfig
 from dreamfusion_engine.events import Event, Note
 from dreamfusion_engine.guidance.distillation import ScoreDistillation
 from dreamfusion_engine.models.card import PromptCard

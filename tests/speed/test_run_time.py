@@ -15,7 +15,8 @@ import torch
 from benchmarks.memory import ARCHITECTURES
 from benchmarks.operations import counted
 from dreamfusion_engine.config.presets import PRESET_NAMES, preset
-from dreamfusion_engine.config.stages import GenerateConfig, Score
+from dreamfusion_engine.config.scores import Score
+from dreamfusion_engine.config.stages import GenerateConfig
 from dreamfusion_engine.generate import estimate_text
 from dreamfusion_engine.models import operations
 from dreamfusion_engine.models.catalogue import catalogue

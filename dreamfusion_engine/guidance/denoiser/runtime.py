@@ -21,6 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from dreamfusion_engine.config.scores import SCORES
 from dreamfusion_engine.config.stages import GenerateConfig
 from dreamfusion_engine.events import Note, Report
 from dreamfusion_engine.guidance.denoiser.choice import (
@@ -53,7 +54,6 @@ from dreamfusion_engine.guidance.denoiser.openvino_graph import (
 )
 from dreamfusion_engine.guidance.denoiser.trial import Trial
 from dreamfusion_engine.guidance.distillation import ScoreDistillation
-from dreamfusion_engine.guidance.scores.work import WORK
 from dreamfusion_engine.machine.atomic_file import write_atomically
 from dreamfusion_engine.machine.cache_folder import cache_folder
 from dreamfusion_engine.machine.device import asked_threads, has_bfloat16, kernel_threads, usable_cores
@@ -142,7 +142,7 @@ def why_torch(parameters: int, config: GenerateConfig, *, device: str, alone: bo
         return "the settings ask for it"
     if device != "cpu":
         return "it runs on a card"
-    if WORK[config.guidance.score].learning:
+    if SCORES[config.guidance.score].learning:
         return f"the score '{config.guidance.score}' needs gradients"
     if config.memory.precision == "float16":
         return "float16 is asked for"

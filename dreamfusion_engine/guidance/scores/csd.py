@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from dreamfusion_engine.guidance.scores.guide import Guide
+from dreamfusion_engine.guidance.step_inputs import StepInputs
+from dreamfusion_engine.models.noise import add_noise
+
 
 def csd_residual(noise_uncond: Tensor, noise_cond: Tensor, scale: float | Tensor) -> Tensor:
     """s (e_c - e_u): the gradient of the implicit classifier log p(y | x_t), without the prior's.
@@ -12,3 +16,9 @@ def csd_residual(noise_uncond: Tensor, noise_cond: Tensor, scale: float | Tensor
     a small s it does. noise_uncond, noise_cond: e_u and e_c, float32[B, ...]; scale: s.
     """
     return scale * (noise_cond - noise_uncond)
+
+
+def residual(guide: Guide, x: Tensor, step: StepInputs) -> Tensor:
+    """`csd_residual` of renders x, float32[B, C, h, w]."""
+    seen = guide.predictions(add_noise(x, step.noise, *guide.schedule.at(step.t)), step.t, step.embeddings)
+    return csd_residual(seen.uncond, seen.cond, step.scale)

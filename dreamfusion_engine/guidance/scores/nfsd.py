@@ -5,11 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from dreamfusion_engine.guidance.scores.guide import Guide
+from dreamfusion_engine.guidance.step_inputs import StepInputs
+from dreamfusion_engine.models.noise import add_noise
+
 CLEAN_BELOW = 0.2  # share of the timesteps: t < 200 of 1000
-# The paper's words for unlikely pictures, for models with an open vocabulary.
-OUT_OF_DISTRIBUTION = (
-    "unrealistic, blurry, low quality, out of focus, ugly, low contrast, dull, dark, low-resolution, gloomy"
-)
 
 
 def nfsd_residual(
@@ -25,3 +25,11 @@ def nfsd_residual(
     low = low_noise.view(-1, *[1] * (noise_uncond.ndim - 1))
     likely = torch.where(low, noise_uncond, noise_uncond - noise_bad)
     return likely + scale * (noise_cond - noise_uncond)
+
+
+def residual(guide: Guide, x: Tensor, step: StepInputs) -> Tensor:
+    """`nfsd_residual` of renders x, float32[B, C, h, w]."""
+    seen = guide.predictions(add_noise(x, step.noise, *guide.schedule.at(step.t)), step.t, step.embeddings)
+    assert seen.bad is not None, "the record of this score names bad pictures"
+    low_noise = step.t < int(CLEAN_BELOW * len(guide.schedule))
+    return nfsd_residual(seen.uncond, seen.cond, seen.bad, low_noise, step.scale)

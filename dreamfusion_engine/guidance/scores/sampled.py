@@ -14,7 +14,10 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from dreamfusion_engine.models.noise import NoiseSchedule, predicted_clean_image
+from dreamfusion_engine.guidance.scores.guide import Guide
+from dreamfusion_engine.guidance.scores.sds import sds_residual
+from dreamfusion_engine.guidance.step_inputs import StepInputs
+from dreamfusion_engine.models.noise import NoiseSchedule, add_noise, noise_from_clean, predicted_clean_image
 
 Predict = Callable[[Tensor, Tensor], Tensor]  # x_t float32[B, ...], t int64[B] -> guided noise, as x_t
 
@@ -51,3 +54,17 @@ def sampled_image(x_t: Tensor, t: Tensor, predict: Predict, schedule: NoiseSched
     for here, there, drawn in zip(times[:-1], times[1:], fresh, strict=True):
         x_t = ancestral_step(x_t, predict(x_t, here), drawn, schedule.at(here), schedule.at(there))
     return predicted_clean_image(predict(x_t, times[-1]), x_t, *schedule.at(times[-1]))
+
+
+def residual(guide: Guide, x: Tensor, step: StepInputs) -> Tensor:
+    """The noise that leads to the sampled picture, less the true noise, of renders x, float32[B, C, h, w]."""
+    assert step.fresh is not None, "the record of this score draws more noise"
+    alpha, sigma = guide.schedule.at(step.t)
+    x_t = add_noise(x, step.noise, alpha, sigma)
+    weak = 1.0 + guide.settings.sampling_guidance * (step.scale - 1.0)
+
+    def predict(x_s: Tensor, s: Tensor) -> Tensor:
+        return guide.guided(x_s, s, step.embeddings, weak)
+
+    clean = sampled_image(x_t, step.t, predict, guide.schedule, step.fresh)
+    return sds_residual(noise_from_clean(clean, x_t, alpha, sigma), step.noise)

@@ -13,6 +13,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from dreamfusion_engine.guidance.scores.guide import Guide
+from dreamfusion_engine.guidance.scores.sds import sds_residual
+from dreamfusion_engine.guidance.step_inputs import StepInputs
 from dreamfusion_engine.models.noise import NoiseSchedule, add_noise, predicted_clean_image
 
 Predict = Callable[[Tensor, Tensor], Tensor]  # x_t float32[B, ...], t int64[B] -> noise, as x_t
@@ -56,3 +59,17 @@ def inverted_noise(x: Tensor, x_t: Tensor, alpha: Tensor, sigma: Tensor) -> Tens
     What the true noise is to SDS, it is to SDI: the residual is eps_hat(x_t) - kappa. Needs sigma_t > 0.
     """
     return (x_t - alpha * x) / sigma
+
+
+def residual(guide: Guide, x: Tensor, step: StepInputs) -> Tensor:
+    """eps_hat(x_t) - kappa, of renders x, float32[B, C, h, w]; inverted with the prompt at its own guidance."""
+    scale = guide.settings.inversion_scale
+
+    def predict(x_s: Tensor, s: Tensor) -> Tensor:
+        seen = guide.predictions(x_s, s, step.embeddings)
+        return seen.uncond + scale * (seen.cond - seen.uncond)
+
+    steps = inversion_steps(step.t, len(guide.schedule), guide.settings.inversion_steps)
+    x_t = ddim_inversion(x, step.t, predict, guide.schedule, steps)
+    kappa = inverted_noise(x, x_t, *guide.schedule.at(step.t))
+    return sds_residual(guide.guided(x_t, step.t, step.embeddings, step.scale), kappa)

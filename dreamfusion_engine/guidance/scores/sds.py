@@ -10,6 +10,9 @@ import torch
 from torch import Tensor
 
 from dreamfusion_engine.config.stages import Weighting
+from dreamfusion_engine.guidance.scores.guide import Guide
+from dreamfusion_engine.guidance.step_inputs import StepInputs
+from dreamfusion_engine.models.noise import add_noise
 
 
 def sds_residual(guided: Tensor, noise: Tensor) -> Tensor:
@@ -71,3 +74,9 @@ def mean_score_loss(x: Tensor, gradient: Tensor) -> Tensor:
     """`score_loss` over the number of renders' pixels, B H W, so that it weighs the same for any number and size."""
     count, _, height, width = x.shape
     return score_loss(x, gradient) / (count * height * width)
+
+
+def residual(guide: Guide, x: Tensor, step: StepInputs) -> Tensor:
+    """`sds_residual` of renders x, float32[B, C, h, w]."""
+    x_t = add_noise(x, step.noise, *guide.schedule.at(step.t))
+    return sds_residual(guide.guided(x_t, step.t, step.embeddings, step.scale), step.noise)

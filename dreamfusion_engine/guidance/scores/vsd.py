@@ -10,6 +10,10 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from dreamfusion_engine.guidance.scores.guide import Guide
+from dreamfusion_engine.guidance.step_inputs import StepInputs
+from dreamfusion_engine.models.noise import add_noise
+
 
 def vsd_residual(guided: Tensor, noise_renders: Tensor) -> Tensor:
     """eps_hat(x_t; y) - eps_phi(x_t; y): pictures' score less the renders'.
@@ -23,3 +27,11 @@ def vsd_residual(guided: Tensor, noise_renders: Tensor) -> Tensor:
 def denoising_loss(noise_predicted: Tensor, noise: Tensor) -> Tensor:
     """mean |eps_phi(x_t) - eps|^2, a scalar: what the copy is trained with, on renders."""
     return (noise_predicted - noise).square().mean()
+
+
+def residual(guide: Guide, x: Tensor, step: StepInputs) -> Tensor:
+    """`vsd_residual` of renders x, float32[B, C, h, w]."""
+    x_t = add_noise(x, step.noise, *guide.schedule.at(step.t))
+    guided = guide.guided(x_t, step.t, step.embeddings, step.scale)
+    assert guide.renders is not None, "the record of this score learns"
+    return vsd_residual(guided, guide.renders.predict_noise(x_t, step.t, step.embeddings.cond))

@@ -16,7 +16,8 @@ from reference.guided_steps import FLOW_STEPS, SCALE, as_latents, guided, guided
 from reference.predictions_of_noise import flow_from_noise
 from reference.tiny_families import KINDS, LATENT_KINDS, NEGATIVE, PROMPT, Case
 
-from dreamfusion_engine.config.stages import GuidanceConfig, Score
+from dreamfusion_engine.config.scores import Score
+from dreamfusion_engine.config.stages import GuidanceConfig
 from dreamfusion_engine.guidance.distillation import ScoreDistillation
 from dreamfusion_engine.models.card import PromptCard
 from dreamfusion_engine.models.families import flux

@@ -14,10 +14,10 @@ from reference.tiny_families import Case
 from torch.utils.flop_counter import FlopCounterMode
 
 from dreamfusion_engine.config.presets import preset
-from dreamfusion_engine.config.stages import GenerateConfig, Score
+from dreamfusion_engine.config.scores import BACKWARD_ALONE, SCORES, Score
+from dreamfusion_engine.config.stages import GenerateConfig
 from dreamfusion_engine.guidance.distillation import ScoreDistillation
-from dreamfusion_engine.guidance.scores import RECORDABLE
-from dreamfusion_engine.guidance.scores.work import BACKWARD_ALONE, WORK
+from dreamfusion_engine.guidance.scores.residuals import RESIDUALS
 from dreamfusion_engine.guidance.step_inputs import Part
 from dreamfusion_engine.models.card import PromptCard
 from dreamfusion_engine.models.sizes import ModelSizes
@@ -87,7 +87,7 @@ def test_a_step_asks_as_often_as_the_estimate_says(score: Score, cases: Callable
         scores = distilled(case, config)
         with counting(case.teacher) as counted:
             train(scores, config)
-        work = WORK[score]
+        work = SCORES[score]
         sizes = ModelSizes(denoiser=1, text_encoders=0, denoiser_operations=1.0)
         told = run_time.denoiser_step_operations(sizes, config)
         seen = (counted.rows + (1.0 + BACKWARD_ALONE) * counted.learning_rows) / STEPS
@@ -101,7 +101,11 @@ def test_a_step_asks_as_often_as_the_estimate_says(score: Score, cases: Callable
 
 
 def test_only_scores_whose_work_never_changes_can_be_recorded() -> None:
-    assert set(RECORDABLE) == {"sds", "csd", "nfsd", "sampled"} and set(WORK) == set(get_args(Score))
+    assert {name for name, record in SCORES.items() if record.recordable} == {"sds", "csd", "nfsd", "sampled"}
+
+
+def test_every_score_has_a_record_and_a_residual() -> None:
+    assert set(SCORES) == set(get_args(Score)) == set(RESIDUALS)
 
 
 def test_a_lesson_of_the_copy_costs_a_forward_and_a_backward_pass(cases: Callable[[str], Case]) -> None:
