@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -145,6 +146,27 @@ def run(command: Sequence[str], **variables: str) -> int:
             return 130 if code == -2 else code if code >= 0 else 128 - code
         except KeyboardInterrupt:
             continue
+
+
+def run_together(first: Sequence[str], second: Sequence[str]) -> int:
+    """Run two programs at once; the second's output comes when both have ended. Returns the first exit code but 0."""
+    with tempfile.TemporaryFile() as output:
+        beside = subprocess.Popen(second, env=clean_variables(), stdout=output, stderr=subprocess.STDOUT)
+        try:
+            code = run(first)
+            while True:
+                try:
+                    other = beside.wait()
+                    break
+                except KeyboardInterrupt:  # the program has it too
+                    continue
+        finally:
+            beside.kill()
+        output.seek(0)
+        sys.stdout.flush()
+        shutil.copyfileobj(output, sys.stdout.buffer)
+        sys.stdout.flush()
+    return code or (other if other >= 0 else 128 - other)
 
 
 @contextlib.contextmanager

@@ -13,6 +13,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -397,7 +398,7 @@ def test_what_tests_are_left_out_is_said(installer: ModuleType, monkeypatch: pyt
 @pytest.mark.parametrize(
     ("arguments", "commands", "blenders"),
     [
-        ([], ["ruff check .", "mypy", "pytest"], True),
+        ([], ["ruff check .", "mypy", "pytest --ignore=tests/addon", "pytest -p no:cacheprovider tests/addon"], True),
         (["--quick"], ["ruff check .", "mypy", "pytest -m not slow and not blender"], False),
         (["-x", "--quick"], ["pytest -m not slow and not blender -x"], False),
         (["-x"], ["pytest -x"], False),
@@ -418,10 +419,28 @@ def test_the_quick_tests_make_no_blender_and_leave_out_what_is_slow(
     monkeypatch.setattr(command_line, "make_test_blenders", lambda: asked.append("blenders") or [])
     monkeypatch.setattr(command_line, "install_test_programs", list)
     monkeypatch.setattr(command_line, "run", run)
+    monkeypatch.setattr(command_line, "run_together", lambda *both: max(map(run, both)))
+    monkeypatch.setattr(command_line.os, "cpu_count", lambda: 2)
     assert command_line.test(arguments) == 0
     assert ("blenders" in asked) == blenders
     asked = [command.split(" dreamfusion_engine")[0] for command in asked if command != "blenders"]
     assert asked == commands
+
+
+@pytest.mark.parametrize(("codes", "expected"), [((0, 0), 0), ((1, 0), 1), ((0, 5), 5), ((3, 4), 3)])
+def test_two_programs_at_once_fail_where_either_does(
+    codes: tuple[int, int], expected: int, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    """They do run at once: each waits for a word of the other, through a file."""
+    with tempfile.TemporaryDirectory() as folder:
+        programs = [
+            f"import pathlib, sys, time; f = pathlib.Path({folder!r}); (f / '{mine}').touch()\n"
+            f"while not (f / '{other}').exists(): time.sleep(0.01)\nprint('said by {mine}'); sys.exit({code})"
+            for mine, other, code in (("a", "b", codes[0]), ("b", "a", codes[1]))
+        ]
+        first, second = ([sys.executable, "-c", program] for program in programs)
+        assert importlib.import_module("installer.processes").run_together(first, second) == expected
+    assert capfdbinary.readouterr().out.split() == b"said by a said by b".split()
 
 
 def test_what_is_installed_here_is_what_is_pinned() -> None:
