@@ -24,7 +24,7 @@ from reference.wire_client import PATIENCE, Client
 from dreamfusion_engine.errors import Cancelled
 from dreamfusion_engine.events import Event, Progress
 from dreamfusion_engine.generate import generate
-from dreamfusion_engine.guidance.openvino_graph import installed
+from dreamfusion_engine.guidance.denoiser_choice import installed
 from dreamfusion_engine.request import checked_request
 
 pytestmark = pytest.mark.slow
