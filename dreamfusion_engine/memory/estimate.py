@@ -92,7 +92,8 @@ def hosted_bytes(sizes: ModelSizes, config: GenerateConfig, device_type: str) ->
     """What OpenVINO holds besides torch's network, where it may run the denoiser and is installed; bytes.
 
     Three times the weights (constants, what is compiled from them, and at the first call their packed order), the
-    library, and a call's own tensors. The starter: 170 MiB told, 169 to 172 measured (benchmarks/hosted_memory.py).
+    library, and a call's own tensors. The starter: 170 MiB told, 147 and 149 measured in bfloat16 and float32
+    (benchmarks/hosted_memory.py).
     """
     if not may_host(sizes.denoiser, config, device_type) or not installed():
         return 0
@@ -183,13 +184,18 @@ def _encoder(sizes: ModelSizes, config: GenerateConfig, each: int) -> tuple[int,
 
 def field_bytes(config: FieldConfig) -> int:
     """The radiance field with its gradient and Adam's moments, bytes."""
+    return 4 * _ADAM * field_numbers(config)
+
+
+def field_numbers(config: FieldConfig) -> int:
+    """Numbers of the radiance field: the tables of its levels, and its network."""
     growth = (config.finest_resolution / config.base_resolution) ** (1.0 / max(config.levels - 1, 1))
     entries = 0
     for level in range(config.levels):
         resolution = round(config.base_resolution * growth**level)
         entries += min(2**config.log2_table, (resolution + 1) ** 3)
     network = (config.levels * config.features + 5) * config.hidden
-    return 4 * _ADAM * (entries * config.features + network)
+    return entries * config.features + network
 
 
 def _render_bytes(config: GenerateConfig, device_type: str) -> int:

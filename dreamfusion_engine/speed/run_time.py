@@ -1,14 +1,15 @@
 """How long a run will take: a pure function of the model's arithmetic, the run's settings and the device's speed.
 
-It needs neither torch nor the weights. Not counted: reading the prompt (once a prompt, then kept), weights that visit
-the card layer by layer (memory.offload), restarts after a failed health check. `docs/benchmarks.md` has it beside runs.
+It needs neither torch nor the weights. Training counts steps, previews and health checks. Not counted: reading the
+prompt (once a prompt, then kept), weights that visit the card layer by layer (memory.offload), restarts after a failed
+health check. `docs/benchmarks.md` has it beside runs.
 """
 
 from __future__ import annotations
 
 from dreamfusion_engine.config.scores import BACKWARD_ALONE, SCORES
-from dreamfusion_engine.config.stages import GenerateConfig, views_at_once
-from dreamfusion_engine.memory.estimate import TILE_PIXELS
+from dreamfusion_engine.config.stages import FieldConfig, GenerateConfig, views_at_once
+from dreamfusion_engine.memory.estimate import TILE_PIXELS, field_numbers, may_host
 from dreamfusion_engine.models.card import PromptCard, predictions_a_view
 from dreamfusion_engine.models.operations import BACKWARD, encoder_operations
 from dreamfusion_engine.models.sizes import ModelSizes
@@ -20,6 +21,14 @@ _CALL_SECONDS = 0.018  # a call of a denoiser beyond its arithmetic: 24.6 ms, of
 _NERF_SECONDS = 0.004  # the NeRF part of a step, with no rays ...
 _RAY_SECONDS = 6.2e-6  # ... and a ray of it: 5.6 to 29.2 ms for 256 to 4,096 rays of 64 steps ...
 _RAY_STEPS, _RAY_FIXED = 64, 0.5  # ... of which about half goes with the steps: 6.2 to 21.1 ms for 16 to 256
+_READ_SECONDS = 2.5e-9  # one of the eight entries that a sample reads at a level, and as much for its gradient ...
+_SAMPLES_A_RAY = 9.3  # ... of the mean of a young and a solid field: 17,347 and 58,766 samples in 64 x 64 rays
+_LEVELS = 8  # of the grid that the seconds above were taken with ...
+_ADAM_SECONDS = 1.25e-9  # ... whose 0.32 million numbers the optimiser takes 0.4 ms for
+_PICTURE_RAY_SECONDS = 2.0e-6  # a ray of a picture: 1.2e-6 (young) to 2.8e-6 (solid) at 128 x 128
+_PREVIEW_RAYS = 5 * 128 * 128  # of previews.py ...
+_PREVIEW_ELSE = 0.1  # ... and its coarse mesh, a lattice of 48 cells: by its points 0.03 to 0.07 s of the draft's 0.6
+_PROBE_RAYS, _PROBE_EVERY = 4 * 32 * 32, 25  # of the health check, optimize/session.py
 _NERF_LEAST = 0.003  # seconds on a card: the target of whole_step.py, for want of a measurement
 _LOAD_SECONDS = 4.0  # imports, the model's files
 _AFTER_SECONDS = 5.0  # mesh and pictures: 8, 14 and 40 s in the presets, from result.json; so a part that is fixed ...
@@ -65,6 +74,8 @@ def step_seconds(sizes: ModelSizes, config: GenerateConfig, speed: Speed) -> flo
     if not sizes.denoiser_operations:
         return 0.0
     of_denoiser = speed.single if config.memory.precision == "float32" else speed.half
+    if config.memory.precision == "auto" and may_host(sizes.denoiser, config, "cuda" if speed.card else "cpu"):
+        of_denoiser = max(speed.half, speed.single)  # a trial takes the faster: half precision is slow on older CPUs
     of_encoder = speed.single if sizes.vae_float32 else of_denoiser
     parts = -(-config.optimize.views // views_at_once(config))
     calls = parts * SCORES[config.guidance.score].calls(config.score, *timesteps_of_a_call(config))
@@ -73,9 +84,35 @@ def step_seconds(sizes: ModelSizes, config: GenerateConfig, speed: Speed) -> flo
     slower = REFERENCE / speed.single
     rays = config.optimize.views * sum(size * size for size in config.optimize.resolution) / 2.0
     steps = _RAY_FIXED + (1.0 - _RAY_FIXED) * config.render.steps / _RAY_STEPS
-    nerf = parts * _NERF_SECONDS + rays * _RAY_SECONDS * steps
+    nerf = parts * _NERF_SECONDS + rays * (_RAY_SECONDS * steps + _more_levels(config, 2.0)) + _more_adam(config)
     fixed = nerf * slower + calls * _CALL_SECONDS * slower
     return seconds + (max(fixed, _NERF_LEAST) if speed.card else fixed)
+
+
+def _more_levels(config: GenerateConfig, passes: float) -> float:
+    """Seconds that the grid's levels add to a ray beside the _LEVELS of the measurement, below 0 for fewer."""
+    samples = _SAMPLES_A_RAY * config.render.steps / _RAY_STEPS
+    return passes * 8 * (config.field.levels - _LEVELS) * _READ_SECONDS * samples
+
+
+def _more_adam(config: GenerateConfig) -> float:
+    """Seconds that the grid's size adds to a step of the optimiser, which moves every number of it."""
+    return _ADAM_SECONDS * (field_numbers(config.field) - field_numbers(FieldConfig()))
+
+
+def watching_seconds(config: GenerateConfig, speed: Speed, steps: float) -> float:
+    """Seconds of previews and health checks beside `steps` seconds of training steps.
+
+    A preview of c seconds comes every min(max(2, 20 c), max(5, 4 c)) seconds (optimize/session.py), its own among
+    them.
+    """
+    slower = REFERENCE / speed.single
+    steps_a_ray = _RAY_FIXED + (1.0 - _RAY_FIXED) * config.render.steps / _RAY_STEPS
+    ray = _PICTURE_RAY_SECONDS * steps_a_ray + _more_levels(config, 1.0)
+    preview = (_PREVIEW_RAYS * ray + _PREVIEW_ELSE) * slower
+    checks = config.optimize.steps / _PROBE_EVERY * _PROBE_RAYS * ray * slower
+    share = preview / min(max(2.0, 20.0 * preview), max(5.0, 4.0 * preview))
+    return checks + (steps + checks) * share / (1.0 - share)
 
 
 def training_seconds(sizes: ModelSizes, config: GenerateConfig, speed: Speed) -> float:
@@ -91,6 +128,7 @@ def estimated_seconds(sizes: ModelSizes, config: GenerateConfig, speed: Speed | 
     training = training_seconds(sizes, config, speed) if speed is not None else 0.0
     if speed is None or not training:
         return 0.0
+    training += watching_seconds(config, speed, training)
     after = _AFTER_SECONDS + _POINT_SECONDS * (config.mesh.resolution + 1) ** 3
     return training + _LOAD_SECONDS + after
 

@@ -115,6 +115,42 @@ def test_memory_settings_cost_or_save_what_they_compute() -> None:
     assert run_time.encoder_step_operations(SIZES["DeepFloyd IF stage I, M"], config()) == 0
 
 
+def test_more_levels_and_a_larger_table_cost_the_fields_part_of_a_step_and_nothing_else() -> None:
+    reference = Speed(half=run_time.REFERENCE, single=run_time.REFERENCE)
+    plain = step_seconds(SD15, config(), reference)
+    twice = step_seconds(SD15, config(field={"levels": 16}), reference)
+    rays = 2 * (32**2 + 48**2) / 2
+    reads = 2 * 8 * 8 * rays * run_time._SAMPLES_A_RAY  # there and back, eight entries, eight levels more
+    adam = run_time._more_adam(config(field={"levels": 16}))
+    assert twice - plain == pytest.approx(2.5e-9 * reads + adam) and adam > 0
+    assert step_seconds(SD15, config(field={"levels": 4}), reference) < plain
+    assert run_time._more_adam(config()) == 0 and run_time._more_adam(config(field={"log2_table": 19})) > 1e-3
+    assert step_operations(SD15, config(field={"levels": 16})) == step_operations(SD15, config())
+
+
+def test_previews_and_checks_take_a_share_of_training_that_is_bounded() -> None:
+    starter = ModelSizes(denoiser=9_096_166, text_encoders=0, denoiser_operations=7.56e8, closed_vocabulary=True)
+    for rate in (1e9, 1e11, 1e13):
+        speed = Speed(half=rate, single=rate)
+        steps = run_time.training_seconds(starter, config(), speed)
+        watching = run_time.watching_seconds(config(), speed, steps)
+        checks = run_time.watching_seconds(config(), speed, 0.0)
+        assert 0 < watching <= (steps + checks) / 3 + checks  # a quarter of the time at most goes into previews
+        whole = estimated_seconds(starter, config(), speed)
+        assert whole > steps + watching
+    slow, quick = (Speed(half=rate, single=rate) for rate in (1e10, 1e12))
+    shares = [run_time.watching_seconds(config(), speed, 1000.0) for speed in (slow, quick)]
+    assert shares[0] > shares[1] > 0
+
+
+def test_where_a_trial_chooses_the_precision_the_faster_rate_counts() -> None:
+    old = Speed(half=1e9, single=1e10)  # a CPU that has no bfloat16
+    small = ModelSizes(denoiser=9_096_166, text_encoders=0, denoiser_operations=7.56e8)
+    free, told = (step_seconds(small, config(memory={"precision": p}), old) for p in ("auto", "float32"))
+    assert free == told < step_seconds(small, config(memory={"precision": "bfloat16"}), old)
+    assert step_seconds(SD15, config(), old) > step_seconds(SD15, config(memory={"precision": "float32"}), old)
+
+
 def test_what_is_not_known_is_told_as_zero() -> None:
     assert estimated_seconds(SD15, config(), None) == 0
     assert estimated_seconds(ModelSizes(denoiser=1, text_encoders=1), config(), SPEED) == 0
