@@ -11,9 +11,10 @@ import traceback
 from pathlib import Path
 
 from dreamfusion_engine.errors import EngineError, InputError, RunError, SetupError
+from dreamfusion_engine.inputs.outside_text import first_line
 from dreamfusion_engine.machine.device import out_of_memory
+from dreamfusion_engine.machine.disk import is_full
 
-_DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
 _NOT_WRITABLE = {errno.EACCES, errno.EPERM, errno.EROFS}
 _NO_ROOM = 1 << 20  # bytes of a disk that is as good as full
 _LOGS_A_SECOND = 100
@@ -34,7 +35,7 @@ def as_engine_error(error: BaseException, log_folder: Path | None = None) -> Eng
     return RunError(
         "internal.bug",
         what="The engine met a bug in itself and stopped.",
-        why=_first_line(f"{type(error).__name__}: {error}"),
+        why=first_line(f"{type(error).__name__}: {error}"),
         fix=f"The details are in {log}. {_REPORT_TO}",
     )
 
@@ -44,24 +45,24 @@ def _known(error: BaseException, output: Path | None) -> EngineError | None:
         return RunError(
             "run.out_of_memory",
             what="The memory ran out.",
-            why=_first_line(str(error) or type(error).__name__),
+            why=first_line(str(error) or type(error).__name__),
             fix="Close other programs, or ask for less: --set memory.offload=all for a large model, --set "
             "mesh.resolution=128 for the mesh. What was saved before is kept: use --resume.",
         )
-    if isinstance(error, OSError) and error.errno in _DISK_FULL:
+    if isinstance(error, OSError) and is_full(error):
         return _disk_full(error, output)
     if isinstance(error, FileNotFoundError) and "temporary directory" in str(error):  # of tempfile.gettempdir
         return InputError(
             "input.temporary_folder",
             what="No folder for temporary files can be written.",
-            why=_first_line(str(error)),
+            why=first_line(str(error)),
             fix="Make room on their disk, or set TMPDIR to a folder that can be written, and use --resume.",
         )
     if isinstance(error, OSError) and error.errno in _NOT_WRITABLE and error.filename:
         return InputError(
             "input.output",
             what="A file cannot be read or written.",
-            why=_first_line(str(error)),
+            why=first_line(str(error)),
             fix="Change the permissions, or give another --output folder.",
         )
     if isinstance(error, ModuleNotFoundError) and error.name and not error.name.startswith("dreamfusion_engine"):
@@ -116,7 +117,7 @@ def _disk_full(error: OSError, output: Path | None) -> InputError:
     else:
         where = f" The disk of {place} has no room left."
         fix = "Make room there and run the same command with --resume, or give another --output folder."
-    return InputError("input.disk_full", what="The disk is full.", why=_first_line(str(error)) + where, fix=fix)
+    return InputError("input.disk_full", what="The disk is full.", why=first_line(str(error)) + where, fix=fix)
 
 
 def _is_full(folder: Path) -> bool:
@@ -124,9 +125,3 @@ def _is_full(folder: Path) -> bool:
         return shutil.disk_usage(folder).free < _NO_ROOM
     except OSError:
         return False
-
-
-def _first_line(text: str, limit: int = 300) -> str:
-    lines = text.strip().splitlines()
-    line = lines[0] if lines else "no further words"
-    return line if len(line) <= limit else line[:limit] + "..."

@@ -33,6 +33,7 @@ from dreamfusion_engine.machine.device import (
     peak_memory_mib,
     resolve_device,
 )
+from dreamfusion_engine.machine.disk import output_error
 from dreamfusion_engine.machine.processes import Ranks, join, leave
 from dreamfusion_engine.machine.run_folder import held
 from dreamfusion_engine.memory.placement import Placement
@@ -51,7 +52,7 @@ from dreamfusion_engine.models.load import Precision, load_teacher
 from dreamfusion_engine.models.pipeline_folder import PipelineFolder, locate_model, open_pipeline
 from dreamfusion_engine.models.single_file.convert import ready_model
 from dreamfusion_engine.models.sizes import ModelSizes, read_sizes
-from dreamfusion_engine.optimize.checkpoint import output_error, package_versions
+from dreamfusion_engine.optimize.checkpoint import package_versions
 from dreamfusion_engine.optimize.loop import Training
 from dreamfusion_engine.optimize.overlap import may_overlap
 from dreamfusion_engine.optimize.previews import Previews

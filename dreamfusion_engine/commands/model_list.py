@@ -14,12 +14,13 @@ from dreamfusion_engine.config.recipes import RECIPES, STARTER_RECIPE, recipe_fo
 from dreamfusion_engine.errors import EngineError, SetupError
 from dreamfusion_engine.hub.address import HubAddress
 from dreamfusion_engine.hub.repository_cache import RepositoryCache, cached_repositories
+from dreamfusion_engine.hub.selection import INDEX
 from dreamfusion_engine.models.adapters.files import LORA_FAMILIES, WORD_FAMILIES
 from dreamfusion_engine.models.card import PromptCard
 from dreamfusion_engine.models.catalogue import KnownModel, catalogue, known_model
 from dreamfusion_engine.models.family import FAMILIES
 from dreamfusion_engine.models.part_weights import damaged, read_json
-from dreamfusion_engine.models.pipeline_folder import INDEX, STARTER, locate_model, open_pipeline
+from dreamfusion_engine.models.pipeline_folder import STARTER, locate_model, open_pipeline
 from dreamfusion_engine.models.sizes import read_sizes
 from dreamfusion_engine.speed.model_costs import estimates_of, memory_of
 

@@ -8,16 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
-
-if TYPE_CHECKING:
-    from dreamfusion_engine.config.stages import ScoreConfig
+from typing import Any, Literal, Protocol
 
 Score = Literal["sds", "csd", "nfsd", "sdi", "vsd", "sampled"]
 BACKWARD_ALONE = 1.0  # a backward pass to low-rank weights, over a forward pass: frozen weights get no gradient
 _ROUNDED_UP = 0.5  # steps that rounding up adds in the mean
 
-Walk = Callable[["ScoreConfig", float, float], float]  # settings, t of the largest view, upper end -> calls
+
+class WalkSettings(Protocol):
+    """How many steps a score's walk has, when it leads through all timesteps: of `ScoreConfig`."""
+
+    @property
+    def inversion_steps(self) -> int: ...
+    @property
+    def sampling_steps(self) -> int: ...
+
+
+Walk = Callable[[WalkSettings, float, float], float]  # settings, t of the largest view, upper end -> calls
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,21 +61,21 @@ class ScoreRecord:
         """Such calls forwards and backwards: the copy's lesson."""
         return int(self.learns)
 
-    def guided(self, score: ScoreConfig, largest: float, high: float) -> float:
+    def guided(self, score: WalkSettings, largest: float, high: float) -> float:
         """Calls with `texts` pictures a view, in the mean. largest, high: as `walk` has them."""
         return self.walk(score, largest, high)
 
-    def calls(self, score: ScoreConfig, largest: float, high: float) -> float:
+    def calls(self, score: WalkSettings, largest: float, high: float) -> float:
         """Passes through the network, backward ones too, in the mean."""
         return self.guided(score, largest, high) + self.alone + 2 * self.learning
 
 
-def _inversion(score: ScoreConfig, largest: float, high: float) -> float:
+def _inversion(score: WalkSettings, largest: float, high: float) -> float:
     """The steps to the largest t (`sdi.inversion_steps`), then the prediction."""
     return 1.0 + max(1.0, score.inversion_steps * largest + _ROUNDED_UP)
 
 
-def _sampling(score: ScoreConfig, largest: float, high: float) -> float:
+def _sampling(score: WalkSettings, largest: float, high: float) -> float:
     """The steps from the upper end of the range (`sampled.sampling_steps`); the last is the prediction."""
     return max(1.0, score.sampling_steps * high + _ROUNDED_UP)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import http.client
 import os
 import re
@@ -16,6 +15,7 @@ from dreamfusion_engine.errors import InputError, SetupError
 from dreamfusion_engine.hub.address import HubAddress
 from dreamfusion_engine.hub.connection import opened, unreachable
 from dreamfusion_engine.hub.repository_cache import RemoteFile
+from dreamfusion_engine.machine.disk import is_full
 
 RETRIES = 5  # in a row, without one new byte
 PAUSE_S = 1.0  # before the first retry; it doubles
@@ -132,7 +132,7 @@ def _wait(seconds: float, seen: Seen) -> None:
 
 def disk_error(place: Path, error: OSError) -> InputError:
     """What the file system refused, in the engine's words."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if is_full(error):
         return InputError(
             "input.disk_full",
             what="The disk is full.",

@@ -19,3 +19,10 @@ def shown(text: str, longest: int = 200) -> str:
 def _escaped(found: re.Match[str]) -> str:
     number = ord(found[0])
     return f"\\x{number:02x}" if number < 256 else f"\\u{number:04x}"
+
+
+def first_line(text: str, limit: int = 300) -> str:
+    """The first line of another library's error, for people; at most `limit` characters of it."""
+    lines = text.strip().splitlines()
+    line = lines[0] if lines else "no further words"
+    return line if len(line) <= limit else line[:limit] + "..."

@@ -12,6 +12,7 @@ import torch
 from dreamfusion_engine.config.stages import GenerateConfig, MemoryConfig
 from dreamfusion_engine.errors import RunError
 from dreamfusion_engine.events import Note, Report
+from dreamfusion_engine.inputs.outside_text import first_line
 from dreamfusion_engine.machine.device import release_memory
 from dreamfusion_engine.memory.savings import next_saving
 from dreamfusion_engine.models.sizes import ModelSizes
@@ -72,8 +73,3 @@ def resumed_attempt(attempt: GenerateConfig, then: GenerateConfig, now: Generate
     memory = merged(attempt.memory, then.memory, now.memory, names)
     optimize = merged(attempt.optimize, then.optimize, now.optimize, CHANGED_ON_RESUME)
     return dataclasses.replace(attempt, memory=memory, optimize=optimize)
-
-
-def first_line(text: str, limit: int = 300) -> str:
-    """The first line of another library's error, for people."""
-    return (text.strip().splitlines() or ["no further words"])[0][:limit]

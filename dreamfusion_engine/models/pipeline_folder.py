@@ -14,6 +14,7 @@ from pathlib import Path
 from dreamfusion_engine.config.recipes import recipe_for
 from dreamfusion_engine.errors import InputError, SetupError
 from dreamfusion_engine.hub.address import is_hub_id
+from dreamfusion_engine.hub.selection import INDEX
 from dreamfusion_engine.inputs.given_path import UnusablePath, absence, given_path, shortened
 from dreamfusion_engine.models.card import PromptCard, read_card
 from dreamfusion_engine.models.family import FAMILIES
@@ -28,7 +29,6 @@ from dreamfusion_engine.models.single_file.read import SingleFile, read_single_f
 
 STARTER = "starter"
 STARTER_FOLDER = Path(__file__).resolve().parent.parent / "starter" / "weights"
-INDEX = "model_index.json"
 
 
 @dataclass(frozen=True, kw_only=True)

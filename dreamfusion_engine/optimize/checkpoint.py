@@ -8,7 +8,6 @@ removed.
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import os
@@ -28,6 +27,7 @@ from dreamfusion_engine.config.stages import GenerateConfig
 from dreamfusion_engine.errors import InputError, SetupError
 from dreamfusion_engine.guidance.denoiser.choice import installed
 from dreamfusion_engine.machine.atomic_file import write_atomically
+from dreamfusion_engine.machine.disk import output_error
 
 FORMAT = 1
 INDEX = "checkpoint.json"
@@ -137,23 +137,6 @@ def set_aside(folder: Path) -> Path | None:
     except OSError as error:
         raise output_error(folder, error) from error
     return aside
-
-
-def output_error(folder: Path, error: OSError) -> InputError:
-    """The error for a folder that cannot be written: input.disk_full or input.output."""
-    if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)):
-        return InputError(
-            "input.disk_full",
-            what="The disk is full.",
-            why=f"Writing into {folder} failed: {error.strerror or error}.",
-            fix="Free some space, or give an --output on another disk. What was saved before is kept: use --resume.",
-        )
-    return InputError(
-        "input.output",
-        what="The output folder cannot be written.",
-        why=f"{folder}: {error.strerror or error}.",
-        fix="Check its permissions, or give another --output.",
-    )
 
 
 def load_checkpoint(folder: Path, config: GenerateConfig, device: str) -> Checkpoint:

@@ -14,8 +14,8 @@ from torch import Tensor
 from dreamfusion_engine.errors import RunError
 from dreamfusion_engine.events import Preview, Report
 from dreamfusion_engine.machine.atomic_file import write_atomically
+from dreamfusion_engine.machine.disk import output_error
 from dreamfusion_engine.mesh.preview import preview_mesh
-from dreamfusion_engine.optimize.checkpoint import output_error
 from dreamfusion_engine.optimize.loop import Training
 from dreamfusion_engine.scene.cameras import Cameras, mid_orbit_cameras
 

@@ -17,9 +17,9 @@ import torch
 
 from dreamfusion_engine.config.stages import MemoryConfig
 from dreamfusion_engine.events import Note, Report
+from dreamfusion_engine.inputs.outside_text import first_line
 from dreamfusion_engine.machine import warp_runtime
 from dreamfusion_engine.machine.device import out_of_memory
-from dreamfusion_engine.memory.step_down import first_line
 from dreamfusion_engine.optimize.step_part import PartInputs, mapped, tensors_of
 
 Work = Callable[[], None]

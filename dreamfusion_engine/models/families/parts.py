@@ -17,13 +17,14 @@ from torch import nn
 
 from dreamfusion_engine.config.stages import Precision as Precision
 from dreamfusion_engine.errors import SetupError
+from dreamfusion_engine.hub.selection import INDEX
 from dreamfusion_engine.machine.device import has_bfloat16, trim_heap
 from dreamfusion_engine.models.adapters.files import NO_ADAPTERS, AdapterFiles
 from dreamfusion_engine.models.adapters.learned_word import spelt_out
 from dreamfusion_engine.models.adapters.lora_merge import merge_lora
 from dreamfusion_engine.models.adapters.textual_inversion import teach_encoder, teach_tokenizer
 from dreamfusion_engine.models.family import FAMILIES, Family
-from dreamfusion_engine.models.pipeline_folder import INDEX, PipelineFolder, damaged, read_json
+from dreamfusion_engine.models.pipeline_folder import PipelineFolder, damaged, read_json
 from dreamfusion_engine.models.precision import HALF_ABOVE
 
 Place = Callable[[str, nn.Module], nn.Module]

@@ -14,12 +14,12 @@ from typing import Any
 
 from dreamfusion_engine.errors import InputError, SetupError
 from dreamfusion_engine.events import Note, Report
-from dreamfusion_engine.hub.selection import UNUSED_PARTS
+from dreamfusion_engine.hub.selection import INDEX, UNUSED_PARTS
 from dreamfusion_engine.machine.file_lock import only_one
 from dreamfusion_engine.models.family import FAMILIES
 from dreamfusion_engine.models.part_configs import check_network
 from dreamfusion_engine.models.part_weights import read_json, read_part_weights
-from dreamfusion_engine.models.pipeline_folder import INDEX, locate_model, single_file
+from dreamfusion_engine.models.pipeline_folder import locate_model, single_file
 from dreamfusion_engine.models.single_file.configs import denoiser_config, scheduler_config
 from dreamfusion_engine.models.single_file.layouts import LAYOUTS
 from dreamfusion_engine.models.single_file.read import HALF_BYTES, SingleFile

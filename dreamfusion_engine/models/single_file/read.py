@@ -16,6 +16,7 @@ from dreamfusion_engine.errors import SetupError
 from dreamfusion_engine.hub.address import cache_folder, is_hub_id
 from dreamfusion_engine.hub.download import CONFIGS
 from dreamfusion_engine.hub.repository_cache import RepositoryCache
+from dreamfusion_engine.hub.selection import INDEX
 from dreamfusion_engine.inputs.given_path import UnusablePath, absence, given_path, shortened
 from dreamfusion_engine.models.catalogue import KnownModel, catalogue
 from dreamfusion_engine.models.family import FAMILIES
@@ -40,7 +41,6 @@ from dreamfusion_engine.models.single_file.layouts import (
 
 CONVERTED = "dreamfusion-files"  # beside the downloads: the pipeline folders made of single files
 HALF_BYTES = 2
-INDEX = "model_index.json"
 _COMMAND = "dreamfusion-engine download"
 _WORDS = {
     "unet": "denoiser",
