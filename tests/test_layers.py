@@ -42,7 +42,7 @@ TABLE: dict[str, set[str]] = {
     "config": {"errors", "inputs"},
     "machine": {"errors", "inputs"},
     "wire": {"errors", "events"},
-    "failures": {"errors", "machine"},
+    "failures": {"errors", "inputs", "machine"},
     # The teachers.
     "hub": GROUND - {"config"},
     "models": GROUND | {"hub"},

@@ -12,7 +12,7 @@ from dreamfusion_engine.optimize.health import Verdict
 
 MOST_ATTEMPTS = 2  # restarts; a third would cost more than what it has been seen to bring
 # Of the guidance, above which the model's pull on an early render can lose to the opacity loss, ten times itself then:
-# up to here objects stayed, at 0.9 and the standard preset one vanished (docs/quality.md).
+# up to here objects stayed, at 0.9 and the standard preset one vanished (docs/experiments.md).
 STRONG_RESCALE = 0.6
 # Guidance that an object which vanished is given at most: twice DreamFusion's 100 (arXiv 2209.14988, section 4).
 MOST_GUIDANCE = 200.0
