@@ -15,10 +15,13 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 ENGINE = ROOT / "dreamfusion_engine"
-DOCS = sorted((ROOT / "docs").glob("*.md"))
+DOCS = sorted((ROOT / "docs").rglob("*.md"))
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *DOCS]
 MATHS = ROOT / "docs" / "maths.md"
 TROUBLE = ROOT / "docs" / "troubleshooting.md"
 
+COLUMNS = 124  # of a line of a page, so that two pages fit on a screen
+GENERATED = re.compile(r"<!-- tables: .*?<!-- end of the tables -->", re.DOTALL)
 REFERENCE = re.compile(r"`([\w/]+\.py)::([A-Za-z_][\w.]*)(?: = ([^`]+))?`")
 STAGES = "camera|field|render|guidance|prompts|adapters|score|optimize|mesh"
 FAMILIES = "input|model|setup|run|checkpoint|protocol|internal|health"
@@ -159,15 +162,22 @@ def test_no_error_code_is_explained_that_does_not_exist() -> None:
 
 
 def test_messages_of_the_set_up_are_quoted_as_they_are() -> None:
-    table = prose(TROUBLE).partition("## Messages of the set-up")[2].partition("\n## ")[0]
-    quoted = re.findall(r"^\| ([A-Z][^|]*?) \|", table, flags=re.MULTILINE)[1:]
+    listed = prose(TROUBLE).partition("## Messages of the set-up")[2].partition("\n## ")[0]
+    quoted = [" ".join(found.split()) for found in re.findall(r"^- \*\*([^*]+)\*\*", listed, flags=re.MULTILINE)]
+    quoted.remove("This needs Python 3.10 or newer.")  # the version is filled in
     sources = [ROOT / "install.py", *sorted((ROOT / "installer").glob("*.py"))]
     text = "\n".join(path.read_text(encoding="utf-8") for path in sources)
     assert len(quoted) > 8
     assert [message for message in quoted if f'"{message}' not in text] == []
 
 
-@pytest.mark.parametrize("page", DOCS, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_lines_that_people_write_are_short(page: Path) -> None:
+    written = GENERATED.sub("", page.read_text(encoding="utf-8"))  # a table of all families is as wide as it is
+    assert [line for line in written.splitlines() if len(line) > COLUMNS] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_lead_somewhere(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     headings = re.findall(r"^#+ (.+)$", text, flags=re.MULTILINE)
