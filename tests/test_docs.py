@@ -179,15 +179,26 @@ def test_lines_that_people_write_are_short(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_lead_somewhere(page: Path) -> None:
-    text = page.read_text(encoding="utf-8")
-    headings = re.findall(r"^#+ (.+)$", text, flags=re.MULTILINE)
-    anchors = {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
     for target in re.findall(r"\]\(([^)\s]+)\)", prose(page)):
         file, _, anchor = target.partition("#")
-        if target.startswith("#"):
-            assert anchor in anchors, f"{page.name} has no heading {anchor}"
-        elif "://" not in target:
-            assert (page.parent / file).exists(), f"{page.name} links to {file}"
+        if "://" in target:
+            continue
+        goal = page.parent / file if file else page
+        assert goal.exists(), f"{page.name} links to {file}"
+        if anchor:
+            assert anchor in anchors_of(goal), f"{goal.name} has no heading {anchor}"
+
+
+def anchors_of(page: Path) -> set[str]:
+    """The anchors that GitHub gives the headings of a page."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_every_picture_of_the_docs_is_shown() -> None:
+    shown = {target.rpartition("/")[2] for page in PAGES for target in re.findall(r"\]\(([^)\s]+)\)", prose(page))}
+    pictures = {path.name for path in (ROOT / "docs" / "images").iterdir()}
+    assert sorted(pictures - shown) == []
 
 
 @pytest.mark.parametrize("page", DOCS, ids=lambda page: page.name)
