@@ -15,10 +15,13 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 ENGINE = ROOT / "dreamfusion_engine"
-DOCS = sorted((ROOT / "docs").glob("*.md"))
+DOCS = sorted((ROOT / "docs").rglob("*.md"))
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *DOCS]
 MATHS = ROOT / "docs" / "maths.md"
 TROUBLE = ROOT / "docs" / "troubleshooting.md"
 
+COLUMNS = 124  # of a line of a page, so that two pages fit on a screen
+GENERATED = re.compile(r"<!-- tables: .*?<!-- end of the tables -->", re.DOTALL)
 REFERENCE = re.compile(r"`([\w/]+\.py)::([A-Za-z_][\w.]*)(?: = ([^`]+))?`")
 STAGES = "camera|field|render|guidance|prompts|adapters|score|optimize|mesh"
 FAMILIES = "input|model|setup|run|checkpoint|protocol|internal|health"
@@ -159,25 +162,43 @@ def test_no_error_code_is_explained_that_does_not_exist() -> None:
 
 
 def test_messages_of_the_set_up_are_quoted_as_they_are() -> None:
-    table = prose(TROUBLE).partition("## Messages of the set-up")[2].partition("\n## ")[0]
-    quoted = re.findall(r"^\| ([A-Z][^|]*?) \|", table, flags=re.MULTILINE)[1:]
+    listed = prose(TROUBLE).partition("## Messages of the set-up")[2].partition("\n## ")[0]
+    quoted = [" ".join(found.split()) for found in re.findall(r"^- \*\*([^*]+)\*\*", listed, flags=re.MULTILINE)]
+    quoted.remove("This needs Python 3.10 or newer.")  # the version is filled in
     sources = [ROOT / "install.py", *sorted((ROOT / "installer").glob("*.py"))]
     text = "\n".join(path.read_text(encoding="utf-8") for path in sources)
     assert len(quoted) > 8
     assert [message for message in quoted if f'"{message}' not in text] == []
 
 
-@pytest.mark.parametrize("page", DOCS, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_lines_that_people_write_are_short(page: Path) -> None:
+    written = GENERATED.sub("", page.read_text(encoding="utf-8"))  # a table of all families is as wide as it is
+    assert [line for line in written.splitlines() if len(line) > COLUMNS] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_lead_somewhere(page: Path) -> None:
-    text = page.read_text(encoding="utf-8")
-    headings = re.findall(r"^#+ (.+)$", text, flags=re.MULTILINE)
-    anchors = {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
     for target in re.findall(r"\]\(([^)\s]+)\)", prose(page)):
         file, _, anchor = target.partition("#")
-        if target.startswith("#"):
-            assert anchor in anchors, f"{page.name} has no heading {anchor}"
-        elif "://" not in target:
-            assert (page.parent / file).exists(), f"{page.name} links to {file}"
+        if "://" in target:
+            continue
+        goal = page.parent / file if file else page
+        assert goal.exists(), f"{page.name} links to {file}"
+        if anchor:
+            assert anchor in anchors_of(goal), f"{goal.name} has no heading {anchor}"
+
+
+def anchors_of(page: Path) -> set[str]:
+    """The anchors that GitHub gives the headings of a page."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_every_picture_of_the_docs_is_shown() -> None:
+    shown = {target.rpartition("/")[2] for page in PAGES for target in re.findall(r"\]\(([^)\s]+)\)", prose(page))}
+    pictures = {path.name for path in (ROOT / "docs" / "images").iterdir()}
+    assert sorted(pictures - shown) == []
 
 
 @pytest.mark.parametrize("page", DOCS, ids=lambda page: page.name)

@@ -259,7 +259,7 @@ def uses_perp_neg(config: GuidanceConfig, card: PromptCard) -> bool:
     """Whether other views' prompts are used as negative ones. 'auto': for models of an open vocabulary.
 
     Those know that faces are in front, and put them on backs too; the built-in model is told where exactly a view is
-    from, and gained nothing by Perp-Neg (docs/quality.md). Without view words, or with the same for front and back,
+    from, and gained nothing by Perp-Neg (docs/experiments.md). Without view words, or with the same for front and back,
     there is nothing to tell apart.
     """
     if config.view_prompts == "off" or card.views["front"] == card.views["back"]:
