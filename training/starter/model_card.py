@@ -48,7 +48,7 @@ Nothing else: it has never seen a photograph, and other words mean nothing to it
 ## Training
 | | |
 |---|---|
-| data | procedural objects, sphere-traced while training ran (`dreamfusion_engine/starter/`), no outside data |
+| data | procedural objects, sphere-traced while training ran (`training/starter/`), no outside data |
 | pictures seen | {training["images"]:,}, of these {at_half:,} at {half} x {half} |
 | optimiser steps | {training["steps"]:,} |
 | device | {training["device"]} |
