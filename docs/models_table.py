@@ -10,7 +10,7 @@ sys.path.insert(0, str(ROOT))
 
 from dreamfusion_engine.config.presets import preset  # noqa: E402
 from dreamfusion_engine.config.recipes import RECIPES  # noqa: E402
-from dreamfusion_engine.memory.savings import fit  # noqa: E402
+from dreamfusion_engine.memory.ladder import fit  # noqa: E402
 from dreamfusion_engine.models.catalogue import KnownModel, catalogue  # noqa: E402
 from dreamfusion_engine.speed.model_costs import memory_of  # noqa: E402
 

@@ -36,8 +36,8 @@ from dreamfusion_engine.machine.device import (
 from dreamfusion_engine.machine.disk import output_error
 from dreamfusion_engine.machine.processes import Ranks, join, leave
 from dreamfusion_engine.machine.run_folder import held
+from dreamfusion_engine.memory.ladder import fit
 from dreamfusion_engine.memory.placement import Placement
-from dreamfusion_engine.memory.savings import fit
 from dreamfusion_engine.memory.step_down import StepDown
 from dreamfusion_engine.mesh.build import MeshReport, build_mesh
 from dreamfusion_engine.mesh.export import write_glb

@@ -14,7 +14,7 @@ from dreamfusion_engine.errors import RunError
 from dreamfusion_engine.events import Note, Report
 from dreamfusion_engine.inputs.outside_text import first_line
 from dreamfusion_engine.machine.device import release_memory
-from dreamfusion_engine.memory.savings import next_saving
+from dreamfusion_engine.memory.ladder import next_saving
 from dreamfusion_engine.models.sizes import ModelSizes
 
 # Settings that a run out of memory may be resumed with; they do not spoil what has been trained.
@@ -23,7 +23,7 @@ CHANGED_ON_RESUME = ("views", "resolution")  # of optimize; and all of memory
 
 @dataclass(kw_only=True)
 class StepDown:
-    """The way down the ladder of `guidance.savings`.
+    """The way down the ladder of `memory.ladder`.
 
     sizes: of the model. device: where it runs. economise: brings the loaded model in line with changed memory settings.
     taken: every step down so far, for result.json and checkpoints: step, setting, text, reason.

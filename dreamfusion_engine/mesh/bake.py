@@ -14,8 +14,9 @@ import torch
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from dreamfusion_engine.mesh.arrays import Bools, Doubles, Floats, Ints
 from dreamfusion_engine.mesh.casting import caster, hit_distance, nearest_triangle
-from dreamfusion_engine.mesh.queries import Albedo, Bools, Density, Doubles, Floats, Ints, query_albedo, query_density
+from dreamfusion_engine.mesh.field_queries import Albedo, Density, query_albedo, query_density
 from dreamfusion_engine.mesh.surface.topology import Triangles, Vertices
 
 REACH = 0.15  # world units before and behind the surface in which colours are looked for: five training steps of 2 / 64

@@ -13,8 +13,8 @@ import numpy as np
 from dreamfusion_engine.config.stages import MeshConfig
 from dreamfusion_engine.events import Stage
 from dreamfusion_engine.mesh.bake import bake_albedo, texel_owners, texture_coverage
+from dreamfusion_engine.mesh.field_queries import Albedo, Density
 from dreamfusion_engine.mesh.pictures.render import over, psnr, render_mesh, scene_of
-from dreamfusion_engine.mesh.queries import Albedo, Density
 from dreamfusion_engine.mesh.surface.cleanup import cleaned, decimated
 from dreamfusion_engine.mesh.surface.extract import extract_surface
 from dreamfusion_engine.mesh.surface.folds import faults_of, folds_of

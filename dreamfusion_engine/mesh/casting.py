@@ -10,7 +10,7 @@ import warp as wp
 from torch import Tensor
 
 from dreamfusion_engine.machine import warp_runtime
-from dreamfusion_engine.mesh.queries import Doubles, Floats, Ints
+from dreamfusion_engine.mesh.arrays import Doubles, Floats, Ints
 from dreamfusion_engine.mesh.surface.topology import Triangles, Vertices
 
 SKY_RAYS = 64  # directions a vertex looks in: the noise of its share of open sky is about 1 / 16

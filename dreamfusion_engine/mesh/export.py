@@ -19,7 +19,7 @@ from PIL import Image
 import dreamfusion_engine
 from dreamfusion_engine.errors import InputError
 from dreamfusion_engine.machine.atomic_file import write_atomically
-from dreamfusion_engine.mesh.queries import Floats, Ints
+from dreamfusion_engine.mesh.arrays import Floats, Ints
 from dreamfusion_engine.mesh.textured import TexturedMesh, standing
 
 ROUGHNESS = 0.9  # nearly matt: SDS objects have no highlights of their own

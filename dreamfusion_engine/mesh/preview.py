@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from dreamfusion_engine.events import MeshPreview
-from dreamfusion_engine.mesh.queries import Albedo, Density, query_albedo
+from dreamfusion_engine.mesh.field_queries import Albedo, Density, query_albedo
 from dreamfusion_engine.mesh.surface.closing import RADIUS, closed_lattice
 from dreamfusion_engine.mesh.surface.extract import surface_of
 from dreamfusion_engine.mesh.surface.lattice import sample_lattice

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from dreamfusion_engine.mesh.queries import Floats, Ints
+from dreamfusion_engine.mesh.arrays import Floats, Ints
 
 
 @dataclass(frozen=True, kw_only=True)

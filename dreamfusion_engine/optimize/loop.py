@@ -23,7 +23,7 @@ from dreamfusion_engine.optimize import schedules
 from dreamfusion_engine.optimize.checkpoint import optimizer_tensors, restore_optimizer
 from dreamfusion_engine.optimize.health import Probe, make_probe, probe_cameras
 from dreamfusion_engine.optimize.overlap import add_gradients_overlapped, halves, may_overlap
-from dreamfusion_engine.optimize.sample_room import sample_room
+from dreamfusion_engine.optimize.sample_capacity import sample_capacity
 from dreamfusion_engine.optimize.step_graphs import StepGraphs
 from dreamfusion_engine.optimize.step_part import PartInputs, PartKind, add_gradients, part_weights
 from dreamfusion_engine.optimize.step_views import sample_step_views
@@ -58,7 +58,7 @@ class Training:
         self.graphs = graphs
         # On a CPU there is nobody to wait for, and samples are counted.
         on_host = device.type == "cpu"
-        self.room = None if on_host else sample_room(config, device)
+        self.room = None if on_host else sample_capacity(config, device)
         self.field = RadianceField(config.field, seed=seed, device=device)
         self.occupancy = OccupancyGrid(config.render, device)
         self.optimiser = torch.optim.Adam(

@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 from dreamfusion_engine.config.presets import PRESET_NAMES, preset
 from dreamfusion_engine.config.scores import Score
-from dreamfusion_engine.memory.savings import least_bytes
+from dreamfusion_engine.memory.ladder import least_bytes
 from dreamfusion_engine.models.sizes import ModelSizes
 from dreamfusion_engine.speed.device_speed import stored_speed
 from dreamfusion_engine.speed.run_time import estimated_seconds, step_seconds

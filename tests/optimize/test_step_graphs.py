@@ -22,7 +22,7 @@ from dreamfusion_engine.models.load import load_teacher
 from dreamfusion_engine.models.pipeline_folder import open_pipeline
 from dreamfusion_engine.models.teacher import Teacher, resize_square
 from dreamfusion_engine.optimize.loop import Training
-from dreamfusion_engine.optimize.sample_room import SampleRoom, sample_room
+from dreamfusion_engine.optimize.sample_capacity import SampleCapacity, sample_capacity
 from dreamfusion_engine.optimize.step_graphs import WARM_UP, StepGraphs
 from dreamfusion_engine.optimize.step_part import PartWeights
 from dreamfusion_engine.render import renderer
@@ -69,7 +69,7 @@ def trained(
     config: GenerateConfig, steps: int, graphs: StepGraphs | None = None, teacher: Any = None, device: Any = CPU
 ) -> Training:
     training = Training(config, seed=3, device=device, graphs=graphs)
-    training.room = sample_room(config, device)  # which only a card needs
+    training.room = sample_capacity(config, device)  # which only a card needs
     scores = scores_of(config, teacher)
     for _ in range(steps):
         training.train_step(scores)
@@ -208,7 +208,7 @@ def test_a_step_without_memory_is_made_again_from_the_same_state(monkeypatch: py
 
 
 def test_room_for_samples_grows_before_it_is_full_and_shrinks_when_most_is_empty() -> None:
-    room = SampleRoom(100, CPU)
+    room = SampleCapacity(100, CPU)
     assert room.rows(50) is None
     room.counted(1000, 50)  # 20 a ray
     assert (room.rows(50), room.rows(100)) == (1500, 3000)

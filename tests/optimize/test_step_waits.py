@@ -26,7 +26,7 @@ from dreamfusion_engine.guidance.step_inputs import Part
 from dreamfusion_engine.models.card import PromptCard, Shading
 from dreamfusion_engine.models.teacher import Conditioning
 from dreamfusion_engine.optimize.loop import Training
-from dreamfusion_engine.optimize.sample_room import sample_room
+from dreamfusion_engine.optimize.sample_capacity import sample_capacity
 from dreamfusion_engine.optimize.step_part import PartInputs, PartKind, add_gradients, part_weights
 from dreamfusion_engine.optimize.step_views import sample_step_views
 from dreamfusion_engine.render import renderer
@@ -68,7 +68,7 @@ def test_from_rays_to_gradients_nothing_is_read_from_the_card_and_nothing_is_sen
         step=scores.step_inputs(shape, *angles, shading, 0.5, host, Part(first=0, total=2)),
         weights=part_weights(0.5, 1.0, config).on(CARD),
     )
-    room = sample_room(config, CARD)
+    room = sample_capacity(config, CARD)
     for _ in range(2):  # the first makes the gradients, the second adds to them
         with HostWork() as work, SentValues() as sent:
             kind = PartKind(size=SIZE, shading=shading, views=2, rows=4000)
@@ -114,7 +114,7 @@ def test_whole_steps_read_only_what_the_host_itself_drew(monkeypatch: pytest.Mon
     monkeypatch.setattr(renderer, "normals_of_some", renderer.normals_of_all)  # as on a card
     config = tiny_config(views=2, albedo_until=0.0)
     training = Training(config, seed=0, device=CPU)
-    training.room = sample_room(config, CPU)
+    training.room = sample_capacity(config, CPU)
     scores = ScoreDistillation(disc_teacher(), config.prompt, "", PromptCard(), config.guidance)
     training.train_step(scores)  # counts its samples
     with Reads() as reads:

@@ -9,8 +9,8 @@ import warp as wp
 from torch import Tensor
 
 from dreamfusion_engine.machine import warp_runtime
+from dreamfusion_engine.mesh.arrays import Floats
 from dreamfusion_engine.mesh.casting import Caster, caster, open_sky_share
-from dreamfusion_engine.mesh.queries import Floats
 from dreamfusion_engine.mesh.textured import TexturedMesh
 from dreamfusion_engine.scene.cameras import Cameras
 

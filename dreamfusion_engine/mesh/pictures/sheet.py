@@ -13,9 +13,9 @@ from PIL import Image
 
 from dreamfusion_engine.config.stages import CameraConfig
 from dreamfusion_engine.machine.atomic_file import write_whole
+from dreamfusion_engine.mesh.arrays import Floats
 from dreamfusion_engine.mesh.pictures.render import Views, over, render_mesh, scene_of
 from dreamfusion_engine.mesh.pictures.video import encode_video
-from dreamfusion_engine.mesh.queries import Floats
 from dreamfusion_engine.mesh.textured import TexturedMesh, framed
 from dreamfusion_engine.scene.cameras import Cameras, orbit_cameras
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fast_simplification
 import numpy as np
 
-from dreamfusion_engine.mesh.queries import Doubles, Ints
+from dreamfusion_engine.mesh.arrays import Doubles, Ints
 from dreamfusion_engine.mesh.surface.folds import Faults, Folds, folds_of, unfolded
 from dreamfusion_engine.mesh.surface.manifold import stitched
 from dreamfusion_engine.mesh.surface.topology import (

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-from dreamfusion_engine.mesh.queries import Floats
+from dreamfusion_engine.mesh.arrays import Floats
 from dreamfusion_engine.mesh.surface.lattice import Lattice, make_border
 
 RADIUS = 2.0 / 64.0  # world units: one step between the samples of a default training ray

@@ -8,8 +8,8 @@ import torch
 import warp as wp
 
 from dreamfusion_engine.machine import warp_runtime
+from dreamfusion_engine.mesh.arrays import Ints
 from dreamfusion_engine.mesh.casting import caster
-from dreamfusion_engine.mesh.queries import Ints
 from dreamfusion_engine.mesh.surface.topology import Triangles, Vertices
 
 

@@ -10,7 +10,8 @@ import torch
 from skimage.measure import marching_cubes
 
 from dreamfusion_engine.errors import RunError
-from dreamfusion_engine.mesh.queries import Density, Doubles, Floats, Ints, query_density
+from dreamfusion_engine.mesh.arrays import Doubles, Floats, Ints
+from dreamfusion_engine.mesh.field_queries import Density, query_density
 from dreamfusion_engine.mesh.surface.closing import FAR, RADIUS
 from dreamfusion_engine.mesh.surface.lattice import Lattice, sample_lattice
 from dreamfusion_engine.mesh.surface.refine import coarse_resolution, follow_surface, refine_lattice

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from dreamfusion_engine.mesh.queries import Bools, Doubles
+from dreamfusion_engine.mesh.arrays import Bools, Doubles
 from dreamfusion_engine.mesh.surface.crossing import crossings_of
 from dreamfusion_engine.mesh.surface.topology import Triangles, Vertices, directed_edges, neighbour_weights, turns
 

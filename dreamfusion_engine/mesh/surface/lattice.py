@@ -8,7 +8,8 @@ from typing import TypeVar
 import numpy as np
 import torch
 
-from dreamfusion_engine.mesh.queries import Bools, Density, Floats, query_density
+from dreamfusion_engine.mesh.arrays import Bools, Floats
+from dreamfusion_engine.mesh.field_queries import Density, query_density
 
 Corners = TypeVar("Corners", Floats, Bools)
 

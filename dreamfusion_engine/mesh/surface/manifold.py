@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from dreamfusion_engine.mesh.queries import Doubles, Ints
+from dreamfusion_engine.mesh.arrays import Doubles, Ints
 from dreamfusion_engine.mesh.surface.topology import (
     Triangles,
     Vertices,

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from scipy import ndimage
 
-from dreamfusion_engine.mesh.queries import Density
+from dreamfusion_engine.mesh.field_queries import Density
 from dreamfusion_engine.mesh.surface.closing import RADIUS, closed_lattice, doubled
 from dreamfusion_engine.mesh.surface.lattice import Lattice, ask_corners, cell_range, corners_of, make_border
 

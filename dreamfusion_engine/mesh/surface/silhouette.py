@@ -15,7 +15,7 @@ from torch import Tensor
 
 from dreamfusion_engine.errors import RunError
 from dreamfusion_engine.machine import warp_runtime
-from dreamfusion_engine.mesh.queries import Doubles
+from dreamfusion_engine.mesh.arrays import Doubles
 from dreamfusion_engine.mesh.surface.lattice import Lattice
 from dreamfusion_engine.scene.cameras import Cameras, camera_rays
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
-from dreamfusion_engine.mesh.queries import Doubles, Ints
+from dreamfusion_engine.mesh.arrays import Doubles, Ints
 
 Vertices = NDArray[np.floating]
 Triangles = NDArray[np.integer]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
-from dreamfusion_engine.mesh.queries import Doubles, Floats, Ints
+from dreamfusion_engine.mesh.arrays import Doubles, Floats, Ints
 from dreamfusion_engine.mesh.surface.topology import Triangles, Vertices, directed_edges, face_normals, vertex_normals
 from dreamfusion_engine.mesh.uv.overlap import overlapping_pairs
 from dreamfusion_engine.mesh.uv.packing import pack

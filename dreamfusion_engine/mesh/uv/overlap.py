@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from dreamfusion_engine.mesh.queries import Doubles, Floats
+from dreamfusion_engine.mesh.arrays import Doubles, Floats
 
 TOUCH = 1e-6  # UV units (a thousandth of a texel at 1024): triangles that reach less far into each other only touch
 

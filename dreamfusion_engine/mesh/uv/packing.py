@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from dreamfusion_engine.mesh.queries import Doubles, Floats, Ints
+from dreamfusion_engine.mesh.arrays import Doubles, Floats, Ints
 
 HALVINGS = 24  # of the search for the scale
 

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 import dreamfusion_engine
 from dreamfusion_engine.machine.child_process import child_environment
-from dreamfusion_engine.mesh.queries import Floats, Ints
+from dreamfusion_engine.mesh.arrays import Floats, Ints
 from dreamfusion_engine.mesh.surface.topology import Triangles, Vertices, directed_edges, parts_of
 from dreamfusion_engine.mesh.uv.charts import box_charts, packed_without_overlap
 from dreamfusion_engine.mesh.uv.overlap import overlapping_pairs, uv_areas, without_overlap

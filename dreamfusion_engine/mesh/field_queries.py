@@ -14,13 +14,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from dreamfusion_engine.errors import RunError
+from dreamfusion_engine.mesh.arrays import Floats
 
 Density = Callable[[Tensor], Tensor]
 Albedo = Callable[[Tensor], Tensor]
-Floats = NDArray[np.float32]
-Doubles = NDArray[np.float64]
-Ints = NDArray[np.int32]
-Bools = NDArray[np.bool_]
 
 CHUNK = 1 << 18  # points a call: some 100 MiB inside a hash-grid field
 

@@ -10,7 +10,7 @@ import pytest
 from dreamfusion_engine.config.presets import preset
 from dreamfusion_engine.config.stages import GenerateConfig, GuidanceConfig, MemoryConfig
 from dreamfusion_engine.memory.estimate import estimate
-from dreamfusion_engine.memory.savings import fit, least_bytes, next_saving
+from dreamfusion_engine.memory.ladder import fit, least_bytes, next_saving
 from dreamfusion_engine.models.catalogue import catalogue
 from dreamfusion_engine.models.sizes import ModelSizes
 

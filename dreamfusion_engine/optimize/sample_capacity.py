@@ -18,13 +18,13 @@ _TOO_MUCH = 3.0  # rows, times the most samples of late, from which the arrays a
 _TOO_LITTLE = 1.2  # ... and below which longer, before they are full
 
 
-def sample_room(config: GenerateConfig, device: torch.device) -> SampleRoom:
+def sample_capacity(config: GenerateConfig, device: torch.device) -> SampleCapacity:
     """Room for what a ray of this configuration can have."""
     step = 2.0 / config.render.steps
-    return SampleRoom(most_samples(step, config.render.max_samples_per_ray), device)
+    return SampleCapacity(most_samples(step, config.render.max_samples_per_ray), device)
 
 
-class SampleRoom:
+class SampleCapacity:
     """Rows for samples, by the ray, so that another size of render needs no other count.
 
     most: samples that a ray can have. device: where steps are made.
