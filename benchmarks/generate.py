@@ -6,7 +6,7 @@
 Each preset runs in a process of its own, as the command line does it, so that its peak memory is its own; the figures
 are those of its result.json. `ratio_to_torch` is the time of a training step at the end of the run, in the same
 configuration, with field and renderer in plain torch operations, over the same with the engine's kernels, both measured
-here, in turn; denoiser and optimiser are the same in both.
+here, in turn; denoiser and optimizer are the same in both.
 """
 
 from __future__ import annotations

@@ -51,11 +51,11 @@ def scene_of(axis: str, size: int, device: torch.device) -> BenchScene:
 def step_row(axis: str, size: int, repeats: int, device: torch.device) -> dict[str, Any]:
     """Time of the NeRF part, and how many samples that were."""
     scene = scene_of(axis, size, device)
-    optimiser = torch.optim.Adam(scene.field.parameters(), lr=0.0, fused=True)
+    optimizer = torch.optim.Adam(scene.field.parameters(), lr=0.0, fused=True)
     each = []
     samples = 0
     for repeat in range(2 + repeats):
-        parts, _, (samples, _) = training_step(scene, scene.sides["ours"], optimiser, None)
+        parts, _, (samples, _) = training_step(scene, scene.sides["ours"], optimizer, None)
         if repeat >= 2:
             each.append(sum(parts[part] for part in NERF))
     return {**measurement.milliseconds(each), "samples": samples}

@@ -3,7 +3,7 @@
     python benchmarks/step.py [--json] [--resolution 64] [--views 1] [--repeats 9] [--device cpu] [--model starter]
 
 Parts: march, field, composite, shade, encode (what the diffusion model does to a picture first), denoise (its one call
-for all views, with and without the prompt), backward, optimiser; `nerf` is all but encode and denoise. Each with
+for all views, with and without the prompt), backward, optimizer; `nerf` is all but encode and denoise. Each with
 median, spread (quartiles), the plain-torch twin's median on the same samples, and its floor (`measurement.py`).
 `ratio_to_torch` is torch's time over ours: above 1 the kernels are faster. Sides take turns in one process, ours with
 the engine's threads (kernels on every core, torch on all but one), the twin with every core or all but one, whichever
@@ -36,8 +36,8 @@ from dreamfusion_engine.optimize.losses import smoothness_loss  # noqa: E402
 from dreamfusion_engine.render.renderer import SURFACE_OPACITY, surface_of  # noqa: E402
 from dreamfusion_engine.render.shading import lambertian, over_background  # noqa: E402
 
-NERF = ("march", "field", "composite", "shade", "backward", "optimiser")
-PARTS = ("march", "field", "composite", "shade", "encode", "denoise", "backward", "optimiser")
+NERF = ("march", "field", "composite", "shade", "backward", "optimizer")
+PARTS = ("march", "field", "composite", "shade", "encode", "denoise", "backward", "optimizer")
 _TURN = 4  # steps of one side before the other takes its turn
 _SCALE = 7.0  # of the guidance
 _TIMESTEP = 0.5  # share of the noise levels at which the denoiser is asked
@@ -76,7 +76,7 @@ class Guide:
 
 
 def training_step(
-    scene: BenchScene, side: Side, optimiser: torch.optim.Optimizer, guide: Guide | None
+    scene: BenchScene, side: Side, optimizer: torch.optim.Optimizer, guide: Guide | None
 ) -> tuple[dict[str, float], torch.Tensor, tuple[int, int]]:
     """One lit step; seconds by part, the picture float32[R, 3] and the numbers of samples and of surface rays."""
     origins, directions = scene.rays
@@ -105,11 +105,11 @@ def training_step(
         gradient = guide.denoise(x, scene)
         watch.lap("denoise")
         loss = loss + score_loss(x, gradient) / x.numel()
-    optimiser.zero_grad()
+    optimizer.zero_grad()
     loss.backward()
     watch.lap("backward")
-    optimiser.step()
-    watch.lap("optimiser")
+    optimizer.step()
+    watch.lap("optimizer")
     return watch.seconds, picture.detach(), (len(samples), int((opacity > SURFACE_OPACITY).sum()))
 
 
@@ -117,16 +117,16 @@ def measure(
     scene: BenchScene, guide: Guide | None, repeats: int, threads: dict[str, Threads], limits: Limits
 ) -> dict[str, Any]:
     """The parts of one scene on both sides, in turn; learning rate 0 makes all steps alike."""
-    optimiser = torch.optim.Adam(scene.field.parameters(), lr=0.0, betas=(0.9, 0.99), eps=1e-15, fused=True)
+    optimizer = torch.optim.Adam(scene.field.parameters(), lr=0.0, betas=(0.9, 0.99), eps=1e-15, fused=True)
     found: dict[str, list[dict[str, float]]] = {side: [] for side in scene.sides}
     pictures: dict[str, torch.Tensor] = {}
     counts = (0, 0)
     for turn in range(-1, -(-repeats // _TURN)):  # the first turn compiles and allocates
         for name, side in scene.sides.items():
             threads[name].use()
-            training_step(scene, side, optimiser, None)  # the other side's threads go to sleep, caches fill
+            training_step(scene, side, optimizer, None)  # the other side's threads go to sleep, caches fill
             for _ in range(min(_TURN, repeats - turn * _TURN) if turn >= 0 else 1):
-                each, pictures[name], counts = training_step(scene, side, optimiser, guide)
+                each, pictures[name], counts = training_step(scene, side, optimizer, guide)
                 each["nerf"] = sum(each[part] for part in NERF)
                 each["step"] = sum(each[part] for part in PARTS if part in each)
                 if turn >= 0:

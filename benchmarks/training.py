@@ -2,7 +2,7 @@
 
     python benchmarks/training.py [--json] [--device cpu] [--threads 1] [--pixels 32] [--batch 24] [--repeats 7]
 
-Rows: tracing new pictures, composing a batch from traced ones, and the whole optimiser step. The floor of a step is its
+Rows: tracing new pictures, composing a batch from traced ones, and the whole optimizer step. The floor of a step is its
 floating-point operations (counted by torch in forward and backward) over the rate of a plain matrix product measured in
 the same run, in the same precision (bfloat16). `ratio_to_floor` is the step's time over that.
 """

@@ -42,7 +42,7 @@ def field_work(points: int, config: FieldConfig, entries: int, outputs: int = OU
 
 
 def step_work(samples: int, rays: int, surface_rays: int, field: RadianceField) -> dict[str, Work]:
-    """March, field, composite, shade, backward and optimiser of one lit step.
+    """March, field, composite, shade, backward and optimizer of one lit step.
 
     backward is twice the forward pass: a gradient to the inputs of each product and one to its weights, and every
     table entry written.
@@ -59,5 +59,5 @@ def step_work(samples: int, rays: int, surface_rays: int, field: RadianceField) 
         "composite": composite,
         "shade": shade,
         "backward": (asked + composite + shade).times(2.0),
-        "optimiser": Work(operations=12.0 * parameters, moved=FLOAT * 7 * parameters),
+        "optimizer": Work(operations=12.0 * parameters, moved=FLOAT * 7 * parameters),
     }

@@ -156,7 +156,7 @@ def _generate(
         seed=config.seed,
         encode=lambda texts: cache.encode(teacher.encode_prompts, kept_for, texts, device),
     )
-    # 2. A radiance field, optimised until the model likes what it sees from every side.
+    # 2. A radiance field, optimized until the model likes what it sees from every side.
     session = Session(
         config=config,
         distillation=distillation,

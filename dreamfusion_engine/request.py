@@ -142,7 +142,7 @@ def check_encodable(text: str, name: str) -> None:
 
 
 def disk_needed(config: GenerateConfig) -> int:
-    """Bytes that a run may take on the disk: two checkpoints of field and optimiser, and what it leaves."""
+    """Bytes that a run may take on the disk: two checkpoints of field and optimizer, and what it leaves."""
     field = config.field
     table = field.levels * field.features * (4 << field.log2_table)  # float32; a coarse level has fewer entries
     return _DISK_NEEDED + 2 * 3 * table  # Adam keeps two moments of each

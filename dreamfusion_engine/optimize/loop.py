@@ -36,7 +36,7 @@ LOOK_EVERY = 25  # steps between looks at whether gradients were finite, on a GP
 
 
 class Training:
-    """One optimisation of a field: the field, its occupancy, Adam and the random state, at a step.
+    """One optimization of a field: the field, its occupancy, Adam and the random state, at a step.
 
     config: of the run. seed: of this attempt (a recovery uses another). device: where everything lives. ranks: the
     processes that train together; each renders `optimize.views` views of its own. graphs: recorded parts of steps, on a
@@ -61,7 +61,7 @@ class Training:
         self.room = None if on_host else sample_capacity(config, device)
         self.field = RadianceField(config.field, seed=seed, device=device)
         self.occupancy = OccupancyGrid(config.render, device)
-        self.optimiser = torch.optim.Adam(
+        self.optimizer = torch.optim.Adam(
             self.field.parameters(), lr=config.optimize.learning_rate, betas=_BETAS, eps=_EPS, fused=True
         )
         self.generator = torch.Generator(device=device).manual_seed(seed)
@@ -76,7 +76,7 @@ class Training:
         return self.step / self.config.optimize.steps
 
     def train_step(self, distillation: ScoreDistillation, *, overlap: bool = False) -> None:
-        """One step of the optimiser on the score distillation of freshly sampled views; `broken` tells how it went.
+        """One step of the optimizer on the score distillation of freshly sampled views; `broken` tells how it went.
 
         overlap: on a CPU, judge half of the views on another thread while the other half is rendered, see `overlap`.
         A gradient that is not finite moves nothing. Whole or not at all: where memory runs out on the way everything is
@@ -97,7 +97,7 @@ class Training:
         # 1. What this step looks like.
         progress = self.progress
         self.field.open_levels(schedules.open_fraction(progress, settings))
-        for group in self.optimiser.param_groups:
+        for group in self.optimizer.param_groups:
             group["lr"] = schedules.learning_rate(progress, settings)
         if self.step % self.config.render.occupancy_every == 0:
             self.occupancy.set_threshold(schedules.occupancy_threshold(progress, self.config.render))
@@ -137,11 +137,11 @@ class Training:
                 add_gradients_overlapped(self.field, self.occupancy, self.config, distillation, parts, kinds)
             else:
                 self._add_gradients(inputs_of(first, count), size, shading, distillation)
-        if self.ranks.count > 1 and not self.optimiser.state:
-            # Memory for the optimiser is found while a process may still be short of it: a move that moves nothing.
+        if self.ranks.count > 1 and not self.optimizer.state:
+            # Memory for the optimizer is found while a process may still be short of it: a move that moves nothing.
             self._fill_gradients()
-            self.optimiser.found_inf = torch.ones((), device=self.device)  # type: ignore[attr-defined]
-            self.optimiser.step()
+            self.optimizer.found_inf = torch.ones((), device=self.device)  # type: ignore[attr-defined]
+            self.optimizer.step()
 
     def broken(self) -> bool:
         """Whether a gradient since the last look was not finite.
@@ -206,7 +206,7 @@ class Training:
         """Every tensor that a checkpoint needs to go on bit for bit; `load_state` takes it back."""
         tensors = {f"field.{n}": t for n, t in self.field.state_dict().items()}
         tensors |= {f"occupancy.{n}": t for n, t in self.occupancy.state_dict().items()}
-        tensors |= optimizer_tensors(self.optimiser)
+        tensors |= optimizer_tensors(self.optimizer)
         tensors["generator"] = self.generator.get_state()
         tensors["host_generator"] = self.host_generator.get_state()
         tensors["step"] = torch.tensor(self.step)
@@ -216,14 +216,14 @@ class Training:
         """Go on from `state()` of a training with the same configuration."""
         self.field.load_state_dict(_under(tensors, "field."))
         self.occupancy.load_state_dict(_under(tensors, "occupancy."))
-        restore_optimizer(self.optimiser, tensors)
+        restore_optimizer(self.optimizer, tensors)
         self.generator.set_state(tensors["generator"].cpu())
         self.host_generator.set_state(tensors["host_generator"].cpu())
         self.step = int(tensors["step"])
 
     def _clear_gradients(self) -> None:
         """No gradient yet. Recorded work adds to the same memory always, so with graphs they are zeros."""
-        self.optimiser.zero_grad(set_to_none=self.graphs is None)
+        self.optimizer.zero_grad(set_to_none=self.graphs is None)
         if self.graphs is not None:
             self._fill_gradients()
         if self.room is not None:
@@ -260,7 +260,7 @@ class Training:
             self.graphs.run((kind, memory, distillation.config, places), inputs, work)
 
     def _move(self) -> None:
-        """The optimiser's step on the gradients of all processes, left out on the device where they are not finite."""
+        """The optimizer's step on the gradients of all processes, left out on the device where they are not finite."""
         settings = self.config.optimize
         short = [] if self.room is None else [self.room.short.float()]
         self.ranks.add_up([*self._fill_gradients(), *short])  # a step that is short in one process is left out in all
@@ -269,9 +269,9 @@ class Training:
         )
         wrong = ~torch.isfinite(norm)
         left_out = wrong if self.room is None else wrong | (short[0] > 0.0)
-        # What torch's gradient scaler tells a fused optimiser: where this is 1, it changes nothing, steps included.
-        self.optimiser.found_inf = left_out.float()  # type: ignore[attr-defined]
-        self.optimiser.step()
+        # What torch's gradient scaler tells a fused optimizer: where this is 1, it changes nothing, steps included.
+        self.optimizer.found_inf = left_out.float()  # type: ignore[attr-defined]
+        self.optimizer.step()
         self._broken.logical_or_(wrong)
         self.step += 1
 
@@ -279,7 +279,7 @@ class Training:
 class _Moment:
     """What a step changes before it moves the field, kept so that a step that breaks off leaves no trace.
 
-    The field itself needs no copy: the optimiser moves it last, in one operation.
+    The field itself needs no copy: the optimizer moves it last, in one operation.
     """
 
     def __init__(self, training: Training, distillation: ScoreDistillation) -> None:
@@ -290,7 +290,7 @@ class _Moment:
         # The grid changes only in steps that look at the field again.
         looks = training.step % training.config.render.occupancy_every == 0
         self._occupancy = training.occupancy.state_dict() if looks else None
-        moments = training.optimiser.state
+        moments = training.optimizer.state
         self._counts = {parameter: values["step"].clone() for parameter, values in moments.items()}
         self._learned = {name: tensor.clone() for name, tensor in distillation.state().items()}
 
@@ -302,12 +302,12 @@ class _Moment:
         training.field.level_weight.copy_(self._levels)
         if self._occupancy is not None:
             training.occupancy.load_state_dict(self._occupancy)
-        for parameter, values in list(training.optimiser.state.items()):
+        for parameter, values in list(training.optimizer.state.items()):
             if parameter not in self._counts:  # the very first step was making it
-                del training.optimiser.state[parameter]
+                del training.optimizer.state[parameter]
             else:
                 values["step"].copy_(self._counts[parameter])
-        training.optimiser.zero_grad(set_to_none=training.graphs is None)
+        training.optimizer.zero_grad(set_to_none=training.graphs is None)
         self._distillation.load_state(self._learned)
 
 

@@ -171,7 +171,7 @@ def add_way_back(
         if gradient is None:
             continue
         if parameter.grad is None:
-            parameter.grad = gradient.contiguous()  # a fused optimiser reads it in the order of its memory
+            parameter.grad = gradient.contiguous()  # a fused optimizer reads it in the order of its memory
         else:
             parameter.grad.add_(gradient)
 

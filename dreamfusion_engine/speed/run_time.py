@@ -24,7 +24,7 @@ _RAY_STEPS, _RAY_FIXED = 64, 0.5  # ... of which about half goes with the steps:
 _READ_SECONDS = 2.5e-9  # one of the eight entries that a sample reads at a level, and as much for its gradient ...
 _SAMPLES_A_RAY = 9.3  # ... of the mean of a young and a solid field: 17,347 and 58,766 samples in 64 x 64 rays
 _LEVELS = 8  # of the grid that the seconds above were taken with ...
-_ADAM_SECONDS = 1.25e-9  # ... whose 0.32 million numbers the optimiser takes 0.4 ms for
+_ADAM_SECONDS = 1.25e-9  # ... whose 0.32 million numbers the optimizer takes 0.4 ms for
 _PICTURE_RAY_SECONDS = 2.0e-6  # a ray of a picture: 1.2e-6 (young) to 2.8e-6 (solid) at 128 x 128
 _PREVIEW_RAYS = 5 * 128 * 128  # of previews.py ...
 _PREVIEW_ELSE = 0.1  # ... and its coarse mesh, a lattice of 48 cells: by its points 0.03 to 0.07 s of the draft's 0.6
@@ -96,7 +96,7 @@ def _more_levels(config: GenerateConfig, passes: float) -> float:
 
 
 def _more_adam(config: GenerateConfig) -> float:
-    """Seconds that the grid's size adds to a step of the optimiser, which moves every number of it."""
+    """Seconds that the grid's size adds to a step of the optimizer, which moves every number of it."""
     return _ADAM_SECONDS * (field_numbers(config.field) - field_numbers(FieldConfig()))
 
 

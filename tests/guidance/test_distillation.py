@@ -43,19 +43,19 @@ def guided(made: ScoreDistillation, x_t: torch.Tensor, t: torch.Tensor, scale: f
 def distil(
     teacher: GaussianTeacher, prompt: str, config: GuidanceConfig, start: torch.Tensor, steps: int
 ) -> torch.Tensor:
-    """Optimise an image float32[3, h, h] in [0, 1] directly, four views a step, all of the front."""
+    """Optimize an image float32[3, h, h] in [0, 1] directly, four views a step, all of the front."""
     distillation = ScoreDistillation(teacher, prompt, "", PromptCard(), config)
     image = start.clone().requires_grad_()
-    optimiser = torch.optim.Adam([image], lr=0.02)
+    optimizer = torch.optim.Adam([image], lr=0.02)
     generator = rng(5)
     for step in range(steps):
-        optimiser.param_groups[0]["lr"] = 0.02 * (1.0 - step / steps)
+        optimizer.param_groups[0]["lr"] = 0.02 * (1.0 - step / steps)
         loss, _ = distillation_step(
             distillation, image.expand(4, -1, -1, -1), FRONT, FRONT, "albedo", step / steps, generator
         )
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         loss.backward()
-        optimiser.step()
+        optimizer.step()
     return 2.0 * image.detach() - 1.0
 
 

@@ -153,7 +153,7 @@ def test_a_step_without_memory_leaves_no_trace() -> None:
         assert not training.broken()
 
 
-def test_an_optimiser_that_breaks_off_is_put_back(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_optimizer_that_breaks_off_is_put_back(monkeypatch: pytest.MonkeyPatch) -> None:
     card = SmallCard(1e9)
     settings = config()
     distillation = ScoreDistillation(card, settings.prompt, "", PromptCard(), settings.guidance)

@@ -43,7 +43,7 @@ def distillation_step(
     these renders are a part; every part draws for all of them, so that each render gets what it would have got among
     the others.
     The gradient of the loss with respect to the image at the model's size h x w is g / (B h w). Where the noise
-    prediction is not finite the gradient is not either, and `finite` says so: no optimiser may take such a step.
+    prediction is not finite the gradient is not either, and `finite` says so: no optimizer may take such a step.
     """
     part = part or Part(first=0, total=len(images))
     shape = (len(images), *scores.model_shape(images.shape[-1]))

@@ -78,7 +78,7 @@ def varied(pictures: Tensor, generator: torch.Generator) -> Tensor:
 
 
 class JudgeTrainer:
-    """Networks, optimiser and everything that a checkpoint holds."""
+    """Networks, optimizer and everything that a checkpoint holds."""
 
     def __init__(self, plan: JudgePlan, size: JudgeSize, device: torch.device) -> None:
         torch.manual_seed(plan.seed)
@@ -89,7 +89,7 @@ class JudgeTrainer:
             start_from(self.model, Path(plan.start))
         self.model.to(device)
         self.judge = Judge(self.model, make_tokenizer())
-        self.optimiser = torch.optim.AdamW(
+        self.optimizer = torch.optim.AdamW(
             self.model.parameters(), lr=plan.learning_rate, betas=(0.9, 0.98), weight_decay=0.05, fused=True
         )
         self.images = 0
@@ -119,7 +119,7 @@ class JudgeTrainer:
         own = similarity[:, : len(texts)]
         loss = contrastive_loss(own, true) + choice_loss(similarity[:, len(texts) :], asked)
         step, total = self.images / self.plan.batch, self.plan.images / self.plan.batch
-        for group in self.optimiser.param_groups:
+        for group in self.optimizer.param_groups:
             group["lr"] = (
                 self.plan.learning_rate
                 * min(1.0, (step + 1) / _WARM_UP)
@@ -127,8 +127,8 @@ class JudgeTrainer:
             )
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
-        self.optimiser.step()
-        self.optimiser.zero_grad()
+        self.optimizer.step()
+        self.optimizer.zero_grad()
         with torch.no_grad():
             self.model.logit_scale.clamp_(max=_LARGEST_SCALE)
         self.images += self.plan.batch
@@ -136,11 +136,11 @@ class JudgeTrainer:
 
     def save(self, folder: Path) -> None:
         """Write checkpoint.safetensors atomically."""
-        save_training(folder, self.model, self.optimiser, {"images": self.images})
+        save_training(folder, self.model, self.optimizer, {"images": self.images})
 
     def load(self, folder: Path) -> None:
         """Go on from `folder`'s checkpoint."""
-        numbers, _ = load_training(folder, self.model, self.optimiser, self.device)
+        numbers, _ = load_training(folder, self.model, self.optimizer, self.device)
         self.images = int(numbers["images"])
 
 

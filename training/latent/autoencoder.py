@@ -77,7 +77,7 @@ def colour_error(error: Tensor) -> Tensor:
 
 
 class AutoencoderTrainer(Averaged):
-    """The autoencoder, its moving average and its optimiser, with everything a checkpoint holds."""
+    """The autoencoder, its moving average and its optimizer, with everything a checkpoint holds."""
 
     model: AutoencoderKL
 
@@ -90,7 +90,7 @@ class AutoencoderTrainer(Averaged):
             self.model.quant_conv.bias[4:] = _FIRST_LOG_VARIANCE
         self.model.to(device, memory_format=torch.channels_last)
         self.average = {name: p.detach().clone() for name, p in self.model.named_parameters()}
-        self.optimiser = torch.optim.AdamW(
+        self.optimizer = torch.optim.AdamW(
             self.model.parameters(), lr=plan.learning_rate, betas=(0.9, 0.99), weight_decay=1e-4, fused=True
         )
         self.step = 0
@@ -98,7 +98,7 @@ class AutoencoderTrainer(Averaged):
         self.seconds = 0.0
 
     def train_step(self, pictures: Tensor, generator: torch.Generator) -> Tensor:
-        """One optimiser step on float32[B, 3, H, W] in [0, 1]; [absolute, squared, colour error, divergence].
+        """One optimizer step on float32[B, 3, H, W] in [0, 1]; [absolute, squared, colour error, divergence].
 
         Errors are means over the numbers of pictures in [-1, 1], the divergence over those of latents. They stay on
         the device.
@@ -120,12 +120,12 @@ class AutoencoderTrainer(Averaged):
                 0.5 * (mean.square() + log_variance.exp() - 1.0 - log_variance).mean(),
             ]
         )
-        for group in self.optimiser.param_groups:
+        for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.plan, self.step, self.images, tail=_TAIL, last=_LAST_RATE)
         (parts[0] + parts[1] + self.plan.colour * parts[2] + self.plan.kl * parts[3]).backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
-        self.optimiser.step()
-        self.optimiser.zero_grad()
+        self.optimizer.step()
+        self.optimizer.zero_grad()
         average_in(self.average, self.model, self.step)
         self.step += 1
         self.images += len(pictures)

@@ -18,17 +18,17 @@ _MOMENTS = ("exp_avg", "exp_avg_sq")
 def save_training(
     folder: Path,
     model: nn.Module,
-    optimiser: torch.optim.Optimizer,
+    optimizer: torch.optim.Optimizer,
     numbers: Mapping[str, int | float],
     more: Mapping[str, Tensor] | None = None,
 ) -> None:
     """Write `folder`/checkpoint.safetensors atomically.
 
-    optimiser: Adam over parameters of `model`. numbers: come back from `load_training` as text. more: other tensors.
+    optimizer: Adam over parameters of `model`. numbers: come back from `load_training` as text. more: other tensors.
     """
     tensors = {f"model.{n}": p.detach() for n, p in model.named_parameters()} | dict(more or {})
     for name, parameter in model.named_parameters():
-        for key, value in optimiser.state.get(parameter, {}).items():
+        for key, value in optimizer.state.get(parameter, {}).items():
             tensors[f"adam.{key}.{name}"] = value
     part = folder / f"{FILE}.part"
     save_file(
@@ -40,9 +40,9 @@ def save_training(
 
 
 def load_training(
-    folder: Path, model: nn.Module, optimiser: torch.optim.Optimizer, device: torch.device
+    folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, device: torch.device
 ) -> tuple[dict[str, str], dict[str, Tensor]]:
-    """Put `folder`'s checkpoint into model and optimiser; its numbers, as text, and all of its tensors on `device`."""
+    """Put `folder`'s checkpoint into model and optimizer; its numbers, as text, and all of its tensors on `device`."""
     tensors = load_file(folder / FILE, device=str(device))
     with safe_open(folder / FILE, "pt") as opened:
         numbers: dict[str, str] = opened.metadata()
@@ -53,7 +53,7 @@ def load_training(
                 continue
             state = {"step": tensors[f"adam.step.{name}"]}
             for moment in _MOMENTS:
-                # The fused optimiser walks memory, so the moments must lie in the parameter's order.
+                # The fused optimizer walks memory, so the moments must lie in the parameter's order.
                 state[moment] = torch.empty_like(parameter).copy_(tensors[f"adam.{moment}.{name}"])
-            optimiser.state[parameter] = state
+            optimizer.state[parameter] = state
     return numbers, tensors

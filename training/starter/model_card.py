@@ -50,7 +50,7 @@ Nothing else: it has never seen a photograph, and other words mean nothing to it
 |---|---|
 | data | procedural objects, sphere-traced while training ran (`training/starter/`), no outside data |
 | pictures seen | {training["images"]:,}, of these {at_half:,} at {half} x {half} |
-| optimiser steps | {training["steps"]:,} |
+| optimizer steps | {training["steps"]:,} |
 | device | {training["device"]} |
 | time | {hours:.2f} hours |
 | objective | v prediction, cosine schedule of 1000 steps, AdamW at {plan["learning_rate"]:g}, average of weights |

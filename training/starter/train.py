@@ -77,11 +77,11 @@ def average_in(average: Mapping[str, Tensor], model: nn.Module, step: int) -> No
 
 
 class Averaged:
-    """A model in training with its moving average and its optimiser: what a checkpoint holds."""
+    """A model in training with its moving average and its optimizer: what a checkpoint holds."""
 
     model: nn.Module
     average: dict[str, Tensor]  # of the parameters, by name
-    optimiser: torch.optim.Optimizer
+    optimizer: torch.optim.Optimizer
     device: torch.device
     step: int
     images: int
@@ -91,11 +91,11 @@ class Averaged:
         """Write checkpoint.safetensors atomically."""
         numbers = {"step": self.step, "images": self.images, "seconds": self.seconds}
         averages = {f"average.{n}": p for n, p in self.average.items()}
-        save_training(folder, self.model, self.optimiser, numbers, averages)
+        save_training(folder, self.model, self.optimizer, numbers, averages)
 
     def load(self, folder: Path) -> None:
         """Go on from `folder`'s checkpoint."""
-        numbers, tensors = load_training(folder, self.model, self.optimiser, self.device)
+        numbers, tensors = load_training(folder, self.model, self.optimizer, self.device)
         for name, average in self.average.items():
             average.copy_(tensors[f"average.{name}"])
         self.step, self.images = int(numbers["step"]), int(numbers["images"])
@@ -109,7 +109,7 @@ class Averaged:
 
 
 class Trainer(Averaged):
-    """The model, its moving average and its optimiser, with everything a checkpoint holds.
+    """The model, its moving average and its optimizer, with everything a checkpoint holds.
 
     text_rate: learning rate of the text encoder, as a multiple: T5's weights are an order larger.
     """
@@ -129,7 +129,7 @@ class Trainer(Averaged):
         self.average = {name: p.detach().clone() for name, p in self.model.named_parameters()}
         text = list(self.model.text_encoder.parameters())
         groups = [{"params": list(self.model.unet.parameters()), "rate": 1.0}, {"params": text, "rate": self.text_rate}]
-        self.optimiser = torch.optim.AdamW(
+        self.optimizer = torch.optim.AdamW(
             groups, lr=plan.learning_rate, betas=(0.9, 0.99), weight_decay=0.01, fused=True
         )
         self.alphas = make_scheduler().alphas_cumprod.to(device)
@@ -163,7 +163,7 @@ class Trainer(Averaged):
         )
 
     def train_step(self, corpus: Corpus, generator: torch.Generator) -> Tensor:
-        """One optimiser step; returns the loss, a scalar that stays on the device."""
+        """One optimizer step; returns the loss, a scalar that stays on the device."""
         size = 2 * self.plan.batch if self.half_resolution else self.plan.batch
         pictures, captions = corpus.batch(size)
         drop = torch.rand(size, generator=generator, device=self.device) < self.plan.no_caption
@@ -181,12 +181,12 @@ class Trainer(Averaged):
         with training_cast(self.device), attention:
             v = self.model(alpha * clean + sigma * noise, t, tokens)
         loss = torch.nn.functional.mse_loss(v.float(), alpha * noise - sigma * clean)
-        for group in self.optimiser.param_groups:
+        for group in self.optimizer.param_groups:
             group["lr"] = group["rate"] * learning_rate(self.plan, self.step, self.images)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
-        self.optimiser.step()
-        self.optimiser.zero_grad()
+        self.optimizer.step()
+        self.optimizer.zero_grad()
         average_in(self.average, self.model, self.step)
         self.step += 1
         self.images += size

@@ -204,7 +204,7 @@ class DREAMFUSION_PG_optimize(PropertyGroup):
     )
     learning_rate: FloatProperty(
         name="Learning Rate",
-        description="Size of the optimiser's steps. Lower it when the object breaks up",
+        description="Size of the optimizer's steps. Lower it when the object breaks up",
         default=0.015,
         min=0.0001,
         max=1.0,

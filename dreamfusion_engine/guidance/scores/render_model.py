@@ -33,7 +33,7 @@ class RenderScore:
         self._model = copy.copy(teacher)
         self._model.denoiser = with_low_rank(teacher.denoiser, config.lora_rank, generator)
         self._parameters = low_rank_parameters(self._model.denoiser)
-        self._optimiser = torch.optim.AdamW(
+        self._optimizer = torch.optim.AdamW(
             self._parameters.values(), lr=config.lora_rate, weight_decay=0.0, fused=True
         )
 
@@ -55,24 +55,24 @@ class RenderScore:
         for parameter, gradient in zip(self._parameters.values(), gradients, strict=True):
             parameter.grad = gradient / LOSS_SCALE
         wrong = ~torch.isfinite(torch.nn.utils.get_total_norm(gradients))
-        # As `optimize.loop` tells its own optimiser.
-        self._optimiser.found_inf = (wrong if sound is None else wrong | ~sound).float()  # type: ignore[attr-defined]
-        self._optimiser.step()
+        # As `optimize.loop` tells its own optimizer.
+        self._optimizer.found_inf = (wrong if sound is None else wrong | ~sound).float()  # type: ignore[attr-defined]
+        self._optimizer.step()
         return loss.detach()
 
     def state(self) -> dict[str, Tensor]:
         """Every tensor that `load_state` needs to go on bit for bit."""
         tensors = {name: parameter.detach() for name, parameter in self._parameters.items()}
         for name, parameter in self._parameters.items():
-            moments = self._optimiser.state.get(parameter, {})
+            moments = self._optimizer.state.get(parameter, {})
             tensors |= {f"{name}.{moment}": torch.as_tensor(moments[moment]) for moment in _MOMENTS if moments}
         return tensors
 
     def load_state(self, tensors: Mapping[str, Tensor]) -> None:
         """Go on from `state()` of a model of the same rank."""
-        self._optimiser.state.clear()
+        self._optimizer.state.clear()
         for name, parameter in self._parameters.items():
             parameter.data.copy_(tensors[name])
             if f"{name}.step" in tensors:
                 moments = {m: tensors[f"{name}.{m}"].to(parameter.device, copy=True) for m in _MOMENTS}
-                self._optimiser.state[parameter] = moments
+                self._optimizer.state[parameter] = moments

@@ -120,7 +120,7 @@ def test_the_autoencoders_rate_warms_up_holds_and_ends_at_a_hundredth(pictures: 
         trainer = AutoencoderTrainer(PLAN, CPU)
         trainer.step, trainer.images = step, images
         trainer.train_step(pictures[:2], torch.Generator().manual_seed(0))
-        found: float = trainer.optimiser.param_groups[0]["lr"]
+        found: float = trainer.optimizer.param_groups[0]["lr"]
         return found / PLAN.learning_rate
 
     assert rate(0, 0) < 0.01

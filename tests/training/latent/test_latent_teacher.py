@@ -68,11 +68,11 @@ def test_a_pictures_own_caption_predicts_its_noise_better_than_another_pictures(
 def test_score_distillation_paints_the_colour_that_is_asked_for(
     pipeline: PipelineFolder, teacher: Teacher, colour: str, channels: tuple[int, int]
 ) -> None:
-    """Two grey pictures, optimised pixel by pixel through the autoencoder by the recipe of this model."""
+    """Two grey pictures, optimized pixel by pixel through the autoencoder by the recipe of this model."""
     config = preset("standard", f"a {colour} mug", recipe=LATENT_RECIPE)
     scores = ScoreDistillation(teacher, config.prompt, "", pipeline.card, config.guidance, score=config.score)
     logits = torch.zeros(2, 3, 64, 64, requires_grad=True)
-    optimiser = torch.optim.Adam([logits], lr=0.1)
+    optimizer = torch.optim.Adam([logits], lr=0.1)
     generator = torch.Generator().manual_seed(0)
     azimuth, elevation = torch.tensor([0.0, 0.5 * math.pi]), torch.tensor([0.3, 0.3])
     for step in range(40):
@@ -80,9 +80,9 @@ def test_score_distillation_paints_the_colour_that_is_asked_for(
             scores, logits.sigmoid(), azimuth, elevation, "albedo", 0.5 * step / 40, generator
         )
         assert bool(seen.finite)
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         loss.backward()
-        optimiser.step()
+        optimizer.step()
     middle = logits.detach().sigmoid()[:, :, 24:40, 24:40].mean(dim=(0, 2, 3))
     asked, other = channels  # red against blue; green is in both of their shades
     assert float(middle[asked] - middle[other]) > 0.1, middle.tolist()
