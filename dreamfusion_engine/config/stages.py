@@ -18,6 +18,7 @@ from dreamfusion_engine.errors import InputError
 from dreamfusion_engine.inputs.given_path import shortened
 
 Annealing = Literal["linear", "sqrt", "step"]
+Shading = Literal["albedo", "lambertian", "textureless"]  # of a render, and of what a prompt speaks of
 Weighting = Literal["uniform", "sigma_squared", "alpha_sigma"]
 ViewPrompts = Literal["nearest", "interpolated", "off"]
 Precision = Literal["auto", "float32", "bfloat16", "float16"]

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from dreamfusion_engine.config.scores import SCORES
-from dreamfusion_engine.config.stages import GuidanceConfig, PromptsConfig, ScoreConfig
+from dreamfusion_engine.config.stages import GuidanceConfig, PromptsConfig, ScoreConfig, Shading
 from dreamfusion_engine.guidance.classifier_free import guidance_scale, guided_noise
 from dreamfusion_engine.guidance.perp_neg import perp_neg_noise
 from dreamfusion_engine.guidance.prompt_conditioning import Encode, PromptConditioning, PromptEmbeddings
@@ -32,7 +32,7 @@ from dreamfusion_engine.guidance.scores.sds import (
 from dreamfusion_engine.guidance.step_inputs import Part, StepInputs
 from dreamfusion_engine.guidance.timesteps import sample_timesteps, timestep_range
 from dreamfusion_engine.machine.device import sent
-from dreamfusion_engine.models.card import AUTOMATIC, VIEWS, PromptCard, Shading, View, by_hand, check_vocabulary
+from dreamfusion_engine.models.card import AUTOMATIC, VIEWS, PromptCard, View, by_hand, check_vocabulary
 from dreamfusion_engine.models.noise import NoiseSchedule, add_noise
 from dreamfusion_engine.models.teacher import Conditioning, Teacher
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from dreamfusion_engine.config.scores import SCORES
-from dreamfusion_engine.config.stages import GuidanceConfig, PromptsConfig
+from dreamfusion_engine.config.stages import GuidanceConfig, PromptsConfig, Shading
 from dreamfusion_engine.guidance.perp_neg import view_negatives
 from dreamfusion_engine.guidance.view_weights import (
     interpolated_camera_weights,
@@ -25,16 +25,7 @@ from dreamfusion_engine.guidance.view_weights import (
     nearest_view_weights,
 )
 from dreamfusion_engine.machine.device import sent
-from dreamfusion_engine.models.card import (
-    AUTOMATIC,
-    HEADINGS,
-    SHADINGS,
-    VIEWS,
-    PromptCard,
-    Shading,
-    View,
-    uses_perp_neg,
-)
+from dreamfusion_engine.models.card import AUTOMATIC, HEADINGS, SHADINGS, VIEWS, PromptCard, View, uses_perp_neg
 from dreamfusion_engine.models.teacher import Conditioning
 
 # Words for unlikely pictures, for models with an open vocabulary (NFSD, Katzir 2023, arXiv 2310.17590).

@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Literal, get_args
 
 from dreamfusion_engine.config.scores import SCORES
-from dreamfusion_engine.config.stages import GenerateConfig, GuidanceConfig, PromptsConfig
+from dreamfusion_engine.config.stages import GenerateConfig, GuidanceConfig, PromptsConfig, Shading
 from dreamfusion_engine.errors import InputError, SetupError
 from dreamfusion_engine.inputs.given_path import absence, shortened
 from dreamfusion_engine.models.family import Family
@@ -25,7 +25,6 @@ from dreamfusion_engine.wire.bounded_json import read_json_file
 
 View = Literal["front", "side", "back", "overhead"]
 Heading = Literal["front", "front right", "right", "back right", "back", "back left", "left", "front left"]
-Shading = Literal["albedo", "lambertian", "textureless"]
 VIEWS: tuple[View, ...] = get_args(View)
 HEADINGS: tuple[Heading, ...] = get_args(Heading)  # by azimuth, from 0 on; right is +X, as in Blender's Right view
 SHADINGS: tuple[Shading, ...] = get_args(Shading)

@@ -11,14 +11,13 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor
 
-from dreamfusion_engine.config.stages import GenerateConfig
+from dreamfusion_engine.config.stages import GenerateConfig, Shading
 from dreamfusion_engine.field.occupancy import OccupancyGrid
 from dreamfusion_engine.field.radiance import RadianceField
 from dreamfusion_engine.guidance.distillation import ScoreDistillation
 from dreamfusion_engine.guidance.step_inputs import Part
 from dreamfusion_engine.machine.device import out_of_memory
 from dreamfusion_engine.machine.processes import ALONE, Ranks
-from dreamfusion_engine.models.card import Shading
 from dreamfusion_engine.optimize import schedules
 from dreamfusion_engine.optimize.checkpoint import optimizer_tensors, restore_optimizer
 from dreamfusion_engine.optimize.health import Probe, make_probe, probe_cameras

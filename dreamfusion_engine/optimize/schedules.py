@@ -9,8 +9,7 @@ import math
 
 import torch
 
-from dreamfusion_engine.config.stages import OptimizeConfig, PaceConfig, RenderConfig
-from dreamfusion_engine.models.card import Shading
+from dreamfusion_engine.config.stages import OptimizeConfig, PaceConfig, RenderConfig, Shading
 
 OCCUPANCY_START = 0.01  # of the occupancy threshold ...
 OCCUPANCY_UNTIL = 0.4  # ... before this

@@ -14,13 +14,12 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
-from dreamfusion_engine.config.stages import GenerateConfig
+from dreamfusion_engine.config.stages import GenerateConfig, Shading
 from dreamfusion_engine.field.occupancy import OccupancyGrid
 from dreamfusion_engine.field.radiance import RadianceField
 from dreamfusion_engine.guidance.distillation import ScoreDistillation
 from dreamfusion_engine.guidance.step_inputs import StepInputs
 from dreamfusion_engine.machine.device import sent
-from dreamfusion_engine.models.card import Shading
 from dreamfusion_engine.optimize import losses, schedules
 from dreamfusion_engine.optimize.step_views import StepViews
 from dreamfusion_engine.render.renderer import Rendering, render

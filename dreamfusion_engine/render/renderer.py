@@ -11,11 +11,10 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from dreamfusion_engine.config.stages import RenderConfig
+from dreamfusion_engine.config.stages import RenderConfig, Shading
 from dreamfusion_engine.render.composite import composite
 from dreamfusion_engine.render.march import Samples, march
 from dreamfusion_engine.render.shading import (
-    Shading,
     density_gradient,
     lambertian,
     orientation_penalty,

@@ -6,12 +6,9 @@ Axis letters: N points, R rays.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
 
 import torch
 from torch import Tensor
-
-Shading = Literal["albedo", "lambertian", "textureless"]
 
 # DreamFusion (arXiv 2209.14988, App. A.2) has 0.1; more keeps shadows from driving colours.
 AMBIENT = 0.3

@@ -19,11 +19,12 @@ from reference.tiny_training import CPU, SIZE, disc_teacher, tiny_config
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from dreamfusion_engine.config.stages import Shading
 from dreamfusion_engine.field.occupancy import OccupancyGrid
 from dreamfusion_engine.field.radiance import RadianceField
 from dreamfusion_engine.guidance.distillation import ScoreDistillation
 from dreamfusion_engine.guidance.step_inputs import Part
-from dreamfusion_engine.models.card import PromptCard, Shading
+from dreamfusion_engine.models.card import PromptCard
 from dreamfusion_engine.models.teacher import Conditioning
 from dreamfusion_engine.optimize.loop import Training
 from dreamfusion_engine.optimize.sample_capacity import sample_capacity

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from dreamfusion_engine.config.stages import Shading
 from dreamfusion_engine.guidance.distillation import ScoreDistillation
 from dreamfusion_engine.guidance.step_inputs import Part
-from dreamfusion_engine.models.card import Shading, View, view_of
+from dreamfusion_engine.models.card import View, view_of
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,12 +9,11 @@ from torch import Tensor
 from twins import torch_render
 from twins.torch_field import TorchField
 
-from dreamfusion_engine.config.stages import CameraConfig, FieldConfig, RenderConfig
+from dreamfusion_engine.config.stages import CameraConfig, FieldConfig, RenderConfig, Shading
 from dreamfusion_engine.field.occupancy import OccupancyGrid
 from dreamfusion_engine.field.radiance import RadianceField
 from dreamfusion_engine.render import renderer
 from dreamfusion_engine.render.renderer import Rendering, render, render_image, surface_of
-from dreamfusion_engine.render.shading import Shading
 from dreamfusion_engine.scene.cameras import camera_rays, sample_cameras, turntable_cameras
 from dreamfusion_engine.scene.light import sample_lights
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from dreamfusion_engine.config.stages import RenderConfig
+from dreamfusion_engine.config.stages import RenderConfig, Shading
 from dreamfusion_engine.render.march import Samples
 from dreamfusion_engine.render.renderer import Field, Rendering, surface_of
-from dreamfusion_engine.render.shading import Shading, lambertian
+from dreamfusion_engine.render.shading import lambertian
 
 
 def box_spans(origins: Tensor, directions: Tensor) -> tuple[Tensor, Tensor]:

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 from transformers import PreTrainedTokenizerFast
 
-from dreamfusion_engine.models.card import Heading, Shading, View
+from dreamfusion_engine.config.stages import Shading
+from dreamfusion_engine.models.card import Heading, View
 from training.starter.objects.kinds import KINDS, PATTERNS, Kind, Look
 from training.starter.objects.palette import COLOURS
 

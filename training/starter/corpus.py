@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dreamfusion_engine.config.stages import CameraConfig
-from dreamfusion_engine.models.card import Heading, Shading, View, heading_of, view_of
+from dreamfusion_engine.config.stages import CameraConfig, Shading
+from dreamfusion_engine.models.card import Heading, View, heading_of, view_of
 from dreamfusion_engine.scene.background import random_backgrounds
 from dreamfusion_engine.scene.cameras import sample_cameras
 from dreamfusion_engine.scene.light import sample_lights

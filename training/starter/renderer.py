@@ -13,8 +13,8 @@ import torch
 import warp as wp
 from torch import Tensor
 
+from dreamfusion_engine.config.stages import Shading
 from dreamfusion_engine.machine.warp_runtime import array, launch, vectors
-from dreamfusion_engine.models.card import Shading
 from dreamfusion_engine.scene.cameras import Cameras
 from training.starter.distance import part_distance, union_distance
 from training.starter.pattern import second_colour
