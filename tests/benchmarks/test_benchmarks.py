@@ -107,7 +107,9 @@ def test_a_denoiser_is_timed_by_every_runtime_in_turn(run: Run) -> None:
 @pytest.mark.skipif(not installed(), reason="OpenVINO is not installed")
 def test_steps_are_timed_overlapped_and_plain_and_are_the_same_step(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(overlap, "_WARM_UP", 2)
-    report = run(overlap, "--repeats", "1", "--set", "optimize.resolution=[32, 32]")
+    # Without light: a young field has no surface, and its normals make rounding in the last bit into one in a thousand.
+    unlit = [f"--set={setting}" for setting in ("optimize.albedo_until=1.0", "optimize.smoothness=0.0")]
+    report = run(overlap, "--repeats", "1", "--set=optimize.resolution=[16, 16]", *unlit)
     assert [(row["overlapped"], row["denoiser_threads"]) for row in report["rows"]] == [(False, 1), (True, 1)]
     assert report["ratio"] == pytest.approx(report["plain_milliseconds"] / report["overlapped_milliseconds"], rel=1e-2)
     assert report["judge_milliseconds"]["1"]["milliseconds"] > 0.0
