@@ -9,7 +9,7 @@ WHOLE_BYTES = 1_500_000_000  # from which a .safetensors file can be a whole mod
 
 
 def find(folder: Path) -> list[Path]:
-    """The folder itself if it is a model, else the models in it, by name. Empty when there is none."""
+    """The folder itself if it is a model, else the models in it, sorted by name. Empty when there is none."""
     if (folder / _INDEX).is_file():
         return [folder]
     try:

@@ -1,4 +1,4 @@
-"""A lock that the system gives back when its owner dies, with the owner's process number in it for people to read."""
+"""A lock that the system releases when its owner dies. The file names the owner's process for people to read."""
 
 from __future__ import annotations
 
@@ -29,7 +29,10 @@ class FileLock:
         return self._stream is not None
 
     def acquire(self) -> bool:
-        """Take the lock if nobody has it. Never waits. Raises OSError when the file cannot be made or opened."""
+        """Take the lock if it is free. Never waits.
+
+        Raises OSError when the file cannot be made or opened.
+        """
         if self._stream is not None:
             return True
         stream = open(self.path, "a+b")  # noqa: SIM115  it stays open for as long as the lock is held
@@ -64,9 +67,9 @@ class FileLock:
 
 
 def owner(path: Path) -> int | None:
-    """The process that holds the lock at `path`; None when nobody does; 0 when it cannot be said who.
+    """The process that holds the lock; None when nobody does; 0 when the process is not known.
 
-    The file of a lock that nobody holds any more is left as it is.
+    path: Path of the lock's file. The file is never removed here.
     """
     try:
         stream = open(path, "r+b")  # noqa: SIM115  closed below, whatever happens
