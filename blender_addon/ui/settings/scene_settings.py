@@ -1,6 +1,6 @@
 """What the artist sets in the sidebar: `scene.dreamfusion`, saved with the file.
 
-Nothing about a run lives here: a file that is saved in the middle of a run opens idle, on any machine.
+Nothing about a run is stored here. So a file that is saved during a run opens idle, on any machine.
 """
 
 from __future__ import annotations
@@ -171,5 +171,5 @@ def attach() -> None:
 
 
 def detach() -> None:
-    """Take them away again."""
+    """Remove the scenes' settings."""
     del bpy.types.Scene.dreamfusion
