@@ -32,12 +32,17 @@ EPOCH = "315532800"  # the same moment, for the wheel
 
 
 def version() -> str:
-    """The version of the project, which stands in the engine's __init__.py."""
+    """The project's version, from the engine's __init__.py."""
     return found_in(ROOT / "dreamfusion_engine" / "__init__.py", r'^__version__ = "([^"]+)"')
 
 
 def found_in(path: Path, pattern: str) -> str:
-    """What a pattern's first group matches in a text file. Raises SetupFailed."""
+    """The first group of a pattern in a text file.
+
+    path: Path of the file.
+    pattern: str, a regular expression.
+    Raises SetupFailed where nothing matches.
+    """
     found = re.search(pattern, path.read_text(encoding="utf-8"), re.MULTILINE)
     if found is None:
         raise SetupFailed("The checkout is damaged.", f"{path} does not say {pattern}.", "Get it again.")
@@ -45,7 +50,11 @@ def found_in(path: Path, pattern: str) -> str:
 
 
 def build_addon(target: Path | None = None) -> Path:
-    """Build the zip, by default dist/dreamfusion-VERSION.zip, and return its path. Raises SetupFailed."""
+    """Build the zip and return its path.
+
+    target: Path of the zip; None for dist/dreamfusion-VERSION.zip.
+    Raises SetupFailed.
+    """
     path = target or ROOT / "dist" / f"dreamfusion-{version()}.zip"
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_suffix(".new")
@@ -62,7 +71,10 @@ def build_addon(target: Path | None = None) -> Path:
 
 
 def contents(wheel: Path) -> Iterator[tuple[str, Path]]:
-    """Name in the add-on's folder, and file, of everything in the zip."""
+    """The name in the add-on's folder, and the file, of everything that goes into the zip.
+
+    wheel: Path of the engine's wheel.
+    """
     for file in ADDON.rglob("*"):
         inside = file.relative_to(ADDON)
         hidden = any(part.startswith(".") or part == "__pycache__" for part in inside.parts)
@@ -76,7 +88,11 @@ def contents(wheel: Path) -> Iterator[tuple[str, Path]]:
 
 
 def build_wheel(folder: Path) -> Path:
-    """The engine's wheel, built in `folder` from a copy, so that nothing left in the checkout gets into it."""
+    """Build the engine's wheel from a copy, so that nothing left in the checkout gets into it.
+
+    folder: Path of an empty folder to build in.
+    Raises SetupFailed.
+    """
     source, out = folder / "source", folder / "out"
     source.mkdir()
     for name in ("pyproject.toml", "README.md", "LICENSE"):
@@ -94,7 +110,7 @@ def build_wheel(folder: Path) -> Path:
 
 
 def pip_for_building(folder: Path) -> list[str]:
-    """A pip with setuptools beside it: the environment's own where it is ready, else one for this occasion."""
+    """A pip with setuptools beside it: the environment's own if that is ready, else one made in `folder`."""
     stamp = read_stamp() or {}
     ready = (
         stamp.get("complete") is True and stamp.get("fingerprint") == fingerprint() and environment_python().exists()
@@ -109,7 +125,13 @@ def pip_for_building(folder: Path) -> list[str]:
 
 
 def quietly(label: str, command: list[str], variables: dict[str, str] | None = None) -> None:
-    """Run a command that takes seconds; only its failure is told. Raises SetupFailed."""
+    """Run a command that takes seconds, and show its output only if it fails.
+
+    label: str, what the command does, for the user.
+    command: words.
+    variables: environment variables to add, or None.
+    Raises SetupFailed.
+    """
     say(f"{label} ...")
     done = subprocess.run(
         command, stdin=subprocess.DEVNULL, capture_output=True, env={**clean_variables(), **(variables or {})}
