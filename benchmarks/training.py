@@ -3,8 +3,8 @@
     python benchmarks/training.py [--json] [--device cpu] [--threads 1] [--pixels 32] [--batch 24] [--repeats 7]
 
 Rows: tracing new pictures, composing a batch from traced ones, and the whole optimizer step. The floor of a step is its
-floating-point operations (counted by torch in forward and backward) over the rate of a plain matrix product measured in
-the same run, in the same precision (bfloat16). `ratio_to_floor` is the step's time over that.
+floating-point operations (counted by torch in forward and backward) over the rate of a plain matrix product. That rate
+is measured in the same run, in the same precision (bfloat16). `ratio_to_floor` is the step's time over the floor.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _MATRIX = 1024
 
 
 def seconds(work: Callable[[], Any], device: torch.device, repeats: int) -> list[float]:
-    """Seconds of each repeat, synchronised, after one that does not count."""
+    """Seconds of each repeat, synchronised, after one run that does not count."""
     found = []
     for _ in range(repeats + 1):
         if device.type == "cuda":
@@ -83,7 +83,7 @@ def measure(device: torch.device, pixels: int, batch: int, repeats: int) -> dict
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure the rows and print them."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=1)

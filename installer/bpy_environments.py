@@ -87,7 +87,7 @@ def make_bpy_environment(wheel: BpyWheel) -> Path:
 
 
 def fitting() -> BpyWheel | None:
-    """The wheel for the demo: an installed one, else one that fits this Python, else one that fits another Python here."""
+    """The wheel for the demo: an installed one, else one for this Python, else one for another Python here."""
     wheels = [wheel for wheel in WHEELS if wheel.series in DEMO]
     here = [wheel for wheel in wheels if ready(wheel)]
     own = [wheel for wheel in wheels if wheel.python == sys.version_info[:2]]
