@@ -14,7 +14,7 @@ from typing import Any
 _LARGEST = 16 << 20  # bytes of a header; those of LoRAs are under one MiB
 _LONGEST = 100  # characters of a word, as the engine has it
 _PICKLES = (".pt", ".bin", ".ckpt", ".pth")
-_UNNAMED = ("emb_params", "clip_l", "clip_g", "string_to_param.*", "*")  # tensors whose name is not the word
+_UNNAMED = ("emb_params", "clip_l", "clip_g", "string_to_param.*", "*")  # names of tensors that do not tell the word
 
 
 class NoAdapter(ValueError):

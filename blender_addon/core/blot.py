@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from typing import Any
 
 BLOT = "(hidden)"
-_SHORTEST = 6  # characters of a secret; a shorter one would blot out half of the words
-_DEPTH = 64  # of lists and objects in each other; no message has more than ten
-# Tokens of the model hub, and what follows the word of an HTTP header.
+_SHORTEST = 6  # characters; a shorter secret would hide parts of ordinary words
+_DEPTH = 64  # levels of nested lists and objects; no message has more than ten
+# Tokens of the model hub, and whatever follows "Bearer" in an HTTP header.
 _LOOKS = (
     r"\bhf_(?:oauth_)?[A-Za-z0-9]{16,}(?:[._-][A-Za-z0-9_-]+)*|\bapi_org_[A-Za-z0-9]{16,}|(?<=\bBearer )[\w.~+/=-]{8,}"
 )

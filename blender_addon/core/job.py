@@ -18,7 +18,7 @@ class JobState(str, Enum):
     """Where a job stands. The value is what the journal on disk says."""
 
     QUEUED = "queued"  # waits for its turn
-    RUNNING = "running"  # the engine is at it
+    RUNNING = "running"  # the engine works on it
     PAUSED = "paused"  # held by the artist, in the engine or before its turn
     FINISHING = "finishing"  # "Stop here and keep it": the mesh is being made from what there is
     DONE = "done"  # `result` is the mesh

@@ -14,7 +14,7 @@ def find(folder: Path) -> list[Path]:
         return [folder]
     try:
         return sorted(inner for inner in folder.iterdir() if (inner / _INDEX).is_file() or _is_whole(inner))
-    except OSError:  # no folder, or one that may not be read: it has no models for us
+    except OSError:  # a folder that is missing or may not be read has no models for us
         return []
 
 

@@ -14,7 +14,7 @@ from .scene import icons, preview_object
 from .settings import adapter_settings, engine_report, engine_settings, memory_settings, preferences, scene_settings
 from .tools import operators as tools
 
-# In the order in which they need each other: groups before those that point to them, a panel before its sub-panels.
+# Groups come before the classes that point to them, and a panel before its sub-panels.
 _MODULES = (
     engine_settings,
     memory_settings,

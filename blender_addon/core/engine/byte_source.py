@@ -8,7 +8,7 @@ from typing import BinaryIO
 from ..protocol import DATA_LIMIT, LINE_LIMIT
 
 _PIECE = 1 << 16
-_GARBAGE_PAUSE_S = 0.005  # after every piece past what a message can be: Blender needs Python's lock more
+_GARBAGE_PAUSE_S = 0.005  # after every piece that is too much for a message, because Blender needs Python's lock
 
 
 class ByteSource:

@@ -67,7 +67,7 @@ class ConnectionCheck:
         if self._report is not None or engine is None:
             return self._report
         seconds = time.monotonic() - self._began
-        ended = engine.ended  # asked first: whatever an ended engine said is there to be received
+        ended = engine.ended  # asked first, so that all messages of an ended engine have arrived
         while (frame := engine.receive()) is not None:
             message = frame.message
             if message["type"] == "ready":

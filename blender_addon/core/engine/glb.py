@@ -243,7 +243,7 @@ def _welded(positions: array[float]) -> tuple[array[float], array[int]]:
 def proper(corners: array[int]) -> list[bool] | None:
     """A flag for every corner: whether its triangle has three different corners. None when all triangles have."""
     a, b, c = corners[0::3], corners[1::3], corners[2::3]
-    if not any(0 in map(sub, *pair) for pair in ((a, b), (b, c), (c, a))):  # nearly always, and quick
+    if not any(0 in map(sub, *pair) for pair in ((a, b), (b, c), (c, a))):  # a quick test, which nearly always decides
         return None
     good = list(map(and_, map(and_, map(ne, a, b), map(ne, b, c)), map(ne, a, c)))
     return [bool(flag) for flag in good for _ in range(3)]

@@ -13,8 +13,8 @@ from .process import EngineProcess
 from .troubles import silence_trouble
 
 EngineState = Literal["absent", "starting", "ready", "dead"]
-_BLOCKED_S = 5.0  # a longer gap between two looks was Blender's or the computer's sleep, not the engine's silence
-_RETIRING_S = 20.0  # for an old engine to give its memory back; after that the new one starts beside it
+_BLOCKED_S = 5.0  # in a longer gap between two looks Blender or the computer slept: silence does not count then
+_RETIRING_S = 20.0  # seconds for an old engine to free its memory; after that the new one starts beside it
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,7 @@ from typing import Any
 from ..protocol import Frame
 
 LIMIT = 500  # frames; far more than anybody looks at between two ticks
-BYTES_LIMIT = 1 << 30  # of data with them: a result may have half of that
+BYTES_LIMIT = 1 << 30  # bytes of data in all frames; one result may have half of that
 _ENDINGS = ("result", "failed", "cancelled", "downloaded", "ready")
 
 

@@ -32,7 +32,7 @@ _LEADS_ASTRAY = (
     "__PYVENV_LAUNCHER__",
 )
 TOKEN_VARIABLES = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HUGGINGFACE_HUB_TOKEN")
-# ssh asks nothing (there is no terminal to answer in), gives up on a dead network, and notices a dead link.
+# Make ssh ask nothing (there is no terminal to answer in), give up on a dead network, and notice a dead link.
 _SSH_OPTIONS = {
     "BatchMode": "yes",
     "ConnectTimeout": "15",

@@ -17,7 +17,7 @@ FILE_LIMIT = 1 << 20  # bytes before the file is put aside
 KEPT = 2  # files put aside: engine.log.1, engine.log.2
 TAIL_LINES = 40
 LINE_LIMIT = 2000  # bytes of a line that are kept
-PIECE_LINES = 100  # kept of what is read at once
+PIECE_LINES = 100  # lines kept of one piece
 _PIECE = 1 << 16  # bytes read at once
 _FLOOD_PAUSE_S = 0.005
 
@@ -45,7 +45,7 @@ class EngineLog:
         line = self.blot.line(line)[:LINE_LIMIT]
         with self._lock:
             self._tail.append(line.decode("utf-8", "replace").rstrip())
-            with contextlib.suppress(OSError):  # the engine's words are worth less than its run
+            with contextlib.suppress(OSError):  # a full disk must not end the engine's run
                 self._store(line.rstrip(b"\r") + b"\n")
 
     def tail(self) -> list[str]:
@@ -103,7 +103,7 @@ def copy_lines(stream: BinaryIO, log: EngineLog) -> None:
             break
         lines = (rest + piece).split(b"\n")
         rest = lines.pop()[: 1 << 16]
-        if len(lines) > PIECE_LINES:  # a flood: its end is worth the most, and Blender needs Python's lock
+        if len(lines) > PIECE_LINES:  # a flood: only its end is kept, because Blender needs Python's lock
             log.write(b"(%d lines are left out here)" % (len(lines) - PIECE_LINES))
             lines = lines[-PIECE_LINES:]
         if len(piece) >= _PIECE:

@@ -56,7 +56,7 @@ def are_near(coordinates: array[float]) -> bool:
     """Whether all coordinates are finite and within FARTHEST of 0."""
     if not coordinates:
         return True
-    # The sum first: it is no number if one of them is not, and then the others may hide it from min and max.
+    # The sum comes first: one NaN makes it NaN, while min and max may miss a NaN among other numbers.
     return math.isfinite(sum(coordinates)) and min(coordinates) >= -FARTHEST and max(coordinates) <= FARTHEST
 
 

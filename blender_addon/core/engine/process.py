@@ -186,15 +186,15 @@ class EngineProcess:
         code = group.wait()
         self._died.set()
         self._outbox.put(None)
-        # Everything that held the pipes is gone with the group, so both streams are at their end, or soon will be. A
-        # grandchild in a group of its own (an ssh master) can hold them open; then what was read has to do.
+        # The group that held the pipes is gone, so both streams end now or soon. But a
+        # grandchild in a group of its own (an ssh master) can hold them open. Then nothing more is read.
         reader.join(0.5)
         listener.join(0.5)
         self.log.say(f"Ended with exit code {code}.")
         if not self._wished:
             self._blame(exit_trouble(code, self.log.tail(), local=self.local, ready=wire.ready))
         for thread, stream in ((reader, stdout), (listener, stderr)):
-            if not thread.is_alive():  # never under one that still reads
+            if not thread.is_alive():  # never while the thread still reads
                 stream.close()
         self._ended.set()
         self.log.close()
@@ -228,7 +228,7 @@ class EngineProcess:
             self._blame(reader.trouble)
             self._kill()
         elif not self._died.wait(_EXIT_AFTER_SILENCE_S):
-            # It has closed its output. It is no use to anybody without, and had a moment to end.
+            # The process has closed its output and did not end in the time that it had. Without output it is useless.
             if not self._wished:
                 self._blame(babble_trouble("It closed its output and went on running."))
             self._kill()

@@ -15,9 +15,9 @@ from .sound_message import sound_message
 from .troubles import babble_trouble, damaged_result_trouble, version_trouble
 
 BABBLE_LIMIT = 200  # lines in a row that are no message: a login banner is shorter, a broken stream is longer
-_LOGGED = 20  # of them
-# After a message that comes before the last one of its kind was looked at, and a fifth of it after a line of babble. A
-# flood is held back by the pipe, instead of taking Python's lock from Blender's main thread; an engine that sends a
+_LOGGED = 20  # of these lines go into the log
+# The pause after a message that replaces one nobody has looked at yet; a fifth of it after a line of babble. So the
+# pipe holds back a flood, which would take Python's lock from Blender's main thread. An engine that sends a
 # picture every two seconds never notices.
 FLOOD_PAUSE_S = 0.005
 

@@ -7,12 +7,12 @@ from typing import Any
 from ..blot import Blot
 from ..protocol import DamagedFrame
 
-MOST_STEPS = 1 << 53  # a step of a download is a byte; whole numbers up to here are exact as float
+MOST_STEPS = 1 << 53  # the steps of a download are bytes; whole numbers up to here are exact as float
 MOST_SECONDS = 1e9  # thirty years
 MOST_MIB = 1e9  # a pebibyte
 _MOST_DEVICES = 64
 TEXT_LIMIT = 2000  # characters of a text that people read
-# Without these numbers a message says nothing.
+# A message is useless without these numbers. The largest value of each.
 _NEEDED = {
     "step": MOST_STEPS,
     "total": MOST_STEPS,
@@ -30,7 +30,7 @@ _OPTIONAL: dict[str, tuple[float, float | None]] = {
     "pid": (MOST_STEPS, 0),
     "protocol": (MOST_STEPS, 0),
 }
-_NOT_READ = ("type", "id")  # by people: these have to stay as they are
+_NOT_READ = ("type", "id")  # these texts are not for people, and must stay as they are
 
 
 def sound_message(message: dict[str, Any], blot: Blot) -> dict[str, Any]:

@@ -50,7 +50,7 @@ def start_trouble(error: Exception, program: str) -> Trouble:
     return Trouble("engine.start", "The engine cannot be started.", _first(str(error)), INSTALL)
 
 
-# What a remote shell, ssh, Python or the loader says last, the code that it gets, and what to do about it.
+# A pattern of the last words (of a remote shell, ssh, Python or the loader), then the trouble's code, why and fix.
 _LAST_WORDS: tuple[tuple[str, str, str, str], ...] = (
     (
         r"No module named '?dreamfusion_engine",

@@ -43,7 +43,7 @@ class EngineDeaths:
         self._count += 1
         if run is None:
             return self.none_to_be_had(waiting, trouble) if was_starting or self._count >= LIMIT else None
-        if run.saving:  # it had done its work
+        if run.saving:  # the engine had done its work before it died
             return None
         cancelled = run.overdue_s(time.monotonic()) > 0.0
         run.end(*((JobState.CANCELLED, None) if cancelled else (JobState.FAILED, trouble)))

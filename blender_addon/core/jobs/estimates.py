@@ -22,9 +22,9 @@ from .writer import Pending, Writer, write_whole
 
 _KEPT = 5  # runs of a device, model and preset; the median of them counts
 _STARTER = "starter"  # the built-in model, for which the nominal seconds are
-_IN_HOURS = 10 * 3600.0  # seconds from which minutes do not matter any more
+_IN_HOURS = 10 * 3600.0  # seconds; a longer time is shown without minutes
 _CPU_SECONDS_CORES = 2  # cores of the machine on which the nominal seconds were taken
-_MOST_STEPS, _MOST_VIEWS, _MOST_PIXELS = 1e9, 1e6, 1e6  # a setting beyond these is none of this engine's
+_MOST_STEPS, _MOST_VIEWS, _MOST_PIXELS = 1e9, 1e6, 1e6  # larger settings are not the engine's
 _GPU_FACTOR = 0.3  # of the CPU's time; a guess until a run on the card replaces it
 
 
@@ -106,12 +106,12 @@ class Estimates:
             return Estimate(cost.rest + work * cost.per_work, True, cost.memory_mib or memory)
         measured = {preset: _median(runs[key]) for preset in _PRESETS if (key := _key(preset, recipe.model)) in runs}
         if said is not None and (said.seconds > 0.0 or recipe.model != _STARTER):
-            like = {"guidance": recipe.settings.get("guidance")}  # what is said is with the score already
+            like = {"guidance": recipe.settings.get("guidance")}  # the engine's estimate includes the score already
             seconds = said.seconds * work / _work(recipe.preset, like, card)
             return Estimate(seconds * _pace(measured, card), False, memory)
         nominal = _NOMINAL.get(recipe.preset, _NOMINAL["standard"])
         factor = _nominal_factor(device, devices)
-        if measured:  # another preset was: this one is as much faster or slower as that one was
+        if measured:  # another preset was measured: scale this one by the same factor
             preset, cost = next(iter(measured.items()))
             factor = cost.per_work / _NOMINAL[preset].per_work
         return Estimate(nominal.rest + work * nominal.per_work * factor, False, memory)

@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 # Windows locks ranges of bytes and lets nobody read them: the lock lies far behind the text.
 _LOCKED_AT = 1 << 20
-_PROCESS = re.compile(r"[1-9][0-9]{0,9}", re.ASCII)  # a number; "²" is a digit too, but none of a number
+_PROCESS = re.compile(r"[1-9][0-9]{0,9}", re.ASCII)  # a number; "²" is a digit for Python, but int() refuses it
 _TEXT_LIMIT = 300  # bytes: a process number and a computer's name
 
 
@@ -55,7 +55,7 @@ class FileLock:
         if self._stream is None:
             return
         stream, self._stream = self._stream, None
-        if sys.platform != "win32":  # removed while it is still held, so that nobody is robbed of a new one
+        if sys.platform != "win32":  # removed while it is still held, so that nobody else's new file is removed
             self._remove()
         stream.close()
         if sys.platform == "win32":

@@ -105,7 +105,7 @@ def read_job(folder: Path) -> tuple[Job, str]:
     Raises NotAJob where the files make no job, and OSError where they cannot be read.
     """
     records = _journal_records(folder / JOURNAL)
-    # The journal's first line has a check over it and counts for more than the file.
+    # The journal's first line has a checksum, so it is trusted more than the file.
     checked = records[0] if records and records[0].get("kind") == KIND else None
     birth = checked or _birth_file(folder / BIRTH)
     if birth is None:
@@ -186,7 +186,7 @@ def _line_record(line: bytes) -> dict[str, Any] | None:
         if len(check) != 8 or int(check, 16) != zlib.crc32(text):
             return None
         record = parse_json(text, largest=LARGEST)
-    except ValueError:  # UnsafeJson too: a line that says what cannot be is as good as a damaged one
+    except ValueError:  # UnsafeJson too: a line with impossible values counts as damaged
         return None
     return record if isinstance(record, dict) else None
 
@@ -207,7 +207,7 @@ def _change(job: Job, record: dict[str, Any]) -> str:
     """Apply a line of the journal to the job, skipping values of the wrong kind. Returns the owner's token."""
     try:
         job.state = JobState(record["state"])
-    except ValueError:  # of a newer version: what it did is not known, so it did not end well for us
+    except ValueError:  # a newer version's state, whose meaning is not known, counts as an interruption
         job.state = JobState.INTERRUPTED
     for name in ("started", "ended"):
         value = record.get(name)

@@ -20,7 +20,7 @@ from .store_watch import StoreWatch
 
 __all__ = ["Change", "ChangeKind", "JobQueue", "Patience"]
 
-_SAVING_S = 0.5  # for a result that has come to reach the disk, when Blender is closed
+_SAVING_S = 0.5  # seconds to write a result that has come, when Blender is closed
 _MEMORY = "engine"  # the name under which the store keeps models and devices
 MOST_GIVEN, LONGEST_GIVEN = 24, 4096  # models that an engine answers for by path, and characters of a path
 
@@ -220,9 +220,9 @@ class JobQueue:
             return []
         now = time.monotonic()
         until = now + budget_s
-        was_starting = self._host.state == "starting"  # before its greeting is read: it may have died right after it
-        gone = self._host.gone  # asked first: whatever an engine that is gone has said is there to be received
-        waiting = self._host.waiting  # what comes meanwhile has the next tick, so that a flood does not fill this one
+        was_starting = self._host.state == "starting"  # asked before its greeting is read: it may have died since
+        gone = self._host.gone  # asked first, so that all messages of an engine that is gone have arrived
+        waiting = self._host.waiting  # later frames wait for the next tick, so that a flood does not fill this one
         while waiting and time.monotonic() < until:
             waiting -= 1
             frame = self._host.receive()

@@ -16,7 +16,7 @@ from .store import JobStore
 from .writer import Pending
 
 REMOTE_FOLDER = "~/DreamFusion/jobs"  # on the engine's machine, where it does not see this one's files
-_SAVE_EVERY_S = 5.0  # progress in the journal
+_SAVE_EVERY_S = 5.0  # seconds between two entries of progress in the journal
 _PICTURES = {"latest": THUMBNAIL, "views": ROW}
 
 
@@ -37,7 +37,7 @@ class Run:
         """
         self.job = job
         self.over = False
-        self.good = False  # it ended as the engine's runs do: result, cancelled, or a failure of its own
+        self.good = False  # it ended properly: with a result, cancelled, or by a failure that the engine reported
         self._host = host
         self._store = store
         self._changes = changes
@@ -83,7 +83,7 @@ class Run:
         if wish == "finish":
             self._finishing = True
             self._state(JobState.FINISHING)
-        # An engine that was not held yet when it was asked to go on has nothing to say about it.
+        # An engine that was asked to go on before it was held sends no answer.
         done = wish == "finish" or (wish == "resume" and self.job.state is not JobState.PAUSED)
         self.job.wish = "" if done else wish
         self._changes.say(Change(self.job, "state"))

@@ -33,7 +33,7 @@ from .folder import (
 )
 from .writer import Pending, Writer, append_line, write_whole
 
-OWN_FOLDER = ".dreamfusion"  # for what is no job: who is here, what the engine said last
+OWN_FOLDER = ".dreamfusion"  # for what belongs to no job: locks of running Blenders, the engine's last reports
 TRASH = ".trash-"
 _LOCK_AGE_S = 86_400.0
 COMPACT_BYTES = 1 << 16  # a longer journal is cut to its first line and its last
@@ -125,7 +125,7 @@ class JobStore:
             job.folder.mkdir(parents=True, exist_ok=True)
             (self.root / OWN_FOLDER).mkdir(exist_ok=True)
             self._presence.acquire()
-            # The journal first: it says who has the job. Another Blender takes one that nobody has for interrupted.
+            # The journal first, because it names the owner. To another Blender a job without one looks interrupted.
             write_whole(job.folder / JOURNAL, journal)
             write_whole(job.folder / BIRTH, text)
 
@@ -189,7 +189,7 @@ class JobStore:
             if not lock.acquire():
                 job.owner = _owner_name(owner(lock.path))
                 return False
-        except OSError:  # the folder is not there yet, or cannot be written: the engine's own check will say so
+        except OSError:  # the folder is missing or read-only; the engine's own check will say so
             return True
         self._running[job.id] = lock
         return True
@@ -205,12 +205,12 @@ class JobStore:
         self.release(job)
         folder = job.folder
         if folder.parent != self.root or not folder.name.endswith(job.id):
-            return  # renamed by hand: whatever it is to somebody, it is not ours to delete
+            return  # renamed by hand, so it may not be deleted
 
         def work() -> None:
             trash = folder.with_name(f"{TRASH}{job.id}")
             with contextlib.suppress(FileNotFoundError):
-                os.replace(folder, trash)  # from here on it is no job, even if deleting is interrupted
+                os.replace(folder, trash)  # from here on it does not count as a job, even if deleting is interrupted
             shutil.rmtree(trash, ignore_errors=True)
 
         self._saves.append((job.id, self._writer.put(work)))
@@ -282,7 +282,7 @@ def _sweep(entries: Sequence[Path]) -> None:
             shutil.rmtree(entry, ignore_errors=True)
         elif entry.name == OWN_FOLDER:
             for lock in entry.glob("*.lock"):
-                # A young one may be in the middle of being taken.
+                # Another Blender may be taking a young lock right now.
                 if time.time() - lock.stat().st_mtime > _LOCK_AGE_S and owner(lock) is None:
                     lock.unlink(missing_ok=True)
 

@@ -10,7 +10,7 @@ from .folder import write_trouble
 from .store import JobStore
 from .writer import Pending
 
-_EVERY_S = 5.0  # each job of another Blender is looked at so often
+_EVERY_S = 5.0  # seconds between two looks at the same job of another Blender
 _TAKEN_OVER = ("state", "owner", "trouble", "ended", "stage", "step", "total", "result", "thumbnail", "notes")
 
 

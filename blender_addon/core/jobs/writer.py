@@ -80,7 +80,7 @@ class Writer:
             with self._changed:
                 self._at_work = False
                 self._changed.notify_all()
-                # Starting a thread makes the one who starts it wait, so one is kept for the next piece of work.
+                # Starting a thread makes the caller wait, so the thread stays for the next piece of work.
                 if not self._changed.wait_for(lambda: bool(self._waiting), _LINGER_S):
                     self._thread = None
                     return

@@ -14,7 +14,7 @@ from typing import Any
 
 from .interpreters import clean_environment
 
-CANCEL_SECONDS = 5.0  # for the child to end by itself
+CANCEL_SECONDS = 5.0  # the child has these seconds to end by itself
 
 
 class SetupChild:

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-VERSIONS = ("3.12", "3.11", "3.13", "3.10")  # that the engine runs on; the best tried first
+VERSIONS = ("3.12", "3.11", "3.13", "3.10")  # versions that the engine runs on, the best first
 
 
 def candidates(preferred: str = "") -> list[list[str]]:

@@ -18,7 +18,7 @@ class JobAction:
     A subclass does its work in `act`. The engine's answer comes later, by the timer.
     """
 
-    if TYPE_CHECKING:  # Operator has it
+    if TYPE_CHECKING:  # the class Operator defines it
         report: Any
 
     bl_options = {"REGISTER"}  # no UNDO: jobs are not in the file

@@ -64,7 +64,7 @@ class DREAMFUSION_PT_guidance(_SettingPanel, Panel):
         _choice(column, guidance, "score")
         mine = artist_settings.changed(chosen)
         card = models.card(chosen.model)
-        unsure = card is not None and not model_card.tells_scores(card)  # an engine of before
+        unsure = card is not None and not model_card.tells_scores(card)  # an older engine does not tell
         if unsure and ("guidance", "score") in mine and ("guidance", "scale") not in mine:
             text = "The model's recipe may have another scale for this score. One that you set counts"
             trouble_box.draw_text(column, context, text, "INFO")

@@ -40,7 +40,7 @@ def obstacle() -> str:
     """What an insertion waits for, as the end of 'The object comes when ...'; '' when nothing is in the way."""
     if moment.rendering():
         return "the render is done"
-    if moment.in_other_mode(bpy.context):  # an undo step in there would be of that mode, and not take the object back
+    if moment.in_other_mode(bpy.context):  # an undo step in another mode would not remove the object
         return "you are back in Object Mode"
     if moment.in_stroke(bpy.context):
         return "the present action is done"

@@ -53,18 +53,18 @@ class Session:
         self.aside = ""  # id of the job that is held while Blender renders
         self.trouble: Trouble | None = None
         self.dismissed: Trouble | None = None  # what the artist has read and put away
-        self.bug: Trouble | None = None  # in the add-on itself, the last that was told
+        self.bug: Trouble | None = None  # the last bug of the add-on that was shown
         self.notice = ""
-        # Jobs that the top of the panel may speak of when nothing runs: those of now, and those that a crash broke off.
+        # Jobs that the top of the panel may show when nothing runs: those of this session, and interrupted ones.
         self.recent = {job.id for job in self.queue.jobs if job.state is JobState.INTERRUPTED and not job.owner}
         self.thumbnails: set[Path] = set()  # pictures of jobs that have been read
         self.listed = False  # whether the list in the panel has been filled
         self.file = new_file_name()
         self.missing: Trouble | None = None
-        self.curious = False  # somebody looks at the panel and would like to know what the models know
-        self.unknown_model = ""  # ... or what this one is: one that the engine tells of only when asked
+        self.curious = False  # a panel is shown that needs the engine's list of models
+        self.unknown_model = ""  # a chosen model that the engine describes only when asked
         self.puzzled: set[str] = set()  # models for which an engine was started, to ask it
-        self.plan_wanted = False  # ... or what an installation would take; nothing is started before somebody does
+        self.plan_wanted = False  # a panel is shown that needs the plan of an installation; it is not made before
         self._looked = 0.0
         self._online = preferences.location(chosen).online  # whether an engine that is started may go to the internet
         self.look(now=True)
@@ -114,13 +114,13 @@ class Session:
             place = preferences.location(preferences.of())
             self.missing = place.missing()
             if place.online != self._online and self.queue.current is None:
-                self._online = place.online  # an engine keeps what it was started with
+                self._online = place.online  # a running engine cannot change this
                 self.queue.stop_engine()
 
     def ask_models(self) -> None:
         """Start the engine once, without a job, if an artist wants to see models that it has not listed yet."""
         wanted = (self.curious and self.models is None) or bool(self.unknown_model)
-        self.unknown_model = ""  # an engine that is there is asked without being started
+        self.unknown_model = ""  # an engine that runs is asked by `ask_about`
         if wanted and self.missing is None and self.queue.engine_state == "absent":
             self.curious = False
             self.queue.start_engine()

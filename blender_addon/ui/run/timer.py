@@ -45,7 +45,7 @@ class Tick(NamedTuple):
     insertion: bool
 
 
-# One grey pixel. Blender loads its readers of pictures with the first picture, which takes 50 ms: better not in a run.
+# One grey pixel. With the first picture Blender loads its readers, which takes 50 ms. So it is read before a run.
 _PIXEL = bytes.fromhex(
     "89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c4890000"
     "000d4944415478da63686868f80f0005840280539374360000000049454e44ae426082"
@@ -63,7 +63,7 @@ def tick() -> float:
     inserted = False
     try:
         pause, inserted = _work(began)
-    except Exception as error:  # the last net: Blender drops a timer that raises, and everything would stand still
+    except Exception as error:  # Blender drops a timer that raises, and then nothing would go on
         pause = _IDLE_S
         _report(error)
     ticks.append(Tick(time.perf_counter() - began, time.thread_time() - cpu_began, inserted))
@@ -121,7 +121,7 @@ def _take(here: session.Session, change: Change) -> None:
     if change.kind == "state":
         here.recent.add(job.id)
     if change.kind in ("picture", "mesh"):
-        _arrived[job.id, change.kind, change.name] = change  # in the place of an older one, so that each has its turn
+        _arrived[job.id, change.kind, change.name] = change  # in an older one's place, so that each has its turn
     elif change.kind == "result":
         here.waiting.append(job.id)
         here.estimates.learn(job, here.queue.devices, models.card(job.recipe.model))

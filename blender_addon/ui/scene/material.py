@@ -12,7 +12,7 @@ from bpy.types import Image, Material, Node
 
 from ...core.file_name import file_name
 
-# What a socket of the Principled BSDF is called, newest name first: names changed in 4.0, and order changes oftener.
+# Names of the Principled BSDF's sockets, the newest first. They changed in 4.0; the sockets' order changes more often.
 _SOCKETS = {
     "base colour": ("Base Color",),
     "metallic": ("Metallic",),

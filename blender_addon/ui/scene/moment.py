@@ -5,8 +5,8 @@ from __future__ import annotations
 import bpy
 from bpy.types import Context
 
-# Operators that hold on to objects and meshes while the mouse moves. Those of other add-ons may run all day long and
-# mean nothing.
+# Operators that hold on to objects and meshes while the mouse moves. Other add-ons have operators that run all day
+# long; those do not count.
 _STROKES = (
     "TRANSFORM_OT_",
     "VIEW3D_OT_",

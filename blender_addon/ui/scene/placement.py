@@ -16,7 +16,7 @@ from mathutils import Matrix, Vector
 from ...core.jobs.folder import is_between
 
 _SMALLEST = 1e-6
-_FARTHEST = 1e9  # Blender units; beyond that its own numbers have no room for detail
+_FARTHEST = 1e9  # Blender units; beyond that 32-bit floats are too coarse
 _CENTRED = {"CUBE", "SPHERE"}  # empties that are drawn as a body around their origin; others stand on it
 
 

@@ -61,7 +61,7 @@ class _Shown:
 
 
 _jobs: dict[str, _Shown] = {}
-_untidy = False  # something was to be removed at a moment at which nothing may be
+_untidy = False  # a removal has to wait for a later tick
 
 
 def show(job_id: str, data: bytes, vertices: int, triangles: int, where: Mapping[str, Any]) -> bool:
@@ -230,7 +230,7 @@ def _find(job_id: str, name: str) -> Object | None:
 
 def _remove(objects: Iterable[Object]) -> None:
     for obj in list(objects):
-        if obj.mode != "OBJECT":  # the artist has made it his own
+        if obj.mode != "OBJECT":  # the artist edits it, so it becomes the artist's
             del obj[JOB]
             obj.hide_select = obj.hide_render = False
             continue

@@ -19,8 +19,8 @@ from ...core.engine_preset import ALL, OF_PRESETS, PRESETS, same
 from . import engine_report, model_recipe
 from .model_recipe import NOISE_ENDS, SCORE, Setting
 
-_settling = False  # settings are being written here, and not by the artist
-_settled: object = ()  # the engine's list of models by which the scenes show their settings
+_settling = False  # this module writes settings at the moment, not the artist
+_settled: object = ()  # the engine's list of models at the last look
 
 
 def changed(settings: Any) -> set[Setting]:
@@ -34,7 +34,7 @@ def changed(settings: Any) -> set[Setting]:
 def overrides(settings: Any) -> dict[str, dict[str, Any]]:
     """What the artist changed, nested by stage, as `generate` takes it."""
     wanted = changed(settings)
-    if wanted & set(NOISE_ENDS):  # the other end may have had to give way, and the engine takes both only in order
+    if wanted & set(NOISE_ENDS):  # the other end may have been pushed, and the engine requires both in order
         base = model_recipe.base(settings, _score(settings, wanted))
         wanted |= {end for end in NOISE_ENDS if not same(engine_preset.read_one(settings, *end), base[end])}
     found: dict[str, dict[str, Any]] = {}
@@ -68,7 +68,7 @@ def settle_preset(settings: Any) -> None:
     if settings.shown:
         settle(settings)
         return
-    # A file of an earlier version, and nothing says which preset it was: the one that fits its values best.
+    # A file of an earlier version does not say which preset it had. Take the one that fits its values best.
     values = {setting: engine_preset.read_one(settings, *setting) for setting in OF_PRESETS}
     plain = {name: {setting: engine_preset.preset_value(name, *setting) for setting in ALL} for name in PRESETS}
     likely = max(
@@ -148,7 +148,7 @@ def _settle(settings: Any, mine: set[Setting]) -> None:
     base = model_recipe.base(settings, _score(settings, mine))
     _settling = True
     try:
-        for wanted in (base, values):  # last the artist's own: one end may have pushed the other
+        for wanted in (base, values):  # the artist's own come last, because one end of a range may push the other
             for setting, value in wanted.items():
                 is_old = not same(engine_preset.read_one(settings, *setting), value)
                 if (setting in mine) == (wanted is values) and is_old:

@@ -12,7 +12,7 @@ from ...core import engine_preset, model_card
 from . import models
 
 SCORE = ("guidance", "score")
-NOISE_ENDS = (("guidance", "t_min"), ("guidance", "t_max"))  # each is checked against the other, by the engine too
+NOISE_ENDS = (("guidance", "t_min"), ("guidance", "t_max"))  # the two ends of a range, which must be in order
 _ROUNDING = 1e-6  # of Blender's 32-bit floats
 
 Setting = tuple[str, str]  # stage and key

@@ -108,7 +108,7 @@ class DREAMFUSION_PG_settings(PropertyGroup):
         default="starter",
         update=_model_chosen,
     )
-    # An enum would be saved as a number, and the numbers change as models come and go: the name above is what is saved.
+    # The name above is saved, because an enum is saved as a number, and the numbers change as models come and go.
     model_choice: EnumProperty(
         name="Model",
         description="The text-to-image model that teaches the object its looks",

@@ -115,7 +115,7 @@ def _studio(source: Object, target: Object) -> Iterator[tuple[Scene, Object, Obj
     try:
         scene.render.engine = "CYCLES"
         scene.cycles.samples = 1  # a colour has no noise
-        scene.cycles.use_denoising = False  # nothing to do, and black without the denoiser's library
+        scene.cycles.use_denoising = False  # not needed, and the result is black without the denoiser's library
         layer = scene.view_layers[0]
         for obj, stand_in in zip((source, target), stand_ins, strict=True):
             scene.collection.objects.link(stand_in)
