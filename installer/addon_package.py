@@ -16,7 +16,7 @@ from installer.processes import ROOT, SetupFailed, clean_variables, explained, s
 from installer.python import CONSTRAINTS, base_python, environment_python, pinned
 
 ADDON = ROOT / "blender_addon"
-FOLDER = "dreamfusion"  # the only folder in the zip: 3.4 names the add-on by it, and extensions may have one
+FOLDER = "dreamfusion"  # the only folder in the zip; Blender 3.4 names the add-on by it, and extensions may have one
 PACKED = "engine"  # folder of the zip with what Install Engine needs; a checkout may have one left over
 CHILD_NEEDS = (
     "__init__.py",
@@ -27,7 +27,7 @@ CHILD_NEEDS = (
     "telling.py",
     "torch_build.py",
 )
-MOMENT = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip can say: the same content gives the same file
+MOMENT = (1980, 1, 1, 0, 0, 0)  # the earliest time in a zip; a fixed one, so that the same content gives the same file
 EPOCH = "315532800"  # the same moment, for the wheel
 
 
@@ -99,7 +99,7 @@ def build_wheel(folder: Path) -> Path:
         shutil.copy(ROOT / name, source)
     ignored = shutil.ignore_patterns("__pycache__", "*.pyc", ".*")
     shutil.copytree(ROOT / "dreamfusion_engine", source / "dreamfusion_engine", ignore=ignored)
-    for path in source.rglob("*"):  # a wheel keeps the permissions, and those are the checkout's owner's business
+    for path in source.rglob("*"):  # a wheel keeps permissions, and must not depend on those of the checkout
         path.chmod(0o755 if path.is_dir() else 0o644)
     command = [*pip_for_building(folder), "wheel", "--no-deps", "--no-build-isolation", "-w", str(out), str(source)]
     quietly("Building the engine's wheel", command, {"SOURCE_DATE_EPOCH": EPOCH})

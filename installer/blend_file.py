@@ -7,7 +7,7 @@ from pathlib import Path
 from installer.bpy_environments import FOLDER, environment_of, fitting, make_bpy_environment, ready
 from installer.processes import ROOT, SetupFailed, output_of, run, say
 
-# Runs in the engine's Python: only the engine knows which folder it calls a prompt's.
+# Runs in the engine's Python, because only the engine knows the folder of a prompt.
 WHERE = """
 import sys
 from dreamfusion_engine import command_line, request

@@ -19,7 +19,7 @@ from installer.processes import ENVIRONMENT, ROOT, SetupFailed, Told, only_one, 
 from installer.python import CONSTRAINTS, OLDEST_PIP, base_python, environment_python, pinned, pip, pip_install
 from installer.torch_build import install_torch, nvidia_card
 
-STAMP = ENVIRONMENT / "dreamfusion-environment.json"  # there from the start; says complete only at the end
+STAMP = ENVIRONMENT / "dreamfusion-environment.json"  # written at the start; it says complete only at the end
 ROOM_NEEDED = {"cpu": 3 << 30, "cuda": 12 << 30}  # bytes on the disk, downloads included
 
 
@@ -33,7 +33,7 @@ def fingerprint() -> str:
     digest = hashlib.sha256()
     for part in (CONSTRAINTS.read_bytes(), (wheel() or ROOT / "pyproject.toml").read_bytes()):
         digest.update(part)
-    # Scripts in an environment hold absolute paths, and so does the link to a checkout: where moved, make it anew.
+    # Scripts in an environment hold absolute paths, and so does the link to a checkout. After a move it is made anew.
     place = ENVIRONMENT if wheel() else ROOT
     for text in (sys.version, sys.base_prefix, platform.machine(), str(place)):
         digest.update(text.encode("utf-8", "surrogateescape") + b"\0")

@@ -175,7 +175,7 @@ def run_together(first: Sequence[str], second: Sequence[str]) -> int:
                 try:
                     other = beside.wait()
                     break
-                except KeyboardInterrupt:  # the program has it too
+                except KeyboardInterrupt:  # Ctrl-C reaches the program too
                     continue
         finally:
             beside.kill()

@@ -98,7 +98,7 @@ class JsonLines(Terminal):
         bar = re.fullmatch(r"Progress (\d+) of (\d+)", line)
         if bar is not None:
             done, size = int(bar[1]), int(bar[2])
-            if size > 50_000_000:  # the one file that takes long is the step's progress; the others are counted below
+            if size > 50_000_000:  # one large file takes most of the time; the others are counted below
                 self._fraction = max(self._fraction, 0.9 * done / size)
             return
         if line.startswith(("Collecting ", "Requirement already satisfied: ")):
