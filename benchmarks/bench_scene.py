@@ -22,7 +22,7 @@ from dreamfusion_engine.scene.cameras import Cameras, camera_rays, sample_camera
 from dreamfusion_engine.scene.light import sample_lights
 
 FIELDS = {"blob": FieldConfig(), "solid": FieldConfig(blob_density=60.0, blob_radius=0.8)}
-_UPDATES = 8  # of the occupancy: past its first full ones, so that empty cells are skipped
+_UPDATES = 8  # of the occupancy; after its first full ones, so that empty cells are skipped
 
 March = Callable[..., Samples]
 Composite = Callable[[Tensor, Tensor, Samples], tuple[Tensor, Tensor, Tensor]]

@@ -85,7 +85,7 @@ def measure(found: dict[str, Callable[[], Tensor]], repeats: int) -> dict[str, A
     processor: dict[str, list[float]] = {name: [] for name in found}
     for _ in range(repeats):
         for name, way in found.items():
-            way()  # the caches are another's
+            way()  # fills the caches, which another way has used
             begun = time.perf_counter(), time.process_time()
             way()
             walls[name].append(time.perf_counter() - begun[0])

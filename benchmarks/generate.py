@@ -98,7 +98,7 @@ def step_ratio(config: GenerateConfig, output: Path, steps: int, cores: int) -> 
     last = trainings[0].step - 1
 
     def step(training: Training = trainings[0]) -> None:
-        training.step = last  # every step is the last one
+        training.step = last  # every timed step is the run's last one
         training.train_step(distillation)
 
     def twin() -> None:

@@ -72,10 +72,10 @@ class Bench:
         self.networks = hosted(self.teacher, self.scores, config, cores)
         self.training = Training(config, seed=0, device=CPU)
         every = config.render.occupancy_every
-        self._moment = int(progress * config.optimize.steps) // every * every  # the grid is looked at now ...
+        self._moment = int(progress * config.optimize.steps) // every * every  # this step updates the grid ...
         for _ in range(_WARM_UP):
             self.step(False, 1, cores)
-        self._moment += 1  # ... and in what is timed it is not
+        self._moment += 1  # ... and the timed one does not
 
     def step(self, overlap: bool, threads: int, kernels: int) -> float:
         """Seconds of a step.
@@ -139,7 +139,7 @@ def measure(bench: Bench, cores: int, repeats: int) -> dict[str, Any]:
     judged: dict[int, list[float]] = {threads: [] for threads in bench.networks}
     for turn in range(-1, repeats):
         for way in ways:
-            bench.step(*way)  # the caches and sleeping threads are another's
+            bench.step(*way)  # fills the caches and wakes the threads after another way
             seconds = bench.step(*way)
             if turn >= 0:
                 taken[way].append(seconds)

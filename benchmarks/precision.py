@@ -29,7 +29,7 @@ from benchmarks.memory import ARCHITECTURES, denoiser_inputs  # noqa: E402
 
 HALVES = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 GUIDANCE = 100.0  # w of DreamFusion (arXiv 2209.14988, section 4)
-SPREAD = 0.02  # standard deviation for parameters that begin at zero, so that none of a network's paths is silent
+SPREAD = 0.02  # standard deviation of parameters that begin at zero, so that every path of a network counts
 DEFAULT = "Stable Diffusion 1.5"
 
 

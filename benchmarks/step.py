@@ -139,7 +139,7 @@ def measure(
     for turn in range(-1, -(-repeats // _TURN)):  # the first turn compiles and allocates
         for name, side in scene.sides.items():
             threads[name].use()
-            training_step(scene, side, optimizer, None)  # the other side's threads go to sleep, caches fill
+            training_step(scene, side, optimizer, None)  # lets the other side's threads sleep, and fills the caches
             for _ in range(min(_TURN, repeats - turn * _TURN) if turn >= 0 else 1):
                 each, pictures[name], counts = training_step(scene, side, optimizer, guide)
                 each["nerf"] = sum(each[part] for part in NERF)

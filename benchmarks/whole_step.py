@@ -102,7 +102,7 @@ def measure_steps(
     def steps() -> None:
         for _ in range(block):
             training.train_step(scores)
-            training.broken()  # as a run does: now and then it looks
+            training.broken()  # a run calls it too, and looks now and then
 
     each = measurement.seconds(steps, device, repeats, warm_up=3)  # until steps of every shading have been recorded
     row = measurement.milliseconds([seconds / block for seconds in each])
