@@ -34,7 +34,7 @@ DEFAULT = "Stable Diffusion 1.5"
 
 
 class Rounded(TorchDispatchMode):
-    """Every floating-point result is rounded to `dtype`, and stays float32."""
+    """A torch mode that rounds every floating-point result to `dtype` and keeps it in float32."""
 
     def __init__(self, dtype: torch.dtype) -> None:
         super().__init__()

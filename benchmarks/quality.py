@@ -244,7 +244,10 @@ def row_text(row: Row) -> str:
 
 
 def faults_text(folds: int | None, before: int | None, crossings: int | None) -> str:
-    """Folds and crossings in words: '0, 0', or '2 of 3, 0' where the surface had 3 folds before decimation."""
+    """Folds and crossings in words: '0, 0', or '2 of 3, 0' where the surface had 3 folds before decimation.
+
+    folds, before, crossings: int, as in Row; None where they are not known.
+    """
     if folds is None or crossings is None:
         return ""
     return f"{folds} of {before}, {crossings}" if before else f"{folds}, {crossings}"

@@ -147,7 +147,13 @@ def sheet(folders: Sequence[Sequence[Path]], file: Path, width: int = 96) -> Non
 
 
 def line(name: str, rows: Sequence[Row], sides: Sequence[Sides], milliseconds: float) -> str:
-    """One variant's line of the table, Markdown."""
+    """One variant's line of the table, Markdown.
+
+    name: str, of the variant.
+    rows: its prompts' figures.
+    sides: how the judge sees its objects' sides.
+    milliseconds: float, its part of a step.
+    """
     done = [row for row in rows if row.colour is not None]
     if not done:
         return f"| {name} | | | | | | | {len(rows)} failed | | {milliseconds:.0f} |"

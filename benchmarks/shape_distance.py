@@ -56,7 +56,12 @@ def to_box(vertices: Floats) -> Floats:
 
 
 def surface_points(vertices: Floats, triangles: NDArray[np.int32], seed: int = 0) -> Floats:
-    """SURFACE_POINTS points, spread evenly over the surface: float32[SURFACE_POINTS, 3]."""
+    """SURFACE_POINTS points, spread evenly over the surface: float32[SURFACE_POINTS, 3].
+
+    vertices: float32[V, 3].
+    triangles: int32[T, 3].
+    seed: int, chooses the points.
+    """
     mesh = trimesh.Trimesh(vertices, triangles, process=False)
     return np.asarray(trimesh.sample.sample_surface(mesh, SURFACE_POINTS, seed=seed)[0], np.float32)
 
@@ -83,7 +88,11 @@ def shape_of_mesh(vertices: Floats, triangles: NDArray[np.int32]) -> Shape:
 
 
 def exact_shapes(kind: Kind, look: Look, count: int) -> list[Shape]:
-    """`count` instances of the kind, all in the box that `to_box` fits a mesh into."""
+    """Exact objects of a kind, each in the box into which `to_box` fits a mesh.
+
+    kind, look: of the objects.
+    count: int, their number.
+    """
     shapes = []
     for seed in range(count):
         parts = make_object(np.random.default_rng([7, seed]), kind, look)

@@ -32,7 +32,12 @@ _MATRIX = 1024
 
 
 def seconds(work: Callable[[], Any], device: torch.device, repeats: int) -> list[float]:
-    """Seconds of each repeat, synchronised, after one run that does not count."""
+    """Seconds of each repeat, synchronised, after one run that does not count.
+
+    work: what is timed.
+    device: the device to wait for.
+    repeats: int, timed runs.
+    """
     found = []
     for _ in range(repeats + 1):
         if device.type == "cuda":
@@ -52,7 +57,12 @@ def matrix_rate(device: torch.device, repeats: int) -> float:
 
 
 def measure(device: torch.device, pixels: int, batch: int, repeats: int) -> dict[str, Any]:
-    """The three rows and the floor."""
+    """Measure the three rows and the floor.
+
+    pixels: int, along a side of a picture.
+    batch: int, pictures in a step.
+    repeats: int, timed runs of each row.
+    """
     plan = TrainingPlan(pixels=2 * pixels, half_images=1 << 40, batch=batch // 2, fresh=0.0, capacity=_TRACED)
     trainer = Trainer(plan, device)
     corpus = Corpus(pixels=pixels, capacity=_TRACED, fresh=0.0, seed=0, device=device)

@@ -69,6 +69,6 @@ def _header(path: Path) -> dict[str, Any]:
 
 
 def _is_flat(tensor: Any) -> bool:
-    """Whether a tensor's description is that of vectors."""
+    """Whether a tensor's description says that it holds vectors."""
     shape = tensor.get("shape") if isinstance(tensor, dict) else None
     return isinstance(shape, list) and len(shape) in (1, 2)

@@ -271,7 +271,7 @@ def _read(path: Path) -> dict[str, dict[str, list[_Cost]]]:
 
 
 def _stored(values: Any) -> _Cost:
-    """A cost of the file; earlier versions kept no memory. Raises ValueError for what is no cost."""
+    """A cost from the file; earlier versions kept no memory. Raises ValueError for a value of another form."""
     cost = _Cost(float(values[0]), float(values[1]), float(values[2]) if len(values) > 2 else 0.0)
     if not all(0.0 <= value < math.inf for value in (cost.per_work, cost.rest, cost.memory_mib)):
         raise ValueError("a time or memory is not finite")

@@ -131,7 +131,7 @@ def _number(text: str) -> int:
 
 
 def _living(text: str) -> int | None:
-    """The process that a lock file without a lock names, if it lives on this computer; None otherwise."""
+    """The process that an unlocked lock file names, for file systems without locks; None if it does not live here."""
     number = _number(text)
     if not number or sys.platform == "win32" or text.partition(" ")[2] != platform.node():
         return None

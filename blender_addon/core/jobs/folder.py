@@ -38,7 +38,7 @@ _PROMPT_LIMIT = 400  # characters of a prompt that are looked at for it
 
 
 class NotAJob(ValueError):
-    """A folder that cannot be read as a job; the text says why."""
+    """The folder cannot be read as a job. The text says why."""
 
 
 def folder_name(recipe: Recipe, job_id: str) -> str:

@@ -187,7 +187,7 @@ class JobQueue:
             self.store.remove(job)
 
     def save(self, job: Job) -> None:
-        """Write down what the UI changed in a job (placement, inserted)."""
+        """Write what the UI changed in a job: placement or inserted."""
         self.store.save(job)
 
     def ask_about(self, given: Iterable[tuple[str, str]]) -> None:

@@ -195,7 +195,7 @@ class JobStore:
         return True
 
     def release(self, job: Job) -> None:
-        """Give a claimed job back."""
+        """Release a claimed job."""
         lock = self._running.pop(job.id, None)
         if lock is not None:
             lock.release()

@@ -31,7 +31,7 @@ def candidates(preferred: str = "") -> list[list[str]]:
 
 
 def _own() -> list[str]:
-    """Blender's own Python, by where Blender says that it runs, and by where Blender's packages put it."""
+    """Blender's own Python: where Blender says that it runs, and where Blender's packages put it."""
     version = f"{sys.version_info[0]}.{sys.version_info[1]}"
     names = ("python.exe",) if os.name == "nt" else (f"python{version}", "python3")
     folders = [Path(sys.base_prefix) / "bin", Path(sys.base_prefix), Path(sys.prefix) / "bin"]

@@ -1,4 +1,4 @@
-"""Download and Stop, of models from the hub."""
+"""The buttons Download and Stop, for models of the hub."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ class DREAMFUSION_OT_restart_engine(Operator):
     bl_options = {"REGISTER"}
 
     def execute(self, _context: Context) -> set[str]:
-        """Start."""
+        """Have the queue start the engine, even without a job."""
         here = session.current()
         here.trouble = None
         here.look(now=True)

@@ -14,7 +14,11 @@ JOB = "dreamfusion_job"  # custom property: id of the job
 
 
 def write(obj: Object, recipe: Recipe, job_id: str = "") -> None:
-    """Store the recipe and the id of its job on the object."""
+    """Store a recipe, and the id of its job, on the object.
+
+    recipe: Recipe that made the object.
+    job_id: str, '' if unknown.
+    """
     obj[RECIPE] = json.dumps(recipe.to_json(), ensure_ascii=False, sort_keys=True)
     obj[JOB] = job_id
 

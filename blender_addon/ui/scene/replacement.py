@@ -37,7 +37,10 @@ def mesh_matrix(placeholder: Object, fitted: Fit) -> Matrix:
 
 
 def take_place(obj: Object, placeholder: Object, fitted: Fit) -> None:
-    """Give the object the placeholder's transform, parent, constraints and animation."""
+    """Give the object the placeholder's transform, parent, constraints and animation.
+
+    fitted: Fit of the object's mesh into the placeholder's box.
+    """
     for name in _TRANSFORM:
         setattr(obj, name, getattr(placeholder, name))
     if not placement.is_rigged(placeholder):

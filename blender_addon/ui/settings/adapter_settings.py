@@ -88,7 +88,7 @@ def _bring_back(mine: DREAMFUSION_PG_adapters, text: str) -> None:
 
 
 class DREAMFUSION_PG_adapters(PropertyGroup):
-    """All of a scene's."""
+    """A scene's LoRAs and learned words."""
 
     loras: CollectionProperty(name="LoRAs", type=DREAMFUSION_PG_lora)
     words: CollectionProperty(name="Words", type=DREAMFUSION_PG_word)
