@@ -1,10 +1,10 @@
-"""What the add-on takes of Blender's main thread: ticks, insertion, the growing mesh, and the news of a death.
+"""The add-on's time on Blender's main thread: ticks, insertion, the growing mesh, and the news of a death.
 
     python benchmarks/addon_ticks.py [--json] [--blender 5.2] [--window] [ROW ...]
 
 The scenes are those of the tests, in the Blenders that the tests use, with an engine that only pretends to compute.
-Each figure stands twice: on the clock, which other programs stretch, and in processor time, which they stretch less.
-Tests hold the bars five times over, in processor time; here they are as they should be on a machine that is free.
+Each figure is given twice: on the clock, which other programs stretch, and in processor time, which they stretch less.
+The bars here are those of an otherwise idle machine. Tests allow five times as much, in processor time.
 """
 
 from __future__ import annotations
@@ -39,7 +39,11 @@ Row = dict[str, Any]
 
 
 def figures(seconds: Sequence[float], bar: float) -> Row:
-    """Median, 99th percentile and longest in milliseconds, n, and the bar of the 99th percentile."""
+    """Median, 99th percentile and longest in milliseconds, n, and the bar of the 99th percentile.
+
+    seconds: the times.
+    bar: float, seconds.
+    """
     ordered = sorted(seconds)
     found = {"median": statistics.median(ordered), "p99": ordered[int(0.99 * (len(ordered) - 1))]}
     found |= {"longest": ordered[-1], "bar": bar}
@@ -47,7 +51,7 @@ def figures(seconds: Sequence[float], bar: float) -> Row:
 
 
 def of_run(session: Session) -> dict[str, Row]:
-    """A run with a growing mesh of 10,000 triangles and an object of 50,000."""
+    """Ticks of a run with a growing mesh of 10,000 triangles and an object of 50,000."""
     facts = session.run(SCENES / "ui" / "scripts" / "ticks.py").facts
     usual = [tick for tick in facts["ticks"] if not tick[2]]
     last = [tick for tick in facts["ticks"] if tick[2]]
@@ -59,7 +63,7 @@ def of_run(session: Session) -> dict[str, Row]:
 
 
 def of_insertion(session: Session) -> dict[str, Row]:
-    """Insertions of 50,000 triangles with a texture of 2048 pixels."""
+    """Time of insertions of 50,000 triangles with a texture of 2048 pixels."""
     file = write_body(session.folder / "large.glb", 158, 160, 2048)
     facts = session.run(SCENES / "scene" / "scripts" / "insertion.py", str(file)).facts
     return {
@@ -69,7 +73,7 @@ def of_insertion(session: Session) -> dict[str, Row]:
 
 
 def of_preview(session: Session) -> dict[str, Row]:
-    """Taking a growing mesh of 10,000 triangles, and showing it: a tick each."""
+    """Time to take a growing mesh of 10,000 triangles, and to show it, each in a tick of its own."""
     file = write_body(session.folder / "growing.glb", 70, 72)
     cpu = session.run(SCENES / "scene" / "scripts" / "preview.py", str(file), str(session.folder)).facts["fifty"]["cpu"]
     take, show = zip(*cpu, strict=True)
@@ -77,7 +81,7 @@ def of_preview(session: Session) -> dict[str, Row]:
 
 
 def of_window(session: Session) -> dict[str, Row]:
-    """The real engine's run in Blender's window, with an artist at mouse and keyboard."""
+    """Ticks of the real engine's run in Blender's window, with an artist at mouse and keyboard."""
     script = SCENES / "window" / "first_object.py"
     ticks = session.run(script, window=True, timeout=2000, DREAMFUSION_TEST_STEPS="150").facts["ticks"]
     rows = {}
@@ -88,7 +92,7 @@ def of_window(session: Session) -> dict[str, Row]:
 
 
 def of_queue(folder: Path) -> dict[str, Row]:
-    """The queue's part of a tick, without Blender: a long history, a flood, a large result; and a death's news."""
+    """The queue's part of a tick, without Blender: a long history, a flood, a large result, and the news of a death."""
     rows = {}
     with driving(folder / "history") as driver:
         jobs = [driver.queue.add(Recipe(f"a mug {number}")) for number in range(300)]
@@ -111,7 +115,7 @@ def of_queue(folder: Path) -> dict[str, Row]:
 
 
 def seconds_to_a_death(folder: Path) -> float:
-    """From the engine's death to its job's failure."""
+    """Seconds from the engine's death to its job's failure."""
     with driving(folder) as driver:
         job = driver.queue.add(Recipe("a mug", settings={"optimize": {"steps": 100_000}}))
         driver.until(lambda: job.step > 5)
@@ -136,7 +140,10 @@ IN_BLENDER: dict[str, Callable[[Session], dict[str, Row]]] = {
 
 
 def chosen(series: str) -> Blender:
-    """The Blender of a series, by default the newest. Raises SystemExit."""
+    """The Blender of a series, by default the newest.
+
+    Raises SystemExit.
+    """
     found = [blender for blender in blenders() if series in ("", blender.series)]
     if not found:
         here = ", ".join(blender.series for blender in blenders()) or "none"
@@ -148,7 +155,7 @@ def chosen(series: str) -> Blender:
 
 
 def main() -> None:
-    """Print the rows."""
+    """Measure and print the rows."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("rows", nargs="*", metavar="ROW", help=f"of: queue, {', '.join(IN_BLENDER)}")
     parser.add_argument("--blender", default="", metavar="SERIES", help="such as 4.5; by default the newest at hand")

@@ -1,4 +1,4 @@
-"""What the benchmarks look at: two fields, the rays of some views, and the same field in plain torch beside it.
+"""The scenes of the benchmarks: two fields, the rays of some views, and the same field in plain torch.
 
 'blob' is the field as a run starts. 'solid' is a ball of radius 0.8 with opaque walls, as full as finished objects are.
 """
@@ -22,7 +22,7 @@ from dreamfusion_engine.scene.cameras import Cameras, camera_rays, sample_camera
 from dreamfusion_engine.scene.light import sample_lights
 
 FIELDS = {"blob": FieldConfig(), "solid": FieldConfig(blob_density=60.0, blob_radius=0.8)}
-_UPDATES = 8  # of the occupancy: past its first full ones, so that empty cells are skipped
+_UPDATES = 8  # of the occupancy; after its first full ones, so that empty cells are skipped
 
 March = Callable[..., Samples]
 Composite = Callable[[Tensor, Tensor, Samples], tuple[Tensor, Tensor, Tensor]]
@@ -30,7 +30,12 @@ Composite = Callable[[Tensor, Tensor, Samples], tuple[Tensor, Tensor, Tensor]]
 
 @dataclass(frozen=True, kw_only=True)
 class Side:
-    """One way of computing: what is asked for densities and colours, and what marches and composites."""
+    """One way of computing.
+
+    field: gives densities and colours.
+    march: finds the samples of rays.
+    composite: adds up the samples of each ray.
+    """
 
     field: Field
     march: March
@@ -39,9 +44,12 @@ class Side:
 
 @dataclass(frozen=True, kw_only=True)
 class BenchScene:
-    """A field seen by some cameras. rays: origins and directions float32[R, 3]. light: float32[R, 3].
+    """A field seen by some cameras, with R rays.
 
-    jitter: float32[R]. sides: 'ours' and 'torch', on the same parameters.
+    rays: origins and directions, float32[R, 3] each.
+    light: float32[R, 3], position of each ray's light.
+    jitter: float32[R], in [0, 1).
+    sides: 'ours' and 'torch', on the same parameters.
     """
 
     name: str
@@ -55,7 +63,7 @@ class BenchScene:
     sides: dict[str, Side]
 
     def marched(self, side: Side) -> Samples:
-        """The samples of all rays."""
+        """The samples of all rays, by one side."""
         return side.march(
             *self.rays,
             self.occupancy.occupied,
@@ -68,7 +76,14 @@ class BenchScene:
 def bench_scene(
     name: str, *, resolution: int, views: int, device: torch.device, config: RenderConfig | None = None
 ) -> BenchScene:
-    """The scene `name` in `views` random views of resolution x resolution pixels; the same for the same arguments."""
+    """A scene in random views. The same arguments give the same scene.
+
+    name: str, 'blob' or 'solid'.
+    resolution: int, pixels along a side of each view.
+    views: int, their number.
+    device: where the tensors lie.
+    config: settings of the renderer; None for the default.
+    """
     config = config or RenderConfig()
     generator = torch.Generator(device).manual_seed(0)
     field = RadianceField(FIELDS[name], seed=0, device=device)

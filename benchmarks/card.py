@@ -2,9 +2,9 @@
 
     python benchmarks/card.py [--device cuda] [--output card.json] [--only NAME ...]
 
-Each runs in a process of its own with `--json`; what they print is gathered into one file, by name, which is written
-after each. One that fails leaves its last words there, and the next begins. With several cards `processes` compares one
-with two.
+Each benchmark runs in a process of its own with `--json`. Its report goes under its name into one file, which is
+written after each. If one fails, its last words go there, and the next begins. With several cards `processes` compares
+one with two.
 """
 
 from __future__ import annotations
@@ -38,7 +38,11 @@ _WORDS = 2000  # characters kept of what a failed program said
 
 
 def run(arguments: list[str], device: str) -> dict[str, Any]:
-    """What a benchmark reports, or how it failed; and the seconds that it took."""
+    """Run one benchmark. Returns its report, or how it failed, and the seconds that it took.
+
+    arguments: words of its command line.
+    device: str, such as 'cuda'.
+    """
     command = [sys.executable, str(ROOT / "benchmarks" / arguments[0]), *arguments[1:], "--json", "--device", device]
     start = time.perf_counter()
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

@@ -2,9 +2,9 @@
 
     python benchmarks/denoiser.py [--json] [--model starter] [--repeats 20] [--cores N]
 
-Wall-clock time, and the processor time of the process: on a machine with other work that is the steadier of the two,
-and with one thread it is what the call takes on a core of its own. The cosine is the smallest of a row's prediction to
-torch's in float32. Torch has the engine's number of threads, OpenVINO that and one for every core.
+Wall-clock time and the processor time of the process are given. On a machine with other work processor time is the
+steadier one; with one thread it is what the call takes on a core of its own. The cosine is the smallest of a row's
+prediction to torch's in float32. Torch has the engine's number of threads, OpenVINO that number and one for every core.
 """
 
 from __future__ import annotations
@@ -37,7 +37,11 @@ CPU = torch.device("cpu")
 
 
 def ways(model: str, threads: list[int]) -> tuple[dict[str, Callable[[], Tensor]], int]:
-    """A call of the denoiser by every way, by name, torch in float32 first; and its rows."""
+    """The denoiser's calls by name, torch in float32 first, and the number of rows in a call.
+
+    model: str, the teacher.
+    threads: numbers of threads for OpenVINO.
+    """
     pipeline = open_pipeline(locate_model(model))
     teacher = load_teacher(pipeline, CPU, precision="float32")
     prompt = pipeline.card.examples[0] if pipeline.card.examples else "a hamburger"
@@ -70,14 +74,18 @@ def ways(model: str, threads: list[int]) -> tuple[dict[str, Callable[[], Tensor]
 
 @torch.no_grad()
 def measure(found: dict[str, Callable[[], Tensor]], repeats: int) -> dict[str, Any]:
-    """Wall-clock and processor milliseconds, and the cosine, of each way; in turn."""
+    """Milliseconds on the clock and of the processor, and the cosine, of each way. The ways take turns.
+
+    found: calls by name, as from `ways`; the first counts as exact.
+    repeats: int, timed calls of each way.
+    """
     answers = {name: way().numpy() for name, way in found.items()}
     exact = next(iter(answers.values()))
     walls: dict[str, list[float]] = {name: [] for name in found}
     processor: dict[str, list[float]] = {name: [] for name in found}
     for _ in range(repeats):
         for name, way in found.items():
-            way()  # the caches are another's
+            way()  # fills the caches, which another way has used
             begun = time.perf_counter(), time.process_time()
             way()
             walls[name].append(time.perf_counter() - begun[0])

@@ -4,8 +4,9 @@
 
 Parts: lattice (density on the lattice, refined along the surface, gaps closed), iso (the level that agrees with the
 pictures, marching cubes, vertices onto the level), clean, unwrap, bake, glb, views, turntable. The field is a hash grid
-fitted to a hamburger with bumps, soft edges and floaters. Lattice, iso and bake ask it: they are measured with the
-plain-torch field too, and have a floor, that of their queries. `ratio_to_torch` is torch's time over ours for those.
+fitted to a hamburger with bumps, soft edges and floaters. Lattice, iso and bake query the field. Those three are also
+measured with the plain-torch field, and have a floor: the time that their queries take at least. `ratio_to_torch` is
+torch's time over ours for them.
 """
 
 from __future__ import annotations
@@ -54,7 +55,12 @@ _VIEWS, _PIXELS = 8, 96
 
 @dataclass
 class Asked:
-    """A field, and how many points each part has asked it for. part: the running one."""
+    """A field that counts the points of its queries by part.
+
+    source: the RadianceField or its twin.
+    part: str, the part that runs.
+    points: the number of points by part.
+    """
 
     source: Any  # a RadianceField or its twin
     part: str = "lattice"
@@ -86,7 +92,7 @@ def moved_to(reference: ReferenceViews, device: torch.device) -> ReferenceViews:
 
 
 def fitted_field(shape: soft_fields.SoftField, device: torch.device) -> RadianceField:
-    """A hash-grid field that has learned the shape's opacity (of a step of 1/32) and colours at random points."""
+    """A hash-grid field trained to a shape's colours and opacity (of a step of 1/32) at random points."""
     found = RadianceField(FieldConfig(), seed=0, device=device)
     adam = torch.optim.Adam(found.parameters(), lr=1e-2, betas=(0.9, 0.99), eps=1e-15, fused=True)
     generator = torch.Generator(device).manual_seed(0)
@@ -105,7 +111,12 @@ def fitted_field(shape: soft_fields.SoftField, device: torch.device) -> Radiance
 def build(
     asked: Asked, reference: ReferenceViews, settings: GenerateConfig, device: torch.device, *, files: bool
 ) -> dict[str, float]:
-    """Seconds by part of one mesh, as `mesh.build.build_mesh` makes it; without `files` only up to the bake."""
+    """Make one mesh as `mesh.build.build_mesh` does. Returns seconds by part.
+
+    asked: the field.
+    reference: pictures that the level must agree with.
+    files: bool, write the files too; if not, the bake is the last part.
+    """
     wanted = settings.mesh
     silhouettes = Silhouettes(reference)
     watch = measurement.Stopwatch(device)
@@ -179,7 +190,16 @@ def measure(
     *,
     files: bool,
 ) -> dict[str, Any]:
-    """The parts of one preset's mesh, on both sides; the twin once, because it takes long."""
+    """The parts of one preset's mesh, on both sides.
+
+    settings: of the preset.
+    source: the field.
+    reference: pictures that the level must agree with.
+    repeats: int, meshes on our side; the twin makes one, because it is slow.
+    threads: of each side.
+    limits: of the machine, for the floors.
+    files: bool, write the files too.
+    """
     ours, twin = Asked(source), Asked(TorchField(source))
     threads["ours"].use()
     each = [build(ours, reference, settings, device, files=files) for _ in range(repeats)]
@@ -207,7 +227,7 @@ def measure(
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure the chosen presets and print the report."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--preset", nargs="+", default=["draft", "standard"], choices=PRESET_NAMES)

@@ -3,9 +3,9 @@
     python benchmarks/generate.py [--json] [--preset draft standard] [--prompt "a hamburger"] [--device auto]
         [--set STAGE.KEY=VALUE ...] [--twin-steps 8]
 
-Each preset runs in a process of its own, as the command line does it, so that its peak memory is its own; the figures
-are those of its result.json. `ratio_to_torch` is the time of a training step at the end of the run, in the same
-configuration, with field and renderer in plain torch operations, over the same with the engine's kernels, both measured
+Each preset runs in a process of its own, as on the command line, so that its peak memory is its own. The figures are
+those of its result.json. `ratio_to_torch` compares a training step at the end of the run, in the same configuration:
+its time with field and renderer in plain torch operations, over its time with the engine's kernels. Both are measured
 here, in turn; denoiser and optimizer are the same in both.
 """
 
@@ -43,7 +43,12 @@ from dreamfusion_engine.render.renderer import Rendering  # noqa: E402
 
 
 def run_preset(config: GenerateConfig, settings: list[str], output: Path) -> dict[str, Any]:
-    """One run in a process of its own: wall-clock seconds and what result.json says."""
+    """Run one preset in a process of its own. Returns seconds on the clock and figures of result.json.
+
+    config: of the run.
+    settings: words for `--set`.
+    output: Path of the run's folder.
+    """
     command = [sys.executable, "-m", "dreamfusion_engine", "generate", config.prompt, "--preset", config.preset]
     command += ["--output", str(output), "--device", config.device, "--model", config.model]
     for setting in settings:
@@ -67,12 +72,20 @@ def run_preset(config: GenerateConfig, settings: list[str], output: Path) -> dic
 
 
 def twin_render(field: Any, *given: Any, normals: bool, rows: int | None, **named: Any) -> Rendering:
-    """`render.renderer.render` by the plain-torch twin, which always works out normals and counts its samples."""
+    """Stand in for `render.renderer.render`, by the plain-torch twin.
+
+    normals, rows: ignored, because the twin always computes normals and counts its samples.
+    """
     return torch_render.render(TorchField(field), *given, **named)
 
 
 def step_ratio(config: GenerateConfig, output: Path, steps: int, cores: int) -> dict[str, Any]:
-    """Milliseconds of a training step from the run's last checkpoint on, with and without the kernels."""
+    """Milliseconds of a training step after the run's last checkpoint, with and without the kernels.
+
+    output: Path of the run's folder.
+    steps: int, timed steps of each side.
+    cores: int, of the machine.
+    """
     device = resolve_device(config.device)
     pipeline = open_pipeline(locate_model(config.model))
     teacher = load_teacher(pipeline, device, precision="bfloat16" if device.type == "cpu" else "auto")
@@ -85,7 +98,7 @@ def step_ratio(config: GenerateConfig, output: Path, steps: int, cores: int) -> 
     last = trainings[0].step - 1
 
     def step(training: Training = trainings[0]) -> None:
-        training.step = last  # every step is the last one
+        training.step = last  # every timed step is the run's last one
         training.train_step(distillation)
 
     def twin() -> None:

@@ -1,9 +1,9 @@
-"""What OpenVINO takes of main memory besides torch's network, held against the estimate: the starter's denoiser.
+"""Main memory that OpenVINO needs besides torch's network, beside the estimate, for the starter's denoiser.
 
     python benchmarks/hosted_memory.py [--json]
 
-The network is traced by this process; for each precision another one compiles it and makes two calls as a step makes
-them. `measured` is how much its resident set grows from before OpenVINO is loaded. Only where /proc tells that.
+This process traces the network. For each precision another process compiles it and makes two calls as a step makes
+them. `measured` is the growth of its resident set since before OpenVINO was loaded. It needs /proc.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ CONFIG = preset("standard", "a mug")
 
 
 def resident_mib() -> float:
-    """This process's resident set."""
+    """MiB of this process's resident set."""
     status = Path("/proc/self/status").read_text(encoding="ascii")
     return next(int(line.split()[1]) / 1024 for line in status.splitlines() if line.startswith("VmRSS"))
 
@@ -48,7 +48,11 @@ def starter() -> tuple[Any, Any]:
 
 
 def grown(path: Path, precision: str) -> float:
-    """MiB that a compiled graph adds to this process, which has called the network in torch."""
+    """MiB that a compiled graph adds to this process, which has called the network in torch before.
+
+    path: Path of the graph.
+    precision: str, to compile it in.
+    """
     network, call = starter()
     with torch.no_grad():
         network(*call[0], **call[1])
@@ -60,7 +64,7 @@ def grown(path: Path, precision: str) -> float:
 
 
 def main() -> None:
-    """Measure each precision in a process of its own, or one of them where a graph is given."""
+    """Measure each precision in a process of its own. Where a graph is given, measure that one."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--graph", type=Path, help=argparse.SUPPRESS)

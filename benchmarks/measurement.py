@@ -1,8 +1,9 @@
 """How the benchmarks measure: warm, synchronised, repeated, with spread, beside what the machine could do at best.
 
-The floor of a piece of work is the larger of two times: its floating-point operations over the rate of a large matrix
-product, and the bytes that it must read or write at least once over the bandwidth of a large copy, both measured in the
-same run. Nothing can be faster; how near a piece comes says whether it is worth another look.
+The floor of a piece of work is the larger of two times. One is its floating-point operations over the rate of a large
+matrix product. The other is the bytes that it must read or write at least once, over the bandwidth of a large copy.
+Both rates are measured in the same run. Nothing can be faster; how near a piece comes says whether it is worth another
+look.
 """
 
 from __future__ import annotations
@@ -30,13 +31,21 @@ _LIMIT_REPEATS = 12
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """What the machine can do. matrix_rate: float operations a second. bandwidth: bytes read and written a second."""
+    """What the machine can do.
+
+    matrix_rate: float, floating-point operations a second.
+    bandwidth: float, bytes read and written a second.
+    """
 
     matrix_rate: float
     bandwidth: float
 
     def floor(self, operations: float, moved: float) -> float:
-        """Seconds that `operations` and `moved` bytes take at least."""
+        """The shortest possible time in seconds.
+
+        operations: float, floating-point operations.
+        moved: float, bytes read and written.
+        """
         return max(operations / self.matrix_rate, moved / self.bandwidth)
 
     def to_json(self) -> dict[str, float]:
@@ -45,27 +54,31 @@ class Limits:
 
 @dataclass(frozen=True, kw_only=True)
 class Threads:
-    """Threads of torch's teams and of the kernels' launches on the CPU."""
+    """Numbers of threads on the CPU: of torch's teams and of the kernels' launches."""
 
     torch: int
     kernels: int
 
     def use(self) -> None:
-        """Compute with them from now on."""
+        """Set both numbers for all further work of this process."""
         torch.set_num_threads(self.torch)
         warp_runtime.set_threads(self.kernels)
 
 
 def engine_threads(cores: int) -> Threads:
-    """What the engine uses on a machine with `cores` cores: see `device.compute_threads`."""
+    """The engine's numbers of threads on a machine with `cores` cores: see `device.compute_threads`."""
     return Threads(torch=max(1, cores - 1), kernels=cores)
 
 
 def both_threads(cores: int, twin_step: Callable[[], Any], where: torch.device) -> dict[str, Threads]:
-    """For the side 'ours' what the engine uses; for 'torch' every core, or all but one where that is faster.
+    """Threads of both sides: the engine's for 'ours'; for 'torch' every core, or all but one where that is faster.
 
-    Where another program holds a core, a team of torch's over all cores runs many times slower than over all but one.
-    A twin slowed down like that would flatter us. twin_step: some of the twin's work, run three times with each.
+    cores: int, of the machine.
+    twin_step: some of the twin's work; it runs three times with each choice.
+    where: the device.
+
+    Where another program holds a core, torch runs many times slower on all cores than on all but one. A twin that is
+    slowed down like that would make our side look too good.
     """
     choices = [Threads(torch=count, kernels=cores) for count in {cores, max(1, cores - 1)}]
     took = []
@@ -76,13 +89,19 @@ def both_threads(cores: int, twin_step: Callable[[], Any], where: torch.device) 
 
 
 def synchronise(where: torch.device) -> None:
-    """Wait until the device has done what it was given."""
+    """Wait until the device has finished its work."""
     if where.type == "cuda":
         torch.cuda.synchronize(where)
 
 
 def seconds(work: Callable[[], Any], where: torch.device, repeats: int, warm_up: int = 2) -> list[float]:
-    """Seconds of each of `repeats` runs of `work`, after `warm_up` that do not count."""
+    """Seconds of each repeat.
+
+    work: what is timed.
+    where: the device.
+    repeats: int, runs that count.
+    warm_up: int, runs before them that do not.
+    """
     found = []
     for _ in range(warm_up + repeats):
         synchronise(where)
@@ -94,7 +113,7 @@ def seconds(work: Callable[[], Any], where: torch.device, repeats: int, warm_up:
 
 
 class Stopwatch:
-    """Seconds from one call of `lap` to the next, with the device's work finished, summed by part."""
+    """Sums seconds by part, from one call of `lap` to the next. Each lap waits for the device."""
 
     def __init__(self, where: torch.device) -> None:
         self.where = where
@@ -102,7 +121,7 @@ class Stopwatch:
         self.last = self._now()
 
     def lap(self, part: str) -> None:
-        """What ran since the last lap was `part`."""
+        """Count the time since the last lap for `part`."""
         now = self._now()
         self.seconds[part] = self.seconds.get(part, 0.0) + now - self.last
         self.last = now
@@ -113,7 +132,11 @@ class Stopwatch:
 
 
 def milliseconds(each: Sequence[float]) -> dict[str, Any]:
-    """Median and spread (first and third quartile; of fewer than four, least and most) in milliseconds, and n."""
+    """Median, spread and number of times.
+
+    each: float, seconds.
+    Returns milliseconds; the spread is the first and third quartile, of fewer than four times the least and the most.
+    """
     spread = statistics.quantiles(each, n=4)[::2] if len(each) > 3 else [min(each), max(each)]
     return {
         "milliseconds": round(1e3 * statistics.median(each), 3),
@@ -123,7 +146,10 @@ def milliseconds(each: Sequence[float]) -> dict[str, Any]:
 
 
 def measured_limits(where: torch.device, dtype: torch.dtype = torch.float32) -> Limits:
-    """Matrix rate in `dtype` and bandwidth of the device with the threads that torch is set to: the best of a dozen."""
+    """The device's matrix rate and bandwidth with torch's present threads: the best of a dozen tries.
+
+    dtype: of the matrix product.
+    """
     scale = 4 if where.type == "cuda" else 1
     a = torch.randn(scale * _MATRIX, scale * _MATRIX, device=where).to(dtype)
     source = torch.zeros(scale * _COPY, device=where)
@@ -134,7 +160,7 @@ def measured_limits(where: torch.device, dtype: torch.dtype = torch.float32) -> 
 
 
 def machine(where: torch.device) -> dict[str, Any]:
-    """What a figure was measured on and with."""
+    """The device, cores, system and versions that a figure belongs to."""
     return {
         "device": torch.cuda.get_device_name(where) if where.type == "cuda" else processor(),
         "cores": device.usable_cores(),
@@ -160,5 +186,9 @@ def processor() -> str:
 
 
 def tell(report: dict[str, Any], lines: Sequence[str], *, as_json: bool) -> None:
-    """Print the report as one JSON object, or the lines for people."""
+    """Print a report.
+
+    report: printed as one JSON object with `as_json`.
+    lines: printed without it, for people.
+    """
     sys.stdout.write((json.dumps(report) if as_json else "\n".join(lines)) + "\n")

@@ -2,13 +2,13 @@
 
     python benchmarks/memory.py [--json] [NAME ...]
 
-Every network is built at its full size out of diffusers' own classes, on fake tensors: torch goes through a call of the
-denoiser, and a pass of the VAE's encoder and back, with shapes alone, and every tensor that is alive is counted
+Every network is built at its full size out of diffusers' own classes, on fake tensors. torch runs a call of the
+denoiser, and a pass of the VAE's encoder and back, with shapes alone. Every tensor that is alive is counted
 (`tests/reference/live_tensors.py`). No weights, no card and no memory are needed. What kernels take for themselves is
-not in it.
+not counted.
 The last columns are the estimate for a card: peak GiB with the standard preset as it is, and with the savings that
-`memory.fit` may choose (VAE recomputed
-and in tiles, one view at a time, text encoder offloaded; then the denoiser too).
+`memory.fit` may choose (VAE recomputed and in tiles, one view at a time, text encoder offloaded; then the denoiser
+too).
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ TOKENS = {"PixArtTransformer2DModel": 300, "FluxTransformer2DModel": 512, "SD3Tr
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Architecture:
-    """A published model: how its denoiser and VAE are built, and its largest text encoder's parameters."""
+    """A published model: how to build its denoiser and its VAE, and the parameters of its largest text encoder."""
 
     denoiser: Callable[[], nn.Module]
     text_encoder: int
@@ -62,7 +62,7 @@ def unet(**config: Any) -> Callable[[], nn.Module]:
 
 
 def deepfloyd(channels: tuple[int, ...], width: int) -> Callable[[], nn.Module]:
-    """DeepFloyd IF, first stage."""
+    """A builder of DeepFloyd IF's first stage."""
     return unet(
         sample_size=64,
         in_channels=3,
@@ -95,7 +95,10 @@ def transformer(name: str, **config: Any) -> Callable[[], nn.Module]:
 
 
 def vae(channels: int) -> Callable[[], nn.Module]:
-    """The AutoencoderKL of Stable Diffusion 1 to 3 and Flux."""
+    """A builder of the AutoencoderKL of Stable Diffusion 1 to 3 and Flux.
+
+    channels: int, of the latents.
+    """
 
     def build() -> nn.Module:
         from diffusers import AutoencoderKL
@@ -206,7 +209,12 @@ ARCHITECTURES: dict[str, Architecture] = {
 
 
 def denoiser_inputs(model: Any, views: int, size: int) -> dict[str, Any]:
-    """What one call takes, for `views` pictures of `size` x `size` latents."""
+    """The arguments of one call.
+
+    model: the denoiser.
+    views: int, pictures in the call.
+    size: int, latents along a side.
+    """
     config, name = model.config, type(model).__name__
     tokens = TOKENS.get(name, 77)
     time = torch.ones(views, dtype=torch.long)
@@ -236,7 +244,10 @@ def denoiser_inputs(model: Any, views: int, size: int) -> dict[str, Any]:
 
 
 def count_denoiser(model: Any, size: int) -> float:
-    """Numbers alive at once for one more picture in a call."""
+    """Numbers alive at once for one more picture in a call.
+
+    size: int, latents along a side.
+    """
     counted = []
     for views in (1, 2):
         inputs = denoiser_inputs(model, views, size)
@@ -247,7 +258,10 @@ def count_denoiser(model: Any, size: int) -> float:
 
 
 def count_encoder(model: Any, pixels: int) -> float:
-    """Numbers that the encoder keeps for the backward pass of one picture."""
+    """Numbers that the encoder keeps for the backward pass of one picture.
+
+    pixels: int, along a side.
+    """
     image = torch.randn(1, 3, pixels, pixels, requires_grad=True)
     with LiveTensors(model) as live:
         latent = model.encode(image).latent_dist.mean
@@ -257,7 +271,7 @@ def count_encoder(model: Any, pixels: int) -> float:
 
 
 def measure(architecture: Architecture) -> dict[str, Any]:
-    """Sizes as the estimate reads them, and what torch counts."""
+    """An architecture's sizes as the estimate reads them, and what torch counts."""
     with FakeTensorMode(allow_non_fake_inputs=True):
         denoiser: Any = architecture.denoiser().eval().requires_grad_(False)
         encoder: Any = architecture.vae().eval().requires_grad_(False) if architecture.vae else None
@@ -284,7 +298,7 @@ def measure(architecture: Architecture) -> dict[str, Any]:
 
 
 def peaks(sizes: ModelSizes) -> dict[str, float]:
-    """The estimate for a card, GiB, with more and more savings."""
+    """The estimate for a card in GiB, with more and more savings."""
     standard = preset("standard", "a mug")
 
     saving = MemoryConfig(recompute=True, tiling=True, views_at_once=1, offload="text")
@@ -297,7 +311,7 @@ def peaks(sizes: ModelSizes) -> dict[str, float]:
 
 
 def main() -> None:
-    """Print the table."""
+    """Measure the chosen architectures and print the table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of: {', '.join(ARCHITECTURES)}")
     parser.add_argument("--json", action="store_true")

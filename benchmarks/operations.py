@@ -2,8 +2,8 @@
 
     python benchmarks/operations.py [--json] [NAME ...]
 
-Every network is built at its full size on the `meta` device, where tensors have shapes and no numbers, and goes through
-one call for one picture under torch's flop counter. A multiply-add counts as two operations. No weights are needed.
+Every network is built at its full size on the `meta` device, where tensors have shapes and no numbers. It runs one call
+for one picture under torch's flop counter. A multiply-add counts as two operations. No weights are needed.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ TERA = 1e12
 
 
 def counted(architecture: Architecture) -> dict[str, dict[str, float]]:
-    """Operations for one picture, by formula and by torch's counter."""
+    """Operations for one picture, by the engine's formula and by torch's counter."""
     with torch.device("meta"):
         denoiser: Any = architecture.denoiser().eval().requires_grad_(False)
         encoder: Any = architecture.vae().eval().requires_grad_(False) if architecture.vae else None
@@ -59,7 +59,7 @@ def counted(architecture: Architecture) -> dict[str, dict[str, float]]:
 
 
 def main() -> None:
-    """Print the table."""
+    """Count for the chosen architectures and print the table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of: {', '.join(ARCHITECTURES)}")
     parser.add_argument("--json", action="store_true")

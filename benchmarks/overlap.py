@@ -3,12 +3,12 @@
     python benchmarks/overlap.py [--json] [--preset standard] [--model starter] [--repeats 12] [--cores N]
         [--progress 0.7] [--set STAGE.KEY=VALUE ...]
 
-A step of a young run, set to a moment of training, with the denoiser in OpenVINO by 1, 2, 4 ... threads up to the
-cores. `plain` and `overlapped` are what `memory.overlap` switches between; kernels have every core, or in the rows with
-`kernels 1` one. `ratio` is the fastest plain way's time over the fastest overlapped one's: above 1 overlapping is
-faster. `gradient_difference` is that of one overlapped step to the plain one, |a - b| / |b| over all parameters, and
-`largest` that of a single number, over the largest in b. `judge_milliseconds` is what a plain step waits for the
-denoiser and the arithmetic of the score.
+A step of a young run is timed, set to a moment of training, with the denoiser in OpenVINO by 1, 2, 4 ... threads up to
+the cores. `plain` and `overlapped` are what `memory.overlap` switches between. Kernels have every core, or one in the
+rows with `kernels 1`. `ratio` is the fastest plain way's time over the fastest overlapped one's: above 1 overlapping is
+faster. `gradient_difference` compares one overlapped step to the plain one: |a - b| / |b| over all parameters.
+`largest` is the difference of a single number, over the largest in b. `judge_milliseconds` is the time that a plain
+step waits for the denoiser and the arithmetic of the score.
 """
 
 from __future__ import annotations
@@ -47,7 +47,10 @@ _WARM_UP = 30  # steps of the young run before anything is timed
 
 
 def hosted(teacher: Adapter, scores: ScoreDistillation, config: GenerateConfig, cores: int) -> dict[int, Any]:
-    """The denoiser in OpenVINO by its number of threads, in the precision that the engine tries first."""
+    """The denoiser in OpenVINO by its number of threads, in bfloat16, the precision that the engine tries first.
+
+    cores: int, the largest number of threads.
+    """
     call, network = step_call(teacher, scores, config), teacher.denoiser
     counts = {1, cores} | {2**i for i in range(cores.bit_length()) if 2**i <= cores}
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
@@ -60,7 +63,7 @@ def hosted(teacher: Adapter, scores: ScoreDistillation, config: GenerateConfig, 
 
 
 class Bench:
-    """One young training that every way moves in turn, always at the same moment of the schedules."""
+    """One young training. Every way makes its steps in it, always at the same moment of the schedules."""
 
     def __init__(self, config: GenerateConfig, model: str, cores: int, progress: float) -> None:
         pipeline = open_pipeline(locate_model(model))
@@ -69,13 +72,18 @@ class Bench:
         self.networks = hosted(self.teacher, self.scores, config, cores)
         self.training = Training(config, seed=0, device=CPU)
         every = config.render.occupancy_every
-        self._moment = int(progress * config.optimize.steps) // every * every  # the grid is looked at now ...
+        self._moment = int(progress * config.optimize.steps) // every * every  # this step updates the grid ...
         for _ in range(_WARM_UP):
             self.step(False, 1, cores)
-        self._moment += 1  # ... and in what is timed it is not
+        self._moment += 1  # ... and the timed one does not
 
     def step(self, overlap: bool, threads: int, kernels: int) -> float:
-        """Seconds of a step."""
+        """Seconds of a step.
+
+        overlap: bool, field and denoiser at the same time.
+        threads: int, of the denoiser.
+        kernels: int, threads of the kernels.
+        """
         self.teacher.denoiser = self.networks[threads]
         warp_runtime.set_threads(kernels)
         self.training.step = self._moment
@@ -84,7 +92,10 @@ class Bench:
         return time.perf_counter() - begun
 
     def gradient(self, overlap: bool) -> Tensor:
-        """Of a step from here, which is taken back, unclipped."""
+        """The unclipped gradient of a step from here. The step is undone afterwards.
+
+        overlap: bool, field and denoiser at the same time.
+        """
         kept = {name: tensor.clone() for name, tensor in self.training.state().items()}
         with mock.patch("torch.nn.utils.clip_grad_norm_", lambda parameters, most: torch.zeros(())):
             self.step(overlap, 1, 1)
@@ -93,7 +104,11 @@ class Bench:
         return found
 
     def judged(self, threads: int, kernels: int) -> float:
-        """Seconds that a plain step spends on what the diffusion model thinks."""
+        """Seconds that a plain step spends on the denoiser and the score.
+
+        threads: int, of the denoiser.
+        kernels: int, threads of the kernels.
+        """
         spent, real = 0.0, self.scores.judge
 
         def judge(*given: Any) -> Any:
@@ -109,7 +124,11 @@ class Bench:
 
 
 def measure(bench: Bench, cores: int, repeats: int) -> dict[str, Any]:
-    """Every way in turn, so that all see the same load."""
+    """Time every way. The ways take turns, so that all see the same load.
+
+    cores: int, of the machine.
+    repeats: int, timed steps of each way.
+    """
     ways = [
         (overlap, threads, kernels)
         for threads in bench.networks
@@ -120,7 +139,7 @@ def measure(bench: Bench, cores: int, repeats: int) -> dict[str, Any]:
     judged: dict[int, list[float]] = {threads: [] for threads in bench.networks}
     for turn in range(-1, repeats):
         for way in ways:
-            bench.step(*way)  # the caches and sleeping threads are another's
+            bench.step(*way)  # fills the caches and wakes the threads after another way
             seconds = bench.step(*way)
             if turn >= 0:
                 taken[way].append(seconds)

@@ -1,4 +1,4 @@
-"""Pictures that the judge compares: of meshes and of exact corpus objects, from the same cameras, in the same light."""
+"""Pictures for the judge: of meshes and of exact corpus objects, from the same cameras, in the same light."""
 
 from __future__ import annotations
 
@@ -36,7 +36,11 @@ def light(seen: Cameras) -> Tensor:
 
 
 def over_background(colour: Tensor, coverage: Tensor) -> Tensor:
-    """Premultiplied colours float32[B, 3, H, W] over BACKGROUND."""
+    """Colours over BACKGROUND, float32[B, 3, H, W] in [0, 1].
+
+    colour: float32[B, 3, H, W], premultiplied.
+    coverage: float32[B, 1, H, W], in [0, 1].
+    """
     return (colour + BACKGROUND * (1.0 - coverage)).clamp(0.0, 1.0)
 
 
@@ -62,7 +66,11 @@ def mesh_portraits(content: GlbContent) -> tuple[Tensor, Tensor]:
 
 
 def truth_portraits(kind: Kind, look: Look, seed: int) -> tuple[Tensor, Tensor]:
-    """The same of an exact object of the corpus."""
+    """Lit colour and white clay of an exact object of the corpus, as `mesh_portraits` gives them.
+
+    kind, look: of the object.
+    seed: int, chooses the object.
+    """
     parts = make_object(np.random.default_rng([11, seed]), kind, look)
     seen = cameras()
     traced = render_objects([parts] * VIEWS, seen, light(seen), torch.full((VIEWS,), AMBIENT), pixels=PIXELS, samples=3)

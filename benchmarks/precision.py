@@ -3,10 +3,10 @@
     python benchmarks/precision.py [--json] [--latents 32] [--device cpu] [NAME ...]
 
 Guidance multiplies e_c - e_u by w, and its rounding error with it. Every denoiser is built from its public config
-(`benchmarks/memory.py`) with random weights, and asked once with each of two texts about the same noise: in float32,
+(`benchmarks/memory.py`) with random weights. It is called with the same noise for each of two texts: first in float32,
 then with weights and arithmetic in half precision. On a CPU the arithmetic is imitated: the result of every operation
 is rounded to the precision, and products are summed in float32, as cards do. On a card it is the card's own.
-Given is rms(error of e_c - e_u) / rms(e_c), and that times w = 100, the guidance of DreamFusion's recipe.
+The figures are rms(error of e_c - e_u) / rms(e_c), and that times w = 100, the guidance of DreamFusion's recipe.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ from benchmarks.memory import ARCHITECTURES, denoiser_inputs  # noqa: E402
 
 HALVES = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 GUIDANCE = 100.0  # w of DreamFusion (arXiv 2209.14988, section 4)
-SPREAD = 0.02  # standard deviation for parameters that begin at zero, so that none of a network's paths is silent
+SPREAD = 0.02  # standard deviation of parameters that begin at zero, so that every path of a network counts
 DEFAULT = "Stable Diffusion 1.5"
 
 
 class Rounded(TorchDispatchMode):
-    """Every floating-point result is rounded to `dtype`, and stays float32."""
+    """A torch mode that rounds every floating-point result to `dtype` and keeps it in float32."""
 
     def __init__(self, dtype: torch.dtype) -> None:
         super().__init__()
@@ -52,7 +52,7 @@ class Rounded(TorchDispatchMode):
 
 
 def random_denoiser(name: str, seed: int) -> Any:
-    """The denoiser of an architecture, float32, frozen, with random weights in every path."""
+    """The denoiser of an architecture, in float32 and frozen. Every path through it has random weights."""
     torch.manual_seed(seed)
     model: Any = ARCHITECTURES[name].denoiser().eval().requires_grad_(False)
     for parameter in model.parameters():
@@ -62,7 +62,11 @@ def random_denoiser(name: str, seed: int) -> Any:
 
 
 def predictions(model: Any, inputs: dict[str, Any], texts: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-    """e_u and e_c, float32, one call each: less memory than both together."""
+    """e_u and e_c in float32, by one call each, which needs less memory than one call for both.
+
+    inputs: arguments of the call.
+    texts: the conditioning for e_u and for e_c.
+    """
     dtype = next(model.parameters()).dtype
     given = {key: _cast(value, dtype) for key, value in inputs.items()}
     with torch.no_grad():
@@ -79,7 +83,7 @@ def _cast(value: Any, dtype: torch.dtype) -> Any:
 
 
 def moved(value: Any, device: torch.device) -> Any:
-    """Tensors in a dictionary, on a device."""
+    """A value on a device; of a dictionary, the tensors in it."""
     if isinstance(value, dict):
         return {key: moved(each, device) for key, each in value.items()}
     return value.to(device) if isinstance(value, Tensor) else value
@@ -91,7 +95,12 @@ def rms(value: Tensor) -> float:
 
 
 def measure(name: str, latents: int, device: torch.device, seed: int = 0) -> dict[str, float]:
-    """The errors of one architecture, for one picture of latents x latents."""
+    """The errors of one architecture.
+
+    name: str, of the architecture.
+    latents: int, along a side of the one picture.
+    seed: int, of weights and noise.
+    """
     model = random_denoiser(name, seed).to(device)
     inputs = moved(denoiser_inputs(model, 1, latents), device)
     if "timestep" in inputs:
@@ -117,7 +126,7 @@ def measure(name: str, latents: int, device: torch.device, seed: int = 0) -> dic
 
 
 def main() -> None:
-    """Print the table."""
+    """Measure the chosen architectures and print the table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of: {', '.join(ARCHITECTURES)}")
     parser.add_argument("--latents", type=int, default=32, help="a side of the picture that is asked about")

@@ -38,7 +38,13 @@ _WARM_UP = {"cpu": 2, "cuda": 20}  # steps; on a card until those of every shadi
 
 
 def work(views: int, at_once: int, steps: int, resolution: int, device_name: str) -> None:
-    """One process of a row; the first prints its figures."""
+    """Be one process of a row. The first one prints its figures.
+
+    views: int, of each step.
+    at_once: int, views in a part.
+    steps: int, of training.
+    resolution: int, pixels along a side of a view.
+    """
     us = ranks.join("cuda" if device_name.startswith("cuda") else "cpu")
     device = us.device(resolve_device(device_name))
     settings = {"optimize": {"views": views, "resolution": [resolution] * 2}, "memory": {"views_at_once": at_once}}
@@ -63,7 +69,12 @@ def work(views: int, at_once: int, steps: int, resolution: int, device_name: str
 
 
 def measure(processes: int, views: int, at_once: int, options: argparse.Namespace) -> dict[str, Any]:
-    """One row, in processes of its own."""
+    """Measure one row, in processes of its own.
+
+    processes: int, their number.
+    views: int, of each process in a step.
+    at_once: int, views in a part.
+    """
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
     command += [__file__, "--worker", str(views), str(at_once), "--steps", str(options.steps)]
     command += ["--resolution", str(options.resolution), "--device", options.device]

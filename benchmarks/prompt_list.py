@@ -1,4 +1,4 @@
-"""Lists of prompts: read with the reason for every line that is left out, or made from what a model knows."""
+"""Lists of prompts: read with a reason for every line that is left out, or made from what a model knows."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from training.starter.objects.palette import COLOURS
 
 @dataclass(frozen=True, kw_only=True)
 class Prompt:
-    """A prompt whose truth is known: `text` asks for a `kind` that looks like `look`."""
+    """A prompt whose true object is known: `text` asks for a `kind` that looks like `look`."""
 
     text: str
     kind: Kind
@@ -24,7 +24,12 @@ class Prompt:
 
 @dataclass(frozen=True, kw_only=True)
 class LeftOut:
-    """A line (from 1 on) that is not used, and why."""
+    """A line that is not used.
+
+    line: int, its number from 1 on.
+    text: str, the line.
+    why: str, the reason.
+    """
 
     line: int
     text: str
@@ -33,7 +38,7 @@ class LeftOut:
 
 @cache
 def described() -> dict[str, tuple[Kind, Look]]:
-    """Every plain description of everything in the corpus, lower case."""
+    """Every plain description of everything in the corpus, in lower case, with what it describes."""
     known = {}
     patterns = [(None, None), *itertools.product(PATTERNS, PATTERN_COLOURS)]
     for kind in KINDS:
@@ -54,7 +59,8 @@ def corpus_words() -> frozenset[str]:
 def read_prompts(lines: Sequence[str], kinds: Sequence[str]) -> tuple[list[Prompt], list[LeftOut]]:
     """The prompts of a list, in order, and the lines that are left out.
 
-    kinds: first names of what the model knows. Lines that begin with '#' are comments and go without a word.
+    lines: of the file; those that begin with '#' are comments and are not reported.
+    kinds: first names of what the model knows.
     """
     prompts: dict[str, Prompt] = {}
     left_out = []
@@ -83,7 +89,7 @@ def read_prompts(lines: Sequence[str], kinds: Sequence[str]) -> tuple[list[Promp
 
 
 def full_list(kinds: Sequence[Kind] = KINDS) -> list[Prompt]:
-    """Every kind in two of its colours, far apart in the list; as it is, where it has none."""
+    """Every kind in two of its colours, far apart in its list of colours. A kind without colours comes once."""
     prompts = []
     for i, kind in enumerate(kinds):
         count = len(kind.colours)

@@ -4,10 +4,10 @@
                                  [--set STAGE.KEY=VALUE ...] [--judge FOLDER] [--json]
 
 R-Precision as in Dream Fields (arXiv 2112.01455) and DreamFusion (arXiv 2209.14988, table 1): the share of renders,
-from 30 degrees above the horizon all around, of which the judge finds the right caption first. In colour among two
-colours of every kind in the corpus; textureless among all kinds. The first row is the same for the corpus's own
-objects. Chamfer distance and volume IoU are to the nearest of many exact meshes of the kind, in half lengths of the
-box. Meshes that are in the output folder already are not made again, so an interrupted run goes on.
+from 30 degrees above the horizon all around, of which the judge finds the right caption first. In colour it chooses
+among two colours of every kind in the corpus, textureless among all kinds. The first row is the same for the corpus's
+own objects. Chamfer distance and volume IoU are to the nearest of many exact meshes of the kind, in half lengths of the
+box. Meshes that are in the output folder already are not made again, so an interrupted run can continue.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ TRUTH_OBJECTS = 3  # of each prompt in the row of the corpus itself
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """What one prompt came to; None for what a failed run does not have."""
+    """The figures of one prompt. None where a failed run has none."""
 
     prompt: str
     colour: float | None  # R-Precision of its views, in [0, 1]
@@ -71,7 +71,10 @@ class Grader:
         self._kinds = judge.captions([describe(kind, Look()) for kind in KINDS])
 
     def grade(self, prompt: Prompt, colour: torch.Tensor, clay: torch.Tensor) -> tuple[float, float]:
-        """R-Precision of the views in colour and of the textureless ones."""
+        """R-Precision of the views in colour and of the textureless ones, each in [0, 1].
+
+        colour, clay: float32[VIEWS, 3, PIXELS, PIXELS], lit and textureless portraits.
+        """
         own, kind = self._texts.index(prompt.text), KINDS.index(prompt.kind)
         return (
             r_precision(self._judge.pictures(colour) @ self._captions.T, [own] * len(colour)),
@@ -80,7 +83,12 @@ class Grader:
 
 
 def make(prompt: Prompt, folder: Path, arguments: argparse.Namespace) -> dict[str, Any]:
-    """The run's result.json, made now or earlier; {'failed': reason} when the engine gave up."""
+    """Make a prompt's mesh, unless an earlier call did. Returns result.json, or {'failed': reason}.
+
+    folder: Path of the run's folder.
+    arguments: of the command line.
+    Raises SystemExit where the engine was stopped from outside.
+    """
     result, failure = folder / "result.json", folder / "failed.txt"
     if not result.is_file() and not failure.is_file():
         command = [sys.executable, "-m", "dreamfusion_engine", "generate", prompt.text, "--output", str(folder)]
@@ -101,7 +109,11 @@ def make(prompt: Prompt, folder: Path, arguments: argparse.Namespace) -> dict[st
 
 
 def measure(prompt: Prompt, folder: Path, grader: Grader, arguments: argparse.Namespace) -> Row:
-    """Make the mesh of a prompt and grade it."""
+    """Make the mesh of a prompt and grade it.
+
+    folder: Path of the run's folder.
+    arguments: of the command line.
+    """
     result = make(prompt, folder, arguments)
     if "failed" in result:
         empty = dict.fromkeys(field.name for field in fields(Row) if field.name not in ("prompt", "health"))
@@ -126,14 +138,17 @@ def measure(prompt: Prompt, folder: Path, grader: Grader, arguments: argparse.Na
 
 
 def health_words(health: Mapping[str, Any]) -> str:
-    """What the table says of a run's health, of `result.json`: 'good', 'flat', 'good after 2 restarts'."""
+    """A run's health in words for the table: 'good', 'flat', 'good after 2 restarts'.
+
+    health: that part of result.json.
+    """
     restarts = int(health["restarts"])
     after = f" after {restarts} restart{'s' if restarts > 1 else ''}" if restarts else ""
     return f"{health['verdict']}{after}"
 
 
 def truth_row(prompts: Sequence[Prompt], grader: Grader) -> tuple[float, float]:
-    """R-Precision of the corpus's own objects: what a perfect mesh would get."""
+    """R-Precision of the corpus's own objects, which a perfect mesh would reach."""
     grades = [
         grader.grade(p, *portraits.truth_portraits(p.kind, p.look, s)) for p in prompts for s in range(TRUTH_OBJECTS)
     ]
@@ -141,7 +156,7 @@ def truth_row(prompts: Sequence[Prompt], grader: Grader) -> tuple[float, float]:
 
 
 def contact_sheet(folders: Sequence[Path], file: Path) -> None:
-    """A row for each finished run: its views.png, colour only front to back and two clay views."""
+    """Write a picture with a row for each finished run: four colour views from front to back, and two clay views."""
     rows = []
     for folder in folders:
         if not (folder / "views.png").is_file():
@@ -157,12 +172,12 @@ def contact_sheet(folders: Sequence[Path], file: Path) -> None:
 
 
 def mean(values: Sequence[float | None]) -> float:
-    """Mean, a failed run counting as 0."""
+    """The mean. A failed run counts as 0."""
     return float(np.mean([v or 0.0 for v in values])) if values else 0.0
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure every prompt, print the table, and write summary and sheet into the output folder."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     which = parser.add_mutually_exclusive_group()
     which.add_argument(
@@ -229,7 +244,10 @@ def row_text(row: Row) -> str:
 
 
 def faults_text(folds: int | None, before: int | None, crossings: int | None) -> str:
-    """What the table says of folds and crossings: '0, 0', and '2 of 3, 0' where the surface had 3 before decimation."""
+    """Folds and crossings in words: '0, 0', or '2 of 3, 0' where the surface had 3 folds before decimation.
+
+    folds, before, crossings: int, as in Row; None where they are not known.
+    """
     if folds is None or crossings is None:
         return ""
     return f"{folds} of {before}, {crossings}" if before else f"{folds}, {crossings}"

@@ -3,7 +3,7 @@
     python benchmarks/render.py [--json] [--resolutions 64 128 256] [--repeats 7] [--device cpu]
 
 One view of each scene (`bench_scene.py`), lit, by `render_image` and by the plain-torch twin, which renders all rays
-at once. Each with median, spread, floor and rays a second; `ratio_to_torch` is torch's time over ours.
+at once. Each row has median, spread, floor and rays a second. `ratio_to_torch` is torch's time over ours.
 """
 
 from __future__ import annotations
@@ -32,7 +32,14 @@ _FORWARD = ("march", "field", "composite", "shade")
 def measure(
     name: str, resolution: int, repeats: int, threads: dict[str, Threads], limits: Limits, device: torch.device
 ) -> dict[str, Any]:
-    """One picture of a scene on both sides."""
+    """Time one picture of a scene on both sides.
+
+    name: str, of the scene.
+    resolution: int, pixels along a side.
+    repeats: int, timed pictures.
+    threads: of each side.
+    limits: of the machine, for the floor.
+    """
     scene = bench_scene(name, resolution=resolution, views=1, device=device)
     background = torch.ones(3, device=device)
     middle = torch.full_like(scene.jitter, 0.5)

@@ -1,11 +1,11 @@
-"""Peak memory of whole runs, held against the estimate: random weights, real classes, tiny and mid-sized.
+"""Peak memory of whole runs, beside the estimate: random weights, real classes, tiny and mid-sized.
 
     python benchmarks/run_memory.py [--json] [--steps 4] [NAME ...]
 
-Each run, from prompt to GLB, is a process of its own, as the command line makes it. Its peak is the largest resident
-set of that process, at the end of training and of the whole run; beside it the estimate for the same settings.
-The mid-sized teachers have the blocks of the published models at reduced width and a smaller picture, weights stored in
-half precision as those are, and computed with in float32, as a CPU does.
+Each run, from prompt to GLB, is a process of its own, as on the command line. Its peak is the largest resident set of
+that process, at the end of training and of the whole run; beside it is the estimate for the same settings.
+The mid-sized teachers have the blocks of the published models at reduced width and a smaller picture. Their weights are
+stored in half precision, as those are, and computed with in float32, as a CPU does.
 """
 
 from __future__ import annotations
@@ -33,7 +33,12 @@ TOKENS = 77
 
 
 def text_encoder(width: int, layers: int, vocabulary: int = 49_408) -> Any:
-    """A CLIP text encoder with a vocabulary of its published size."""
+    """A CLIP text encoder.
+
+    width: int, of its layers.
+    layers: int, their number.
+    vocabulary: int, words.
+    """
     import transformers
 
     config = transformers.CLIPTextConfig(
@@ -63,7 +68,10 @@ def autoencoder(channels: tuple[int, ...]) -> Any:
 
 
 def half_width(latent: int) -> Any:
-    """Stable Diffusion 1 with half its channels: 215 M parameters in the unet, for pictures of 8 `latent` pixels."""
+    """Stable Diffusion 1 with half its channels: 215 M parameters in the unet.
+
+    latent: int, latents along a side; the picture has eight times as many pixels.
+    """
     import diffusers
 
     unet = diffusers.UNet2DConditionModel(
@@ -82,7 +90,7 @@ def half_width(latent: int) -> Any:
 
 
 def wide_text() -> Any:
-    """A tiny teacher behind a text encoder of 354 M parameters, as T5 is to PixArt."""
+    """A tiny teacher with a text encoder of 354 M parameters, which is large beside it, as T5 is beside PixArt."""
     pipeline = stable_diffusion()
     pipeline.text_encoder = text_encoder(1024, 24)
     pipeline.unet = unet(cross_attention_dim=1024)
@@ -91,7 +99,11 @@ def wide_text() -> Any:
 
 @dataclasses.dataclass(frozen=True)
 class Case:
-    """A run. teacher: makes its pipeline; None: the built-in one. settings: over the preset."""
+    """One run to measure.
+
+    teacher: makes its pipeline; None for the built-in one.
+    settings: over the preset.
+    """
 
     teacher: Callable[[], Any] | None
     settings: tuple[str, ...] = ()
@@ -113,7 +125,11 @@ CASES: dict[str, Case] = {
 
 
 def measure(case: Case, steps: int, folder: Path) -> dict[str, Any]:
-    """The peak of one whole run and its estimate, MiB."""
+    """The peak of one whole run and its estimate, in MiB.
+
+    steps: int, of training.
+    folder: Path for the teacher and the run.
+    """
     model = "starter"
     if case.teacher is not None:
         model = str(folder / "model")
@@ -145,7 +161,7 @@ def measure(case: Case, steps: int, folder: Path) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Print the table."""
+    """Measure the chosen cases and print the table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of: {'; '.join(CASES)}")
     parser.add_argument("--steps", type=int, default=4, help="of training; the peak comes in the first")

@@ -39,7 +39,11 @@ _PIXELS = 32  # of the views in the rows for samples and views
 
 
 def scene_of(axis: str, size: int, device: torch.device) -> BenchScene:
-    """The scene of one row: rays, samples (steps through the box) or views of `size`."""
+    """The scene of one row.
+
+    axis: str, 'rays', 'samples' or 'views'.
+    size: int, number of rays, of steps through the box, or of views.
+    """
     if axis == "rays":
         return bench_scene("solid", resolution=math.isqrt(size), views=1, device=device)
     if axis == "views":
@@ -49,7 +53,10 @@ def scene_of(axis: str, size: int, device: torch.device) -> BenchScene:
 
 
 def step_row(axis: str, size: int, repeats: int, device: torch.device) -> dict[str, Any]:
-    """Time of the NeRF part, and how many samples that were."""
+    """The time of the NeRF part, and its number of samples.
+
+    axis, size: as for `scene_of`.
+    """
     scene = scene_of(axis, size, device)
     optimizer = torch.optim.Adam(scene.field.parameters(), lr=0.0, fused=True)
     each = []
@@ -62,7 +69,10 @@ def step_row(axis: str, size: int, repeats: int, device: torch.device) -> dict[s
 
 
 def triangle_rows(sizes: Sequence[int], repeats: int, device: torch.device) -> dict[str, dict[str, Any]]:
-    """Time of clean, unwrap and bake for each budget, on one surface."""
+    """The time of clean, unwrap and bake for each budget, on one surface.
+
+    sizes: budgets of triangles.
+    """
     shape = soft_fields.hamburger(bumps=0.004, edge=0.008)
     reference = extract.moved_to(soft_fields.photographs(shape, soft_fields.orbit(8), 96, samples=112), device)
     source = extract.fitted_field(shape, device)

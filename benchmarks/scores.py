@@ -3,11 +3,11 @@
     python benchmarks/scores.py [--only NAME ...] [--prompts FILE] [--output DIR] [--preset draft] [--seed 0]
                                 [--model starter] [--judge FOLDER] [--json]
 
-Every variant makes the same prompts from the same seed, and is measured as `benchmarks/quality.py` measures. `views`
-is the share of eight renders around the object of which the judge tells front, side and back right, and `fronts` the
-share that it takes for the front, for kinds that have one. `guidance` is the score's part of one training step of two
-views: the least of several rounds, because other programs only ever add to it. Meshes that are in the output folder
-already are not made again, so an interrupted run goes on.
+Every variant makes the same prompts from the same seed, and is measured as `benchmarks/quality.py` measures. Eight
+renders around the object are judged. `views` is the share of them whose side (front, side or back) the judge names
+right. `fronts` is the share that it takes for the front, for kinds that have one. `guidance` is the score's part of one
+training step of two views: the least of several rounds, because other programs only ever add to it. Meshes that are in
+the output folder already are not made again, so an interrupted run can continue.
 """
 
 from __future__ import annotations
@@ -61,14 +61,21 @@ TRUTH_OBJECTS = 3  # exact objects of each kind in the row of the corpus itself
 
 @dataclass(frozen=True, kw_only=True)
 class Sides:
-    """How the judge sees the sides of one object. views: share told right; fronts: share taken for the front."""
+    """How the judge sees the sides of one object.
+
+    views: float, share of renders whose side it names right, in [0, 1].
+    fronts: float, share that it takes for the front, in [0, 1].
+    """
 
     views: float
     fronts: float
 
 
 def sides_of(judge: Judge, prompt: Prompt, pictures: torch.Tensor) -> Sides | None:
-    """Sides of lit portraits float32[VIEWS, 3, H, W], seen all around; None for a kind without a front."""
+    """How the judge sees the sides of an object; None for a kind without a front.
+
+    pictures: float32[VIEWS, 3, H, W], lit portraits from all around.
+    """
     if not prompt.kind.front:
         return None
     captions = judge.captions([f"{describe(prompt.kind, Look())}, {VIEW_WORDS[view]}" for view in AROUND])
@@ -81,7 +88,7 @@ def sides_of(judge: Judge, prompt: Prompt, pictures: torch.Tensor) -> Sides | No
 
 
 def true_sides(judge: Judge, prompts: Sequence[Prompt]) -> list[Sides]:
-    """The same of exact objects of the corpus: what a perfect mesh would get from this judge."""
+    """`sides_of` exact objects of the corpus, which a perfect mesh would reach with this judge."""
     found = [
         sides_of(judge, prompt, portraits.truth_portraits(prompt.kind, prompt.look, seed)[0])
         for prompt in prompts
@@ -91,7 +98,12 @@ def true_sides(judge: Judge, prompts: Sequence[Prompt]) -> list[Sides]:
 
 
 def guidance_milliseconds(names: Sequence[str], model: str, rounds: int = 12) -> dict[str, float]:
-    """What one step of each variant costs, least of `rounds` that take turns, on one thread of the CPU."""
+    """Milliseconds of each variant's part of a step, on one thread of the CPU.
+
+    names: of the variants.
+    model: str, the teacher.
+    rounds: int; the variants take turns, and the least of each counts.
+    """
     pipeline = open_pipeline(locate_model(model))
     teacher = load_teacher(pipeline, portraits.CPU, precision="bfloat16")
     made = {}
@@ -112,7 +124,12 @@ def guidance_milliseconds(names: Sequence[str], model: str, rounds: int = 12) ->
 
 
 def sheet(folders: Sequence[Sequence[Path]], file: Path, width: int = 96) -> None:
-    """A row for each variant: of every prompt the front, the side and the back; white where a run failed."""
+    """Write a picture with a row for each variant: front, side and back of every prompt, white where a run failed.
+
+    folders: for each variant, Paths of its runs' folders.
+    file: Path of the picture.
+    width: int, pixels along a side of a view.
+    """
     rows = []
     for line in folders:
         cells = []
@@ -130,7 +147,13 @@ def sheet(folders: Sequence[Sequence[Path]], file: Path, width: int = 96) -> Non
 
 
 def line(name: str, rows: Sequence[Row], sides: Sequence[Sides], milliseconds: float) -> str:
-    """One variant's line of the table, Markdown."""
+    """One variant's line of the table, Markdown.
+
+    name: str, of the variant.
+    rows: its prompts' figures.
+    sides: how the judge sees its objects' sides.
+    milliseconds: float, its part of a step.
+    """
     done = [row for row in rows if row.colour is not None]
     if not done:
         return f"| {name} | | | | | | | {len(rows)} failed | | {milliseconds:.0f} |"
@@ -146,7 +169,7 @@ def line(name: str, rows: Sequence[Row], sides: Sequence[Sides], milliseconds: f
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure every variant and print the table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--only", nargs="*", choices=list(VARIANTS), default=list(VARIANTS), metavar="NAME")
     parser.add_argument("--prompts", type=Path, default=ROOT / "benchmarks" / "prompts" / "four.txt")

@@ -1,4 +1,4 @@
-"""How far a mesh is from the exact shapes of its kind: Chamfer distance and volume IoU, by their definitions."""
+"""The distance of a mesh from the exact shapes of its kind: Chamfer distance and volume IoU, by their definitions."""
 
 from __future__ import annotations
 
@@ -36,26 +36,42 @@ def inside_mesh(begin: int, mesh: wp.uint64, points: wp.array(dtype=wp.vec3), ou
 
 @dataclass(frozen=True, kw_only=True)
 class Shape:
-    """Points on a surface, float32[SURFACE_POINTS, 3], and which lattice points it holds, bool[(LATTICE + 1)^3]."""
+    """A solid shape.
+
+    points: float32[SURFACE_POINTS, 3], on its surface.
+    filled: bool[(LATTICE + 1)^3], which lattice points are inside.
+    """
 
     points: Floats
     filled: NDArray[np.bool_]
 
 
 def to_box(vertices: Floats) -> Floats:
-    """Vertices moved and scaled so that their box is centred and its longest half side is HALF_LENGTH."""
+    """The vertices moved and scaled so that their box is centred and its longest half side is HALF_LENGTH.
+
+    vertices: float32[V, 3].
+    """
     low, high = vertices.min(0), vertices.max(0)
     return np.asarray((vertices - 0.5 * (low + high)) * (2.0 * HALF_LENGTH / (high - low).max()), np.float32)
 
 
 def surface_points(vertices: Floats, triangles: NDArray[np.int32], seed: int = 0) -> Floats:
-    """SURFACE_POINTS points, evenly over the area."""
+    """SURFACE_POINTS points, spread evenly over the surface: float32[SURFACE_POINTS, 3].
+
+    vertices: float32[V, 3].
+    triangles: int32[T, 3].
+    seed: int, chooses the points.
+    """
     mesh = trimesh.Trimesh(vertices, triangles, process=False)
     return np.asarray(trimesh.sample.sample_surface(mesh, SURFACE_POINTS, seed=seed)[0], np.float32)
 
 
 def shape_of_mesh(vertices: Floats, triangles: NDArray[np.int32]) -> Shape:
-    """The shape of a closed mesh in the corpus's box; vertices that were split at seams are joined again."""
+    """The shape of a closed mesh, fitted into the corpus's box. Vertices that were split at seams are joined again.
+
+    vertices: float32[V, 3].
+    triangles: int32[T, 3].
+    """
     mesh = trimesh.Trimesh(to_box(vertices), triangles, process=False)
     mesh.merge_vertices(merge_tex=True, merge_norm=True)
     corners = torch.from_numpy(np.asarray(mesh.vertices, np.float32))
@@ -72,7 +88,11 @@ def shape_of_mesh(vertices: Floats, triangles: NDArray[np.int32]) -> Shape:
 
 
 def exact_shapes(kind: Kind, look: Look, count: int) -> list[Shape]:
-    """`count` instances of the kind, all in the box that `to_box` fits a mesh into."""
+    """Exact objects of a kind, each in the box into which `to_box` fits a mesh.
+
+    kind, look: of the objects.
+    count: int, their number.
+    """
     shapes = []
     for seed in range(count):
         parts = make_object(np.random.default_rng([7, seed]), kind, look)
@@ -86,7 +106,10 @@ def exact_shapes(kind: Kind, look: Look, count: int) -> list[Shape]:
 
 
 def chamfer(a: Floats, b: Floats) -> float:
-    """Mean distance from each set of points to the nearest of the other, both ways averaged; world units."""
+    """The mean distance from a point of one set to the nearest of the other, averaged over both ways, in world units.
+
+    a, b: float32[N, 3].
+    """
     return float(0.5 * (cKDTree(b).query(a)[0].mean() + cKDTree(a).query(b)[0].mean()))
 
 
@@ -96,7 +119,11 @@ def iou(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> float:
 
 
 def turned(vertices: Floats, angle: float) -> Floats:
-    """Vertices turned about the vertical axis, radians."""
+    """The vertices turned about the vertical axis.
+
+    vertices: float32[V, 3].
+    angle: float, radians.
+    """
     c, s = math.cos(angle), math.sin(angle)
     return np.asarray(vertices @ np.array([[c, s, 0], [-s, c, 0], [0, 0, 1]], np.float32), np.float32)
 
@@ -104,9 +131,13 @@ def turned(vertices: Floats, angle: float) -> Floats:
 def distance_to_kind(
     vertices: Floats, triangles: NDArray[np.int32], kind: Kind, look: Look, count: int
 ) -> tuple[float, float]:
-    """Chamfer distance to the nearest of `count` exact instances, and the best volume IoU with one of them.
+    """The Chamfer distance to the nearest exact object of a kind, and the best volume IoU with one.
 
-    A kind without a front may stand turned about its axis, one with a front may not.
+    vertices: float32[V, 3].
+    triangles: int32[T, 3].
+    count: int, exact objects to compare with.
+
+    A mesh of a kind without a front may stand turned about its axis, so several angles are tried.
     """
     angles = [0.0] if kind.front else [i * 2.0 * math.pi / _TURNS for i in range(_TURNS)]
     shapes = [shape_of_mesh(turned(vertices, angle), triangles) for angle in angles]

@@ -3,10 +3,10 @@
     python benchmarks/step.py [--json] [--resolution 64] [--views 1] [--repeats 9] [--device cpu] [--model starter]
 
 Parts: march, field, composite, shade, encode (what the diffusion model does to a picture first), denoise (its one call
-for all views, with and without the prompt), backward, optimizer; `nerf` is all but encode and denoise. Each with
-median, spread (quartiles), the plain-torch twin's median on the same samples, and its floor (`measurement.py`).
-`ratio_to_torch` is torch's time over ours: above 1 the kernels are faster. Sides take turns in one process, ours with
-the engine's threads (kernels on every core, torch on all but one), the twin with every core or all but one, whichever
+for all views, with and without the prompt), backward, optimizer; `nerf` is all but encode and denoise. Each part has
+its median, spread (quartiles), the plain-torch twin's median on the same samples, and its floor (`measurement.py`).
+`ratio_to_torch` is torch's time over ours: above 1 the kernels are faster. The sides take turns in one process. Ours
+has the engine's threads (kernels on every core, torch on all but one), the twin every core or all but one, whichever
 is faster. `ratio_to_bare` is the denoise part over a bare call of the denoiser.
 """
 
@@ -44,7 +44,7 @@ _TIMESTEP = 0.5  # share of the noise levels at which the denoiser is asked
 
 
 class Guide:
-    """The diffusion model with a prompt, its call taken apart; the noise is the same in every step."""
+    """The diffusion model with a prompt, for calls whose parts can be timed. The noise is the same in every step."""
 
     def __init__(self, model: str, device: torch.device) -> None:
         pipeline = open_pipeline(locate_model(model))
@@ -53,7 +53,11 @@ class Guide:
         self.distillation = ScoreDistillation(self.teacher, prompt, "", pipeline.card, GuidanceConfig())
 
     def denoise(self, x: torch.Tensor, scene: BenchScene) -> torch.Tensor:
-        """The gradient of score distillation at x, by one denoiser call."""
+        """The gradient of score distillation at x, by one denoiser call.
+
+        x: float32[B, C, H, W], in the model's space.
+        scene: gives the cameras of the B views.
+        """
         with torch.no_grad():
             generator = torch.Generator(x.device).manual_seed(0)
             noise = torch.randn(x.shape, generator=generator, device=x.device)
@@ -66,7 +70,7 @@ class Guide:
             return self.distillation.guided(x_t, t, embeddings, _SCALE) - noise
 
     def bare_call(self, views: int) -> tuple[Any, ...]:
-        """Noisy images, timesteps and conditioning of one denoiser call for `views` views, twice each."""
+        """The arguments of one denoiser call: noisy images, timesteps and conditioning, twice for each view."""
         size = self.teacher.image_size
         channels = self.teacher.to_model_space(torch.zeros(1, 3, size, size, device=self.teacher.device)).shape
         x_t = torch.randn(2 * views, *channels[1:], device=self.teacher.device)
@@ -78,7 +82,12 @@ class Guide:
 def training_step(
     scene: BenchScene, side: Side, optimizer: torch.optim.Optimizer, guide: Guide | None
 ) -> tuple[dict[str, float], torch.Tensor, tuple[int, int]]:
-    """One lit step; seconds by part, the picture float32[R, 3] and the numbers of samples and of surface rays."""
+    """Make one lit step.
+
+    side: of the scene.
+    guide: gives the gradient; None for a plain loss on the picture.
+    Returns seconds by part, the picture float32[R, 3], and the numbers of samples and of surface rays.
+    """
     origins, directions = scene.rays
     views = len(scene.cameras)
     size = round((len(origins) / views) ** 0.5)
@@ -116,7 +125,13 @@ def training_step(
 def measure(
     scene: BenchScene, guide: Guide | None, repeats: int, threads: dict[str, Threads], limits: Limits
 ) -> dict[str, Any]:
-    """The parts of one scene on both sides, in turn; learning rate 0 makes all steps alike."""
+    """Time the parts of one scene on both sides, in turn. The learning rate is 0, so that all steps are alike.
+
+    guide: the diffusion model, or None.
+    repeats: int, timed steps of each side.
+    threads: of each side.
+    limits: of the machine, for the floors.
+    """
     optimizer = torch.optim.Adam(scene.field.parameters(), lr=0.0, betas=(0.9, 0.99), eps=1e-15, fused=True)
     found: dict[str, list[dict[str, float]]] = {side: [] for side in scene.sides}
     pictures: dict[str, torch.Tensor] = {}
@@ -124,7 +139,7 @@ def measure(
     for turn in range(-1, -(-repeats // _TURN)):  # the first turn compiles and allocates
         for name, side in scene.sides.items():
             threads[name].use()
-            training_step(scene, side, optimizer, None)  # the other side's threads go to sleep, caches fill
+            training_step(scene, side, optimizer, None)  # lets the other side's threads sleep, and fills the caches
             for _ in range(min(_TURN, repeats - turn * _TURN) if turn >= 0 else 1):
                 each, pictures[name], counts = training_step(scene, side, optimizer, guide)
                 each["nerf"] = sum(each[part] for part in NERF)
@@ -153,7 +168,11 @@ def measure(
 
 
 def measure_denoiser(guide: Guide, views: int, repeats: int, device: torch.device) -> dict[str, Any]:
-    """A bare call of the denoiser for as many images as a step of `views` views asks about, and its floor."""
+    """Time a bare call of the denoiser for as many images as a step needs, and give its floor.
+
+    views: int, of the step.
+    repeats: int, timed calls.
+    """
     x_t, t, told = guide.bare_call(views)
 
     def bare() -> None:

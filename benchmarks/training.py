@@ -3,8 +3,8 @@
     python benchmarks/training.py [--json] [--device cpu] [--threads 1] [--pixels 32] [--batch 24] [--repeats 7]
 
 Rows: tracing new pictures, composing a batch from traced ones, and the whole optimizer step. The floor of a step is its
-floating-point operations (counted by torch in forward and backward) over the rate of a plain matrix product measured in
-the same run, in the same precision (bfloat16). `ratio_to_floor` is the step's time over that.
+floating-point operations (counted by torch in forward and backward) over the rate of a plain matrix product. That rate
+is measured in the same run, in the same precision (bfloat16). `ratio_to_floor` is the step's time over the floor.
 """
 
 from __future__ import annotations
@@ -32,7 +32,12 @@ _MATRIX = 1024
 
 
 def seconds(work: Callable[[], Any], device: torch.device, repeats: int) -> list[float]:
-    """Seconds of each repeat, synchronised, after one that does not count."""
+    """Seconds of each repeat, synchronised, after one run that does not count.
+
+    work: what is timed.
+    device: the device to wait for.
+    repeats: int, timed runs.
+    """
     found = []
     for _ in range(repeats + 1):
         if device.type == "cuda":
@@ -52,7 +57,12 @@ def matrix_rate(device: torch.device, repeats: int) -> float:
 
 
 def measure(device: torch.device, pixels: int, batch: int, repeats: int) -> dict[str, Any]:
-    """The three rows and the floor."""
+    """Measure the three rows and the floor.
+
+    pixels: int, along a side of a picture.
+    batch: int, pictures in a step.
+    repeats: int, timed runs of each row.
+    """
     plan = TrainingPlan(pixels=2 * pixels, half_images=1 << 40, batch=batch // 2, fresh=0.0, capacity=_TRACED)
     trainer = Trainer(plan, device)
     corpus = Corpus(pixels=pixels, capacity=_TRACED, fresh=0.0, seed=0, device=device)
@@ -83,7 +93,7 @@ def measure(device: torch.device, pixels: int, batch: int, repeats: int) -> dict
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure the rows and print them."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=1)

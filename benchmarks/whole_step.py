@@ -3,8 +3,8 @@
     python benchmarks/whole_step.py [--json] [--device cuda] [--size sd15] [--views 1] [--resolution 64] [--no-graphs]
 
 The teacher has random weights and the real architecture: a unet over 64 x 64 latents and the VAE's encoder at 512
-pixels, through which the gradient comes back. `step` is what training does, everything that happens between two steps
-included, in the middle of a run of 10,000: the time of a block of steps, synchronised before and after it, over their
+pixels, through which the gradient comes back. `step` is a training step in the middle of a run of 10,000, with
+everything that happens between two steps: the time of a block of steps, synchronised before and after it, over their
 number. `nerf` is the same with a teacher that costs nothing. `encode` (forward and backward) and `denoise` (one call
 for all views, with and without the prompt) are the bare networks, on a card compiled by torch, each measured alone.
 `ratio_to_parts` is `step` over the sum of both. `tiny` in the place of `sd15` is for trying this program out.
@@ -47,7 +47,7 @@ _PROMPT = "a red mug"
 
 
 class Nothing:
-    """A teacher that costs nothing: it takes pictures as they are, and never sees noise."""
+    """A teacher that costs nothing: it takes pictures as they are, and predicts no noise."""
 
     def __init__(self, model: Adapter) -> None:
         self.device, self.schedule = model.device, model.schedule
@@ -65,7 +65,11 @@ class Nothing:
 
 
 def random_teacher(size: str, device: torch.device, folder: Path) -> Adapter:
-    """The teacher of a Stable Diffusion folder with random weights, made and loaded as any other folder."""
+    """A Stable Diffusion teacher with random weights, saved and loaded like any other folder.
+
+    size: str, 'sd15' or 'tiny'.
+    folder: Path to save it in.
+    """
     pipeline = tiny_families.stable_diffusion()
     if size == "sd15":
         torch.manual_seed(0)
@@ -85,7 +89,11 @@ def random_teacher(size: str, device: torch.device, folder: Path) -> Adapter:
 def measure_steps(
     config: GenerateConfig, teacher: Any, device: torch.device, block: int, repeats: int
 ) -> dict[str, Any]:
-    """Milliseconds of a step in the middle of a run, and whether it was recorded."""
+    """Milliseconds of a step in the middle of a run, and whether it was recorded as a graph.
+
+    block: int, steps between two looks at the clock.
+    repeats: int, timed blocks.
+    """
     graphs = step_graphs(config.memory, device, lambda event: None)
     training = Training(config, seed=0, device=device, graphs=graphs)
     training.step = config.optimize.steps // 2
@@ -94,7 +102,7 @@ def measure_steps(
     def steps() -> None:
         for _ in range(block):
             training.train_step(scores)
-            training.broken()  # as a run does: now and then it looks
+            training.broken()  # a run calls it too, and looks now and then
 
     each = measurement.seconds(steps, device, repeats, warm_up=3)  # until steps of every shading have been recorded
     row = measurement.milliseconds([seconds / block for seconds in each])
@@ -102,7 +110,11 @@ def measure_steps(
 
 
 def bare_parts(teacher: Adapter, views: int, compiled: bool) -> dict[str, Callable[[], Any]]:
-    """The model's own networks, asked as a step asks them: encode with its way back, and the denoiser's one call."""
+    """The model's own networks, called as a step calls them: the encoder with its backward pass, and the denoiser.
+
+    views: int, of the step.
+    compiled: bool, by torch.
+    """
     vae, size, device = teacher._space.vae, teacher.image_size, teacher.device  # type: ignore[attr-defined]
     dtype = next(vae.parameters()).dtype
     form = torch.contiguous_format if device.type == "cpu" else torch.channels_last
@@ -130,7 +142,7 @@ def bare_parts(teacher: Adapter, views: int, compiled: bool) -> dict[str, Callab
 
 
 def targets(report: dict[str, Any]) -> dict[str, Any]:
-    """Each target with what was found; met: whether it was."""
+    """Each target with its figure, and whether it was met."""
     rows = {
         name: {"target": most, "found": report[name], "met": report[name] <= most} for name, most in TARGETS.items()
     }

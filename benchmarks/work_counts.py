@@ -1,8 +1,9 @@
-"""How much work a part of a step is at least: floating-point operations, and bytes that must move once.
+"""The least work of each part of a step: floating-point operations, and bytes that must move once.
 
-Counted from sizes alone, the same for every way of computing. S samples, R rays, N surface rays, L levels, F features,
-K hidden units, T table entries, P parameters. Interpolation is counted, exp and log as one operation each, index
-arithmetic not at all; what stays in a cache is not counted as moved. So the floors are low, as floors should be.
+The counts come from sizes alone, so they are the same for every way of computing. S samples, R rays, N surface rays,
+L levels, F features, K hidden units, T table entries, P parameters. Interpolation is counted, exp and log as one
+operation each, index arithmetic not at all. What stays in a cache does not count as moved. So the floors are low, as
+floors should be.
 """
 
 from __future__ import annotations
@@ -19,7 +20,11 @@ OUTPUTS = 4  # of the MLP: density and colour
 
 @dataclass(frozen=True, kw_only=True)
 class Work:
-    """operations: floating point. moved: bytes read and written."""
+    """An amount of work.
+
+    operations: float, floating-point operations.
+    moved: float, bytes read and written.
+    """
 
     operations: float
     moved: float
@@ -28,12 +33,17 @@ class Work:
         return Work(operations=self.operations + other.operations, moved=self.moved + other.moved)
 
     def times(self, factor: float) -> Work:
-        """`factor` times this."""
+        """The work `factor` times over."""
         return Work(operations=factor * self.operations, moved=factor * self.moved)
 
 
 def field_work(points: int, config: FieldConfig, entries: int, outputs: int = OUTPUTS) -> Work:
-    """Hash grid and MLP at `points` points: 8 corners interpolated a level, two layers; points in, outputs out."""
+    """Work of hash grid and MLP: 8 corners interpolated a level, then two layers.
+
+    points: int, points in and outputs out.
+    entries: int, of the hash table.
+    outputs: int, numbers a point.
+    """
     inputs = config.levels * config.features
     encode = config.levels * 8 * (2.0 * config.features + 3.0)
     layers = 2.0 * config.hidden * (inputs + outputs)
@@ -42,10 +52,12 @@ def field_work(points: int, config: FieldConfig, entries: int, outputs: int = OU
 
 
 def step_work(samples: int, rays: int, surface_rays: int, field: RadianceField) -> dict[str, Work]:
-    """March, field, composite, shade, backward and optimizer of one lit step.
+    """Work of march, field, composite, shade, backward and optimizer in one lit step.
 
-    backward is twice the forward pass: a gradient to the inputs of each product and one to its weights, and every
-    table entry written.
+    samples, rays, surface_rays: int, their numbers.
+
+    backward is twice the forward pass: a gradient to the inputs of each product and one to its weights, and every table
+    entry written.
     """
     entries = field.grid.table.shape[0]
     asked = field_work(samples, field.config, entries)

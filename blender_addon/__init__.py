@@ -1,7 +1,7 @@
 """DreamFusion for Blender: type a prompt, watch the object grow, get a textured mesh.
 
-`core/` is standard library only and never sees bpy; `ui/` is all that does. This file imports neither, so that the
-core can be used and tested without Blender.
+`core/` uses the standard library only and never imports bpy. `ui/` is the part that does. This file imports neither, so
+the core can be used and tested without Blender.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ ADDON = __package__  # under which Blender keeps the preferences: "dreamfusion",
 
 
 def register() -> None:
-    """Called by Blender when the add-on is enabled."""
+    """Register the add-on. Blender calls this when it is enabled."""
     from .ui import registration
 
     registration.register()
 
 
 def unregister() -> None:
-    """Called by Blender when the add-on is disabled, and before Reload Scripts."""
+    """Undo `register`. Blender calls this when the add-on is disabled, and before Reload Scripts."""
     from .ui import registration
 
     registration.unregister()

@@ -3,8 +3,8 @@
   python -I addon_child.py look     --environment FOLDER
   python -I addon_child.py install  --environment FOLDER --torch auto|cpu|cuda
 
-Tells what it does as JSON objects on stdout, one a line; the last is "plan", "done", "failed" or "cancelled". The end
-of stdin, which comes when Blender ends or cancels, stops the installation.
+It writes JSON objects to stdout, one a line. The last one is "plan", "done", "failed" or "cancelled". When stdin ends,
+because Blender ends or cancels, the installation stops.
 """
 
 from __future__ import annotations
@@ -21,7 +21,11 @@ DISK = {"cpu": 2.2, "cuda": 8.2}  # GB
 
 
 def main(arguments: list[str]) -> int:
-    """Run one command; returns 0 when it reached what it was for."""
+    """Run one command.
+
+    arguments: words of the command line.
+    Returns 0 for success, 1 for a failure or a cancellation.
+    """
     parser = argparse.ArgumentParser()
     parser.add_argument("command", choices=["look", "install"])
     parser.add_argument("--environment", required=True)
@@ -53,7 +57,11 @@ def main(arguments: list[str]) -> int:
 
 
 def plan(torch: str) -> dict[str, object]:
-    """What would be made here, by which Python, for which device. Raises SetupFailed where it cannot work."""
+    """What would be made here, by which Python, for which device.
+
+    torch: str, 'auto', 'cpu' or 'cuda'.
+    Raises SetupFailed where it cannot work.
+    """
     from installer.environment import check_machine, fingerprint, free_room, read_stamp
     from installer.processes import ENVIRONMENT, SetupFailed
     from installer.python import base_python
@@ -81,7 +89,7 @@ def plan(torch: str) -> dict[str, object]:
 
 
 def listen(teller: object) -> None:
-    """Wait for the end of stdin, and cancel."""
+    """Wait for the end of stdin, then cancel the set-up."""
     sys.stdin.buffer.read()
     teller.cancel()  # type: ignore[attr-defined]
 

@@ -16,7 +16,7 @@ from installer.processes import ROOT, SetupFailed, clean_variables, explained, s
 from installer.python import CONSTRAINTS, base_python, environment_python, pinned
 
 ADDON = ROOT / "blender_addon"
-FOLDER = "dreamfusion"  # the only folder in the zip: 3.4 names the add-on by it, and extensions may have one
+FOLDER = "dreamfusion"  # the only folder in the zip; Blender 3.4 names the add-on by it, and extensions may have one
 PACKED = "engine"  # folder of the zip with what Install Engine needs; a checkout may have one left over
 CHILD_NEEDS = (
     "__init__.py",
@@ -27,17 +27,22 @@ CHILD_NEEDS = (
     "telling.py",
     "torch_build.py",
 )
-MOMENT = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip can say: the same content gives the same file
+MOMENT = (1980, 1, 1, 0, 0, 0)  # the earliest time in a zip; a fixed one, so that the same content gives the same file
 EPOCH = "315532800"  # the same moment, for the wheel
 
 
 def version() -> str:
-    """The version of the project, which stands in the engine's __init__.py."""
+    """The project's version, from the engine's __init__.py."""
     return found_in(ROOT / "dreamfusion_engine" / "__init__.py", r'^__version__ = "([^"]+)"')
 
 
 def found_in(path: Path, pattern: str) -> str:
-    """What a pattern's first group matches in a text file. Raises SetupFailed."""
+    """The first group of a pattern in a text file.
+
+    path: Path of the file.
+    pattern: str, a regular expression.
+    Raises SetupFailed where nothing matches.
+    """
     found = re.search(pattern, path.read_text(encoding="utf-8"), re.MULTILINE)
     if found is None:
         raise SetupFailed("The checkout is damaged.", f"{path} does not say {pattern}.", "Get it again.")
@@ -45,7 +50,11 @@ def found_in(path: Path, pattern: str) -> str:
 
 
 def build_addon(target: Path | None = None) -> Path:
-    """Build the zip, by default dist/dreamfusion-VERSION.zip, and return its path. Raises SetupFailed."""
+    """Build the zip and return its path.
+
+    target: Path of the zip; None for dist/dreamfusion-VERSION.zip.
+    Raises SetupFailed.
+    """
     path = target or ROOT / "dist" / f"dreamfusion-{version()}.zip"
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_suffix(".new")
@@ -62,7 +71,10 @@ def build_addon(target: Path | None = None) -> Path:
 
 
 def contents(wheel: Path) -> Iterator[tuple[str, Path]]:
-    """Name in the add-on's folder, and file, of everything in the zip."""
+    """The name in the add-on's folder, and the file, of everything that goes into the zip.
+
+    wheel: Path of the engine's wheel.
+    """
     for file in ADDON.rglob("*"):
         inside = file.relative_to(ADDON)
         hidden = any(part.startswith(".") or part == "__pycache__" for part in inside.parts)
@@ -76,14 +88,18 @@ def contents(wheel: Path) -> Iterator[tuple[str, Path]]:
 
 
 def build_wheel(folder: Path) -> Path:
-    """The engine's wheel, built in `folder` from a copy, so that nothing left in the checkout gets into it."""
+    """Build the engine's wheel from a copy, so that nothing left in the checkout gets into it.
+
+    folder: Path of an empty folder to build in.
+    Raises SetupFailed.
+    """
     source, out = folder / "source", folder / "out"
     source.mkdir()
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source)
     ignored = shutil.ignore_patterns("__pycache__", "*.pyc", ".*")
     shutil.copytree(ROOT / "dreamfusion_engine", source / "dreamfusion_engine", ignore=ignored)
-    for path in source.rglob("*"):  # a wheel keeps the permissions, and those are the checkout's owner's business
+    for path in source.rglob("*"):  # a wheel keeps permissions, and must not depend on those of the checkout
         path.chmod(0o755 if path.is_dir() else 0o644)
     command = [*pip_for_building(folder), "wheel", "--no-deps", "--no-build-isolation", "-w", str(out), str(source)]
     quietly("Building the engine's wheel", command, {"SOURCE_DATE_EPOCH": EPOCH})
@@ -94,7 +110,7 @@ def build_wheel(folder: Path) -> Path:
 
 
 def pip_for_building(folder: Path) -> list[str]:
-    """A pip with setuptools beside it: the environment's own where it is ready, else one for this occasion."""
+    """A pip with setuptools beside it: the environment's own if that is ready, else one made in `folder`."""
     stamp = read_stamp() or {}
     ready = (
         stamp.get("complete") is True and stamp.get("fingerprint") == fingerprint() and environment_python().exists()
@@ -109,7 +125,13 @@ def pip_for_building(folder: Path) -> list[str]:
 
 
 def quietly(label: str, command: list[str], variables: dict[str, str] | None = None) -> None:
-    """Run a command that takes seconds; only its failure is told. Raises SetupFailed."""
+    """Run a command that takes seconds, and show its output only if it fails.
+
+    label: str, what the command does, for the user.
+    command: words.
+    variables: environment variables to add, or None.
+    Raises SetupFailed.
+    """
     say(f"{label} ...")
     done = subprocess.run(
         command, stdin=subprocess.DEVNULL, capture_output=True, env={**clean_variables(), **(variables or {})}

@@ -1,4 +1,4 @@
-"""The demo's last part: the mesh goes through the add-on, in Blender as a module, into a .blend and a picture."""
+"""The demo's last part: Blender as a module puts the mesh through the add-on into a .blend and a picture."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from installer.bpy_environments import FOLDER, environment_of, fitting, make_bpy_environment, ready
 from installer.processes import ROOT, SetupFailed, output_of, run, say
 
-# Runs in the engine's Python: only the engine knows which folder it calls a prompt's.
+# Runs in the engine's Python, because only the engine knows the folder of a prompt.
 WHERE = """
 import sys
 from dreamfusion_engine import command_line, request
@@ -18,9 +18,12 @@ print(folder.absolute())
 
 
 def make_blend(engine_python: Path, arguments: list[str]) -> int:
-    """Make the .blend and the picture of what `generate` with these arguments has made. Returns the exit code.
+    """Make the .blend and the picture of a finished run. Returns the exit code.
 
-    Where no bpy wheel fits, that is said, and the mesh is the result.
+    engine_python: Path of the environment's interpreter.
+    arguments: words that `generate` got.
+
+    Where no bpy wheel fits, this says so, and the mesh is the result.
     """
     folder = Path(output_of([str(engine_python), "-c", WHERE, *arguments]).strip().splitlines()[-1])
     wheel = fitting()

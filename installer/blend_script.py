@@ -12,7 +12,7 @@ from pathlib import Path
 
 @contextlib.contextmanager
 def silent() -> Iterator[None]:
-    """Without what Blender prints for every sample of a render. What fails is raised, not printed."""
+    """Hide what Blender prints for every sample of a render. Failures are raised, so they are not hidden."""
     sys.stdout.flush()
     kept, nowhere = os.dup(1), os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
@@ -25,7 +25,10 @@ def silent() -> Iterator[None]:
 
 
 def main(folder: Path) -> None:
-    """Make FOLDER/NAME.blend and FOLDER/NAME.png of FOLDER/mesh.glb and result.json. NAME is the folder's."""
+    """Make FOLDER/NAME.blend and FOLDER/NAME.png from FOLDER/mesh.glb and result.json.
+
+    folder: Path of FOLDER; its name is NAME.
+    """
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
     import bpy
 

@@ -1,4 +1,4 @@
-"""The Blenders on this machine, and putting the add-on into one."""
+"""Finds the Blenders on this machine, and installs the add-on in one."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Blender:
 
 
 def find_blenders() -> list[Blender]:
-    """Every Blender in the usual places that this add-on runs in, the newest first."""
+    """Every Blender in the usual places that is new enough for the add-on, the newest first."""
     found: dict[str, Blender] = {}
     for program in _usual_places():
         real = os.path.realpath(program)
@@ -55,7 +55,11 @@ def find_blenders() -> list[Blender]:
 
 
 def named_blender(name: str) -> Blender:
-    """The Blender at a path (a program, or the folder it is in), or of a version such as '4.5'. Raises SetupFailed."""
+    """The Blender that a user named.
+
+    name: str, the path of a program or its folder, a version such as '4.5', or 'newest'.
+    Raises SetupFailed.
+    """
     path = Path(name).expanduser()
     inside = ("blender", "blender.exe", "Contents/MacOS/Blender", "Blender.app/Contents/MacOS/Blender")
     programs = [path] if path.is_file() else [path / part for part in inside if (path / part).is_file()]
@@ -77,7 +81,7 @@ def named_blender(name: str) -> Blender:
 
 
 def version_of(program: str) -> tuple[int, int] | None:
-    """(4, 5) of a Blender, None of anything else."""
+    """The version of a Blender, such as (4, 5); None for any other program."""
     try:
         shown = subprocess.run(
             [program, "--version"], stdin=subprocess.DEVNULL, capture_output=True, timeout=60, env=clean_variables()
@@ -89,7 +93,12 @@ def version_of(program: str) -> tuple[int, int] | None:
 
 
 def install_into(blender: Blender, package: Path) -> None:
-    """Install the zip in that Blender and enable it there. Raises SetupFailed."""
+    """Install the zip in a Blender and enable it there.
+
+    blender: Blender to install in.
+    package: Path of the zip.
+    Raises SetupFailed.
+    """
     command = [blender.program, "--background", "--python-exit-code", "1", "--python-expr", INSTALL, "--", str(package)]
     try:
         done = subprocess.run(
@@ -106,7 +115,7 @@ def install_into(blender: Blender, package: Path) -> None:
 
 
 def _usual_places() -> list[str]:
-    """Programs that may be Blenders: on PATH, and where its installers put them."""
+    """Programs that may be Blenders: on PATH, and where Blender is usually installed."""
     home = Path.home()
     if sys.platform == "win32":
         roots = [Path(os.environ.get(name, "C:\\Program Files")) for name in ("PROGRAMFILES", "PROGRAMW6432")]

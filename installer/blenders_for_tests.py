@@ -14,7 +14,7 @@ PACKAGES = ("blender", "xvfb", "xauth", "libgl1-mesa-dri", "imagemagick")  # Deb
 
 
 def make_test_blenders() -> list[str]:
-    """Make an environment for every bpy wheel that can be had; returns what cannot, in words."""
+    """Make an environment for every bpy wheel that can be had. Returns sentences about the others."""
     left_out = []
     for wheel in WHEELS:
         if python_for(wheel) is None:
@@ -28,7 +28,7 @@ def make_test_blenders() -> list[str]:
 
 
 def install_test_programs() -> list[str]:
-    """Install the programs for tests in a real window where that can be done; returns what is missing, in words."""
+    """Install the programs for tests in a real window, where possible. Returns sentences about what is missing."""
     if all(shutil.which(program) for program in PROGRAMS):
         return []
     names = ", ".join(PACKAGES)

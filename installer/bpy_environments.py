@@ -1,4 +1,4 @@
-"""Blender as a Python module: environments .venvs/bpy-4.5 and so on, each made with a Python that its wheel fits."""
+"""Blender as a Python module: environments such as .venvs/bpy-4.5, each made with a Python that its wheel fits."""
 
 from __future__ import annotations
 
@@ -19,7 +19,13 @@ DONE = "complete"  # a file in an environment; it says which bpy is installed
 
 @dataclass(frozen=True)
 class BpyWheel:
-    """One release of bpy: Blender's series, the exact version, the Python that it is built for, the download in MB."""
+    """One release of bpy.
+
+    series: str, Blender's series, such as "4.5".
+    version: str, the exact version.
+    python: (major, minor) of the Python that it is built for.
+    megabytes: int, size of the download in MB.
+    """
 
     series: str
     version: str
@@ -42,7 +48,7 @@ def environment_of(series: str) -> Path:
 
 
 def ready(wheel: BpyWheel) -> Path | None:
-    """The interpreter of a complete environment, or None."""
+    """The interpreter of the wheel's environment if that is complete, else None."""
     folder = environment_of(wheel.series)
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     try:
@@ -53,7 +59,11 @@ def ready(wheel: BpyWheel) -> Path | None:
 
 
 def make_bpy_environment(wheel: BpyWheel) -> Path:
-    """The interpreter of an environment with that bpy, made now or long ago. Raises SetupFailed."""
+    """Make an environment with that bpy if there is none yet. Returns its interpreter.
+
+    wheel: BpyWheel to install.
+    Raises SetupFailed.
+    """
     with only_one():
         if (python := ready(wheel)) is not None:
             return python
@@ -77,7 +87,7 @@ def make_bpy_environment(wheel: BpyWheel) -> Path:
 
 
 def fitting() -> BpyWheel | None:
-    """The wheel for the demo: one that is here already, else one that fits this Python or another one here."""
+    """The wheel for the demo: an installed one, else one for this Python, else one for another Python here."""
     wheels = [wheel for wheel in WHEELS if wheel.series in DEMO]
     here = [wheel for wheel in wheels if ready(wheel)]
     own = [wheel for wheel in wheels if wheel.python == sys.version_info[:2]]
@@ -92,7 +102,7 @@ def python_for(wheel: BpyWheel) -> str | None:
 
 @cache
 def python_of_version(major: int, minor: int) -> str | None:
-    """An interpreter of that version: this one, one on PATH, or one that a version manager keeps."""
+    """An interpreter of that version: this one, one on PATH, or one of a version manager. None where there is none."""
     if sys.version_info[:2] == (major, minor):
         return base_python()
     name = f"python{major}.{minor}"
@@ -112,7 +122,7 @@ def python_of_version(major: int, minor: int) -> str | None:
 
 
 def answers(command: list[str], version: tuple[int, int]) -> str | None:
-    """The interpreter behind a command, if it is of that version and can make environments."""
+    """The interpreter that a command starts, if it has that version and can make environments; else None."""
     code = "import sys, venv, ensurepip; print(sys.version_info[0], sys.version_info[1]); print(sys.executable)"
     try:
         done = subprocess.run(

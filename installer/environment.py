@@ -1,4 +1,4 @@
-"""The private environment .venv: made once, known by its stamp, made anew when what it depends on changes."""
+"""The private environment .venv. It is made once and has a stamp. It is made anew when what it depends on changes."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from installer.processes import ENVIRONMENT, ROOT, SetupFailed, Told, only_one, 
 from installer.python import CONSTRAINTS, OLDEST_PIP, base_python, environment_python, pinned, pip, pip_install
 from installer.torch_build import install_torch, nvidia_card
 
-STAMP = ENVIRONMENT / "dreamfusion-environment.json"  # there from the start; says complete only at the end
+STAMP = ENVIRONMENT / "dreamfusion-environment.json"  # written at the start; it says complete only at the end
 ROOM_NEEDED = {"cpu": 3 << 30, "cuda": 12 << 30}  # bytes on the disk, downloads included
 
 
 def wheel() -> Path | None:
-    """The engine's wheel, where the set-up is part of the packed add-on; None in a checkout."""
+    """The engine's wheel if the set-up is part of the packed add-on; None in a checkout."""
     return next(iter(sorted(ROOT.glob("dreamfusion_engine-*.whl"))), None)
 
 
 def fingerprint() -> str:
-    """What the environment depends on; another value means that it must be made anew."""
+    """A digest of everything that the environment depends on. If it changes, the environment must be made anew."""
     digest = hashlib.sha256()
     for part in (CONSTRAINTS.read_bytes(), (wheel() or ROOT / "pyproject.toml").read_bytes()):
         digest.update(part)
-    # Scripts in an environment hold absolute paths, and so does the link to a checkout: where moved, make it anew.
+    # Scripts in an environment hold absolute paths, and so does the link to a checkout. After a move it is made anew.
     place = ENVIRONMENT if wheel() else ROOT
     for text in (sys.version, sys.base_prefix, platform.machine(), str(place)):
         digest.update(text.encode("utf-8", "surrogateescape") + b"\0")
@@ -41,7 +41,7 @@ def fingerprint() -> str:
 
 
 def read_stamp() -> dict[str, Any] | None:
-    """What was written about the environment, or None where there is nothing readable."""
+    """The content of the environment's stamp, or None where none is readable."""
     try:
         stamp = json.loads(STAMP.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -57,7 +57,13 @@ def write_stamp(**values: Any) -> None:
 
 
 def make_environment(*, tests: bool = False, torch: str = "auto", remake: bool = False) -> Path:
-    """The interpreter of a complete environment, made now or long ago. Raises SetupFailed."""
+    """Make the environment unless it is complete. Returns its interpreter.
+
+    tests: bool, with the test tools.
+    torch: str, 'auto', 'cpu' or 'cuda'.
+    remake: bool, make it anew even if it is complete.
+    Raises SetupFailed.
+    """
     with only_one():
         wanted = fingerprint()
         stamp = read_stamp()
@@ -102,7 +108,11 @@ def make_environment(*, tests: bool = False, torch: str = "auto", remake: bool =
 
 
 def check_machine(kind: str) -> None:
-    """Raise SetupFailed for what is known to fail later."""
+    """Check the Python, the path and the disk, before anything is installed.
+
+    kind: str, the build of torch, 'cpu' or 'cuda'.
+    Raises SetupFailed for what would fail later.
+    """
     if importlib.util.find_spec("ensurepip") is None or importlib.util.find_spec("venv") is None:
         version = f"{sys.version_info[0]}.{sys.version_info[1]}"
         raise SetupFailed(
@@ -124,7 +134,7 @@ def check_machine(kind: str) -> None:
 
 
 def long_paths() -> bool:
-    """Whether this Windows allows long paths (a setting of the machine that developers know)."""
+    """Whether this Windows allows long paths, which a setting of the machine decides. True on other systems."""
     if sys.platform != "win32":
         return True
     import winreg
@@ -138,7 +148,7 @@ def long_paths() -> bool:
 
 
 def free_room() -> int:
-    """Free bytes on the disk that the environment is, or will be, on."""
+    """Free bytes on the disk on which the environment is, or will be."""
     folder = ENVIRONMENT
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent
@@ -146,7 +156,10 @@ def free_room() -> int:
 
 
 def begin(wanted: str) -> None:
-    """An empty environment, marked as incomplete before anything else is in it."""
+    """Make an empty environment. It is marked as incomplete before anything else is in it.
+
+    wanted: str, the fingerprint.
+    """
     if ENVIRONMENT.exists():
         say("Removing the old environment.")
         remove_environment()
@@ -160,7 +173,7 @@ def begin(wanted: str) -> None:
 
 
 def remove_environment() -> None:
-    """Delete the environment; its stamp last, so that what is left of a broken removal is still known as ours."""
+    """Delete the environment, its stamp last. So the rest of an interrupted removal is still known as ours."""
     for item in ENVIRONMENT.iterdir():
         if item != STAMP:
             shutil.rmtree(item) if item.is_dir() and not item.is_symlink() else item.unlink()
@@ -168,7 +181,10 @@ def remove_environment() -> None:
 
 
 def install_packages(*, tests: bool) -> None:
-    """Everything else, and the engine with its command: from its wheel, or this checkout as an editable package."""
+    """Install all other packages and the engine, from its wheel or, in a checkout, as an editable package.
+
+    tests: bool, with the test tools.
+    """
     packed = wheel()
     if packed is not None:
         step("Installing the engine and the other packages", [*pip_install(), str(packed)])
@@ -180,6 +196,6 @@ def install_packages(*, tests: bool) -> None:
 
 
 def try_imports() -> str:
-    """Import what matters in the new environment; returns torch's version."""
+    """Import the main packages in the new environment. Returns torch's version."""
     code = "import torch, warp, diffusers, dreamfusion_engine; print(torch.__version__)"
     return output_of([str(environment_python()), "-c", code]).strip().splitlines()[-1]

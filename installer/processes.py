@@ -23,7 +23,7 @@ PACE = 0.5  # seconds between two looks at a step that runs
 
 
 class SetupFailed(Exception):
-    """What happened, why, and what to do: shown on one screen, exit code 2."""
+    """What happened, why, and what to do. It is shown on one screen, and the exit code is 2."""
 
     def __init__(self, what: str, why: str, fix: str) -> None:
         super().__init__(what)
@@ -32,29 +32,31 @@ class SetupFailed(Exception):
 
 
 class SetupCancelled(Exception):
-    """The set-up was asked to stop, and has."""
+    """The set-up was asked to stop, and has stopped."""
 
 
 class Told:
-    """Where the set-up tells what it does; a program that listens puts its own teller here."""
+    """Holds the teller to which the set-up reports. A program that listens puts its own one here."""
 
     teller: Terminal = Terminal()
 
 
 def clean_variables() -> dict[str, str]:
-    """This process's variables without those that lead Python or pip elsewhere (Blender, for one, sets some)."""
+    """This process's environment variables without those that lead Python or pip elsewhere. Blender sets some."""
     elsewhere = {"PYTHONHOME", "PYTHONPATH", "PIP_TARGET", "PIP_PREFIX", "PIP_USER", "PIP_DRY_RUN", "VIRTUAL_ENV"}
     return {k: v for k, v in os.environ.items() if k not in elsewhere} | {"PYTHONNOUSERSITE": "1"}
 
 
 def say(text: str) -> None:
-    """A line for the user, at once."""
+    """Show the user a line at once."""
     Told.teller.say(text)
 
 
 def step(label: str, command: Sequence[str]) -> None:
-    """Run one command of the set-up with its output in the log, showing that time passes.
+    """Run one command of the set-up. Its output goes into the log, and the passing time is shown.
 
+    label: str, what the command does, for the user.
+    command: words.
     Raises SetupFailed, or SetupCancelled.
     """
     teller = Told.teller
@@ -85,7 +87,7 @@ def step(label: str, command: Sequence[str]) -> None:
 
 
 def end(process: subprocess.Popen[bytes]) -> None:
-    """End a program and, on Windows, where a child outlives its parent's end, its children too."""
+    """End a program. On Windows its children are ended too, because they would outlive it."""
     if sys.platform == "win32":
         subprocess.run(["taskkill", "/F", "/T", "/PID", str(process.pid)], capture_output=True, check=False)
     process.terminate()
@@ -93,7 +95,10 @@ def end(process: subprocess.Popen[bytes]) -> None:
 
 
 def output_of(command: Sequence[str]) -> str:
-    """What a short command prints. Raises SetupFailed."""
+    """Run a short command and return what it prints.
+
+    Raises SetupFailed.
+    """
     done = subprocess.run(
         command, stdin=subprocess.DEVNULL, capture_output=True, env=clean_variables(), cwd=ROOT, timeout=600
     )
@@ -126,7 +131,11 @@ CAUSES = (
 
 
 def explained(label: str, output: str) -> SetupFailed:
-    """A failed command as an error: the likely cause by its output, the last line of it, and where the log is."""
+    """A failed command as an error: the likely cause, the last line of the output, and the log's place.
+
+    label: str, what the command does, for the user.
+    output: str, what it printed.
+    """
     lines = [line.strip() for line in output.strip().splitlines() if line.strip()]
     errors = [line for line in lines if line.lower().startswith("error")] or lines[-1:] or ["It said nothing."]
     cause, fix = "A step of the set-up failed.", "Start again; if it fails again, open an issue with the log."
@@ -138,7 +147,11 @@ def explained(label: str, output: str) -> SetupFailed:
 
 
 def run(command: Sequence[str], **variables: str) -> int:
-    """Run a program in the foreground and return its exit code; Ctrl-C is the program's own business."""
+    """Run a program in the foreground and return its exit code. Ctrl-C is left to the program.
+
+    command: words.
+    variables: environment variables to add.
+    """
     process = subprocess.Popen(command, env={**clean_variables(), **variables})
     while True:
         try:
@@ -149,7 +162,11 @@ def run(command: Sequence[str], **variables: str) -> int:
 
 
 def run_together(first: Sequence[str], second: Sequence[str]) -> int:
-    """Run two programs at once; the second's output comes when both have ended. Returns the first exit code but 0."""
+    """Run two programs at once. Returns the first program's exit code, or the second's if the first is 0.
+
+    first: words; its output is shown at once.
+    second: words; its output is shown when both have ended.
+    """
     with tempfile.TemporaryFile() as output:
         beside = subprocess.Popen(second, env=clean_variables(), stdout=output, stderr=subprocess.STDOUT)
         try:
@@ -158,7 +175,7 @@ def run_together(first: Sequence[str], second: Sequence[str]) -> int:
                 try:
                     other = beside.wait()
                     break
-                except KeyboardInterrupt:  # the program has it too
+                except KeyboardInterrupt:  # Ctrl-C reaches the program too
                     continue
         finally:
             beside.kill()
@@ -171,7 +188,10 @@ def run_together(first: Sequence[str], second: Sequence[str]) -> int:
 
 @contextlib.contextmanager
 def only_one() -> Iterator[None]:
-    """Hold the lock of this environment, so that two set-ups at once do not spoil each other's work."""
+    """Hold the lock of this environment, so that two set-ups do not spoil each other's work. Waits for it.
+
+    Raises SetupCancelled.
+    """
     name = hashlib.sha256(str(ENVIRONMENT).encode("utf-8", "surrogateescape")).hexdigest()[:16]
     owner = os.getuid() if hasattr(os, "getuid") else "user"
     with (Path(tempfile.gettempdir()) / f"dreamfusion-install-{owner}-{name}.lock").open("a+b") as lock:
@@ -187,7 +207,10 @@ def only_one() -> Iterator[None]:
 
 
 def try_lock(descriptor: int) -> bool:
-    """Take the lock of an open file if it is free; the system gives it back when the file is closed."""
+    """Take the lock of an open file. Returns whether it was free. The system releases it when the file is closed.
+
+    descriptor: int, of the file.
+    """
     try:
         if sys.platform == "win32":
             import msvcrt

@@ -1,4 +1,4 @@
-"""The interpreters of the set-up, pip, and the exact versions it keeps to."""
+"""The interpreters of the set-up, pip, and the exact versions of packages."""
 
 from __future__ import annotations
 
@@ -19,12 +19,15 @@ def environment_python() -> Path:
 
 
 def base_python() -> str:
-    """The interpreter to make the environment from: not the environment's own, even if that runs this program."""
+    """The interpreter that makes the environment. It is never the environment's own, even if that runs this program."""
     return getattr(sys, "_base_executable", None) or sys.executable
 
 
 def pinned(name: str) -> str:
-    """'name==version' from the constraints."""
+    """'name==version' from the constraints.
+
+    Raises SetupFailed where the constraints lack the name.
+    """
     found = re.search(rf"^{name}==[^\s;]+", CONSTRAINTS.read_text(encoding="utf-8"), re.MULTILINE)
     if found is None:
         raise SetupFailed("The constraints are damaged.", f"{CONSTRAINTS} does not name {name}.", "Get it again.")
@@ -32,10 +35,10 @@ def pinned(name: str) -> str:
 
 
 def pip() -> list[str]:
-    """The environment's pip."""
+    """The command for the environment's pip."""
     return [str(environment_python()), "-m", "pip", "--disable-pip-version-check", "--no-input"]
 
 
 def pip_install() -> list[str]:
-    """pip install within the constraints. Wheels only: a compiler is nothing to ask of an artist."""
+    """The command for pip install within the constraints. Wheels only, because an artist has no compiler."""
     return [*pip(), "install", *Told.teller.pip_options, "--only-binary", ":all:", "-c", str(CONSTRAINTS)]

@@ -1,4 +1,4 @@
-"""How the set-up tells what it does: lines on a terminal, or one JSON object a line for a program that listens."""
+"""How the set-up reports: lines on a terminal, or one JSON object a line for a program that listens."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ LINES_SHOWN = 200  # characters of one line of a step's output that a listener g
 
 
 class Terminal:
-    """Tells a person: a line for each step, with the seconds counting where the terminal can rewrite a line."""
+    """Reports to a person: a line for each step. A terminal that can rewrite a line also counts the seconds."""
 
     pip_options: tuple[str, ...] = ()
 
@@ -19,35 +19,50 @@ class Terminal:
         self._rewrites = sys.stdout.isatty()
 
     def say(self, text: str) -> None:
-        """A line, at once."""
+        """Show a line at once."""
         print(text, flush=True)
 
     def stage(self, begin: float, end: float) -> None:
-        """The steps that follow are the part of the whole from `begin` to `end`, each in 0..1."""
+        """Note which part of the whole the next steps are.
+
+        begin, end: float, the part's ends, in [0, 1].
+        """
 
     def began(self, label: str) -> None:
-        """A step begins."""
+        """Report that a step begins.
+
+        label: str, what the step does.
+        """
         if not self._rewrites:
             self.say(f"{label} ...")
 
     def passing(self, label: str, seconds: float, output: str) -> None:
-        """A step goes on; `output` is what its program has printed since the last call."""
+        """Report that a step goes on.
+
+        label: str, what the step does.
+        seconds: float, since it began.
+        output: str, what its program has printed since the last call.
+        """
         if self._rewrites:
             print(f"\r{label} ... {seconds:.0f} s ", end="", flush=True)
 
     def ended(self, label: str, seconds: float) -> None:
-        """A step is over, well or not."""
+        """Report that a step has ended, well or not.
+
+        label: str, what the step does.
+        seconds: float, that it took.
+        """
         if self._rewrites:
             self.say(f"\r{label} ... {seconds:.0f} s ")
 
     @property
     def cancelled(self) -> bool:
-        """Whether the steps are to stop. Ctrl-C is an exception of its own."""
+        """Whether the steps must stop. On a terminal Ctrl-C is an exception instead."""
         return False
 
 
 class JsonLines(Terminal):
-    """Tells a program: {"type": "stage" | "progress" | "log", ...}, one a line. `cancel()` may come from any thread."""
+    """Reports to a program: {"type": "stage" | "progress" | "log", ...}, one a line. Any thread may call `cancel`."""
 
     pip_options = ("--progress-bar", "raw")
 
@@ -60,7 +75,7 @@ class JsonLines(Terminal):
         self._cancelled = False
 
     def emit(self, **message: Any) -> None:
-        """One message."""
+        """Print one message."""
         print(json.dumps(message), flush=True)
 
     def say(self, text: str) -> None:
@@ -83,7 +98,7 @@ class JsonLines(Terminal):
         bar = re.fullmatch(r"Progress (\d+) of (\d+)", line)
         if bar is not None:
             done, size = int(bar[1]), int(bar[2])
-            if size > 50_000_000:  # the one file that takes long is the step's progress; the others are counted below
+            if size > 50_000_000:  # one large file takes most of the time; the others are counted below
                 self._fraction = max(self._fraction, 0.9 * done / size)
             return
         if line.startswith(("Collecting ", "Requirement already satisfied: ")):
@@ -98,7 +113,7 @@ class JsonLines(Terminal):
         self.emit(type="log", text=f"{label}: {seconds:.0f} s")
 
     def cancel(self) -> None:
-        """Let the step at hand be ended, and no other begin."""
+        """End the present step and begin no other."""
         self._cancelled = True
 
     @property

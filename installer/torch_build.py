@@ -1,4 +1,4 @@
-"""Which build of torch suits this machine, and the ways to get it."""
+"""Chooses the build of torch that suits this machine, and the ways to get it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,12 @@ from installer.python import CONSTRAINTS, environment_python, pinned, pip_instal
 
 @dataclass(frozen=True)
 class Attempt:
-    """One way to get torch: what it is called, the command that does it, and whether uv must be there first."""
+    """One way to get torch.
+
+    label: str, what it is called, for the user.
+    command: words that do it.
+    by_uv: bool, whether uv must be installed first.
+    """
 
     label: str
     command: list[str]
@@ -30,7 +35,7 @@ def nvidia_card() -> bool:
 
 
 def card_name() -> str:
-    """What NVIDIA's driver calls the first card, '' where there is none. Asks the driver itself, then nvidia-smi."""
+    """The first card's name by NVIDIA's driver or, without it, by nvidia-smi; '' where there is no card."""
     name = "nvcuda.dll" if os.name == "nt" else "libcuda.so.1"
     with contextlib.suppress(OSError, AttributeError):
         driver = ctypes.CDLL(name)
@@ -47,7 +52,11 @@ def card_name() -> str:
 
 
 def install_torch(kind: str) -> None:
-    """Install the first build of torch that can be had, in the order of `torch_attempts`."""
+    """Install the first build of torch that can be had, in the order of `torch_attempts`.
+
+    kind: str, 'cpu' or 'cuda'.
+    Raises SetupFailed where none can be had.
+    """
     failed: SetupFailed | None = None
     for attempt in torch_attempts(kind):
         try:
@@ -62,11 +71,13 @@ def install_torch(kind: str) -> None:
 
 
 def torch_attempts(kind: str) -> list[Attempt]:
-    """The ways to get torch for kind 'cpu' or 'cuda', best first.
+    """The ways to get torch, best first.
 
-    uv knows where each build is kept and, for CUDA, which one the driver can run. pip takes what the index that it is
-    set up for calls torch: a CPU build on macOS and Windows, on Linux usually a CUDA build, unless the index is
-    someone's own. So pip is asked first what it would take.
+    kind: str, 'cpu' or 'cuda'.
+
+    uv knows where each build is and, for CUDA, which one the driver can run. pip takes what its index calls torch. On
+    macOS and Windows that is a CPU build. On Linux it is usually a CUDA build, unless somebody set up an index of their
+    own. So pip is asked first which build it would take.
     """
     torch = pinned("torch")
     by_pip = [*pip_install(), torch]
@@ -85,7 +96,10 @@ def torch_attempts(kind: str) -> list[Attempt]:
 
 
 def pip_takes_cpu_build(torch: str) -> bool:
-    """Ask pip which file it would install, without installing: a +cpu version, or one that needs no CUDA library."""
+    """Whether pip would install a CPU build: a +cpu version, or one that needs no CUDA library. Installs nothing.
+
+    torch: str, 'torch==version'.
+    """
     command = [*pip_install(), "--dry-run", "--ignore-installed", "--no-deps", "--quiet", "--report", "-"]
     command += ["--progress-bar", "off", torch]
     try:

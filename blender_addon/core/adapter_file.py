@@ -1,6 +1,6 @@
-"""What a .safetensors file is for, by its header: a LoRA, or a word (textual inversion) and which. Nothing is loaded.
+"""What a .safetensors file holds, by its header: a LoRA, or a learned word (textual inversion). No tensor is loaded.
 
-Only what the list in the sidebar shows comes from here; whether a file fits the model is the engine's to say.
+The list in the sidebar shows what comes from here. Whether a file fits the model, only the engine can say.
 """
 
 from __future__ import annotations
@@ -14,22 +14,29 @@ from typing import Any
 _LARGEST = 16 << 20  # bytes of a header; those of LoRAs are under one MiB
 _LONGEST = 100  # characters of a word, as the engine has it
 _PICKLES = (".pt", ".bin", ".ckpt", ".pth")
-_UNNAMED = ("emb_params", "clip_l", "clip_g", "string_to_param.*", "*")  # tensors whose name is not the word
+_UNNAMED = ("emb_params", "clip_l", "clip_g", "string_to_param.*", "*")  # names of tensors that do not tell the word
 
 
 class NoAdapter(ValueError):
-    """The file is neither; the text says why, as a sentence for the artist."""
+    """The file is neither a LoRA nor a learned word. The text says why, as a sentence for the artist."""
 
 
 @dataclass(frozen=True)
 class AdapterFile:
-    """A LoRA, or a learned word. word: as a prompt says it; '' for a LoRA."""
+    """A LoRA, or a learned word.
+
+    word: str, the word as a prompt says it; '' for a LoRA.
+    """
 
     word: str = ""
 
 
 def read(path: Path) -> AdapterFile:
-    """What the file is. Raises NoAdapter; an OSError is one too."""
+    """Tell what a file is.
+
+    path: Path, the file.
+    Raises NoAdapter for any other file, and for one that cannot be read.
+    """
     if path.suffix.lower() in _PICKLES:
         raise NoAdapter(f"{path.name} is a Python pickle, which can run code. Get it as .safetensors, or convert it")
     try:
@@ -62,6 +69,6 @@ def _header(path: Path) -> dict[str, Any]:
 
 
 def _is_flat(tensor: Any) -> bool:
-    """Whether a tensor's description is that of vectors."""
+    """Whether a tensor's description says that it holds vectors."""
     shape = tensor.get("shape") if isinstance(tensor, dict) else None
     return isinstance(shape, list) and len(shape) in (1, 2)

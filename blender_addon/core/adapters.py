@@ -15,24 +15,31 @@ _LONGEST = 4096  # characters of a path
 
 @dataclass(frozen=True)
 class Adapters:
-    """Files, in the order in which they were added. lora: with weights; 1: as trained."""
+    """LoRAs and files of learned words, in the order in which they were added.
+
+    lora: pairs of a file and its weight; weight 1 applies the LoRA as it was trained.
+    embeddings: files of learned words.
+    """
 
     lora: tuple[tuple[str, float], ...] = ()
     embeddings: tuple[str, ...] = ()
 
     @property
     def files(self) -> tuple[str, ...]:
-        """All of them."""
+        """The files of both kinds, LoRAs first."""
         return (*(file for file, _ in self.lora), *self.embeddings)
 
     def to_json(self) -> dict[str, Any]:
-        """As `generate` takes the stage; empty where there are none."""
+        """The stage as `generate` takes it. A kind without files is left out."""
         values = {"lora": [list(pair) for pair in self.lora], "embeddings": list(self.embeddings)}
         return {name: value for name, value in values.items() if value}
 
 
 def of_settings(settings: Mapping[str, Any]) -> Adapters:
-    """Those of a recipe's settings, nested by stage. What is none, or out of range, is left out."""
+    """The adapters in a recipe's settings. Entries of the wrong kind or out of range are left out.
+
+    settings: nested by stage.
+    """
     stage = settings.get(STAGE)
     group: Mapping[str, Any] = stage if isinstance(stage, dict) else {}
     pairs = [pair for pair in _listed(group, "lora") if isinstance(pair, list | tuple) and len(pair) == 2]
@@ -43,7 +50,7 @@ def of_settings(settings: Mapping[str, Any]) -> Adapters:
 
 
 def short_name(file: str) -> str:
-    """A file's name without folder and ending, whichever system its path is of."""
+    """A file's name without its folder and ending. The path may be of Windows or of any other system."""
     name = re.split(r"[\\/]", file)[-1]
     return name.removesuffix(".safetensors") or name
 

@@ -1,4 +1,4 @@
-"""Tokens are blotted out of whatever is written or shown: the account's own, and all that look like one of a hub."""
+"""Hides tokens in everything that is written or shown: the account's own, and whatever looks like a hub's token."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from collections.abc import Sequence
 from typing import Any
 
 BLOT = "(hidden)"
-_SHORTEST = 6  # characters of a secret; a shorter one would blot out half of the words
-_DEPTH = 64  # of lists and objects in each other; no message has more than ten
-# Tokens of the model hub, and what follows the word of an HTTP header.
+_SHORTEST = 6  # characters; a shorter secret would hide parts of ordinary words
+_DEPTH = 64  # levels of nested lists and objects; no message has more than ten
+# Tokens of the model hub, and whatever follows "Bearer" in an HTTP header.
 _LOOKS = (
     r"\bhf_(?:oauth_)?[A-Za-z0-9]{16,}(?:[._-][A-Za-z0-9_-]+)*|\bapi_org_[A-Za-z0-9]{16,}|(?<=\bBearer )[\w.~+/=-]{8,}"
 )
 
 
 class Blot:
-    """What is never to be read, as a filter for texts."""
+    """A filter that takes secrets out of texts."""
 
     def __init__(self, secrets: Sequence[str] = ()) -> None:
-        """secrets: texts; those of fewer than six characters are no secrets."""
+        """secrets: texts to hide. Texts of fewer than six characters are ignored."""
         exact = [
             re.escape(secret) for secret in sorted(set(secrets), key=len, reverse=True) if len(secret) >= _SHORTEST
         ]
@@ -32,11 +32,15 @@ class Blot:
         return self._text.sub(BLOT, text)
 
     def line(self, line: bytes) -> bytes:
-        """Bytes, in UTF-8 or nearly, without tokens."""
+        """The bytes without tokens. Bytes that are not valid UTF-8 may be among them."""
         return self._bytes.sub(BLOT.encode("ascii"), line)
 
     def value(self, value: Any, depth: int = _DEPTH) -> Any:
-        """What json.loads gave, without tokens in its texts; None where it is nested too deeply."""
+        """A value from json.loads without tokens in its texts.
+
+        value: any JSON.
+        depth: int, levels of nesting that are kept; deeper values become None.
+        """
         if isinstance(value, str):
             return self.text(value)
         if not isinstance(value, dict | list):

@@ -1,7 +1,7 @@
 """What Draft, Standard and High mean, and the scene's settings as the engine's JSON. No bpy.
 
 These are the plain presets; a model's recipe lies over them (`model_recipe`). The engine's presets also change settings
-that the sidebar does not show; those stay the engine's business, because only what the artist changed is sent.
+that the sidebar does not show. The add-on sends only what the artist changed, so the engine keeps those.
 """
 
 from __future__ import annotations
@@ -73,17 +73,30 @@ OF_PRESETS = tuple(sorted({(s, k) for change in _CHANGES.values() for s, keys in
 
 
 def preset_value(preset: str, stage: str, key: str) -> Any:
-    """The value of one setting in a preset. Raises KeyError for a name that there is not."""
+    """The value of one setting in a preset.
+
+    preset: str, 'draft', 'standard' or 'high'.
+    stage, key: str, such as 'optimize' and 'steps'.
+    Raises KeyError for a name that does not exist.
+    """
     return _CHANGES[preset].get(stage, {}).get(key, STANDARD[stage][key])
 
 
 def read(settings: Any) -> dict[str, dict[str, Any]]:
-    """Every setting of the groups as plain values, nested by stage. settings: `scene.dreamfusion`."""
+    """Every setting of the groups as plain values, nested by stage.
+
+    settings: `scene.dreamfusion`.
+    """
     return {stage: {key: read_one(settings, stage, key) for key in STANDARD[stage]} for stage in STAGES}
 
 
 def read_one(settings: Any, stage: str, key: str) -> Any:
-    """One setting of the groups as a plain value. AttributeError: no such setting."""
+    """One setting of the groups as a plain value.
+
+    settings: `scene.dreamfusion`.
+    stage, key: str, such as 'optimize' and 'steps'.
+    Raises AttributeError for a setting that does not exist.
+    """
     group = getattr(settings, stage)
     if (stage, key) == ("mesh", "iso"):
         return "auto" if group.iso_auto else _rounded(group.iso)
@@ -98,7 +111,13 @@ def read_one(settings: Any, stage: str, key: str) -> Any:
 
 
 def write_one(settings: Any, stage: str, key: str, value: Any) -> None:
-    """Set one property from the engine's value. AttributeError: no such setting; TypeError: wrong kind."""
+    """Set one property from the engine's value.
+
+    settings: `scene.dreamfusion`.
+    stage, key: str, such as 'optimize' and 'steps'.
+    value: as the engine has it.
+    Raises AttributeError for a setting that does not exist, and TypeError for a value of the wrong kind.
+    """
     group = getattr(settings, stage)
     if (stage, key) == ("mesh", "iso"):
         group.iso_auto = value == "auto"
@@ -111,7 +130,7 @@ def write_one(settings: Any, stage: str, key: str, value: Any) -> None:
 
 
 def same(one: Any, other: Any) -> bool:
-    """Whether two settings are equal, but for the rounding of Blender's 32-bit floats."""
+    """Whether two settings are equal, apart from the rounding of Blender's 32-bit floats."""
     if isinstance(one, list | tuple) and isinstance(other, list | tuple):
         return len(one) == len(other) and all(same(a, b) for a, b in zip(one, other, strict=True))
     if isinstance(one, float) or isinstance(other, float):

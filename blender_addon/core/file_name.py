@@ -1,4 +1,4 @@
-"""File names from what people type: every file system takes them, and they stay in the folder they are meant for."""
+"""File names from typed text. Every file system takes them, and they cannot lead out of their folder."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ _NOT_LAST = " ."  # Windows drops them
 def file_name(text: str, limit: int = LIMIT, *, instead: str = "Object") -> str:
     """The text as the name of a file, without an extension.
 
-    limit: bytes of UTF-8, at least 8. instead: stands in for a text of which nothing is left.
+    text: str, what the artist typed.
+    limit: int, bytes of UTF-8, at least 8.
+    instead: str, the name where nothing is left of the text.
     """
     visible = "".join(letter for letter in unicodedata.normalize("NFC", text) if not _is_unseen(letter))
     words = _SEPARATORS.sub("-", " ".join(visible.split()))
@@ -27,10 +29,10 @@ def file_name(text: str, limit: int = LIMIT, *, instead: str = "Object") -> str:
 
 
 def within(text: str, limit: int) -> str:
-    """As many of the first characters as make at most `limit` bytes of UTF-8."""
+    """The beginning of the text that fits into `limit` bytes of UTF-8."""
     return text.encode("utf-8", "replace")[:limit].decode("utf-8", "ignore")
 
 
 def _is_unseen(letter: str) -> bool:
-    """Whether a character has no place in a name; blanks and tabs have."""
+    """Whether a character is invisible and has no place in a name. Blanks and tabs do not count as invisible."""
     return not letter.isspace() and unicodedata.category(letter) in _UNSEEN

@@ -1,4 +1,4 @@
-"""A job: one object that an artist asked for, with what has become of it. Plain values, no files, no bpy."""
+"""A job: one object that an artist asked for, and its state. Plain values, no files, no bpy."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class JobState(str, Enum):
     """Where a job stands. The value is what the journal on disk says."""
 
     QUEUED = "queued"  # waits for its turn
-    RUNNING = "running"  # the engine is at it
+    RUNNING = "running"  # the engine works on it
     PAUSED = "paused"  # held by the artist, in the engine or before its turn
     FINISHING = "finishing"  # "Stop here and keep it": the mesh is being made from what there is
     DONE = "done"  # `result` is the mesh
@@ -36,22 +36,24 @@ class JobState(str, Enum):
 
     @property
     def over(self) -> bool:
-        """Whether nothing happens to the job any more by itself."""
+        """Whether the job has ended, and stays so until somebody clicks."""
         return not self.active
 
 
 class RecipeError(ValueError):
-    """What should be a recipe is none; the text says what is wrong with it."""
+    """The values are not a recipe. The text says what is wrong with them."""
 
 
 @dataclass
 class Recipe:
-    """Everything that decides a result, ready to be made again.
+    """Everything that decides a result, so that it can be made again.
 
-    prompt, negative: words. seed: whole number in [0, 2**31). model: 'starter', a folder or a hub id. preset: 'draft',
-    'standard' or 'high'. settings: overrides nested by stage, as in the message `generate`, such as
-    {"device": "cpu", "optimize": {"steps": 800}}. versions: of the engine and its packages, known once there is a
-    result.
+    prompt, negative: str, words.
+    seed: int, in [0, 2**31).
+    model: str, 'starter', a folder or a hub id.
+    preset: str, 'draft', 'standard' or 'high'.
+    settings: overrides nested by stage, as in the message `generate`: {"device": "cpu", "optimize": {"steps": 800}}.
+    versions: versions of the engine and its packages by name; empty until there is a result.
     """
 
     prompt: str
@@ -68,7 +70,7 @@ class Recipe:
 
     @classmethod
     def from_json(cls, values: Any) -> Recipe:
-        """A recipe from what json.loads gave. Keys that are not known are ignored (a newer version may have more).
+        """A recipe from what json.loads gave. Unknown keys are ignored: a newer version may have more.
 
         Raises RecipeError when there is no prompt or a value is of the wrong kind.
         """
@@ -105,7 +107,11 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Trouble:
-    """What went wrong, as the panel shows it. code: stable dotted name, from which the UI chooses a button."""
+    """What went wrong, as the panel shows it.
+
+    code: str, a stable dotted name; the UI chooses buttons by it.
+    what, why, fix: str, sentences for the artist: what happened, why, and what to do.
+    """
 
     code: str
     what: str
@@ -127,7 +133,7 @@ class Trouble:
 
 
 class EngineTrouble(Exception):
-    """Raised where something cannot be done; `trouble` is what the artist should read."""
+    """Something cannot be done. `trouble` holds the words for the artist."""
 
     def __init__(self, trouble: Trouble) -> None:
         super().__init__(str(trouble))
@@ -136,14 +142,22 @@ class EngineTrouble(Exception):
 
 @dataclass
 class Job:
-    """One object on its way.
+    """One object, from the order to the result.
 
-    id: uuid hex. folder: everything of the job lies there. created, started, ended: seconds since 1970. stage, step,
-    total: of the last progress. eta_s: seconds to the end. rate: steps a second. memory_mib: peak of the engine.
-    notes: sentences for the artist. thumbnail: PNG. placement: JSON that the UI keeps here, such as where to insert.
-    inserted: whether the result is in a scene. result: mesh.glb. wish: what was asked of the running job and is not
-    done yet ('cancel', 'pause', 'resume', 'finish', or ''). owner: empty for a job of this Blender, else a name for
-    the other Blender that has it.
+    id: str, a uuid in hex.
+    folder: Path, the folder with all files of the job.
+    created, started, ended: float, seconds since 1970; None before it happened.
+    stage, step, total: of the last progress.
+    eta_s: float, seconds to the end, None while not known.
+    rate: float, steps a second, None while not known.
+    memory_mib: float, the engine's peak in MiB, 0 while not known.
+    notes: sentences for the artist.
+    thumbnail: Path of a PNG.
+    placement: JSON that the UI keeps here, such as where to insert.
+    inserted: bool, whether the result is in a scene.
+    result: Path of mesh.glb, None before it is there.
+    wish: str, a request to the running job that is not done yet: 'cancel', 'pause', 'resume', 'finish', or ''.
+    owner: str, '' for a job of this Blender, else a name for the other Blender that has it.
     """
 
     id: str
@@ -170,18 +184,18 @@ class Job:
 
     @property
     def can_resume(self) -> bool:
-        """Whether `JobQueue.resume` would do something: it is held, or it stopped before its end."""
+        """Whether `JobQueue.resume` would do something: the job is held, or it stopped before its end."""
         stopped = (JobState.PAUSED, JobState.INTERRUPTED, JobState.CANCELLED, JobState.FAILED)
         return not self.owner and self.state in stopped
 
     @property
     def share(self) -> float:
-        """How far the whole job is, in [0, 1], for the progress bar: training is most of it."""
+        """The share of the whole job that is done, in [0, 1]. Training is most of it."""
         return share_done(self.stage, self.step, self.total) if self.state is not JobState.DONE else 1.0
 
     @property
     def seconds(self) -> float | None:
-        """Seconds that the last attempt has taken, so far or in all; None before it began."""
+        """Seconds of the last attempt, up to now or to its end; None before it began."""
         if self.started is None:
             return None
         return max(0.0, (self.ended if self.ended is not None else time.time()) - self.started)
@@ -199,14 +213,18 @@ _STAGES = {
 
 
 def share_done(stage: str, step: int, total: int) -> float:
-    """The share of a whole job that is done at `step` of `total` in `stage`, in [0, 1]; 0 in an unknown stage."""
+    """The share of a whole job that is done, in [0, 1].
+
+    stage: str, the stage at work; an unknown one gives 0.
+    step, total: int, how far the stage is.
+    """
     begin, end = _STAGES.get(stage, (0.0, 0.0))
     inside = min(1.0, max(0.0, step / total)) if total > 0 else 0.0
     return begin + (end - begin) * inside
 
 
 def versions_of(values: dict[Any, Any]) -> dict[str, str]:
-    """Names and versions of packages, as short texts and no more than there can be."""
+    """Names and versions of packages as texts, cut to the allowed length and number."""
     return {str(name)[:100]: str(version)[:100] for name, version in list(values.items())[:VERSIONS_KEPT]}
 
 

@@ -1,6 +1,6 @@
-"""What the engine's line on a model says of its recipe and its cost, checked: it comes from outside.
+"""What the engine's line on a model says of its recipe and its cost. It comes from outside, so it is checked here.
 
-An older engine sends neither. What is unknown or of the wrong kind counts as not said.
+An older engine sends neither. What is unknown or of the wrong kind is treated as missing.
 """
 
 from __future__ import annotations
@@ -23,9 +23,11 @@ Card = Mapping[str, Any] | None  # the engine's line on a model, None where it h
 
 @dataclass(frozen=True)
 class CardEstimate:
-    """What the engine expects of a run on its own choice of device. seconds, memory_mib: 0 where it does not know.
+    """What the engine expects of a run, on the device that it chooses by itself.
 
-    pace: a step's time over that with the recipe's score.
+    seconds: float, 0 where it does not know.
+    memory_mib: int, MiB, 0 where it does not know.
+    pace: float, a step's time over that with the recipe's score.
     """
 
     seconds: float
@@ -34,7 +36,11 @@ class CardEstimate:
 
 
 def card_of(models: Sequence[Mapping[str, Any]] | None, name: str) -> Mapping[str, Any] | None:
-    """The line on the model of that name."""
+    """The line on the model of that name, or None.
+
+    models: the engine's lines, None while they are not known.
+    name: str, the model's name.
+    """
     return next((card for card in models or () if card.get("name") == name), None)
 
 
@@ -44,7 +50,7 @@ def has_recipe(card: Card) -> bool:
 
 
 def is_experimental(card: Card) -> bool:
-    """Whether no settings are known to make objects with this model reliably."""
+    """Whether the engine knows no settings with which this model makes objects reliably."""
     recipe = _group(card, "recipe")
     return recipe is not None and recipe.get("experimental") is True
 
@@ -55,9 +61,11 @@ def tells_scores(card: Card) -> bool:
 
 
 def recipe_settings(card: Card, preset: str, score: str = "") -> dict[str, Value]:
-    """What the model's recipe changes of a preset with a `guidance.score`, by dotted name.
+    """What the model's recipe changes in a preset, by dotted name. The caller checks names and ranges.
 
-    Names and ranges are for the caller to check. score: "" for the recipe's own.
+    card: the engine's line on the model.
+    preset: str, 'draft', 'standard' or 'high'.
+    score: str, the `guidance.score`; "" for the recipe's own.
     """
     recipe = _group(card, "recipe")
     changes = _group(_group(recipe, "settings"), preset) if preset in PRESETS else None
@@ -65,15 +73,21 @@ def recipe_settings(card: Card, preset: str, score: str = "") -> dict[str, Value
 
 
 def takes(card: Card, kind: str) -> bool | None:
-    """Whether the model takes adapters of a kind, "lora" or "embeddings"; None where the engine does not say."""
+    """Whether the model takes adapters of a kind; None where the engine does not say.
+
+    card: the engine's line on the model.
+    kind: str, "lora" or "embeddings".
+    """
     kinds = (card or {}).get("adapters")
     return kind in kinds if isinstance(kinds, list) else None
 
 
 def estimate(card: Card, preset: str, score: object = "") -> CardEstimate | None:
-    """What the engine expects a run in a preset to take; None where it says nothing of that.
+    """What the engine expects a run to take; None where it does not say.
 
-    score: the `guidance.score`; the recipe's own, or one that the engine does not tell apart, is the preset's line.
+    card: the engine's line on the model.
+    preset: str, 'draft', 'standard' or 'high'.
+    score: the `guidance.score`. The preset's own line counts for the recipe's score, and for one without its own line.
     """
     said = _group(_group(card, "estimates"), preset) if preset in PRESETS else None
     if said is None:
@@ -100,12 +114,12 @@ def _values(changes: dict[str, Any] | None) -> dict[str, Value]:
 
 
 def _is_number(value: Any) -> bool:
-    """Whether it is a finite number of a size that can be calculated with."""
+    """Whether it is a number in the range that settings can have."""
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= _HIGHEST
 
 
 def _within(value: Any, most: float) -> float:
-    """The number, 0 for what is none from 0 to `most`."""
+    """The number if it is in [0, `most`], else 0."""
     return float(value) if _is_number(value) and 0.0 <= value <= most else 0.0
 
 

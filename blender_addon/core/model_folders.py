@@ -9,12 +9,12 @@ WHOLE_BYTES = 1_500_000_000  # from which a .safetensors file can be a whole mod
 
 
 def find(folder: Path) -> list[Path]:
-    """The folder itself if it is a model, else the models in it, by name. Empty when there is none."""
+    """The folder itself if it is a model, else the models in it, sorted by name. Empty when there is none."""
     if (folder / _INDEX).is_file():
         return [folder]
     try:
         return sorted(inner for inner in folder.iterdir() if (inner / _INDEX).is_file() or _is_whole(inner))
-    except OSError:  # no folder, or one that may not be read: it has no models for us
+    except OSError:  # a folder that is missing or may not be read has no models for us
         return []
 
 

@@ -1,4 +1,4 @@
-"""How large a PNG or JPEG says it is, read from its header: a small file can hold a picture that fills the memory."""
+"""The size of a PNG or JPEG, read from its header. A small file can hold a picture that would fill the memory."""
 
 from __future__ import annotations
 
@@ -17,7 +17,11 @@ _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 
 
 def picture_size(data: bytes) -> tuple[int, int] | None:
-    """Width and height in pixels by the header of a PNG or JPEG; None for anything else, and for a damaged header."""
+    """Width and height in pixels, by the header of a PNG or JPEG.
+
+    data: bytes, the file or its beginning.
+    Returns None for any other file and for a damaged header.
+    """
     try:
         width, height = _png_size(data) if data.startswith(PNG_BEGIN) else _jpeg_size(data)
     except (struct.error, ValueError):
@@ -26,19 +30,22 @@ def picture_size(data: bytes) -> tuple[int, int] | None:
 
 
 def can_be_shown(data: bytes) -> bool:
-    """Whether it is a picture that the panel may decode: it takes milliseconds, and some megabytes."""
+    """Whether the panel may decode these bytes: a picture small enough to take milliseconds and some megabytes."""
     size = picture_size(data) if len(data) <= FILE_LIMIT else None
     return size is not None and max(size) <= SHOWN_SIDE and size[0] * size[1] <= SHOWN_PIXELS
 
 
 def can_be_texture(data: bytes) -> bool:
-    """Whether it is a picture that may be the texture of an object."""
+    """Whether these bytes are a picture that is small enough for an object's texture."""
     size = picture_size(data)
     return size is not None and max(size) <= TEXTURE_SIDE
 
 
 def read_picture(path: Path) -> bytes:
-    """The bytes of a picture's file. Raises OSError, also for a file that is too large to be shown."""
+    """The bytes of a picture's file.
+
+    Raises OSError, also for a file that is too large to be shown.
+    """
     with path.open("rb") as stream:
         data = stream.read(FILE_LIMIT + 1)
     if len(data) > FILE_LIMIT:
@@ -47,7 +54,7 @@ def read_picture(path: Path) -> bytes:
 
 
 def _png_size(data: bytes) -> tuple[int, int]:
-    """IHDR is the first chunk: length, name, width, height (PNG specification, 11.2.1)."""
+    """Width and height of the first chunk, IHDR: length, name, width, height (PNG specification, 11.2.1)."""
     length, name, width, height = struct.unpack_from(">I4sII", data, len(PNG_BEGIN))
     if length != 13 or name != b"IHDR":
         raise ValueError("no header")
@@ -55,7 +62,7 @@ def _png_size(data: bytes) -> tuple[int, int]:
 
 
 def _jpeg_size(data: bytes) -> tuple[int, int]:
-    """The first frame's height and width, after segments of a marker, a length and so many bytes."""
+    """Width and height of the first frame. The segments before it have a marker, a length and that many bytes."""
     if not data.startswith(JPEG_BEGIN):
         raise ValueError("no JPEG")
     place = 2

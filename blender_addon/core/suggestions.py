@@ -10,9 +10,12 @@ _VOWELS = "aeiou"
 
 
 def suggestions(text: str, models: Sequence[dict[str, Any]] | None, model: str, limit: int = LIMIT) -> list[str]:
-    """Prompts that begin like `text`, then ones that contain its words; the model's examples when it is empty.
+    """Prompts that begin like `text`, then ones that contain its words; the model's examples when `text` is empty.
 
-    models: the engine's model list, None while it is not known. model: the chosen one's name. limit: most of them.
+    text: str, what was typed so far.
+    models: the engine's model list, None while it is not known.
+    model: str, the chosen model's name.
+    limit: int, the largest number of prompts.
     """
     card = _card(models, model)
     if card is None:
@@ -33,7 +36,12 @@ def suggestions(text: str, models: Sequence[dict[str, Any]] | None, model: str, 
 
 
 def knowledge(models: Sequence[dict[str, Any]] | None, model: str) -> str:
-    """One sentence on what the model knows, for a hint in the panel; '' when it takes any prompt or is not known."""
+    """One sentence on what the model knows, for a hint in the panel.
+
+    models: the engine's model list, None while it is not known.
+    model: str, the chosen model's name.
+    Returns '' when the model takes any prompt or is not known.
+    """
     card = _card(models, model)
     kinds = _texts(card, "kinds")
     if card is None or not card.get("closed_vocabulary") or not kinds:

@@ -1,4 +1,4 @@
-"""What Blender is told about when the add-on is enabled, and what is taken back, in reverse, when it is disabled."""
+"""Registers everything with Blender when the add-on is enabled, and removes it in reverse order when it is disabled."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .scene import icons, preview_object
 from .settings import adapter_settings, engine_report, engine_settings, memory_settings, preferences, scene_settings
 from .tools import operators as tools
 
-# In the order in which they need each other: groups before those that point to them, a panel before its sub-panels.
+# Groups come before the classes that point to them, and a panel before its sub-panels.
 _MODULES = (
     engine_settings,
     memory_settings,
@@ -39,7 +39,7 @@ CLASSES: tuple[type, ...] = tuple(cls for module in _MODULES for cls in module.C
 
 
 def connect() -> None:
-    """Hand modules below what modules above them do: see `engine_report` and `preferences.Answers`."""
+    """Hand lower modules the functions of upper ones: see `engine_report` and `preferences.Answers`."""
     engine_report.connect(session.current, session.begun)
     answers = preferences.answers
     answers.engine_moved, answers.output_moved = session.engine_moved, session.renew
@@ -61,7 +61,7 @@ def register() -> None:
 
 
 def unregister() -> None:
-    """Take it all back. The engine, a test and an installation that still run are ended."""
+    """Undo `register`. An engine, a test and an installation that still run are ended."""
     timer.stop()
     preview_object.remove_all()
     command.unregister()

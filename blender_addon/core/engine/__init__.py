@@ -1,1 +1,1 @@
-"""The engine's process: where it is, its wire, what it sends, its troubles."""
+"""The engine's process: where it is, how it is spoken to, what it sends, and its troubles."""

@@ -1,4 +1,4 @@
-"""The reading end of a pipe, buffered without a lock, noting when the other side was last heard."""
+"""The reading end of a pipe, with a buffer and no lock. It notes when the other side was last heard."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from typing import BinaryIO
 from ..protocol import DATA_LIMIT, LINE_LIMIT
 
 _PIECE = 1 << 16
-_GARBAGE_PAUSE_S = 0.005  # after every piece past what a message can be: Blender needs Python's lock more
+_GARBAGE_PAUSE_S = 0.005  # after every piece that is too much for a message, because Blender needs Python's lock
 
 
 class ByteSource:
     """What protocol.read_frame reads from: `readline` and `read` over an unbuffered pipe.
 
-    io.BufferedReader would do, but a thread that waits in one holds a lock that Python wants when Blender exits.
+    It is not io.BufferedReader, because a thread that waits in one holds a lock that Python needs when Blender exits.
     """
 
     def __init__(self, pipe: BinaryIO) -> None:
-        """pipe: unbuffered, so that its `read` returns what there is."""
+        """pipe: an unbuffered stream, whose `read` returns what there is."""
         self._pipe = pipe
         self._buffer = bytearray()
         self._payload = 0  # bytes of data read since the last whole message
@@ -31,9 +31,11 @@ class ByteSource:
         self.heard = time.monotonic()
 
     def readline(self, limit: int) -> bytes:
-        """Bytes up to and with the next line feed, at most `limit`; fewer only at the end of the stream.
+        """Bytes up to and with the next line feed; fewer only at the end of the stream.
 
-        They do not count as heard: a flood of garbage is as good as silence.
+        limit: int, the most bytes to return.
+
+        Lines alone do not count as heard, so that a flood of garbage counts as silence.
         """
         searched = 0
         while True:
@@ -52,7 +54,10 @@ class ByteSource:
                 time.sleep(_GARBAGE_PAUSE_S)
 
     def read(self, count: int) -> bytes:
-        """Between 1 and `count` bytes; none at the end of the stream. They count as heard while they can be true."""
+        """Between 1 and `count` bytes; none at the end of the stream.
+
+        They count as heard, up to the amount of data that one message can have.
+        """
         data = self._take(count) if self._buffer else self._pipe.read(count) or b""
         self._payload += len(data)
         if self._payload <= DATA_LIMIT:

@@ -1,4 +1,4 @@
-"""A command that a person typed, as words: by the rules of the system that it was typed on."""
+"""Splits a typed command into words, by the rules of the system on which it was typed."""
 
 from __future__ import annotations
 
@@ -7,16 +7,21 @@ import shlex
 
 
 def split_command(text: str, windows: bool | None = None) -> list[str]:
-    """The words of a command line. windows: whose rules; None for this system's. Raises ValueError at an open quote."""
+    """The words of a command line.
+
+    text: str, the command.
+    windows: bool, whether Windows's rules hold; None for the rules of this system.
+    Raises ValueError for a quote that is not closed.
+    """
     if os.name == "nt" if windows is None else windows:
         return _split_windows(text)
     return shlex.split(text)
 
 
 def _split_windows(text: str) -> list[str]:
-    """The rules of CommandLineToArgvW: a backslash is itself unless backslashes stand before a double quote.
+    """Split by the rules of CommandLineToArgvW. A backslash is special only in a row before a double quote.
 
-    There 2n of them give n and the quote opens or closes; 2n + 1 give n and the quote itself.
+    There 2n backslashes give n, and the quote opens or closes; 2n + 1 give n and the quote itself.
     """
     words: list[str] = []
     word: list[str] = []

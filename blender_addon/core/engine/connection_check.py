@@ -1,4 +1,4 @@
-"""Test Connection: is there an engine, does it speak our language, and what has it got?"""
+"""Test Connection: whether an engine is there, speaks this protocol, and what devices and models it has."""
 
 from __future__ import annotations
 
@@ -17,7 +17,13 @@ TIMEOUT_S = 120.0  # the first import of torch from a cold disk, under a virus s
 
 @dataclass(frozen=True)
 class ConnectionReport:
-    """What Test Connection found. devices, models: as the engine's `ready`. seconds: until it answered."""
+    """What Test Connection found.
+
+    trouble: what is wrong, None when all is well.
+    engine: str, its version.
+    devices, models: as the engine's `ready` says.
+    seconds: float, the time until it answered.
+    """
 
     trouble: Trouble | None = None
     engine: str = ""
@@ -27,7 +33,7 @@ class ConnectionReport:
 
     @property
     def text(self) -> str:
-        """One sentence on what there is, or on what is wrong."""
+        """One sentence on the engine that answered, or on what is wrong."""
         if self.trouble is not None:
             return f"{self.trouble.what} {self.trouble.why}"
         default = self.devices.get("default", "cpu")
@@ -37,10 +43,15 @@ class ConnectionReport:
 
 
 class ConnectionCheck:
-    """Starts the engine, says hello and ends it. `poll` from a timer until it returns a report."""
+    """Starts the engine, says hello and ends it. Call `poll` from a timer until it returns a report."""
 
     def __init__(self, location: EngineLocation, log: Path, timeout_s: float = TIMEOUT_S) -> None:
-        """location: what to test. log: the engine's log. timeout_s: for its answer."""
+        """Start the engine.
+
+        location: EngineLocation to test.
+        log: Path of the engine's log.
+        timeout_s: float, seconds of silence after which the test fails.
+        """
         self._report: ConnectionReport | None = None
         self._engine: EngineProcess | None = None
         self._began = time.monotonic()
@@ -56,7 +67,7 @@ class ConnectionCheck:
         if self._report is not None or engine is None:
             return self._report
         seconds = time.monotonic() - self._began
-        ended = engine.ended  # asked first: whatever an ended engine said is there to be received
+        ended = engine.ended  # asked first, so that all messages of an ended engine have arrived
         while (frame := engine.receive()) is not None:
             message = frame.message
             if message["type"] == "ready":
@@ -78,11 +89,11 @@ class ConnectionCheck:
         return self._report
 
     def cancel(self) -> None:
-        """End the probe's engine. Returns at once."""
+        """End the tested engine. Returns at once."""
         if self._engine is not None:
             self._engine.kill()
 
     def close(self) -> None:
-        """End the probe's engine and wait for that, less than two seconds."""
+        """End the tested engine and wait for its end, less than two seconds."""
         if self._engine is not None:
             self._engine.close()

@@ -1,7 +1,7 @@
 """Reader of a GLB with one textured mesh (Khronos, "glTF 2.0 Specification"), without numpy and without bpy.
 
-A glTF file repeats a vertex wherever its texture coordinates jump. Blender keeps those on face corners, so the repeated
-vertices are made one again here: else every seam of the texture would be a tear in the mesh.
+A glTF file repeats a vertex wherever its texture coordinates jump. Blender keeps texture coordinates on face corners,
+so the repeated vertices are merged here. Otherwise every seam of the texture would be a tear in the mesh.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ MATT = 0.9  # roughness where the file says none
 
 
 class DamagedMesh(EngineTrouble):
-    """The file is no mesh that can be read; `trouble` says why."""
+    """The file holds no readable mesh. `trouble` says why."""
 
     def __init__(self, why: str) -> None:
         super().__init__(
@@ -50,9 +50,13 @@ class DamagedMesh(EngineTrouble):
 class GlbMesh:
     """One mesh in Blender's axes: Z up, front towards -Y, triangles counter-clockwise seen from outside.
 
-    name: of the node or mesh; may be empty. positions: float, 3 a vertex, welded. triangles: int, 3 a triangle.
-    uvs: float, 2 a corner in the order of `triangles`, v up, or empty. image: a PNG or JPEG file of the base colour, or
-    empty. colour: factor over the image, linear RGBA. roughness: [0, 1].
+    name: str, of the node or mesh; may be empty.
+    positions: float32[3 V], 3 numbers a vertex, welded.
+    triangles: int32[3 T], 3 vertex indices a triangle.
+    uvs: float32[6 T], 2 numbers a corner in the order of `triangles`, v up; may be empty.
+    image: bytes, a PNG or JPEG of the base colour; may be empty.
+    colour: linear RGBA in [0, 1], a factor over the image.
+    roughness: float, in [0, 1].
     """
 
     name: str
@@ -65,7 +69,11 @@ class GlbMesh:
 
 
 def read_glb(data: bytes) -> GlbMesh:
-    """The mesh in the bytes of a GLB. Raises DamagedMesh."""
+    """Read the mesh of a GLB.
+
+    data: bytes, the whole file.
+    Raises DamagedMesh.
+    """
     try:
         document, binary = _chunks(data)
         return _mesh(_Buffers(document, binary), document)
@@ -74,7 +82,10 @@ def read_glb(data: bytes) -> GlbMesh:
 
 
 def bounds(positions: Sequence[float]) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
-    """The lowest and highest corner of the box of points, 3 numbers a point; at least one point."""
+    """The lowest and the highest corner of the box around points.
+
+    positions: 3 numbers a point, at least one point.
+    """
     axes = [positions[axis::3] for axis in range(3)]
     low, high = [min(axis) for axis in axes], [max(axis) for axis in axes]
     return (low[0], low[1], low[2]), (high[0], high[1], high[2])
@@ -144,7 +155,11 @@ class _Buffers:
         return whole[start : start + size]
 
     def numbers(self, number: int, kind: str) -> tuple[array[Any], int]:
-        """The numbers of an accessor, which must be of type `kind` (SCALAR, VEC3 ...), and their componentType."""
+        """The numbers of an accessor, and their componentType.
+
+        number: int, the accessor.
+        kind: str, the type that it must have: SCALAR, VEC3 ...
+        """
         entry = _item(self._document["accessors"], number)
         if entry["type"] != kind:
             raise ValueError(f"It has {entry['type']} where {kind} belongs.")
@@ -200,7 +215,7 @@ def _mesh(buffers: _Buffers, document: dict[str, Any]) -> GlbMesh:
 
 
 def _surface(buffers: _Buffers, primitive: dict[str, Any]) -> tuple[array[float], array[int]]:
-    """Positions, 3 numbers a vertex, and vertex indices, 3 a triangle, both sound."""
+    """Checked positions, 3 numbers a vertex, and vertex indices, 3 a triangle."""
     positions, kind = buffers.numbers(primitive["attributes"]["POSITION"], "VEC3")
     if kind != 5126:
         raise ValueError("Its positions are not float numbers.")
@@ -218,7 +233,7 @@ def _surface(buffers: _Buffers, primitive: dict[str, Any]) -> tuple[array[float]
 
 
 def _welded(positions: array[float]) -> tuple[array[float], array[int]]:
-    """Each place once, in order of appearance, and the new index of every old vertex."""
+    """Each position once, in order of appearance, and the new index of every old vertex."""
     index: dict[tuple[float, float, float], int] = {}
     values = iter(positions)
     number_of = array("i", [index.setdefault(place, len(index)) for place in zip(values, values, values, strict=True)])
@@ -226,9 +241,9 @@ def _welded(positions: array[float]) -> tuple[array[float], array[int]]:
 
 
 def proper(corners: array[int]) -> list[bool] | None:
-    """A flag for every corner: whether its triangle has three different ones; None when all have."""
+    """A flag for every corner: whether its triangle has three different corners. None when all triangles have."""
     a, b, c = corners[0::3], corners[1::3], corners[2::3]
-    if not any(0 in map(sub, *pair) for pair in ((a, b), (b, c), (c, a))):  # nearly always, and quick
+    if not any(0 in map(sub, *pair) for pair in ((a, b), (b, c), (c, a))):  # a quick test, which nearly always decides
         return None
     good = list(map(and_, map(and_, map(ne, a, b), map(ne, b, c)), map(ne, a, c)))
     return [bool(flag) for flag in good for _ in range(3)]
@@ -258,7 +273,7 @@ def _blender_axes(positions: array[float]) -> array[float]:
 
 
 def _turned(corners: array[int], uvs: array[float]) -> tuple[array[int], array[float]]:
-    """The same triangles, the other way round."""
+    """The same triangles with their corners in the opposite order."""
     turned, places = array("i", corners), array("f", uvs)
     turned[1::3], turned[2::3] = corners[2::3], corners[1::3]
     for axis in range(2 if uvs else 0):
@@ -287,7 +302,7 @@ def _look(
 
 
 def _share(value: float) -> float:
-    """A number that the format wants in [0, 1]."""
+    """The number clamped to [0, 1], which the format requires. Raises ValueError for one that is not finite."""
     if not isfinite(value):
         raise ValueError("A colour or a roughness is no number.")
     return min(1.0, max(0.0, value))

@@ -1,4 +1,4 @@
-"""The one engine of a queue: absent, starting, ready or dead; what it said of itself; and the ones that are ending."""
+"""The one engine of a queue: absent, starting, ready or dead. Earlier engines that still end are watched here too."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from .process import EngineProcess
 from .troubles import silence_trouble
 
 EngineState = Literal["absent", "starting", "ready", "dead"]
-_BLOCKED_S = 5.0  # a longer gap between two looks was Blender's or the computer's sleep, not the engine's silence
-_RETIRING_S = 20.0  # for an old engine to give its memory back; after that the new one starts beside it
+_BLOCKED_S = 5.0  # in a longer gap between two looks Blender or the computer slept: silence does not count then
+_RETIRING_S = 20.0  # seconds for an old engine to free its memory; after that the new one starts beside it
 
 
 @dataclass(frozen=True, kw_only=True)
 class Patience:
     """Seconds without a word, or without an answer, after which something is wrong.
 
-    The engine says every 2 s that it lives, but not while Python loads torch from a cold disk, nor while a library
-    holds Python's lock, which beside a Cycles render on all cores can take many times as long as alone.
+    The engine sends a heartbeat every 2 s. It cannot while Python loads torch from a cold disk, nor while a library
+    holds Python's lock. Beside a Cycles render on all cores such a time can be many times as long.
     """
 
     start: float = 120.0  # between the start of the process and its first words
@@ -32,10 +32,12 @@ class Patience:
 
 
 class EngineHost:
-    """Starts, watches and ends engines, one at a time. Nothing blocks but `close`."""
+    """Starts, watches and ends engines, one at a time. Only `close` waits."""
 
     def __init__(self, launch: Callable[[], EngineProcess], patience: Patience) -> None:
-        """launch: starts an engine; may raise EngineTrouble."""
+        """launch: starts an engine; may raise EngineTrouble.
+        patience: limits on the engine's silence.
+        """
         self.state: EngineState = "absent"
         self.trouble: Trouble | None = None
         self.devices: dict[str, Any] | None = None
@@ -67,16 +69,16 @@ class EngineHost:
 
     @property
     def gone(self) -> bool:
-        """Whether the engine has ended or is of no use any more; what it said before may still wait."""
+        """Whether the engine has ended or is unusable. Messages that it sent before may still wait."""
         return self._process is not None and (self._process.ended or self._process.trouble is not None)
 
     @property
     def waiting(self) -> int:
-        """The number of frames that `receive` would give now."""
+        """The number of frames that `receive` can return now."""
         return 0 if self._process is None else self._process.waiting
 
     def start(self) -> None:
-        """Start an engine unless there is one. While an earlier one ends it holds memory, so it is waited for."""
+        """Start an engine unless there is one. Does nothing while an earlier one ends and still holds its memory."""
         if self._process is not None or self.ending:
             return
         self.trouble = None
@@ -89,13 +91,19 @@ class EngineHost:
         self._excused = time.monotonic()
 
     def send(self, message: Mapping[str, Any]) -> None:
-        """Say something to the engine; lost when there is none. An idle engine was rightly silent until now."""
+        """Send a message to the engine. It is lost when there is none.
+
+        The engine's silence counts from here on: before, an idle engine had no reason to speak.
+        """
         self._excused = time.monotonic()
         if self._process is not None:
             self._process.send(message)
 
     def ask_about(self, given: tuple[tuple[str, str], ...]) -> None:
-        """Ask a ready engine for the lines of models by path, each with its base, once for each list of them."""
+        """Ask a ready engine for the lines on models, once for each list.
+
+        given: pairs of a model (folder, file or id) and its base.
+        """
         if self.state == "ready" and given != self._asked:
             self._asked = given
             self.send({"type": "models", "given": [{"model": model, "base": base} for model, base in given]})
@@ -105,7 +113,7 @@ class EngineHost:
         return None if self._process is None else self._process.receive()
 
     def greeted(self, message: Mapping[str, Any]) -> None:
-        """Take over what `ready`, `models` or `devices` says."""
+        """Keep what a message `ready`, `models` or `devices` says."""
         if message["type"] == "ready":
             self.state, self.trouble, self.version = "ready", None, message["engine"]
         if "devices" in message:
@@ -117,13 +125,15 @@ class EngineHost:
             self.given = [model for model in message["given"] if isinstance(model, dict)]
 
     def silence_s(self, now: float) -> float:
-        """Seconds without a sign of life, the time in which nobody looked left out."""
+        """Seconds without a sign of life. Time in which Blender did not look is left out."""
         return 0.0 if self._process is None else now - max(self._process.heard, self._excused)
 
     def look(self, now: float, stage: str | None, *, gone: bool) -> bool:
-        """Whether the engine has just been found dead; `trouble` then says why.
+        """Whether the engine has just been found dead. `trouble` then says why.
 
-        stage: of the job that the engine has, None without one. gone: it was gone, and all it said has been dealt with.
+        now: float, time.monotonic().
+        stage: str, of the job that the engine has; None without a job.
+        gone: bool, the engine was `gone` before its last messages were handled, and none are left.
         """
         if now - self._looked > _BLOCKED_S:
             self._excused = now
@@ -149,14 +159,20 @@ class EngineHost:
         return True
 
     def end(self, *, at_once: bool = False) -> None:
-        """End the engine: with time for a checkpoint, or at once. Returns at once."""
+        """End the engine. Returns at once.
+
+        at_once: bool, without time for a checkpoint.
+        """
         process = self._process
         if process is not None:
             self._retire(process.kill if at_once else process.end)
         self.state = "absent"
 
     def close(self, timeout_s: float) -> None:
-        """End every engine and wait for that, `timeout_s` at most."""
+        """End every engine and wait for their end.
+
+        timeout_s: float, the longest wait in seconds.
+        """
         until = time.monotonic() + timeout_s
         self.end()
         for _, process in self._retiring:

@@ -1,4 +1,4 @@
-"""What has arrived from the engine and waits for Blender's main thread. The newest picture, mesh and progress win."""
+"""What has arrived from the engine and waits for Blender's main thread. Of some kinds only the newest frame is kept."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from typing import Any
 from ..protocol import Frame
 
 LIMIT = 500  # frames; far more than anybody looks at between two ticks
-BYTES_LIMIT = 1 << 30  # of data with them: a result may have half of that
+BYTES_LIMIT = 1 << 30  # bytes of data in all frames; one result may have half of that
 _ENDINGS = ("result", "failed", "cancelled", "downloaded", "ready")
 
 
 class Inbox:
-    """A queue between two threads whose size is bounded although the one who puts never waits.
+    """A bounded queue between two threads, in which the one who puts never waits.
 
-    A render in Blender can hold the main thread for an hour, and the engine must not be held with it: of pictures,
-    meshes and progress only the newest of each kind is kept; past LIMIT and BYTES_LIMIT the oldest messages that end
-    nothing are dropped.
+    A render in Blender can hold the main thread for an hour, and the engine must not wait for it. So only the newest of
+    each kind of picture, mesh and progress is kept. Past LIMIT and BYTES_LIMIT the oldest frames are dropped, and those
+    that end something go last.
     """
 
     def __init__(self) -> None:
@@ -33,7 +33,7 @@ class Inbox:
         return len(self._frames)
 
     def put(self, frame: Frame) -> bool:
-        """Add a frame at the end. Never waits. Whether another one had to go for it."""
+        """Add a frame at the end. Never waits. Returns whether another frame was replaced or dropped for it."""
         key = _replaceable(frame.message)
         with self._lock:
             replaced = key in self._frames
@@ -66,7 +66,7 @@ class Inbox:
 
 
 def _replaceable(message: dict[str, Any]) -> Hashable | None:
-    """The key under which a newer frame takes this one's place; None for a frame that must be seen."""
+    """The key under which a newer frame takes this one's place; None for a frame that must be kept."""
     kind = message["type"]
     if kind in ("progress", "mesh_preview"):
         return kind, message["id"]

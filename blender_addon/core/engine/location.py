@@ -1,4 +1,4 @@
-"""Where the engine is, and how it is started there: own environment, a chosen Python, or behind a command prefix."""
+"""Where the engine is and how it is started: in its own environment, by a chosen Python, or by a command."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _LEADS_ASTRAY = (
     "__PYVENV_LAUNCHER__",
 )
 TOKEN_VARIABLES = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HUGGINGFACE_HUB_TOKEN")
-# ssh asks nothing (there is no terminal to answer in), gives up on a dead network, and notices a dead link.
+# Make ssh ask nothing (there is no terminal to answer in), give up on a dead network, and notice a dead link.
 _SSH_OPTIONS = {
     "BatchMode": "yes",
     "ConnectTimeout": "15",
@@ -45,9 +45,12 @@ _SSH_OPTIONS = {
 class EngineLocation:
     """Where the engine is.
 
-    kind: 'own' (made by Install Engine; `python` is its interpreter), 'python' (an interpreter that the artist chose)
-    or 'command' (a prefix such as `ssh gpu-box`). model_folder: where downloaded models are kept, None for the default.
-    online: whether the engine may go to the internet. token: of the model hub; only ever in the child's environment.
+    kind: 'own' (made by Install Engine), 'python' (the artist's interpreter) or 'command' (such as `ssh gpu-box`).
+    python: Path of the interpreter, for 'own' and 'python'.
+    command: str, the words that stand before the engine's program, for 'command'.
+    model_folder: Path in which downloaded models are kept, None for the default.
+    online: bool, whether the engine may go to the internet.
+    token: str, of the model hub; it goes into the child's environment and nowhere else.
     """
 
     kind: Literal["own", "python", "command"]
@@ -61,16 +64,20 @@ class EngineLocation:
     def own(
         cls, user_folder: Path, *, model_folder: Path | None = None, online: bool = False, token: str = ""
     ) -> EngineLocation:
-        """The environment that Install Engine makes in `user_folder`/engine."""
+        """The environment that Install Engine makes.
+
+        user_folder: Path of the folder in which the environment `engine` lies.
+        model_folder, online, token: as for the class.
+        """
         return cls("own", own_python(user_folder), model_folder=model_folder, online=online, token=token)
 
     @property
     def local(self) -> bool:
-        """Whether the engine sees this machine's files. Behind a command that is never taken for granted."""
+        """Whether the engine sees this machine's files. An engine behind a command counts as one that does not."""
         return self.kind != "command"
 
     def missing(self) -> Trouble | None:
-        """What is plainly missing before anything is started: no interpreter, an empty prefix. Cheap."""
+        """What is missing before the start: an interpreter, or a command that is not empty and can be read. Cheap."""
         if self.kind == "command":
             try:
                 words = split_command(self.command)
@@ -105,7 +112,10 @@ class EngineLocation:
         return None
 
     def words(self) -> list[str]:
-        """The command that starts the engine's server. Raises EngineTrouble when `missing`."""
+        """The command that starts the engine's server.
+
+        Raises EngineTrouble when something is `missing`.
+        """
         missing = self.missing()
         if missing is not None:
             raise EngineTrouble(missing)
@@ -118,7 +128,10 @@ class EngineLocation:
         return [*words, *([] if named else [PROGRAM]), *([] if words[-1] == "serve" else ["serve"])]
 
     def environ(self, base: Mapping[str, str] | None = None) -> dict[str, str]:
-        """The child's environment: `base` (default os.environ) without Blender's Python, with token and folders."""
+        """The child's environment: without the variables of Blender's Python, with token and folders.
+
+        base: variables to begin with; None for os.environ.
+        """
         drop = {*_LEADS_ASTRAY, *TOKEN_VARIABLES} if self.token else set(_LEADS_ASTRAY)
         values = {k: v for k, v in (os.environ if base is None else base).items() if k.upper() not in drop}
         values |= {"PYTHONUTF8": "1", "PYTHONUNBUFFERED": "1"}
@@ -133,7 +146,11 @@ class EngineLocation:
         return values
 
     def start(self, log: Path) -> EngineProcess:
-        """A started engine; `lambda: location.start(log)` is JobQueue's `launch`. Raises EngineTrouble."""
+        """Start the engine; `lambda: location.start(log)` is JobQueue's `launch`.
+
+        log: Path of the engine's log.
+        Raises EngineTrouble.
+        """
         words, environ = self.words(), self.environ()
         return EngineProcess(
             words,
@@ -145,7 +162,7 @@ class EngineLocation:
         )
 
     def _ssh_options(self, words: list[str]) -> list[str]:
-        """Our options, but for those that the artist gave; the first value that ssh sees is the one that counts."""
+        """The add-on's options for ssh, except those that the artist gave. ssh uses the first value that it sees."""
         given = {word.partition("=")[0].partition(" ")[0].removeprefix("-o").lower() for word in words}
         options = dict(_SSH_OPTIONS)
         if self.token:
@@ -158,6 +175,6 @@ class EngineLocation:
 
 
 def own_python(user_folder: Path) -> Path:
-    """The interpreter of the environment that Install Engine makes: `user_folder`/engine/bin/python or so."""
+    """The interpreter of the environment that Install Engine makes in `user_folder`/engine."""
     inside = Path("Scripts/python.exe") if sys.platform == "win32" else Path("bin/python")
     return user_folder / "engine" / inside

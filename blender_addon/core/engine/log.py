@@ -1,4 +1,4 @@
-"""The file for what the engine writes to its standard error: bounded, without secrets, its last lines at hand."""
+"""The file for the engine's standard error. Its size is bounded, secrets are hidden, the last lines stay in memory."""
 
 from __future__ import annotations
 
@@ -17,16 +17,18 @@ FILE_LIMIT = 1 << 20  # bytes before the file is put aside
 KEPT = 2  # files put aside: engine.log.1, engine.log.2
 TAIL_LINES = 40
 LINE_LIMIT = 2000  # bytes of a line that are kept
-PIECE_LINES = 100  # kept of what is read at once
+PIECE_LINES = 100  # lines kept of one piece
 _PIECE = 1 << 16  # bytes read at once
 _FLOOD_PAUSE_S = 0.005
 
 
 class EngineLog:
-    """A log that never fails: on a full or read-only disk the last lines are still at hand, only not on disk."""
+    """A log that never fails. On a full or read-only disk it keeps the last lines in memory only."""
 
     def __init__(self, path: Path, secrets: Sequence[str] = ()) -> None:
-        """path: the file; older ones lie beside it as path.1, path.2. secrets: texts that are never written."""
+        """path: Path of the file; older files lie beside it as path.1, path.2.
+        secrets: texts that are never written.
+        """
         self.path = path
         self.blot = Blot(secrets)
         self._lock = threading.Lock()
@@ -35,15 +37,15 @@ class EngineLog:
         self._size = 0
 
     def say(self, text: str) -> None:
-        """A line of our own, with the time."""
+        """Write a line of the add-on's own, with the time."""
         self.write(f"[{time.strftime('%Y-%m-%d %H:%M:%S')}] {text}".encode("utf-8", "replace"))
 
     def write(self, line: bytes) -> None:
-        """One line, without its line feed."""
+        """Write one line, given without its line feed."""
         line = self.blot.line(line)[:LINE_LIMIT]
         with self._lock:
             self._tail.append(line.decode("utf-8", "replace").rstrip())
-            with contextlib.suppress(OSError):  # the engine's words are worth less than its run
+            with contextlib.suppress(OSError):  # a full disk must not end the engine's run
                 self._store(line.rstrip(b"\r") + b"\n")
 
     def tail(self) -> list[str]:
@@ -52,7 +54,7 @@ class EngineLog:
             return [line for line in self._tail if line.strip()]
 
     def close(self) -> None:
-        """Close the file; a later line opens it again."""
+        """Close the file. A later line opens it again."""
         with self._lock:
             if self._stream is not None:
                 with contextlib.suppress(OSError):
@@ -74,7 +76,7 @@ class EngineLog:
         self._size += len(line)
 
     def _put_aside(self) -> None:
-        """engine.log.1 becomes engine.log.2, engine.log becomes engine.log.1. Where that cannot be, start over."""
+        """Rename engine.log.1 to engine.log.2 and engine.log to engine.log.1. Where that fails, empty the file."""
         try:
             for number in range(KEPT, 0, -1):
                 older = self.path.with_name(f"{self.path.name}.{number}")
@@ -86,7 +88,11 @@ class EngineLog:
 
 
 def copy_lines(stream: BinaryIO, log: EngineLog) -> None:
-    """Put everything that comes from an unbuffered `stream` into the log, line by line, until its end."""
+    """Copy a stream into the log, line by line, until its end.
+
+    stream: unbuffered.
+    log: EngineLog that gets the lines.
+    """
     rest = b""
     while True:
         try:
@@ -97,7 +103,7 @@ def copy_lines(stream: BinaryIO, log: EngineLog) -> None:
             break
         lines = (rest + piece).split(b"\n")
         rest = lines.pop()[: 1 << 16]
-        if len(lines) > PIECE_LINES:  # a flood: its end is worth the most, and Blender needs Python's lock
+        if len(lines) > PIECE_LINES:  # a flood: only its end is kept, because Blender needs Python's lock
             log.write(b"(%d lines are left out here)" % (len(lines) - PIECE_LINES))
             lines = lines[-PIECE_LINES:]
         if len(piece) >= _PIECE:

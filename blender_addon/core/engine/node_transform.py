@@ -13,7 +13,11 @@ IDENTITY: Matrix = (1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 
 
 
 def world_matrix(document: dict[str, Any]) -> Matrix:
-    """The matrix of the first node with a mesh, in the world. Raises ValueError if the nodes are no tree."""
+    """The matrix of the first node with a mesh, in the world.
+
+    document: the JSON of a glTF file.
+    Raises ValueError if the nodes are no tree.
+    """
     nodes = document.get("nodes", [])
     parent = {child: number for number, node in enumerate(nodes) for child in node.get("children", ())}
     number = next((number for number, node in enumerate(nodes) if "mesh" in node), None)
@@ -27,7 +31,7 @@ def world_matrix(document: dict[str, Any]) -> Matrix:
 
 
 def product(a: Matrix, b: Matrix) -> Matrix:
-    """The matrix that does `b` first and `a` then."""
+    """The matrix that applies `b` first and `a` second."""
     return tuple(sum(a[4 * i + k] * b[4 * k + j] for k in range(4)) for i in range(4) for j in range(4))
 
 
@@ -42,7 +46,7 @@ def transformed(points: array[float], matrix: Matrix) -> array[float]:
 
 
 def is_mirror(m: Matrix) -> bool:
-    """Whether the matrix turns left hands into right ones."""
+    """Whether the matrix mirrors: its determinant is negative."""
     minor = m[5] * m[10] - m[6] * m[9], m[4] * m[10] - m[6] * m[8], m[4] * m[9] - m[5] * m[8]
     return m[0] * minor[0] - m[1] * minor[1] + m[2] * minor[2] < 0.0
 

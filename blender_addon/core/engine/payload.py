@@ -1,4 +1,4 @@
-"""Is what follows a message what the message says? A damaged mesh must not reach Blender, which would crash on it."""
+"""Checks that the data after a message is what the message says. Blender would crash on a damaged mesh."""
 
 from __future__ import annotations
 
@@ -29,7 +29,11 @@ def payload_fault(frame: Frame) -> str | None:
 
 
 def mesh_fault(data: bytes, vertices: int, triangles: int) -> str | None:
-    """What is wrong with a coarse mesh: vertices float32[V, 3], triangles int32[T, 3], colours uint8[V, 3]."""
+    """What is wrong with a coarse mesh; None when it is sound.
+
+    data: vertices float32[V, 3], triangles int32[T, 3], colours uint8[V, 3], one after the other.
+    vertices, triangles: int, V and T.
+    """
     if not (0 <= vertices <= MOST_SHOWN and 0 <= triangles <= MOST_SHOWN):
         return f"more than {MOST_SHOWN:,} vertices or triangles, or fewer than none"
     expected = vertices * 15 + triangles * 12
@@ -49,15 +53,15 @@ def mesh_fault(data: bytes, vertices: int, triangles: int) -> str | None:
 
 
 def are_near(coordinates: array[float]) -> bool:
-    """Whether all of them are numbers, and none is farther than FARTHEST from 0."""
+    """Whether all coordinates are finite and within FARTHEST of 0."""
     if not coordinates:
         return True
-    # The sum first: it is no number if one of them is not, and then the others may hide it from min and max.
+    # The sum comes first: one NaN makes it NaN, while min and max may miss a NaN among other numbers.
     return math.isfinite(sum(coordinates)) and min(coordinates) >= -FARTHEST and max(coordinates) <= FARTHEST
 
 
 def glb_fault(data: bytes) -> str | None:
-    """What is wrong with the frame of a binary glTF 2.0 file: its header against its length."""
+    """What is wrong with a GLB file, by its header and length; None when both are sound."""
     if len(data) < 20:
         return f"{len(data)} bytes are no mesh file"
     magic, version, length = struct.unpack_from("<4sII", data)

@@ -1,8 +1,8 @@
-"""The engine's process: started, spoken to and ended without ever keeping Blender waiting.
+"""The engine's process: starts it, speaks to it and ends it without making Blender wait.
 
-Four threads serve one engine, none of which touches bpy: one starts the process and waits for its end, one reads
-messages into a bounded inbox, one writes commands, one copies standard error to the log. So neither a slow start, nor
-a full pipe, nor a flood of output is felt by the caller.
+Four threads serve one engine. None of them touches bpy. One starts the process and waits for its end, one reads
+messages into a bounded inbox, one writes commands, one copies standard error to the log. So the caller never waits for
+a slow start, a full pipe or a flood of output.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _EXIT_AFTER_SILENCE_S = 1.0  # for a process that has closed its output to end
 
 
 class EngineProcess:
-    """One engine: a child process over pipes. Every method returns at once, but `close`, which says how long it takes.
+    """One engine: a child process over pipes. Every method returns at once, except `close`, which has a limit.
 
     A missing interpreter and the like show as an ended process with `trouble`, not as an exception.
     """
@@ -48,9 +48,13 @@ class EngineProcess:
     ) -> None:
         """Start `command` and say hello.
 
-        log: file for what the engine writes to its standard error; rotated. environ: of the child, default this
-        process's. folder: working directory. secrets: texts that are blotted out of the log. local: whether the engine
-        sees this machine's files. name: of the client, for the engine's log.
+        command: words that start the engine's server.
+        log: Path of the file for the engine's standard error; it is rotated.
+        environ: variables of the child; None for those of this process.
+        folder: Path of the working directory.
+        secrets: texts that are hidden in the log.
+        local: bool, whether the engine sees this machine's files.
+        name: str, of the client, for the engine's log.
         """
         self.local = local
         self.log = EngineLog(log, secrets)
@@ -77,13 +81,13 @@ class EngineProcess:
 
     @property
     def pid(self) -> int | None:
-        """The process's number; None before it was started and when it could not be."""
+        """The process's number; None before the start and when the start failed."""
         group = self._group
         return None if group is None else group.process.pid
 
     @property
     def ended(self) -> bool:
-        """Whether the process has ended, or never began. What it said before may still wait in `receive`."""
+        """Whether the process has ended, or never began. Messages from before may still wait in `receive`."""
         return self._ended.is_set()
 
     @property
@@ -93,14 +97,17 @@ class EngineProcess:
 
     @property
     def heard(self) -> float:
-        """time.monotonic() of the last sign of life that made sense; of the start when there was none yet."""
+        """time.monotonic() of the last valid sign of life, or of the start when there was none yet."""
         source = self._source
         return self.started if source is None else max(self.started, source.heard)
 
     def stalled(self, limit_s: float, silent_s: float) -> Trouble | None:
-        """The trouble of an engine that has not greeted and says nothing since `silent_s` seconds, past `limit_s`.
+        """The trouble of an engine that has not greeted and is silent for too long; None within the limit.
 
-        One that has complained instead of greeting has less time: it will say no more.
+        limit_s: float, seconds of silence that are allowed.
+        silent_s: float, seconds of silence so far.
+
+        An engine that has sent a complaint instead of a greeting has less time, because it will say no more.
         """
         complaint = None if self._reader is None else self._reader.complaint
         if complaint is not None and silent_s > _COMPLAINT_S:
@@ -108,7 +115,7 @@ class EngineProcess:
         return silence_trouble(silent_s, "", ready=False) if silent_s > limit_s else None
 
     def send(self, message: Mapping[str, Any]) -> None:
-        """Queue one message for the engine; it is lost when the engine has ended."""
+        """Queue one message for the engine. It is lost when the engine has ended."""
         self._outbox.put(encode(message))
 
     def receive(self) -> Frame | None:
@@ -117,11 +124,14 @@ class EngineProcess:
 
     @property
     def waiting(self) -> int:
-        """The number of frames that have arrived and were not received yet."""
+        """The number of frames that have arrived and are not received yet."""
         return len(self._inbox)
 
     def end(self, grace_s: float = GRACE_S) -> None:
-        """Ask the engine to end; after `grace_s` terminate it, and then kill it. Returns at once."""
+        """Ask the engine to end. Returns at once.
+
+        grace_s: float, seconds after which it is terminated, and then killed.
+        """
         with self._lock:
             if self._wished:
                 return
@@ -137,7 +147,10 @@ class EngineProcess:
         self._kill()
 
     def close(self, timeout_s: float = 1.8) -> None:
-        """End the process and wait for that, `timeout_s` seconds at most; by then it has been killed."""
+        """End the process and wait for its end. When this returns, it has at least been killed.
+
+        timeout_s: float, the longest wait in seconds.
+        """
         self.end(grace_s=max(0.0, timeout_s - 0.6))
         if not self._died.wait(max(0.0, timeout_s - 0.3)):
             self._kill()
@@ -173,15 +186,15 @@ class EngineProcess:
         code = group.wait()
         self._died.set()
         self._outbox.put(None)
-        # Everything that held the pipes is gone with the group, so both streams are at their end, or soon will be. A
-        # grandchild in a group of its own (an ssh master) can hold them open; then what was read has to do.
+        # The group that held the pipes is gone, so both streams end now or soon. But a
+        # grandchild in a group of its own (an ssh master) can hold them open. Then nothing more is read.
         reader.join(0.5)
         listener.join(0.5)
         self.log.say(f"Ended with exit code {code}.")
         if not self._wished:
             self._blame(exit_trouble(code, self.log.tail(), local=self.local, ready=wire.ready))
         for thread, stream in ((reader, stdout), (listener, stderr)):
-            if not thread.is_alive():  # never under one that still reads
+            if not thread.is_alive():  # never while the thread still reads
                 stream.close()
         self._ended.set()
         self.log.close()
@@ -203,7 +216,7 @@ class EngineProcess:
             group.kill()
 
     def _blame(self, trouble: Trouble) -> None:
-        """The first trouble is the cause of the others."""
+        """Keep the first trouble, which is the cause of the others."""
         if self._trouble is None:
             self._trouble = trouble
 
@@ -215,7 +228,7 @@ class EngineProcess:
             self._blame(reader.trouble)
             self._kill()
         elif not self._died.wait(_EXIT_AFTER_SILENCE_S):
-            # It has closed its output. It is no use to anybody without, and had a moment to end.
+            # The process has closed its output and did not end in the time that it had. Without output it is useless.
             if not self._wished:
                 self._blame(babble_trouble("It closed its output and went on running."))
             self._kill()
@@ -223,7 +236,7 @@ class EngineProcess:
     # The writer's thread.
 
     def _write(self, stdin: BinaryIO) -> None:
-        """Write what is in the outbox until the None that closes the pipe; the engine sees that as our end."""
+        """Write what is in the outbox, until a None closes the pipe. The engine takes that for the client's end."""
         try:
             while True:
                 data = self._outbox.get()

@@ -1,4 +1,4 @@
-"""A child process with everything that it starts, as one group that can be ended together."""
+"""A child process and everything that it starts, as one group that can be ended together."""
 
 from __future__ import annotations
 
@@ -15,12 +15,18 @@ class ProcessGroup:
     """A child in a group of its own.
 
     On POSIX the child leads a session, so that Ctrl-C in Blender's terminal does not reach it and its children are
-    ended with it. On Windows it is in a job object that the system ends when the last handle is closed, which happens
-    even when Blender is killed. On POSIX a killed Blender ends the engine by the end of its standard input.
+    ended with it. If Blender is killed there, the end of standard input ends the engine. On Windows the child is in a
+    job object. The system ends that when its last handle is closed, which happens even when Blender is killed.
     """
 
     def __init__(self, command: Sequence[str], environ: Mapping[str, str] | None, folder: Path | None) -> None:
-        """Start `command` with unbuffered pipes. Raises OSError, or ValueError for a word with a null character."""
+        """Start a command with unbuffered pipes.
+
+        command: words.
+        environ: variables of the child; None for those of this process.
+        folder: Path of the working directory, None for the present one.
+        Raises OSError, or ValueError for a word with a null character.
+        """
         self.process = subprocess.Popen(
             list(command),
             stdin=subprocess.PIPE,
@@ -40,12 +46,12 @@ class ProcessGroup:
                 self._job = KillOnCloseJob(int(self.process._handle))  # type: ignore[attr-defined]
 
     def terminate(self) -> None:
-        """Ask the child to end: SIGTERM on POSIX; on Windows there is no asking."""
+        """Ask the child to end, by SIGTERM. Windows has no such request and ends the child."""
         with contextlib.suppress(OSError):
             self.process.terminate()
 
     def kill(self) -> None:
-        """End the child and all that it started, now."""
+        """End the child and everything that it started, now."""
         if sys.platform == "win32":
             self._job = None  # the handle goes, and the job object's processes with it
             with contextlib.suppress(OSError):
@@ -56,7 +62,7 @@ class ProcessGroup:
                 os.killpg(self.process.pid, signal.SIGKILL)
 
     def wait(self) -> int:
-        """The exit code, once the child has ended; what it left behind is then ended too."""
+        """Wait for the child's end, end what it left behind, and return the exit code."""
         code = self.process.wait()
         self.kill()
         return code

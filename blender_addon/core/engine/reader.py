@@ -1,4 +1,4 @@
-"""The thread that reads what the engine says: understands it, looks at what it carries, and puts it into the inbox."""
+"""The thread that reads the engine's messages, checks them and their data, and puts them into the inbox."""
 
 from __future__ import annotations
 
@@ -15,18 +15,22 @@ from .sound_message import sound_message
 from .troubles import babble_trouble, damaged_result_trouble, version_trouble
 
 BABBLE_LIMIT = 200  # lines in a row that are no message: a login banner is shorter, a broken stream is longer
-_LOGGED = 20  # of them
-# After a message that comes before the last one of its kind was looked at, and a fifth of it after a line of babble. A
-# flood is held back by the pipe, instead of taking Python's lock from Blender's main thread; an engine that sends a
+_LOGGED = 20  # of these lines go into the log
+# The pause after a message that replaces one nobody has looked at yet; a fifth of it after a line of babble. So the
+# pipe holds back a flood, which would take Python's lock from Blender's main thread. An engine that sends a
 # picture every two seconds never notices.
 FLOOD_PAUSE_S = 0.005
 
 
 class WireReader:
-    """Reads one engine's messages until the stream ends or makes no sense any more."""
+    """Reads one engine's messages until the stream ends or can no longer be understood."""
 
     def __init__(self, source: ByteSource, inbox: Inbox, log: EngineLog, died: threading.Event) -> None:
-        """died: set when the process is gone; what is left in the pipe is then read without pauses."""
+        """source: ByteSource to read from.
+        inbox: Inbox that gets the frames.
+        log: EngineLog for what is no message.
+        died: Event that is set when the process is gone; the rest of the pipe is then read without pauses.
+        """
         self.ready = False  # the engine has greeted
         self.complaint: Trouble | None = None  # said instead of a greeting
         self.trouble: Trouble | None = None  # why reading ended before the stream did
@@ -36,7 +40,7 @@ class WireReader:
         self._died = died
 
     def run(self) -> None:
-        """Read until the end. `trouble` is set when the conversation cannot go on although the stream could."""
+        """Read until the end. Sets `trouble` when the stream goes on but the conversation cannot."""
         babble = 0
         while self.trouble is None:
             try:
@@ -71,7 +75,7 @@ class WireReader:
         self._died.wait(FLOOD_PAUSE_S / 5)
 
     def _heed(self, message: dict[str, object]) -> None:
-        """Take note of a greeting, or of what was said instead of one."""
+        """Note a greeting, or the failure that came instead of one."""
         if message["type"] == "ready":
             if message["protocol"] != PROTOCOL_VERSION:
                 self.trouble = version_trouble(message["protocol"], PROTOCOL_VERSION)
@@ -88,7 +92,7 @@ class WireReader:
                 self.complaint = said
 
     def _checked(self, frame: Frame) -> Frame | None:
-        """The frame if Blender should see it. Pictures and meshes are looked at here, where it keeps nobody waiting."""
+        """The frame if Blender should see it. Pictures and meshes are checked in this thread, so that nobody waits."""
         if frame.message["type"] == "heartbeat":
             return None
         why = payload_fault(frame)

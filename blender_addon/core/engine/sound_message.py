@@ -1,4 +1,4 @@
-"""What the engine says, believed inside bounds only: numbers in their range, texts of some length, no token."""
+"""Checks the engine's messages: numbers in their range, texts of a bounded length, no tokens."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Any
 from ..blot import Blot
 from ..protocol import DamagedFrame
 
-MOST_STEPS = 1 << 53  # a step of a download is a byte; whole numbers up to here are exact as float
+MOST_STEPS = 1 << 53  # the steps of a download are bytes; whole numbers up to here are exact as float
 MOST_SECONDS = 1e9  # thirty years
 MOST_MIB = 1e9  # a pebibyte
 _MOST_DEVICES = 64
 TEXT_LIMIT = 2000  # characters of a text that people read
-# Without these numbers a message says nothing.
+# A message is useless without these numbers. The largest value of each.
 _NEEDED = {
     "step": MOST_STEPS,
     "total": MOST_STEPS,
@@ -30,13 +30,15 @@ _OPTIONAL: dict[str, tuple[float, float | None]] = {
     "pid": (MOST_STEPS, 0),
     "protocol": (MOST_STEPS, 0),
 }
-_NOT_READ = ("type", "id")  # by people: these have to stay as they are
+_NOT_READ = ("type", "id")  # these texts are not for people, and must stay as they are
 
 
 def sound_message(message: dict[str, Any], blot: Blot) -> dict[str, Any]:
-    """The message with what can be believed of it. blot: takes tokens out of every text.
+    """The message with only what can be believed.
 
-    Raises DamagedFrame where a number is out of range without which the message says nothing.
+    message: as the engine sent it.
+    blot: Blot, which takes tokens out of every text.
+    Raises DamagedFrame where a number that the message needs is out of range.
     """
     sound: dict[str, Any] = {}
     for name, value in message.items():
@@ -58,7 +60,7 @@ def sound_message(message: dict[str, Any], blot: Blot) -> dict[str, Any]:
 
 
 def sound_devices(report: dict[str, Any]) -> dict[str, Any]:
-    """A report on devices with what can be believed of it: devices that have a name, memory that can be."""
+    """A report on devices with only what can be believed: devices that have a name, and a possible amount of memory."""
     if not report:
         return {}
     listed, default = report.get("devices"), report.get("default")
@@ -81,5 +83,5 @@ def in_range(value: Any, most: float) -> bool:
 
 
 def shortened(text: str, limit: int = TEXT_LIMIT) -> str:
-    """The text, cut where it is longer than anybody reads."""
+    """The text, cut after `limit` characters."""
     return text if len(text) <= limit else text[:limit] + "..."

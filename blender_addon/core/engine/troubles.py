@@ -16,7 +16,11 @@ _WINDOWS_WRONG_FORMAT = {193, 216}  # ERROR_BAD_EXE_FORMAT, ERROR_EXE_MACHINE_TY
 
 
 def start_trouble(error: Exception, program: str) -> Trouble:
-    """The trouble for what starting a process raised. program: the first word of the command."""
+    """The trouble for an exception while starting a process.
+
+    error: Exception that was raised.
+    program: str, the first word of the command.
+    """
     number = error.errno if isinstance(error, OSError) else None
     windows = getattr(error, "winerror", None)
     if isinstance(error, FileNotFoundError):
@@ -46,7 +50,7 @@ def start_trouble(error: Exception, program: str) -> Trouble:
     return Trouble("engine.start", "The engine cannot be started.", _first(str(error)), INSTALL)
 
 
-# What a remote shell, ssh, Python or the loader says last, the code that it gets, and what to do about it.
+# A pattern of the last words (of a remote shell, ssh, Python or the loader), then the trouble's code, why and fix.
 _LAST_WORDS: tuple[tuple[str, str, str, str], ...] = (
     (
         r"No module named '?dreamfusion_engine",
@@ -105,8 +109,10 @@ _CRASHES = {
 def exit_trouble(code: int, tail: Sequence[str], *, local: bool, ready: bool) -> Trouble:
     """The trouble for an engine that ended without being asked.
 
-    code: of the exit, as subprocess gives it: negative for a signal. tail: its last words. local: whether it ran on
-    this computer. ready: whether it had answered before, so it was working rather than starting.
+    code: int, the exit code as subprocess gives it: negative for a signal.
+    tail: the last lines of its log.
+    local: bool, whether it ran on this computer.
+    ready: bool, whether it had greeted, so that it was working and not starting.
     """
     what = "The engine stopped in the middle of its work." if ready else "The engine ended while it was starting."
     kill = getattr(signal, "SIGKILL", signal.SIGTERM).value
@@ -134,13 +140,18 @@ def exit_trouble(code: int, tail: Sequence[str], *, local: bool, ready: bool) ->
 
 
 def last_words(tail: Sequence[str]) -> str:
-    """What the engine said last, short."""
+    """The last thing that the engine said, cut to a short length."""
     spoken = [line for line in tail if not line.startswith("[")]
     return f"it said: {_first(spoken[-1])}" if spoken else "it said nothing"
 
 
 def silence_trouble(seconds: float, stage: str, *, ready: bool) -> Trouble:
-    """The trouble for an engine that lives and says nothing. stage: of the job it had, '' without one."""
+    """The trouble for an engine that runs and says nothing.
+
+    seconds: float, how long it has been silent.
+    stage: str, of the job that it had; '' without one.
+    ready: bool, whether it had greeted.
+    """
     if not ready:
         return Trouble(
             "engine.start_silent",
@@ -158,7 +169,10 @@ def silence_trouble(seconds: float, stage: str, *, ready: bool) -> Trouble:
 
 
 def babble_trouble(why: str) -> Trouble:
-    """The trouble for an engine whose messages cannot be read. why: of the last one."""
+    """The trouble for an engine whose messages cannot be read.
+
+    why: str, what is wrong with the last one.
+    """
     return Trouble(
         "engine.babble",
         "What the engine says cannot be understood.",

@@ -20,7 +20,9 @@ class KillOnCloseJob:
     _handle: Any
 
     def __init__(self, process_handle: int) -> None:
-        """process_handle: of a running process. Raises OSError where the system refuses."""
+        """process_handle: int, of a running process.
+        Raises OSError where the system refuses.
+        """
         if sys.platform != "win32":
             raise OSError("job objects are of Windows")
         self._kernel = ctypes.WinDLL("kernel32", use_last_error=True)

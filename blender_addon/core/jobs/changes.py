@@ -1,4 +1,4 @@
-"""What a tick of the queue has to tell."""
+"""What a tick of the queue reports."""
 
 from __future__ import annotations
 
@@ -13,13 +13,20 @@ ChangeKind = Literal["state", "progress", "picture", "mesh", "note", "result", "
 
 @dataclass(frozen=True)
 class Change:
-    """One thing that happened, in the order in which it did.
+    """One thing that happened.
 
-    job: whose; None for 'engine' and 'download'. kind: 'state' (job.state, job.wish or job.owner), 'progress',
-    'picture' (name 'latest' or 'views', data PNG), 'mesh' (data: vertices float32[V, 3], triangles int32[T, 3],
-    colours uint8[V, 3]; sizes and indices have been checked), 'note' (name: its code; the words are the last of
-    job.notes), 'result' (data: the GLB; job.result is on disk already), 'engine' (queue.engine_state), 'download'
-    (queue.downloads). step: of a picture or mesh.
+    job: Job that it happened to; None for 'engine' and 'download'.
+    kind: str, one of
+        'state': job.state, job.wish or job.owner changed.
+        'progress': the job's step, stage or speed changed.
+        'picture': name is 'latest' or 'views', data a PNG.
+        'mesh': data holds vertices float32[V, 3], triangles int32[T, 3], colours uint8[V, 3]; all have been checked.
+        'note': name is its code; the words are the last of job.notes.
+        'result': data is the GLB; job.result is on disk already.
+        'engine': queue.engine_state changed.
+        'download': queue.downloads changed.
+    vertices, triangles: int, V and T of a mesh.
+    step: int, the training step of a picture or mesh.
     """
 
     job: Job | None
@@ -32,7 +39,7 @@ class Change:
 
 
 class Changes:
-    """Changes on their way to the UI. Of pictures, meshes and progress only the newest of a job is kept."""
+    """Changes on their way to the UI. Only a job's newest picture of each name, mesh and progress are kept."""
 
     def __init__(self) -> None:
         self._waiting: dict[Hashable, Change] = {}
@@ -53,7 +60,7 @@ class Changes:
         self._waiting[key] = change
 
     def take(self) -> list[Change]:
-        """Everything in order; nothing is left."""
+        """Return all changes in order and empty the list."""
         taken = list(self._waiting.values())
         self._waiting.clear()
         return taken

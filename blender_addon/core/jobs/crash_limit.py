@@ -1,4 +1,4 @@
-"""What becomes of the jobs when an engine dies: whom it is blamed on, and when the queue waits for a person."""
+"""What happens to the jobs when an engine dies: which one failed, and when the queue waits for a person."""
 
 from __future__ import annotations
 
@@ -11,32 +11,39 @@ LIMIT = 3  # engines that died one after another, with no good run between, befo
 
 
 class EngineDeaths:
-    """Counts engines that died one after another. held: nothing starts until somebody presses a button."""
+    """Counts engines that died one after another.
+
+    held: bool; while it is set, nothing starts until somebody presses a button.
+    """
 
     def __init__(self) -> None:
         self.held = False
         self._count = 0
 
     def forget(self) -> None:
-        """Somebody has pressed a button: the next engine may be a better one."""
+        """Let the queue start engines again and count from zero, because somebody has pressed a button."""
         self.held, self._count = False, 0
 
     def good_run(self) -> None:
-        """An engine has ended a run as it should."""
+        """Count from zero, because an engine has ended a run properly."""
         self._count = 0
 
     def one_more(
         self, run: Run | None, waiting: Job | None, trouble: Trouble | None, *, was_starting: bool
     ) -> Job | None:
-        """An engine died: end the run that it had, which is to blame. Else the job that failed for it, if any did.
+        """Count a death and end the run that the engine had. Returns the waiting job that failed instead, if one did.
 
-        run: the run that it had. waiting: the first job of the queue. was_starting: it had not greeted, so
-        that it was started for that job's sake. An idle engine's death is nobody's failure.
+        run: Run of the engine that died, which counts as the cause; None for an idle engine.
+        waiting: Job, the first of the queue.
+        trouble: why the engine died.
+        was_starting: bool, the engine had not greeted yet, so it was started for the sake of `waiting`.
+
+        When an idle engine dies, no job fails, unless it is one death too many.
         """
         self._count += 1
         if run is None:
             return self.none_to_be_had(waiting, trouble) if was_starting or self._count >= LIMIT else None
-        if run.saving:  # it had done its work
+        if run.saving:  # the engine had done its work before it died
             return None
         cancelled = run.overdue_s(time.monotonic()) > 0.0
         run.end(*((JobState.CANCELLED, None) if cancelled else (JobState.FAILED, trouble)))
@@ -44,7 +51,11 @@ class EngineDeaths:
         return None
 
     def none_to_be_had(self, waiting: Job | None, trouble: Trouble | None) -> Job | None:
-        """No engine can be had: the first job, which is returned, says why; the others wait for a button."""
+        """No engine can be had: fail the first job, return it, and hold the others until a button is pressed.
+
+        waiting: Job, the first of the queue, or None.
+        trouble: what that job then says.
+        """
         self.held = True
         if waiting is not None:
             waiting.trouble, waiting.ended, waiting.state = trouble, time.time(), JobState.FAILED

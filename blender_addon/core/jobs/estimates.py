@@ -1,8 +1,8 @@
-"""What a preset costs with a model on a device: measured in earlier runs, before the first what the engine expects.
+"""What a preset costs with a model on a device: by earlier runs, and before the first run by the engine's estimate.
 
 Training time grows with steps, views and pixels; loading and the mesh take their own time. Both are remembered by
-device, model and preset, so that a changed number of steps scales the one and not the other. For an engine that expects
-nothing there are nominal numbers of the built-in model.
+device, model and preset, so that another number of steps scales only the training. For an engine without an estimate
+there are nominal numbers of the built-in model.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from .writer import Pending, Writer, write_whole
 
 _KEPT = 5  # runs of a device, model and preset; the median of them counts
 _STARTER = "starter"  # the built-in model, for which the nominal seconds are
-_IN_HOURS = 10 * 3600.0  # seconds from which minutes do not matter any more
+_IN_HOURS = 10 * 3600.0  # seconds; a longer time is shown without minutes
 _CPU_SECONDS_CORES = 2  # cores of the machine on which the nominal seconds were taken
-_MOST_STEPS, _MOST_VIEWS, _MOST_PIXELS = 1e9, 1e6, 1e6  # a setting beyond these is none of this engine's
+_MOST_STEPS, _MOST_VIEWS, _MOST_PIXELS = 1e9, 1e6, 1e6  # larger settings are not the engine's
 _GPU_FACTOR = 0.3  # of the CPU's time; a guess until a run on the card replaces it
 
 
@@ -49,9 +49,11 @@ _NOMINAL = {"draft": _Cost(2.5e-5, 12.0), "standard": _Cost(2.5e-5, 18.0), "high
 
 @dataclass(frozen=True)
 class Estimate:
-    """seconds: of a whole run, 0: not known. measured: whether this device has made a run with this model and preset.
+    """What a whole run takes.
 
-    memory_mib: peak, 0: not known.
+    seconds: float, 0 where not known.
+    measured: bool, whether this device has made a run with this model and preset.
+    memory_mib: float, peak in MiB, 0 where not known.
     """
 
     seconds: float
@@ -60,12 +62,12 @@ class Estimate:
 
     @property
     def short(self) -> str:
-        """'4 min', '40 h', '?'."""
+        """The time alone: '4 min', '40 h', '?'."""
         return duration_text(self.seconds) if self.seconds > 0.0 else "?"
 
     @property
     def text(self) -> str:
-        """'about 4 min, 1.2 GiB'; one that is not measured says 'roughly 4 min, 1.2 GiB, not measured here yet'."""
+        """Time and memory: 'about 4 min, 1.2 GiB', or 'roughly 4 min, 1.2 GiB, not measured here yet'."""
         memory = f", {self.memory_mib / 1024:.1f} GiB" if self.memory_mib > 0.0 else ""
         if self.seconds <= 0.0:
             return f"time not known before the first run{memory}"
@@ -78,10 +80,10 @@ class Estimate:
 
 
 class Estimates:
-    """Speeds of earlier runs, in one small file."""
+    """Costs of earlier runs, kept in one small file."""
 
     def __init__(self, path: Path) -> None:
-        """path: the JSON file; made by `learn`. A damaged one counts as empty."""
+        """path: Path of the JSON file, which `learn` makes. A damaged file counts as empty."""
         self._path = path
         self._writer = Writer()
         self._runs: dict[str, dict[str, list[_Cost]]] = _read(path)
@@ -89,7 +91,9 @@ class Estimates:
     def of(self, recipe: Recipe, devices: dict[str, Any] | None, card: Card = None) -> Estimate:
         """What the recipe would take. Cheap.
 
-        devices: the engine's report, None while it is not known. card: its line on the model, None where there is none.
+        recipe: Recipe, the run in question.
+        devices: the engine's report, None while it is not known.
+        card: the engine's line on the model, None where there is none.
         """
         device = device_title(recipe.settings.get("device", "auto"), devices)
         runs = self._runs.get(device, {})
@@ -102,22 +106,23 @@ class Estimates:
             return Estimate(cost.rest + work * cost.per_work, True, cost.memory_mib or memory)
         measured = {preset: _median(runs[key]) for preset in _PRESETS if (key := _key(preset, recipe.model)) in runs}
         if said is not None and (said.seconds > 0.0 or recipe.model != _STARTER):
-            like = {"guidance": recipe.settings.get("guidance")}  # what is said is with the score already
+            like = {"guidance": recipe.settings.get("guidance")}  # the engine's estimate includes the score already
             seconds = said.seconds * work / _work(recipe.preset, like, card)
             return Estimate(seconds * _pace(measured, card), False, memory)
         nominal = _NOMINAL.get(recipe.preset, _NOMINAL["standard"])
         factor = _nominal_factor(device, devices)
-        if measured:  # another preset was: this one is as much faster or slower as that one was
+        if measured:  # another preset was measured: scale this one by the same factor
             preset, cost = next(iter(measured.items()))
             factor = cost.per_work / _NOMINAL[preset].per_work
         return Estimate(nominal.rest + work * nominal.per_work * factor, False, memory)
 
     def learn(self, job: Job, devices: dict[str, Any] | None, card: Card = None) -> Pending | None:
-        """Remember what a job that is DONE took, from its result.json. None when there is nothing to learn from it.
+        """Remember what a finished job took, by its result.json. A thread writes the file.
 
-        card: the engine's line on its model.
-
-        A run that was resumed, stopped early or started again counts for what it did. The file is written by a thread.
+        job: Job that is DONE. A resumed, shortened or restarted job counts with the work that it did.
+        devices: the engine's report, None while it is not known.
+        card: the engine's line on the job's model.
+        Returns None when there is nothing to learn from the job.
         """
         try:
             report = read_json_file(job.folder / REPORT)
@@ -152,9 +157,10 @@ class Estimates:
 
 
 def device_title(name: object, devices: dict[str, Any] | None) -> str:
-    """What stands for a device in the file: its title and, for a CPU, its usable cores; 'cpu' when nothing is known.
+    """The name of a device in the file: its title and, for a CPU, its usable cores.
 
-    name: 'auto', 'cpu', 'cuda:0' and so on. devices: the engine's report.
+    name: 'auto', 'cpu', 'cuda:0' and so on.
+    devices: the engine's report; without one the kind of device stands alone, and 'auto' is 'cpu'.
     """
     report = devices or {}
     wanted = str(name)
@@ -169,7 +175,7 @@ def device_title(name: object, devices: dict[str, Any] | None) -> str:
 
 
 def duration_text(seconds: float) -> str:
-    """'40 s', '4 min', '2 h 50 min', '40 h'."""
+    """A duration in words: '40 s', '4 min', '2 h 50 min', '40 h'."""
     if seconds < 99.5:
         return f"{max(1, round(seconds / 5) * 5 if seconds > 20 else round(seconds))} s"
     minutes = round(seconds / 60.0)
@@ -182,18 +188,18 @@ def duration_text(seconds: float) -> str:
 
 
 def _key(preset: str, model: str) -> str:
-    """What stands for preset and model in the file. The built-in model has the preset alone, as in earlier versions."""
+    """The name of preset and model in the file. The built-in model has the preset alone, as in earlier versions."""
     return preset if model == _STARTER else f"{preset} {model}"
 
 
 def _said(recipe: Recipe, device: str, devices: dict[str, Any] | None, card: Card) -> CardEstimate | None:
-    """What the engine expects; of another device than its own choice it says nothing."""
+    """The engine's estimate. It holds only for the device that the engine chooses by itself."""
     said = estimate(card, recipe.preset, _score(recipe.settings))
     return said if said is None or device == device_title("auto", devices) else CardEstimate(0.0, 0)
 
 
 def _pace(measured: dict[str, _Cost], card: Card) -> float:
-    """How much slower the device was than the engine expected in another preset of the model; 1 where none was made."""
+    """The measured time over the engine's estimate, in another preset of the model; 1 where no run was made."""
     for preset, cost in measured.items():
         said = estimate(card, preset)
         if said is not None and said.seconds > 0.0:
@@ -207,7 +213,7 @@ def _steps(preset: str, settings: dict[str, Any], card: Card) -> int:
 
 
 def _work(preset: str, settings: dict[str, Any], card: Card) -> float:
-    """Steps x views x mean pixels of a view, times what the score makes of a step beside the recipe's."""
+    """Steps x views x mean pixels of a view, times the score's time over that of the recipe's score."""
     _, views, sizes = _PRESETS.get(preset, _PRESETS["standard"])
     given_views = _optimize("views", views, preset, settings, card)
     given_sizes = _optimize("resolution", sizes, preset, settings, card)
@@ -265,7 +271,7 @@ def _read(path: Path) -> dict[str, dict[str, list[_Cost]]]:
 
 
 def _stored(values: Any) -> _Cost:
-    """A cost of the file; earlier versions kept no memory. Raises ValueError for what is no cost."""
+    """A cost from the file; earlier versions kept no memory. Raises ValueError for a value of another form."""
     cost = _Cost(float(values[0]), float(values[1]), float(values[2]) if len(values) > 2 else 0.0)
     if not all(0.0 <= value < math.inf for value in (cost.per_work, cost.rest, cost.memory_mib)):
         raise ValueError("a time or memory is not finite")

@@ -1,4 +1,4 @@
-"""A lock that the system gives back when its owner dies, with the owner's process number in it for people to read."""
+"""A lock that the system releases when its owner dies. The file names the owner's process for people to read."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 # Windows locks ranges of bytes and lets nobody read them: the lock lies far behind the text.
 _LOCKED_AT = 1 << 20
-_PROCESS = re.compile(r"[1-9][0-9]{0,9}", re.ASCII)  # a number; "²" is a digit too, but none of a number
+_PROCESS = re.compile(r"[1-9][0-9]{0,9}", re.ASCII)  # a number; "²" is a digit for Python, but int() refuses it
 _TEXT_LIMIT = 300  # bytes: a process number and a computer's name
 
 
@@ -29,7 +29,10 @@ class FileLock:
         return self._stream is not None
 
     def acquire(self) -> bool:
-        """Take the lock if nobody has it. Never waits. Raises OSError when the file cannot be made or opened."""
+        """Take the lock if it is free. Never waits.
+
+        Raises OSError when the file cannot be made or opened.
+        """
         if self._stream is not None:
             return True
         stream = open(self.path, "a+b")  # noqa: SIM115  it stays open for as long as the lock is held
@@ -52,7 +55,7 @@ class FileLock:
         if self._stream is None:
             return
         stream, self._stream = self._stream, None
-        if sys.platform != "win32":  # removed while it is still held, so that nobody is robbed of a new one
+        if sys.platform != "win32":  # removed while it is still held, so that nobody else's new file is removed
             self._remove()
         stream.close()
         if sys.platform == "win32":
@@ -64,9 +67,9 @@ class FileLock:
 
 
 def owner(path: Path) -> int | None:
-    """The process that holds the lock at `path`; None when nobody does; 0 when it cannot be said who.
+    """The process that holds the lock; None when nobody does; 0 when the process is not known.
 
-    The file of a lock that nobody holds any more is left as it is.
+    path: Path of the lock's file. The file is never removed here.
     """
     try:
         stream = open(path, "r+b")  # noqa: SIM115  closed below, whatever happens
@@ -128,7 +131,7 @@ def _number(text: str) -> int:
 
 
 def _living(text: str) -> int | None:
-    """The process that a lock file without a lock names, if it lives on this computer; None otherwise."""
+    """The process that an unlocked lock file names, for file systems without locks; None if it does not live here."""
     number = _number(text)
     if not number or sys.platform == "win32" or text.partition(" ")[2] != platform.node():
         return None

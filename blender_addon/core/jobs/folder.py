@@ -1,11 +1,11 @@
-"""One job's folder: what is written there, and how a job is read back, whatever happened to the files.
+"""One job's folder: what is written there, and how a job is read back, even from damaged files.
 
     job.json        what the job is: id, time, recipe, placement; written once, whole
-    journal.jsonl   how it stands: the same first line, then a line for every change, the last good one counts
+    journal.jsonl   the job's state: the same first line, then a line for every change; the last good line counts
     thumbnail.png, row.png, mesh.glb, result.json, and what a local engine writes there
 
-A line of the journal is the CRC-32 of its JSON as eight hex digits, a space, the JSON. A torn or damaged line is passed
-over. Either file brings the job back without the other.
+A line of the journal is the CRC-32 of its JSON as eight hex digits, a space, the JSON. A torn or damaged line is
+skipped. Either file brings the job back without the other.
 """
 
 from __future__ import annotations
@@ -38,11 +38,15 @@ _PROMPT_LIMIT = 400  # characters of a prompt that are looked at for it
 
 
 class NotAJob(ValueError):
-    """A folder that cannot be read as a job; the text says why."""
+    """The folder cannot be read as a job. The text says why."""
 
 
 def folder_name(recipe: Recipe, job_id: str) -> str:
-    """A name that every file system takes: 'A red mug!' -> 'a-red-mug-3-<id>'. Letters of any script stay."""
+    """A folder's name that every file system takes: 'A red mug!' -> 'a-red-mug-3-<id>'. Letters of any script stay.
+
+    recipe: Recipe, of which prompt and seed are used.
+    job_id: str, the end of the name.
+    """
     plain = unicodedata.normalize("NFKC", recipe.prompt[:_PROMPT_LIMIT]).lower()
     words = re.sub(r"[\W_]+", "-", plain).strip("-")[:_SLUG_LIMIT]
     while len(unicodedata.normalize("NFD", words).encode()) > _SLUG_BYTES:  # as macOS may store it
@@ -51,7 +55,7 @@ def folder_name(recipe: Recipe, job_id: str) -> str:
 
 
 def birth_record(job: Job) -> dict[str, Any]:
-    """What never changes of a job."""
+    """The part of a job that never changes."""
     return {
         "kind": KIND,
         "format": FORMAT,
@@ -63,7 +67,10 @@ def birth_record(job: Job) -> dict[str, Any]:
 
 
 def change_record(job: Job, owner: str) -> dict[str, Any]:
-    """How a job stands. owner: the token of the store that has it."""
+    """The present state of a job.
+
+    owner: str, the token of the store that has it.
+    """
     return {
         "state": str(job.state),
         "owner": owner if job.state.active else "",
@@ -88,14 +95,17 @@ def journal_line(record: dict[str, Any]) -> bytes:
 
 
 def is_job_folder(folder: Path) -> bool:
-    """Whether somebody wrote a job there."""
+    """Whether the folder holds a job's files."""
     return (folder / BIRTH).is_file() or (folder / JOURNAL).is_file()
 
 
 def read_job(folder: Path) -> tuple[Job, str]:
-    """The job in a folder and the token of the store that had it. Raises NotAJob, or OSError."""
+    """The job in a folder, and the token of the store that had it.
+
+    Raises NotAJob where the files make no job, and OSError where they cannot be read.
+    """
     records = _journal_records(folder / JOURNAL)
-    # The journal's first line has a check over it and counts for more than the file.
+    # The journal's first line has a checksum, so it is trusted more than the file.
     checked = records[0] if records and records[0].get("kind") == KIND else None
     birth = checked or _birth_file(folder / BIRTH)
     if birth is None:
@@ -115,7 +125,7 @@ def read_job(folder: Path) -> tuple[Job, str]:
 
 
 def interrupted(job: Job) -> None:
-    """Note that the job's Blender went away, unless the engine had finished first and left its result."""
+    """Note that the job's Blender has gone. If the engine had finished and left its result, the job is done."""
     if _finished_alone(job):
         job.state, job.ended, job.trouble = JobState.DONE, (job.folder / REPORT).stat().st_mtime, None
         job.result = job.folder / MESH
@@ -150,7 +160,10 @@ def _birth_file(path: Path) -> dict[str, Any] | None:
 
 
 def read_bounded(path: Path) -> bytes:
-    """A file of a job's folder. Raises OSError, and NotAJob for one that is longer than any that was written."""
+    """The content of a file of a job's folder.
+
+    Raises OSError, and NotAJob for a file that is longer than the add-on ever writes.
+    """
     with path.open("rb") as stream:
         data = stream.read(FILE_LIMIT + 1)
     if len(data) > FILE_LIMIT:
@@ -173,7 +186,7 @@ def _line_record(line: bytes) -> dict[str, Any] | None:
         if len(check) != 8 or int(check, 16) != zlib.crc32(text):
             return None
         record = parse_json(text, largest=LARGEST)
-    except ValueError:  # UnsafeJson too: a line that says what cannot be is as good as a damaged one
+    except ValueError:  # UnsafeJson too: a line with impossible values counts as damaged
         return None
     return record if isinstance(record, dict) else None
 
@@ -191,10 +204,10 @@ def _born(record: dict[str, Any], folder: Path) -> Job:
 
 
 def _change(job: Job, record: dict[str, Any]) -> str:
-    """Take over a line of the journal; values of the wrong kind are passed over. The token of the owner."""
+    """Apply a line of the journal to the job, skipping values of the wrong kind. Returns the owner's token."""
     try:
         job.state = JobState(record["state"])
-    except ValueError:  # of a newer version: what it did is not known, so it did not end well for us
+    except ValueError:  # a newer version's state, whose meaning is not known, counts as an interruption
         job.state = JobState.INTERRUPTED
     for name in ("started", "ended"):
         value = record.get(name)
@@ -222,7 +235,7 @@ def _change(job: Job, record: dict[str, Any]) -> str:
 
 
 def _add_files(job: Job) -> None:
-    """Point to what lies in the folder, and do not call done what has lost its mesh."""
+    """Note the files that lie in the folder. A finished job without its mesh does not stay done."""
     if (job.folder / THUMBNAIL).is_file():
         job.thumbnail = job.folder / THUMBNAIL
     if job.state is JobState.DONE:

@@ -14,10 +14,10 @@ DownloadState = Literal["waiting", "running", "done", "cancelled", "failed"]
 
 
 class ModelDownload:
-    """One download. It waits until an engine is there, and needs none once it is over."""
+    """One download. It waits until an engine is there. Once it is over it needs no engine."""
 
     def __init__(self, model: str) -> None:
-        """model: its id at the hub."""
+        """model: str, its id at the hub."""
         self.id = f"download-{uuid.uuid4().hex[:12]}"
         self.model = model
         self.state: DownloadState = "waiting"
@@ -35,7 +35,7 @@ class ModelDownload:
 
     @property
     def share(self) -> float:
-        """How much is there, in [0, 1]."""
+        """The share that has arrived, in [0, 1]."""
         return min(1.0, self.done / self.total) if self.total > 0 else 0.0
 
     @property
@@ -73,13 +73,13 @@ class ModelDownload:
         return True
 
     def fail(self, trouble: Trouble) -> None:
-        """End it with a reason, unless it is over. What has arrived is kept by the engine."""
+        """End it with a reason, unless it is over. The engine keeps what has arrived."""
         if self.active:
             self.state, self.trouble = "failed", trouble
 
 
 class Downloads:
-    """The download at work, or the last one, and what it says to the engine."""
+    """The present or the last download, and the conversation with the engine about it."""
 
     def __init__(self, host: EngineHost, changes: Changes) -> None:
         self.last: ModelDownload | None = None
@@ -88,7 +88,7 @@ class Downloads:
 
     @property
     def active(self) -> bool:
-        """Whether one waits or runs: then an engine is needed."""
+        """Whether a download waits or runs, and so needs an engine."""
         return self.last is not None and self.last.active
 
     def ask(self, model: str) -> None:
@@ -98,7 +98,7 @@ class Downloads:
             self._changes.say(Change(None, "download"))
 
     def stop(self) -> None:
-        """End it; what has arrived is kept for the next."""
+        """End the download. What has arrived is kept for the next one."""
         if self.last is None or not self.last.active:
             return
         self.last.stopping = True
@@ -109,13 +109,16 @@ class Downloads:
         self._changes.say(Change(None, "download"))
 
     def go_on(self) -> None:
-        """Tell the engine, once it is ready."""
+        """Ask a ready engine for the download that waits."""
         if self.last is not None and self.last.state == "waiting" and self._host.state == "ready":
             self.last.state = "running"
             self._host.send({"type": "download", "id": self.last.id, "model": self.last.model})
 
     def take(self, message: Mapping[str, Any]) -> bool:
-        """Take a message of the engine. Returns whether it was for here. A new model belongs in the list."""
+        """Handle a message of the engine, and ask for the list of models after a download.
+
+        Returns whether the message was about this download.
+        """
         if self.last is None or not self.last.take(message):
             return False
         if self.last.state == "done":
@@ -124,7 +127,7 @@ class Downloads:
         return True
 
     def fail(self, trouble: Trouble | None) -> None:
-        """The engine is gone, or cannot be had."""
+        """Fail the download, because the engine is gone or cannot be had."""
         if self.last is not None and self.last.active and trouble is not None:
             self.last.fail(trouble)
             self._changes.say(Change(None, "download"))

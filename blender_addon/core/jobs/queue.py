@@ -1,4 +1,4 @@
-"""The queue: starts the engine when there is work, feeds it one job at a time, and says what has changed."""
+"""The queue: starts the engine when there is work, feeds it one job at a time, and reports what has changed."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from .store_watch import StoreWatch
 
 __all__ = ["Change", "ChangeKind", "JobQueue", "Patience"]
 
-_SAVING_S = 0.5  # for a result that has come to reach the disk, when Blender is closed
+_SAVING_S = 0.5  # seconds to write a result that has come, when Blender is closed
 _MEMORY = "engine"  # the name under which the store keeps models and devices
 MOST_GIVEN, LONGEST_GIVEN = 24, 4096  # models that an engine answers for by path, and characters of a path
 
 
 class JobQueue:
-    """Jobs, one running at a time, and the engine that runs them. Call `tick` from a timer; only `close` may wait."""
+    """Jobs, one running at a time, and the engine that runs them. Call `tick` from a timer. Only `close` may wait."""
 
     def __init__(
         self,
@@ -36,10 +36,12 @@ class JobQueue:
         keep_loaded_s: float = 300.0,
         patience: Patience | None = None,
     ) -> None:
-        """store: where jobs live; loaded here. launch: starts an engine (EngineLocation.start); may raise
-        EngineTrouble.
+        """Load the store's jobs. No engine starts yet.
 
-        keep_loaded_s: an engine without work is ended after so many seconds. patience: with the engine.
+        store: JobStore, where jobs live.
+        launch: starts an engine, such as EngineLocation.start; may raise EngineTrouble.
+        keep_loaded_s: float, seconds after which an engine without work is ended.
+        patience: limits on the engine's silence; None for the usual ones.
         """
         self.store = store
         self.keep_loaded_s = keep_loaded_s
@@ -67,7 +69,7 @@ class JobQueue:
 
     @property
     def engine_state(self) -> EngineState:
-        """'absent', 'starting', 'ready' or 'dead'."""
+        """One of 'absent', 'starting', 'ready' and 'dead'."""
         return self._host.state
 
     @property
@@ -77,37 +79,37 @@ class JobQueue:
 
     @property
     def devices(self) -> dict[str, Any] | None:
-        """As the engine's `ready` said, now or the last time."""
+        """The engine's last report on its devices, this time or an earlier one; None before the first."""
         return self._host.devices
 
     @property
     def models(self) -> list[dict[str, Any]] | None:
-        """As the engine's `ready` said, now or the last time."""
+        """The engine's last list of models, this time or an earlier one; None before the first."""
         return self._host.models
 
     @property
     def suggestions(self) -> list[dict[str, Any]]:
-        """Models that the engine can download, or whose download is broken, as it said."""
+        """Models that the engine offers to download. A broken download is among them."""
         return self._host.suggestions
 
     @property
     def given(self) -> list[dict[str, Any]]:
-        """The lines of the models that `ask_about` named, as the engine said, now or the last time."""
+        """The engine's last lines on the models that `ask_about` named, this time or an earlier one."""
         return self._host.given
 
     @property
     def current(self) -> Job | None:
-        """The job that the engine has."""
+        """The job that the engine works on, or None."""
         return None if self._run is None else self._run.job
 
     @property
     def held(self) -> bool:
-        """Whether the queue waits for a button because the engine does not start or dies again and again."""
+        """Whether the queue waits for a button, because the engine does not start or dies again and again."""
         return self._deaths.held
 
     @property
     def busy(self) -> bool:
-        """Whether something may change soon: tick every tenth of a second or two. Else once a second is enough."""
+        """Whether something may change soon. Then tick every tenth of a second or two; else once a second is enough."""
         waiting = not self.held and any(job.state is JobState.QUEUED and not job.owner for job in self.jobs)
         starting = self._host.state == "starting" or self._host.ending
         working = self._run is not None or self.downloads.active
@@ -115,7 +117,7 @@ class JobQueue:
 
     @property
     def silence_s(self) -> float:
-        """Seconds without a word from an engine that owes one; 0 when none is due. It says something every 2 s."""
+        """Seconds without a word from an engine that should speak, which it does every 2 s; 0 when it need not."""
         run = self._run
         owes = self._host.state == "starting" or (run is not None and run.stage is not None)
         return self._host.silence_s(time.monotonic()) if owes else 0.0
@@ -125,7 +127,11 @@ class JobQueue:
         return next((job for job in self.jobs if job.id == job_id), None)
 
     def add(self, recipe: Recipe, placement: Mapping[str, Any] | None = None) -> Job:
-        """Queue a new job. placement: JSON that the UI wants to find again, such as where to insert."""
+        """Queue a new job and return it.
+
+        recipe: Recipe, what to make.
+        placement: JSON that the UI wants to find again, such as where to insert.
+        """
         job = self.store.create(recipe, placement or {})
         self.jobs.append(job)
         self._deaths.held = False
@@ -133,7 +139,7 @@ class JobQueue:
         return job
 
     def cancel(self, job: Job) -> None:
-        """Stop a job that waits or runs; a running one keeps what it has for `resume`."""
+        """Stop a job that waits or runs. A running one keeps what it has for `resume`."""
         if job is self.current:
             self._talk("cancel")
         elif job.state in (JobState.QUEUED, JobState.PAUSED) and not job.owner:
@@ -147,7 +153,7 @@ class JobQueue:
             self._set(job, JobState.PAUSED)
 
     def resume(self, job: Job) -> None:
-        """Go on with a paused job, or with one that was interrupted, cancelled or failed, from where it was."""
+        """Continue a job that is paused, interrupted, cancelled or failed, from where it stopped."""
         if job is self.current:
             if job.state is JobState.PAUSED or job.wish == "pause":
                 self._talk("resume")
@@ -158,19 +164,19 @@ class JobQueue:
             self._again(job)
 
     def finish(self, job: Job) -> None:
-        """Stop here and keep it: make the mesh from what there is. For a job that runs or is held in the engine."""
+        """Stop training and make the mesh from what there is, for a job that runs or is held in the engine."""
         if job is self.current and job.state in (JobState.RUNNING, JobState.PAUSED):
             self._talk("finish")
 
     def retry(self, job: Job) -> None:
-        """Make a job again that is over, from its beginning."""
+        """Make a finished or stopped job again from its beginning."""
         if job.state.over and not job.owner and job is not self.current:
             self._from_checkpoint.discard(job.id)
             job.notes, job.step, job.total, job.stage = [], 0, 0, ""
             self._again(job)
 
     def remove(self, job: Job) -> None:
-        """Take a job out of the list and delete its folder; a running one is cancelled first."""
+        """Take a job out of the list and delete its folder. A running one is cancelled first."""
         if job.owner or job not in self.jobs:
             return
         self.jobs.remove(job)
@@ -181,21 +187,24 @@ class JobQueue:
             self.store.remove(job)
 
     def save(self, job: Job) -> None:
-        """Write down what the UI changed in a job (placement, inserted)."""
+        """Write what the UI changed in a job: placement or inserted."""
         self.store.save(job)
 
     def ask_about(self, given: Iterable[tuple[str, str]]) -> None:
-        """Have the engine tell of models by folder, file or id, each with its base, as soon as it is there. Cheap."""
+        """Note models that the engine is to describe as soon as it is ready. Cheap.
+
+        given: pairs of a model (folder, file or id) and its base.
+        """
         fitting = (pair for pair in given if pair[0].strip() and max(map(len, pair)) <= LONGEST_GIVEN)
         self._given = tuple(islice(dict.fromkeys(fitting), MOST_GIVEN))
 
     def start_engine(self) -> None:
-        """Start the engine although there is no job, so that models and devices become known."""
+        """Start the engine without a job, to learn its models and devices."""
         self._deaths.forget()
         self._wanted = self._host.state in ("absent", "dead")
 
     def stop_engine(self) -> None:
-        """End an engine that has no job; its memory is given back. Returns at once."""
+        """End an engine without work, to free its memory. Returns at once."""
         working = self._run is not None or self.downloads.active
         if not working and self._host.state in ("starting", "ready"):
             self._host.end()
@@ -203,14 +212,17 @@ class JobQueue:
             self._changes.say(Change(None, "engine"))
 
     def tick(self, budget_s: float = 0.008) -> list[Change]:
-        """Do what is due for at most about `budget_s` seconds and return what changed."""
+        """Do the due work and return what changed.
+
+        budget_s: float, about the most seconds that this may take.
+        """
         if self._closed:
             return []
         now = time.monotonic()
         until = now + budget_s
-        was_starting = self._host.state == "starting"  # before its greeting is read: it may have died right after it
-        gone = self._host.gone  # asked first: whatever an engine that is gone has said is there to be received
-        waiting = self._host.waiting  # what comes meanwhile has the next tick, so that a flood does not fill this one
+        was_starting = self._host.state == "starting"  # asked before its greeting is read: it may have died since
+        gone = self._host.gone  # asked first, so that all messages of an engine that is gone have arrived
+        waiting = self._host.waiting  # later frames wait for the next tick, so that a flood does not fill this one
         while waiting and time.monotonic() < until:
             waiting -= 1
             frame = self._host.receive()
@@ -234,7 +246,7 @@ class JobQueue:
         return self._changes.take()
 
     def close(self) -> None:
-        """End the engine and write the journal; less than 2 s. A running job is INTERRUPTED."""
+        """End the engine and write the journal, in less than 2 s. A running job becomes INTERRUPTED."""
         if self._run is not None and self._run.saving:
             self.store.flush(_SAVING_S)
             self._run.look(time.monotonic())
@@ -280,7 +292,7 @@ class JobQueue:
         self._changes.say(Change(None, "engine"))
 
     def _insist(self, now: float) -> None:
-        """End an engine that does not let go of a cancelled job. Its last checkpoint stays."""
+        """End an engine that does not stop a cancelled job in time. Its last checkpoint stays."""
         if self._run is not None and self._run.overdue_s(now) > self._patience.cancel:
             self._run.end(JobState.CANCELLED, None)
             self._host.end(at_once=True)
@@ -302,7 +314,7 @@ class JobQueue:
         return next((job for job in self.jobs if job.state is JobState.QUEUED and not job.owner), None)
 
     def _go_on(self, now: float) -> None:
-        """Begin the next job, start the engine for it, or end an engine that nobody has needed for long."""
+        """Begin the next job, start the engine for it, or end an engine that has been idle for long."""
         self.downloads.go_on()
         self._host.ask_about(self._given)
         if self._run is not None or self.held:

@@ -1,4 +1,4 @@
-"""What the engine and the queue say to each other about one run of a job."""
+"""The conversation of engine and queue about one run of a job."""
 
 from __future__ import annotations
 
@@ -16,22 +16,28 @@ from .store import JobStore
 from .writer import Pending
 
 REMOTE_FOLDER = "~/DreamFusion/jobs"  # on the engine's machine, where it does not see this one's files
-_SAVE_EVERY_S = 5.0  # progress in the journal
+_SAVE_EVERY_S = 5.0  # seconds between two entries of progress in the journal
 _PICTURES = {"latest": THUMBNAIL, "views": ROW}
 
 
 class Run:
     """One run of a job in the engine, from `generate` to its end.
 
-    Every run has a request id of its own, so that words about an earlier run of the same job are not taken for this
-    one's.
+    Every run has its own request id, so that late messages about an earlier run of the same job do not count.
     """
 
     def __init__(self, job: Job, host: EngineHost, store: JobStore, changes: Changes, *, resume: bool) -> None:
-        """Ask the engine to make `job`. resume: from its checkpoint, if it has one."""
+        """Ask the engine to make `job`.
+
+        job: Job, what to make.
+        host: EngineHost, which speaks to the engine.
+        store: JobStore, which writes the job's files.
+        changes: Changes, where news goes.
+        resume: bool, continue from the job's checkpoint, if it has one.
+        """
         self.job = job
         self.over = False
-        self.good = False  # it ended as the engine's runs do: result, cancelled, or a failure of its own
+        self.good = False  # it ended properly: with a result, cancelled, or by a failure that the engine reported
         self._host = host
         self._store = store
         self._changes = changes
@@ -56,16 +62,19 @@ class Run:
 
     @property
     def stage(self) -> str | None:
-        """The stage in which the engine owes us a word; None while it owes none."""
+        """The stage in which the engine must keep speaking; None when it need not."""
         return None if self.over or self.saving else self.job.stage
 
     @property
     def saving(self) -> bool:
-        """Whether the result has come and is on its way to the disk: what the engine does now is of no matter."""
+        """Whether the result has come and is being written. The run no longer depends on the engine then."""
         return self._result is not None
 
     def ask(self, wish: str) -> None:
-        """Ask for 'cancel', 'pause', 'resume' or 'finish'."""
+        """Send a request to the engine.
+
+        wish: str, 'cancel', 'pause', 'resume' or 'finish'.
+        """
         if self.over or self.saving:
             return
         self._host.send({"type": wish, "id": self._request})
@@ -74,7 +83,7 @@ class Run:
         if wish == "finish":
             self._finishing = True
             self._state(JobState.FINISHING)
-        # An engine that was not held yet when it was asked to go on has nothing to say about it.
+        # An engine that was asked to go on before it was held sends no answer.
         done = wish == "finish" or (wish == "resume" and self.job.state is not JobState.PAUSED)
         self.job.wish = "" if done else wish
         self._changes.say(Change(self.job, "state"))
@@ -84,7 +93,7 @@ class Run:
         return 0.0 if self._asked_at is None or self.over or self.saving else now - self._asked_at
 
     def take(self, frame: Frame) -> None:
-        """Deal with a frame; one about another run is passed over."""
+        """Handle a frame from the engine. A frame about another run is ignored."""
         message = frame.message
         kind = message["type"]
         if self.over or self.saving:
@@ -124,7 +133,10 @@ class Run:
             self._failed(message)
 
     def look(self, now: float) -> None:
-        """What is due without a word from the engine: the result on disk, the journal now and then."""
+        """Handle what needs no word from the engine: a result that is on disk, and saving the journal now and then.
+
+        now: float, time.monotonic().
+        """
         if self._thumbnail is not None and self._thumbnail.done:
             if self._thumbnail.error is None:
                 self.job.thumbnail = self.job.folder / THUMBNAIL
@@ -136,7 +148,11 @@ class Run:
             self._store.save(self.job)
 
     def end(self, state: JobState, trouble: Trouble | None) -> None:
-        """End the run in `state`, whatever the engine does."""
+        """End the run, whatever the engine does.
+
+        state: JobState in which the job ends.
+        trouble: what the job then says, or None.
+        """
         if self.over:
             return
         job = self.job
@@ -187,7 +203,7 @@ class Run:
             self._changes.say(Change(self.job, "note", name=code))
 
     def _keep_result(self, frame: Frame) -> None:
-        """Write the mesh and its report; the job is done when they are on the disk."""
+        """Write the mesh and its report. The job is done when they are on the disk."""
         report = json.dumps(frame.message["report"], indent=1).encode("ascii") + b"\n"
         if not self._host.local:
             self._store.write(self.job, REPORT, report)

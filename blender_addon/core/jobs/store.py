@@ -33,7 +33,7 @@ from .folder import (
 )
 from .writer import Pending, Writer, append_line, write_whole
 
-OWN_FOLDER = ".dreamfusion"  # for what is no job: who is here, what the engine said last
+OWN_FOLDER = ".dreamfusion"  # for what belongs to no job: locks of running Blenders, the engine's last reports
 TRASH = ".trash-"
 _LOCK_AGE_S = 86_400.0
 COMPACT_BYTES = 1 << 16  # a longer journal is cut to its first line and its last
@@ -58,12 +58,12 @@ class WriteFailure:
 class JobStore:
     """The jobs in one output folder.
 
-    Writing is done by a thread, in order. Several Blenders may use one folder: each holds a lock under a token of its
-    own for as long as it lives, and a job's journal names the token of the one that has it.
+    A thread does the writing, in order. Several Blenders may use one folder. Each holds a lock under its own token as
+    long as it lives, and a job's journal names the token of the Blender that has it.
     """
 
     def __init__(self, root: Path) -> None:
-        """root: the output folder; made when the first job is written."""
+        """root: Path of the output folder, which is made when the first job is written."""
         self.root = root
         self.unreadable: list[Unreadable] = []
         self._token = uuid.uuid4().hex
@@ -73,9 +73,9 @@ class JobStore:
         self._saves: list[tuple[str, Pending]] = []
 
     def load(self) -> list[Job]:
-        """Every job, oldest first. Jobs whose Blender went away are INTERRUPTED, or DONE when the engine was faster.
+        """Every job, oldest first. Jobs whose Blender went away are INTERRUPTED, or DONE if the engine had finished.
 
-        Folders that cannot be read are in `unreadable` afterwards; nothing of them is touched.
+        Folders that cannot be read are in `unreadable` afterwards. They are left as they are.
         """
         self.unreadable = []
         found: dict[str, Job] = {}
@@ -99,7 +99,7 @@ class JobStore:
         return sorted(found.values(), key=lambda job: (job.created, job.id))
 
     def reread(self, job: Job) -> Job | None:
-        """How a job that another Blender has stands now; None when it is gone or unreadable. Reads files."""
+        """Read the present state of another Blender's job; None when it is gone or unreadable."""
         try:
             fresh, token = read_job(job.folder)
             if fresh.state.active:
@@ -109,8 +109,10 @@ class JobStore:
         return fresh
 
     def create(self, recipe: Recipe, placement: Mapping[str, Any]) -> Job:
-        """A new job, QUEUED, its folder named <slug of prompt>-<seed>-<id>. Returns at once; see `failures`.
+        """Make a new job, QUEUED, in a folder <slug of prompt>-<seed>-<id>. Returns at once; see `failures`.
 
+        recipe: Recipe, what to make.
+        placement: JSON that the UI keeps with the job.
         Raises TypeError when recipe or placement are not plain JSON.
         """
         name = new_id()
@@ -123,7 +125,7 @@ class JobStore:
             job.folder.mkdir(parents=True, exist_ok=True)
             (self.root / OWN_FOLDER).mkdir(exist_ok=True)
             self._presence.acquire()
-            # The journal first: it says who has the job. Another Blender takes one that nobody has for interrupted.
+            # The journal first, because it names the owner. To another Blender a job without one looks interrupted.
             write_whole(job.folder / JOURNAL, journal)
             write_whole(job.folder / BIRTH, text)
 
@@ -131,7 +133,10 @@ class JobStore:
         return job
 
     def save(self, job: Job) -> None:
-        """Write down how the job stands. Returns at once; see `failures`. Raises TypeError as `create`."""
+        """Write the job's present state. Returns at once; see `failures`.
+
+        Raises TypeError when recipe or placement are not plain JSON.
+        """
         if job.owner:
             return
         birth, change = journal_line(birth_record(job)), journal_line(change_record(job, self._token))
@@ -149,9 +154,13 @@ class JobStore:
         self._saves.append((job.id, self._writer.put(work, replaces=("save", job.id))))
 
     def write(self, job: Job, name: str, data: bytes, *, durable: bool = True) -> Pending:
-        """Put a file into the job's folder. Returns at once. durable: must survive the machine.
+        """Put a file into the job's folder. Returns at once.
 
-        A file that is not durable gives way to a newer one of the same name.
+        job: Job whose folder it is.
+        name: str, the file's name.
+        data: bytes, the whole content.
+        durable: bool, whether the file must survive a crash of the machine. If not, it is skipped when a newer file of
+            its name is waiting for the writer.
         """
 
         def work() -> None:
@@ -163,30 +172,30 @@ class JobStore:
         return self._writer.put(work, replaces=None if durable else ("file", job.id, name))
 
     def in_background(self, work: Callable[[], None]) -> Pending:
-        """Have the writing thread do something that may wait for a disk."""
+        """Run work that may wait for a disk in the writing thread."""
         return self._writer.put(work)
 
     def failures(self) -> list[WriteFailure]:
-        """The writes of `create` and `save` that went wrong since the last call."""
+        """The writes of `create`, `save` and `remove` that failed since the last call."""
         done = [(name, pending) for name, pending in self._saves if pending.done]
         if done:
             self._saves = [(name, pending) for name, pending in self._saves if not pending.done]
         return [WriteFailure(name, pending.error) for name, pending in done if pending.error is not None]
 
     def claim(self, job: Job) -> bool:
-        """Take a job for running. False when another Blender runs it, and then job.owner says so."""
+        """Take a job for running. Returns False when another Blender runs it; job.owner then names that Blender."""
         lock = self._running.get(job.id) or FileLock(job.folder / RUN_LOCK)
         try:
             if not lock.acquire():
                 job.owner = _owner_name(owner(lock.path))
                 return False
-        except OSError:  # the folder is not there yet, or cannot be written: the engine's own check will say so
+        except OSError:  # the folder is missing or read-only; the engine's own check will say so
             return True
         self._running[job.id] = lock
         return True
 
     def release(self, job: Job) -> None:
-        """Give a claimed job back."""
+        """Release a claimed job."""
         lock = self._running.pop(job.id, None)
         if lock is not None:
             lock.release()
@@ -196,18 +205,22 @@ class JobStore:
         self.release(job)
         folder = job.folder
         if folder.parent != self.root or not folder.name.endswith(job.id):
-            return  # renamed by hand: whatever it is to somebody, it is not ours to delete
+            return  # renamed by hand, so it may not be deleted
 
         def work() -> None:
             trash = folder.with_name(f"{TRASH}{job.id}")
             with contextlib.suppress(FileNotFoundError):
-                os.replace(folder, trash)  # from here on it is no job, even if deleting is interrupted
+                os.replace(folder, trash)  # from here on it does not count as a job, even if deleting is interrupted
             shutil.rmtree(trash, ignore_errors=True)
 
         self._saves.append((job.id, self._writer.put(work)))
 
     def remember(self, name: str, values: Mapping[str, Any]) -> None:
-        """Keep a small thing that is no job's, such as the engine's models. Returns at once."""
+        """Keep values that belong to no job, such as the engine's models. Returns at once.
+
+        name: str, the name for `recall`.
+        values: plain JSON.
+        """
         text = json.dumps(dict(values)).encode("ascii")
 
         def work() -> None:
@@ -217,7 +230,7 @@ class JobStore:
         self._writer.put(work)
 
     def recall(self, name: str) -> dict[str, Any]:
-        """What `remember` kept, {} when there is nothing readable."""
+        """The values that `remember` kept under a name; {} when nothing readable is there."""
         try:
             values = read_json_file(self.root / OWN_FOLDER / f"{name}.json", limit=FILE_LIMIT)
         except (OSError, UnsafeJson):
@@ -225,11 +238,17 @@ class JobStore:
         return values if isinstance(values, dict) else {}
 
     def flush(self, timeout_s: float) -> bool:
-        """Wait until everything is written, `timeout_s` at most. Whether it is."""
+        """Wait until everything is written. Returns whether it is.
+
+        timeout_s: float, the longest wait in seconds.
+        """
         return self._writer.flush(timeout_s)
 
     def close(self, timeout_s: float = 1.0) -> None:
-        """Write what is still to be written, for no longer than `timeout_s`, and give the locks back."""
+        """Write what is left and release the locks.
+
+        timeout_s: float, the longest wait in seconds.
+        """
         self._writer.flush(timeout_s)
         for lock in self._running.values():
             lock.release()
@@ -246,7 +265,7 @@ class JobStore:
         return [entry for entry in entries if not entry.name.startswith(".") and entry.is_dir()]
 
     def _settle(self, job: Job, token: str) -> None:
-        """Decide about a job that its journal calls active."""
+        """Find out who has a job that its journal calls active."""
         if token == self._token:
             return
         holder = owner(self.root / OWN_FOLDER / f"{token}.lock") if token else None
@@ -257,13 +276,13 @@ class JobStore:
 
 
 def _sweep(entries: Sequence[Path]) -> None:
-    """Delete what earlier Blenders had no time to: half-deleted jobs, and the locks of the dead."""
+    """Delete what earlier Blenders left behind: half-deleted jobs, and locks of Blenders that are gone."""
     for entry in entries:
         if entry.name.startswith(TRASH):
             shutil.rmtree(entry, ignore_errors=True)
         elif entry.name == OWN_FOLDER:
             for lock in entry.glob("*.lock"):
-                # A young one may be in the middle of being taken.
+                # Another Blender may be taking a young lock right now.
                 if time.time() - lock.stat().st_mtime > _LOCK_AGE_S and owner(lock) is None:
                     lock.unlink(missing_ok=True)
 

@@ -1,4 +1,4 @@
-"""What the disk has to say without being asked: writes that went wrong, and the jobs of other Blenders there."""
+"""Watches the disk: reports failed writes, and how the jobs of other Blenders stand."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from .folder import write_trouble
 from .store import JobStore
 from .writer import Pending
 
-_EVERY_S = 5.0  # each job of another Blender is looked at so often
+_EVERY_S = 5.0  # seconds between two looks at the same job of another Blender
 _TAKEN_OVER = ("state", "owner", "trouble", "ended", "stage", "step", "total", "result", "thumbnail", "notes")
 
 
 class StoreWatch:
-    """Tells a queue's jobs what became of their files. Reading is done by the store's thread, one job at a time."""
+    """Keeps a queue's jobs in step with the disk. The store's thread does the reading, one job at a time."""
 
     def __init__(self, store: JobStore, changes: Changes, now: float) -> None:
         self._store = store
@@ -25,7 +25,11 @@ class StoreWatch:
         self._asked: tuple[Job, list[Job | None], Pending] | None = None
 
     def look(self, jobs: list[Job], now: float) -> None:
-        """Blame the jobs that could not be written; take over how others stand, and remove from `jobs` what is gone."""
+        """Mark the jobs that could not be written, and update those of other Blenders.
+
+        jobs: list of the queue's jobs; deleted ones are removed from it.
+        now: float, time.monotonic().
+        """
         self._heed_failures(jobs)
         self._heed_others(jobs)
         others = [job for job in jobs if job.owner]

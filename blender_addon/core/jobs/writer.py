@@ -1,4 +1,4 @@
-"""A thread that writes files in order, so that a slow disk is never felt by Blender."""
+"""A thread that writes files in order, so that Blender never waits for a slow disk."""
 
 from __future__ import annotations
 
@@ -15,7 +15,11 @@ _LINGER_S = 10.0  # without work, before the thread ends
 
 
 class Pending:
-    """A piece of work for the writer. done: it was tried. error: what went wrong, None when nothing did."""
+    """A piece of work for the writer.
+
+    done: bool, it was tried, or newer work took its place.
+    error: OSError, what went wrong; None when nothing did.
+    """
 
     def __init__(self, work: Callable[[], None]) -> None:
         self._work = work
@@ -23,7 +27,7 @@ class Pending:
         self.error: OSError | None = None
 
     def run(self) -> None:
-        """Do the work; what goes wrong is kept in `error`, because all further writing depends on this thread."""
+        """Do the work. An exception is kept in `error`, because it must not end the thread."""
         try:
             self._work()
         except OSError as error:
@@ -35,7 +39,7 @@ class Pending:
 
 
 class Writer:
-    """Work done one piece after the other by a daemon thread, which ends when there was none for a while."""
+    """A daemon thread that does one piece of work after the other, and ends when it has been idle for a while."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -45,7 +49,11 @@ class Writer:
         self._at_work = False
 
     def put(self, work: Callable[[], None], replaces: Hashable | None = None) -> Pending:
-        """Queue a piece of work. replaces: work under the same key that has not begun is dropped as overtaken."""
+        """Queue a piece of work.
+
+        work: what the thread calls.
+        replaces: key of the work; older work under the same key that has not begun is dropped.
+        """
         pending = Pending(work)
         with self._changed:
             if replaces is not None:
@@ -60,7 +68,10 @@ class Writer:
         return pending
 
     def flush(self, timeout_s: float) -> bool:
-        """Wait until everything is written, `timeout_s` seconds at most. Whether it is."""
+        """Wait until everything is written. Returns whether it is.
+
+        timeout_s: float, the longest wait in seconds.
+        """
         with self._changed:
             return self._changed.wait_for(lambda: not self._waiting and not self._at_work, timeout_s)
 
@@ -69,7 +80,7 @@ class Writer:
             with self._changed:
                 self._at_work = False
                 self._changed.notify_all()
-                # Starting a thread makes the one who starts it wait, so one is kept for the next piece of work.
+                # Starting a thread makes the caller wait, so the thread stays for the next piece of work.
                 if not self._changed.wait_for(lambda: bool(self._waiting), _LINGER_S):
                     self._thread = None
                     return
@@ -79,7 +90,13 @@ class Writer:
 
 
 def write_whole(path: Path, data: bytes, *, durable: bool = True) -> None:
-    """Replace a file whole or not at all. durable: on the disk when this returns. Raises OSError."""
+    """Replace a file whole or not at all.
+
+    path: Path of the file.
+    data: bytes, the new content.
+    durable: bool, whether the content must be on the disk when this returns.
+    Raises OSError.
+    """
     draft = path.with_name(f".{path.name}.new")
     draft.unlink(missing_ok=True)  # left by a process that was killed, or a link that leads elsewhere
     with draft.open("xb") as stream:
@@ -98,8 +115,10 @@ def write_whole(path: Path, data: bytes, *, durable: bool = True) -> None:
 
 
 def append_line(path: Path, line: bytes) -> None:
-    """Add a line to a file, on a line of its own even after a torn one, and on the disk when this returns.
+    """Add a line to a file. It is on the disk when this returns, and on its own line even after a torn one.
 
+    path: Path of the file, which is made if need be.
+    line: bytes, with its line feed.
     Raises OSError.
     """
     with path.open("a+b") as stream:
@@ -114,4 +133,4 @@ def append_line(path: Path, line: bytes) -> None:
 
 
 def _nothing() -> None:
-    """Done work."""
+    """Stand in for work that is done."""

@@ -1,4 +1,4 @@
-"""The child process of an installation: what it tells is read from a file as it grows, so that nobody waits for it."""
+"""The child process of an installation. Its messages are read from a file that grows, so that Blender never waits."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 
 from .interpreters import clean_environment
 
-CANCEL_SECONDS = 5.0  # for the child to end by itself
+CANCEL_SECONDS = 5.0  # the child has these seconds to end by itself
 
 
 class SetupChild:
@@ -40,7 +40,7 @@ class SetupChild:
         self.ending = False
 
     def messages(self) -> list[dict[str, Any]]:
-        """What was told since the last call, whole lines only; what is no message is left out."""
+        """The messages since the last call. Half lines are left for the next call; what is no message is skipped."""
         with self._told.open("rb") as file:
             file.seek(self._read)
             data = file.read(1 << 16)
@@ -55,7 +55,7 @@ class SetupChild:
         return found
 
     def over(self) -> bool:
-        """Whether the process has ended; one past its time is killed here."""
+        """Whether the process has ended. A process that is past its time is killed here."""
         if self._process.poll() is not None:
             return True
         if self._deadline is not None and time.monotonic() > self._deadline:
@@ -63,7 +63,7 @@ class SetupChild:
         return False
 
     def ask_to_end(self) -> None:
-        """Close its stdin, and give it a few seconds."""
+        """Close the child's stdin, which asks it to end. After a few seconds `over` kills it."""
         if not self.ending:
             self.ending = True
             self._deadline = time.monotonic() + CANCEL_SECONDS
@@ -72,7 +72,7 @@ class SetupChild:
                     self._process.stdin.close()
 
     def kill(self) -> None:
-        """End it and all that it started, at once."""
+        """End the child and everything that it started, at once."""
         if self._process.poll() is not None:
             return
         if sys.platform == "win32":

@@ -1,8 +1,8 @@
-"""The engine's own environment, made by a child process: what it would take, its progress, cancel and retry.
+"""The engine's own environment, made by a child process: the plan, progress, cancel and retry.
 
-The child is `addon_child.py` of the set-up, run by a Python that fits the engine: Blender's own, or one that this
-machine has. It tells what it does in a file of JSON lines that `poll` reads, so nothing here ever waits. Nothing is
-downloaded before `start`. An environment counts only once its stamp says that it is complete.
+The child is `addon_child.py` of the set-up. A Python that fits the engine runs it: Blender's own, or another one on
+this machine. The child writes JSON lines into a file that `poll` reads, so nothing here waits. Nothing is downloaded
+before `start`. An environment counts only once its stamp says that it is complete.
 """
 
 from __future__ import annotations
@@ -26,7 +26,14 @@ State = Literal["idle", "looking", "ready", "running", "done", "failed", "cancel
 
 @dataclass(frozen=True)
 class SetupPlan:
-    """What an installation would be. device: "CPU" or the card's name; sizes in GB (10**9 bytes)."""
+    """What an installation would be.
+
+    python: Path of the interpreter that makes the environment.
+    version: str, of that interpreter.
+    environment: Path of the environment's folder.
+    device: str, "CPU" or the card's name.
+    download_gb, disk_gb, free_gb: float, GB (10**9 bytes).
+    """
 
     python: Path
     version: str
@@ -37,7 +44,7 @@ class SetupPlan:
     free_gb: float
 
     def lines(self) -> list[str]:
-        """The plan in words, one line each: how much, for what, by what, where."""
+        """The plan in words, one line each: download, disk, device, Python, folder."""
         return [
             f"Download: about {self.download_gb:g} GB",
             f"On disk: about {self.disk_gb:g} GB of {self.free_gb:g} GB free",
@@ -55,9 +62,11 @@ def package_source() -> Path:
 
 
 class EngineSetup:
-    """One environment, from nothing to ready. `poll` from a timer; every method returns at once.
+    """The set-up of one environment. `poll` it from a timer; every method returns at once.
 
-    place: the environment's folder. preferred_python: use this interpreter and no other. torch: 'auto', 'cpu', 'cuda'.
+    place: Path of the environment's folder.
+    preferred_python: str, the only interpreter to try; '' to try those on this machine.
+    torch: str, 'auto', 'cpu' or 'cuda'.
     """
 
     def __init__(self, place: Path, *, preferred_python: str = "", torch: str = "auto") -> None:
@@ -87,13 +96,13 @@ class EngineSetup:
 
     @property
     def elapsed_s(self) -> float:
-        """Seconds since `start`, until the end."""
+        """Seconds since `start`, up to now or to the end."""
         if not self._began:
             return 0.0
         return (self._ended or time.monotonic()) - self._began
 
     def look(self) -> None:
-        """Find a Python that fits and what the installation would take. Goes on in `poll`; needs no network."""
+        """Find a Python that fits, and what the installation would take. `poll` continues it. Needs no network."""
         if self.state in ("looking", "running"):
             return
         self.plan, self.trouble = None, None
@@ -103,7 +112,7 @@ class EngineSetup:
         self._next_candidate()
 
     def start(self) -> None:
-        """Make the environment, looking first where that has not been done. Also tries again after a failure."""
+        """Make the environment, after `look` if that has not been done. Also tries again after a failure."""
         if self.state == "running":
             return
         if self.plan is None:
@@ -116,14 +125,14 @@ class EngineSetup:
         self._launch([str(self.plan.python)], "install", "running")
 
     def cancel(self) -> None:
-        """Stop an installation. What is half made is never used; `start` makes it anew from what pip keeps."""
+        """Stop an installation. A half-made environment is never used; `start` makes it anew, from pip's cache."""
         self._wants_start = False
         if self._child is not None:
             self._child.ask_to_end()
             self.stage = "Stopping"
 
     def close(self) -> None:
-        """Blender ends or the add-on is disabled: let the child end."""
+        """End the child, because Blender ends or the add-on is disabled."""
         if self._child is not None:
             self._child.ask_to_end()
             self._child.kill()
@@ -132,7 +141,7 @@ class EngineSetup:
             self.state = "cancelled"
 
     def poll(self) -> bool:
-        """Take in what the child told; returns whether anything changed. Takes well under a millisecond."""
+        """Read the child's news. Returns whether anything changed. Takes well under a millisecond."""
         child = self._child
         if child is None:
             return False
@@ -204,7 +213,7 @@ class EngineSetup:
         self._launch(self._candidates.pop(0), "look", "looking")
 
     def _refused(self, why: str, message: dict[str, Any] | None = None) -> None:
-        """The Python at hand does not fit: try the next, unless what is wrong is the machine's and not its own."""
+        """Try the next Python, because this one does not fit. Give up if the machine is at fault."""
         self._child = None
         self._refusals.append(why)
         if message is not None and "Python" not in message["what"]:

@@ -8,14 +8,16 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-VERSIONS = ("3.12", "3.11", "3.13", "3.10")  # that the engine runs on; the best tried first
+VERSIONS = ("3.12", "3.11", "3.13", "3.10")  # versions that the engine runs on, the best first
 
 
 def candidates(preferred: str = "") -> list[list[str]]:
-    """Commands that may start a fitting Python, best first; whether one fits is only known once it has been asked.
+    """Commands that may start a Python that fits, best first. Only asking it tells whether it fits.
 
-    preferred: the one that the artist chose; then there is no other. Blender's own comes first, because every Blender
-    but a distribution's has one; `sys.executable` in Blender may also be the first python3 on PATH, which is as good.
+    preferred: str, the artist's choice, which is then the only candidate; '' for none.
+
+    Blender's own Python comes first. Every Blender has one, except some that come with a Linux distribution. In
+    Blender, `sys.executable` may also be the first python3 on PATH, which serves as well.
     """
     if preferred:
         return [[preferred]]
@@ -29,7 +31,7 @@ def candidates(preferred: str = "") -> list[list[str]]:
 
 
 def _own() -> list[str]:
-    """Blender's own Python, by where Blender says that it runs, and by where Blender's packages put it."""
+    """Blender's own Python: where Blender says that it runs, and where Blender's packages put it."""
     version = f"{sys.version_info[0]}.{sys.version_info[1]}"
     names = ("python.exe",) if os.name == "nt" else (f"python{version}", "python3")
     folders = [Path(sys.base_prefix) / "bin", Path(sys.base_prefix), Path(sys.prefix) / "bin"]
@@ -44,6 +46,6 @@ def _on_path() -> list[str]:
 
 
 def clean_environment(base: Mapping[str, str]) -> dict[str, str]:
-    """`base` without what Blender, or a virtual environment, set to lead a Python to its own modules."""
+    """`base` without the variables by which Blender or a virtual environment leads Python to its own modules."""
     foreign = ("PYTHONHOME", "PYTHONPATH", "PYTHONEXECUTABLE", "VIRTUAL_ENV", "__PYVENV_LAUNCHER__")
     return {name: value for name, value in base.items() if name not in foreign}

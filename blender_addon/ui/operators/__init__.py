@@ -1,1 +1,1 @@
-"""Buttons, but for those that work on finished objects."""
+"""The buttons, except those of the tools for finished objects."""

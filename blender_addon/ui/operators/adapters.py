@@ -31,7 +31,7 @@ class DREAMFUSION_OT_add_adapter(Operator):
 
     @classmethod
     def poll(cls, context: Context) -> bool:
-        """Whether the model takes any."""
+        """Whether the model takes any adapter. If not, the button's hint says so."""
         model = scene_settings.of(context).model
         if not any(adapter_settings.takes(model, kind) for kind in ("lora", "embeddings")):
             cls.poll_message_set(_ALWAYS if model == models.STARTER else _NEVER)
@@ -44,7 +44,7 @@ class DREAMFUSION_OT_add_adapter(Operator):
         return {"RUNNING_MODAL"}
 
     def execute(self, context: Context) -> set[str]:
-        """Add every chosen file that is one; say of the others why they are none."""
+        """Add every chosen file that is a LoRA or a word. For every other file, report why it is not."""
         names = [element.name for element in self.files if element.name]
         paths = [os.path.join(self.directory, name) for name in names] or [self.filepath]
         added = [path for path in paths if self._add(scene_settings.of(context).adapters, path)]
@@ -69,7 +69,7 @@ class _Line:
     index: IntProperty(name="Line", description="Which line of the list", min=0, options={"SKIP_SAVE", "HIDDEN"})
 
     def lines(self, context: Context) -> Any:
-        """The list; None where there is no such line."""
+        """The list that the line is in; None where there is no such line."""
         mine = scene_settings.of(context).adapters
         lines = mine.words if self.kind == "words" else mine.loras
         return lines if self.index < len(lines) else None
@@ -88,13 +88,13 @@ class DREAMFUSION_OT_change_adapter(_Line, Operator):
 
     @classmethod
     def description(cls, context: Context, properties: Any) -> str:
-        """The path, which the list has no room for."""
+        """A tooltip with the line's path, which has no room in the list."""
         lines = getattr(scene_settings.of(context).adapters, "words" if properties.kind == "words" else "loras")
         file = lines[properties.index].file if properties.index < len(lines) else ""
         return f"Choose another file in place of {file}" if file else "Choose another file for this line"
 
     def invoke(self, context: Context, _event: Event) -> set[str]:
-        """Open the file browser where the file was."""
+        """Open the file browser at the present file."""
         lines = self.lines(context)
         if lines is None:
             return {"CANCELLED"}
@@ -103,7 +103,7 @@ class DREAMFUSION_OT_change_adapter(_Line, Operator):
         return {"RUNNING_MODAL"}
 
     def execute(self, context: Context) -> set[str]:
-        """Change it, unless the file is of the other kind."""
+        """Put the chosen file into the line, unless it is of the other kind."""
         lines, about = self.lines(context), _recognised(self, self.filepath)
         if lines is None or about is None:
             return {"CANCELLED"}
@@ -122,7 +122,7 @@ class DREAMFUSION_OT_remove_adapter(_Line, Operator):
     bl_options = {"REGISTER", "UNDO", "INTERNAL"}
 
     def execute(self, context: Context) -> set[str]:
-        """Remove."""
+        """Delete the line from the list of LoRAs or words."""
         lines = self.lines(context)
         if lines is None:
             return {"CANCELLED"}
@@ -134,7 +134,7 @@ CLASSES = (DREAMFUSION_OT_add_adapter, DREAMFUSION_OT_change_adapter, DREAMFUSIO
 
 
 def _recognised(operator: Operator, path: str) -> adapter_file.AdapterFile | None:
-    """What a file is; None, and the operator has said why, where it can be neither."""
+    """Whether a file is a LoRA or a word. For any other file, report why and return None."""
     file = Path(adapter_settings.absolute(path))
     if not path.strip() or file.is_dir():
         operator.report({"ERROR"}, "Choose a .safetensors file")
@@ -149,7 +149,7 @@ def _recognised(operator: Operator, path: str) -> adapter_file.AdapterFile | Non
 
 
 def _beside_the_blend(path: str) -> str:
-    """Relative to the .blend where the file lies beside or below it, so that both move together; else as it is."""
+    """The path relative to the .blend, if the file lies in its folder or below, so that both can move together."""
     folder = os.path.dirname(bpy.data.filepath)
     wanted = bpy.context.preferences.filepaths.use_relative_paths
     if not folder or not wanted or path.startswith("//") or not os.path.isabs(path):

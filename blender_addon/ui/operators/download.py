@@ -1,4 +1,4 @@
-"""Download and Stop, of models from the hub."""
+"""The buttons Download and Stop, for models of the hub."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class DREAMFUSION_OT_download_model(Operator):
 
     @classmethod
     def poll(cls, _context: Context) -> bool:
-        """Only where there is an engine, one at a time, and when Blender may go to the internet."""
+        """Whether there is an engine, no download is at work, and Blender may go to the internet."""
         if not enqueue.engine_is_there(cls):
             return False
         if session.current().queue.downloads.active:
@@ -33,7 +33,7 @@ class DREAMFUSION_OT_download_model(Operator):
         return True
 
     def execute(self, _context: Context) -> set[str]:
-        """Hand it to the engine."""
+        """Hand the model to the queue's downloads and start the engine if need be."""
         queue = session.current().queue
         queue.downloads.ask(self.model)
         queue.start_engine()
@@ -50,7 +50,7 @@ class DREAMFUSION_OT_stop_download(Operator):
     bl_options = {"REGISTER"}
 
     def execute(self, _context: Context) -> set[str]:
-        """Tell the engine."""
+        """Stop the queue's download, which tells the engine."""
         session.current().queue.downloads.stop()
         timer.wake()
         redraw.panels()

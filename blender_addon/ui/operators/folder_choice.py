@@ -13,7 +13,7 @@ class FolderChoice:
     filter_folder: BoolProperty(default=True, options={"HIDDEN", "SKIP_SAVE"})
 
     def begin(self) -> str:
-        """The folder that the file browser opens; '' for where it was the last time."""
+        """The folder at which the file browser opens; '' for the one of last time."""
         return ""
 
     def invoke(self, context: Context, _event: Event) -> set[str]:

@@ -1,4 +1,4 @@
-"""The buttons of a job in the results, and of what can be done about a failure."""
+"""The buttons of a job in the results, and the buttons that help after a failure."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ class DREAMFUSION_OT_insert(JobAction, Operator):
 
     @classmethod
     def poll(cls, _context: Context) -> bool:
-        """Whether an object can come into the scene now."""
+        """Whether nothing stops an object from coming into the scene now."""
         reason = insertion.obstacle()
         if reason:
             cls.poll_message_set(f"Objects come into the scene when {reason}")
         return not reason
 
     def act(self, context: Context, job: Job) -> bool:
-        """Insert."""
+        """Insert the job's object where the sidebar says now, instead of where it said at the start."""
         if job.result is None:
             self.report({"WARNING"}, "This job has no object yet")
             return False
@@ -49,7 +49,7 @@ class DREAMFUSION_OT_remove(JobAction, Operator):
     bl_label = "Remove and Delete Files"
 
     def invoke(self, context: Context, event: Event) -> set[str]:
-        """Ask first, in words where Blender can: what is deleted is gone."""
+        """Ask before deleting the folder, which undo cannot restore. Before 4.2 Blender asks by the button's name."""
         job = session.current().job(self.job_id)
         confirm = context.window_manager.invoke_confirm
         if job is None or not hasattr(bpy.app, "online_access"):  # before Blender 4.2 it asks by the button's name
@@ -58,7 +58,7 @@ class DREAMFUSION_OT_remove(JobAction, Operator):
         return set(confirm(self, event, title="Remove and Delete Files", message=message, confirm_text="Delete"))
 
     def act(self, _context: Context, job: Job) -> bool:
-        """Remove."""
+        """Take the job out of the queue, delete its folder, and free its pictures."""
         here = session.current()
         if job.id in here.waiting:
             here.waiting.remove(job.id)
@@ -75,7 +75,7 @@ class DREAMFUSION_OT_retry_job(JobAction, Operator):
     bl_label = "Try Again"
 
     def act(self, _context: Context, job: Job) -> bool:
-        """Retry."""
+        """Queue an ended job again without its checkpoint."""
         if job.state.active:
             self.report({"WARNING"}, "This job has not ended")
             return False
@@ -90,7 +90,7 @@ class DREAMFUSION_OT_lower_quality(JobAction, Operator):
     bl_label = "Try with Lower Quality"
 
     def act(self, context: Context, job: Job) -> bool:
-        """Queue a cheaper job."""
+        """Queue a copy of the job with a cheaper recipe."""
         return enqueue.ask(self, context, cheaper(job.recipe), dict(job.placement))
 
 
@@ -101,7 +101,7 @@ class DREAMFUSION_OT_next_seed(JobAction, Operator):
     bl_label = "Try the Next Seed"
 
     def act(self, context: Context, job: Job) -> bool:
-        """Queue a variation."""
+        """Queue a copy of the job with the next seed."""
         values = {**job.recipe.to_json(), "seed": enqueue.next_seed(job.recipe.seed), "versions": {}}
         return enqueue.ask(self, context, Recipe.from_json(values), dict(job.placement))
 
@@ -113,7 +113,7 @@ class DREAMFUSION_OT_copy_job_recipe(JobAction, Operator):
     bl_label = "Copy Recipe"
 
     def act(self, context: Context, job: Job) -> bool:
-        """Copy."""
+        """Put the job's recipe on the clipboard."""
         context.window_manager.clipboard = object_recipe.as_text(job.recipe)
         self.report({"INFO"}, "Copied the recipe")
         return True
@@ -139,7 +139,7 @@ class DREAMFUSION_OT_open_folder(JobAction, Operator):
     bl_label = "Open Folder"
 
     def act(self, _context: Context, job: Job) -> bool:
-        """Open."""
+        """Open the job's folder, if it still exists."""
         if not job.folder.is_dir():
             self.report({"ERROR"}, f"There is no folder {job.folder} any more")
             return False
@@ -160,7 +160,10 @@ CLASSES = (
 
 
 def cheaper(wanted: Recipe) -> Recipe:
-    """The recipe one quality lower; from the lowest on with one view a step, small renders and a small texture."""
+    """The recipe in the next lower quality. The lowest one gets one view a step, small renders and a small texture.
+
+    wanted: Recipe that cost too much.
+    """
     values = {**wanted.to_json(), "versions": {}}
     settings = {key: dict(value) if isinstance(value, dict) else value for key, value in wanted.settings.items()}
     for stage, key in engine_preset.OF_PRESETS:

@@ -15,10 +15,10 @@ from ..scene import redraw
 class JobAction:
     """Mixed into operators that do something to the named job, or to the one that the panel shows.
 
-    `act` does it. The engine's answer comes later, by the timer.
+    A subclass does its work in `act`. The engine's answer comes later, by the timer.
     """
 
-    if TYPE_CHECKING:  # Operator has it
+    if TYPE_CHECKING:  # the class Operator defines it
         report: Any
 
     bl_options = {"REGISTER"}  # no UNDO: jobs are not in the file
@@ -30,7 +30,7 @@ class JobAction:
     )
 
     def execute(self, context: Context) -> set[str]:
-        """Do it, and have the panels drawn again."""
+        """Find the job, call `act`, and have the panels drawn again. Refuse a job of another Blender."""
         here = session.current()
         job = here.job(self.job_id) if self.job_id else here.running or job_rows.chosen(context)
         if job is None:
@@ -46,5 +46,5 @@ class JobAction:
         return {"FINISHED"} if done else {"CANCELLED"}
 
     def act(self, context: Context, job: Job) -> bool:
-        """What is done to the job; whether it could be."""
+        """Work on the job. Returns whether that was possible."""
         raise NotImplementedError

@@ -24,7 +24,7 @@ class DREAMFUSION_OT_open_preferences(Operator):
     bl_options = {"REGISTER"}
 
     def execute(self, _context: Context) -> set[str]:
-        """Open."""
+        """Show the add-on's part of Blender's preferences."""
         bpy.ops.preferences.addon_show(module=ADDON)
         return {"FINISHED"}
 
@@ -39,7 +39,7 @@ class DREAMFUSION_OT_test_connection(Operator):
     stop: BoolProperty(name="Stop", description="End the test", options={"SKIP_SAVE", "HIDDEN"})
 
     def execute(self, _context: Context) -> set[str]:
-        """Start the test, or end it; the timer takes its report."""
+        """Start the test, or stop the one that runs. The timer takes the report."""
         here = session.current()
         if self.stop:
             here.stop_test()
@@ -58,7 +58,7 @@ class DREAMFUSION_OT_add_model(FolderChoice, Operator):
     bl_options = {"REGISTER"}
 
     def execute(self, _context: Context) -> set[str]:
-        """Look at the folder and the ones in it."""
+        """Add the folder, or every model in it, that is not in the list yet."""
         known = preferences.of().models
         found = model_folders.find(Path(bpy.path.abspath(self.directory)))
         if not found:
@@ -82,7 +82,7 @@ class DREAMFUSION_OT_remove_model(Operator):
     index: IntProperty(name="Line", description="Which line of the list", default=0, min=0)
 
     def execute(self, _context: Context) -> set[str]:
-        """Remove."""
+        """Delete the line from the list of models."""
         preferences.of().models.remove(self.index)
         return {"FINISHED"}
 

@@ -35,7 +35,7 @@ class DREAMFUSION_OT_generate(Operator):
         return True
 
     def execute(self, context: Context) -> set[str]:
-        """Queue the job."""
+        """Queue a job with the sidebar's settings."""
         if not ask(self, context, recipe(context)):
             return {"CANCELLED"}
         redraw.panels()
@@ -51,7 +51,7 @@ class DREAMFUSION_OT_queue_text(Operator):
 
     @classmethod
     def poll(cls, context: Context) -> bool:
-        """Whether there is an engine and a text block with something in it."""
+        """Whether there is an engine and a text block that is not empty."""
         if not engine_is_there(cls):
             return False
         text = scene_settings.of(context).prompts
@@ -61,7 +61,7 @@ class DREAMFUSION_OT_queue_text(Operator):
         return True
 
     def execute(self, context: Context) -> set[str]:
-        """Queue the jobs in the order of their lines. Lines that begin with # are left out."""
+        """Queue a job for each line, in order. Lines that begin with # are left out."""
         lines = [visible(line.body).strip() for line in scene_settings.of(context).prompts.lines]
         prompts = [line for line in lines if line and not line.startswith("#")]
         for prompt in prompts:
@@ -79,7 +79,7 @@ class DREAMFUSION_OT_pause(JobAction, Operator):
     bl_label = "Pause"
 
     def act(self, _context: Context, job: Job) -> bool:
-        """Pause."""
+        """Ask the queue to hold the job."""
         session.current().queue.pause(job)
         return True
 
@@ -91,7 +91,7 @@ class DREAMFUSION_OT_resume_job(JobAction, Operator):
     bl_label = "Resume"
 
     def act(self, _context: Context, job: Job) -> bool:
-        """Resume a paused, interrupted, cancelled or failed job."""
+        """Continue a paused, interrupted, cancelled or failed job."""
         if not job.can_resume and job.wish != "pause":  # a pause that the engine has not heard of yet is taken back
             self.report({"WARNING"}, "This job cannot be resumed")
             return False
@@ -106,7 +106,7 @@ class DREAMFUSION_OT_cancel(JobAction, Operator):
     bl_label = "Cancel"
 
     def act(self, _context: Context, job: Job) -> bool:
-        """Cancel a waiting or running job."""
+        """Ask the queue to stop a waiting or running job."""
         session.current().queue.cancel(job)
         return True
 
@@ -119,7 +119,7 @@ class DREAMFUSION_OT_finish(JobAction, Operator):
 
     @classmethod
     def poll(cls, _context: Context) -> bool:
-        """Whether a run is at a point at which it has something to keep."""
+        """Whether a run has made a step and its mesh is not being made yet."""
         job = session.current().running
         if job is None or job.state not in (JobState.RUNNING, JobState.PAUSED) or job.step < 1:
             cls.poll_message_set("There is nothing to keep yet")
@@ -130,7 +130,7 @@ class DREAMFUSION_OT_finish(JobAction, Operator):
         return True
 
     def act(self, _context: Context, job: Job) -> bool:
-        """Finish early."""
+        """Ask the queue to end the training and make the mesh."""
         session.current().queue.finish(job)
         return True
 
@@ -143,7 +143,7 @@ class DREAMFUSION_OT_randomize_seed(Operator):
     bl_options = {"REGISTER", "UNDO"}
 
     def execute(self, context: Context) -> set[str]:
-        """Set the seed."""
+        """Set the scene's seed to a random number."""
         scene_settings.of(context).seed = random.SystemRandom().randint(0, scene_settings.SEED_LIMIT)
         return {"FINISHED"}
 
@@ -163,14 +163,14 @@ class DREAMFUSION_OT_reset_settings(Operator):
 
     @classmethod
     def poll(cls, context: Context) -> bool:
-        """Whether anything differs."""
+        """Whether the artist has changed any setting."""
         if not artist_settings.changed(scene_settings.of(context)):
             cls.poll_message_set("You have changed nothing of the model's recipe")
             return False
         return True
 
     def execute(self, context: Context) -> set[str]:
-        """Reset."""
+        """Give the settings of the chosen stages, or of all, back to the recipe."""
         artist_settings.reset(scene_settings.of(context), self.stages.split() or engine_preset.STAGES)
         return {"FINISHED"}
 

@@ -26,7 +26,7 @@ class DREAMFUSION_OT_restart_engine(Operator):
     bl_options = {"REGISTER"}
 
     def execute(self, _context: Context) -> set[str]:
-        """Start."""
+        """Have the queue start the engine, even without a job."""
         here = session.current()
         here.trouble = None
         here.look(now=True)
@@ -63,7 +63,7 @@ class DREAMFUSION_OT_copy_report(Operator):
     job_id: StringProperty(name="Job", description="Id of the job that it is about", options={"SKIP_SAVE", "HIDDEN"})
 
     def execute(self, context: Context) -> set[str]:
-        """Copy."""
+        """Put a report on the job's or the engine's trouble on the clipboard."""
         here = session.current()
         job = here.job(self.job_id)
         trouble = job.trouble if job is not None else here.trouble or here.queue.engine_trouble or here.missing
@@ -81,18 +81,18 @@ class DREAMFUSION_OT_choose_folder(FolderChoice, Operator):
 
     @classmethod
     def poll(cls, _context: Context) -> bool:
-        """Whether the folder may change now."""
+        """Whether no job writes to the present folder."""
         if session.is_working():
             cls.poll_message_set("Let the queue end first: its jobs write to the present folder")
             return False
         return True
 
     def begin(self) -> str:
-        """At the present one."""
+        """The present output folder."""
         return str(preferences.output_folder(preferences.of()))
 
     def execute(self, _context: Context) -> set[str]:
-        """Set the preference."""
+        """Store the chosen folder in the preferences."""
         preferences.of().output = self.directory
         redraw.panels()
         return {"FINISHED"}
@@ -108,7 +108,7 @@ class DREAMFUSION_OT_dismiss(Operator):
     job_id: StringProperty(name="Job", description="Id of the job that it is about", options={"SKIP_SAVE", "HIDDEN"})
 
     def execute(self, _context: Context) -> set[str]:
-        """Forget the message."""
+        """Take the message out of the panel."""
         here = session.current()
         if self.job_id:
             here.recent.discard(self.job_id)
@@ -131,7 +131,11 @@ _LOG_BYTES = 4000  # of the log's end in a report
 
 
 def report_text(trouble: Trouble | None, log: Path) -> str:
-    """A trouble with versions and the end of the log, as text."""
+    """A trouble with versions and the end of the log, as text.
+
+    trouble: what to report, or None.
+    log: Path of the engine's log.
+    """
     lines = [
         "DreamFusion for Blender",
         f"Blender {bpy.app.version_string}, Python {sys.version.split()[0]}, {platform.platform(terse=True)}",

@@ -1,4 +1,4 @@
-"""The list of LoRAs and words below the choice of the model, and what an object's recipe says of them."""
+"""The list of LoRAs and words below the choice of the model, and the lines about them in an object's recipe."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ _SHOWN = 8  # lines of an object's recipe
 
 
 def draw(layout: UILayout, context: Context, chosen: Any) -> None:
-    """A line a file: in use or not, its weight or word, another file, away. chosen: `scene.dreamfusion`."""
+    """Draw a line for each file: its switch, weight or word, and the buttons to change and remove it.
+
+    chosen: `scene.dreamfusion`.
+    """
     loras, words = chosen.adapters.loras, chosen.adapters.words
     column = layout.column(align=True)
     head = column.row()
@@ -40,7 +43,7 @@ def draw(layout: UILayout, context: Context, chosen: Any) -> None:
 
 
 def draw_recipe(layout: UILayout, made_by: Recipe) -> None:
-    """What the recipe of an object was made with."""
+    """Draw the LoRAs and words with which an object was made."""
     wanted = of_settings(made_by.settings)
     lines = [f"{short_name(file)}, {weight:g}" for file, weight in wanted.lora]
     lines += [short_name(file) for file in wanted.embeddings]
@@ -55,7 +58,7 @@ def draw_recipe(layout: UILayout, made_by: Recipe) -> None:
 
 
 def _begun(column: UILayout, line: Any, taken: bool) -> tuple[UILayout, UILayout]:
-    """The row of a line, grey where the model does not take it, and in it the part that is grey when it is off."""
+    """The row of a line, grey where the model does not take it, and the part of the row that is grey when it is off."""
     row = column.row(align=True)
     row.active = taken
     row.prop(line, "use", text="")
@@ -73,7 +76,7 @@ def _ended(column: UILayout, row: UILayout, line: Any, kind: str, index: int) ->
 
 
 def _left_out(model: str, takes_loras: bool) -> str:
-    """Why lines are grey."""
+    """The reason why lines are grey."""
     card = models.card(model) or {}
     title = "The starter model" if model == models.STARTER else str(card.get("title") or model)[:60]
     return f"{title} takes no {'words' if takes_loras else 'LoRAs or words'}: what is grey is left out"

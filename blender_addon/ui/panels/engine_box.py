@@ -1,4 +1,4 @@
-"""While there is no engine: what it is, the button that installs it, and how the installation goes."""
+"""The panel while there is no engine: what it is, the button that installs it, and the progress of the installation."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .run_box import bar
 
 
 def draw_first_run(layout: UILayout, context: Context, here: session.Session) -> None:
-    """The panel of a Blender that has no engine yet."""
+    """Draw the panel of a Blender that has no engine yet."""
     if preferences.of().engine != "own" and here.missing is not None:
         trouble_box.draw_trouble(layout, context, here.missing)
         return
@@ -28,7 +28,7 @@ def draw_first_run(layout: UILayout, context: Context, here: session.Session) ->
 
 
 def draw_setup(layout: UILayout, context: Context, here: session.Session) -> None:
-    """Install Engine... | what it will take | progress, log and cancel | what went wrong."""
+    """Draw the button Install Engine, or the plan, or progress with log and cancel, or what went wrong."""
     setup = here.setup
     here.plan_wanted = True
     if setup.state == "running":

@@ -41,7 +41,7 @@ class DREAMFUSION_UL_jobs(UIList):
         _index: int = 0,
         _flag: int = 0,
     ) -> None:
-        """Picture, prompt and where it stands."""
+        """Draw the picture, the prompt and the standing of one job."""
         job = session.current().job(item.name)
         if job is None:
             layout.label(text="Removed", icon="BLANK1")
@@ -63,7 +63,7 @@ CLASSES = (DREAMFUSION_UL_jobs,)
 
 
 def standing(job: Job) -> str:
-    """Where a job stands, in a word or two: 'Queued', '42 %', 'Done, 4 min', 'The memory ran out.'."""
+    """The state of a job in a word or two: 'Queued', '42 %', 'Done, 4 min', 'The memory ran out.'."""
     if job.owner:
         return "In another Blender"
     if job.state in (JobState.RUNNING, JobState.FINISHING):

@@ -1,4 +1,4 @@
-"""The sidebar tab: the prompt, the button that becomes a progress bar, and what it looks like so far."""
+"""The sidebar tab: the prompt, the button that becomes a progress bar, and the latest pictures."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ class DREAMFUSION_PT_main(Sidebar, Panel):
     bl_label = "DreamFusion"
 
     def draw_header_preset(self, _context: Context) -> None:
-        """The button with the saved presets."""
+        """Draw the button with the saved presets."""
         if session.current().missing is None:
             DREAMFUSION_PT_presets.draw_panel_header(self.layout)
 
     def draw(self, context: Context) -> None:
-        """What fits the moment: installation, or prompt, button, progress and pictures."""
+        """Draw the installation, or else the prompt, the button, progress and pictures."""
         layout = self.layout
         here = session.current()
         if here.missing is not None or here.setup.state == "running":
@@ -79,7 +79,7 @@ def _prompt(layout: UILayout, context: Context) -> None:
 
 
 def _words(layout: UILayout, chosen: Any, name: str, placeholder: str) -> None:
-    """A line for words, in the panel's whole width; where Blender can, with a text in it that says what it is for."""
+    """Draw a text field in the panel's whole width. Since Blender 4.1 the empty field shows a hint."""
     column = layout.column(align=True)
     column.label(text="Prompt" if name == "prompt" else "Negative Prompt")
     try:
@@ -113,7 +113,7 @@ def _button(layout: UILayout, context: Context, here: session.Session) -> None:
 
 
 def _costs(layout: UILayout, context: Context, here: session.Session) -> None:
-    """Under each quality what it costs on this device with the model, all else being as its recipe has it."""
+    """Draw, under each quality, its cost on this device with the model and its recipe."""
     row = layout.grid_flow(row_major=True, columns=len(engine_preset.PRESETS), even_columns=True, align=True)
     row.active = False
     card = models.card(scene_settings.of(context).model)

@@ -12,7 +12,7 @@ from . import trouble_box
 
 
 def draw(layout: UILayout, context: Context, chosen: Any) -> None:
-    """The download that runs, and below it the list, folded away until it is asked for.
+    """Draw the download that runs, and below it the list, which is closed at first.
 
     chosen: the preferences.
     """
@@ -55,7 +55,7 @@ def _draw_download(layout: UILayout, context: Context, here: session.Session) ->
 
 
 def _draw_line(layout: UILayout, context: Context, line: dict[str, Any]) -> None:
-    """A model in two lines: its name with the buttons, and below it the facts, in words that may wrap."""
+    """Draw a model in two lines: its name with the buttons, and below it the facts, wrapped."""
     column = layout.column(align=True)
     row = column.row()
     row.label(text=str(line.get("title") or line["name"]), icon=models.FIT_ICONS.get(str(line.get("fit")), "QUESTION"))

@@ -1,4 +1,4 @@
-"""How the add-on's preferences are laid out."""
+"""The layout of the add-on's preferences."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from . import engine_box, model_downloads, trouble_box
 
 
 def draw(layout: UILayout, context: Context, chosen: Any) -> None:
-    """Engine, connection test, device, models, output."""
+    """Draw engine, connection test, device, models and output.
+
+    chosen: the preferences.
+    """
     here = session.current()
     layout.use_property_split = True
     layout.use_property_decorate = False

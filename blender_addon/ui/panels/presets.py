@@ -31,10 +31,11 @@ class DREAMFUSION_OT_add_preset(AddPresetBase, Operator):
 
     @property
     def preset_values(self) -> list[str]:
-        """What a preset keeps. Prompt, seed and model stay out.
+        """What a preset keeps. Prompt, seed and model are left out.
 
-        The quality comes first, because it sets others; then, which settings are the artist's: with another model all
-        others are its recipe's. LoRAs and words come last, where an earlier version of the add-on ends at their name.
+        The quality comes first, because it sets others. Then comes the list of the settings that are the artist's: with
+        another model, all others are that model's. LoRAs and words come last, because an earlier version of the add-on
+        stops reading at their unknown name.
         """
         engine = [f"settings.{stage}.{name}" for stage in engine_preset.STAGES for name in _properties(stage)]
         placement = [f"settings.placement.{name}" for name in ("size", "where", "on_ground", "after")]

@@ -18,7 +18,7 @@ class DREAMFUSION_MT_job(Menu):
     bl_label = "Job"
 
     def draw(self, context: Context) -> None:
-        """What needs no button of its own."""
+        """Draw the actions that have no button of their own."""
         job = job_rows.chosen(context)
         if job is None:
             return
@@ -40,7 +40,7 @@ class DREAMFUSION_PT_results(Sidebar, Panel):
     bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context: Context) -> None:
-        """The list, the chosen job's buttons, and the text block with prompts."""
+        """Draw the list, the chosen job's buttons, and the text block with prompts."""
         layout = self.layout
         window = context.window_manager.dreamfusion
         job = job_rows.chosen(context)

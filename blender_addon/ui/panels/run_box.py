@@ -24,7 +24,7 @@ _SILENT_S = 6.0  # the engine speaks every two seconds
 
 
 def draw_job(layout: UILayout, context: Context, here: session.Session, job: Job) -> None:
-    """Progress bar | pause | cancel, then what the numbers are, then Stop Here and Keep It."""
+    """Draw the progress bar with pause and cancel, the numbers, and Stop Here and Keep It."""
     box = layout.box()
     box.label(text=job.recipe.prompt, icon="MESH_CUBE", translate=False)
     row = box.row(align=True)
@@ -50,7 +50,7 @@ def draw_job(layout: UILayout, context: Context, here: session.Session, job: Job
 
 
 def draw_end(layout: UILayout, context: Context, job: Job) -> None:
-    """How the last job ended, when that was not a failure, and what can be done with it now."""
+    """Draw how the last job ended, unless it failed, and what can be done with it now."""
     box = layout.box()
     row = box.row()
     done = job.state is JobState.DONE
@@ -66,7 +66,7 @@ def draw_end(layout: UILayout, context: Context, job: Job) -> None:
 
 
 def describe(here: session.Session, job: Job) -> list[str]:
-    """Two lines: what is being done and how far; how fast and how long still."""
+    """Two lines on a job: its stage and progress, then speed and time left."""
     if job.wish in _WISHES:
         return [_WISHES[job.wish]]
     if job.state is JobState.PAUSED:
@@ -95,7 +95,12 @@ def describe(here: session.Session, job: Job) -> list[str]:
 
 
 def bar(layout: UILayout, context: Context, name: str, share: float, text: str) -> None:
-    """A progress bar: Blender's own since 4.0, a slider that cannot be moved before. name: the slider's property."""
+    """Draw a progress bar. Blender has its own since 4.0; before, a slider that cannot be moved stands in.
+
+    name: str, the slider's property.
+    share: float, in [0, 1].
+    text: str, the words on the bar.
+    """
     if hasattr(layout, "progress"):
         layout.progress(factor=share, text=text, type="BAR")
     else:
@@ -103,7 +108,7 @@ def bar(layout: UILayout, context: Context, name: str, share: float, text: str) 
 
 
 def draw_pictures(layout: UILayout, context: Context, here: session.Session, job: Job) -> None:
-    """The latest render, and below it the row of four views; while a job is on, room for them before they have come."""
+    """Draw the latest render, and below it the row of four views. A job at work has room for them before they come."""
     if job.id in here.waiting:
         reason = insertion.obstacle()
         text = f"The object comes into the scene when {reason}" if reason else "Putting the object into the scene"

@@ -1,4 +1,4 @@
-"""The closed panels below the main one: what a preset decides, for those who want to decide it themselves."""
+"""The closed panels below the main one, for artists who want to change what a preset decides."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .main import Sidebar
 
 
 class _SettingPanel(Sidebar):
-    """Closed, below the main panel, and only once there is an engine."""
+    """A panel that is closed at first, lies below the main panel, and needs an engine."""
 
     bl_parent_id = "DREAMFUSION_PT_main"
     bl_options = {"DEFAULT_CLOSED"}
@@ -23,17 +23,17 @@ class _SettingPanel(Sidebar):
 
     @classmethod
     def poll(cls, _context: Context) -> bool:
-        """Whether settings make sense yet."""
+        """Whether there is an engine that the settings could be for."""
         return session.current().missing is None
 
     def draw_header_preset(self, context: Context) -> None:
-        """The way back to the recipe, where the artist changed something."""
+        """Draw the button back to the recipe, where the artist changed something."""
         if any(stage in self.stages for stage, _ in artist_settings.changed(scene_settings.of(context))):
             button = self.layout.operator("dreamfusion.reset_settings", text="", icon="LOOP_BACK", emboss=False)
             button.stages = " ".join(self.stages)
 
     def note(self, context: Context) -> None:
-        """Say so where the engine has a recipe for the model and has not told it: for folders and files."""
+        """Draw a note where the engine has not told its recipe for the model yet, as for folders and files."""
         chosen = scene_settings.of(context)
         tells = any(model_card.has_recipe(line) for line in models.known())
         card = models.card(chosen.model)
@@ -42,7 +42,7 @@ class _SettingPanel(Sidebar):
             trouble_box.draw_text(self.layout, context, text, "INFO")
 
     def column(self, context: Context) -> UILayout:
-        """A column with names at the left of the values; in a narrow sidebar, which has no room, in the fields."""
+        """A column with names left of the values; in a narrow sidebar the names are in the fields."""
         layout = self.layout
         layout.use_property_split = trouble_box.is_wide(context)
         layout.use_property_decorate = False
@@ -56,7 +56,7 @@ class DREAMFUSION_PT_guidance(_SettingPanel, Panel):
     stages = ("guidance",)
 
     def draw(self, context: Context) -> None:
-        """Score, scale, noise range, view prompts."""
+        """Draw score, scale, noise range and view prompts."""
         self.note(context)
         chosen = scene_settings.of(context)
         guidance = chosen.guidance
@@ -64,7 +64,7 @@ class DREAMFUSION_PT_guidance(_SettingPanel, Panel):
         _choice(column, guidance, "score")
         mine = artist_settings.changed(chosen)
         card = models.card(chosen.model)
-        unsure = card is not None and not model_card.tells_scores(card)  # an engine of before
+        unsure = card is not None and not model_card.tells_scores(card)  # an older engine does not tell
         if unsure and ("guidance", "score") in mine and ("guidance", "scale") not in mine:
             text = "The model's recipe may have another scale for this score. One that you set counts"
             trouble_box.draw_text(column, context, text, "INFO")
@@ -87,7 +87,7 @@ class DREAMFUSION_PT_training(_SettingPanel, Panel):
     stages = ("camera", "optimize")
 
     def draw(self, context: Context) -> None:
-        """The training loop, then where it looks from, then what it is punished for."""
+        """Draw the training loop, the cameras, and the regularisers."""
         self.note(context)
         chosen = scene_settings.of(context)
         optimize, camera = chosen.optimize, chosen.camera
@@ -121,7 +121,7 @@ class DREAMFUSION_PT_memory(_SettingPanel, Panel):
     stages = ("memory",)
 
     def draw(self, context: Context) -> None:
-        """Fit, precision."""
+        """Draw the memory plan and the precision."""
         memory = scene_settings.of(context).memory
         column = self.column(context)
         column.prop(memory, "fit")
@@ -135,7 +135,7 @@ class DREAMFUSION_PT_mesh(_SettingPanel, Panel):
     stages = ("mesh",)
 
     def draw(self, context: Context) -> None:
-        """Lattice, surface level, budget, texture."""
+        """Draw lattice, surface level, budget of triangles, and texture."""
         mesh = scene_settings.of(context).mesh
         column = self.column(context)
         column.prop(mesh, "triangles")
@@ -157,7 +157,7 @@ class DREAMFUSION_PT_placement(_SettingPanel, Panel):
     bl_label = "Placement"
 
     def draw(self, context: Context) -> None:
-        """Placeholder, or size and place."""
+        """Draw the placeholder, or else size and place."""
         placement = scene_settings.of(context).placement
         column = self.column(context)
         _choice(column, placement, "placeholder")
@@ -179,7 +179,7 @@ CLASSES = (
 
 
 def _choice(layout: UILayout, group: Any, name: str) -> None:
-    """A menu with its name before it; in a narrow sidebar Blender itself would leave the name no room."""
+    """Draw a menu with its name before it. In a narrow sidebar Blender itself would leave no room for the name."""
     if layout.use_property_split:
         layout.prop(group, name)
         return
@@ -189,7 +189,7 @@ def _choice(layout: UILayout, group: Any, name: str) -> None:
 
 
 def _pair(layout: UILayout, group: Any, name: str, first: str, second: str) -> None:
-    """Two numbers that belong together, one above the other."""
+    """Draw two numbers that belong together, one above the other."""
     column = layout.column(align=True)
     column.prop(group, name, index=0, text=first)
     column.prop(group, name, index=1, text=second)

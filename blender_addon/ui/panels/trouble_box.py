@@ -21,26 +21,34 @@ _WIDE = 260.0  # Blender's sidebar is 155 wide at first, until somebody drags it
 
 
 def ui_scale(context: Context) -> float:
-    """Size of the interface; 1 without windows, where Blender says 0."""
+    """The scale of the interface; 1 without windows, where Blender says 0."""
     return float(context.preferences.system.ui_scale) or 1.0
 
 
 def text_width(context: Context, inset: float = 0.0) -> float:
-    """Pixels that a line of text may take in the region that is being drawn. inset: pixels at scale 1 to leave free."""
+    """The room for a line of text in the region that is being drawn, in pixels.
+
+    inset: float, pixels at scale 1 to leave free.
+    """
     scale = ui_scale(context)
     width = context.region.width if context.region is not None else 300.0
     return max(_NARROWEST * scale, width - (_MARGIN + inset) * scale)
 
 
 def is_wide(context: Context) -> bool:
-    """Whether the region has room for names beside values."""
+    """Whether the region is wide enough for names beside values."""
     return text_width(context) > _WIDE * ui_scale(context)
 
 
 def draw_text(
     layout: UILayout, context: Context, text: str, icon: str = "NONE", *, limit: int = 12, inset: float = 0.0
 ) -> None:
-    """A paragraph, wrapped to the region. icon: before its first line. limit: most lines. inset: see `text_width`."""
+    """Draw a paragraph, wrapped to the region.
+
+    icon: str, the icon before its first line.
+    limit: int, the most lines.
+    inset: float, see `text_width`.
+    """
     column = layout.column(align=True)
     column.scale_y = 0.8
     scale = ui_scale(context)
@@ -56,7 +64,12 @@ def draw_text(
 
 @functools.lru_cache(maxsize=256)
 def wrapped(text: str, width: int, points: float) -> list[str]:
-    """`text` as lines of at most `width` pixels in a font of `points`. A word that is longer is cut."""
+    """The text as lines. A word that is longer than a line is cut.
+
+    text: str, the paragraph.
+    width: int, pixels that a line may take.
+    points: float, size of the font.
+    """
     blf.size(0, points)
 
     def fits(line: str) -> bool:
@@ -90,7 +103,11 @@ def _longest(word: str, fits: Callable[[str], bool]) -> int:
 
 
 def draw_trouble(layout: UILayout, context: Context, trouble: Trouble, job: Job | None = None) -> None:
-    """A box with what, why and fix of a trouble, and its buttons. job: the one that it is about."""
+    """Draw a box with what, why and fix of a trouble, and its buttons.
+
+    trouble: Trouble to show.
+    job: Job that it is about, or None.
+    """
     box = layout.box()
     row = box.row()
     draw_text(row.column(), context, trouble.what, "ERROR", limit=4, inset=BOX + BUTTON)
@@ -113,7 +130,7 @@ def draw_trouble(layout: UILayout, context: Context, trouble: Trouble, job: Job 
 
 
 def in_blender(trouble: Trouble) -> str:
-    """The fix in words for the sidebar: the engine's own may speak of its command line."""
+    """The fix in words for the sidebar. The engine's own words may speak of its command line."""
     if trouble.code in _FIXES:
         return _FIXES[trouble.code]
     sentences = [part for part in re.split(r"(?<=[.!?])\s+", trouble.fix) if not _COMMAND_LINE.search(part)]
@@ -210,7 +227,11 @@ _WITHOUT_JOB = {_RESTART[0]}
 
 
 def buttons(code: str, has_job: bool) -> list[tuple[str, str, str]]:
-    """(operator, label, icon) of what can be done about a trouble, most useful first."""
+    """(operator, label, icon) of every button that helps, the most useful first.
+
+    code: str, the trouble's code.
+    has_job: bool, whether the trouble is about a job.
+    """
     beginning = max((key for key in _BUTTONS if code.startswith(key)), key=len)
     unfit = _WITHOUT_JOB if has_job else _FOR_JOBS
     return [button for button in _BUTTONS[beginning] if button[0] not in unfit] + [_REPORT]

@@ -1,6 +1,6 @@
 """The command `blender --command dreamfusion`: generate and install-engine, for terminals, scripts and render farms.
 
-Blender has such commands from 4.2 on; before, `blender -b --addons dreamfusion --python-expr` calls `main` directly.
+Blender has such commands since 4.2. Before, `blender -b --addons dreamfusion --python-expr` calls `main` directly.
 """
 
 from __future__ import annotations
@@ -21,7 +21,11 @@ _commands: list[Any] = []  # what Blender gave for the registered command
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run the command line; returns its exit code: 0 done, 2 asked wrongly, 3 failed, 130 interrupted."""
+    """Run the command line.
+
+    arguments: words after the command's name.
+    Returns the exit code: 0 done, 2 asked wrongly, 3 failed, 130 interrupted.
+    """
     try:
         options = _parser().parse_args(list(arguments))
     except SystemExit as ending:  # argparse has said why
@@ -114,12 +118,12 @@ def _say(text: str, *, error: bool = False) -> None:
 
 
 def register() -> None:
-    """Let Blender know the command, where it can."""
+    """Register the command, in Blender versions that have commands."""
     if hasattr(bpy.utils, "register_cli_command"):
         _commands.append(bpy.utils.register_cli_command(NAME, main))
 
 
 def unregister() -> None:
-    """Take the command away again."""
+    """Remove the command again."""
     while _commands:
         bpy.utils.unregister_cli_command(_commands.pop())

@@ -1,4 +1,4 @@
-"""From the sidebar's settings to a job in the queue."""
+"""Turns the sidebar's settings into a job in the queue."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ from . import session, timer
 
 
 def recipe(context: Context, prompt: str = "") -> Recipe:
-    """What the sidebar is set to. prompt: in place of the sidebar's."""
+    """The recipe to which the sidebar is set.
+
+    prompt: str, used in place of the sidebar's; '' for the sidebar's.
+    """
     chosen = scene_settings.of(context)
     overrides: dict[str, Any] = artist_settings.overrides(chosen)
     device = preferences.of().device
@@ -41,14 +44,14 @@ def recipe(context: Context, prompt: str = "") -> Recipe:
 
 
 def of_preset(context: Context, preset: str) -> Recipe:
-    """A job in a quality as it is, with the sidebar's model: for what that would cost."""
+    """The recipe of an unchanged preset with the sidebar's model, to estimate what it costs."""
     device = preferences.of().device
     overrides = {"device": device} if device != "auto" else {}
     return Recipe(prompt="a", preset=preset, model=scene_settings.of(context).model, settings=overrides)
 
 
 def where(context: Context) -> dict[str, Any]:
-    """Where the sidebar says that the object goes, and in which .blend."""
+    """The sidebar's placement, and the .blend that is open."""
     chosen = scene_settings.of(context).placement
     captured = placement.captured(
         context,
@@ -66,9 +69,11 @@ def where(context: Context) -> dict[str, Any]:
 
 
 def enqueue(context: Context, what: Recipe, place: dict[str, Any] | None = None) -> Job:
-    """Add a job to the queue and wake the timer. place: without it, where the sidebar says.
+    """Add a job to the queue and wake the timer.
 
-    Raises EngineTrouble, with nothing queued, where a file of its LoRAs and words is not there.
+    what: Recipe to make.
+    place: placement; None for the sidebar's.
+    Raises EngineTrouble, with nothing queued, where a file of a LoRA or a word does not exist.
     """
     here = session.current()
     missing = adapter_settings.missing(what.settings)
@@ -81,7 +86,12 @@ def enqueue(context: Context, what: Recipe, place: dict[str, Any] | None = None)
 
 
 def ask(operator: Any, context: Context, what: Recipe, place: dict[str, Any] | None = None) -> bool:
-    """As `enqueue`, for an operator: what is not there is told by it and in the panel. Whether a job was queued."""
+    """Call `enqueue` for an operator. A missing file is reported by the operator and in the panel.
+
+    operator: Operator that reports.
+    what, place: as for `enqueue`.
+    Returns whether a job was queued.
+    """
     try:
         enqueue(context, what, place)
     except EngineTrouble as error:
@@ -93,7 +103,7 @@ def ask(operator: Any, context: Context, what: Recipe, place: dict[str, Any] | N
 
 
 def engine_is_there(operator: Any) -> bool:
-    """For `poll` of what queues a job: whether something can be made; the grey button says what is missing."""
+    """Whether there is an engine, for the `poll` of an operator that queues a job. Else the button's hint says so."""
     if session.current().missing is not None:
         operator.poll_message_set("Install the engine first: it makes the objects")
         return False
@@ -101,7 +111,7 @@ def engine_is_there(operator: Any) -> bool:
 
 
 def next_seed(seed: int) -> int:
-    """The seed after this one, within what the engine takes."""
+    """The seed after this one. After the largest comes 0."""
     return (seed + 1) % (SEED_LIMIT + 1)
 
 

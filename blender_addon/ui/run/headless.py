@@ -1,4 +1,4 @@
-"""Without a window: timers do not run while a script does, so the script itself keeps the work going until it is done.
+"""Runs without a window. Timers do not run while a script does, so the script itself calls them until the work is done.
 
   obj = headless.generate("a hamburger", output="hamburger.blend", picture="hamburger.png")
 
@@ -50,10 +50,17 @@ def generate(
 ) -> Object:
     """Make one object, put it into the open scene, and return it.
 
-    settings: nested by stage, over the preset, such as {"optimize": {"steps": 300}}. size: of the longest side, in
-    Blender units. where: 'ORIGIN' or 'CURSOR'. output: save the scene as this .blend. picture: render the object to
-    this PNG. tell: gets a line of text whenever there is news. Raises HeadlessFailed; on Ctrl-C the job is cancelled,
-    and can be resumed, before KeyboardInterrupt goes on.
+    prompt, negative: str, words.
+    seed: int, in [0, 2**31).
+    model: str, 'starter', a folder or a hub id.
+    preset: str, 'draft', 'standard' or 'high'.
+    settings: nested by stage, over the preset, such as {"optimize": {"steps": 300}}.
+    size: float, length of the longest side in Blender units.
+    where: str, 'ORIGIN' or 'CURSOR'.
+    output: path of a .blend to save the scene as; '' for none.
+    picture: path of a PNG to render the object to; '' for none.
+    tell: gets a line of text whenever there is news.
+    Raises HeadlessFailed. On Ctrl-C the job is cancelled, and can be resumed, before KeyboardInterrupt is raised again.
     """
     say = tell if tell is not None else _nobody
     here = session.current()
@@ -88,7 +95,11 @@ def generate(
 
 
 def install_engine(tell: Tell | None = None) -> Path:
-    """Make the engine's environment, as the button Install Engine does; returns its Python. Raises HeadlessFailed."""
+    """Make the engine's environment, as the button Install Engine does, and return its Python.
+
+    tell: gets a line of text whenever there is news.
+    Raises HeadlessFailed.
+    """
     say = tell if tell is not None else _nobody
     setup, news = session.current().setup, _News(say)
     setup.look()
@@ -111,7 +122,7 @@ def install_engine(tell: Tell | None = None) -> Path:
 
 
 def _pump(done: Callable[[], bool], news: Callable[[], None] | None = None) -> None:
-    """Tick until `done`; at least once."""
+    """Tick at least once, until `done`."""
     while True:
         timer.tick()
         if news is not None:
@@ -122,14 +133,14 @@ def _pump(done: Callable[[], bool], news: Callable[[], None] | None = None) -> N
 
 
 class _News:
-    """Says a line whenever it is another one than before."""
+    """Passes on each line that differs from the one before."""
 
     def __init__(self, say: Tell) -> None:
         self._say = say
         self._told = ""
 
     def job(self, job: Job) -> None:
-        """The state of a job, and every tenth of a stage."""
+        """Tell the state of a job, and every tenth of a stage."""
         line, more = str(job.state), ""
         if job.state in (JobState.RUNNING, JobState.FINISHING) and job.stage:
             tenth = 10 * job.step // max(1, job.total)
@@ -138,7 +149,7 @@ class _News:
         self._line(line, more)
 
     def setup(self, setup: EngineSetup) -> None:
-        """The step of an installation."""
+        """Tell the step of an installation."""
         self._line(setup.stage)
 
     def _line(self, line: str, more: str = "") -> None:
@@ -148,7 +159,7 @@ class _News:
 
 
 def _object_of(here: session.Session, job: Job) -> Object:
-    """The object that a job ended in. Raises HeadlessFailed where it ended otherwise."""
+    """The object that a job made. Raises HeadlessFailed where the job ended without one."""
     if job.state is JobState.DONE and here.trouble is None:
         for obj in bpy.context.scene.objects:
             if object_recipe.job_id(obj) == job.id:
@@ -164,4 +175,4 @@ def _absolute(path: str | Path) -> Path:
 
 
 def _nobody(_text: str) -> None:
-    """For callers that want no news."""
+    """Ignore the news."""

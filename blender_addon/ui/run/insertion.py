@@ -16,7 +16,7 @@ from . import session
 
 @contextmanager
 def window() -> Iterator[None]:
-    """A context with a window, which timers do not have; as it is where there is none at all."""
+    """A context with a window, which timers lack. Where there is no window at all, the context stays as it is."""
     windows = bpy.context.window_manager.windows
     if bpy.context.window is None and len(windows):
         with bpy.context.temp_override(window=windows[0]):
@@ -27,7 +27,7 @@ def window() -> Iterator[None]:
 
 @contextmanager
 def _scene(place: Placement) -> Iterator[None]:
-    """A context with the scene in which the job was begun, which may not be the one in the window any more."""
+    """A context with the scene in which the job was begun. The window may show another one by now."""
     scene = place.home(bpy.context)
     if scene == bpy.context.scene:
         yield
@@ -37,10 +37,10 @@ def _scene(place: Placement) -> Iterator[None]:
 
 
 def obstacle() -> str:
-    """What an insertion waits for, to be read after 'The object comes when ...'; '' when nothing is in the way."""
+    """What an insertion waits for, as the end of 'The object comes when ...'; '' when nothing is in the way."""
     if moment.rendering():
         return "the render is done"
-    if moment.in_other_mode(bpy.context):  # an undo step in there would be of that mode, and not take the object back
+    if moment.in_other_mode(bpy.context):  # an undo step in another mode would not remove the object
         return "you are back in Object Mode"
     if moment.in_stroke(bpy.context):
         return "the present action is done"
@@ -48,9 +48,9 @@ def obstacle() -> str:
 
 
 def insert_next(here: session.Session) -> bool:
-    """Insert the next waiting object, if nothing is in the way. Returns whether one was inserted.
+    """Insert the first waiting object, if nothing is in the way. Returns whether it was inserted.
 
-    An object whose .blend is not open any more is not inserted by itself: it would surprise the artist in another file.
+    If its .blend is no longer open, it is not inserted, because an artist does not expect it in another file.
     """
     job = here.job(here.waiting[0])
     if job is None or job.result is None:

@@ -1,4 +1,4 @@
-"""The lines of the list of jobs, and what else the window manager remembers: never saved in a .blend."""
+"""The lines of the list of jobs, and other values that the window manager keeps. They are never saved in a .blend."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ CLASSES = (DREAMFUSION_PG_row, DREAMFUSION_PG_window)
 
 
 def chosen(context: Context) -> Job | None:
-    """The job of the line that is chosen."""
+    """The job of the chosen line, or None."""
     window = context.window_manager.dreamfusion
     if 0 <= window.index < len(window.rows):
         return session.current().job(window.rows[window.index].name)
@@ -67,7 +67,7 @@ def chosen(context: Context) -> Job | None:
 
 
 def refresh() -> None:
-    """Bring the lines in step with the queue. The chosen job stays chosen; a new one is chosen when it comes."""
+    """Update the lines from the queue. The chosen job stays chosen, unless a new one comes, which is then chosen."""
     window = bpy.context.window_manager.dreamfusion
     jobs = list(reversed(session.current().queue.jobs))
     before = [row.name for row in window.rows]
@@ -82,7 +82,10 @@ def refresh() -> None:
 
 
 def load_thumbnail(here: session.Session) -> bool:
-    """Load the picture of one job that has none yet: one at a time, as the timer has time. Returns whether it did."""
+    """Load the picture of one job that has none yet. Returns whether a picture was loaded.
+
+    The timer calls it when it has time, so that a long list takes many ticks.
+    """
     for job in reversed(here.queue.jobs):
         key = f"{job.id}/thumbnail"
         if job.thumbnail is None or not job.state.over or job.thumbnail in here.thumbnails:
@@ -96,10 +99,10 @@ def load_thumbnail(here: session.Session) -> bool:
 
 
 def attach() -> None:
-    """Give the window manager its list."""
+    """Give the window manager the list of jobs."""
     bpy.types.WindowManager.dreamfusion = PointerProperty(name="DreamFusion", type=DREAMFUSION_PG_window)
 
 
 def detach() -> None:
-    """Take it away again."""
+    """Remove the window manager's list."""
     del bpy.types.WindowManager.dreamfusion

@@ -1,6 +1,6 @@
-"""A run stands aside while Blender renders or bakes: held before its next step, and let go afterwards.
+"""Holds a run while Blender renders or bakes, and releases it afterwards.
 
-Found out by the timer and not by Blender's render handlers, because those are called from the render's own thread.
+The timer looks for renders. Blender's render handlers are no use, because the render's own thread calls them.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ _HELD_IN = ("", "load", "train")  # stages that a pause can hold; the others are
 
 
 def look(here: session.Session) -> None:
-    """Hold the run that is at work, or let go the one that was held. What the artist paused or resumed stays so."""
+    """Hold the run that is at work, or release the one that was held. A run that the artist paused stays paused."""
     job = here.queue.current
     if moment.rendering():
         free = job is not None and job.state is JobState.RUNNING and not job.wish and job.stage in _HELD_IN

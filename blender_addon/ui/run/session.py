@@ -1,7 +1,7 @@
-"""What goes on besides the .blend file: the queue, the engine's whereabouts, a connection test, an installation.
+"""The work that goes on beside the .blend file: the queue, the engine's place, a connection test, an installation.
 
-One session lives from the moment that the add-on is first used to the moment that it is disabled. Files are opened,
-undone and saved meanwhile without touching it.
+One session lasts from the first use of the add-on until it is disabled. Opening, undoing and saving files does not
+touch it.
 """
 
 from __future__ import annotations
@@ -29,8 +29,10 @@ _LOOK_SECONDS = 2.0  # between two looks at whether the engine is still where it
 class Session:
     """The state of this Blender's work with the engine.
 
-    waiting: ids of jobs whose object waits for a moment at which it can be put into the scene. trouble: something that
-    failed outside of a job. notice: one sentence for the panel. file: changes whenever another .blend is opened.
+    waiting: ids of jobs whose object is ready and not in the scene yet.
+    trouble: Trouble of something that failed outside of a job, or None.
+    notice: str, one sentence for the panel.
+    file: str, an id that changes whenever another .blend is opened.
     """
 
     def __init__(self) -> None:
@@ -51,18 +53,18 @@ class Session:
         self.aside = ""  # id of the job that is held while Blender renders
         self.trouble: Trouble | None = None
         self.dismissed: Trouble | None = None  # what the artist has read and put away
-        self.bug: Trouble | None = None  # in the add-on itself, the last that was told
+        self.bug: Trouble | None = None  # the last bug of the add-on that was shown
         self.notice = ""
-        # Jobs that the top of the panel may speak of when nothing runs: those of now, and those that a crash broke off.
+        # Jobs that the top of the panel may show when nothing runs: those of this session, and interrupted ones.
         self.recent = {job.id for job in self.queue.jobs if job.state is JobState.INTERRUPTED and not job.owner}
         self.thumbnails: set[Path] = set()  # pictures of jobs that have been read
         self.listed = False  # whether the list in the panel has been filled
         self.file = new_file_name()
         self.missing: Trouble | None = None
-        self.curious = False  # somebody looks at the panel and would like to know what the models know
-        self.unknown_model = ""  # ... or what this one is: one that the engine tells of only when asked
+        self.curious = False  # a panel is shown that needs the engine's list of models
+        self.unknown_model = ""  # a chosen model that the engine describes only when asked
         self.puzzled: set[str] = set()  # models for which an engine was started, to ask it
-        self.plan_wanted = False  # ... or what an installation would take; nothing is started before somebody does
+        self.plan_wanted = False  # a panel is shown that needs the plan of an installation; it is not made before
         self._looked = 0.0
         self._online = preferences.location(chosen).online  # whether an engine that is started may go to the internet
         self.look(now=True)
@@ -88,7 +90,7 @@ class Session:
 
     @property
     def shown(self) -> Job | None:
-        """The job that the top of the panel is about: the one at work, the next, or the newest that has ended."""
+        """The job at the top of the panel: the one at work, else the next, else the newest that has ended."""
         if self.queue.current is not None:
             return self.queue.current
         jobs: Iterable[Job] = reversed(self.queue.jobs)
@@ -97,31 +99,34 @@ class Session:
 
     @property
     def running(self) -> Job | None:
-        """The job that makes the Generate button a progress bar: at work, or about to be."""
+        """The job that turns the Generate button into a progress bar: at work, or about to be."""
         job = self.shown
         return job if job is not None and job.state.active else None
 
     def look(self, *, now: bool = False) -> None:
-        """Look whether the engine is where the preferences say. Cheap; done every few seconds, or `now`."""
+        """Check whether the engine is where the preferences say. Cheap; it checks again only every few seconds.
+
+        now: bool, check at once.
+        """
         clock = time.monotonic()
         if now or clock - self._looked > _LOOK_SECONDS:
             self._looked = clock
             place = preferences.location(preferences.of())
             self.missing = place.missing()
             if place.online != self._online and self.queue.current is None:
-                self._online = place.online  # an engine keeps what it was started with
+                self._online = place.online  # a running engine cannot change this
                 self.queue.stop_engine()
 
     def ask_models(self) -> None:
-        """Start the engine once, without a job, where it has not said what somebody who looks would like to know."""
+        """Start the engine once, without a job, if an artist wants to see models that it has not listed yet."""
         wanted = (self.curious and self.models is None) or bool(self.unknown_model)
-        self.unknown_model = ""  # an engine that is there is asked without being started
+        self.unknown_model = ""  # an engine that runs is asked by `ask_about`
         if wanted and self.missing is None and self.queue.engine_state == "absent":
             self.curious = False
             self.queue.start_engine()
 
     def test_connection(self) -> None:
-        """Start Test Connection; the timer asks it for its report."""
+        """Start Test Connection. The timer takes its report."""
         self.stop_test()
         self.report = None
         self.probe = ConnectionCheck(
@@ -152,7 +157,7 @@ class Session:
 
 
 def new_file_name() -> str:
-    """A name for the .blend that is open from now on: another one than that of any file before."""
+    """A new id for the .blend that is open from now on."""
     return uuid.uuid4().hex
 
 
@@ -160,7 +165,7 @@ _current: Session | None = None
 
 
 def current() -> Session:
-    """The session; begun where there is none."""
+    """The session. The first call makes it."""
     global _current
     if _current is None:
         _current = Session()
@@ -181,9 +186,9 @@ def close() -> None:
 
 
 def renew() -> None:
-    """End the session, to begin another with the preferences as they are now. Not while a job is at work.
+    """End the session, so that the next use begins one with the present preferences. A job at work prevents that.
 
-    Its engine may take a second to end. A thread waits for that, which touches nothing of Blender's.
+    The engine may take a second to end. A thread waits for that, and touches nothing of Blender.
     """
     global _current
     if _current is not None and not is_working():
@@ -192,12 +197,12 @@ def renew() -> None:
 
 
 def is_working() -> bool:
-    """Whether a job is at work, so that the output folder must stay what it is."""
+    """Whether a job is at work. The output folder must not change then."""
     return _current is not None and any(job.state.active and not job.owner for job in _current.queue.jobs)
 
 
 def engine_moved() -> None:
-    """The engine of before is of no use any more, unless it is at work."""
+    """Check the engine's new place, and end the old engine unless it has a job."""
     if _current is not None:
         _current.report = None
         _current.look(now=True)
@@ -206,13 +211,16 @@ def engine_moved() -> None:
 
 
 def keep_changed(minutes: float) -> None:
-    """Keep an engine without work for so long."""
+    """Set how long an engine without work is kept.
+
+    minutes: float, that time in minutes.
+    """
     if _current is not None:
         _current.queue.keep_loaded_s = minutes * 60.0
 
 
 def resumable(job: Job) -> bool:
-    """Whether a job stopped in the middle and can go on."""
+    """Whether a job ended too early and can be continued."""
     return job.can_resume and job.state is not JobState.PAUSED
 
 

@@ -1,8 +1,8 @@
-"""The timer that keeps everything going: a few milliseconds of work, several times a second, and never a wait.
+"""The timer that does all the work: a few milliseconds, several times a second. It never waits.
 
-A timer and not a modal operator, because Blender does not save automatically while a modal operator runs. It outlives
-the opening of files; it is taken away when the add-on is disabled and when Blender exits, where a timer that is still
-there hangs some versions of Blender.
+It is not a modal operator, because Blender does not save automatically while one runs. The timer survives the opening
+of files. It is removed when the add-on is disabled and when Blender exits, because some versions of Blender hang on a
+timer that is left then.
 """
 
 from __future__ import annotations
@@ -33,10 +33,11 @@ _IDLE_S = 0.5  # and while nothing does
 
 
 class Tick(NamedTuple):
-    """What one tick took of the main thread. A tuple of numbers, which the garbage collector does not visit.
+    """The main thread's time for one tick. A tuple of numbers, which the garbage collector does not visit.
 
-    seconds: its length. cpu_s: the processor's part of that, which a busy machine does not stretch. insertion: whether
-    an object came into the scene.
+    seconds: float, its length on the clock.
+    cpu_s: float, its processor time in seconds, which a busy machine does not stretch.
+    insertion: bool, whether an object came into the scene.
     """
 
     seconds: float
@@ -44,7 +45,7 @@ class Tick(NamedTuple):
     insertion: bool
 
 
-# One grey pixel. Blender loads its readers of pictures with the first picture, which takes 50 ms: better not in a run.
+# One grey pixel. With the first picture Blender loads its readers, which takes 50 ms. So it is read before a run.
 _PIXEL = bytes.fromhex(
     "89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c4890000"
     "000d4944415478da63686868f80f0005840280539374360000000049454e44ae426082"
@@ -57,12 +58,12 @@ _parts: OrderedDict[str, icons.Pixels] = OrderedDict()  # of a decoded row, by i
 
 
 def tick() -> float:
-    """One round of work. Returns the seconds to the next one, as Blender's timers want it."""
+    """Do one round of work. Returns the seconds to the next one, which is what Blender's timers expect."""
     began, cpu_began = time.perf_counter(), time.thread_time()
     inserted = False
     try:
         pause, inserted = _work(began)
-    except Exception as error:  # the last net: Blender drops a timer that raises, and everything would stand still
+    except Exception as error:  # Blender drops a timer that raises, and then nothing would go on
         pause = _IDLE_S
         _report(error)
     ticks.append(Tick(time.perf_counter() - began, time.thread_time() - cpu_began, inserted))
@@ -113,14 +114,14 @@ def _work(began: float) -> tuple[float, bool]:
 
 
 def _take(here: session.Session, change: Change) -> None:
-    """Note what a change means; what takes time is put aside for when there is time."""
+    """Handle a change at once, or put it aside for a later tick if it takes time."""
     job = change.job
     if job is None:
         return
     if change.kind == "state":
         here.recent.add(job.id)
     if change.kind in ("picture", "mesh"):
-        _arrived[job.id, change.kind, change.name] = change  # in the place of an older one, so that each has its turn
+        _arrived[job.id, change.kind, change.name] = change  # in an older one's place, so that each has its turn
     elif change.kind == "result":
         here.waiting.append(job.id)
         here.estimates.learn(job, here.queue.devices, models.card(job.recipe.model))
@@ -131,7 +132,7 @@ def _take(here: session.Session, change: Change) -> None:
 
 
 def _show(change: Change) -> None:
-    """Bring one picture or mesh before the artist's eyes."""
+    """Show one picture or mesh to the artist."""
     job = change.job
     if job is None or job.state.over:
         return
@@ -147,13 +148,13 @@ def _show(change: Change) -> None:
 
 
 def _forget(name: str) -> None:
-    """Drop what is still to be shown of a job."""
+    """Drop a job's pictures and meshes that are still to be shown."""
     for key in [key for key in _arrived if key[0] == name]:
         del _arrived[key]
 
 
 def _report(error: Exception) -> None:
-    """A bug in the add-on itself: its details into the log, a sentence into the panel; once, if it comes every tick."""
+    """Write a bug of the add-on into the log and show a sentence in the panel, once even if it comes every tick."""
     if not session.begun():
         return
     here = session.current()
@@ -175,7 +176,7 @@ def _report(error: Exception) -> None:
 
 @bpy.app.handlers.persistent
 def _file_opened(*_: object) -> None:
-    """Another .blend is open: runs go on, their lists are filled again, its settings are looked at."""
+    """Note that another .blend is open. Runs go on, the list is filled again, the settings are looked at."""
     artist_settings.forget()
     if session.begun():
         session.current().file = session.new_file_name()
@@ -184,19 +185,19 @@ def _file_opened(*_: object) -> None:
 
 @bpy.app.handlers.persistent
 def _undone(*_: object) -> None:
-    """Settings are as they were, and may be from before the engine told its recipes."""
+    """Look at the settings again, because undo may bring back values from before the engine told its recipes."""
     artist_settings.forget()
 
 
 def wake() -> None:
-    """Have the next tick come soon, not at the end of an idle pause."""
+    """Let the next tick come soon, even in an idle pause."""
     if bpy.app.timers.is_registered(tick):
         bpy.app.timers.unregister(tick)
         bpy.app.timers.register(tick, first_interval=0.01, persistent=True)
 
 
 def start() -> None:
-    """Begin ticking, and end it all when Blender exits."""
+    """Begin ticking, and arrange for the end when Blender exits."""
     bpy.app.timers.register(tick, first_interval=_FAST_S, persistent=True)
     for handlers, handler in _handlers():
         handlers.append(handler)
@@ -204,13 +205,13 @@ def start() -> None:
 
 
 def _handlers() -> list[tuple[list[Any], Callable[..., None]]]:
-    """What Blender is to tell of, and to whom."""
+    """Blender's lists of handlers, each with the function that belongs in it."""
     of = bpy.app.handlers
     return [(of.load_post, _file_opened), (of.undo_post, _undone), (of.redo_post, _undone)]
 
 
 def stop() -> None:
-    """End the ticking and the session with it: engine, connection test, installation."""
+    """End the ticking and the session: engine, connection test, installation."""
     atexit.unregister(_at_exit)
     _stop_timer()
     for handlers, handler in _handlers():

@@ -1,4 +1,4 @@
-"""Giving one object the animation of another: action, drivers, and the strips of the nonlinear animation."""
+"""Copies the animation of one object to another: action, drivers, and the strips of the nonlinear animation."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ _ACTION = ("action_extrapolation", "action_blend_type", "action_influence", "use
 
 
 def copy_animation(source: Object, target: Object) -> None:
-    """Animate the target as the source is.
+    """Give the target the source's animation.
 
-    Of the nonlinear animation, strips of actions are copied, without keyframes on a strip's own influence or time;
-    transitions and groups of strips cannot be made by a script.
+    Of the nonlinear animation, strips with actions are copied, but not keyframes on a strip's own influence or time.
+    A script cannot make transitions and groups of strips.
     """
     given = source.animation_data
     if given is None:

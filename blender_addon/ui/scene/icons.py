@@ -1,4 +1,4 @@
-"""Pictures of jobs as icons for the panel, from PNG bytes, without a file and without a data-block that stays."""
+"""Pictures of jobs as icons for the panel, made from PNG bytes. No file and no data-block stays behind."""
 
 from __future__ import annotations
 
@@ -14,14 +14,18 @@ from ...core.picture import PNG_BEGIN, can_be_shown
 
 @dataclass(frozen=True)
 class Pixels:
-    """A picture, decoded. values: float, RGBA, row by row from the bottom, as encoded in the file, in [0, 1]."""
+    """A decoded picture.
+
+    width, height: int, pixels.
+    values: float[height * width * 4], RGBA in [0, 1] as encoded in the file, row by row from the bottom.
+    """
 
     width: int
     height: int
     values: array[float]
 
     def square(self, number: int, count: int) -> Pixels:
-        """Part `number` of `count` equal parts from left to right."""
+        """Part `number` of `count` equal parts, counted from left to right from 0."""
         width = self.width // count
         start, row = 4 * width * number, 4 * self.width
         part = array("f")
@@ -34,7 +38,12 @@ _collection: ImagePreviewCollection | None = None
 
 
 def show(key: str, png: bytes) -> bool:
-    """Make the picture that `icon(key)` gives. False if it is not a PNG that Blender can read."""
+    """Make the picture that `icon(key)` gives.
+
+    key: str, the picture's name.
+    png: bytes of the file.
+    Returns False if it is not a PNG that Blender can read.
+    """
     pixels = decoded(png)
     if pixels is None:
         return False
@@ -43,7 +52,13 @@ def show(key: str, png: bytes) -> bool:
 
 
 def show_row(key: str, png: bytes, count: int) -> bool:
-    """A row of `count` square pictures in one PNG: they become key/0, key/1 ... False as for `show`."""
+    """Make pictures key/0, key/1 ... of one PNG with a row of square pictures.
+
+    key: str, the row's name.
+    png: bytes of the file.
+    count: int, the number of pictures.
+    Returns False if it is not a PNG that Blender can read.
+    """
     parts = row_parts(png, count)
     for number, part in enumerate(parts):
         put(f"{key}/{number}", part)
@@ -51,7 +66,7 @@ def show_row(key: str, png: bytes, count: int) -> bool:
 
 
 def row_parts(png: bytes, count: int) -> list[Pixels]:
-    """The pictures of `show_row`, to be `put` one by one where time is short; none if the PNG is damaged."""
+    """The pictures of `show_row`, for a caller that `put`s them one by one. Empty if the PNG is damaged."""
     pixels = decoded(png)
     if pixels is None or pixels.width < count:
         return []
@@ -59,13 +74,13 @@ def row_parts(png: bytes, count: int) -> list[Pixels]:
 
 
 def icon(key: str) -> int:
-    """The number for `icon_value=` or `template_icon`; 0, which is no icon, when there is no such picture."""
+    """The number for `icon_value=` or `template_icon`; 0, which shows no icon, when there is no such picture."""
     found = _collection.get(key) if _collection is not None else None
     return found.icon_id if found is not None else 0
 
 
 def has(key: str) -> bool:
-    """Whether there is such a picture. Without windows Blender has no icons, so that `icon` is 0 all the same."""
+    """Whether there is such a picture. `icon` cannot tell: without windows Blender has no icons, and it is 0."""
     return _collection is not None and key in _collection
 
 
@@ -78,7 +93,7 @@ def forget(key: str) -> None:
 
 
 def decoded(png: bytes) -> Pixels | None:
-    """The pixels of a PNG, by Blender's own reader; None if it is damaged, or too large by its header."""
+    """The pixels of a PNG, by Blender's own reader; None if it is damaged, or its header says that it is too large."""
     if not png.startswith(PNG_BEGIN) or not can_be_shown(png):
         return None
     image = bpy.data.images.new("DreamFusion Picture", 1, 1)
@@ -96,7 +111,7 @@ def decoded(png: bytes) -> Pixels | None:
 
 
 def register() -> None:
-    """Make room for pictures."""
+    """Make the collection of pictures."""
     global _collection
     _collection = bpy.utils.previews.new()
 

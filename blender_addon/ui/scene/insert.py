@@ -1,4 +1,4 @@
-"""A finished mesh becomes an object of the scene: one, textured, in its place, with its recipe, as one undo step."""
+"""Makes a finished mesh an object of the scene: textured, in its place, with its recipe, as one undo step."""
 
 from __future__ import annotations
 
@@ -33,10 +33,15 @@ def insert(
     where: Mapping[str, Any],
     job_id: str = "",
 ) -> Object:
-    """Put a GLB into the scene and return the object. Z up, front -Y, origin at its base, scale 1, shaded smooth.
+    """Put a GLB into the scene and return the object: Z up, front -Y, origin at its base, scale 1, shaded smooth.
 
-    glb_file: path or content. made_by: stored on the object. where: as `placement.captured` gives it. The object is
-    selected and made active, unless the artist is in another mode or drags something. Raises DamagedMesh, OSError.
+    glb_file: Path of the file, or its bytes.
+    made_by: Recipe to store on the object.
+    where: as `placement.captured` gives it.
+    job_id: str, id of the job to store on the object.
+    Raises DamagedMesh, or OSError where the file cannot be read.
+
+    The object is selected and made active, unless the artist is in another mode or drags something.
     """
     content = glb.read_glb(glb_file if isinstance(glb_file, bytes) else _bytes_of(glb_file))
     place = Placement.from_json(where)
@@ -65,7 +70,7 @@ def insert(
 
 
 def name_of(prompt: str) -> str:
-    """A name for the object of a prompt: "a red mug" -> "Red mug". It is what the artist typed, and no file name."""
+    """The object's name: "a red mug" -> "Red mug". It may hold characters that a file name may not."""
     held = "".join(letter for letter in prompt if letter.isspace() or unicodedata.category(letter) not in _NOT_HELD)
     words = _ARTICLE.sub("", " ".join(held.split()))
     cut = within(words, _NAME_BYTES).rstrip(" ,.;") or "Object"
@@ -83,7 +88,7 @@ def select_only(context: Context, obj: Object) -> None:
 
 
 def show_in_local_views(context: Context, obj: Object) -> None:
-    """Let 3D views that show a few objects only show this one too, as for any object that is added."""
+    """Show the object in 3D views in local view too, as Blender does with every object that is added."""
     for window in context.window_manager.windows:
         for area in window.screen.areas if window.scene == context.scene else ():
             if area.type == "VIEW_3D" and area.spaces.active.local_view is not None:
@@ -91,7 +96,7 @@ def show_in_local_views(context: Context, obj: Object) -> None:
 
 
 def push_undo(context: Context, message: str) -> None:
-    """One step for Ctrl-Z. A timer has no window, and undo wants one."""
+    """Add one step for Ctrl-Z. Undo needs a window, which a timer does not have."""
     windows = context.window_manager.windows
     if context.window is not None or not windows:
         bpy.ops.ed.undo_push(message=message)
@@ -101,7 +106,7 @@ def push_undo(context: Context, message: str) -> None:
 
 
 def _bytes_of(file: Path) -> bytes:
-    """The file, as long as one that the engine may send."""
+    """The file's content. Raises DamagedMesh for a file that is longer than any result."""
     with file.open("rb") as stream:
         data = stream.read(DATA_LIMIT + 1)
     if len(data) > DATA_LIMIT:
@@ -110,7 +115,7 @@ def _bytes_of(file: Path) -> bytes:
 
 
 def _home(context: Context) -> Collection:
-    """The collection that new objects go to; the scene's own if that one belongs to another file."""
+    """The collection for new objects: the active one, or the scene's own if that belongs to another file."""
     active = context.collection
     return active if active.library is None and active.override_library is None else context.scene.collection
 

@@ -1,4 +1,4 @@
-"""Materials, the same in every version: a principled surface with a baked image, or with a mesh's vertex colours."""
+"""Materials, the same in every version of Blender: a principled surface with a baked image or with vertex colours."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bpy.types import Image, Material, Node
 
 from ...core.file_name import file_name
 
-# What a socket of the Principled BSDF is called, newest name first: names changed in 4.0, and order changes oftener.
+# Names of the Principled BSDF's sockets, the newest first. They changed in 4.0; the sockets' order changes more often.
 _SOCKETS = {
     "base colour": ("Base Color",),
     "metallic": ("Metallic",),
@@ -30,8 +30,10 @@ def textured(
 ) -> Material:
     """A material whose base colour is an image, packed into the .blend.
 
-    name: of both; made fit for a file name. image_file: a PNG or JPEG, sRGB; empty for a plain colour.
-    roughness: [0, 1]. colour: linear RGBA, times the image.
+    name: str, of material and image; made fit for a file name.
+    image_file: bytes of a PNG or JPEG, sRGB; empty for a plain colour.
+    roughness: float, in [0, 1].
+    colour: linear RGBA, a factor over the image.
     """
     material, principled = _principled(name)
     _set(principled, "metallic", 0.0)
@@ -47,7 +49,7 @@ def textured(
 
 
 def connect_image(material: Material, image: Image) -> None:
-    """Make the image the base colour of the material: of the image node that is there, or of a new one."""
+    """Make the image the base colour of the material, by its image node or by a new one."""
     nodes, links = material.node_tree.nodes, material.node_tree.links
     principled = next(node for node in nodes if node.type == "BSDF_PRINCIPLED")
     socket = _socket(principled, "base colour")
@@ -75,7 +77,11 @@ def vertex_coloured(name: str, attribute: str) -> Material:
 
 
 def packed_image(name: str, image_file: bytes) -> Image:
-    """An image data-block that carries its PNG or JPEG file in itself. name: made fit for a file name."""
+    """An image data-block that carries its PNG or JPEG file in itself.
+
+    name: str, made fit for a file name.
+    image_file: bytes of the file.
+    """
     image = bpy.data.images.new(file_name(name), 8, 8)
     pack(image, image_file)
     image.source = "FILE"
@@ -84,10 +90,10 @@ def packed_image(name: str, image_file: bytes) -> Image:
 
 
 def pack(image: Image, image_file: bytes) -> None:
-    """Put a PNG or JPEG file into the image, under a path where it is written should the artist unpack or export it.
+    """Put a PNG or JPEG file into the image, with a path for the case that the artist unpacks or exports it.
 
-    Exporters tell images apart by their paths, and an unpacked file takes the place of one with the same name. So each
-    content has a path of its own, also beside images that come from another .blend.
+    Exporters tell images apart by their paths, and an unpacked file replaces one of the same name. So each content has
+    a path of its own, also among images that come from another .blend.
     """
     ending = "jpg" if image_file.startswith(b"\xff\xd8") else "png"
     mark = hashlib.sha256(image_file).hexdigest()[:8]
@@ -97,7 +103,7 @@ def pack(image: Image, image_file: bytes) -> None:
 
 
 def set_colour_space(image: Image) -> None:
-    """Say that the image holds sRGB colours, by the name that the colour configuration has for that."""
+    """Mark the image as sRGB, by the name that the colour configuration uses."""
     names = image.colorspace_settings.bl_rna.properties["name"].enum_items.keys()
     for name in ("sRGB", "sRGB - Texture", "Utility - sRGB - Texture"):
         if name in names:
@@ -106,7 +112,7 @@ def set_colour_space(image: Image) -> None:
 
 
 def mean_colour(image: Image) -> tuple[float, float, float]:
-    """The mean colour of an image, linear: what Solid view, which knows no textures, shows in its place."""
+    """The mean colour of an image, linear RGB. Solid view shows it, because it shows no textures."""
     width, height = image.size
     if not width or not height:
         return (_BACKDROP, _BACKDROP, _BACKDROP)

@@ -12,7 +12,12 @@ UV_NAME = "UVMap"  # as Blender names its own
 
 
 def build(name: str, positions: array[float], triangles: array[int]) -> Mesh:
-    """A mesh of smooth triangles. positions: float, 3 a vertex. triangles: int, 3 a triangle, in range."""
+    """A mesh of smooth triangles.
+
+    name: str, of the mesh.
+    positions: float[3 V], 3 numbers a vertex.
+    triangles: int[3 T], 3 vertex indices a triangle, each in [0, V).
+    """
     mesh = bpy.data.meshes.new(name)
     count = len(triangles) // 3
     mesh.vertices.add(len(positions) // 3)
@@ -29,7 +34,7 @@ def build(name: str, positions: array[float], triangles: array[int]) -> Mesh:
 
 
 def smooth(mesh: Mesh) -> None:
-    """Shade the mesh smooth, everywhere."""
+    """Shade every face of the mesh smooth."""
     if hasattr(mesh, "shade_smooth"):
         mesh.shade_smooth()
     else:
@@ -37,7 +42,11 @@ def smooth(mesh: Mesh) -> None:
 
 
 def set_uvs(mesh: Mesh, uvs: Sequence[float], name: str = UV_NAME) -> None:
-    """Give the mesh a UV layer, 2 numbers a corner, and make it the one in use."""
+    """Give the mesh a UV layer and make it the active one.
+
+    uvs: float, 2 numbers a corner, in the order of the corners.
+    name: str, of the layer.
+    """
     layer = mesh.uv_layers.new(name=name, do_init=False)
     if hasattr(layer, "uv"):
         layer.uv.foreach_set("vector", uvs)

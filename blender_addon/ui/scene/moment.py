@@ -1,12 +1,12 @@
-"""Whether the artist, or Blender itself, is in the middle of something that a change from outside would disturb."""
+"""Tells whether the artist, or Blender itself, is in the middle of something that a change would disturb."""
 
 from __future__ import annotations
 
 import bpy
 from bpy.types import Context
 
-# Operators that hold on to objects and meshes while the mouse moves. Those of other add-ons may run all day long and
-# mean nothing.
+# Operators that hold on to objects and meshes while the mouse moves. Other add-ons have operators that run all day
+# long; those do not count.
 _STROKES = (
     "TRANSFORM_OT_",
     "VIEW3D_OT_",
@@ -25,12 +25,12 @@ _STROKES = (
 
 
 def rendering() -> bool:
-    """Whether a render or a bake is at work, which reads the scene from its own thread."""
+    """Whether a render or a bake is at work. Its own thread reads the scene."""
     return any(bpy.app.is_job_running(kind) for kind in ("RENDER", "OBJECT_BAKE"))
 
 
 def in_stroke(context: Context) -> bool:
-    """Whether the mouse drags something right now. Blender tells from 4.2 on; before, the answer is no."""
+    """Whether the mouse drags something right now. Blender tells since 4.2; before, the answer is no."""
     for window in context.window_manager.windows:
         for operator in getattr(window, "modal_operators", ()):
             if operator.bl_idname.startswith(_STROKES):
@@ -44,5 +44,5 @@ def in_other_mode(context: Context) -> bool:
 
 
 def settled(context: Context) -> bool:
-    """Whether this is a moment to add an object: wait a tick if not."""
+    """Whether an object can be added now. If not, wait a tick."""
     return not rendering() and not in_stroke(context)

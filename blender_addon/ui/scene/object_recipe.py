@@ -1,4 +1,4 @@
-"""The recipe on an object: what made it, as text in custom properties, which travel with object and file."""
+"""The recipe on an object: text in custom properties, which stay with the object when it is copied or saved."""
 
 from __future__ import annotations
 
@@ -14,13 +14,17 @@ JOB = "dreamfusion_job"  # custom property: id of the job
 
 
 def write(obj: Object, recipe: Recipe, job_id: str = "") -> None:
-    """Store the recipe and the id of its job on the object."""
+    """Store a recipe, and the id of its job, on the object.
+
+    recipe: Recipe that made the object.
+    job_id: str, '' if unknown.
+    """
     obj[RECIPE] = json.dumps(recipe.to_json(), ensure_ascii=False, sort_keys=True)
     obj[JOB] = job_id
 
 
 def read(obj: Object) -> Recipe | None:
-    """The recipe of an object; None if it has none, or one that somebody has damaged."""
+    """The recipe of an object; None if it has none, or a damaged one."""
     text = obj.get(RECIPE)
     if not isinstance(text, str):
         return None
@@ -42,13 +46,13 @@ def job_id(obj: Object) -> str:
 
 
 def copy(source: Object, target: Object) -> None:
-    """Let the target have the recipe that the source has."""
+    """Copy the recipe of the source to the target."""
     for name in (RECIPE, JOB):
         if name in source:
             target[name] = source[name]
 
 
 def as_text(recipe: Recipe) -> str:
-    """The recipe for people to read and for programs to parse: JSON, prompt and seed first, empty parts left out."""
+    """The recipe as JSON that people can read: prompt and seed first, empty parts left out."""
     values = {name: value for name, value in recipe.to_json().items() if value not in ("", {}, [])}
     return json.dumps(values, indent=2, ensure_ascii=False)

@@ -1,6 +1,6 @@
-"""Where a result goes: decided when Generate is pressed, kept with the job, used when the mesh is there.
+"""Where a result goes. It is decided when Generate is pressed, kept with the job, and used when the mesh is there.
 
-Lengths are in Blender units. A placeholder is an empty or a mesh whose box the result fills, standing on its floor.
+Lengths are in Blender units. A placeholder is an empty or a mesh. The result fills its box and stands on its floor.
 """
 
 from __future__ import annotations
@@ -16,17 +16,21 @@ from mathutils import Matrix, Vector
 from ...core.jobs.folder import is_between
 
 _SMALLEST = 1e-6
-_FARTHEST = 1e9  # Blender units; beyond that its own numbers have no room for detail
+_FARTHEST = 1e9  # Blender units; beyond that 32-bit floats are too coarse
 _CENTRED = {"CUBE", "SPHERE"}  # empties that are drawn as a body around their origin; others stand on it
 
 
 @dataclass(frozen=True)
 class Placement:
-    """where: 'CURSOR', 'ORIGIN' or 'PLACEHOLDER'. size: of the longest side. on_ground: at height zero.
+    """Where one result goes.
 
-    location: of the base; None is the cursor as it stands. placeholder: name of an object; if it has gone, location and
-    size stand in for it. after: what becomes of the placeholder: 'REMOVE', 'HIDE' or 'KEEP'. scene: name of the scene;
-    if it has gone, the one that is open.
+    where: str, 'CURSOR', 'ORIGIN' or 'PLACEHOLDER'.
+    size: float, length of the longest side.
+    on_ground: bool, put the base at height zero.
+    location: of the base; None for the cursor at the time of the insertion.
+    placeholder: str, name of an object; if it has gone, location and size are used.
+    after: str, what happens to the placeholder: 'REMOVE', 'HIDE' or 'KEEP'.
+    scene: str, name of the scene; if it has gone, the open one is used.
     """
 
     where: str = "CURSOR"
@@ -38,12 +42,12 @@ class Placement:
     scene: str = ""
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values for the job's folder."""
+        """The placement as plain values for the job's folder."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Placement:
-        """A placement from plain values; what is missing or senseless has its default."""
+        """A placement from plain values. Missing and invalid ones get their default."""
         given = {field.name: values[field.name] for field in fields(cls) if field.name in values}
         where, after = given.get("where"), given.get("after")
         size, location, name = given.get("size"), given.get("location"), given.get("placeholder")
@@ -59,7 +63,7 @@ class Placement:
         )
 
     def target(self) -> Object | None:
-        """The placeholder, if it is still there and is one."""
+        """The placeholder, if it still exists as an empty or a mesh."""
         if self.where != "PLACEHOLDER" or not self.placeholder:
             return None
         found = bpy.data.objects.get(self.placeholder)
@@ -70,7 +74,7 @@ class Placement:
         return bpy.data.scenes.get(self.scene) or context.scene
 
     def base(self, context: Context) -> Vector:
-        """The point that a result without a placeholder stands on."""
+        """The point on which a result without a placeholder stands."""
         if self.where == "ORIGIN":
             point = Vector((0.0, 0.0, 0.0))
         else:
@@ -87,7 +91,11 @@ def captured(
     placeholder: Object | None = None,
     after: str = "REMOVE",
 ) -> dict[str, Any]:
-    """The placement to keep with a job, as things stand now: the cursor may be elsewhere when the job is done."""
+    """The placement to keep with a job. The cursor's present place is noted, because it may move until the job is done.
+
+    where, size, on_ground, after: as in Placement.
+    placeholder: Object to take the place of, or None.
+    """
     location, name = tuple(context.scene.cursor.location), ""
     if placeholder is not None:
         where, name = "PLACEHOLDER", placeholder.name
@@ -101,9 +109,13 @@ def captured(
 
 @dataclass(frozen=True)
 class Fit:
-    """How a mesh goes into the box of a placeholder: `scale` times the mesh, moved to `base`.
+    """How a mesh goes into the box of a placeholder: scaled by `scale`, then moved to `base`.
 
-    Both are in the placeholder's axes with its own scale (`stretch`) already counted in.
+    scale: float, factor of the mesh.
+    base: Vector, the middle of the box's floor.
+    stretch: Vector, the placeholder's own scale.
+
+    `scale` and `base` are in the placeholder's axes, after `stretch`.
     """
 
     scale: float
@@ -111,24 +123,33 @@ class Fit:
     stretch: Vector
 
     def inside(self) -> Matrix:
-        """From the standing mesh to the placeholder's own, unscaled coordinates."""
+        """The matrix from the standing mesh to the placeholder's own, unscaled coordinates."""
         return Matrix.Diagonal((*(1.0 / value for value in self.stretch), 1.0)) @ (
             Matrix.Translation(self.base) @ Matrix.Scale(self.scale, 4)
         )
 
 
 def standing(low: Vector, high: Vector) -> Matrix:
-    """Moves a mesh with the box low..high so that the middle of the box's floor is the origin."""
+    """The matrix that moves the middle of a box's floor to the origin.
+
+    low, high: Vector, lowest and highest corner of the mesh's box.
+    """
     return Matrix.Translation((-0.5 * (low.x + high.x), -0.5 * (low.y + high.y), -low.z))
 
 
 def scale_to(size: float, low: Vector, high: Vector) -> float:
-    """The factor that makes the longest side of the box low..high as long as `size`."""
+    """The factor that makes the longest side of a box as long as `size`.
+
+    low, high: Vector, lowest and highest corner of the box.
+    """
     return size / max(*(high - low), _SMALLEST)
 
 
 def fit(placeholder: Object, low: Vector, high: Vector) -> Fit:
-    """The largest size at which a mesh with the box low..high fits into the placeholder's box, on its floor."""
+    """The largest size at which a mesh fits into the placeholder's box, standing on its floor.
+
+    low, high: Vector, lowest and highest corner of the mesh's box.
+    """
     stretch = Vector(_unless_flat(a * b) for a, b in zip(placeholder.scale, placeholder.delta_scale, strict=True))
     ends = [Vector(corner[i] * stretch[i] for i in range(3)) for corner in _box(placeholder)]
     floor = Vector(min(ends[0][i], ends[1][i]) for i in range(3))
@@ -139,7 +160,7 @@ def fit(placeholder: Object, low: Vector, high: Vector) -> Fit:
 
 
 def is_rigged(placeholder: Object) -> bool:
-    """Whether other things move the placeholder or hang on it, so that its own transform must stay as it is."""
+    """Whether the placeholder is animated, constrained or a parent, so that its own transform must stay as it is."""
     moved = placeholder.delta_location.length > 0.0 or any(abs(s - 1.0) > 0.0 for s in placeholder.delta_scale)
     turned = any(placeholder.delta_rotation_euler) or placeholder.delta_rotation_quaternion.angle > 0.0
     return bool(

@@ -1,8 +1,8 @@
 """The object that grows in the scene while a job runs: the current coarse mesh with vertex colours.
 
-It is the add-on's, not the artist's: it cannot be clicked, does not render, is not saved with the file, and goes when
-the job ends. It is found again by a custom property every time, because undo and opening a file end the life of every
-bpy object that is held. Deleted by the artist, it stays away for the rest of the job.
+It belongs to the add-on, not to the artist. It cannot be clicked, does not render, is not saved with the file, and goes
+when the job ends. Undo and opening a file invalidate every reference to a bpy object, so it is found again each time by
+a custom property. If the artist deletes it, it stays away for the rest of the job.
 """
 
 from __future__ import annotations
@@ -31,7 +31,12 @@ _LINEAR = [material.linear(value / 255.0) for value in range(256)]
 
 @dataclass(frozen=True)
 class _Shape:
-    """A coarse mesh, checked, in the forms that Blender takes. colours: linear RGBA. mean: of the colours, linear."""
+    """A checked coarse mesh, in the forms that Blender takes.
+
+    colours: float[4 V], linear RGBA.
+    mean: mean of the colours, linear RGB.
+    low, high: corners of its box.
+    """
 
     positions: array[float]
     triangles: array[int]
@@ -43,7 +48,10 @@ class _Shape:
 
 @dataclass
 class _Shown:
-    """What is known about the preview of a job. name: of its object, while there should be one."""
+    """The preview of one job.
+
+    name: str, the object's name; '' while there should be no object.
+    """
 
     where: Placement
     shape: _Shape
@@ -53,14 +61,18 @@ class _Shown:
 
 
 _jobs: dict[str, _Shown] = {}
-_untidy = False  # something was to be removed at a moment at which nothing may be
+_untidy = False  # a removal has to wait for a later tick
 
 
 def show(job_id: str, data: bytes, vertices: int, triangles: int, where: Mapping[str, Any]) -> bool:
-    """Take the mesh of a `mesh_preview` message, for the next `tick` to show. False if it is damaged or not wanted.
+    """Take the mesh of a `mesh_preview` message, which the next `tick` brings into the scene.
 
-    data: float32[vertices, 3], int32[triangles, 3], uint8[vertices, 3]. where: the job's placement. Checking the
-    data and making the mesh are two steps, because both together can be too much for one tick.
+    data: float32[vertices, 3], int32[triangles, 3], uint8[vertices, 3], one after the other.
+    vertices, triangles: int, their numbers.
+    where: the job's placement.
+    Returns False if the mesh is damaged, or the artist has deleted the preview.
+
+    Checking the data and making the mesh are two steps, because both together can be too long for one tick.
     """
     shown = _jobs.get(job_id)
     if shown is not None and shown.dismissed:
@@ -78,7 +90,7 @@ def show(job_id: str, data: bytes, vertices: int, triangles: int, where: Mapping
 def tick(context: Context) -> bool:
     """Bring one waiting mesh into the scene. Returns whether it did.
 
-    One whose object the artist has deleted or is editing is not shown. All wait in the middle of a render or a stroke.
+    A mesh is not shown if the artist has deleted its object or edits it. During a render or a stroke all meshes wait.
     """
     if _untidy:
         tidy()
@@ -115,19 +127,19 @@ def waiting() -> bool:
 
 
 def remove(job_id: str) -> None:
-    """The job is over: its preview goes; in the middle of a render or a stroke at a later `tick`."""
+    """Remove the preview of a job that is over. During a render or a stroke a later `tick` does it."""
     _jobs.pop(job_id, None)
     tidy()
 
 
 def remove_all() -> None:
-    """Every preview goes, at once and whatever its job does."""
+    """Remove every preview at once, even of a job that runs."""
     _jobs.clear()
     _remove(obj for obj in bpy.data.objects if JOB in obj)
 
 
 def tidy() -> None:
-    """Remove previews whose job is over, which undo can bring back."""
+    """Remove previews of jobs that are over, which undo can bring back."""
     global _untidy
     _untidy = not moment.settled(bpy.context)
     if not _untidy:
@@ -141,7 +153,7 @@ def register() -> None:
 
 
 def unregister() -> None:
-    """Stop watching, and leave no preview behind."""
+    """Stop watching, and remove every preview."""
     for name, handler in reversed(_HANDLERS):
         handlers = getattr(bpy.app.handlers, name)
         if handler in handlers:  # another add-on may have emptied the list
@@ -180,7 +192,7 @@ def _shape(data: bytes, vertices: int, triangles: int) -> _Shape | None:
 
 
 def _material_of(obj: Object | None, mean: tuple[float, float, float]) -> Material:
-    """The material of the preview; in Solid view, which shows no vertex colours unasked, it has their mean."""
+    """The material of the preview, with the mean colour for Solid view, which shows no vertex colours by default."""
     found = obj.data.materials[0] if obj is not None and len(obj.data.materials) else None
     if found is None:
         found = material.vertex_coloured(_NAME, _COLOURS)
@@ -199,7 +211,7 @@ def _new_object(scene: Scene, mesh: Mesh, job_id: str) -> Object:
 
 
 def _matrix(context: Context, place: Placement, shape: _Shape) -> Matrix:
-    """Where the finished object would be, if this were its shape."""
+    """The place of the finished object, if it had this shape."""
     stand = placement.standing(shape.low, shape.high)
     placeholder = place.target()
     if placeholder is not None:
@@ -209,7 +221,7 @@ def _matrix(context: Context, place: Placement, shape: _Shape) -> Matrix:
 
 
 def _find(job_id: str, name: str) -> Object | None:
-    """The preview object of a job: by its last name, else, renamed or back by undo, by its property."""
+    """The preview object of a job, by its last name. After a rename or an undo its property finds it."""
     named = bpy.data.objects.get(name) if name else None
     if named is not None and named.get(JOB) == job_id:
         return named
@@ -218,7 +230,7 @@ def _find(job_id: str, name: str) -> Object | None:
 
 def _remove(objects: Iterable[Object]) -> None:
     for obj in list(objects):
-        if obj.mode != "OBJECT":  # the artist has made it his own
+        if obj.mode != "OBJECT":  # the artist edits it, so it becomes the artist's
             del obj[JOB]
             obj.hide_select = obj.hide_render = False
             continue
@@ -248,7 +260,7 @@ def _before_save(*_: object) -> None:
 
 @persistent
 def _after_load(*_: object) -> None:
-    """A file that Blender saved by itself, before a crash, may hold the preview of a run that is over."""
+    """Remove previews from the opened file, which Blender may have saved by itself before a crash."""
     for shown in _jobs.values():
         shown.name, shown.waiting, shown.dismissed = "", False, False
     _remove(obj for obj in bpy.data.objects if JOB in obj)
@@ -256,7 +268,7 @@ def _after_load(*_: object) -> None:
 
 @persistent
 def _after_undo(*_: object) -> None:
-    """Undo may take the preview away, which is not the artist's wish, or bring back one whose job is over."""
+    """Show a preview again that undo took away, and remove one that undo brought back after its job."""
     for job_id, shown in _jobs.items():
         found = _find(job_id, shown.name)
         if found is None:

@@ -1,4 +1,4 @@
-"""Asking Blender to draw the add-on's panels again: only the regions in which they can be."""
+"""Asks Blender to draw the add-on's panels again. Only regions that can show them are redrawn."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ _again = False  # whether the last call had news
 
 
 def after(news: bool) -> None:
-    """Draw again when there is news, and once more the next time: sub-panels find their place in the second drawing."""
+    """Draw again when there is news, and once more at the next call.
+
+    Sub-panels need a second drawing to find their place.
+    """
     global _again
     if news or _again:
         panels()

@@ -1,4 +1,4 @@
-"""Putting a result where a placeholder is: same transform, parent, collections, constraints and animation."""
+"""Puts a result in the place of a placeholder: same transform, parent, collections, constraints and animation."""
 
 from __future__ import annotations
 
@@ -28,16 +28,19 @@ _TRANSFORM = (
 
 
 def mesh_matrix(placeholder: Object, fitted: Fit) -> Matrix:
-    """From the standing mesh to the coordinates of the object that `take_place` makes of it.
+    """The matrix from the standing mesh to the coordinates of the object that `take_place` makes.
 
-    The origin is at the base and the scale is 1. Where something moves the placeholder or hangs on it, origin and
-    scale are the placeholder's own.
+    The object gets its origin at the base and scale 1. If the placeholder is rigged, the object gets the placeholder's
+    own origin and scale.
     """
     return fitted.inside() if placement.is_rigged(placeholder) else Matrix.Scale(fitted.scale, 4)
 
 
 def take_place(obj: Object, placeholder: Object, fitted: Fit) -> None:
-    """Give the object the transform, parent, collections, constraints and animation of the placeholder."""
+    """Give the object the placeholder's transform, parent, constraints and animation.
+
+    fitted: Fit of the object's mesh into the placeholder's box.
+    """
     for name in _TRANSFORM:
         setattr(obj, name, getattr(placeholder, name))
     if not placement.is_rigged(placeholder):
@@ -58,8 +61,10 @@ def take_place(obj: Object, placeholder: Object, fitted: Fit) -> None:
 def retire(obj: Object, placeholder: Object, context: Context, after: str) -> None:
     """Put the object into the placeholder's collections, and remove, hide or keep the placeholder.
 
-    What referred to a removed one refers to `obj`, such as its children. One that is being edited, or that belongs to
-    another file, is kept.
+    after: str, 'REMOVE', 'HIDE' or 'KEEP'.
+
+    Whatever refers to a removed placeholder then refers to `obj`: children, for example. A placeholder that is being
+    edited, or that belongs to another file, is kept.
     """
     if after == "REMOVE" and placeholder.mode == "OBJECT" and placeholder.library is None:
         data = placeholder.data

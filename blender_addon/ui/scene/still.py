@@ -1,6 +1,6 @@
-"""One picture of one object: a scene of its own for the moment, with camera, lights and a floor, rendered by Cycles.
+"""One picture of one object, by Cycles, in a scene that is made for it with camera, lights and a floor.
 
-Cycles on the CPU, because it is the only engine that renders where there is no display.
+Cycles renders on the CPU, because no other engine of Blender renders without a display.
 """
 
 from __future__ import annotations
@@ -26,7 +26,13 @@ BACKGROUND = (0.78, 0.80, 0.84, 1.0)
 
 
 def render(context: Context, obj: Object, path: Path, *, samples: int = 24, size: int = 512) -> None:
-    """Render the object to a PNG of size x size pixels. The open scene is left as it was. Raises RuntimeError."""
+    """Render the object to a square PNG. The open scene is left as it was.
+
+    path: Path of the PNG.
+    samples: int, a pixel.
+    size: int, pixels along a side.
+    Raises RuntimeError.
+    """
     scene = bpy.data.scenes.new("DreamFusion Still")
     added: list[Object] = []
     try:
@@ -42,7 +48,13 @@ def render(context: Context, obj: Object, path: Path, *, samples: int = 24, size
 
 
 def shoot(scene: Scene, path: Path, *, samples: int = 24, size: int = 512) -> None:
-    """Set a scene that has a camera up for Cycles on the CPU, and render it to a PNG. Raises RuntimeError."""
+    """Set up a scene that has a camera for Cycles on the CPU, and render it to a PNG.
+
+    path: Path of the PNG.
+    samples: int, a pixel.
+    size: int, pixels along a side.
+    Raises RuntimeError.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     scene.render.engine = "CYCLES"
     scene.cycles.device = "CPU"
@@ -95,7 +107,7 @@ def remove(added: list[Object]) -> None:
 
 
 def _camera(scene: Scene, middle: Vector, corners: list[Vector], reach: float) -> Object:
-    """A camera that looks at the middle from just as far away as shows every corner."""
+    """A camera that looks at the middle, from the shortest distance at which it sees every corner."""
     data = bpy.data.cameras.new("DreamFusion Camera")
     data.lens, data.sensor_width = LENS, SENSOR
     camera = bpy.data.objects.new(data.name, data)

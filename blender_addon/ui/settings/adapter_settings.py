@@ -63,13 +63,13 @@ class DREAMFUSION_PG_word(PropertyGroup):
 
 
 def _kept(mine: DREAMFUSION_PG_adapters) -> str:
-    """Both lists as JSON, by absolute paths: a preset serves every .blend."""
+    """Both lists as JSON, with absolute paths, because a preset serves every .blend."""
     loras = [[absolute(line.file), float(f"{line.weight:.6g}"), line.use] for line in mine.loras]
     return json.dumps({"loras": loras, "words": [[absolute(line.file), line.word, line.use] for line in mine.words]})
 
 
 def _bring_back(mine: DREAMFUSION_PG_adapters, text: str) -> None:
-    """Set both lists to what `_kept` said; what cannot be read changes nothing."""
+    """Set both lists to what `_kept` returned. A text that cannot be read changes nothing."""
     try:
         said = parse_json(text.encode("utf-8", "replace"))
         loras = [(str(file), float(weight), bool(use)) for file, weight, use in said["loras"][:MOST]]
@@ -88,7 +88,7 @@ def _bring_back(mine: DREAMFUSION_PG_adapters, text: str) -> None:
 
 
 class DREAMFUSION_PG_adapters(PropertyGroup):
-    """All of a scene's."""
+    """A scene's LoRAs and learned words."""
 
     loras: CollectionProperty(name="LoRAs", type=DREAMFUSION_PG_lora)
     words: CollectionProperty(name="Words", type=DREAMFUSION_PG_word)
@@ -105,12 +105,19 @@ CLASSES = (DREAMFUSION_PG_lora, DREAMFUSION_PG_word, DREAMFUSION_PG_adapters)
 
 
 def takes(model: str, kind: str) -> bool:
-    """Whether a model takes "lora" or "embeddings"; of one that is not known yet the engine has to say."""
+    """Whether a model takes adapters of a kind. For a model that is not known yet the engine decides.
+
+    model: str, its name.
+    kind: str, "lora" or "embeddings".
+    """
     return model != models.STARTER and model_card.takes(models.card(model), kind) is not False
 
 
 def sent(settings: Any) -> Adapters:
-    """What goes with a job: those in use that the model takes, by absolute paths. settings: `scene.dreamfusion`."""
+    """The adapters that go with a job: those in use that the model takes, by absolute paths.
+
+    settings: `scene.dreamfusion`.
+    """
     loras = settings.adapters.loras if takes(settings.model, "lora") else ()
     words = settings.adapters.words if takes(settings.model, "embeddings") else ()
     return Adapters(
@@ -120,7 +127,11 @@ def sent(settings: Any) -> Adapters:
 
 
 def put(settings: Any, values: Mapping[str, Any]) -> None:
-    """Set the list to what a recipe's settings have."""
+    """Set the lists to the adapters of a recipe.
+
+    settings: `scene.dreamfusion`.
+    values: the recipe's settings, nested by stage.
+    """
     wanted, mine = of_settings(values), settings.adapters
     mine.loras.clear()
     mine.words.clear()
@@ -132,14 +143,17 @@ def put(settings: Any, values: Mapping[str, Any]) -> None:
 
 
 def absolute(file: str) -> str:
-    """The path as the engine gets it. One that is relative to a .blend which was never saved stays as it is."""
+    """The path as the engine gets it. A path that is relative to a .blend which was never saved stays as it is."""
     if not file.startswith("//"):
         return file
     return os.path.normpath(bpy.path.abspath(file)) if bpy.data.filepath else file
 
 
 def missing(values: Mapping[str, Any]) -> Trouble | None:
-    """What is plainly not there of a recipe's settings; an engine elsewhere looks for itself."""
+    """The trouble where a file of a recipe's adapters does not exist. An engine elsewhere looks for itself.
+
+    values: the recipe's settings, nested by stage.
+    """
     wanted = of_settings(values).files if STAGE in values else ()
     here = preferences.of().engine != "command"
     for file in wanted:

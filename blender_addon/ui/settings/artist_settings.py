@@ -1,9 +1,9 @@
 """Which settings are the artist's: those that differ from what the add-on last showed, and those that did before.
 
 `kept` holds the names that stayed the artist's when model or preset changed. `shown` holds what the add-on wrote into
-all others, as JSON: a preset and what differs from it. A file of an earlier version has neither, and there the plain
-preset is what was shown. Nothing here listens to single properties but the score, which decides what the recipe says of
-others; so scripts, saved presets and undo count as well.
+all others, as JSON: a preset and what differs from it. A file of an earlier version has neither; there the add-on
+showed the plain preset. No update function of a property is needed, except for the score, because the recipe's other
+values depend on it. So changes by scripts, saved presets and undo count as well.
 """
 
 from __future__ import annotations
@@ -19,19 +19,22 @@ from ...core.engine_preset import ALL, OF_PRESETS, PRESETS, same
 from . import engine_report, model_recipe
 from .model_recipe import NOISE_ENDS, SCORE, Setting
 
-_settling = False  # settings are being written here, and not by the artist
-_settled: object = ()  # the engine's list of models by which the scenes show their settings
+_settling = False  # this module writes settings at the moment, not the artist
+_settled: object = ()  # the engine's list of models at the last look
 
 
 def changed(settings: Any) -> set[Setting]:
-    """The settings that are the artist's. Writes nothing. settings: `scene.dreamfusion`."""
+    """The settings that are the artist's. Writes nothing.
+
+    settings: `scene.dreamfusion`.
+    """
     return _kept(settings) | _differing(settings, _shown(settings))
 
 
 def overrides(settings: Any) -> dict[str, dict[str, Any]]:
-    """What the artist changed, as `generate` takes it, nested by stage."""
+    """What the artist changed, nested by stage, as `generate` takes it."""
     wanted = changed(settings)
-    if wanted & set(NOISE_ENDS):  # the other end may have had to give way, and the engine takes both only in order
+    if wanted & set(NOISE_ENDS):  # the other end may have been pushed, and the engine requires both in order
         base = model_recipe.base(settings, _score(settings, wanted))
         wanted |= {end for end in NOISE_ENDS if not same(engine_preset.read_one(settings, *end), base[end])}
     found: dict[str, dict[str, Any]] = {}
@@ -42,12 +45,15 @@ def overrides(settings: Any) -> dict[str, dict[str, Any]]:
 
 
 def settle(settings: Any) -> None:
-    """Show the chosen model's values, in the chosen preset, wherever the artist changed nothing."""
+    """Write the chosen model's values, in the chosen preset, into every setting that the artist did not change."""
     _settle(settings, changed(settings))
 
 
 def settle_score(guidance: Any, _context: Any) -> None:
-    """As `settle`, after another score was chosen: the recipe may have other values with it. Its own is given back."""
+    """Do what `settle` does after another score was chosen, because the recipe's values may depend on it.
+
+    If the score is the recipe's own, it is no longer the artist's.
+    """
     if _settling:
         return
     settings = guidance.id_data.dreamfusion
@@ -58,11 +64,11 @@ def settle_score(guidance: Any, _context: Any) -> None:
 
 
 def settle_preset(settings: Any) -> None:
-    """As `settle`, right after another preset was chosen."""
+    """Do what `settle` does right after another preset was chosen."""
     if settings.shown:
         settle(settings)
         return
-    # A file of an earlier version, and nothing says which preset it was: the one that fits its values best.
+    # A file of an earlier version does not say which preset it had. Take the one that fits its values best.
     values = {setting: engine_preset.read_one(settings, *setting) for setting in OF_PRESETS}
     plain = {name: {setting: engine_preset.preset_value(name, *setting) for setting in ALL} for name in PRESETS}
     likely = max(
@@ -80,7 +86,7 @@ def settle_all() -> None:
 
 
 def look() -> bool:
-    """Settle every scene if the engine has another list of models than at the last look. Cheap; whether it did."""
+    """Settle every scene if the engine's list of models has changed since the last look. Returns whether it did."""
     global _settled
     known = engine_report.models()
     if known is _settled:
@@ -91,18 +97,26 @@ def look() -> bool:
 
 
 def forget() -> None:
-    """Have the next look settle: another file is open, or an undo brought old values back."""
+    """Make the next look settle, because another file is open or an undo brought old values back."""
     global _settled
     _settled = ()
 
 
 def reset(settings: Any, stages: Collection[str] = engine_preset.STAGES) -> None:
-    """Give settings back to the recipe: those of some stages, else all."""
+    """Give settings back to the recipe.
+
+    settings: `scene.dreamfusion`.
+    stages: names of the stages; all by default.
+    """
     _settle(settings, {(stage, key) for stage, key in changed(settings) if stage not in stages})
 
 
 def put(settings: Any, values: Mapping[str, Any]) -> None:
-    """Make these settings the artist's, nested by stage. What the sidebar does not have or cannot hold is left out."""
+    """Set settings and make them the artist's. What the sidebar does not have or cannot hold is left out.
+
+    settings: `scene.dreamfusion`.
+    values: nested by stage.
+    """
     mine = changed(settings)
     for stage, group in values.items():
         for key, value in group.items() if isinstance(group, dict) else ():
@@ -119,18 +133,22 @@ def names(settings: Any) -> str:
 
 
 def set_names(settings: Any, text: str) -> None:
-    """Make these settings the artist's, as they are, and no others."""
+    """Make the named settings the artist's, with their present values, and all others the recipe's.
+
+    settings: `scene.dreamfusion`.
+    text: str, as from `names`.
+    """
     _settle(settings, _parsed(text))
 
 
 def _settle(settings: Any, mine: set[Setting]) -> None:
-    """Write the recipe's values into all settings but `mine`, and note both."""
+    """Write the recipe's values into all settings but `mine`, and note what was written and whose the settings are."""
     global _settling
     values = {setting: engine_preset.read_one(settings, *setting) for setting in mine}
     base = model_recipe.base(settings, _score(settings, mine))
     _settling = True
     try:
-        for wanted in (base, values):  # last the artist's own: one end may have pushed the other
+        for wanted in (base, values):  # the artist's own come last, because one end of a range may push the other
             for setting, value in wanted.items():
                 is_old = not same(engine_preset.read_one(settings, *setting), value)
                 if (setting in mine) == (wanted is values) and is_old:
@@ -148,7 +166,7 @@ def _settle(settings: Any, mine: set[Setting]) -> None:
 
 
 def _score(settings: Any, mine: Collection[Setting]) -> str:
-    """The score, where it is the artist's."""
+    """The score if it is the artist's, else ""."""
     return str(engine_preset.read_one(settings, *SCORE)) if SCORE in mine else ""
 
 

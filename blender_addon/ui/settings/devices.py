@@ -1,4 +1,4 @@
-"""What the engine can compute on, as a list to choose from."""
+"""The devices of the engine, as a list to choose from."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def title(name: str) -> str:
 
 
 def items(preferences: Any, _context: Context | None) -> list[tuple[str, str, str, int]]:
-    """The list: (name, label, description, number). The chosen device is in it even if it is not there now."""
+    """The list: (name, label, description, number). It holds the chosen device even if that is not there now."""
     known = engine_report.devices()
     names = [AUTOMATIC, "cpu"] + [str(device.get("name")) for device in known.get("devices", [])]
     if preferences is not None:

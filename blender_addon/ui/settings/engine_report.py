@@ -1,7 +1,7 @@
 """What the engine has said of itself: its models and its devices.
 
-The session hears it, and menus and settings read it here; registration connects the two. So a menu needs no session to
-be imported, and a session may need the preferences that hold the menu.
+The session hears it. Menus and settings read it here, and registration connects the two. So a menu can be imported
+without a session, and a session can import the preferences, which hold the menu.
 """
 
 from __future__ import annotations
@@ -13,8 +13,10 @@ from typing import Any, Protocol
 class Source(Protocol):
     """What is known of the engine.
 
-    models: None while it has never spoken. given: models that it was asked about by path. devices: empty before it has
-    spoken. puzzled: models for which an engine was started, to ask it.
+    models: its lines on its models; None while it has never spoken.
+    given: its lines on models that it was asked about by path.
+    devices: its report; empty while it has never spoken.
+    puzzled: names of models for which an engine was started, to ask it.
     """
 
     @property
@@ -32,7 +34,11 @@ _begun: Callable[[], bool] | None = None
 
 
 def connect(begin: Callable[[], Source] | None, begun: Callable[[], bool] | None) -> None:
-    """Read from there on. begin: gives the source, and makes it at the first call. begun: whether there is one."""
+    """Set where this module reads.
+
+    begin: gives the source, and makes it at the first call.
+    begun: whether there is a source already.
+    """
     global _begin, _begun
     _begin, _begun = begin, begun
 
@@ -53,5 +59,5 @@ def puzzled() -> set[str]:
 
 
 def devices() -> dict[str, Any]:
-    """The engine's report on its devices; empty before it has spoken, or before anything has asked for it."""
+    """The engine's report on its devices; empty while it has never spoken, or while there is no source yet."""
     return _begin().devices if _begin is not None and _begun is not None and _begun() else {}

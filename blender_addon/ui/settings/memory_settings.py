@@ -1,4 +1,4 @@
-"""The engine's memory settings as Blender properties; the rest of them the engine chooses, or a script sets."""
+"""The engine's memory settings as Blender properties. The engine, or a script, chooses those that are not here."""
 
 from __future__ import annotations
 

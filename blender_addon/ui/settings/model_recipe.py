@@ -1,7 +1,7 @@
-"""What the chosen model's recipe says of every setting, in the chosen preset: the plain preset where it says nothing.
+"""What the chosen model's recipe says of every setting in the chosen preset; the plain preset where it says nothing.
 
-The engine applies the recipe itself; here it is for showing. It comes from outside, so whatever a property could not
-hold is left out.
+The engine applies the recipe itself; here it is only shown. It comes from outside, so values that a property cannot
+hold are left out.
 """
 
 from __future__ import annotations
@@ -12,16 +12,17 @@ from ...core import engine_preset, model_card
 from . import models
 
 SCORE = ("guidance", "score")
-NOISE_ENDS = (("guidance", "t_min"), ("guidance", "t_max"))  # each is checked against the other, by the engine too
+NOISE_ENDS = (("guidance", "t_min"), ("guidance", "t_max"))  # the two ends of a range, which must be in order
 _ROUNDING = 1e-6  # of Blender's 32-bit floats
 
 Setting = tuple[str, str]  # stage and key
 
 
 def base(settings: Any, score: str = "") -> dict[Setting, Any]:
-    """Every setting's value where the artist changes nothing. settings: `scene.dreamfusion`.
+    """Every setting's value where the artist changes nothing.
 
-    score: the artist's, with which the recipe may change others; "" where it is not the artist's.
+    settings: `scene.dreamfusion`.
+    score: str, the artist's score, on which the recipe's other values may depend; "" for the recipe's own.
     """
     found = {setting: engine_preset.preset_value(settings.preset, *setting) for setting in engine_preset.ALL}
     for name, value in model_card.recipe_settings(models.card(settings.model), settings.preset, score).items():
@@ -40,7 +41,12 @@ def named(name: str) -> Setting | None:
 
 
 def fitting(settings: Any, setting: Setting, value: Any) -> Any:
-    """The value as the setting's property takes it; None if it is of another kind or out of range."""
+    """The value as the setting's property takes it; None if it is of another kind or out of range.
+
+    settings: `scene.dreamfusion`.
+    setting: stage and key.
+    value: as the engine has it.
+    """
     stage, key = setting
     if setting == ("mesh", "iso") and value == "auto":
         return value

@@ -23,7 +23,7 @@ def known() -> list[dict[str, Any]]:
 
 
 def told() -> list[dict[str, Any]]:
-    """`known`, and what the engine said about folders and files that it was asked about."""
+    """The lines of `known`, and the engine's lines on folders and files that it was asked about."""
     return known() + [line for line in engine_report.given() if isinstance(line.get("name"), str)]
 
 
@@ -33,7 +33,7 @@ def card(model: str) -> dict[str, Any] | None:
 
 
 def to_ask() -> list[tuple[str, str]]:
-    """Models of which the engine tells only when it is asked by path, with their bases: the chosen ones first."""
+    """Models that the engine describes only when asked by path, with their bases; the chosen ones come first."""
     listed = {line["name"] for line in known()}
     chosen = [scene.dreamfusion.model for scene in bpy.data.scenes]
     mine = [model.path for model in preferences.of().models]
@@ -41,19 +41,22 @@ def to_ask() -> list[tuple[str, str]]:
 
 
 def is_untold(model: str) -> bool:
-    """Whether the engine has said nothing about a model, and was not started for that."""
+    """Whether the engine has said nothing about a model, and was not yet started to say it."""
     return card(model) is None and model not in engine_report.puzzled()
 
 
 def trouble(line: dict[str, Any] | None) -> Trouble | None:
-    """Why a run cannot have the model; None where it can, or where nothing is known."""
+    """Why a run cannot use the model; None where it can, or where nothing is known.
+
+    line: the engine's line on the model, or None.
+    """
     if line is None or line.get("state") != "broken" or not isinstance(line.get("trouble"), dict):
         return None
     return Trouble.from_json(line["trouble"])
 
 
 def items(settings: Any, _context: Context | None) -> list[tuple[str, str, str, str, int]]:
-    """The list of models: (name, label, description, icon, number). The chosen one is in it even if it is missing."""
+    """The list of models: (name, label, description, icon, number). It holds the chosen one even if that is missing."""
     names = [(line["name"], _label(line), _description(line), _icon(line)) for line in known()]
     names += [
         (model.path, model.name + experimental_text(card(model.path), " (", ")"), model.path, "FILE_FOLDER")
@@ -79,7 +82,7 @@ def choose(settings: Any, number: int) -> None:
 
 
 def is_file(model: str) -> bool:
-    """Whether a model is a single file, which a base completes."""
+    """Whether a model is a single file, which needs the parts of a base."""
     return model.lower().endswith(".safetensors")
 
 
@@ -94,7 +97,7 @@ FIT_WORDS = {"fits": "fits", "tight": "just fits", "too large": "too large for t
 
 
 def experimental_text(line: dict[str, Any] | None, before: str = "", after: str = "") -> str:
-    """'experimental' where the model's recipe is, between `before` and `after`; else ''."""
+    """'experimental' between `before` and `after` if the model's recipe is; else ''."""
     return f"{before}experimental{after}" if model_card.is_experimental(line) else ""
 
 
@@ -107,7 +110,7 @@ def size_text(line: dict[str, Any]) -> str:
 
 
 def need_text(line: dict[str, Any]) -> str:
-    """The memory that a run takes and whether it is there: '11.6 GiB, fits'."""
+    """The memory that a run takes, and whether the machine has it: '11.6 GiB, fits'."""
     need = line.get("memory_mib")
     if not isinstance(need, int) or need <= 0:
         return ""

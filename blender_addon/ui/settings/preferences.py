@@ -18,9 +18,14 @@ from . import devices
 
 @dataclass
 class Answers:
-    """What is done when a preference changes, and how they are drawn: by modules that need the preferences themselves.
+    """What happens when a preference changes, and how the preferences are drawn.
 
-    Registration hands them in. keep_changed: gets the minutes. draw: gets layout, context and the preferences.
+    Registration sets these, because the functions are in modules that import this one.
+
+    engine_moved: called when the engine's place changes.
+    output_moved: called when the output folder changes.
+    keep_changed: called with the minutes for which an idle engine is kept.
+    draw: called with layout, context and the preferences.
     """
 
     engine_moved: Callable[[], None] | None = None
@@ -148,12 +153,15 @@ CLASSES = (DREAMFUSION_PG_model, DREAMFUSION_AP_preferences)
 
 
 def of() -> Any:
-    """The add-on's preferences. Raises KeyError when the add-on is not enabled."""
+    """The add-on's preferences.
+
+    Raises KeyError when the add-on is not enabled.
+    """
     return bpy.context.preferences.addons[ADDON].preferences
 
 
 def user_folder() -> Path:
-    """Where the add-on may write: kept when the add-on is updated. Made if need be."""
+    """The folder in which the add-on may write; it is made if need be. An update of the add-on keeps it."""
     if ADDON.startswith("bl_ext."):
         return Path(bpy.utils.extension_path_user(ADDON, create=True))
     return Path(bpy.utils.user_resource("DATAFILES", path="dreamfusion", create=True))

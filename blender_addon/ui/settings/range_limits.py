@@ -1,4 +1,4 @@
-"""Settings that come as a lower and an upper end, kept in order while a slider moves: the engine takes no others."""
+"""Settings with a lower and an upper end. They stay in order while a slider moves, because the engine requires it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ Update = Callable[[Any, Any], None]  # as Blender calls it after a property has 
 
 
 def pair(name: str) -> Update:
-    """For a property that holds both ends: the lower one pushes the upper one up, the upper one stops at the lower."""
+    """An update function for a property with two ends. The lower one pushes the upper one, which stops at the lower.
+
+    name: str, of the property.
+    """
 
     def update(group: Any, _context: Any) -> None:
         low, high = getattr(group, name)
@@ -22,7 +25,11 @@ def pair(name: str) -> Update:
 
 
 def below(name: str, upper: str) -> Update:
-    """For the property `name` of lower ends, which pushes up the ends in `upper`, GAP away."""
+    """An update function for a property of lower ends. It keeps the upper ends at least GAP above them.
+
+    name: str, the property of the lower ends.
+    upper: str, the property of the upper ends.
+    """
 
     def update(group: Any, _context: Any) -> None:
         low, high = getattr(group, name), getattr(group, upper)
@@ -33,7 +40,11 @@ def below(name: str, upper: str) -> Update:
 
 
 def above(name: str, lower: str) -> Update:
-    """For the property `name` of upper ends, which pushes down the ends in `lower`, GAP away."""
+    """An update function for a property of upper ends. It keeps the lower ends at least GAP below them.
+
+    name: str, the property of the upper ends.
+    lower: str, the property of the lower ends.
+    """
 
     def update(group: Any, _context: Any) -> None:
         low, high = getattr(group, lower), getattr(group, name)
@@ -44,5 +55,5 @@ def above(name: str, lower: str) -> Update:
 
 
 def _touching(low: Any, high: Any) -> bool:
-    """Whether some ends are nearer than half of GAP. Half, because pushing them apart calls the other one's update."""
+    """Whether some ends are nearer than half of GAP. Half, because pushing one end calls the other one's update."""
     return any(h - low_end < 0.5 * GAP for low_end, h in zip(low, high, strict=True))

@@ -1,6 +1,6 @@
 """What the artist sets in the sidebar: `scene.dreamfusion`, saved with the file.
 
-Nothing about a run lives here: a file that is saved in the middle of a run opens idle, on any machine.
+Nothing about a run is stored here. So a file that is saved during a run opens idle, on any machine.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ class DREAMFUSION_PG_settings(PropertyGroup):
         default="starter",
         update=_model_chosen,
     )
-    # An enum would be saved as a number, and the numbers change as models come and go: the name above is what is saved.
+    # The name above is saved, because an enum is saved as a number, and the numbers change as models come and go.
     model_choice: EnumProperty(
         name="Model",
         description="The text-to-image model that teaches the object its looks",
@@ -171,5 +171,5 @@ def attach() -> None:
 
 
 def detach() -> None:
-    """Take them away again."""
+    """Remove the scenes' settings."""
     del bpy.types.Scene.dreamfusion

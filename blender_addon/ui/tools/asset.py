@@ -24,7 +24,10 @@ _SMALL = frozenset(
 
 @dataclass(frozen=True)
 class Rights:
-    """Who made an asset and what others may do with it, as the artist says; '' leaves what there is."""
+    """Who made an asset and what others may do with it. '' leaves what the asset has.
+
+    author, license, copyright: str, as the artist says.
+    """
 
     author: str = ""
     license: str = ""
@@ -32,7 +35,12 @@ class Rights:
 
 
 def mark(obj: Object, recipe: Recipe, picture: Pixels | None, rights: Rights | None = None) -> None:
-    """Make the object an asset. picture: its preview; None leaves that to Blender."""
+    """Make the object an asset.
+
+    recipe: Recipe for its tags and description.
+    picture: its preview; None leaves that to Blender.
+    rights: author, licence and copyright, or None.
+    """
     obj.asset_mark()
     data = obj.asset_data
     data.description = description(recipe)
@@ -52,13 +60,13 @@ def mark(obj: Object, recipe: Recipe, picture: Pixels | None, rights: Rights | N
 
 
 def tags(prompt: str) -> list[str]:
-    """The words of the prompt that say something, and one to find all such assets by."""
+    """Tags for an asset: the words of the prompt that carry meaning, and one tag that all such assets have."""
     words = (word for word in re.findall(r"\w[\w'-]*", prompt.lower()) if word not in _SMALL and len(word) > 1)
     return ["dreamfusion", *list(dict.fromkeys(words))[: _TAGS - 1]]
 
 
 def description(recipe: Recipe) -> str:
-    """One line: the prompt, and what made it."""
+    """One line with the prompt and what made the object."""
     engine = recipe.versions.get("dreamfusion_engine", "")
     parts = [f"model {recipe.model}", f"preset {recipe.preset}", f"seed {recipe.seed}"]
     if engine:
@@ -67,7 +75,7 @@ def description(recipe: Recipe) -> str:
 
 
 def ensure_catalog(context: Context) -> str:
-    """Make the catalog known beside the saved .blend; returns a sentence if it could not, else ""."""
+    """Write the catalog beside the saved .blend. Returns "", or a sentence that says why it could not."""
     if not bpy.data.filepath:
         return "Save the file and mark again to have the catalog DreamFusion in it"
     libraries = [Path(bpy.path.abspath(entry.path)) for entry in context.preferences.filepaths.asset_libraries]

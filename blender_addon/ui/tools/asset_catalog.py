@@ -16,9 +16,11 @@ _HEADER = "# This is an Asset Catalog Definition file for Blender.\nVERSION 1\n"
 
 
 def ensure(folder: Path) -> bool:
-    """Write the catalog into the folder's file, if it is not there yet; whatever else the file holds stays.
+    """Write the catalog into the folder's file, if it is not there yet. The rest of the file stays.
 
-    Returns whether it was written. Raises OSError.
+    folder: Path of the folder with the catalogs.
+    Returns whether it was written.
+    Raises OSError.
     """
     file = folder / FILE
     text = file.read_text(encoding="utf-8") if file.exists() else _HEADER
@@ -31,7 +33,11 @@ def ensure(folder: Path) -> bool:
 
 
 def library_of(blend: Path, libraries: list[Path]) -> Path:
-    """Where the catalogs of a .blend are kept: the asset library that it lies in, else its own folder."""
+    """The folder with the catalogs of a .blend: the asset library that it lies in, else its own folder.
+
+    blend: Path of the .blend.
+    libraries: Paths of the asset libraries.
+    """
     inside = [root for root in libraries if root in blend.parents]
     return max(inside, key=lambda root: len(root.parts), default=blend.parent)
 

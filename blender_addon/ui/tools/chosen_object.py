@@ -16,7 +16,10 @@ def chosen(context: Context) -> Object | None:
 
 
 def obstacle(context: Context, *, changes: bool) -> str:
-    """Why a tool cannot be used now, for its grey button; "" if it can. changes: whether it changes the object."""
+    """Why a tool cannot be used now, for its grey button; "" if it can.
+
+    changes: bool, whether the tool changes the object.
+    """
     obj = chosen(context)
     if obj is None:
         return "Select an object that DreamFusion made"
@@ -28,13 +31,13 @@ def obstacle(context: Context, *, changes: bool) -> str:
 
 
 class Tool:
-    """What all tools need: an object that DreamFusion made."""
+    """The common part of all tools: they need an object that DreamFusion made."""
 
     changes = False
 
     @classmethod
     def poll(cls: Any, context: Context) -> bool:
-        """Whether the tool can be used; the grey button says what is missing."""
+        """Whether the tool can be used. If not, the grey button's hint says what is missing."""
         why_not = obstacle(context, changes=cls.changes)
         if why_not:
             cls.poll_message_set(why_not)
@@ -42,6 +45,6 @@ class Tool:
 
 
 class ChangingTool(Tool):
-    """What tools need that change the object."""
+    """The common part of tools that change the object."""
 
     changes = True

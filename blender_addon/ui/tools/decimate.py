@@ -9,14 +9,16 @@ _NAME = "DreamFusion Decimate"
 
 
 def triangles(obj: Object) -> int:
-    """How many triangles the object's faces are made of."""
+    """The number of triangles that the object's faces make."""
     return len(obj.data.loops) - 2 * len(obj.data.polygons)
 
 
 def reduce(context: Context, obj: Object, share: float) -> int:
-    """Replace the mesh of the object by one with `share` (0 to 1) of its triangles; returns how many there are then.
+    """Replace the object's mesh by one with fewer triangles. Returns their number.
 
-    The object's own modifiers are left as they are, and are not applied.
+    share: float, in (0, 1], the share of triangles to keep.
+
+    The object's own modifiers stay as they are and are not applied.
     """
     modifiers = [(modifier, modifier.show_viewport) for modifier in obj.modifiers]
     for modifier, _ in modifiers:

@@ -1,4 +1,4 @@
-"""Where the tools for finished objects are: a sub-panel of the sidebar, the Object menu and its context menu."""
+"""The places of the tools for finished objects: a sub-panel of the sidebar, the Object menu and its context menu."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class DREAMFUSION_MT_object(Menu):
     bl_label = "DreamFusion"
 
     def draw(self, _context: Context) -> None:
-        """The tools, in groups."""
+        """Draw the tools, in groups."""
         layout = self.layout
         layout.operator_context = "INVOKE_DEFAULT"
         for number, group in enumerate(_GROUPS):
@@ -45,11 +45,11 @@ class DREAMFUSION_PT_object(Sidebar, Panel):
 
     @classmethod
     def poll(cls, context: Context) -> bool:
-        """Only for results."""
+        """Whether the active object is a result of the add-on."""
         return object_recipe.is_result(context.active_object)
 
     def draw(self, context: Context) -> None:
-        """What it was made from, and what can be done with it."""
+        """Draw the object's recipe and its tools."""
         layout = self.layout
         made_by = object_recipe.read(context.active_object)
         if made_by is None:
@@ -75,7 +75,7 @@ def attach() -> None:
 
 
 def detach() -> None:
-    """Take it out again."""
+    """Remove the menu from Blender's menus."""
     for name in _MENUS:
         getattr(bpy.types, name).remove(_draw)
 

@@ -1,4 +1,4 @@
-"""Tools for a finished object, to run at will and undo: Quads, Decimate, Mark as Asset, Turntable, Copy Recipe."""
+"""Tools for a finished object: Quads, Decimate, Mark as Asset, Turntable, Copy Recipe."""
 
 from __future__ import annotations
 
@@ -49,11 +49,11 @@ class DREAMFUSION_OT_quads(ChangingTool, Operator):
     )
 
     def invoke(self, context: Context, _event: Event) -> set[str]:
-        """Ask first: it takes a while."""
+        """Ask for the settings first, because remeshing takes a while."""
         return context.window_manager.invoke_props_dialog(self)
 
     def draw(self, _context: Context) -> None:
-        """The questions."""
+        """Draw the settings in the dialog."""
         layout = self.layout
         layout.use_property_split = True
         layout.use_property_decorate = False
@@ -67,7 +67,7 @@ class DREAMFUSION_OT_quads(ChangingTool, Operator):
             layout.label(text="Baking needs the Cycles add-on, which is disabled", icon="ERROR")
 
     def execute(self, context: Context) -> set[str]:
-        """Do it."""
+        """Remesh the active object, and report the number of quads and what became of the texture."""
         _wait_cursor(context, True)
         try:
             made = quads.remesh(
@@ -105,7 +105,7 @@ class DREAMFUSION_OT_decimate(ChangingTool, Operator):
     )
 
     def execute(self, context: Context) -> set[str]:
-        """Do it."""
+        """Replace the active object's mesh by one with fewer triangles."""
         before = decimate.triangles(context.active_object)
         after = decimate.reduce(context, context.active_object, self.ratio)
         self.report({"INFO"}, f"{after:,} of {before:,} triangles")
@@ -130,7 +130,7 @@ class DREAMFUSION_OT_mark_asset(ChangingTool, Operator):
     copyright: StringProperty(name="Copyright", description="Such as '2026 Your Name'. Empty leaves what there is")
 
     def execute(self, context: Context) -> set[str]:
-        """Do it."""
+        """Make the active object an asset, with a preview, and write the catalog beside the .blend."""
         obj = context.active_object
         made_by = object_recipe.read(obj)
         if made_by is None:
@@ -173,7 +173,7 @@ class DREAMFUSION_OT_turntable(Tool, Operator):
     )
 
     def execute(self, context: Context) -> set[str]:
-        """Do it."""
+        """Build the rig, and make the scene render by it if that is chosen."""
         orbit = Orbit(frames=self.frames, elevation=self.elevation, lens=self.lens)
         collection = turntable.build(context, context.active_object, orbit)
         if self.render:
@@ -191,7 +191,7 @@ class DREAMFUSION_OT_copy_recipe(Tool, Operator):
     bl_options = {"REGISTER"}
 
     def execute(self, context: Context) -> set[str]:
-        """Do it."""
+        """Put the active object's recipe on the clipboard."""
         made_by = object_recipe.read(context.active_object)
         if made_by is None:
             self.report({"ERROR"}, "The recipe on the object is damaged, so that it cannot be read")
@@ -216,7 +216,7 @@ class DREAMFUSION_OT_show_material_preview(Operator):
         return space is not None and space.type == "VIEW_3D" and space.shading.type in {"SOLID", "WIREFRAME"}
 
     def execute(self, context: Context) -> set[str]:
-        """Do it."""
+        """Switch this view's shading to Material Preview."""
         context.space_data.shading.type = "MATERIAL"
         return {"FINISHED"}
 
@@ -239,14 +239,14 @@ CLASSES = (
 
 
 def register() -> None:
-    """Register the tools, and put them where objects' tools are."""
+    """Register the tools, and add them to Blender's menus."""
     for cls in CLASSES:
         bpy.utils.register_class(cls)
     menu.attach()
 
 
 def unregister() -> None:
-    """Take them away again."""
+    """Remove the tools and their menus."""
     menu.detach()
     for cls in reversed(CLASSES):
         bpy.utils.unregister_class(cls)

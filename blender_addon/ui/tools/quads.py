@@ -1,4 +1,4 @@
-"""Quads: the object again as an even mesh of quads, by QuadriFlow, with its colours baked into a new texture."""
+"""Quads: replaces the mesh by an even mesh of quads, by QuadriFlow, with the colours baked into a new texture."""
 
 from __future__ import annotations
 
@@ -13,12 +13,18 @@ from . import texture_bake
 
 
 class QuadsFailed(Exception):
-    """No quads could be made; the text says why and what to do. The object is as it was."""
+    """No quads could be made. The text says why and what to do. The object is as it was."""
 
 
 @dataclass(frozen=True)
 class Quads:
-    """What came of it. faces: number. original: the hidden object, or None. texture: what became of it, a sentence."""
+    """The outcome of a remesh.
+
+    faces: int, their number.
+    original: the hidden object with the old mesh, or None.
+    texture: str, a sentence on the texture.
+    textured: bool, whether the texture is as the artist wished.
+    """
 
     faces: int
     original: Object | None
@@ -27,10 +33,13 @@ class Quads:
 
 
 def remesh(context: Context, obj: Object, faces: int, *, keep_original: bool, bake: bool, pixels: int = 0) -> Quads:
-    """Replace the mesh of the object by about `faces` quads. Needs Object Mode; the object is alone selected after.
+    """Replace the object's mesh by quads. Needs Object Mode. Afterwards only the object is selected.
 
-    keep_original: leave the old mesh in the scene as a hidden object. bake: make a new texture of
-    `pixels` squared, 0: as large as the old one. Raises QuadsFailed.
+    faces: int, about how many quads to make.
+    keep_original: bool, keep the old mesh in the scene as a hidden object.
+    bake: bool, make a new texture.
+    pixels: int, a side of the new texture; 0 for the size of the old one.
+    Raises QuadsFailed.
     """
     if obj.data.users > 1:  # objects that share the mesh keep it
         obj.data = obj.data.copy()

@@ -1,4 +1,4 @@
-"""Regenerate and Variation: another run by the recipe of an object, for a place beside it."""
+"""Regenerate and Variation: run an object's recipe again, for a place beside the object."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _GAP = 0.25  # between an object and its variation, of the object's width
 
 
 class _AgainTool(Tool):
-    """What tools need that start a run from an object's recipe."""
+    """The common part of tools that start a run from an object's recipe."""
 
     @classmethod
     def poll(cls: Any, context: Context) -> bool:
@@ -23,7 +23,10 @@ class _AgainTool(Tool):
         return bool(super().poll(context) and enqueue.engine_is_there(cls))
 
     def start(self: Any, context: Context, steps: int) -> set[str]:
-        """Queue the recipe with a seed that is `steps` further, for a place beside the object."""
+        """Queue the recipe for a place beside the object.
+
+        steps: int, 0 for the same seed, 1 for the next one that is free.
+        """
         obj = context.active_object
         made_by = object_recipe.read(obj)
         if made_by is None:
@@ -46,7 +49,7 @@ class DREAMFUSION_OT_regenerate(_AgainTool, Operator):
     bl_options = {"REGISTER"}
 
     def execute(self, context: Context) -> set[str]:
-        """Do it."""
+        """Queue the recipe with the same seed."""
         return self.start(context, 0)
 
 
@@ -59,12 +62,12 @@ class DREAMFUSION_OT_variation(_AgainTool, Operator):
     bl_options = {"REGISTER"}
 
     def execute(self, context: Context) -> set[str]:
-        """Do it."""
+        """Queue the recipe with the next seed that the queue does not have."""
         return self.start(context, 1)
 
 
 def _last_seed(made_by: Recipe) -> int:
-    """The highest seed from this recipe's own on without a gap that the queue has for the same prompt and model."""
+    """The last seed, counted up from the recipe's own, before one that the queue lacks for this prompt and model."""
     jobs = session.current().queue.jobs
     same = {job.recipe.seed for job in jobs if (job.recipe.prompt, job.recipe.model) == (made_by.prompt, made_by.model)}
     seed = made_by.seed
@@ -74,7 +77,7 @@ def _last_seed(made_by: Recipe) -> int:
 
 
 def _beside(context: Context, obj: Object) -> dict[str, Any]:
-    """The placement to the right of an object, as large as it is: the next place in a row of what it was asked for."""
+    """The next free place to the right of an object, with the size of the object."""
     source = object_recipe.job_id(obj) or obj.name
     number = 1 + sum(job.placement.get("beside") == source for job in session.current().queue.jobs)
     place = obj.matrix_world.translation

@@ -1,4 +1,4 @@
-"""Carrying the colours of one object over to another of the same shape: new UVs, and a new image baked by Cycles.
+"""Transfers the colours of one object to another of the same shape: new UVs, and a new image baked by Cycles.
 
 The bake happens in a scene of its own, so that the artist's render settings, selection and view stay as they are.
 """
@@ -21,11 +21,11 @@ _REACH = 0.03  # how far apart the two surfaces may be, of the longest side
 
 
 class BakeFailed(Exception):
-    """The colours could not be carried over; the text says why."""
+    """The colours could not be transferred. The text says why."""
 
 
 def can_bake() -> bool:
-    """Whether this Blender has Cycles, and it is enabled."""
+    """Whether this Blender has Cycles and the add-on Cycles is enabled."""
     return "cycles" in bpy.context.preferences.addons
 
 
@@ -40,7 +40,7 @@ def base_image(obj: Object) -> Image | None:
 
 
 def unwrap(context: Context, obj: Object) -> None:
-    """Give the active object, which must be the only selected one, fresh UVs without overlaps."""
+    """Give the object fresh UVs without overlaps. It must be active and the only selected object."""
     bpy.ops.object.mode_set(mode="EDIT")
     try:
         bpy.ops.mesh.select_all(action="SELECT")
@@ -52,10 +52,15 @@ def unwrap(context: Context, obj: Object) -> None:
 
 
 def bake(context: Context, source: Object, target: Object, pixels: int) -> Image:
-    """A new, packed image for the target's UVs, of `pixels` squared, with the base colours of the source.
+    """A new, packed image for the target's UVs, with the base colours of the source.
 
-    The target gets a material like the source's, with this image. Their meshes are at the same place in coordinates of
-    their own; where the objects are, and what hides or modifies them, does not matter. Raises BakeFailed.
+    source: Object with the colours.
+    target: Object with the UVs; it gets a material like the source's, with the new image.
+    pixels: int, a side of the image.
+    Raises BakeFailed.
+
+    The two meshes must lie at the same place in their own coordinates. The objects' places, visibility and modifiers do
+    not matter.
     """
     made, image = _material_for(source, target.name, pixels)
     target.data.materials.clear()
@@ -88,7 +93,7 @@ def bake(context: Context, source: Object, target: Object, pixels: int) -> Image
 
 
 def _material_for(source: Object, name: str, pixels: int) -> tuple[Material, Image]:
-    """A copy of the source's material whose image, all of the mean colour, is about to be baked."""
+    """A copy of the source's material, with a new image that has the mean colour until it is baked."""
     old = base_image(source)
     slot = next((slot.material for slot in source.material_slots if slot.material is not None), None)
     if old is None or slot is None:
@@ -104,13 +109,13 @@ def _material_for(source: Object, name: str, pixels: int) -> tuple[Material, Ima
 
 @contextmanager
 def _studio(source: Object, target: Object) -> Iterator[tuple[Scene, Object, Object]]:
-    """A scene with nothing but stand-ins for the two objects, rendered by Cycles; gone afterwards."""
+    """A scene with stand-ins for the two objects, rendered by Cycles. It is removed afterwards."""
     scene = bpy.data.scenes.new("DreamFusion Bake")
     stand_ins = [bpy.data.objects.new("DreamFusion Bake", obj.data) for obj in (source, target)]
     try:
         scene.render.engine = "CYCLES"
         scene.cycles.samples = 1  # a colour has no noise
-        scene.cycles.use_denoising = False  # nothing to do, and black without the denoiser's library
+        scene.cycles.use_denoising = False  # not needed, and the result is black without the denoiser's library
         layer = scene.view_layers[0]
         for obj, stand_in in zip((source, target), stand_ins, strict=True):
             scene.collection.objects.link(stand_in)

@@ -22,7 +22,12 @@ _LIGHTS = (("Key", 45.0, 40.0, 1.0), ("Fill", -55.0, 15.0, 0.4), ("Rim", 170.0, 
 
 @dataclass(frozen=True)
 class Orbit:
-    """frames: of one turn. elevation: of the camera, radians. lens: focal length in mm."""
+    """The way of the camera.
+
+    frames: int, of one turn.
+    elevation: float, of the camera, radians.
+    lens: float, focal length in mm.
+    """
 
     frames: int = 120
     elevation: float = math.radians(15.0)
@@ -30,9 +35,11 @@ class Orbit:
 
 
 def build(context: Context, obj: Object, orbit: Orbit) -> Collection:
-    """Make the rig round the object and return its collection. The rig turns counter-clockwise seen from above.
+    """Make the rig round the object and return its collection. It turns counter-clockwise seen from above.
 
-    It stays where the object is now; the camera begins in front, at -Y. Nothing of the scene is changed.
+    orbit: Orbit of the camera.
+
+    The rig stays where the object is now. The camera begins in front, at -Y. The scene's settings do not change.
     """
     middle, across, up = _cylinder(obj)
     radius = math.hypot(across, up)
@@ -57,7 +64,7 @@ def build(context: Context, obj: Object, orbit: Orbit) -> Collection:
 
 
 def use(context: Context, collection: Collection, orbit: Orbit) -> None:
-    """Render by the rig: its camera becomes the scene's, and the frames are one turn."""
+    """Set the scene to render by the rig: with its camera, and the frames of one turn."""
     scene = context.scene
     scene.camera = next(obj for obj in collection.objects if obj.type == "CAMERA")
     scene.frame_end = scene.frame_start + orbit.frames - 1
@@ -73,7 +80,12 @@ def _cylinder(obj: Object) -> tuple[Vector, float, float]:
 
 
 def _distance(across: float, up: float, elevation: float, wide: float, high: float) -> float:
-    """How far a camera must be for the cylinder to be seen whole. wide, high: its angles of view."""
+    """The distance from which a camera sees the whole cylinder.
+
+    across, up: float, its radius and half height.
+    elevation: float, of the camera, radians.
+    wide, high: float, the camera's angles of view, radians.
+    """
     sine, cosine = abs(math.sin(elevation)), math.cos(elevation)
     tall, near = up * cosine + across * sine, across * cosine + up * sine  # half its height in the picture, its nearest
     return near + _ROOM * max(across / math.tan(0.5 * wide), tall / math.tan(0.5 * high))
@@ -97,7 +109,7 @@ def _add(collection: Collection, name: str, data: Any, parent: Object | None) ->
 
 
 def _aim(obj: Object, azimuth: float, elevation: float, distance: float) -> None:
-    """Put the object on a ball round its parent, looking at the middle. azimuth 0 is at -Y."""
+    """Put the object at a distance from its parent, looking at it. azimuth 0 is at -Y."""
     away = Vector(
         (
             math.sin(azimuth) * math.cos(elevation),
@@ -110,7 +122,7 @@ def _aim(obj: Object, azimuth: float, elevation: float, distance: float) -> None
 
 
 def _turn(pivot: Object, start: int, frames: int) -> None:
-    """One even turn, whose frame after the last is the first again."""
+    """Animate one even turn. The frame after the last would equal the first."""
     for frame, angle in ((start, 0.0), (start + frames, 2.0 * math.pi)):
         pivot.rotation_euler[2] = angle
         pivot.keyframe_insert("rotation_euler", index=2, frame=frame)
@@ -121,7 +133,7 @@ def _turn(pivot: Object, start: int, frames: int) -> None:
 
 
 def _curves(obj: Object) -> Iterator[Any]:
-    """The animation curves of the object's action: from 5.0 on only in layers."""
+    """The animation curves of the object's action. Since Blender 5.0 they are only in layers."""
     action = obj.animation_data.action
     if hasattr(action, "fcurves"):
         yield from action.fcurves
