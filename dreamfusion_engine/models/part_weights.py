@@ -155,7 +155,9 @@ def _no_weights(folder: Path, part: str, names: list[str]) -> SetupError:
 
 
 def read_json(path: Path, *, limit: int = FILE_LIMIT, largest: int = LARGEST_INTEGER) -> dict[str, Any]:
-    """Read a JSON object from a file of the model, inside the bounds of bounded_json; the caller checks Infinity and NaN.
+    """Read a JSON object from a file of the model, inside the bounds of bounded_json.
+
+    Infinity and NaN are not refused here; the caller checks them.
 
     path: Path of the file.
     limit: int, bytes, most that the file may have.

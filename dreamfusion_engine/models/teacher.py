@@ -82,7 +82,7 @@ class Teacher(Protocol):
     denoiser: nn.Module
 
     def encode_prompts(self, prompts: list[str]) -> Conditioning:
-        """Return the Conditioning of P prompts, P rows; loads the text encoders for this call and frees them after it."""
+        """Return the Conditioning of P prompts, P rows; load the text encoders for this call and free them after it."""
         ...
 
     def to_model_space(self, image: Tensor, posterior: Tensor | None = None) -> Tensor:
