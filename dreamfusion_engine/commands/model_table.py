@@ -34,7 +34,7 @@ def size_text(megabytes: float) -> str:
 
 
 def need_text(line: Mapping[str, Any]) -> str:
-    """Return the memory and time of a run, and whether it fits; '' where that is not known."""
+    """Return the memory that a run takes, and whether it fits; '' where that is not known."""
     if not line["memory_mib"]:
         return ""
     fit = FIT_WORDS.get(str(line["fit"]), "")
