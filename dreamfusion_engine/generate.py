@@ -1,6 +1,6 @@
-"""From a prompt to a textured mesh: the whole method, step by step.
+"""Make a textured mesh of a prompt: the whole method, step by step.
 
-`generate` is what the command line, the server and a script that has torch beside it call.
+The command line, the server and any script with torch call `generate`.
 """
 
 from __future__ import annotations
@@ -83,12 +83,17 @@ def generate(
 ) -> Result:
     """Make the object of `config.prompt` and write it to the folder `output`.
 
-    config: everything that decides the result: the same on the same device, versions and threads gives the same mesh,
-    bit for bit on a CPU (unless the unwrap runs into its time box). report: called with events. control: asked between
-    steps whether to go on. resume: go on from the checkpoint in `output`.
-    Of several processes (see `ranks`) the first writes; the others return a result without files when training ends.
-    Raises InputError or SetupError before anything is written, also when another run holds `output`; RunError when the
-    run fails; Cancelled when it was stopped. The last checkpoint is then kept.
+    The same config on the same device, versions and threads gives the same mesh, bit for bit on a CPU (unless the
+    unwrap runs into its time box). Of several processes (see `processes.Ranks`) the first writes; the others return a
+    result without files when training ends.
+
+    config: GenerateConfig, everything that decides the result.
+    output: Path of the run.
+    report: called with events.
+    control: asked between steps whether to continue.
+    resume: bool, whether to continue from the checkpoint in `output`.
+    Raises InputError or SetupError before anything is written, also when another run holds `output`.
+    Raises RunError when the run fails, Cancelled when it was stopped; the last checkpoint is kept.
     """
     ranks = join("cuda" if config.device != "cpu" and torch.cuda.is_available() else "cpu")
     if not ranks.first:  # it computes for the first, which alone speaks and writes

@@ -1,6 +1,6 @@
-"""What is asked of the engine, checked before anything heavy is imported or anything is written.
+"""Check a request before anything heavy is imported or anything is written.
 
-The command line and the server both come through here, so that a bad request is refused at once, in the same words.
+The command line and the server both use it, so that a bad request is refused at once, in the same words.
 """
 
 from __future__ import annotations
@@ -51,9 +51,14 @@ def checked_request(
     output_root: Path = Path("outputs"),
     resume: bool = False,
 ) -> Request:
-    """A request that can be started. Nothing is written.
+    """Return a request that can be started. Nothing is written.
 
-    settings: nested by stage, over the preset. output: the run's folder; without it output_root/<prompt>-<seed>.
+    prompt: str, the artist's words.
+    preset_name: str.
+    settings: nested by stage, over the preset.
+    output: Path, the run's folder; None: output_root/<prompt>-<seed>.
+    output_root: Path.
+    resume: bool, whether to continue from the folder's checkpoint.
     Raises InputError or SetupError for every bad prompt, word, setting, device name, model, adapter or folder.
     """
     check_encodable(prompt, "prompt")

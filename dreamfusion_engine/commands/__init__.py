@@ -1,1 +1,1 @@
-"""What the command line does besides generating: arguments, lists, tables, the doctor."""
+"""The commands besides generate: arguments, lists, tables, the doctor."""

@@ -59,9 +59,9 @@ def _options(parser: argparse.ArgumentParser) -> list[str]:
 
 
 def parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
-    """The whole grammar. Parsing raises InputError input.command.
+    """Return the whole grammar. Parsing raises InputError input.command.
 
-    words: what will be parsed, so that the error can say what a word that begins with a dash may have been meant as.
+    words: what will be parsed; an error can then say what a word that begins with a dash was meant as.
     """
     top = _Parser(
         prog="dreamfusion-engine",
@@ -155,8 +155,12 @@ _OWN_OPTIONS = {"seed": "--seed", "negative": "--negative", "device": "--device"
 def given_settings(
     assignments: Sequence[str], steps: int | None, loras: Sequence[str], embeddings: Sequence[str]
 ) -> dict[str, Any]:
-    """What --set, --steps, --lora and --embedding say, nested by stage; nothing that is given wins over another unseen.
+    """Return what --set, --steps, --lora and --embedding say, nested by stage. A contradiction is an error.
 
+    assignments: 'stage.key=value' words.
+    steps: int; None where not given.
+    loras: 'FILE[:WEIGHT]' words.
+    embeddings: file names.
     Raises InputError input.set for a --set of what another option gives.
     """
     settings = parse_settings(assignments)
@@ -187,7 +191,10 @@ def given_settings(
 
 
 def parse_settings(assignments: Sequence[str]) -> dict[str, Any]:
-    """'stage.key=value' words as nested settings; a value is JSON where it can be read so, else text."""
+    """Return 'stage.key=value' words as nested settings; a value is JSON where it can be read as such, else text.
+
+    Raises InputError input.set for a word of another form, and for a name given twice.
+    """
     settings: dict[str, Any] = {}
     for assignment in assignments:
         path, equals, text = assignment.partition("=")
@@ -218,7 +225,7 @@ def parse_settings(assignments: Sequence[str]) -> dict[str, Any]:
 
 
 def adapter_settings(loras: Sequence[str], embeddings: Sequence[str]) -> list[str]:
-    """What --lora FILE[:WEIGHT] and --embedding FILE say, as --set would; no word for an option that was not given."""
+    """Return --lora FILE[:WEIGHT] and --embedding FILE as --set words; no word for an option that was not given."""
     said = []
     if loras:
         said.append(f"adapters.lora={json.dumps([_lora(text) for text in loras])}")
@@ -247,14 +254,14 @@ def _lora(text: str) -> tuple[str, float]:
 
 
 def resume_command(arguments: Sequence[str]) -> str:
-    """The command that goes on with this run, as the user would type it."""
+    """Return the command that continues this run, as the user would type it."""
     end = list(arguments).index("--") if "--" in arguments else len(arguments)  # after it a word is no option
     options, words = arguments[:end], arguments[end:]
     return again_command([*options, *([] if "--resume" in options else ["--resume"]), *words])
 
 
 def again_command(arguments: Sequence[str]) -> str:
-    """These arguments as the user would type them, after the program's name as it was called."""
+    """Return these arguments as the user would type them, after the program's name as it was called."""
     called_as = os.environ.get(CALLED_AS)
     program = [] if called_as else [sys.executable, "-m", "dreamfusion_engine"]
     words = [*program, *arguments[1 if called_as else 0 :]]

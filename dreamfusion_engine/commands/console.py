@@ -1,4 +1,4 @@
-"""What a terminal shows of a run: one progress line, notes and errors; and standard output kept clean for data."""
+"""A run on a terminal: one progress line, notes and errors. Standard output stays clean for data."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ STAGE_WORDS = {
 
 
 def claim_stdout() -> BinaryIO:
-    """A private duplicate of standard output; from now on file descriptor 1 and sys.stdout lead to standard error.
+    """Return a private duplicate of standard output; then let file descriptor 1 and sys.stdout lead to standard error.
 
-    Libraries print on standard output, even from C; whoever sends data there calls this before importing them.
+    Libraries print on standard output, even from C. Call this before importing them where data goes there.
     """
     sys.stdout.flush()
     private = os.dup(1)
@@ -40,9 +40,9 @@ def claim_stdout() -> BinaryIO:
 
 
 def claim_stdin() -> BinaryIO:
-    """A private, unbuffered duplicate of standard input; descriptor 0 is left empty, so that no child reads from it.
+    """Return a private, unbuffered duplicate of standard input; leave descriptor 0 empty, so no child reads it.
 
-    Unbuffered, because a thread that waits inside a buffered reader holds a lock that Python wants when it exits.
+    It is unbuffered because a thread that waits inside a buffered reader holds a lock that Python wants when it exits.
     """
     private = os.dup(0)
     nothing = os.open(os.devnull, os.O_RDONLY)
@@ -52,13 +52,13 @@ def claim_stdin() -> BinaryIO:
 
 
 def error_text(error: EngineError, columns: int = 88) -> str:
-    """An error as an artist reads it: what happened, why, and what to do, folded to `columns`."""
+    """Return an error as an artist reads it: what happened, why, and what to do, folded to `columns`."""
     lines = textwrap.wrap(error.what if isinstance(error, Cancelled) else f"error: {error.what}", columns)
     return "\n".join([*lines, labelled("  why:", error.why, columns), labelled("  fix:", error.fix, columns)])
 
 
 def labelled(label: str, text: str, columns: int = 88) -> str:
-    """`text` after a label, folded to `columns` with an indent; paths and commands are never cut."""
+    """Return `text` after a label, folded to `columns` with an indent; paths and commands are never cut."""
     return textwrap.fill(
         f"{label} {shown(text, _LONGEST)}",
         columns,
@@ -70,7 +70,7 @@ def labelled(label: str, text: str, columns: int = 88) -> str:
 
 
 def duration_text(seconds: float) -> str:
-    """Seconds as 0:07, 3:12 or 1:02:03."""
+    """Return seconds as 0:07, 3:12 or 1:02:03."""
     whole = max(0, round(seconds))
     hours, rest = divmod(whole, 3600)
     minutes, secs = divmod(rest, 60)
@@ -78,7 +78,12 @@ def duration_text(seconds: float) -> str:
 
 
 def progress_text(event: Progress, *, width: int = 24, full: str = "#", empty: str = "-") -> str:
-    """One line: stage, bar, step, it/s, ETA and peak memory; what is not known yet is left out."""
+    """Return one line: stage, bar, step, it/s, ETA and peak memory; what is not known yet is left out.
+
+    event: Progress.
+    width: int, characters of the bar.
+    full, empty: characters of its done and open part.
+    """
     share = min(1.0, event.step / event.total) if event.total > 0 else 0.0
     filled = round(share * width)
     parts = [f"{STAGE_WORDS.get(event.stage, event.stage):<20}", f"[{full * filled}{empty * (width - filled)}]"]
@@ -98,7 +103,11 @@ def progress_text(event: Progress, *, width: int = 24, full: str = "#", empty: s
 
 
 class ProgressDisplay:
-    """Progress on a stream: one line redrawn on a terminal; sparse lines elsewhere (new stage, every 10 s, the end)."""
+    """Progress on a stream: one line redrawn on a terminal; elsewhere a line for a new stage, every 10 s, and the end.
+
+    stream: to write on.
+    terminal: bool, whether it is one; None: ask the stream.
+    """
 
     def __init__(self, stream: TextIO, *, terminal: bool | None = None) -> None:
         self._stream = stream
@@ -111,19 +120,19 @@ class ProgressDisplay:
         self._full, self._empty = ("█", "░") if self._terminal and _can_encode(stream, "█░") else ("#", "-")
 
     def show(self, event: Event) -> None:
-        """Draw a progress event or a note; pictures and meshes are not for terminals."""
+        """Draw a progress event or a note. Pictures and meshes are not for terminals."""
         if isinstance(event, Progress):
             self._progress(event)
         elif isinstance(event, Note):
             self.line(f"note: {shown(event.text, _LONGEST)}")
 
     def line(self, text: str) -> None:
-        """A line of its own, above the progress line."""
+        """Write a line above the progress line."""
         self.clear()
         self._write(text + "\n")
 
     def clear(self) -> None:
-        """Wipe the progress line."""
+        """Clear the progress line from the terminal."""
         if self._drawn:
             self._write("\r" + " " * self._drawn + "\r")  # spaces, because not every console knows the escape
             self._drawn = 0

@@ -1,4 +1,4 @@
-"""Is this machine ready? One check a line, each with its fix; nothing is changed."""
+"""Check whether this machine is ready. Each check has a line with its fix; nothing is changed."""
 
 from __future__ import annotations
 
@@ -36,7 +36,13 @@ PACKAGES = ("torch", "warp-lang", "diffusers", "transformers", "numpy", "scikit-
 
 @dataclass(frozen=True, kw_only=True)
 class Check:
-    """One line of the report. fix: what to do; empty when there is nothing to do. fatal: no run can work like this."""
+    """One line of the report.
+
+    name: str, what was checked.
+    detail: str, what was found.
+    fix: str, what to do; empty when there is nothing to do.
+    fatal: bool, whether no run can work like this.
+    """
 
     name: str
     detail: str
@@ -44,14 +50,16 @@ class Check:
     fatal: bool = False
 
     def to_json(self) -> dict[str, Any]:
-        """The check as nested plain values."""
+        """Return the check as nested plain values."""
         return asdict(self)
 
 
 def examine(folder: Path) -> list[Check]:
-    """Every check, in the order of the report. folder: where results would go.
+    """Return every check, in the order of the report.
 
-    With too little memory to load the packages there is only one: the others would be ended by them.
+    With too little memory to load the packages there is only one check, because the others would crash.
+
+    folder: Path, where results would go.
     """
     start = _guarded(_start)
     if start.fatal:
@@ -61,15 +69,16 @@ def examine(folder: Path) -> list[Check]:
 
 
 def machine() -> Machine:
-    """What a model must fit into: the device that 'auto' is, and the memory that is free on it now."""
+    """Return what a model must fit into: the device that 'auto' is, and the memory that is free on it now."""
     device = resolve_device("auto")
     return Machine(device_type=device.type, free_bytes=free_memory_bytes(str(device)))
 
 
 def model_lists(room: Machine | None = None) -> tuple[list[ModelLine], list[ModelLine]]:
-    """The models that are here, and those of the catalogue that could be. Raises SetupError for a broken starter.
+    """Return the models that are here, and those of the catalogue that could be downloaded.
 
-    room: what they must fit into, default this machine.
+    room: Machine that they must fit into; None: this machine.
+    Raises SetupError for a broken starter.
     """
     address = hub_address({**os.environ, "HF_TOKEN": ""})  # the list asks nobody: a wrong token harms downloads only
     room = room or machine()
@@ -147,12 +156,12 @@ def _speed() -> Check:
 
 
 def known_speed() -> Speed:
-    """The speed of the device that 'auto' is, for the estimates of time; measured in a second where it is not known."""
+    """Return the speed of the device that 'auto' is, for estimates of time; measure it in a second if unknown."""
     return measured_speed(resolve_device("auto"))
 
 
 def speed_is_known() -> bool:
-    """Whether it has been measured, so that lists of models have times."""
+    """Return whether the speed has been measured, so that lists of models have times."""
     return stored_speed(resolve_device("auto").type) is not None
 
 

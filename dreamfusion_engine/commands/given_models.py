@@ -1,6 +1,6 @@
-"""Models that somebody has as a folder or a single file: their lines, as the list of models has them, by their path.
+"""Models that a user has as a folder or a single file: their lines in the list of models, by their path.
 
-Nothing is loaded and nothing written: a file that was never used is not turned into a folder for it.
+Nothing is loaded and nothing written: a file that was never used is not converted to a folder for this.
 """
 
 from __future__ import annotations
@@ -28,9 +28,11 @@ LARGEST = 30_000  # characters of a line; a card of somebody's own may hold any 
 
 
 def given_model(name: str, machine: Machine, base: str = "") -> ModelLine:
-    """The line of a model that is asked about by name; "broken", with its trouble, where no run can have it.
+    """Return the line of a model that is asked about by name; "broken", with its trouble, where no run can use it.
 
-    name: folder, single file or downloaded id. base: of a single file, '' for the catalogue's.
+    name: str, folder, single file or downloaded id.
+    machine: Machine that it must fit into.
+    base: str, of a single file; '' for the catalogue's.
     """
     line = ModelLine(name=name, title=Path(name).stem or name, family="", state="broken", size_mb=0)
     try:
@@ -55,7 +57,7 @@ def given_model(name: str, machine: Machine, base: str = "") -> ModelLine:
 
 
 def bounded_json(line: ModelLine) -> dict[str, Any]:
-    """The line for the protocol; without the words that its model knows where those would fill the message."""
+    """Return the line for the protocol, without the model's words where those would fill the message."""
     values = line.to_json()
     if len(json.dumps(values)) > LARGEST:
         values |= {name: [] for name in ("kinds", "colours", "parts", "examples") if name in values}

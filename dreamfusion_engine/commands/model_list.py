@@ -1,4 +1,4 @@
-"""The models that can be chosen here, and those worth downloading, with their sizes and whether they fit here."""
+"""The models that can be chosen here, and those to download, with their sizes and whether they fit here."""
 
 from __future__ import annotations
 
@@ -33,7 +33,11 @@ CHECKED_BYTES = 64 << 20  # of a model's files that are compared with their chec
 
 @dataclass(frozen=True, kw_only=True)
 class Machine:
-    """What a model must fit into. device_type: 'cpu' or 'cuda'. free_bytes: that a run could take; 0: unknown."""
+    """What a model must fit into.
+
+    device_type: 'cpu' or 'cuda'.
+    free_bytes: int, bytes that a run could take; 0: unknown.
+    """
 
     device_type: str
     free_bytes: int = 0
@@ -41,13 +45,23 @@ class Machine:
 
 @dataclass(frozen=True, kw_only=True)
 class ModelLine:
-    """One model of the list. name: what --model takes. state: on this machine ("given": a folder or file that was asked
-    about by its path), or how it stands at the hub.
+    """One model of the list.
 
-    size_mb: megabytes (1e6) on disk or to download. memory_mib: peak of a run in the standard preset, 0: unknown.
-    fit: that against the machine's free memory. trouble: why a broken one is (code, what, why, fix). page: where its
-    licence is read and accepted. recipe: its name, '' for a broken model of unknown family. card: how to ask it, of a
-    model that is here. estimates: as `estimates_of` makes them.
+    name: str, what --model takes.
+    title: str, name for people.
+    family: str, pipeline class.
+    state: on this machine ("given": a folder or file that was asked about by its path), or at the hub.
+    size_mb: int, megabytes (1e6) on disk or to download.
+    memory_mib: int, MiB, peak of a run in the standard preset; 0: unknown.
+    fit: that against the machine's free memory.
+    license: str, as the hub names it.
+    note: str, what sets it apart.
+    page: str, where its licence is read and accepted.
+    instead: str, id of a copy of a withdrawn model.
+    trouble: why a broken one is broken (code, what, why, fix).
+    recipe: str, its name; '' for a broken model of unknown family.
+    card: PromptCard of a model that is here; else None.
+    estimates: from `estimates_of`.
     """
 
     name: str
@@ -72,7 +86,7 @@ class ModelLine:
         return self.state in ("built in", "downloaded", "given")
 
     def to_json(self) -> dict[str, Any]:
-        """The line as the protocol and `models --json` have it; for a model that is here with what it knows."""
+        """Return the line as the protocol and `models --json` have it; for a model that is here, with what it knows."""
         line = {
             "name": self.name,
             "title": self.title,
@@ -104,22 +118,33 @@ class ModelLine:
 
 
 def models_here(address: HubAddress, machine: Machine) -> list[ModelLine]:
-    """The built-in model, then the downloaded ones of a family that can teach, broken ones too.
+    """Return the built-in model, then the downloaded ones of a family that can teach, broken ones too.
 
-    Raises SetupError when the built-in model itself is broken.
+    address: HubAddress; gives the folder of downloads.
+    machine: Machine that they must fit into.
+    Raises SetupError where the built-in model itself is broken.
     """
     return [_starter(machine), *_downloaded(address, machine)]
 
 
 def models_to_get(address: HubAddress, machine: Machine, here: list[ModelLine]) -> list[ModelLine]:
-    """The catalogue's models that are not here yet, withdrawn ones last."""
+    """Return the catalogue's models that are not here yet, withdrawn ones last.
+
+    address: HubAddress.
+    machine: Machine that they must fit into.
+    here: lines of `models_here`.
+    """
     have = {line.name.lower() for line in here}
     lines = [_suggestion(model, address, machine) for model in catalogue() if model.id.lower() not in have]
     return sorted(lines, key=lambda line: line.state == "withdrawn")
 
 
 def fit_of(memory_mib: int, machine: Machine) -> Fit:
-    """Whether so much memory is free, with some to spare."""
+    """Return whether so much memory is free, with some to spare.
+
+    memory_mib: int, MiB, peak of a run.
+    machine: Machine.
+    """
     if memory_mib <= 0 or machine.free_bytes <= 0:
         return "unknown"
     share = memory_mib * (1 << 20) / machine.free_bytes
@@ -128,9 +153,9 @@ def fit_of(memory_mib: int, machine: Machine) -> Fit:
 
 @functools.cache
 def recipe_json(name: str) -> dict[str, Any]:
-    """A recipe as the protocol has it: its name, whether it is experimental, what it changes of each plain preset.
+    """Return a recipe as the protocol has it: its name, whether it is experimental, what it changes of each preset.
 
-    scores: what it changes further with a `guidance.score`, in every preset.
+    Its 'scores' are what it changes further with a `guidance.score`, in every preset.
     """
     recipe = RECIPES[name]
     return {
@@ -142,7 +167,7 @@ def recipe_json(name: str) -> dict[str, Any]:
 
 
 def adapters_of(line: ModelLine) -> list[str]:
-    """What the model takes beside its own weights: "lora", "embeddings", both or nothing."""
+    """Return what the model takes beside its own weights: "lora", "embeddings", both or nothing."""
     if line.recipe == STARTER_RECIPE:
         return []
     families = {"lora": LORA_FAMILIES, "embeddings": WORD_FAMILIES}

@@ -17,7 +17,10 @@ FIT_WORDS = {
 
 
 def models_text(here: Sequence[Mapping[str, Any]], to_get: Sequence[Mapping[str, Any]]) -> str:
-    """Both lists, as `ModelLine.to_json` gives their lines, one block a model."""
+    """Return both lists as text, one block for each model.
+
+    here, to_get: lines from `ModelLine.to_json`.
+    """
     blocks = ["On this machine:", *map(_here, here)]
     if to_get:
         blocks += ["", "To download, with: dreamfusion-engine download NAME", *map(_to_get, to_get)]
@@ -26,12 +29,12 @@ def models_text(here: Sequence[Mapping[str, Any]], to_get: Sequence[Mapping[str,
 
 
 def size_text(megabytes: float) -> str:
-    """Megabytes (1e6) as 24 MB or 2.1 GB."""
+    """Return megabytes (1e6) as 24 MB or 2.1 GB."""
     return f"{megabytes / 1000:.1f} GB" if megabytes >= 1000 else f"{megabytes:.0f} MB"
 
 
 def need_text(line: Mapping[str, Any]) -> str:
-    """What a run takes, and whether it fits; '' where that is not known."""
+    """Return the memory that a run takes, and whether it fits; '' where that is not known."""
     if not line["memory_mib"]:
         return ""
     fit = FIT_WORDS.get(str(line["fit"]), "")

@@ -1,4 +1,4 @@
-"""A run's settings as a terminal shows them: stage by stage, each with its value and where it comes from."""
+"""A run's settings as a terminal shows them: stage by stage, each with its value and origin."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _OF_THE_RUN = ("prompt", "negative", "seed", "base", "device")  # not settings o
 
 
 def settings_text(made: Resolved) -> str:
-    """A head line with preset and recipe, then one line a setting."""
+    """Return a head line with preset and recipe, then one line for each setting."""
     recipe = RECIPES[made.config.recipe]
     mark = ", experimental" if recipe.experimental else ""
     rows = {name: value for name, value in dotted(made.config).items() if name not in _OF_THE_RUN}
@@ -24,5 +24,5 @@ def settings_text(made: Resolved) -> str:
 
 
 def value_text(value: Any) -> str:
-    """A value as --set takes it."""
+    """Return a value as --set takes it."""
     return value if isinstance(value, str) and value else json.dumps(value)

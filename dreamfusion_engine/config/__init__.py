@@ -1,1 +1,1 @@
-"""What a run is set to: stages, presets, recipes of the model families."""
+"""Settings of a run: stages, presets, and recipes of the model families."""

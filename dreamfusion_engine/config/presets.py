@@ -1,6 +1,6 @@
-"""Settings in and out: presets with the recipes of models over them, and configurations as nested JSON.
+"""Read and write settings: presets with the recipes of models over them, and configurations as nested JSON.
 
-A key that there is not is an error that names the nearest; a value of the wrong kind is refused, never converted by
+An unknown key is an error that names the nearest known one. A value of the wrong kind is refused, never converted by a
 guess.
 """
 
@@ -33,25 +33,29 @@ PRESET_NAMES = tuple(_PRESETS)
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Resolved:
-    """A run's settings and where each comes from.
+    """A run's settings and the origin of each.
 
-    origins: dotted name -> "yours", "preset", "recipe: SOURCE", or "model" (the recipe itself).
+    config: GenerateConfig.
+    origins: dotted name to "yours", "preset", "recipe: SOURCE", or "model" (the recipe itself).
     """
 
     config: GenerateConfig
     origins: Mapping[str, str]
 
     def to_json(self) -> dict[str, Any]:
-        """Dotted name -> its value and where it comes from, ready for json.dumps."""
+        """Return each setting's value and origin by dotted name, ready for json.dumps."""
         return {name: {"value": value, "from": self.origins[name]} for name, value in dotted(self.config).items()}
 
 
 def preset(
     name: str, prompt: str, overrides: Mapping[str, Any] | None = None, recipe: str = STARTER_RECIPE
 ) -> GenerateConfig:
-    """The configuration of a preset with a model's recipe over it, for a prompt.
+    """Return the configuration of a preset with a model's recipe over it, for a prompt.
 
-    overrides: JSON-like, nested by stage; wins over both. recipe: a name of `recipes.RECIPES`.
+    name: str, the preset.
+    prompt: str, the artist's words.
+    overrides: JSON-like, nested by stage; wins over both.
+    recipe: str, a name of `recipes.RECIPES`.
     Raises InputError for an unknown preset, recipe or key (naming the nearest) and for impossible values.
     """
     return resolve(name, prompt, overrides, recipe).config
@@ -60,7 +64,11 @@ def preset(
 def resolve(
     name: str, prompt: str, overrides: Mapping[str, Any] | None = None, recipe: str = STARTER_RECIPE
 ) -> Resolved:
-    """As `preset`, with where each setting comes from."""
+    """Return what `preset` returns, with the origin of each setting.
+
+    name, prompt, overrides, recipe: as for `preset`.
+    Raises InputError as `preset` does.
+    """
     if name not in _PRESETS:
         raise InputError(
             "input.preset",
@@ -97,9 +105,9 @@ def resolve(
 
 
 def origins_of(config: GenerateConfig) -> dict[str, str]:
-    """Where each setting of a finished configuration comes from, told by its preset and recipe.
+    """Return the origin of each setting of a finished configuration, told by its preset and recipe.
 
-    What differs from both is "yours", whoever changed it.
+    A setting that differs from both is "yours", whoever changed it.
     """
     made = resolve(config.preset, config.prompt, {"guidance": {"score": config.guidance.score}}, config.recipe)
     base = dotted(made.config)
@@ -109,7 +117,7 @@ def origins_of(config: GenerateConfig) -> dict[str, str]:
 
 
 def recipe_differences(recipe: str) -> dict[str, dict[str, Any]]:
-    """What a recipe changes of each plain preset: preset -> dotted name -> value, ready for json.dumps."""
+    """Return what a recipe changes of each preset: preset to dotted name to value, ready for json.dumps."""
     changes = {}
     for name in PRESET_NAMES:
         plain, made = dotted(preset(name, "a")), dotted(preset(name, "a", recipe=recipe))
@@ -118,13 +126,13 @@ def recipe_differences(recipe: str) -> dict[str, dict[str, Any]]:
 
 
 def recipe_scores(recipe: str) -> dict[str, dict[str, Any]]:
-    """What a recipe changes with a score, over each preset: score -> dotted name -> value, ready for json.dumps."""
+    """Return what a recipe changes with a score, over each preset: score to dotted name to value, JSON-like."""
     scores = recipe_named(recipe).scores
     return {score: {key: value for key, (value, _) in settings.items()} for score, settings in scores.items()}
 
 
 def dotted(config: GenerateConfig) -> dict[str, Any]:
-    """Every setting by its dotted name, ready for json.dumps: 'guidance.scale' -> 7.0."""
+    """Return every setting by its dotted name, ready for json.dumps: 'guidance.scale' to 7.0."""
     flat: dict[str, Any] = {}
     for key, value in to_json(config).items():
         inner = {f"{key}.{name}": each for name, each in value.items()} if isinstance(value, dict) else {key: value}
@@ -133,7 +141,7 @@ def dotted(config: GenerateConfig) -> dict[str, Any]:
 
 
 def nested(flat: Mapping[str, Any]) -> dict[str, Any]:
-    """Dotted names as settings nested by stage."""
+    """Return settings by dotted name as settings nested by stage."""
     settings: dict[str, Any] = {}
     for name, value in flat.items():
         stage, dot, key = name.partition(".")
@@ -145,13 +153,13 @@ def nested(flat: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def nearest(word: str, known: typing.Iterable[str]) -> str | None:
-    """The known word closest in spelling to `word`, or None if none is close."""
+    """Return the known word closest in spelling to `word`, or None if none is close."""
     found = difflib.get_close_matches(word, list(known), n=1)
     return found[0] if found else None
 
 
 def to_json(config: Any) -> dict[str, Any]:
-    """A configuration as nested dicts and lists, ready for json.dumps; `from_json` reads it back."""
+    """Return a configuration as nested dicts and lists, ready for json.dumps; `from_json` reads it back."""
     return dataclasses.asdict(config)
 
 
@@ -159,7 +167,13 @@ T = TypeVar("T")
 
 
 def from_json(kind: type[T], values: Mapping[str, Any], where: str = "") -> T:
-    """Build the dataclass `kind` from JSON-like values. InputError at an unknown key (naming the nearest) or type."""
+    """Build the dataclass `kind` from JSON-like values.
+
+    kind: a dataclass of `stages`.
+    values: JSON-like, nested.
+    where: str, dotted name of the values, for errors.
+    Raises InputError at an unknown key (naming the nearest) or a wrong type.
+    """
     hints = typing.get_type_hints(kind)
     names = [f.name for f in dataclasses.fields(kind)]  # type: ignore[arg-type]
     given: dict[str, Any] = {}

@@ -1,4 +1,4 @@
-"""What an artist types, as one clean line."""
+"""Clean the text that an artist types to one line."""
 
 from __future__ import annotations
 
@@ -9,9 +9,12 @@ PROMPT_LIMIT = 1000  # characters; a text encoder reads some 77 tokens, about 30
 
 
 def checked_prompt(text: str, name: str, *, empty_ok: bool) -> str:
-    """`text` with white space folded, without invisible characters.
+    """Return `text` with white space folded and without invisible characters.
 
-    Raises InputError when it is empty, too long or holds control characters.
+    text: str, as typed.
+    name: str, what the text is, for errors.
+    empty_ok: bool, whether it may be empty.
+    Raises InputError input.prompt_empty, input.prompt_long, input.prompt_control.
     """
     shown = text if len(text) <= 60 else text[:60] + "..."
     control = sorted({f"U+{ord(c):04X}" for c in text if (ord(c) < 32 and c not in "\t\n\r") or 127 <= ord(c) < 160})

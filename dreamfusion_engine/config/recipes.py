@@ -1,9 +1,10 @@
-"""What each family of teachers needs to make objects: settings between the preset and the person's own, as one table.
+"""Recipes: the settings that each family of teachers needs to make objects, as one table.
 
-The presets are tuned to the built-in starter model, which has the empty recipe; the small latent model that
-`training/latent` makes of the same corpus has nearly that. Every other value here has its source:
+A recipe lies between the preset and the person's own settings. The presets are tuned to the built-in starter model,
+which has the empty recipe. The small latent model that `training/latent` makes of the same corpus has nearly that.
+Every other value here has its source:
 SDF stable-dreamfusion (its option -O), TS threestudio (dreamfusion-sd and -if), MVD MVDream-threestudio, a paper by its
-arXiv number, or "ours". No published weights were at hand: what is ours and not measured says so.
+arXiv number, or "ours". No published weights were at hand: values that are ours and not measured say so.
 A preset is a row of the table, not a scale: `standard` is the public recipe in half of its steps, with two views each.
 """
 
@@ -26,8 +27,12 @@ LATENT_RECIPE = "latent"
 class Recipe:
     """Settings of one family of teachers.
 
-    title: what people call it. family: its pipeline class. experimental: whether no public recipe makes objects with it
-    reliably. settings: of every preset; presets: of one; scores: of one `guidance.score`, over both.
+    title: str, name for people.
+    family: str, its pipeline class.
+    experimental: bool, whether no public recipe makes objects with it reliably.
+    settings: of every preset.
+    presets: of one preset.
+    scores: of one `guidance.score`, over both.
     """
 
     title: str
@@ -38,7 +43,7 @@ class Recipe:
     scores: Mapping[str, Settings] = field(default_factory=dict)
 
     def values(self, preset: str, score: str) -> dict[str, Value]:
-        """Every setting that the recipe gives with a preset and a score."""
+        """Return every setting that the recipe gives with a preset and a score."""
         return {**self.settings, **self.presets.get(preset, {}), **self.scores.get(score, {})}
 
 
@@ -192,7 +197,10 @@ NEEDS_AUTOENCODER = (
 
 
 def recipe_named(name: str) -> Recipe:
-    """The recipe of that name. Raises InputError input.recipe for one that there is not."""
+    """Return the recipe of that name.
+
+    Raises InputError input.recipe for an unknown name.
+    """
     if name in RECIPES:
         return RECIPES[name]
     raise InputError(
@@ -207,9 +215,10 @@ _SMALL = {RECIPES[name].family: name for name in (STARTER_RECIPE, LATENT_RECIPE)
 
 
 def recipe_for(family: str, *, closed_vocabulary: bool) -> str:
-    """The name of the recipe for a model of a family.
+    """Return the name of the recipe for a model of a family.
 
-    closed_vocabulary: a small model of this project's own, in the layout of DeepFloyd IF or of Stable Diffusion, is not
-    one of those.
+    family: str, its pipeline class.
+    closed_vocabulary: bool, as its card says. Such a model is a small one of this project, in the layout of DeepFloyd
+        IF or of Stable Diffusion, and is not of their families.
     """
     return _SMALL.get(family, family) if closed_vocabulary else family

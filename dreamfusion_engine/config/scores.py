@@ -1,7 +1,7 @@
-"""The scores: what the denoiser's predictions are made into. One record a score, with all that others must know of it.
+"""The scores, which turn the denoiser's predictions into a residual. Each has one record of what others must know.
 
-It needs no torch. What a score computes is in the file of its name in guidance/scores/. A test counts the calls of a
-real teacher beside these records.
+It needs no torch. A score's formula is in the file of its name in guidance/scores/. A test compares the calls of a
+real teacher with these records.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _ROUNDED_UP = 0.5  # steps that rounding up adds in the mean
 
 
 class WalkSettings(Protocol):
-    """How many steps a score's walk has, when it leads through all timesteps: of `ScoreConfig`."""
+    """The settings of `ScoreConfig` that give a score's number of steps through all timesteps."""
 
     @property
     def inversion_steps(self) -> int: ...
@@ -29,13 +29,16 @@ Walk = Callable[[WalkSettings, float, float], float]  # settings, t of the large
 
 @dataclass(frozen=True, kw_only=True)
 class ScoreRecord:
-    """What a score is and asks for.
+    """What a score is and needs.
 
-    walk: guided calls one after another, in the mean, from the largest t of those in the call and the upper end of the
-    range, shares of T. names_bad: asks also for what bad pictures are called. draws_more: draws noise for each further
-    step of its walk. learns: trains a copy of the denoiser on the renders, and asks it too. rescales: heeds
-    guidance.rescale. recordable: whether it is the same work in every step, so that a CUDA graph can hold it. own: what
-    recipes of large models change with it, and its source.
+    walk: mean number of guided calls one after another, from the settings, the largest t of those in the call and the
+        upper end of the range, both shares of T.
+    names_bad: bool, whether it also needs the prediction for bad pictures.
+    draws_more: bool, whether it draws noise for each further step of its walk.
+    learns: bool, whether it trains a copy of the denoiser on the renders, and asks it too.
+    rescales: bool, whether guidance.rescale has an effect.
+    recordable: bool, whether it does the same work in every step, so that a CUDA graph can record it.
+    own: settings that recipes of large models change with it, and their sources.
     """
 
     walk: Walk = lambda score, largest, high: 1.0
@@ -48,25 +51,33 @@ class ScoreRecord:
 
     @property
     def texts(self) -> int:
-        """Pictures in a guided call for one view, before Perp-Neg's: with the prompt, without, and for bad pictures."""
+        """Return the texts of a guided call for one view, before Perp-Neg's: the prompt, none, and bad pictures."""
         return 3 if self.names_bad else 2
 
     @property
     def alone(self) -> int:
-        """Calls with one picture a view: the copy's prediction."""
+        """Return the calls with one picture a view: the copy's predictions."""
         return int(self.learns)
 
     @property
     def learning(self) -> int:
-        """Such calls forwards and backwards: the copy's lesson."""
+        """Return the calls forwards and backwards with one picture a view: the copy's training."""
         return int(self.learns)
 
     def guided(self, score: WalkSettings, largest: float, high: float) -> float:
-        """Calls with `texts` pictures a view, in the mean. largest, high: as `walk` has them."""
+        """Return the mean number of calls with `texts` pictures a view.
+
+        score: WalkSettings.
+        largest: float in [0, 1], largest t in the call, share of T.
+        high: float in [0, 1], upper end of the range, share of T.
+        """
         return self.walk(score, largest, high)
 
     def calls(self, score: WalkSettings, largest: float, high: float) -> float:
-        """Passes through the network, backward ones too, in the mean."""
+        """Return the mean number of passes through the network, backward ones too.
+
+        score, largest, high: as for `guided`.
+        """
         return self.guided(score, largest, high) + self.alone + 2 * self.learning
 
 

@@ -1,8 +1,8 @@
-"""Settings of a run: frozen dataclasses, one a stage; `config_json` reads and writes them.
+"""Settings of a run: frozen dataclasses, one for each stage; `config.presets` reads and writes them.
 
 Every field has its unit or symbol beside it. Angles are degrees here, because people read this; radians inside. The
-object lives in [-1, 1]^3, so one world unit is half the box. `config_json.preset` gives the three presets, with
-the recipe of a model's family over them.
+object lives in [-1, 1]^3, so one world unit is half the box. `config.presets.preset` gives the three presets, with the
+recipe of a model's family over them.
 """
 
 from __future__ import annotations
@@ -27,7 +27,13 @@ DenoiserRuntime = Literal["auto", "torch", "openvino"]
 
 
 def require(ok: bool, name: str, value: object, needs: str) -> None:
-    """Raise InputError unless `ok`; `needs` says what the setting must be, in words."""
+    """Raise InputError input.setting unless `ok`.
+
+    ok: bool, whether the setting is possible.
+    name: str, dotted name of the setting.
+    value: its value.
+    needs: str, what the setting must be, in words.
+    """
     if not ok:
         raise InputError(
             "input.setting",
@@ -45,7 +51,7 @@ def _require_range(name: str, value: tuple[float, float], low: float, high: floa
 
 @dataclass(frozen=True, kw_only=True)
 class CameraConfig:
-    """Where training looks from. Sampling as DreamFusion (arXiv 2209.14988, App. A.2), framed for the [-1, 1] box."""
+    """Cameras of the training. Sampling as DreamFusion (arXiv 2209.14988, App. A.2), framed for the [-1, 1] box."""
 
     distance: tuple[float, float] = (3.0, 3.5)  # world units from the origin
     fov_deg: tuple[float, float] = (36.0, 42.0)  # vertical field of view
@@ -165,7 +171,7 @@ class PromptsConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class AdaptersConfig:
-    """Small .safetensors files that teach the diffusion model more: LoRAs, and words (textual inversion)."""
+    """Small .safetensors files that extend the diffusion model: LoRAs, and words (textual inversion)."""
 
     lora: tuple[tuple[str, float], ...] = ()  # file and weight of each; 1: as trained, 0: none of it
     embeddings: tuple[str, ...] = ()  # files; a prompt names their words
@@ -180,7 +186,7 @@ class AdaptersConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class ScoreConfig:
-    """What some scores need besides `guidance`: the inversion of 'sdi', the low-rank copy of 'vsd', sampling."""
+    """Settings of some scores besides `guidance`: the inversion of 'sdi', the low-rank copy of 'vsd', sampling."""
 
     inversion_steps: int = 10  # that would lead through every timestep; a render's t takes its share of them
     inversion_scale: float = -7.5  # guidance while inverting (arXiv 2405.15891)
@@ -241,7 +247,7 @@ class OptimizeConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class PaceConfig:
-    """What acts when in training; times are fractions of it."""
+    """The times at which the parts of training take effect, as fractions of training."""
 
     lit: float = 0.75  # share of lit steps, once there is light (DreamFusion, App. A.2)
     opacity_start: float = 10.0  # times the opacity weight at first ...
@@ -261,7 +267,7 @@ class PaceConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class MeshConfig:
-    """From density to a textured mesh."""
+    """The way from density to a textured mesh."""
 
     resolution: int = 160  # lattice cells along the box, [128, 512] in the presets
     iso: float | Literal["auto"] = "auto"  # density level; auto: the one whose silhouettes agree best with the renders
@@ -290,7 +296,7 @@ class MeshConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class MemoryConfig:
-    """What the diffusion model may take of the memory, and what is traded for it."""
+    """The memory settings: what the diffusion model may take, and what is traded for it."""
 
     fit: bool = True  # where the memory that is free at the start is not enough, change what follows, sizes and views
     precision: Precision = "auto"  # of the diffusion model
@@ -355,5 +361,5 @@ class GenerateConfig:
 
 
 def views_at_once(config: GenerateConfig) -> int:
-    """Views whose tensors are alive together; of an overlapped step these are both halves."""
+    """Return the number of views whose tensors are alive together; in an overlapped step these are both halves."""
     return min(config.optimize.views, config.memory.views_at_once or config.optimize.views)

@@ -1,1 +1,1 @@
-"""What is there: hash grid, radiance field, occupancy."""
+"""The 3D field: hash grid, radiance field, occupancy."""

@@ -1,6 +1,6 @@
-"""From encoded features to density and albedo in one pass on the CPU, with a gradient written by hand.
+"""Decode encoded features to density and albedo in one pass on the CPU, with a gradient written by hand.
 
-The same function as `RadianceField`'s torch layers; tests hold the two together. Axis letters: N points, D encoded
+It is the same function as `RadianceField`'s torch layers; tests compare the two. Axis letters: N points, D encoded
 features, K hidden units.
 """
 
@@ -21,7 +21,12 @@ from dreamfusion_engine.machine import warp_runtime
 
 @dataclass(frozen=True, kw_only=True)
 class Blob:
-    """Density is softplus(gain * raw + height - slope |x|). slope: 1 / world unit."""
+    """The initial blob: density is softplus(gain * raw + height - slope |x|).
+
+    gain: float.
+    height: float.
+    slope: float, 1 / world unit.
+    """
 
     gain: float
     height: float
@@ -31,10 +36,16 @@ class Blob:
 def decode_points(
     points: Tensor, grid: HashGrid, level_weight: Tensor, layers: tuple[Tensor, ...], blob: Blob, *, albedo: bool
 ) -> tuple[Tensor, Tensor]:
-    """Density float32[N] and albedo float32[N, 3] (float32[0, 3] unless asked for), gradients to table and layers only.
+    """Return density float32[N] and albedo float32[N, 3] (float32[0, 3] unless asked for).
+
+    Gradients reach table and layers only.
 
     points: float32[N, 3] on the CPU, contiguous, without gradient.
+    grid: HashGrid that encodes them.
+    level_weight: float32[L] in [0, 1].
     layers: weight float32[K, D], bias float32[K], weight float32[4, K], bias float32[4].
+    blob: Blob.
+    albedo: bool, whether to compute it.
     """
     result: tuple[Tensor, Tensor] = _Decode.apply(points, grid.table, *layers, grid, level_weight, blob, albedo)
     return result

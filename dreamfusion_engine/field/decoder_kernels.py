@@ -20,7 +20,12 @@ POINT_BLOCK = 128  # points of one launch item
 
 
 class DecoderKernels(NamedTuple):
-    """decode, decode_gradient: over blocks of points. encoded_type, hidden_type: their vectors."""
+    """Kernels over blocks of points, and the vector types that they use.
+
+    encoded_type: of the encoded features.
+    hidden_type: of the hidden units.
+    decode, decode_gradient: forward and backward.
+    """
 
     encoded_type: Any
     hidden_type: Any
@@ -46,7 +51,7 @@ def outside(point: wp.vec3) -> bool:
 
 @cache
 def decoder_kernels(inputs: int, hidden: int) -> DecoderKernels:
-    """The kernels for `inputs` encoded features and `hidden` units."""
+    """Return the kernels for `inputs` encoded features and `hidden` units."""
     encoded_type = wp.types.vector(length=inputs, dtype=wp.float32)
     hidden_type = wp.types.vector(length=hidden, dtype=wp.float32)
 

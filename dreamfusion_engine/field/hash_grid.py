@@ -16,7 +16,12 @@ from dreamfusion_engine.machine import warp_runtime
 
 
 def level_resolutions(levels: int, base: int, finest: int) -> list[int]:
-    """Cells along the box of each level, a geometric progression from base to finest (Mueller 2022, eq. 2-3)."""
+    """Return the cells along the box of each level, a geometric progression.
+
+    levels: int, L.
+    base, finest: int, cells of the first and the last level.
+    Source: Mueller 2022, arXiv 2201.05989, eq. 2-3.
+    """
     growth = (finest / base) ** (1.0 / max(1, levels - 1))
     return [round(base * growth**level) for level in range(levels)]
 
@@ -24,9 +29,13 @@ def level_resolutions(levels: int, base: int, finest: int) -> list[int]:
 class HashGrid(nn.Module):
     """Learnable features on L grids of rising resolution, interpolated trilinearly; fine grids hash their vertices.
 
-    levels: L. features: F. log2_table: a level has at most 2^log2_table entries; a level whose vertices fit is
-    stored densely. base, finest: cells along the box [-1, 1] of the first and the last level.
-    generator: CPU generator of the initial entries, U(-1e-4, 1e-4) (Mueller 2022, section 4).
+    The initial entries are U(-1e-4, 1e-4) (Mueller 2022, section 4).
+
+    levels: int, L.
+    features: int, F, for each level.
+    log2_table: int; a level has at most 2^log2_table entries. A level whose vertices fit is stored densely.
+    base, finest: int, cells along the box [-1, 1] of the first and the last level.
+    generator: CPU generator of the initial entries.
     """
 
     resolutions: Tensor
@@ -53,19 +62,24 @@ class HashGrid(nn.Module):
         self.register_buffer("all_levels", torch.ones(levels), persistent=False)
 
     def forward(self, points: Tensor, level_weight: Tensor | None = None) -> Tensor:
-        """Features float32[N, L * F] at the points.
+        """Return features float32[N, L * F] at the points.
+
+        The gradient to the points is computed only where they ask for it.
 
         points: float32[N, 3], world units; outside [-1, 1] the nearest point of the box counts.
         level_weight: float32[L] in [0, 1], no gradient; each level's features are multiplied by it, and a level of
-            weight 0 costs next to nothing.
-        The gradient to the points is worked out only if they ask for it.
+            weight 0 costs next to nothing. None: all are 1.
         """
         weight = self.all_levels if level_weight is None else level_weight
         encoded: Tensor = _Encode.apply(points.contiguous(), self.table, weight, self)
         return encoded
 
     def encode(self, points: Tensor, level_weight: Tensor) -> Tensor:
-        """The values of `forward`, outside autograd; points contiguous."""
+        """Return the values of `forward`, outside autograd.
+
+        points: float32[N, 3], world units, contiguous.
+        level_weight: float32[L] in [0, 1].
+        """
         kernels = grid_kernels(self.features)
         count = points.shape[0]
         block = POINT_BLOCK if points.device.type == "cpu" else 1
@@ -82,7 +96,12 @@ class HashGrid(nn.Module):
         return encoded
 
     def table_gradient(self, points: Tensor, gradient: Tensor, level_weight: Tensor) -> Tensor:
-        """d loss / d table, float32[T, F], from d loss / d encoded, float32[N, L * F]; both contiguous."""
+        """Return d loss / d table, float32[T, F].
+
+        points: float32[N, 3], world units, contiguous.
+        gradient: float32[N, L * F], d loss / d encoded, contiguous.
+        level_weight: float32[L] in [0, 1].
+        """
         kernels = grid_kernels(self.features)
         count = points.shape[0]
         on_cpu = points.device.type == "cpu"
@@ -98,7 +117,12 @@ class HashGrid(nn.Module):
         return result
 
     def point_gradient(self, points: Tensor, gradient: Tensor, level_weight: Tensor) -> Tensor:
-        """d loss / d points, float32[N, 3], from d loss / d encoded; right-sided on the faces between cells."""
+        """Return d loss / d points, float32[N, 3]; right-sided on the faces between cells.
+
+        points: float32[N, 3], world units, contiguous.
+        gradient: float32[N, L * F], d loss / d encoded, contiguous.
+        level_weight: float32[L] in [0, 1].
+        """
         kernels = grid_kernels(self.features)
         result = torch.empty_like(points)
         warp_runtime.launch(

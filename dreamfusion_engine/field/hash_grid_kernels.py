@@ -20,10 +20,13 @@ POINT_BLOCK = 256  # on the CPU, points a level handles before the next level ta
 
 
 class GridKernels(NamedTuple):
-    """The Warp vector type of one entry, and the kernels by what one item of a launch is.
+    """The Warp vector type of one entry, and the kernels.
 
-    encode: a block of points at one level. point_gradient: a point. table_gradient: a level.
-    table_gradient_atomic: a point at one level, for CUDA, where additions meet in any order.
+    feature: vector type of an entry.
+    encode: one item is a block of points at one level.
+    point_gradient: one item is a point.
+    table_gradient: one item is a level.
+    table_gradient_atomic: one item is a point at one level, for CUDA, where additions come in any order.
     """
 
     feature: Any
@@ -100,7 +103,7 @@ def side(bit: int, t: float) -> float:
 
 @cache
 def grid_kernels(features: int) -> GridKernels:
-    """The kernels for `features` features a level."""
+    """Return the kernels for `features` features a level."""
     vec = wp.types.vector(length=features, dtype=wp.float32)
 
     @wp.func

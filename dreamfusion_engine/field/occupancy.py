@@ -1,4 +1,4 @@
-"""Which cells of the box hold something, so that rays skip the rest (Mueller 2022, arXiv 2201.05989, App. E.2).
+"""The cells of the box that hold something, so that rays skip the rest (Mueller 2022, arXiv 2201.05989, App. E.2).
 
 Axis letters: C = resolution^3 cells, x fastest: cell = x + resolution (y + resolution z).
 """
@@ -21,9 +21,12 @@ SHARE = 4  # later ones look at every SHARE-th cell, in turn
 class OccupancyGrid:
     """A decayed maximum of the density in each cell, and the mask of cells worth sampling.
 
-    config: resolution, step and the opacity of one step under which a cell is empty.
-    density: float32[C], 1 / world unit. occupied: uint8[C], 1 where the renderer must look: cells above the threshold,
-    while the object takes shape their neighbours too. updates: how often `update` ran.
+    config: RenderConfig; gives resolution, step and the opacity of one step under which a cell is empty.
+    device: where the grid is.
+    density: attribute, float32[C], 1 / world unit.
+    occupied: attribute, uint8[C], 1 for cells that the renderer samples: those above the threshold, and their
+        neighbours while the object takes shape.
+    updates: attribute, int, number of calls of `update`.
     """
 
     def __init__(self, config: RenderConfig, device: torch.device | str = "cpu") -> None:
@@ -37,11 +40,11 @@ class OccupancyGrid:
         self.updates = 0
 
     def set_threshold(self, opacity: float) -> None:
-        """From the next update on, skip cells whose density makes one step less opaque than `opacity`, in [0, 1)."""
+        """Skip cells, from the next update on, whose density makes one step less opaque than `opacity`, in [0, 1)."""
         self.threshold = self._density_of(opacity)
 
     def fraction_above(self, opacity: float) -> float:
-        """Share of cells, in [0, 1], whose density makes one step more opaque than `opacity`, skipped or not."""
+        """Return the share of cells, in [0, 1], that make one step more opaque than `opacity`, skipped or not."""
         return float((self.density > self._density_of(opacity)).float().mean())
 
     def _density_of(self, opacity: float) -> float:
@@ -49,9 +52,10 @@ class OccupancyGrid:
 
     @torch.no_grad()
     def update(self, density: Callable[[Tensor], Tensor], generator: torch.Generator) -> None:
-        """Look at the field again: all cells at first, later every fourth, each at one jittered point.
+        """Ask the field again: all cells at first, later every fourth, each at one jittered point.
 
-        density: points float32[N, 3] -> float32[N]. generator: of the jitter, on the grid's device.
+        density: points float32[N, 3] to float32[N].
+        generator: of the jitter, on the grid's device.
         """
         if self.updates < FULL_UPDATES:
             cells = torch.arange(self.resolution**3, device=self.device)
@@ -64,12 +68,12 @@ class OccupancyGrid:
         self._mask()
 
     def cell_corners(self, cells: Tensor) -> Tensor:
-        """Low corners float32[N, 3], in cells from the box's low corner, of cells int64[N]."""
+        """Return the low corners float32[N, 3] of cells int64[N], in cells from the box's low corner."""
         n = self.resolution
         return torch.stack([cells % n, cells // n % n, cells // (n * n)], -1).float()
 
     def state_dict(self) -> dict[str, Tensor]:
-        """Tensors that bring the grid back with `load_state_dict`."""
+        """Return the tensors that `load_state_dict` needs."""
         return {
             "density": self.density.clone(),
             "updates": torch.tensor(self.updates),
@@ -77,7 +81,7 @@ class OccupancyGrid:
         }
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
-        """Take over the state of a grid of the same configuration."""
+        """Restore the state of a grid of the same configuration."""
         self.density.copy_(state["density"])
         self.updates = int(state["updates"])
         self.threshold = float(state["threshold"])

@@ -1,4 +1,4 @@
-"""The radiance field: what density and colour are at a point. A hash grid, a small MLP and an initial blob.
+"""The radiance field: density and colour at a point, from a hash grid, a small MLP and an initial blob.
 
 Axis letters: N points, R rays, L levels, F features.
 """
@@ -20,8 +20,12 @@ FIRST_LEVELS = 0.5  # share of the levels that is open from the start
 def blob_density_bias(points: Tensor, height: float, radius: float) -> Tensor:
     """b = height (1 - |x| / radius), added to the density before its activation; float32[N].
 
-    The initial blob in the middle of an else empty box (DreamFusion, App. A.2, in the linear form of public
-    re-implementations). points: float32[N, 3], world units. radius: world units.
+    It is the initial blob in the middle of the empty box.
+
+    points: float32[N, 3], world units, x.
+    height: float.
+    radius: float, world units.
+    Source: DreamFusion, arXiv 2209.14988, App. A.2, in the linear form of public re-implementations.
     """
     return height - (height / radius) * torch.linalg.vector_norm(points, dim=-1)
 
@@ -29,8 +33,12 @@ def blob_density_bias(points: Tensor, height: float, radius: float) -> Tensor:
 def level_weights(levels: int, fraction: float, device: torch.device | str = "cpu") -> Tensor:
     """w_l = (1 - cos(pi clamp(a - l, 0, 1))) / 2, float32[L]: a window that opens fine levels smoothly.
 
-    (Nerfies, arXiv 2011.12948, eq. 8, with hash-grid levels in place of frequencies.) a runs from half of the levels to
-    all of them as fraction runs from 0 to 1.
+    a runs from half of the levels to all of them while the fraction runs from 0 to 1.
+
+    levels: int, L.
+    fraction: float in [0, 1].
+    device: of the result.
+    Source: Nerfies, arXiv 2011.12948, eq. 8, with hash-grid levels in place of frequencies.
     """
     first = max(1, math.ceil(FIRST_LEVELS * levels))
     opened = first + min(max(fraction, 0.0), 1.0) * (levels - first)
@@ -40,7 +48,9 @@ def level_weights(levels: int, fraction: float, device: torch.device | str = "cp
 class RadianceField(nn.Module):
     """Density (1 / world unit) and albedo (sRGB in [0, 1]) in the box [-1, 1]^3; density is 0 outside.
 
-    config: sizes and the blob. seed: of every initial value. device: where the parameters live.
+    config: FieldConfig, sizes and the blob.
+    seed: int, of every initial value.
+    device: of the parameters.
     """
 
     level_weight: Tensor
@@ -74,26 +84,27 @@ class RadianceField(nn.Module):
         self.to(device)
 
     def open_levels(self, fraction: float) -> None:
-        """Open the hash grid's levels up to `fraction` in [0, 1]; 1: all. Later calls may go either way."""
+        """Open the hash grid's levels up to `fraction` in [0, 1]; 1: all. Later calls may raise or lower it."""
         self.level_weight.copy_(level_weights(self.config.levels, fraction, self.level_weight.device))
 
     def forward(self, points: Tensor) -> tuple[Tensor, Tensor]:
-        """Density float32[N] and albedo float32[N, 3] at points float32[N, 3]."""
+        """Return density float32[N] and albedo float32[N, 3] at points float32[N, 3]."""
         if self._in_one_pass(points):
             return self._decode(points, albedo=True)
         raw = self._raw(points)
         return self._activated_density(raw, points), torch.sigmoid(raw[:, 1:])
 
     def density(self, points: Tensor) -> Tensor:
-        """Density float32[N], 1 / world unit, at points float32[N, 3]."""
+        """Return density float32[N], 1 / world unit, at points float32[N, 3]."""
         if self._in_one_pass(points):
             return self._decode(points, albedo=False)[0]
         return self._activated_density(self._raw(points), points)
 
     def background(self, directions: Tensor) -> Tensor:
-        """Learned background colours float32[R, 3] in (0, 1) seen along unit directions float32[R, 3].
+        """Return learned background colours float32[R, 3] in (0, 1).
 
-        Raises ValueError when the configuration's background is not 'learned'.
+        directions: float32[R, 3], unit length.
+        Raises ValueError where the configuration's background is not 'learned'.
         """
         if self.sky is None:
             raise ValueError("This field has no learned background: FieldConfig.background is 'random'.")

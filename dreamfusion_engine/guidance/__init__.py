@@ -1,1 +1,1 @@
-"""What it should look like: prompts, diffusion models, score distillation."""
+"""Guidance: prompts, diffusion models and score distillation decide what the object should look like."""

@@ -1,4 +1,4 @@
-"""Classifier-free guidance: from what the model sees with and without the prompt to what is asked of a render.
+"""Classifier-free guidance: combines the predictions with and without the prompt into one.
 
 Noise predictions are float32[B, C, H, W]; alpha and sigma float32[B, 1, 1, 1].
 """
@@ -13,18 +13,25 @@ from dreamfusion_engine.models.noise import noise_from_clean, predicted_clean_im
 
 
 def classifier_free_guidance(noise_uncond: Tensor, noise_cond: Tensor, scale: float | Tensor) -> Tensor:
-    """eps = e_u + w (e_c - e_u) (Ho & Salimans 2022, arXiv 2207.12598, eq. 6, with w here = 1 + w there).
+    """eps = e_u + w (e_c - e_u). w = 0 ignores the prompt, w = 1 follows it, a larger w exaggerates it.
 
-    w = 0 ignores the prompt, w = 1 follows it, more exaggerates it.
+    noise_uncond: float32[B, C, H, W], e_u, prediction without the prompt.
+    noise_cond: float32[B, C, H, W], e_c, prediction with the prompt.
+    scale: float or float32[], w.
+    Source: Ho & Salimans 2022, arXiv 2207.12598, eq. 6, with w here = 1 + w there.
     """
     return noise_uncond + scale * (noise_cond - noise_uncond)
 
 
 def rescale_guidance(guided: Tensor, cond: Tensor, share: float) -> Tensor:
-    """phi guided std(cond) / std(guided) + (1 - phi) guided, against over-saturation (arXiv 2305.08891, eq. 15-16).
+    """phi guided std(cond) / std(guided) + (1 - phi) guided, against over-saturation.
 
-    guided, cond: float32[B, ...], the guided and the conditional prediction of the clean image; share: phi in [0, 1].
-    The standard deviations are over all axes but B. A constant prediction, which has no spread to match, is kept.
+    The standard deviations are over all axes but B. A constant prediction has no spread to match and is kept.
+
+    guided: float32[B, ...], guided prediction of the clean image.
+    cond: float32[B, ...], conditional prediction of the clean image.
+    share: float in [0, 1], phi.
+    Source: arXiv 2305.08891, eq. 15-16.
     """
     axes = tuple(range(1, guided.ndim))
     spread = guided.std(dim=axes, keepdim=True)
@@ -42,7 +49,14 @@ def guided_noise(
     scale: float | Tensor,
     rescale: float,
 ) -> Tensor:
-    """The guided noise, its clean image rescaled by the share `rescale`: what SDS compares with the true noise."""
+    """Return the guided noise with its clean image rescaled: what SDS compares with the true noise.
+
+    noise_uncond, noise_cond: float32[B, C, H, W], predictions without and with the prompt.
+    x_t: float32[B, C, H, W], noisy renders.
+    alpha, sigma: float32[B, 1, 1, 1], at t.
+    scale: float or float32[], guidance scale w.
+    rescale: float in [0, 1], share phi of `rescale_guidance`.
+    """
     guided = classifier_free_guidance(noise_uncond, noise_cond, scale)
     if rescale == 0.0:
         return guided
@@ -52,11 +66,14 @@ def guided_noise(
 
 
 def guidance_scale(progress: float, config: GuidanceConfig) -> float:
-    """w: `scale` until `anneal_until`, from there linearly to 1 + (scale - 1) scale_kept at the end of training.
+    """Return w: `scale` until `anneal_until`, from there linearly to 1 + (scale - 1) scale_kept at the end of training.
 
     Strong guidance finds the shape, but exaggerates: at low noise, where colours are decided, it makes colours that no
     picture has. Weak guidance from the start, or from the middle on, loses thin parts. (Guidance at a part of the noise
     levels only: Kynkaanniemi 2024, arXiv 2404.07724.)
+
+    progress: float in [0, 1], share of training done.
+    config: GuidanceConfig.
     """
     late = 1.0 - config.anneal_until
     share = min(max((progress - config.anneal_until) / late, 0.0), 1.0) if late > 0.0 else 0.0

@@ -1,7 +1,8 @@
-"""Score distillation: renders in, a loss out whose gradient makes them more like what a diffusion model expects.
+"""Score distillation: take renders, return a loss whose gradient makes them more like what a diffusion model expects.
 
-One call for every score of `scores/`: noise a render, ask the frozen model, make its predictions into a residual, weigh
-it. x is what the model denoises, float32[B, C, H, W]; t int64[B]; alpha, sigma float32[B, 1, 1, 1].
+Every score of `scores/` goes the same way: noise a render, ask the frozen model, form the residual from its
+predictions, and weigh it. x is what the model denoises, float32[B, C, H, W]; t int64[B]; alpha, sigma
+float32[B, 1, 1, 1].
 """
 
 from __future__ import annotations
@@ -38,14 +39,21 @@ from dreamfusion_engine.models.teacher import Conditioning, Teacher
 
 
 class ScoreDistillation:
-    """Score distillation from one teacher for one prompt, seen from any side and in any shading.
+    """Score distillation from one teacher for one prompt, for all views and shadings.
 
-    Every text is encoded here, once, so that a step is one call of the denoiser (two more for 'vsd', several for
-    'sdi' and 'sampled'). prompt, negative: the artist's words; negative takes the place of the empty prompt in
-    guidance. texts: prompts by hand. card: how the model wants to be asked. score: what 'sdi', 'vsd' and 'sampled'
-    need besides. seed: starts the copy that 'vsd' trains. encode: in the place of the teacher's own encoding, such as
-    one with a cache.
-    Raises InputError input.unknown_words where the card's vocabulary is closed.
+    It encodes every text once, at the start. A step is then one call of the denoiser (two more for 'vsd', several for
+    'sdi' and 'sampled').
+
+    teacher: the frozen diffusion model.
+    prompt: str, the artist's words.
+    negative: str, used in guidance in place of the empty prompt.
+    card: PromptCard, how to word prompts for this model.
+    config: GuidanceConfig, settings of the guidance.
+    texts: PromptsConfig, prompts that the artist wrote by hand for single views.
+    score: ScoreConfig, further settings of 'sdi', 'vsd' and 'sampled'.
+    seed: int, seed of the low-rank copy that 'vsd' trains.
+    encode: texts to Conditioning; replaces the teacher's own encoding, for example by one with a cache.
+    Raises InputError input.unknown_words where the card's vocabulary is closed and does not hold a word.
     """
 
     def __init__(
@@ -76,22 +84,31 @@ class ScoreDistillation:
         self._schedule_on_host: NoiseSchedule | None = None  # copied once; a step must not wait for a card
 
     def restart(self, config: GuidanceConfig, seed: int) -> None:
-        """Forget what was learned from renders, and go on with the settings of another attempt."""
+        """Forget what was learned from renders, and continue with the settings of another attempt.
+
+        config: GuidanceConfig of the attempt.
+        seed: int, seed of the low-rank copy that 'vsd' trains.
+        """
         self.config = config
         if self.renders is not None:
             self.renders = RenderScore(self.teacher, self.settings, seed)
 
     def state(self) -> dict[str, Tensor]:
-        """Every tensor that a checkpoint needs; none for scores that learn nothing."""
+        """Return every tensor that a checkpoint needs; none for scores that learn nothing."""
         return {} if self.renders is None else self.renders.state()
 
     def load_state(self, tensors: Mapping[str, Tensor]) -> None:
-        """Go on from `state()` with the same settings."""
+        """Restore what `state()` returned; the settings must be the same."""
         if self.renders is not None:
             self.renders.load_state(tensors)
 
     def predictions(self, x_t: Tensor, t: Tensor, embeddings: PromptEmbeddings) -> Predictions:
-        """What the model sees in noisy renders, by one call of the denoiser for all texts."""
+        """Predict the noise in noisy renders, by one call of the denoiser for all texts.
+
+        x_t: float32[B, C, h, w], noisy renders.
+        t: int64[B], timesteps.
+        embeddings: PromptEmbeddings of the B views.
+        """
         parts = [
             embeddings.uncond,
             embeddings.cond,
@@ -107,7 +124,13 @@ class ScoreDistillation:
         return Predictions(uncond=uncond, cond=cond, bad=bad)
 
     def guided(self, x_t: Tensor, t: Tensor, embeddings: PromptEmbeddings, scale: float | Tensor) -> Tensor:
-        """The guided noise, rescaled as the settings say, float32 as x_t. scale: of the guidance, w."""
+        """Return the guided noise, float32 as x_t, rescaled as the settings say.
+
+        x_t: float32[B, C, h, w], noisy renders.
+        t: int64[B], timesteps.
+        embeddings: PromptEmbeddings of the B views.
+        scale: float or float32[], guidance scale w.
+        """
         seen = self.predictions(x_t, t, embeddings)
         return self._guided(seen, x_t, t, scale)
 
@@ -122,9 +145,16 @@ class ScoreDistillation:
         generator: torch.Generator,
         part: Part,
     ) -> StepInputs:
-        """What `step` asks; the same arguments. shape: (B, C, h, w) of the renders as the model sees them.
+        """Draw and decide everything that a step needs besides the renders.
 
-        Apart from `judge`, because this is what changes from step to step: random numbers and what the host decides.
+        It is apart from `judge` because it changes from step to step: random numbers and what the host decides.
+
+        shape: (B, C, h, w) of the renders as the model sees them.
+        azimuth, elevation: float32[B], radians, cameras of the renders.
+        shading: of all the renders.
+        progress: float in [0, 1], share of training done.
+        generator: source of the random numbers.
+        part: Part, which of the step's renders these are.
         """
         device = self.teacher.device
         low, high = timestep_range(progress, self.config)
@@ -151,16 +181,22 @@ class ScoreDistillation:
         )
 
     def seen(self, images: Tensor, step: StepInputs) -> Tensor:
-        """Renders float32[B, 3, H, W] in [0, 1] as the model sees them, float32[B, C, h, w]: x of `judge`."""
+        """Return renders as the model sees them, float32[B, C, h, w]: x of `judge`.
+
+        images: float32[B, 3, H, W] in [0, 1].
+        step: StepInputs of the same renders.
+        """
         if step.posterior is None:
             return self.teacher.to_model_space(images)
         return self.teacher.to_model_space(images, step.posterior)
 
     def judge(self, x: Tensor, step: StepInputs) -> tuple[Tensor, Tensor]:
-        """The loss of `step`, and |g| a pixel value (root mean square), float32[B].
+        """Return the loss, a scalar, and |g| per pixel value (root mean square), float32[B].
 
-        x: the renders as the model sees them, float32[B, C, h, w], with their graph. Draws nothing and, but for the
-        scores 'sdi' and 'vsd', decides nothing on the host.
+        It draws no random numbers. It decides nothing on the host, except for the scores 'sdi' and 'vsd'.
+
+        x: float32[B, C, h, w], the renders as the model sees them, with their graph.
+        step: StepInputs of the same renders.
         """
         gradient, norm = self.pull(x, step)
         if self.renders is not None and step.learning is not None:
@@ -169,9 +205,13 @@ class ScoreDistillation:
 
     @torch.no_grad()
     def pull(self, x: Tensor, step: StepInputs) -> tuple[Tensor, Tensor]:
-        """The score's gradient g, as x, and |g| a pixel value float32[B]: all of `judge` that no gradient goes through.
+        """Return the score's gradient g, float32 as x, and |g| per pixel value (root mean square), float32[B].
 
-        Another thread may ask, one at a time: it changes nothing here.
+        This is the part of `judge` that no gradient goes through. It changes nothing in this object, so another thread
+        may call it, one at a time.
+
+        x: float32[B, C, h, w], the renders as the model sees them.
+        step: StepInputs of the same renders.
         """
         residual = clamped_residual(RESIDUALS[self.config.score](self, x, step), step.clamp)
         gradient = score_weight(*self.teacher.schedule.at(step.t), self.config.weighting) * residual
@@ -180,16 +220,19 @@ class ScoreDistillation:
 
     @property
     def schedule(self) -> NoiseSchedule:
-        """The teacher's, on its device."""
+        """The teacher's noise schedule, on its device."""
         return self.teacher.schedule
 
     @property
     def recordable(self) -> bool:
-        """Whether `judge` is the same work in every step, so that a CUDA graph can hold it."""
+        """Whether `judge` does the same work in every step, so that a CUDA graph can record it."""
         return SCORES[self.config.score].recordable
 
     def model_shape(self, size: int) -> tuple[int, ...]:
-        """(C, h, w) of a render of size x size pixels as the model sees it; found out once for each size."""
+        """Return (C, h, w) of a render as the model sees it; computed once for each size.
+
+        size: int, pixels, width and height of the render.
+        """
         if size not in self._shapes:
             with torch.no_grad():
                 picture = torch.zeros(1, 3, size, size, device=self.teacher.device)
@@ -197,9 +240,12 @@ class ScoreDistillation:
         return self._shapes[size]
 
     def score_size(self, progress: float, size: int) -> float:
-        """How large the score of renders of size x size pixels is at `progress`, beside the starter's, which is 1.
+        """Return the size of the score relative to the starter's, which is 1.
 
-        What the regularisers' weights are multiplied by; see `guidance.score_size`.
+        The regularisers' weights are multiplied by it; see `guidance.score_size`.
+
+        progress: float in [0, 1], share of training done.
+        size: int, pixels, width and height of the renders.
         """
         weight = 1.0
         if self.config.weighting != "uniform":
@@ -210,10 +256,14 @@ class ScoreDistillation:
 
     @torch.no_grad()
     def view_contrast(self, images: Tensor, shading: Shading, generator: torch.Generator) -> float:
-        """How differently the model sees the prompt's front and its back: |e_front - e_back| / |e_mean - e_uncond|.
+        """Return how differently the model sees the prompt's front and back: |e_front - e_back| / |e_mean - e_uncond|.
 
-        images: float32[B, 3, H, W] in [0, 1], renders to ask about. 0 where both views mean the same to it, as for an
-        object of revolution; then a back like the front is no fault. Noise at t = 0.6 T, where shapes are decided.
+        It is 0 where both views mean the same to the model, as for an object of revolution. A back like the front is no
+        fault then. The noise is that of t = 0.6 T, where shapes are decided.
+
+        images: float32[B, 3, H, W] in [0, 1], renders to ask about.
+        shading: of all the renders.
+        generator: source of the noise.
         """
         x = self.teacher.to_model_space(images)
         noise = self._noise_of(Part(first=0, total=len(x)), x.shape, generator)

@@ -1,9 +1,9 @@
-"""Embeddings kept on disk, so that a text encoder, often the largest part of a model, need not load again.
+"""Embeddings kept on disk. A text encoder, often the largest part of a model, then need not load again.
 
-An entry holds all the texts of a run together, in one safetensors file, because a text encoded alone may differ in its
-last bits from the same text encoded beside others; and a run must give the same mesh whatever the cache holds. Its name
-is the SHA-256 of the model's files, of what else decides the numbers, and of the texts, which are not stored. An entry
-that is damaged is ignored and written again.
+An entry holds all the texts of a run together, in one safetensors file: a text encoded alone may differ in its last
+bits from the same text encoded beside others, and a run must give the same mesh whatever the cache holds. The entry's
+name is the SHA-256 of the model's files, of what else decides the numbers, and of the texts. The texts are not stored.
+An entry that is damaged is ignored and written again.
 """
 
 from __future__ import annotations
@@ -30,10 +30,15 @@ _CHECKSUM = "sha256"
 
 
 def model_digest(folder: Path, *, precision: str, device: torch.device) -> str:
-    """What decides an embedding besides the texts, as SHA-256 in hex.
+    """Return the SHA-256, in hex, of everything that decides an embedding besides the texts.
 
-    The path, size and time of every file of the model; the precision it computes in; the kind of device, the number of
-    threads and the versions of the libraries. A file whose content changes without its time or size is not noticed.
+    This is the path, size and time of every file of the model; the precision it computes in; the kind of device, the
+    number of threads and the versions of the libraries. A file whose content changes without its time or size is not
+    noticed.
+
+    folder: Path of the model.
+    precision: str, what the model computes in.
+    device: torch.device, where it computes.
     """
     from importlib import metadata
 
@@ -45,9 +50,11 @@ def model_digest(folder: Path, *, precision: str, device: torch.device) -> str:
 
 
 class EmbeddingCache:
-    """A folder of embeddings, at most `limit` bytes of them; the ones not used for longest go first.
+    """A folder of embeddings. Where it is full, the entries not used for longest are removed first.
 
-    report: told once when entries cannot be written, which costs the next run some seconds and nothing else.
+    folder: Path of the cache.
+    report: told when entries cannot be written, which costs the next run some seconds and nothing else.
+    limit: int, bytes, most of all entries together.
     """
 
     def __init__(self, folder: Path, report: Report = lambda event: None, limit: int = LIMIT_BYTES) -> None:
@@ -56,9 +63,12 @@ class EmbeddingCache:
         self._limit = limit
 
     def encode(self, encode: Encode, model: str, texts: list[str], device: torch.device) -> Conditioning:
-        """What `encode` makes of the texts, from the disk where it has been made before, on `device`.
+        """Return what `encode` makes of the texts, on `device`; from the disk where the cache has it.
 
-        model: digest of everything else that decides it.
+        encode: texts to Conditioning.
+        model: str, digest of everything else that decides the embeddings.
+        texts: list of str.
+        device: torch.device of the result.
         """
         path = self._folder / (_entry_name(model, texts) + _SUFFIX)
         kept = _read(path)

@@ -1,7 +1,8 @@
-"""Perp-Neg: what other views' prompts ask for, taken away where it does not contradict the view's own prompt.
+"""Perp-Neg: pushes away what other views' prompts ask for, where this does not contradict the view's own prompt.
 
-Armandpour 2023, arXiv 2304.04968. An ordinary negative prompt also removes what both prompts share (the object); its
-part perpendicular to the positive direction does not. Images are float32[B, ...]; angles radians.
+An ordinary negative prompt also removes what both prompts share, the object. Its part perpendicular to the positive
+direction does not. Images are float32[B, ...]; angles radians.
+Source: Armandpour 2023, arXiv 2304.04968.
 """
 
 from __future__ import annotations
@@ -20,7 +21,12 @@ FRONT_OF_BACK = (1.0, 0.5, 0.967)  # front against the same view: never 0, becau
 
 
 def perpendicular(v: Tensor, along: Tensor) -> Tensor:
-    """v - (v.a / a.a) a: the part of v perpendicular to a, per view (arXiv 2304.04968). v itself where a = 0."""
+    """v - (v.a / a.a) a: the part of v perpendicular to a, per view; v itself where a = 0.
+
+    v: float32[B, ...].
+    along: float32[B, ...], a.
+    Source: arXiv 2304.04968.
+    """
     axes = tuple(range(1, v.ndim))
     length = along.square().sum(dim=axes, keepdim=True)
     share = (v * along).sum(dim=axes, keepdim=True) / torch.where(length > 0.0, length, torch.ones_like(length))
@@ -28,10 +34,15 @@ def perpendicular(v: Tensor, along: Tensor) -> Tensor:
 
 
 def perp_neg_noise(noise_uncond: Tensor, noise_cond: Tensor, negatives: Tensor, weights: Tensor) -> Tensor:
-    """e_c + sum_i w_i perp(e_i - e_u; e_c - e_u): the conditional prediction of Perp-Neg (arXiv 2304.04968).
+    """e_c + sum_i w_i perp(e_i - e_u; e_c - e_u): the conditional prediction of Perp-Neg.
 
-    Guided by the scale s it gives the paper's e_u + s (d + sum_i w_i d_i_perp). negatives: float32[N, B, ...], the
-    predictions e_i of the negative prompts. weights: float32[N, B], w_i, not positive.
+    Guided by the scale s it gives the paper's e_u + s (d + sum_i w_i d_i_perp).
+
+    noise_uncond: float32[B, ...], e_u, prediction without the prompt.
+    noise_cond: float32[B, ...], e_c, prediction with the prompt.
+    negatives: float32[N, B, ...], e_i, predictions with the negative prompts.
+    weights: float32[N, B], w_i, not positive.
+    Source: arXiv 2304.04968.
     """
     direction = noise_cond - noise_uncond
     total = noise_cond
@@ -42,10 +53,12 @@ def perp_neg_noise(noise_uncond: Tensor, noise_cond: Tensor, negatives: Tensor, 
 
 
 def view_negatives(azimuth: Tensor, elevation: Tensor) -> Tensor:
-    """Weights float32[2, B], not positive, of the front's and of the side's prompt against each camera's own.
+    """Return weights float32[2, B], not positive, of the front's and of the side's prompt against each camera's own.
 
-    Between front and side both push away from what lies at the other end; towards the back the front is always pushed
-    away. Fades out overhead, where sides are not seen. azimuth, elevation: float32[B], radians.
+    Between front and side, both prompts push away from what lies at the other end. Towards the back, the front is
+    always pushed away. The weights fade out overhead, where sides are not seen.
+
+    azimuth, elevation: float32[B], radians.
     """
     turn = side_on_turn(azimuth)
     ahead = turn < 1.0  # between front and side

@@ -1,4 +1,4 @@
-"""What the denoiser is told in a step: every text that a run may need, encoded once before training.
+"""The texts that the denoiser gets in a step: every text that a run may need, encoded once before training.
 
 Axis letters: B views, V = 4 named views, N negative prompts of Perp-Neg.
 """
@@ -41,8 +41,11 @@ Weigh = Callable[[Tensor, Tensor], Tensor]  # azimuths and elevations to the wei
 class PromptEmbeddings:
     """What the denoiser is told of B views in one step.
 
-    uncond: without the prompt. cond: the prompt, seen from each view. bad: what bad pictures are called, for scores
-    that ask. against: N conditionings of Perp-Neg, with weights float32[N, B].
+    uncond: Conditioning, B rows, without the prompt.
+    cond: Conditioning, B rows, the prompt as seen from each view.
+    bad: Conditioning, B rows, words for bad pictures; None for scores that do not ask for them.
+    against: N Conditionings of B rows, the negative prompts of Perp-Neg.
+    weights: float32[N, B], weights of `against`, not positive; None without Perp-Neg.
     """
 
     uncond: Conditioning
@@ -53,10 +56,14 @@ class PromptEmbeddings:
 
 
 class PromptConditioning:
-    """One prompt from every side and in every shading, in the model's language.
+    """One prompt for all views and shadings, encoded for the model.
 
-    encode: texts to rows, called once. prompt, negative: the artist's words; negative takes the place of the empty
-    prompt. texts: prompts by hand. card: how the model wants to be asked.
+    encode: texts to Conditioning rows, called once.
+    prompt: str, the artist's words.
+    negative: str, used in place of the empty prompt.
+    card: PromptCard, how to word prompts for this model.
+    config: GuidanceConfig, settings of the guidance.
+    texts: PromptsConfig, prompts that the artist wrote by hand for single views.
     """
 
     def __init__(
@@ -102,23 +109,35 @@ class PromptConditioning:
         self._bad = distinct.index(bad) if noise_free else None
 
     def unconditional(self, count: int) -> Conditioning:
-        """What the denoiser is told without the prompt: the negative prompt, `count` rows."""
+        """Return what the denoiser is told without the prompt, `count` rows: the empty or the negative prompt."""
         return self._encoded.rows([0] * count)
 
     def of_views(self, views: Sequence[View], shading: Shading) -> Conditioning:
-        """The prompt with the words of each named view, B rows; without such words where they are off."""
+        """Return the prompt with the words of each named view, B rows; without view words where they are off.
+
+        views: B names of views.
+        shading: of all the renders.
+        """
         rows = self._rows[shading]
         return self._encoded.rows([rows[VIEWS.index(view)] if len(rows) > 1 else rows[0] for view in views])
 
     def of_cameras(self, azimuth: Tensor, elevation: Tensor, shading: Shading) -> Conditioning:
-        """The prompt as seen from each camera, B rows. azimuth, elevation: float32[B], radians."""
+        """Return the prompt as seen from each camera, B rows.
+
+        azimuth, elevation: float32[B], radians.
+        shading: of all the renders.
+        """
         if self._mode == "off":
             return self._encoded.rows(self._rows[shading] * len(azimuth))
         weights = sent(self._weigh(azimuth, elevation), self._encoded.tokens.device)
         return mixed(self._encoded.rows(self._camera_rows[shading]), weights)
 
     def embeddings(self, azimuth: Tensor, elevation: Tensor, shading: Shading) -> PromptEmbeddings:
-        """Everything for one step. azimuth, elevation: float32[B], radians. shading: of all the renders."""
+        """Return all embeddings of one step.
+
+        azimuth, elevation: float32[B], radians.
+        shading: of all the renders.
+        """
         count = len(azimuth)
         against: tuple[Conditioning, ...] = ()
         weights: Tensor | None = None

@@ -11,7 +11,11 @@ from dreamfusion_engine.guidance.prompt_conditioning import PromptEmbeddings
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """Some of a step's renders: from `first` on, of `total`. All parts of a step begin with the same random state."""
+    """Some of a step's renders. All parts of a step start with the same random state.
+
+    first: int, index of the part's first render.
+    total: int, number of renders in the step.
+    """
 
     first: int
     total: int
@@ -19,12 +23,16 @@ class Part:
 
 @dataclass(frozen=True, kw_only=True)
 class StepInputs:
-    """What a step asks the model about its B renders, drawn before they are made; all on the model's device.
+    """What a step needs for its B renders, drawn before they are made; all on the model's device.
 
-    t: int64[B], timesteps. noise: float32[B, C, h, w]. embeddings: of the prompt. scale: float32[], of the guidance, w.
-    learning: t and noise of the copy that 'vsd' trains, None for other scores. fresh: float32[N - 1, B, C, h, w], the
-    noise that 'sampled' adds on the way down, None for other scores. clamp: float32[], bound of the residual, None for
-    none. posterior: float32[B, C, h, w], the noise of latents that are sampled, None where they are the mean.
+    t: int64[B], timesteps.
+    noise: float32[B, C, h, w], standard normal.
+    embeddings: PromptEmbeddings of the B views.
+    scale: float32[], guidance scale w.
+    learning: (t int64[B], noise float32[B, C, h, w]) for the copy that 'vsd' trains; None for other scores.
+    fresh: float32[N - 1, B, C, h, w], noise that 'sampled' adds on the way down; None for other scores.
+    clamp: float32[], bound of the residual; None for no bound.
+    posterior: float32[B, C, h, w], noise of latents that are sampled; None where latents are the mean.
     """
 
     t: Tensor

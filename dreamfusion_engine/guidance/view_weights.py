@@ -1,7 +1,7 @@
-"""How much each named view counts for a camera: one of them alone, or neighbours mixed by angle.
+"""The weight of each named view for a camera: one view alone, or neighbours mixed by angle.
 
-Axis letters: B views, V = 4 named views in the order of `prompts.VIEWS` (front, side, back, overhead), H = 8 headings
-in the order of `prompts.HEADINGS`, E elevations times A azimuths of exact cameras. Angles are radians; azimuth 0 is the
+Axis letters: B views, V = 4 named views in the order of `card.VIEWS` (front, side, back, overhead), H = 8 headings in
+the order of `card.HEADINGS`, E elevations times A azimuths of exact cameras. Angles are radians; azimuth 0 is the
 front, elevation 0 the horizon.
 """
 
@@ -21,7 +21,7 @@ OVERHEAD_BLEND = math.radians(15.0)  # either side of OVERHEAD_ABOVE: a camera t
 
 
 def nearest_view_weights(azimuth: Tensor, elevation: Tensor) -> Tensor:
-    """Weights float32[B, V] that are 1 for the named view of each camera (`prompts.view_of`) and 0 for the others.
+    """Return weights float32[B, V]: 1 for the named view of each camera (`card.view_of`), 0 for the others.
 
     azimuth, elevation: float32[B], radians.
     """
@@ -30,12 +30,14 @@ def nearest_view_weights(azimuth: Tensor, elevation: Tensor) -> Tensor:
 
 
 def interpolated_view_weights(azimuth: Tensor, elevation: Tensor) -> Tensor:
-    """Weights float32[B, V], not negative, of sum 1: linear in azimuth between neighbours, overhead by elevation.
+    """Return weights float32[B, V], not negative, of sum 1: linear in azimuth between views, overhead by elevation.
 
-    With a = |azimuth| in [0, pi]: front max(0, 1 - 2 a / pi), back max(0, 2 a / pi - 1), side the rest (Armandpour
-    2023, arXiv 2304.04968, which interpolates embeddings so). Overhead is
-    0 up to 45 degrees of elevation, 1 from 75 degrees on, linear between; the others share what it leaves.
-    azimuth, elevation: float32[B], radians; azimuth any number of turns.
+    With a = |azimuth| in [0, pi]: front max(0, 1 - 2 a / pi), back max(0, 2 a / pi - 1), side the rest. Overhead is 0
+    up to 45 degrees of elevation, 1 from 75 degrees on, linear between; the other views share the rest.
+
+    azimuth: float32[B], radians, any number of turns.
+    elevation: float32[B], radians.
+    Source: Armandpour 2023, arXiv 2304.04968, which interpolates embeddings this way.
     """
     above = overhead_share(elevation)
     turn = side_on_turn(azimuth)
@@ -46,7 +48,7 @@ def interpolated_view_weights(azimuth: Tensor, elevation: Tensor) -> Tensor:
 
 
 def nearest_heading_weights(azimuth: Tensor, elevation: Tensor) -> Tensor:
-    """Weights float32[B, 2 H]: 1 for the nearest heading (`prompts.heading_of`), in the second half where overhead.
+    """Return weights float32[B, 2 H]: 1 for the nearest heading (`card.heading_of`), in the second half where overhead.
 
     azimuth, elevation: float32[B], radians.
     """
@@ -54,17 +56,21 @@ def nearest_heading_weights(azimuth: Tensor, elevation: Tensor) -> Tensor:
 
 
 def interpolated_heading_weights(azimuth: Tensor, elevation: Tensor) -> Tensor:
-    """Weights float32[B, 2 H], not negative, of sum 1: linear in azimuth between the two headings either side.
+    """Return weights float32[B, 2 H], not negative, of sum 1: linear in azimuth between the two nearest headings.
 
-    The second half, overhead, has the share that `overhead_share` gives. azimuth, elevation: float32[B], radians.
+    The second half is for overhead cameras; its share is `overhead_share`.
+
+    azimuth, elevation: float32[B], radians.
     """
     return _around_or_above(_mixed_sectors(azimuth, len(HEADINGS)), overhead_share(elevation))
 
 
 def nearest_camera_weights(azimuth: Tensor, elevation: Tensor, azimuths: int, elevations: Sequence[float]) -> Tensor:
-    """Weights float32[B, E A]: 1 for the nearest of exact cameras, rows of equal elevation one after another.
+    """Return weights float32[B, E A]: 1 for the nearest exact camera. Cameras of equal elevation are consecutive.
 
-    azimuth, elevation: float32[B], radians. azimuths: A of them, evenly spaced from the front on. elevations: radians.
+    azimuth, elevation: float32[B], radians.
+    azimuths: int, A, evenly spaced from the front on.
+    elevations: E floats, radians.
     """
     rungs = torch.tensor(elevations, device=elevation.device)
     height = F.one_hot((elevation[:, None] - rungs).abs().argmin(1), len(elevations)).float()
@@ -74,9 +80,13 @@ def nearest_camera_weights(azimuth: Tensor, elevation: Tensor, azimuths: int, el
 def interpolated_camera_weights(
     azimuth: Tensor, elevation: Tensor, azimuths: int, elevations: Sequence[float]
 ) -> Tensor:
-    """Weights float32[B, E A], not negative, of sum 1: linear in azimuth and in elevation between the nearest four.
+    """Return weights float32[B, E A], not negative, of sum 1: linear in azimuth and elevation between the nearest four.
 
-    Arguments as for `nearest_camera_weights`; elevations rising, two at least; beyond the ends the last one counts.
+    Beyond the lowest and the highest elevation, that elevation counts.
+
+    azimuth, elevation: float32[B], radians.
+    azimuths: int, A, evenly spaced from the front on.
+    elevations: E floats, radians, rising; at least two.
     """
     rungs = torch.tensor(elevations, device=elevation.device)
     within = elevation.clamp(rungs[0], rungs[-1])
@@ -110,20 +120,30 @@ def _around_or_above(around: Tensor, above: Tensor) -> Tensor:
 
 
 def side_on_turn(azimuth: Tensor) -> Tensor:
-    """How far a camera is turned from the front, float32[B] in [0, 2]: 0 front, 1 exactly side on, 2 back."""
+    """Return the turn of each camera from the front, float32[B] in [0, 2]: 0 front, 1 exactly side on, 2 back.
+
+    azimuth: float32[B], radians.
+    """
     full = 2.0 * math.pi
     return torch.remainder(azimuth + math.pi, full).sub(math.pi).abs() * (2.0 / math.pi)
 
 
 def overhead_share(elevation: Tensor) -> Tensor:
-    """How much a camera counts as overhead, float32[B] in [0, 1]; one half at OVERHEAD_ABOVE."""
+    """Return how much each camera counts as overhead, float32[B] in [0, 1]; one half at OVERHEAD_ABOVE.
+
+    elevation: float32[B], radians.
+    """
     return ((elevation - OVERHEAD_ABOVE) / (2.0 * OVERHEAD_BLEND) + 0.5).clamp(0.0, 1.0)
 
 
 def mixed(views: Conditioning, weights: Tensor) -> Conditioning:
-    """The weighted sum of rows: sum_v w_bv c_v, B rows. A token counts where it counts for a row of any weight.
+    """Return the weighted sum of rows, sum_p w_bp c_p, B rows.
 
-    views: P rows. weights: float32[B, P]. A weight of 1 beside zeros gives that row, bit for bit.
+    A token counts in a sum where it counts in any row of positive weight. A weight of 1 beside zeros gives that row,
+    bit for bit.
+
+    views: Conditioning, P rows.
+    weights: float32[B, P].
     """
     rows = {
         name: torch.einsum("bp,p...->b...", weights.to(value.dtype), value)

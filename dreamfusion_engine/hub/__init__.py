@@ -1,1 +1,1 @@
-"""The model hub: what it has, what of it is on this machine, and how it gets here. Standard library only."""
+"""The model hub: its models, their copies on this machine, and downloads. Standard library only."""

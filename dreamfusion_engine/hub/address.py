@@ -1,4 +1,4 @@
-"""Where the hub is, who asks, and where files are kept: from the environment, as the hub's own tools read it."""
+"""The hub's address, account and folder of downloads, from the environment, as the hub's own tools read it."""
 
 from __future__ import annotations
 
@@ -21,9 +21,12 @@ _TRUE = {"1", "ON", "YES", "TRUE"}
 
 @dataclass(frozen=True, kw_only=True)
 class HubAddress:
-    """endpoint: address without a slash at its end. cache: folder of downloads. offline: the network is not to be used.
+    """How to reach the hub.
 
-    token: of an account, or ''. It is sent to the endpoint's own host only, and shown nowhere.
+    endpoint: str, address without a slash at its end.
+    cache: Path, folder of downloads.
+    offline: bool, whether the network must not be used.
+    token: str, of an account, or ''. It is sent to the endpoint's own host only, and shown nowhere.
     """
 
     endpoint: str = HUB
@@ -32,26 +35,26 @@ class HubAddress:
     token: str = field(default="", repr=False)
 
     def is_own(self, url: str) -> bool:
-        """Whether an address is the endpoint's own: of the same scheme, host and port. Only there the token goes."""
+        """Return whether an address has the endpoint's own scheme, host and port. The token goes only there."""
         own = _origin(self.endpoint)
         return own is not None and _origin(url) == own
 
     def may_ask(self, url: str) -> bool:
-        """Whether an address may be asked: over https, and over http on this machine where the endpoint is that too."""
+        """Return whether an address may be asked: over https, or over http on this machine if the endpoint is too."""
         asked, own = _origin(url), _origin(self.endpoint)
         if asked is None or own is None:
             return False
         return asked[0] == "https" or (_is_here(asked) and _is_here(own))
 
     def page(self, repository: str) -> str:
-        """Where people read about a model and accept its licence."""
+        """Return the address where people read about a model and accept its licence."""
         return f"{self.endpoint}/{repository}"
 
 
 def hub_address(environ: Mapping[str, str] = os.environ) -> HubAddress:
-    """The address by HF_ENDPOINT, HF_TOKEN, HF_HUB_OFFLINE and what `cache_folder` reads.
+    """Return the address from HF_ENDPOINT, HF_TOKEN, HF_HUB_OFFLINE and what `cache_folder` reads.
 
-    Raises SetupError model.token for a token that cannot be one, such as two lines; it is not repeated.
+    Raises SetupError model.token for a token that cannot be one, such as two lines; the error does not repeat it.
     """
     token = environ.get("HF_TOKEN", "").strip()
     if not re.fullmatch(r"[\x21-\x7e]*", token):
@@ -86,7 +89,7 @@ def _is_here(origin: tuple[str, str, int]) -> bool:
 
 
 def is_hub_id(name: str) -> bool:
-    """Whether a name has the form owner/name and a length that the hub gives ids."""
+    """Return whether a name has the form owner/name and a length that the hub gives ids."""
     return len(name) <= _ID_LIMIT and HUB_ID.fullmatch(name) is not None
 
 
@@ -102,7 +105,7 @@ def check_hub_id(name: str) -> None:
 
 
 def cache_folder(environ: Mapping[str, str] = os.environ) -> Path:
-    """The folder of downloads: HF_HUB_CACHE, or `hub` in HF_HOME, or in XDG_CACHE_HOME/huggingface, or in ~/.cache.
+    """Return the folder of downloads: HF_HUB_CACHE, or `hub` in HF_HOME, XDG_CACHE_HOME/huggingface or ~/.cache.
 
     Raises InputError input.model_folder for a path that no folder can have.
     """

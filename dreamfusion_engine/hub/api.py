@@ -1,4 +1,4 @@
-"""What the hub says of a model: its commit, its files with sizes and hashes, its licence.
+"""The hub's facts about a model: its commit, its files with sizes and hashes, its licence.
 
 The hub's documented addresses: /api/models/<id>/revision/<name> names the commit, /api/models/<id>/tree/<commit> lists
 its files with sizes and hashes, /<id>/resolve/<commit>/<path> leads to a file's content, often on another host.
@@ -32,7 +32,12 @@ _NEXT = re.compile(r'<([^>]+)>;\s*rel="next"')
 
 @dataclass(frozen=True)
 class Listing:
-    """One commit of a model: its files by path, and the licence that its card names ('' for none)."""
+    """One commit of a model.
+
+    commit: str.
+    files: path to RemoteFile.
+    license: str, as its card names it; '' for none.
+    """
 
     commit: str
     files: dict[str, RemoteFile]
@@ -47,10 +52,14 @@ def read_listing(
     check: Callable[[int], None] = lambda count: None,
     stop: Callable[[], bool] = lambda: False,
 ) -> Listing:
-    """Every file of a revision, in a minute at most.
+    """Return every file of a revision, within a minute.
 
-    check: called between two answers; raises to stop. stop: whether to break off an answer, after which `check` is
-    asked. Raises SetupError model.not_found, model.gated, model.token, model.network.
+    address: HubAddress.
+    repository: str, hub id.
+    revision: str, such as 'main'.
+    check: called between two answers; raises to stop.
+    stop: whether to break off an answer, after which `check` is asked.
+    Raises SetupError model.not_found, model.gated, model.token, model.network.
     """
     if not _NAME.fullmatch(revision) or ".." in revision:
         raise InputError(
@@ -95,7 +104,7 @@ def _license(about: Mapping[str, Any]) -> str:
 
 
 def file_url(address: HubAddress, repository: str, commit: str, path: str) -> str:
-    """Where the content of a file is asked for."""
+    """Return the address of a file's content."""
     return f"{address.endpoint}/{urllib.parse.quote(repository)}/resolve/{commit}/{urllib.parse.quote(path)}"
 
 

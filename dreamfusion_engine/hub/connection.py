@@ -1,6 +1,6 @@
-"""One question to the hub over HTTP: who may be asked, who learns the token, how long it may take, and refusals.
+"""One request to the hub over HTTP: allowed hosts, the token, time limits, and refusals.
 
-Every trouble on the way leaves here as one of the engine's own errors.
+Every failure on the way becomes one of the engine's own errors.
 """
 
 from __future__ import annotations
@@ -38,10 +38,15 @@ def opened(
     stop: Callable[[], bool] = lambda: False,
     until: float | None = None,
 ) -> Iterator[http.client.HTTPResponse]:
-    """The answer to a GET, open for reading. Every refusal and every trouble on the way to it is a SetupError.
+    """Open the answer to a GET for reading.
 
-    stop: whether to give up; asked by a second thread, so that a silent connection ends too. until: time.monotonic() at
-    which the connection is broken, however slowly it still gives.
+    address: HubAddress.
+    url: str.
+    repository: str, hub id, for errors.
+    headers: to send besides the engine's own.
+    stop: whether to give up; asked by a second thread, so that a silent connection ends too.
+    until: time.monotonic() at which the connection is broken, however slowly it still gives.
+    Raises SetupError for every refusal and every failure.
     """
     _check_allowed(address, url)
     request = urllib.request.Request(
@@ -169,7 +174,7 @@ def _check_allowed(address: HubAddress, url: str) -> None:
 
 
 def unreachable(address: HubAddress, error: BaseException) -> SetupError:
-    """The error for a hub that does not answer, or stops in the middle."""
+    """Build the error for a hub that does not answer, or stops in the middle."""
     reason = getattr(error, "reason", None) or error
     said = str(getattr(reason, "strerror", None) or reason).strip() or type(error).__name__
     return SetupError(
@@ -182,7 +187,7 @@ def unreachable(address: HubAddress, error: BaseException) -> SetupError:
 
 
 def nonsense(address: HubAddress, why: str) -> SetupError:
-    """The error for an answer that is none."""
+    """Build the error for an answer that makes no sense."""
     return SetupError(
         "model.network",
         what="The model hub's answer makes no sense.",

@@ -1,4 +1,4 @@
-"""A model from the hub to this machine: what is there is checked by hash, what is missing or broken is fetched."""
+"""Download a model from the hub: check what is there by hash, fetch what is missing or broken."""
 
 from __future__ import annotations
 
@@ -30,8 +30,12 @@ _PARTS = 100  # entries of an index; the largest have twenty
 class Downloaded:
     """What a download did.
 
-    folder: of the model. files, bytes: that are there now. fetched: bytes that came, beside the index. mended: files
-    that were broken and came anew. license: as the model's card names it, '' where it was not asked.
+    folder: Path of the model.
+    files: int, files that are there now.
+    bytes: int, of those files.
+    fetched: int, bytes that came, beside the index.
+    mended: files that were broken and came anew.
+    license: str, as the model's card names it; '' where it was not asked.
     """
 
     folder: Path
@@ -53,11 +57,19 @@ def download(
 ) -> Downloaded:
     """Bring a model's files to the cache, complete and checked by hash, and return its folder.
 
-    weights: False for configs and vocabularies only. report: Progress of the stage 'download', in bytes, and notes.
-    control: asked several times a second whether to go on. Offline, only what is there is checked.
-    Raises InputError input.model, input.disk_full, input.model_folder; SetupError model.not_found, model.gated,
-    model.token, model.network, model.offline, model.busy, model.pickled, model.not_pipeline, model.damaged; Cancelled.
-    However it ends, what has arrived is kept for the next try, and an earlier complete download stays usable.
+    Offline, only what is there is checked. However it ends, what has arrived is kept for the next try, and an earlier
+    complete download stays usable.
+
+    repository: str, hub id.
+    address: HubAddress.
+    revision: str, such as 'main'.
+    weights: bool; False for configs and vocabularies only.
+    report: told Progress of the stage 'download', in bytes, and notes.
+    control: asked several times a second whether to continue.
+    Raises InputError input.model, input.disk_full, input.model_folder.
+    Raises SetupError model.not_found, model.gated, model.token, model.network, model.offline, model.busy,
+        model.pickled, model.not_pipeline, model.damaged.
+    Raises Cancelled.
     """
     check_hub_id(repository)
     cache = RepositoryCache(address.cache, repository)

@@ -34,7 +34,13 @@ _UNUSABLE = re.compile(r'[\\:*?"<>|\x00-\x1f\x7f-\x9f]')  # Windows, or a termin
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """One file of a commit. size: bytes. oid: its git hash. sha256: of its content, '' for small text files."""
+    """One file of a commit.
+
+    path: str, inside the repository.
+    size: int, bytes.
+    oid: str, its git hash.
+    sha256: str, of its content; '' for small text files.
+    """
 
     path: str
     size: int
@@ -47,7 +53,7 @@ class RemoteFile:
         return self.sha256 or self.oid
 
     def hasher(self) -> Any:
-        """What its content must be fed to."""
+        """Return the hash object to feed its content to."""
         return hashlib.sha256() if self.sha256 else hashlib.sha1(b"blob %d\0" % self.size, usedforsecurity=False)
 
 
@@ -71,7 +77,7 @@ class RepositoryCache:
         self.folder = cache / f"models--{repository.replace('/', '--')}"
 
     def commit(self, revision: str = "main") -> str | None:
-        """The commit that a name stands for on this machine, None if it was never downloaded to its end."""
+        """Return the commit of a revision on this machine; None if it was never downloaded completely."""
         if _COMMIT.fullmatch(revision):
             return revision
         try:
@@ -81,14 +87,14 @@ class RepositoryCache:
         return found if _COMMIT.fullmatch(found) else None
 
     def snapshot(self, revision: str = "main") -> Path | None:
-        """The folder with the files of a revision, None where there is none."""
+        """Return the folder with the files of a revision; None where there is none."""
         commit = self.commit(revision)
         if commit is None or not (self.folder / "snapshots" / commit).is_dir():
             return None
         return self.folder / "snapshots" / commit
 
     def unfinished(self) -> bool:
-        """Whether a download was begun and not ended."""
+        """Return whether a download began and did not end."""
         return any((self.folder / "blobs").glob("*.incomplete")) if (self.folder / "blobs").is_dir() else False
 
     def blob(self, file: RemoteFile) -> Path:
@@ -117,7 +123,7 @@ class RepositoryCache:
             return None
 
     def keep_listing(self, commit: str, files: Mapping[str, RemoteFile]) -> None:
-        """Remember the files of a commit."""
+        """Store the list of a commit's files."""
         lines: dict[str, dict[str, Any]] = {}
         for path in sorted(files):
             file = files[path]
@@ -128,7 +134,7 @@ class RepositoryCache:
         self._write(self.folder / "trees" / f"{commit}.json", content)
 
     def keep_commit(self, revision: str, commit: str) -> None:
-        """Remember what a name stands for, which makes its files findable."""
+        """Store the commit of a revision, which makes its files findable."""
         if revision != commit:
             self._write(self.folder / "refs" / revision, commit)
 
@@ -155,7 +161,7 @@ class RepositoryCache:
         return None
 
     def forget(self, commit: str, file: RemoteFile) -> None:
-        """Remove a file's content, which is broken."""
+        """Remove a file's content, because it is broken."""
         for path in (self.path(commit, file), self.blob(file)):
             path.unlink(missing_ok=True)
 
@@ -173,7 +179,7 @@ class RepositoryCache:
 
 
 def cached_repositories(cache: Path) -> list[str]:
-    """The ids of the models of which something is in a cache folder, in order."""
+    """Return the ids of the models of which something is in a cache folder, in order."""
     try:
         folders = [folder.name for folder in cache.glob("models--*--*")]
     except OSError:  # a folder that cannot be read has no models; a run that wants one of them says why
@@ -183,7 +189,12 @@ def cached_repositories(cache: Path) -> list[str]:
 
 
 def content_is_whole(path: Path, file: RemoteFile, seen: Callable[[int], None]) -> bool:
-    """Whether a file's content has its hash. seen: told of every block's length; may raise, to stop."""
+    """Return whether a file's content has its hash.
+
+    path: Path of the content.
+    file: RemoteFile.
+    seen: told of every block's length; may raise, to stop.
+    """
     hasher = file.hasher()
     with path.open("rb") as stream:
         while block := stream.read(_BLOCK):

@@ -1,4 +1,4 @@
-"""Which of a model's files are downloaded: what a run reads, in half precision where there is such a variant."""
+"""Select the files of a model to download: what a run reads, in half precision where there is such a variant."""
 
 from __future__ import annotations
 
@@ -22,11 +22,12 @@ _PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 
 
 def wanted_files(index: Mapping[str, Any], paths: Iterable[str], *, weights: bool = True) -> list[str]:
-    """The files to download, small ones first.
+    """Return the files to download, small ones first.
 
-    index: the content of model_index.json. paths: every file of the model. weights: False for configs and vocabularies
-    only, which is what a single-file checkpoint needs beside itself. Raises SetupError model.pickled for a part whose
-    weights are pickles only.
+    index: the content of model_index.json.
+    paths: every file of the model.
+    weights: bool; False for configs and vocabularies only, which a single-file checkpoint needs beside itself.
+    Raises SetupError model.pickled for a part whose weights are pickles only.
     """
     paths = list(paths)
     small = [path for path in (INDEX, *BESIDE) if path in paths]
@@ -54,7 +55,7 @@ def wanted_files(index: Mapping[str, Any], paths: Iterable[str], *, weights: boo
 
 
 def used_parts(index: Mapping[str, Any]) -> set[str]:
-    """The parts of a pipeline that a run can need: those that it has, without the ones that nothing here reads."""
+    """Return the parts of a pipeline that a run can need: those that it has, without those that nothing here reads."""
     return {
         part
         for part, entry in index.items()

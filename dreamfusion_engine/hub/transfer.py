@@ -1,4 +1,4 @@
-"""One file from the hub: resumed where it stopped, checked by its hash, and never taken for whole before that."""
+"""Fetch one file from the hub: resume it where it stopped, and accept it only after its hash is right."""
 
 from __future__ import annotations
 
@@ -39,9 +39,15 @@ class Source:
 def fetch(source: Source, partial: Path, whole: Path, *, seen: Seen, kept: Seen) -> None:
     """Download a file to `partial`, and move it to `whole` once its hash is right.
 
-    seen: told of bytes that arrive. kept: told of bytes that an earlier try left in `partial`. Raises SetupError
-    model.network after some retries without a new byte, model.damaged when the content is wrong twice, InputError
-    input.disk_full, input.model_folder, and whatever `seen` and `kept` raise; `partial` then stays for the next try.
+    After an error `partial` stays for the next try.
+
+    source: Source of the file.
+    partial, whole: Paths.
+    seen: told of bytes that arrive.
+    kept: told of bytes that an earlier try left in `partial`.
+    Raises SetupError model.network after some retries without a new byte, model.damaged where the content is wrong
+        twice.
+    Raises InputError input.disk_full, input.model_folder, and whatever `seen` and `kept` raise.
     """
     file = source.file
     for attempt in (1, 2):
@@ -131,7 +137,7 @@ def _wait(seconds: float, seen: Seen) -> None:
 
 
 def disk_error(place: Path, error: OSError) -> InputError:
-    """What the file system refused, in the engine's words."""
+    """Build the error for what the file system refused."""
     if is_full(error):
         return InputError(
             "input.disk_full",

@@ -1,1 +1,1 @@
-"""What people give, made safe before it is believed: paths and texts."""
+"""Paths and texts that people give, checked before use."""

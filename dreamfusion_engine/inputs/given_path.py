@@ -1,4 +1,4 @@
-"""Paths as people give them: what can be the name of no file is told at once, before anything is looked for or made."""
+"""Paths as people give them. An impossible file name is refused at once, before anything is looked for or made."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ from pathlib import Path
 
 
 class UnusablePath(ValueError):
-    """The file system takes no such path. The message says why, as the end of a sentence."""
+    """The file system takes no such path; the message says why and ends a sentence."""
 
 
 def given_path(given: str | os.PathLike[str], holds: str = "") -> Path:
-    """The path that a person gave, with `~` expanded. Whether something is there is another question.
+    """Return the path that a person gave, with `~` expanded. Whether something is there is not checked.
 
-    holds: the longest relative path of what will be made in it, which must be possible too.
+    given: as typed.
+    holds: str, the longest relative path of what will be made in it, which must be possible too.
     Raises UnusablePath for a name that is too long, a zero byte, an unknown `~user`, a circle of links, or a folder on
-    the way that may not be entered.
+        the way that may not be entered.
     """
     text = os.path.expanduser(given)
     if text.startswith("~") and not os.path.lexists(text):
@@ -34,14 +35,14 @@ def given_path(given: str | os.PathLike[str], holds: str = "") -> Path:
 
 
 def absence(path: Path) -> str:
-    """How a file or folder is not there, as the end of a sentence."""
+    """Return in which way a file or folder is missing, as the end of a sentence."""
     if path.is_symlink():
         return f"is a link to {os.readlink(path)}, which is not there"
     return "is missing"
 
 
 def shortened(text: object, limit: int = 60) -> str:
-    """Text as an error shows it: a long one by its beginning."""
+    """Return text as an error shows it: only the beginning of a long one."""
     whole = str(text)
     return whole if len(whole) <= limit else whole[:limit] + "..."
 

@@ -1,4 +1,4 @@
-"""Text from outside, such as a name in a stranger's file, as it may be shown: bounded, without codes of terminals."""
+"""Make text from outside, such as a name in a foreign file, safe to show: bounded, without terminal codes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _escaped(found: re.Match[str]) -> str:
 
 
 def first_line(text: str, limit: int = 300) -> str:
-    """The first line of another library's error, for people; at most `limit` characters of it."""
+    """Return the first line of another library's error, for people; at most `limit` characters of it."""
     lines = text.strip().splitlines()
     line = lines[0] if lines else "no further words"
     return line if len(line) <= limit else line[:limit] + "..."

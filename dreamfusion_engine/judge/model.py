@@ -22,13 +22,22 @@ HASHES = "hashes.json"
 
 
 def picture_vectors(model: CLIPModel, pixels: Tensor) -> Tensor:
-    """Unit vectors float32[B, D] of pictures that are already resized and normalised, float32[B, 3, H, W]."""
+    """Return unit vectors float32[B, D] of pictures.
+
+    model: CLIPModel.
+    pixels: float32[B, 3, H, W], already resized and normalised.
+    """
     pooled = model.vision_model(pixel_values=pixels).pooler_output
     return torch.nn.functional.normalize(model.visual_projection(pooled).float(), dim=-1)
 
 
 def caption_vectors(model: CLIPModel, tokens: Tensor, mask: Tensor) -> Tensor:
-    """Unit vectors float32[C, D] of token ids int64[C, L] with attention mask int64[C, L]."""
+    """Return unit vectors float32[C, D] of captions.
+
+    model: CLIPModel.
+    tokens: int64[C, L], token ids.
+    mask: int64[C, L], attention mask.
+    """
     pooled = model.text_model(input_ids=tokens, attention_mask=mask).pooler_output
     return torch.nn.functional.normalize(model.text_projection(pooled).float(), dim=-1)
 
@@ -36,7 +45,9 @@ def caption_vectors(model: CLIPModel, tokens: Tensor, mask: Tensor) -> Tensor:
 class Judge:
     """A loaded judge.
 
-    model: the networks. tokenizer: of its captions. mean, std: of its pictures, sRGB in [0, 1].
+    model: CLIPModel.
+    tokenizer: of its captions.
+    mean, std: three floats each, of its pictures, sRGB in [0, 1].
     """
 
     def __init__(
@@ -53,7 +64,10 @@ class Judge:
         self._std = torch.tensor(list(std), device=self.device)[:, None, None]
 
     def normalised(self, pictures: Tensor) -> Tensor:
-        """Pictures float32[B, 3, H, W], sRGB in [0, 1], at the judge's resolution and scale."""
+        """Return pictures at the judge's resolution and scale.
+
+        pictures: float32[B, 3, H, W], sRGB in [0, 1].
+        """
         side = self.model.config.vision_config.image_size
         pictures = pictures.to(self.device)
         if pictures.shape[-2:] != (side, side):
@@ -64,19 +78,21 @@ class Judge:
 
     @torch.no_grad()
     def pictures(self, pictures: Tensor) -> Tensor:
-        """Unit vectors float32[B, D] of square pictures float32[B, 3, H, H], sRGB in [0, 1]."""
+        """Return unit vectors float32[B, D] of square pictures float32[B, 3, H, H], sRGB in [0, 1]."""
         return torch.cat([picture_vectors(self.model, self.normalised(part)) for part in pictures.split(256)])
 
     @torch.no_grad()
     def captions(self, captions: Sequence[str]) -> Tensor:
-        """Unit vectors float32[C, D] of captions."""
+        """Return unit vectors float32[C, D] of C captions."""
         encoded = self.tokenizer(list(captions), padding=True, truncation=True, return_tensors="pt").to(self.device)
         return caption_vectors(self.model, encoded.input_ids, encoded.attention_mask)
 
 
 def load_judge(folder: Path = WEIGHTS, device: str | torch.device = "cpu") -> Judge:
-    """The judge in `folder`: ours, or any CLIPModel folder.
+    """Load the judge in `folder`: ours, or any CLIPModel folder.
 
+    folder: Path.
+    device: where it computes.
     Raises SetupError judge.missing or judge.damaged, naming the file and the hash that it should have.
     """
     if not (folder / "config.json").is_file():

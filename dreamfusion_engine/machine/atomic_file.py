@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all: written beside their place, flushed to the disk, moved into it."""
+"""Write files whole or not at all: beside their place, flushed to the disk, then moved into place."""
 
 from __future__ import annotations
 
@@ -17,15 +17,21 @@ _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) 
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write `content` as the file `path`. Raises OSError; then `path` is as it was."""
+    """Write `content` as the file `path`.
+
+    Raises OSError; then `path` is as it was.
+    """
     write_whole(path, lambda temporary: _put(temporary, content))
 
 
 def write_whole(path: Path, write: Callable[[Path], None]) -> None:
-    """Make the file by `write`, given a temporary path beside it with the same ending, then move it into place.
+    """Make a file with `write`, under a temporary name beside it, then move it into place.
 
-    Raises what `write` raises, or OSError; then `path` is as it was and nothing is left behind. A process that is
-    killed meanwhile leaves the temporary file: see `sweep`.
+    A process that is killed meanwhile leaves the temporary file: see `sweep`.
+
+    path: Path of the file.
+    write: called with a temporary path with the same ending.
+    Raises what `write` raises, or OSError; then `path` is as it was and nothing is left behind.
     """
     temporary = _made_beside(path)
     try:
@@ -45,10 +51,12 @@ def write_whole(path: Path, write: Callable[[Path], None]) -> None:
 
 
 def sweep(folder: Path, names: Iterable[str]) -> list[Path]:
-    """Remove the temporary files that killed processes have left in `folder`; returns them.
+    """Remove the temporary files that killed processes left in `folder`; return them.
 
-    names: patterns of the finished files, such as 'state-*.safetensors'; every other file stays. Only for a folder that
-    no other process writes such files into now. A file that cannot be removed stays; there need be no such folder.
+    A file that cannot be removed stays.
+
+    folder: Path; need not exist, but no other process may write such files into it now.
+    names: patterns of the finished files, such as 'state-*.safetensors'; every other file stays.
     """
     patterns, gone = tuple(names), []
     with contextlib.suppress(OSError):

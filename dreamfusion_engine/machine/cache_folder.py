@@ -1,4 +1,4 @@
-"""Where this engine keeps what it can make again: embeddings, and the measured speed of the device."""
+"""The folder for what this engine can make again: embeddings, and the measured speed of the device."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ FOLDER_VARIABLE = "DREAMFUSION_CACHE"
 
 
 def cache_folder(environ: Mapping[str, str] = os.environ, platform: str = sys.platform) -> Path:
-    """The folder of this engine's caches: DREAMFUSION_CACHE, or `dreamfusion` in the system's folder for caches.
+    """Return the folder of this engine's caches: DREAMFUSION_CACHE, or `dreamfusion` in the system's folder for caches.
 
+    environ: the environment.
+    platform: str, as sys.platform.
     Raises InputError input.cache for a path that no folder can have.
     """
     if platform == "win32":

@@ -1,4 +1,4 @@
-"""Programs that the engine starts beside itself: what they are told, and that they do not outlive it."""
+"""Programs that the engine starts: their environment, and their end together with the engine."""
 
 from __future__ import annotations
 
@@ -18,16 +18,23 @@ _PR_SET_PDEATHSIG = 1  # prctl(2)
 def child_environment(
     changes: Mapping[str, str] | None = None, environ: Mapping[str, str] = os.environ
 ) -> dict[str, str]:
-    """The environment without whatever is named like a secret, HF_TOKEN above all: no child of ours needs one."""
+    """Return the environment without any variable named like a secret, such as HF_TOKEN: no child process needs one.
+
+    changes: variables to add.
+    environ: the environment.
+    """
     return {name: value for name, value in environ.items() if not _SECRET.search(name)} | dict(changes or {})
 
 
 def end_with(parent: int, *, seconds: float, processor_seconds: float) -> None:
-    """Called by a child process: see to it that it ends when its parent does, and at the latest after a while.
+    """End this child process when its parent ends, and at the latest after the limits. The child calls it.
 
-    parent: the process that started it. seconds: of time. processor_seconds: of computing, over all threads.
     Native code that holds Python's lock for minutes is ended too: nothing here waits for Python. Linux sends the signal
     when the parent dies; elsewhere the two limits end the orphan.
+
+    parent: int, number of the process that started it.
+    seconds: float, limit of time.
+    processor_seconds: float, limit of computing, over all threads.
     """
     faulthandler.dump_traceback_later(seconds, exit=True, file=open(os.devnull, "w"))  # noqa: SIM115  open for ever
     if sys.platform == "win32":

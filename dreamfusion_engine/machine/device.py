@@ -1,4 +1,4 @@
-"""Where a run computes, and what it uses: device names, thread count, peak memory. Torch is imported on use only."""
+"""The device of a run: device names, thread count, peak memory. Torch is imported on use only."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _NO_MEMORY = (  # in lower case
 
 
 def check_device_name(name: str) -> None:
-    """Raise InputError unless `name` is spelt like a device. Needs no torch, so it is asked first."""
+    """Raise InputError input.device unless `name` is spelt like a device. Needs no torch, so it runs first."""
     if not re.fullmatch(r"auto|cpu|cuda(:\d{1,3})?", name):
         raise InputError(
             "input.device",
@@ -42,10 +42,13 @@ def check_device_name(name: str) -> None:
 
 
 def resolve_device(name: str) -> torch.device:
-    """The torch device that 'auto', 'cpu', 'cuda' or 'cuda:i' stands for on this machine.
+    """Return the torch device for 'auto', 'cpu', 'cuda' or 'cuda:i' on this machine.
 
-    auto is the first CUDA device, or the CPU where there is none. Raises InputError for another word and SetupError
-    for a CUDA device that is absent, saying what there is.
+    auto is the first CUDA device, or the CPU where there is none.
+
+    name: str.
+    Raises InputError input.device for another word.
+    Raises SetupError setup.device for a CUDA device that is absent, saying what there is.
     """
     check_device_name(name)
     main_memory.check_room_to_start()
@@ -71,7 +74,7 @@ def resolve_device(name: str) -> torch.device:
 
 
 def device_report() -> dict[str, Any]:
-    """What there is to compute on, ready for JSON: platform, python, torch, cores, memory_mib, default, devices.
+    """Return the devices of this machine, ready for JSON: platform, python, torch, cores, memory_mib, default, devices.
 
     Raises RunError run.out_of_memory where there is too little memory to load torch.
     """
@@ -97,7 +100,7 @@ def device_report() -> dict[str, Any]:
 
 
 def usable_cores() -> int:
-    """CPU cores this process may use: the affinity mask, and a container's quota where one is set."""
+    """Return the CPU cores this process may use: the affinity mask, and a container's quota where one is set."""
     if sys.platform == "linux":
         cores = len(os.sched_getaffinity(0))
         try:
@@ -109,7 +112,7 @@ def usable_cores() -> int:
 
 
 def compute_threads() -> int:
-    """Threads for torch on the CPU: all cores but one, at least one; OMP_NUM_THREADS wins.
+    """Return the threads for torch on the CPU: all cores but one, at least one; OMP_NUM_THREADS wins.
 
     A team of threads waits for its slowest at the end of every operation. Where another program, Blender for one, holds
     a core, a team over all cores waits for the scheduler hundreds of times a step and runs many times slower than
@@ -119,25 +122,26 @@ def compute_threads() -> int:
 
 
 def kernel_threads() -> int:
-    """Threads for kernel launches on the CPU: all cores; OMP_NUM_THREADS wins.
+    """Return the threads for kernel launches on the CPU: all cores; OMP_NUM_THREADS wins.
 
     A launch is cut into pieces that are taken in turn, so a thread that another program has pushed aside leaves its
-    share to the others: measured with one busy core of two, two threads here are no slower than one.
+    share to the others. Measured with one busy core of two, two threads here are no slower than one.
     """
     return asked_threads() or usable_cores()
 
 
 def asked_threads() -> int:
-    """The number in OMP_NUM_THREADS; 0 where it holds none."""
+    """Return the number in OMP_NUM_THREADS; 0 where it holds none."""
     asked = os.environ.get("OMP_NUM_THREADS", "")
     return int(asked) if asked.isdigit() else 0
 
 
 def has_bfloat16(device_type: str) -> bool:
-    """Whether a device computes in bfloat16 at a speed that makes it worth while.
+    """Return whether a device is fast enough in bfloat16 to use it.
 
-    device_type: torch's word, such as "cpu". Cards from before 2020 emulate it, and processors without AVX-512 take ten
-    times as long for it as for float32.
+    Cards from before 2020 emulate it, and processors without AVX-512 take ten times as long for it as for float32.
+
+    device_type: torch's word, such as "cpu".
     """
     import torch
 
@@ -147,14 +151,14 @@ def has_bfloat16(device_type: str) -> bool:
 
 
 def training_cast(device: torch.device) -> torch.autocast:
-    """The precision in which networks are trained on `device`: bfloat16 where it is fast, else float32."""
+    """Return the precision in which networks are trained on `device`: bfloat16 where it is fast, else float32."""
     import torch
 
     return torch.autocast(device.type, torch.bfloat16, enabled=has_bfloat16(device.type))
 
 
 def peak_memory_mib(device: torch.device) -> float:
-    """Peak memory in MiB: of the allocator on a CUDA device, else of this process since it began (resident set)."""
+    """Return the peak memory, MiB: of the allocator on a CUDA device, else the resident set of this process."""
     if device.type == "cuda":
         import torch
 
@@ -163,14 +167,14 @@ def peak_memory_mib(device: torch.device) -> float:
 
 
 def peak_resident_mib() -> float:
-    """The largest resident set of this process so far, MiB. It never goes down while the process lives."""
+    """Return the largest resident set of this process so far, MiB. It never falls."""
     return main_memory.peak_resident_bytes() / MIB
 
 
 def sent(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
-    """The tensor on `device`; to a CUDA device the host sends it from pinned memory and waits for nothing.
+    """Return the tensor on `device`. To a CUDA device it is sent from pinned memory, and the host does not wait.
 
-    torch keeps the pinned copy from being used again until it has been read.
+    torch does not reuse the pinned copy before it has been read.
     """
     if device.type == "cuda" and tensor.device.type == "cpu":
         tensor = tensor.pin_memory()
@@ -178,7 +182,7 @@ def sent(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
 
 
 def release_memory() -> None:
-    """Give back what a finished run held, so that a renderer on the same card can have it."""
+    """Free what a finished run held, so that a renderer on the same card can have it."""
     gc.collect()
     torch_module = sys.modules.get("torch")
     if torch_module is not None and torch_module.cuda.is_initialized():
@@ -186,9 +190,9 @@ def release_memory() -> None:
 
 
 def trim_heap() -> None:
-    """Give the pages that glibc's heap holds free back to the system; elsewhere nothing.
+    """Return the free pages of glibc's heap to the system; elsewhere do nothing.
 
-    A network that was cast while it was loaded leaves half its size behind there, resident for the rest of the run.
+    A network that was cast while it was loaded leaves half its size there, resident for the rest of the run.
     """
     if sys.platform == "linux":
         import ctypes
@@ -199,14 +203,16 @@ def trim_heap() -> None:
 
 
 def total_memory_mib() -> int:
-    """Memory of the machine, MiB."""
+    """Return the memory of the machine, MiB."""
     return round(main_memory.total_bytes() / MIB)
 
 
 def free_memory_bytes(name: str) -> int:
-    """Memory that a run on a device could take now, bytes; 0 where the system does not say.
+    """Return the memory that a run on a device could take now, bytes; 0 where the system does not say.
 
-    name: as for `resolve_device`. On a CUDA device what the driver has left, and what this process holds without using.
+    On a CUDA device this is what the driver has left, and what this process holds without using.
+
+    name: as for `resolve_device`.
     """
     device = resolve_device(name)
     if device.type == "cuda":
@@ -218,9 +224,9 @@ def free_memory_bytes(name: str) -> int:
 
 
 def out_of_memory(error: BaseException) -> bool:
-    """Whether memory ran out: torch's, Warp's, the CUDA libraries', the system's or Python's word for it.
+    """Return whether an error of torch, Warp, CUDA's libraries, the system or Python means that memory ran out.
 
-    Told by name and text, so that torch need not be imported; of an error raised `from` another, the other counts too.
+    It is told by name and text, so that torch need not be imported. The cause of an error counts too.
     """
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return True

@@ -1,4 +1,4 @@
-"""Disks that are full, and folders that cannot be written: how such errors are known, and what people are told."""
+"""Full disks and folders that cannot be written: recognise such errors, and say what people need to know."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ FULL = frozenset({errno.ENOSPC, errno.EDQUOT})  # no room, or no more of it for 
 
 
 def is_full(error: OSError) -> bool:
-    """Whether an error says that a disk has no room."""
+    """Return whether an error says that a disk has no room."""
     return error.errno in FULL
 
 
 def output_error(folder: Path, error: OSError) -> InputError:
-    """The error for a folder that cannot be written: input.disk_full or input.output."""
+    """Build the error for a folder that cannot be written: input.disk_full or input.output."""
     if is_full(error):
         return InputError(
             "input.disk_full",

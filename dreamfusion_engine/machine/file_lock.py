@@ -1,4 +1,4 @@
-"""A lock file that one process holds at a time; the system frees it when that process ends, however that happens."""
+"""A lock file that one process holds at a time. The system frees it when that process ends, however it ends."""
 
 from __future__ import annotations
 
@@ -20,10 +20,12 @@ _TEXT_AT = 1  # Windows locks the first byte, and lets nobody read it
 
 @contextlib.contextmanager
 def only_one(path: Path, busy: Callable[[str], EngineError]) -> Iterator[None]:
-    """Hold the lock file `path`, in a folder that is made where there is none; the file is removed in the end.
+    """Hold the lock file `path`; remove it at the end. On a file system without locks nothing is held.
 
-    busy: the error for one who comes second, told who holds the lock, such as 'process 17 of this computer, since ...'.
-    Raises that error, or OSError where the file cannot be made. On a file system without locks nothing is held.
+    path: Path of the file; its folder is made where there is none.
+    busy: builds the error for a second process, from the holder in words, such as 'process 17 of this computer, since
+        ...'.
+    Raises that error, or OSError where the file cannot be made.
     """
     from filelock import FileLock, SoftFileLock, Timeout
 

@@ -1,4 +1,4 @@
-"""The machine's memory: how much there is, what a run could take now, and whether that is enough to begin at all."""
+"""The machine's memory: how much there is, what a run could take now, and whether that is enough to begin."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ _GROUP_FOLDER = Path("/sys/fs/cgroup")
 
 
 def total_bytes() -> int:
-    """Memory of the machine."""
+    """Return the memory of the machine, bytes."""
     import psutil
 
     return int(psutil.virtual_memory().total)
 
 
 def available_bytes() -> int:
-    """What a run could take now without swapping, inside the limits of a container and of `ulimit -v`."""
+    """Return the bytes that a run could take now without swapping, within a container's limit and `ulimit -v`."""
     import psutil
 
     return max(0, min(int(psutil.virtual_memory().available), container_room(), address_room()))
 
 
 def peak_resident_bytes() -> int:
-    """The largest resident set of this process so far. It never goes down while the process lives."""
+    """Return the largest resident set of this process so far, bytes. It never falls."""
     if sys.platform == "win32":
         import psutil
 
@@ -45,7 +45,7 @@ def peak_resident_bytes() -> int:
 
 
 def address_room() -> int:
-    """Addresses that a limit (`ulimit -v`) leaves to this process; as good as endless where there is none."""
+    """Return the bytes that a limit (`ulimit -v`) leaves to this process; a huge number where there is none."""
     if sys.platform == "win32":
         return sys.maxsize
     import resource
@@ -59,7 +59,7 @@ def address_room() -> int:
 
 
 def container_room(groups: Path = _GROUP_FOLDER) -> int:
-    """What a container's limit leaves; as good as endless where there is none. Cached files count as left."""
+    """Return the bytes that a container's limit leaves, cached files included; a huge number where there is none."""
     for limit, used, statistics, cached in _GROUPS:
         try:
             most = (groups / limit).read_text(encoding="ascii").strip()
@@ -76,7 +76,7 @@ def check_room_to_start() -> None:
     """Raise RunError run.out_of_memory where there is too little memory to load torch and the rest.
 
     Their native code does not fail in an orderly way: it aborts, or tries again for ever and hears no signal. Where
-    torch is loaded already, nothing is asked.
+    torch is loaded already, nothing is checked.
     """
     if "torch" in sys.modules:
         return

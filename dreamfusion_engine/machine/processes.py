@@ -1,8 +1,8 @@
 """Several processes that train one field together, each rendering views of its own, by torch.distributed.
 
-Started by `torchrun --nproc-per-node N -m dreamfusion_engine generate ...`, which gives every process its number in the
-environment. Gradients are added up over the processes, so that all take the same step; what people wish (stop, pause)
-is asked of the first process alone and told to the others, so that all stop at the same step; only the first writes.
+`torchrun --nproc-per-node N -m dreamfusion_engine generate ...` starts them and gives every process its number in the
+environment. Gradients are added up over the processes, so that all take the same step. Only the first process asks what
+people wish (stop, pause) and tells the others, so that all stop at the same step. Only the first writes.
 """
 
 from __future__ import annotations
@@ -25,14 +25,18 @@ LONGEST_WAIT = timedelta(days=30)  # of one process for another
 
 @dataclass(frozen=True, kw_only=True)
 class Ranks:
-    """This process among those of a run. index: its number, from 0. count: how many there are."""
+    """This process among those of a run.
+
+    index: int, its number, from 0.
+    count: int, number of processes.
+    """
 
     index: int = 0
     count: int = 1
 
     @property
     def first(self) -> bool:
-        """Whether this process is the one that writes and is asked."""
+        """Whether this process is the first, which writes and asks people."""
         return self.index == 0
 
     def add_up(self, gradients: Sequence[Tensor]) -> None:
@@ -48,7 +52,7 @@ class Ranks:
             gradient.copy_(total.view_as(gradient))
 
     def agree(self, word: T) -> T:
-        """The first process's word (anything small that can be pickled), in every process."""
+        """Return the first process's word (anything small that can be pickled), in every process."""
         if self.count == 1:
             return word
         import torch
@@ -59,11 +63,13 @@ class Ranks:
         return said[0]
 
     def all_or_none(self, work: Callable[[], T]) -> T:
-        """What `work`, in which processes must not meet, gives; where memory runs out in one, an error in every one.
+        """Return what `work` returns; where memory runs out in one process, raise an error in every one.
 
-        So that a process which is short of memory leaves no other waiting for its part of a step. Raises
-        torch.OutOfMemoryError with the words of the process that was short; other errors end their process, and
-        torchrun then ends the others.
+        A process that is short of memory then leaves no other waiting for its part of a step. Other errors end their
+        process, and torchrun then ends the others.
+
+        work: called once; processes must not meet in it.
+        Raises torch.OutOfMemoryError with the words of the process that was short.
         """
         if self.count == 1:
             return work()
@@ -97,7 +103,7 @@ class Ranks:
         return next(each for each in words if each)
 
     def device(self, chosen: torch.device) -> torch.device:
-        """The device of this process: one card each, where `chosen` is a card and there are several processes."""
+        """Return this process's device: a card for each, where `chosen` is a card and there are several processes."""
         import torch
 
         if self.count == 1 or chosen.type == "cpu":
@@ -109,7 +115,7 @@ ALONE = Ranks()
 
 
 def join(device_type: str) -> Ranks:
-    """Meet the other processes that torchrun started; ALONE where it did not start this one.
+    """Meet the other processes that torchrun started; return ALONE where it did not start this one.
 
     device_type: 'cpu' or 'cuda', of the tensors that are added up.
     """
@@ -128,7 +134,7 @@ def join(device_type: str) -> Ranks:
 
 
 def leave() -> None:
-    """End what `join` began, once every process has come here; nothing where this process is alone."""
+    """End what `join` began, once every process has come here; do nothing where this process is alone."""
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         return
     from torch import distributed
@@ -138,5 +144,5 @@ def leave() -> None:
 
 
 def started_as_follower() -> bool:
-    """Whether torchrun started this process as another than the first: it has nothing to say to people."""
+    """Return whether torchrun started this process as another than the first: it has nothing to say to people."""
     return os.environ.get("RANK", "0") != "0" and os.environ.get("WORLD_SIZE", "1") != "1"

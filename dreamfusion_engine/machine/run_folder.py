@@ -1,4 +1,4 @@
-"""The folder of a run: held by one run at a time, and freed of what killed ones left half written."""
+"""The folder of a run: held by one run at a time, and cleaned of the half-written files of killed runs."""
 
 from __future__ import annotations
 
@@ -17,11 +17,13 @@ _WRITTEN_INSIDE = {"checkpoint*": ("state-*.safetensors", "checkpoint.json"), "p
 
 @contextlib.contextmanager
 def held(folder: Path) -> Iterator[None]:
-    """Hold the folder for one run; it is made, and gone again in the end if it is still empty.
+    """Hold the folder for one run. It is made, and removed at the end if it is still empty.
 
-    Left-over temporary files of runs that were killed are removed: they are nobody's, because whoever holds the folder
-    is alone in it. Raises InputError input.output_busy while a run of another process writes into it, OSError where the
-    folder cannot be made or written.
+    Temporary files of killed runs are removed: whoever holds the folder is alone in it, so nobody uses them.
+
+    folder: Path of the run.
+    Raises InputError input.output_busy while a run of another process writes into it.
+    Raises OSError where the folder cannot be made or written.
     """
 
     def busy(holder: str) -> InputError:

@@ -1,4 +1,4 @@
-"""Signals that end a run: Ctrl-C, SIGTERM, and SIGHUP, which comes when a terminal is closed or a connection breaks."""
+"""The signals that end a run: Ctrl-C, SIGTERM, and SIGHUP, sent when a terminal closes or a connection breaks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ STOP_DOWNLOAD = b"\nStopping; what has arrived is kept.\n"
 
 
 def stop_signals() -> list[int]:
-    """The signals to listen to. SIGHUP is not among them where it was ignored from the start, as by nohup."""
+    """Return the signals to listen to. SIGHUP is not among them where it was ignored from the start, as by nohup."""
     hang_up: int | None = getattr(signal, "SIGHUP", None)  # Windows has none
     if hang_up is None or signal.getsignal(hang_up) is signal.SIG_IGN:
         return [signal.SIGINT, signal.SIGTERM]
@@ -21,10 +21,13 @@ def stop_signals() -> list[int]:
 
 @contextlib.contextmanager
 def stop_on_signals(words: bytes = STOP_RUN) -> Iterator[Callable[[], bool]]:
-    """A signal once: say `words` and stop at the next step, keeping what there is; Ctrl-C or SIGTERM again: at once.
+    """Stop at the next step after one signal, keeping what there is; at once after a second Ctrl-C or SIGTERM.
 
-    Gives what tells whether to stop. A closed terminal sends SIGHUP twice, from the shell and from the system, and
-    means one stop with it.
+    It yields a function that tells whether to stop. A closed terminal sends SIGHUP twice, from the shell and from the
+    system, and means one stop.
+
+    words: bytes to write at the first signal.
+    Raises KeyboardInterrupt at the second.
     """
     asked = False
 

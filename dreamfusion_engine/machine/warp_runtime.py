@@ -1,9 +1,9 @@
-"""How kernels run: Warp started quietly, on torch tensors, on every core or on torch's CUDA stream.
+"""Run Warp kernels: started quietly, on torch tensors, on every core or on torch's CUDA stream.
 
-Warp runs a CPU launch on the calling thread, and lets go of Python's lock while it does. So a launch over many items is
-cut here into pieces that the calling thread and a few helpers take in turn; a helper that the machine is too busy to
+Warp runs a CPU launch on the calling thread, and releases Python's lock while it does. So a launch over many items is
+cut here into pieces that the calling thread and a few helpers take in turn. A helper that the machine is too busy to
 wake is not waited for. A kernel that is launched this way takes `begin: int` first and works on item
-`begin + wp.tid()`. Two items must never write to the same number: then the result does not depend on who took which
+`begin + wp.tid()`. Two items must never write to the same number. Then the result does not depend on who took which
 piece, and the same input gives the same bits on any number of cores.
 """
 
@@ -31,12 +31,15 @@ _streams: dict[tuple[int, int], Any] = {}
 
 
 def threads() -> int:
-    """Threads that share a launch on the CPU."""
+    """Return the threads that share a launch on the CPU."""
     return _threads
 
 
 def set_threads(count: int) -> None:
-    """Share launches on the CPU among `count` threads, at least 1; whatever it is, results are the same bits."""
+    """Share launches on the CPU among `count` threads, at least 1. The results are the same bits for any number.
+
+    Raises ValueError for less than 1.
+    """
     global _threads
     if count < 1:
         raise ValueError(f"Kernels need at least one thread, not {count}.")
@@ -47,8 +50,10 @@ def launch(kernel: Any, items: int, arguments: Sequence[Any], *, device: torch.d
     """Run `kernel` for items 0 to items - 1.
 
     kernel: a Warp kernel whose first parameter is `begin: int`.
+    items: int.
     arguments: the parameters after `begin`: numbers, contiguous tensors on `device`, or what `array` made of them.
-    grain: on the CPU, fewest items worth handing to another thread.
+    device: torch.device to run on.
+    grain: int, on the CPU, fewest items worth handing to another thread.
     """
     if items <= 0:
         return
@@ -75,9 +80,9 @@ def launch(kernel: Any, items: int, arguments: Sequence[Any], *, device: torch.d
 
 @contextlib.contextmanager
 def recording(stream: torch.cuda.Stream) -> Iterator[Any]:
-    """Kernels launched inside become part of the CUDA graph that torch is recording on `stream`.
+    """Add kernels launched inside to the CUDA graph that torch is recording on `stream`.
 
-    Gives what keeps their modules loaded, to be held for as long as the graph. Each kernel must have run before.
+    It yields what keeps their modules loaded; hold it for as long as the graph. Each kernel must have run before.
     """
     with wp.ScopedCapture(stream=_stream(stream), external=True, force_module_load=False) as capture:
         yield capture
@@ -121,17 +126,18 @@ def _pool(helpers: int) -> ThreadPoolExecutor:
 
 
 def array(tensor: torch.Tensor, dtype: Any = None) -> Any:
-    """The contiguous tensor as a kernel's one-dimensional array, sharing its memory.
+    """Return the contiguous tensor as a kernel's one-dimensional array, sharing its memory.
 
+    tensor: contiguous.
     dtype: Warp vector type of an element, such as `wp.vec3`, taken from the last axes in order; None: numbers.
-    Raises RuntimeError when the tensor is not contiguous or not made of whole elements.
+    Raises RuntimeError where the tensor is not contiguous or not made of whole elements.
     """
     flat = tensor.detach().view(-1) if dtype is None else tensor.detach().view(-1, dtype._length_)
     return wp.from_torch(flat, dtype=dtype, requires_grad=False, return_ctype=True)
 
 
 def vectors(tensor: torch.Tensor, width: int = 3) -> Any:
-    """The contiguous float32[..., width] tensor as a kernel's array of vectors: width 2, 3 or 4."""
+    """Return the contiguous float32[..., width] tensor as a kernel's array of vectors: width 2, 3 or 4."""
     return array(tensor, {2: wp.vec2, 3: wp.vec3, 4: wp.vec4}[width])
 
 

@@ -1,1 +1,1 @@
-"""What a run needs of memory, and how it is made to fit."""
+"""The memory that a run needs, and how a run is made to fit."""

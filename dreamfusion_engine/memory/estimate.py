@@ -1,8 +1,8 @@
-"""How much memory a run will take at its peak: a pure function of the model's sizes and the run's settings.
+"""Estimate a run's peak memory: a pure function of the model's sizes and the run's settings.
 
-It needs neither torch nor the weights, so it is asked before anything is downloaded or loaded. What it counts are the
-tensors that are alive together; kernels' own work space, fragments and the driver come on top as `RESERVE`.
-`benchmarks/memory.py` holds it against torch's count of live tensors, `benchmarks/run_memory.py` against whole runs.
+It needs neither torch nor the weights, so it runs before anything is downloaded or loaded. It counts the tensors that
+are alive together. Kernels' own work space, fragments and the driver come on top as `RESERVE`.
+`benchmarks/memory.py` compares it with torch's count of live tensors, `benchmarks/run_memory.py` with whole runs.
 """
 
 from __future__ import annotations
@@ -34,20 +34,25 @@ VSD_KEPT = {"unet": 33, "transformer": 43}  # the copy's backward pass keeps so 
 
 @dataclass(frozen=True, kw_only=True)
 class MemoryEstimate:
-    """Peak memory of a run. parts: what is alive at that moment, name -> bytes. total: their sum and the reserve."""
+    """Peak memory of a run.
+
+    parts: name to bytes, what is alive at the peak.
+    """
 
     parts: dict[str, int]
 
     @property
     def total(self) -> int:
-        """Bytes, with the reserve."""
+        """The sum of the parts and the reserve, bytes."""
         return sum(self.parts.values())
 
 
 def estimate(sizes: ModelSizes, config: GenerateConfig, device_type: str) -> MemoryEstimate:
-    """Peak memory of a run: the largest of reading the prompt, training and making the mesh.
+    """Return the peak memory of a run: the largest of reading the prompt, training and making the mesh.
 
-    sizes: of the model. device_type: 'cuda', whose own memory is counted, or 'cpu', where the process's is.
+    sizes: ModelSizes of the model.
+    config: GenerateConfig of the run.
+    device_type: 'cuda', whose own memory is counted, or 'cpu', where the process's is.
     """
     hosted = hosted_bytes(sizes, config, device_type)
     moments = [
@@ -61,9 +66,11 @@ def estimate(sizes: ModelSizes, config: GenerateConfig, device_type: str) -> Mem
 
 
 def working_bytes(sizes: ModelSizes, config: GenerateConfig, device_type: str) -> int:
-    """Peak bytes until the end of training: what the memory settings can change.
+    """Return the peak bytes until the end of training: what the memory settings can change.
 
-    Without another runtime's copy of the denoiser, which is not made where memory is short.
+    It does not count another runtime's copy of the denoiser, which is not made where memory is short.
+
+    sizes, config, device_type: as for `estimate`.
     """
     reading, training = _reading(sizes, config, device_type), _training(sizes, config, device_type)
     return max(sum(reading.values()), sum(training.values()))
@@ -76,7 +83,12 @@ def _with_process(parts: dict[str, int], device_type: str, reserve: float) -> di
 
 
 def may_host(parameters: int, config: GenerateConfig, device_type: str) -> bool:
-    """Whether another runtime than torch may run a denoiser of so many parameters, as far as settings and sizes say."""
+    """Return whether another runtime than torch may run the denoiser, as far as settings and sizes say.
+
+    parameters: int, number of the denoiser's weights.
+    config: GenerateConfig of the run.
+    device_type: 'cuda' or 'cpu'.
+    """
     memory = config.memory
     return (
         memory.denoiser_runtime != "torch"
@@ -89,11 +101,13 @@ def may_host(parameters: int, config: GenerateConfig, device_type: str) -> bool:
 
 
 def hosted_bytes(sizes: ModelSizes, config: GenerateConfig, device_type: str) -> int:
-    """What OpenVINO holds besides torch's network, where it may run the denoiser and is installed; bytes.
+    """Return the bytes that OpenVINO holds besides torch's network, where it may run the denoiser and is installed.
 
-    Three times the weights (constants, what is compiled from them, and at the first call their packed order), the
-    library, and a call's own tensors. The starter: 170 MiB told, 147 and 149 measured in bfloat16 and float32
-    (benchmarks/hosted_memory.py).
+    They are three times the weights (constants, what is compiled from them, and at the first call their packed order),
+    the library, and a call's own tensors. For the starter it returns 170 MiB; 147 and 149 were measured in bfloat16 and
+    float32 (benchmarks/hosted_memory.py).
+
+    sizes, config, device_type: as for `estimate`.
     """
     if not may_host(sizes.denoiser, config, device_type) or not installed():
         return 0
@@ -102,7 +116,7 @@ def hosted_bytes(sizes: ModelSizes, config: GenerateConfig, device_type: str) ->
 
 
 def weight_bytes(sizes: ModelSizes, config: GenerateConfig, device_type: str) -> int:
-    """Bytes of one of the denoiser's parameters."""
+    """Return the bytes of one of the denoiser's parameters."""
     precision = config.memory.precision
     if device_type == "cpu":
         return 4  # a CPU keeps float32 weights and casts as it computes
@@ -183,12 +197,12 @@ def _encoder(sizes: ModelSizes, config: GenerateConfig, each: int) -> tuple[int,
 
 
 def field_bytes(config: FieldConfig) -> int:
-    """The radiance field with its gradient and Adam's moments, bytes."""
+    """Return the bytes of the radiance field with its gradient and Adam's moments."""
     return 4 * _ADAM * field_numbers(config)
 
 
 def field_numbers(config: FieldConfig) -> int:
-    """Numbers of the radiance field: the tables of its levels, and its network."""
+    """Return the numbers of the radiance field: the tables of its levels, and its network."""
     growth = (config.finest_resolution / config.base_resolution) ** (1.0 / max(config.levels - 1, 1))
     entries = 0
     for level in range(config.levels):

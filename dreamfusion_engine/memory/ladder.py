@@ -1,7 +1,8 @@
-"""What can be traded for memory, in order: first what costs a little time, then a smaller render, last what is slow.
+"""The memory ladder: what a run can trade for memory, in order of its cost.
 
-The same ladder serves twice: `fit` walks it before a run, down to the first rung that the free memory holds; when
-memory runs out in the middle of one, `next_saving` is the next rung. Pure functions of sizes and settings.
+What costs a little time comes first, then a smaller render, then what is slow. The same ladder serves twice: before a
+run, `fit` goes down to the first rung that the free memory holds; when memory runs out during a run, `next_saving` is
+the next rung. Both are pure functions of sizes and settings.
 """
 
 from __future__ import annotations
@@ -23,7 +24,12 @@ GIB = float(1 << 30)
 
 @dataclass(frozen=True, kw_only=True)
 class Saving:
-    """One rung. config: with the change made; setting: its dotted name; text: for people, a few words."""
+    """One rung of the ladder.
+
+    config: GenerateConfig with the change.
+    setting: str, dotted name of the setting that changed.
+    text: str, a few words for people.
+    """
 
     config: GenerateConfig
     setting: str
@@ -32,9 +38,12 @@ class Saving:
 
 @dataclass(frozen=True, kw_only=True)
 class Fit:
-    """What was chosen. config: to run with; savings: the changes that led to it; needed: its estimate, bytes.
+    """The settings that were chosen.
 
-    fits: whether that is within the free memory, as far as an estimate can tell.
+    config: GenerateConfig to run with.
+    savings: Savings that led to it.
+    needed: int, bytes, its estimate.
+    fits: bool, whether that is within the free memory, as far as an estimate can tell.
     """
 
     config: GenerateConfig
@@ -43,7 +52,10 @@ class Fit:
     fits: bool
 
     def describe(self, free: int) -> str:
-        """One sentence for the artist. free: bytes that were."""
+        """Return one sentence for the artist.
+
+        free: int, bytes that were free.
+        """
         changes = "; ".join(saving.text for saving in self.savings) or "nothing to change"
         text = f"To fit into {free / GIB:.1f} GiB of free memory: {changes}."
         if not self.fits:
@@ -52,10 +64,14 @@ class Fit:
 
 
 def fit(sizes: ModelSizes, config: GenerateConfig, free: int, device_type: str) -> Fit:
-    """The settings nearest to `config` that `free` bytes of memory hold; with every saving made where none do.
+    """Return the settings nearest to `config` that fit into the free memory; with every saving made where none fit.
 
-    sizes: of the model. free: bytes, of the card for 'cuda', of the machine for 'cpu'. A rung that saves nothing with
-    this model is passed over. Where everything fits already nothing is changed.
+    A rung that saves nothing with this model is skipped. Where everything fits already, nothing is changed.
+
+    sizes: ModelSizes of the model.
+    config: GenerateConfig of the run.
+    free: int, bytes, of the card for 'cuda', of the machine for 'cpu'.
+    device_type: 'cuda' or 'cpu'.
     """
     taken: list[Saving] = []
     working = working_bytes(sizes, config, device_type)
@@ -73,7 +89,7 @@ def fit(sizes: ModelSizes, config: GenerateConfig, free: int, device_type: str) 
 
 
 def least_bytes(sizes: ModelSizes, config: GenerateConfig, device_type: str) -> int:
-    """Peak bytes of a run that makes every saving which costs little time and no quality to speak of: what to buy."""
+    """Return the peak bytes of a run with every saving that costs little time and hardly any quality: what to buy."""
     memory = config.memory
     saving = dataclasses.replace(
         memory,
@@ -86,9 +102,11 @@ def least_bytes(sizes: ModelSizes, config: GenerateConfig, device_type: str) -> 
 
 
 def next_saving(sizes: ModelSizes, config: GenerateConfig, device_type: str) -> Saving | None:
-    """The next rung for a run whose memory has run out in training; None at the end of the ladder.
+    """Return the next rung for a run whose memory ran out in training; None at the end of the ladder.
 
-    Precision and the place of text encoders come too late once the model is loaded.
+    Precision and the place of text encoders are left out, because the model is loaded already.
+
+    sizes, config, device_type: as for `fit`.
     """
     return next(_rungs(sizes, config, device_type, loaded=True), None)
 

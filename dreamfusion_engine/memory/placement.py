@@ -1,4 +1,4 @@
-"""Memory settings applied to a loaded model: where its networks go, and how its VAE computes."""
+"""Apply memory settings to a loaded model: where its networks are, and how its VAE computes."""
 
 from __future__ import annotations
 
@@ -23,9 +23,11 @@ _MARK = "_dreamfusion_recomputed"
 
 
 class Placement:
-    """Puts a model's networks where the memory settings want them, and follows when they change.
+    """Puts a model's networks where the memory settings want them, and follows when the settings change.
 
-    settings: to begin with. device: where the model computes. find: folder of a hub id or path, for a tiny VAE.
+    settings: MemoryConfig at the start.
+    device: torch.device, where the model computes.
+    find: hub id or path to the folder, for a tiny VAE.
     """
 
     def __init__(self, settings: MemoryConfig, device: torch.device, find: Callable[[str], Path]) -> None:
@@ -35,10 +37,11 @@ class Placement:
         self._placed: dict[str, nn.Module] = {}
 
     def place(self, part: str, module: nn.Module) -> nn.Module:
-        """What is used of a network that was loaded into main memory; to be given to the loader as its `place`.
+        """Return the network to use in place of one that was loaded into main memory; it is the loader's `place`.
 
-        part: its name in the folder. Raises SetupError model.unsupported where the tiny VAE's latents are not the
-        model's, or what its folder raises.
+        part: str, its name in the folder.
+        module: nn.Module in main memory.
+        Raises SetupError model.unsupported where the tiny VAE's latents are not the model's, or what its folder raises.
         """
         if part.startswith("text_encoder"):
             return self._streamed(module) if self._settings.offload != "none" else module.to(self._device)
@@ -54,7 +57,7 @@ class Placement:
         return placed
 
     def change(self, settings: MemoryConfig) -> None:
-        """Bring the networks that are loaded, and those to come, in line with other settings. Savings stay made."""
+        """Bring the loaded networks, and those loaded later, in line with other settings. Savings are not undone."""
         self._settings = settings
         for part, module in self._placed.items():
             if part == "vae":
@@ -71,12 +74,13 @@ class Placement:
 
 
 def economise_encoder(vae: Any, *, recompute: bool, tiling: bool) -> None:
-    """Make a VAE's encoder take less memory: in its forward pass, and in the backward pass after it.
+    """Make a VAE's encoder take less memory, in its forward and in its backward pass. Both changes are permanent.
 
-    recompute: pictures one at a time, nothing kept between the passes but the picture, and in the backward pass one
-    block's activations at a time (Chen 2016, arXiv 1604.06174); the same result. tiling: pictures above TILE_PIXELS as
-    overlapping tiles, blended; nearly the same. A tiny VAE needs none, and would tile every picture. Both stay once
-    they are on.
+    vae: the autoencoder. A tiny VAE needs no saving, and would tile every picture.
+    recompute: bool; take pictures one at a time, keep nothing but the picture between the passes, and hold one block's
+        activations at a time in the backward pass. The result is the same.
+    tiling: bool; encode pictures above TILE_PIXELS as overlapping tiles, blended. The result is nearly the same.
+    Source: recompute: Chen 2016, arXiv 1604.06174.
     """
     if tiling and type(vae).__name__ == "AutoencoderKL" and not vae.use_tiling:
         vae.enable_tiling()

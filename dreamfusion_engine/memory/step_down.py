@@ -1,4 +1,4 @@
-"""When memory runs out in the middle of training: give something up, say so, and make the same step again."""
+"""When memory runs out during training: give something up, report it, and make the same step again."""
 
 from __future__ import annotations
 
@@ -25,7 +25,10 @@ CHANGED_ON_RESUME = ("views", "resolution")  # of optimize; and all of memory
 class StepDown:
     """The way down the ladder of `memory.ladder`.
 
-    sizes: of the model. device: where it runs. economise: brings the loaded model in line with changed memory settings.
+    device: torch.device of the run.
+    report: told of each step down.
+    sizes: ModelSizes of the model.
+    economise: brings the loaded model in line with changed memory settings.
     taken: every step down so far, for result.json and checkpoints: step, setting, text, reason.
     """
 
@@ -36,9 +39,13 @@ class StepDown:
     taken: list[dict[str, Any]] = field(default_factory=list)
 
     def take(self, config: GenerateConfig, step: int, reason: str) -> GenerateConfig:
-        """The settings to make training step `step` again with, once memory ran out for `reason`.
+        """Return the settings for making the same training step again, after memory ran out.
 
-        config: of the attempt so far. To be called when the error and its traceback, which hold tensors, are gone.
+        Call it when the error and its traceback, which hold tensors, are gone.
+
+        config: GenerateConfig of the attempt so far.
+        step: int, the training step.
+        reason: str, why memory ran out.
         Raises RunError run.out_of_memory at the end of the ladder.
         """
         release_memory()
@@ -59,10 +66,13 @@ class StepDown:
 
 
 def resumed_attempt(attempt: GenerateConfig, then: GenerateConfig, now: GenerateConfig) -> GenerateConfig:
-    """The settings of a broken-off attempt, with what was asked differently this time about its memory.
+    """Return the settings of an interrupted attempt, with the memory settings that were asked differently this time.
 
-    then, now: what was asked for when the run began, and when it is resumed. What was not asked differently stays as
-    the attempt had it, steps down included.
+    Settings that were not asked differently stay as the attempt had them, steps down included.
+
+    attempt: GenerateConfig of the attempt.
+    then: GenerateConfig as asked for when the run began.
+    now: GenerateConfig as asked for when it is resumed.
     """
 
     def merged(group: Any, before: Any, after: Any, names: tuple[str, ...]) -> Any:

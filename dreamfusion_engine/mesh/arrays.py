@@ -1,4 +1,4 @@
-"""Names for arrays of numpy, by what they hold."""
+"""Type names for numpy arrays, by their content."""
 
 from __future__ import annotations
 

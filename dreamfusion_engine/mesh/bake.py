@@ -1,8 +1,8 @@
-"""The field's albedo as a texture.
+"""Bake the field's albedo into a texture.
 
 A volume render does not show the colour on the iso surface but a mixture over the depth in which the density
-absorbs the ray. So every texel averages the albedo at several depths, chosen along the normal so that each stands for
-the same share of the colour that a render composites.
+absorbs the ray. So every texel averages the albedo at several depths along the normal. They are chosen so that each
+stands for the same share of the colour that a render composites.
 """
 
 from __future__ import annotations
@@ -31,10 +31,17 @@ ROWS = 256  # texture rows at a time
 def compositing_depths(
     density: Density, vertices: Vertices, triangles: Triangles, normals: Vertices, device: torch.device
 ) -> Doubles:
-    """Depths float64[V, 5], world units against the normal, by which a render has composited SHARES of the colour.
+    """Return depths float64[V, 5] against the normal, world units, where a render has composited SHARES of the colour.
 
-    Along the ray that falls onto each vertex against its normal: w(s) = T(s) sigma(s), T(s) = exp(-int sigma)
-    (Mildenhall 2020, eq. 1). The ray starts at most half way to the next surface. 0 where nearly nothing absorbs.
+    Along the ray that falls onto each vertex against its normal: w(s) = T(s) sigma(s), T(s) = exp(-int sigma). The ray
+    starts at most half way to the next surface. The depth is 0 where nearly nothing absorbs.
+
+    density: as for `build_mesh`.
+    vertices: float[V, 3], world units.
+    triangles: int[T, 3].
+    normals: float[V, 3], unit length.
+    device: torch.device of the field.
+    Source: NeRF, Mildenhall 2020, arXiv 2003.08934, eq. 1.
     """
     scene = caster(vertices, triangles, device)
     free = hit_distance(scene, vertices + 1e-3 * normals, normals, 2.0 * REACH)
@@ -54,10 +61,14 @@ def compositing_depths(
 
 
 def texel_owners(uv: NDArray[np.floating], texture: int, device: torch.device) -> tuple[Ints, Floats]:
-    """The triangle whose colour each texel carries: int32[H, W], -1: none, and barycentric weights float32[H, W, 3].
+    """Return the triangle of each texel, int32[H, W], -1: none, and barycentric weights float32[H, W, 3].
 
-    A texel belongs to the triangle nearest to its centre within FOOTPRINT, so even triangles smaller than a
-    texel have theirs, and filtering inside any triangle meets only texels that are baked. uv: float[T, 3, 2].
+    A texel belongs to the triangle nearest to its centre within FOOTPRINT. So even triangles smaller than a texel have
+    one, and filtering inside any triangle meets only texels that are baked.
+
+    uv: float[T, 3, 2] in [0, 1].
+    texture: int, pixels along the texture.
+    device: torch.device to compute on.
     """
     corners = np.zeros((3 * len(uv), 3), np.float32)
     corners[:, :2] = uv.reshape(-1, 2) * texture
@@ -85,9 +96,16 @@ def bake_albedo(
     device: torch.device,
     advance: Callable[[float], None] = lambda share: None,
 ) -> NDArray[np.uint8]:
-    """The base-colour texture uint8[H, W, 3], sRGB, as `padded` leaves it.
+    """Return the base-colour texture uint8[H, W, 3], sRGB, as `padded` leaves it.
 
-    owners: from `texel_owners`. advance: told the share done, in [0, 1].
+    density, albedo: as for `build_mesh`.
+    vertices: float[V, 3], world units.
+    triangles: int[T, 3].
+    normals: float[V, 3], unit length.
+    owners: from `texel_owners`.
+    padding: int, texels, as for `padded`.
+    device: torch.device of the field.
+    advance: told the share done, in [0, 1].
     """
     face, weights = owners
     depths = compositing_depths(density, vertices, triangles, normals, device)
@@ -106,7 +124,12 @@ def bake_albedo(
 
 
 def padded(colour: Floats, baked: Bools, padding: int) -> NDArray[np.uint8]:
-    """uint8[H, W, 3]: baked texels, the nearest one's colour up to `padding` texels away, the mean colour elsewhere."""
+    """Return uint8[H, W, 3]: baked texels, their nearest colour up to `padding` texels away, the mean colour elsewhere.
+
+    colour: float32[H, W, 3], sRGB in [0, 1].
+    baked: bool[H, W].
+    padding: int, texels.
+    """
     distance, nearest = ndimage.distance_transform_edt(~baked, return_indices=True)
     spread = colour[tuple(nearest)]
     mean = colour[baked].mean(0) if baked.any() else np.full(3, 0.5, np.float32)
@@ -115,9 +138,11 @@ def padded(colour: Floats, baked: Bools, padding: int) -> NDArray[np.uint8]:
 
 
 def texture_coverage(uv: NDArray[np.floating], chart: Ints, face: Ints) -> float:
-    """Share of triangles whose bilinear colour at corners and centre comes from texels of their own chart only.
+    """Return the share of triangles whose bilinear colour at corners and centre comes from their own chart only.
 
-    uv: float[T, 3, 2]. chart: int32[T]. face: int32[H, W] from `texel_owners`.
+    uv: float[T, 3, 2] in [0, 1].
+    chart: int32[T], chart of each triangle.
+    face: int32[H, W], from `texel_owners`.
     """
     size = face.shape[0]
     places = np.concatenate([uv, uv.mean(1, keepdims=True)], 1).astype(np.float64) * size - 0.5

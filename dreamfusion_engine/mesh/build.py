@@ -1,4 +1,4 @@
-"""Density to textured mesh, the whole way, with what an artist should know about the outcome."""
+"""Make a textured mesh of a density, and report what an artist should know about it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ FIDELITY_GRID = 3  # samples along a pixel's side when the mesh is held against 
 
 @dataclass(frozen=True, kw_only=True)
 class MeshReport:
-    """What came out. seconds: by stage, 'extract', 'unwrap', 'bake'."""
+    """Facts about a finished mesh. seconds: by stage, 'extract', 'unwrap', 'bake'."""
 
     triangles: int
     components: int
@@ -47,7 +47,7 @@ class MeshReport:
     seconds: dict[str, float]
 
     def to_json(self) -> dict[str, Any]:
-        """The report as plain values, for result.json."""
+        """Return the report as plain values, for result.json."""
         return dataclasses.asdict(self)
 
 
@@ -58,12 +58,16 @@ def build_mesh(
     config: MeshConfig,
     report_stage: Callable[[Stage, float], None],
 ) -> tuple[TexturedMesh, MeshReport]:
-    """The textured mesh of a field, in world units, and its report. The same input gives the same bits on a CPU.
+    """Return the textured mesh of a field, in world units, and its report. The same input gives the same bits on a CPU.
 
-    density: float32[N, 3] -> float32[N], 1 / world unit. albedo: float32[N, 3] -> float32[N, 3] sRGB in [0, 1].
-    Both are called without gradients, in chunks, with points on the device of the reference cameras.
+    density and albedo are called without gradients, in chunks, with points on the device of the reference cameras.
+
+    density: float32[N, 3], world units, to float32[N], 1 / world unit.
+    albedo: float32[N, 3], world units, to float32[N, 3], sRGB in [0, 1].
+    reference: ReferenceViews, the field's renders.
+    config: MeshConfig.
     report_stage: told the stage and the share of it that is done, in [0, 1]; what it raises passes through.
-    Raises RunError `run.empty` if there is no surface, `run.non_finite` if the field is not finite.
+    Raises RunError run.empty where there is no surface, run.non_finite where the field is not finite.
     """
     device = reference.cameras.position.device
     clock = _Clock()
@@ -141,7 +145,7 @@ def build_mesh(
 
 
 def reference_psnr(mesh: TexturedMesh, reference: ReferenceViews) -> float:
-    """PSNR, dB, of the mesh's albedo renders against the reference views, over white, all views together."""
+    """Return the PSNR, dB, of the mesh's albedo renders against the reference views, over white, all views together."""
     _, height, width, _ = reference.colour.shape
     views = render_mesh(
         scene_of(mesh, reference.cameras.position.device), reference.cameras, height, width, grid=FIDELITY_GRID

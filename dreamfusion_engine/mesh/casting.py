@@ -1,4 +1,4 @@
-"""Rays against a triangle mesh (Warp, CPU and CUDA): the hierarchy of boxes, and what a ray or point meets first."""
+"""Cast rays against a triangle mesh (Warp, CPU and CUDA), and find what a ray or point meets first."""
 
 # Annotations are evaluated here (no `from __future__ import annotations`): Warp must see the array types.
 from dataclasses import dataclass
@@ -18,9 +18,11 @@ SKY_RAYS = 64  # directions a vertex looks in: the noise of its share of open sk
 
 @dataclass(frozen=True, kw_only=True)
 class Caster:
-    """A mesh on a device, with its hierarchy of boxes. Made by `caster`.
+    """A mesh on a device, with its hierarchy of boxes, made by `caster`. mesh works on the memory of the tensors.
 
-    mesh: wp.Mesh. vertices: float32[V, 3]. triangles: int32[T, 3]. The tensors are the memory that mesh works on.
+    mesh: wp.Mesh.
+    vertices: float32[V, 3].
+    triangles: int32[T, 3].
     """
 
     mesh: Any
@@ -29,12 +31,17 @@ class Caster:
 
     @property
     def device(self) -> torch.device:
-        """Where it lives."""
+        """The device of the mesh."""
         return self.vertices.device
 
 
 def caster(vertices: Vertices, triangles: Triangles, device: torch.device) -> Caster:
-    """The mesh ready for queries. vertices: float[V, 3]; triangles: int[T, 3]."""
+    """Prepare a mesh for queries.
+
+    vertices: float[V, 3].
+    triangles: int[T, 3].
+    device: torch.device to compute on.
+    """
     points = torch.from_numpy(np.ascontiguousarray(vertices, dtype=np.float32)).to(device)
     faces = torch.from_numpy(np.ascontiguousarray(triangles, dtype=np.int32)).to(device)
     mesh = wp.Mesh(
@@ -114,9 +121,12 @@ def open_sky(
 
 
 def hit_distance(scene: Caster, origins: Vertices, directions: Vertices, reach: float) -> Floats:
-    """Distance float32[N] to the first triangle along each ray, or `reach` where none is nearer.
+    """Return the distance float32[N] to the first triangle along each ray, or `reach` where none is nearer.
 
-    origins, directions: float[N, 3]; distances are in units of the directions' lengths.
+    scene: Caster of the mesh.
+    origins: float[N, 3].
+    directions: float[N, 3]; distances are in units of their lengths.
+    reach: float, largest distance.
     """
     rays = [_tensor(x, scene.device) for x in (origins, directions)]
     distance = torch.empty(len(rays[0]), device=scene.device)
@@ -126,8 +136,14 @@ def hit_distance(scene: Caster, origins: Vertices, directions: Vertices, reach: 
 
 
 def nearest_triangle(scene: Caster, points: Vertices, reach: float) -> tuple[Ints, Floats, Floats]:
-    """The triangle nearest to each point: face int32[N], -1 where none is within reach; barycentric weights
-    float32[N, 3] of the nearest point on it; distance float32[N]. Triangles without area are never found."""
+    """Return the triangle nearest to each point, barycentric weights of the nearest point on it, and the distance.
+
+    They are int32[N], -1 where none is within reach; float32[N, 3]; float32[N]. Triangles without area are never found.
+
+    scene: Caster of the mesh.
+    points: float[N, 3].
+    reach: float, largest distance.
+    """
     given = _tensor(points, scene.device)
     face = torch.empty(len(given), dtype=torch.int32, device=scene.device)
     weights = torch.zeros(len(given), 3, device=scene.device)
@@ -147,9 +163,11 @@ def nearest_triangle(scene: Caster, points: Vertices, reach: float) -> tuple[Int
 
 
 def open_sky_share(scene: Caster, normals: Vertices, reach: float) -> Floats:
-    """Share of open sky above every vertex, float32[V] in [0, 1], cosine-weighted: 1 on a ball, less in a corner.
+    """Return the share of open sky above every vertex, float32[V], cosine-weighted: 1 on a ball, less in a corner.
 
-    normals: float[V, 3], unit length. reach: how far away something still shades, world units.
+    scene: Caster of the mesh.
+    normals: float[V, 3], unit length.
+    reach: float, distance within which a surface still shades, world units.
     """
     directions = _tensor(cosine_directions(SKY_RAYS), scene.device)
     normal = _tensor(normals, scene.device)
@@ -161,7 +179,7 @@ def open_sky_share(scene: Caster, normals: Vertices, reach: float) -> Floats:
 
 
 def cosine_directions(count: int) -> Doubles:
-    """Unit vectors float64[count, 3] over the upper half space, dense as the cosine to +z: a sunflower on the disc."""
+    """Return unit vectors float64[count, 3], z > 0, dense as the cosine to +z: a sunflower on the disc."""
     k = np.arange(count) + 0.5
     radius, angle = np.sqrt(k / count), k * (np.pi * (3.0 - np.sqrt(5.0)))
     return np.stack([radius * np.cos(angle), radius * np.sin(angle), np.sqrt(1.0 - radius**2)], -1)

@@ -1,4 +1,4 @@
-"""mesh.glb: a binary glTF 2.0 file (Khronos, "glTF 2.0 Specification") of a textured mesh, and its reader.
+"""Write and read mesh.glb: a binary glTF 2.0 file (Khronos, "glTF 2.0 Specification") of a textured mesh.
 
 glTF is Y up with the front towards +Z; the engine is Z up with the front towards -Y. (x, y, z) -> (x, z, -y).
 """
@@ -30,9 +30,12 @@ _LINEAR, _LINEAR_MIPMAP_LINEAR, _CLAMP = 9729, 9987, 33071  # sampler
 
 @dataclass(frozen=True, kw_only=True)
 class GlbContent:
-    """What a GLB of this engine holds, in the engine's axes (Z up, front -Y), seams split.
+    """The content of a GLB of this engine, in the engine's axes (Z up, front -Y), seams split.
 
-    positions, normals: float32[n, 3]; uv: float32[n, 2], v down; triangles: int32[T, 3]; texture: uint8[H, W, 3].
+    positions, normals: float32[n, 3].
+    uv: float32[n, 2], v down.
+    triangles: int32[T, 3].
+    texture: uint8[H, W, 3], sRGB.
     """
 
     positions: Floats
@@ -43,13 +46,19 @@ class GlbContent:
 
 
 def write_glb(mesh: TexturedMesh, path: Path, *, name: str = "object") -> None:
-    """Write the mesh standing on the ground plane with its longest side 1. name: of the object. Raises OSError."""
+    """Write the mesh standing on the ground plane with its longest side 1.
+
+    mesh: TexturedMesh.
+    path: Path of the file.
+    name: str, of the object.
+    Raises OSError.
+    """
     content = glb_bytes(mesh, name=name)
     write_atomically(path, content)
 
 
 def glb_bytes(mesh: TexturedMesh, *, name: str = "object") -> bytes:
-    """The bytes of the GLB: positions, normals, UVs, a PNG base colour, a matt material. Same mesh, same bytes."""
+    """Return the GLB: positions, normals, UVs, a PNG base colour, a matt material. Same mesh, same bytes."""
     placed = standing(mesh)
     corner, index = split_at_seams(placed.triangles, placed.uv)
     vertex = placed.triangles.reshape(-1)[corner]
@@ -76,7 +85,10 @@ def glb_bytes(mesh: TexturedMesh, *, name: str = "object") -> bytes:
 
 
 def read_glb(path: Path) -> GlbContent:
-    """Read a GLB that `write_glb` wrote. Raises InputError if it is not one."""
+    """Read a GLB that `write_glb` wrote.
+
+    Raises InputError input.glb where the file is none.
+    """
     data = path.read_bytes()
     try:
         magic, version, length = struct.unpack_from("<4sII", data)
@@ -112,7 +124,7 @@ def read_glb(path: Path) -> GlbContent:
 
 
 def to_gltf_axes(vectors: Floats) -> Floats:
-    """Z up, front -Y -> Y up, front +Z: (x, y, z) -> (x, z, -y). float32[n, 3]."""
+    """Convert Z up, front -Y to Y up, front +Z: (x, y, z) -> (x, z, -y). float32[n, 3]."""
     return np.stack([vectors[:, 0], vectors[:, 2], -vectors[:, 1]], -1).astype("<f4")
 
 
@@ -122,7 +134,11 @@ def from_gltf_axes(vectors: Floats) -> Floats:
 
 
 def split_at_seams(triangles: Ints, uv: Floats) -> tuple[NDArray[np.int64], Ints]:
-    """One vertex for each different (vertex, uv): a corner that has them, int64[n], and triangles int32[T, 3]."""
+    """Return one vertex for each different (vertex, uv): a corner that has them, int64[n], and triangles int32[T, 3].
+
+    triangles: int[T, 3].
+    uv: float[T, 3, 2].
+    """
     bits = np.ascontiguousarray(uv.reshape(-1, 2), np.float32).view(np.uint32)
     keys = np.concatenate([triangles.reshape(-1, 1).astype(np.uint32), bits], 1)
     _, corner, index = np.unique(keys, axis=0, return_index=True, return_inverse=True)

@@ -1,4 +1,4 @@
-"""Asking the field at many points: in chunks, without gradients, with the answers checked.
+"""Ask the field at many points: in chunks, without gradients, with the answers checked.
 
 The field comes as two callables, so that this package knows nothing of grids and networks:
 density: float32[N, 3] world units -> float32[N], 1 / world unit; albedo: float32[N, 3] -> float32[N, 3] sRGB in [0, 1].
@@ -23,13 +23,25 @@ CHUNK = 1 << 18  # points a call: some 100 MiB inside a hash-grid field
 
 
 def query_density(density: Density, points: NDArray[np.floating], device: torch.device) -> Floats:
-    """Density at points float[N, 3], world units: float32[N], at least 0. Raises RunError if it is not finite."""
+    """Return the density at points, float32[N], 1 / world unit, at least 0.
+
+    density: as above.
+    points: float[N, 3], world units.
+    device: torch.device of the field.
+    Raises RunError run.non_finite.
+    """
     answers = _query(density, points, device, "density")
     return np.maximum(answers.reshape(len(points)), 0.0)
 
 
 def query_albedo(albedo: Albedo, points: NDArray[np.floating], device: torch.device) -> Floats:
-    """Albedo at points float[N, 3], world units: float32[N, 3], sRGB in [0, 1]. Raises RunError if it is not finite."""
+    """Return the albedo at points, float32[N, 3], sRGB in [0, 1].
+
+    albedo: as above.
+    points: float[N, 3], world units.
+    device: torch.device of the field.
+    Raises RunError run.non_finite.
+    """
     answers = _query(albedo, points, device, "albedo")
     return np.clip(answers.reshape(len(points), 3), 0.0, 1.0)
 

@@ -1,4 +1,4 @@
-"""A quick mesh of the current state, with a colour at every vertex, for the viewport while training runs."""
+"""Make a quick mesh of the current state, with a colour at every vertex, for the viewport while training runs."""
 
 from __future__ import annotations
 
@@ -27,11 +27,16 @@ def preview_mesh(
     step: int = 0,
     device: torch.device | str = "cpu",
 ) -> MeshPreview:
-    """The surface of level `iso` with the albedo at its vertices, world units, Z up; about MOST_TRIANGLES at most.
+    """Return the surface of a density level with the albedo at its vertices, world units, Z up.
 
-    density, albedo: as for `build_mesh`. iso: density level, 1 / world unit. resolution: cells along the box; an even
-    one asks the field at an eighth of the corners first. step: the training step it is told to be of.
-    Raises RunError `run.empty` if there is no surface, `run.non_finite` if the field is not finite.
+    It has about MOST_TRIANGLES at most.
+
+    density, albedo: as for `build_mesh`.
+    iso: float, density level, 1 / world unit.
+    resolution: int, cells along the box; an even one asks the field at an eighth of the corners first.
+    step: int, training step that it is reported for.
+    device: of the field.
+    Raises RunError run.empty where there is no surface, run.non_finite where the field is not finite.
     """
     place = torch.device(device)
     if resolution % 2 == 0:

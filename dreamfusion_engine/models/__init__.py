@@ -1,1 +1,1 @@
-"""The teachers: folders, single files and hub names, what they hold, and how they are loaded."""
+"""Diffusion models: find folders, single files and hub names, check what they hold, and load them."""

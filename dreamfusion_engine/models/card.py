@@ -1,8 +1,8 @@
-"""What the diffusion model is told: view-dependent words, shading words, and the words a small model knows.
+"""The words for the diffusion model: view words, shading words, and the words that a small model knows.
 
 The full prompt of a view is "<prompt>, <view words>, <shading words>" with empty parts left out (DreamFusion,
-arXiv 2209.14988, section 3.2, "Diffusion loss with view dependent conditioning"). A text written by hand may take the
-place of prompt and view words. Angles are radians.
+arXiv 2209.14988, section 3.2, "Diffusion loss with view dependent conditioning"). A text written by hand may replace
+prompt and view words. Angles are radians.
 """
 
 from __future__ import annotations
@@ -55,9 +55,10 @@ _PUNCTUATION = string.punctuation + "\u2018\u2019\u201c\u201d\u2026\u2013\u2014"
 
 
 def view_of(azimuth: float, elevation: float) -> View:
-    """The named view of a camera: overhead above 60 degrees of elevation, else front, side or back by azimuth.
+    """Return the named view of a camera: overhead above 60 degrees of elevation, else front, side or back by azimuth.
 
-    azimuth: radians, 0 in front of the object, any number of turns. elevation: radians in [-pi/2, pi/2].
+    azimuth: float, radians, 0 in front of the object, any number of turns.
+    elevation: float in [-pi/2, pi/2], radians.
     """
     if elevation > OVERHEAD_ABOVE:
         return "overhead"
@@ -68,42 +69,45 @@ def view_of(azimuth: float, elevation: float) -> View:
 
 
 def by_hand(prompt: str, view: View, texts: PromptsConfig) -> str:
-    """What the artist wrote for the view, with `{}` filled by the prompt; "" where nothing was written."""
+    """Return what the artist wrote for the view, with `{}` filled by the prompt; "" where nothing was written."""
     written: str = getattr(texts, view)
     return written.replace("{}", prompt)
 
 
 def heading_of(azimuth: float) -> Heading:
-    """The nearest of eight compass points that a camera looks from: sectors of 45 degrees, the first in front.
+    """Return the nearest of eight headings that a camera looks from: sectors of 45 degrees, the first in front.
 
-    azimuth: radians, 0 in front of the object, pi / 2 at its right (+X), any number of turns.
+    azimuth: float, radians, 0 in front of the object, pi / 2 at its right (+X), any number of turns.
     """
     return HEADINGS[round(azimuth / (2.0 * math.pi) * len(HEADINGS)) % len(HEADINGS)]
 
 
 def azimuth_of(heading: Heading) -> float:
-    """The azimuth in the middle of a heading's sector, radians in [0, 2 pi)."""
+    """Return the azimuth in the middle of a heading's sector, radians in [0, 2 pi)."""
     return HEADINGS.index(heading) * 2.0 * math.pi / len(HEADINGS)
 
 
 def compose_prompt(prompt: str, view_words: str, shading_words: str) -> str:
-    """The full prompt of a view: the parts joined by commas, empty ones left out."""
+    """Return the full prompt of a view: the parts joined by commas, empty ones left out."""
     return ", ".join(part for part in (prompt, view_words, shading_words) if part)
 
 
 @dataclass(frozen=True, kw_only=True)
 class PromptCard:
-    """How a model wants to be asked, and what it knows.
+    """How to word prompts for a model, and what the model knows.
 
-    closed_vocabulary: the model knows the words in `words` and no others.
-    kinds, colours, parts, examples: what to tell an artist that it can draw; parts are phrases for a second colour,
-    such as "mug with a {} handle". without_front: names of kinds that look alike from all around.
-    picture: a file that shows the kinds, or "".
+    closed_vocabulary: bool, whether the model knows the words in `words` and no others.
+    words: the words of a closed vocabulary.
+    kinds, colours, examples: what to tell an artist that the model can draw.
+    parts: phrases for a second colour, such as "mug with a {} handle".
+    without_front: names of kinds that look alike from all around.
+    picture: name of a file that shows the kinds, or "".
     views, shading: words for each View and Shading; "" where the model needs none.
-    headings: words for each Heading, for a model that was taught to tell eight directions; empty for all others.
-    azimuths, elevations: words for exact cameras, for a model that was taught them: evenly spaced all around from the
-    front on, and by degrees above the horizon, rising; empty for all others.
-    files: relative path -> SHA-256 (hex) of the model's files, for the check that they arrived whole.
+    headings: words for each Heading, for a model that was taught eight directions; empty for all others.
+    azimuths: words for the azimuths of exact cameras, evenly spaced from the front on, for a model that was taught
+        them; empty for all others.
+    elevations: words for the elevations of exact cameras, by degrees above the horizon, rising; empty for all others.
+    files: relative path to SHA-256 (hex) of the model's files, to check that they arrived whole.
     """
 
     closed_vocabulary: bool = False
@@ -122,23 +126,33 @@ class PromptCard:
     files: Mapping[str, str] = field(default_factory=dict)
 
     def has_front(self, prompt: str) -> bool:
-        """Whether what a prompt names may look different from the front and the back: unless all kinds in it do not."""
+        """Return whether front and back of the prompt's object may differ: False where all its kinds have no front."""
         words = re.findall(r"[^\W_]+", prompt.lower())
         text = f" {' '.join(words)} "
         named = {kind for kind in (*self.kinds, *self.without_front) if f" {kind} " in text}
         return not named or not named <= set(self.without_front)
 
     def full_prompt(self, prompt: str, view: View | None, shading: Shading, texts: PromptsConfig = AUTOMATIC) -> str:
-        """`prompt` with this model's words for the view (None: no view words) and the shading.
+        """Return `prompt` with this model's words for the view and the shading.
 
-        texts: by hand; where there is one for the view, it takes the place of prompt and view words.
+        prompt: str, the artist's words.
+        view: View; None for no view words.
+        shading: Shading of the render.
+        texts: PromptsConfig; a text for this view replaces prompt and view words.
         """
         return self._prompt_of(prompt, view, self.views[view] if view else "", shading, texts)
 
     def heading_prompt(
         self, prompt: str, heading: Heading, *, overhead: bool, shading: Shading, texts: PromptsConfig = AUTOMATIC
     ) -> str:
-        """`full_prompt` with this model's words for a heading, and those for overhead before them where it is that."""
+        """Return `full_prompt` with this model's words for a heading, and before them those for overhead.
+
+        prompt: str, the artist's words.
+        heading: Heading of the camera.
+        overhead: bool, whether to add the words for overhead.
+        shading: Shading of the render.
+        texts: PromptsConfig; a text for the view replaces prompt and view words.
+        """
         view = "overhead" if overhead else view_of(azimuth_of(heading), 0.0)
         words = compose_prompt(self.views["overhead"] if overhead else "", self.headings[heading], "")
         return self._prompt_of(prompt, view, words, shading, texts)
@@ -146,7 +160,14 @@ class PromptCard:
     def camera_prompt(
         self, prompt: str, turn: int, degrees: int, shading: Shading, texts: PromptsConfig = AUTOMATIC
     ) -> str:
-        """`full_prompt` with the words of an exact camera in place of a view's: azimuth `turn`, elevation `degrees`."""
+        """Return `full_prompt` with the words of an exact camera in place of a view's.
+
+        prompt: str, the artist's words.
+        turn: int, index of the azimuth in `azimuths`.
+        degrees: int, elevation, a key of `elevations`.
+        shading: Shading of the render.
+        texts: PromptsConfig; a text for the view replaces prompt and view words.
+        """
         view = view_of(turn * 2.0 * math.pi / len(self.azimuths), math.radians(degrees))
         return self._prompt_of(prompt, view, f"{self.azimuths[turn]} {self.elevations[degrees]}", shading, texts)
 
@@ -157,9 +178,10 @@ class PromptCard:
 
 
 def read_card(folder: Path) -> PromptCard:
-    """The card beside `model_index.json`, or the card of an ordinary checkpoint where there is none.
+    """Read the card beside `model_index.json`; without one, return the card of an ordinary checkpoint.
 
-    Raises SetupError model.card when the file is damaged or of another format.
+    folder: Path of the model.
+    Raises SetupError model.card where the file is damaged or of another format.
     """
     path = folder / CARD_NAME
     if not path.is_file() and not path.is_symlink():
@@ -238,7 +260,7 @@ def _files(values: Mapping[str, Any]) -> dict[str, str]:
 
 
 def unknown_words(text: str, known: Iterable[str]) -> list[str]:
-    """The words of `text` that are not among `known`, each once, in order; case and punctuation do not count.
+    """Return the words of `text` that are not among `known`, each once, in order; case and punctuation do not count.
 
     A hyphenated word counts as known when all of its parts are. Symbols that are not punctuation, such as an emoji,
     count as words, because a model with a closed vocabulary would silently drop them.
@@ -255,11 +277,14 @@ def unknown_words(text: str, known: Iterable[str]) -> list[str]:
 
 
 def uses_perp_neg(config: GuidanceConfig, card: PromptCard) -> bool:
-    """Whether other views' prompts are used as negative ones. 'auto': for models of an open vocabulary.
+    """Return whether other views' prompts are used as negative ones. 'auto': for models of an open vocabulary.
 
-    Those know that faces are in front, and put them on backs too; the built-in model is told where exactly a view is
-    from, and gained nothing by Perp-Neg (docs/experiments.md). Without view words, or with the same for front and back,
-    there is nothing to tell apart.
+    Such models know that faces are in front, and put them on backs too. The built-in model is told exactly where a view
+    is from, and gained nothing by Perp-Neg (docs/experiments.md). Without view words, or with the same for front and
+    back, the views cannot be told apart.
+
+    config: GuidanceConfig.
+    card: PromptCard of the model.
     """
     if config.view_prompts == "off" or card.views["front"] == card.views["back"]:
         return False
@@ -267,15 +292,18 @@ def uses_perp_neg(config: GuidanceConfig, card: PromptCard) -> bool:
 
 
 def predictions_a_view(config: GuidanceConfig, card: PromptCard) -> int:
-    """How many pictures a view adds to a step's call of the denoiser: one for each text that it is told.
+    """Return how many pictures a view adds to a step's call of the denoiser, one for each text.
 
-    With and without the prompt; what bad pictures are called; front and side of Perp-Neg.
+    The texts are: with the prompt, without it, for bad pictures, and front and side of Perp-Neg.
+
+    config: GuidanceConfig.
+    card: PromptCard of the model.
     """
     return SCORES[config.score].texts + (2 if uses_perp_neg(config, card) else 0)
 
 
 def check_prompts(config: GenerateConfig, card: PromptCard) -> None:
-    """`check_vocabulary` of everything that the artist wrote: prompt, negative prompt, prompts by hand."""
+    """Run `check_vocabulary` on everything that the artist wrote: prompt, negative prompt, prompts by hand."""
     check_vocabulary(config.prompt, card)
     check_vocabulary(config.negative, card, "negative prompt")
     for view in VIEWS:
@@ -285,7 +313,10 @@ def check_prompts(config: GenerateConfig, card: PromptCard) -> None:
 def check_length(config: GenerateConfig, family: Family) -> None:
     """Raise InputError input.prompt_tokens for a text of more words than the model reads tokens.
 
-    A word is a token at least, so that needs no tokenizer; what is nearly as long is counted when that is there.
+    A word is at least one token, so this check needs no tokenizer. The tokens are counted once a tokenizer is loaded.
+
+    config: GenerateConfig, with the texts.
+    family: Family of the model.
     """
     texts = {"prompt": config.prompt, "negative prompt": config.negative}
     texts |= {f"prompt of the {view} view": by_hand(config.prompt, view, config.prompts) for view in VIEWS}
@@ -302,7 +333,12 @@ def check_length(config: GenerateConfig, family: Family) -> None:
 
 
 def check_vocabulary(text: str, card: PromptCard, name: str = "prompt") -> None:
-    """Raise InputError input.unknown_words when a closed-vocabulary model does not know every word of `text`."""
+    """Raise InputError input.unknown_words where a closed-vocabulary model does not know every word of `text`.
+
+    text: str to check.
+    card: PromptCard of the model.
+    name: str, what the text is, for the message.
+    """
     unknown = unknown_words(text, card.words) if card.closed_vocabulary else []
     if not unknown:
         return

@@ -1,6 +1,6 @@
-"""Models worth knowing: the suggestions of `models` and of the add-on, read from one data file.
+"""The catalogue: models that `models` and the add-on suggest, read from one data file.
 
-No id stands in code. Famous checkpoints have been withdrawn before, and may be again: then the file changes, or is
+No id stands in code. Famous checkpoints have been withdrawn before, and may be again. Then the file changes, or is
 ignored, because any folder and any hub id of a supported family can be given by name.
 """
 
@@ -23,11 +23,18 @@ FORMAT = 1
 class KnownModel:
     """One line of the catalogue.
 
-    id: owner/name at the hub. family: pipeline class. access: 'gated' asks for an account that accepted the licence;
-    'withdrawn' is gone, `instead` is a copy. license: as the hub names it. download_mb: megabytes (1e6) of what the
-    engine downloads. sizes: what decides its memory. note: what sets it apart. architecture: of the single files whose
-    configs this model has, '' for none; 'sd2-v' for those of 'sd2' that predict v. checked: when and how the line was
-    confirmed, and what of it was not.
+    id: str, owner/name at the hub.
+    title: str, name for people.
+    family: str, pipeline class.
+    access: 'gated' asks for an account that accepted the licence; 'withdrawn' is gone.
+    license: str, as the hub names it.
+    download_mb: int, megabytes (1e6) that the engine downloads.
+    sizes: ModelSizes, which decide its memory.
+    note: str, what sets it apart.
+    checked: str, when and how the line was confirmed, and what of it was not.
+    instead: str, id of a copy of a withdrawn model.
+    architecture: str, of the single files whose configs this model has, '' for none; 'sd2-v' for those of 'sd2' that
+        predict v.
     """
 
     id: str
@@ -45,7 +52,10 @@ class KnownModel:
 
 @functools.cache
 def catalogue() -> tuple[KnownModel, ...]:
-    """Every line, in the order of the file. Raises ValueError, KeyError or TypeError for a broken file."""
+    """Return every line, in the order of the file.
+
+    Raises ValueError, KeyError or TypeError for a broken file.
+    """
     values = json.loads(CATALOGUE.read_text(encoding="utf-8"))
     if values["format"] != FORMAT:
         raise ValueError(f"format {values['format']!r}; this version reads format {FORMAT}")
@@ -53,5 +63,5 @@ def catalogue() -> tuple[KnownModel, ...]:
 
 
 def known_model(name: str) -> KnownModel | None:
-    """What the catalogue says of a hub id, in any case of letters; None where it says nothing."""
+    """Return the catalogue's line for a hub id, in any case of letters; None without one."""
     return next((model for model in catalogue() if model.id.lower() == name.lower()), None)

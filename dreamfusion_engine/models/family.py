@@ -1,7 +1,7 @@
 """The families of text-to-image models that can teach, and the parts that a folder of each must hold.
 
-A family is a pipeline class of diffusers, as `model_index.json` names it. Light: nothing heavy is imported here, so a
-model is known and checked before torch is loaded. The adapters that run them: `guidance/families/`.
+A family is a pipeline class of diffusers, as `model_index.json` names it. Nothing heavy is imported here, so a model is
+known and checked before torch is loaded. The adapters that run the families are in `models/families/`.
 """
 
 from __future__ import annotations
@@ -11,11 +11,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Family:
-    """What a folder of one family is made of.
+    """The parts of a folder of one family.
 
-    title: what people call it. denoiser: the part that predicts. text_encoders and tokenizers: parts, in the order in
-    which prompts go through them, one tokenizer each. vae: whether it denoises latents of an autoencoder, part "vae".
-    optional: parts that a folder may leave out (null in its index). tokens: what it reads of a prompt at most.
+    title: str, name for people.
+    denoiser: str, the part that predicts.
+    text_encoders, tokenizers: parts, in the order in which prompts go through them; one tokenizer for each encoder.
+    vae: bool, whether it denoises latents of an autoencoder, part "vae".
+    optional: parts that a folder may leave out (null in its index).
+    tokens: int, most tokens that it reads of a prompt.
     """
 
     title: str
@@ -28,12 +31,12 @@ class Family:
 
     @property
     def weights(self) -> tuple[str, ...]:
-        """The parts that hold weights."""
+        """Return the parts that hold weights."""
         return (self.denoiser, *(["vae"] if self.vae else []), *self.text_encoders)
 
     @property
     def parts(self) -> tuple[str, ...]:
-        """All parts that are read, the optional ones too."""
+        """Return all parts that are read, the optional ones too."""
         return (*self.weights, *self.tokenizers, "scheduler")
 
 

@@ -1,6 +1,6 @@
-"""Models that were distilled to a few steps: what they predict is a shortcut to the end, not the noise at a step.
+"""Models that were distilled to a few steps: they predict a shortcut to the end, not the noise at a step.
 
-Score distillation needs the noise at every step, with and without the prompt. Read from a folder's configs alone.
+Score distillation needs the noise at every step, with and without the prompt. Only a folder's configs are read.
 """
 
 from __future__ import annotations
@@ -15,9 +15,13 @@ CONSISTENCY_SAMPLERS = ("LCMScheduler", "TCDScheduler")  # arXiv 2310.04378, 240
 
 
 def refuse_distilled(folder: Path, denoiser: str) -> None:
-    """Raise SetupError model.unsupported for a consistency model; denoiser: the part of that name.
+    """Raise SetupError model.unsupported for a consistency model.
 
-    It is told by an input for the guidance scale beside the time (arXiv 2310.04378, section 4.2), or by its sampler.
+    Such a model has an input for the guidance scale beside the time (arXiv 2310.04378, section 4.2), or names its
+    sampler.
+
+    folder: Path of the model.
+    denoiser: str, name of that part.
     """
     config, scheduler = _config(folder / denoiser / "config.json"), _scheduler(folder)
     if config.get("time_cond_proj_dim"):
@@ -35,10 +39,13 @@ def refuse_distilled(folder: Path, denoiser: str) -> None:
 
 
 def few_steps(folder: Path, denoiser: str) -> str:
-    """A sentence for models that seem to be distilled to a few steps and may teach all the same; else ''.
+    """Return a sentence for a model that seems distilled to a few steps and may teach all the same; else ''.
 
-    Adversarially distilled ones ('turbo') are published with a sampler whose steps end at the last timestep although
-    they predict noise; a Flux without an input for guidance is the one of few steps, or was made from it.
+    Adversarially distilled models ('turbo') are published with a sampler whose steps end at the last timestep, although
+    they predict noise. A Flux without an input for guidance is the one of few steps, or was made from it.
+
+    folder: Path of the model.
+    denoiser: str, name of that part.
     """
     config, scheduler = _config(folder / denoiser / "config.json"), _scheduler(folder)
     trailing = scheduler.get("timestep_spacing") == "trailing" and not scheduler.get("rescale_betas_zero_snr")

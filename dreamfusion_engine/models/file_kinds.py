@@ -1,6 +1,6 @@
-"""What a .safetensors file is that is neither a model nor an adapter that is read here, told by its tensors' names.
+"""The kind of a .safetensors file that is neither a model nor a known adapter, told by its tensors' names.
 
-Such texts are the end of a sentence that begins 'it is ...'.
+The texts here end a sentence that begins 'it is ...'.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _EMBEDDING_TENSORS = 2  # one for each text encoder
 
 
 def addition(tensors: Mapping[str, TensorEntry]) -> str:
-    """What is added to a model by a file that holds little else; '' for other files, stray tensors or not."""
+    """Return what a file adds to a model, where it holds little else; '' for other files."""
     pieces = tuple(piece for piece, _ in _ADDITIONS)
     if not _most(sum(any(piece in name for piece in pieces) for name in tensors), tensors):
         return ""
@@ -50,7 +50,7 @@ def addition(tensors: Mapping[str, TensorEntry]) -> str:
 
 
 def lone_part(tensors: Mapping[str, TensorEntry]) -> str:
-    """The part of a model that a file holds alone; ''."""
+    """Return the part of a model that a file holds alone; '' for other files."""
     for begins, what in _PARTS:
         if _most(sum(name.startswith(begins) for name in tensors), tensors):
             return what
@@ -58,7 +58,7 @@ def lone_part(tensors: Mapping[str, TensorEntry]) -> str:
 
 
 def learned_words(tensors: Mapping[str, TensorEntry]) -> bool:
-    """Whether a file has the shape of a textual inversion: one or two small tables of vectors."""
+    """Return whether a file looks like a textual inversion: one or two small tables of vectors."""
     few = 0 < len(tensors) <= _EMBEDDING_TENSORS
     return few and all(len(entry.shape) in (1, 2) for entry in tensors.values())
 

@@ -1,4 +1,4 @@
-"""Models of the hub by their id: found among the downloads, or fetched, with what the catalogue knows of them."""
+"""Hub models by their id: found among the downloads, or fetched, with what the catalogue knows of them."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ COMMAND = "dreamfusion-engine download"
 
 
 def downloaded_folder(name: str) -> Path:
-    """The folder of a hub model on this machine. The network is never asked.
+    """Return the folder of a hub model on this machine. The network is never asked.
 
-    Raises SetupError model.not_downloaded, which says how large it is and what its licence asks, or model.incomplete.
+    Raises SetupError model.not_downloaded, which says how large the model is and what its licence asks.
+    Raises SetupError model.incomplete.
     """
     cache = RepositoryCache(cache_folder(), name)
     folder = cache.snapshot()
@@ -48,7 +49,7 @@ def download_model(
     report: Report = lambda event: None,
     control: Control = lambda: "continue",
 ) -> Downloaded:
-    """`hub.download.download`, whose refusal of a model that was withdrawn names the copy that is left."""
+    """Download a model with `hub.download.download`; the error for a withdrawn model names the remaining copy."""
     try:
         return download(name, address, revision=revision, weights=weights, report=report, control=control)
     except SetupError as error:

@@ -1,7 +1,7 @@
-"""From a checked model folder to a teacher, by family.
+"""Load a teacher from a checked model folder, by family.
 
-Importing this module loads torch only: diffusers and transformers, which take some seconds, are imported when the first
-part of a model is loaded, and only parts are loaded, never a whole pipeline.
+Importing this module loads torch only. diffusers and transformers take some seconds, so they are imported with the
+first part of a model. Only parts are loaded, never a whole pipeline.
 """
 
 from __future__ import annotations
@@ -42,13 +42,16 @@ def load_teacher(
     adapters: AdapterFiles = NO_ADAPTERS,
     vae_precision: Precision = "auto",
 ) -> Adapter:
-    """The teacher of a checked pipeline folder. Its configurations are read now, its networks when they are used.
+    """Return the teacher of a checked pipeline folder. Its configurations are read now, its networks on first use.
 
-    precision: 'auto' is float32, except for large models on a GPU, which get half precision. vae_precision: of the
-    VAE alone. place: what is done with each network once it is loaded; by default it moves to the device. adapters:
-    that were checked for this folder; here their numbers are read, and must be finite. See `Parts`.
-    Raises SetupError model.damaged, model.unsupported, InputError input.lora, input.embedding; RunError is left to the
-    caller's out-of-memory mapping.
+    folder: PipelineFolder of the model.
+    device: torch.device, where it computes.
+    precision: of the denoiser; 'auto' is float32, except for large models on a GPU, which get half precision.
+    place: called with each network once it is loaded; by default it moves the network to the device. See `Parts`.
+    adapters: AdapterFiles that were checked for this folder; their numbers are read here and must be finite.
+    vae_precision: of the VAE alone.
+    Raises SetupError model.damaged, model.unsupported; InputError input.lora, input.embedding. Out of memory is left to
+        the caller.
     """
     for lora in adapters.loras:
         check_finite(lora)

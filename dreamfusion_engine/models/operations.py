@@ -1,7 +1,7 @@
-"""How much a diffusion model computes for one picture, from its configs alone: no torch, no weights.
+"""The arithmetic of a diffusion model for one picture, from its configs alone: no torch, no weights.
 
-Operations are those of convolutions, matrix products and attention; a multiply-add counts as two, as torch's own flop
-counter counts. `benchmarks/operations.py` holds the formulas against that counter for the real architectures.
+Operations are those of convolutions, matrix products and attention. A multiply-add counts as two, as torch's own flop
+counter counts. `benchmarks/operations.py` checks the formulas against that counter for the real architectures.
 """
 
 from __future__ import annotations
@@ -24,9 +24,10 @@ _ENCODERS = {"AutoencoderTiny": 113.9, "AutoencoderDC": 303.1}
 
 
 def denoiser_operations(config: Mapping[str, Any], latent: int) -> float:
-    """Operations of one call of a denoiser for one picture; 0 where the config does not say.
+    """Return the operations of one call of a denoiser for one picture; 0 where the config does not say.
 
-    config: of a UNet2DConditionModel or a diffusion transformer. latent: height and width of what it denoises.
+    config: of a UNet2DConditionModel or a diffusion transformer.
+    latent: int, height and width of what it denoises.
     """
     if "block_out_channels" in config:
         return _unet(config, latent)
@@ -34,7 +35,11 @@ def denoiser_operations(config: Mapping[str, Any], latent: int) -> float:
 
 
 def encoder_operations(config: Mapping[str, Any], pixels: int) -> float:
-    """Operations of a VAE's encoder, forwards, for one picture of pixels x pixels; 0 without a VAE."""
+    """Return the operations of a VAE's encoder, forwards, for one picture; 0 without a VAE.
+
+    config: of the VAE.
+    pixels: int, height and width of the picture.
+    """
     if not config:
         return 0.0
     channels = list(config.get("encoder_block_out_channels") or config["block_out_channels"])

@@ -1,7 +1,7 @@
-"""What the small files of a pipeline folder must say, checked before anything is loaded: sizes, vocabularies, steps.
+"""Check the small files of a pipeline folder before anything is loaded: sizes, vocabularies, steps.
 
-A config that says nonsense would otherwise be found in the middle of a run, by a library's own words; and one that says
-what code the library is to use, or how much it is to build, would be obeyed.
+Without this check, a senseless config would be found in the middle of a run, in a library's own words. A config that
+names code for the library, or asks it to build too much, would be obeyed.
 """
 
 from __future__ import annotations
@@ -39,8 +39,12 @@ _TOKENIZER_CLASS = re.compile(r"[A-Za-z]\w{0,80}")
 def check_configs(folder: Path, family: Family, parts: frozenset[str]) -> None:
     """Raise SetupError unless the small files of the parts that are there make sense.
 
-    model.incomplete: a tokenizer without a vocabulary, no scheduler config. model.damaged: numbers that can be none.
-    model.unsupported: pictures that are not square, or of a size that no such model has.
+    folder: Path of the model.
+    family: Family of the model.
+    parts: names of the parts that are there.
+    Raises SetupError model.incomplete: a tokenizer without a vocabulary, no scheduler config.
+    Raises SetupError model.damaged: numbers that cannot be.
+    Raises SetupError model.unsupported: pictures that are not square, or of a size that no such model has.
     """
     for part in family.tokenizers:
         if part in parts and not any(next((folder / part).glob(name), None) for name in VOCABULARIES):
@@ -72,10 +76,11 @@ def check_configs(folder: Path, family: Family, parts: frozenset[str]) -> None:
 
 
 def check_network(folder: Path, part: str) -> None:
-    """Refuse a config that names code, and one of a network that could not be built.
+    """Refuse a config that names code, and a config of a network that could not be built.
 
-    folder: the model; part: of it, '.' for a folder that is a network itself. Raises SetupError model.unsupported,
-    model.damaged.
+    folder: Path of the model.
+    part: str, a part of it; '.' for a folder that is a network itself.
+    Raises SetupError model.unsupported, model.damaged.
     """
     if (folder / part / "adapter_config.json").is_file():  # transformers would load the model that it names
         raise _names_code(f"{part}/adapter_config.json names another model", "Give the model that it was made for.")

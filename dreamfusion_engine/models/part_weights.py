@@ -1,4 +1,4 @@
-"""The weights of one part of a pipeline folder: which files are loaded, whether they are all there, how large they are.
+"""The weights of one part of a pipeline folder: which files are loaded, whether all are there, how large they are.
 
 diffusers and transformers look for `diffusion_pytorch_model.safetensors` or `model.safetensors`, for several shards
 that an `.index.json` lists, and for either with a variant in the name, such as fp16. Only headers are read here, so a
@@ -30,9 +30,13 @@ _SINGLE = re.compile(rf"({'|'.join(STEMS)})(?:\.(\w+))?\.safetensors")
 
 @dataclass(frozen=True, kw_only=True)
 class PartWeights:
-    """What is loaded for one part. variant: 'fp16' or None; files: all of its shards.
+    """The files that are loaded for one part.
 
-    bytes: of tensors as stored; parameters: how many numbers; dtype: the stored type of most of them, such as 'F16'.
+    variant: 'fp16' or None.
+    files: Paths of all shards.
+    bytes: int, of tensors as stored.
+    parameters: int, how many numbers.
+    dtype: str, the stored type of most of them, such as 'F16'.
     """
 
     variant: str | None
@@ -43,10 +47,12 @@ class PartWeights:
 
 
 def read_part_weights(folder: Path, part: str) -> PartWeights:
-    """The weights of the part `folder`/`part`, checked against their headers and their index.
+    """Read the headers and the index of a part's weights and check them.
 
+    folder: Path of the model.
+    part: str, name of the part.
     Raises SetupError model.incomplete (no weights, or a shard is missing), model.pickled (only pickles), model.damaged
-    (a file is cut off or is not what its index says).
+        (a file is cut off or is not what its index says).
     """
     names = sorted(file.name for file in (folder / part).iterdir() if file.is_file())
     indices = {match[2]: match[0] for name in names if (match := _INDEX.fullmatch(name))}
@@ -149,8 +155,13 @@ def _no_weights(folder: Path, part: str, names: list[str]) -> SetupError:
 
 
 def read_json(path: Path, *, limit: int = FILE_LIMIT, largest: int = LARGEST_INTEGER) -> dict[str, Any]:
-    """A JSON object from a file of the model, inside the bounds of bounded_json; Infinity and NaN are for the caller.
+    """Read a JSON object from a file of the model, inside the bounds of bounded_json.
 
+    Infinity and NaN are not refused here; the caller checks them.
+
+    path: Path of the file.
+    limit: int, bytes, most that the file may have.
+    largest: int, largest integer that it may hold.
     Raises SetupError model.damaged.
     """
     try:
@@ -163,7 +174,7 @@ def read_json(path: Path, *, limit: int = FILE_LIMIT, largest: int = LARGEST_INT
 
 
 def damaged(path: Path, reason: str) -> SetupError:
-    """The error for a model that is there and cannot be read."""
+    """Build the error for a model that is there and cannot be read."""
     return SetupError(
         "model.damaged",
         what="The model is damaged.",
@@ -173,7 +184,7 @@ def damaged(path: Path, reason: str) -> SetupError:
 
 
 def incomplete(path: Path, reason: str) -> SetupError:
-    """The error for a model of which a piece is not there."""
+    """Build the error for a model that lacks a piece."""
     return SetupError(
         "model.incomplete",
         what="The model is not complete.",

@@ -1,7 +1,7 @@
-"""Finding a model on disk and proving, before anything heavy is imported, that it can be used.
+"""Find a model on disk and check, before anything heavy is imported, that it can be used.
 
 A model is a diffusers pipeline folder: `model_index.json` names a pipeline class and its parts, each in a subfolder
-with a `config.json` and weights in safetensors. Every way in which it can be wrong has its own error here.
+with a `config.json` and weights in safetensors. Each kind of fault has its own error here.
 """
 
 from __future__ import annotations
@@ -35,8 +35,11 @@ STARTER_FOLDER = Path(__file__).resolve().parent.parent / "starter" / "weights"
 class PipelineFolder:
     """A checked pipeline folder.
 
-    family: its pipeline class, a key of FAMILIES; components: part -> class, without optional parts that are not there;
-    weights: part -> files that are loaded; card: how to ask it.
+    path: Path of the folder.
+    family: str, its pipeline class, a key of FAMILIES.
+    components: part to class, without optional parts that are not there.
+    weights: part to the files that are loaded.
+    card: PromptCard, how to word prompts for it.
     """
 
     path: Path
@@ -46,16 +49,17 @@ class PipelineFolder:
     card: PromptCard
 
     def variant(self, part: str) -> str | None:
-        """'fp16' where the part's weights exist under that name: half the reading for the same values."""
+        """Return 'fp16' where the part's weights exist under that name, which halves the reading; else None."""
         return self.weights[part].variant
 
 
 def locate_model(name: str, base: str = "") -> Path:
-    """The folder of a model: 'starter', a folder, a single file that was used before, or the id of a downloaded model.
+    """Return the folder of a model. Nothing is downloaded here.
 
-    base: folder or hub id that completes a single file, '' for the catalogue's. Nothing is downloaded here.
-    Raises SetupError model.missing, model.not_downloaded, model.incomplete, model.not_converted, and what
-    `single_file` raises.
+    name: 'starter', a folder, a single file that was used before, or the id of a downloaded model.
+    base: folder or hub id that completes a single file; '' for the catalogue's.
+    Raises SetupError model.missing, model.not_downloaded, model.incomplete, model.not_converted, and what `single_file`
+        raises.
     """
     if name == STARTER:
         path = STARTER_FOLDER
@@ -105,9 +109,11 @@ def _missing(name: str, why: str) -> SetupError:
 
 
 def single_file(name: str, base: str = "") -> SingleFile | None:
-    """What the file of that name is, None where there is no such file. Raises what `read_single_file` raises.
+    """Return what the single file of that name is; None where there is no such file.
 
-    base: what completes it, as for `locate_model`; refused beside any other model (InputError input.base).
+    name: str, the model's name.
+    base: folder or hub id that completes the file; '' for the catalogue's.
+    Raises InputError input.base where a base is given for another kind of model, and what `read_single_file` raises.
     """
     path = _path(name)
     if name.strip() and path.is_file():
@@ -124,7 +130,11 @@ def single_file(name: str, base: str = "") -> SingleFile | None:
 
 @dataclass(frozen=True, kw_only=True)
 class ModelFacts:
-    """What is known of a model before it is loaded. family: its pipeline class. card: how it wants to be asked."""
+    """What is known of a model before it is loaded.
+
+    family: str, its pipeline class.
+    card: PromptCard, how to word prompts for it.
+    """
 
     family: str
     card: PromptCard
@@ -136,7 +146,10 @@ class ModelFacts:
 
 
 def model_facts(name: str, base: str = "") -> ModelFacts:
-    """A model's family and card, after every check that can be made before it is loaded."""
+    """Return a model's family and card, after every check that needs no loading.
+
+    name, base: as for `locate_model`.
+    """
     file = single_file(name, base)
     if file is not None and not file.converted:
         return ModelFacts(family=LAYOUTS[file.architecture].family, card=PromptCard())
@@ -148,11 +161,12 @@ def open_pipeline(path: Path, *, checked_bytes: float = math.inf) -> PipelineFol
     """Check a folder's index, parts, weights and, where its card lists them, its files' checksums.
 
     Weights are read by their headers only: a missing shard and a file that is cut off are found in milliseconds.
-    checked_bytes: of files that are compared with their checksums, the listed ones first; a list of models does not
-    read them all.
 
+    path: Path of the folder.
+    checked_bytes: float, bytes of files to compare with their checksums, the listed ones first. A list of models does
+        not read them all.
     Raises SetupError model.not_pipeline, model.unsupported, model.incomplete, model.pickled, model.card or
-    model.damaged, each naming the file.
+        model.damaged, each naming the file.
     """
     index_path = path / INDEX
     if not index_path.is_file():
@@ -195,8 +209,11 @@ def open_pipeline(path: Path, *, checked_bytes: float = math.inf) -> PipelineFol
 
 
 def check_files(path: Path, card: PromptCard, most: float = math.inf) -> None:
-    """Compare the files that the card lists with their SHA-256, those that fit into `most` bytes.
+    """Compare the files that the card lists with their SHA-256.
 
+    path: Path of the folder.
+    card: PromptCard with the list.
+    most: float, bytes; only files that fit into it are read.
     Raises SetupError model.incomplete or model.damaged.
     """
     for relative, digest in card.files.items():
@@ -215,7 +232,7 @@ def check_files(path: Path, card: PromptCard, most: float = math.inf) -> None:
 
 
 def sha256_of(file: Path) -> str:
-    """SHA-256 of a file's content, hex."""
+    """Return the SHA-256 of a file's content, in hex."""
     digest = hashlib.sha256()
     with file.open("rb") as stream:
         while block := stream.read(1 << 20):

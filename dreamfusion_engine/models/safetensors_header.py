@@ -31,12 +31,17 @@ BITS = {
 
 
 class DamagedHeader(ValueError):
-    """The file is not a whole safetensors file; the message says what is wrong with it."""
+    """The file is not a whole safetensors file; the message says what is wrong."""
 
 
 @dataclass(frozen=True)
 class TensorEntry:
-    """One tensor of a file. dtype: as the format names it, such as F16; bytes: its length in the file."""
+    """One tensor of a file.
+
+    dtype: str, as the format names it, such as F16.
+    shape: tuple of int.
+    bytes: int, its length in the file.
+    """
 
     dtype: str
     shape: tuple[int, ...]
@@ -44,15 +49,15 @@ class TensorEntry:
 
     @property
     def parameters(self) -> int:
-        """How many numbers it holds."""
+        """The number of elements."""
         return math.prod(self.shape)
 
 
 def read_header(path: Path) -> dict[str, TensorEntry]:
-    """The tensors of a file by name, after a check that header and length agree.
+    """Return the tensors of a file by name, after a check that header and length agree.
 
-    Raises DamagedHeader for a file that is cut off, has bytes left over or is of another format, OSError for one that
-    cannot be read.
+    Raises DamagedHeader where the file is cut off, has bytes left over or is of another format.
+    Raises OSError where it cannot be read.
     """
     values, size, length = _read_json(path)
     entries, end = _entries(values)
@@ -63,7 +68,10 @@ def read_header(path: Path) -> dict[str, TensorEntry]:
 
 
 def read_metadata(path: Path) -> dict[str, str]:
-    """What a file says about itself (`__metadata__`), empty where it says nothing. Raises as `read_header`."""
+    """Return what a file says about itself (`__metadata__`); empty where it says nothing.
+
+    Raises as `read_header` does.
+    """
     said = _read_json(path)[0].get("__metadata__")
     return {str(name): str(value) for name, value in said.items()} if isinstance(said, dict) else {}
 
@@ -106,7 +114,7 @@ def _looks_like(first: bytes) -> str:
 
 
 def is_pickle(first: bytes) -> bool:
-    """Whether the first bytes of a file are those of a Python pickle, bare or in torch's archive."""
+    """Return whether a file's first bytes are those of a Python pickle, bare or in torch's archive."""
     return first[:4] == b"PK\x03\x04" or (first[:1] == b"\x80" and first[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05"))
 
 

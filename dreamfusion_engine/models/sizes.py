@@ -1,6 +1,6 @@
-"""How large a diffusion model is, read from its folder's configs and the headers of its safetensors files.
+"""The size of a diffusion model, read from its folder's configs and the headers of its safetensors files.
 
-Nothing is loaded. Activations follow from the configs by counting tensors; `benchmarks/memory.py` holds the counts
+Nothing is loaded. Activations follow from the configs by counting tensors; `benchmarks/memory.py` checks the counts
 against torch's own, for the real architectures.
 
 "Numbers" are elements of a tensor, whatever their precision; "live" ones exist at the same moment.
@@ -38,19 +38,20 @@ _SHARED_TEXT = {"FluxTransformer2DModel": 512, "SD3Transformer2DModel": 333}  # 
 
 @dataclass(frozen=True, kw_only=True)
 class ModelSizes:
-    """What decides a model's memory, as plain numbers.
+    """The numbers that decide a model's memory.
 
-    denoiser, vae: parameters of each, 0 for what there is not. text_encoders: of the largest, because they come and go
-    one at a time, before the others.
+    denoiser, vae: parameters of each; 0 for what the model lacks.
+    text_encoders: parameters of the largest, because they come and go one at a time, before the others.
     denoiser_live: numbers alive at once in one call of the denoiser, for one picture.
-    encoder_kept: numbers that the VAE's encoder keeps for its backward pass, for one picture; encoder_live: alive at
-    once in a pass without gradients; encoder_recomputed: at once where every block is computed again in the backward
-    pass. All three for the model's own picture size. pixels: that size, of a side.
+    encoder_kept: numbers that the VAE's encoder keeps for its backward pass, for one picture of `pixels`.
+    encoder_live: numbers alive at once in its pass without gradients, for one picture of `pixels`.
+    encoder_recomputed: numbers alive at once where the backward pass computes every block again, for one picture.
+    pixels: the model's own picture size, pixels along a side.
     vae_float32: whether the VAE computes in float32 unless asked otherwise (SDXL's overflows in half precision).
-    transformer: whether the denoiser is one; such get bfloat16, and unets float16, where half precision is automatic.
+    transformer: whether the denoiser is one; transformers get bfloat16, and unets float16, where half precision is
+        automatic.
     closed_vocabulary: as its card says; models without one are told other views' prompts too (Perp-Neg).
-    denoiser_operations, encoder_operations: arithmetic of one forward pass for one picture (model_operations.py);
-    0: unknown.
+    denoiser_operations, encoder_operations: arithmetic of one forward pass for one picture (operations.py); 0: unknown.
     """
 
     denoiser: int
@@ -69,11 +70,11 @@ class ModelSizes:
 
 
 def read_sizes(folder: Path, weights: Mapping[str, PartWeights] | None = None) -> ModelSizes:
-    """The sizes of the pipeline in `folder`.
+    """Return the sizes of the pipeline in `folder`. A missing part counts as 0: completeness is checked elsewhere.
 
+    folder: Path of the model.
     weights: of its parts, as `PipelineFolder` has them; None: their headers are read here.
-    A part that is missing counts as 0: whether a folder is complete is asked elsewhere.
-    Raises SetupError model.damaged, model.incomplete or model.pickled when a config or the weights cannot be read.
+    Raises SetupError model.damaged, model.incomplete or model.pickled where a config or the weights cannot be read.
     """
     try:
         return _read_sizes(folder, weights)
@@ -110,7 +111,7 @@ def _read_sizes(folder: Path, weights: Mapping[str, PartWeights] | None) -> Mode
 
 
 def parameters(folder: Path, part: str) -> int:
-    """Parameters of a part that is there, from its files' headers; 0 for one that is not."""
+    """Return the parameters of a part, from its files' headers; 0 for a part that is missing."""
     return read_part_weights(folder, part).parameters if (folder / part).is_dir() else 0
 
 
@@ -120,9 +121,10 @@ def _config(folder: Path) -> dict[str, Any]:
 
 
 def denoiser_live(config: Mapping[str, Any], latent: int) -> int:
-    """Numbers alive at once in one call of a denoiser without gradients, for one picture.
+    """Return the numbers alive at once in one call of a denoiser without gradients, for one picture.
 
-    config: of a UNet2DConditionModel or a diffusion transformer. latent: height and width of what it denoises.
+    config: of a UNet2DConditionModel or a diffusion transformer.
+    latent: int, height and width of what it denoises.
     """
     if "block_out_channels" in config:
         return round(_unet_live(config, latent))
@@ -164,13 +166,13 @@ def _transformer_live(config: Mapping[str, Any], latent: int) -> float:
 
 
 def latent_size(config: Mapping[str, Any]) -> int:
-    """Height and width of what a denoiser was trained to denoise, from its config; 0 where it does not say."""
+    """Return the height and width of what a denoiser was trained to denoise; 0 where its config does not say."""
     name = str(config.get("_class_name", ""))
     return _PACKED[name][0] if name in _PACKED else int(config.get("sample_size") or 0)
 
 
 def vae_factor(config: Mapping[str, Any]) -> int:
-    """Pixels along the side of a picture for one of its latent; 1 without a VAE."""
+    """Return the pixels along the side of one latent; 1 without a VAE."""
     return int(2 ** (len(_encoder_channels(config)) - 1)) if config else 1
 
 
@@ -179,7 +181,7 @@ def _encoder_channels(config: Mapping[str, Any]) -> list[int]:
 
 
 def encoder_kept(config: Mapping[str, Any], pixels: int) -> int:
-    """Numbers that a VAE's encoder keeps for the backward pass of one picture of pixels x pixels."""
+    """Return the numbers that a VAE's encoder keeps for the backward pass of one picture of pixels x pixels."""
     if not config:
         return 0
     channels = _encoder_channels(config)
@@ -200,12 +202,12 @@ def encoder_kept(config: Mapping[str, Any], pixels: int) -> int:
 
 
 def encoder_live(config: Mapping[str, Any], pixels: int) -> int:
-    """Numbers alive at once when a VAE encodes one picture of pixels x pixels without gradients."""
+    """Return the numbers alive at once when a VAE encodes one picture of pixels x pixels without gradients."""
     return _of_first_block(config, pixels, _LIVE, _LIVE_ELSE)
 
 
 def encoder_recomputed(config: Mapping[str, Any], pixels: int) -> int:
-    """Numbers alive at once in a backward pass that computes each block of the encoder again."""
+    """Return the numbers alive at once in a backward pass that computes each block of the encoder again."""
     return _of_first_block(config, pixels, _RECOMPUTED, _RECOMPUTED_ELSE)
 
 

@@ -1,6 +1,6 @@
-"""A frozen text-to-image diffusion model, seen as a teacher: prompts in, noise predictions out.
+"""A frozen text-to-image diffusion model as a teacher: takes prompts, returns noise predictions.
 
-`Teacher` is all that score distillation needs to know of a model, whatever its family; `Conditioning` is what its
+`Teacher` is all that score distillation needs to know of a model, whatever its family. `Conditioning` is what its
 denoiser is told. Importing this module loads torch only.
 
 Axis letters: B views, P prompts, K tokens, D embedding width, E width of a pooled embedding, T timesteps.
@@ -22,10 +22,11 @@ from dreamfusion_engine.models.noise import NoiseSchedule
 
 @dataclass(frozen=True, kw_only=True)
 class Conditioning:
-    """What a denoiser is told, a row a prompt or a view.
+    """What a denoiser is told, one row for each prompt or view.
 
-    tokens: float32[P, K, D], an embedding for each token. mask: bool[P, K], the tokens that count, or None where all
-    do. pooled: float32[P, E], one embedding of the whole prompt, or None where the family has none.
+    tokens: float32[P, K, D], an embedding for each token.
+    mask: bool[P, K], the tokens that count; None where all do.
+    pooled: float32[P, E], one embedding of the whole prompt; None where the family has none.
     """
 
     tokens: Tensor
@@ -36,38 +37,43 @@ class Conditioning:
         return len(self.tokens)
 
     def rows(self, index: Tensor | Sequence[int]) -> Conditioning:
-        """The rows of `index`, in its order; a row may be named more than once."""
+        """Return the rows of `index`, in its order; an index may repeat."""
         if not isinstance(index, Tensor):  # a list would be sent to the device by a copy that waits for it
             index = sent(torch.tensor(index, dtype=torch.long), self.tokens.device)
         return self.from_tensors({name: value[index] for name, value in self.tensors().items()})
 
     @staticmethod
     def join(parts: Sequence[Conditioning]) -> Conditioning:
-        """The rows of all `parts` (one or more of the same family), one after another."""
+        """Return the rows of all `parts` (one or more of the same family), one after another."""
         each = [part.tensors() for part in parts]
         return Conditioning.from_tensors({name: torch.cat([part[name] for part in each]) for name in each[0]})
 
     def to(self, device: torch.device) -> Conditioning:
-        """The same on another device."""
+        """Return the same on another device."""
         return self.from_tensors({name: value.to(device) for name, value in self.tensors().items()})
 
     def tensors(self) -> dict[str, Tensor]:
-        """What is there, by name, as a safetensors file wants it."""
+        """Return the tensors that are present, by name, as a safetensors file needs them."""
         named = {"tokens": self.tokens, "mask": self.mask, "pooled": self.pooled}
         return {name: value for name, value in named.items() if value is not None}
 
     @staticmethod
     def from_tensors(values: Mapping[str, Tensor]) -> Conditioning:
-        """The inverse of `tensors`. Raises KeyError without 'tokens'."""
+        """Build a Conditioning from what `tensors` returned.
+
+        Raises KeyError without 'tokens'.
+        """
         return Conditioning(tokens=values["tokens"], mask=values.get("mask"), pooled=values.get("pooled"))
 
 
 class Teacher(Protocol):
-    """What score distillation asks of a diffusion model.
+    """What score distillation needs of a diffusion model.
 
-    device: where its tensors are. image_size: pixels of the square picture it was trained on.
-    schedule: its noise schedule, whose index is the timestep. denoiser: its frozen network; a shallow copy of the
-    teacher with another module in its place is a teacher too (a LoRA, say).
+    device: torch.device of its tensors.
+    image_size: int, pixels along a side of the pictures that it was trained on.
+    schedule: NoiseSchedule, whose index is the timestep.
+    denoiser: nn.Module, frozen. A shallow copy of the teacher with another module here, such as one with a LoRA, is a
+        teacher too.
     """
 
     device: torch.device
@@ -76,28 +82,36 @@ class Teacher(Protocol):
     denoiser: nn.Module
 
     def encode_prompts(self, prompts: list[str]) -> Conditioning:
-        """What the denoiser is told for each prompt; the text encoders are loaded for this call and freed after it."""
+        """Return the Conditioning of P prompts, P rows; load the text encoders for this call and free them after it."""
         ...
 
     def to_model_space(self, image: Tensor, posterior: Tensor | None = None) -> Tensor:
-        """What the model denoises, of images float32[B, 3, H, W] in [0, 1]; differentiable.
+        """Return images as the model denoises them, float32[B, C, h, w]; differentiable.
 
-        posterior: standard normal noise, shaped as the result, to sample an autoencoder's latents with; None: the mean.
+        image: float32[B, 3, H, W] in [0, 1].
+        posterior: float32[B, C, h, w], standard normal noise to sample an autoencoder's latents with; None: the mean.
         """
         ...
 
     def predict_noise(self, x_t: Tensor, t: Tensor, conditioning: Conditioning) -> Tensor:
-        """The noise eps, float32 as x_t, that the model sees in x_t at timesteps int64[B], told B rows.
+        """Return the noise eps that the model predicts in x_t, float32 as x_t.
 
-        Carries a graph where gradients are on: callers that want none say so.
+        The result has a graph where gradients are on; callers that want none turn them off.
+
+        x_t: float32[B, C, h, w].
+        t: int64[B] in [0, T), timesteps.
+        conditioning: Conditioning, B rows.
         """
         ...
 
 
 def resize_square(image: Tensor, size: int) -> Tensor:
-    """Images [B, C, H, W] at size x size: averaged over areas downwards, bilinear upwards, untouched when they fit.
+    """Resize images to size x size: averaged over areas downwards, bilinear upwards, untouched when they fit.
 
-    Both are linear and keep a constant image; the average does not alias, so no pixel of a large render is ignored.
+    Both are linear and keep a constant image. The average does not alias, so no pixel of a large render is ignored.
+
+    image: float[B, C, H, W].
+    size: int, pixels.
     """
     height, width = image.shape[-2:]
     if (height, width) == (size, size):

@@ -1,9 +1,9 @@
-"""Checkpoints: everything a broken-off run needs to end exactly as an unbroken one.
+"""Checkpoints: everything that an interrupted run needs to end exactly as an uninterrupted one.
 
 A checkpoint is a folder with `state-<step>-<digest>.safetensors` (tensors only, never a pickle) and `checkpoint.json`
 (step, configuration, versions, the state's name and SHA-256). Both are written beside their final names, flushed to the
-disk and moved into place; the JSON last, so that it names a complete state at any moment. Only then is the old one
-removed.
+disk and moved into place. The JSON comes last, so that it names a complete state at any moment. Only then is the old
+checkpoint removed.
 """
 
 from __future__ import annotations
@@ -40,8 +40,11 @@ FREE_SETTINGS = ("mesh.", "device", "checkpoint_every", "preset", *_LOWERED)
 class Checkpoint:
     """A run's state after `step` steps.
 
-    config: the GenerateConfig as JSON. device: 'cpu' or 'cuda', the kind it was trained on. tensors: name -> tensor
-    of any dtype, on the CPU once loaded. extra: JSON that the loop wants back, such as the health history and restarts.
+    step: int, steps done.
+    config: the GenerateConfig as JSON.
+    device: 'cpu' or 'cuda', the kind it was trained on.
+    tensors: name to tensor of any dtype, on the CPU once loaded.
+    extra: JSON that the loop needs, such as the health history and restarts.
     versions: of the packages that wrote it.
     """
 
@@ -54,14 +57,14 @@ class Checkpoint:
 
 
 def package_versions() -> dict[str, str]:
-    """Versions that decide a run's numbers: the engine's, Python's and those of the packages that compute."""
+    """Return the versions that decide a run's numbers: the engine's, Python's and those of the computing packages."""
     names = ["torch", "warp-lang", "numpy", "diffusers", "transformers", *(["openvino"] if installed() else [])]
     found = {name: metadata.version(name) for name in names}
     return {"dreamfusion_engine": dreamfusion_engine.__version__, "python": platform.python_version(), **found}
 
 
 def optimizer_tensors(optimizer: torch.optim.Optimizer, prefix: str = "optimizer.") -> dict[str, Tensor]:
-    """The optimizer's state as named tensors, '<prefix><parameter index>.<name>'.
+    """Return the optimizer's state as named tensors, '<prefix><parameter index>.<name>'.
 
     Learning rates are not part of it: schedules set them in every step.
     """
@@ -73,7 +76,12 @@ def optimizer_tensors(optimizer: torch.optim.Optimizer, prefix: str = "optimizer
 def restore_optimizer(
     optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor], prefix: str = "optimizer."
 ) -> None:
-    """Give an optimizer of the same parameters the state that `optimizer_tensors` named, bit for bit."""
+    """Restore what `optimizer_tensors` returned, bit for bit, to an optimizer of the same parameters.
+
+    optimizer: to restore.
+    tensors: from `optimizer_tensors`; others are ignored.
+    prefix: str, as it was given there.
+    """
     state: dict[int, dict[str, Tensor]] = {}
     for key, value in tensors.items():
         if key.startswith(prefix):
@@ -83,9 +91,11 @@ def restore_optimizer(
 
 
 def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
-    """Write a checkpoint so that `folder` holds a complete one at every moment; returns the path of its JSON.
+    """Write a checkpoint so that `folder` holds a complete one at every moment; return the path of its JSON.
 
-    Raises InputError input.disk_full or input.output; the checkpoint before, if any, is then untouched.
+    folder: Path of the checkpoint.
+    checkpoint: Checkpoint to write.
+    Raises InputError input.disk_full or input.output; an earlier checkpoint is then untouched.
     """
     from safetensors.torch import save
 
@@ -118,9 +128,11 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
 
 
 def set_aside(folder: Path) -> Path | None:
-    """Rename the checkpoint of a run that was broken off, so that the next one does not replace it; its new folder.
+    """Rename the checkpoint of an interrupted run so that the next run does not replace it; return its new folder.
 
-    None where there is no checkpoint, where its run came to its end, or where it cannot be read and nothing is lost.
+    Returns None where there is no checkpoint, where its run was complete, or where it cannot be read.
+
+    folder: Path of the checkpoint.
     Raises InputError input.output.
     """
     try:
@@ -140,10 +152,13 @@ def set_aside(folder: Path) -> Path | None:
 
 
 def load_checkpoint(folder: Path, config: GenerateConfig, device: str) -> Checkpoint:
-    """The checkpoint in `folder`, proven whole and of this run.
+    """Load the checkpoint in `folder`, after a check that it is whole and of this run.
 
-    Raises InputError checkpoint.missing, checkpoint.damaged, checkpoint.other_run (naming the settings that differ), or
-    SetupError checkpoint.format.
+    folder: Path of the checkpoint.
+    config: GenerateConfig of this run.
+    device: 'cpu' or 'cuda'.
+    Raises InputError checkpoint.missing, checkpoint.damaged, checkpoint.other_run (naming the settings that differ).
+    Raises SetupError checkpoint.format.
     """
     index = _read_index(folder)
     differing = differing_settings(index["config"], to_json(config))
@@ -167,7 +182,10 @@ def load_checkpoint(folder: Path, config: GenerateConfig, device: str) -> Checkp
 
 
 def differing_settings(saved: Mapping[str, Any], current: Mapping[str, Any]) -> list[str]:
-    """'name: old then, new now' for every setting that matters to training and differs; both as JSON-like dicts."""
+    """Return 'name: old then, new now' for every setting that matters to training and differs.
+
+    saved, current: configurations as JSON-like dicts.
+    """
     old, new = _flat(json.loads(json.dumps(saved))), _flat(json.loads(json.dumps(current)))
     return [
         f"{name}: {old.get(name, 'unset')!r} then, {new.get(name, 'unset')!r} now"

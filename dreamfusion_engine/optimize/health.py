@@ -1,4 +1,4 @@
-"""Is the run going well? Measures from a small probe, a monitor that remembers them, and its verdicts.
+"""The health of a run: measures from a small probe, a monitor that remembers them, and its verdicts.
 
 Every few steps the loop renders the four `probe_cameras` without gradients. Verdicts, and what decides them:
 
@@ -44,11 +44,16 @@ PROBE_FOCAL = 0.5 / math.tan(math.radians(0.5 * 39.0))  # of the default camera'
 
 @dataclass(frozen=True, kw_only=True)
 class Probe:
-    """What one look at the run found.
+    """The measures of one probe.
 
-    step; progress: share of training done. opacity: mean in [0, 1] over the probe pictures. occupied: fraction of
-    occupancy cells in use. relief: `depth_relief`. similarity: `front_back_similarity`. around: `similarity_around`.
-    finite: no NaN or Inf was met.
+    step: int, steps done.
+    progress: float in [0, 1], share of training done.
+    opacity: float in [0, 1], mean over the probe pictures.
+    occupied: float in [0, 1], fraction of occupancy cells in use.
+    relief: float, `depth_relief`.
+    similarity: float in [-1, 1], `front_back_similarity`.
+    around: float in [-1, 1], `similarity_around`.
+    finite: bool, whether no NaN or Inf was met.
     """
 
     step: int
@@ -62,7 +67,7 @@ class Probe:
 
 
 def probe_cameras(config: CameraConfig, device: torch.device) -> Cameras:
-    """The V = 4 cameras of a probe: front, right, back and left, each turned by 30 degrees and raised by 25."""
+    """Return the V = 4 cameras of a probe: front, right, back and left, each turned by 30 degrees and raised by 25."""
     azimuth = PROBE_AZIMUTH + torch.arange(4, device=device, dtype=torch.float32) * (0.5 * math.pi)
     return mid_orbit_cameras(azimuth, PROBE_ELEVATION * torch.ones_like(azimuth), config)
 
@@ -76,11 +81,15 @@ def make_probe(
     occupied: float,
     focal: float = PROBE_FOCAL,
 ) -> Probe:
-    """The probe of four renders in the order of `probe_cameras`.
+    """Measure four renders in the order of `probe_cameras`.
 
-    colour: float32[V, 3, H, W] over any one background. opacity: float32[V, H, W]. depth: float32[V, H, W], expected
-    distance along each ray, world units, any value where nothing is hit. occupied: fraction of occupancy cells in use.
-    focal: of the cameras, in image heights.
+    step: int, steps done.
+    progress: float in [0, 1], share of training done.
+    colour: float32[V, 3, H, W], over any one background.
+    opacity: float32[V, H, W] in [0, 1].
+    depth: float32[V, H, W], expected distance along each ray, world units; any value where nothing is hit.
+    occupied: float in [0, 1], fraction of occupancy cells in use.
+    focal: float, of the cameras, in image heights.
     """
     finite = all(bool(torch.isfinite(values).all()) for values in (colour, opacity, depth))
     return Probe(
@@ -97,13 +106,14 @@ def make_probe(
 
 @torch.no_grad()
 def depth_relief(depth: Tensor, opacity: Tensor, focal: float = PROBE_FOCAL) -> float:
-    """How far a visible surface departs from a plane, as a share of its silhouette's width; a mean over the views.
+    """Return how far a visible surface departs from a plane, in widths of its silhouette; a mean over the views.
 
-    For each view, the standard deviation of depth about the best plane over the root of the silhouette's area, views
-    weighted by that area: 0 for a sheet at any tilt and for an empty picture, 0.10 for a ball.
+    For each view, it is the standard deviation of depth about the best plane over the root of the silhouette's area.
+    Views are weighted by that area. It is 0 for a sheet at any tilt and for an empty picture, 0.10 for a ball.
 
-    depth: float32[V, H, W], distance along each ray, world units; opacity: float32[V, H, W], a pixel counts above one
-    half. focal: of the cameras, in units of the image height.
+    depth: float32[V, H, W], distance along each ray, world units.
+    opacity: float32[V, H, W]; a pixel counts above one half.
+    focal: float, of the cameras, in image heights.
     """
     views, height, width = depth.shape
     device = depth.device
@@ -130,12 +140,20 @@ def depth_relief(depth: Tensor, opacity: Tensor, focal: float = PROBE_FOCAL) -> 
 
 
 def front_back_similarity(colour: Tensor, opacity: Tensor) -> float:
-    """How alike the front picture (view 0) and the back one (view 2) are: `_similarity`."""
+    """Return how alike the front picture (view 0) and the back one (view 2) are: `_similarity`.
+
+    colour: float32[V, 3, H, W].
+    opacity: float32[V, H, W].
+    """
     return _similarity(colour, opacity, 0, 2)
 
 
 def similarity_around(colour: Tensor, opacity: Tensor) -> float:
-    """How alike the sides (views 1 and 3) are to the front (view 0), the worse of both: near 1 without a front."""
+    """Return how alike the sides (views 1 and 3) are to the front (view 0), the worse of both: near 1 without a front.
+
+    colour: float32[V, 3, H, W].
+    opacity: float32[V, H, W].
+    """
     return min(_similarity(colour, opacity, 0, side) for side in (1, 3))
 
 
@@ -190,10 +208,10 @@ def _holds(verdict: Verdict, probe: Probe, views_differ: bool) -> bool:
 
 
 class HealthMonitor:
-    """Remembers the probes of a run and says what is wrong, as early as it can be told.
+    """Remembers the probes of a run and says what is wrong, as early as possible.
 
-    views_differ: whether the model expects this prompt's front and back to look different
-    (`guidance.distillation.ScoreDistillation.view_contrast`); without it many_faced is never said.
+    views_differ: bool, whether the model expects this prompt's front and back to look different
+        (`guidance.distillation.ScoreDistillation.view_contrast`); many_faced needs it.
     """
 
     def __init__(self, *, views_differ: bool = False) -> None:
@@ -203,12 +221,12 @@ class HealthMonitor:
         self._run_start = 0  # index of the first probe after the last restart
 
     def observe(self, probe: Probe) -> Verdict | None:
-        """Remember a probe; the first verdict that now holds, worst first, or None."""
+        """Remember a probe; return the worst verdict that now holds, or None."""
         self.history.append(probe)
         return self.verdict()
 
     def verdict(self) -> Verdict | None:
-        """The worst verdict that the latest probes support, or None for a healthy run."""
+        """Return the worst verdict that the latest probes support, or None for a healthy run."""
         for rule in _RULES:
             recent = self.history[self._run_start :][-rule.patience :]
             if len(recent) == rule.patience and all(
@@ -218,15 +236,20 @@ class HealthMonitor:
         return None
 
     def note(self, verdict: Verdict, step: int, text: str) -> None:
-        """Remember what was done about a verdict, for the report."""
+        """Remember what was done about a verdict, for the report.
+
+        verdict: the verdict.
+        step: int, steps done.
+        text: str, for people.
+        """
         self.events.append({"verdict": verdict, "step": step, "text": text})
 
     def restart(self) -> None:
-        """Forget the streaks, not the history: a new attempt begins."""
+        """Forget the streaks and keep the history, because a new attempt begins."""
         self._run_start = len(self.history)
 
     def to_json(self) -> dict[str, Any]:
-        """The health report of result.json; `from_json` continues from it after a resumed checkpoint."""
+        """Return the health report of result.json; `from_json` continues from it after a resumed checkpoint."""
         return {
             "verdict": self.verdict() or "good",
             "views_differ": self.views_differ,
@@ -237,7 +260,7 @@ class HealthMonitor:
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> HealthMonitor:
-        """A monitor that goes on where `to_json` left it."""
+        """Build a monitor that continues from what `to_json` returned."""
         monitor = cls(views_differ=values["views_differ"])
         monitor.history = [Probe(**probe) for probe in values["history"]]
         monitor.events = list(values["events"])

@@ -1,4 +1,4 @@
-"""The training loop: render, ask the diffusion model, move the field. One step, and the state that a step changes.
+"""The training loop: render, ask the diffusion model, move the field. This file has one step, and the state it changes.
 
 Axis letters: B views, R = B * H * W rays.
 """
@@ -37,9 +37,11 @@ LOOK_EVERY = 25  # steps between looks at whether gradients were finite, on a GP
 class Training:
     """One optimization of a field: the field, its occupancy, Adam and the random state, at a step.
 
-    config: of the run. seed: of this attempt (a recovery uses another). device: where everything lives. ranks: the
-    processes that train together; each renders `optimize.views` views of its own. graphs: recorded parts of steps, on a
-    card; None: every part runs as it is written.
+    config: GenerateConfig of the run.
+    seed: int, of this attempt (a recovery uses another).
+    device: torch.device of everything here.
+    ranks: Ranks, the processes that train together; each renders `optimize.views` views of its own.
+    graphs: StepGraphs, recorded parts of steps, on a card; None: no part is recorded.
     """
 
     def __init__(
@@ -75,11 +77,14 @@ class Training:
         return self.step / self.config.optimize.steps
 
     def train_step(self, distillation: ScoreDistillation, *, overlap: bool = False) -> None:
-        """One step of the optimizer on the score distillation of freshly sampled views; `broken` tells how it went.
+        """Make one step of the optimizer on the score distillation of new random views; `broken` tells how it went.
 
-        overlap: on a CPU, judge half of the views on another thread while the other half is rendered, see `overlap`.
-        A gradient that is not finite moves nothing. Whole or not at all: where memory runs out on the way everything is
-        as it was before, random numbers too, and the same step can be made again.
+        A gradient that is not finite moves nothing. Where memory runs out during the step, everything is restored,
+        random numbers too, and the same step can be made again.
+
+        distillation: ScoreDistillation of the teacher.
+        overlap: bool, on a CPU: judge half of the views on another thread while the other half is rendered, see
+            `overlap`.
         """
         before = _Moment(self, distillation)
         try:
@@ -145,7 +150,7 @@ class Training:
     def broken(self) -> bool:
         """Whether a gradient since the last look was not finite.
 
-        On a GPU it looks only now and then, because to look is to wait for it.
+        On a GPU it looks only now and then, because a look waits for the GPU.
         """
         if self.device.type != "cpu" and self.step % LOOK_EVERY and self.step < self.config.optimize.steps:
             return False
@@ -157,7 +162,13 @@ class Training:
 
     @torch.no_grad()
     def view(self, cameras: Cameras, size: int, *, background: float = 1.0, shading: Shading = "albedo") -> Rendering:
-        """Pictures [B, size, size, ...] of the current state, lit from each camera, over a grey level."""
+        """Return pictures [B, size, size, ...] of the current state, lit from each camera, over a grey level.
+
+        cameras: Cameras, B of them.
+        size: int, pixels.
+        background: float in [0, 1], grey level.
+        shading: Shading of the pictures.
+        """
         origins, directions = camera_rays(cameras, size, size)
         return render_image(
             self.field,
@@ -173,7 +184,7 @@ class Training:
         )
 
     def frozen(self) -> tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]:
-        """The field's density float32[N] and albedo float32[N, 3] at points, as functions without gradients."""
+        """Return the field's density float32[N] and albedo float32[N, 3] at points, as functions without gradients."""
 
         @torch.no_grad()
         def density(points: Tensor) -> Tensor:
@@ -187,7 +198,10 @@ class Training:
         return density, albedo
 
     def probe(self, size: int = 32) -> Probe:
-        """Four small views for the health check."""
+        """Render four small views and measure them for the health check.
+
+        size: int, pixels.
+        """
         cameras = probe_cameras(self.config.camera, self.device)
         seen = self.view(cameras, size)
         return make_probe(
@@ -202,7 +216,7 @@ class Training:
         )
 
     def state(self) -> dict[str, Tensor]:
-        """Every tensor that a checkpoint needs to go on bit for bit; `load_state` takes it back."""
+        """Return every tensor that a checkpoint needs to continue bit for bit."""
         tensors = {f"field.{n}": t for n, t in self.field.state_dict().items()}
         tensors |= {f"occupancy.{n}": t for n, t in self.occupancy.state_dict().items()}
         tensors |= optimizer_tensors(self.optimizer)
@@ -212,7 +226,7 @@ class Training:
         return tensors
 
     def load_state(self, tensors: Mapping[str, Tensor]) -> None:
-        """Go on from `state()` of a training with the same configuration."""
+        """Restore what `state()` of a training with the same configuration returned."""
         self.field.load_state_dict(_under(tensors, "field."))
         self.occupancy.load_state_dict(_under(tensors, "occupancy."))
         restore_optimizer(self.optimizer, tensors)

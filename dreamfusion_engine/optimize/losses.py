@@ -1,4 +1,4 @@
-"""Regularisers of the field, each a pure function from per-ray values to a scalar. Axis letter: R rays."""
+"""Regularisers of the field. Each is a pure function from per-ray values to a scalar. Axis letter: R rays."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ SMOOTHNESS_SOFTENING = 0.01  # of |n_i - n_j|^2: below a tenth the penalty is qu
 
 
 def opacity_loss(opacity: Tensor) -> Tensor:
-    """mean_r sqrt((sum w)^2 + 0.01): empty space is free, haze is not (DreamFusion, arXiv 2209.14988, App. A.2).
+    """mean_r sqrt((sum w)^2 + 0.01): empty space is free, haze is not. The 0.01 keeps the gradient finite at 0.
 
-    opacity: float32[R] in [0, 1], the sum of a ray's compositing weights. The 0.01 keeps the gradient finite at 0.
+    opacity: float32[R] in [0, 1], the sum of a ray's compositing weights.
+    Source: DreamFusion, arXiv 2209.14988, App. A.2.
     """
     return torch.sqrt(opacity.square() + OPACITY_SOFTENING).mean()
 
@@ -20,18 +21,23 @@ def opacity_loss(opacity: Tensor) -> Tensor:
 def binary_entropy_loss(opacity: Tensor, margin: float = 1e-4) -> Tensor:
     """mean_r -(o log o + (1 - o) log(1 - o)) in nats: a ray should hit or miss, not half of each.
 
-    The entropy of one ray's two outcomes (the idea of InfoNeRF, Kim 2022, arXiv 2112.15399, section 3.2).
-    opacity: float32[R] in [0, 1]; within `margin` of 0 and 1 it is settled, and its gradient is zero.
+    It is the entropy of one ray's two outcomes.
+
+    opacity: float32[R] in [0, 1], o.
+    margin: float; within it of 0 and 1 the opacity counts as settled and has no gradient.
+    Source: the idea of InfoNeRF, Kim 2022, arXiv 2112.15399, section 3.2.
     """
     o = opacity.clamp(margin, 1.0 - margin)
     return -(o * torch.log(o) + (1.0 - o) * torch.log1p(-o)).mean()
 
 
 def smoothness_loss(normal: Tensor) -> Tensor:
-    """mean over neighbouring pixels that both show the object of sqrt(|n_i - n_j|^2 + 0.01): ripples cost, edges less.
+    """Mean over neighbouring pixels that both show the object of sqrt(|n_i - n_j|^2 + 0.01): ripples cost, edges less.
 
-    What total variation is to a picture, of the normals that rays meet (Rudin 1992 for the norm). normal: float32[B, H,
-    W, 3], unit, or zero where a ray meets nothing. 0 where no two neighbours show the object.
+    This is total variation of the normals. It is 0 where no two neighbours show the object.
+
+    normal: float32[B, H, W, 3], unit, or zero where a ray meets nothing.
+    Source: Rudin 1992, for the norm.
     """
     on_object = normal.detach().square().sum(dim=-1) > 0.5
     total, count = normal.new_zeros(()), normal.new_zeros(())
@@ -45,9 +51,9 @@ def smoothness_loss(normal: Tensor) -> Tensor:
 
 
 def orientation_loss(penalty: Tensor) -> Tensor:
-    """mean_r of stopgrad(w) max(0, n.v)^2: what is seen must not face away.
+    """mean_r of stopgrad(w) max(0, n.v)^2: a visible surface must not face away.
 
-    Ref-NeRF, arXiv 2112.03907, eq. 11, with DreamFusion's stop-gradient on the weights (App. A.2).
     penalty: float32[R], the summand of each ray, from the renderer; zero for rays that hit nothing.
+    Source: Ref-NeRF, arXiv 2112.03907, eq. 11, with DreamFusion's stop-gradient on the weights (arXiv 2209.14988, A.2).
     """
     return penalty.mean()

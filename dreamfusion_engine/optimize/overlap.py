@@ -1,11 +1,11 @@
-"""Field and denoiser at the same time: one half of a step's views is judged while the other is rendered or goes back.
+"""Field and denoiser at the same time: judge one half of a step's views while the other is rendered or differentiated.
 
-    this thread:   render A | render B ......| A's way back | B's way back
+    this thread:   render A | render B ......| A backward   | B backward
     the judge's:            | judge A        | judge B      |
 
-It pays where the denoiser lets go of Python's lock, as another runtime does. Random numbers are drawn before, and this
-thread alone adds gradients, A's first always, so the result does not depend on which thread is how fast. The tensors
-that are alive together are those of the views at once, as without; see `guidance.memory`.
+It pays where the denoiser releases Python's lock, as another runtime does. Random numbers are drawn before, and only
+this thread adds gradients, always A's first, so the result does not depend on the threads' speed. As many views'
+tensors are alive together as without overlap; see `memory.estimate`.
 """
 
 from __future__ import annotations
@@ -28,16 +28,20 @@ from dreamfusion_engine.render.renderer import Rendering
 
 
 def may_overlap(config: GenerateConfig) -> bool:
-    """Whether a step of these settings has two halves that can be worked on apart.
+    """Return whether a step of these settings has two halves that can be worked on apart.
 
-    Not with one view at a time; not with 'vsd', whose judge learns; not with a VAE that is computed again, which saves
-    memory by never working beside the denoiser.
+    It has not with one view at a time; not with 'vsd', whose judge learns; not with a VAE that is computed again, which
+    saves memory by never working beside the denoiser.
     """
     return views_at_once(config) > 1 and not SCORES[config.guidance.score].learns and not config.memory.recompute
 
 
 def halves(first: int, count: int) -> list[tuple[int, int]]:
-    """`count` views from `first` on, two at least, as two parts (first, count); the larger one is first."""
+    """Return `count` views from `first` on as two parts (first, count), the larger one first.
+
+    first: int, index of the first view.
+    count: int, at least 2.
+    """
     larger = -(-count // 2)
     return [(first, larger), (first + larger, count - larger)]
 
@@ -50,9 +54,16 @@ def add_gradients_overlapped(
     parts: Sequence[PartInputs],
     kinds: Sequence[PartKind],
 ) -> None:
-    """As `step_part.add_gradients` for each part in turn, but they are judged on a thread of their own.
+    """Add the gradients of all parts, as `step_part.add_gradients` does, but judge them on a separate thread.
 
-    An error there is raised here, as it is. The thread is idle when this ends, however it does.
+    An error of that thread is raised here. The thread is idle when this ends, in any case.
+
+    field: RadianceField; gets the gradients.
+    occupancy: OccupancyGrid of the field.
+    config: GenerateConfig of the attempt.
+    distillation: ScoreDistillation of the teacher.
+    parts: PartInputs of each part.
+    kinds: PartKind of each part.
     """
     waiting: deque[tuple[PartInputs, PartKind, Rendering, Tensor, Future[tuple[Tensor, Tensor]]]] = deque()
     try:

@@ -25,7 +25,11 @@ _BACKGROUND = 0.6
 
 
 class Previews:
-    """Reports the latest render, a row of four views and a coarse mesh; keeps a picture every KEEP_EVERY steps."""
+    """Reports the latest render, a row of four views and a coarse mesh; keeps a picture every KEEP_EVERY steps.
+
+    folder: Path for the kept pictures.
+    report: told of each preview.
+    """
 
     def __init__(self, folder: Path, report: Report) -> None:
         self._folder = folder
@@ -43,7 +47,10 @@ class Previews:
         return min(level, 0.5 * highest) if highest > 0.0 else None
 
     def __call__(self, training: Training) -> None:
-        """Show the state of `training`. Raises InputError when the folder cannot be written."""
+        """Show the state of `training`.
+
+        Raises InputError where the folder cannot be written.
+        """
         row = training.view(preview_cameras(training), PIXELS, background=_BACKGROUND, shading="lambertian").colour
         self._report(Preview(name="latest", step=training.step, png=png(row[0])))
         self._report(Preview(name="views", step=training.step, png=png(torch.cat(list(row[1:]), dim=1))))
@@ -66,14 +73,14 @@ class Previews:
 
 
 def preview_cameras(training: Training) -> Cameras:
-    """Three quarters from above, then front, side, back and top."""
+    """Return the cameras of previews: three quarters from above, then front, side, back and top."""
     azimuth = torch.tensor([0.6, 0.0, 0.5 * math.pi, math.pi, 0.0], device=training.device)
     elevation = torch.deg2rad(torch.tensor([25.0, 15.0, 15.0, 15.0, 80.0], device=training.device))
     return mid_orbit_cameras(azimuth, elevation, training.config.camera)
 
 
 def png(picture: Tensor) -> bytes:
-    """PNG bytes of a picture float32[H, W, 3], sRGB in [0, 1]."""
+    """Return the PNG bytes of a picture float32[H, W, 3], sRGB in [0, 1]."""
     stream = io.BytesIO()
     pixels = (picture.clamp(0.0, 1.0) * 255.0 + 0.5).to(torch.uint8).cpu().numpy()
     Image.fromarray(np.ascontiguousarray(pixels)).save(stream, "PNG")

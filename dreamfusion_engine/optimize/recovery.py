@@ -1,4 +1,4 @@
-"""What to do about a verdict: start again with a stated change, go on with a warning, or give up with an error."""
+"""The response to a verdict: start again with a stated change, continue with a warning, or end with an error."""
 
 from __future__ import annotations
 
@@ -35,7 +35,12 @@ WARNINGS: dict[Verdict, str] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Recovery:
-    """How to start again. config: the changed one; setting: the dotted name that changed; text: for people."""
+    """How to start again.
+
+    config: GenerateConfig with the change.
+    setting: str, dotted name of the setting that changed.
+    text: str, for people.
+    """
 
     config: GenerateConfig
     setting: str
@@ -43,14 +48,17 @@ class Recovery:
 
 
 def describe(verdict: Verdict) -> str:
-    """One sentence for the artist."""
+    """Return one sentence about a verdict for the artist."""
     return _WHAT[verdict]
 
 
 def recover(verdict: Verdict, attempts: int, config: GenerateConfig) -> Recovery | None:
-    """The restart for a verdict after `attempts` earlier restarts, or None: go on, with a warning.
+    """Return the restart for a verdict, or None to continue with a warning.
 
-    config: of the attempt that failed, so that changes add up. Raises RunError run.<verdict> when restarts are used up.
+    verdict: the verdict.
+    attempts: int, earlier restarts.
+    config: GenerateConfig of the attempt that failed, so that changes add up.
+    Raises RunError run.<verdict> where all restarts are used.
     """
     if verdict == "many_faced" or (verdict == "flat" and attempts >= 1):
         return None

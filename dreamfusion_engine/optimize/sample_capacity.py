@@ -1,8 +1,8 @@
-"""How long a step's arrays of samples must be, where the host does not wait to be told how many samples there are.
+"""The length of a step's sample arrays, where the host must not wait to learn the number of samples.
 
-A card works behind the host: to read a number from it is to wait until it has nothing left to do. So the arrays get
-room for more samples than the steps before had, and what a step really wanted is noted on the card. The host looks at
-that now and then. A step whose samples did not fit moves nothing, like one whose gradient is not finite.
+A card works behind the host. Reading a number from it waits until it has nothing left to do. So the arrays get room
+for more samples than the earlier steps had, and each step notes on the card how many it wanted. The host looks at that
+now and then. A step whose samples did not fit moves nothing, like one whose gradient is not finite.
 """
 
 from __future__ import annotations
@@ -19,16 +19,17 @@ _TOO_LITTLE = 1.2  # ... and below which longer, before they are full
 
 
 def sample_capacity(config: GenerateConfig, device: torch.device) -> SampleCapacity:
-    """Room for what a ray of this configuration can have."""
+    """Return a SampleCapacity for the most samples that a ray of this configuration can have."""
     step = 2.0 / config.render.steps
     return SampleCapacity(most_samples(step, config.render.max_samples_per_ray), device)
 
 
 class SampleCapacity:
-    """Rows for samples, by the ray, so that another size of render needs no other count.
+    """Rows for samples, counted by the ray, so that they hold for any size of render.
 
-    most: samples that a ray can have. device: where steps are made.
-    short: bool[], on the device: whether the samples of the step under way did not fit.
+    most: int, most samples of a ray.
+    device: torch.device, where steps are made.
+    short: attribute, bool[] on the device, whether the samples of the current step did not fit.
     """
 
     def __init__(self, most: int, device: torch.device) -> None:
@@ -38,20 +39,25 @@ class SampleCapacity:
         self.short = torch.zeros((), dtype=torch.bool, device=device)
 
     def rows(self, rays: int) -> int | None:
-        """Rows for the samples of so many rays; None: not known yet, count them."""
+        """Return the rows for the samples of `rays` rays; None: not known yet, so count the samples."""
         return None if self._rows is None else max(1, round(self._rows * rays))
 
     def counted(self, samples: int, rays: int) -> None:
-        """A step has waited, and had so many samples."""
+        """Learn from a step that waited and had `samples` samples on `rays` rays."""
         self._fit(samples / rays)
 
     def note(self, wanted: Tensor, rays: int, rows: int) -> None:
-        """Note on the device how many samples there were. wanted: int32[1]."""
+        """Note on the device how many samples a step wanted.
+
+        wanted: int32[1], samples.
+        rays: int, rays of the step.
+        rows: int, rows that it had.
+        """
         self._wanted.copy_(torch.maximum(self._wanted, wanted[0] / rays))
         self.short.logical_or_(wanted[0] > rows)
 
     def look(self) -> bool:
-        """Read what the steps since the last look wanted, and fit the rows to that; whether that changed them.
+        """Read what the steps since the last look wanted and adapt the rows; return whether that changed them.
 
         Waits for the device.
         """

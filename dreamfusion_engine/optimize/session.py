@@ -1,4 +1,4 @@
-"""A whole training: steps until done, checkpoints, health checks, restarts, and what is reported on the way."""
+"""A whole training: all steps, with checkpoints, health checks, restarts and reports."""
 
 from __future__ import annotations
 
@@ -42,12 +42,22 @@ _SNAPSHOT_MOST = 0.25  # unless that took more than this share of the time
 class Session:
     """One run's training, from a fresh field or a checkpoint to a field worth a mesh.
 
-    config: as asked for. distillation: the teacher with the prompt. folder: of the checkpoint. seconds_after: estimate
-    of what follows training, for the ETA. snapshot: called now and then with the state, for previews. model: digest of
-    the diffusion model's weights; a checkpoint of other ones is refused. fitted: config with what was changed to fit
-    the memory, None: nothing was. step_down: what to give up when memory runs out. ranks: the processes that train
-    together. denoiser: what runs it, from the checkpoint once resumed; None: not settled. seconds, steps_taken: of
-    training, over all attempts and sessions.
+    config: GenerateConfig as asked for.
+    distillation: ScoreDistillation, the teacher with the prompt.
+    device: torch.device of the training.
+    folder: Path of the checkpoint.
+    report: told of progress and notes.
+    control: asked whether to continue, finish or stop.
+    seconds_after: float, estimate of the time after training, for the ETA.
+    snapshot: called now and then with the training, for previews.
+    model: str, digest of the diffusion model's weights; a checkpoint of other weights is refused.
+    fitted: config with what was changed to fit the memory; None: nothing was.
+    step_down: StepDown, what to give up when memory runs out.
+    ranks: Ranks, the processes that train together.
+    denoiser: Choice of what runs it, from the checkpoint once resumed; None: not settled.
+    seconds: float, of training, over all attempts and sessions.
+    steps_taken: int, over all attempts and sessions.
+    restarts: int, number of restarts so far.
     """
 
     config: GenerateConfig
@@ -83,7 +93,10 @@ class Session:
         return len(self._durations) / sum(self._durations) if self._durations else 0.0
 
     def resume(self) -> None:
-        """Go on from the checkpoint. Raises InputError or SetupError when there is none that fits."""
+        """Continue from the checkpoint.
+
+        Raises InputError or SetupError where no checkpoint fits.
+        """
         saved = load_checkpoint(self.folder, self.config, self.device.type)
         if saved.extra["model"] != self.model:
             raise InputError(
@@ -108,9 +121,9 @@ class Session:
         self.steps_taken = int(saved.extra["steps_taken"])
 
     def run(self) -> Training:
-        """Train to the end, or to where `control` says 'finish'; the training with its last state.
+        """Train to the end, or until `control` says 'finish'; return the training with its last state.
 
-        Raises Cancelled (a checkpoint is kept) and RunError when a verdict cannot be mended.
+        Raises Cancelled, with a checkpoint kept, and RunError where a verdict cannot be repaired.
         """
         settings = self.config.optimize
         reported = snapped = 0.0
@@ -159,7 +172,7 @@ class Session:
         return self.training
 
     def save(self) -> None:
-        """Write a checkpoint; of several processes the first does. What an unfinished run left is set aside first."""
+        """Write a checkpoint, in the first process only. An unfinished run's checkpoint is set aside first."""
         if not self.ranks.first:
             return
         if not self._resumed:
@@ -192,9 +205,9 @@ class Session:
         )
 
     def memory_report(self) -> dict[str, Any]:
-        """What result.json says of memory: what was asked for, used in the end, and given up on the way.
+        """Return what result.json says of memory: what was asked for, what was used in the end, and what was given up.
 
-        replays: parts of steps that a CUDA graph made, of the last attempt.
+        Its 'replays' are the parts of steps that a CUDA graph made in the last attempt.
         """
         asked, used = self.config, self.training.config
         return {
@@ -207,7 +220,7 @@ class Session:
         }
 
     def health_report(self) -> dict[str, Any]:
-        """What result.json says of the run's health."""
+        """Return what result.json says of the run's health."""
         return {**self.health.to_json(), "restarts": self.restarts}
 
     def _give_something_up(self, reason: str) -> None:
@@ -309,7 +322,7 @@ def _recorded_runtime(saved: Checkpoint) -> Choice | None:
 
 
 def cancelled(what: str, why: str = "You asked for it.") -> Cancelled:
-    """The end of a run that was asked to stop, its checkpoint kept."""
+    """Build the exception for a run that was asked to stop, with its checkpoint kept."""
     return Cancelled(
         "run.cancelled",
         what=what,

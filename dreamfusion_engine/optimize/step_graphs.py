@@ -1,9 +1,9 @@
-"""CUDA graphs of a step's parts: the work from rays to gradients recorded once, then replayed with other inputs.
+"""CUDA graphs of a step's parts: the work from rays to gradients, recorded once and replayed with other inputs.
 
-A step is a thousand small kernels, and to launch each from Python costs more than most of them take. A graph launches
-them all at once. It repeats what was recorded to the letter: the same kernels on the same memory. So inputs are copied
-into the tensors that the recorded work reads, and each kind of part has a graph of its own. Whatever cannot be recorded
-runs as it would without, and is said once.
+A step is a thousand small kernels, and most take less time than their launch from Python. A graph launches them all at
+once. It repeats exactly what was recorded: the same kernels on the same memory. So inputs are copied into the tensors
+that the recorded work reads, and each kind of part has a graph of its own. Work that cannot be recorded runs as
+without graphs, and this is reported once.
 """
 
 from __future__ import annotations
@@ -28,23 +28,26 @@ MOST = 12  # graphs at a time; the memory of those beyond is given back, oldest 
 
 
 class Recorder(Protocol):
-    """Makes a replay of some work."""
+    """Records work and returns its replay."""
 
     def rehearse(self, work: Work) -> None:
-        """Do the work where it will be recorded."""
+        """Run the work where it will be recorded."""
         ...
 
     def record(self, work: Work) -> Work:
-        """What repeats the work; the work itself has not been done when this returns."""
+        """Return a function that repeats the work; recording does not run the work."""
         ...
 
     def start_anew(self) -> None:
-        """Every recording so far is gone."""
+        """Release every recording so far."""
         ...
 
 
 class CudaRecorder:
-    """Records what torch and Warp do on one stream of a card. device: the card."""
+    """Records what torch and Warp run on one stream of a card.
+
+    device: torch.device, the card.
+    """
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
@@ -89,9 +92,12 @@ class _Replay:
 
 
 class StepGraphs:
-    """The recorded parts of one training. recorder: how. report: is told once when recording does not work.
+    """The recorded parts of one training.
 
-    working: as long as it does. replays: parts that were replayed so far.
+    recorder: Recorder to use.
+    report: told once where recording does not work.
+    working: attribute, bool, whether recording works so far.
+    replays: attribute, int, parts that were replayed so far.
     """
 
     def __init__(self, recorder: Recorder, report: Report) -> None:
@@ -103,9 +109,11 @@ class StepGraphs:
         self.replays = 0
 
     def run(self, kind: Hashable, inputs: PartInputs, work: Callable[[PartInputs], None]) -> None:
-        """Do `work(inputs)`: by a replay, once a few parts of the same kind have run without.
+        """Run `work(inputs)`: by a replay, after a few parts of the same kind ran without one.
 
-        kind: the same for parts whose work differs by nothing but the tensors in `inputs`.
+        kind: equal for parts whose work differs only in the tensors of `inputs`.
+        inputs: PartInputs.
+        work: the work, a function of the inputs.
         """
         if kind not in self._recorded:
             if self._met[kind] < WARM_UP and self.working:
@@ -122,7 +130,7 @@ class StepGraphs:
         self.replays += 1
 
     def forget(self) -> None:
-        """Give back every graph and its memory."""
+        """Free every graph and its memory."""
         self._recorded.clear()
         self._met.clear()
         self._recorder.start_anew()
@@ -145,9 +153,13 @@ class StepGraphs:
 
 
 def step_graphs(settings: MemoryConfig, device: torch.device, report: Report) -> StepGraphs | None:
-    """Graphs for a training on a card that wants them; None where there can be none.
+    """Return graphs for a training on a card that wants them; None where they are off or impossible.
 
     With offload 'all' each layer's weights travel to the card in every step, which a graph cannot hold.
+
+    settings: MemoryConfig.
+    device: torch.device of the training.
+    report: told once where recording does not work.
     """
     if device.type != "cuda" or not settings.graphs or settings.offload == "all":
         return None

@@ -1,7 +1,7 @@
-"""A part of a step: some of its views, from rays to gradients, as work that reads nothing but tensors.
+"""A part of a step: some of its views, from rays to gradients, as work that reads only tensors.
 
-What changes from step to step (views, random numbers, weights) is written down first, as `PartInputs`. The work then
-draws nothing and asks the host nothing, so that a CUDA graph can hold it: see `step_graphs`. Axis letters: B views.
+`PartInputs` holds everything that changes from step to step: views, random numbers, weights. The work then draws
+nothing and asks the host nothing, so a CUDA graph can record it: see `step_graphs`. Axis letters: B views.
 """
 
 from __future__ import annotations
@@ -30,21 +30,21 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class PartWeights:
-    """What the losses of a part count, each float32[]; one tensor, so that one copy brings them to the device.
+    """The weights of a part's losses. They are one tensor, so that one copy brings them to the device.
 
-    values: float32[5], in the order of the names: opacity, entropy, orientation and smoothness weigh the regularisers,
-    share is the part's of the step's views and weighs everything.
+    values: float32[5]: opacity, entropy, orientation and smoothness weigh the regularisers; share is the part's share
+        of the step's views and weighs everything.
     """
 
     values: Tensor
 
     @classmethod
     def of(cls, *, opacity: float, entropy: float, orientation: float, smoothness: float, share: float) -> PartWeights:
-        """From numbers; on the host."""
+        """Build the weights from numbers, on the host."""
         return cls(torch.tensor([opacity, entropy, orientation, smoothness, share]))
 
     def on(self, device: torch.device) -> PartWeights:
-        """The same on a device; the host does not wait."""
+        """Return the same on a device; the host does not wait."""
         return PartWeights(sent(self.values, device))
 
     @property
@@ -70,9 +70,11 @@ class PartWeights:
 
 @dataclass(frozen=True, kw_only=True)
 class PartInputs:
-    """What differs between two steps of the same kind; all on the device that computes.
+    """The tensors that differ between two parts of the same kind; all on the device that computes.
 
-    views: B of them. step: what the diffusion model is asked about them. weights: of the losses.
+    views: StepViews, B of them.
+    step: StepInputs, what the diffusion model gets for them.
+    weights: PartWeights, of the losses.
     """
 
     views: StepViews
@@ -82,10 +84,13 @@ class PartInputs:
 
 @dataclass(frozen=True, kw_only=True)
 class PartKind:
-    """What is the same work for the same kind: everything that is decided on the host.
+    """Everything that the host decides about a part. Parts of equal kind do the same work on different tensors.
 
-    size: pixels of a square render. shading: of its views. views: B. rows: of the samples, None: as many as there are.
-    fresh: noises that the score adds on the way down.
+    size: int, pixels of a square render.
+    shading: Shading of its views.
+    views: int, B.
+    rows: int, rows of the samples; None: as many as there are.
+    fresh: int, noises that the score adds on the way down.
     """
 
     size: int
@@ -96,11 +101,15 @@ class PartKind:
 
 
 def part_weights(progress: float, share: float, config: GenerateConfig, score_size: float = 1.0) -> PartWeights:
-    """What the losses count at a moment of training, on the host.
+    """Return the weights of the losses at a moment of training, on the host.
 
-    progress: of training, in [0, 1]. share: the part's of the step's views, in (0, 1]. score_size: of
-    `guidance.score_size`. The regularisers' weights grow with it, so that they mean the same beside a teacher with more
-    channels, under stronger guidance or another w(t).
+    The regularisers' weights grow with `score_size`, so that they mean the same beside a teacher with more channels,
+    under stronger guidance or another w(t).
+
+    progress: float in [0, 1], share of training done.
+    share: float in (0, 1], the part's share of the step's views.
+    config: GenerateConfig of the attempt.
+    score_size: float, above 0, from `guidance.score_size`.
     """
     settings, pace = config.optimize, config.pace
     return PartWeights.of(
@@ -115,7 +124,14 @@ def part_weights(progress: float, share: float, config: GenerateConfig, score_si
 def render_part(
     field: RadianceField, occupancy: OccupancyGrid, config: GenerateConfig, views: StepViews, kind: PartKind
 ) -> tuple[Rendering, Tensor]:
-    """What the views see, and their pictures float32[B, 3, size, size], with gradients to the field."""
+    """Return the views' Rendering, and their pictures float32[B, 3, size, size], with gradients to the field.
+
+    field: RadianceField.
+    occupancy: OccupancyGrid of the field.
+    config: GenerateConfig of the attempt.
+    views: StepViews, B of them.
+    kind: PartKind of the part.
+    """
     size = kind.size
     origins, directions = camera_rays(views.cameras, size, size)
     learned = config.field.background == "learned"
@@ -143,7 +159,15 @@ def add_gradients(
     inputs: PartInputs,
     kind: PartKind,
 ) -> Rendering:
-    """Render the views, ask the diffusion model, and add the loss's gradients to those that the parameters have."""
+    """Render the views, ask the diffusion model, and add the loss's gradients to those of the parameters.
+
+    field: RadianceField; gets the gradients.
+    occupancy: OccupancyGrid of the field.
+    config: GenerateConfig of the attempt.
+    distillation: ScoreDistillation of the teacher.
+    inputs: PartInputs.
+    kind: PartKind of the part.
+    """
     seen, images = render_part(field, occupancy, config, inputs.views, kind)
     loss, _ = distillation.judge(distillation.seen(images, inputs.step), inputs.step)
     add_way_back(field, config, inputs, kind, seen, loss)
@@ -153,7 +177,15 @@ def add_gradients(
 def add_way_back(
     field: RadianceField, config: GenerateConfig, inputs: PartInputs, kind: PartKind, seen: Rendering, loss: Tensor
 ) -> None:
-    """Add the gradients of the score's loss float32[] and of the regularisers to those that the parameters have."""
+    """Add the gradients of the score's loss and of the regularisers to those of the parameters.
+
+    field: RadianceField; gets the gradients.
+    config: GenerateConfig of the attempt.
+    inputs: PartInputs.
+    kind: PartKind of the part.
+    seen: Rendering of the views.
+    loss: float32[], the score's loss.
+    """
     # 1. The regularisers.
     weights = inputs.weights
     regularisers = weights.opacity * losses.opacity_loss(seen.opacity)
@@ -176,7 +208,7 @@ def add_way_back(
 
 
 def mapped(value: T, change: Callable[[Tensor], Tensor]) -> T:
-    """The same dataclasses and tuples with every tensor changed."""
+    """Return the same dataclasses and tuples with every tensor changed by `change`."""
     each: Any = value
     if isinstance(each, Tensor):
         each = change(each)
@@ -190,7 +222,7 @@ def mapped(value: T, change: Callable[[Tensor], Tensor]) -> T:
 
 
 def tensors_of(value: object) -> list[Tensor]:
-    """Every tensor in dataclasses and tuples, in order."""
+    """Return every tensor in dataclasses and tuples, in order."""
     found: list[Tensor] = []
 
     def note(tensor: Tensor) -> Tensor:

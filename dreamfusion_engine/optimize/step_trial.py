@@ -1,4 +1,4 @@
-"""How long a step takes, found out on a training that is thrown away."""
+"""Measure how long a step takes, on a training that is thrown away."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from dreamfusion_engine.optimize.loop import Training
 
 
 class StepTrial:
-    """Steps from the middle of a run, in the order in which they are asked for.
+    """Steps from the middle of a run, made one after another.
 
-    config: of the run. distillation: of the teacher, whose denoiser may be changed between steps; a score that learns
-    would learn from them. device: where the run computes.
+    config: GenerateConfig of the run.
+    distillation: ScoreDistillation, whose denoiser may be changed between steps; a score that learns would learn here.
+    device: torch.device of the run.
     """
 
     def __init__(self, config: GenerateConfig, distillation: ScoreDistillation, device: torch.device) -> None:
@@ -25,7 +26,10 @@ class StepTrial:
         self._training: Training | None = None
 
     def seconds(self, overlap: bool) -> float:
-        """Of one step on a CPU, overlapped or not; nan where memory runs out."""
+        """Return the seconds of one step on a CPU; nan where memory runs out.
+
+        overlap: bool, whether the step is overlapped.
+        """
         try:
             middle = self._config.optimize.steps // 2
             middle -= middle % self._config.render.occupancy_every

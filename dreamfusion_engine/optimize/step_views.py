@@ -1,4 +1,4 @@
-"""What a training step looks at: cameras, their light, what lies behind, where samples begin. Axis letter: B views."""
+"""The views of a training step: cameras, light, background, and where samples begin. Axis letter: B views."""
 
 from __future__ import annotations
 
@@ -16,7 +16,13 @@ from dreamfusion_engine.scene.light import sample_lights
 
 @dataclass(frozen=True, kw_only=True)
 class StepViews:
-    """B views. light: float32[B, 3], positions. background: float32[B, 3], sRGB. jitter: float32[B, rays of a view]."""
+    """B views.
+
+    cameras: Cameras, B of them.
+    light: float32[B, 3], positions, world units.
+    background: float32[B, 3], sRGB.
+    jitter: float32[B, rays of a view] in [0, 1), where in its step each ray's samples lie.
+    """
 
     cameras: Cameras
     light: Tensor
@@ -27,7 +33,7 @@ class StepViews:
         return len(self.cameras)
 
     def rows(self, first: int, count: int) -> StepViews:
-        """`count` of the views, from `first` on."""
+        """Return `count` of the views, from `first` on."""
         which = slice(first, first + count)
         return StepViews(
             cameras=self.cameras.rows(which),
@@ -37,7 +43,7 @@ class StepViews:
         )
 
     def on(self, device: torch.device) -> StepViews:
-        """The views on `device`, without waiting for it."""
+        """Return the views on `device`, without waiting for it."""
         return StepViews(
             cameras=self.cameras.seen_from(device),
             light=sent(self.light, device),
@@ -46,16 +52,20 @@ class StepViews:
         )
 
     def over_rays(self, values: Tensor) -> Tensor:
-        """Values float32[B, 3] of each view, repeated for each of its rays."""
+        """Return values float32[B, 3] of each view, repeated for each of its rays."""
         return values.repeat_interleave(self.jitter.shape[1], 0)
 
 
 def sample_step_views(
     config: GenerateConfig, count: int, size: int, host: torch.Generator, generator: torch.Generator
 ) -> StepViews:
-    """`count` random views of size x size rays for one step.
+    """Draw `count` random views of size x size rays for one step.
 
-    host: draws views, on the host; generator: draws the jitter, where the rays are. Both may be the same.
+    config: GenerateConfig of the attempt.
+    count: int, views B.
+    size: int, pixels.
+    host: torch.Generator on the host, for the views.
+    generator: torch.Generator where the rays are, for the jitter; may be the same.
     """
     cameras = sample_cameras(count, config.camera, host)
     light = sample_lights(cameras.position, host)

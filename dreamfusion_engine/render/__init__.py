@@ -1,1 +1,1 @@
-"""What it looks like: ray march, compositing, shading."""
+"""Volume rendering: ray march, compositing, shading."""

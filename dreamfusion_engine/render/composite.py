@@ -1,9 +1,10 @@
-"""Volume rendering of packed samples (Max 1995; NeRF, arXiv 2003.08934, eq. 3), forward and backward in Warp.
+"""Volume rendering of packed samples, forward and backward in Warp.
 
 alpha_i = 1 - exp(-sigma_i dt),  T_i = prod_{j<i} (1 - alpha_j),  w_i = T_i alpha_i
-Samples that less than OPAQUE of the light reaches are left out, as in Mueller 2022 (arXiv 2201.05989, App. E.1); their
-gradient is exactly zero, which lets the field skip them.
+Samples that less than OPAQUE of the light reaches are left out, as in Mueller 2022 (arXiv 2201.05989, App. E.1). Their
+gradient is exactly zero, so the field can skip them.
 Axis letters: R rays, S samples of all rays.
+Source: Max 1995; NeRF, arXiv 2003.08934, eq. 3.
 """
 
 from __future__ import annotations
@@ -92,10 +93,13 @@ def composite_rays_gradient(
 
 
 def composite(density: Tensor, colour: Tensor, samples: Samples) -> tuple[Tensor, Tensor, Tensor]:
-    """Colour sum_i w_i c_i float32[R, 3], opacity sum_i w_i float32[R] and depth sum_i w_i t_i float32[R].
+    """Return colour sum_i w_i c_i float32[R, 3], opacity sum_i w_i float32[R] and depth sum_i w_i t_i float32[R].
 
-    density: float32[S], 1 / world unit, at least 0. colour: float32[S, 3]. The depth is not divided by the opacity.
-    Gradients reach density and colour.
+    The depth is not divided by the opacity. Gradients reach density and colour.
+
+    density: float32[S], 1 / world unit, at least 0.
+    colour: float32[S, 3].
+    samples: Samples, S of them on R rays.
     """
     result: tuple[Tensor, Tensor, Tensor] = _Composite.apply(density, colour, samples)
     return result

@@ -1,4 +1,4 @@
-"""Where rays are sampled: fixed steps through the box [-1, 1]^3, empty cells skipped, packed one ray after another.
+"""The samples of rays: fixed steps through the box [-1, 1]^3, empty cells skipped, packed one ray after another.
 
 Axis letters: R rays, S samples of all rays, C occupancy cells.
 """
@@ -19,13 +19,17 @@ OUTSIDE = 2.0  # each coordinate of a row that is no sample
 
 @dataclass(frozen=True, kw_only=True)
 class Samples:
-    """S samples on R rays, those of ray r at offsets[r] to offsets[r + 1].
+    """S samples on R rays. The samples of ray r have the rows offsets[r] to offsets[r + 1] - 1.
 
-    points: float32[S, 3], world units. ray: int32[S]. t: float32[S], distance from the ray's origin.
-    dt: length that each sample stands for, world units. offsets: int32[R + 1].
-    wanted: int32[1], how many samples there are, where the arrays have a length that was given beforehand; None where
-    they are just as long. Rows that are no sample lie outside the box, where every density is 0. Where more are wanted
-    than there are rows the last rays are cut.
+    Where the arrays have a given length, rows that are no sample lie outside the box, where every density is 0. Where
+    more samples are wanted than there are rows, the last rays are cut.
+
+    points: float32[S, 3], world units.
+    ray: int32[S], index of each sample's ray.
+    t: float32[S], distance from the ray's origin, world units.
+    dt: float, length that each sample stands for, world units.
+    offsets: int32[R + 1], first row of each ray.
+    wanted: int32[1], number of samples, where the arrays' length was given; None where it is that number.
     """
 
     points: Tensor
@@ -138,12 +142,17 @@ def march(
     max_samples: int,
     rows: int | None = None,
 ) -> Samples:
-    """Samples t_k = t_near + (k + jitter) step of every ray inside the box, without those in empty cells.
+    """Return samples t_k = t_near + (k + jitter) step of every ray inside the box, without those in empty cells.
 
     Skipping never moves a sample, so it changes an image only by what the skipped cells would have added.
-    origins, directions: float32[R, 3], world units; directions of unit length. occupied: uint8[C], C = resolution^3.
-    step: world units. jitter: float32[R] in [0, 1), one offset a ray. max_samples: kept of one ray, the nearest.
-    rows: how long the arrays shall be; None: as many as there are samples, for which the host waits to be told.
+
+    origins: float32[R, 3], world units.
+    directions: float32[R, 3], unit length.
+    occupied: uint8[C], 1 for cells to sample, C = resolution^3.
+    step: float, world units.
+    jitter: float32[R] in [0, 1), one offset for each ray.
+    max_samples: int, most samples of one ray; the nearest are kept.
+    rows: int, length of the arrays; None: the number of samples, which the host waits for.
     """
     rays = origins.shape[0]
     device = origins.device
@@ -179,5 +188,5 @@ def march(
 
 
 def most_samples(step: float, max_samples: int) -> int:
-    """The most that `march` can keep of one ray: as many steps as the box's diagonal has, or `max_samples`."""
+    """Return the most samples that `march` can keep of one ray: the steps of the box's diagonal, or `max_samples`."""
     return min(max_samples, math.ceil(2.0 * math.sqrt(3.0) / step) + 1)

@@ -1,4 +1,4 @@
-"""A field seen along rays: march, ask the field, composite, light, lay over a background.
+"""Render a field along rays: march, ask the field, composite, light, lay over a background.
 
 Axis letters: R rays, S samples, N points, H W image.
 """
@@ -31,21 +31,23 @@ class Field(Protocol):
     """What the renderer asks: density float32[N] (1 / world unit) and albedo float32[N, 3] at points float32[N, 3]."""
 
     def __call__(self, points: Tensor) -> tuple[Tensor, Tensor]:
-        """Density and albedo."""
+        """Return density float32[N] and albedo float32[N, 3] at points float32[N, 3]."""
 
     def density(self, points: Tensor) -> Tensor:
-        """Density alone."""
+        """Return density float32[N] at points float32[N, 3]."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rendering:
     """What R rays see.
 
-    colour: float32[R, 3], over the background. opacity: float32[R] in [0, 1].
+    colour: float32[R, 3], sRGB, over the background.
+    opacity: float32[R] in [0, 1].
     depth: float32[R], expected distance of what is seen, world units; 0 where nothing is.
-    normal: float32[R, 3], unit or zero, and orientation: float32[R], penalty of each ray; None unless asked for.
-    samples: how many samples the field was asked for. wanted: int32[1], how many there are, where that many were given
-    as `rows`.
+    normal: float32[R, 3], unit or zero; None unless asked for.
+    orientation: float32[R], penalty of each ray; None unless asked for.
+    samples: int, number of samples that the field was asked for.
+    wanted: int32[1], number of samples that the rays have, where `rows` was given; else None.
     """
 
     colour: Tensor
@@ -59,7 +61,12 @@ class Rendering:
 
 @dataclass(frozen=True, kw_only=True)
 class Surface:
-    """What R rays meet. point: float32[R, 3], world units. normal: float32[R, 3]. orientation: float32[R], penalty."""
+    """The surface that R rays meet.
+
+    point: float32[R, 3], world units.
+    normal: float32[R, 3], unit or zero.
+    orientation: float32[R], penalty of each ray.
+    """
 
     point: Tensor
     normal: Tensor
@@ -82,12 +89,18 @@ def render(
 ) -> Rendering:
     """Render rays, with gradients to the field.
 
-    origins, directions: float32[R, 3]; directions of unit length. occupied: uint8[C], from OccupancyGrid.occupied.
-    background: float32[R, 3] or [3], sRGB. light: position float32[R, 3] or [3], needed unless shading is 'albedo'.
-    normals: give normals and orientation penalties also when the shading needs none.
-    jitter: float32[R] in [0, 1), where in its step each ray's samples lie; None: in the middle.
-    rows: of the samples, as for `march`; None: as many as there are, for which the host waits.
-    Raises ValueError when a light is missing.
+    field: Field to render.
+    origins: float32[R, 3], world units.
+    directions: float32[R, 3], unit length.
+    occupied: uint8[C], from OccupancyGrid.occupied.
+    config: RenderConfig.
+    background: float32[R, 3] or [3], sRGB.
+    shading: 'albedo', 'lambertian' or 'textureless'.
+    light: float32[R, 3] or [3], position, world units; needed unless shading is 'albedo'.
+    normals: bool, whether to give normals and orientation penalties also when the shading needs none.
+    jitter: float32[R] in [0, 1), place of each ray's samples in their steps; None: the middle.
+    rows: int, as for `march`; None: the number of samples, which the host waits for.
+    Raises ValueError where a light is missing.
     """
     samples = march_rays(origins, directions, occupied, config, jitter, rows)
     density, albedo = field(samples.points)
@@ -121,7 +134,10 @@ def march_rays(
     jitter: Tensor | None,
     rows: int | None = None,
 ) -> Samples:
-    """The samples of `render`: jittered, or in the middle of their steps."""
+    """Return the samples of `render`: jittered, or in the middle of their steps.
+
+    origins, directions, occupied, config, jitter, rows: as for `render`.
+    """
     if jitter is None:
         jitter = torch.full((origins.shape[0],), 0.5, device=origins.device)
     return march(
@@ -138,10 +154,16 @@ def march_rays(
 def surface_of(
     field: Field, origins: Tensor, directions: Tensor, opacity: Tensor, depth: Tensor, step: float
 ) -> Surface:
-    """Normals where rays meet the object, by finite differences of the density at their expected depth.
+    """Return the surface that rays meet, with normals by finite differences of the density at their expected depth.
 
-    The point is held fixed: gradients reach the field through the density around it, not through where it is.
-    opacity, depth: float32[R]. step: of the march, world units.
+    The point is held fixed: gradients reach the field through the density around it, not through its position.
+
+    field: Field.
+    origins: float32[R, 3], world units.
+    directions: float32[R, 3], unit length.
+    opacity: float32[R] in [0, 1].
+    depth: float32[R], world units.
+    step: float, of the march, world units.
     """
     opacity, depth = opacity.detach(), depth.detach()
     point = origins + depth[:, None] * directions
@@ -154,14 +176,20 @@ def surface_of(
 
 
 def normals_of_some(field: Field, point: Tensor, wanted: Tensor, reach: float) -> Tensor:
-    """Normals float32[R, 3] at the points where `wanted`, bool[R]; zero elsewhere, where the field is not asked."""
+    """Return normals float32[R, 3] at the wanted points; zero elsewhere, where the field is not asked.
+
+    field: Field.
+    point: float32[R, 3], world units.
+    wanted: bool[R].
+    reach: float, step of the finite differences, world units.
+    """
     rays = wanted.nonzero()[:, 0]
     facing = outward_normals(density_gradient(field.density, point[rays], reach))
     return torch.zeros_like(point).index_copy(0, rays, facing)
 
 
 def normals_of_all(field: Field, point: Tensor, wanted: Tensor, reach: float) -> Tensor:
-    """The same by asking everywhere: on a GPU that costs less than to wait until the number of rays is known."""
+    """Return the same as `normals_of_some` but ask everywhere: on a GPU a wait for the number of rays costs more."""
     inside = torch.where(wanted[:, None], point, 0.0)  # an unwanted point may lie anywhere
     return outward_normals(density_gradient(field.density, inside, reach)) * wanted[:, None]
 
@@ -181,11 +209,15 @@ def render_image(
     light: Tensor | None = None,
     normals: bool = False,
 ) -> Rendering:
-    """Images of whole views without gradients, in chunks: previews, turntables, references for the mesh.
+    """Render whole views without gradients, in chunks: previews, turntables, references for the mesh.
 
-    origins, directions: float32[B * height * width, 3] as `camera_rays` gives them; the other arguments as in `render`.
-    The result's tensors have the shape [B, height, width, ...]. Samples lie in the middle of their steps: the same
+    The result's tensors have the shape [B, height, width, ...]. Samples lie in the middle of their steps, so the same
     call gives the same image.
+
+    field: Field to render.
+    origins, directions: float32[B * height * width, 3], as `camera_rays` gives them.
+    height, width: int, pixels.
+    occupied, config, background, shading, light, normals: as for `render`.
     """
     parts = []
     for begin in range(0, origins.shape[0], CHUNK_RAYS):

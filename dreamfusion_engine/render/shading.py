@@ -1,4 +1,4 @@
-"""How a surface point is lit: normals, Lambertian light, and the penalty on surfaces that face away.
+"""Shading of surface points: normals, Lambertian light, and the penalty on surfaces that face away.
 
 Axis letters: N points, R rays.
 """
@@ -17,9 +17,13 @@ AMBIENT = 0.3
 def density_gradient(density: Callable[[Tensor], Tensor], points: Tensor, step: float) -> Tensor:
     """grad sigma_a = (sigma(x + h e_a) - sigma(x - h e_a)) / 2 h along each axis a; float32[N, 3].
 
-    Exact for quadratic densities, error O(h^2). A tetrahedron's four corners would do with two thirds of the queries,
-    but err by h times the mixed second derivatives: at a surface's edge that tilts normals by up to 15 degrees.
-    density: points float32[6 N, 3] -> float32[6 N], asked once. points: float32[N, 3], world units. step: h.
+    It is exact for quadratic densities; the error is O(h^2). A tetrahedron's four corners would need two thirds of the
+    queries, but their error is h times the mixed second derivatives: at a surface's edge that tilts normals by up to 15
+    degrees.
+
+    density: points float32[6 N, 3] to float32[6 N], asked once.
+    points: float32[N, 3], world units.
+    step: float, h, world units.
     """
     offsets = step * torch.eye(3, device=points.device, dtype=points.dtype)
     around = torch.cat([points + offset for offset in (*offsets, *-offsets)])
@@ -28,27 +32,43 @@ def density_gradient(density: Callable[[Tensor], Tensor], points: Tensor, step: 
 
 
 def outward_normals(gradient: Tensor) -> Tensor:
-    """n = -grad sigma / |grad sigma| (DreamFusion, sec. 3.1), zero where the density is flat. float32[N, 3]."""
+    """n = -grad sigma / |grad sigma|, zero where the density is flat; float32[N, 3].
+
+    gradient: float32[N, 3], grad sigma.
+    Source: DreamFusion, arXiv 2209.14988, section 3.1.
+    """
     return -gradient / torch.sqrt((gradient * gradient).sum(-1, keepdim=True) + 1e-12)
 
 
 def lambertian(normals: Tensor, points: Tensor, light: Tensor, ambient: float = AMBIENT) -> Tensor:
-    """s = ambient + (1 - ambient) max(0, n . l), l the unit vector to a point light; float32[N] (DreamFusion, eq. 6).
+    """s = ambient + (1 - ambient) max(0, n . l), with l the unit vector to a point light; float32[N].
 
-    normals, points: float32[N, 3]. light: float32[N, 3] or [3], position in world units.
+    normals: float32[N, 3], n.
+    points: float32[N, 3], world units.
+    light: float32[N, 3] or [3], position, world units.
+    ambient: float in [0, 1].
+    Source: DreamFusion, arXiv 2209.14988, eq. 6.
     """
     towards = torch.nn.functional.normalize(light - points, dim=-1)
     return ambient + (1.0 - ambient) * (normals * towards).sum(-1).clamp_min(0.0)
 
 
 def orientation_penalty(normals: Tensor, directions: Tensor, weight: Tensor) -> Tensor:
-    """sg(w) max(0, n . d)^2, float32[N]: visible surfaces must face the camera (Ref-NeRF, arXiv 2112.03907, eq. 11).
+    """sg(w) max(0, n . d)^2, float32[N]: visible surfaces must face the camera.
 
-    normals, directions: float32[N, 3], d pointing away from the camera. weight: float32[N], no gradient passes it.
+    normals: float32[N, 3], n.
+    directions: float32[N, 3], d, pointing away from the camera.
+    weight: float32[N], w; no gradient passes it.
+    Source: Ref-NeRF, arXiv 2112.03907, eq. 11.
     """
     return weight.detach() * (normals * directions).sum(-1).clamp_min(0.0).square()
 
 
 def over_background(colour: Tensor, opacity: Tensor, background: Tensor) -> Tensor:
-    """c + (1 - a) b, float32[R, 3]: premultiplied colour float32[R, 3] over background float32[R, 3] or [3]."""
+    """c + (1 - a) b, float32[R, 3].
+
+    colour: float32[R, 3], c, premultiplied.
+    opacity: float32[R], a, in [0, 1].
+    background: float32[R, 3] or [3], b.
+    """
     return colour + (1.0 - opacity)[:, None] * background

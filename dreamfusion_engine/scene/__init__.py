@@ -1,1 +1,1 @@
-"""Where we look from: cameras, rays, light."""
+"""The scene around the object: cameras, rays, light."""

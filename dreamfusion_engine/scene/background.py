@@ -1,4 +1,4 @@
-"""What lies behind the object while it is trained."""
+"""The background behind the object in training."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from torch import Tensor
 
 
 def random_backgrounds(count: int, generator: torch.Generator) -> Tensor:
-    """Solid sRGB colours over the whole range, half of them greys: float32[count, 3] in [0, 1].
+    """Return solid sRGB colours, float32[count, 3] in [0, 1]: over the whole range, half of them greys.
 
     The whole range matters: over bright backgrounds alone a white object need not be built to look white.
+
+    count: int.
+    generator: source of the random numbers.
     """
     device = generator.device
     colour = torch.rand(count, 3, generator=generator, device=device)

@@ -22,8 +22,8 @@ class Cameras:
 
     position: float32[B, 3], world units.
     rotation: float32[B, 3, 3], columns are the camera's right, up and backward axes in the world.
-    focal: float32[B], focal length in units of the image height (0.5 / tan(fov / 2)).
-    azimuth, elevation: float32[B], radians, of the position seen from the origin; what prompts are chosen by.
+    focal: float32[B], focal length in image heights (0.5 / tan(fov / 2)).
+    azimuth, elevation: float32[B], radians, of the position seen from the origin; prompts are chosen by them.
     """
 
     position: Tensor
@@ -36,29 +36,37 @@ class Cameras:
         return self.position.shape[0]
 
     def rows(self, which: slice) -> Cameras:
-        """Some of the cameras."""
+        """Return some of the cameras."""
         return Cameras(**{name: value[which] for name, value in vars(self).items()})
 
     def seen_from(self, device: torch.device) -> Cameras:
-        """The cameras with what makes rays on `device`, without waiting for it.
+        """Return the cameras with what makes rays on `device`, without waiting for it.
 
-        Azimuth and elevation stay where they are: the host chooses prompts by them.
+        Azimuth and elevation stay where they are, because the host chooses prompts by them.
         """
         there = {name: sent(vars(self)[name], device) for name in ("position", "rotation", "focal")}
         return Cameras(**there, azimuth=self.azimuth, elevation=self.elevation)
 
 
 def spherical_position(azimuth: Tensor, elevation: Tensor, distance: Tensor) -> Tensor:
-    """Camera positions float32[B, 3] from azimuth and elevation (radians, each [B]) and distance [B]."""
+    """Return camera positions float32[B, 3].
+
+    azimuth, elevation: float32[B], radians.
+    distance: float32[B], world units.
+    """
     c = torch.cos(elevation)
     return distance[:, None] * torch.stack([c * torch.sin(azimuth), -c * torch.cos(azimuth), torch.sin(elevation)], -1)
 
 
 def look_at(position: Tensor, target: Tensor, up: Tensor) -> Tensor:
-    """Rotations float32[B, 3, 3] whose columns are right, up, backward for cameras looking from position to target.
+    """Return rotations float32[B, 3, 3] whose columns are right, up, backward, for cameras that look at a target.
 
-    position, target, up: float32[B, 3]; up need not be unit length or orthogonal to the view. Straight down (view
-    parallel to up) is resolved by taking +Y as up, so that the front, -Y, is at the bottom of the picture.
+    For a camera that looks straight down (view parallel to up), up is +Y, so that the front, -Y, is at the bottom of
+    the picture.
+
+    position: float32[B, 3], world units.
+    target: float32[B, 3], world units.
+    up: float32[B, 3]; need not be unit length or orthogonal to the view.
     """
     backward = torch.nn.functional.normalize(position - target, dim=-1)
     right = torch.linalg.cross(up, backward, dim=-1)
@@ -71,9 +79,12 @@ def look_at(position: Tensor, target: Tensor, up: Tensor) -> Tensor:
 def orbit_cameras(
     azimuth: Tensor, elevation: Tensor, distance: Tensor, fov: Tensor, target: Tensor | None = None
 ) -> Cameras:
-    """Cameras on a sphere looking at target (float32[B, 3], default the origin), Z up.
+    """Return cameras on a sphere that look at a target, Z up.
 
-    azimuth, elevation, fov: float32[B], radians; distance: float32[B], world units.
+    azimuth, elevation: float32[B], radians.
+    distance: float32[B], world units.
+    fov: float32[B], radians.
+    target: float32[B, 3], world units; None: the origin.
     """
     position = spherical_position(azimuth, elevation, distance)
     target = torch.zeros_like(position) if target is None else target
@@ -88,7 +99,11 @@ def orbit_cameras(
 
 
 def mid_orbit_cameras(azimuth: Tensor, elevation: Tensor, config: CameraConfig) -> Cameras:
-    """Cameras at azimuth and elevation (radians, each float32[B]), at training's mid distance and field of view."""
+    """Return cameras at training's middle distance and field of view.
+
+    azimuth, elevation: float32[B], radians.
+    config: CameraConfig.
+    """
     one = torch.ones_like(azimuth)
     return orbit_cameras(
         azimuth,
@@ -99,16 +114,27 @@ def mid_orbit_cameras(azimuth: Tensor, elevation: Tensor, config: CameraConfig) 
 
 
 def turntable_cameras(count: int, *, elevation: float, config: CameraConfig, device: torch.device) -> Cameras:
-    """`count` cameras at equal azimuth steps from the front; elevation in radians, other values mid."""
+    """Return `count` cameras at equal azimuth steps from the front, at middle distance and field of view.
+
+    count: int.
+    elevation: float, radians.
+    config: CameraConfig.
+    device: torch.device of the cameras.
+    """
     azimuth = torch.arange(count, device=device, dtype=torch.float32) * (2.0 * math.pi / count)
     return mid_orbit_cameras(azimuth, elevation * torch.ones_like(azimuth), config)
 
 
 def sample_cameras(count: int, config: CameraConfig, generator: torch.Generator) -> Cameras:
-    """`count` random cameras for training (DreamFusion, App. A.2), on the generator's device.
+    """Return random cameras for training, on the generator's device.
 
     Azimuths are stratified: one uniform draw in each of `count` equal sectors, from a common random start, so that
     several views in one step see different sides. Half of the elevations are uniform in angle, half in area.
+
+    count: int, B.
+    config: CameraConfig.
+    generator: source of the random numbers.
+    Source: DreamFusion, arXiv 2209.14988, App. A.2.
     """
     device = generator.device
 
@@ -127,7 +153,13 @@ def sample_cameras(count: int, config: CameraConfig, generator: torch.Generator)
 
 
 def camera_rays(cameras: Cameras, height: int, width: int) -> tuple[Tensor, Tensor]:
-    """Rays through pixel centres, rows from the top left: origins, unit directions, float32[B * height * width, 3]."""
+    """Return origins and unit directions of rays through pixel centres, each float32[B * height * width, 3].
+
+    Rows of pixels start at the top left.
+
+    cameras: Cameras, B of them.
+    height, width: int, pixels.
+    """
     device = cameras.position.device
     y = 0.5 - (torch.arange(height, device=device, dtype=torch.float32) + 0.5) / height
     x = ((torch.arange(width, device=device, dtype=torch.float32) + 0.5) / width - 0.5) * (width / height)

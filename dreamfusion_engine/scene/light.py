@@ -1,4 +1,4 @@
-"""Where light comes from. Axis letters: B views."""
+"""Light positions for training. Axis letters: B views."""
 
 from __future__ import annotations
 
@@ -13,9 +13,13 @@ SPREAD_SHARE = 0.35
 
 
 def sample_lights(position: Tensor, generator: torch.Generator) -> Tensor:
-    """Point lights float32[B, 3], world units, one a camera position float32[B, 3] (after DreamFusion, App. A.2).
+    """Return point lights float32[B, 3], world units, one for each camera.
 
-    l = r normalize(p + |p| s e), e ~ N(0, I), s = 0.35, r ~ U(0.9, 1.5) |p|. generator: on the positions' device.
+    l = r normalize(p + |p| s e), e ~ N(0, I), s = 0.35, r ~ U(0.9, 1.5) |p|.
+
+    position: float32[B, 3], p, positions of the cameras, world units.
+    generator: on the positions' device.
+    Source: after DreamFusion, arXiv 2209.14988, App. A.2.
     """
     count, device = position.shape[0], position.device
     distance = torch.linalg.vector_norm(position, dim=-1, keepdim=True)

@@ -1,4 +1,4 @@
-"""The downloads of the server: in threads of their own, beside whatever the engine computes."""
+"""The server's downloads: each runs in a thread of its own, beside whatever the engine computes."""
 
 from __future__ import annotations
 
@@ -19,10 +19,15 @@ MOST_WAITING = 100
 
 
 class DownloadJob:
-    """One model on its way. The last message is downloaded, cancelled or failed."""
+    """The download of one model. Its last message is downloaded, cancelled or failed."""
 
     def __init__(self, model: str, revision: str, send: Callable[[Mapping[str, Any]], None]) -> None:
-        """send: takes a message without an id, from another thread."""
+        """Prepare the download.
+
+        model: str, hub id.
+        revision: str, such as 'main'.
+        send: takes a message without an id, from another thread.
+        """
         self._model = model
         self._revision = revision
         self._send = send
@@ -33,7 +38,7 @@ class DownloadJob:
         self._cancelled.set()
 
     def run(self) -> None:
-        """Download, and say how it ends."""
+        """Download the model, and send the message of its end."""
 
         def report(event: Event) -> None:
             self._send(event_message(event)[0])
@@ -55,10 +60,13 @@ class DownloadJob:
 
 
 class Downloads:
-    """All of a conversation's: AT_ONCE at work, the others wait for them in order."""
+    """All downloads of a conversation: AT_ONCE run, the others wait in order."""
 
     def __init__(self, send: Callable[[str, Mapping[str, Any]], None]) -> None:
-        """send: takes a download's id and a message without one, from any thread."""
+        """Prepare for downloads.
+
+        send: takes a download's id and a message without one, from any thread.
+        """
         self._send = send
         self._jobs: dict[str, DownloadJob] = {}  # those that are over too: an id is used once
         self._waiting: deque[DownloadJob] = deque()
@@ -70,16 +78,21 @@ class Downloads:
 
     @property
     def busy(self) -> bool:
-        """Whether any is not over."""
+        """Return whether any download is not over."""
         return self._working > 0
 
     @property
     def full(self) -> bool:
-        """Whether no more may wait."""
+        """Return whether no more downloads may wait."""
         return len(self._waiting) >= MOST_WAITING
 
     def begin(self, name: str, model: str, revision: str) -> None:
-        """Download a model now, or once those before it are over."""
+        """Download a model now, or once the downloads before it are over.
+
+        name: str, id of the download.
+        model: str, hub id.
+        revision: str, such as 'main'.
+        """
         job = DownloadJob(model, revision, lambda said: self._send(name, said))
         with self._lock:
             self._jobs[name] = job
@@ -90,7 +103,7 @@ class Downloads:
         threading.Thread(target=self._work, name="download", daemon=True).start()
 
     def cancel(self, name: str) -> None:
-        """Stop one soon; one that waits ends at once."""
+        """Stop a download soon; one that waits ends at once."""
         job = self._jobs[name]
         job.cancel()
         with self._lock:
@@ -100,7 +113,7 @@ class Downloads:
         job.run()
 
     def end(self) -> None:
-        """Stop all soon."""
+        """Stop all downloads soon."""
         for name in list(self._jobs):
             self._jobs[name].cancel()
 

@@ -1,4 +1,4 @@
-"""A job of the server: a request with what has become of it, shared between the reader and the run."""
+"""A job of the server: a request and its state, shared between the reader and the run."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dreamfusion_engine.request import Request
 
 
 class Job:
-    """One request on its way: waiting, running, over. The reader changes what is wanted; the run asks for it."""
+    """One request that waits, runs or is over. The reader sets what is wanted; the run asks for it."""
 
     def __init__(self, name: str, request: Request) -> None:
         self.name = name
@@ -21,14 +21,14 @@ class Job:
         self.changed = threading.Condition()
 
     def want(self, wanted: Literal["finish", "cancel"]) -> None:
-        """Ask the run to finish early or to stop; a wish to stop is never taken back."""
+        """Ask the run to finish early or to stop. A wish to stop is never taken back."""
         with self.changed:
             if self.wanted != "cancel":
                 self.wanted = wanted
             self.changed.notify_all()
 
     def hold(self, paused: bool) -> None:
-        """Pause the run before its next step, or let it go on."""
+        """Hold the run before its next step while `paused`, else let it continue."""
         with self.changed:
             self.paused = paused
             self.changed.notify_all()
@@ -36,9 +36,10 @@ class Job:
     def next_move(
         self, ending: Callable[[], bool], say: Callable[[Literal["paused", "resumed"]], None]
     ) -> Literal["continue", "finish", "cancel"]:
-        """What the run should do at its next step. Blocks while the job is paused, and says so.
+        """Return what the run must do at its next step. Blocks while the job is paused, and tells the client.
 
-        ending: whether the whole conversation is over, which cancels. say: tells the client.
+        ending: returns whether the whole conversation is over, which cancels.
+        say: tells the client 'paused' or 'resumed'.
         """
 
         def held() -> bool:

@@ -1,4 +1,4 @@
-"""What the server tells of models: the lists, and those that the client named by folder or file."""
+"""The lists of models that the server sends, and the models that the client named by folder or file."""
 
 from __future__ import annotations
 
@@ -18,20 +18,23 @@ Given = tuple[tuple[str, str], ...]  # models and their bases
 
 
 class ModelNews:
-    """The lists as the client was last told, and whether another telling is due."""
+    """The lists as the client last got them, and whether they must be sent again."""
 
     def __init__(self) -> None:
         self._given: Given = ()
         self._with_speed = False  # the last list had times: the device's speed was known
 
     def ask(self, message: Mapping[str, Any]) -> None:
-        """Take over which models a message `models` names. Raises InputError protocol.field."""
+        """Take over which models a message `models` names.
+
+        Raises InputError protocol.field.
+        """
         given = message.get("given")
         if given is not None:
             self._given = checked(given)
 
     def fields(self) -> tuple[dict[str, Any], int]:
-        """The fields of `models`, and of `ready`, and how many models' lines they have no room for.
+        """Return the fields of `models` and `ready`, and how many models' lines have no room in them.
 
         Raises SetupError for a broken starter.
         """
@@ -45,12 +48,12 @@ class ModelNews:
         return (said | {"given": given} if given else said), left_out
 
     def measure(self) -> None:
-        """Find out how fast the device is; nothing where that is known."""
+        """Measure how fast the device is, unless that is known."""
         known_speed()
 
     @property
     def due(self) -> bool:
-        """Whether the times can be told now, and could not when the last list was made. True once."""
+        """Return whether times are known now and were not when the last list was made. True once."""
         try:
             return not self._with_speed and speed_is_known()
         except EngineError:
@@ -58,7 +61,10 @@ class ModelNews:
 
 
 def checked(given: list[Any]) -> Given:
-    """The field `given` of a message `models`. Raises InputError protocol.field."""
+    """Check the field `given` of a message `models`.
+
+    Raises InputError protocol.field.
+    """
     if len(given) > MOST_GIVEN:
         raise _refusal(f"'given' has {len(given)} models, and at most {MOST_GIVEN} are answered.")
     return tuple((_text(entry, "model"), _text(entry, "base")) for entry in given)

@@ -1,9 +1,9 @@
-"""The engine as a process: commands in, events out, one job after another. See protocol.py for the messages.
+"""The engine as a process: commands come in, events go out, one job runs after another. protocol.py has the messages.
 
-Three threads. The reader takes commands as they come, so that a cancel is seen while a job works. The main thread runs
-what was asked, one thing at a time. The pulse says every two seconds that the engine is alive while it is busy.
-The end of the input, or of the one who reads our output, cancels the running job, which keeps its checkpoint, and ends
-the process; a job that does not stop within the grace time is ended with it, so that no orphan keeps the GPU.
+There are three threads. The reader takes commands as they come, so that a cancel is seen while a job works. The main
+thread runs what was asked, one thing at a time. The pulse says every two seconds that the engine is alive while it is
+busy. The end of the input, or of the reader of our output, cancels the running job, which keeps its checkpoint, and
+ends the process. A job that does not stop within the grace time is ended with it, so that no orphan keeps the GPU.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ COMPLAINTS = 10  # damaged messages in a row that are answered; a flood of garba
 
 
 class Generate(Protocol):
-    """generate.generate, as the server calls it."""
+    """The signature of generate.generate, as the server calls it."""
 
     def __call__(
         self, config: GenerateConfig, output: Path, *, report: Report, control: Control, resume: bool = False
@@ -65,7 +65,7 @@ class Server:
         self._greeted = False
 
     def run(self) -> int:
-        """Serve until the client says shutdown or goes away. Returns the exit code."""
+        """Serve until the client says shutdown or goes away; return the exit code."""
         threading.Thread(target=self._read, name="reader", daemon=True).start()
         threading.Thread(target=self._beat, name="pulse", daemon=True).start()
         while True:
@@ -88,7 +88,7 @@ class Server:
         return 0
 
     def stop(self) -> None:
-        """End soon: the running job is cancelled, waiting ones are dropped. Safe to call from a signal handler."""
+        """End soon: cancel the running job, drop the waiting ones. Safe to call from a signal handler."""
         if not self._stopping.is_set():
             self._stopping.set()
             watchdog = threading.Timer(GRACE_SECONDS, os._exit, [3])
@@ -319,8 +319,9 @@ class Server:
 def serve(*, generate: Generate, stdin: BinaryIO, stdout: BinaryIO, output_root: Path = Path("outputs")) -> int:
     """Hold one conversation and return the exit code. Ctrl-C, SIGTERM and SIGHUP end it as the client's shutdown does.
 
-    generate: runs one request. stdin, stdout: the wire, stdin unbuffered; sys.stdout must not lead to it. output_root:
-    where jobs that name no folder write.
+    generate: runs one request.
+    stdin, stdout: the wire; stdin is unbuffered, and sys.stdout must not lead to stdout.
+    output_root: Path, where jobs that name no folder write.
     """
     server = Server(generate, cast(BinaryIO, PipeReader(stdin)), stdout, output_root)
     for number in stop_signals():

@@ -1,1 +1,1 @@
-"""How long a run takes on this machine, told beforehand."""
+"""Estimates of how long a run takes on this machine."""

@@ -1,7 +1,7 @@
-"""How fast a device computes what a diffusion model is made of: measured once, in about a second, and kept.
+"""The speed of a device at what a diffusion model is made of: measured once, in about a second, and kept.
 
-The measurement lies in the engine's cache, for one device, version of torch and number of threads. Reading it loads no
-torch, so that the list of models does not wait; a file that is damaged or of another machine counts as none.
+The measurement is in the engine's cache, for one device, version of torch and number of threads. Reading it loads no
+torch, so that the list of models does not wait. A file that is damaged or of another machine is ignored.
 """
 
 from __future__ import annotations
@@ -33,10 +33,12 @@ _MODELS = 64  # whose ratios are kept
 
 @dataclass(frozen=True, kw_only=True)
 class Speed:
-    """Measured rates, operations a second (a multiply-add counts as two), of convolutions and matrix products.
+    """Measured rates of convolutions and matrix products, operations a second (a multiply-add counts as two).
 
-    half: in the half precision that runs use there; single: in float32. card: whether the device is one.
-    ratios: by model, measured over estimated seconds of a step, from runs that were made here.
+    half: float, in the half precision that runs use there.
+    single: float, in float32.
+    card: bool, whether the device is one.
+    ratios: model to measured over estimated seconds of a step, from runs that were made here.
     """
 
     half: float
@@ -45,12 +47,12 @@ class Speed:
     ratios: dict[str, float] = field(default_factory=dict)
 
     def ratio(self, model: str) -> float:
-        """By how much steps with this model took longer than estimated here; 1 before the first run."""
+        """Return measured over estimated seconds of a step with this model; 1 before the first run."""
         return self.ratios.get(model, 1.0)
 
 
 def stored_speed(device_type: str) -> Speed | None:
-    """What was measured of this machine's device, 'cpu' or 'cuda'; None where nothing usable is kept."""
+    """Return what was measured of this machine's device, 'cpu' or 'cuda'; None where nothing usable is kept."""
     key = _key(device_type)
     if key is None:
         return None
@@ -68,7 +70,7 @@ def stored_speed(device_type: str) -> Speed | None:
 
 
 def measured_speed(device: torch.device) -> Speed:
-    """The device's speed: what is kept, or else measured now, in about a second, and kept."""
+    """Return the device's speed: what is kept, or else a measurement now, in about a second, which is then kept."""
     speed = stored_speed(device.type)
     if speed is None:
         speed = _measure(device)
@@ -77,9 +79,12 @@ def measured_speed(device: torch.device) -> Speed:
 
 
 def learn_ratio(device_type: str, model: str, measured: float, estimated: float) -> None:
-    """Keep how long a run's steps took beside how long they would take by arithmetic alone.
+    """Keep the ratio of measured to estimated seconds of a run's steps; nothing where either is 0.
 
-    measured, estimated: seconds a step, the estimate without any ratio. Nothing is kept of nothing.
+    device_type: 'cpu' or 'cuda'.
+    model: str, the model's name.
+    measured: float, seconds a step.
+    estimated: float, seconds a step without any ratio.
     """
     speed = stored_speed(device_type)
     if speed is None or not (measured > 0.0 and estimated > 0.0 and math.isfinite(measured / estimated)):

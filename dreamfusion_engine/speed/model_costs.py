@@ -1,4 +1,4 @@
-"""What a run with a model costs, as the list of models tells it: time and memory, by preset and score."""
+"""The time and memory of a run with a model, by preset and score, for the list of models."""
 
 from __future__ import annotations
 
@@ -15,8 +15,12 @@ PRESET = "standard"  # whose settings the memory is told for
 
 
 def memory_of(sizes: ModelSizes, device_type: str, recipe: str, level: str = PRESET, score: Score | None = None) -> int:
-    """Peak memory of a run in the preset `level`, MiB, once it saves what costs no quality (`memory.fit`).
+    """Return the peak memory of a run, MiB, with the savings that cost no quality (`memory.ladder.fit`).
 
+    sizes: ModelSizes of the model.
+    device_type: 'cpu' or 'cuda'.
+    recipe: str, name of the model's recipe.
+    level: str, the preset.
     score: of the guidance; None: the recipe's.
     """
     config = preset(level, "a", {} if score is None else {"guidance": {"score": score}}, recipe)
@@ -24,9 +28,14 @@ def memory_of(sizes: ModelSizes, device_type: str, recipe: str, level: str = PRE
 
 
 def estimates_of(sizes: ModelSizes, model: str, device_type: str, recipe: str) -> dict[str, dict[str, Any]]:
-    """By preset the time of a run and its peak memory as `memory_of` has it: {"seconds", 0: unknown, "memory_mib"}.
+    """Return by preset the time and peak memory of a run: {"seconds", 0: unknown, "memory_mib"}.
 
-    And by each other score, under "scores": the same two, and "pace": a step's time over that with the recipe's score.
+    "scores" has the same two by each other score, and "pace": a step's time over that with the recipe's score.
+
+    sizes: ModelSizes of the model.
+    model: str, the model's name.
+    device_type: 'cpu' or 'cuda'.
+    recipe: str, name of the model's recipe.
     """
     speed, estimates = stored_speed(device_type), {}
     for name in PRESET_NAMES:

@@ -1,8 +1,8 @@
-"""How long a run will take: a pure function of the model's arithmetic, the run's settings and the device's speed.
+"""Estimate a run's time: a pure function of the model's arithmetic, the run's settings and the device's speed.
 
 It needs neither torch nor the weights. Training counts steps, previews and health checks. Not counted: reading the
 prompt (once a prompt, then kept), weights that visit the card layer by layer (memory.offload), restarts after a failed
-health check. `docs/benchmarks.md` has it beside runs.
+health check. `docs/benchmarks.md` compares estimates with runs.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _TINY = {"_class_name": "AutoencoderTiny", "block_out_channels": [64]}
 
 
 def denoiser_step_operations(sizes: ModelSizes, config: GenerateConfig) -> float:
-    """Operations of the denoiser in one training step, by one process; 0 where the model's are unknown."""
+    """Return the denoiser's operations in one training step of one process; 0 where the model's are unknown."""
     work = SCORES[config.guidance.score]
     texts = float(predictions_a_view(config.guidance, PromptCard(closed_vocabulary=sizes.closed_vocabulary)))
     rows = texts * work.guided(config.score, *timesteps_of_a_call(config))
@@ -48,7 +48,7 @@ def denoiser_step_operations(sizes: ModelSizes, config: GenerateConfig) -> float
 
 
 def encoder_step_operations(sizes: ModelSizes, config: GenerateConfig) -> float:
-    """Operations of the VAE's encoder in one training step, forwards and backwards; 0 without a VAE."""
+    """Return the operations of the VAE's encoder in one training step, forwards and backwards; 0 without a VAE."""
     memory = config.memory
     if not sizes.encoder_operations:
         return 0.0
@@ -62,15 +62,23 @@ def encoder_step_operations(sizes: ModelSizes, config: GenerateConfig) -> float:
 
 
 def step_operations(sizes: ModelSizes, config: GenerateConfig) -> float:
-    """Operations of the diffusion model in one training step of `optimize.views` views; multiply-adds count twice.
+    """Return the operations of the diffusion model in one training step of `optimize.views` views.
 
-    sizes: of the model. config: score, Perp-Neg, views and memory settings decide how often what is computed.
+    A multiply-add counts as two.
+
+    sizes: ModelSizes of the model.
+    config: GenerateConfig; score, Perp-Neg, views and memory settings decide how often each part computes.
     """
     return denoiser_step_operations(sizes, config) + encoder_step_operations(sizes, config)
 
 
 def step_seconds(sizes: ModelSizes, config: GenerateConfig, speed: Speed) -> float:
-    """Seconds of one training step by arithmetic alone, without what runs have taught; 0: unknown."""
+    """Return the seconds of one training step by arithmetic alone, without the ratios of earlier runs; 0: unknown.
+
+    sizes: ModelSizes of the model.
+    config: GenerateConfig of the run.
+    speed: Speed of the device.
+    """
     if not sizes.denoiser_operations:
         return 0.0
     of_denoiser = speed.single if config.memory.precision == "float32" else speed.half
@@ -101,10 +109,14 @@ def _more_adam(config: GenerateConfig) -> float:
 
 
 def watching_seconds(config: GenerateConfig, speed: Speed, steps: float) -> float:
-    """Seconds of previews and health checks beside `steps` seconds of training steps.
+    """Return the seconds of previews and health checks.
 
     A preview of c seconds comes every min(max(2, 20 c), max(5, 4 c)) seconds (optimize/session.py), its own among
     them.
+
+    config: GenerateConfig of the run.
+    speed: Speed of the device.
+    steps: float, seconds of the training steps.
     """
     slower = REFERENCE / speed.single
     steps_a_ray = _RAY_FIXED + (1.0 - _RAY_FIXED) * config.render.steps / _RAY_STEPS
@@ -116,14 +128,21 @@ def watching_seconds(config: GenerateConfig, speed: Speed, steps: float) -> floa
 
 
 def training_seconds(sizes: ModelSizes, config: GenerateConfig, speed: Speed) -> float:
-    """Seconds of all steps, with what runs of this model on this device have taught; 0: unknown."""
+    """Return the seconds of all steps, with the ratios of earlier runs of this model on this device; 0: unknown.
+
+    sizes: ModelSizes of the model.
+    config: GenerateConfig of the run.
+    speed: Speed of the device.
+    """
     return config.optimize.steps * step_seconds(sizes, config, speed) * speed.ratio(config.model)
 
 
 def estimated_seconds(sizes: ModelSizes, config: GenerateConfig, speed: Speed | None) -> float:
-    """Seconds from the start of a run to its files; 0: unknown.
+    """Return the seconds from the start of a run to its files; 0: unknown.
 
-    sizes: of the model. speed: of the device, None where it was not measured yet.
+    sizes: ModelSizes of the model.
+    config: GenerateConfig of the run.
+    speed: Speed of the device; None where it was not measured yet.
     """
     training = training_seconds(sizes, config, speed) if speed is not None else 0.0
     if speed is None or not training:
@@ -134,7 +153,7 @@ def estimated_seconds(sizes: ModelSizes, config: GenerateConfig, speed: Speed | 
 
 
 def spoken(seconds: float) -> str:
-    """A time as people say it: '40 seconds', '12 minutes', '40 hours'."""
+    """Return a time in words: '40 seconds', '12 minutes', '40 hours'."""
     for size, name in ((3600.0, "hours"), (60.0, "minutes")):
         if seconds >= 1.5 * size:
             return f"{round(seconds / size)} {name}"
@@ -142,10 +161,10 @@ def spoken(seconds: float) -> str:
 
 
 def timesteps_of_a_call(config: GenerateConfig) -> tuple[float, float]:
-    """Mean over training of the largest t in a call of `views_at_once` views, and of the range's upper end, of T.
+    """Return two means over training, shares of T: the largest t in a call of the denoiser, and the range's upper end.
 
-    Of B views each has its B-th of the range (`timesteps.sample_timesteps`); the largest of n neighbours lies, in the
-    mean over a step's calls, (B + n - 1) / 2B into it.
+    A call has `views_at_once` views. Each of B views has its B-th of the range (`timesteps.sample_timesteps`). The
+    largest of n neighbours lies, in the mean over a step's calls, (B + n - 1) / 2B into the range.
     """
     low, high = _mean_timesteps(config)
     views = config.optimize.views

@@ -1,1 +1,1 @@
-"""What crosses between processes: the protocol, its messages, and JSON within bounds. See docs/architecture.md."""
+"""Communication between processes: the protocol, its messages, and JSON within bounds. See docs/architecture.md."""

@@ -14,7 +14,7 @@ MODELS_BYTES = LINE_LIMIT * 3 // 4  # of the lines on models in one message, whi
 
 
 def event_message(event: Event) -> tuple[dict[str, Any], bytes]:
-    """The message of an event, without an id, and the bytes that go with it."""
+    """Return the message of an event, without an id, and the bytes that go with it."""
     if isinstance(event, Progress):
         return {
             "type": "progress",
@@ -40,22 +40,28 @@ def event_message(event: Event) -> tuple[dict[str, Any], bytes]:
 
 
 def result_message(result: Result) -> dict[str, Any]:
-    """The message of a finished run, without an id."""
+    """Return the message of a finished run, without an id."""
     return {"type": "result", "folder": result.folder, "files": result.files, "report": result.report}
 
 
 def downloaded_message(model: str, folder: str, bytes_: int, license_name: str) -> dict[str, Any]:
-    """The message of a finished download, without an id."""
+    """Return the message of a finished download, without an id.
+
+    model: str, hub id.
+    folder: str, path of the model.
+    bytes_: int, bytes of its files.
+    license_name: str, as the hub names it.
+    """
     return {"type": "downloaded", "model": model, "folder": folder, "size": bytes_, "license": license_name}
 
 
 def models_message(
     lines: Sequence[tuple[bool, dict[str, Any]]], room: int = MODELS_BYTES
 ) -> tuple[dict[str, Any], int]:
-    """What `ready` and `models` say of the models, in a line that the client takes, and how many were left out for it.
+    """Return the model fields of `ready` and `models` within the client's limit, and how many models were left out.
 
-    lines: whether a model can be used, and what is said of it, in the order of their weight. room: bytes of all
-    of them.
+    lines: whether a model can be used, and its JSON, most important first.
+    room: int, bytes of all of them.
     """
     kept: dict[bool, list[dict[str, Any]]] = {True: [], False: []}
     for usable, said in lines:
@@ -68,7 +74,7 @@ def models_message(
 
 
 def error_message(error: EngineError) -> dict[str, Any]:
-    """`cancelled` or `failed`, without an id."""
+    """Return `cancelled` or `failed`, without an id."""
     if isinstance(error, Cancelled):
         return {"type": "cancelled", "what": error.what, "why": error.why, "fix": error.fix}
     return {"type": "failed", **error.to_json()}

@@ -1,4 +1,4 @@
-"""What arrives in a pipe, by lines and by counts, taken from the system in large pieces."""
+"""Read a pipe by lines and by counts, taking large pieces from the system."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ class PipeReader:
     """
 
     def __init__(self, raw: BinaryIO) -> None:
-        """raw: unbuffered; its `read` returns what is there, and nothing at the end."""
+        """Read from `raw`, which is unbuffered: its `read` returns what is there, and nothing at the end."""
         self._raw = raw
         self._kept = bytearray()
 
     def readline(self, limit: int) -> bytes:
-        """The bytes up to and with the next line feed, at most `limit`; fewer, or none, at the end of the stream."""
+        """Return the bytes up to and with the next line feed, at most `limit`; fewer or none at the stream's end."""
         looked = 0
         while (end := self._kept.find(b"\n", looked, limit)) < 0 and len(self._kept) < limit:
             looked = len(self._kept)
@@ -28,7 +28,7 @@ class PipeReader:
         return self._take(end + 1 if end >= 0 else limit)
 
     def read(self, count: int) -> bytes:
-        """The next bytes, at most `count` and as many as have arrived; none at the end of the stream."""
+        """Return the next bytes, at most `count` and as many as have arrived; none at the end of the stream."""
         if not self._kept and count > 0:
             self._more()
         return self._take(min(count, len(self._kept)))

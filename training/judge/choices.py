@@ -23,16 +23,17 @@ _IMPOSSIBLE = -1e4  # similarity of an answer that is not there
 
 
 def colour_captions(kind: Kind, part: str | None = None) -> list[str]:
-    """'a red mug', 'a blue mug', ...: the colours that the kind takes, in its order.
+    """Return 'a red mug', 'a blue mug', ...: the colours that the kind takes, in its order.
 
-    part: the second colour, where the picture's caption names one. "A green truck" would not be wrong of a red truck
-    with a green box, which is mostly green; "a green truck with a green box" is.
+    kind: Kind.
+    part: str, the second colour, where the picture's caption names one. "A green truck" would not be wrong of a red
+        truck with a green box, which is mostly green; "a green truck with a green box" is.
     """
     return [describe(kind, Look(colour=colour, part=part)) for colour in kind.colours]
 
 
 def view_captions(kind: Kind) -> list[str]:
-    """'a mug, front view', ...: in the order of VIEWS."""
+    """Return 'a mug, front view', ...: in the order of VIEWS."""
     return [f"{describe(kind, Look())}, {VIEW_WORDS[view]}" for view in VIEWS]
 
 
@@ -40,8 +41,10 @@ def view_captions(kind: Kind) -> list[str]:
 class Choices:
     """Questions about the pictures of a batch.
 
-    captions: C texts. picture: int64[Q], which picture is asked about. answers: int64[Q, K], places in `captions`, -1
-    where a question has fewer than K. right: int64[Q], the right one's place among the K.
+    captions: C texts.
+    picture: int64[Q], picture that is asked about.
+    answers: int64[Q, K], places in `captions`; -1 where a question has fewer than K.
+    right: int64[Q], the right one's place among the K.
     """
 
     captions: list[str]
@@ -51,10 +54,13 @@ class Choices:
 
 
 def choices(rng: np.random.Generator, labels: Sequence[Label]) -> Choices:
-    """What to ask about pictures that `labels` describe.
+    """Draw questions about pictures.
 
-    The kind of each; the colour of two in three, where a caption could give it; the view of two in three, where the
-    kind has a front. A kind goes by one of its names, the same for all pictures of the batch.
+    They ask for the kind of each; the colour of two in three, where a caption could give it; the view of two in three,
+    where the kind has a front. A kind goes by one of its names, the same for all pictures of the batch.
+
+    rng: source of the random numbers.
+    labels: describe the pictures.
     """
     places: dict[str, int] = {}
 
@@ -81,9 +87,10 @@ def choices(rng: np.random.Generator, labels: Sequence[Label]) -> Choices:
 
 
 def choice_loss(similarity: Tensor, asked: Choices) -> Tensor:
-    """Cross entropy of the right answers, a scalar.
+    """Return the cross entropy of the right answers, a scalar.
 
     similarity: float32[B, C] of the pictures and `asked.captions`, scaled as the softmax wants it.
+    asked: Choices.
     """
     device = similarity.device
     answers = asked.answers.to(device)

@@ -43,11 +43,12 @@ _HEADINGS: dict[View, tuple[Heading, ...]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Scores:
-    """Shares in [0, 1] of pictures of which the judge's first choice is right, None where none could be asked.
+    """Shares in [0, 1] of pictures of which the judge's first choice is right; None where none could be asked.
 
-    kind: among all kinds, pictures in colour. kind_clay: the same for white clay. colour: among the colours that the
-    kind takes, the rest of the caption given; pictures in colour without pattern. view: among front, side, back and
-    overhead, the kind given; kinds with a front only.
+    kind: among all kinds, pictures in colour.
+    kind_clay: the same for white clay.
+    colour: among the colours that the kind takes, the rest of the caption given; pictures in colour without pattern.
+    view: among front, side, back and overhead, the kind given; kinds with a front only.
     """
 
     pictures: int
@@ -58,7 +59,12 @@ class Scores:
 
 
 def judged(judge: Judge, pictures: Tensor, labels: Sequence[Label]) -> Scores:
-    """Scores of pictures float32[N, 3, H, H], sRGB in [0, 1], that should show what `labels` say."""
+    """Return the scores of pictures.
+
+    judge: Judge.
+    pictures: float32[N, 3, H, H], sRGB in [0, 1].
+    labels: N Labels, what the pictures should show.
+    """
     vectors = judge.pictures(pictures)
     kinds = judge.captions([describe(kind, Look()) for kind in KINDS])
     right_kind = top1(vectors @ kinds.T, [KINDS.index(label.kind) for label in labels])
@@ -91,7 +97,7 @@ def _share(right: Sequence[bool]) -> float | None:
 
 
 def held_out(judge: Judge, count: int, seed: int = HELD_OUT_SEED, kinds: Sequence[Kind] = KINDS) -> Scores:
-    """Scores of `count` new pictures of the corpus, of the kinds given."""
+    """Return the scores of `count` new pictures of the corpus, of the kinds given."""
     side = judge.model.config.vision_config.image_size
     corpus = Corpus(pixels=side, capacity=count, fresh=0.0, seed=seed, device=judge.device, kinds=kinds)
     corpus.trace(count)

@@ -1,4 +1,4 @@
-"""The judge's network as training begins with it, and as it is written down."""
+"""The judge's network: how training starts it, and how it is saved."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class JudgeSize:
 
 
 def make_judge(size: JudgeSize) -> CLIPModel:
-    """An untrained judge over the starter model's words."""
+    """Return an untrained judge over the starter model's words."""
     vocabulary = len(make_tokenizer())
     text = CLIPTextConfig(
         vocab_size=vocabulary,

@@ -45,9 +45,10 @@ class JudgePlan:
 
 
 def contrastive_loss(similarity: Tensor, true: Tensor) -> Tensor:
-    """Cross entropy to all that is true, in both directions (after CLIP, with several right answers); a scalar.
+    """Return the cross entropy to all that is true, in both directions (CLIP's, with several right answers); a scalar.
 
-    similarity: float32[N, N], scaled. true: bool[N, N], with true[i, i].
+    similarity: float32[N, N], scaled.
+    true: bool[N, N], with true[i, i].
     """
     target = true.float()
     rows = -(target / target.sum(1, keepdim=True) * similarity.log_softmax(1)).sum(1).mean()
@@ -105,7 +106,7 @@ class JudgeTrainer:
         )
 
     def train_step(self, corpus: Corpus, generator: torch.Generator) -> Tensor:
-        """One step; returns the loss, a scalar on the device."""
+        """Make one step; return the loss, a scalar on the device."""
         self.model.train()
         pictures, labels = corpus.pictures(self.plan.batch)
         texts, said = zip(*(statement(corpus.rng, label) for label in labels), strict=True)
@@ -139,7 +140,7 @@ class JudgeTrainer:
         save_training(folder, self.model, self.optimizer, {"images": self.images})
 
     def load(self, folder: Path) -> None:
-        """Go on from `folder`'s checkpoint."""
+        """Restore `folder`'s checkpoint."""
         numbers, _ = load_training(folder, self.model, self.optimizer, self.device)
         self.images = int(numbers["images"])
 

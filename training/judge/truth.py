@@ -1,4 +1,4 @@
-"""What captions state and what pictures show, as numbers, so that it is known which caption is true of what."""
+"""Numbers for what captions state and what pictures show, to know which caption is true of which picture."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _UNSEEN = 99  # the picture cannot show it: colours of white clay
 
 
 def shown(label: Label) -> list[int]:
-    """What the picture shows: kind, colour, part's colour, pattern, pattern's colour, view, clay."""
+    """Return what the picture shows: kind, colour, part's colour, pattern, pattern's colour, view, clay."""
     look, clay = label.look, label.shading == "textureless"
 
     def colour(name: str | None) -> int:
@@ -40,7 +40,7 @@ def shown(label: Label) -> list[int]:
 
 
 def statement(rng: np.random.Generator, label: Label) -> tuple[str, list[int]]:
-    """A caption that is true of the picture, and what it states; it leaves things out at times."""
+    """Return a caption that is true of the picture, and what it states; it leaves things out at times."""
     kind, look, clay = label.kind, label.look, label.shading == "textureless"
     colour = look.colour if not clay and rng.random() < 0.85 else None
     part = look.part if not clay and rng.random() < 0.7 else None
@@ -64,7 +64,7 @@ def statement(rng: np.random.Generator, label: Label) -> tuple[str, list[int]]:
 
 
 def truth(pictures: Sequence[list[int]], captions: Sequence[list[int]]) -> Tensor:
-    """Which caption is true of which picture: bool[N, C]. A caption is true if all that it states is shown."""
+    """Return which caption is true of which picture, bool[N, C]. A caption is true if all that it states is shown."""
     seen = torch.tensor(pictures)[:, None]
     said = torch.tensor(captions)[None]
     return ((said == _UNSTATED) | (said == seen)).all(-1)

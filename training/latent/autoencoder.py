@@ -98,10 +98,12 @@ class AutoencoderTrainer(Averaged):
         self.seconds = 0.0
 
     def train_step(self, pictures: Tensor, generator: torch.Generator) -> Tensor:
-        """One optimizer step on float32[B, 3, H, W] in [0, 1]; [absolute, squared, colour error, divergence].
+        """Make one optimizer step; return [absolute, squared, colour error, divergence], on the device.
 
-        Errors are means over the numbers of pictures in [-1, 1], the divergence over those of latents. They stay on
-        the device.
+        Errors are means over the numbers of pictures in [-1, 1], the divergence over those of latents.
+
+        pictures: float32[B, 3, H, W] in [0, 1].
+        generator: source of the random numbers.
         """
         x = (2.0 * pictures - 1.0).contiguous(memory_format=torch.channels_last)
         with training_cast(self.device):
@@ -153,10 +155,13 @@ def held_out(plan: AutoencoderPlan, count: int, device: torch.device) -> Tensor:
 
 @torch.no_grad()
 def measure(model: AutoencoderKL, pictures: Tensor) -> tuple[dict[str, float | list[float]], Tensor]:
-    """How well `model` gives back pictures float32[B, 3, H, W] in [0, 1], and what it gives back.
+    """Return how well `model` reconstructs pictures, and the reconstructions.
 
-    psnr: mean over pictures, in dB, from the mean of the posterior as the engine takes it. shift: mean error of red,
-    green and blue. std: spread of the latents.
+    psnr is the mean over pictures, in dB, from the mean of the posterior as the engine takes it. shift is the mean
+    error of red, green and blue. std is the spread of the latents.
+
+    model: AutoencoderKL.
+    pictures: float32[B, 3, H, W] in [0, 1].
     """
     mean = torch.cat([model.encode(2.0 * part - 1.0).latent_dist.mode() for part in pictures.split(32)])
     back = torch.cat([model.decode(part).sample for part in mean.split(32)])

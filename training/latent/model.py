@@ -72,18 +72,22 @@ class LatentModel(TextToImage):
         )
 
     def forward(self, noised: Tensor, t: Tensor, tokens: Tensor) -> Tensor:
-        """v float32[B, 4, h, w] from noised latents [B, 4, h, w], timesteps int64[B] and tokens int64[B, TOKENS].
+        """Return v float32[B, 4, h, w].
 
         Padding is not hidden from CLIP: no Stable Diffusion hides it, and the engine asks all of them alike.
+
+        noised: float32[B, 4, h, w], noised latents.
+        t: int64[B], timesteps.
+        tokens: int64[B, TOKENS].
         """
         states = self.text_encoder(tokens)[0]
         return self.unet(noised, t, encoder_hidden_states=states).sample
 
 
 def take_words(model: LatentModel, folder: Path = STARTER_FOLDER) -> None:
-    """Begin `model`'s embeddings of words with those of the pixel-space pipeline in `folder`.
+    """Start `model`'s embeddings of words with those of the pixel-space pipeline in `folder`.
 
-    It has learnt which words are alike, and how exact cameras follow one another.
+    That model has learnt which words are alike, and how exact cameras follow one another.
     """
     rows = PreTrainedTokenizerFast.from_pretrained(folder / "tokenizer").get_vocab()
     learnt = load_file(folder / "text_encoder" / "model.safetensors")["shared.weight"].float()
@@ -103,9 +107,12 @@ def load_autoencoder(folder: Path, device: torch.device) -> AutoencoderKL:
 
 @torch.no_grad()
 def encoded(vae: AutoencoderKL, pictures: Tensor) -> Tensor:
-    """Latents float32[B, 4, h, w] of pictures float32[B, 3, H, W] in [0, 1]: mean of the posterior times the factor.
+    """Return latents float32[B, 4, h, w] of pictures: the mean of the posterior times the factor.
 
-    The mean, because that is what the engine noises.
+    It is the mean because the engine noises the mean.
+
+    vae: AutoencoderKL, frozen.
+    pictures: float32[B, 3, H, W] in [0, 1].
     """
     x = (2.0 * pictures - 1.0).contiguous(memory_format=torch.channels_last)
     with training_cast(pictures.device):
@@ -131,7 +138,11 @@ def save_latent_pipeline(
 ) -> None:
     """Write the whole model to `folder` as a StableDiffusionPipeline in fp16 safetensors, with our card.
 
-    kinds: what it was trained on. training: what the card says of the training.
+    model: TextToImage.
+    vae: AutoencoderKL.
+    folder: Path.
+    kinds: Kinds that it was trained on.
+    training: what the card says of the training.
     """
     save_parts(model, folder)
     vae.half().save_pretrained(folder / "vae", safe_serialization=True)

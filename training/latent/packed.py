@@ -59,7 +59,10 @@ def from_bytes(packed: Mapping[str, Tensor]) -> dict[str, Tensor]:
 def pack(pipeline: Path, file: Path = FILE, size: LatentSize | None = None) -> None:
     """Write the denoiser and the text encoder of a pipeline folder, and its card's words about the training, to `file`.
 
-    size: of the model in the folder. Raises ValueError when the folder holds another.
+    pipeline: Path of the folder.
+    file: Path to write.
+    size: LatentSize of the model in the folder.
+    Raises ValueError where the folder holds another.
     """
     size = size or LatentSize()
     card = json.loads((pipeline / CARD_NAME).read_text(encoding="utf-8"))

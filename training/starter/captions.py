@@ -103,9 +103,15 @@ def caption(
     shading: Shading,
     camera: str = "",
 ) -> str:
-    """One caption for a picture; order, article and synonyms vary, and view or shading words are left out at times.
+    """Return a caption for a picture; order, article and synonyms vary, and view or shading words are missing at times.
 
-    camera: `camera_words` of it; "" where it is not known that exactly.
+    rng: source of the random numbers.
+    kind: Kind of the object.
+    look: Look of the object.
+    view: View of the camera.
+    heading: Heading of the camera.
+    shading: Shading of the picture.
+    camera: str, from `camera_words`; "" where it is not known that exactly.
     """
     name = spoken_name(rng, kind)
     text = describe(kind, look, name=name)

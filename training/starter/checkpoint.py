@@ -1,4 +1,4 @@
-"""Where an interrupted training of networks goes on: weights, Adam's moments and a few numbers, in one file."""
+"""The checkpoint of an interrupted training of networks: weights, Adam's moments and a few numbers, in one file."""
 
 from __future__ import annotations
 
@@ -24,7 +24,11 @@ def save_training(
 ) -> None:
     """Write `folder`/checkpoint.safetensors atomically.
 
-    optimizer: Adam over parameters of `model`. numbers: come back from `load_training` as text. more: other tensors.
+    folder: Path.
+    model: nn.Module.
+    optimizer: Adam over parameters of `model`.
+    numbers: come back from `load_training` as text.
+    more: other tensors.
     """
     tensors = {f"model.{n}": p.detach() for n, p in model.named_parameters()} | dict(more or {})
     for name, parameter in model.named_parameters():
@@ -42,7 +46,13 @@ def save_training(
 def load_training(
     folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, device: torch.device
 ) -> tuple[dict[str, str], dict[str, Tensor]]:
-    """Put `folder`'s checkpoint into model and optimizer; its numbers, as text, and all of its tensors on `device`."""
+    """Restore `folder`'s checkpoint; return its numbers, as text, and all its tensors on `device`.
+
+    folder: Path.
+    model: nn.Module, restored in place.
+    optimizer: Adam over its parameters, restored in place.
+    device: torch.device of the tensors.
+    """
     tensors = load_file(folder / FILE, device=str(device))
     with safe_open(folder / FILE, "pt") as opened:
         numbers: dict[str, str] = opened.metadata()

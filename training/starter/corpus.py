@@ -29,7 +29,7 @@ _FIRST = 2048  # pictures traced before the first batch, so that the first steps
 
 @dataclass(frozen=True, kw_only=True)
 class Label:
-    """What is known of a picture. camera: words for exactly where it was taken from, "" where only the view counts."""
+    """What is known of a picture. camera: words for its exact camera, "" where only the view counts."""
 
     kind: Kind
     look: Look
@@ -42,9 +42,13 @@ class Label:
 class Corpus:
     """Captioned pictures from a seed.
 
-    pixels: side of the pictures. capacity: traced pictures kept. fresh: new ones for each that `batch` gives out.
-    kinds: what is on the pictures. fronts: how often kinds with a front come, to one of another kind; of those, there
-    is more to learn.
+    pixels: int, side of the pictures.
+    capacity: int, traced pictures kept.
+    fresh: float, new pictures for each that `batch` gives out.
+    seed: int.
+    device: torch.device of the pictures.
+    kinds: Kinds that the pictures show.
+    fronts: float, how often kinds with a front come, to one of another kind; there is more to learn of them.
     """
 
     def __init__(
@@ -70,7 +74,7 @@ class Corpus:
         self._next = 0
 
     def trace(self, count: int) -> None:
-        """Put `count` new pictures into the ring, over the oldest."""
+        """Trace `count` new pictures into the ring, over the oldest."""
         kinds = [self._kinds[i] for i in self.rng.choice(len(self._kinds), size=count, p=self._shares)]
         looks = [(kind, random_look(self.rng, kind)) for kind in kinds]
         objects = [make_object(self.rng, kind, look) for kind, look in looks]
@@ -91,12 +95,12 @@ class Corpus:
             self._next = (self._next + 1) % len(self._ring)
 
     def batch(self, size: int) -> tuple[Tensor, list[str]]:
-        """`size` pictures float32[size, 3, pixels, pixels] in [0, 1] and their captions."""
+        """Return `size` pictures float32[size, 3, pixels, pixels] in [0, 1] and their captions."""
         pictures, labels = self.pictures(size)
         return pictures, [caption(self.rng, x.kind, x.look, x.view, x.heading, x.shading, x.camera) for x in labels]
 
     def pictures(self, size: int) -> tuple[Tensor, list[Label]]:
-        """`size` pictures float32[size, 3, pixels, pixels] in [0, 1] and what is known of them."""
+        """Return `size` pictures float32[size, 3, pixels, pixels] in [0, 1] and their labels."""
         first = min(len(self._ring), _FIRST)
         if wanted := first if len(self._labels) < first else round(self._fresh * size):
             self.trace(wanted)

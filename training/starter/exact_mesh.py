@@ -34,9 +34,12 @@ def distances(
 
 
 def signed_distance(parts: Sequence[Part], points: Tensor) -> Tensor:
-    """Distance of points float32[N, 3] to the union of the parts, float32[N], negative inside, world units.
+    """Return the distance of points to the union of the parts, float32[N], negative inside, world units.
 
-    Exact outside for most primitives; a lower bound near ellipsoids and between overlapping parts.
+    It is exact outside for most primitives, and a lower bound near ellipsoids and between overlapping parts.
+
+    parts: Parts of the object.
+    points: float32[N, 3], world units.
     """
     device = points.device
 
@@ -66,9 +69,11 @@ def lattice_points(resolution: int, device: torch.device) -> Tensor:
 def exact_mesh(
     parts: Sequence[Part], resolution: int, device: torch.device
 ) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
-    """The object's surface: vertices float32[V, 3], world units, and triangles int32[T, 3] that face outward.
+    """Return the object's surface: vertices float32[V, 3], world units, and triangles int32[T, 3] that face outward.
 
-    resolution: lattice cells along the box. Details thinner than a cell are lost.
+    parts: Parts of the object.
+    resolution: int, lattice cells along the box; details thinner than a cell are lost.
+    device: torch.device to compute on.
     """
     values = signed_distance(parts, lattice_points(resolution, device)).view((resolution + 1,) * 3)
     spacing = 2.0 * REACH / resolution

@@ -105,7 +105,12 @@ class StarterModel(TextToImage):
         )
 
     def forward(self, noised: Tensor, t: Tensor, tokens: Tensor) -> Tensor:
-        """v float32[B, 3, H, W] from noised pictures [B, 3, H, W], timesteps int64[B] and tokens int64[B, TOKENS]."""
+        """Return v float32[B, 3, H, W].
+
+        noised: float32[B, 3, H, W], noised pictures.
+        t: int64[B], timesteps.
+        tokens: int64[B, TOKENS].
+        """
         states = self.text_encoder(tokens, attention_mask=(tokens != 0).long())[0]
         return self.unet(noised, t, encoder_hidden_states=states).sample[:, :3]
 
@@ -113,8 +118,12 @@ class StarterModel(TextToImage):
 def start_from(model: TextToImage, folder: Path) -> None:
     """Copy the weights of the pipeline in `folder`, made by an earlier version of this module, into `model`.
 
-    Words that both know keep their embedding; new ones stay as they are, but those for exact cameras begin as mixtures
-    of what it knows of views. Raises ValueError when the sizes differ.
+    Words that both know keep their embedding. New ones stay as they are, but those for exact cameras begin as mixtures
+    of what the model knows of views.
+
+    model: TextToImage.
+    folder: Path of the pipeline.
+    Raises ValueError where the sizes differ.
     """
     words = PreTrainedTokenizerFast.from_pretrained(folder / "tokenizer").get_vocab()
     for part, name in ((model.unet, "unet"), (model.text_encoder, "text_encoder")):
@@ -151,7 +160,10 @@ def make_scheduler() -> DDPMScheduler:
 def save_pipeline(model: TextToImage, folder: Path, kinds: Sequence[Kind], training: dict[str, Any]) -> None:
     """Write `model` to `folder` as a diffusers pipeline in fp16 safetensors, with our card `dreamfusion.json`.
 
-    kinds: what it was trained on. training: what the card says of the training.
+    model: TextToImage.
+    folder: Path.
+    kinds: Kinds that it was trained on.
+    training: what the card says of the training.
     """
     save_parts(model, folder)
     make_scheduler().save_pretrained(folder / "scheduler")
@@ -197,7 +209,9 @@ def _load_in_single_precision(config: Path) -> None:
 def write_card(folder: Path, kinds: Sequence[Kind], training: dict[str, Any]) -> None:
     """Write `dreamfusion.json`: what a model of the corpus knows, and the checksums of the files that are there.
 
-    kinds: what it was trained on. training: what is said of that.
+    folder: Path of the model.
+    kinds: Kinds that it was trained on.
+    training: what the card says of the training.
     """
     card = {
         "format": 1,

@@ -1,1 +1,1 @@
-"""What runs the denoiser on a CPU: torch or OpenVINO, chosen by measurement."""
+"""Runtimes of the denoiser on a CPU: torch or OpenVINO, chosen by measurement."""

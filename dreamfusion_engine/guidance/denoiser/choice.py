@@ -1,7 +1,7 @@
-"""What a denoiser runs in, and why: a choice that is made once for a model on a machine, kept, and repeated.
+"""What a denoiser runs in: a choice that is measured once for a model on a machine, then kept and repeated.
 
-Another runtime or precision gives another mesh, if only in its last bits. So a choice that cannot be kept is not made,
-a checkpoint holds the one that its run began with, and result.json names it.
+Another runtime or precision gives another mesh, if only in its last bits. Therefore no choice is made that cannot be
+kept, a checkpoint holds the choice that its run began with, and result.json names it.
 """
 
 from __future__ import annotations
@@ -38,9 +38,14 @@ _MOST_THREADS = 1024
 class Choice:
     """One way to run a denoiser.
 
-    runtime, precision: of its inner products. threads: it computes with. overlap: whether it judges half of a step's
-    views while the other half is rendered, None: not asked yet, so it does not. why: for people. milliseconds, cosines:
-    of each way that was tried, by `name`; empty where none was. milliseconds has whole steps too, by `step_name`.
+    runtime: 'torch' or 'openvino'.
+    precision: 'float32', 'bfloat16' or 'float16', of its inner products.
+    threads: int in [1, 1024], threads that it computes with.
+    overlap: bool, whether it judges half of a step's views while the other half is rendered; None: not measured yet,
+        so it does not.
+    why: str, the reason, for people.
+    milliseconds: time of each way that was tried, by `name`, and of whole steps, by `step_name`; empty without a trial.
+    cosines: least cosine to torch's float32 of each way that was tried, by `name`; empty without a trial.
     """
 
     runtime: Runtime
@@ -53,21 +58,24 @@ class Choice:
 
     @property
     def name(self) -> str:
-        """Such as 'openvino bfloat16 x 2'."""
+        """Name of the way, such as 'openvino bfloat16 x 2'."""
         return f"{self.runtime} {self.precision} x {self.threads}"
 
     @property
     def step_name(self) -> str:
-        """Such as 'step, openvino bfloat16 x 1, overlapped'."""
+        """Name of a step made this way, such as 'step, openvino bfloat16 x 1, overlapped'."""
         return f"step, {self.name}" + (", overlapped" if self.overlap else "")
 
     def to_json(self) -> dict[str, Any]:
-        """For a checkpoint, result.json and the cache."""
+        """Return the choice as JSON for a checkpoint, result.json and the cache."""
         return dataclasses.asdict(self)
 
     @staticmethod
     def from_json(values: Any) -> Choice:
-        """The inverse of `to_json`. Raises ValueError for what is none."""
+        """Read what `to_json` returned.
+
+        Raises ValueError where the values are not a choice.
+        """
         try:
             choice = Choice(
                 runtime=values["runtime"],
@@ -88,7 +96,7 @@ class Choice:
 
 
 def installed() -> bool:
-    """Whether there is an OpenVINO to try. Loads nothing."""
+    """Return whether OpenVINO is installed. Loads nothing."""
     try:
         return bool(metadata.version("openvino")) and importlib.util.find_spec("openvino") is not None
     except metadata.PackageNotFoundError:
@@ -96,10 +104,11 @@ def installed() -> bool:
 
 
 def fastest(reference: Choice, milliseconds: Mapping[Choice, float], cosines: Mapping[Choice, float]) -> Choice:
-    """The way to take: the fastest that is exact enough and clearly faster than the reference, or else that.
+    """Return the fastest way that is exact enough and clearly faster than the reference, or else the reference.
 
-    reference: torch as it runs today, among the keys of both. milliseconds: medians of a call, nan where it failed.
-    cosines: of the least exact row, nan where it is not finite.
+    reference: Choice, torch as it runs today; a key of both mappings.
+    milliseconds: median time of a call by way; nan where it failed.
+    cosines: cosine of the least exact row by way; nan where it is not finite.
     """
     bound = WORTH * milliseconds[reference]
     good = {way for way, cosine in cosines.items() if cosine >= LEAST_COSINE and milliseconds[way] <= bound}
@@ -114,9 +123,11 @@ def fastest(reference: Choice, milliseconds: Mapping[Choice, float], cosines: Ma
 
 
 def overlapped(choice: Choice, milliseconds: Mapping[Choice, float]) -> Choice:
-    """The choice with how steps are made: the fastest overlapped way that is clearly faster than plain ones, or plain.
+    """Return the choice with `overlap` decided: the fastest overlapped way that is clearly faster than plain, or plain.
 
-    milliseconds: medians of a step, nan where it failed: of the choice with overlap False, and of ways with True.
+    choice: Choice to complete.
+    milliseconds: median time of a step by way, nan where it failed; holds the choice with overlap False, and ways with
+        overlap True.
     """
     plain = dataclasses.replace(choice, overlap=False)
     bound = WORTH_OVERLAP * milliseconds[plain]
@@ -129,16 +140,17 @@ def overlapped(choice: Choice, milliseconds: Mapping[Choice, float]) -> Choice:
 
 
 class ChoiceFile:
-    """Where a machine's choice for a model is kept.
+    """The file that keeps a machine's choice for a model.
 
-    folder: of the model's graph. what: everything that the choice depends on, as JSON.
+    folder: Path, folder of the model's graph.
+    what: everything that the choice depends on, as JSON.
     """
 
     def __init__(self, folder: Path, what: object) -> None:
         self._path = folder / f"choice-{key_of(what)[:16]}.json"
 
     def read(self) -> Choice | None:
-        """What is kept; None where there is nothing, or where it is damaged."""
+        """Return the choice in the file; None where the file is missing or damaged."""
         try:
             values = json.loads(self._path.read_text(encoding="utf-8"))
             if not isinstance(values, dict) or values.get("checksum") != key_of(values.get("choice")):
@@ -148,7 +160,10 @@ class ChoiceFile:
             return None
 
     def write(self, choice: Choice) -> None:
-        """Keep it. Raises OSError."""
+        """Write the choice to the file.
+
+        Raises OSError.
+        """
         self._path.parent.mkdir(parents=True, exist_ok=True)
         values = choice.to_json()
         text = json.dumps({"choice": values, "checksum": key_of(values)}, indent=1) + "\n"
@@ -156,12 +171,16 @@ class ChoiceFile:
 
 
 def key_of(what: object) -> str:
-    """SHA-256 of something that JSON can hold, hex."""
+    """Return the SHA-256 of something that JSON can hold, in hex."""
     return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()
 
 
 def make_room(folder: Path, kept: Path) -> None:
-    """Remove the graphs of all models but the newest GRAPHS_KEPT, of which `kept` is one; choices stay."""
+    """Remove the graphs of all models but the newest GRAPHS_KEPT; choices stay.
+
+    folder: Path, folder of all models' graphs.
+    kept: Path, folder of one of the models to keep.
+    """
     others = [path for path in folder.glob("*/graph.bin") if path.parent != kept]
     for path in sorted(others, key=_changed, reverse=True)[GRAPHS_KEPT - 1 :]:
         with suppress(OSError):  # Windows keeps what a run is using

@@ -1,6 +1,6 @@
-"""A denoiser that a graph computes: how it takes the network's place.
+"""A denoiser that a graph computes, and how it replaces the network.
 
-Score distillation asks for predictions without gradients, so what computes them need not be torch.
+Score distillation asks for predictions without gradients, so torch need not compute them.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ Call = tuple[tuple[Any, ...], dict[str, Any]]
 class HostedDenoiser(nn.Module):
     """A denoiser that a graph computes wherever no gradient is wanted.
 
-    network: it was traced from; it answers where gradients are on, or where a call is not of the traced pattern.
+    network: nn.Module that was traced; it answers where gradients are on, or where a call has another pattern.
+    graph: list of arrays to the prediction, an array.
     call: a call as it was traced.
     """
 
@@ -34,14 +35,18 @@ class HostedDenoiser(nn.Module):
         self._pattern = pattern(call)
 
     def forward(self, *args: Any, **named: Any) -> Any:
-        """As the network's, with return_dict=False."""
+        """Predict as the network does with return_dict=False."""
         if torch.is_grad_enabled() or pattern((args, named)) != self._pattern:
             return self.network(*args, **named)
         return (torch.from_numpy(self._graph(arrays((args, named)))),)
 
 
 class FlatDenoiser(nn.Module):
-    """A denoiser as a function of tensors alone, in the order of `tensors_of`; everything else is as in `call`."""
+    """A denoiser as a function of tensors alone.
+
+    network: nn.Module, the denoiser.
+    call: a call of it; its tensors are replaced, in the order of `tensors_of`, and everything else stays.
+    """
 
     def __init__(self, network: nn.Module, call: Call) -> None:
         super().__init__()
@@ -49,14 +54,14 @@ class FlatDenoiser(nn.Module):
         self._call = call
 
     def forward(self, *tensors: Tensor) -> Tensor:
-        """What the denoiser predicts."""
+        """Return what the denoiser predicts for these tensors."""
         args, named = _filled(self._call, iter(tensors))
         output: Tensor = self._network(*args, **named)[0]
         return output
 
 
 def tensors_of(value: Any) -> list[Tensor]:
-    """Every tensor in tuples and dictionaries, in order."""
+    """Return every tensor in tuples and dictionaries, in order."""
     if isinstance(value, Tensor):
         return [value]
     inner = value.values() if isinstance(value, dict) else value if isinstance(value, tuple) else ()
@@ -64,12 +69,12 @@ def tensors_of(value: Any) -> list[Tensor]:
 
 
 def arrays(call: Call) -> list[Any]:
-    """The call's tensors as a graph takes them."""
+    """Return the call's tensors as arrays, which a graph takes."""
     return [tensor.contiguous().numpy() for tensor in tensors_of(call)]
 
 
 def pattern(call: Call) -> Any:
-    """What two calls of one graph have in common: everything but the values of tensors, and the number of rows."""
+    """Return what calls of one graph have in common: all but the values of tensors and the number of rows."""
     rows = len(tensors_of(call)[0])
 
     def of(value: Any) -> Any:
@@ -93,7 +98,12 @@ def _filled(value: Any, tensors: Iterator[Tensor]) -> Any:
 
 @torch.no_grad()
 def step_call(teacher: Adapter, distillation: ScoreDistillation, config: GenerateConfig) -> Call:
-    """The call of the denoiser that a step makes, with noise of several strengths over grey pictures."""
+    """Return a call of the denoiser as a step makes it, with noise of several strengths over grey pictures.
+
+    teacher: Adapter of the model.
+    distillation: ScoreDistillation of the teacher.
+    config: GenerateConfig; gives the number and size of the views.
+    """
     count, size = views_at_once(config), config.optimize.resolution[0]
     turns = (torch.arange(count) + 0.5) / count
     told = distillation.conditioning.embeddings(2.0 * math.pi * turns, torch.full((count,), 0.3), "albedo")

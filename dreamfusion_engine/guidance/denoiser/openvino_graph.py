@@ -1,6 +1,7 @@
-"""A network as a graph of OpenVINO: traced once into two files, compiled from them for the CPU.
+"""A network as a graph of OpenVINO: traced once into two files, then compiled from them for the CPU.
 
-Loads neither torch nor OpenVINO by itself, so that the trial's process, which needs no torch, starts quickly.
+The module loads neither torch nor OpenVINO on import, so that the trial's process, which needs no torch, starts
+quickly.
 """
 
 from __future__ import annotations
@@ -25,11 +26,11 @@ Array = NDArray[Any]
 
 
 class GraphError(RuntimeError):
-    """A network that OpenVINO cannot trace, compile or compute; what it said."""
+    """OpenVINO could not trace, compile or compute a network; the message is what it said."""
 
 
 def openvino() -> Any:
-    """The library. Its package for telemetry is never loaded: it would report conversions to its maker.
+    """Import OpenVINO without its package for telemetry, which would report conversions to its maker.
 
     Raises ImportError.
     """
@@ -38,11 +39,13 @@ def openvino() -> Any:
 
 
 def write_graph(network: nn.Module, example: Sequence[Tensor], path: Path) -> None:
-    """Trace a network in float32 and write it as `path`, an .xml, and the .bin beside it.
+    """Trace a network in float32 and write it as an .xml file and the .bin beside it.
 
-    network: takes `example` as positional arguments and returns one tensor. example: its tensors; where the first
-    axis is as long as the first tensor's, it counts rows, of which the graph takes 1 to MOST_ROWS. Every other axis is
-    fixed. Raises GraphError.
+    network: takes `example` as positional arguments and returns one tensor.
+    example: its tensors. A first axis as long as the first tensor's counts rows, of which the graph takes 1 to
+        MOST_ROWS; every other axis is fixed.
+    path: Path of the .xml file.
+    Raises GraphError.
     """
     import torch
 
@@ -62,7 +65,11 @@ def write_graph(network: nn.Module, example: Sequence[Tensor], path: Path) -> No
 
 
 def graph_digest(path: Path) -> str:
-    """SHA-256 over both files of a graph, hex. Raises OSError."""
+    """Return the SHA-256 over both files of a graph, in hex.
+
+    path: Path of the .xml file.
+    Raises OSError.
+    """
     digest = hashlib.sha256()
     for file in (path, path.with_suffix(".bin")):
         with file.open("rb") as content:
@@ -74,8 +81,12 @@ def graph_digest(path: Path) -> str:
 class CompiledGraph:
     """A graph, compiled for the CPU.
 
-    path: its .xml. precision: 'float32' or 'bfloat16', of its inner products. threads: it computes with.
-    Raises GraphError. The plugin has been seen to crash the process instead: compile in a trial first.
+    The plugin has been seen to crash the process instead of raising: compile in a trial first.
+
+    path: Path of the .xml file.
+    precision: 'float32' or 'bfloat16', of its inner products.
+    threads: int, threads that it computes with.
+    Raises GraphError.
     """
 
     def __init__(self, path: Path, precision: str, threads: int) -> None:
@@ -96,8 +107,9 @@ class CompiledGraph:
             self._request = compiled.create_infer_request()
 
     def __call__(self, inputs: Sequence[Array]) -> Array:
-        """The network's output, an array of its own, for arrays as `write_graph` was shown them, in any rows.
+        """Return the network's output, a new array.
 
+        inputs: arrays like the example of `write_graph`, with any number of rows up to MOST_ROWS.
         Raises GraphError.
         """
         with _foreign_errors():
@@ -106,7 +118,10 @@ class CompiledGraph:
 
 
 def least_cosine(one: Array, other: Array) -> float:
-    """The smallest cosine between rows of two arrays [B, ...] of the same shape; nan where a value is not finite."""
+    """Return the smallest cosine between rows of two arrays; nan where a value is not finite.
+
+    one, other: float[B, ...], of the same shape.
+    """
     a, b = (value.reshape(len(value), -1).astype(np.float64) for value in (one, other))
     lengths = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
     return float(((a * b).sum(axis=1) / np.maximum(lengths, 1e-300)).min())

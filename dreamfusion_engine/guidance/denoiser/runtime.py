@@ -1,6 +1,6 @@
-"""Which runtime, precision and number of threads a run's denoiser gets: measured once, kept, repeated.
+"""Choose the runtime, precision and number of threads of a run's denoiser: measured once, kept, repeated.
 
-Torch is the reference, and what everything else falls back to.
+Torch is the reference. Everything else falls back to it.
 """
 
 from __future__ import annotations
@@ -82,13 +82,20 @@ def settle_runtime(
     step_seconds: Callable[[bool], float] | None = None,
     report: Report,
 ) -> Choice:
-    """Choose what runs the teacher's denoiser, and bring the teacher in line with it.
+    """Choose what runs the teacher's denoiser, and change the teacher accordingly.
 
-    distillation: of the teacher. config: as it was made to fit. parameters, model: number, and digest, of the
-    denoiser's weights. alone: no other process trains along. changed: settings were changed to fit the memory.
-    resumed: whether the run goes on from a checkpoint. recorded: that one's choice, None where it has none.
-    step_seconds: of a training step with the teacher as it is, overlapped or not; None: steps are not halved. report:
-    told where a wish cannot be met.
+    teacher: Adapter of the model.
+    distillation: ScoreDistillation of the teacher.
+    config: GenerateConfig, after it was made to fit the memory.
+    parameters: int, number of the denoiser's weights.
+    model: str, digest of the denoiser's weights.
+    alone: bool, whether no other process trains along.
+    changed: bool, whether settings were changed to fit the memory.
+    resumed: bool, whether the run goes on from a checkpoint.
+    recorded: Choice of that checkpoint; None where it has none.
+    step_seconds: overlapped or not, to the seconds of a training step with the teacher as it is; None: steps are not
+        halved.
+    report: told where a wish cannot be met.
     """
     wish = config.memory.denoiser_runtime
     allowed = _PRECISIONS.get(config.memory.precision, ())
@@ -128,15 +135,25 @@ def settle_runtime(
 
 
 def worth_trying(allowed: tuple[Computed, ...], reference: Choice) -> tuple[Computed, ...]:
-    """Of the precisions that the settings allow, those to measure: the reference's, and what the processor computes in.
+    """Return the allowed precisions to measure: the reference's, float32, and bfloat16 where the processor has it.
 
     A processor without bfloat16 needs twenty times float32's time for it.
+
+    allowed: precisions that the settings allow.
+    reference: Choice, torch as it runs today.
     """
     return tuple(p for p in allowed if p == reference.precision or p == "float32" or has_bfloat16("cpu"))
 
 
 def why_torch(parameters: int, config: GenerateConfig, *, device: str, alone: bool, changed: bool) -> str:
-    """Why torch must run a denoiser, for people; '' where another runtime may be tried. As for `settle_runtime`."""
+    """Return why torch must run a denoiser, for people; '' where another runtime may be tried.
+
+    parameters: int, number of the denoiser's weights.
+    config: GenerateConfig, after it was made to fit the memory.
+    device: str, kind of device, such as 'cpu'.
+    alone: bool, whether no other process trains along.
+    changed: bool, whether settings were changed to fit the memory.
+    """
     wish = config.memory.denoiser_runtime
     if wish == "torch":
         return "the settings ask for it"
@@ -167,8 +184,12 @@ def _precision(teacher: Adapter) -> Computed:
 class Host:
     """Ways to run one denoiser on this machine's CPU.
 
-    network: frozen, float32. call: one as a step makes it. reference: torch as it runs without any of this. folder: of
-    the cache. model: digest of the denoiser's weights. precisions: that the settings allow.
+    network: nn.Module, frozen, float32.
+    call: a call as a step makes it.
+    reference: Choice, torch without any of this.
+    folder: Path, folder of the cache.
+    model: str, digest of the denoiser's weights.
+    precisions: those that the settings allow.
     """
 
     def __init__(
@@ -184,9 +205,10 @@ class Host:
         self._cache = folder
 
     def choose(self, *, forced: bool) -> Choice:
-        """The choice that is kept for this machine, or else one that is measured now and kept.
+        """Return the choice that is kept for this machine, or measure one and keep it.
 
-        forced: only ways of OpenVINO are asked for; torch is left for when none works.
+        forced: bool, whether only ways of OpenVINO are asked for; torch is taken only where none works.
+        Raises GraphError, OSError.
         """
         kept = self._kept(forced)
         choice = kept.read()
@@ -196,8 +218,9 @@ class Host:
         return choice
 
     def prove(self, choice: Choice) -> None:
-        """Try a choice of OpenVINO that no trial on this machine has led to, as a checkpoint from elsewhere has one.
+        """Try a choice of OpenVINO that was not tried on this machine, such as that of a checkpoint from elsewhere.
 
+        choice: Choice of OpenVINO.
         Raises GraphError, OSError.
         """
         tried = (self._kept(True).read(), self._kept(False).read())
@@ -209,10 +232,13 @@ class Host:
     def choose_overlap(
         self, choice: Choice, teacher: Adapter, step_seconds: Callable[[bool], float], *, forced: bool
     ) -> Choice:
-        """A choice of OpenVINO with how its steps are made, kept or else measured and kept; the teacher as it says.
+        """Return a choice of OpenVINO with `overlap` decided, kept or measured now; change the teacher accordingly.
 
-        teacher: has the choice's denoiser. step_seconds: of a step with the denoiser that it has. Raises GraphError,
-        OSError.
+        choice: Choice of OpenVINO.
+        teacher: Adapter; has the choice's denoiser.
+        step_seconds: overlapped or not, to the seconds of a step with the denoiser that the teacher has.
+        forced: bool, as for `choose`.
+        Raises GraphError, OSError.
         """
         if choice.overlap is not None:
             return choice
@@ -252,7 +278,11 @@ class Host:
         return trial
 
     def hosted(self, choice: Choice) -> nn.Module:
-        """The denoiser as `choice` says, which is one of OpenVINO. Raises GraphError, OSError."""
+        """Return the denoiser that a choice of OpenVINO describes.
+
+        choice: Choice of OpenVINO.
+        Raises GraphError, OSError.
+        """
         graph = CompiledGraph(self._graph(), choice.precision, choice.threads)
         host = HostedDenoiser(self._network, graph, self._call)
         with torch.no_grad():

@@ -1,11 +1,11 @@
-"""How another runtime does with a denoiser, tried in a process of its own: a plugin that crashes there harms nothing.
+"""Try another runtime for a denoiser in a separate process, where a plugin that crashes harms nothing.
 
     python -m dreamfusion_engine.guidance.denoiser.trial GRAPH.xml CALL.npz PRECISION THREADS
 
-CALL.npz holds the inputs as arr_0, arr_1 and so on, and as reference what torch predicts in float32.
-It compiles the graph, calls it once and answers with a line: the smallest cosine of a row to the reference. Then, for
-each line that it is sent, it makes the call again and answers with the seconds that it took. The end of its input ends
-it. This lets torch and all runtimes be timed in turn, on the same load of the machine.
+CALL.npz holds the inputs as arr_0, arr_1 and so on, and as reference what torch predicts in float32. The process
+compiles the graph, calls it once and answers with a line: the smallest cosine of a row to the reference. For each line
+that it then gets, it makes the call again and answers with the seconds that it took. It ends at the end of its input.
+This lets torch and all runtimes be timed in turn, on the same load of the machine.
 """
 
 from __future__ import annotations
@@ -28,8 +28,12 @@ PATIENCE = 120.0  # seconds for an answer: a compilation takes two, and thirty w
 class Trial:
     """A runtime under trial, seen from the process that asks.
 
-    graph: its .xml. call: the .npz. precision, threads: to compile with. `begin` waits for it, so that several compile
-    one after another and do not disturb each other.
+    `begin` waits for it, so that several compile one after another and do not disturb each other.
+
+    graph: Path of the .xml file.
+    call: Path of the .npz file.
+    precision: 'float32' or 'bfloat16'.
+    threads: int, threads to compile with.
     """
 
     def __init__(self, graph: Path, call: Path, precision: str, threads: int) -> None:
@@ -51,12 +55,12 @@ class Trial:
             return  # no Python to start: nothing is tried
 
     def begin(self) -> bool:
-        """Wait until it has made its first call; whether it could."""
+        """Wait for the first call; return whether it worked."""
         self.cosine = self._answer()
         return self.cosine == self.cosine
 
     def seconds(self) -> float:
-        """Of one more call; nan where the process is gone."""
+        """Make one more call; return its seconds, nan where the process is gone."""
         if self._process is None or self._process.stdin is None:
             return float("nan")
         try:
@@ -67,7 +71,7 @@ class Trial:
         return self._answer()
 
     def end(self) -> None:
-        """End the process."""
+        """Kill the process and wait for its end."""
         if self._process is not None:
             self._process.kill()
             self._process.communicate()
@@ -87,7 +91,7 @@ class Trial:
 
 
 def main() -> int:
-    """Try what the command line says; 1 where the graph cannot be compiled or called."""
+    """Try what the command line says; return 1 where the graph cannot be compiled or called."""
     # Answers leave by a private duplicate: whatever a library prints goes to stderr.
     wire = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)

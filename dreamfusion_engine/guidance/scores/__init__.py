@@ -1,1 +1,1 @@
-"""Ways to turn predictions into the gradient of a render, one a file, each a pure function of predictions."""
+"""Scores: each turns predictions into the gradient of a render, in a file of its own, as a pure function."""

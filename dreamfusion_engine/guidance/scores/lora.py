@@ -1,7 +1,7 @@
 """A low-rank change of a frozen network: W x + (a / r) B A x (Hu 2021, arXiv 2106.09685, section 4.1).
 
 Only the projections of attention get one, as in the paper's section 4.2. The changed network is a copy that shares
-every weight with the frozen one, so it costs the memory of A and B, and the frozen one stays as it is.
+every weight with the frozen one. It costs only the memory of A and B, and the frozen network stays as it is.
 """
 
 from __future__ import annotations
@@ -21,7 +21,11 @@ PROJECTIONS = ("to_q", "to_k", "to_v", "to_out.0", "add_q_proj", "add_k_proj", "
 class LowRankLinear(nn.Module):
     """y = W x + b + (a / r) B A x, with A float32[r, in] and B float32[out, r]; a = r, so the factor is 1.
 
-    base: the frozen layer. A begins normal with variance 1 / in and B at zero, so the layer begins as `base`.
+    A starts normal with variance 1 / in, and B at zero, so the layer starts equal to `base`.
+
+    base: nn.Linear, the frozen layer.
+    rank: int, r.
+    generator: draws A.
     """
 
     def __init__(self, base: nn.Linear, rank: int, generator: torch.Generator) -> None:
@@ -33,17 +37,19 @@ class LowRankLinear(nn.Module):
         self.up = nn.Parameter(torch.zeros(base.out_features, rank, device=device))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Float32 for the small products, whatever the frozen layer computes in."""
+        """Return y, as `base` does; the small products are computed in float32, whatever `base` computes in."""
         y: Tensor = self.base(x)
         change = nn.functional.linear(nn.functional.linear(x.to(self.down.dtype), self.down), self.up)
         return y + change.to(y.dtype)
 
 
 def with_low_rank(network: nn.Module, rank: int, generator: torch.Generator) -> nn.Module:
-    """A copy of `network` that shares its weights, with a LowRankLinear in place of each projection of attention.
+    """Copy a network, sharing its weights, with a LowRankLinear in place of each projection of attention.
 
-    rank: r. generator: draws every A, in the order of the layers. Raises SetupError model.unsupported where there is
-    no such layer.
+    network: nn.Module, frozen.
+    rank: int, r.
+    generator: draws every A, in the order of the layers.
+    Raises SetupError model.unsupported where the network has no such layer.
     """
     # Tensors are entered as their own copies, so that only the tree of modules is copied.
     memo = {id(tensor): tensor for tensor in [*network.parameters(), *network.buffers()]}
@@ -65,6 +71,6 @@ def with_low_rank(network: nn.Module, rank: int, generator: torch.Generator) -> 
 
 
 def low_rank_parameters(network: nn.Module) -> dict[str, nn.Parameter]:
-    """A and B of every changed layer by name, in the order of the layers."""
+    """Return A and B of every changed layer by name, in the order of the layers."""
     layers = [(n, m) for n, m in network.named_modules() if isinstance(m, LowRankLinear)]
     return {f"{name}.{part}": getattr(layer, part) for name, layer in layers for part in ("down", "up")}

@@ -1,7 +1,7 @@
-"""The score of the renders' own distribution, learned while they are made: the second model of VSD.
+"""The second model of VSD: it learns the score of the renders' own distribution while they are made.
 
-A low-rank copy of the denoiser (`lora`) that is trained to denoise renders as the denoiser itself was trained to
-denoise pictures (Wang 2023, arXiv 2305.16213).
+It is a low-rank copy of the denoiser (`lora`). It is trained to denoise renders as the denoiser was trained to denoise
+pictures (Wang 2023, arXiv 2305.16213).
 """
 
 from __future__ import annotations
@@ -25,7 +25,9 @@ _MOMENTS = ("exp_avg", "exp_avg_sq", "step")  # of AdamW, for each parameter
 class RenderScore:
     """A model of the renders: the teacher with a low-rank change that learns them.
 
-    teacher: frozen, and left as it is. config: rank and learning rate. seed: draws the change's start.
+    teacher: Teacher, frozen; it stays as it is.
+    config: ScoreConfig, rank and learning rate.
+    seed: int, seed of the change's start.
     """
 
     def __init__(self, teacher: Teacher, config: ScoreConfig, seed: int) -> None:
@@ -39,14 +41,24 @@ class RenderScore:
 
     @torch.no_grad()
     def predict_noise(self, x_t: Tensor, t: Tensor, told: Conditioning) -> Tensor:
-        """The noise that a model of the renders sees, float32 as x_t, at timesteps int64[B], told B rows."""
+        """Return the noise that the model of the renders predicts, float32 as x_t.
+
+        x_t: float32[B, ...], noisy renders.
+        t: int64[B], timesteps.
+        told: Conditioning, B rows.
+        """
         return self._model.predict_noise(x_t, t, told)
 
     def learn(self, x: Tensor, t: Tensor, noise: Tensor, told: Conditioning, sound: Tensor | None = None) -> Tensor:
-        """One step of AdamW on the denoising loss of renders x float32[B, ...]; the loss before it, float32[].
+        """Make one step of AdamW on the denoising loss of renders; return the loss before it, float32[].
 
-        sound: bool[], whether the renders may teach; None: they may. Where they may not, or a gradient is not finite,
-        nothing moves, which is decided on the device.
+        Nothing changes where `sound` is False or a gradient is not finite. The device decides this, without the host.
+
+        x: float32[B, ...], renders as the model sees them.
+        t: int64[B], timesteps.
+        noise: float32[B, ...], standard normal.
+        told: Conditioning, B rows.
+        sound: bool[], whether the renders may teach; None: they may.
         """
         x_t = add_noise(x.detach(), noise, *self._model.schedule.at(t))
         with torch.enable_grad():
@@ -61,7 +73,7 @@ class RenderScore:
         return loss.detach()
 
     def state(self) -> dict[str, Tensor]:
-        """Every tensor that `load_state` needs to go on bit for bit."""
+        """Return every tensor that `load_state` needs to continue bit for bit."""
         tensors = {name: parameter.detach() for name, parameter in self._parameters.items()}
         for name, parameter in self._parameters.items():
             moments = self._optimizer.state.get(parameter, {})
@@ -69,7 +81,7 @@ class RenderScore:
         return tensors
 
     def load_state(self, tensors: Mapping[str, Tensor]) -> None:
-        """Go on from `state()` of a model of the same rank."""
+        """Restore what `state()` of a model of the same rank returned."""
         self._optimizer.state.clear()
         for name, parameter in self._parameters.items():
             parameter.data.copy_(tensors[name])

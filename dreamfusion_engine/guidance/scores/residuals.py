@@ -1,4 +1,4 @@
-"""Every score's residual, by name."""
+"""The residual function of every score, by name."""
 
 from __future__ import annotations
 

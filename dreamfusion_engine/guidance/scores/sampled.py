@@ -1,9 +1,9 @@
-"""A picture sampled from the noised render takes the place of the one-step prediction (Zhu & Zhuang 2023, 2305.18766).
+"""A picture sampled from the noised render replaces the one-step prediction (Zhu & Zhuang 2023, arXiv 2305.18766).
 
-One prediction at high noise is the mean of all pictures that the noised render may come from: where they disagree,
-about thin or far parts, it is a blur, and guidance makes halos of it. Sampling from x_t down to t = 0 decides for one
-of them, and what it decides fits the render as far as x_t still shows it. The noise that would have led from x_t to
-that picture at once is compared with the true noise, as in SDS.
+One prediction at high noise is the mean of all pictures that the noised render may come from. Where they disagree,
+about thin or far parts, the mean is a blur, and guidance makes halos of it. Sampling from x_t down to t = 0 decides
+for one picture, which fits the render as far as x_t still shows it. The noise that leads from x_t to that picture in
+one step is compared with the true noise, as in SDS.
 """
 
 from __future__ import annotations
@@ -23,12 +23,20 @@ Predict = Callable[[Tensor, Tensor], Tensor]  # x_t float32[B, ...], t int64[B] 
 
 
 def sampling_steps(highest: float, whole: int) -> int:
-    """How many steps lead from the share `highest` of the timesteps to none, when `whole` would lead from the last."""
+    """Return the number of steps from the highest timestep down to 0, at least 1.
+
+    highest: float in [0, 1], share of T to start from.
+    whole: int, steps that would lead down from T.
+    """
     return max(1, math.ceil(whole * highest))
 
 
 def sampling_timesteps(t: Tensor, steps: int) -> Tensor:
-    """Timesteps int64[steps, B] that fall from t, equally spaced for each view; 0 would come next."""
+    """Return timesteps int64[steps, B] that fall from t, equally spaced for each view; 0 would come next.
+
+    t: int64[B], first timesteps.
+    steps: int, at least 1.
+    """
     left = torch.arange(steps, 0, -1, device=t.device)[:, None]
     return (left * t).div(steps, rounding_mode="floor")
 
@@ -36,11 +44,17 @@ def sampling_timesteps(t: Tensor, steps: int) -> Tensor:
 def ancestral_step(
     x_t: Tensor, noise: Tensor, fresh: Tensor, here: tuple[Tensor, Tensor], there: tuple[Tensor, Tensor]
 ) -> Tensor:
-    """x_s ~ q(x_s | x_t, x_0) for the x_0 that `noise` stands for, s < t, with `fresh` standard normal noise.
+    """x_s ~ q(x_s | x_t, x_0), s < t, for the x_0 that `noise` stands for.
 
-    The variance is sigma_s^2 (1 - (alpha_t sigma_s / (alpha_s sigma_t))^2), for any schedule (Kingma 2021, arXiv
-    2107.00630, eq. 25-26); on a variance-preserving one this is DDPM's sampler (arXiv 2006.11239, eq. 7). here, there:
-    (alpha, sigma) at t and s, each float32[B, 1, 1, 1].
+    The variance is sigma_s^2 (1 - (alpha_t sigma_s / (alpha_s sigma_t))^2), for any schedule. On a variance-preserving
+    schedule this is DDPM's sampler.
+
+    x_t: float32[B, C, h, w], noisy picture at t.
+    noise: float32[B, C, h, w], the noise predicted in x_t.
+    fresh: float32[B, C, h, w], standard normal.
+    here: (alpha, sigma) at t, each float32[B, 1, 1, 1].
+    there: (alpha, sigma) at s, each float32[B, 1, 1, 1].
+    Source: Kingma 2021, arXiv 2107.00630, eq. 25-26; DDPM: arXiv 2006.11239, eq. 7.
     """
     (alpha_t, sigma_t), (alpha_s, sigma_s) = here, there
     kept = alpha_t * sigma_s / (alpha_s * sigma_t)  # correlation of the noise before and after
@@ -49,7 +63,14 @@ def ancestral_step(
 
 
 def sampled_image(x_t: Tensor, t: Tensor, predict: Predict, schedule: NoiseSchedule, fresh: Tensor) -> Tensor:
-    """x_0 float32[B, ...] sampled from x_t in one step more than `fresh` float32[N - 1, B, ...] has noises."""
+    """Return x_0, float32[B, ...], sampled from x_t in N steps.
+
+    x_t: float32[B, ...], noisy pictures.
+    t: int64[B], their timesteps.
+    predict: (x_t, t) to the guided noise, as x_t.
+    schedule: NoiseSchedule of the model.
+    fresh: float32[N - 1, B, ...], standard normal, one for each step but the last.
+    """
     times = sampling_timesteps(t, len(fresh) + 1)
     for here, there, drawn in zip(times[:-1], times[1:], fresh, strict=True):
         x_t = ancestral_step(x_t, predict(x_t, here), drawn, schedule.at(here), schedule.at(there))
@@ -57,7 +78,12 @@ def sampled_image(x_t: Tensor, t: Tensor, predict: Predict, schedule: NoiseSched
 
 
 def residual(guide: Guide, x: Tensor, step: StepInputs) -> Tensor:
-    """The noise that leads to the sampled picture, less the true noise, of renders x, float32[B, C, h, w]."""
+    """Return the noise that leads to the sampled picture, less the true noise, of renders.
+
+    guide: the model with its prompt and guidance.
+    x: float32[B, C, h, w], renders as the model sees them.
+    step: StepInputs of the same renders, with `fresh` noise.
+    """
     assert step.fresh is not None, "the record of this score draws more noise"
     alpha, sigma = guide.schedule.at(step.t)
     x_t = add_noise(x, step.noise, alpha, sigma)

@@ -1,8 +1,8 @@
 """Score distillation via inversion: the noise is inferred from the render, not drawn (Lukoianov 2024, 2405.15891).
 
-SDS takes a fresh eps in every step, so that the picture it moves towards is another one each time, and the mean of
-them is smooth. SDI takes the noise from which the sampler itself (DDIM, Song 2020, arXiv 2010.02502) would have come to
-this render: it is the same from step to step as long as the render is.
+SDS draws a fresh eps in every step, so it moves towards a different picture each time; the mean of those pictures is
+smooth. SDI computes the noise from which the sampler (DDIM, Song 2020, arXiv 2010.02502) would have made this render.
+That noise stays the same from step to step while the render does.
 """
 
 from __future__ import annotations
@@ -22,29 +22,45 @@ Predict = Callable[[Tensor, Tensor], Tensor]  # x_t float32[B, ...], t int64[B] 
 
 
 def ddim_step(x_t: Tensor, noise: Tensor, here: tuple[Tensor, Tensor], there: tuple[Tensor, Tensor]) -> Tensor:
-    """x_s = alpha_s x_0(x_t, eps) + sigma_s eps: DDIM without fresh noise, in either direction (2010.02502, eq. 12).
+    """x_s = alpha_s x_0(x_t, eps) + sigma_s eps: a step of DDIM without fresh noise, in either direction.
 
-    here, there: (alpha, sigma) at t and s, each float32[B, 1, 1, 1].
+    x_t: float32[B, C, h, w], noisy picture at t.
+    noise: float32[B, C, h, w], eps, the noise that the model predicts in x_t.
+    here: (alpha, sigma) at t, each float32[B, 1, 1, 1].
+    there: (alpha, sigma) at s, each float32[B, 1, 1, 1].
+    Source: arXiv 2010.02502, eq. 12.
     """
     return add_noise(predicted_clean_image(noise, x_t, *here), noise, *there)
 
 
 def inversion_timesteps(t: Tensor, steps: int) -> Tensor:
-    """Timesteps int64[steps + 1, B] from 0 to t, equally spaced for each view."""
+    """Return timesteps int64[steps + 1, B] from 0 to t, equally spaced for each view.
+
+    t: int64[B], last timesteps.
+    steps: int, at least 1.
+    """
     share = torch.linspace(0.0, 1.0, steps + 1, device=t.device, dtype=torch.float64)
     return (share[:, None] * t).round().long()
 
 
 def inversion_steps(t: Tensor, total: int, whole: int) -> int:
-    """How many steps lead to the largest t, when `whole` of them would lead through all `total` timesteps."""
+    """Return the number of steps from 0 to the largest t, at least 1.
+
+    t: int64[B], last timesteps.
+    total: int, T, all timesteps.
+    whole: int, steps that would lead through all T.
+    """
     return max(1, math.ceil(whole * float(t.max()) / total))
 
 
 def ddim_inversion(x: Tensor, t: Tensor, predict: Predict, schedule: NoiseSchedule, steps: int) -> Tensor:
-    """x_t float32[B, ...] from which DDIM would come to x: its steps, taken backwards.
+    """Return x_t, float32[B, ...], from which DDIM would make x, by DDIM's steps taken backwards.
 
-    x: float32[B, ...]. t: int64[B]. predict: the noise that the model sees. steps: how many; more follow the sampler's
-    path more closely.
+    x: float32[B, ...], renders.
+    t: int64[B], timesteps to reach.
+    predict: (x_t, t) to the noise that the model predicts.
+    schedule: NoiseSchedule of the model.
+    steps: int, number of steps; more follow the sampler's path more closely.
     """
     x_t = x
     times = inversion_timesteps(t, steps)
@@ -56,13 +72,21 @@ def ddim_inversion(x: Tensor, t: Tensor, predict: Predict, schedule: NoiseSchedu
 def inverted_noise(x: Tensor, x_t: Tensor, alpha: Tensor, sigma: Tensor) -> Tensor:
     """kappa = (x_t - alpha_t x) / sigma_t: the noise that turns the render x into x_t.
 
-    What the true noise is to SDS, it is to SDI: the residual is eps_hat(x_t) - kappa. Needs sigma_t > 0.
+    SDI uses it as SDS uses the true noise: the residual is eps_hat(x_t) - kappa.
+
+    x, x_t: float32[B, C, h, w], renders and their inversion.
+    alpha, sigma: float32[B, 1, 1, 1], at t; sigma > 0.
     """
     return (x_t - alpha * x) / sigma
 
 
 def residual(guide: Guide, x: Tensor, step: StepInputs) -> Tensor:
-    """eps_hat(x_t) - kappa, of renders x, float32[B, C, h, w]; inverted with the prompt at its own guidance."""
+    """eps_hat(x_t) - kappa of renders; the inversion uses the prompt at its own guidance scale.
+
+    guide: the model with its prompt and guidance.
+    x: float32[B, C, h, w], renders as the model sees them.
+    step: StepInputs of the same renders.
+    """
     scale = guide.settings.inversion_scale
 
     def predict(x_s: Tensor, s: Tensor) -> Tensor:

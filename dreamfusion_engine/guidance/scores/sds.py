@@ -1,7 +1,8 @@
-"""Score distillation sampling (DreamFusion, Poole 2022, arXiv 2209.14988, section 3), and what every score shares.
+"""Score distillation sampling, SDS, and what every score shares.
 
-Add noise to a render, ask the frozen model which noise it sees given the prompt, and move the render against the
-difference. x is what the model denoises, float32[B, C, H, W]; sigma float32[B, 1, 1, 1].
+Add noise to a render, ask the frozen model which noise it predicts given the prompt, and move the render against the
+difference. x is what the model denoises, float32[B, C, H, W]; alpha, sigma float32[B, 1, 1, 1].
+Source: DreamFusion, Poole 2022, arXiv 2209.14988, section 3.
 """
 
 from __future__ import annotations
@@ -16,15 +17,24 @@ from dreamfusion_engine.models.noise import add_noise
 
 
 def sds_residual(guided: Tensor, noise: Tensor) -> Tensor:
-    """eps_hat - eps: what the model sees less what is there (DreamFusion, eq. 3)."""
+    """eps_hat - eps: the predicted noise less the true noise.
+
+    guided: float32[B, C, H, W], eps_hat, guided prediction.
+    noise: float32[B, C, H, W], eps, the noise that was added.
+    Source: DreamFusion, arXiv 2209.14988, eq. 3.
+    """
     return guided - noise
 
 
 def score_weight(alpha: Tensor, sigma: Tensor, weighting: Weighting) -> Tensor:
-    """w(t), shape as sigma: 1, sigma_t^2 (DreamFusion, App. A.2: both work as well) or alpha_t sigma_t.
+    """w(t), shape as sigma: 1, sigma_t^2 or alpha_t sigma_t.
 
-    As a pull towards the picture that the model would rather see, w (eps_hat - eps) = w (alpha / sigma) (x - x_0), they
-    weigh x - x_0 by alpha / sigma, alpha sigma and alpha^2.
+    The pull towards the picture x_0 that the model prefers is w (eps_hat - eps) = w (alpha / sigma) (x - x_0). The
+    three weightings multiply x - x_0 by alpha / sigma, alpha sigma and alpha^2.
+
+    alpha, sigma: float32[B, 1, 1, 1], at t.
+    weighting: 'uniform', 'sigma_squared' or 'alpha_sigma'.
+    Source: DreamFusion, arXiv 2209.14988, App. A.2 (1 and sigma_t^2 work equally well).
     """
     if weighting == "sigma_squared":
         return sigma.square()
@@ -32,15 +42,22 @@ def score_weight(alpha: Tensor, sigma: Tensor, weighting: Weighting) -> Tensor:
 
 
 def clamp_bound(progress: float, ends: tuple[float, float]) -> float:
-    """Where the residual is clamped: from the first of `ends` to the second, linearly. progress: of training."""
+    """Return the bound of the residual, which moves linearly from the first of `ends` to the second.
+
+    progress: float in [0, 1], share of training done.
+    ends: bounds at the start and at the end of training; 0 for no bound.
+    """
     return (1.0 - progress) * ends[0] + progress * ends[1]
 
 
 def clamped_residual(residual: Tensor, bound: Tensor | None) -> Tensor:
-    """Every number of a residual float32[B, C, H, W] within [-bound, bound]. bound: float32[], None: no bound.
+    """Return the residual with every number within [-bound, bound].
 
-    Public recipes let it grow while training goes on (0.5 to 2): strong guidance has outliers that a young object does
-    not bear. What is not finite stays so, because that is how a broken prediction is told.
+    Public recipes let the bound grow while training goes on (0.5 to 2): strong guidance has outliers that harm a young
+    object. Numbers that are not finite stay so, because they show that a prediction is broken.
+
+    residual: float32[B, C, H, W].
+    bound: float32[]; None for no bound.
     """
     if bound is None:
         return residual
@@ -48,11 +65,15 @@ def clamped_residual(residual: Tensor, bound: Tensor | None) -> Tensor:
 
 
 def clipped_pixels(gradient: Tensor, limit: float) -> Tensor:
-    """g_ij min(1, c / |g_ij|) at every pixel: its direction kept, its norm over the channels at most c = limit; 0: any.
+    """g_ij min(1, c / |g_ij|) at every pixel: keeps the direction, limits the norm over the channels to c.
 
-    Pixel-wise gradient clipping (Pan 2024, arXiv 2310.12474). The paper clips what arrives at the pixels of the
-    render, after the VAE's way back; here it is clipped where the score is made, before it, so that the limit means the
-    same for any number of views. Without a VAE, at the model's own size, both are one. gradient: float32[B, C, H, W].
+    The paper clips the gradient at the pixels of the render, after the VAE's backward pass. Here it is clipped where
+    the score is made, before that, so that the limit means the same for any number of views. Without a VAE, at the
+    model's own size, the two are the same.
+
+    gradient: float32[B, C, H, W], g.
+    limit: float, c, not negative; 0 for no limit.
+    Source: pixel-wise gradient clipping, Pan 2024, arXiv 2310.12474.
     """
     if limit == 0.0:
         return gradient
@@ -61,22 +82,34 @@ def clipped_pixels(gradient: Tensor, limit: float) -> Tensor:
 
 
 def score_loss(x: Tensor, gradient: Tensor) -> Tensor:
-    """A scalar of value |g|^2 / 2 whose autograd gradient with respect to x is exactly g.
+    """Return a scalar of value |g|^2 / 2 whose autograd gradient with respect to x is exactly g.
 
-    It is 1/2 |x - stopgrad(x - g)|^2 (DreamFusion's stop-gradient target form) written without the subtraction of
+    It is 1/2 |x - stopgrad(x - g)|^2 (DreamFusion's stop-gradient target form), written without the subtraction of
     nearly equal numbers, which would round g.
+
+    x: float32[B, C, H, W], with its graph.
+    gradient: float32[B, C, H, W], g.
     """
     g = gradient.detach()
     return (g * (x - x.detach())).sum() + 0.5 * g.square().sum()
 
 
 def mean_score_loss(x: Tensor, gradient: Tensor) -> Tensor:
-    """`score_loss` over the number of renders' pixels, B H W, so that it weighs the same for any number and size."""
+    """Return `score_loss` / (B H W), so that it weighs the same for any number and size of renders.
+
+    x: float32[B, C, H, W], with its graph.
+    gradient: float32[B, C, H, W], g.
+    """
     count, _, height, width = x.shape
     return score_loss(x, gradient) / (count * height * width)
 
 
 def residual(guide: Guide, x: Tensor, step: StepInputs) -> Tensor:
-    """`sds_residual` of renders x, float32[B, C, h, w]."""
+    """Return `sds_residual` of renders.
+
+    guide: the model with its prompt and guidance.
+    x: float32[B, C, h, w], renders as the model sees them.
+    step: StepInputs of the same renders.
+    """
     x_t = add_noise(x, step.noise, *guide.schedule.at(step.t))
     return sds_residual(guide.guided(x_t, step.t, step.embeddings, step.scale), step.noise)

@@ -1,4 +1,4 @@
-"""Pictures of a textured mesh, by casting rays (Warp, CPU and CUDA): albedo, lit colour, textureless, normals."""
+"""Render a textured mesh by casting rays (Warp, CPU and CUDA): albedo, lit colour, textureless, normals."""
 
 # Annotations are evaluated here (no `from __future__ import annotations`): Warp must see the array types.
 from dataclasses import dataclass
@@ -24,8 +24,11 @@ BUSY = 0.1  # of the whole range: a difference between neighbours that shows as 
 class Views:
     """Pictures of B views, float32, premultiplied by coverage (nothing behind the mesh).
 
-    coverage: [B, H, W] in [0, 1]. albedo: [B, H, W, 3], sRGB texture colours. lit: [B, H, W, 3], sRGB, in studio light.
-    clay: [B, H, W], sRGB grey, the same light on white. normal: [B, H, W, 3], world normals as colours 0.5 + 0.5 n.
+    coverage: [B, H, W] in [0, 1].
+    albedo: [B, H, W, 3], sRGB texture colours.
+    lit: [B, H, W, 3], sRGB, in studio light.
+    clay: [B, H, W], sRGB grey, the same light on white.
+    normal: [B, H, W, 3], world normals as colours 0.5 + 0.5 n.
     """
 
     coverage: Floats
@@ -37,7 +40,7 @@ class Views:
 
 @dataclass(frozen=True, kw_only=True)
 class Scene:
-    """A textured mesh on a device, ready to be seen from anywhere. Made by `scene_of`."""
+    """A textured mesh on a device, ready to be rendered from any side, made by `scene_of`."""
 
     caster: Caster
     normals: Tensor  # float32[V, 3]
@@ -157,7 +160,7 @@ def see(
 
 
 def scene_of(mesh: TexturedMesh, device: torch.device) -> Scene:
-    """The mesh on a device, with its hierarchy of boxes and the share of open sky above every vertex."""
+    """Bring the mesh to a device, with its hierarchy of boxes and the share of open sky above every vertex."""
     rays = caster(mesh.vertices, mesh.triangles, device)
     middle = 0.5 * (mesh.vertices.min(0) + mesh.vertices.max(0))
     reach = SKY_REACH * float(np.linalg.norm(mesh.vertices - middle, axis=1).max())
@@ -172,13 +175,19 @@ def scene_of(mesh: TexturedMesh, device: torch.device) -> Scene:
 
 
 def key_light(cameras: Cameras) -> Tensor:
-    """Unit vectors float32[B, 3] towards a key light above the camera's left shoulder."""
+    """Return unit vectors float32[B, 3] towards a key light above the camera's left shoulder."""
     local = torch.tensor([-0.55, 0.65, 0.55], device=cameras.position.device)
     return torch.nn.functional.normalize(cameras.rotation @ local, dim=-1)
 
 
 def render_mesh(scene: Scene, cameras: Cameras, height: int, width: int, *, grid: int = 2) -> Views:
-    """What B cameras see, averaged as sRGB values: grid x grid samples in pixels where the picture changes, or one."""
+    """Render what B cameras see.
+
+    scene: Scene of the mesh.
+    cameras: Cameras, B of them.
+    height, width: int, pixels.
+    grid: int; pixels where the picture changes get grid x grid samples, averaged as sRGB values, all others one.
+    """
     device, count = scene.caster.device, len(cameras)
     rotation, position, focal = (
         x.to(device).float().contiguous() for x in (cameras.rotation, cameras.position, cameras.focal)
@@ -225,7 +234,7 @@ def render_mesh(scene: Scene, cameras: Cameras, height: int, width: int, *, grid
 
 
 def busy_pixels(picture: Tensor) -> Tensor:
-    """Pixels that differ from one of their four neighbours by more than BUSY in any channel: bool[B, H, W].
+    """Return bool[B, H, W], the pixels that differ from one of their four neighbours by more than BUSY in any channel.
 
     picture: float32[B, H, W, C].
     """
@@ -240,10 +249,15 @@ def busy_pixels(picture: Tensor) -> Tensor:
 
 
 def over(colour: Floats, coverage: Floats, background: Floats) -> Floats:
-    """A premultiplied picture over a background: float32[..., 3]. background: broadcastable to it, sRGB."""
+    """Lay a premultiplied picture over a background; float32[..., 3].
+
+    colour: float32[..., 3], sRGB, premultiplied.
+    coverage: float32[...] in [0, 1].
+    background: broadcastable to colour, sRGB.
+    """
     return np.asarray(colour + (1.0 - coverage[..., None]) * background, np.float32)
 
 
 def psnr(a: Floats, b: Floats) -> float:
-    """Peak signal-to-noise ratio, dB, of pictures in [0, 1] over all their values: -10 log10 mean (a - b)^2."""
+    """-10 log10 mean (a - b)^2, dB: the peak signal-to-noise ratio of pictures in [0, 1] over all their values."""
     return float(-10.0 * np.log10(max(float(np.mean((a.astype(np.float64) - b) ** 2)), 1e-12)))

@@ -1,4 +1,4 @@
-"""What people look at first: views.png, eight sides at once, and turntable.mp4, a turn around the object."""
+"""The pictures for a first look: views.png, eight sides at once, and turntable.mp4, a turn around the object."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ STUDIO = (0.80, 0.62)  # sRGB grey of the background's top and bottom: white and
 
 
 def portrait_cameras(count: int, config: CameraConfig) -> Cameras:
-    """`count` cameras around the unit ball at the origin, from the front on, that just hold it in the picture."""
+    """Return `count` cameras around the unit ball at the origin, from the front on, that just hold it in view."""
     fov = math.radians(0.5 * (config.fov_deg[0] + config.fov_deg[1]))
     one = torch.ones(count)
     azimuth = torch.arange(count, dtype=torch.float32) * (2.0 * math.pi / count)
@@ -38,7 +38,7 @@ def portrait_cameras(count: int, config: CameraConfig) -> Cameras:
 
 
 def studio_background(height: int) -> Floats:
-    """A soft neutral gradient, sRGB, float32[height, 1, 3]: light above, darker below."""
+    """Return a soft neutral gradient, sRGB, float32[height, 1, 3]: light above, darker below."""
     down = np.linspace(0.0, 1.0, height, dtype=np.float32)
     eased = down * down * (3.0 - 2.0 * down)
     grey = STUDIO[0] + (STUDIO[1] - STUDIO[0]) * eased
@@ -46,7 +46,14 @@ def studio_background(height: int) -> Floats:
 
 
 def write_views(mesh: TexturedMesh, path: Path, config: CameraConfig, device: torch.device | str = "cpu") -> None:
-    """Write views.png: eight views in colour, and below them the same ones textureless. Raises OSError."""
+    """Write views.png: eight views in colour, and below them the same ones textureless.
+
+    mesh: TexturedMesh.
+    path: Path of the file.
+    config: CameraConfig.
+    device: to compute on.
+    Raises OSError.
+    """
     scene = scene_of(framed(mesh), torch.device(device))
     views = render_mesh(scene, portrait_cameras(VIEWS, config), VIEW_PIXELS, VIEW_PIXELS, grid=3)
     colour, clay, _ = studio_pictures(views)
@@ -61,9 +68,14 @@ def write_turntable(
     device: torch.device | str = "cpu",
     advance: Callable[[float], None] = lambda share: None,
 ) -> None:
-    """Write turntable.mp4: 360 degrees, colour beside normals, H.264. advance: told the share done, in [0, 1].
+    """Write turntable.mp4: 360 degrees, colour beside normals, H.264.
 
-    Raises OSError if the file cannot be written, SetupError if the video encoder does not work.
+    mesh: TexturedMesh.
+    path: Path of the file.
+    config: CameraConfig.
+    device: to compute on.
+    advance: told the share done, in [0, 1].
+    Raises OSError where the file cannot be written, SetupError where the video encoder does not work.
     """
     scene = scene_of(framed(mesh), torch.device(device))
     cameras = portrait_cameras(FRAMES, config)
@@ -80,13 +92,13 @@ def write_turntable(
 
 
 def part_of(cameras: Cameras, start: int, end: int) -> Cameras:
-    """Cameras start to end - 1."""
+    """Return cameras start to end - 1."""
     names = ("position", "rotation", "focal", "azimuth", "elevation")
     return Cameras(**{name: getattr(cameras, name)[start:end] for name in names})
 
 
 def studio_pictures(views: Views) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]:
-    """Lit colour, clay and normals of every view on the studio background: uint8[B, H, W, 3] each."""
+    """Return lit colour, clay and normals of every view on the studio background: uint8[B, H, W, 3] each."""
     background = studio_background(views.coverage.shape[1])
     clay = np.repeat(views.clay[..., None], 3, axis=-1)
     pictures = [over(layer, views.coverage, background) for layer in (views.lit, clay, views.normal)]

@@ -1,4 +1,4 @@
-"""Frames to a film, by ffmpeg in a process of its own, whose word for its end is listened to."""
+"""Encode frames as a film, by ffmpeg in a separate process whose exit code and messages are checked."""
 
 from __future__ import annotations
 
@@ -27,10 +27,14 @@ _APART: int = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0) | getattr(subpr
 
 
 def encode_video(frames: Iterable[NDArray[np.uint8]], path: Path, size: tuple[int, int]) -> None:
-    """Write frames uint8[H, W, 3] as H.264 in yuv420p, which every player shows. size: width, height, both even.
+    """Write frames as H.264 in yuv420p, which every player shows.
 
-    What `frames` raises ends the encoder and passes through. Raises OSError when the disk is full, SetupError
-    setup.video when the encoder fails in another way; the file is then not to be used.
+    What `frames` raises ends the encoder and passes through. After an error the file is not usable.
+
+    frames: uint8[H, W, 3] each.
+    path: Path of the file.
+    size: (width, height), both even.
+    Raises OSError where the disk is full, SetupError setup.video where the encoder fails in another way.
     """
     try:
         encoder = _started(path, size)

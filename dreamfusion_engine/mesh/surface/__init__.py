@@ -1,1 +1,1 @@
-"""From density to a closed surface of few triangles."""
+"""Turn density into a closed surface of few triangles."""

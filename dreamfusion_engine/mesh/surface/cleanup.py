@@ -1,4 +1,4 @@
-"""From marching cubes to a mesh an artist can use: real parts only, manifold, smooth, within the triangle budget."""
+"""Clean up marching cubes to a usable mesh: real parts only, manifold, smooth, within the triangle budget."""
 
 from __future__ import annotations
 
@@ -34,7 +34,12 @@ WAYS = ((0.7, 3.0), (0.7, 5.0), (0.0, 5.0), (0.0, 7.0))
 
 
 def without_floaters(vertices: Vertices, triangles: Triangles, min_part: float) -> tuple[Doubles, Ints]:
-    """Only the parts whose volume is at least `min_part` of the largest part's. min_part: in [0, 1)."""
+    """Keep only the parts whose volume is at least `min_part` of the largest part's.
+
+    vertices: float[V, 3].
+    triangles: int[T, 3].
+    min_part: float in [0, 1).
+    """
     if len(triangles) == 0:
         return np.zeros((0, 3)), np.zeros((0, 3), np.int32)
     volumes = np.abs(part_volumes(vertices, triangles))
@@ -43,10 +48,15 @@ def without_floaters(vertices: Vertices, triangles: Triangles, min_part: float) 
 
 
 def taubin_smoothed(vertices: Vertices, triangles: Triangles, iterations: int) -> Doubles:
-    """Vertices after smoothing that removes ripples without shrinking: float64[V, 3].
+    """Return vertices float64[V, 3] after smoothing that removes ripples without shrinking.
 
-    Taubin 1995, "A signal processing approach to fair surface design": each iteration is x <- x + lambda L x, then
-    x <- x + mu L x with mu < -lambda; L x is the mean of the neighbours minus x.
+    Each iteration is x <- x + lambda L x, then x <- x + mu L x with mu < -lambda; L x is the mean of the neighbours
+    minus x.
+
+    vertices: float[V, 3].
+    triangles: int[T, 3].
+    iterations: int, at least 0.
+    Source: Taubin 1995, "A signal processing approach to fair surface design".
     """
     mean = neighbour_weights(len(vertices), triangles)
     mu = 1.0 / (TAUBIN_PASS - 1.0 / TAUBIN_LAMBDA)
@@ -58,7 +68,13 @@ def taubin_smoothed(vertices: Vertices, triangles: Triangles, iterations: int) -
 
 
 def cleaned(vertices: Vertices, triangles: Triangles, *, min_part: float, smoothing: int) -> tuple[Doubles, Ints]:
-    """Pinches cut, floaters dropped, smoothed: a closed manifold surface. See the functions above."""
+    """Return a closed manifold surface: pinches cut, floaters dropped, smoothed.
+
+    vertices: float[V, 3].
+    triangles: int[T, 3].
+    min_part: float in [0, 1), as for `without_floaters`.
+    smoothing: int, iterations of `taubin_smoothed`.
+    """
     points, faces = without_floaters(*stitched(vertices, triangles), min_part)
     return taubin_smoothed(points, faces, smoothing), faces
 
@@ -66,14 +82,18 @@ def cleaned(vertices: Vertices, triangles: Triangles, *, min_part: float, smooth
 def decimated(
     vertices: Vertices, triangles: Triangles, budget: int, min_part: float, smoothing: int = 0
 ) -> tuple[Doubles, Ints]:
-    """The closed manifold surface with at most `budget` triangles if that can be had, by quadric edge collapse.
+    """Return the closed manifold surface with at most `budget` triangles where possible, by quadric edge collapse.
 
-    fast_simplification does not watch the topology: where two sheets touch afterwards they are cut apart, and the
-    crumbs that this leaves, well under `min_part` of the largest part, are dropped. An outcome that is not manifold, or
-    has lost or gained a real part, is thrown away. Of the others, the first without a fold or crossing that the surface
-    does not have already is taken, or the one with the fewest. Where there is none at all, larger budgets are tried,
-    and in the end the surface stays as it was.
-    smoothing: Taubin iterations before; a tenth of them, at most AFTERWARDS, follow where that brings no fold.
+    fast_simplification does not watch the topology. Where two sheets touch afterwards they are cut apart; the crumbs
+    that this leaves, well under `min_part` of the largest part, are dropped. An outcome that is not manifold, or has
+    lost or gained a real part, is rejected. Of the others, the first without a new fold or crossing is taken, or the
+    one with the fewest. Where none is left, larger budgets are tried; in the end the surface stays as it was.
+
+    vertices: float[V, 3].
+    triangles: int[T, 3].
+    budget: int, triangles.
+    min_part: float in [0, 1), as for `without_floaters`.
+    smoothing: int, Taubin iterations before; a tenth of them, at most AFTERWARDS, follow where that brings no fold.
     """
     known = folds_of(vertices, triangles)
     target = budget

@@ -1,8 +1,8 @@
-"""Closing pits and tunnels that are narrower than training could resolve, and everything behind them.
+"""Close pits and tunnels that are narrower than training could resolve, and everything behind them.
 
-Pictures say nothing about what hardly any ray reaches: undersides, crevices, the inside. There training leaves noise,
+Pictures say nothing about what hardly any ray reaches: undersides, crevices, the inside. Training leaves noise there,
 and the level set of noise is a sponge, with hundreds of handles and more surface inside than outside. A ball of
-`radius` that rolls over the object from outside does not enter it; what the ball cannot reach is solid (the
+`radius` that rolls over the object from outside does not enter it. What the ball cannot reach becomes solid (the
 morphological closing by a ball, Serra 1982).
 """
 
@@ -23,9 +23,13 @@ FINEST = 200  # cells along the box at which distances are taken; finer lattices
 
 
 def closed_lattice(lattice: Lattice, level: float, radius: float) -> Lattice:
-    """The lattice with the density raised above `level` wherever a ball of `radius` (world units) cannot come.
+    """Return the lattice with the density raised above `level` wherever a ball cannot come.
 
     Where it is raised, known is False: the field itself says something else there. Cavities are filled in any case.
+
+    lattice: Lattice.
+    level: float, 1 / world unit.
+    radius: float, of the ball, world units.
     """
     stride = 1
     while lattice.resolution // stride > FINEST and lattice.resolution % (2 * stride) == 0:
@@ -42,9 +46,11 @@ def closed_lattice(lattice: Lattice, level: float, radius: float) -> Lattice:
 
 
 def filled_depth(values: Floats, level: float, radius: float) -> Floats:
-    """How deep, in cells, each corner lies inside the closed solid, float32 as values; negative outside, at least -FAR.
+    """Return each corner's depth inside the closed solid, cells, float32 as values; negative outside, at least -FAR.
 
-    values: float32[N + 1, N + 1, N + 1] with an empty border. radius: of the ball, cells.
+    values: float32[N + 1, N + 1, N + 1] with an empty border.
+    level: float, 1 / world unit.
+    radius: float, of the ball, cells.
     """
     depth = np.full(values.shape, -FAR, np.float32)
     solid = values >= level
@@ -64,7 +70,7 @@ def filled_depth(values: Floats, level: float, radius: float) -> Floats:
 
 
 def doubled(values: Floats) -> Floats:
-    """The lattice at twice the resolution, float32[2 N + 1, ...] from float32[N + 1, ...], interpolated linearly."""
+    """Return the lattice at twice the resolution, linear: float32[2 N + 1, ...] from float32[N + 1, ...]."""
     for axis in range(3):
         v = np.moveaxis(values, axis, 0)
         out = np.empty((2 * v.shape[0] - 1, *v.shape[1:]), np.float32)

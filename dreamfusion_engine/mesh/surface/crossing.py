@@ -1,4 +1,4 @@
-"""Triangles of a surface that pass through each other (Warp, on the CPU)."""
+"""Find triangles of a surface that pass through each other (Warp, on the CPU)."""
 
 # Annotations are evaluated here (no `from __future__ import annotations`): Warp must see the array types.
 from typing import Any
@@ -72,12 +72,13 @@ def count_crossings(
 
 
 def crossings_of(vertices: Vertices, triangles: Triangles) -> Ints:
-    """How many other triangles each triangle crosses, int32[T]: half the sum is the number of pairs.
+    """Return how many other triangles each triangle crosses, int32[T]: half the sum is the number of pairs.
 
     Two triangles cross if an edge of one passes through the inside of the other, in double precision on the vertices
     as a file holds them. Triangles that only touch, share an edge, or lie in one plane do not.
 
-    vertices: float[V, 3], rounded to float32. triangles: int[T, 3].
+    vertices: float[V, 3], rounded to float32.
+    triangles: int[T, 3].
     """
     if len(triangles) == 0:
         return np.zeros(0, np.int32)

@@ -1,4 +1,4 @@
-"""From density to a closed surface: a lattice, a level, marching cubes, and every vertex moved onto the true level."""
+"""Extract a closed surface: a lattice, a level, marching cubes, and every vertex moved onto the true level."""
 
 from __future__ import annotations
 
@@ -31,11 +31,17 @@ def extract_surface(
     device: torch.device,
     advance: Callable[[float], None] = lambda share: None,
 ) -> tuple[Doubles, Ints, float]:
-    """The closed surface of the density: vertices float64[V, 3], triangles int32[T, 3] facing outward, and the level.
+    """Return the closed surface: vertices float64[V, 3], triangles int32[T, 3] facing outward, and the level.
 
-    density: float32[N, 3] -> float32[N], 1 / world unit. resolution: cells along the box. iso: the level, or 'auto'
-    for the one whose silhouettes agree best. silhouettes: of the reference views. Vertices are in world units.
-    advance: told the share done, in [0, 1]. Raises RunError if no surface is there or values are not finite.
+    Vertices are in world units.
+
+    density: float32[N, 3], world units, to float32[N], 1 / world unit.
+    resolution: int, cells along the box.
+    iso: float, the level, 1 / world unit, or 'auto' for the one whose silhouettes agree best.
+    silhouettes: Silhouettes of the reference views.
+    device: torch.device of the field.
+    advance: told the share done, in [0, 1].
+    Raises RunError run.empty where no surface is there, run.non_finite where values are not finite.
     """
     lattice = sample_lattice(density, coarse_resolution(resolution), device)
     level = silhouettes.level(lattice) if iso == "auto" else iso
@@ -54,7 +60,7 @@ def extract_surface(
 def closed_as_seen(
     density: Density, lattice: Lattice, level: float, silhouettes: Silhouettes, device: torch.device
 ) -> Lattice:
-    """The lattice closed by the largest ball, of RADIUS, half of it or none, that fills no gap the silhouettes show."""
+    """Close the lattice by the largest ball, of RADIUS, half of it or none, that fills no gap the silhouettes show."""
     lattice, closed = follow_surface(density, lattice, level, RADIUS, device)
     needed = silhouettes.agreement(lattice, level).mean() - CLOSING_LOSS
     for radius in (0.5 * RADIUS, 0.0):
@@ -65,10 +71,14 @@ def closed_as_seen(
 
 
 def surface_of(lattice: Lattice, level: float) -> tuple[Doubles, Ints]:
-    """Marching cubes (Lewiner 2003) on the lattice: vertices float64[V, 3], world units; triangles int32[T, 3] outward.
+    """Run marching cubes on the lattice: vertices float64[V, 3], world units; triangles int32[T, 3] facing outward.
 
-    It runs on log(density / level), which is nearly linear across a soft edge where the density is not. Raises
-    RunError `run.empty` if no corner reaches the level.
+    It runs on log(density / level), which is nearly linear across a soft edge where the density is not.
+
+    lattice: Lattice.
+    level: float, 1 / world unit.
+    Raises RunError run.empty where no corner reaches the level.
+    Source: Lewiner 2003.
     """
     if not (lattice.values > level).any():
         raise RunError(
@@ -97,8 +107,14 @@ def log_height(values: Floats, level: float) -> Floats:
 def onto_level(density: Density, lattice: Lattice, level: float, vertices: Doubles, device: torch.device) -> Doubles:
     """Move each vertex along its lattice edge to where the field itself, not its interpolation, crosses the level.
 
-    False position with the Illinois rule on `log_height`. Vertices stay inside their edges, so the connectivity stays
-    right. Those of edges that the field does not cross (the box's border, closed parts) stay where they are.
+    It uses false position with the Illinois rule on `log_height`. Vertices stay inside their edges, so the connectivity
+    stays right. Those of edges that the field does not cross (the box's border, closed parts) stay where they are.
+
+    density: as for `extract_surface`.
+    lattice: Lattice.
+    level: float, 1 / world unit.
+    vertices: float64[V, 3], world units, from `surface_of`.
+    device: torch.device of the field.
     """
     half = 0.5 * lattice.resolution
     place = (vertices + 1.0) * half

@@ -1,4 +1,4 @@
-"""Folds and crossings of a surface: where they are, and how vertices move to undo them.
+"""Find folds and crossings of a surface, and move vertices to undo them.
 
 An artist sees a fold as a black or white speck: the surface turns back on itself within a triangle or two.
 """
@@ -26,7 +26,9 @@ STEP = 0.5  # share of the way to the mean of its neighbours that a vertex moves
 class Folds:
     """Edges at which a closed surface turns by more than FOLD.
 
-    edges: int64[F, 2], the two half-edges of each. angles: float64[F], by how much, radians. middles: float64[F, 3].
+    edges: int64[F, 2], the two half-edges of each.
+    angles: float64[F], radians.
+    middles: float64[F, 3], middles of the edges.
     """
 
     edges: NDArray[np.int64]
@@ -36,7 +38,12 @@ class Folds:
 
 @dataclass(frozen=True, kw_only=True)
 class Faults:
-    """What is wrong with a surface. folds: edges. crossings: pairs of triangles. touched: bool[V], their vertices."""
+    """The faults of a surface.
+
+    folds: int, edges.
+    crossings: int, pairs of triangles.
+    touched: bool[V], vertices of either.
+    """
 
     folds: int
     crossings: int
@@ -44,12 +51,12 @@ class Faults:
 
     @property
     def count(self) -> int:
-        """Both together."""
+        """Folds and crossings together."""
         return self.folds + self.crossings
 
 
 def folds_of(vertices: Vertices, triangles: Triangles) -> Folds:
-    """The folds of a closed surface, its vertices rounded to float32: as a file holds them."""
+    """Return the folds of a closed surface, its vertices rounded to float32, as in a file."""
     points = np.asarray(vertices, np.float32)
     angles, edges = turns(points, triangles)
     folded = angles > FOLD
@@ -58,10 +65,12 @@ def folds_of(vertices: Vertices, triangles: Triangles) -> Folds:
 
 
 def faults_of(vertices: Vertices, triangles: Triangles, known: Folds | None = None) -> Faults:
-    """The folds and crossings of a closed surface.
+    """Return the folds and crossings of a closed surface.
 
-    known: folds that may stay. One of the surface's does not count if a known one, at least as sharp, lies within the
-    reach of its two triangles' longest edge.
+    vertices: float[V, 3].
+    triangles: int[T, 3].
+    known: Folds that may stay. A fold does not count if a known one, at least as sharp, lies within the reach of its
+        two triangles' longest edge.
     """
     folds = folds_of(vertices, triangles)
     folded = folds.edges // 3
@@ -75,10 +84,12 @@ def faults_of(vertices: Vertices, triangles: Triangles, known: Folds | None = No
 
 
 def unfolded(vertices: Vertices, triangles: Triangles, known: Folds) -> tuple[Doubles, Faults]:
-    """The closed surface's vertices float64[V, 3] with those of folds and crossings moved until none is left, and
-    what is left where that fails.
+    """Move vertices until no fold or crossing is left; return vertices float64[V, 3] and the faults that remain.
 
-    They move towards the mean of their neighbours, which is what a fold lacks: triangles as wide as they are high.
+    Vertices of faults move towards the mean of their neighbours, until triangles are as wide as they are high.
+
+    vertices: float[V, 3], of a closed surface.
+    triangles: int[T, 3].
     known: as for `faults_of`.
     """
     x = np.asarray(vertices, np.float64)

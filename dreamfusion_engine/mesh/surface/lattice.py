@@ -1,4 +1,4 @@
-"""Density on the corners of cubic cells over the box [-1, 1]^3."""
+"""The density on the corners of cubic cells over the box [-1, 1]^3."""
 
 from __future__ import annotations
 
@@ -32,7 +32,13 @@ class Lattice:
 
 
 def sample_lattice(density: Density, resolution: int, device: torch.device) -> Lattice:
-    """A lattice of `resolution` cells along the box, asked at every inner corner. Raises RunError if non-finite."""
+    """Ask the field at every inner corner of a lattice.
+
+    density: as for `extract_surface`.
+    resolution: int, cells along the box.
+    device: torch.device of the field.
+    Raises RunError run.non_finite.
+    """
     shape = (resolution + 1,) * 3
     known = np.zeros(shape, bool)
     known[1:-1, 1:-1, 1:-1] = True
@@ -42,7 +48,7 @@ def sample_lattice(density: Density, resolution: int, device: torch.device) -> L
 
 
 def cell_range(corners: Corners) -> tuple[Corners, Corners]:
-    """Smallest and largest of each cell's eight corners: [N, N, N] each, from [N + 1, N + 1, N + 1]."""
+    """Return smallest and largest of each cell's eight corners: [N, N, N] each, from [N + 1, N + 1, N + 1]."""
     low = high = corners
     for axis in range(3):
         head = tuple(slice(None, -1) if a == axis else slice(None) for a in range(3))
@@ -52,18 +58,25 @@ def cell_range(corners: Corners) -> tuple[Corners, Corners]:
 
 
 def corners_of(cells: Bools) -> Bools:
-    """Corners, bool[N + 1, N + 1, N + 1], that belong to at least one marked cell, bool[N, N, N]."""
+    """Return the corners, bool[N + 1, N + 1, N + 1], that belong to at least one marked cell, bool[N, N, N]."""
     return cell_range(np.pad(cells, 1))[1]
 
 
 def corner_points(indices: np.ndarray, resolution: int) -> Floats:
-    """World positions float32[n, 3] of corners given by flat index into [N + 1, N + 1, N + 1]."""
+    """Return world positions float32[n, 3] of corners given by flat index into [N + 1, N + 1, N + 1]."""
     steps = np.stack(np.unravel_index(indices, (resolution + 1,) * 3), -1)
     return (steps * (2.0 / resolution) - 1.0).astype(np.float32)
 
 
 def ask_corners(density: Density, values: Floats, indices: np.ndarray, device: torch.device) -> None:
-    """Put the density into `values` at the corners of the given flat indices. Raises RunError if non-finite."""
+    """Write the density into `values` at the corners of the given flat indices.
+
+    density: as for `extract_surface`.
+    values: float32[N + 1, N + 1, N + 1], changed in place.
+    indices: int[n], flat.
+    device: torch.device of the field.
+    Raises RunError run.non_finite.
+    """
     flat = values.reshape(-1)
     for start in range(0, len(indices), 1 << 20):  # positions in pieces: 512^3 corners would take gigabytes
         piece = indices[start : start + (1 << 20)]

@@ -1,4 +1,4 @@
-"""Cutting a closed surface apart where it touches itself (Gueziec 2001, "Cutting and stitching")."""
+"""Cut a closed surface apart where it touches itself (Gueziec 2001, "Cutting and stitching")."""
 
 from __future__ import annotations
 
@@ -21,13 +21,16 @@ APART = (
 
 
 def stitched(vertices: Vertices, triangles: Triangles) -> tuple[Doubles, Ints]:
-    """The surface with each edge shared by two triangles and each vertex in one fan: a closed manifold.
+    """Return a closed manifold: each edge is shared by two triangles and each vertex lies in one fan.
 
     Triangles with a repeated corner, and pairs that cover each other back to back, go. At an edge with more than two
     triangles, each is glued to the one across the solid between them, so solids that touch come apart. Every fan of
     glued corners gets a vertex of its own. Where two sheets still share both ends of an edge (a handle pinched to
-    nothing), one gets a vertex on the edge's middle. The surface must have as many triangles on one side of each edge
-    as on the other, as anything made from a closed surface by collapsing edges has.
+    nothing), one gets a vertex on the edge's middle.
+
+    vertices: float[V, 3].
+    triangles: int[T, 3]; as many on one side of each edge as on the other, as in anything made from a closed surface by
+        collapsing edges.
     """
     if is_manifold(triangles):
         return compacted(vertices, triangles)
@@ -90,7 +93,7 @@ def _halved(
 
 
 def without_flaps(triangles: Triangles) -> Ints:
-    """Triangles without repeated corners, and without pairs on the same three corners that face opposite ways."""
+    """Return triangles without repeated corners, and without pairs on the same corners that face opposite ways."""
     a, b, c = triangles.T
     faces = triangles[(a != b) & (b != c) & (c != a)].astype(np.int64)
     if len(faces) == 0:
@@ -112,7 +115,7 @@ def without_flaps(triangles: Triangles) -> Ints:
 
 
 def glued_edges(vertices: Vertices, triangles: Triangles) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Pairs of opposite half-edges that belong together: two int64[E] of half-edge rows (see `directed_edges`)."""
+    """Return pairs of opposite half-edges that belong together, two int64[E] of rows (see `directed_edges`)."""
     start, end = directed_edges(triangles).T
     size = int(triangles.max()) + 1
     upward = start < end

@@ -1,9 +1,9 @@
-"""A fine lattice without asking the field everywhere: only where the surface may be.
+"""Refine a lattice only where the surface may be, without asking the field everywhere.
 
 A coarse lattice is asked whole. Then the resolution is doubled again and again: new corners are interpolated, and those
 in cells that the level may cross, or that touch such cells, are asked. At the end the surface is followed: as long as a
-cell that it crosses has an interpolated corner, that corner and its neighbours are asked, so the surface that
-comes out lies wholly in asked cells. Only what falls between the coarse corners altogether can be missed.
+cell that it crosses has an interpolated corner, that corner and its neighbours are asked. So the final surface lies
+wholly in asked cells. It can only miss what falls entirely between the coarse corners.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ HAZE = 0.25  # share of the level from which a coarse cell is looked at more clo
 
 
 def coarse_resolution(resolution: int) -> int:
-    """Cells of the first pass: `resolution` halved as often as it stays whole and at least COARSE."""
+    """Return the cells of the first pass: `resolution` halved as often as it stays whole and at least COARSE."""
     while resolution % 2 == 0 and resolution // 2 >= COARSE:
         resolution //= 2
     return resolution
 
 
 def refine_lattice(density: Density, lattice: Lattice, level: float, device: torch.device) -> Lattice:
-    """The lattice at twice the resolution, asked near the surface of `level`, interpolated elsewhere."""
+    """Return the lattice at twice the resolution, asked near the surface of `level`, interpolated elsewhere."""
     # The noise behind a closed surface need not be asked for; where the closing was wrong, follow_surface goes in.
     solid = closed_lattice(lattice, level, RADIUS).values
     low, high = cell_range(solid)
@@ -49,9 +49,13 @@ def refine_lattice(density: Density, lattice: Lattice, level: float, device: tor
 def follow_surface(
     density: Density, lattice: Lattice, level: float, radius: float, device: torch.device
 ) -> tuple[Lattice, Lattice]:
-    """Ask on until every cell that the surface of `level`, closed by a ball of `radius`, crosses has known corners.
+    """Ask the field until all cells that the closed surface crosses are known; return lattice and closed lattice.
 
-    Returns the lattice and the closed lattice.
+    density: as for `extract_surface`.
+    lattice: Lattice.
+    level: float, of the surface, 1 / world unit.
+    radius: float, of the ball that closes it, world units.
+    device: torch.device of the field.
     """
     values, known = lattice.values.copy(), lattice.known.copy()
     while True:

@@ -1,4 +1,4 @@
-"""The automatic iso level: the one whose silhouettes agree best with the rendered opacities.
+"""Choose the iso level whose silhouettes agree best with the rendered opacities.
 
 The surface of level c covers a pixel exactly if the density along the pixel's ray exceeds c somewhere. So one number a
 pixel, the largest density along its ray, gives the silhouettes of every level at once, and no level needs meshing.
@@ -25,9 +25,11 @@ LEVELS = 4096  # candidate levels, equally many rays apart; most rays miss the o
 
 @dataclass(frozen=True, kw_only=True)
 class ReferenceViews:
-    """What the mesh is held against: the NeRF's albedo renders.
+    """The NeRF's albedo renders, which the mesh is compared with.
 
-    cameras: B cameras. colour: float32[B, H, W, 3], sRGB in [0, 1], over white. opacity: float32[B, H, W] in [0, 1].
+    cameras: Cameras, B of them.
+    colour: float32[B, H, W, 3], sRGB in [0, 1], over white.
+    opacity: float32[B, H, W] in [0, 1].
     """
 
     cameras: Cameras
@@ -89,9 +91,13 @@ def largest_along_ray(
 
 
 def max_density_along_rays(lattice: Lattice, origins: Tensor, directions: Tensor) -> Tensor:
-    """Largest density along each ray, sampled one cell apart in the trilinear lattice: float32[R], 0 beside the box.
+    """Return the largest density along each ray, sampled one cell apart in the trilinear lattice: float32[R].
 
-    origins, directions: float32[R, 3], world units, directions of length 1.
+    It is 0 beside the box.
+
+    lattice: Lattice.
+    origins: float32[R, 3], world units.
+    directions: float32[R, 3], unit length.
     """
     device = origins.device
     values = torch.from_numpy(lattice.values.reshape(-1)).to(device)
@@ -103,11 +109,13 @@ def max_density_along_rays(lattice: Lattice, origins: Tensor, directions: Tensor
 
 
 def silhouette_iou(largest: Doubles, opacity: Doubles, levels: Doubles) -> Doubles:
-    """IoU of every level's silhouette with the opacities of one view: float64[L].
+    """IoU(c) = sum min(o, m_c) / sum max(o, m_c) of every level c with the opacities of one view: float64[L].
 
-    IoU(c) = sum min(o, m_c) / sum max(o, m_c) with the mask m_c = [largest > c]; where both are empty it is 1.
+    m_c is the mask [largest > c]. Where both are empty the IoU is 1.
 
-    largest: float64[P], largest density along each pixel's ray. opacity: float64[P] in [0, 1]. levels: float64[L].
+    largest: float64[P], largest density along each pixel's ray.
+    opacity: float64[P] in [0, 1], o.
+    levels: float64[L], c.
     """
     order = np.argsort(-largest, kind="stable")
     inside = np.searchsorted(-largest[order], -levels, side="left")  # pixels whose largest density exceeds the level
@@ -117,13 +125,15 @@ def silhouette_iou(largest: Doubles, opacity: Doubles, levels: Doubles) -> Doubl
 
 
 def best_level(largest: NDArray[np.float32], opacity: NDArray[np.float32]) -> float:
-    """The level whose silhouettes agree best with the opacities of B views, in the unit of `largest`.
+    """Return the level whose silhouettes agree best with the opacities of B views, in the unit of `largest`.
 
-    Levels whose IoU is below the best by no more than the standard error of that difference over the views cannot be
-    told from it; the answer is the geometric middle of the run of such levels around the best, the one furthest from
-    both edges at which the silhouettes get worse.
+    A level cannot be told from the best if its IoU is lower by no more than the standard error of that difference over
+    the views. The answer is the geometric middle of the run of such levels around the best: it is furthest from both
+    edges at which the silhouettes get worse.
 
-    largest, opacity: float32[B, P]. Raises RunError where nothing reaches an opacity of one half: there is no object.
+    largest: float32[B, P], largest density along each pixel's ray.
+    opacity: float32[B, P] in [0, 1].
+    Raises RunError run.empty where nothing reaches an opacity of one half: there is no object.
     """
     if not (opacity > 0.5).any() or not (largest > 0.0).any():
         raise RunError(
@@ -151,7 +161,10 @@ def best_level(largest: NDArray[np.float32], opacity: NDArray[np.float32]) -> fl
 
 
 class Silhouettes:
-    """The reference opacities at the size at which silhouettes are compared, and the rays of their pixels."""
+    """The reference opacities at the size at which silhouettes are compared, and the rays of their pixels.
+
+    reference: ReferenceViews.
+    """
 
     def __init__(self, reference: ReferenceViews) -> None:
         self.count, height, width = reference.opacity.shape
@@ -162,11 +175,14 @@ class Silhouettes:
         self.rays = camera_rays(reference.cameras, *size)
 
     def level(self, lattice: Lattice) -> float:
-        """The iso level of the lattice, 1 / world unit, by `best_level`. Raises RunError if the field is empty."""
+        """Return the iso level of the lattice, 1 / world unit, by `best_level`.
+
+        Raises RunError run.empty.
+        """
         return best_level(self._largest(lattice), self.opacity)
 
     def agreement(self, lattice: Lattice, level: float) -> Doubles:
-        """IoU of the level's silhouettes with the opacities: float64[B]."""
+        """Return the IoU of the level's silhouettes with the opacities: float64[B]."""
         levels = np.array([level])
         pairs = zip(self._largest(lattice).astype(np.float64), self.opacity.astype(np.float64), strict=True)
         return np.concatenate([silhouette_iou(m, o, levels) for m, o in pairs])

@@ -17,12 +17,12 @@ Triangles = NDArray[np.integer]
 
 
 def directed_edges(triangles: Triangles) -> NDArray[np.int64]:
-    """The half-edges int64[3 T, 2]: edge i of triangle t, from corner i to corner i + 1, is row 3 t + i."""
+    """Return the half-edges int64[3 T, 2]: edge i of triangle t, from corner i to corner i + 1, is row 3 t + i."""
     return np.stack([triangles, np.roll(triangles, -1, axis=1)], -1).reshape(-1, 2).astype(np.int64)
 
 
 def is_closed(triangles: Triangles) -> bool:
-    """True if every edge is used by exactly two triangles, once in each direction: closed, consistently oriented."""
+    """Return whether every edge has exactly two triangles, once in each direction: closed, consistently oriented."""
     if len(triangles) == 0:
         return False
     start, end = directed_edges(triangles).T
@@ -32,16 +32,18 @@ def is_closed(triangles: Triangles) -> bool:
 
 
 def is_manifold(triangles: Triangles) -> bool:
-    """True if the surface is closed and the triangles around every vertex form one fan (no pinched vertices)."""
+    """Return whether the surface is closed and the triangles around every vertex form one fan (no pinched vertices)."""
     if not is_closed(triangles):
         return False
     return int(vertex_fans(triangles)[0]) == len(np.unique(triangles))
 
 
 def vertex_fans(triangles: Triangles) -> tuple[int, NDArray[np.int32]]:
-    """Fans of corners joined across shared edges: their number, and the fan of every corner, int32[3 T].
+    """Return the number of fans, corners joined across shared edges, and the fan of every corner, int32[3 T].
 
-    The surface must be closed. A vertex of a manifold has one fan; two cones that touch at their tips have two.
+    A vertex of a manifold has one fan; two cones that touch at their tips have two.
+
+    triangles: int[T, 3], of a closed surface.
     """
     start, end = directed_edges(triangles).T
     size = int(triangles.max()) + 1
@@ -52,7 +54,11 @@ def vertex_fans(triangles: Triangles) -> tuple[int, NDArray[np.int32]]:
 def join_corners(
     edges: NDArray[np.integer], opposites: NDArray[np.integer], count: int
 ) -> tuple[int, NDArray[np.int32]]:
-    """Classes of the 3 * count corners when each half-edge in `edges` is glued to its opposite in `opposites`."""
+    """Return the classes of corners when each half-edge is glued to its opposite: their number, and int32[3 * count].
+
+    edges, opposites: int[E], half-edges.
+    count: int, triangles.
+    """
     following = lambda e: e - e % 3 + (e + 1) % 3  # noqa: E731  (the corner at which half-edge e ends)
     a = np.concatenate([edges, following(edges)])
     b = np.concatenate([following(opposites), opposites])
@@ -62,7 +68,7 @@ def join_corners(
 
 
 def parts_of(triangles: Triangles) -> tuple[int, NDArray[np.int32]]:
-    """Connected parts: their number and the part of every triangle, int32[T]."""
+    """Return the number of connected parts and the part of every triangle, int32[T]."""
     if len(triangles) == 0:
         return 0, np.zeros(0, np.int32)
     size = int(triangles.max()) + 1
@@ -74,24 +80,24 @@ def parts_of(triangles: Triangles) -> tuple[int, NDArray[np.int32]]:
 
 
 def triangle_volumes(vertices: Vertices, triangles: Triangles) -> Doubles:
-    """Signed volumes float64[T] of the tetrahedra to the origin, a . (b x c) / 6; their sum is the enclosed volume."""
+    """a . (b x c) / 6: signed volumes float64[T] of the tetrahedra to the origin; their sum is the enclosed volume."""
     a, b, c = vertices.astype(np.float64)[triangles].transpose(1, 0, 2)
     return np.asarray(np.einsum("ti,ti->t", a, np.cross(b, c)) / 6.0)
 
 
 def volume(vertices: Vertices, triangles: Triangles) -> float:
-    """Enclosed volume, cubic world units, positive if triangles face outward (divergence theorem)."""
+    """Return the enclosed volume, cubic world units, positive if triangles face outward (divergence theorem)."""
     return float(triangle_volumes(vertices, triangles).sum())
 
 
 def part_volumes(vertices: Vertices, triangles: Triangles) -> Doubles:
-    """Enclosed volume of every connected part, float64[parts], in the order of `parts_of`."""
+    """Return the enclosed volume of every connected part, float64[parts], in the order of `parts_of`."""
     number, parts = parts_of(triangles)
     return np.asarray(np.bincount(parts, triangle_volumes(vertices, triangles), minlength=number), np.float64)
 
 
 def genus(triangles: Triangles) -> int:
-    """Number of handles of a closed surface, over all parts: sum of (2 - chi) / 2 with chi = V - E + T (Euler)."""
+    """Return the number of handles of a closed surface: sum over parts of (2 - chi) / 2, chi = V - E + T (Euler)."""
     if len(triangles) == 0:
         return 0
     chi = len(np.unique(triangles)) - 3 * len(triangles) // 2 + len(triangles)
@@ -99,16 +105,19 @@ def genus(triangles: Triangles) -> int:
 
 
 def face_normals(vertices: Vertices, triangles: Triangles) -> Doubles:
-    """Normals float64[T, 3], as long as twice the triangle's area."""
+    """Return normals float64[T, 3], as long as twice the triangle's area."""
     a, b, c = vertices.astype(np.float64)[triangles].transpose(1, 0, 2)
     return np.cross(b - a, c - a)
 
 
 def turns(vertices: Vertices, triangles: Triangles) -> tuple[Doubles, NDArray[np.int64]]:
-    """How far the surface turns at each edge: angles float64[E] between the normals of its two triangles, radians in
-    [0, pi], and the half-edges int64[E, 2] that lie along it (see `directed_edges`). The surface must be closed.
+    """Return how far the surface turns at each edge, float64[E], radians in [0, pi], and its half-edges int64[E, 2].
 
-    0 is flat, pi is folded back onto itself. A triangle without area has no normal: its edges turn by pi / 2.
+    The turn is the angle between the normals of the edge's two triangles: 0 is flat, pi is folded back onto itself. A
+    triangle without area has no normal: its edges turn by pi / 2. For half-edges see `directed_edges`.
+
+    vertices: float[V, 3].
+    triangles: int[T, 3], of a closed surface.
     """
     start, end = directed_edges(triangles).T
     size = int(triangles.max()) + 1 if len(triangles) else 1
@@ -120,7 +129,7 @@ def turns(vertices: Vertices, triangles: Triangles) -> tuple[Doubles, NDArray[np
 
 
 def vertex_normals(vertices: Vertices, triangles: Triangles) -> Doubles:
-    """Unit normals float64[V, 3]: face normals weighted by their angle at the vertex (Thuermer and Wuethrich 1998)."""
+    """Return unit normals float64[V, 3]: face normals weighted by angle (Thuermer and Wuethrich 1998)."""
     corners = vertices.astype(np.float64)[triangles]
     normal = _unit(face_normals(vertices, triangles))
     ahead = _unit(np.roll(corners, -1, 1) - corners)
@@ -137,7 +146,7 @@ def vertex_normals(vertices: Vertices, triangles: Triangles) -> Doubles:
 
 
 def neighbour_weights(count: int, triangles: Triangles) -> sparse.csr_matrix:
-    """The matrix float64[count, count] that takes the vertices to the means of their neighbours."""
+    """Return the matrix float64[count, count] that maps the vertices to the means of their neighbours."""
     start, end = directed_edges(triangles).T
     neighbours = sparse.csr_matrix((np.ones(len(start)), (start, end)), shape=(count, count))
     neighbours.data[:] = 1.0  # an edge that is used twice in one direction counts once
@@ -145,7 +154,7 @@ def neighbour_weights(count: int, triangles: Triangles) -> sparse.csr_matrix:
 
 
 def compacted(vertices: Vertices, triangles: Triangles) -> tuple[Doubles, Ints]:
-    """The same surface without unused vertices."""
+    """Return the same surface without unused vertices."""
     used, index = np.unique(triangles, return_inverse=True)
     return vertices[used].astype(np.float64), index.reshape(-1, 3).astype(np.int32)
 

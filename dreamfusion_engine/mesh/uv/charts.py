@@ -1,4 +1,4 @@
-"""Charts without a library: projections along the six axes, and cutting up charts that fold over themselves.
+"""Make charts without a library: project along the six axes, and cut charts that fold over themselves.
 
 A chart is a set of triangles that lie flat together. `chart` is int32[T], the chart of every triangle; `flat` is
 float64[T, 3, 2], the corners' place in their chart's plane, in any one scale.
@@ -21,7 +21,7 @@ HALVINGS = 12  # rounds of cutting overlapping charts in two before single trian
 
 
 def box_charts(vertices: Vertices, triangles: Triangles) -> tuple[Ints, Doubles]:
-    """Charts of connected triangles that face the same way of the six axes, projected along it. In world units."""
+    """Return charts of connected triangles that face the same of the six axes, projected along it, in world units."""
     own = face_normals(vertices, triangles)
     own = own / np.maximum(np.linalg.norm(own, axis=1, keepdims=True), 1e-30)
     # The normals of the smooth surface make larger charts than those of its triangles.
@@ -41,7 +41,11 @@ def box_charts(vertices: Vertices, triangles: Triangles) -> tuple[Ints, Doubles]
 
 
 def connected_charts(triangles: Triangles, label: NDArray[np.integer]) -> Ints:
-    """Charts int32[T]: triangles joined through edges whose two sides have the same label, int[T]."""
+    """Return charts int32[T]: triangles joined through edges whose two sides have the same label.
+
+    triangles: int[T, 3].
+    label: int[T].
+    """
     start, end = directed_edges(triangles).T
     size = int(triangles.max()) + 1
     key = np.minimum(start, end) * size + np.maximum(start, end)
@@ -57,12 +61,17 @@ def connected_charts(triangles: Triangles, label: NDArray[np.integer]) -> Ints:
 def packed_without_overlap(
     vertices: Vertices, triangles: Triangles, chart: Ints, flat: Doubles, *, texture: int, padding: int
 ) -> tuple[Floats, Ints]:
-    """The charts packed into the unit square: uv float32[T, 3, 2] and charts int32[T], more where some had to be cut.
+    """Pack the charts into the unit square: uv float32[T, 3, 2] and charts int32[T], more where some had to be cut.
 
-    A chart in which two triangles overlap is cut in the middle between them, in space, again and again; what still
+    A chart in which two triangles overlap is cut in the middle between them, in space, again and again. What still
     overlaps after HALVINGS rounds (triangles on top of each other) becomes a chart of its own.
 
-    texture: pixels along the texture. padding: texels between charts.
+    vertices: float[V, 3].
+    triangles: int[T, 3].
+    chart: int32[T].
+    flat: float64[T, 3, 2].
+    texture: int, pixels along the texture.
+    padding: int, texels between charts.
     """
     centres = np.asarray(vertices, np.float64)[triangles].mean(1)
     chart, flat = with_area(chart, flat)
@@ -92,7 +101,11 @@ def packed_without_overlap(
 
 
 def with_area(chart: Ints, flat: Doubles) -> tuple[Ints, Doubles]:
-    """Charts in which every triangle has area: those that are flattened to a line get a small triangle of their own."""
+    """Return charts in which every triangle has area: those flattened to a line get a small triangle of their own.
+
+    chart: int32[T].
+    flat: float64[T, 3, 2].
+    """
     chart, flat = chart.copy(), flat.copy()
     u, v = flat[:, 1] - flat[:, 0], flat[:, 2] - flat[:, 0]
     area = 0.5 * np.abs(u[:, 0] * v[:, 1] - u[:, 1] * v[:, 0])

@@ -1,4 +1,4 @@
-"""Overlap of UV triangles, exactly: pairs whose insides meet, and the area that they share."""
+"""Find the exact overlap of UV triangles: pairs whose insides meet, and the area that they share."""
 
 from __future__ import annotations
 
@@ -11,17 +11,18 @@ TOUCH = 1e-6  # UV units (a thousandth of a texel at 1024): triangles that reach
 
 
 def uv_areas(uv: NDArray[np.floating]) -> Doubles:
-    """Signed areas float64[T] of the triangles uv, float[T, 3, 2]."""
+    """Return signed areas float64[T] of the triangles uv, float[T, 3, 2]."""
     a, b, c = uv.astype(np.float64).transpose(1, 0, 2)
     return 0.5 * ((b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (b[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0]))
 
 
 def overlapping_pairs(uv: NDArray[np.floating], touch: float = TOUCH) -> NDArray[np.int64]:
-    """Pairs int64[P, 2] of triangles whose insides meet, first < second.
+    """Return pairs int64[P, 2] of triangles whose insides meet, first < second.
 
     By separating axes: two convex shapes are apart exactly if they are apart along the normal of one of their edges.
 
-    uv: float[T, 3, 2]. touch: depth of penetration that still counts as touching, UV units.
+    uv: float[T, 3, 2].
+    touch: float, depth of penetration that still counts as touching, UV units.
     """
     corners = uv.astype(np.float64)
     pairs = _nearby_pairs(corners)
@@ -43,7 +44,7 @@ def overlapping_pairs(uv: NDArray[np.floating], touch: float = TOUCH) -> NDArray
 
 
 def shared_area(p: Doubles, q: Doubles) -> float:
-    """Area that two triangles float64[3, 2] share, by clipping p at q's edges (Sutherland and Hodgman 1974)."""
+    """Return the area that two triangles float64[3, 2] share: p clipped at q's edges (Sutherland and Hodgman 1974)."""
     if uv_areas(q[None])[0] < 0.0:
         q = q[::-1]
     polygon = list(p)
@@ -65,7 +66,10 @@ def shared_area(p: Doubles, q: Doubles) -> float:
 
 
 def uv_overlap(uv: NDArray[np.floating]) -> float:
-    """Share of the used UV area that is used twice, summed over pairs: 0 for a good unwrap. uv: float[T, 3, 2]."""
+    """Return the share of the used UV area that is used twice, summed over pairs: 0 for a good unwrap.
+
+    uv: float[T, 3, 2].
+    """
     corners = uv.astype(np.float64)
     total = float(np.abs(uv_areas(corners)).sum())
     shared = sum(shared_area(corners[i], corners[j]) for i, j in overlapping_pairs(uv))
@@ -73,11 +77,14 @@ def uv_overlap(uv: NDArray[np.floating]) -> float:
 
 
 def without_overlap(uv: NDArray[np.floating], rounds: int = 8) -> Floats:
-    """UV in which, of each two triangles that overlap, the smaller one has shrunk away: float32[T, 3, 2].
+    """Return UV float32[T, 3, 2] in which, of each two triangles that overlap, the smaller one has shrunk away.
 
     Least-squares charts fold over here and there by a fraction of a texel. Of points spread over the smaller triangle,
-    the one furthest outside the larger stays fixed, and the corners go half way to it, at most `rounds` times. What
-    overlaps even then is left as it is. uv: float[T, 3, 2].
+    the one furthest outside the larger stays fixed, and the corners go half way to it. What overlaps after all rounds
+    is left as it is.
+
+    uv: float[T, 3, 2].
+    rounds: int, most halvings.
     """
     corners = uv.astype(np.float64)
     for _ in range(rounds):

@@ -1,4 +1,4 @@
-"""Packing charts into the unit square: on shelves, tallest first, at the largest scale that fits."""
+"""Pack charts into the unit square: on shelves, tallest first, at the largest scale that fits."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ HALVINGS = 24  # of the search for the scale
 
 
 def pack(chart: Ints, flat: Doubles, *, texture: int, padding: int) -> Floats:
-    """uv float32[T, 3, 2] in [0, 1]: every chart turned to its main axis, scaled alike, at a place of its own.
+    """Return uv float32[T, 3, 2] in [0, 1]: every chart turned to its main axis, scaled alike, at its own place.
 
-    chart: int32[T]. flat: float64[T, 3, 2], corners in their chart's plane. texture: pixels along the texture; padding:
-    texels between charts, and half as many to the border; less where there are too many charts for it.
+    chart: int32[T].
+    flat: float64[T, 3, 2], corners in their chart's plane.
+    texture: int, pixels along the texture.
+    padding: int, texels between charts, and half as many to the border; less where there are too many charts for it.
     """
     index = np.unique(chart, return_inverse=True)[1].reshape(-1)
     number = int(index.max()) + 1

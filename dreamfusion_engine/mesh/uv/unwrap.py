@@ -1,4 +1,4 @@
-"""UV coordinates for every triangle: xatlas in a time box, and projections along the axes if that is not enough.
+"""Make UV coordinates for every triangle: xatlas in a time box, else projections along the axes.
 
 A UV layout here has u to the right and v down from the texture's top left corner, as glTF has it.
 """
@@ -34,9 +34,12 @@ POLL = 0.2  # seconds between looks at the child
 
 @dataclass(frozen=True, kw_only=True)
 class Unwrap:
-    """uv: float32[T, 3, 2] in [0, 1]. chart: int32[T]. method: 'repacked' means xatlas's charts, some of them cut.
+    """A UV layout.
 
-    trouble: why it is 'box', in words; '' otherwise.
+    uv: float32[T, 3, 2] in [0, 1].
+    chart: int32[T], chart of each triangle.
+    method: 'xatlas', 'repacked' (xatlas's charts, some of them cut) or 'box'.
+    trouble: str, why it is 'box', in words; '' otherwise.
     """
 
     uv: Floats
@@ -46,7 +49,7 @@ class Unwrap:
 
 
 class NoCharts(Exception):
-    """xatlas gave no charts; why, in words. It never leaves this module."""
+    """xatlas gave no charts; the message says why. It never leaves this module."""
 
 
 def unwrap(
@@ -58,9 +61,13 @@ def unwrap(
     seconds: float,
     advance: Callable[[float], None] = lambda share: None,
 ) -> Unwrap:
-    """Non-overlapping UV coordinates, by xatlas if it is done in time, else by projection along the axes.
+    """Return non-overlapping UV coordinates, by xatlas if it is done in time, else by projection along the axes.
 
-    texture: pixels along the texture. padding: texels of colour wanted around charts. seconds: xatlas's time box.
+    vertices: float[V, 3].
+    triangles: int[T, 3].
+    texture: int, pixels along the texture.
+    padding: int, texels of colour wanted around charts.
+    seconds: float, xatlas's time box.
     advance: told the share of the time box that is over, in [0, 1]; what it raises ends the child and passes through.
     """
     gap = max(2, padding // 2)  # charts share the texels between them: each has half of the gap to itself
@@ -84,7 +91,12 @@ def unwrap(
 
 
 def fitting(padding: int, chart: Ints, texture: int) -> int:
-    """The padding, less where there are so many charts that it would take more than a third of the texture."""
+    """Return the padding, less where it would take more than a third of the texture.
+
+    padding: int, texels.
+    chart: int32[T].
+    texture: int, pixels along the texture.
+    """
     number = len(np.unique(chart))
     return max(1, min(padding, int(texture / np.sqrt(3.0 * number))))
 
@@ -92,11 +104,16 @@ def fitting(padding: int, chart: Ints, texture: int) -> int:
 def lost_triangles_beside_neighbours(
     vertices: Vertices, triangles: Triangles, uv: Floats, chart: Ints
 ) -> tuple[Floats, Ints]:
-    """UV and charts in which triangles that xatlas left out lie on a neighbour's edge.
+    """Return UV and charts in which triangles that xatlas left out lie on a neighbour's edge.
 
     It leaves out those without area in space and puts all their corners at (0, 0). Two corners take the place that they
     have in the neighbour across the longest edge, the third that of the nearer one: no area, no overlap, and the
     right colour.
+
+    vertices: float[V, 3].
+    triangles: int[T, 3].
+    uv: float[T, 3, 2].
+    chart: int32[T].
     """
     lost = np.flatnonzero((uv == 0.0).all((1, 2)))
     if len(lost) == 0:
@@ -129,7 +146,7 @@ def lost_triangles_beside_neighbours(
 
 
 def worker_command() -> list[str]:
-    """The command line of the child process, without its two arguments."""
+    """Return the command line of the child process, without its two arguments."""
     return [sys.executable or "python3", "-m", "dreamfusion_engine.mesh.uv.unwrap_worker"]
 
 

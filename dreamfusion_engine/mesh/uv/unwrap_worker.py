@@ -1,6 +1,6 @@
-"""The unwrap in a process of its own: xatlas cannot be interrupted, a process can be ended.
+"""Unwrap in a separate process: xatlas cannot be interrupted, but a process can be killed.
 
-Reads an .npz with vertices float32[V, 3], triangles uint32[T, 3], texture and padding from stdin, and writes one
+It reads an .npz with vertices float32[V, 3], triangles uint32[T, 3], texture and padding from stdin, and writes one
 with uv float32[T, 3, 2] and indices int32[T, 3] (equal where corners meet in a chart) to stdout. mesh/uv/unwrap.py runs
 it as `python -m`, with two arguments: its own process number, and the seconds that this one has. xatlas holds Python's
 lock from its beginning to its end, so a thread that looks at the parent would not run.
@@ -19,7 +19,11 @@ START_SECONDS = 30.0  # for Python and its imports on a busy machine, on top of 
 
 
 def main(parent: int, seconds: float) -> None:
-    """Unwrap what comes in on stdin. parent: the process that waits. seconds: the time box, after which it does not."""
+    """Unwrap the mesh that comes in on stdin.
+
+    parent: int, number of the process that waits.
+    seconds: float, the time box, after which that process no longer waits.
+    """
     end_with(
         parent, seconds=seconds + START_SECONDS, processor_seconds=usable_cores() * seconds + START_SECONDS
     )  # before anything heavy is loaded: from now on this process ends whatever happens

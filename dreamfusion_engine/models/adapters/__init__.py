@@ -1,1 +1,1 @@
-"""LoRAs and learned words: read, checked, and merged into a model as it is loaded."""
+"""LoRAs and learned words: read, checked, and merged into a model while it loads."""

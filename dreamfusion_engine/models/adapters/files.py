@@ -1,7 +1,7 @@
-"""The LoRAs and textual inversions of a run, proven to fit the model before anything heavy is imported.
+"""The LoRAs and textual inversions of a run, checked against the model before anything heavy is imported.
 
-Whether a LoRA fits is asked of the headers: every layer that it changes must be in the model, with the width that its
-factors have. diffusers passes over a layer that it cannot find; the artist would then see a weaker LoRA and no reason.
+The headers tell whether a LoRA fits: every layer that it changes must be in the model, with the width that its factors
+have. diffusers skips a layer that it cannot find; the artist would then see a weaker LoRA and no reason.
 """
 
 from __future__ import annotations
@@ -59,7 +59,14 @@ _SD_TITLES = {768: "Stable Diffusion 1", 1024: "Stable Diffusion 2", 2048: "Stab
 
 @dataclass(frozen=True, kw_only=True)
 class LoraFile:
-    """A LoRA and its weight. tensors: its header. said: what diffusers wrote of it, such as 'unet.lora_alpha'."""
+    """A LoRA and its weight.
+
+    path: Path of the file.
+    weight: float, w.
+    tensors: the file's header, by name of the tensor.
+    pairs: the pairs of factors, one for each layer.
+    said: what diffusers wrote of it, such as 'unet.lora_alpha'.
+    """
 
     path: Path
     weight: float
@@ -70,19 +77,19 @@ class LoraFile:
 
 @dataclass(frozen=True, kw_only=True)
 class AdapterFiles:
-    """All of a run's."""
+    """All LoRAs and learned words of a run."""
 
     loras: tuple[LoraFile, ...] = ()
     words: tuple[LearnedWord, ...] = ()
 
     def digest(self) -> str:
-        """SHA-256 of the files' content, of the weights and of the words, hex; '' where there are none."""
+        """Return the SHA-256 of the files' content, the weights and the words, in hex; '' where there are none."""
         said = [[sha256_of(lora.path), lora.weight] for lora in self.loras]
         said += [[sha256_of(word.path), word.word] for word in self.words]
         return hashlib.sha256(json.dumps(said).encode()).hexdigest() if said else ""
 
     def words_of(self, part: str) -> list[LearnedWord]:
-        """The words that a text encoder learned."""
+        """Return the words that a text encoder learned."""
         return [word for word in self.words if part in word.tensors]
 
 
@@ -90,13 +97,16 @@ NO_ADAPTERS = AdapterFiles()
 
 
 def read_adapters(settings: AdaptersConfig) -> AdapterFiles:
-    """The files by their headers. Raises InputError input.lora, input.embedding, input.adapter_file or input.pickle."""
+    """Read the headers of the files.
+
+    Raises InputError input.lora, input.embedding, input.adapter_file or input.pickle.
+    """
     loras = tuple(_lora(_path(file, "--lora"), weight) for file, weight in settings.lora)
     return AdapterFiles(loras=loras, words=tuple(_word(_path(file, "--embedding")) for file in settings.embeddings))
 
 
 def check_asked(config: GenerateConfig) -> None:
-    """Raise InputError unless the adapters of a run fit its model; all that can be known before that is loaded."""
+    """Raise InputError unless a run's adapters fit its model, as far as is known before the model is loaded."""
     files = read_adapters(config.adapters)
     if not files.loras and not files.words:
         return
@@ -110,10 +120,12 @@ def check_asked(config: GenerateConfig) -> None:
 
 
 def check_adapters(files: AdapterFiles, family: str, folder: PipelineFolder | None, title: str = "") -> None:
-    """Raise InputError input.lora or input.embedding unless all of them fit the model.
+    """Raise InputError input.lora or input.embedding unless all adapters fit the model.
 
-    family: its pipeline class. folder: the model; None for a single file that was not converted yet, of which only the
-    family is known, and its architecture's title.
+    files: AdapterFiles of the run.
+    family: str, the model's pipeline class.
+    folder: the model; None for a single file that was not converted yet, of which only the family is known.
+    title: str, name of a single file's architecture.
     """
     for lora in files.loras:
         if family not in LORA_FAMILIES:
@@ -135,27 +147,38 @@ def check_adapters(files: AdapterFiles, family: str, folder: PipelineFolder | No
 
 
 def layers_of(weights: Mapping[str, tuple[int, ...]]) -> dict[str, str]:
-    """Layers by a spelling that does not depend on who wrote it: paths with underscores. weights: name -> shape."""
+    """Return layers by a spelling that every program can be brought to: paths with underscores.
+
+    weights: name of each weight to its shape.
+    """
     names = (name for name, shape in weights.items() if name.endswith(".weight") and len(shape) >= 2)
     return {_spelling(name.removesuffix(".weight")): name for name in names}
 
 
 def weight_of(pair: LoraPair, layers: Mapping[str, str]) -> str | None:
-    """The name of the weight that a pair of factors changes, None where there is no such layer."""
+    """Return the name of the weight that a pair of factors changes; None where there is no such layer."""
     name = _spelling(pair.layer)
     other = re.sub(r"self_attn_to_(q|k|v|out)$", r"self_attn_\1_proj", name)
     return layers.get(name) or layers.get(other) or (layers.get(f"{name}_0") if name.endswith("to_out") else None)
 
 
 def factors_fit(down: tuple[int, ...], up: tuple[int, ...], weight: tuple[int, ...]) -> bool:
-    """Whether B A, of A [r, ...] and B [O, r, 1, 1], has the shape of a layer's weight [O, ...]."""
+    """Return whether B A has the shape of a layer's weight.
+
+    down: shape of A, [r, ...].
+    up: shape of B, [O, r] or [O, r, 1, 1].
+    weight: shape of the layer's weight, [O, ...].
+    """
     return up[0] == weight[0] and math.prod(up[2:]) == 1 and math.prod(down[1:]) == math.prod(weight[1:])
 
 
 def lora_error(path: Path, why: str, family: str = "", fix: str = "") -> InputError:
-    """The error for a file that cannot be used as a LoRA. family: where that is because of the model's family.
+    """Build the error for a file that cannot be used as a LoRA.
 
-    fix: what helps, where it is neither another model nor another kind of file.
+    path: Path of the file.
+    why: str, the reason.
+    family: str, the model's pipeline class, where the reason is the family.
+    fix: str, what helps, where it is neither another model nor another kind of file.
     """
     known = ", ".join(FAMILIES[name].title for name in LORA_FAMILIES)
     return InputError(
@@ -172,7 +195,13 @@ def lora_error(path: Path, why: str, family: str = "", fix: str = "") -> InputEr
 
 
 def word_error(path: Path, why: str, family: str = "", *, name: bool = False) -> InputError:
-    """The error for a file that cannot be used as a textual inversion. name: whether another name would mend it."""
+    """Build the error for a file that cannot be used as a textual inversion.
+
+    path: Path of the file.
+    why: str, the reason.
+    family: str, the model's pipeline class, where the reason is the family.
+    name: bool, whether another file name would help.
+    """
     fix = "Give a textual inversion in .safetensors that was made for this model, or leave this --embedding out."
     return InputError(
         "input.embedding",

@@ -26,9 +26,13 @@ _VOCABULARY_BYTES = 64 << 20  # of a tokenizer's file; the largest have half
 
 @dataclass(frozen=True, kw_only=True)
 class LearnedWord:
-    """One textual inversion. word: as a prompt says it. vectors: how many tokens it becomes.
+    """One textual inversion.
 
-    tensors: text encoder -> the tensor that holds its vectors; widths: text encoder -> numbers a vector.
+    path: Path of the file.
+    word: str, as a prompt says it.
+    vectors: int, number of tokens that it becomes.
+    tensors: text encoder to the name of the tensor that holds its vectors.
+    widths: text encoder to the length of a vector.
     """
 
     path: Path
@@ -39,12 +43,17 @@ class LearnedWord:
 
     @property
     def tokens(self) -> list[str]:
-        """The tokens that stand for it, named as diffusers does: word, word_1, word_2, ..."""
+        """Return the tokens of the word, named as diffusers does: word, word_1, word_2, ..."""
         return [self.word, *(f"{self.word}_{i}" for i in range(1, self.vectors))]
 
 
 def learned_word(path: Path, tensors: Mapping[str, TensorEntry]) -> LearnedWord:
-    """What a file's header says. Raises NotUsable, as an end of the sentence 'it is ...'."""
+    """Read a textual inversion from a file's header.
+
+    path: Path of the file.
+    tensors: the file's header.
+    Raises NotUsable; its message ends the sentence 'it is ...'.
+    """
     if any("lora" in name for name in tensors):
         raise NotUsable("a LoRA, which is for --lora")
     if not tensors or len(tensors) > 2 or (len(tensors) == 2 and set(tensors) != {"clip_l", "clip_g"}):
@@ -70,7 +79,7 @@ def learned_word(path: Path, tensors: Mapping[str, TensorEntry]) -> LearnedWord:
 
 
 def vocabulary(tokenizer: Path) -> frozenset[str]:
-    """The words of a tokenizer's folder in lower case, from its files; empty where they have another format."""
+    """Return the words of a tokenizer's folder in lower case; empty where its files have another format."""
     words: set[str] = set()
     for name in ("vocab.json", "added_tokens.json", "tokenizer.json"):
         file = tokenizer / name
@@ -90,15 +99,16 @@ def vocabulary(tokenizer: Path) -> frozenset[str]:
 
 
 def unsaid(words: Iterable[LearnedWord], texts: Iterable[str]) -> list[str]:
-    """The learned words that no text says."""
+    """Return the learned words that no text contains."""
     together = "\n".join(texts)
     return [word.word for word in words if spelt_out(together, {word.word: [""]}) == together]
 
 
 def spelt_out(text: str, words: Mapping[str, list[str]]) -> str:
-    """A prompt in which every learned word, in whatever case, is followed by its further tokens.
+    """Return a prompt in which the further tokens of each learned word follow it, in whatever case it is written.
 
-    words: word -> all its tokens.
+    text: str, the prompt.
+    words: word to all its tokens.
     """
     if not words:
         return text

@@ -1,7 +1,7 @@
-"""What a LoRA file is, told by the names and shapes of its tensors alone.
+"""The kind of a LoRA file, told by the names and shapes of its tensors alone.
 
 A LoRA (Hu 2021, arXiv 2106.09685) adds w (alpha / r) B A to a layer's weights, with A [r, I] and B [O, r]. Programs
-name its tensors in their own ways: kohya's by the layer's path with underscores (lora_unet_down_blocks_0_...lora_down),
+name its tensors differently: kohya's by the layer's path with underscores (lora_unet_down_blocks_0_...lora_down),
 PEFT's and diffusers' by the path itself (unet.down_blocks.0...lora_A, ...to_q_lora.down, ...lora.down), xlabs' by a
 block's processor (double_blocks.0.processor.qkv_lora1.down). Nothing heavy is imported here.
 """
@@ -53,9 +53,12 @@ FOREIGN = re.compile(
 
 @dataclass(frozen=True, kw_only=True)
 class LoraPair:
-    """The two factors for one layer. part: 'denoiser' or a text encoder; layer: its path, as the file spells it.
+    """The two factors for one layer.
 
-    down, up, alpha: names of A, of B, and of alpha where the file has one.
+    part: 'denoiser' or a text encoder.
+    layer: str, the layer's path as the file spells it.
+    down, up: names of the tensors A and B.
+    alpha: name of the tensor alpha; None where the file has none.
     """
 
     part: str
@@ -66,17 +69,21 @@ class LoraPair:
 
     @property
     def foreign(self) -> bool:
-        """Whether the layer has the name of another program, which does not lead to it."""
+        """Whether another program named the layer, so that its name is not the layer's path."""
         return self.part == DENOISER and FOREIGN.search(self.layer) is not None
 
     @property
     def xlabs(self) -> bool:
-        """Whether xlabs named it, as the processor of a block."""
+        """Whether xlabs named the layer, as the processor of a block."""
         return ".processor." in self.layer
 
 
 def lora_pairs(tensors: Mapping[str, TensorEntry]) -> list[LoraPair]:
-    """The layers that a LoRA changes. Raises NotUsable, which says what the file is instead."""
+    """Return the pairs of factors of a LoRA, one for each layer.
+
+    tensors: the file's header.
+    Raises NotUsable; its message says what the file is instead.
+    """
     _refuse_others(tensors)
     pairs = paired(tensors)
     for pair in pairs:
@@ -91,9 +98,10 @@ def lora_pairs(tensors: Mapping[str, TensorEntry]) -> list[LoraPair]:
 
 
 def said_of_scale(text: str) -> dict[str, Any]:
-    """What diffusers wrote into a file's metadata ("lora_adapter_metadata"), such as 'unet.lora_alpha', as a mapping.
+    """Return what diffusers wrote into a file's metadata ("lora_adapter_metadata"), such as 'unet.lora_alpha'.
 
-    Raises NotUsable where an alpha there is no finite number, or a layer's pattern cannot be read.
+    text: str, JSON.
+    Raises NotUsable where an alpha is no finite number, or a layer's pattern cannot be read.
     """
     try:
         said = parse_json(text.encode("utf-8", "replace"))
@@ -112,10 +120,14 @@ def said_of_scale(text: str) -> dict[str, Any]:
 
 
 def names_layer(pattern: str, layer: str) -> bool:
-    """Whether a pattern of alphas means a layer: it is its path, or, unless it begins with ^, the end of that.
+    """Return whether a pattern of alphas names a layer: its whole path, or its end unless the pattern begins with ^.
 
-    PEFT takes patterns for regular expressions and writes layers' names. Those of a file from elsewhere are not
-    evaluated: a few characters of one can take hours. Raises ValueError for a pattern that is no name.
+    PEFT takes patterns for regular expressions and writes layers' names. The patterns of a foreign file are not
+    evaluated, because a few characters can take hours.
+
+    pattern: str, from the file.
+    layer: str, the layer's path.
+    Raises ValueError for a pattern that is no name.
     """
     name = pattern.removeprefix("^").replace("\\.", ".")
     if not _LAYER.fullmatch(name):
@@ -124,7 +136,10 @@ def names_layer(pattern: str, layer: str) -> bool:
 
 
 def paired(names: Iterable[str]) -> list[LoraPair]:
-    """The factors that belong together, by their names. Raises NotUsable for a name that is not of a LoRA."""
+    """Return the factors in pairs, by their names.
+
+    Raises NotUsable for a name that is not of a LoRA, and for a factor without the other.
+    """
     halves: dict[tuple[str, str], dict[str, str]] = {}
     for name in names:
         match = _XLABS.search(name) or _MATRIX.search(name)
@@ -177,7 +192,7 @@ def _refuse_others(tensors: Mapping[str, TensorEntry]) -> None:
 
 
 def title_of(pairs: list[LoraPair], tensors: Mapping[str, TensorEntry]) -> str:
-    """The model that a LoRA was made for, in words, as far as its layers tell."""
+    """Return the model that a LoRA was made for, in words, as far as its layers tell."""
     layers = {pair.layer.replace(".", "_"): pair for pair in pairs if pair.part == DENOISER}
     pieces = (
         (("double_blocks_", "single_blocks_", "single_transformer_blocks_"), "Flux"),
@@ -199,7 +214,7 @@ def title_of(pairs: list[LoraPair], tensors: Mapping[str, TensorEntry]) -> str:
 
 
 def context_width(pairs: list[LoraPair], tensors: Mapping[str, TensorEntry]) -> int | None:
-    """How wide the states of a prompt are that a unet's LoRA reads; None where it does not change those layers."""
+    """Return the width of the prompt states that a unet's LoRA reads; None where it does not change those layers."""
     for pair in pairs:
         if pair.part == DENOISER and pair.layer.replace(".", "_").endswith(("attn2_to_k", "attn2_to_v")):
             return tensors[pair.down].shape[1]

@@ -1,4 +1,4 @@
-"""LoRAs added to a network's weights when it is loaded: W + w (alpha / r) B A (Hu 2021, arXiv 2106.09685)."""
+"""Add LoRAs to a network's weights while it loads: W + w (alpha / r) B A (Hu 2021, arXiv 2106.09685)."""
 
 from __future__ import annotations
 
@@ -15,15 +15,26 @@ from dreamfusion_engine.models.single_file.layouts import NotUsable
 
 
 def low_rank_change(down: Tensor, up: Tensor, scale: float, shape: torch.Size) -> Tensor:
-    """scale B A as float32 of a layer's shape. down: A [r, I] or [r, I, h, w]; up: B [O, r] or [O, r, 1, 1]."""
+    """scale B A, float32 of a layer's shape.
+
+    down: A, [r, I] or [r, I, h, w].
+    up: B, [O, r] or [O, r, 1, 1].
+    scale: float, factor of the product.
+    shape: of the layer's weight.
+    Source: arXiv 2106.09685, section 4.1.
+    """
     return scale * (up.float().flatten(1) @ down.float().flatten(1)).reshape(shape)
 
 
 @torch.no_grad()
 def merge_lora(network: nn.Module, lora: LoraFile, part: str, *, denoiser: bool, family: str) -> None:
-    """Add what a LoRA changes in a network, which is in main memory, to its weights.
+    """Add a LoRA's changes to a network's weights, in main memory.
 
-    part: the network's name in the folder. denoiser: whether it is that. family: its pipeline class.
+    network: nn.Module, in main memory.
+    lora: LoraFile to add.
+    part: str, the network's name in the folder.
+    denoiser: bool, whether the network is the denoiser.
+    family: str, the model's pipeline class.
     Raises InputError input.lora where a layer is not in the network or the values are not finite.
     """
     mine = [pair for pair in lora.pairs if pair.part == (DENOISER if denoiser else part)]
@@ -70,10 +81,15 @@ def _scaled(lora: LoraFile, pairs: list[LoraPair], part: str) -> dict[str, Tenso
 
 
 def said_scale(said: Mapping[str, Any], part: str, layer: str, rank: int) -> float:
-    """alpha / r by the metadata that diffusers writes beside PEFT's factors; 1 where they say nothing.
+    """Return alpha / r from the metadata that diffusers writes beside PEFT's factors; 1 where it says nothing.
 
-    alpha: 'PART.lora_alpha', or what 'PART.alpha_pattern' says of the layer; over sqrt(r) where 'PART.use_rslora'
-    (Kalajdzievski 2023, arXiv 2312.03732).
+    alpha is 'PART.lora_alpha', or what 'PART.alpha_pattern' says of the layer. With 'PART.use_rslora' it is divided by
+    sqrt(r) (Kalajdzievski 2023, arXiv 2312.03732).
+
+    said: the metadata.
+    part: str, the network's name.
+    layer: str, the layer's path.
+    rank: int, r.
     """
     alpha = said.get(f"{part}.lora_alpha")
     for pattern, value in (said.get(f"{part}.alpha_pattern") or {}).items():
@@ -88,9 +104,14 @@ def said_scale(said: Mapping[str, Any], part: str, layer: str, rank: int) -> flo
 def diffusers_names(
     network: Any, pairs: list[LoraPair], tensors: Mapping[str, Tensor], lora: LoraFile, family: str
 ) -> dict[str, Tensor]:
-    """The factors of layers that go by the names of another program, under diffusers' names, by its own functions.
+    """Return the factors under diffusers' names, by diffusers' own functions, for layers that another program named.
 
-    Raises InputError input.lora where it does not know a name.
+    network: nn.Module that the factors are for.
+    pairs: those layers' pairs.
+    tensors: factors by name.
+    lora: LoraFile, for errors.
+    family: str, the model's pipeline class.
+    Raises InputError input.lora where diffusers does not know a name.
     """
     from diffusers import FluxPipeline, StableDiffusionXLPipeline
 
@@ -119,7 +140,7 @@ def diffusers_names(
 
 
 def check_finite(lora: LoraFile) -> None:
-    """Raise InputError input.lora unless every number in the file is finite. Before anything is loaded."""
+    """Raise InputError input.lora unless every number in the file is finite. Runs before anything is loaded."""
     from safetensors import SafetensorError, safe_open
 
     try:

@@ -1,4 +1,4 @@
-"""Learned words put into a tokenizer and its text encoder (textual inversion; Gal 2022, arXiv 2208.01618)."""
+"""Put learned words into a tokenizer and its text encoder (textual inversion; Gal 2022, arXiv 2208.01618)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,12 @@ LEGACY_END = 2  # eos_token_id in the configs of older CLIPs: then the highest n
 
 
 def read_vectors(word: LearnedWord, part: str) -> Tensor:
-    """A word's vectors for one text encoder, float32[vectors, D]. Raises InputError input.embedding."""
+    """Read a word's vectors for one text encoder, float32[vectors, D].
+
+    word: LearnedWord.
+    part: str, the text encoder.
+    Raises InputError input.embedding.
+    """
     from safetensors import SafetensorError, safe_open
 
     try:
@@ -29,7 +34,7 @@ def read_vectors(word: LearnedWord, part: str) -> Tensor:
 
 
 def teach_tokenizer(tokenizer: Any, words: Sequence[LearnedWord]) -> None:
-    """Give the tokenizer a token for each vector. It then reads a text that `learned_word.spelt_out` made."""
+    """Give the tokenizer a token for each vector. It can then read a text from `learned_word.spelt_out`."""
     if not words:
         return
     from transformers import AddedToken
@@ -42,8 +47,13 @@ def teach_tokenizer(tokenizer: Any, words: Sequence[LearnedWord]) -> None:
 def teach_encoder(encoder: Any, tokenizer: Any, words: Sequence[LearnedWord], part: str) -> None:
     """Put the words' vectors into the encoder's table, at the numbers that the taught tokenizer gives them.
 
-    A CLIP with the legacy end of text would take a learned word for it, as the highest number in the text, and pool its
-    state there; it is told the tokenizer's own end.
+    A CLIP with the legacy end of text takes the highest number in a text for its end, and pools its state there. That
+    would be a learned word, so the encoder is told the tokenizer's own end.
+
+    encoder: CLIP's or T5's text encoder.
+    tokenizer: after `teach_tokenizer`.
+    words: LearnedWords.
+    part: str, the text encoder's name in the folder.
     """
     numbers = {token: tokenizer.convert_tokens_to_ids(token) for word in words for token in word.tokens}
     rows = encoder.get_input_embeddings().weight.shape[0]

@@ -1,1 +1,1 @@
-"""One small adapter for each family of diffusion models, all alike: read prompts, and ask the denoiser."""
+"""One small adapter for each family of diffusion models. Each reads prompts and asks the denoiser."""

@@ -1,6 +1,6 @@
-"""What all families do alike: check what a prompt becomes, load a denoiser when it is first used, turn it into noise.
+"""What all families share: check the prompts, load a denoiser on first use, turn its prediction into noise.
 
-A family adds two things: `read`, how its text encoders are asked, and `ask`, how its denoiser is.
+A family adds `read`, which asks its text encoders, and `ask`, which asks its denoiser.
 """
 
 from __future__ import annotations
@@ -19,13 +19,17 @@ from dreamfusion_engine.models.teacher import Conditioning
 
 
 class Adapter(abc.ABC):
-    """A folder of one family as a `Teacher`. Inputs and outputs are float32 always.
+    """A folder of one family as a `Teacher`. Inputs and outputs are always float32.
 
-    parts: the folder. kind: the denoiser's class. space: what it denoises. schedule: of its noise. prediction: what the
-    denoiser predicts. memory_format: of its inputs and weights; convolutions on a CPU are faster channels-last.
-
-    The denoiser is loaded when it is first used: text encoders, which come and go before, then have the memory to
+    The denoiser is loaded on first use. The text encoders, which come and go before, then have the memory to
     themselves.
+
+    parts: Parts of the folder.
+    kind: str, the denoiser's class.
+    space: Space that the model denoises in.
+    schedule: NoiseSchedule of the model.
+    prediction: what the denoiser predicts.
+    memory_format: of the denoiser's inputs and weights; convolutions on a CPU are faster channels-last.
     """
 
     def __init__(
@@ -50,18 +54,26 @@ class Adapter(abc.ABC):
 
     @abc.abstractmethod
     def read(self, texts: list[str]) -> Conditioning:
-        """What the denoiser is told for each text. Raises InputError input.prompt_tokens."""
+        """Return the Conditioning of each text.
+
+        Raises InputError input.prompt_tokens.
+        """
 
     @abc.abstractmethod
     def ask(self, x: Tensor, t: Tensor, told: Conditioning) -> Tensor:
-        """What the denoiser predicts, in its own terms.
+        """Return what the denoiser predicts, in its own terms.
 
-        x: what it denoises and told: its conditioning, both in its weights' precision; t: int64[B], timesteps.
+        x: [B, C, h, w], what it denoises, in its weights' precision.
+        t: int64[B], timesteps.
+        told: Conditioning, B rows, in its weights' precision.
         """
 
     @property
     def denoiser(self) -> Any:
-        """The frozen network that predicts. Raises SetupError model.damaged."""
+        """The frozen network that predicts.
+
+        Raises SetupError model.damaged.
+        """
         if self._denoiser is None:
             self._denoiser = self.parts.network(self.parts.family.denoiser, self._kind, self._memory_format)
         return self._denoiser
@@ -72,10 +84,12 @@ class Adapter(abc.ABC):
 
     @torch.no_grad()
     def encode_prompts(self, prompts: list[str]) -> Conditioning:
-        """What the denoiser is told for each prompt.
+        """Return the Conditioning of P prompts, P rows.
 
-        Raises InputError input.prompt_tokens when a prompt has more tokens than the model reads (its view words, at
-        the end, would be lost silently), SetupError model.damaged when an embedding is not finite.
+        prompts: P texts.
+        Raises InputError input.prompt_tokens where a prompt has more tokens than the model reads: its view words, at
+            the end, would be lost silently.
+        Raises SetupError model.damaged where an embedding is not finite.
         """
         told = self.read(prompts)
         embeddings = {name: value for name, value in told.tensors().items() if name != "mask"}
@@ -90,16 +104,19 @@ class Adapter(abc.ABC):
         return Conditioning(tokens=whole["tokens"], mask=told.mask, pooled=whole.get("pooled"))
 
     def to_model_space(self, image: Tensor, posterior: Tensor | None = None) -> Tensor:
-        """What the model denoises, float32[B, C, h, w], of images float32[B, 3, H, W] in [0, 1]; differentiable.
+        """Return images as the model denoises them, float32[B, C, h, w]; differentiable.
 
-        posterior: standard normal noise, shaped as the result, to sample an autoencoder's latents with; None: the mean.
+        image: float32[B, 3, H, W] in [0, 1].
+        posterior: float32[B, C, h, w], standard normal noise to sample an autoencoder's latents with; None: the mean.
         """
         return self._space.encode(image, posterior)
 
     def predict_noise(self, x_t: Tensor, t: Tensor, conditioning: Conditioning) -> Tensor:
-        """eps float32[B, C, h, w] in x_t, whichever way the model names its prediction.
+        """Return the noise eps in x_t, float32[B, C, h, w], whatever the model predicts.
 
-        x_t: float32[B, C, h, w]; t: int64[B] in [0, T); conditioning: B rows.
+        x_t: float32[B, C, h, w].
+        t: int64[B] in [0, T), timesteps.
+        conditioning: Conditioning, B rows.
         """
         dtype = self.parts.dtype
         x = x_t.to(dtype).contiguous(memory_format=self._memory_format)

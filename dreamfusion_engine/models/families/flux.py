@@ -1,4 +1,4 @@
-"""Flux: a transformer over packed latents, told by T5 and by CLIP's embedding of the whole text.
+"""Flux: a transformer over packed latents, with T5's states and CLIP's embedding of the whole text.
 
 It predicts the flow u = eps - x_0 (Black Forest Labs 2024, github.com/black-forest-labs/flux).
 """
@@ -25,9 +25,9 @@ class Flux(Adapter):
     """FluxPipeline.
 
     A guidance-distilled Flux ("dev") takes a guidance scale as an input, next to the time, and answers with a flow that
-    is already guided: `embedded_guidance`, a constant here. Classifier-free guidance between prompt and negative prompt
-    goes on top, as what the pipeline calls true_cfg_scale; with a scale of 1 only the embedded one is left. A Flux
-    without that input ("schnell") ignores `embedded_guidance`.
+    is already guided. This scale is `embedded_guidance`, a constant here. Classifier-free guidance between prompt and
+    negative prompt goes on top (the pipeline calls its scale true_cfg_scale); with a scale of 1 only the embedded one
+    is left. A Flux without that input ("schnell") ignores `embedded_guidance`.
     """
 
     def __init__(self, parts: Parts) -> None:
@@ -64,20 +64,30 @@ class Flux(Adapter):
 
 
 def pack(x: Tensor) -> Tensor:
-    """Latents [B, C, 2 R, 2 S] as tokens [B, R S, 4 C], each a square of 2 by 2."""
+    """Return latents [B, C, 2 R, 2 S] as tokens [B, R S, 4 C], each a square of 2 by 2."""
     batch, channels, height, width = x.shape
     squares = x.reshape(batch, channels, height // 2, 2, width // 2, 2).permute(0, 2, 4, 1, 3, 5)
     return squares.reshape(batch, (height // 2) * (width // 2), 4 * channels)
 
 
 def unpack(tokens: Tensor, rows: int, columns: int) -> Tensor:
-    """The inverse of `pack`, for R = rows and S = columns."""
+    """Return latents [B, C, 2 R, 2 S] from tokens [B, R S, 4 C], the inverse of `pack`.
+
+    tokens: [B, R S, 4 C].
+    rows: int, R.
+    columns: int, S.
+    """
     batch, _, width = tokens.shape
     squares = tokens.reshape(batch, rows, columns, width // 4, 2, 2).permute(0, 3, 1, 4, 2, 5)
     return squares.reshape(batch, width // 4, 2 * rows, 2 * columns)
 
 
 def positions(rows: int, columns: int, like: Tensor) -> Tensor:
-    """(0, row, column) of each token, [R S, 3], on the device and in the type of `like`."""
+    """Return (0, row, column) of each token, [R S, 3].
+
+    rows: int, R.
+    columns: int, S.
+    like: Tensor; gives the device and the type.
+    """
     row, column = torch.meshgrid(*(torch.arange(n, device=like.device) for n in (rows, columns)), indexing="ij")
     return torch.stack([torch.zeros_like(row), row, column], dim=-1).reshape(-1, 3).to(like)

@@ -1,8 +1,8 @@
 """The parts of a model's folder, each loaded when it is asked for: networks, tokenizers, configurations.
 
 Only parts are loaded, never a whole pipeline. Attention is torch's scaled_dot_product_attention: diffusers and
-transformers choose it by themselves, and nothing here changes it. Both, which take some seconds to import, are imported
-when the first part is loaded.
+transformers choose it by themselves, and nothing here changes it. Both libraries take some seconds to import, so they
+are imported with the first part.
 """
 
 from __future__ import annotations
@@ -33,20 +33,25 @@ _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torc
 
 
 class Parts:
-    """What a checked pipeline folder holds, for one device and precision.
+    """A checked pipeline folder, for one device and precision.
 
-    folder: the model. device: where it computes. precision: of the denoiser; 'auto' is float32, except for large models
-    on a GPU: float16 for a unet, whose guidance multiplies bfloat16's error (docs/benchmarks.md), and bfloat16 for a
-    transformer, whose activations leave the range of float16. vae_precision: of the autoencoder, see vae_dtype.
-    place: what is done with a network that was loaded into main memory, given its part's name; it returns the network
-    that is used. By default it moves to the device. adapters: LoRAs, merged into a network before it is placed, and
-    learned words.
+    folder: PipelineFolder of the model.
+    device: torch.device, where it computes.
+    precision: of the denoiser. 'auto' is float32, except for large models on a GPU: float16 for a unet, whose guidance
+        multiplies bfloat16's error (docs/benchmarks.md), and bfloat16 for a transformer, whose activations leave the
+        range of float16.
+    place: called with a part's name and its network in main memory; returns the network to use. By default it moves the
+        network to the device.
+    adapters: AdapterFiles; LoRAs are merged into a network before it is placed.
+    vae_precision: of the autoencoder, see vae_dtype.
 
-    dtype: of the denoiser's weights. autocast: of its arithmetic, where the weights are not in it: a CPU keeps float32
-    weights and casts as it computes. text_dtype: of text encoders; T5 leaves the range of float16.
-    vae_dtype: of the autoencoder. 'auto' is bfloat16 beside a denoiser in half precision, and float32 otherwise, on a
-    CPU, where the GPU has no bfloat16 (before 2020), and for those that overflow in half precision and say so
-    (force_upcast). Never float16: gradients that come back through it would vanish.
+    dtype: attribute, of the denoiser's weights.
+    autocast: attribute, of the denoiser's arithmetic where its weights are not in it: a CPU keeps float32 weights and
+        casts while it computes.
+    text_dtype: attribute, of text encoders; T5 leaves the range of float16.
+    vae_dtype: attribute, of the autoencoder. 'auto' is bfloat16 beside a denoiser in half precision, and float32
+        otherwise, on a CPU, where the GPU has no bfloat16 (before 2020), and for those that overflow in half precision
+        and say so (force_upcast). Never float16: gradients that come back through it would vanish.
     """
 
     def __init__(
@@ -86,24 +91,29 @@ class Parts:
         return torch.bfloat16 if has_bfloat16(self.device.type) else torch.float32
 
     def has(self, part: str) -> bool:
-        """Whether the folder has an optional part."""
+        """Return whether the folder has an optional part."""
         return part in self.folder.components
 
     def config(self, part: str) -> dict[str, Any]:
-        """The part's configuration file. Raises SetupError model.damaged."""
+        """Return the part's configuration file.
+
+        Raises SetupError model.damaged.
+        """
         name = "scheduler_config.json" if part == "scheduler" else "config.json"
         return read_json(self.folder.path / part / name)
 
     def setting(self, name: str, default: Any) -> Any:
-        """A value that the index gives to the pipeline itself."""
+        """Return a value that the index gives to the pipeline itself, or `default`."""
         return read_json(self.folder.path / INDEX).get(name, default)
 
     def network(self, part: str, kind: str, memory_format: torch.memory_format = torch.contiguous_format) -> nn.Module:
-        """The part's network, frozen, placed, in the part's precision.
+        """Load the part's network, frozen, placed, in the part's precision.
 
-        kind: its class, of transformers for text encoders, else of diffusers. memory_format: of its convolutions.
-        Raises SetupError model.unsupported where the folder names another class, model.damaged, setup.package;
-        InputError input.lora or input.embedding.
+        part: str, its name in the folder.
+        kind: str, its class, of transformers for text encoders, else of diffusers.
+        memory_format: of its convolutions.
+        Raises SetupError model.unsupported where the folder names another class.
+        Raises SetupError model.damaged, setup.package; InputError input.lora, input.embedding.
         """
         named = self.folder.components[part]
         if named != kind:
@@ -129,7 +139,10 @@ class Parts:
         return placed
 
     def tokenizer(self, part: str) -> Any:
-        """The part's tokenizer. Raises SetupError model.damaged, setup.package."""
+        """Load the part's tokenizer.
+
+        Raises SetupError model.damaged, setup.package.
+        """
         missing = self._missing_packages(part)
         if missing:
             raise _package_error(f"Its {part} is in the sentencepiece format, which needs {' and '.join(missing)}.")
@@ -142,7 +155,7 @@ class Parts:
         return tokenizer
 
     def spelt_out(self, part: str, texts: list[str]) -> list[str]:
-        """The texts as the tokenizer of a text encoder is to read them: every vector of a learned word as a token."""
+        """Return the texts as a text encoder's tokenizer must read them: every vector of a learned word as a token."""
         words = {word.word: word.tokens for word in self.adapters.words_of(part)}
         return [spelt_out(text, words) for text in texts]
 
@@ -164,7 +177,7 @@ class Parts:
         return [package for package, module in SENTENCEPIECE if not _installed(module)]
 
     def unsupported(self, why: str) -> SetupError:
-        """The error for a model whose family is known, and which is unlike it all the same."""
+        """Build the error for a model that differs from its family."""
         return SetupError(
             "model.unsupported",
             what=f"This version cannot use this model of the family {self.family.title}.",
@@ -182,7 +195,7 @@ class Parts:
 
     @contextlib.contextmanager
     def foreign_errors(self) -> Iterator[None]:
-        """What diffusers, transformers and safetensors raise for unreadable parts, as SetupError model.damaged."""
+        """Turn the errors of diffusers, transformers and safetensors into SetupError model.damaged, setup.package."""
         from safetensors import SafetensorError
 
         try:

@@ -1,4 +1,4 @@
-"""PixArt-Sigma: a transformer over latents, told by T5 (arXiv 2403.04692). Its learned variance is ignored."""
+"""PixArt-Sigma: a transformer over latents with T5's states (arXiv 2403.04692). Its learned variance is ignored."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""DeepFloyd IF, first stage: a unet over pixels, told by T5 (github.com/deep-floyd/IF). The starter model is one."""
+"""DeepFloyd IF, first stage: a unet over pixels with T5's states (github.com/deep-floyd/IF). The starter is one."""
 
 from __future__ import annotations
 

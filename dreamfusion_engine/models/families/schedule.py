@@ -1,7 +1,7 @@
-"""A model's noise schedule and what its denoiser predicts, from the scheduler of its folder.
+"""A model's noise schedule and the kind of its predictions, from the scheduler of its folder.
 
 Whichever sampler a folder names, its configuration says with which betas, or with which straight path, the model was
-trained; the sampler itself is not needed here.
+trained. The sampler itself is not needed here.
 """
 
 from __future__ import annotations
@@ -20,7 +20,10 @@ SCHEDULE = ("num_train_timesteps", "beta_start", "beta_end", "beta_schedule", "t
 
 
 def diffusion_schedule(parts: Parts) -> tuple[NoiseSchedule, PredictionType]:
-    """The variance-preserving schedule of the folder's betas. Raises SetupError model.damaged, model.unsupported."""
+    """Return the variance-preserving schedule of the folder's betas, and what the denoiser predicts.
+
+    Raises SetupError model.damaged, model.unsupported.
+    """
     config = parts.config("scheduler")
     if str(config.get("_class_name", "")).startswith("FlowMatch"):
         raise parts.unsupported("Its scheduler is one of flow matching, which this family is not trained with.")
@@ -35,10 +38,15 @@ def diffusion_schedule(parts: Parts) -> tuple[NoiseSchedule, PredictionType]:
 
 
 def flow_schedule(parts: Parts, tokens: int) -> NoiseSchedule:
-    """The straight schedule of the folder, shifted as it says, for a picture of `tokens` tokens.
+    """Return the straight schedule of the folder, shifted as it says.
 
-    A fixed shift is given as k; a dynamic one as its logarithm, linear in the number of tokens between two that are
-    given (arXiv 2403.03206, section 5.3.2). Raises SetupError model.damaged.
+    A fixed shift is given as k. A dynamic one is given as its logarithm, linear in the number of tokens between two
+    given ends.
+
+    parts: Parts of the folder.
+    tokens: int, tokens of a picture.
+    Raises SetupError model.damaged.
+    Source: arXiv 2403.03206, section 5.3.2.
     """
     config = parts.config("scheduler")
     try:

@@ -1,4 +1,4 @@
-"""What a model denoises: pixels in [-1, 1], or an autoencoder's latents."""
+"""The space that a model denoises in: pixels in [-1, 1], or an autoencoder's latents."""
 
 from __future__ import annotations
 
@@ -13,12 +13,19 @@ from dreamfusion_engine.models.teacher import resize_square
 
 
 class Space(Protocol):
-    """From images float32[B, 3, H, W] in [0, 1] to what a model denoises. size: pixels of a side of its images."""
+    """Turns images into what a model denoises.
+
+    size: int, pixels along a side of the model's images.
+    """
 
     size: int
 
     def encode(self, image: Tensor, posterior: Tensor | None = None) -> Tensor:
-        """What is denoised, float32; differentiable. posterior: noise to sample latents with, shaped as they are."""
+        """Return what is denoised, float32[B, C, h, w]; differentiable.
+
+        image: float32[B, 3, H, W] in [0, 1].
+        posterior: float32[B, C, h, w], standard normal noise to sample latents with; None: the mean.
+        """
         ...
 
 
@@ -33,17 +40,24 @@ class PixelSpace:
 
 
 def posterior_sample(mean: Tensor, std: Tensor, noise: Tensor) -> Tensor:
-    """mu + s eta, a sample of N(mu, s^2) from standard normal noise eta (Kingma & Welling 2013, arXiv 1312.6114)."""
+    """mu + s eta: a sample of N(mu, s^2) from standard normal noise eta.
+
+    mean: float[B, C, h, w], mu.
+    std: float[B, C, h, w], s.
+    noise: float[B, C, h, w], eta.
+    Source: Kingma & Welling 2013, arXiv 1312.6114.
+    """
     return mean + std * noise
 
 
 class LatentSpace:
     """The latents of an autoencoder: z = (E(2 I - 1) - m) k, with E the mean of its posterior (arXiv 2112.10752).
 
-    k is its scaling factor and m its shift, which give latents a spread near 1 (there, App. D.1). An
-    autoencoder may say it for each channel instead: z = k (E - mean) / std. The mean in place of a sample, because
-    score distillation adds its own noise; with noise given, E is the sample that it makes. The network is loaded when
-    it is first used.
+    k is its scaling factor and m its shift, which give latents a spread near 1 (there, App. D.1). An autoencoder may
+    give
+    them for each channel instead: z = k (E - mean) / std. The mean replaces a sample because score distillation adds
+        its
+    own noise; with noise given, E is the sample that it makes. The network is loaded on first use.
     """
 
     def __init__(self, parts: Parts, pixels: int) -> None:
@@ -54,7 +68,10 @@ class LatentSpace:
 
     @cached_property
     def vae(self) -> Any:
-        """The autoencoder. Raises SetupError model.damaged."""
+        """The autoencoder.
+
+        Raises SetupError model.damaged.
+        """
         return self._parts.network("vae", "AutoencoderKL", self._memory_format)
 
     @cached_property
@@ -83,13 +100,13 @@ class LatentSpace:
 
 
 def vae_scale(parts: Parts) -> int:
-    """Pixels a side of one latent."""
+    """Return the pixels along a side of one latent."""
     blocks = parts.config("vae").get("block_out_channels", ())
     return 2 ** max(len(blocks) - 1, 0)
 
 
 def latent_pixels(parts: Parts) -> int:
-    """Pixels a side of the pictures that a denoiser of latents was trained on.
+    """Return the pixels along a side of the pictures that a denoiser of latents was trained on.
 
     Raises SetupError model.unsupported where the denoiser does not fit the autoencoder, as an inpainting model's.
     """

@@ -1,4 +1,4 @@
-"""Stable Diffusion 1 and 2: a unet over latents, told by one CLIP (arXiv 2112.10752). Predicts eps or v."""
+"""Stable Diffusion 1 and 2: a unet over latents with one CLIP (arXiv 2112.10752). It predicts eps or v."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stable Diffusion 3: a transformer over latents, told by two CLIPs and, where it is there, T5 (arXiv 2403.03206).
+"""Stable Diffusion 3: a transformer over latents with two CLIPs and an optional T5 (arXiv 2403.03206).
 
 It predicts the flow u = eps - x_0.
 """
@@ -24,8 +24,8 @@ CLIP_KIND = "CLIPTextModelWithProjection"
 class StableDiffusion3(Adapter):
     """StableDiffusion3Pipeline.
 
-    T5 (text_encoder_3), the largest part of all, may be absent: zeros take the place of its states, as the model was
-    trained to see them now and then. A prompt may then have CLIP's 77 tokens only.
+    T5 (text_encoder_3), the largest part of all, may be absent. Zeros then replace its states, as the model now and
+    then saw them in training. A prompt may then have only CLIP's 77 tokens.
     """
 
     def __init__(self, parts: Parts) -> None:

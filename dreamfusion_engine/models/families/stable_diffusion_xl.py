@@ -1,4 +1,4 @@
-"""Stable Diffusion XL: a unet over latents, told by two CLIPs and by the size of the picture (arXiv 2307.01952)."""
+"""Stable Diffusion XL: a unet over latents with two CLIPs and the size of the picture (arXiv 2307.01952)."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class StableDiffusionXL(Adapter):
     """StableDiffusionXLPipeline.
 
     Its size conditioning (original size, crop, target size; arXiv 2307.01952, section 2.2) says: a whole picture of the
-    model's own size. Where the pipeline is told to (force_zeros_for_empty_prompt), an empty prompt is zeros, as the
-    model was trained to see it, and not an encoded empty text.
+    model's own size. Where the pipeline asks for it (force_zeros_for_empty_prompt), an empty prompt is zeros, not an
+    encoded empty text, as in the model's training.
     """
 
     def __init__(self, parts: Parts) -> None:

@@ -1,4 +1,4 @@
-"""Prompts as token numbers, and as the numbers that a text encoder makes of them."""
+"""Turn prompts into token numbers, and token numbers into a text encoder's states."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ CLIP_TOKENS = 77  # what a CLIP text encoder reads at most
 
 
 def refuse_long(tokenizer: Any, texts: list[str], length: int) -> None:
-    """Raise InputError input.prompt_tokens when a text has more than `length` tokens.
+    """Raise InputError input.prompt_tokens where a text has more than `length` tokens.
 
-    Its view words, at the end, would be lost silently.
+    The view words, at the end, would be lost silently.
     """
     for text in texts:
         count = len(tokenizer(text, verbose=False)["input_ids"])  # it would warn of what is said here
@@ -35,12 +35,17 @@ def refuse_long(tokenizer: Any, texts: list[str], length: int) -> None:
 
 
 def reading_length(tokenizer: Any, most: int) -> int:
-    """How many tokens are read: `most`, or fewer where the tokenizer says so."""
+    """Return how many tokens are read: `most`, or fewer where the tokenizer says so."""
     return min(int(getattr(tokenizer, "model_max_length", most)), most)
 
 
 def token_numbers(tokenizer: Any, texts: list[str], length: int) -> tuple[Tensor, Tensor]:
-    """The texts' tokens int64[P, K] and which of them count, int64[P, K], padded or cut to K = `length`."""
+    """Return the texts' tokens, int64[P, K], and which of them count, int64[P, K].
+
+    tokenizer: of transformers.
+    texts: P texts.
+    length: int, K; texts are padded or cut to it.
+    """
     tokens = tokenizer(
         texts,
         padding="max_length",
@@ -53,9 +58,14 @@ def token_numbers(tokenizer: Any, texts: list[str], length: int) -> tuple[Tensor
 
 
 def with_encoder(parts: Parts, part: str, kind: str, read: Callable[[Any], tuple[Tensor, ...]]) -> tuple[Tensor, ...]:
-    """What `read` makes of a text encoder, which is loaded for it and freed after it.
+    """Load a text encoder, return what `read` makes of it, and free it.
 
-    Text encoders are often larger than the rest; one at a time is in memory.
+    Text encoders are often larger than the rest, so only one at a time is in memory.
+
+    parts: Parts of the folder.
+    part: str, the encoder's name in the folder.
+    kind: str, the encoder's class.
+    read: called with the encoder; returns tensors.
     """
     encoder: nn.Module | None = parts.network(part, kind)
     try:
@@ -69,9 +79,12 @@ def with_encoder(parts: Parts, part: str, kind: str, read: Callable[[Any], tuple
 
 
 def clip_states(parts: Parts, number: str, kind: str, texts: list[str]) -> tuple[Tensor, Tensor]:
-    """The states before CLIP's last layer, [P, 77, D], and its embedding of the whole text, [P, E].
+    """Return the states before CLIP's last layer, [P, 77, D], and its embedding of the whole text, [P, E].
 
-    number: "" for the first encoder of a family, "_2" for its second. kind: the encoder's class.
+    parts: Parts of the folder.
+    number: "" for the first encoder of a family, "_2" for its second.
+    kind: str, the encoder's class.
+    texts: P texts.
     """
     tokenizer = parts.tokenizer(f"tokenizer{number}")
     texts = parts.spelt_out(f"text_encoder{number}", texts)
@@ -87,9 +100,13 @@ def clip_states(parts: Parts, number: str, kind: str, texts: list[str]) -> tuple
 
 
 def t5_states(parts: Parts, number: str, texts: list[str], length: int, masked: bool) -> tuple[Tensor, Tensor]:
-    """T5's last states, [P, K, D], and which tokens count, bool[P, K].
+    """Return T5's last states, [P, K, D], and which tokens count, bool[P, K].
 
-    number: as for `clip_states`. length: K. masked: whether the encoder may look at the padding.
+    parts: Parts of the folder.
+    number: as for `clip_states`.
+    texts: P texts.
+    length: int, K.
+    masked: bool, whether the padding is masked for the encoder.
     """
     numbers, mask = token_numbers(parts.tokenizer(f"tokenizer{number}"), texts, length)
     mask = mask.to(parts.device)

@@ -1,1 +1,1 @@
-"""Checkpoints of one file: which architecture they are, and the pipeline folder that they become."""
+"""Checkpoints of one file: their architecture, and the pipeline folder that they are converted to."""

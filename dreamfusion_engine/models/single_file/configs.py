@@ -1,7 +1,7 @@
-"""What the shapes of a single file's weights say about the configs that its base gives: sizes, and how it is told.
+"""Correct the configs of a base by the shapes of a single file's weights: sizes and inputs.
 
 Models of one architecture come in several sizes (Stable Diffusion 3 medium, 3.5 medium and large; Flux with and without
-an input for guidance); the transformer's own weights say which, so that one base serves them all.
+an input for guidance). The transformer's own weights say which, so one base serves them all.
 """
 
 from __future__ import annotations
@@ -29,9 +29,12 @@ _PLAIN_FLUX = {"use_dynamic_shifting": False, "shift": 1.0}
 def denoiser_config(
     architecture: Architecture, tensors: Mapping[str, TensorEntry], config: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """The base's config of the denoiser with what the weights say; of a unet it is left as it is.
+    """Return the base's config of the denoiser with what the weights say; a unet's is left as it is.
 
-    Raises KeyError or ValueError where weights that every such model has are not there or of another shape.
+    architecture: of the file.
+    tensors: the file's header.
+    config: the base's.
+    Raises KeyError or ValueError where weights that every such model has are missing or of another shape.
     """
     shapes = {name.removeprefix(UNET): entry.shape for name, entry in tensors.items()}
     if architecture == "sd3":
@@ -47,10 +50,14 @@ def scheduler_config(
     prediction: Prediction | None,
     config: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """The base's config of the scheduler with what the file says of its training.
+    """Return the base's config of the scheduler with what the file says of its training.
 
-    prediction: of the denoiser, where the file says it. Fine-tunes that saw pure noise carry the empty tensor `ztsnr`
-    (arXiv 2305.08891, section 3.1).
+    Fine-tunes that saw pure noise carry the empty tensor `ztsnr` (arXiv 2305.08891, section 3.1).
+
+    architecture: of the file.
+    tensors: the file's header.
+    prediction: what the denoiser predicts, where the file says it.
+    config: the base's.
     """
     changed = dict(config)
     if architecture == "flux" and bool(config.get("use_dynamic_shifting")) != _guided(tensors):

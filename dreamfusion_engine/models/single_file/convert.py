@@ -1,4 +1,4 @@
-"""A single-file model as a pipeline folder: done by diffusers' own conversion, once, and kept beside the downloads."""
+"""Convert a single-file model to a pipeline folder with diffusers, once, and keep it beside the downloads."""
 
 from __future__ import annotations
 
@@ -29,10 +29,12 @@ _SMALL = re.compile(r".+\.(?:json|txt|model|tiktoken)")  # configs, vocabularies
 
 
 def ready_model(name: str, base: str = "", report: Report = lambda event: None) -> Path:
-    """The folder of a model, as `locate_model` finds it; of a single file it is made at the first use.
+    """Return the folder of a model, as `locate_model` does; convert a single file at its first use.
 
-    base: completes a single file. report: gets a note before that, because it takes a while. Raises what `locate_model`
-    raises, and InputError input.disk_full, SetupError model.damaged.
+    name: str, the model's name.
+    base: folder or hub id that completes a single file; '' for the catalogue's.
+    report: told before a conversion, because it takes a while.
+    Raises what `locate_model` raises, and InputError input.disk_full, SetupError model.damaged.
     """
     file = single_file(name, base)
     if file is None:
@@ -44,7 +46,7 @@ def ready_model(name: str, base: str = "", report: Report = lambda event: None) 
 
 
 def convert(file: SingleFile) -> None:
-    """Make the pipeline folder of a single file, in half precision. An existing one is left alone.
+    """Make the pipeline folder of a single file, in half precision. An existing folder is left alone.
 
     Raises SetupError model.busy while another process makes it.
     """
@@ -67,9 +69,11 @@ def convert(file: SingleFile) -> None:
 
 @contextlib.contextmanager
 def workplace(folder: Path, name: str) -> Iterator[Path]:
-    """A temporary folder beside `folder`, for one process at a time; what killed ones left there is removed.
+    """Give one process at a time a temporary folder beside `folder`, cleaned of what killed processes left.
 
-    name: of the model, for the one who comes second. Raises SetupError model.busy.
+    folder: Path, the final folder.
+    name: str, the model's name, for the error.
+    Raises SetupError model.busy.
     """
 
     def busy(holder: str) -> SetupError:

@@ -1,7 +1,7 @@
-"""What a single-file model is, told by the names and shapes of its tensors alone.
+"""The architecture of a single-file model, told by the names and shapes of its tensors alone.
 
-Such files keep the names that the models' first programs gave their weights. Those that tell the architectures apart
-are the ones by which diffusers does (loaders/single_file_utils.py).
+Such files keep the names that the models' first programs gave their weights. The architectures are told apart by the
+same names as in diffusers (loaders/single_file_utils.py).
 """
 
 from __future__ import annotations
@@ -28,9 +28,11 @@ _T5 = ("text_encoders.t5xxl.transformer.",)
 
 @dataclass(frozen=True, kw_only=True)
 class Layout:
-    """One architecture. title: for people. family: pipeline class of the folder that is made.
+    """One architecture.
 
-    parts: part of that folder -> how the names of its tensors in a file begin, any of these.
+    title: str, name for people.
+    family: str, pipeline class of the folder that is made.
+    parts: part of that folder to the prefixes that its tensors may have in a file.
     """
 
     title: str
@@ -98,11 +100,14 @@ _QUANTISED = (".scale_weight", ".weight_scale", "scaled_fp8", ".absmax", ".quant
 
 
 class NotUsable(ValueError):
-    """The file is no model that can be used; the message says what it is, as an end of the sentence 'it is ...'."""
+    """The file is no usable model; the message says what it is and ends the sentence 'it is ...'."""
 
 
 def recognise(tensors: Mapping[str, TensorEntry]) -> Architecture:
-    """The architecture of the denoiser in a file. Raises NotUsable."""
+    """Return the architecture of the denoiser in a file.
+
+    Raises NotUsable.
+    """
     _refuse_others(tensors)
     added = addition(tensors)
     if added:
@@ -122,13 +127,16 @@ def recognise(tensors: Mapping[str, TensorEntry]) -> Architecture:
 
 
 def parts_of(architecture: Architecture, tensors: Mapping[str, TensorEntry]) -> tuple[str, ...]:
-    """The parts of a pipeline whose weights a file holds, in the order of its layout."""
+    """Return the parts of a pipeline whose weights a file holds, in the order of its layout."""
     weights = {name: entry for name, entry in tensors.items() if not name.endswith(_NO_WEIGHTS) and entry.parameters}
     return tuple(name for name, begins in LAYOUTS[architecture].parts.items() if _has(weights, begins))
 
 
 def stored_type(tensors: Mapping[str, TensorEntry]) -> str:
-    """The type of most of a file's numbers, such as 'F16'. Raises NotUsable unless the weights are plain floats."""
+    """Return the type of most of a file's numbers, such as 'F16'.
+
+    Raises NotUsable unless the weights are plain floats.
+    """
     held: Counter[str] = Counter()
     for entry in tensors.values():
         held[entry.dtype] += entry.parameters
@@ -140,10 +148,13 @@ def stored_type(tensors: Mapping[str, TensorEntry]) -> str:
 
 
 def marked_prediction(tensors: Mapping[str, TensorEntry], metadata: Mapping[str, str]) -> Prediction | None:
-    """What the denoiser predicts, as far as the file says so; None where it does not.
+    """Return what the denoiser predicts, where the file says so; else None.
 
-    By the empty tensor `v_pred` that fine-tunes carry, or by the metadata of ModelSpec
+    The file says it by the empty tensor `v_pred` that fine-tunes carry, or by the metadata of ModelSpec
     (github.com/Stability-AI/ModelSpec: modelspec.prediction_type, modelspec.architecture).
+
+    tensors: the file's header.
+    metadata: the file's metadata.
     """
     if "v_pred" in tensors:
         return "v_prediction"

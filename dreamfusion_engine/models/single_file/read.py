@@ -1,8 +1,8 @@
 """A model in one .safetensors file, as people share fine-tuned ones, and the base that completes it.
 
-Such a file holds weights: of a denoiser always, of an autoencoder and text encoders often. It holds no configs and no
-vocabularies. Those, and the parts that it lacks, come from its base: a pipeline folder that is on this machine, by
-default the catalogue's model of the same architecture, of which the small files suffice where the file is whole.
+Such a file holds weights: always a denoiser's, often an autoencoder's and text encoders'. It holds no configs and no
+vocabularies. Those, and the parts that it lacks, come from its base: a pipeline folder on this machine. The default
+base is the catalogue's model of the same architecture; its small files suffice where the single file is whole.
 """
 
 from __future__ import annotations
@@ -54,12 +54,16 @@ _WORDS = {
 
 @dataclass(frozen=True, kw_only=True)
 class SingleFile:
-    """A file that can be used.
+    """A single file that can be used.
 
-    prediction: what its denoiser predicts, where that is said or known; None: as the base says. tensors: its header.
-    dtype: the type of most of its numbers. base: folder with the configs and vocabularies of its architecture, and with
-    the weights of `borrowed`, the parts that the file lacks. folder: the pipeline folder made of it, which is there
-    after its first use.
+    path: Path of the file.
+    architecture: of its denoiser.
+    prediction: what its denoiser predicts, where that is said or known; None: as the base says.
+    tensors: its header.
+    dtype: str, the type of most of its numbers.
+    base: Path, folder with the configs and vocabularies of its architecture, and the weights of `borrowed`.
+    borrowed: the parts that the file lacks.
+    folder: Path, the pipeline folder made of it; it exists after the first use.
     """
 
     path: Path
@@ -78,21 +82,22 @@ class SingleFile:
 
     @property
     def held(self) -> tuple[str, ...]:
-        """The parts that it holds itself."""
+        """The parts that the file holds itself."""
         return parts_of(self.architecture, self.tensors)
 
     @property
     def parameters(self) -> int:
-        """Of all parts in the file."""
+        """The number of parameters of all parts in the file."""
         return sum(entry.parameters for entry in self.tensors.values())
 
 
 def read_single_file(path: Path, base: str = "") -> SingleFile:
-    """What a file is, by its header.
+    """Return what a file is, by its header.
 
-    base: folder or hub id of the pipeline that completes it, '' for the catalogue's. Raises SetupError model.pickled,
-    model.not_folder, model.damaged, model.unsupported, model.incomplete, model.prediction, model.base, or model.configs
-    where the configs of its architecture are not here.
+    path: Path of the file.
+    base: folder or hub id of the pipeline that completes it; '' for the catalogue's.
+    Raises SetupError model.pickled, model.not_folder, model.damaged, model.unsupported, model.incomplete,
+        model.prediction, model.base, or model.configs where the configs of its architecture are not here.
     """
     _refuse_kind(path)
     try:
@@ -194,7 +199,7 @@ def _prediction_unknown(path: Path) -> SetupError:
 
 
 def known_base(architecture: Architecture, prediction: Prediction | None) -> KnownModel:
-    """The catalogue's model of a file's architecture."""
+    """Return the catalogue's model of a file's architecture."""
     name = "sd2-v" if architecture == "sd2" and prediction == "v_prediction" else architecture
     return next(model for model in catalogue() if model.architecture == name)
 
