@@ -226,7 +226,7 @@ def test_a_second_run_into_the_folder_is_refused_until_the_first_is_over_or_dead
     model: Path, whole: Path, tmp_path: Path
 ) -> None:
     folder = tmp_path / "shared"
-    first = start([*command(model, folder), "--steps", "100000"])
+    first = start([*command(model, folder), "--set", "optimize.steps=100000"])
     assert first.stdout is not None
     while '"train"' not in (line := first.stdout.readline()):
         assert line, first.stderr.read() if first.stderr else ""
