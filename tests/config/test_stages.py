@@ -52,7 +52,7 @@ def test_a_stage_has_at_most_twelve_settings_and_is_frozen(stage: str) -> None:
 @pytest.mark.parametrize(
     ("overrides", "named"),
     [
-        ({"optimize": {}}, "optimize"),
+        ({"optimise": {}}, "optimize"),
         ({"optimize": {"stepz": 5}}, "optimize.steps"),
         ({"mesh": {"textur": 5}}, "mesh.texture"),
     ],
