@@ -23,6 +23,8 @@ from dreamfusion_engine.models.card import PromptCard
 from dreamfusion_engine.models.sizes import ModelSizes
 from dreamfusion_engine.speed import run_time
 
+pytestmark = pytest.mark.slow
+
 CARD = PromptCard()
 STEPS = 12  # spread over training
 
