@@ -54,31 +54,14 @@ class ScoreRecord:
         """Return the texts of a guided call for one view, before Perp-Neg's: the prompt, none, and bad pictures."""
         return 3 if self.names_bad else 2
 
-    @property
-    def alone(self) -> int:
-        """Return the calls with one picture a view: the copy's predictions."""
-        return int(self.learns)
-
-    @property
-    def learning(self) -> int:
-        """Return the calls forwards and backwards with one picture a view: the copy's training."""
-        return int(self.learns)
-
-    def guided(self, score: WalkSettings, largest: float, high: float) -> float:
-        """Return the mean number of calls with `texts` pictures a view.
-
-        score: WalkSettings.
-        largest: float in [0, 1], largest t in the call, share of T.
-        high: float in [0, 1], upper end of the range, share of T.
-        """
-        return self.walk(score, largest, high)
-
     def calls(self, score: WalkSettings, largest: float, high: float) -> float:
         """Return the mean number of passes through the network, backward ones too.
 
-        score, largest, high: as for `guided`.
+        score: WalkSettings, as `walk` takes them.
+        largest: float, t of the largest view, share of T.
+        high: float, upper end of the range, share of T.
         """
-        return self.guided(score, largest, high) + self.alone + 2 * self.learning
+        return self.walk(score, largest, high) + 3 * self.learns  # the copy's prediction, and its lesson there and back
 
 
 def _inversion(score: WalkSettings, largest: float, high: float) -> float:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from dreamfusion_engine.config.scores import SCORES
 from dreamfusion_engine.config.stages import FieldConfig, GenerateConfig, views_at_once
-from dreamfusion_engine.guidance.denoiser.choice import FEWEST_HOSTED_STEPS, LARGEST_HOSTED, installed
+from dreamfusion_engine.guidance.denoiser.choice import why_torch
 from dreamfusion_engine.models.card import PromptCard, predictions_a_view
 from dreamfusion_engine.models.precision import HALF_ABOVE
 from dreamfusion_engine.models.sizes import ModelSizes
@@ -82,24 +82,6 @@ def _with_process(parts: dict[str, int], device_type: str, reserve: float) -> di
     return {**whole, "reserve": round(reserve * sum(whole.values()))}
 
 
-def may_host(parameters: int, config: GenerateConfig, device_type: str) -> bool:
-    """Return whether another runtime than torch may run the denoiser, as far as settings and sizes say.
-
-    parameters: int, number of the denoiser's weights.
-    config: GenerateConfig of the run.
-    device_type: 'cuda' or 'cpu'.
-    """
-    memory = config.memory
-    return (
-        memory.denoiser_runtime != "torch"
-        and device_type == "cpu"
-        and not SCORES[config.guidance.score].learning
-        and memory.precision != "float16"
-        and parameters <= LARGEST_HOSTED
-        and (memory.denoiser_runtime == "openvino" or config.optimize.steps >= FEWEST_HOSTED_STEPS)
-    )
-
-
 def hosted_bytes(sizes: ModelSizes, config: GenerateConfig, device_type: str) -> int:
     """Return the bytes that OpenVINO holds besides torch's network, where it may run the denoiser and is installed.
 
@@ -109,7 +91,7 @@ def hosted_bytes(sizes: ModelSizes, config: GenerateConfig, device_type: str) ->
 
     sizes, config, device_type: as for `estimate`.
     """
-    if not may_host(sizes.denoiser, config, device_type) or not installed():
+    if why_torch(sizes.denoiser, config, device=device_type):
         return 0
     rows = predictions_a_view(config.guidance, PromptCard(closed_vocabulary=sizes.closed_vocabulary))
     return 3 * 4 * sizes.denoiser + HOST_BYTES + 4 * rows * views_at_once(config) * sizes.denoiser_live
@@ -156,7 +138,7 @@ def _training(sizes: ModelSizes, config: GenerateConfig, device_type: str) -> di
         denoiser = min(denoiser, _LARGEST_LAYER)
     rows = predictions_a_view(config.guidance, PromptCard(closed_vocabulary=sizes.closed_vocabulary))
     predicting = rows * views * sizes.denoiser_live * each
-    if SCORES[config.guidance.score].learning:
+    if SCORES[config.guidance.score].learns:
         learning = VSD_KEPT["transformer" if sizes.transformer else "unet"] * views * sizes.denoiser_live * each
         predicting = max(predicting, learning)
     kept, encoding = _encoder(sizes, config, of_vae)

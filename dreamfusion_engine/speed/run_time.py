@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from dreamfusion_engine.config.scores import BACKWARD_ALONE, SCORES
 from dreamfusion_engine.config.stages import FieldConfig, GenerateConfig, views_at_once
-from dreamfusion_engine.memory.estimate import TILE_PIXELS, field_numbers, may_host
+from dreamfusion_engine.guidance.denoiser.choice import why_torch
+from dreamfusion_engine.memory.estimate import TILE_PIXELS, field_numbers
 from dreamfusion_engine.models.card import PromptCard, predictions_a_view
 from dreamfusion_engine.models.operations import BACKWARD, encoder_operations
 from dreamfusion_engine.models.sizes import ModelSizes
@@ -42,8 +43,8 @@ def denoiser_step_operations(sizes: ModelSizes, config: GenerateConfig) -> float
     """Return the denoiser's operations in one training step of one process; 0 where the model's are unknown."""
     work = SCORES[config.guidance.score]
     texts = float(predictions_a_view(config.guidance, PromptCard(closed_vocabulary=sizes.closed_vocabulary)))
-    rows = texts * work.guided(config.score, *timesteps_of_a_call(config))
-    rows += work.alone + work.learning * (1.0 + BACKWARD_ALONE)
+    rows = texts * work.walk(config.score, *timesteps_of_a_call(config))
+    rows += work.learns * (2.0 + BACKWARD_ALONE)  # the copy's prediction, and its lesson
     return config.optimize.views * rows * sizes.denoiser_operations
 
 
@@ -82,7 +83,8 @@ def step_seconds(sizes: ModelSizes, config: GenerateConfig, speed: Speed) -> flo
     if not sizes.denoiser_operations:
         return 0.0
     of_denoiser = speed.single if config.memory.precision == "float32" else speed.half
-    if config.memory.precision == "auto" and may_host(sizes.denoiser, config, "cuda" if speed.card else "cpu"):
+    device = "cuda" if speed.card else "cpu"
+    if config.memory.precision == "auto" and not why_torch(sizes.denoiser, config, device=device, there=True):
         of_denoiser = max(speed.half, speed.single)  # a trial takes the faster: half precision is slow on older CPUs
     of_encoder = speed.single if sizes.vae_float32 else of_denoiser
     parts = -(-config.optimize.views // views_at_once(config))

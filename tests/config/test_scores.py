@@ -99,7 +99,7 @@ def test_a_step_asks_as_often_as_the_estimate_says(score: Score, cases: Callable
         exact = score in ("sds", "csd", "nfsd", "vsd")  # the others' steps follow the noise
         assert told == pytest.approx(seen, rel=1e-9 if exact else 0.06), (views, at_once)
         assert passes == pytest.approx(passed, rel=1e-9 if exact else 0.06), (views, at_once)
-        assert counted.learning_calls == STEPS * parts * work.learning
+        assert counted.learning_calls == STEPS * parts * work.learns
 
 
 def test_only_scores_whose_work_never_changes_can_be_recorded() -> None:

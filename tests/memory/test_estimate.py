@@ -15,6 +15,7 @@ from dreamfusion_engine.config.presets import preset
 from dreamfusion_engine.config.stages import GenerateConfig, GuidanceConfig, MemoryConfig
 from dreamfusion_engine.errors import SetupError
 from dreamfusion_engine.field.radiance import RadianceField
+from dreamfusion_engine.guidance.denoiser import choice as denoiser_choice
 from dreamfusion_engine.guidance.denoiser.choice import LARGEST_HOSTED
 from dreamfusion_engine.memory import estimate as memory
 from dreamfusion_engine.memory.estimate import VSD_KEPT, estimate, field_bytes, working_bytes
@@ -122,7 +123,7 @@ def test_an_encoder_holds_what_the_estimate_says() -> None:
 
 def test_openvinos_copy_is_counted_where_it_may_be_made_and_nowhere_else(monkeypatch: pytest.MonkeyPatch) -> None:
     small = ModelSizes(denoiser=9_096_166, text_encoders=0, denoiser_live=393_216, closed_vocabulary=True)
-    monkeypatch.setattr(memory, "installed", lambda: True)
+    monkeypatch.setattr(denoiser_choice, "installed", lambda: True)
     copy = memory.hosted_bytes(small, preset("standard", "a mug"), "cpu")
     assert copy == 12 * small.denoiser + memory.HOST_BYTES + 4 * 2 * 2 * small.denoiser_live
     told = estimate(small, preset("standard", "a mug"), "cpu")
@@ -136,7 +137,7 @@ def test_openvinos_copy_is_counted_where_it_may_be_made_and_nowhere_else(monkeyp
     assert memory.hosted_bytes(large, preset("standard", "a mug"), "cpu") == 0
     assert memory.hosted_bytes(small, preset("standard", "a mug"), "cuda") == 0
     assert working_bytes(small, config(), "cpu") == working_bytes(small, config(denoiser_runtime="torch"), "cpu")
-    monkeypatch.setattr(memory, "installed", lambda: False)
+    monkeypatch.setattr(denoiser_choice, "installed", lambda: False)
     assert memory.hosted_bytes(small, preset("standard", "a mug"), "cpu") == 0
 
 

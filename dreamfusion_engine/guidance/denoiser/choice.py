@@ -18,6 +18,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from dreamfusion_engine.config.scores import SCORES
+from dreamfusion_engine.config.stages import GenerateConfig
 from dreamfusion_engine.machine.atomic_file import write_atomically
 
 Runtime = Literal["torch", "openvino"]
@@ -101,6 +103,46 @@ def installed() -> bool:
         return bool(metadata.version("openvino")) and importlib.util.find_spec("openvino") is not None
     except metadata.PackageNotFoundError:
         return False
+
+
+def why_torch(
+    parameters: int,
+    config: GenerateConfig,
+    *,
+    device: str,
+    alone: bool = True,
+    changed: bool = False,
+    there: bool | None = None,
+) -> str:
+    """Return why torch must run a denoiser, for people; '' where another runtime may be tried.
+
+    parameters: int, number of the denoiser's weights.
+    config: GenerateConfig, after it was made to fit the memory.
+    device: str, kind of device, such as 'cpu'.
+    alone: bool, whether no other process trains along.
+    changed: bool, whether settings were changed to fit the memory.
+    there: bool, whether OpenVINO is installed; None: look.
+    """
+    wish = config.memory.denoiser_runtime
+    if wish == "torch":
+        return "the settings ask for it"
+    if device != "cpu":
+        return "it runs on a card"
+    if SCORES[config.guidance.score].learns:
+        return f"the score '{config.guidance.score}' needs gradients"
+    if config.memory.precision == "float16":
+        return "float16 is asked for"
+    if not alone:
+        return "several processes must predict the same"
+    if parameters > LARGEST_HOSTED:
+        return f"with {parameters:,} parameters another runtime's copies would take too much memory"
+    if changed:
+        return "memory is short"
+    if not (installed() if there is None else there):
+        return "OpenVINO is not installed"
+    if wish == "auto" and config.optimize.steps < FEWEST_HOSTED_STEPS:
+        return f"a run of {config.optimize.steps} steps is too short for a trial"
+    return ""
 
 
 def fastest(reference: Choice, milliseconds: Mapping[Choice, float], cosines: Mapping[Choice, float]) -> Choice:

@@ -21,20 +21,17 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from dreamfusion_engine.config.scores import SCORES
 from dreamfusion_engine.config.stages import GenerateConfig
 from dreamfusion_engine.events import Note, Report
 from dreamfusion_engine.guidance.denoiser.choice import (
-    FEWEST_HOSTED_STEPS,
-    LARGEST_HOSTED,
     Choice,
     ChoiceFile,
     Computed,
     fastest,
-    installed,
     key_of,
     make_room,
     overlapped,
+    why_torch,
 )
 from dreamfusion_engine.guidance.denoiser.host import (
     Call,
@@ -143,37 +140,6 @@ def worth_trying(allowed: tuple[Computed, ...], reference: Choice) -> tuple[Comp
     reference: Choice, torch as it runs today.
     """
     return tuple(p for p in allowed if p == reference.precision or p == "float32" or has_bfloat16("cpu"))
-
-
-def why_torch(parameters: int, config: GenerateConfig, *, device: str, alone: bool, changed: bool) -> str:
-    """Return why torch must run a denoiser, for people; '' where another runtime may be tried.
-
-    parameters: int, number of the denoiser's weights.
-    config: GenerateConfig, after it was made to fit the memory.
-    device: str, kind of device, such as 'cpu'.
-    alone: bool, whether no other process trains along.
-    changed: bool, whether settings were changed to fit the memory.
-    """
-    wish = config.memory.denoiser_runtime
-    if wish == "torch":
-        return "the settings ask for it"
-    if device != "cpu":
-        return "it runs on a card"
-    if SCORES[config.guidance.score].learning:
-        return f"the score '{config.guidance.score}' needs gradients"
-    if config.memory.precision == "float16":
-        return "float16 is asked for"
-    if not alone:
-        return "several processes must predict the same"
-    if parameters > LARGEST_HOSTED:
-        return f"with {parameters:,} parameters another runtime's copies would take too much memory"
-    if changed:
-        return "memory is short"
-    if not installed():
-        return "OpenVINO is not installed"
-    if wish == "auto" and config.optimize.steps < FEWEST_HOSTED_STEPS:
-        return f"a run of {config.optimize.steps} steps is too short for a trial"
-    return ""
 
 
 def _precision(teacher: Adapter) -> Computed:

@@ -15,19 +15,15 @@ from reference.tiny_families import Case
 
 from dreamfusion_engine.config.stages import GenerateConfig, GuidanceConfig, MemoryConfig, OptimizeConfig
 from dreamfusion_engine.events import Event, Note
-from dreamfusion_engine.guidance.denoiser import (
-    choice as denoiser_choice,
-)
+from dreamfusion_engine.guidance.denoiser import choice as denoiser_choice
 from dreamfusion_engine.guidance.denoiser import openvino_graph, runtime, trial
-from dreamfusion_engine.guidance.denoiser import (
-    runtime as denoiser_runtime,
-)
 from dreamfusion_engine.guidance.denoiser.choice import (
     FEWEST_HOSTED_STEPS,
     LARGEST_HOSTED,
     LEAST_COSINE,
     Choice,
     Computed,
+    why_torch,
 )
 from dreamfusion_engine.guidance.denoiser.host import (
     FlatDenoiser,
@@ -38,7 +34,7 @@ from dreamfusion_engine.guidance.denoiser.host import (
     tensors_of,
 )
 from dreamfusion_engine.guidance.denoiser.openvino_graph import GraphError, least_cosine
-from dreamfusion_engine.guidance.denoiser.runtime import settle_runtime, why_torch, worth_trying
+from dreamfusion_engine.guidance.denoiser.runtime import settle_runtime, worth_trying
 from dreamfusion_engine.guidance.distillation import ScoreDistillation
 from dreamfusion_engine.models.card import PromptCard
 from dreamfusion_engine.models.families.adapter import Adapter
@@ -216,7 +212,7 @@ def test_a_graph_that_cannot_be_made_leaves_torch_and_says_why(
     def fails(*given: object) -> None:
         raise GraphError("no rule for aten::strange")
 
-    monkeypatch.setattr(runtime, "installed", lambda: True)
+    monkeypatch.setattr(denoiser_choice, "installed", lambda: True)
     monkeypatch.setattr(runtime.Host, "_graph", fails)
     monkeypatch.setattr(runtime, "metadata", SimpleNamespace(version=lambda name: "1"))
     teacher = load_teacher(open_pipeline(saved_pipeline), CPU, precision="bfloat16")
@@ -237,7 +233,7 @@ def test_a_cache_that_cannot_be_written_leaves_torch(
     blocked = tmp_path / "file"
     blocked.write_text("", encoding="utf-8")
     monkeypatch.setenv("DREAMFUSION_CACHE", str(blocked))
-    monkeypatch.setattr(runtime, "installed", lambda: True)
+    monkeypatch.setattr(denoiser_choice, "installed", lambda: True)
     monkeypatch.setattr(runtime, "metadata", SimpleNamespace(version=lambda name: "1"))
     teacher = load_teacher(open_pipeline(saved_pipeline), CPU, precision="bfloat16")
     assert settled(teacher, config("auto"))[0].runtime == "torch"
@@ -282,14 +278,14 @@ def test_a_precision_that_is_asked_for_when_resuming_wins_over_the_recorded_one(
 def test_where_another_runtime_cannot_serve_torch_does(
     change: dict[str, Any], given: dict[str, Any], says: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(denoiser_runtime, "installed", lambda: True)
+    monkeypatch.setattr(denoiser_choice, "installed", lambda: True)
     usual: dict[str, Any] = {"parameters": LARGEST_HOSTED, "device": "cpu", "alone": True, "changed": False}
     assert why_torch(config=dataclasses.replace(config("auto")), **usual) == ""
     assert says in why_torch(config=dataclasses.replace(config("auto"), **change), **{**usual, **given})
 
 
 def test_without_openvino_torch_serves(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runtime, "installed", lambda: False)
+    monkeypatch.setattr(denoiser_choice, "installed", lambda: False)
     assert "not installed" in why_torch(1, config(), device="cpu", alone=True, changed=False)
 
 
