@@ -7,15 +7,6 @@ from pathlib import Path
 from installer.bpy_environments import FOLDER, environment_of, fitting, make_bpy_environment, ready
 from installer.processes import ROOT, SetupFailed, output_of, run, say
 
-# Runs in the engine's Python, because only the engine knows the folder of a prompt.
-WHERE = """
-import sys
-from dreamfusion_engine import command_line, request
-asked = command_line.parser().parse_args(["generate", *sys.argv[1:]])
-folder = asked.output or request.Path("outputs") / request.folder_name(asked.prompt, asked.seed)
-print(folder.absolute())
-"""
-
 
 def make_blend(engine_python: Path, arguments: list[str]) -> int:
     """Make the .blend and the picture of a finished run. Returns the exit code.
@@ -25,7 +16,8 @@ def make_blend(engine_python: Path, arguments: list[str]) -> int:
 
     Where no bpy wheel fits, this says so, and the mesh is the result.
     """
-    folder = Path(output_of([str(engine_python), "-c", WHERE, *arguments]).strip().splitlines()[-1])
+    asking = [str(engine_python), str(ROOT / "installer" / "output_folder.py"), *arguments]
+    folder = Path(output_of(asking).strip().splitlines()[-1])
     wheel = fitting()
     if wheel is None:
         say("No .blend was made: Blender as a Python module (bpy) needs Python 3.11 or 3.13, and neither is here.")

@@ -352,6 +352,15 @@ def test_a_blender_as_a_module_gets_the_python_that_its_wheel_is_made_for(
     assert {wheel.series for wheel in bpy.WHEELS} == {"4.2", "4.5", "5.0", "5.2"}
 
 
+@pytest.mark.parametrize(
+    ("words", "expected"), [(["a red mug", "--seed", "2"], "outputs/a-red-mug-2"), (["a mug", "--output", "o"], "o")]
+)
+def test_the_demo_finds_the_folder_of_its_run(tmp_path: Path, words: list[str], expected: str) -> None:
+    program = [sys.executable, str(ROOT / "installer" / "output_folder.py"), *words]
+    run = subprocess.run(program, cwd=tmp_path, capture_output=True, text=True, timeout=600)
+    assert Path(run.stdout.strip()) == tmp_path / expected, run.stderr
+
+
 def test_where_no_blender_fits_the_demo_says_so_and_names_the_mesh(
     installer: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -446,7 +446,8 @@ def test_a_dead_reader_ends_the_process_and_keeps_a_checkpoint(greeted: Client, 
 def test_a_job_that_does_not_stop_is_ended_with_the_conversation(tmp_path: Path) -> None:
     """The watchdog, with its grace cut short: no orphan keeps the GPU."""
     code = (
-        "import sys; from dreamfusion_engine import server; server.GRACE_SECONDS = 0.5; server.device_report = dict\n"
+        "import sys; from dreamfusion_engine.server import server\n"
+        "server.GRACE_SECONDS = 0.5; server.device_report = dict\n"
         "from fakes.fake_engine import counting_generate; from dreamfusion_engine.cli import main\n"
         "sys.exit(main(sys.argv[1:], generate=counting_generate))"
     )

@@ -1,0 +1,23 @@
+"""Print the folder of a run: `output_folder.py` and the words that `generate` gets. Runs in the engine's Python.
+
+Only the engine knows the folder of a prompt.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from dreamfusion_engine import request
+from dreamfusion_engine.commands import arguments
+
+
+def main() -> None:
+    """Print the absolute path."""
+    asked = arguments.parser().parse_args(["generate", *sys.argv[1:]])
+    folder: Path = asked.output or Path("outputs") / request.folder_name(asked.prompt, asked.seed)
+    print(folder.absolute())
+
+
+if __name__ == "__main__":
+    main()
