@@ -152,12 +152,16 @@ def run(command: Sequence[str], **variables: str) -> int:
     command: words.
     variables: environment variables to add.
     """
-    process = subprocess.Popen(command, env={**clean_variables(), **variables})
+    return _exit_code(subprocess.Popen(command, env={**clean_variables(), **variables}))
+
+
+def _exit_code(process: subprocess.Popen[bytes]) -> int:
+    """Wait for a program, through Ctrl-C, and return its exit code as a shell has it."""
     while True:
         try:
             code = process.wait()
             return 130 if code == -2 else code if code >= 0 else 128 - code
-        except KeyboardInterrupt:
+        except KeyboardInterrupt:  # it reaches the program too
             continue
 
 
@@ -171,19 +175,14 @@ def run_together(first: Sequence[str], second: Sequence[str]) -> int:
         beside = subprocess.Popen(second, env=clean_variables(), stdout=output, stderr=subprocess.STDOUT)
         try:
             code = run(first)
-            while True:
-                try:
-                    other = beside.wait()
-                    break
-                except KeyboardInterrupt:  # Ctrl-C reaches the program too
-                    continue
+            other = _exit_code(beside)
         finally:
             beside.kill()
         output.seek(0)
         sys.stdout.flush()
         shutil.copyfileobj(output, sys.stdout.buffer)
         sys.stdout.flush()
-    return code or (other if other >= 0 else 128 - other)
+    return code or other
 
 
 @contextlib.contextmanager
