@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import functools
 import math
 import types
 import typing
@@ -174,7 +175,7 @@ def from_json(kind: type[T], values: Mapping[str, Any], where: str = "") -> T:
     where: str, dotted name of the values, for errors.
     Raises InputError at an unknown key (naming the nearest) or a wrong type.
     """
-    hints = typing.get_type_hints(kind)
+    hints = _hints(kind)  # type: ignore[arg-type]  # a class is hashable
     names = [f.name for f in dataclasses.fields(kind)]  # type: ignore[arg-type]
     given: dict[str, Any] = {}
     for key, value in values.items():
@@ -188,6 +189,12 @@ def from_json(kind: type[T], values: Mapping[str, Any], where: str = "") -> T:
             )
         given[key] = _coerced(value, hints[key], f"{where}{key}")
     return kind(**given)
+
+
+@functools.cache
+def _hints(kind: type) -> dict[str, Any]:
+    """The annotated types of a dataclass by field. Reading them is most of the time that settings take."""
+    return typing.get_type_hints(kind)
 
 
 def _coerced(value: Any, hint: Any, where: str) -> Any:

@@ -6,6 +6,7 @@ from typing import Any, get_args
 
 from dreamfusion_engine.config.presets import PRESET_NAMES, preset
 from dreamfusion_engine.config.scores import Score
+from dreamfusion_engine.config.stages import GenerateConfig
 from dreamfusion_engine.memory.ladder import least_bytes
 from dreamfusion_engine.models.sizes import ModelSizes
 from dreamfusion_engine.speed.device_speed import stored_speed
@@ -14,17 +15,14 @@ from dreamfusion_engine.speed.run_time import estimated_seconds, step_seconds
 PRESET = "standard"  # whose settings the memory is told for
 
 
-def memory_of(sizes: ModelSizes, device_type: str, recipe: str, level: str = PRESET, score: Score | None = None) -> int:
-    """Return the peak memory of a run, MiB, with the savings that cost no quality (`memory.ladder.fit`).
+def memory_of(sizes: ModelSizes, device_type: str, recipe: str) -> int:
+    """Return the peak memory of a run in the preset `PRESET`, MiB, with the savings that cost no quality.
 
     sizes: ModelSizes of the model.
     device_type: 'cpu' or 'cuda'.
     recipe: str, name of the model's recipe.
-    level: str, the preset.
-    score: of the guidance; None: the recipe's.
     """
-    config = preset(level, "a", {} if score is None else {"guidance": {"score": score}}, recipe)
-    return round(least_bytes(sizes, config, device_type) / (1 << 20))
+    return _memory_mib(sizes, preset(PRESET, "a", {}, recipe), device_type)
 
 
 def estimates_of(sizes: ModelSizes, model: str, device_type: str, recipe: str) -> dict[str, dict[str, Any]]:
@@ -38,22 +36,26 @@ def estimates_of(sizes: ModelSizes, model: str, device_type: str, recipe: str) -
     recipe: str, name of the model's recipe.
     """
     speed, estimates = stored_speed(device_type), {}
+
+    def costs(config: GenerateConfig) -> dict[str, Any]:
+        return {
+            "seconds": round(estimated_seconds(sizes, config, speed), 1),
+            "memory_mib": _memory_mib(sizes, config, device_type),
+        }
+
     for name in PRESET_NAMES:
-        config = preset(name, "a", {"model": model}, recipe)
-        own = 0.0 if speed is None else step_seconds(sizes, config, speed)
+        own = preset(name, "a", {"model": model}, recipe)
+        step = 0.0 if speed is None else step_seconds(sizes, own, speed)
         scores: dict[str, dict[str, float]] = {}
         for score in get_args(Score):
-            if score == config.guidance.score:
-                continue
-            other = preset(name, "a", {"model": model, "guidance": {"score": score}}, recipe)
-            scores[score] = {
-                "seconds": round(estimated_seconds(sizes, other, speed), 1),
-                "memory_mib": memory_of(sizes, device_type, recipe, name, score),
-                "pace": 0.0 if speed is None or not own else round(step_seconds(sizes, other, speed) / own, 3),
-            }
-        estimates[name] = {
-            "seconds": round(estimated_seconds(sizes, config, speed), 1),
-            "memory_mib": memory_of(sizes, device_type, recipe, name),
-            "scores": scores,
-        }
+            if score != own.guidance.score:
+                other = preset(name, "a", {"model": model, "guidance": {"score": score}}, recipe)
+                pace = 0.0 if speed is None or not step else round(step_seconds(sizes, other, speed) / step, 3)
+                scores[score] = {**costs(other), "pace": pace}
+        estimates[name] = {**costs(own), "scores": scores}
     return estimates
+
+
+def _memory_mib(sizes: ModelSizes, config: GenerateConfig, device_type: str) -> int:
+    """Peak memory of a run, once it saves what costs no quality (`memory.ladder.fit`)."""
+    return round(least_bytes(sizes, config, device_type) / (1 << 20))
