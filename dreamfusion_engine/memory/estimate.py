@@ -13,8 +13,7 @@ from dreamfusion_engine.config.scores import SCORES
 from dreamfusion_engine.config.stages import FieldConfig, GenerateConfig, views_at_once
 from dreamfusion_engine.guidance.denoiser.choice import why_torch
 from dreamfusion_engine.models.card import PromptCard, predictions_a_view
-from dreamfusion_engine.models.precision import HALF_ABOVE
-from dreamfusion_engine.models.sizes import ModelSizes
+from dreamfusion_engine.models.sizes import HALF_ABOVE, ModelSizes
 
 TILE_PIXELS = 512  # with memory.tiling the VAE sees pictures in tiles of this size
 RESERVE = {"cpu": 0.25, "cuda": 0.1}  # share on top in training, for work space and fragments; ...

@@ -35,6 +35,8 @@ _RECOMPUTED_ELSE = 9.1
 _PACKED = {"FluxTransformer2DModel": (128, 2)}  # latent size and patch, which this class's config does not say
 _SHARED_TEXT = {"FluxTransformer2DModel": 512, "SD3Transformer2DModel": 333}  # prompt tokens beside the picture's
 
+HALF_ABOVE = 200_000_000  # parameters beyond which precision 'auto' holds a model in half precision on a card
+
 
 @dataclass(frozen=True, kw_only=True)
 class ModelSizes:

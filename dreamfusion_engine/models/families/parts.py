@@ -25,7 +25,7 @@ from dreamfusion_engine.models.adapters.lora_merge import merge_lora
 from dreamfusion_engine.models.adapters.textual_inversion import teach_encoder, teach_tokenizer
 from dreamfusion_engine.models.family import FAMILIES, Family
 from dreamfusion_engine.models.pipeline_folder import PipelineFolder, damaged, read_json
-from dreamfusion_engine.models.precision import HALF_ABOVE
+from dreamfusion_engine.models.sizes import HALF_ABOVE
 
 Place = Callable[[str, nn.Module], nn.Module]
 SENTENCEPIECE = (("sentencepiece", "sentencepiece"), ("protobuf", "google.protobuf"))  # package, module

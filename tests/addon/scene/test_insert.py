@@ -89,7 +89,7 @@ def test_fifty_thousand_triangles_are_inserted_with_work_that_grows_as_they_do(
     assert min(facts["cpu"]) < BUDGET_S
 
 
-MODES = Path(__file__).with_name("scripts") / "result_modes.py"
+MODES = Path(__file__).with_name("scripts") / "insert_modes.py"
 
 
 def test_mode_and_selection_of_an_artist_at_work_are_left_alone(blender: Session, glb: Path) -> None:

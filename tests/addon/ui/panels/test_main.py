@@ -7,7 +7,7 @@ from typing import Any
 
 from addon.blenders import Session
 
-SCRIPT = Path(__file__).parents[1] / "scripts" / "panels.py"
+SCRIPT = Path(__file__).parents[1] / "scripts" / "main_states.py"
 
 
 def text(state: dict[str, Any]) -> str:
@@ -42,7 +42,7 @@ def test_every_panel_draws_in_every_state(blender: Session) -> None:
     assert "Something is done" in text(facts["trouble"]) and "dreamfusion.open_log" in facts["trouble"]["operators"]
 
 
-SHOWN = Path(__file__).parents[1] / "scripts" / "panels_shown.py"
+SHOWN = Path(__file__).parents[1] / "scripts" / "main_shown.py"
 
 
 def test_every_setting_has_its_place_in_a_sub_panel(newest_blender: Session) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from addon.blenders import Session
 
-SCRIPT = Path(__file__).parents[1] / "scripts" / "model_offer.py"
+SCRIPT = Path(__file__).parents[1] / "scripts" / "model_downloads.py"
 
 
 def test_models_are_offered_fetched_and_chosen(blender: Session) -> None:

@@ -13,7 +13,7 @@ SOURCES = [*(ROOT / "dreamfusion_engine").rglob("*.py"), *(ROOT / "blender_addon
 _CODE = re.compile(r'"((?:input|run|setup|model|checkpoint|protocol|internal|engine|job|mesh)\.[a-z_]+)"')
 _NOT_CODES = {"checkpoint.json", "checkpoint.safetensors", "model.py", "mesh.glb", "engine.log", "setup.py"}
 
-DUMP = Path(__file__).parents[1] / "scripts" / "messages_dump.py"
+DUMP = Path(__file__).parents[1] / "scripts" / "trouble_box_dump.py"
 
 
 def codes(sources: list[Path]) -> list[str]:
@@ -74,7 +74,7 @@ def test_text_is_wrapped_to_the_width_and_nothing_is_lost(blender: Session) -> N
     assert joined == ("Theenginestoppedinthemiddleofitswork,andaveryveryverylongwordthatfitsnowhereatallfollowsit")
 
 
-PRESETS = Path(__file__).parents[1] / "scripts" / "messages_presets.py"
+PRESETS = Path(__file__).parents[1] / "scripts" / "trouble_box_presets.py"
 
 
 def test_a_saved_preset_brings_its_settings_back_and_leaves_the_prompt(blender: Session) -> None:

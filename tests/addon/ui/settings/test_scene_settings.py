@@ -28,7 +28,7 @@ NOT_SHOWN = (
 )
 HIDDEN = {("memory", name) for name in NOT_SHOWN}  # fit
 
-DUMP = Path(__file__).parents[1] / "scripts" / "settings_dump.py"
+DUMP = Path(__file__).parents[1] / "scripts" / "scene_settings_dump.py"
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +87,7 @@ def test_sliders_cannot_leave_what_the_engine_takes(dumped: dict[str, Any]) -> N
                 assert accepted(stage, key, value), (stage, key, value)
 
 
-MOVED = Path(__file__).parents[1] / "scripts" / "settings_moved.py"
+MOVED = Path(__file__).parents[1] / "scripts" / "scene_settings_moved.py"
 
 
 def test_ends_stay_in_order_whichever_slider_moves(newest_blender: Session) -> None:
@@ -97,7 +97,7 @@ def test_ends_stay_in_order_whichever_slider_moves(newest_blender: Session) -> N
         config.preset("standard", PROMPT, values)  # raises where an order is lost
 
 
-CHANGED = Path(__file__).parents[1] / "scripts" / "settings_changed.py"
+CHANGED = Path(__file__).parents[1] / "scripts" / "scene_settings_changed.py"
 
 
 def test_changed_settings_are_sent_and_the_engine_takes_them(blender: Session) -> None:
@@ -118,7 +118,7 @@ def test_choosing_a_preset_sets_what_the_artist_left_alone_and_nothing_else(blen
     assert facts["reset"] == {} and facts["steps"] == 2500
 
 
-SAVED = Path(__file__).parents[1] / "scripts" / "settings_saved.py"
+SAVED = Path(__file__).parents[1] / "scripts" / "scene_settings_saved.py"
 
 
 def test_settings_are_saved_with_the_file_and_the_token_is_not(blender: Session) -> None:
