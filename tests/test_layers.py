@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
+from reference.import_graph import check_no_circle
 
 ROOT = Path(__file__).resolve().parents[1]
 ENGINE = ROOT / "dreamfusion_engine"
@@ -154,18 +155,7 @@ def test_imports_are_absolute_but_in_what_the_addon_carries(path: Path) -> None:
 
 
 def test_the_table_has_no_circles() -> None:
-    order: list[str] = []
-
-    def visit(part: str, path: tuple[str, ...]) -> None:
-        assert part not in path, f"circle: {' -> '.join((*path, part))}"
-        if part not in order:
-            for below in sorted(TABLE[part]):
-                visit(below, (*path, part))
-            order.append(part)
-
-    for part in TABLE:
-        visit(part, ())
-    assert set(order) == set(TABLE)
+    check_no_circle(TABLE)
 
 
 @pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(ENGINE)))

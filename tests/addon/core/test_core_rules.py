@@ -9,40 +9,25 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
+from reference.import_graph import check_no_circle, imported, name_of
 
 ROOT = Path(__file__).resolve().parents[3]
 CORE = ROOT / "blender_addon" / "core"
 MODULES = sorted(CORE.rglob("*.py"))
+NAME = partial(name_of, CORE)
 
 # Room -> the rooms of the core that it may import; "" is the loose modules, which every room may use.
 ROOMS: dict[str, set[str]] = {"": set(), "engine": {""}, "setup": {""}, "jobs": {"", "engine"}}
-
-
-def name_of(path: Path) -> str:
-    """'engine.process' for core/engine/process.py, 'blot' for core/blot.py, 'engine' for core/engine/__init__.py."""
-    return ".".join(path.relative_to(CORE).with_suffix("").parts).removesuffix("__init__").rstrip(".")
 
 
 def room_of(name: str) -> str:
     """'engine' for 'engine.process' and for 'engine', '' for 'blot'."""
     room = name.partition(".")[0]
     return room if room in ROOMS else ""
-
-
-def inside(path: Path, tree: ast.AST) -> Iterator[tuple[int, str]]:
-    """Line and name of every module of the core that a module imports."""
-    known = {name_of(module) for module in MODULES}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and node.level:
-            above = path.relative_to(CORE).parts[: -node.level]
-            assert len(path.relative_to(CORE).parts) >= node.level, f"{path.name}:{node.lineno} leaves the core"
-            base = ".".join([*above, *([node.module] if node.module else [])])
-            for one in node.names:
-                whole = f"{base}.{one.name}".lstrip(".")
-                yield node.lineno, whole if whole in known else base
 
 
 def imports(tree: ast.AST) -> Iterator[tuple[int, int, str]]:
@@ -60,38 +45,31 @@ def test_the_protocol_is_the_engines_own(name: str) -> None:
     assert (CORE / name).read_bytes() == engines.read_bytes(), f"copy {engines} over it"
 
 
-@pytest.mark.parametrize("path", MODULES, ids=name_of)
+@pytest.mark.parametrize("path", MODULES, ids=NAME)
 def test_the_core_needs_the_standard_library_only(path: Path) -> None:
     for line, level, module in imports(ast.parse(path.read_text(encoding="utf-8"))):
         assert level or module.split(".")[0] in sys.stdlib_module_names, f"{path.name}:{line}: imports {module}"
 
 
-@pytest.mark.parametrize("path", MODULES, ids=name_of)
+@pytest.mark.parametrize("path", MODULES, ids=NAME)
 def test_rooms_import_one_way(path: Path) -> None:
-    room = room_of(name_of(path))
-    for line, name in inside(path, ast.parse(path.read_text(encoding="utf-8"))):
+    room = room_of(name_of(CORE, path))
+    for line, name in imported(CORE, path):
         assert room_of(name) in ROOMS[room] | {room}, f"{path.name}:{line}: '{room}' must not import {name}"
 
 
 def test_no_module_imports_itself_by_way_of_others() -> None:
-    below = {
-        name_of(path): {name for _, name in inside(path, ast.parse(path.read_text(encoding="utf-8")))}
-        for path in MODULES
-    }
-    done: set[str] = set()
-    while len(done) < len(below):
-        ready = {name for name, names in below.items() if name not in done and names <= done}
-        assert ready, f"a circle among {set(below) - done}"
-        done |= ready
+    below = {name_of(CORE, path): {name for _, name in imported(CORE, path)} for path in MODULES}
+    check_no_circle(below)
 
 
-@pytest.mark.parametrize("path", MODULES, ids=name_of)
+@pytest.mark.parametrize("path", MODULES, ids=NAME)
 def test_the_core_is_python_3_10(path: Path) -> None:
     ast.parse(path.read_text(encoding="utf-8"), feature_version=(3, 10))
 
 
 def test_the_core_loads_without_blender() -> None:
-    inner = [name_of(path) for path in MODULES if path.stem not in ("__init__", "windows_job")]
+    inner = [name_of(CORE, path) for path in MODULES if path.stem not in ("__init__", "windows_job")]
     names = [f"blender_addon.core.{name}" for name in inner]
     code = f"import sys, importlib; [importlib.import_module(n) for n in {names!r}]; print('bpy' in sys.modules)"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=600, cwd=ROOT)
