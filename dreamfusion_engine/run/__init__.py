@@ -1,0 +1,1 @@
+"""What every kind of run needs around its own method: the teacher, the stages' times, the report."""

@@ -1,0 +1,61 @@
+"""What a run leaves for people to read: the content of result.json, and the words for a run that was stopped."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from dreamfusion_engine.config.presets import origins_of, to_json
+from dreamfusion_engine.config.stages import GenerateConfig
+from dreamfusion_engine.errors import Cancelled
+from dreamfusion_engine.machine.device import peak_memory_mib
+from dreamfusion_engine.optimize.checkpoint import package_versions
+from dreamfusion_engine.optimize.session import Session, cancelled
+from dreamfusion_engine.run.stage_clock import StageClock
+
+
+def run_report(config: GenerateConfig, session: Session, clock: StageClock, device: torch.device) -> dict[str, Any]:
+    """Return what result.json says of a run of any kind, ready for json.dumps.
+
+    config: GenerateConfig as asked for.
+    session: Session that trained.
+    clock: StageClock of the run.
+    device: torch.device of the run.
+    """
+    return {
+        "prompt": config.prompt,
+        "seed": config.seed,
+        "model": config.model,
+        "device": str(device),
+        "config": to_json(config),
+        "origins": origins_of(config),
+        "versions": package_versions(),
+        "steps": session.training.step,
+        "steps_per_second": round(session.steps_taken / session.seconds, 3) if session.seconds else None,
+        "threads": torch.get_num_threads(),
+        "denoiser": session.denoiser.to_json() if session.denoiser is not None else None,
+        "processes": session.ranks.count,
+        "attempt": to_json(session.training.config),  # differs from config after a restart (see health)
+        "weights": session.model,
+        "seconds": {**clock.finished(), "train_all_sessions": round(session.seconds, 2)},
+        "peak_memory_mib": round(peak_memory_mib(device)),
+        "memory": session.memory_report(),
+        "health": session.health_report(),
+    }
+
+
+def stopped_late(folder: Path, whole_mesh: bool) -> Cancelled:
+    """Return the end of a run that was asked to stop after training.
+
+    folder: Path of the run.
+    whole_mesh: bool, whether mesh.glb has been written.
+    """
+    if not whole_mesh:
+        return cancelled("Stopped after training, which is kept.")
+    return cancelled("Stopped while pictures were taken.", f"You asked for it. The mesh is done: {folder / 'mesh.glb'}")
+
+
+def ignore(event: object) -> None:
+    """Take what is reported in a process that has nothing to say."""

@@ -1,0 +1,253 @@
+"""The frozen diffusion model of a run, and the prompt in its language: the first step of every kind of run."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+from dreamfusion_engine.config.recipes import RECIPES
+from dreamfusion_engine.config.stages import GenerateConfig
+from dreamfusion_engine.events import Note, Report
+from dreamfusion_engine.guidance.denoiser.choice import Choice
+from dreamfusion_engine.guidance.denoiser.runtime import settle_runtime
+from dreamfusion_engine.guidance.distillation import ScoreDistillation
+from dreamfusion_engine.guidance.embedding_cache import EmbeddingCache, model_digest
+from dreamfusion_engine.machine.cache_folder import cache_folder
+from dreamfusion_engine.machine.device import compute_threads, free_memory_bytes, has_bfloat16, resolve_device
+from dreamfusion_engine.machine.processes import ALONE, Ranks
+from dreamfusion_engine.memory.ladder import fit
+from dreamfusion_engine.memory.placement import Placement
+from dreamfusion_engine.memory.step_down import StepDown
+from dreamfusion_engine.models.adapters.files import AdapterFiles, check_adapters, read_adapters
+from dreamfusion_engine.models.adapters.learned_word import unsaid
+from dreamfusion_engine.models.card import check_prompts
+from dreamfusion_engine.models.families.adapter import Adapter
+from dreamfusion_engine.models.family import FAMILIES
+from dreamfusion_engine.models.few_step_models import few_steps
+from dreamfusion_engine.models.load import Precision, load_teacher
+from dreamfusion_engine.models.pipeline_folder import PipelineFolder, locate_model, open_pipeline
+from dreamfusion_engine.models.single_file.convert import ready_model
+from dreamfusion_engine.models.sizes import ModelSizes, read_sizes
+from dreamfusion_engine.speed.device_speed import Speed, measured_speed
+from dreamfusion_engine.speed.run_time import estimated_seconds, spoken
+
+EXPERIMENTAL = (
+    "{} is experimental as a teacher: no public recipe makes objects with it reliably. Stable Diffusion 1.5 is safer."
+)
+TOLD_ABOVE = 600.0  # seconds that a run is estimated to take, from which the artist is told beforehand
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunTeacher:
+    """A teacher that is ready to judge renders for one prompt.
+
+    device: torch.device of the run.
+    config: GenerateConfig as asked for.
+    fitted: GenerateConfig with what was changed to fit the memory.
+    sizes: ModelSizes of the model.
+    placement: Placement of its networks.
+    teacher: Adapter, the frozen model.
+    distillation: ScoreDistillation with the prompt.
+    weights: str, digest of the model's weights and adapters; a checkpoint of other weights is refused.
+    cache_key: str, under which measurements of this model are kept.
+    speed: Speed of the device.
+    """
+
+    device: torch.device
+    config: GenerateConfig
+    fitted: GenerateConfig
+    sizes: ModelSizes
+    placement: Placement
+    teacher: Adapter
+    distillation: ScoreDistillation
+    weights: str
+    cache_key: str
+    speed: Speed
+
+    @property
+    def changed(self) -> bool:
+        """Whether settings were changed to fit the memory."""
+        return self.fitted.memory != self.config.memory or self.fitted.optimize != self.config.optimize
+
+    def step_down(self, report: Report) -> StepDown:
+        """Return what the run can give up when memory runs out."""
+        return StepDown(device=self.device, report=report, sizes=self.sizes, economise=self.placement.change)
+
+    def settle_runtime(
+        self,
+        *,
+        alone: bool,
+        resumed: bool,
+        recorded: Choice | None,
+        step_seconds: Callable[[bool], float] | None,
+        report: Report,
+    ) -> Choice:
+        """Choose what runs the denoiser: `guidance.denoiser.runtime.settle_runtime` for this teacher.
+
+        alone, resumed, recorded, step_seconds, report: as there.
+        """
+        return settle_runtime(
+            self.teacher,
+            self.distillation,
+            self.fitted,
+            parameters=self.sizes.denoiser,
+            model=self.cache_key,
+            alone=alone,
+            changed=self.changed,
+            resumed=resumed,
+            recorded=recorded,
+            step_seconds=step_seconds,
+            report=report,
+        )
+
+
+def run_device(config: GenerateConfig, ranks: Ranks = ALONE) -> torch.device:
+    """Return the device of a run's process.
+
+    config: GenerateConfig of the run.
+    ranks: Ranks, the processes that train together.
+    Raises InputError for a device that is not there.
+    """
+    return ranks.device(resolve_device(config.device))
+
+
+def open_run_model(config: GenerateConfig, report: Report) -> tuple[PipelineFolder, AdapterFiles]:
+    """Return the model's checked folder and its adapters, and tell what the artist should know of them.
+
+    config: GenerateConfig of the run.
+    report: told of notes and of a single file's conversion.
+    Raises InputError or SetupError for a model, an adapter or a prompt that it cannot have.
+    """
+    pipeline = open_pipeline(ready_model(config.model, config.base, report))
+    check_prompts(config, pipeline.card)
+    adapters = read_adapters(config.adapters)
+    check_adapters(adapters, pipeline.family, pipeline)
+    silent = unsaid(adapters.words, [config.prompt, config.negative, *vars(config.prompts).values()])
+    if silent:
+        report(Note(code="input.word_unused", text=f"No prompt says {', '.join(silent)}, which then changes nothing."))
+    doubt = few_steps(pipeline.path, FAMILIES[pipeline.family].denoiser)
+    if doubt:
+        report(Note(code="model.few_steps", text=doubt))
+    if RECIPES[config.recipe].experimental:
+        report(Note(code="model.experimental", text=EXPERIMENTAL.format(RECIPES[config.recipe].title)))
+    return pipeline, adapters
+
+
+def load_run_teacher(
+    config: GenerateConfig,
+    pipeline: PipelineFolder,
+    adapters: AdapterFiles,
+    device: torch.device,
+    report: Report,
+    ranks: Ranks = ALONE,
+) -> RunTeacher:
+    """Load the frozen diffusion model within the memory that is free, and encode the prompt for every view and shading.
+
+    config: GenerateConfig of the run.
+    pipeline, adapters: from `open_run_model`.
+    device: torch.device of the run.
+    report: told of notes.
+    ranks: Ranks, the processes that train together.
+    Raises SetupError for a model that cannot be loaded.
+    """
+    changes = adapters.digest()
+    torch.set_num_threads(compute_threads())
+    torch.use_deterministic_algorithms(device.type == "cpu")
+    sizes = read_sizes(pipeline.path)
+    fitted = fit_memory(
+        _with_vae_precision(config, device), sizes, ranks.agree(free_memory_bytes(str(device))), device, report
+    )
+    speed = measured_speed(device)
+    whole = estimated_seconds(sizes, fitted, speed)
+    if whole > TOLD_ABOVE:
+        report(Note(code="run.estimate", text=estimate_text(config, whole)))
+    placement = Placement(fitted.memory, device, locate_model)
+    precision: Precision = fitted.memory.precision
+    if precision == "auto" and device.type == "cpu":
+        precision = "bfloat16"
+    teacher = load_teacher(
+        pipeline,
+        device,
+        precision=precision,
+        place=placement.place,
+        adapters=adapters,
+        vae_precision=fitted.memory.vae_precision,
+    )
+    cache = EmbeddingCache(cache_folder() / "embeddings", report)
+    cache_key = model_digest(pipeline.path, precision=precision, device=device) + changes
+    distillation = ScoreDistillation(
+        teacher,
+        config.prompt,
+        config.negative,
+        pipeline.card,
+        config.guidance,
+        texts=config.prompts,
+        score=config.score,
+        seed=config.seed,
+        encode=lambda texts: cache.encode(teacher.encode_prompts, cache_key, texts, device),
+    )
+    return RunTeacher(
+        device=device,
+        config=config,
+        fitted=fitted,
+        sizes=sizes,
+        placement=placement,
+        teacher=teacher,
+        distillation=distillation,
+        weights=weights_digest(pipeline, changes),
+        cache_key=cache_key,
+        speed=speed,
+    )
+
+
+def fit_memory(
+    config: GenerateConfig, sizes: ModelSizes, free: int, device: torch.device, report: Report
+) -> GenerateConfig:
+    """Return the configuration with what `memory.fit` changes so that `free` bytes are enough; the artist is told.
+
+    config: GenerateConfig of the run.
+    sizes: ModelSizes of the model.
+    free: int, bytes; 0 or less: not known.
+    device: torch.device of the run.
+    report: told of the change.
+    """
+    if not config.memory.fit or free <= 0:
+        return config
+    chosen = fit(sizes, config, free, device.type)
+    if chosen.savings or not chosen.fits:
+        report(Note(code="memory.fit", text=chosen.describe(free)))
+    return chosen.config
+
+
+def estimate_text(config: GenerateConfig, seconds: float) -> str:
+    """Return one sentence for the artist: how long the run will take, and of what that follows.
+
+    config: GenerateConfig of the run.
+    seconds: float, the estimate.
+    """
+    views = config.optimize.views
+    what = f"{config.optimize.steps:,} steps of {views} {'views' if views > 1 else 'view'} with this model"
+    return f"About {spoken(seconds)} on this machine ({what}; an estimate from its measured speed)."
+
+
+def weights_digest(pipeline: PipelineFolder, changes: str = "") -> str:
+    """Return the SHA-256 over the checksums that the model's card lists, hex; '' for a model without a card.
+
+    pipeline: PipelineFolder of the model.
+    changes: str, digest of the adapters, which is part of it where it is not ''.
+    """
+    files = sorted(pipeline.card.files.items())
+    own = hashlib.sha256(json.dumps(files).encode()).hexdigest() if files else ""
+    return hashlib.sha256(f"{own} {changes}".encode()).hexdigest() if changes else own
+
+
+def _with_vae_precision(config: GenerateConfig, device: torch.device) -> GenerateConfig:
+    """The settings with what 'auto' is for a VAE on a card without bfloat16, so that its memory is counted as it is."""
+    if config.memory.vae_precision != "auto" or device.type == "cpu" or has_bfloat16(device.type):
+        return config
+    return dataclasses.replace(config, memory=dataclasses.replace(config.memory, vae_precision="float32"))
