@@ -37,8 +37,8 @@ from dreamfusion_engine.models.load import load_teacher  # noqa: E402
 from dreamfusion_engine.models.pipeline_folder import locate_model, open_pipeline  # noqa: E402
 from dreamfusion_engine.optimize import step_part  # noqa: E402
 from dreamfusion_engine.optimize.checkpoint import load_checkpoint  # noqa: E402
-from dreamfusion_engine.optimize.loop import Training  # noqa: E402
 from dreamfusion_engine.optimize.step_graphs import step_graphs  # noqa: E402
+from dreamfusion_engine.optimize.volume_training import VolumeTraining  # noqa: E402
 from dreamfusion_engine.render.renderer import Rendering  # noqa: E402
 
 
@@ -91,13 +91,13 @@ def step_ratio(config: GenerateConfig, output: Path, steps: int, cores: int) -> 
     teacher = load_teacher(pipeline, device, precision="bfloat16" if device.type == "cpu" else "auto")
     distillation = ScoreDistillation(teacher, config.prompt, config.negative, pipeline.card, config.guidance)
     graphs = step_graphs(config.memory, device, lambda event: None)
-    trainings = [Training(config, seed=config.seed, device=device, graphs=each) for each in (graphs, None)]
+    trainings = [VolumeTraining(config, seed=config.seed, device=device, graphs=each) for each in (graphs, None)]
     saved = load_checkpoint(output / "checkpoint", config, device.type)
     for training in trainings:
         training.load_state(saved.tensors)
     last = trainings[0].step - 1
 
-    def step(training: Training = trainings[0]) -> None:
+    def step(training: VolumeTraining = trainings[0]) -> None:
         training.step = last  # every timed step is the run's last one
         training.train_step(distillation)
 

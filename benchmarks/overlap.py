@@ -40,7 +40,7 @@ from dreamfusion_engine.machine.device import usable_cores  # noqa: E402
 from dreamfusion_engine.models.families.adapter import Adapter  # noqa: E402
 from dreamfusion_engine.models.load import load_teacher  # noqa: E402
 from dreamfusion_engine.models.pipeline_folder import locate_model, open_pipeline  # noqa: E402
-from dreamfusion_engine.optimize.loop import Training  # noqa: E402
+from dreamfusion_engine.optimize.volume_training import VolumeTraining  # noqa: E402
 
 CPU = torch.device("cpu")
 _WARM_UP = 30  # steps of the young run before anything is timed
@@ -70,7 +70,7 @@ class Bench:
         self.teacher = load_teacher(pipeline, CPU, precision="bfloat16")
         self.scores = ScoreDistillation(self.teacher, config.prompt, "", pipeline.card, config.guidance)
         self.networks = hosted(self.teacher, self.scores, config, cores)
-        self.training = Training(config, seed=0, device=CPU)
+        self.training = VolumeTraining(config, seed=0, device=CPU)
         every = config.render.occupancy_every
         self._moment = int(progress * config.optimize.steps) // every * every  # this step updates the grid ...
         for _ in range(_WARM_UP):

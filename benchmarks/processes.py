@@ -30,8 +30,8 @@ from dreamfusion_engine.machine import processes as ranks  # noqa: E402
 from dreamfusion_engine.machine.device import peak_memory_mib, resolve_device, usable_cores  # noqa: E402
 from dreamfusion_engine.models.load import load_teacher  # noqa: E402
 from dreamfusion_engine.models.pipeline_folder import locate_model, open_pipeline  # noqa: E402
-from dreamfusion_engine.optimize.loop import Training  # noqa: E402
 from dreamfusion_engine.optimize.step_graphs import step_graphs  # noqa: E402
+from dreamfusion_engine.optimize.volume_training import VolumeTraining  # noqa: E402
 
 ROWS = ((1, 2, 0), (2, 2, 0), (1, 8, 0), (1, 8, 1))  # processes, views of each, views at once
 _WARM_UP = {"cpu": 2, "cuda": 20}  # steps; on a card until those of every shading have been recorded
@@ -53,7 +53,7 @@ def work(views: int, at_once: int, steps: int, resolution: int, device_name: str
     teacher = load_teacher(pipeline, device, precision="bfloat16" if device.type == "cpu" else "auto")
     distillation = ScoreDistillation(teacher, config.prompt, "", pipeline.card, config.guidance)
     graphs = step_graphs(config.memory, device, lambda event: None)
-    training = Training(config, seed=0, device=device, ranks=us, graphs=graphs)
+    training = VolumeTraining(config, seed=0, device=device, ranks=us, graphs=graphs)
     before = peak_memory_mib(device)
 
     def step() -> None:

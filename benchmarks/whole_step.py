@@ -37,8 +37,8 @@ from dreamfusion_engine.models.families.adapter import Adapter  # noqa: E402
 from dreamfusion_engine.models.load import load_teacher  # noqa: E402
 from dreamfusion_engine.models.pipeline_folder import open_pipeline  # noqa: E402
 from dreamfusion_engine.models.teacher import Conditioning  # noqa: E402
-from dreamfusion_engine.optimize.loop import Training  # noqa: E402
 from dreamfusion_engine.optimize.step_graphs import step_graphs  # noqa: E402
+from dreamfusion_engine.optimize.volume_training import VolumeTraining  # noqa: E402
 
 STEPS = 10_000  # of the run that is projected
 TARGETS = {"nerf_milliseconds": 3.0, "ratio_to_parts": 1.3, "minutes_of_10000_steps": 6.0, "peak_memory_mib": 6144.0}
@@ -95,7 +95,7 @@ def measure_steps(
     repeats: int, timed blocks.
     """
     graphs = step_graphs(config.memory, device, lambda event: None)
-    training = Training(config, seed=0, device=device, graphs=graphs)
+    training = VolumeTraining(config, seed=0, device=device, graphs=graphs)
     training.step = config.optimize.steps // 2
     scores = ScoreDistillation(teacher, _PROMPT, "", PromptCard(), config.guidance)
 

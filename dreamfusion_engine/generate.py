@@ -23,11 +23,11 @@ from dreamfusion_engine.mesh.build import build_mesh
 from dreamfusion_engine.mesh.export import write_glb
 from dreamfusion_engine.mesh.pictures.sheet import write_turntable, write_views
 from dreamfusion_engine.mesh.surface.silhouette import ReferenceViews
-from dreamfusion_engine.optimize.loop import Training
 from dreamfusion_engine.optimize.overlap import may_overlap
 from dreamfusion_engine.optimize.previews import Previews
 from dreamfusion_engine.optimize.session import Session
 from dreamfusion_engine.optimize.step_trial import StepTrial
+from dreamfusion_engine.optimize.volume_training import VolumeTraining
 from dreamfusion_engine.run.report import ignore, run_report, stopped_late
 from dreamfusion_engine.run.stage_clock import StageClock
 from dreamfusion_engine.run.teacher import load_run_teacher, open_run_model, run_device
@@ -152,7 +152,7 @@ def _generate(
     return Result(folder=str(output), files={name: str(path) for name, path in files.items()}, report=content)
 
 
-def reference_views(training: Training) -> ReferenceViews:
+def reference_views(training: VolumeTraining) -> ReferenceViews:
     """The field's albedo renders that the mesh is held against."""
     cameras = turntable_cameras(
         REFERENCE_VIEWS, elevation=math.radians(20.0), config=training.config.camera, device=training.device

@@ -18,7 +18,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor
@@ -27,6 +27,7 @@ from dreamfusion_engine.config.stages import CameraConfig
 from dreamfusion_engine.scene.cameras import Cameras, mid_orbit_cameras
 
 Verdict = Literal["non_finite", "empty", "full_box", "flat", "many_faced"]
+VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 
 EMPTY_OPACITY = 0.01
 # Seen by the probe cameras a ball that touches the box covers 66 % of the picture, the whole box 98 %.
@@ -212,10 +213,12 @@ class HealthMonitor:
 
     views_differ: bool, whether the model expects this prompt's front and back to look different
         (`guidance.distillation.ScoreDistillation.view_contrast`); many_faced needs it.
+    watched: verdicts that it can come to.
     """
 
-    def __init__(self, *, views_differ: bool = False) -> None:
+    def __init__(self, *, views_differ: bool = False, watched: tuple[Verdict, ...] = VERDICTS) -> None:
         self.views_differ = views_differ
+        self._rules = [rule for rule in _RULES if rule.verdict in watched]
         self.history: list[Probe] = []
         self.events: list[dict[str, Any]] = []
         self._run_start = 0  # index of the first probe after the last restart
@@ -227,7 +230,7 @@ class HealthMonitor:
 
     def verdict(self) -> Verdict | None:
         """Return the worst verdict that the latest probes support, or None for a healthy run."""
-        for rule in _RULES:
+        for rule in self._rules:
             recent = self.history[self._run_start :][-rule.patience :]
             if len(recent) == rule.patience and all(
                 probe.progress >= rule.after and _holds(rule.verdict, probe, self.views_differ) for probe in recent
@@ -259,9 +262,13 @@ class HealthMonitor:
         }
 
     @classmethod
-    def from_json(cls, values: dict[str, Any]) -> HealthMonitor:
-        """Build a monitor that continues from what `to_json` returned."""
-        monitor = cls(views_differ=values["views_differ"])
+    def from_json(cls, values: dict[str, Any], watched: tuple[Verdict, ...] = VERDICTS) -> HealthMonitor:
+        """Build a monitor that continues from what `to_json` returned.
+
+        values: from `to_json`.
+        watched: verdicts that it can come to.
+        """
+        monitor = cls(views_differ=values["views_differ"], watched=watched)
         monitor.history = [Probe(**probe) for probe in values["history"]]
         monitor.events = list(values["events"])
         monitor._run_start = values["run_start"]

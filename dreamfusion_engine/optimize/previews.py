@@ -16,7 +16,7 @@ from dreamfusion_engine.events import Preview, Report
 from dreamfusion_engine.machine.atomic_file import write_atomically
 from dreamfusion_engine.machine.disk import output_error
 from dreamfusion_engine.mesh.preview import preview_mesh
-from dreamfusion_engine.optimize.loop import Training
+from dreamfusion_engine.optimize.volume_training import VolumeTraining
 from dreamfusion_engine.scene.cameras import Cameras, mid_orbit_cameras
 
 PIXELS = 128
@@ -37,7 +37,7 @@ class Previews:
         self._kept = -1
 
     @staticmethod
-    def _level(training: Training) -> float | None:
+    def _level(training: VolumeTraining) -> float | None:
         """A density level for the coarse mesh: one at which a step through the field is half opaque.
 
         While nothing is that dense, early in training, half the highest density: the object shows from its first haze.
@@ -46,7 +46,7 @@ class Previews:
         highest = float(training.occupancy.density.max())
         return min(level, 0.5 * highest) if highest > 0.0 else None
 
-    def __call__(self, training: Training) -> None:
+    def __call__(self, training: VolumeTraining) -> None:
         """Show the state of `training`.
 
         Raises InputError where the folder cannot be written.
@@ -72,7 +72,7 @@ class Previews:
                 raise output_error(self._folder, error) from error
 
 
-def preview_cameras(training: Training) -> Cameras:
+def preview_cameras(training: VolumeTraining) -> Cameras:
     """Return the cameras of previews: three quarters from above, then front, side, back and top."""
     azimuth = torch.tensor([0.6, 0.0, 0.5 * math.pi, math.pi, 0.0], device=training.device)
     elevation = torch.deg2rad(torch.tensor([25.0, 15.0, 15.0, 15.0, 80.0], device=training.device))

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 
@@ -22,10 +22,11 @@ from dreamfusion_engine.machine.processes import ALONE, Ranks
 from dreamfusion_engine.memory.estimate import estimate
 from dreamfusion_engine.memory.step_down import StepDown, resumed_attempt
 from dreamfusion_engine.optimize.checkpoint import Checkpoint, load_checkpoint, save_checkpoint, set_aside
-from dreamfusion_engine.optimize.health import HealthMonitor, Verdict, probe_cameras
-from dreamfusion_engine.optimize.loop import Training
+from dreamfusion_engine.optimize.health import VERDICTS, HealthMonitor, Verdict, probe_cameras
 from dreamfusion_engine.optimize.recovery import WARNINGS, recover
-from dreamfusion_engine.optimize.step_graphs import step_graphs
+from dreamfusion_engine.optimize.step_graphs import StepGraphs, step_graphs
+from dreamfusion_engine.optimize.training import Training
+from dreamfusion_engine.optimize.volume_training import VolumeTraining
 
 PROBE_EVERY = 25  # steps
 VIEWS_DIFFER = 0.15  # contrast of front and back above which two equal sides are a fault; measured on the starter model
@@ -36,6 +37,14 @@ _SNAPSHOT_SHARE = 0.05  # of the time may go into previews ...
 _SNAPSHOT_EVERY = 2.0  # ... and they come this many seconds apart at least ...
 _SNAPSHOT_LATEST = 5.0  # ... and at most, because somebody is watching,
 _SNAPSHOT_MOST = 0.25  # unless that took more than this share of the time
+
+
+class NewTraining(Protocol):
+    """Makes a training that has not begun: VolumeTraining, or a kind that renders something else."""
+
+    def __call__(
+        self, config: GenerateConfig, *, seed: int, device: torch.device, ranks: Ranks, graphs: StepGraphs | None
+    ) -> Training: ...
 
 
 @dataclass
@@ -54,6 +63,8 @@ class Session:
     fitted: config with what was changed to fit the memory; None: nothing was.
     step_down: StepDown, what to give up when memory runs out.
     ranks: Ranks, the processes that train together.
+    new_training: what is trained.
+    watched: verdicts that can be about this kind of training.
     denoiser: Choice of what runs it, from the checkpoint once resumed; None: not settled.
     seconds: float, of training, over all attempts and sessions.
     steps_taken: int, over all attempts and sessions.
@@ -72,6 +83,8 @@ class Session:
     fitted: GenerateConfig | None = None
     step_down: StepDown | None = None
     ranks: Ranks = ALONE
+    new_training: NewTraining = VolumeTraining
+    watched: tuple[Verdict, ...] = VERDICTS
     denoiser: Choice | None = None
     seconds: float = 0.0
     steps_taken: int = 0
@@ -80,7 +93,7 @@ class Session:
     _durations: deque[float] = field(default_factory=lambda: deque(maxlen=2 * PROBE_EVERY))
 
     def __post_init__(self) -> None:
-        self.health = HealthMonitor()
+        self.health = HealthMonitor(watched=self.watched)
         self.memory = self.step_down or StepDown(device=self.device, report=self.report)
         self._resumed = False
         self._previews = True
@@ -114,7 +127,7 @@ class Session:
         self.distillation.load_state(
             {n.removeprefix(_LEARNED): t for n, t in saved.tensors.items() if n.startswith(_LEARNED)}
         )
-        self.health = HealthMonitor.from_json(saved.extra["health"])
+        self.health = HealthMonitor.from_json(saved.extra["health"], watched=self.watched)
         self.denoiser = _recorded_runtime(saved)
         self.restarts = int(saved.extra["restarts"])
         self.seconds = float(saved.extra["seconds"])
@@ -298,7 +311,7 @@ class Session:
     def _trained_from_start(self, attempt: GenerateConfig, seed: int) -> Training:
         """A training that has not begun, with what this device can do for its speed."""
         graphs = step_graphs(attempt.memory, self.device, self.report)
-        return Training(attempt, seed=seed, device=self.device, ranks=self.ranks, graphs=graphs)
+        return self.new_training(attempt, seed=seed, device=self.device, ranks=self.ranks, graphs=graphs)
 
     def _report_progress(self) -> None:
         total = self.config.optimize.steps

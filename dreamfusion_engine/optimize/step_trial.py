@@ -10,7 +10,7 @@ import torch
 from dreamfusion_engine.config.stages import GenerateConfig
 from dreamfusion_engine.guidance.distillation import ScoreDistillation
 from dreamfusion_engine.machine.device import out_of_memory
-from dreamfusion_engine.optimize.loop import Training
+from dreamfusion_engine.optimize.volume_training import VolumeTraining
 
 
 class StepTrial:
@@ -23,7 +23,7 @@ class StepTrial:
 
     def __init__(self, config: GenerateConfig, distillation: ScoreDistillation, device: torch.device) -> None:
         self._config, self._distillation, self._device = config, distillation, device
-        self._training: Training | None = None
+        self._training: VolumeTraining | None = None
 
     def seconds(self, overlap: bool) -> float:
         """Return the seconds of one step on a CPU; nan where memory runs out.
@@ -34,7 +34,7 @@ class StepTrial:
             middle = self._config.optimize.steps // 2
             middle -= middle % self._config.render.occupancy_every
             if self._training is None:  # the first step alone looks where the field is empty, as few of a run do
-                self._training = Training(self._config, seed=self._config.seed, device=self._device)
+                self._training = VolumeTraining(self._config, seed=self._config.seed, device=self._device)
                 self._training.step = middle
             else:
                 self._training.step = middle + 1

@@ -18,8 +18,8 @@ from dreamfusion_engine.guidance.distillation import ScoreDistillation
 from dreamfusion_engine.memory.step_down import StepDown
 from dreamfusion_engine.models.card import PromptCard
 from dreamfusion_engine.models.teacher import resize_square
-from dreamfusion_engine.optimize.loop import Training
 from dreamfusion_engine.optimize.session import Session
+from dreamfusion_engine.optimize.volume_training import VolumeTraining
 
 CPU = torch.device("cpu")
 
@@ -141,7 +141,7 @@ def test_a_step_without_memory_leaves_no_trace() -> None:
     card = SmallCard(LIMIT, at="denoiser")
     settings = config()
     distillation = ScoreDistillation(card, settings.prompt, "", PromptCard(), settings.guidance)
-    training = Training(settings, seed=0, device=CPU)
+    training = VolumeTraining(settings, seed=0, device=CPU)
     for step in range(10):  # the first step makes Adam's moments, the ninth looks at the whole grid
         before = {name: tensor.clone() for name, tensor in training.state().items()}
         card.limit = 0.0
@@ -157,7 +157,7 @@ def test_an_optimizer_that_breaks_off_is_put_back(monkeypatch: pytest.MonkeyPatc
     card = SmallCard(1e9)
     settings = config()
     distillation = ScoreDistillation(card, settings.prompt, "", PromptCard(), settings.guidance)
-    training, twin = (Training(settings, seed=0, device=CPU) for _ in range(2))
+    training, twin = (VolumeTraining(settings, seed=0, device=CPU) for _ in range(2))
     for _ in range(2):
         before = {name: tensor.clone() for name, tensor in training.state().items()}
         real = torch.optim.Adam._init_group
@@ -228,7 +228,7 @@ def test_the_loaded_model_is_told_what_was_saved(tmp_path: Path) -> None:
 
 
 def test_previews_without_memory_are_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def no_memory(training: Training) -> None:
+    def no_memory(training: VolumeTraining) -> None:
         asked.append(training.step)
         raise torch.OutOfMemoryError("CUDA out of memory.")
 

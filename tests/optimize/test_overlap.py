@@ -18,8 +18,8 @@ from dreamfusion_engine.guidance.distillation import ScoreDistillation
 from dreamfusion_engine.models.card import PromptCard
 from dreamfusion_engine.models.teacher import Conditioning
 from dreamfusion_engine.optimize import overlap
-from dreamfusion_engine.optimize.loop import Training
 from dreamfusion_engine.optimize.overlap import halves, may_overlap
+from dreamfusion_engine.optimize.volume_training import VolumeTraining
 
 PATIENCE = 60.0  # seconds, so that what hangs ends
 LIT: dict[str, Any] = {"albedo_until": 0.0, "textureless": 0.0, "orientation": 1.0, "gradient_clip": 0.0}
@@ -40,17 +40,17 @@ class WatchedTeacher(GaussianTeacher):
         return super().predict_noise(x_t, t, conditioning)
 
 
-def trained(config: GenerateConfig, teacher: Any = None, steps: int = 1, *, together: bool = True) -> Training:
+def trained(config: GenerateConfig, teacher: Any = None, steps: int = 1, *, together: bool = True) -> VolumeTraining:
     scores = ScoreDistillation(
         teacher or WatchedTeacher(), config.prompt, "", PromptCard(), config.guidance, score=config.score
     )
-    training = Training(config, seed=3, device=CPU)
+    training = VolumeTraining(config, seed=3, device=CPU)
     for _ in range(steps):
         training.train_step(scores, overlap=together)
     return training
 
 
-def gradient(training: Training) -> Tensor:
+def gradient(training: VolumeTraining) -> Tensor:
     return torch.cat([p.grad.flatten() for p in training.field.parameters() if p.grad is not None])
 
 
@@ -126,7 +126,7 @@ def test_an_error_of_the_judge_is_raised_as_it_is_and_the_step_leaves_no_trace()
         if call == 3:
             raise error
 
-    training, teacher = Training(config, seed=3, device=CPU), WatchedTeacher(fail)
+    training, teacher = VolumeTraining(config, seed=3, device=CPU), WatchedTeacher(fail)
     scores = ScoreDistillation(teacher, config.prompt, "", PromptCard(), config.guidance)
     training.train_step(scores, overlap=True)
     with pytest.raises(RuntimeError) as caught:

@@ -1,6 +1,6 @@
 """Facts about processes that train together, seen in two real ones started as people start them, by torchrun.
 
-Of: dreamfusion_engine/machine/processes.py, dreamfusion_engine/optimize/loop.py.
+Of: dreamfusion_engine/machine/processes.py, dreamfusion_engine/optimize/volume_training.py.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from reference.tiny_training import CPU, disc_teacher, tiny_config
 from dreamfusion_engine.guidance.distillation import ScoreDistillation
 from dreamfusion_engine.machine import processes
 from dreamfusion_engine.models.card import PromptCard
-from dreamfusion_engine.optimize.loop import Training
+from dreamfusion_engine.optimize.volume_training import VolumeTraining
 
 ROOT = Path(__file__).resolve().parents[2]
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
@@ -50,7 +50,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_two_processes_have_the_gradients_of_one_on_the_same_views(folder: Path) -> None:
     config = tiny_config(views=4, albedo_until=0.0, gradient_clip=0.0)
     scores = ScoreDistillation(disc_teacher(), config.prompt, "", PromptCard(), config.guidance)
-    training = Training(config, seed=3, device=CPU)
+    training = VolumeTraining(config, seed=3, device=CPU)
     both: list[Any] = [torch.load(folder / f"gradients-{k}.pt") for k in range(2)]
     for step in range(3):
         training.train_step(scores)

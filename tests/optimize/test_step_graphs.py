@@ -21,10 +21,10 @@ from dreamfusion_engine.models.card import PromptCard
 from dreamfusion_engine.models.load import load_teacher
 from dreamfusion_engine.models.pipeline_folder import open_pipeline
 from dreamfusion_engine.models.teacher import Teacher, resize_square
-from dreamfusion_engine.optimize.loop import Training
 from dreamfusion_engine.optimize.sample_capacity import SampleCapacity, sample_capacity
 from dreamfusion_engine.optimize.step_graphs import WARM_UP, StepGraphs
 from dreamfusion_engine.optimize.step_part import PartWeights
+from dreamfusion_engine.optimize.volume_training import VolumeTraining
 from dreamfusion_engine.render import renderer
 
 pytestmark = pytest.mark.slow
@@ -67,8 +67,8 @@ def scores_of(config: GenerateConfig, teacher: Any = None) -> ScoreDistillation:
 
 def trained(
     config: GenerateConfig, steps: int, graphs: StepGraphs | None = None, teacher: Any = None, device: Any = CPU
-) -> Training:
-    training = Training(config, seed=3, device=device, graphs=graphs)
+) -> VolumeTraining:
+    training = VolumeTraining(config, seed=3, device=device, graphs=graphs)
     training.room = sample_capacity(config, device)  # which only a card needs
     scores = scores_of(config, teacher)
     for _ in range(steps):
@@ -78,7 +78,7 @@ def trained(
     return training
 
 
-def differing(a: Training, b: Training) -> list[str]:
+def differing(a: VolumeTraining, b: VolumeTraining) -> list[str]:
     ours, theirs = a.state(), b.state()
     return [name for name in ours if not torch.equal(ours[name], theirs[name])]
 
@@ -239,7 +239,7 @@ def test_a_step_whose_samples_do_not_fit_moves_nothing_and_the_next_ones_have_ro
 
 @pytest.mark.cuda
 def test_replays_on_a_card_are_steps_as_written_to_rounding() -> None:
-    from optimize.test_loop import CardTeacher
+    from optimize.test_volume_training import CardTeacher
 
     from dreamfusion_engine.optimize.step_graphs import CudaRecorder
 

@@ -11,8 +11,8 @@ from reference.tiny_training import CPU, disc_teacher, tiny_config
 
 from dreamfusion_engine.guidance.distillation import ScoreDistillation
 from dreamfusion_engine.models.card import PromptCard
-from dreamfusion_engine.optimize.loop import Training
 from dreamfusion_engine.optimize.step_trial import StepTrial
+from dreamfusion_engine.optimize.volume_training import VolumeTraining
 
 
 def test_a_trial_takes_time_and_changes_nothing_that_a_run_sees() -> None:
@@ -23,7 +23,7 @@ def test_a_trial_takes_time_and_changes_nothing_that_a_run_sees() -> None:
         if tried:
             trial = StepTrial(config, scores, CPU)
             assert all(trial.seconds(overlap) > 0.0 for overlap in (False, True, False))
-        training = Training(config, seed=0, device=CPU)
+        training = VolumeTraining(config, seed=0, device=CPU)
         for _ in range(2):
             training.train_step(scores)
         states.append(training.state())
@@ -38,7 +38,7 @@ def test_a_trial_that_runs_out_of_memory_says_so_and_another_error_is_raised(mon
     def fail(*given: Any, **named: Any) -> None:
         raise error
 
-    monkeypatch.setattr(Training, "train_step", fail)
+    monkeypatch.setattr(VolumeTraining, "train_step", fail)
     assert math.isnan(StepTrial(config, scores, CPU).seconds(True))
     error = ValueError("a bug")
     with pytest.raises(ValueError, match="a bug"):

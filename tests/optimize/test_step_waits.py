@@ -1,6 +1,6 @@
 """Facts about what a step waits for on a card: nothing.
 
-Of: dreamfusion_engine/optimize/loop.py, dreamfusion_engine/guidance/distillation.py.
+Of: dreamfusion_engine/optimize/volume_training.py, dreamfusion_engine/guidance/distillation.py.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from dreamfusion_engine.guidance.distillation import ScoreDistillation
 from dreamfusion_engine.guidance.step_inputs import Part
 from dreamfusion_engine.models.card import PromptCard
 from dreamfusion_engine.models.teacher import Conditioning
-from dreamfusion_engine.optimize.loop import Training
 from dreamfusion_engine.optimize.sample_capacity import sample_capacity
 from dreamfusion_engine.optimize.step_part import PartInputs, PartKind, add_gradients, part_weights
 from dreamfusion_engine.optimize.step_views import sample_step_views
+from dreamfusion_engine.optimize.volume_training import VolumeTraining
 from dreamfusion_engine.render import renderer
 
 ENGINE = Path(__file__).resolve().parents[2] / "dreamfusion_engine"
@@ -114,7 +114,7 @@ def test_whole_steps_read_only_what_the_host_itself_drew(monkeypatch: pytest.Mon
     monkeypatch.setattr(wp.array, "numpy", waits)
     monkeypatch.setattr(renderer, "normals_of_some", renderer.normals_of_all)  # as on a card
     config = tiny_config(views=2, albedo_until=0.0)
-    training = Training(config, seed=0, device=CPU)
+    training = VolumeTraining(config, seed=0, device=CPU)
     training.room = sample_capacity(config, CPU)
     scores = ScoreDistillation(disc_teacher(), config.prompt, "", PromptCard(), config.guidance)
     training.train_step(scores)  # counts its samples

@@ -17,8 +17,8 @@ from dreamfusion_engine.errors import Cancelled  # noqa: E402
 from dreamfusion_engine.guidance.distillation import ScoreDistillation  # noqa: E402
 from dreamfusion_engine.machine import processes  # noqa: E402
 from dreamfusion_engine.models.card import PromptCard  # noqa: E402
-from dreamfusion_engine.optimize.loop import Training  # noqa: E402
 from dreamfusion_engine.optimize.session import Session  # noqa: E402
+from dreamfusion_engine.optimize.volume_training import VolumeTraining  # noqa: E402
 
 SHORT_FROM = 3
 CANCEL_AT = 7  # the first process wishes to stop there; the other one never does
@@ -30,7 +30,7 @@ def main() -> None:
     us = processes.join("cpu")
     config = tiny_config(views=2, albedo_until=0.0, gradient_clip=0.0)
     scores = ScoreDistillation(disc_teacher(), config.prompt, "", PromptCard(), config.guidance)
-    training = Training(config, seed=3, device=CPU, ranks=us)
+    training = VolumeTraining(config, seed=3, device=CPU, ranks=us)
     gradients = []
     for _ in range(3):
         training.train_step(scores)

@@ -67,7 +67,7 @@ class RenderScore:
         for parameter, gradient in zip(self._parameters.values(), gradients, strict=True):
             parameter.grad = gradient / LOSS_SCALE
         wrong = ~torch.isfinite(torch.nn.utils.get_total_norm(gradients))
-        # As `optimize.loop` tells its own optimizer.
+        # As `optimize.volume_training` tells its own optimizer.
         self._optimizer.found_inf = (wrong if sound is None else wrong | ~sound).float()  # type: ignore[attr-defined]
         self._optimizer.step()
         return loss.detach()

@@ -21,7 +21,7 @@ from dreamfusion_engine.guidance.distillation import ScoreDistillation
 from dreamfusion_engine.machine.processes import ALONE, Ranks
 from dreamfusion_engine.models.card import PromptCard
 from dreamfusion_engine.models.teacher import Conditioning
-from dreamfusion_engine.optimize.loop import Training
+from dreamfusion_engine.optimize.volume_training import VolumeTraining
 
 ENGINE = Path(__file__).resolve().parents[2] / "dreamfusion_engine"
 
@@ -32,7 +32,7 @@ def distillation(config: GenerateConfig, teacher: Any = None) -> ScoreDistillati
 
 def gradient_after(config: GenerateConfig, steps: int = 1, ranks: Ranks | None = None) -> Tensor:
     """The gradient of the last of some steps, all parameters in a row."""
-    training = Training(config, seed=3, device=CPU, ranks=ranks or ALONE)
+    training = VolumeTraining(config, seed=3, device=CPU, ranks=ranks or ALONE)
     for _ in range(steps):
         training.train_step(distillation(config))
     return torch.cat([p.grad.flatten() for p in training.field.parameters() if p.grad is not None])
@@ -71,7 +71,7 @@ def test_processes_see_different_views_that_together_are_one_processs() -> None:
 
 def test_a_gradient_that_is_not_finite_moves_nothing_and_is_told_once() -> None:
     config = tiny_config()
-    training = Training(config, seed=0, device=CPU)
+    training = VolumeTraining(config, seed=0, device=CPU)
     training.train_step(distillation(config))
     assert not training.broken()
     before = {name: value.clone() for name, value in training.state().items()}
@@ -108,7 +108,7 @@ class HostReads(TorchFunctionMode):
 def test_a_step_reads_only_what_is_listed() -> None:
     """Here the host is the device, so that what it draws and reads itself shows up too. See also test_step_waits."""
     config = tiny_config(albedo_until=0.0)
-    training = Training(config, seed=0, device=CPU)
+    training = VolumeTraining(config, seed=0, device=CPU)
     scores = distillation(config)
     with HostReads() as reads:
         for _ in range(9):  # an update of the occupancy among them
@@ -136,7 +136,7 @@ class CardTeacher(GaussianTeacher):
 def test_a_step_on_a_card_waits_for_nothing() -> None:
     card = torch.device("cuda", 0)
     config = tiny_config(albedo_until=0.0)
-    training = Training(config, seed=0, device=card)
+    training = VolumeTraining(config, seed=0, device=card)
     scores = distillation(config, CardTeacher(card))
     training.train_step(scores)  # compiles, allocates, counts samples
     torch.cuda.set_sync_debug_mode("warn")

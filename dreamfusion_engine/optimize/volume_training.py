@@ -1,0 +1,174 @@
+"""The training of a radiance field: render it, ask the diffusion model, move it.
+
+Axis letters: B views, R = B * H * W rays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import torch
+from torch import Tensor
+
+from dreamfusion_engine.config.stages import GenerateConfig, Shading
+from dreamfusion_engine.field.occupancy import OccupancyGrid
+from dreamfusion_engine.guidance.distillation import ScoreDistillation
+from dreamfusion_engine.machine.processes import ALONE, Ranks
+from dreamfusion_engine.optimize import schedules
+from dreamfusion_engine.optimize.health import Probe, make_probe, probe_cameras
+from dreamfusion_engine.optimize.overlap import add_gradients_overlapped, halves, may_overlap
+from dreamfusion_engine.optimize.sample_capacity import sample_capacity
+from dreamfusion_engine.optimize.step_graphs import StepGraphs
+from dreamfusion_engine.optimize.step_part import PartInputs, PartKind, add_gradients
+from dreamfusion_engine.optimize.training import InputsOf, Training, under
+from dreamfusion_engine.render.renderer import Rendering, render_image
+from dreamfusion_engine.scene.cameras import Cameras, camera_rays
+
+
+class VolumeTraining(Training):
+    """One optimization of a radiance field and its occupancy.
+
+    config, seed, device, ranks, graphs: as for `Training`.
+    """
+
+    def __init__(
+        self,
+        config: GenerateConfig,
+        *,
+        seed: int,
+        device: torch.device,
+        ranks: Ranks = ALONE,
+        graphs: StepGraphs | None = None,
+    ) -> None:
+        super().__init__(config, seed=seed, device=device, ranks=ranks, graphs=graphs)
+        # On a CPU there is nobody to wait for, and samples are counted.
+        self.room = None if device.type == "cpu" else sample_capacity(config, device)
+        self.occupancy = OccupancyGrid(config.render, device)
+
+    @torch.no_grad()
+    def view(self, cameras: Cameras, size: int, *, background: float = 1.0, shading: Shading = "albedo") -> Rendering:
+        """Return pictures [B, size, size, ...] of the current state, lit from each camera, over a grey level.
+
+        cameras: Cameras, B of them.
+        size: int, pixels.
+        background: float in [0, 1], grey level.
+        shading: Shading of the pictures.
+        """
+        origins, directions = camera_rays(cameras, size, size)
+        return render_image(
+            self.field,
+            origins,
+            directions,
+            self.occupancy.occupied,
+            self.config.render,
+            height=size,
+            width=size,
+            background=torch.full((3,), background, device=self.device),
+            shading=shading,
+            light=cameras.position.repeat_interleave(size * size, 0),
+        )
+
+    def frozen(self) -> tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]:
+        """Return the field's density float32[N] and albedo float32[N, 3] at points, as functions without gradients."""
+
+        @torch.no_grad()
+        def density(points: Tensor) -> Tensor:
+            return self.field.density(points)
+
+        @torch.no_grad()
+        def albedo(points: Tensor) -> Tensor:
+            colours: Tensor = self.field(points)[1]
+            return colours
+
+        return density, albedo
+
+    def probe(self, size: int = 32) -> Probe:
+        """Render four small views and measure them for the health check.
+
+        size: int, pixels.
+        """
+        cameras = probe_cameras(self.config.camera, self.device)
+        seen = self.view(cameras, size)
+        return make_probe(
+            self.step,
+            self.progress,
+            seen.colour.permute(0, 3, 1, 2),
+            seen.opacity,
+            seen.depth,
+            # Not the fraction that rays look at: early in training they look nearly everywhere.
+            self.occupancy.fraction_above(self.config.render.occupancy_threshold),
+            float(cameras.focal[0]),
+        )
+
+    def state(self) -> dict[str, Tensor]:
+        """Return every tensor that a checkpoint needs to continue bit for bit."""
+        return super().state() | {f"occupancy.{n}": t for n, t in self.occupancy.state_dict().items()}
+
+    def load_state(self, tensors: Mapping[str, Tensor]) -> None:
+        """Restore what `state()` of a training with the same configuration returned."""
+        super().load_state(tensors)
+        self.occupancy.load_state_dict(under(tensors, "occupancy."))
+
+    def _begin_step(self, progress: float) -> None:
+        if self.step % self.config.render.occupancy_every == 0:
+            self.occupancy.set_threshold(schedules.occupancy_threshold(progress, self.config.render))
+            self.occupancy.update(self.field.density, self.generator)
+
+    def _undo(self) -> Callable[[], None]:
+        if self.step % self.config.render.occupancy_every:
+            return lambda: None  # the grid changes only in steps that look at the field again
+        kept = self.occupancy.state_dict()
+        return lambda: self.occupancy.load_state_dict(kept)
+
+    def _short(self) -> list[Tensor]:
+        return [] if self.room is None else [self.room.short.float()]
+
+    def _look(self) -> None:
+        if self.room is not None and self.room.look() and self.graphs is not None:
+            self.graphs.forget()  # none of them has arrays of that length
+
+    def _clear_gradients(self) -> None:
+        super()._clear_gradients()
+        if self.room is not None:
+            self.room.short.zero_()
+
+    def _add_gradients(
+        self,
+        inputs_of: InputsOf,
+        first: int,
+        count: int,
+        *,
+        size: int,
+        shading: Shading,
+        distillation: ScoreDistillation,
+        overlap: bool,
+    ) -> None:
+        if overlap and self.device.type == "cpu" and may_overlap(self.config) and count > 1:
+            parts = [inputs_of(*half) for half in halves(first, count)]
+            kinds = [PartKind(size=size, shading=shading, views=len(each.views), rows=None) for each in parts]
+            add_gradients_overlapped(self.field, self.occupancy, self.config, distillation, parts, kinds)
+        else:
+            self._add_part(inputs_of(first, count), size, shading, distillation)
+
+    def _add_part(self, inputs: PartInputs, size: int, shading: Shading, distillation: ScoreDistillation) -> None:
+        """A part's gradients on top of those before it: by a recorded graph where that is possible."""
+        rays = len(inputs.views) * size * size
+        room = self.room
+        rows = None if room is None else room.rows(rays)
+        fresh = 0 if inputs.step.fresh is None else len(inputs.step.fresh)
+        kind = PartKind(size=size, shading=shading, views=len(inputs.views), rows=rows, fresh=fresh)
+
+        def work(read: PartInputs) -> None:
+            seen = add_gradients(self.field, self.occupancy, self.config, distillation, read, kind)
+            if room is not None and seen.wanted is not None:
+                room.note(seen.wanted, rays, seen.samples)
+            elif room is not None:
+                room.counted(seen.samples, rays)
+
+        memory = self.config.memory
+        recordable = rows is not None and distillation.recordable and memory.graphs and memory.offload != "all"
+        if self.graphs is None or not recordable:
+            work(inputs)
+        else:
+            places = tuple(gradient.data_ptr() for gradient in self._fill_gradients())  # where a replay adds to
+            self.graphs.run((kind, memory, distillation.config, places), inputs, work)
