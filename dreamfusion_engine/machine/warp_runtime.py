@@ -88,6 +88,16 @@ def recording(stream: torch.cuda.Stream) -> Iterator[Any]:
         yield capture
 
 
+@contextlib.contextmanager
+def on_stream_of_torch(device: torch.device) -> Iterator[None]:
+    """Let what Warp does inside by itself, such as to build a hierarchy of boxes, run on torch's present stream."""
+    if device.type == "cpu":
+        yield
+        return
+    with wp.ScopedStream(_stream(torch.cuda.current_stream(device)), sync_enter=False):
+        yield
+
+
 def _stream(stream: torch.cuda.Stream) -> Any:
     """Warp's object for a stream of torch's, the same one always.
 

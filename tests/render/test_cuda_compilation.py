@@ -1,6 +1,6 @@
 """The kernels compile for a card where there is none: Warp's compiler needs no device.
 
-Of: dreamfusion_engine/field/hash_grid_kernels.py, dreamfusion_engine/render/march.py.
+Of: dreamfusion_engine/field/hash_grid_kernels.py, dreamfusion_engine/render.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import warp as wp
 
 from dreamfusion_engine.field.hash_grid_kernels import grid_kernels
 from dreamfusion_engine.render import composite, march
+from dreamfusion_engine.render.surface import hits_kernels
 
 
 @pytest.mark.parametrize(
@@ -23,6 +24,7 @@ from dreamfusion_engine.render import composite, march
         grid_kernels(2).encode,
         grid_kernels(2).table_gradient_atomic,
         grid_kernels(2).point_gradient,
+        hits_kernels.cast_rays,
     ],
     ids=lambda kernel: kernel.key.split("__")[-1],
 )

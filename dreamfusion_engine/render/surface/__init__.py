@@ -1,0 +1,1 @@
+"""Surface rendering: rays against a triangle mesh, with gradients to colours, texels and vertices."""
