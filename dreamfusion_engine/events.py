@@ -47,6 +47,15 @@ class MeshPreview:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TexturePreview:
+    """The current texture of a part that is painted, PNG, small. part: int, its place among the mesh's parts."""
+
+    step: int
+    part: int
+    png: bytes
+
+
+@dataclass(frozen=True, kw_only=True)
 class Note:
     """Something the artist should know: a degraded setting, a recovery, a health warning. code: stable dotted name."""
 
@@ -63,7 +72,7 @@ class Result:
     report: dict[str, Any] = field(default_factory=dict)
 
 
-Event = Progress | Preview | MeshPreview | Note
+Event = Progress | Preview | MeshPreview | TexturePreview | Note
 Report = Callable[[Event], None]
 # Asked between steps. 'finish': stop training here and make the mesh; 'cancel': keep a checkpoint and stop.
 # A paused caller blocks inside the call.

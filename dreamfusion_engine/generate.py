@@ -115,6 +115,7 @@ def _generate(
         leave()
         raise
     leave()
+    assert isinstance(training, VolumeTraining)
     if ranks.count == 1 and session.training.step >= LEARNT_ABOVE and session.steps_taken:
         by_arithmetic = step_seconds(judge.sizes, judge.fitted, judge.speed)
         learn_ratio(device.type, config.model, session.seconds / session.steps_taken, by_arithmetic)

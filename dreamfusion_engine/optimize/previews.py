@@ -16,6 +16,7 @@ from dreamfusion_engine.events import Preview, Report
 from dreamfusion_engine.machine.atomic_file import write_atomically
 from dreamfusion_engine.machine.disk import output_error
 from dreamfusion_engine.mesh.preview import preview_mesh
+from dreamfusion_engine.optimize.training import Training
 from dreamfusion_engine.optimize.volume_training import VolumeTraining
 from dreamfusion_engine.scene.cameras import Cameras, mid_orbit_cameras
 
@@ -46,11 +47,12 @@ class Previews:
         highest = float(training.occupancy.density.max())
         return min(level, 0.5 * highest) if highest > 0.0 else None
 
-    def __call__(self, training: VolumeTraining) -> None:
-        """Show the state of `training`.
+    def __call__(self, training: Training) -> None:
+        """Show the state of `training`, a VolumeTraining.
 
         Raises InputError where the folder cannot be written.
         """
+        assert isinstance(training, VolumeTraining)
         row = training.view(preview_cameras(training), PIXELS, background=_BACKGROUND, shading="lambertian").colour
         self._report(Preview(name="latest", step=training.step, png=png(row[0])))
         self._report(Preview(name="views", step=training.step, png=png(torch.cat(list(row[1:]), dim=1))))
@@ -72,7 +74,7 @@ class Previews:
                 raise output_error(self._folder, error) from error
 
 
-def preview_cameras(training: VolumeTraining) -> Cameras:
+def preview_cameras(training: Training) -> Cameras:
     """Return the cameras of previews: three quarters from above, then front, side, back and top."""
     azimuth = torch.tensor([0.6, 0.0, 0.5 * math.pi, math.pi, 0.0], device=training.device)
     elevation = torch.deg2rad(torch.tensor([25.0, 15.0, 15.0, 15.0, 80.0], device=training.device))

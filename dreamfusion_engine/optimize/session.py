@@ -60,6 +60,7 @@ class Session:
     seconds_after: float, estimate of the time after training, for the ETA.
     snapshot: called now and then with the training, for previews.
     model: str, digest of the diffusion model's weights; a checkpoint of other weights is refused.
+    subject: str, digest of a given surface that is trained on, likewise; "": there is none.
     fitted: config with what was changed to fit the memory; None: nothing was.
     step_down: StepDown, what to give up when memory runs out.
     ranks: Ranks, the processes that train together.
@@ -80,6 +81,7 @@ class Session:
     seconds_after: float
     snapshot: Callable[[Training], None]
     model: str = ""
+    subject: str = ""
     fitted: GenerateConfig | None = None
     step_down: StepDown | None = None
     ranks: Ranks = ALONE
@@ -117,6 +119,13 @@ class Session:
                 what="The saved checkpoint was trained with another diffusion model.",
                 why=f"The weights behind '{self.config.model}' have changed since.",
                 fix="Resume with the weights of then, or leave out --resume to start anew.",
+            )
+        if saved.extra.get("subject", "") != self.subject:
+            raise InputError(
+                "checkpoint.other_run",
+                what="The saved checkpoint is about another mesh.",
+                why="The mesh, its UVs or its front are not those that the run began with.",
+                fix="Resume with the mesh of then, or leave out --resume to start anew.",
             )
         attempt, then = (from_json(GenerateConfig, values) for values in (saved.extra["attempt"], saved.config))
         self._start(resumed_attempt(attempt, then, self.fitted or self.config))
@@ -212,6 +221,7 @@ class Session:
                     "seconds": self.seconds,
                     "steps_taken": self.steps_taken,
                     "model": self.model,
+                    "subject": self.subject,
                     "denoiser": None if self.denoiser is None else self.denoiser.to_json(),
                 },
             ),

@@ -1,0 +1,182 @@
+"""The surface that is painted: an artist's meshes together in the box, and where in their textures each point lies.
+
+Axis letters: V vertices, T triangles, of all parts together.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from dreamfusion_engine.errors import InputError
+from dreamfusion_engine.mesh.arrays import Bools, Doubles, Floats, Ints
+from dreamfusion_engine.mesh.surface.topology import vertex_normals
+from dreamfusion_engine.paint.texels import TextureMap, texture_map
+
+HALF_LENGTH = 0.83  # world units: longest half side in the box, what training cameras frame; as the starter's objects
+REACH = 1.0  # world units: no vertex lies further from the middle
+
+
+@dataclass(frozen=True, kw_only=True)
+class CanvasPart:
+    """One part with a texture of its own: a mesh, or what one material of it covers.
+
+    name: str, for people and files.
+    vertices: float[V, 3], as the artist has them; Z up, front -Y.
+    triangles: int[T, 3].
+    uv: float32[T, 3, 2], of every corner, v down; outside [0, 1] it repeats.
+    normals: float32[V, 3], unit length; None: smooth ones of the surface.
+    """
+
+    name: str
+    vertices: NDArray[np.floating]
+    triangles: Ints
+    uv: Floats
+    normals: Floats | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Canvas:
+    """All parts in one box, as `canvas_of` makes it.
+
+    parts: the parts as given.
+    vertices: float32[V, 3], world units of the box.
+    triangles: int32[T, 3].
+    normals: float32[T, 3, 3], of every corner, unit length.
+    first: int, first triangle of each part, and T at the end.
+    maps: TextureMap of each part.
+    """
+
+    parts: tuple[CanvasPart, ...]
+    vertices: Floats
+    triangles: Ints
+    normals: Floats
+    first: tuple[int, ...]
+    maps: tuple[TextureMap, ...]
+
+    def triangles_of(self, part: int) -> slice:
+        """Return the triangles of a part."""
+        return slice(self.first[part], self.first[part + 1])
+
+
+def canvas_of(parts: Sequence[CanvasPart], texture: int, front: float = 0.0) -> Canvas:
+    """Return the parts as they stand to each other, in one box with their front turned to -Y.
+
+    parts: CanvasParts, at least one.
+    texture: int, pixels along each texture.
+    front: float, radians counter-clockwise from above, from -Y to the side that is the front.
+    Raises InputError input.mesh where there is no surface.
+    """
+    vertices = np.concatenate([np.asarray(part.vertices, np.float64) for part in parts])
+    counts = np.cumsum([0, *(len(part.vertices) for part in parts)])
+    triangles = np.concatenate(
+        [part.triangles.astype(np.int64) + base for part, base in zip(parts, counts, strict=False)]
+    )
+    turn = _about_up(-front)
+    placed = in_box(vertices @ turn.T, triangles)
+    normals = []
+    for part, base in zip(parts, counts, strict=False):
+        own = part.normals
+        if own is None:
+            own = vertex_normals(placed[base : base + len(part.vertices)], part.triangles).astype(np.float32)
+        else:
+            own = (own @ turn.T).astype(np.float32)
+        normals.append(own[part.triangles])
+    first = tuple(int(n) for n in np.cumsum([0, *(len(part.triangles) for part in parts)]))
+    maps = [
+        texture_map(placed, triangles[begin:end], part.uv, texture)
+        for part, begin, end in zip(parts, first, first[1:], strict=False)
+    ]
+    return Canvas(
+        parts=tuple(parts),
+        vertices=placed.astype(np.float32),
+        triangles=triangles.astype(np.int32),
+        normals=np.concatenate(normals).astype(np.float32),
+        first=first,
+        maps=tuple(maps),
+    )
+
+
+def in_box(vertices: Doubles, triangles: NDArray[np.integer]) -> Doubles:
+    """Return the vertices with the middle of what triangles use at the origin, scaled so that cameras frame it.
+
+    The longest half side becomes HALF_LENGTH, or less where a vertex would lie further than REACH from the middle.
+
+    vertices: float64[V, 3].
+    triangles: int[T, 3].
+    Raises InputError input.mesh where all of it is one point.
+    """
+    used = vertices[np.unique(triangles)]
+    low, high = used.min(0), used.max(0)
+    middle = 0.5 * (low + high)
+    half = 0.5 * float((high - low).max())
+    if not half > 0.0:
+        raise InputError(
+            "input.mesh",
+            what="There is no surface to paint.",
+            why="All corners of the mesh lie in one point.",
+            fix="Give a mesh with faces that have an area.",
+        )
+    scale = min(HALF_LENGTH / half, REACH / float(np.linalg.norm(used - middle, axis=1).max()))
+    return (vertices - middle) * scale
+
+
+def _about_up(angle: float) -> Doubles:
+    """The rotation about +Z, counter-clockwise from above."""
+    c, s = math.cos(angle), math.sin(angle)
+    return np.array([[c, -s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]])
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeviceCanvas:
+    """A canvas on the device that paints it.
+
+    vertices: float32[V, 3].
+    triangles: int32[T, 3].
+    normals: float32[T, 3, 3].
+    shared: bool[T], triangles whose texels another one owns.
+    part: int64[T], part of each triangle; its row in `positions`.
+    uv: float32[T, 3, 2].
+    positions: float32[P, H, W, 3], the owner's point of every texel, for parts that share texels; else [P, 0, 0, 3].
+    """
+
+    vertices: Tensor
+    triangles: Tensor
+    normals: Tensor
+    shared: Tensor
+    part: Tensor
+    uv: Tensor
+    positions: Tensor
+
+    @classmethod
+    def of(cls, canvas: Canvas, device: torch.device) -> DeviceCanvas:
+        """Bring what rendering reads to a device.
+
+        canvas: Canvas.
+        device: torch.device.
+        """
+
+        def sent(array: NDArray[np.generic]) -> Tensor:
+            return torch.from_numpy(np.ascontiguousarray(array)).to(device)
+
+        shared: Bools = np.concatenate([each.shared for each in canvas.maps])
+        part = np.repeat(np.arange(len(canvas.parts)), np.diff(canvas.first))
+        if shared.any():
+            positions = np.stack([each.positions for each in canvas.maps])
+        else:
+            positions = np.zeros((len(canvas.parts), 0, 0, 3), np.float32)
+        return cls(
+            vertices=sent(canvas.vertices),
+            triangles=sent(canvas.triangles),
+            normals=sent(canvas.normals),
+            shared=sent(shared),
+            part=sent(part),
+            uv=sent(np.concatenate([part.uv for part in canvas.parts]).astype(np.float32)),
+            positions=sent(positions),
+        )

@@ -1,0 +1,106 @@
+"""Render colours on a canvas: rays to the surface, the field's colour there, light, averaged to pixels.
+
+Axis letters: B views, R rays, N hits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from dreamfusion_engine.config.stages import Shading
+from dreamfusion_engine.paint.canvas import DeviceCanvas
+from dreamfusion_engine.render.renderer import Rendering
+from dreamfusion_engine.render.shading import lambertian
+from dreamfusion_engine.render.surface.caster import SurfaceCaster
+from dreamfusion_engine.render.surface.hits import SurfaceHits, interpolated
+from dreamfusion_engine.scene.cameras import Cameras, camera_rays
+
+Colours = Callable[[Tensor], Tensor]  # points float32[N, 3], world units, to sRGB in [0, 1], float32[N, 3]
+
+
+class SurfaceRenderer:
+    """What cameras see of a canvas whose colours are asked for point by point.
+
+    canvas: DeviceCanvas.
+    grid: int, samples along a pixel's side: edges and fine detail are averaged over grid x grid.
+    """
+
+    def __init__(self, canvas: DeviceCanvas, grid: int = 2) -> None:
+        self.canvas = canvas
+        self.grid = grid
+        self._caster = SurfaceCaster(canvas.vertices, canvas.triangles, canvas.vertices.device)
+
+    def render(
+        self,
+        colours: Colours,
+        cameras: Cameras,
+        size: int,
+        *,
+        background: Tensor,
+        shading: Shading = "albedo",
+        light: Tensor | None = None,
+    ) -> Rendering:
+        """Return pictures [B, size, size, ...], with gradients to the colours.
+
+        colours: asked once, at the hits.
+        cameras: Cameras, B of them.
+        size: int, pixels.
+        background: float32[B, 3] or [3], sRGB.
+        shading: Shading of the pictures.
+        light: float32[B, 3], positions, world units; needed unless shading is 'albedo'.
+        Raises ValueError where a light is missing.
+        """
+        views, fine = len(cameras), size * self.grid
+        origins, directions = camera_rays(cameras, fine, fine)
+        hits = self._caster.cast(origins, directions)
+        rays = (hits.triangle >= 0).nonzero()[:, 0]
+        met = SurfaceHits(hits.triangle[rays], hits.barycentric[rays], hits.depth[rays])
+        point = origins[rays] + met.depth[:, None] * directions[rays]
+        normal = self._facing(met, directions[rays])
+        colour = torch.ones_like(point) if shading == "textureless" else colours(self._shown(met, point))
+        if shading != "albedo":
+            if light is None:
+                raise ValueError(f"Shading '{shading}' needs the position of a light.")
+            lit_from = light.repeat_interleave(fine * fine, 0)[rays]
+            colour = colour * lambertian(normal, point, lit_from)[:, None]
+        behind = background.expand(views, 3).repeat_interleave(fine * fine, 0)
+        picture = behind.index_copy(0, rays, colour)
+        opacity = (hits.triangle >= 0).float()
+        depth = torch.where(hits.triangle >= 0, hits.depth, 0.0)
+        coverage = self._pixels(opacity[:, None], views, fine)[..., 0]
+        return Rendering(
+            colour=self._pixels(picture, views, fine),
+            opacity=coverage,
+            depth=self._pixels(depth[:, None], views, fine)[..., 0] / coverage.clamp_min(1e-6),
+            normal=self._pixels(torch.zeros_like(origins).index_copy(0, rays, normal), views, fine),
+            orientation=None,
+            samples=len(rays),
+        )
+
+    def _facing(self, met: SurfaceHits, directions: Tensor) -> Tensor:
+        """Smooth normals float32[N, 3], turned to the camera: artists' meshes are open, and have flipped faces."""
+        normal = interpolated(self.canvas.normals, self.canvas.triangles, met)
+        normal = torch.nn.functional.normalize(normal, dim=-1)
+        corners = self.canvas.vertices[self.canvas.triangles[met.triangle].long()]
+        flat = torch.linalg.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0], dim=-1)
+        away = (flat * directions).sum(-1, keepdim=True) > 0.0
+        return torch.where(away, -normal, normal)
+
+    def _shown(self, met: SurfaceHits, point: Tensor) -> Tensor:
+        """The points whose colour is shown, float32[N, 3]: the texel's owner's where the texel is shared."""
+        canvas = self.canvas
+        if not canvas.positions.numel():
+            return point
+        size = canvas.positions.shape[1]
+        uv = interpolated(canvas.uv, canvas.triangles, met)
+        texel = ((uv - uv.floor()) * size).long().clamp(0, size - 1)
+        owners = canvas.positions[canvas.part[met.triangle], texel[:, 1], texel[:, 0]]
+        return torch.where(canvas.shared[met.triangle][:, None], owners, point)
+
+    def _pixels(self, values: Tensor, views: int, fine: int) -> Tensor:
+        """Means over each pixel's samples: float32[B fine fine, C] to float32[B, H, W, C]."""
+        planes = values.view(views, fine, fine, -1).permute(0, 3, 1, 2)
+        return torch.nn.functional.avg_pool2d(planes, self.grid).permute(0, 2, 3, 1)

@@ -1,0 +1,99 @@
+"""The training of colours on a canvas: render it, ask the diffusion model, move the colours. The shape stays."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from dreamfusion_engine.config.stages import GenerateConfig, Shading
+from dreamfusion_engine.guidance.distillation import ScoreDistillation
+from dreamfusion_engine.machine.processes import ALONE, Ranks
+from dreamfusion_engine.optimize import schedules
+from dreamfusion_engine.optimize.health import Probe, make_probe, probe_cameras
+from dreamfusion_engine.optimize.step_graphs import StepGraphs
+from dreamfusion_engine.optimize.training import InputsOf, Training
+from dreamfusion_engine.paint.render import SurfaceRenderer
+from dreamfusion_engine.render.renderer import Rendering
+from dreamfusion_engine.scene.cameras import Cameras
+
+
+class SurfaceTraining(Training):
+    """One optimization of colours on a surface: the field's albedo at the surface's points.
+
+    renderer: SurfaceRenderer of the canvas.
+    config, seed, device, ranks, graphs: as for `Training`; nothing is recorded.
+    """
+
+    def __init__(
+        self,
+        renderer: SurfaceRenderer,
+        config: GenerateConfig,
+        *,
+        seed: int,
+        device: torch.device,
+        ranks: Ranks = ALONE,
+        graphs: StepGraphs | None = None,
+    ) -> None:
+        super().__init__(config, seed=seed, device=device, ranks=ranks)
+        self.renderer = renderer
+
+    def colours(self, points: Tensor) -> Tensor:
+        """Return the colours at points, sRGB in [0, 1], float32[N, 3], with gradients to the field.
+
+        points: float32[N, 3], world units.
+        """
+        albedo: Tensor = self.field(points)[1]
+        return albedo
+
+    @torch.no_grad()
+    def view(self, cameras: Cameras, size: int, *, background: float = 1.0, shading: Shading = "albedo") -> Rendering:
+        """Return pictures [B, size, size, ...] of the current state, lit from each camera, over a grey level.
+
+        cameras, size, background, shading: as for `Training.view`.
+        """
+        return self.renderer.render(
+            self.colours,
+            cameras,
+            size,
+            background=torch.full((3,), background, device=self.device),
+            shading=shading,
+            light=cameras.position,
+        )
+
+    def probe(self, size: int = 32) -> Probe:
+        """Render four small views and measure them for the health check.
+
+        size: int, pixels.
+        """
+        cameras = probe_cameras(self.config.camera, self.device)
+        seen = self.view(cameras, size)
+        colour = seen.colour.permute(0, 3, 1, 2)
+        return make_probe(self.step, self.progress, colour, seen.opacity, seen.depth, 0.0, float(cameras.focal[0]))
+
+    def _choose_shading(self, progress: float) -> Shading:
+        """Without textureless views: they say nothing of colours."""
+        shading = schedules.choose_shading(progress, self.config.optimize, self.config.pace, self.host_generator)
+        return "lambertian" if shading == "textureless" else shading
+
+    def _add_gradients(
+        self,
+        inputs_of: InputsOf,
+        first: int,
+        count: int,
+        *,
+        size: int,
+        shading: Shading,
+        distillation: ScoreDistillation,
+        overlap: bool,
+    ) -> None:
+        inputs = inputs_of(first, count)
+        views = inputs.views
+        seen = self.renderer.render(
+            self.colours, views.cameras, size, background=views.background, shading=shading, light=views.light
+        )
+        loss, _ = distillation.judge(distillation.seen(seen.colour.permute(0, 3, 1, 2), inputs.step), inputs.step)
+        parameters = list(self.field.parameters())
+        gradients = torch.autograd.grad(inputs.weights.share * loss, parameters, allow_unused=True)
+        for parameter, gradient in zip(parameters, gradients, strict=True):
+            if gradient is not None:
+                parameter.grad = gradient.contiguous() if parameter.grad is None else parameter.grad.add_(gradient)

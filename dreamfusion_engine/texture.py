@@ -1,0 +1,286 @@
+"""Paint a new texture onto meshes that are there, by score distillation: the whole method, step by step.
+
+Shape and UVs stay. The command line, the server and any script with torch call `texture`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import functools
+import hashlib
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from dreamfusion_engine.config.paint import PaintConfig
+from dreamfusion_engine.config.stages import GenerateConfig, MeshConfig
+from dreamfusion_engine.errors import Cancelled, InputError
+from dreamfusion_engine.events import Control, Note, Report, Result, Stage
+from dreamfusion_engine.machine.atomic_file import write_atomically
+from dreamfusion_engine.machine.disk import output_error
+from dreamfusion_engine.machine.processes import Ranks, join, leave
+from dreamfusion_engine.machine.run_folder import held
+from dreamfusion_engine.mesh.arrays import Floats
+from dreamfusion_engine.mesh.gltf.read import GltfFile, GltfPrimitive, read_gltf
+from dreamfusion_engine.mesh.gltf.write import NewTexture, with_textures
+from dreamfusion_engine.mesh.pictures.sheet import write_turntable, write_views
+from dreamfusion_engine.mesh.uv.unwrap import unwrap
+from dreamfusion_engine.optimize.session import Session
+from dreamfusion_engine.paint.bake import PaintedPart, bake
+from dreamfusion_engine.paint.canvas import Canvas, CanvasPart, DeviceCanvas, canvas_of
+from dreamfusion_engine.paint.portrait import before_textures, png_of, portrait_mesh
+from dreamfusion_engine.paint.previews import PaintPreviews
+from dreamfusion_engine.paint.render import SurfaceRenderer
+from dreamfusion_engine.paint.training import SurfaceTraining
+from dreamfusion_engine.run.report import ignore, run_report, stopped_late
+from dreamfusion_engine.run.stage_clock import StageClock
+from dreamfusion_engine.run.teacher import load_run_teacher, open_run_model, run_device
+
+SOURCE = "source.glb"  # the mesh as it was given, in the run's folder
+SHARED_TOLD = 0.02  # share of a part's area with shared texels from which the artist is told
+UNSEEN_TOLD = 0.02  # share of a part's texels that no camera saw, likewise
+_SECONDS_AFTER = 10.0  # of textures and pictures on two cores
+_WATCHED = ("non_finite",)  # the shape is the artist's: it cannot be empty, flat or two-faced by the run's fault
+
+
+def texture(
+    config: GenerateConfig,
+    paint: PaintConfig,
+    mesh: bytes,
+    output: Path,
+    *,
+    report: Report = lambda event: None,
+    control: Control = lambda: "continue",
+    resume: bool = False,
+) -> Result:
+    """Paint the parts of a mesh file as `config.prompt` says, and write them to the folder `output`.
+
+    The file that comes out is the one that went in, with other base colours. The same input on the same device,
+    versions and threads gives the same textures, bit for bit on a CPU.
+
+    config: GenerateConfig, from `config.paint.painting`.
+    paint: PaintConfig.
+    mesh: bytes of a binary glTF; b"" with `resume`: the one that the run began with.
+    output: Path of the run.
+    report: called with events.
+    control: asked between steps whether to continue.
+    resume: bool, whether to continue from the checkpoint in `output`.
+    Raises InputError or SetupError before anything is written, also when another run holds `output`.
+    Raises RunError when the run fails, Cancelled when it was stopped; the last checkpoint is kept.
+    """
+    if resume and not mesh:
+        mesh = _source_of(output)
+    file = read_gltf(mesh)
+    ranks = join("cuda" if config.device != "cpu" and torch.cuda.is_available() else "cpu")
+    if not ranks.first:
+        return _texture(config, paint, file, mesh, output, ranks, ignore, control, resume)
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(held(output))
+        except OSError as error:
+            raise output_error(output, error) from error
+        return _texture(config, paint, file, mesh, output, ranks, report, control, resume)
+
+
+def _texture(
+    config: GenerateConfig,
+    paint: PaintConfig,
+    file: GltfFile,
+    mesh: bytes,
+    output: Path,
+    ranks: Ranks,
+    report: Report,
+    control: Control,
+    resume: bool,
+) -> Result:
+    clock = StageClock(report)
+    device = run_device(config, ranks)
+    model = open_run_model(config, report)
+    done = False
+
+    def advance(stage: Stage, share: float) -> None:
+        if control() == "cancel":
+            raise stopped_late(output, done)
+        clock.share(stage, share, device)
+
+    # 1. The surface: all parts in one box, and the texel of every point.
+    layouts = [_layout(each, config.mesh, paint, advance) for each in file.primitives]
+    parts = [
+        CanvasPart(name=each.name, vertices=each.vertices, triangles=each.triangles, uv=uv, normals=each.normals)
+        for each, (uv, _) in zip(file.primitives, layouts, strict=True)
+    ]
+    canvas = canvas_of(parts, config.mesh.texture, math.radians(paint.front_deg))
+    # 2. The frozen diffusion model, and the prompt in its language.
+    clock.enter("load", device)
+    judge = load_run_teacher(config, *model, device, report, ranks)
+    # 3. Colours on the surface, optimized until the model likes what it sees from every side.
+    renderer = SurfaceRenderer(DeviceCanvas.of(canvas, device), paint.samples)
+    session = Session(
+        config=config,
+        distillation=judge.distillation,
+        device=device,
+        folder=output / "checkpoint",
+        report=report,
+        control=control,
+        seconds_after=_SECONDS_AFTER,
+        snapshot=PaintPreviews(canvas, output / "previews", report) if ranks.first else ignore,
+        model=judge.weights,
+        subject=_digest(mesh, paint),
+        fitted=judge.fitted,
+        step_down=judge.step_down(report),
+        ranks=ranks,
+        new_training=functools.partial(SurfaceTraining, renderer),
+        watched=_WATCHED,
+    )
+    if resume:
+        session.resume()
+    elif ranks.first:
+        _keep(mesh, output / SOURCE)
+    session.denoiser = judge.settle_runtime(
+        alone=ranks.count == 1, resumed=resume, recorded=session.denoiser, step_seconds=None, report=report
+    )
+    clock.enter("train", device)
+    try:
+        training = session.run()
+    except Cancelled:  # in every process at the same step
+        leave()
+        raise
+    leave()
+    assert isinstance(training, SurfaceTraining)
+    if not ranks.first:
+        return Result(folder=str(output), files={}, report={})
+    # 4. Colours to textures, and these into the file.
+    painted = bake(
+        canvas,
+        training.colours,
+        config.camera,
+        padding=config.mesh.padding,
+        device=device,
+        advance=lambda share: advance("bake", share),
+    )
+    _tell(canvas, painted, report)
+    advance("render", 0.0)
+    files = {name: output / name for name in ("mesh.glb", "turntable.mp4", "views.png", "before.png", "result.json")}
+    try:
+        pictures = [png_of(each.texture) for each in painted]
+        new = [
+            NewTexture(primitive=i, png=picture, uv=uv if made else None)
+            for i, (picture, (uv, made)) in enumerate(zip(pictures, layouts, strict=True))
+        ]
+        write_atomically(files["mesh.glb"], with_textures(file, new))
+        files |= _write_textures(canvas, pictures, output / "textures")
+        done = True
+        after = portrait_mesh(canvas, [each.texture for each in painted])
+        write_views(portrait_mesh(canvas, before_textures(file)), files["before.png"], config.camera, device)
+        write_views(after, files["views.png"], config.camera, device)
+        write_turntable(
+            after,
+            files["turntable.mp4"],
+            config.camera,
+            device,
+            lambda share: advance("render", 0.3 + 0.7 * share),
+        )
+        content = run_report(config, session, clock, device) | {
+            "paint": dataclasses.asdict(paint),
+            "parts": _part_reports(canvas, painted, [made for _, made in layouts]),
+        }
+        write_atomically(files["result.json"], (json.dumps(content, indent=1, allow_nan=False) + "\n").encode())
+    except OSError as error:
+        raise output_error(output, error) from error
+    return Result(folder=str(output), files={name: str(path) for name, path in files.items()}, report=content)
+
+
+def _layout(each: GltfPrimitive, config: MeshConfig, paint: PaintConfig, advance: Any) -> tuple[Floats, bool]:
+    """A part's UVs float32[T, 3, 2], and whether they are new."""
+    if each.uv is not None and paint.uv == "keep":
+        return each.uv, False
+    places, corners = np.unique(each.vertices, axis=0, return_inverse=True)  # the file may split vertices at seams
+    charts = unwrap(
+        places,
+        corners.reshape(-1)[each.triangles].astype(np.int32),
+        texture=config.texture,
+        padding=config.padding,
+        seconds=config.unwrap_seconds,
+        advance=lambda share: advance("unwrap", share),
+    )
+    return charts.uv, True
+
+
+def _digest(mesh: bytes, paint: PaintConfig) -> str:
+    """What a checkpoint says of the surface that it painted: another mesh or layout cannot continue it."""
+    return hashlib.sha256(mesh + json.dumps(dataclasses.asdict(paint), sort_keys=True).encode()).hexdigest()
+
+
+def _keep(mesh: bytes, path: Path) -> None:
+    """Keep the mesh beside the checkpoint, so that the run can be resumed without it."""
+    try:
+        write_atomically(path, mesh)
+    except OSError as error:
+        raise output_error(path.parent, error) from error
+
+
+def _source_of(output: Path) -> bytes:
+    try:
+        return (output / SOURCE).read_bytes()
+    except OSError as error:
+        raise InputError(
+            "checkpoint.missing",
+            what="There is no run to resume in this folder.",
+            why=f"{output / SOURCE} cannot be read: {error.strerror or error}.",
+            fix="Give the folder of a run that paints, or leave out --resume to start anew.",
+        ) from error
+
+
+def _tell(canvas: Canvas, painted: list[PaintedPart], report: Report) -> None:
+    """Tell the artist what the textures cannot have."""
+    shared = [(part.name, each.shared) for part, each in zip(canvas.parts, painted, strict=True)]
+    for name, share in shared:
+        if share > SHARED_TOLD:
+            report(
+                Note(
+                    code="paint.shared_uv",
+                    text=f"{name}: {share:.0%} of the surface shares its texels with another part of it, as mirrored "
+                    "or overlapping UVs do. Both show the same colours. For colours of their own, make new UVs.",
+                )
+            )
+    for part, each in zip(canvas.parts, painted, strict=True):
+        if each.unseen > UNSEEN_TOLD:
+            report(
+                Note(
+                    code="paint.unseen",
+                    text=f"{part.name}: no camera sees {each.unseen:.0%} of the texture. It took the colours of the "
+                    "nearest places that are seen.",
+                )
+            )
+
+
+def _part_reports(canvas: Canvas, painted: list[PaintedPart], made: list[bool]) -> list[dict[str, Any]]:
+    """What result.json says of each part."""
+    return [
+        {
+            "name": part.name,
+            "triangles": len(part.triangles),
+            "texture": len(each.texture),
+            "new_uv": new,
+            "unseen": round(each.unseen, 4),
+            "shared": round(each.shared, 4),
+            "seam": round(each.seam, 3),
+        }
+        for part, each, new in zip(canvas.parts, painted, made, strict=True)
+    ]
+
+
+def _write_textures(canvas: Canvas, pictures: list[bytes], folder: Path) -> dict[str, Path]:
+    """Write each part's texture as a file, and return the files by name."""
+    folder.mkdir(exist_ok=True)
+    files = {}
+    for i, picture in enumerate(pictures):
+        name = f"textures/part-{i:03d}.png"
+        files[name] = folder.parent / name
+        write_atomically(files[name], picture)
+    return files
