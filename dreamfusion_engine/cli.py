@@ -1,4 +1,4 @@
-"""The command `dreamfusion-engine`: generate, settings, models, download, doctor, serve. The only place that prints.
+"""The command `dreamfusion-engine`: generate, texture, settings, models, download, doctor, serve. Only it prints.
 
 Exit codes: 0 done; 2 bad input or set-up; 3 the run failed; 130 cancelled, a checkpoint is kept.
 """
@@ -12,14 +12,15 @@ import json
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from dreamfusion_engine import request
 from dreamfusion_engine.commands import arguments as command_line
 from dreamfusion_engine.commands import console
 from dreamfusion_engine.commands.settings_table import settings_text
+from dreamfusion_engine.config.paint import PaintConfig
 from dreamfusion_engine.config.recipes import RECIPES
 from dreamfusion_engine.config.stages import GenerateConfig
 from dreamfusion_engine.errors import Cancelled
@@ -30,6 +31,7 @@ from dreamfusion_engine.machine.main_memory import check_room_to_start
 from dreamfusion_engine.machine.processes import started_as_follower
 from dreamfusion_engine.machine.stop_signals import STOP_DOWNLOAD, stop_on_signals
 from dreamfusion_engine.models.pipeline_folder import model_facts
+from dreamfusion_engine.server.work import Generate, Texture
 from dreamfusion_engine.wire.messages import downloaded_message, error_message, event_message, result_message
 from dreamfusion_engine.wire.protocol import encode
 
@@ -37,23 +39,16 @@ FILE_WORDS = {
     "mesh.glb": "the textured mesh: File > Import > glTF 2.0 in Blender",
     "turntable.mp4": "360 degrees, colour next to normals",
     "views.png": "8 views, colour over clay",
+    "before.png": "the same views with the old colours",
     "result.json": "settings, times, measurements",
 }
 
 
-class Generate(Protocol):
-    """generate.generate, as the command line and the server call it."""
-
-    def __call__(
-        self, config: GenerateConfig, output: Path, *, report: Report, control: Control, resume: bool = False
-    ) -> Result: ...
-
-
-def main(argv: Sequence[str] | None = None, *, generate: Generate | None = None) -> int:
+def main(argv: Sequence[str] | None = None, *, generate: Generate | None = None, texture: Texture | None = None) -> int:
     """Run the command line and return its exit code.
 
-    argv: arguments without the program's name, default sys.argv's. generate: what makes the object, default
-    generate.generate, imported only once the request has been found good.
+    argv: arguments without the program's name, default sys.argv's. generate, texture: what makes an object and what
+    paints one, default generate.generate and texture.texture, imported only once the request has been found good.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     for stream in (sys.stdout, sys.stderr):
@@ -68,6 +63,8 @@ def main(argv: Sequence[str] | None = None, *, generate: Generate | None = None)
             os.environ["HF_HUB_CACHE"] = os.path.abspath(cache_folder({"HF_HUB_CACHE": options.cache}))
         if options.command == "generate":
             return _generate(options, arguments, generate)
+        if options.command == "texture":
+            return _texture(options, arguments, texture)
         if options.command == "settings":
             return _settings(options)
         if options.command == "models":
@@ -76,7 +73,7 @@ def main(argv: Sequence[str] | None = None, *, generate: Generate | None = None)
             return _download(options, arguments)
         if options.command == "doctor":
             return _doctor(options)
-        return _serve(options, generate)
+        return _serve(options, generate, texture)
     except BrokenPipeError:  # whoever read our output has gone: head, less, a closed window
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return Cancelled.exit_code
@@ -93,15 +90,55 @@ def main(argv: Sequence[str] | None = None, *, generate: Generate | None = None)
 
 
 def _generate(options: argparse.Namespace, arguments: list[str], generate: Generate | None) -> int:
-    settings = _given_settings(options)
-    settings |= {"seed": options.seed, "negative": options.negative, "device": options.device}
     asked = request.checked_request(
         options.prompt,
         preset_name=options.preset,
-        settings=settings,
+        settings=_run_settings(options),
         output=options.output,
         resume=options.resume,
     )
+
+    def run(report: Report, control: Control) -> Result:
+        make = generate if generate is not None else _real_generate()
+        return make(asked.config, asked.output, report=report, control=control, resume=asked.resume)
+
+    return _made(options, arguments, asked, run)
+
+
+def _texture(options: argparse.Namespace, arguments: list[str], texture: Texture | None) -> int:
+    asked = request.checked_texture_request(
+        options.prompt,
+        Path(options.mesh),
+        preset_name=options.preset,
+        settings=_run_settings(options),
+        output=options.output,
+        resume=options.resume,
+    )
+
+    def run(report: Report, control: Control) -> Result:
+        make = texture if texture is not None else _real_texture()
+        paint = asked.paint or PaintConfig()
+        return make(asked.config, paint, asked.mesh, asked.output, report=report, control=control, resume=asked.resume)
+
+    return _made(options, arguments, asked, run)
+
+
+def _run_settings(options: argparse.Namespace) -> dict[str, Any]:
+    """What the options of a run say, nested by stage."""
+    return _given_settings(options) | {
+        "seed": options.seed,
+        "negative": options.negative,
+        "device": options.device,
+    }
+
+
+def _made(
+    options: argparse.Namespace,
+    arguments: list[str],
+    asked: request.Request,
+    run: Callable[[Report, Control], Result],
+) -> int:
+    """Run a request, show how it goes, and return the exit code."""
     new = [p for p in (asked.output, *asked.output.parents) if not p.exists()]
     screen = console.ProgressDisplay(sys.stderr)
     lines = console.claim_stdout() if options.json else None
@@ -125,14 +162,7 @@ def _generate(options: argparse.Namespace, arguments: list[str], generate: Gener
     began = time.monotonic()
     try:
         with stop_on_signals() as stopped:
-            make = generate if generate is not None else _real_generate()
-            result = make(
-                asked.config,
-                asked.output,
-                report=report,
-                control=lambda: "cancel" if stopped() or gone or screen.gone else "continue",
-                resume=asked.resume,
-            )
+            result = run(report, lambda: "cancel" if stopped() or gone or screen.gone else "continue")
     except (Exception, KeyboardInterrupt) as error:
         screen.clear()
         at_once = isinstance(error, KeyboardInterrupt)
@@ -166,6 +196,13 @@ def _real_generate() -> Generate:
     from dreamfusion_engine.generate import generate
 
     return generate
+
+
+def _real_texture() -> Texture:
+    check_room_to_start()
+    from dreamfusion_engine.texture import texture
+
+    return texture
 
 
 def _interrupted(output: Path) -> Cancelled:
@@ -288,7 +325,7 @@ def _doctor(options: argparse.Namespace) -> int:
     return 2 if fatal else 0
 
 
-def _serve(options: argparse.Namespace, generate: Generate | None) -> int:
+def _serve(options: argparse.Namespace, generate: Generate | None, texture: Texture | None) -> int:
     commands, wire = console.claim_stdin(), console.claim_stdout()
     from dreamfusion_engine.server.server import serve
 
@@ -298,4 +335,23 @@ def _serve(options: argparse.Namespace, generate: Generate | None) -> int:
         make = generate if generate is not None else _real_generate()
         return make(config, output, report=report, control=control, resume=resume)
 
-    return serve(generate=made_when_needed, stdin=commands, stdout=wire, output_root=options.output_root)
+    def painted_when_needed(
+        config: GenerateConfig,
+        paint: PaintConfig,
+        mesh: bytes,
+        output: Path,
+        *,
+        report: Report,
+        control: Control,
+        resume: bool = False,
+    ) -> Result:
+        make = texture if texture is not None else _real_texture()
+        return make(config, paint, mesh, output, report=report, control=control, resume=resume)
+
+    return serve(
+        generate=made_when_needed,
+        texture=painted_when_needed,
+        stdin=commands,
+        stdout=wire,
+        output_root=options.output_root,
+    )

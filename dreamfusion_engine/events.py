@@ -74,6 +74,6 @@ class Result:
 
 Event = Progress | Preview | MeshPreview | TexturePreview | Note
 Report = Callable[[Event], None]
-# Asked between steps. 'finish': stop training here and make the mesh; 'cancel': keep a checkpoint and stop.
-# A paused caller blocks inside the call.
-Control = Callable[[], Literal["continue", "finish", "cancel"]]
+# 'finish': stop training here and make the result; 'cancel': keep a checkpoint and stop.
+Move = Literal["continue", "finish", "cancel"]
+Control = Callable[[], Move]  # asked between steps; a paused caller blocks inside the call

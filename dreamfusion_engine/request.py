@@ -9,16 +9,18 @@ import json
 import os
 import re
 import shutil
+import struct
 import tempfile
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from dreamfusion_engine.config.presets import Resolved, dotted, preset, resolve
+from dreamfusion_engine.config.paint import PaintConfig, painting
+from dreamfusion_engine.config.presets import Resolved, dotted, from_json, preset, resolve
 from dreamfusion_engine.config.recipes import NEEDS_AUTOENCODER, recipe_named
-from dreamfusion_engine.config.stages import GenerateConfig
+from dreamfusion_engine.config.stages import GenerateConfig, require
 from dreamfusion_engine.errors import InputError
 from dreamfusion_engine.inputs.given_path import UnusablePath, absence, given_path, shortened
 from dreamfusion_engine.machine.cache_folder import cache_folder
@@ -30,6 +32,8 @@ from dreamfusion_engine.models.pipeline_folder import ModelFacts, locate_model, 
 
 _DISK_NEEDED = 200 << 20  # bytes: textures, video and previews, and room; two checkpoints come on top
 SLUG_LIMIT = 60  # characters
+MESH_LIMIT = 1 << 28  # bytes of a mesh that is painted: five million triangles are some 200 MiB
+_LONGEST_STEM = 30  # characters of a mesh file's name in that of the run's folder
 _LONGEST_NAME = "checkpoint/" + 50 * "x"  # of what a run makes in its folder, with room for temporary names
 
 
@@ -40,6 +44,8 @@ class Request:
     config: GenerateConfig
     output: Path
     resume: bool
+    paint: PaintConfig | None = None  # of a run that paints meshes ...
+    mesh: bytes = b""  # ... and these, a binary glTF
 
 
 def checked_request(
@@ -81,6 +87,85 @@ def checked_request(
     if not resume:
         check_not_taken(folder, config)
     return Request(config=config, output=folder, resume=resume)
+
+
+def checked_texture_request(
+    prompt: str,
+    mesh: Path | bytes,
+    *,
+    preset_name: str = "standard",
+    settings: Mapping[str, Any] | None = None,
+    output: Path | None = None,
+    output_root: Path = Path("outputs"),
+    resume: bool = False,
+) -> Request:
+    """Return a request to paint meshes that can be started. Nothing is written.
+
+    prompt: str, the artist's words.
+    mesh: Path of a .glb, or its bytes; b"" with `resume`: the one that the run began with.
+    settings: nested by stage, over the preset; the stage `paint` is `config.paint.PaintConfig`.
+    preset_name, output, output_root, resume: as for `checked_request`.
+    Raises InputError or SetupError as `checked_request`, and for a mesh that is none.
+    """
+    given = dict(settings or {})
+    paint = from_json(PaintConfig, _stage(given.pop("paint", {})), "paint.")
+    name = f"{mesh.stem[:_LONGEST_STEM]} {prompt}" if isinstance(mesh, Path) else prompt
+    data = _mesh_bytes(mesh) if isinstance(mesh, Path) else mesh
+    if data or not resume:
+        check_glb(data)
+    folder = output if output is not None else output_root / folder_name(f"{name} texture", _seed_of(given))
+    asked = checked_request(prompt, preset_name=preset_name, settings=given, output=folder, resume=resume)
+    return replace(asked, config=painting(asked.config, given), paint=paint, mesh=data)
+
+
+def _stage(values: Any) -> Mapping[str, Any]:
+    require(isinstance(values, Mapping), "paint", values, "a group of settings")
+    stage: Mapping[str, Any] = values
+    return stage
+
+
+def _seed_of(settings: Mapping[str, Any]) -> int:
+    """The seed for a folder's name; one that cannot be is refused later, with the other settings."""
+    seed = settings.get("seed", 0)
+    return seed if isinstance(seed, int) else 0
+
+
+def _mesh_bytes(path: Path) -> bytes:
+    """The bytes of a mesh file. Raises InputError for one that cannot be read or is too large."""
+    try:
+        found = Path(given_path(path))
+        size = found.stat().st_size
+        if size > MESH_LIMIT:
+            raise InputError(
+                "input.mesh",
+                what="The mesh file is too large.",
+                why=f"{shortened(path)} has {size >> 20:,} MiB; the limit is {MESH_LIMIT >> 20} MiB.",
+                fix="Export it without textures, or paint a decimated copy.",
+            )
+        return found.read_bytes()
+    except (OSError, UnusablePath) as error:
+        why = error.strerror if isinstance(error, OSError) and error.strerror else error
+        raise InputError(
+            "input.mesh",
+            what="The mesh file cannot be read.",
+            why=f"{shortened(path)}: {why}.",
+            fix="Give the path of a .glb file: File > Export > glTF 2.0 in Blender, format glTF Binary.",
+        ) from error
+
+
+def check_glb(data: bytes) -> None:
+    """Raise InputError unless the bytes begin as a binary glTF 2 of their length. The rest is read when the run begins.
+
+    data: bytes of the file.
+    """
+    begins = len(data) >= 12 and data[:4] == b"glTF"
+    if not begins or struct.unpack_from("<II", data, 4) != (2, len(data)):
+        raise InputError(
+            "input.mesh",
+            what="The mesh is not a binary glTF file.",
+            why="Its header is not that of a whole glTF 2.0 binary." if begins else "It does not begin as one does.",
+            fix="Export it again: File > Export > glTF 2.0 in Blender, format glTF Binary (.glb).",
+        )
 
 
 def settings_for(

@@ -30,6 +30,7 @@ from dreamfusion_engine.mesh.gltf.read import GltfFile, GltfPrimitive, read_gltf
 from dreamfusion_engine.mesh.gltf.write import NewTexture, with_textures
 from dreamfusion_engine.mesh.pictures.sheet import write_turntable, write_views
 from dreamfusion_engine.mesh.uv.unwrap import unwrap
+from dreamfusion_engine.optimize.health import Verdict
 from dreamfusion_engine.optimize.session import Session
 from dreamfusion_engine.paint.bake import PaintedPart, bake
 from dreamfusion_engine.paint.canvas import Canvas, CanvasPart, DeviceCanvas, canvas_of
@@ -45,7 +46,8 @@ SOURCE = "source.glb"  # the mesh as it was given, in the run's folder
 SHARED_TOLD = 0.02  # share of a part's area with shared texels from which the artist is told
 UNSEEN_TOLD = 0.02  # share of a part's texels that no camera saw, likewise
 _SECONDS_AFTER = 10.0  # of textures and pictures on two cores
-_WATCHED = ("non_finite",)  # the shape is the artist's: it cannot be empty, flat or two-faced by the run's fault
+# The shape is the artist's: the run cannot make it empty, flat or two-faced.
+_WATCHED: tuple[Verdict, ...] = ("non_finite",)
 
 
 def texture(

@@ -59,12 +59,15 @@ TABLE: dict[str, set[str]] = {
     "mesh": GROUND | {"scene"},
     # What brings them together.
     "optimize": GROUND | METHOD - {"optimize"},
-    "generate": GROUND | METHOD | {"speed"},
+    "paint": GROUND | METHOD,
+    "run": GROUND | METHOD | {"speed"},
+    "generate": GROUND | METHOD | {"speed", "run"},
+    "texture": GROUND | METHOD | {"run", "paint"},
     # What people and programs talk to.
     "request": GROUND | {"models"},
     "commands": GROUND | {"hub", "models", "memory", "speed"},
-    "server": GROUND | {"failures", "hub", "models", "request", "commands", "generate"},
-    "cli": GROUND | {"failures", "hub", "models", "request", "commands", "generate", "server"},
+    "server": GROUND | {"failures", "hub", "models", "request", "commands", "generate", "texture"},
+    "cli": GROUND | {"failures", "hub", "models", "request", "commands", "generate", "texture", "server"},
     "__main__": {"cli"},
 }
 HEAVY = {"torch", "warp", "diffusers", "transformers", "skimage", "trimesh", "xatlas", "numpy", "PIL"}
@@ -72,7 +75,7 @@ HEAVY = {"torch", "warp", "diffusers", "transformers", "skimage", "trimesh", "xa
 LIGHT_ROOMS = {
     "": {"", "__main__", "cli", "errors", "events", "failures", "request"},
     "commands": {"arguments", "console", "doctor", "given_models", "model_list", "model_table", "settings_table"},
-    "config": {"presets", "prompt_text", "recipes", "scores", "stages"},
+    "config": {"paint", "presets", "prompt_text", "recipes", "scores", "stages"},
     "guidance.denoiser": {"choice"},
     "hub": {"address", "api", "connection", "download", "lock", "repository_cache", "selection", "transfer"},
     "inputs": {"given_path", "outside_text", "visible_text"},
@@ -93,7 +96,7 @@ LIGHT_ROOMS = {
         "sizes",
     },
     "models.single_file": {"layouts", "read"},
-    "server": {"download_job", "job", "model_news", "server"},
+    "server": {"download_job", "job", "model_news", "server", "work"},
     "speed": {"device_speed", "model_costs", "run_time"},
     "wire": {"bounded_json", "messages", "pipe_reader", "protocol"},
 }

@@ -41,6 +41,17 @@ COMMANDS: dict[str, dict[str, str]] = {
         "output": "str?",
         "resume": "bool?",
     },
+    # Queue a run that paints a new texture onto meshes. Carries them as a binary glTF; none with resume: the run's own.
+    # settings: as for generate, and the stage "paint". The result carries the file with its new base colours.
+    "texture": {
+        "id": "str",
+        "prompt": "str",
+        "preset": "str?",
+        "settings": "object?",
+        "output": "str?",
+        "resume": "bool?",
+        "bytes": "int?",
+    },
     # Stop a job, queued or running; a running one keeps a checkpoint. Ignored when the job is over.
     "cancel": {"id": "str"},
     # Hold a running job between two steps, and go on.
@@ -98,6 +109,8 @@ EVENTS: dict[str, dict[str, str]] = {
     "preview": {"id": "str", "name": "str", "step": "int", "bytes": "int"},
     # Carries vertices float32[V, 3], then triangles int32[T, 3], then colours uint8[V, 3], little-endian.
     "mesh_preview": {"id": "str", "step": "int", "vertices": "int", "triangles": "int", "bytes": "int"},
+    # Carries the PNG of a small texture, of one part of what is painted: its place among the file's parts.
+    "texture_preview": {"id": "str", "step": "int", "part": "int", "bytes": "int"},
     "note": {"id": "str", "code": "str", "text": "str"},
     # The end of a job, one of three. result carries mesh.glb; files: name -> path on the engine's machine; report:
     # the content of result.json.
@@ -261,7 +274,7 @@ def _parsed(line: bytes) -> dict[str, Any]:
 
 def _request_of(message: Any) -> str | None:
     """The id of the job that a message was meant to begin, None where it has none that can be answered."""
-    if not isinstance(message, dict) or message.get("type") not in ("generate", "download"):
+    if not isinstance(message, dict) or message.get("type") not in ("generate", "texture", "download"):
         return None
     name = message.get("id")
     return name if isinstance(name, str) and len(name) <= ID_LIMIT and _plain(name) == name else None

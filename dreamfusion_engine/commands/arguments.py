@@ -17,7 +17,7 @@ from dreamfusion_engine import __version__
 from dreamfusion_engine.config.presets import PRESET_NAMES, nearest
 from dreamfusion_engine.errors import InputError
 
-COMMANDS = ("generate", "settings", "models", "download", "doctor", "serve")
+COMMANDS = ("generate", "texture", "settings", "models", "download", "doctor", "serve")
 # How the program was called, when a wrapper such as install.py called it: shown in the advice to resume.
 CALLED_AS = "DREAMFUSION_CALLED_AS"
 
@@ -74,16 +74,11 @@ def parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
 
     make = commands.add_parser("generate", help="make an object from a prompt", allow_abbrev=False)
     make.add_argument("prompt", metavar="PROMPT", help='what to make, such as "a hamburger"')
-    _add_model(make)
-    make.add_argument("--output", type=Path, metavar="DIR", help="default: outputs/<prompt>-<seed>")
-    make.add_argument("--seed", type=int, default=0, metavar="N", help="another seed gives another object (default 0)")
-    make.add_argument("--negative", default="", metavar="TEXT", help="what it should not look like")
-    make.add_argument("--device", default="auto", help="auto | cpu | cuda | cuda:1 ... (default auto)")
-    make.add_argument("--resume", action="store_true", help="go on from the checkpoint in the output folder")
-    make.add_argument("--json", action="store_true", help="print progress and result as JSON lines")
-    _add_settings(make)
-    known = ("--", *_options(make))
-    make.dashed = next((word for word in words if word.startswith("-") and word.split("=")[0] not in known), "")
+    _add_run(make, "outputs/<prompt>-<seed>", words)
+    paint = commands.add_parser("texture", help="paint a mesh that you have, as a prompt says", allow_abbrev=False)
+    paint.add_argument("mesh", metavar="MESH.glb", help="binary glTF; its shape and UVs stay as they are")
+    paint.add_argument("prompt", metavar="PROMPT", help='what it is to look like, such as "a green robot"')
+    _add_run(paint, "outputs/<mesh>-<prompt>-texture-<seed>", words)
     show = commands.add_parser("settings", help="show what a model's runs are set to, and why", allow_abbrev=False)
     _add_model(show)
     show.add_argument("--json", action="store_true", help="print as JSON")
@@ -104,6 +99,20 @@ def parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
     serve = commands.add_parser("serve", help="take requests on standard input, for the add-on", allow_abbrev=False)
     serve.add_argument("--output-root", type=Path, default=Path("outputs"), metavar="DIR", help="default: outputs")
     return top
+
+
+def _add_run(command: _Parser, folder: str, words: Sequence[str]) -> None:
+    """Add the options of a run. folder: where it writes by default. words: as for `parser`."""
+    _add_model(command)
+    command.add_argument("--output", type=Path, metavar="DIR", help=f"default: {folder}")
+    command.add_argument("--seed", type=int, default=0, metavar="N", help="another seed, another result (default 0)")
+    command.add_argument("--negative", default="", metavar="TEXT", help="what it should not look like")
+    command.add_argument("--device", default="auto", help="auto | cpu | cuda | cuda:1 ... (default auto)")
+    command.add_argument("--resume", action="store_true", help="go on from the checkpoint in the output folder")
+    command.add_argument("--json", action="store_true", help="print progress and result as JSON lines")
+    _add_settings(command)
+    known = ("--", *_options(command))
+    command.dashed = next((word for word in words if word.startswith("-") and word.split("=")[0] not in known), "")
 
 
 def _add_model(command: argparse.ArgumentParser) -> None:

@@ -14,43 +14,40 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol, cast
+from typing import Any, BinaryIO, cast
 
 from dreamfusion_engine import __version__
-from dreamfusion_engine.config.stages import GenerateConfig
 from dreamfusion_engine.errors import Cancelled, EngineError, InputError
-from dreamfusion_engine.events import Control, Event, Report, Result
+from dreamfusion_engine.events import Event, Move
 from dreamfusion_engine.failures import as_engine_error
 from dreamfusion_engine.machine.device import device_report, release_memory
 from dreamfusion_engine.machine.main_memory import check_room_to_start
 from dreamfusion_engine.machine.stop_signals import stop_signals
-from dreamfusion_engine.request import Request, checked_request
+from dreamfusion_engine.request import Request, checked_request, checked_texture_request
 from dreamfusion_engine.server.download_job import Downloads
 from dreamfusion_engine.server.job import Job
 from dreamfusion_engine.server.model_news import ModelNews
+from dreamfusion_engine.server.work import Generate, Texture
 from dreamfusion_engine.wire.messages import error_message, event_message, result_message
 from dreamfusion_engine.wire.pipe_reader import PipeReader
 from dreamfusion_engine.wire.protocol import COMMANDS, PROTOCOL_VERSION, DamagedFrame, Wire, read_frame
 
 HEARTBEAT_SECONDS = 2.0
 GRACE_SECONDS = 30.0  # for a running job to stop after the client has gone
+MESHES_LIMIT = 1 << 29  # bytes of the meshes of all jobs that wait or run
 COMPLAINTS = 10  # damaged messages in a row that are answered; a flood of garbage does not become a flood of answers
-
-
-class Generate(Protocol):
-    """The signature of generate.generate, as the server calls it."""
-
-    def __call__(
-        self, config: GenerateConfig, output: Path, *, report: Report, control: Control, resume: bool = False
-    ) -> Result: ...
 
 
 class Server:
     """The state of one conversation."""
 
-    def __init__(self, generate: Generate, stdin: BinaryIO, stdout: BinaryIO, output_root: Path) -> None:
+    def __init__(
+        self, generate: Generate, texture: Texture, stdin: BinaryIO, stdout: BinaryIO, output_root: Path
+    ) -> None:
         self._generate = generate
+        self._texture = texture
         self._stdin = stdin
         self._wire = Wire(stdout)
         self._output_root = output_root
@@ -105,7 +102,7 @@ class Server:
                 frame = read_frame(self._stdin, COMMANDS)
                 if frame is None:
                     break
-                self._take(frame.message)
+                self._take(frame.message, frame.data)
                 complaints = 0
             except DamagedFrame as damage:
                 complaints += 1
@@ -129,7 +126,7 @@ class Server:
         )
         self._send(None if used else damage.request, error_message(error))
 
-    def _take(self, message: dict[str, Any]) -> None:
+    def _take(self, message: dict[str, Any], data: bytes) -> None:
         kind = message["type"]
         if kind == "shutdown":
             self.stop()
@@ -137,8 +134,8 @@ class Server:
             self._hello(message)
         elif not self._greeted:
             raise _refusal("protocol.hello", f"'{kind}' came before 'hello'.", "Say hello first.")
-        elif kind == "generate":
-            self._queue(message)
+        elif kind in ("generate", "texture"):
+            self._queue(message, data)
         elif kind == "download":
             self._download(message)
         elif kind == "models":
@@ -170,12 +167,12 @@ class Server:
             self._asked.add(kind)
             self._work.put(task)
 
-    def _queue(self, message: dict[str, Any]) -> None:
+    def _queue(self, message: dict[str, Any], data: bytes) -> None:
         name = message["id"]
         if name in self._jobs or name in self._downloads:
             raise _refusal("protocol.id", f"There was a job {name[:60]!r} before.", "Give every job an id of its own.")
         try:
-            job = Job(name, self._request(message))
+            job = Job(name, self._request(message, data))
         except Exception as error:  # a bad request is answered at once, whatever else is running
             self._send(name, error_message(as_engine_error(error)))
             return
@@ -194,15 +191,22 @@ class Server:
             return
         self._downloads.begin(name, message["model"], message.get("revision") or "main")
 
-    def _request(self, message: dict[str, Any]) -> Request:
-        return checked_request(
-            message["prompt"],
-            preset_name=message.get("preset") or "standard",
-            settings=message.get("settings"),
-            output=Path(message["output"]) if message.get("output") else None,
-            output_root=self._output_root,
-            resume=bool(message.get("resume")),
-        )
+    def _request(self, message: dict[str, Any], data: bytes) -> Request:
+        asked = {
+            "preset_name": message.get("preset") or "standard",
+            "settings": message.get("settings"),
+            "output": Path(message["output"]) if message.get("output") else None,
+            "output_root": self._output_root,
+            "resume": bool(message.get("resume")),
+        }
+        if message["type"] == "generate":
+            return checked_request(message["prompt"], **asked)
+        waiting = sum(len(job.request.mesh) for job in list(self._jobs.values()) if job.state != "over")
+        if waiting + len(data) > MESHES_LIMIT:
+            limit = MESHES_LIMIT >> 20
+            why = f"The meshes of the jobs that wait have {waiting >> 20} MiB; all together may have {limit}."
+            raise _refusal("protocol.full", why, "Wait for some of them, or cancel them.")
+        return checked_texture_request(message["prompt"], data, **asked)
 
     def _steer(self, kind: str, name: str) -> None:
         if kind == "cancel" and name in self._downloads:
@@ -272,6 +276,7 @@ class Server:
         release_memory()
         self._running = None
         job.state = "over"
+        job.request = replace(job.request, mesh=b"")  # it can be large
         self._send(job.name, last, data)
         self._say_times()
 
@@ -279,13 +284,16 @@ class Server:
         def report(event: Event) -> None:
             self._send(job.name, *event_message(event))
 
-        result = self._generate(
-            job.request.config,
-            job.request.output,
-            report=report,
-            control=lambda: job.next_move(self._ending, lambda kind: self._send(job.name, {"type": kind})),
-            resume=job.request.resume,
-        )
+        def control() -> Move:
+            return job.next_move(self._ending, lambda kind: self._send(job.name, {"type": kind}))
+
+        asked = job.request
+        if asked.paint is None:
+            result = self._generate(asked.config, asked.output, report=report, control=control, resume=asked.resume)
+        else:
+            result = self._texture(
+                asked.config, asked.paint, asked.mesh, asked.output, report=report, control=control, resume=asked.resume
+            )
         glb = [path for path in result.files.values() if Path(path).name == "mesh.glb"]
         data = (Path(result.folder) / glb[0]).read_bytes() if glb else b""
         return {**result_message(result), "bytes": len(data)}, data
@@ -316,14 +324,17 @@ class Server:
         self._wire.send(body, data)
 
 
-def serve(*, generate: Generate, stdin: BinaryIO, stdout: BinaryIO, output_root: Path = Path("outputs")) -> int:
+def serve(
+    *, generate: Generate, texture: Texture, stdin: BinaryIO, stdout: BinaryIO, output_root: Path = Path("outputs")
+) -> int:
     """Hold one conversation and return the exit code. Ctrl-C, SIGTERM and SIGHUP end it as the client's shutdown does.
 
-    generate: runs one request.
+    generate: runs one request for an object.
+    texture: runs one request to paint meshes.
     stdin, stdout: the wire; stdin is unbuffered, and sys.stdout must not lead to stdout.
     output_root: Path, where jobs that name no folder write.
     """
-    server = Server(generate, cast(BinaryIO, PipeReader(stdin)), stdout, output_root)
+    server = Server(generate, texture, cast(BinaryIO, PipeReader(stdin)), stdout, output_root)
     for number in stop_signals():
         signal.signal(number, lambda _number, _frame: server.stop())
     code = server.run()

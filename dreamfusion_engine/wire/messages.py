@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from dreamfusion_engine.errors import Cancelled, EngineError
-from dreamfusion_engine.events import Event, MeshPreview, Note, Preview, Progress, Result
+from dreamfusion_engine.events import Event, MeshPreview, Note, Preview, Progress, Result, TexturePreview
 from dreamfusion_engine.wire.protocol import LINE_LIMIT
 
 MODELS_BYTES = LINE_LIMIT * 3 // 4  # of the lines on models in one message, which has the devices beside them
@@ -34,6 +34,8 @@ def event_message(event: Event) -> tuple[dict[str, Any], bytes]:
             "vertices": len(event.vertices) // 12,
             "triangles": len(event.triangles) // 12,
         }, event.vertices + event.triangles + event.colours
+    if isinstance(event, TexturePreview):
+        return {"type": "texture_preview", "step": event.step, "part": event.part}, event.png
     if isinstance(event, Note):
         return {"type": "note", "code": event.code, "text": event.text}, b""
     raise TypeError(f"not an event: {event!r}")
