@@ -19,7 +19,7 @@ from PIL import Image
 import dreamfusion_engine
 from dreamfusion_engine.errors import InputError
 from dreamfusion_engine.machine.atomic_file import write_atomically
-from dreamfusion_engine.mesh.arrays import Floats, Ints
+from dreamfusion_engine.mesh.arrays import Doubles, Floats, Ints
 from dreamfusion_engine.mesh.textured import TexturedMesh, standing
 
 ROUGHNESS = 0.9  # nearly matt: SDS objects have no highlights of their own
@@ -128,8 +128,8 @@ def to_gltf_axes(vectors: Floats) -> Floats:
     return np.stack([vectors[:, 0], vectors[:, 2], -vectors[:, 1]], -1).astype("<f4")
 
 
-def from_gltf_axes(vectors: Floats) -> Floats:
-    """The inverse of `to_gltf_axes`: (x, y, z) -> (x, -z, y). float32[n, 3]."""
+def from_gltf_axes(vectors: Floats | Doubles) -> Floats:
+    """The inverse of `to_gltf_axes`: (x, y, z) -> (x, -z, y). float[n, 3] to float32[n, 3]."""
     return np.stack([vectors[:, 0], -vectors[:, 2], vectors[:, 1]], -1).astype(np.float32)
 
 
