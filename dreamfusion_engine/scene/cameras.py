@@ -169,3 +169,21 @@ def camera_rays(cameras: Cameras, height: int, width: int) -> tuple[Tensor, Tens
     directions = torch.nn.functional.normalize(torch.einsum("bij,bhwj->bhwi", cameras.rotation, local), dim=-1)
     origins = cameras.position[:, None, None, :].expand_as(directions)
     return origins.reshape(-1, 3).contiguous(), directions.reshape(-1, 3).contiguous()
+
+
+def projected(points: Tensor, cameras: Cameras, height: int, width: int) -> Tensor:
+    """Return where points lie on the pictures, [B, N, 3]: x right and y down in pixels, and the distance ahead.
+
+    The middle of the pixel in row i, column j lies at (j + 0.5, i + 0.5): a point on a ray of `camera_rays` is there.
+    The distance is along the view, in world units; x and y mean nothing where it is not positive. Gradients reach the
+    points.
+
+    points: float[B, N, 3], world units, N for each camera.
+    cameras: Cameras, B of them.
+    height, width: int, pixels.
+    """
+    local = (points - cameras.position[:, None]) @ cameras.rotation
+    ahead = -local[..., 2:]
+    scale = cameras.focal[:, None, None] * height / torch.where(ahead > 0.0, ahead, 1.0)
+    x, y = (scale * local[..., :2]).unbind(-1)
+    return torch.stack([x + 0.5 * width, 0.5 * height - y, ahead[..., 0]], -1)

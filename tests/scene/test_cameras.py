@@ -12,6 +12,7 @@ from dreamfusion_engine.scene.cameras import (
     camera_rays,
     look_at,
     orbit_cameras,
+    projected,
     sample_cameras,
     spherical_position,
     turntable_cameras,
@@ -157,3 +158,23 @@ def test_a_turntable_starts_at_the_front_and_goes_round_in_equal_steps() -> None
     cameras = turntable_cameras(4, elevation=0.0, config=CameraConfig(distance=(2.0, 2.0)), device=CPU)
     expected = torch.tensor([[0.0, -2.0, 0.0], [2.0, 0.0, 0.0], [0.0, 2.0, 0.0], [-2.0, 0.0, 0.0]])
     torch.testing.assert_close(cameras.position, expected, rtol=0.0, atol=1e-6)
+
+
+@pytest.mark.parametrize(("height", "width"), [(6, 6), (4, 10), (9, 3)])
+def test_points_on_rays_are_projected_onto_the_middles_of_their_pixels(height: int, width: int) -> None:
+    azimuth, elevation = torch.tensor([0.3, 2.0]), torch.tensor([0.2, -0.9])
+    cameras = orbit_cameras(azimuth, elevation, torch.tensor([3.0, 4.5]), torch.tensor([0.7, 1.1]))
+    origins, directions = camera_rays(cameras, height, width)
+    way = 0.5 + 4.0 * torch.rand(len(origins), 1, generator=torch.Generator().manual_seed(0))
+    found = projected((origins + way * directions).view(2, -1, 3), cameras, height, width)
+    rows, columns = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+    middles = torch.stack([columns + 0.5, rows + 0.5], -1).view(1, -1, 2).expand(2, -1, -1)
+    torch.testing.assert_close(found[..., :2], middles, rtol=0.0, atol=1e-4)
+    views = -cameras.rotation[:, :, 2].repeat_interleave(height * width, 0)
+    torch.testing.assert_close(found[..., 2].reshape(-1), (way * directions * views).sum(-1), rtol=1e-5, atol=1e-5)
+
+
+def test_a_point_behind_the_camera_has_no_distance_ahead() -> None:
+    view = camera()
+    behind = view.position[:, None] * 1.5
+    assert float(projected(behind, view, 8, 8)[0, 0, 2]) == pytest.approx(-1.5)

@@ -7,6 +7,7 @@ from torch import Tensor
 from twins.torch_mesh import ray_hits
 
 from dreamfusion_engine.render.surface.hits import SurfaceHits
+from dreamfusion_engine.scene.cameras import Cameras, projected
 
 
 def cast(vertices: Tensor, triangles: Tensor, origins: Tensor, directions: Tensor) -> SurfaceHits:
@@ -49,3 +50,64 @@ def sample_texture(texture: Tensor, uv: Tensor) -> Tensor:
         picture, grid, mode="bilinear", padding_mode="border", align_corners=False
     )
     return sampled[0, :, 0].T
+
+
+def antialiased(image: Tensor, hits: SurfaceHits, vertices: Tensor, triangles: Tensor, cameras: Cameras) -> Tensor:
+    """As the engine's for one mesh before nothing: of all edges that are silhouettes, the last on the way to nothing.
+
+    It is the one that is seen where no other part of the mesh lies there.
+
+    image: [1, H, W, C].
+    """
+    _, height, width, _ = image.shape
+    screen = projected(vertices[None], cameras, height, width)[0, :, :2]
+    edges = silhouette_edges(screen.detach(), triangles)
+    result = [[image[0, i, j] for j in range(width)] for i in range(height)]
+    shown = hits.triangle.view(height, width)
+    for i in range(height):
+        for j in range(width):
+            for down in (0, 1):
+                k, m = i + down, j + 1 - down
+                if k >= height or m >= width or (shown[i, j] >= 0) == (shown[k, m] >= 0):
+                    continue
+                near, far = ((i, j), (k, m)) if shown[i, j] >= 0 else ((k, m), (i, j))
+                covered = _covered(screen, edges, near, far)
+                if covered is None:
+                    continue
+                to, giver = (far, near) if covered >= 0.5 else (near, far)
+                share = (covered - 0.5) if covered >= 0.5 else (0.5 - covered)
+                result[to[0]][to[1]] = result[to[0]][to[1]] + share * (image[0][giver] - image[0][to])
+    return torch.stack([torch.stack(row) for row in result])[None]
+
+
+def silhouette_edges(screen: Tensor, triangles: Tensor) -> list[tuple[int, int]]:
+    """The edges of one triangle, or of two on the same side of it, by vertices."""
+    across: dict[tuple[int, int], list[int]] = {}
+    for corners in triangles.tolist():
+        for k in range(3):
+            a, b, c = corners[k], corners[(k + 1) % 3], corners[(k + 2) % 3]
+            across.setdefault((min(a, b), max(a, b)), []).append(c)
+
+    def side(a: int, b: int, c: int) -> float:
+        (x, y), (u, v) = (screen[b] - screen[a]).tolist(), (screen[c] - screen[a]).tolist()
+        return float(x * v - y * u)
+
+    return [(a, b) for (a, b), c in across.items() if len(c) == 1 or side(a, b, c[0]) * side(a, b, c[1]) > 0.0]
+
+
+def _covered(
+    screen: Tensor, edges: list[tuple[int, int]], near: tuple[int, int], far: tuple[int, int]
+) -> Tensor | None:
+    """Where between two pixels' middles, 0 at the near and 1 at the far one, the last of the edges is."""
+    start, end = (torch.tensor([j + 0.5, i + 0.5], dtype=screen.dtype) for i, j in (near, far))
+    found = []
+    for a, b in edges:
+        # start + s (end - start) = a + r (b - a)
+        matrix = torch.stack([end - start, screen[a] - screen[b]], -1)
+        if abs(float(torch.linalg.det(matrix.detach()))) < 1e-12:
+            continue
+        s, r = torch.linalg.solve(matrix, screen[a] - start).unbind(-1)
+        if 0.0 <= s <= 1.0 and 0.0 <= r <= 1.0:
+            x, y = (screen[b] - screen[a]).abs().tolist()
+            found.append((s.item(), s if (y >= x if near[0] == far[0] else x > y) else None))
+    return max(found, key=lambda pair: pair[0])[1] if found else None
