@@ -19,7 +19,7 @@ _LONGEST = 20_000  # characters of one text: all that a model's card may list
 STAGE_WORDS = {
     "download": "downloading",
     "load": "loading the model",
-    "train": "shaping the object",
+    "train": "optimizing",
     "extract": "finding its surface",
     "unwrap": "unwrapping",
     "bake": "painting the texture",

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from dreamfusion_engine.mesh.gltf.read import GltfFile, read_base_colour
+from dreamfusion_engine.mesh.gltf.picture import read_base_colour
+from dreamfusion_engine.mesh.gltf.read import GltfFile
 from dreamfusion_engine.mesh.textured import TexturedMesh
 from dreamfusion_engine.paint.canvas import Canvas
 
