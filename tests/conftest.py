@@ -1,7 +1,7 @@
 """What holds for the whole suite.
 
-Tests that need a CUDA device are left out where there is none. Caches stay apart. Tests that take long and are not
-marked `slow` are named at the end, so that the quick suite stays quick.
+Tests that need a CUDA device are left out where there is none. Caches stay apart. Threads that wait do not compute.
+Tests that take long and are not marked `slow` are named at the end, so that the quick suite stays quick.
 """
 
 from __future__ import annotations
@@ -12,6 +12,10 @@ from collections.abc import Callable, Generator, Iterator
 import pytest
 
 pytest_plugins = ["reference.saved_pipelines"]
+
+# Where other programs use the cores too, torch's threads else spend most of their time spinning while they wait for
+# each other. It is read when torch is loaded, here and in the processes that tests start.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 SLOW_S = 3.0  # of processor time, over all threads and the processes that have ended
 LONG = pytest.StashKey[dict[str, float]]()

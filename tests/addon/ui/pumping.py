@@ -49,6 +49,12 @@ class Run:
     def jobs(self) -> list[Any]:
         return list(self.session.queue.jobs)
 
+    def greet(self) -> None:
+        """Start the engine, and take its list of models in."""
+        self.session.queue.start_engine()
+        self.until(lambda: self.session.queue.engine_state == "ready", "the engine")
+        self.ticks(0.1)
+
     def generate(self, prompt: str = "a hamburger") -> Any:
         """Press Generate; returns the job."""
         self.settings.prompt = prompt
