@@ -2,10 +2,10 @@
 
     python benchmarks/surface.py [--json] [--resolutions 64 128 256 512] [--triangles 1000 20000 200000] [--repeats 7]
 
-The mesh is a torus that fills most of the picture, with a texture of 512 x 512 texels. Parts: build (a new hierarchy of
-boxes), refit (the same after the vertices moved), cast, attributes (weights, depths, normals, texture, light),
-antialias, backward (to all vertices and texels). `picture` is all of them but build. A renderer in plain torch would test
-every ray against every triangle, so no twin is measured beside it.
+The mesh is a torus that fills most of the picture, with a texture of 512 x 512 texels. Parts: build (a new hierarchy
+of boxes), refit (the same after the vertices moved), cast, attributes (weights, depths, normals, texture, light),
+antialias, backward (to all vertices and texels). `picture` is all of them but build. No twin is measured beside it:
+plain torch would test every ray against every triangle.
 """
 
 from __future__ import annotations
