@@ -13,7 +13,7 @@ import warp as wp
 
 from dreamfusion_engine.field.hash_grid_kernels import grid_kernels
 from dreamfusion_engine.render import composite, march
-from dreamfusion_engine.render.surface import antialias_kernels, hits_kernels, texture_kernels
+from dreamfusion_engine.render.surface import antialias_kernels, hits_kernels, normals_kernels, texture_kernels
 
 
 @pytest.mark.parametrize(
@@ -27,6 +27,7 @@ from dreamfusion_engine.render.surface import antialias_kernels, hits_kernels, t
         hits_kernels.cast_rays,
         texture_kernels.add_to_texels_atomic,
         antialias_kernels.find_silhouettes,
+        normals_kernels.corner_gradients,
     ],
     ids=lambda kernel: kernel.key.split("__")[-1],
 )

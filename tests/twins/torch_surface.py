@@ -42,6 +42,20 @@ def interpolated(values: Tensor, triangles: Tensor, hits: SurfaceHits) -> Tensor
     return torch.where(met[:, None], (hits.barycentric[..., None] * corners).sum(1), 0.0)
 
 
+def face_normals(vertices: Tensor, triangles: Tensor) -> Tensor:
+    a, b, c = vertices[triangles.long()].unbind(1)
+    return torch.nn.functional.normalize(torch.linalg.cross(b - a, c - a), dim=-1)
+
+
+def vertex_normals(vertices: Tensor, triangles: Tensor) -> Tensor:
+    corners = vertices[triangles.long()]
+    ahead, behind = (torch.nn.functional.normalize(corners.roll(k, 1) - corners, dim=-1) for k in (-1, 1))
+    angle = torch.acos((ahead * behind).sum(-1).clamp(-1.0, 1.0))
+    weighted = angle[..., None] * face_normals(vertices, triangles)[:, None]
+    total = torch.zeros_like(vertices).index_add(0, triangles.reshape(-1).long(), weighted.reshape(-1, 3))
+    return torch.nn.functional.normalize(total, dim=-1)
+
+
 def sample_texture(texture: Tensor, uv: Tensor) -> Tensor:
     """By torch's grid_sample, which has the middle of the first texel at -1 + 1 / W."""
     picture = texture.permute(2, 0, 1)[None]
