@@ -19,7 +19,7 @@ from typing import Any
 from dreamfusion_engine import request
 from dreamfusion_engine.commands import arguments as command_line
 from dreamfusion_engine.commands import console
-from dreamfusion_engine.commands.settings_table import settings_text
+from dreamfusion_engine.commands.settings_table import about_json, about_text, settings_about, settings_text
 from dreamfusion_engine.config.paint import PaintConfig
 from dreamfusion_engine.config.recipes import RECIPES
 from dreamfusion_engine.config.stages import GenerateConfig
@@ -235,6 +235,10 @@ def _given_settings(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _settings(options: argparse.Namespace) -> int:
+    if options.about is not None:
+        found = settings_about(options.about)
+        print(json.dumps([about_json(about) for about in found]) if options.json else about_text(found))
+        return 0
     facts = model_facts(options.model, options.base)
     made = request.settings_for(facts, options.preset, "an object", _given_settings(options))
     if options.json:

@@ -99,8 +99,7 @@ def test_adapters_reach_the_configuration_as_files_and_weights(tmp_path: Path) -
     said = command_line.adapter_settings(
         ["a.safetensors", "b.safetensors:0.5", "c:d/e.safetensors:-2", "C:\\f.safetensors", "C:/g", str(there)], ["w"]
     )
-    adapters = command_line.parse_settings(said)["adapters"]
-    assert adapters["lora"] == [
+    assert said["adapters.lora"] == [
         ["a.safetensors", 1.0],
         ["b.safetensors", 0.5],
         ["c:d/e.safetensors", -2.0],
@@ -108,7 +107,7 @@ def test_adapters_reach_the_configuration_as_files_and_weights(tmp_path: Path) -
         ["C:/g", 1.0],
         [str(there), 1.0],
     ]
-    assert adapters["embeddings"] == ["w"] and command_line.adapter_settings([], []) == []
+    assert said["adapters.embeddings"] == ["w"] and command_line.adapter_settings([], []) == {}
 
 
 def test_an_adapter_for_a_pixel_space_model_is_refused(
@@ -493,3 +492,16 @@ def test_a_run_with_a_large_model_gets_its_recipe(tmp_path: Path) -> None:
     assert asked.config.guidance.scale == 100.0 and asked.config.optimize.resolution == (64, 128)
     assert asked.config.optimize.views == 1 and asked.config.optimize.steps == 5000
     assert request.disk_needed(asked.config) > 384 << 20, "two checkpoints of 16 levels of 2^19"
+
+
+def test_settings_are_explained_with_range_and_unit(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["settings", "--about", "mesh"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "mesh.texture  default 1024  in [64, 8192] (pixels)" in lines
+    assert lines[lines.index("mesh.texture  default 1024  in [64, 8192] (pixels)") + 1].strip().startswith("Side of")
+    assert not any(line.startswith("optimize.") for line in lines)
+    assert cli.main(["settings", "--about", "--json"]) == 0
+    told = {line["name"]: line for line in json.loads(capsys.readouterr().out)}
+    assert told["guidance.score"]["choices"][0] == "sds" and told["memory.fit"]["default"] is True
+    assert ask("settings", "--about", "textur") == 0 and ask("settings", "--about", "txture") == 2
+    assert "mesh.texture" in capsys.readouterr().err

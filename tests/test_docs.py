@@ -109,7 +109,7 @@ def test_a_wrong_reference_is_found(path: str, name: str, value: str | None, pro
 
 @pytest.mark.parametrize("page", DOCS, ids=lambda page: page.name)
 def test_every_setting_that_a_page_names_exists(page: Path) -> None:
-    config = names_of(ENGINE / "config" / "stages.py")
+    config = {name for file in (ENGINE / "config" / "stages").glob("*.py") for name in names_of(file)}
     text = page.read_text(encoding="utf-8")
     spans = re.findall(rf"(?:`|--set '?)((?:{STAGES})\.(?!glb|py)[a-z_0-9]+)(?=[`=\[' ])", text)
     missing = [span for span in spans if f"{span.split('.')[0].title()}Config.{span.split('.')[1]}" not in config]

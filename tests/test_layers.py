@@ -34,7 +34,11 @@ MIRRORED |= {"addon": "blender_addon", "benchmarks": "benchmarks", "training": "
 # is allowed. From the ground up, as the picture in docs/architecture.md has it.
 GROUND = {"inputs", "errors", "events", "config", "machine", "wire"}
 METHOD = {"scene", "field", "render", "models", "memory", "guidance", "mesh", "optimize"}
-TWINS = {"protocol.py", "bounded_json.py"}  # the add-on has them byte for byte, so they import each other relatively
+TWINS = {
+    "protocol.py",
+    "bounded_json.py",
+    "assignments.py",
+}  # the add-on has them byte for byte, so they import each other relatively
 TABLE: dict[str, set[str]] = {
     # The ground.
     "inputs": set(),
@@ -75,7 +79,21 @@ HEAVY = {"torch", "warp", "diffusers", "transformers", "skimage", "trimesh", "xa
 LIGHT_ROOMS = {
     "": {"", "__main__", "cli", "errors", "events", "failures", "request"},
     "commands": {"arguments", "console", "doctor", "given_models", "model_list", "model_table", "settings_table"},
-    "config": {"paint", "presets", "prompt_text", "recipes", "scores", "stages"},
+    "config": {"paint", "presets", "prompt_text", "recipes", "scores", "setting"},
+    "config.stages": {
+        "adapters",
+        "camera",
+        "field",
+        "generate",
+        "guidance",
+        "memory",
+        "mesh",
+        "optimize",
+        "pace",
+        "prompts",
+        "render",
+        "score",
+    },
     "guidance.denoiser": {"choice"},
     "hub": {"address", "api", "connection", "download", "lock", "repository_cache", "selection", "transfer"},
     "inputs": {"given_path", "outside_text", "visible_text"},
@@ -98,7 +116,7 @@ LIGHT_ROOMS = {
     "models.single_file": {"layouts", "read"},
     "server": {"download_job", "job", "model_news", "server", "work"},
     "speed": {"device_speed", "model_costs", "run_time"},
-    "wire": {"bounded_json", "messages", "pipe_reader", "protocol"},
+    "wire": {"assignments", "bounded_json", "messages", "pipe_reader", "protocol"},
 }
 LIGHT = {f"{room}.{name}".lstrip(".") for room, names in LIGHT_ROOMS.items() for name in names}
 

@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from .declared_settings import ENGINE
+
 STAGE = "adapters"  # of the engine's settings
-HEAVIEST = 10.0  # weight of a LoRA either way, as the engine has it
+HEAVIEST = ENGINE.limits.get("lora_weight", 1.0)  # weight of a LoRA either way
 MOST = 64  # of each kind that are read from a recipe, which comes from outside
 _LONGEST = 4096  # characters of a path
 

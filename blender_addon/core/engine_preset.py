@@ -1,75 +1,21 @@
 """What Draft, Standard and High mean, and the scene's settings as the engine's JSON. No bpy.
 
-These are the plain presets; a model's recipe lies over them (`model_recipe`). The engine's presets also change settings
-that the sidebar does not show. The add-on sends only what the artist changed, so the engine keeps those.
+These are the plain presets, as the engine declares them; a model's recipe lies over them (`model_recipe`). The engine
+also changes settings that the sidebar does not show. The add-on sends only what the artist changed, so it keeps those.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-STAGES = ("guidance", "camera", "optimize", "mesh", "memory")
-PRESETS = ("draft", "standard", "high")
-STANDARD: dict[str, dict[str, Any]] = {
-    "guidance": {
-        "scale": 7.0,
-        "scale_kept": 0.2,
-        "rescale": 0.6,
-        "t_max": (0.98, 0.3),
-        "t_min": (0.5, 0.02),
-        "anneal_until": 0.7,
-        "annealing": "linear",
-        "weighting": "uniform",
-        "score": "sds",
-        "view_prompts": "nearest",
-        "perp_neg": "auto",
-    },
-    "camera": {
-        "distance": (3.0, 3.5),
-        "fov_deg": (36.0, 42.0),
-        "elevation_deg": (-10.0, 80.0),
-        "target_jitter": 0.02,
-    },
-    "optimize": {
-        "steps": 1200,
-        "views": 2,
-        "resolution": (32, 48),
-        "learning_rate": 0.015,
-        "albedo_until": 0.2,
-        "textureless": 0.2,
-        "orientation": 0.1,
-        "smoothness": 0.04,
-        "opacity": 0.012,
-        "entropy": 1.2,
-        "levels_until": 0.3,
-        "gradient_clip": 1.0,
-    },
-    "mesh": {
-        "resolution": 160,
-        "iso": "auto",
-        "smoothing": 20,
-        "triangles": 20_000,
-        "min_part": 0.01,
-        "texture": 1024,
-        "padding": 8,
-        "unwrap_seconds": 40.0,
-    },
-    "memory": {
-        "fit": True,
-        "precision": "auto",
-    },
-}
-_CHANGES: dict[str, dict[str, dict[str, Any]]] = {
-    "draft": {"optimize": {"steps": 500}, "mesh": {"resolution": 128, "triangles": 10_000, "unwrap_seconds": 20.0}},
-    "standard": {},
-    "high": {
-        "optimize": {"steps": 2500, "views": 4},
-        "mesh": {"resolution": 256, "triangles": 50_000, "texture": 2048, "unwrap_seconds": 120.0},
-    },
-}
+from .declared_settings import ENGINE
+
+SETTINGS = {stage: settings for stage, settings in ENGINE.stages.items() if stage}  # those of stages
+STAGES = tuple(SETTINGS)
+PRESETS = tuple(ENGINE.presets)
+ALL = tuple((stage, key) for stage, settings in SETTINGS.items() for key in settings)
 # Settings that some preset changes.
-ALL = tuple((stage, key) for stage, keys in STANDARD.items() for key in keys)
-OF_PRESETS = tuple(sorted({(s, k) for change in _CHANGES.values() for s, keys in change.items() for k in keys}))
+OF_PRESETS = tuple(sorted({(s, k) for changes in ENGINE.presets.values() for s, keys in changes.items() for k in keys}))
 
 
 def preset_value(preset: str, stage: str, key: str) -> Any:
@@ -79,7 +25,7 @@ def preset_value(preset: str, stage: str, key: str) -> Any:
     stage, key: str, such as 'optimize' and 'steps'.
     Raises KeyError for a name that does not exist.
     """
-    return _CHANGES[preset].get(stage, {}).get(key, STANDARD[stage][key])
+    return ENGINE.presets[preset].get(stage, {}).get(key, SETTINGS[stage][key].default)
 
 
 def read(settings: Any) -> dict[str, dict[str, Any]]:
@@ -87,7 +33,16 @@ def read(settings: Any) -> dict[str, dict[str, Any]]:
 
     settings: `scene.dreamfusion`.
     """
-    return {stage: {key: read_one(settings, stage, key) for key in STANDARD[stage]} for stage in STAGES}
+    return {stage: {key: read_one(settings, stage, key) for key in SETTINGS[stage]} for stage in STAGES}
+
+
+def switch(key: str, word: str) -> str:
+    """The property that is on where a number is a word: 'iso_auto'.
+
+    key: str, the setting without its stage.
+    word: str, what the number may be.
+    """
+    return f"{key}_{word}"
 
 
 def read_one(settings: Any, stage: str, key: str) -> Any:
@@ -95,14 +50,14 @@ def read_one(settings: Any, stage: str, key: str) -> Any:
 
     settings: `scene.dreamfusion`.
     stage, key: str, such as 'optimize' and 'steps'.
-    Raises AttributeError for a setting that does not exist.
+    Raises KeyError for a setting that does not exist.
     """
-    group = getattr(settings, stage)
-    if (stage, key) == ("mesh", "iso"):
-        return "auto" if group.iso_auto else _rounded(group.iso)
-    if (stage, key) == ("mesh", "texture"):
-        return int(group.texture)
+    group, about = getattr(settings, stage), SETTINGS[stage][key]
+    if about.word and getattr(group, switch(key, about.word)):
+        return about.word
     value = getattr(group, key)
+    if about.sizes:
+        return int(value)
     if isinstance(value, bool | int | str):
         return value
     if isinstance(value, float):
@@ -116,17 +71,13 @@ def write_one(settings: Any, stage: str, key: str, value: Any) -> None:
     settings: `scene.dreamfusion`.
     stage, key: str, such as 'optimize' and 'steps'.
     value: as the engine has it.
-    Raises AttributeError for a setting that does not exist, and TypeError for a value of the wrong kind.
+    Raises KeyError for a setting that does not exist, and TypeError for a value of the wrong kind.
     """
-    group = getattr(settings, stage)
-    if (stage, key) == ("mesh", "iso"):
-        group.iso_auto = value == "auto"
-        if value != "auto":
-            group.iso = value
-    elif (stage, key) == ("mesh", "texture"):
-        group.texture = str(value)
-    else:
-        setattr(group, key, value)
+    group, about = getattr(settings, stage), SETTINGS[stage][key]
+    if about.word:
+        setattr(group, switch(key, about.word), value == about.word)
+    if not about.word or value != about.word:
+        setattr(group, key, str(value) if about.sizes else value)
 
 
 def same(one: Any, other: Any) -> bool:

@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-PRESETS = ("draft", "standard", "high")
+from .engine_preset import PRESETS
+
 _NAMES = 200  # settings of a recipe; the engine has fewer than a hundred
 _NAME = 80  # characters of a setting or a choice
 _HIGHEST = 1e9  # number of a setting; the add-on's properties take less

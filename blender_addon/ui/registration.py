@@ -11,13 +11,12 @@ from .panels import preferences as preferences_panel
 from .panels import settings as setting_panels
 from .run import command, job_rows, session, timer
 from .scene import icons, preview_object
-from .settings import adapter_settings, engine_report, engine_settings, memory_settings, preferences, scene_settings
+from .settings import adapter_settings, engine_report, engine_settings, preferences, scene_settings
 from .tools import operators as tools
 
 # Groups come before the classes that point to them, and a panel before its sub-panels.
 _MODULES = (
     engine_settings,
-    memory_settings,
     adapter_settings,
     scene_settings,
     preferences,

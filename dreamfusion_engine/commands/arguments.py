@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import json
 import math
 import os
 import shlex
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
 from dreamfusion_engine import __version__
 from dreamfusion_engine.config.presets import PRESET_NAMES, nearest
 from dreamfusion_engine.errors import InputError
+from dreamfusion_engine.wire.assignments import BadAssignment, assigned, nested
 
 COMMANDS = ("generate", "texture", "settings", "models", "download", "doctor", "serve")
 # How the program was called, when a wrapper such as install.py called it: shown in the advice to resume.
@@ -82,6 +82,13 @@ def parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
     show = commands.add_parser("settings", help="show what a model's runs are set to, and why", allow_abbrev=False)
     _add_model(show)
     show.add_argument("--json", action="store_true", help="print as JSON")
+    show.add_argument(
+        "--about",
+        nargs="?",
+        const="",
+        metavar="WORD",
+        help="list what --set takes, with range, unit and meaning: every setting, or those with WORD in the name",
+    )
     _add_settings(show)
 
     models = commands.add_parser("models", help="list the models here and those worth having", allow_abbrev=False)
@@ -147,7 +154,7 @@ def _add_settings(command: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="STAGE.KEY=VALUE",
-        help="any other setting, such as mesh.texture=2048; may be repeated",
+        help="any other setting, such as mesh.texture=2048; may be repeated; `settings --about` lists them",
     )
 
 
@@ -159,6 +166,8 @@ def _add_cache(command: argparse.ArgumentParser) -> None:
 
 # Settings with an option of their own, which always has a value and would win unseen.
 _OWN_OPTIONS = {"seed": "--seed", "negative": "--negative", "device": "--device", "model": "--model", "base": "--base"}
+# Settings that an option may give as well.
+_SHORT_OPTIONS = {"optimize.steps": "--steps", "adapters.lora": "--lora", "adapters.embeddings": "--embedding"}
 
 
 def given_settings(
@@ -173,6 +182,8 @@ def given_settings(
     Raises InputError input.set for a --set of what another option gives.
     """
     settings = parse_settings(assignments)
+    more = {} if steps is None else {"optimize.steps": steps}
+    more |= adapter_settings(loras, embeddings)
     for name, option in _OWN_OPTIONS.items():
         if name in settings:
             raise InputError(
@@ -181,66 +192,50 @@ def given_settings(
                 why=f"It has an option of its own, {option}, which would win over the --set.",
                 fix=f"Use {option} VALUE.",
             )
-    for name, option, given in (
-        ("optimize.steps", "--steps", steps is not None),
-        ("adapters.lora", "--lora", bool(loras)),
-        ("adapters.embeddings", "--embedding", bool(embeddings)),
-    ):
+    for name, option in _SHORT_OPTIONS.items():
         stage, _, key = name.partition(".")
         group = settings.get(stage)
-        if given and isinstance(group, dict) and key in group:
+        if name in more and isinstance(group, dict) and key in group:
             raise InputError(
                 "input.set",
                 what=f"{option} and --set {name} contradict each other.",
                 why=f"Both give '{name}', and only one of them can count.",
                 fix="Keep one of them.",
             )
-    of_steps = [] if steps is None else [f"optimize.steps={steps}"]
-    return parse_settings([*assignments, *of_steps, *adapter_settings(loras, embeddings)])
+    return _nested([*settings.items(), *more.items()])
 
 
 def parse_settings(assignments: Sequence[str]) -> dict[str, Any]:
     """Return 'stage.key=value' words as nested settings; a value is JSON where it can be read as such, else text.
 
-    Raises InputError input.set for a word of another form, and for a name given twice.
+    Raises InputError input.set for a word of another form, and for a name that is a value and a group.
     """
-    settings: dict[str, Any] = {}
-    for assignment in assignments:
-        path, equals, text = assignment.partition("=")
-        names = path.strip().split(".")
-        if not equals or not all(names) or len(names) > 2:
-            raise InputError(
-                "input.set",
-                what="A --set cannot be read.",
-                why=f"{assignment[:80]!r} is not of the form STAGE.KEY=VALUE.",
-                fix="For example: --set mesh.texture=2048 --set optimize.views=4",
-            )
-        try:
-            value = json.loads(text)
-        except (ValueError, RecursionError):
-            value = text
-        group = settings
-        for name in names[:-1]:
-            group = group.setdefault(name, {})
-            if not isinstance(group, dict):
-                raise InputError(
-                    "input.set",
-                    what="Two --set contradict each other.",
-                    why=f"'{name}' is given a value of its own and is a group of settings as well.",
-                    fix="Keep one of them.",
-                )
-        group[names[-1]] = value
-    return settings
+    try:
+        pairs = [assigned(word) for word in assignments]
+    except BadAssignment as error:
+        raise _bad(error) from None
+    return _nested(pairs)
 
 
-def adapter_settings(loras: Sequence[str], embeddings: Sequence[str]) -> list[str]:
-    """Return --lora FILE[:WEIGHT] and --embedding FILE as --set words; no word for an option that was not given."""
-    said = []
+def adapter_settings(loras: Sequence[str], embeddings: Sequence[str]) -> dict[str, Any]:
+    """Return what --lora FILE[:WEIGHT] and --embedding FILE say, by dotted name; nothing for what was not given."""
+    said: dict[str, Any] = {}
     if loras:
-        said.append(f"adapters.lora={json.dumps([_lora(text) for text in loras])}")
+        said["adapters.lora"] = [list(_lora(text)) for text in loras]
     if embeddings:
-        said.append(f"adapters.embeddings={json.dumps(list(embeddings))}")
+        said["adapters.embeddings"] = list(embeddings)
     return said
+
+
+def _nested(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    try:
+        return nested(pairs)
+    except BadAssignment as error:
+        raise _bad(error) from None
+
+
+def _bad(error: BadAssignment) -> InputError:
+    return InputError("input.set", what=error.what, why=error.why, fix=error.fix)
 
 
 def _lora(text: str) -> tuple[str, float]:

@@ -1,13 +1,18 @@
-"""A run's settings as a terminal shows them: stage by stage, each with its value and origin."""
+"""Settings as a terminal shows them: those of a run with value and origin, and what each one is and may be."""
 
 from __future__ import annotations
 
 import json
+import textwrap
 from typing import Any
 
-from dreamfusion_engine.config.presets import Resolved, dotted
+from dreamfusion_engine.config.presets import Resolved, dotted, nearest
 from dreamfusion_engine.config.recipes import RECIPES
+from dreamfusion_engine.config.setting import Setting, Stage, every_setting
+from dreamfusion_engine.config.stages import GenerateConfig
+from dreamfusion_engine.errors import InputError
 
+_WIDTH = 100  # columns of a description
 _OF_THE_RUN = ("prompt", "negative", "seed", "base", "device")  # not settings of a model
 
 
@@ -26,3 +31,45 @@ def settings_text(made: Resolved) -> str:
 def value_text(value: Any) -> str:
     """Return a value as --set takes it."""
     return value if isinstance(value, str) and value else json.dumps(value)
+
+
+def settings_about(word: str = "", kind: type[Stage] = GenerateConfig) -> list[Setting]:
+    """Return the settings with a word in their dotted name, in the order of the stages.
+
+    word: str; "" for every setting.
+    kind: the stage whose settings these are, with those below it.
+    Raises InputError input.unknown_setting where no name has the word.
+    """
+    every = every_setting(kind)
+    found = [about for name, about in every.items() if word in name]
+    if not found:
+        close = nearest(word, every)
+        raise InputError(
+            "input.unknown_setting",
+            what=f"No setting has '{word[:80]}' in its name.",
+            why=f"The stages are {', '.join(sorted({name.partition('.')[0] for name in every if '.' in name}))}.",
+            fix=f"Did you mean '{close}'?" if close else "Leave the word out to see every setting.",
+        )
+    return found
+
+
+def about_text(settings: list[Setting]) -> str:
+    """Return two lines or more for each setting: name, default and what it must be, then what it is."""
+    lines = []
+    for about in settings:
+        default = "" if about.default is None else f"  default {value_text(about.default)}"
+        lines.append(f"{about.name}{default}  {about.needs}")
+        lines += textwrap.wrap(about.says, _WIDTH, initial_indent="    ", subsequent_indent="    ")
+    return "\n".join(lines)
+
+
+def about_json(about: Setting) -> dict[str, Any]:
+    """Return what a setting is and may be, ready for json.dumps."""
+    return {
+        "name": about.name,
+        "default": about.default,
+        "range": about.range_text,
+        "unit": about.unit,
+        "choices": list(about.choices),
+        "about": about.says,
+    }

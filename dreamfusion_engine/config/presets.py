@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-import functools
 import math
 import types
 import typing
@@ -16,7 +15,8 @@ from collections.abc import Mapping
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
 from dreamfusion_engine.config.recipes import STARTER_RECIPE, recipe_named
-from dreamfusion_engine.config.stages import GenerateConfig, GuidanceConfig, require
+from dreamfusion_engine.config.setting import hints, require
+from dreamfusion_engine.config.stages import GenerateConfig, GuidanceConfig
 from dreamfusion_engine.errors import InputError
 
 _PRESETS: dict[str, dict[str, dict[str, Any]]] = {
@@ -175,7 +175,7 @@ def from_json(kind: type[T], values: Mapping[str, Any], where: str = "") -> T:
     where: str, dotted name of the values, for errors.
     Raises InputError at an unknown key (naming the nearest) or a wrong type.
     """
-    hints = _hints(kind)  # type: ignore[arg-type]  # a class is hashable
+    types_of = hints(kind)
     names = [f.name for f in dataclasses.fields(kind)]  # type: ignore[arg-type]
     given: dict[str, Any] = {}
     for key, value in values.items():
@@ -187,14 +187,8 @@ def from_json(kind: type[T], values: Mapping[str, Any], where: str = "") -> T:
                 why=f"The settings here are {', '.join(names)}.",
                 fix=f"Did you mean '{where}{close}'?" if close else "Remove it, or pick one of those.",
             )
-        given[key] = _coerced(value, hints[key], f"{where}{key}")
+        given[key] = _coerced(value, types_of[key], f"{where}{key}")
     return kind(**given)
-
-
-@functools.cache
-def _hints(kind: type) -> dict[str, Any]:
-    """The annotated types of a dataclass by field. Reading them is most of the time that settings take."""
-    return typing.get_type_hints(kind)
 
 
 def _coerced(value: Any, hint: Any, where: str) -> Any:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ..bounded_json import read_json_file
+from ..engine_preset import PRESETS, preset_value
 from ..job import Job, Recipe
 from ..model_card import Card, CardEstimate, estimate, recipe_settings
 from .folder import REPORT, is_between
@@ -37,12 +38,6 @@ class _Cost:
     memory_mib: float = 0.0  # 0: not known
 
 
-# Steps, views, sizes at the start and end of training: the engine's presets.
-_PRESETS: dict[str, tuple[int, int, tuple[int, int]]] = {
-    "draft": (500, 2, (32, 48)),
-    "standard": (1200, 2, (32, 48)),
-    "high": (2500, 4, (32, 48)),
-}
 # Two CPU cores: draft 41 s of training and 12 s around it, standard 98 s and 18 s, high twice as much a pixel.
 _NOMINAL = {"draft": _Cost(2.5e-5, 12.0), "standard": _Cost(2.5e-5, 18.0), "high": _Cost(4.0e-5, 50.0)}
 
@@ -104,7 +99,7 @@ class Estimates:
         if own:
             cost = _median(own)
             return Estimate(cost.rest + work * cost.per_work, True, cost.memory_mib or memory)
-        measured = {preset: _median(runs[key]) for preset in _PRESETS if (key := _key(preset, recipe.model)) in runs}
+        measured = {preset: _median(runs[key]) for preset in PRESETS if (key := _key(preset, recipe.model)) in runs}
         if said is not None and (said.seconds > 0.0 or recipe.model != _STARTER):
             like = {"guidance": recipe.settings.get("guidance")}  # the engine's estimate includes the score already
             seconds = said.seconds * work / _work(recipe.preset, like, card)
@@ -208,13 +203,13 @@ def _pace(measured: dict[str, _Cost], card: Card) -> float:
 
 
 def _steps(preset: str, settings: dict[str, Any], card: Card) -> int:
-    steps = _optimize("steps", _PRESETS.get(preset, _PRESETS["standard"])[0], preset, settings, card)
+    steps = _optimize("steps", _plain("steps", preset), preset, settings, card)
     return max(1, int(steps)) if is_between(steps, 0, _MOST_STEPS) else 1
 
 
 def _work(preset: str, settings: dict[str, Any], card: Card) -> float:
     """Steps x views x mean pixels of a view, times the score's time over that of the recipe's score."""
-    _, views, sizes = _PRESETS.get(preset, _PRESETS["standard"])
+    views, sizes = _plain("views", preset), _plain("resolution", preset)
     given_views = _optimize("views", views, preset, settings, card)
     given_sizes = _optimize("resolution", sizes, preset, settings, card)
     if not is_between(given_views, 1, _MOST_VIEWS):
@@ -224,6 +219,11 @@ def _work(preset: str, settings: dict[str, Any], card: Card) -> float:
     pixels = statistics.fmean(float(size) ** 2 for size in given_sizes) if given_sizes else 1.0
     said = estimate(card, preset, _score(settings))
     return _steps(preset, settings, card) * given_views * max(1.0, pixels) * (1.0 if said is None else said.pace)
+
+
+def _plain(name: str, preset: str) -> Any:
+    """A setting of training in the plain preset; in `standard` for one of another engine."""
+    return preset_value(preset if preset in PRESETS else "standard", "optimize", name)
 
 
 def _score(settings: dict[str, Any]) -> object:

@@ -62,5 +62,5 @@ CLASSES = (DREAMFUSION_MT_presets, DREAMFUSION_OT_add_preset, DREAMFUSION_PT_pre
 
 
 def _properties(stage: str) -> list[str]:
-    names = list(engine_preset.STANDARD[stage])
-    return [*names, "iso_auto"] if stage == "mesh" else names
+    settings = engine_preset.SETTINGS[stage]
+    return [*settings, *(engine_preset.switch(key, about.word) for key, about in settings.items() if about.word)]

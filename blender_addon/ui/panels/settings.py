@@ -6,11 +6,15 @@ from typing import Any
 
 from bpy.types import Context, Panel, UILayout
 
-from ...core import model_card
+from ...core import engine_preset, model_card
+from ...core.declared_settings import Declared
+from ...core.engine_preset import SETTINGS
 from ..run import session
 from ..settings import artist_settings, models, scene_settings
 from . import trouble_box
 from .main import Sidebar
+
+_FIRST = ("score",)  # on which the note below it depends
 
 
 class _SettingPanel(Sidebar):
@@ -59,25 +63,15 @@ class DREAMFUSION_PT_guidance(_SettingPanel, Panel):
         """Draw score, scale, noise range and view prompts."""
         self.note(context)
         chosen = scene_settings.of(context)
-        guidance = chosen.guidance
         column = self.column(context)
-        _choice(column, guidance, "score")
+        _settings(column, chosen, "guidance", only=_FIRST)
         mine = artist_settings.changed(chosen)
         card = models.card(chosen.model)
         unsure = card is not None and not model_card.tells_scores(card)  # an older engine does not tell
         if unsure and ("guidance", "score") in mine and ("guidance", "scale") not in mine:
             text = "The model's recipe may have another scale for this score. One that you set counts"
             trouble_box.draw_text(column, context, text, "INFO")
-        column.prop(guidance, "scale")
-        column.prop(guidance, "scale_kept")
-        column.prop(guidance, "rescale")
-        _pair(column, guidance, "t_max", "Noise Max Start", "End")
-        _pair(column, guidance, "t_min", "Noise Min Start", "End")
-        column.prop(guidance, "anneal_until")
-        _choice(column, guidance, "annealing")
-        _choice(column, guidance, "weighting")
-        _choice(column, guidance, "view_prompts")
-        _choice(column, guidance, "perp_neg")
+        _settings(column, chosen, "guidance", leave_out=_FIRST)
 
 
 class DREAMFUSION_PT_training(_SettingPanel, Panel):
@@ -90,28 +84,14 @@ class DREAMFUSION_PT_training(_SettingPanel, Panel):
         """Draw the training loop, the cameras, and the regularisers."""
         self.note(context)
         chosen = scene_settings.of(context)
-        optimize, camera = chosen.optimize, chosen.camera
-        column = self.column(context)
-        column.prop(optimize, "steps")
-        column.prop(optimize, "views")
-        _pair(column, optimize, "resolution", "Resolution Start", "End")
-        column.prop(optimize, "learning_rate")
-        column.prop(optimize, "albedo_until")
-        column.prop(optimize, "textureless")
-        column.prop(optimize, "levels_until")
-        column.prop(optimize, "gradient_clip")
+        _settings(self.column(context), chosen, "optimize")
         column = self.column(context)
         column.label(text="Cameras")
-        _pair(column, camera, "distance", "Distance Min", "Max")
-        _pair(column, camera, "fov_deg", "Field of View Min", "Max")
-        _pair(column, camera, "elevation_deg", "Elevation Min", "Max")
-        column.prop(camera, "target_jitter")
-        column = self.column(context)
-        column.label(text="Regularisers")
-        column.prop(optimize, "orientation")
-        column.prop(optimize, "smoothness")
-        column.prop(optimize, "opacity")
-        column.prop(optimize, "entropy")
+        _settings(column, chosen, "camera")
+        for heading in _headings("optimize"):
+            column = self.column(context)
+            column.label(text=heading)
+            _settings(column, chosen, "optimize", heading)
 
 
 class DREAMFUSION_PT_memory(_SettingPanel, Panel):
@@ -122,10 +102,7 @@ class DREAMFUSION_PT_memory(_SettingPanel, Panel):
 
     def draw(self, context: Context) -> None:
         """Draw the memory plan and the precision."""
-        memory = scene_settings.of(context).memory
-        column = self.column(context)
-        column.prop(memory, "fit")
-        _choice(column, memory, "precision")
+        _settings(self.column(context), scene_settings.of(context), "memory")
 
 
 class DREAMFUSION_PT_mesh(_SettingPanel, Panel):
@@ -136,19 +113,7 @@ class DREAMFUSION_PT_mesh(_SettingPanel, Panel):
 
     def draw(self, context: Context) -> None:
         """Draw lattice, surface level, budget of triangles, and texture."""
-        mesh = scene_settings.of(context).mesh
-        column = self.column(context)
-        column.prop(mesh, "triangles")
-        _choice(column, mesh, "texture")
-        column.prop(mesh, "smoothing")
-        column.prop(mesh, "resolution")
-        column.prop(mesh, "iso_auto")
-        row = column.row()
-        row.enabled = not mesh.iso_auto
-        row.prop(mesh, "iso")
-        column.prop(mesh, "min_part")
-        column.prop(mesh, "padding")
-        column.prop(mesh, "unwrap_seconds")
+        _settings(self.column(context), scene_settings.of(context), "mesh")
 
 
 class DREAMFUSION_PT_placement(_SettingPanel, Panel):
@@ -176,6 +141,44 @@ CLASSES = (
     DREAMFUSION_PT_memory,
     DREAMFUSION_PT_placement,
 )
+
+
+def _headings(stage: str) -> tuple[str, ...]:
+    """The headings of a stage's settings, without that of the first ones, which have none."""
+    return tuple(dict.fromkeys(about.group for about in SETTINGS[stage].values() if about.group))
+
+
+def _settings(
+    layout: UILayout,
+    settings: Any,
+    stage: str,
+    heading: str = "",
+    *,
+    only: tuple[str, ...] = (),
+    leave_out: tuple[str, ...] = (),
+) -> None:
+    """Draw the settings of a stage that are under a heading, in the engine's order; `only` some, or all but some."""
+    group = getattr(settings, stage)
+    for key, about in SETTINGS[stage].items():
+        if about.group == heading and key not in leave_out and (not only or key in only):
+            _setting(layout, group, key, about)
+
+
+def _setting(layout: UILayout, group: Any, key: str, about: Declared) -> None:
+    """Draw one setting by its kind."""
+    if about.count == 2:
+        first, second = ("Min", "Max") if about.rising else ("Start", "End")
+        _pair(layout, group, key, f"{about.label} {first}", second)
+    elif about.word:
+        switch = engine_preset.switch(key, about.word)
+        layout.prop(group, switch)
+        row = layout.row()
+        row.enabled = not getattr(group, switch)
+        row.prop(group, key)
+    elif about.kind == "choice" or about.sizes:
+        _choice(layout, group, key)
+    else:
+        layout.prop(group, key)
 
 
 def _choice(layout: UILayout, group: Any, name: str) -> None:

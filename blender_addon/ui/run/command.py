@@ -12,6 +12,7 @@ from typing import Any
 
 import bpy
 
+from ...core.assignments import BadAssignment, assigned, nested
 from ...core.bounded_json import parse_json
 from ..settings import preferences
 from . import headless
@@ -68,21 +69,11 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _generate(options: argparse.Namespace) -> int:
-    settings: dict[str, Any] = {}
-    for word in options.set:
-        name, equals, text = word.partition("=")
-        stage, dot, key = name.partition(".")
-        if not equals or not stage or (dot and not key):
-            _say(f"error: --set {word} is not of the form STAGE.KEY=VALUE", error=True)
-            return 2
-        try:
-            value = parse_json(text.encode("utf-8"))
-        except ValueError:
-            value = text
-        if dot:
-            settings.setdefault(stage, {})[key] = value
-        else:
-            settings[stage] = value
+    try:
+        settings = nested(assigned(word, lambda text: parse_json(text.encode("utf-8"))) for word in options.set)
+    except BadAssignment as error:
+        _say(f"error: {error.what}\n  why: {error.why}\n  fix: {error.fix}", error=True)
+        return 2
     if options.engine_python:
         chosen = preferences.of()  # not saved: Blender saves preferences only when its window closes
         chosen.engine, chosen.python = "python", options.engine_python

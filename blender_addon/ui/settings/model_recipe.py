@@ -37,7 +37,7 @@ def base(settings: Any, score: str = "") -> dict[Setting, Any]:
 def named(name: str) -> Setting | None:
     """Stage and key of a dotted name; None for a setting that the sidebar does not have."""
     stage, _, key = name.partition(".")
-    return (stage, key) if key in engine_preset.STANDARD.get(stage, {}) else None
+    return (stage, key) if key in engine_preset.SETTINGS.get(stage, {}) else None
 
 
 def fitting(settings: Any, setting: Setting, value: Any) -> Any:
@@ -48,11 +48,12 @@ def fitting(settings: Any, setting: Setting, value: Any) -> Any:
     value: as the engine has it.
     """
     stage, key = setting
-    if setting == ("mesh", "iso") and value == "auto":
+    declared = engine_preset.SETTINGS[stage][key]
+    if declared.word and value == declared.word:
         return value
     about = getattr(settings, stage).bl_rna.properties[key]
     if about.type == "ENUM":
-        wanted = str(value) if setting == ("mesh", "texture") and type(value) is int else value
+        wanted = str(value) if declared.sizes and type(value) is int else value
         return value if isinstance(wanted, str) and wanted in about.enum_items else None
     if about.type == "BOOLEAN":
         return value if isinstance(value, bool) else None
@@ -61,7 +62,7 @@ def fitting(settings: Any, setting: Setting, value: Any) -> Any:
     if not isinstance(value, list | tuple) or len(value) != about.array_length:
         return None
     numbers = [number for item in value if (number := _number(about, item)) is not None]
-    if len(numbers) < len(value) or (stage == "camera" and numbers[0] > numbers[1]):
+    if len(numbers) < len(value) or (declared.rising and numbers[0] > numbers[1]):
         return None
     return numbers
 

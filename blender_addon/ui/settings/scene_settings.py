@@ -8,22 +8,30 @@ from __future__ import annotations
 from typing import Any
 
 import bpy
-from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, PointerProperty, StringProperty
+from bpy.props import BoolProperty, EnumProperty, FloatProperty, PointerProperty, StringProperty
 from bpy.types import Context, Object, PropertyGroup, Text
 
 from ...core import suggestions
-from . import artist_settings, models
+from ...core.declared_settings import ENGINE
+from ...core.engine_preset import PRESETS, preset_value
+from . import artist_settings, engine_properties, models
 from .adapter_settings import DREAMFUSION_PG_adapters
 from .engine_settings import (
     DREAMFUSION_PG_camera,
     DREAMFUSION_PG_guidance,
+    DREAMFUSION_PG_memory,
     DREAMFUSION_PG_mesh,
     DREAMFUSION_PG_optimize,
 )
-from .memory_settings import DREAMFUSION_PG_memory
 
-PROMPT_LIMIT = 1000  # characters, as the engine has it
-SEED_LIMIT = 2**31 - 1
+PROMPT_LIMIT = int(ENGINE.limits["prompt"])  # characters
+SEED_LIMIT = int(ENGINE.stages[""]["seed"].range[1])
+# What is said of each preset: a few words, what it sets, and a few words more.
+_PRESET_WORDS = {
+    "draft": "Fewer steps, {triangles:,} triangles. To see what a prompt gives",
+    "standard": "{triangles:,} triangles, a {texture} pixel texture",
+    "high": "More views and steps, {triangles:,} triangles, a {texture} pixel texture",
+}
 
 
 def _has_box(_placement: Any, candidate: Object) -> bool:
@@ -75,6 +83,12 @@ class DREAMFUSION_PG_placement(PropertyGroup):
     )
 
 
+def _preset_line(preset: str) -> tuple[str, str, str]:
+    """The line of a preset in its menu."""
+    values = {key: preset_value(preset, "mesh", key) for key in ("triangles", "texture")}
+    return preset, preset.title(), _PRESET_WORDS[preset].format(**values)
+
+
 def _suggest(settings: DREAMFUSION_PG_settings, _context: Context, text: str) -> list[str]:
     return suggestions.suggestions(text, models.told(), settings.model)
 
@@ -119,21 +133,11 @@ class DREAMFUSION_PG_settings(PropertyGroup):
     preset: EnumProperty(
         name="Quality",
         description="How much time goes into the object. Sets what the model's recipe has, and keeps your changes",
-        items=(
-            ("draft", "Draft", "Fewer steps, 10,000 triangles. To see what a prompt gives"),
-            ("standard", "Standard", "20,000 triangles, a 1024 pixel texture"),
-            ("high", "High", "More views and steps, 50,000 triangles, a 2048 pixel texture"),
-        ),
+        items=tuple(map(_preset_line, PRESETS)),
         default="standard",
         update=_preset_chosen,
     )
-    seed: IntProperty(
-        name="Seed",
-        description="Start of the random numbers. The same seed gives the same object, another seed another shape",
-        default=0,
-        min=0,
-        max=SEED_LIMIT,
-    )
+    seed: engine_properties.one(ENGINE.stages[""]["seed"])
     prompts: PointerProperty(
         name="Prompts",
         description="A text block with one prompt a line, to be made one after another",

@@ -1,0 +1,44 @@
+"""Settings of a run: frozen dataclasses, one for each stage, in a file of its name.
+
+Every field is declared with its unit, its range and what it does (`config.setting`). Angles are degrees here, because
+people read this; radians inside. The object lives in [-1, 1]^3, so one world unit is half the box.
+`config.presets` reads and writes them, and gives the three presets, with the recipe of a model's family over them.
+"""
+
+from __future__ import annotations
+
+from dreamfusion_engine.config.stages.adapters import AdaptersConfig
+from dreamfusion_engine.config.stages.camera import CameraConfig
+from dreamfusion_engine.config.stages.field import FieldConfig
+from dreamfusion_engine.config.stages.generate import GenerateConfig, views_at_once
+from dreamfusion_engine.config.stages.guidance import Annealing, GuidanceConfig, ViewPrompts, Weighting
+from dreamfusion_engine.config.stages.memory import DenoiserRuntime, MemoryConfig, Offload, Precision
+from dreamfusion_engine.config.stages.mesh import MeshConfig
+from dreamfusion_engine.config.stages.optimize import OptimizeConfig
+from dreamfusion_engine.config.stages.pace import PaceConfig
+from dreamfusion_engine.config.stages.prompts import PromptsConfig
+from dreamfusion_engine.config.stages.render import RenderConfig, Shading
+from dreamfusion_engine.config.stages.score import ScoreConfig
+
+__all__ = [
+    "AdaptersConfig",
+    "Annealing",
+    "CameraConfig",
+    "DenoiserRuntime",
+    "FieldConfig",
+    "GenerateConfig",
+    "GuidanceConfig",
+    "MemoryConfig",
+    "MeshConfig",
+    "Offload",
+    "OptimizeConfig",
+    "PaceConfig",
+    "Precision",
+    "PromptsConfig",
+    "RenderConfig",
+    "ScoreConfig",
+    "Shading",
+    "ViewPrompts",
+    "Weighting",
+    "views_at_once",
+]

@@ -1,0 +1,77 @@
+"""All settings of a run: its own, and those of every stage."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+from dreamfusion_engine.config.prompt_text import checked_prompt
+from dreamfusion_engine.config.scores import SCORES
+from dreamfusion_engine.config.setting import Shown, Stage, require, required, setting
+from dreamfusion_engine.config.stages.adapters import AdaptersConfig
+from dreamfusion_engine.config.stages.camera import CameraConfig
+from dreamfusion_engine.config.stages.field import FieldConfig
+from dreamfusion_engine.config.stages.guidance import GuidanceConfig
+from dreamfusion_engine.config.stages.memory import MemoryConfig
+from dreamfusion_engine.config.stages.mesh import MeshConfig
+from dreamfusion_engine.config.stages.optimize import OptimizeConfig
+from dreamfusion_engine.config.stages.pace import PaceConfig
+from dreamfusion_engine.config.stages.prompts import PromptsConfig
+from dreamfusion_engine.config.stages.render import RenderConfig
+from dreamfusion_engine.config.stages.score import ScoreConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class GenerateConfig(Stage, stage=""):
+    """Everything that decides the result of a run, apart from where its files go."""
+
+    prompt: str = dataclasses.field(metadata=required(says="What the object is, in a few words"))
+    negative: str = setting("", says="What the object should not look like")
+    seed: int = setting(
+        0,
+        low=0,
+        high=2**31 - 1,
+        says="Start of the random numbers",
+        shown=Shown(
+            label="Seed",
+            says="Start of the random numbers. The same seed gives the same object, another seed another shape",
+        ),
+    )
+    model: str = setting("starter", says="'starter', a folder, a hub id, or a single .safetensors file")
+    base: str = setting(
+        "",
+        says="Folder or hub id that gives a single file its configs and the parts it lacks; empty: the catalogue's",
+    )
+    device: str = setting("auto", says="'auto', 'cpu', 'cuda', or one of several cards, such as 'cuda:1'")
+    checkpoint_every: int = setting(
+        50, low=1, high=50, unit="steps", says="Steps between checkpoints: what a killed run can lose at most"
+    )
+    preset: str = setting("standard", says="Name of the preset that the values below started from")
+    recipe: str = setting("starter", says="Name of the recipe of the model's family over it, see docs/recipes.md")
+    camera: CameraConfig = dataclasses.field(default_factory=CameraConfig)
+    field: FieldConfig = dataclasses.field(default_factory=FieldConfig)
+    render: RenderConfig = dataclasses.field(default_factory=RenderConfig)
+    guidance: GuidanceConfig = dataclasses.field(default_factory=GuidanceConfig)
+    prompts: PromptsConfig = dataclasses.field(default_factory=PromptsConfig)
+    adapters: AdaptersConfig = dataclasses.field(default_factory=AdaptersConfig)
+    score: ScoreConfig = dataclasses.field(default_factory=ScoreConfig)
+    optimize: OptimizeConfig = dataclasses.field(default_factory=OptimizeConfig)
+    pace: PaceConfig = dataclasses.field(default_factory=PaceConfig)
+    mesh: MeshConfig = dataclasses.field(default_factory=MeshConfig)
+    memory: MemoryConfig = dataclasses.field(default_factory=MemoryConfig)
+
+    def check_together(self) -> None:
+        """Clean the prompts; a score that learns needs the denoiser's weights on the card."""
+        object.__setattr__(self, "prompt", checked_prompt(self.prompt, "prompt", empty_ok=False))
+        object.__setattr__(self, "negative", checked_prompt(self.negative, "negative prompt", empty_ok=True))
+        require(
+            self.memory.offload != "all" or not SCORES[self.guidance.score].learns,
+            "memory.offload",
+            self.memory.offload,
+            f"'none' or 'text' with the score '{self.guidance.score}', whose copy shares the denoiser's weights",
+        )
+
+
+def views_at_once(config: GenerateConfig) -> int:
+    """Return the number of views whose tensors are alive together; in an overlapped step these are both halves."""
+    return min(config.optimize.views, config.memory.views_at_once or config.optimize.views)
