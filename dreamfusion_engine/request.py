@@ -20,7 +20,8 @@ from typing import Any
 from dreamfusion_engine.config.paint import PaintConfig, painting
 from dreamfusion_engine.config.presets import Resolved, dotted, from_json, preset, resolve
 from dreamfusion_engine.config.recipes import NEEDS_AUTOENCODER, recipe_named
-from dreamfusion_engine.config.stages import GenerateConfig, require
+from dreamfusion_engine.config.setting import require
+from dreamfusion_engine.config.stages import GenerateConfig
 from dreamfusion_engine.errors import InputError
 from dreamfusion_engine.inputs.given_path import UnusablePath, absence, given_path, shortened
 from dreamfusion_engine.machine.cache_folder import cache_folder
