@@ -218,6 +218,20 @@ def test_a_new_layout_makes_a_vertex_of_every_corner() -> None:
     assert accessors[new["attributes"]["POSITION"]]["max"] == [1.0, 1.0, 0.0]
 
 
+def test_every_new_element_begins_at_a_multiple_of_four() -> None:
+    glb = lamp()
+    glb.view(b"odd")
+    data = glb.data()
+    result = with_textures(read_gltf(data), [NewTexture(primitive=0, png=png(), uv=layout())])
+    document = parts(result)[0]
+    new = document["accessors"][len(parts(data)[0]["accessors"]) :]
+    assert len(new) == 9 and any(document["bufferViews"][entry["bufferView"]].get("byteStride") == 4 for entry in new)
+    for entry in new:
+        view = document["bufferViews"][entry["bufferView"]]
+        assert view["byteOffset"] % 4 == 0 and view["target"] == 34962
+        assert view["byteLength"] % entry["count"] == 0 and view["byteLength"] // entry["count"] % 4 == 0
+
+
 def test_other_textures_of_a_material_keep_their_uvs() -> None:
     data = lamp().data()
     result = with_textures(read_gltf(data), [NewTexture(primitive=0, png=png(), uv=layout())])
