@@ -18,8 +18,8 @@ JSON_LIMIT = 16 << 20  # bytes; a scene of 10,000 objects takes a third of that
 GLB_LIMIT = (1 << 32) - 1  # bytes, what the header can say
 AGAIN = "Export it again as glTF Binary (.glb)."
 PLAIN = "Export it as glTF Binary (.glb) without Draco compression."
-_LISTS = ("accessors", "bufferViews", "buffers", "images", "materials", "meshes", "nodes")
-_LISTS += ("samplers", "scenes", "textures")
+_LISTS = {"accessors", "bufferViews", "buffers", "images", "materials", "meshes", "nodes"}
+_LISTS |= {"samplers", "scenes", "textures"}
 _COMPRESSED = {
     "KHR_draco_mesh_compression": PLAIN,
     "EXT_meshopt_compression": "Export it as glTF Binary (.glb) without meshopt compression.",
@@ -65,9 +65,11 @@ def unpack(data: bytes) -> Container:
     Raises Unusable.
     """
     if data[:4] != b"glTF" or len(data) < 20:
-        text = data.lstrip()[:1] == b"{"
+        is_text = data[:100].lstrip()[:1] == b"{"
         raise Unusable(
-            "It is glTF as text (.gltf), whose data lie in other files." if text else "It is not a binary glTF file.",
+            "It is glTF as text (.gltf), whose data lie in other files."
+            if is_text
+            else "It is not a binary glTF file.",
             "Export it as glTF Binary (.glb).",
         )
     version, length = struct.unpack_from("<II", data, 4)
@@ -148,7 +150,7 @@ def _checked(document: Any, binary: int) -> dict[str, Any]:
         said = version if version.split(".")[0] != "2" else needed
         raise Unusable(f"It is of glTF {said}; this engine reads glTF 2.0.", "Export it as glTF 2.0 Binary (.glb).")
     _check_extensions(document.get("extensionsRequired", []))
-    for name in _LISTS:
+    for name in sorted(_LISTS):
         entries = document.get(name, [])
         if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
             raise Unusable(f"Its list of {name} is damaged.")

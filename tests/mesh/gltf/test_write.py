@@ -34,6 +34,11 @@ def layout(count: int = 2, seed: int = 0) -> NDArray[np.float32]:
     return np.random.default_rng(seed).random((count, 3, 2)).astype(np.float32)
 
 
+def to_engine(points: NDArray[np.float32]) -> NDArray[np.float32]:
+    """glTF's axes to the engine's: (x, y, z) -> (x, -z, y)."""
+    return np.stack([points[:, 0], -points[:, 2], points[:, 1]], -1)
+
+
 def painted(data: bytes, *textures: NewTexture) -> tuple[dict[str, Any], GltfFile]:
     """The JSON of the file with these textures, and the file read again."""
     result = with_textures(read_gltf(data), textures)
@@ -54,7 +59,7 @@ def lamp() -> Glb:
     attributes["NORMAL"] = glb.array(np.tile([0.0, 0.0, 1.0], (4, 1)))
     attributes["JOINTS_0"] = glb.array(np.arange(16).reshape(4, 4) % 2, "u1")
     attributes["WEIGHTS_0"] = glb.array(np.tile([1.0, 0, 0, 0], (4, 1)))
-    attributes["_AGE"] = glb.array([1, 2, 3, 4], "u1", stride=4)
+    attributes["_AGE"] = glb.array([1, 2, 3, 4], "u1", stride=4, min=[0], max=[9])
     attributes["TANGENT"] = glb.array(np.tile([1.0, 0, 0, -1], (4, 1)))
     bulge = {"POSITION": glb.array(SQUARE * 0.5, min=[0, 0, 0], max=[0.5, 0.5, 0])}
     primitive |= {"targets": [bulge], "extras": {"note": "mine"}}
@@ -77,7 +82,7 @@ def lamp() -> Glb:
             "normalTexture": {"index": 0, "scale": 0.7},
             "alphaMode": "BLEND",
             "extensions": {"KHR_materials_unlit": {}, **coat},
-            "extras": {"a": [1, 2.5, None]},
+            "extras": {"a": [1, 2.5, None], "myTexture": {"index": 7}},
         },
     )
     glb.node([square_primitive(glb), square_primitive(glb)], name="foot", translation=[2, 0, 0])
@@ -216,6 +221,21 @@ def test_a_new_layout_makes_a_vertex_of_every_corner() -> None:
     accessors = parts(result)[0]["accessors"]
     assert accessors[bulge]["max"] == [0.5, 0.5, 0.0]
     assert accessors[new["attributes"]["POSITION"]]["max"] == [1.0, 1.0, 0.0]
+    assert not {"min", "max"} & set(accessors[new["attributes"]["_AGE"]])  # those of the old array
+
+
+def test_every_new_element_begins_at_a_multiple_of_four() -> None:
+    glb = lamp()
+    glb.view(b"odd")
+    data = glb.data()
+    result = with_textures(read_gltf(data), [NewTexture(primitive=0, png=png(), uv=layout())])
+    document = parts(result)[0]
+    new = document["accessors"][len(parts(data)[0]["accessors"]) :]
+    assert len(new) == 9 and any(document["bufferViews"][entry["bufferView"]].get("byteStride") == 4 for entry in new)
+    for entry in new:
+        view = document["bufferViews"][entry["bufferView"]]
+        assert view["byteOffset"] % 4 == 0 and view["target"] == 34962
+        assert view["byteLength"] % entry["count"] == 0 and view["byteLength"] // entry["count"] % 4 == 0
 
 
 def test_other_textures_of_a_material_keep_their_uvs() -> None:
@@ -227,6 +247,7 @@ def test_other_textures_of_a_material_keep_their_uvs() -> None:
     assert material["normalTexture"] == {"index": 0, "scale": 0.7, "texCoord": 1}
     assert material["extensions"]["KHR_materials_clearcoat"]["clearcoatTexture"] == {"index": 0, "texCoord": 1}
     assert "texCoord" not in material["pbrMetallicRoughness"]["baseColorTexture"]
+    assert material["extras"] == lamp().document["materials"][0]["extras"]
     np.testing.assert_array_equal(stored(result, attributes["TEXCOORD_1"]), SQUARE_UV[SQUARE_TRIANGLES.reshape(-1)])
 
 
@@ -291,6 +312,16 @@ def test_two_primitives_of_one_mesh_have_their_own_textures() -> None:
     _, again = painted(lamp().data(), *(NewTexture(primitive=i, png=png((i, i, i))) for i in (2, 1)))
     pictures = [read_base_colour(again, i) for i in (1, 2)]
     assert [picture[0, 0, 0] for picture in pictures if picture is not None] == [1, 2]
+
+
+def test_primitives_that_share_arrays_are_taken_apart_by_their_own_corners() -> None:
+    glb = Glb()
+    position = glb.array(SQUARE)
+    halves = [glb.array(corners, "u1") for corners in SQUARE_TRIANGLES]
+    glb.node([{"attributes": {"POSITION": position}, "indices": half} for half in halves])
+    _, again = painted(glb.data(), *(NewTexture(primitive=i, png=png(), uv=layout(1, i)) for i in range(2)))
+    for found, corners in zip(again.primitives, SQUARE_TRIANGLES, strict=True):
+        np.testing.assert_array_equal(found.vertices[found.triangles[0]], to_engine(SQUARE[corners]))
 
 
 def test_the_set_of_uvs_stays_where_the_layout_does() -> None:
