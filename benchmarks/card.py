@@ -29,6 +29,7 @@ RUNS: dict[str, list[str]] = {
     "generate": ["generate.py", "--preset", "draft", "standard"],
     "step": ["step.py"],
     "render": ["render.py"],
+    "surface": ["surface.py"],
     "extract": ["extract.py"],
     "processes": ["processes.py"],
     "scaling": ["scaling.py"],

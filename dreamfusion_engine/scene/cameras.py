@@ -35,8 +35,11 @@ class Cameras:
     def __len__(self) -> int:
         return self.position.shape[0]
 
-    def rows(self, which: slice) -> Cameras:
-        """Return some of the cameras."""
+    def rows(self, which: slice | Tensor) -> Cameras:
+        """Return some of the cameras.
+
+        which: a slice, or int64[K], in [0, B), any of them as often as wanted.
+        """
         return Cameras(**{name: value[which] for name, value in vars(self).items()})
 
     def seen_from(self, device: torch.device) -> Cameras:

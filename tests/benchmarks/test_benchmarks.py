@@ -26,6 +26,7 @@ from benchmarks import (
     render,
     scaling,
     step,
+    surface,
     whole_step,
 )
 from benchmarks.measurement import Limits
@@ -78,6 +79,20 @@ def test_a_picture_is_timed_on_both_sides_and_is_the_same(run: Run) -> None:
     for name, sizes in report["scenes"].items():
         assert sizes["12"]["picture_difference"] < 1e-3
         assert report["ratio_to_torch"][name] == {"12": sizes["12"]["ratio_to_torch"]}
+
+
+def test_a_differentiable_picture_of_a_mesh_is_timed_part_by_part(run: Run) -> None:
+    report = run(surface, "--resolutions", "8", "16", "--triangles", "100", "400", "--repeats", "1")
+    assert [mesh["triangles"] for mesh in report["meshes"]] == [100, 400]
+    for mesh in report["meshes"]:
+        assert mesh["build"]["milliseconds"] > 0.0
+        assert set(mesh["pictures"]) == {"8", "16"}
+        for row in mesh["pictures"].values():
+            assert list(row["parts"]) == ["refit", "cast", "attributes", "antialias", "backward"]
+            parts = sum(part["milliseconds"] for part in row["parts"].values())
+            assert row["picture"]["milliseconds"] == pytest.approx(parts, rel=1e-2)
+            assert 0.2 < row["rays_that_meet"] < 0.8
+            assert row["processor_milliseconds"] > 0.0
 
 
 def test_a_mesh_is_timed_part_by_part(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

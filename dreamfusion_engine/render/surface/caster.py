@@ -58,8 +58,8 @@ class SurfaceCaster:
         if count and self._mesh is not None:
             arguments = [
                 self._mesh.id,
-                warp_runtime.vectors(origins.contiguous()),
-                warp_runtime.vectors(directions.contiguous()),
+                warp_runtime.vectors(origins.to(self.device, torch.float32).contiguous()),
+                warp_runtime.vectors(directions.to(self.device, torch.float32).contiguous()),
                 triangle,
                 warp_runtime.vectors(barycentric),
                 depth,

@@ -48,9 +48,8 @@ def differentiable_hits(
     origins: float32[N, 3], world units.
     directions: float32[N, 3], unit length.
     """
-    barycentric, depth = _Intersect.apply(
-        vertices.float().contiguous(), corner_rows(triangles), hits, origins.contiguous(), directions.contiguous()
-    )
+    rays = (x.detach().float().contiguous() for x in (origins, directions))
+    barycentric, depth = _Intersect.apply(vertices.float().contiguous(), corner_rows(triangles), hits, *rays)
     return SurfaceHits(triangle=hits.triangle, barycentric=barycentric, depth=depth)
 
 

@@ -20,7 +20,9 @@ _TINY = 1e-12  # squared length below which a sum of unit normals has no directi
 
 
 def face_normals(vertices: Tensor, triangles: Tensor) -> Tensor:
-    """Return unit normals float32[T, 3] by the right hand; 0, without a gradient, for a triangle without area.
+    """Return unit normals float32[T, 3] by the right hand.
+
+    A triangle without area, or with a corner that is not finite, has 0, without a gradient.
 
     vertices: float32[V, 3], world units.
     triangles: int[T, 3], in [0, V).
@@ -32,7 +34,8 @@ def face_normals(vertices: Tensor, triangles: Tensor) -> Tensor:
 def vertex_normals(vertices: Tensor, triangles: Tensor) -> Tensor:
     """Return unit normals float32[V, 3]: the triangles' weighted by their angles, as the exported mesh has them.
 
-    A vertex without a direction (no triangle, or a fold of two opposite ones) has (0, 0, 1), without a gradient.
+    A vertex without a direction (no triangle, or a fold of two opposite ones) has (0, 0, 1), without a gradient. What
+    is not finite counts nowhere.
 
     vertices: float32[V, 3], world units.
     triangles: int[T, 3], in [0, V).

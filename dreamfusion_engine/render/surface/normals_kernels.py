@@ -17,7 +17,7 @@ def shape_of_triangles(
     normal: wp.array(dtype=wp.vec3),
     angle: wp.array(dtype=wp.vec3),
 ) -> None:
-    """Unit normal and the angles at the three corners, radians; 0 for a triangle without area."""
+    """Unit normal and the angles at the three corners, radians; 0 without area or where a corner is not finite."""
     f = begin + wp.tid()
     a = vertices[rows[3 * f]]
     b = vertices[rows[3 * f + 1]]
@@ -26,7 +26,7 @@ def shape_of_triangles(
     twice_area = wp.length(n)
     normal[f] = wp.vec3()
     angle[f] = wp.vec3()
-    if twice_area > 0.0:
+    if twice_area > 0.0 and wp.isfinite(twice_area):
         normal[f] = n / twice_area
         # The cross product of every two sides has this length.
         angle[f] = wp.vec3(
@@ -45,7 +45,7 @@ def corner_gradients(
     angle_gradient: wp.array(dtype=wp.vec3),
     to_corner: wp.array(dtype=wp.vec3),
 ) -> None:
-    """The gradient with respect to the three corners; 0 for a triangle without area.
+    """The gradient with respect to the three corners; 0 where there is no normal.
 
     With N = ab x ac and n = N / |N|, dn = (I - n n^T) dN / |N|. The angle at a is d(angle) / db = -n x ab / |ab|^2 and
     d(angle) / dc = n x ac / |ac|^2; the other two likewise.
@@ -59,7 +59,7 @@ def corner_gradients(
     c = vertices[rows[3 * f + 2]]
     n = wp.cross(b - a, c - a)
     twice_area = wp.length(n)
-    if twice_area > 0.0:
+    if twice_area > 0.0 and wp.isfinite(twice_area):
         n = n / twice_area
         g = normal_gradient[f]
         across = (g - wp.dot(n, g) * n) / twice_area

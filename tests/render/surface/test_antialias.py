@@ -169,6 +169,21 @@ def test_the_twins_gradients_are_finite_differences_in_double_precision() -> Non
     assert torch.autograd.gradcheck(function, inputs, fast_mode=True)
 
 
+def test_descent_along_the_gradient_moves_a_ball_to_where_a_picture_shows_it() -> None:
+    vertices, triangles = ball(2, 0.6)
+    there = torch.tensor([0.25, 0.0, -0.15])
+    across = torch.tensor([1.0, 0.0, 1.0])  # nearer and larger look alike
+    wanted = coverage(vertices * 1.2 + there, triangles, pixels=32)
+    shift, scale = torch.zeros(3, requires_grad=True), torch.ones((), requires_grad=True)
+    adam = torch.optim.Adam([shift, scale], lr=0.03)
+    for _ in range(30):
+        adam.zero_grad()
+        (coverage(vertices * scale + shift * across, triangles, pixels=32) - wanted).square().sum().backward()
+        adam.step()
+    assert (shift - there)[[0, 2]].abs().max() < 0.02
+    assert scale.item() == pytest.approx(1.2, abs=0.02)
+
+
 def test_what_lies_behind_blends_with_nothing() -> None:
     """A small square behind a large one, and the large one's edges beyond the picture."""
     near, far = square(size=8.0), square(size=0.7, y=1.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -79,6 +80,21 @@ def test_triangles_without_area_have_no_normal_and_no_gradient(function: Functio
     assert normals.tolist() == [expected] * len(normals)
     (gradient,) = torch.autograd.grad(normals.sum(), vertices)
     assert (gradient == 0.0).all()
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, 1e30])
+def test_a_vertex_that_is_not_finite_counts_nowhere(bad: float) -> None:
+    """Or so far away that its triangles' areas are not."""
+    vertices, triangles = ball(2)
+    sound = torch.ones(len(vertices), dtype=torch.bool)
+    sound[5] = False
+    expected = vertex_normals(vertices, triangles[(triangles != 5).all(1)])[sound]
+    vertices[5, 1] = bad
+    vertices.requires_grad_()
+    found = vertex_normals(vertices, triangles)
+    torch.testing.assert_close(found[sound], expected)
+    (gradient,) = torch.autograd.grad(found.sum(), vertices)
+    assert torch.isfinite(gradient).all() and (gradient[5] == 0.0).all()
 
 
 def test_no_triangles_are_no_trouble() -> None:
