@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeGuard
 
 import pytest
 
-from blender_addon.core import adapters, engine_preset, model_card
+from blender_addon.core import adapters, engine_preset
 from blender_addon.core.declared_settings import ENGINE, FILE, read
 from dreamfusion_engine.config.presets import PRESET_NAMES, dotted, preset
 from dreamfusion_engine.config.prompt_text import PROMPT_LIMIT
@@ -49,7 +49,7 @@ def test_a_preset_has_the_engines_values(name: str) -> None:
     for stage, key in engine_preset.ALL:
         value = engine_preset.preset_value(name, stage, key)
         assert (list(value) if isinstance(value, tuple) else value) == made[f"{stage}.{key}"], (stage, key)
-    assert engine_preset.PRESETS == model_card.PRESETS == PRESET_NAMES
+    assert engine_preset.PRESETS == PRESET_NAMES
 
 
 def test_the_limits_are_the_engines() -> None:
