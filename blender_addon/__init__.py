@@ -6,6 +6,8 @@ the core can be used and tested without Blender.
 
 from __future__ import annotations
 
+from types import ModuleType
+
 bl_info = {
     "name": "DreamFusion",
     "description": "From a text prompt to a textured mesh",
@@ -21,13 +23,22 @@ ADDON = __package__  # under which Blender keeps the preferences: "dreamfusion",
 
 def register() -> None:
     """Register the add-on. Blender calls this when it is enabled."""
-    from .ui import registration
-
-    registration.register()
+    _registration().register()
 
 
 def unregister() -> None:
     """Undo `register`. Blender calls this when the add-on is disabled, and before Reload Scripts."""
+    _registration().unregister()
+
+
+def _registration() -> ModuleType:
+    """What registers the add-on; of a damaged copy, what says so in the sidebar."""
+    from .core.declared_settings import ENGINE
+
+    if ENGINE.trouble:
+        from .ui import damaged
+
+        return damaged
     from .ui import registration
 
-    registration.unregister()
+    return registration

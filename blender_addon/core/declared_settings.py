@@ -96,7 +96,7 @@ def read(path: Path = FILE) -> EngineSettings:
 
 def _declared(line: Mapping[str, Any]) -> Declared:
     """A setting of the file; lists become tuples. Raises TypeError for one of another form."""
-    made = {key: tuple(value) if isinstance(value, list) else value for key, value in line.items()}
+    made: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in line.items()}
     return Declared(**made)
 
 

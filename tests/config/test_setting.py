@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 import math
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import pytest
@@ -15,6 +17,7 @@ from dreamfusion_engine.config.setting import Setting, Shown, Stage, declared, e
 from dreamfusion_engine.config.stages import GenerateConfig
 from dreamfusion_engine.errors import InputError
 
+DOCS = Path(__file__).resolve().parents[2] / "docs"
 EVERY = every_setting(GenerateConfig)
 NUMBERS = [about for about in EVERY.values() if about.is_numeric and about.range_text]
 CHOICES = [about for about in EVERY.values() if about.choices and not about.is_numeric]
@@ -152,3 +155,13 @@ def test_a_new_setting_is_checked_read_and_explained_by_its_declaration_alone() 
         "    How thick the paint is",
     ]
     assert about_json(declared(Paint)["coat"])["choices"] == ["matt", "glossy"]
+
+
+def test_the_page_is_up_to_date() -> None:
+    spec = importlib.util.spec_from_file_location("settings_table", DOCS / "settings_table.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    page = (DOCS / "settings.md").read_text(encoding="utf-8")
+    assert module.renewed(page) == page, "run: python docs/settings_table.py"
+    assert "| `paint.thickness`\\* | 2.0 | (0, 5] | millimetres | How thick the paint is |" in module.stage_table(Paint)

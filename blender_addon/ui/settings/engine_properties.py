@@ -57,8 +57,8 @@ def one(about: Declared, update: Update | None = None) -> Any:
         return EnumProperty(items=items, default=about.default, **more)
     if about.sizes:
         unit = " px" if about.unit == "pixels" else ""
-        items = tuple((str(size), f"{size}{unit}", f"{size} {about.unit}", size) for size in about.sizes)
-        return EnumProperty(items=items, default=str(about.default), **more)
+        sizes = tuple((str(size), f"{size}{unit}", f"{size} {about.unit}", size) for size in about.sizes)
+        return EnumProperty(items=sizes, default=str(about.default), **more)
     return _number(about, more)
 
 

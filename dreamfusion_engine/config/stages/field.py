@@ -35,5 +35,5 @@ class FieldConfig(Stage, stage="field"):
     def check_together(self) -> None:
         """The finest level is not coarser than the coarsest."""
         finest = self.finest_resolution
-        needs = "in [base_resolution, 8192] (cells)"
+        needs = f"at least base_resolution, which is {self.base_resolution}"
         require(self.base_resolution <= finest, "field.finest_resolution", finest, needs)

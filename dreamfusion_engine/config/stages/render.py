@@ -35,5 +35,5 @@ class RenderConfig(Stage, stage="render"):
         """The longest ray has room."""
         diagonal = math.ceil(math.sqrt(3.0) * self.steps) + 1  # steps along the box's longest ray
         most = self.max_samples_per_ray
-        needs = f"in [{diagonal}, 4096] for {self.steps} steps"
+        needs = f"at least {diagonal} for {self.steps} steps"
         require(diagonal <= most, "render.max_samples_per_ray", most, needs)

@@ -53,4 +53,4 @@ class ScoreConfig(Stage, stage="score"):
     def check_together(self) -> None:
         """The clamp is on, or off."""
         ok = all(end > 0.0 for end in self.clamp) or not any(self.clamp)
-        require(ok, "score.clamp", self.clamp, "two values in (0, 1000000], or 0 and 0")
+        require(ok, "score.clamp", self.clamp, "two values above 0, or 0 and 0")

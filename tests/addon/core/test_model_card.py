@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from blender_addon.core.engine_preset import PRESETS
 from blender_addon.core.model_card import (
-    PRESETS,
     CardEstimate,
     card_of,
     estimate,

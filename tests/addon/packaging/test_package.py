@@ -38,7 +38,7 @@ def names(package: Path) -> list[str]:
 def test_the_zip_has_the_addon_the_engine_and_what_installs_it(package: Path) -> None:
     inside = names(package)
     assert {name.split("/")[0] for name in inside} == {FOLDER}
-    for name in ("__init__.py", "blender_manifest.toml", "LICENSE", "core/jobs/queue.py", "ui/panels/main.py"):
+    for name in ("__init__.py", "blender_manifest.toml", "LICENSE", "core/engine_settings.json", "ui/panels/main.py"):
         assert f"{FOLDER}/{name}" in inside
     wheels = [name for name in inside if name.endswith(".whl")]
     assert wheels == [f"{FOLDER}/engine/dreamfusion_engine-{version()}-py3-none-any.whl"]

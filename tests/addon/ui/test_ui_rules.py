@@ -19,6 +19,7 @@ NAME = partial(name_of, ADDON)
 
 # Room -> the rooms of the ui that it may import. All may import the core.
 ROOMS: dict[str, set[str]] = {
+    "damaged": set(),
     "settings": set(),
     "scene": set(),
     "run": {"settings", "scene"},

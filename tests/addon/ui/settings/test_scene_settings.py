@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from pathlib import Path
 from typing import Any
@@ -11,22 +10,13 @@ import pytest
 from addon.blenders import Session
 
 from dreamfusion_engine.config import presets as config
+from dreamfusion_engine.config.setting import every_setting
+from dreamfusion_engine.config.stages import GenerateConfig
 from dreamfusion_engine.errors import InputError
 
 PROMPT = "a hamburger"
-# Decided by presets alone; not in the sidebar.
-NOT_SHOWN = (
-    "vae_precision",
-    "recompute",
-    "tiling",
-    "tiny_vae",
-    "views_at_once",
-    "graphs",
-    "offload",
-    "denoiser_runtime",
-    "overlap",
-)
-HIDDEN = {("memory", name) for name in NOT_SHOWN}  # fit
+EVERY = every_setting(GenerateConfig)
+SHOWN = {name: about for name, about in EVERY.items() if about.shown and "." in name}
 
 DUMP = Path(__file__).parents[1] / "scripts" / "scene_settings_dump.py"
 
@@ -46,11 +36,75 @@ def accepted(stage: str, key: str, value: Any) -> bool:
     return True
 
 
-def test_every_setting_of_the_sidebar_is_a_setting_of_the_engine(dumped: dict[str, Any]) -> None:
-    for stage, settings in dumped["stages"].items():
-        fields = {field.name for field in dataclasses.fields(getattr(config.preset("standard", PROMPT), stage))}
-        extra = {"iso_auto"} if stage == "mesh" else set()
-        assert set(settings) - extra == fields - {key for there, key in HIDDEN if there == stage}
+def test_the_sidebar_has_the_settings_that_are_declared_to_be_shown(dumped: dict[str, Any]) -> None:
+    found = {f"{stage}.{key}" for stage, settings in dumped["stages"].items() for key in settings}
+    assert found - {"mesh.iso_auto"} == set(SHOWN)
+
+
+def test_a_property_has_the_engines_range_default_and_words(blender: Session) -> None:
+    """In every Blender. Where an end is outside the range, the property stops at most one hundredth before it."""
+    stages = blender.run(DUMP).facts["stages"]
+    for name, about in SHOWN.items():
+        stage, _, key = name.partition(".")
+        found, shown = stages[stage][key], about.shown
+        assert shown is not None
+        assert (found["label"], found["says"]) == (shown.label, shown.says), name
+        if found["type"] == "ENUM":
+            wanted = about.choices or tuple(map(str, shown.sizes))
+            assert (tuple(found["items"]), found["default"]) == (wanted, str(about.default)), name
+            assert all(found["words"][word] == list(shown.words[word]) for word in about.choices), name
+            continue
+        default = shown.number if about.choices else about.default
+        assert found["default"] == (list(default) if isinstance(default, tuple) else default), name
+        if found["type"] == "BOOLEAN":
+            continue
+        if about.low is not None:
+            assert found["low"] == about.low, name
+        if about.high is not None:
+            assert found["high"] == about.high, name
+        if about.above is not None:
+            assert about.above < found["low"] <= about.above + 0.01, name
+        if about.below is not None:
+            assert about.below - 0.01 <= found["high"] < about.below, name
+        for end, usual in zip(("soft_low", "soft_high"), shown.usual, strict=True):
+            assert usual is None or found[end] == usual, name
+
+
+PANELS = """
+import sys, addon, bpy
+sys.path.insert(0, str(addon.ROOT / "tests" / "addon" / "ui"))
+from recording_layout import draw
+addon.enable()
+panels = addon.part("ui.panels.settings")
+panels._SettingPanel.poll = classmethod(lambda cls, context: True)  # there is no engine here
+addon.tell(drawn=[name for panel in panels.CLASSES for name in draw(panel).properties()])
+"""
+
+
+def test_every_setting_that_is_shown_is_drawn_in_a_panel(newest_blender: Session) -> None:
+    drawn = newest_blender.run(PANELS).facts["drawn"]
+    assert {f"DREAMFUSION_PG_{name}" for name in SHOWN} - set(drawn) == set()
+
+
+DAMAGED = """
+import sys, importlib, addon, bpy
+sys.path.insert(0, str(addon.ROOT / "tests" / "addon" / "ui"))
+from recording_layout import draw
+declared = importlib.import_module(addon.NAME + ".core.declared_settings")
+declared.ENGINE = declared.read(declared.FILE.with_name("nothing.json"))
+addon.enable()
+damaged = addon.part("ui.damaged")
+seen = dict(texts=draw(damaged.DREAMFUSION_PT_damaged).texts(), scene=hasattr(bpy.types.Scene, "dreamfusion"))
+addon.disable()
+addon.tell(left=hasattr(bpy.types, "DREAMFUSION_PT_damaged"), **seen)
+"""
+
+
+def test_a_damaged_copy_says_so_in_the_sidebar_and_raises_nothing(blender: Session) -> None:
+    done = blender.run(DAMAGED)
+    assert any("Install the add-on again" in text for text in done.facts["texts"])
+    assert any("nothing.json cannot be read" in text for text in done.facts["texts"])
+    assert done.facts["scene"] is False and done.facts["left"] is False and "Traceback" not in done.output
 
 
 def test_presets_show_the_values_that_the_engine_uses(dumped: dict[str, Any]) -> None:
