@@ -93,14 +93,16 @@ def _generate(options: argparse.Namespace, arguments: list[str], generate: Gener
     asked = request.checked_request(
         options.prompt,
         preset_name=options.preset,
-        settings=_run_settings(options),
+        settings=_with_lock(_run_settings(options), options),
         output=options.output,
         resume=options.resume,
+        blockout=Path(options.blockout) if options.blockout else b"",
     )
 
     def run(report: Report, control: Control) -> Result:
         make = generate if generate is not None else _real_generate()
-        return make(asked.config, asked.output, report=report, control=control, resume=asked.resume)
+        more = {"blockout": asked.mesh} if asked.mesh else {}
+        return make(asked.config, asked.output, report=report, control=control, resume=asked.resume, **more)
 
     return _made(options, arguments, asked, run)
 
@@ -130,6 +132,13 @@ def _run_settings(options: argparse.Namespace) -> dict[str, Any]:
         "negative": options.negative,
         "device": options.device,
     }
+
+
+def _with_lock(settings: dict[str, Any], options: argparse.Namespace) -> dict[str, Any]:
+    """The settings with what --lock says."""
+    if options.lock is None:
+        return settings
+    return settings | {"start": {**settings.get("start", {}), "lock": options.lock}}
 
 
 def _made(
@@ -334,10 +343,17 @@ def _serve(options: argparse.Namespace, generate: Generate | None, texture: Text
     from dreamfusion_engine.server.server import serve
 
     def made_when_needed(
-        config: GenerateConfig, output: Path, *, report: Report, control: Control, resume: bool = False
+        config: GenerateConfig,
+        output: Path,
+        *,
+        report: Report,
+        control: Control,
+        resume: bool = False,
+        blockout: bytes = b"",
     ) -> Result:
         make = generate if generate is not None else _real_generate()
-        return make(config, output, report=report, control=control, resume=resume)
+        more = {"blockout": blockout} if blockout else {}
+        return make(config, output, report=report, control=control, resume=resume, **more)
 
     def painted_when_needed(
         config: GenerateConfig,

@@ -6,6 +6,7 @@ The command line, the server and any script with torch call `generate`.
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import math
 from pathlib import Path
@@ -29,7 +30,9 @@ from dreamfusion_engine.optimize.session import Session
 from dreamfusion_engine.optimize.step_trial import StepTrial
 from dreamfusion_engine.optimize.volume_training import VolumeTraining
 from dreamfusion_engine.run.report import ignore, run_report, stopped_late
+from dreamfusion_engine.run.source import keep_source, kept_source
 from dreamfusion_engine.run.stage_clock import StageClock
+from dreamfusion_engine.run.start import Start, start_of
 from dreamfusion_engine.run.teacher import load_run_teacher, open_run_model, run_device
 from dreamfusion_engine.scene.cameras import turntable_cameras
 from dreamfusion_engine.speed.device_speed import learn_ratio
@@ -49,6 +52,7 @@ def generate(
     report: Report = lambda event: None,
     control: Control = lambda: "continue",
     resume: bool = False,
+    blockout: bytes = b"",
 ) -> Result:
     """Make the object of `config.prompt` and write it to the folder `output`.
 
@@ -61,22 +65,31 @@ def generate(
     report: called with events.
     control: asked between steps whether to continue.
     resume: bool, whether to continue from the checkpoint in `output`.
+    blockout: bytes of a binary glTF, from whose shape the object begins and whose place it takes; b"": from nothing,
+        or with `resume` from what the run began with.
     Raises InputError or SetupError before anything is written, also when another run holds `output`.
     Raises RunError when the run fails, Cancelled when it was stopped; the last checkpoint is kept.
     """
+    start = start_of(blockout or (kept_source(output) if resume else b""), config)
     ranks = join("cuda" if config.device != "cpu" and torch.cuda.is_available() else "cpu")
     if not ranks.first:  # it computes for the first, which alone speaks and writes
-        return _generate(config, output, ranks, ignore, control, resume)
+        return _generate(config, output, ranks, ignore, control, resume, start)
     with contextlib.ExitStack() as stack:
         try:
             stack.enter_context(held(output))
         except OSError as error:
             raise output_error(output, error) from error
-        return _generate(config, output, ranks, report, control, resume)
+        return _generate(config, output, ranks, report, control, resume, start)
 
 
 def _generate(
-    config: GenerateConfig, output: Path, ranks: Ranks, report: Report, control: Control, resume: bool
+    config: GenerateConfig,
+    output: Path,
+    ranks: Ranks,
+    report: Report,
+    control: Control,
+    resume: bool,
+    start: Start | None,
 ) -> Result:
     clock = StageClock(report)
     # 1. The frozen diffusion model, and the prompt in its language, from every side and in every shading.
@@ -98,9 +111,13 @@ def _generate(
         fitted=judge.fitted,
         step_down=judge.step_down(report),
         ranks=ranks,
+        subject="" if start is None else start.digest,
+        new_training=VolumeTraining if start is None else functools.partial(VolumeTraining, lock=start.lock(device)),
     )
     if resume:
         session.resume()
+    elif ranks.first and start is not None:
+        keep_source(start.blockout, output)
     session.denoiser = judge.settle_runtime(
         alone=ranks.count == 1,
         resumed=resume,
@@ -136,7 +153,10 @@ def _generate(
     advance("render", 0.0)
     files = {name: output / name for name in ("mesh.glb", "turntable.mp4", "views.png", "result.json")}
     try:
-        write_glb(mesh, files["mesh.glb"], name=config.prompt)
+        if start is None:
+            write_glb(mesh, files["mesh.glb"], name=config.prompt)
+        else:
+            write_glb(start.placed(mesh), files["mesh.glb"], name=config.prompt, stand=False)
         whole_mesh = True
         write_views(mesh, files["views.png"], config.camera, device)
         write_turntable(

@@ -45,8 +45,8 @@ class Request:
     config: GenerateConfig
     output: Path
     resume: bool
-    paint: PaintConfig | None = None  # of a run that paints meshes ...
-    mesh: bytes = b""  # ... and these, a binary glTF
+    paint: PaintConfig | None = None  # of a run that paints meshes
+    mesh: bytes = b""  # a binary glTF: the meshes to paint, or the blockout to begin from
 
 
 def checked_request(
@@ -57,6 +57,7 @@ def checked_request(
     output: Path | None = None,
     output_root: Path = Path("outputs"),
     resume: bool = False,
+    blockout: Path | bytes = b"",
 ) -> Request:
     """Return a request that can be started. Nothing is written.
 
@@ -66,9 +67,20 @@ def checked_request(
     output: Path, the run's folder; None: output_root/<prompt>-<seed>.
     output_root: Path.
     resume: bool, whether to continue from the folder's checkpoint.
+    blockout: Path of a .glb from which the object begins, or its bytes; b"": from nothing.
     Raises InputError or SetupError for every bad prompt, word, setting, device name, model, adapter or folder.
     """
     check_encodable(prompt, "prompt")
+    mesh = _mesh_bytes(blockout) if isinstance(blockout, Path) else blockout
+    if mesh:
+        check_glb(mesh)
+    elif not resume and "start" in (settings or {}):
+        raise InputError(
+            "input.setting",
+            what="The settings of the stage 'start' do nothing in this run.",
+            why="They say how a given mesh leads the run, and none was given.",
+            fix='Give the mesh: --from MESH.glb. Or leave out "start".',
+        )
     config = preset(preset_name, prompt, settings)  # what is wrong with any model is said before one is looked for
     check_encodable(config.negative, "negative prompt")
     for view in VIEWS:
@@ -87,7 +99,10 @@ def checked_request(
     check_output(folder, disk_needed(config))
     if not resume:
         check_not_taken(folder, config)
-    return Request(config=config, output=folder, resume=resume)
+    if mesh and config.start.lock > 0.0 and not _given(settings, "optimize", "levels_until"):
+        # A shape that is there from the start needs no coarse beginning.
+        config = replace(config, optimize=replace(config.optimize, levels_until=0.0))
+    return Request(config=config, output=folder, resume=resume, mesh=mesh)
 
 
 def checked_texture_request(
@@ -117,6 +132,12 @@ def checked_texture_request(
     folder = output if output is not None else output_root / folder_name(f"{name} texture", _seed_of(given))
     asked = checked_request(prompt, preset_name=preset_name, settings=given, output=folder, resume=resume)
     return replace(asked, config=painting(asked.config, given), paint=paint, mesh=data)
+
+
+def _given(settings: Mapping[str, Any] | None, stage: str, name: str) -> bool:
+    """Whether a person gave a setting."""
+    group = (settings or {}).get(stage)
+    return isinstance(group, Mapping) and name in group
 
 
 def _stage(values: Any) -> Mapping[str, Any]:

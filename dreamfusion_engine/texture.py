@@ -39,10 +39,10 @@ from dreamfusion_engine.paint.previews import PaintPreviews
 from dreamfusion_engine.paint.render import SurfaceRenderer
 from dreamfusion_engine.paint.training import SurfaceTraining
 from dreamfusion_engine.run.report import ignore, run_report, stopped_late
+from dreamfusion_engine.run.source import SOURCE, keep_source, kept_source
 from dreamfusion_engine.run.stage_clock import StageClock
 from dreamfusion_engine.run.teacher import load_run_teacher, open_run_model, run_device
 
-SOURCE = "source.glb"  # the mesh as it was given, in the run's folder
 SHARED_TOLD = 0.02  # share of a part's area with shared texels from which the artist is told
 UNSEEN_TOLD = 0.02  # share of a part's texels that no camera saw, likewise
 _SECONDS_AFTER = 10.0  # of textures and pictures on two cores
@@ -142,7 +142,7 @@ def _texture(
     if resume:
         session.resume()
     elif ranks.first:
-        _keep(mesh, output / SOURCE)
+        keep_source(mesh, output)
     session.denoiser = judge.settle_runtime(
         alone=ranks.count == 1, resumed=resume, recorded=session.denoiser, step_seconds=None, report=report
     )
@@ -218,24 +218,16 @@ def _digest(mesh: bytes, paint: PaintConfig) -> str:
     return hashlib.sha256(mesh + json.dumps(dataclasses.asdict(paint), sort_keys=True).encode()).hexdigest()
 
 
-def _keep(mesh: bytes, path: Path) -> None:
-    """Keep the mesh beside the checkpoint, so that the run can be resumed without it."""
-    try:
-        write_atomically(path, mesh)
-    except OSError as error:
-        raise output_error(path.parent, error) from error
-
-
 def _source_of(output: Path) -> bytes:
-    try:
-        return (output / SOURCE).read_bytes()
-    except OSError as error:
+    mesh = kept_source(output)
+    if not mesh:
         raise InputError(
             "checkpoint.missing",
             what="There is no run to resume in this folder.",
-            why=f"{output / SOURCE} cannot be read: {error.strerror or error}.",
+            why=f"{output / SOURCE} is not there, or cannot be read.",
             fix="Give the folder of a run that paints, or leave out --resume to start anew.",
-        ) from error
+        )
+    return mesh
 
 
 def _tell(canvas: Canvas, painted: list[PaintedPart], report: Report) -> None:

@@ -93,6 +93,7 @@ LIGHT_ROOMS = {
         "prompts",
         "render",
         "score",
+        "start",
     },
     "guidance.denoiser": {"choice"},
     "hub": {"address", "api", "connection", "download", "lock", "repository_cache", "selection", "transfer"},

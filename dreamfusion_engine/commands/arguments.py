@@ -74,6 +74,8 @@ def parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
 
     make = commands.add_parser("generate", help="make an object from a prompt", allow_abbrev=False)
     make.add_argument("prompt", metavar="PROMPT", help='what to make, such as "a hamburger"')
+    make.add_argument("--from", dest="blockout", metavar="MESH.glb", help="begin from this shape, and take its place")
+    make.add_argument("--lock", type=float, metavar="0..1", help="how strongly that shape holds (default 0.5)")
     _add_run(make, "outputs/<prompt>-<seed>", words)
     paint = commands.add_parser("texture", help="paint a mesh that you have, as a prompt says", allow_abbrev=False)
     paint.add_argument("mesh", metavar="MESH.glb", help="binary glTF; its shape and UVs stay as they are")

@@ -45,21 +45,25 @@ class GlbContent:
     texture: NDArray[np.uint8]
 
 
-def write_glb(mesh: TexturedMesh, path: Path, *, name: str = "object") -> None:
-    """Write the mesh standing on the ground plane with its longest side 1.
+def write_glb(mesh: TexturedMesh, path: Path, *, name: str = "object", stand: bool = True) -> None:
+    """Write the mesh as a GLB.
 
     mesh: TexturedMesh.
     path: Path of the file.
     name: str, of the object.
+    stand: bool, whether to put it on the ground plane with its longest side 1; else it stays where it is.
     Raises OSError.
     """
-    content = glb_bytes(mesh, name=name)
+    content = glb_bytes(mesh, name=name, stand=stand)
     write_atomically(path, content)
 
 
-def glb_bytes(mesh: TexturedMesh, *, name: str = "object") -> bytes:
-    """Return the GLB: positions, normals, UVs, a PNG base colour, a matt material. Same mesh, same bytes."""
-    placed = standing(mesh)
+def glb_bytes(mesh: TexturedMesh, *, name: str = "object", stand: bool = True) -> bytes:
+    """Return the GLB: positions, normals, UVs, a PNG base colour, a matt material. Same mesh, same bytes.
+
+    mesh, name, stand: as for `write_glb`.
+    """
+    placed = standing(mesh) if stand else mesh
     corner, index = split_at_seams(placed.triangles, placed.uv)
     vertex = placed.triangles.reshape(-1)[corner]
     arrays = [

@@ -7,7 +7,7 @@ nothing and asks the host nothing, so a CUDA graph can record it: see `step_grap
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -198,6 +198,15 @@ def add_way_back(
     # 2. Back to the field. Not by backward(), which hands gradients over on the stream that first saw the parameter.
     parameters = list(field.parameters())
     gradients = torch.autograd.grad(weights.share * (loss + regularisers), parameters, allow_unused=True)
+    add_to_gradients(parameters, gradients)
+
+
+def add_to_gradients(parameters: Sequence[Tensor], gradients: Sequence[Tensor | None]) -> None:
+    """Add gradients to those that the parameters have.
+
+    parameters: Tensors of any shape.
+    gradients: of the parameters; None: there is none.
+    """
     for parameter, gradient in zip(parameters, gradients, strict=True):
         if gradient is None:
             continue

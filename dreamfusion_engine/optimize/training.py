@@ -105,6 +105,9 @@ class Training(ABC):
     def _begin_step(self, progress: float) -> None:  # noqa: B027 (nothing to do for some)
         """Do what comes before a step's first view."""
 
+    def _add_own_gradients(self, progress: float, score_size: float) -> None:  # noqa: B027
+        """Add gradients that no view gives."""
+
     def _choose_shading(self, progress: float) -> Shading:
         return schedules.choose_shading(progress, self.config.optimize, self.config.pace, self.host_generator)
 
@@ -189,6 +192,7 @@ class Training(ABC):
                 distillation=distillation,
                 overlap=overlap,
             )
+        self._add_own_gradients(progress, pull)
         if self.ranks.count > 1 and not self.optimizer.state:
             # Memory for the optimizer is found while a process may still be short of it: a move that moves nothing.
             self._fill_gradients()

@@ -18,8 +18,9 @@ from dreamfusion_engine.optimize import schedules
 from dreamfusion_engine.optimize.health import Probe, make_probe, probe_cameras
 from dreamfusion_engine.optimize.overlap import add_gradients_overlapped, halves, may_overlap
 from dreamfusion_engine.optimize.sample_capacity import sample_capacity
+from dreamfusion_engine.optimize.shape_lock import ShapeLock
 from dreamfusion_engine.optimize.step_graphs import StepGraphs
-from dreamfusion_engine.optimize.step_part import PartInputs, PartKind, add_gradients
+from dreamfusion_engine.optimize.step_part import PartInputs, PartKind, add_gradients, add_to_gradients
 from dreamfusion_engine.optimize.training import InputsOf, Training, under
 from dreamfusion_engine.render.renderer import Rendering, render_image
 from dreamfusion_engine.scene.cameras import Cameras, camera_rays
@@ -29,6 +30,7 @@ class VolumeTraining(Training):
     """One optimization of a radiance field and its occupancy.
 
     config, seed, device, ranks, graphs: as for `Training`.
+    lock: ShapeLock, the solid as which it begins and that it keeps; None: it begins from nothing.
     """
 
     def __init__(
@@ -39,8 +41,12 @@ class VolumeTraining(Training):
         device: torch.device,
         ranks: Ranks = ALONE,
         graphs: StepGraphs | None = None,
+        lock: ShapeLock | None = None,
     ) -> None:
         super().__init__(config, seed=seed, device=device, ranks=ranks, graphs=graphs)
+        self._lock = lock
+        if lock is not None:
+            lock.fit(self.field, torch.Generator(device=device).manual_seed(seed))
         # On a CPU there is nobody to wait for, and samples are counted.
         self.room = None if device.type == "cpu" else sample_capacity(config, device)
         self.occupancy = OccupancyGrid(config.render, device)
@@ -113,6 +119,14 @@ class VolumeTraining(Training):
         if self.step % self.config.render.occupancy_every == 0:
             self.occupancy.set_threshold(schedules.occupancy_threshold(progress, self.config.render))
             self.occupancy.update(self.field.density, self.generator)
+
+    def _add_own_gradients(self, progress: float, score_size: float) -> None:
+        weight = 0.0 if self._lock is None else self._lock.weight(progress, score_size) / self.ranks.count
+        if self._lock is None or weight == 0.0:
+            return
+        parameters = list(self.field.parameters())
+        loss = weight * self._lock.loss(self.field, self.generator)
+        add_to_gradients(parameters, torch.autograd.grad(loss, parameters, allow_unused=True))
 
     def _undo(self) -> Callable[[], None]:
         if self.step % self.config.render.occupancy_every:

@@ -199,13 +199,13 @@ class Server:
             "output_root": self._output_root,
             "resume": bool(message.get("resume")),
         }
-        if message["type"] == "generate":
-            return checked_request(message["prompt"], **asked)
         waiting = sum(len(job.request.mesh) for job in list(self._jobs.values()) if job.state != "over")
         if waiting + len(data) > MESHES_LIMIT:
             limit = MESHES_LIMIT >> 20
             why = f"The meshes of the jobs that wait have {waiting >> 20} MiB; all together may have {limit}."
             raise _refusal("protocol.full", why, "Wait for some of them, or cancel them.")
+        if message["type"] == "generate":
+            return checked_request(message["prompt"], blockout=data, **asked)
         return checked_texture_request(message["prompt"], data, **asked)
 
     def _steer(self, kind: str, name: str) -> None:
@@ -289,7 +289,10 @@ class Server:
 
         asked = job.request
         if asked.paint is None:
-            result = self._generate(asked.config, asked.output, report=report, control=control, resume=asked.resume)
+            more = {"blockout": asked.mesh} if asked.mesh else {}
+            result = self._generate(
+                asked.config, asked.output, report=report, control=control, resume=asked.resume, **more
+            )
         else:
             result = self._texture(
                 asked.config, asked.paint, asked.mesh, asked.output, report=report, control=control, resume=asked.resume

@@ -14,7 +14,14 @@ class Generate(Protocol):
     """generate.generate, which makes an object."""
 
     def __call__(
-        self, config: GenerateConfig, output: Path, *, report: Report, control: Control, resume: bool = False
+        self,
+        config: GenerateConfig,
+        output: Path,
+        *,
+        report: Report,
+        control: Control,
+        resume: bool = False,
+        blockout: bytes = b"",
     ) -> Result: ...
 
 

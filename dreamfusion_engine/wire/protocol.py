@@ -32,7 +32,8 @@ COMMANDS: dict[str, dict[str, str]] = {
     # Open the conversation.
     "hello": {"protocol": "int", "client": "str?"},
     # Queue a run. settings: nested by stage like result.json's config, over the preset. output: folder on the
-    # engine's machine; without it <output root>/<prompt>-<seed>. resume: go on from that folder's checkpoint.
+    # engine's machine; without it <output root>/<prompt>-<seed>. resume: go on from that folder's checkpoint. It may carry
+    # a binary glTF, the blockout from which the object begins; the stage "start" of the settings is about it.
     "generate": {
         "id": "str",
         "prompt": "str",
@@ -40,6 +41,7 @@ COMMANDS: dict[str, dict[str, str]] = {
         "settings": "object?",
         "output": "str?",
         "resume": "bool?",
+        "bytes": "int?",
     },
     # Queue a run that paints a new texture onto meshes. Carries them as a binary glTF; none with resume: the run's own.
     # settings: as for generate, and the stage "paint". The result carries the file with its new base colours.

@@ -19,6 +19,7 @@ from dreamfusion_engine.config.stages.pace import PaceConfig
 from dreamfusion_engine.config.stages.prompts import PromptsConfig
 from dreamfusion_engine.config.stages.render import RenderConfig, Shading
 from dreamfusion_engine.config.stages.score import ScoreConfig
+from dreamfusion_engine.config.stages.start import StartConfig
 
 __all__ = [
     "AdaptersConfig",
@@ -38,6 +39,7 @@ __all__ = [
     "RenderConfig",
     "ScoreConfig",
     "Shading",
+    "StartConfig",
     "ViewPrompts",
     "Weighting",
     "views_at_once",

@@ -19,6 +19,7 @@ from dreamfusion_engine.config.stages.pace import PaceConfig
 from dreamfusion_engine.config.stages.prompts import PromptsConfig
 from dreamfusion_engine.config.stages.render import RenderConfig
 from dreamfusion_engine.config.stages.score import ScoreConfig
+from dreamfusion_engine.config.stages.start import StartConfig
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +59,7 @@ class GenerateConfig(Stage, stage=""):
     optimize: OptimizeConfig = dataclasses.field(default_factory=OptimizeConfig)
     pace: PaceConfig = dataclasses.field(default_factory=PaceConfig)
     mesh: MeshConfig = dataclasses.field(default_factory=MeshConfig)
+    start: StartConfig = dataclasses.field(default_factory=StartConfig)
     memory: MemoryConfig = dataclasses.field(default_factory=MemoryConfig)
 
     def check_together(self) -> None:

@@ -1,0 +1,34 @@
+"""The mesh that a run was given, kept in its folder, so that the run can be resumed without it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from dreamfusion_engine.machine.atomic_file import write_atomically
+from dreamfusion_engine.machine.disk import output_error
+
+SOURCE = "source.glb"
+
+
+def keep_source(mesh: bytes, folder: Path) -> None:
+    """Write the mesh into the run's folder.
+
+    mesh: bytes of a binary glTF.
+    folder: Path of the run.
+    Raises InputError where it cannot be written.
+    """
+    try:
+        write_atomically(folder / SOURCE, mesh)
+    except OSError as error:
+        raise output_error(folder, error) from error
+
+
+def kept_source(folder: Path) -> bytes:
+    """Return the mesh that the folder's run began with; b"" where it had none, or it cannot be read.
+
+    folder: Path of the run.
+    """
+    try:
+        return (folder / SOURCE).read_bytes()
+    except OSError:
+        return b""
