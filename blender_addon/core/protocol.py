@@ -32,8 +32,8 @@ COMMANDS: dict[str, dict[str, str]] = {
     # Open the conversation.
     "hello": {"protocol": "int", "client": "str?"},
     # Queue a run. settings: nested by stage like result.json's config, over the preset. output: folder on the
-    # engine's machine; without it <output root>/<prompt>-<seed>. resume: go on from that folder's checkpoint. It may carry
-    # a binary glTF, the blockout from which the object begins; the stage "start" of the settings is about it.
+    # engine's machine; without it <output root>/<prompt>-<seed>. resume: go on from that folder's checkpoint.
+    # It may carry a binary glTF: the blockout from which the object begins; the settings' stage "start" is about it.
     "generate": {
         "id": "str",
         "prompt": "str",

@@ -13,7 +13,7 @@ from dreamfusion_engine.config.stages import GenerateConfig, StartConfig
 from dreamfusion_engine.field.radiance import RadianceField
 
 POINTS = 4096  # in the whole box, and as many near the surface, a step
-FIT_STEPS = 300
+FIT_STEPS = 150
 FIT_RATE = 0.02  # of Adam
 FILLED, EMPTY = 0.9, 0.002  # opacity of one step inside and outside
 NEAR = 0.1  # world units from the surface
