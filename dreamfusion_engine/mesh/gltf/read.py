@@ -192,7 +192,7 @@ def _normals(stored: Accessor, used: Rows, linear: Doubles, vertices: Floats, tr
     sign = -1.0 if np.linalg.det(linear) < 0.0 else 1.0
     with np.errstate(invalid="ignore"):
         turned = from_gltf_axes(_directions(sign * _directions(stored.values_of(used)) @ cofactors.T))
-    lost = ~np.isfinite(turned).all(1)
+    lost = ~np.asarray(np.isfinite(turned).all(1))
     if lost.any():
         touching = triangles[lost[triangles].any(1)]
         corners = vertices[touching].astype(np.float64)
