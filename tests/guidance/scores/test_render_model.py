@@ -144,4 +144,5 @@ def test_a_run_with_vsd_saves_what_it_has_learned_and_a_restart_forgets_it(teach
     resumed.load_state(broken.state())
     assert torch.equal(steps(resumed, 1, generator), expected)
     resumed.restart(config, 0)
-    assert all(torch.equal(tensor, made(0).state()[name]) for name, tensor in resumed.state().items())
+    fresh = made(0).state()
+    assert all(torch.equal(tensor, fresh[name]) for name, tensor in resumed.state().items())

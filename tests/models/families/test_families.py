@@ -259,8 +259,8 @@ def test_the_shift_of_flux_is_the_one_of_its_pipeline_for_a_picture_of_its_size(
 def test_every_score_moves_the_pixels_of_a_render_by_every_family(
     cases: Callable[[str], Case], kind: str, score: Score
 ) -> None:
-    teacher = cases(kind).teacher
-    distillation = ScoreDistillation(teacher, PROMPT, "", PromptCard(), GuidanceConfig(score=score))
+    case, config = cases(kind), GuidanceConfig(score=score)
+    distillation = ScoreDistillation(case.teacher, PROMPT, "", PromptCard(), config, encode=case.encode)
     image = torch.rand(1, 3, 24, 24, generator=torch.Generator().manual_seed(9)).requires_grad_()
     angle = torch.tensor([0.3])
     loss, seen = distillation_step(distillation, image, angle, angle, "albedo", 0.3, torch.Generator().manual_seed(10))
@@ -268,7 +268,7 @@ def test_every_score_moves_the_pixels_of_a_render_by_every_family(
     assert image.grad is not None
     assert bool(torch.isfinite(image.grad).all()) and bool(torch.isfinite(seen.gradient_norm).all())
     assert int((image.grad.abs().amax(dim=1) > 0.0).sum()) == 24 * 24
-    assert not any(parameter.requires_grad for parameter in teacher.denoiser.parameters())
+    assert not any(parameter.requires_grad for parameter in case.teacher.denoiser.parameters())
 
 
 @pytest.mark.parametrize("kind", KINDS)
