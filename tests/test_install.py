@@ -403,7 +403,8 @@ def test_what_tests_are_left_out_is_said(installer: ModuleType, monkeypatch: pyt
     assert "real window" in blenders.install_test_programs()[0]
 
 
-NOT_SLOW = "-m not slow and not blender"
+QUICK = "-m not slow and not blender"
+NO_CACHE = "-p no:cacheprovider"
 PARTS = (
     "tests --ignore=tests/addon/ui --ignore=tests/addon --ignore=tests/guidance --ignore=tests/models",
     "tests/addon/ui",
