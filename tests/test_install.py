@@ -420,10 +420,10 @@ PARTS = (
         ([], ["ruff check .", "mypy", *(f"pytest -p no:cacheprovider {part}" for part in PARTS)], True),
         (
             ["--quick"],
-            ["ruff check .", "mypy", *(f"pytest {NOT_SLOW} -p no:cacheprovider {part}" for part in PARTS)],
+            ["ruff check .", "mypy", *(f"pytest {QUICK} {NO_CACHE} {part}" for part in PARTS)],
             False,
         ),
-        (["-x", "--quick"], [f"pytest {NOT_SLOW} -x"], False),
+        (["-x", "--quick"], [f"pytest {QUICK} -x"], False),
         (["-x"], ["pytest -x"], False),
     ],
 )

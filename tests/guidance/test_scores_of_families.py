@@ -20,6 +20,7 @@ from dreamfusion_engine.models.card import PromptCard
 FAMILIES = ("sd-v", "sdxl", "sd3", "flux-dev")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_step_of_each_score_moves_the_picture(family: str, cases: Callable[[str], Case]) -> None:
     case = cases(family)

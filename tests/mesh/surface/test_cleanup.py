@@ -117,6 +117,7 @@ def test_a_mesh_within_the_budget_is_left_alone() -> None:
     np.testing.assert_array_equal(found[1], triangles)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("smoothing", [0, 20])
 @pytest.mark.parametrize("budget", [6000, 1500])
 @pytest.mark.parametrize("name", list(SMOOTH))
@@ -151,6 +152,7 @@ def test_noise_gets_fewer_folds_than_it_had(seed: int) -> None:
     assert 0 < after.folds < before.folds and after.crossings == before.crossings == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, 1])
 def test_even_noise_comes_out_closed_manifold_and_within_the_budget(seed: int) -> None:
     surface = copied(clean_noise(seed))

@@ -84,6 +84,7 @@ def test_rows_of_a_batch_do_not_touch_each_other(cases: Callable[[str], Case], k
             torch.testing.assert_close(together[i : i + 1], alone, atol=1e-5, rtol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=str)
 @pytest.mark.parametrize("kind", ["if", "sd", "sdxl", "pixart", "sd3", "flux-dev"])
 def test_weights_in_half_precision_say_nearly_the_same_and_stay_differentiable(
@@ -254,6 +255,7 @@ def test_the_shift_of_flux_is_the_one_of_its_pipeline_for_a_picture_of_its_size(
     torch.testing.assert_close(teacher.schedule.sigma.flip(0), scheduler.sigmas[:-1], atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("score", get_args(Score))
 @pytest.mark.parametrize("kind", ["sd-v", "sdxl", "pixart", "sd3", "flux-dev"])
 def test_every_score_moves_the_pixels_of_a_render_by_every_family(
