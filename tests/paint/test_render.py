@@ -181,9 +181,8 @@ def test_mirrored_halves_show_the_same_colours(diagonals: bool) -> None:
 def test_stacked_parts_show_colours_of_their_own() -> None:
     """Each part has a texture of its own: only texels of the same one are shared."""
     made = canvas(plane(2), moved(plane(2), (0.0, 1.0, 0.0)))
-    front, back = (
-        renderer(made).render(field, camera(a), 16, background=WHITE).colour[0, 8, 8] for a in (0.0, math.pi)
-    )
+    sides = (camera(angle) for angle in (0.0, math.pi))
+    seen = [renderer(made).render(field, side, 16, background=WHITE).colour[0, 8, 8] for side in sides]
     assert float((seen[0] - seen[1]).abs().max()) > 0.1
 
 
