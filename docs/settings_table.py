@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from dreamfusion_engine.config.stages import GenerateConfig  # noqa: E402
 
 PAGE = ROOT / "docs" / "settings.md"
 ADDON = ROOT / "blender_addon" / "core" / "engine_settings.json"
+COLUMNS = 124  # of a line, as tests/test_docs.py has it
 BEGIN, END = "<!-- tables: python docs/settings_table.py -->", "<!-- end of the tables -->"
 
 
@@ -34,8 +36,15 @@ def stage_table(kind: type[Stage]) -> str:
         allowed = ", ".join(about.choices) if about.choices else ""
         allowed += (" or " if allowed else "") + about.range_text if about.range_text else ""
         says = about.says.replace("|", "\\|").replace("*", "\\*")
-        lines.append(f"| `{about.name}`{star} | {default} | {allowed} | {about.unit} | {says} |")
+        lines += _narrow(f"| `{about.name}`{star} | {default} | {allowed} | {about.unit} | ", says)
     return "\n".join(lines)
+
+
+def _narrow(start: str, says: str) -> list[str]:
+    """A row as lines of COLUMNS at most; what its last cell cannot hold goes on in rows that have nothing else."""
+    first, *rest = textwrap.wrap(says, COLUMNS - len(start) - len(" |"), break_long_words=False) or [""]
+    following = textwrap.wrap(" ".join(rest), COLUMNS - len("| | | | |  |"))
+    return [f"{start}{first} |", *(f"| | | | | {text} |" for text in following)]
 
 
 def preset_table() -> str:
