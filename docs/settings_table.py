@@ -16,6 +16,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from dreamfusion_engine.commands.settings_table import value_text  # noqa: E402
+from dreamfusion_engine.config.paint import PaintConfig  # noqa: E402
 from dreamfusion_engine.config.presets import PRESET_NAMES, dotted, nested, preset  # noqa: E402
 from dreamfusion_engine.config.prompt_text import PROMPT_LIMIT  # noqa: E402
 from dreamfusion_engine.config.setting import Setting, Stage, declared, every_setting, stages_below  # noqa: E402
@@ -66,6 +67,7 @@ def renewed(page: str) -> str:
     parts = [BEGIN, "## Of the run", stage_table(GenerateConfig)]
     for stage, kind in stages_below(GenerateConfig).items():
         parts += [f"## {stage}", (kind.__doc__ or "").partition("\n")[0], stage_table(kind)]
+    parts += ["## paint", "For `dreamfusion-engine texture`: how meshes are painted.", stage_table(PaintConfig)]
     parts += ["## Presets", "What is not here is the default in every preset.", preset_table(), END]
     return before + "\n\n".join(parts) + rest.partition(END)[2]
 
