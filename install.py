@@ -42,9 +42,12 @@ from installer.blend_file import make_blend
 from installer.blenders import install_into, named_blender
 from installer.blenders_for_tests import install_test_programs, make_test_blenders
 from installer.environment import fingerprint, make_environment, read_stamp
-from installer.processes import ENVIRONMENT, ROOT, SetupFailed, run, run_together, say
+from installer.processes import ENVIRONMENT, ROOT, SetupFailed, run, run_in_turn, say
 from installer.python import base_python, environment_python, pinned
 from installer.torch_build import nvidia_card
+
+# Of the tests, each without the others in it; the longest first, so that both cores have work to the end.
+PARTS = ("tests", "tests/addon/ui", "tests/addon", "tests/guidance", "tests/models")
 
 
 def demo(arguments: list[str]) -> int:
@@ -69,27 +72,19 @@ def test(arguments: list[str]) -> int:
     arguments = [word for word in arguments if word != "--quick"]
     python = str(make_environment(tests=True))
     os.chdir(ROOT)
-    pytest = [python, "-m", "pytest", *(["-m", "not slow and not blender"] if quick else []), *arguments]
+    pytest = [python, "-m", "pytest", *(["-m", "not slow and not blender"] if quick else [])]
     if arguments:
-        return run(pytest)
+        return run([*pytest, *arguments])
     for left_out in [] if quick else [*make_test_blenders(), *install_test_programs()]:
         say(f"LEFT OUT: {left_out}")
-    failed = []
     checked = ["dreamfusion_engine", "blender_addon", "training", "installer", "install.py", "benchmarks", "tests"]
-    for name, command in (("ruff", ["ruff", "check", "."]), ("mypy", ["mypy", *checked])):
-        say(f"{name}:")
-        if run([python, "-m", *command]) != 0:
-            failed.append(name)
-    say("pytest:")
-    if quick or (os.cpu_count() or 1) < 2:
-        code = run(pytest)
-    else:  # the add-on's tests mostly wait for Blender to start
-        addon = str(Path("tests", "addon"))
-        code = run_together([*pytest, f"--ignore={addon}"], [*pytest, "-p", "no:cacheprovider", addon])
-    if code != 0:
-        failed.append("pytest")
-    if failed:
-        say(f"Failed: {', '.join(failed)}.")
+    commands = [("ruff", [python, "-m", "ruff", "check", "."]), ("mypy", [python, "-m", "mypy", *checked])]
+    for part in PARTS:
+        others = [f"--ignore={other}" for other in PARTS if other.startswith(f"{part}/")]
+        commands.append((f"pytest {part}", [*pytest, "-p", "no:cacheprovider", part, *others]))
+    say(f"{len(commands)} parts, two at once; each tells what it found when it has ended.")
+    failed = run_in_turn(commands, at_once=min(2, os.cpu_count() or 1))
+    say(f"Failed: {', '.join(failed)}." if failed else "All passed.")
     return 1 if failed else 0
 
 

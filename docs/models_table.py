@@ -17,16 +17,29 @@ from dreamfusion_engine.speed.model_costs import memory_of  # noqa: E402
 PAGE = ROOT / "docs" / "models.md"
 CARDS_GIB = (4, 6, 8, 12, 16, 24)
 FREE_SHARE = 0.9  # of a card's memory; the desktop and the driver have the rest
+WORDS = """\
+The table has an estimate for the standard preset, with nine tenths of the card's memory free.
+
+| word | meaning |
+|---|---|
+| yes | the run fits as it is |
+| saving | it fits with changes that cost a little time: the text encoder is kept off the card, the VAE works in tiles |
+| smaller | it fits with smaller renders or fewer views a step as well |
+| slow | the denoiser's weights visit the card layer by layer |
+| no | it does not fit |
+
+You need not set any of this. The engine chooses, and says what it chose ([Memory](troubleshooting.md#memory))."""
 BEGIN, END = "<!-- tables: python docs/models_table.py -->", "<!-- end of the tables -->"
 
 
 def models_table() -> str:
-    """Every model with its id, size, licence and how it is had."""
-    lines = ["| model | id | download | licence | access |", "|---|---|---|---|---|"]
+    """Every model with its id, size and licence, and whether the licence must be accepted; a star: experimental."""
+    lines = ["| model | id | GB | licence | login |", "|---|---|---|---|---|"]
     for model in (model for model in catalogue() if not model.instead):
-        size = f"{model.download_mb / 1000:.1f} GB"
-        mark = ", *experimental*" if RECIPES[model.family].experimental else ""
-        lines.append(f"| {model.title}{mark} | `{model.id}` | {size} | {model.license} | {model.access} |")
+        size = f"{model.download_mb / 1000:.1f}"
+        login = "yes" if model.access == "gated" else "no"
+        mark = "\\*" if RECIPES[model.family].experimental else ""
+        lines.append(f"| {model.title}{mark} | `{model.id}` | {size} | {model.license} | {login} |")
     return "\n".join(lines)
 
 
@@ -52,10 +65,10 @@ def how(model: KnownModel, card_gib: int) -> str:
     return "saving" if made.savings else "yes"
 
 
-def gone_list() -> str:
+def gone_table() -> str:
     """The withdrawn models, each with its copy."""
-    gone = [f"`{model.id}` (take `{model.instead}`)" for model in catalogue() if model.instead]
-    return "Withdrawn from the hub: " + ", ".join(gone) + "."
+    lines = ["| withdrawn from the hub | take instead |", "|---|---|"]
+    return "\n".join(lines + [f"| `{model.id}` | `{model.instead}` |" for model in catalogue() if model.instead])
 
 
 def tables() -> str:
@@ -63,8 +76,20 @@ def tables() -> str:
     least = min(
         (model for model in catalogue() if not model.instead), key=lambda m: memory_of(m.sizes, "cuda", m.family)
     )
-    first = f"The least memory of all is asked by {least.title}."
-    return "\n\n".join([BEGIN, models_table(), gone_list(), cards_table(), first, END])
+    parts = [
+        BEGIN,
+        "## Models to download",
+        "A star marks experimental families. *GB* is the size of the download. Where *login* says yes, the model asks\n"
+        "for [an account and a licence](#models-that-ask-for-a-licence).",
+        models_table(),
+        gone_table(),
+        "## Which model fits your graphics card",
+        WORDS,
+        cards_table(),
+        f"{least.title} needs the least memory of all.",
+        END,
+    ]
+    return "\n\n".join(parts)
 
 
 def renewed(page: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
@@ -16,14 +17,44 @@ PAGE = ROOT / "docs" / "recipes.md"
 BEGIN, END = "<!-- tables: python docs/recipes_table.py -->", "<!-- end of the tables -->"
 
 
+MAIN = {"Starter": STARTER_RECIPE, "Stable Diffusion 1 and 2": "StableDiffusionPipeline"}
+
+
 def family_table() -> str:
-    """Every recipe's values in the standard preset, a column a family; the starter's are the presets themselves."""
-    titles = [recipe.title + (", *experimental*" if recipe.experimental else "") for recipe in RECIPES.values()]
-    columns = [dotted(preset("standard", "a", recipe=name)) for name in RECIPES]
-    given = sorted({key for recipe in RECIPES.values() for key in recipe.values("standard", "sds")})
-    lines = [f"| setting | {' | '.join(titles)} |", "|---|" + "---|" * len(titles)]
-    lines += [f"| `{key}` | {' | '.join(value_text(column[key]) for column in columns)} |" for key in given]
+    """The values of the two recipes that the others follow, in the standard preset."""
+    columns = [_standard(name) for name in MAIN.values()]
+    lines = [f"| setting | {' | '.join(MAIN)} |", "|---|" + "---|" * len(MAIN)]
+    lines += [f"| `{key}` | {' | '.join(value_text(column[key]) for column in columns)} |" for key in _given()]
     return "\n".join(lines)
+
+
+def difference_table() -> str:
+    """The other recipes: which of the two main ones each follows, and what differs from it in the standard preset."""
+    lines = ["| family | follows | setting | value | there |", "|---|---|---|---|---|"]
+    for name, recipe in RECIPES.items():
+        if name in MAIN.values():
+            continue
+        own = _standard(name)
+        changed = {
+            title: [(key, value_text(own[key]), value_text(base[key])) for key in _given() if own[key] != base[key]]
+            for title, base in ((title, _standard(main)) for title, main in MAIN.items())
+        }
+        nearest = min(changed, key=lambda title: len(changed[title]))
+        star = "\\*" if recipe.experimental else ""
+        lines += [
+            f"| {recipe.title}{star} | {nearest} | `{key}` | {value} | {there} |"
+            for key, value, there in changed[nearest]
+        ]
+    return "\n".join(lines)
+
+
+def _standard(name: str) -> dict[str, Any]:
+    return dotted(preset("standard", "a", recipe=name))
+
+
+def _given() -> list[str]:
+    """The settings that some recipe gives in the standard preset."""
+    return sorted({key for recipe in RECIPES.values() for key in recipe.values("standard", "sds")})
 
 
 def preset_table() -> str:
@@ -31,25 +62,27 @@ def preset_table() -> str:
     recipe = RECIPES["StableDiffusionPipeline"]
     lines = ["| with | setting | value | source |", "|---|---|---|---|"]
     for name, settings in [*recipe.presets.items(), *((f"score {name}", row) for name, row in recipe.scores.items())]:
-        lines += _rows(name, settings)
+        lines += [f"| {name} {row}" for row in _rows(settings)]
     return "\n".join(lines)
 
 
-def source_table() -> str:
-    """Where each value of every recipe comes from."""
-    lines = ["| family | setting | value | source |", "|---|---|---|---|"]
+def source_tables() -> list[str]:
+    """Where each value of every recipe comes from: a heading and a table a family."""
+    parts: list[str] = []
     seen: set[tuple[str, str]] = set()
     for name, recipe in RECIPES.items():
         if name == STARTER_RECIPE:
             continue
         fresh = {key: each for key, each in recipe.settings.items() if (key, repr(each)) not in seen}
         seen |= {(key, repr(each)) for key, each in fresh.items()}
-        lines += _rows(recipe.title, fresh)
-    return "\n".join(lines)
+        if fresh:
+            head = ["| setting | value | source |", "|---|---|---|"]
+            parts += [f"### {recipe.title}", "\n".join(head + _rows(fresh))]
+    return parts
 
 
-def _rows(name: str, settings: Settings) -> list[str]:
-    return [f"| {name} | `{key}` | {value_text(value)} | {source} |" for key, (value, source) in settings.items()]
+def _rows(settings: Settings) -> list[str]:
+    return [f"| `{key}` | {value_text(value)} | {source} |" for key, (value, source) in settings.items()]
 
 
 def renewed(page: str) -> str:
@@ -57,13 +90,18 @@ def renewed(page: str) -> str:
     before, _, rest = page.partition(BEGIN)
     parts = [
         BEGIN,
-        "## Standard, by family",
+        "## The values of each family",
+        "The standard preset of the two recipes that the others follow:",
         family_table(),
+        "What the other families change of one of the two. A star marks experimental ones. *there* is the value of the "
+        "family\nthat is followed.",
+        difference_table(),
         f"## {', '.join(PRESET_NAMES)}, and scores",
+        "What presets and scores change for Stable Diffusion and the families that follow it.",
         preset_table(),
         "## Where each value comes from",
         "A value that an earlier family has with the same source is not repeated.",
-        source_table(),
+        *source_tables(),
         END,
     ]
     return before + "\n\n".join(parts) + rest.partition(END)[2]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from dreamfusion_engine.commands.settings_table import value_text  # noqa: E402
+from dreamfusion_engine.config.paint import PaintConfig  # noqa: E402
 from dreamfusion_engine.config.presets import PRESET_NAMES, dotted, nested, preset  # noqa: E402
 from dreamfusion_engine.config.prompt_text import PROMPT_LIMIT  # noqa: E402
 from dreamfusion_engine.config.setting import Setting, Stage, declared, every_setting, stages_below  # noqa: E402
@@ -22,6 +24,7 @@ from dreamfusion_engine.config.stages import GenerateConfig  # noqa: E402
 
 PAGE = ROOT / "docs" / "settings.md"
 ADDON = ROOT / "blender_addon" / "core" / "engine_settings.json"
+COLUMNS = 124  # of a line, as tests/test_docs.py has it
 BEGIN, END = "<!-- tables: python docs/settings_table.py -->", "<!-- end of the tables -->"
 
 
@@ -34,8 +37,15 @@ def stage_table(kind: type[Stage]) -> str:
         allowed = ", ".join(about.choices) if about.choices else ""
         allowed += (" or " if allowed else "") + about.range_text if about.range_text else ""
         says = about.says.replace("|", "\\|").replace("*", "\\*")
-        lines.append(f"| `{about.name}`{star} | {default} | {allowed} | {about.unit} | {says} |")
+        lines += _narrow(f"| `{about.name}`{star} | {default} | {allowed} | {about.unit} | ", says)
     return "\n".join(lines)
+
+
+def _narrow(start: str, says: str) -> list[str]:
+    """A row as lines of COLUMNS at most; what its last cell cannot hold goes on in rows that have nothing else."""
+    first, *rest = textwrap.wrap(says, COLUMNS - len(start) - len(" |"), break_long_words=False) or [""]
+    following = textwrap.wrap(" ".join(rest), COLUMNS - len("| | | | |  |"))
+    return [f"{start}{first} |", *(f"| | | | | {text} |" for text in following)]
 
 
 def preset_table() -> str:
@@ -57,6 +67,7 @@ def renewed(page: str) -> str:
     parts = [BEGIN, "## Of the run", stage_table(GenerateConfig)]
     for stage, kind in stages_below(GenerateConfig).items():
         parts += [f"## {stage}", (kind.__doc__ or "").partition("\n")[0], stage_table(kind)]
+    parts += ["## paint", "For `dreamfusion-engine texture`: how meshes are painted.", stage_table(PaintConfig)]
     parts += ["## Presets", "What is not here is the default in every preset.", preset_table(), END]
     return before + "\n\n".join(parts) + rest.partition(END)[2]
 

@@ -47,8 +47,9 @@ FILE_WORDS = {
 def main(argv: Sequence[str] | None = None, *, generate: Generate | None = None, texture: Texture | None = None) -> int:
     """Run the command line and return its exit code.
 
-    argv: arguments without the program's name, default sys.argv's. generate, texture: what makes an object and what
-    paints one, default generate.generate and texture.texture, imported only once the request has been found good.
+    argv: str words without the program's name; None for sys.argv's.
+    generate: makes an object; None for generate.generate, which is imported once the request has been found good.
+    texture: paints a mesh; None for texture.texture, likewise.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     for stream in (sys.stdout, sys.stderr):

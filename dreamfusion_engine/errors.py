@@ -18,12 +18,12 @@ LONGEST = 4000  # characters of each text; what it repeats of an input may be a 
 
 
 class EngineError(Exception):
-    """Base of the family.
+    """Base of the errors that an artist can meet.
 
-    code: stable dotted name, such as ``input.prompt_empty``, that programs may test.
-    what: what happened, one sentence.
-    why: the cause, with the offending value.
-    fix: what the artist can do about it.
+    code: str, a stable dotted name, such as ``input.prompt_empty``, that programs may test.
+    what: str, what happened, one sentence.
+    why: str, the cause, with the offending value.
+    fix: str, what the artist can do about it.
     """
 
     exit_code = 1
@@ -37,29 +37,29 @@ class EngineError(Exception):
         return f"{self.what}\n  why: {self.why}\n  fix: {self.fix}"
 
     def to_json(self) -> dict[str, str]:
-        """The error as the ``failed`` message of the protocol carries it."""
+        """Return the error as the protocol's ``failed`` message carries it: code, what, why and fix."""
         return {"code": self.code, "what": self.what, "why": self.why, "fix": self.fix}
 
 
 class InputError(EngineError):
-    """Something the caller gave is not usable."""
+    """A prompt, setting, file or folder from the caller cannot be used."""
 
     exit_code = 2
 
 
 class SetupError(EngineError):
-    """Something the machine or installation lacks."""
+    """The machine or the installation lacks something: a model, a device, a package."""
 
     exit_code = 2
 
 
 class RunError(EngineError):
-    """The run started well and failed on the way."""
+    """The run began well and failed before its end."""
 
     exit_code = 3
 
 
 class Cancelled(EngineError):
-    """The caller asked to stop. Not a failure: what was reached is kept."""
+    """The caller stopped the run. It is no failure: the last checkpoint is kept."""
 
     exit_code = 130

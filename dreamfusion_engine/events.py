@@ -11,9 +11,14 @@ Stage = Literal["download", "load", "train", "extract", "unwrap", "bake", "rende
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """Where the run stands. eta_s: seconds to the end of the whole run, None while unknown. rate: steps a second.
+    """Where the run is.
 
-    In the stage 'download' a step is one byte.
+    stage: Stage at work.
+    step: int, steps of the stage that are done; in the stage 'download', bytes.
+    total: int, steps of the stage in all, or bytes.
+    eta_s: float, seconds to the end of the whole run; None while unknown.
+    rate: float, steps a second; None while unknown.
+    memory_mib: float, peak memory so far, MiB: resident, on CUDA of the device.
     """
 
     stage: Stage
@@ -26,7 +31,12 @@ class Progress:
 
 @dataclass(frozen=True, kw_only=True)
 class Preview:
-    """A picture of the current state, PNG. name: 'latest', one render, or 'views', a row front, side, back, top."""
+    """A picture of the current state.
+
+    name: str, 'latest': one render; 'views': a row of front, side, back and top.
+    step: int, training step.
+    png: bytes of a PNG.
+    """
 
     name: str
     step: int
@@ -35,9 +45,12 @@ class Preview:
 
 @dataclass(frozen=True, kw_only=True)
 class MeshPreview:
-    """The coarse mesh of the current state, little-endian bytes.
+    """The coarse mesh of the current state, as little-endian bytes.
 
-    vertices: float32[V, 3] world units, Z up; triangles: int32[T, 3]; colours: uint8[V, 3], sRGB.
+    step: int, training step.
+    vertices: float32[V, 3], world units, Z up.
+    triangles: int32[T, 3].
+    colours: uint8[V, 3], sRGB.
     """
 
     step: int
@@ -48,7 +61,12 @@ class MeshPreview:
 
 @dataclass(frozen=True, kw_only=True)
 class TexturePreview:
-    """The current texture of a part that is painted, PNG, small. part: int, its place among the mesh's parts."""
+    """The current texture of a part that is painted, small.
+
+    step: int, training step.
+    part: int, its place among the mesh's parts, from 0.
+    png: bytes of a PNG.
+    """
 
     step: int
     part: int
@@ -57,7 +75,11 @@ class TexturePreview:
 
 @dataclass(frozen=True, kw_only=True)
 class Note:
-    """Something the artist should know: a degraded setting, a recovery, a health warning. code: stable dotted name."""
+    """Something that the artist should know: a changed setting, a new attempt, a warning about the object.
+
+    code: str, a stable dotted name.
+    text: str, one sentence or more.
+    """
 
     code: str
     text: str
@@ -65,7 +87,12 @@ class Note:
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """The end of a good run. folder: where the files lie; files: name -> path; report: the content of result.json."""
+    """The end of a good run.
+
+    folder: str, path of the folder with the files.
+    files: path of each file, by name.
+    report: the content of result.json.
+    """
 
     folder: str
     files: dict[str, str]

@@ -22,9 +22,13 @@ _REPORT_TO = "If it happens again, open an issue with that file."
 
 
 def as_engine_error(error: BaseException, log_folder: Path | None = None) -> EngineError:
-    """`error` itself when it is one of ours; known foreign ones mapped; anything else a bug, its traceback in a log.
+    """Return any exception as one of the engine's own errors.
 
-    log_folder: where the log goes if the folder exists; else the system's folder for temporary files.
+    Its own errors come back as they are, known foreign ones as what they mean. Anything else is a bug, and a log gets
+    its traceback.
+
+    error: BaseException that ended the work.
+    log_folder: Path for the log; None, or one that is not there: the system's folder for temporary files.
     """
     if isinstance(error, EngineError):
         return error

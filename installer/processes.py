@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -152,11 +153,7 @@ def run(command: Sequence[str], **variables: str) -> int:
     command: words.
     variables: environment variables to add.
     """
-    return _exit_code(subprocess.Popen(command, env={**clean_variables(), **variables}))
-
-
-def _exit_code(process: subprocess.Popen[bytes]) -> int:
-    """Wait for a program, through Ctrl-C, and return its exit code as a shell has it."""
+    process = subprocess.Popen(command, env={**clean_variables(), **variables})
     while True:
         try:
             code = process.wait()
@@ -165,24 +162,47 @@ def _exit_code(process: subprocess.Popen[bytes]) -> int:
             continue
 
 
-def run_together(first: Sequence[str], second: Sequence[str]) -> int:
-    """Run two programs at once. Returns the first program's exit code, or the second's if the first is 0.
+def run_in_turn(commands: Sequence[tuple[str, Sequence[str]]], at_once: int) -> list[str]:
+    """Run programs, the next as soon as one has ended. Returns the names of those that failed, in their order.
 
-    first: words; its output is shown at once.
-    second: words; its output is shown when both have ended.
+    commands: name and words of each; its output is shown in one piece when it has ended.
+    at_once: int, how many may run at the same time.
     """
-    with tempfile.TemporaryFile() as output:
-        beside = subprocess.Popen(second, env=clean_variables(), stdout=output, stderr=subprocess.STDOUT)
-        try:
-            code = run(first)
-            other = _exit_code(beside)
-        finally:
-            beside.kill()
-        output.seek(0)
-        sys.stdout.flush()
-        shutil.copyfileobj(output, sys.stdout.buffer)
-        sys.stdout.flush()
-    return code or other
+    todo, failed, telling = iter(commands), set(), threading.Lock()
+    running: list[subprocess.Popen[bytes]] = []
+
+    def take() -> None:
+        while True:
+            with telling:
+                name, words = next(todo, ("", ()))
+            if not words:
+                return
+            with tempfile.TemporaryFile() as output:
+                process = subprocess.Popen(words, env=clean_variables(), stdout=output, stderr=subprocess.STDOUT)
+                running.append(process)
+                code = process.wait()
+                output.seek(0)
+                with telling:
+                    say(f"{name}:")
+                    sys.stdout.flush()
+                    shutil.copyfileobj(output, sys.stdout.buffer)
+                    sys.stdout.flush()
+                    if code != 0:
+                        failed.add(name)
+
+    threads = [threading.Thread(target=take) for _ in range(at_once)]
+    for thread in threads:
+        thread.start()
+    try:
+        for thread in threads:
+            thread.join()
+    except KeyboardInterrupt:  # it reaches the programs too
+        with telling:
+            todo = iter(())
+        for process in running:
+            process.terminate()
+        raise
+    return [name for name, _ in commands if name in failed]
 
 
 @contextlib.contextmanager

@@ -13,7 +13,6 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -404,12 +403,27 @@ def test_what_tests_are_left_out_is_said(installer: ModuleType, monkeypatch: pyt
     assert "real window" in blenders.install_test_programs()[0]
 
 
+QUICK = "-m not slow and not blender"
+NO_CACHE = "-p no:cacheprovider"
+PARTS = (
+    "tests --ignore=tests/addon/ui --ignore=tests/addon --ignore=tests/guidance --ignore=tests/models",
+    "tests/addon/ui",
+    "tests/addon --ignore=tests/addon/ui",
+    "tests/guidance",
+    "tests/models",
+)
+
+
 @pytest.mark.parametrize(
     ("arguments", "commands", "blenders"),
     [
-        ([], ["ruff check .", "mypy", "pytest --ignore=tests/addon", "pytest -p no:cacheprovider tests/addon"], True),
-        (["--quick"], ["ruff check .", "mypy", "pytest -m not slow and not blender"], False),
-        (["-x", "--quick"], ["pytest -m not slow and not blender -x"], False),
+        ([], ["ruff check .", "mypy", *(f"pytest -p no:cacheprovider {part}" for part in PARTS)], True),
+        (
+            ["--quick"],
+            ["ruff check .", "mypy", *(f"pytest {QUICK} {NO_CACHE} {part}" for part in PARTS)],
+            False,
+        ),
+        (["-x", "--quick"], [f"pytest {QUICK} -x"], False),
         (["-x"], ["pytest -x"], False),
     ],
 )
@@ -423,33 +437,45 @@ def test_the_quick_tests_make_no_blender_and_leave_out_what_is_slow(
         asked.append(" ".join(command[2:]))
         return 0
 
+    def run_in_turn(given: list[tuple[str, list[str]]], at_once: int) -> list[str]:
+        assert at_once == 2
+        return [name for name, command in given if run(command)]
+
     monkeypatch.chdir(".")  # the command goes to its checkout, and the test comes back
     monkeypatch.setattr(command_line, "make_environment", lambda tests: Path("python"))
     monkeypatch.setattr(command_line, "make_test_blenders", lambda: asked.append("blenders") or [])
     monkeypatch.setattr(command_line, "install_test_programs", list)
     monkeypatch.setattr(command_line, "run", run)
-    monkeypatch.setattr(command_line, "run_together", lambda *both: max(map(run, both)))
-    monkeypatch.setattr(command_line.os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(command_line, "run_in_turn", run_in_turn)
+    monkeypatch.setattr(command_line.os, "cpu_count", lambda: 8)
     assert command_line.test(arguments) == 0
     assert ("blenders" in asked) == blenders
     asked = [command.split(" dreamfusion_engine")[0] for command in asked if command != "blenders"]
     assert asked == commands
 
 
-@pytest.mark.parametrize(("codes", "expected"), [((0, 0), 0), ((1, 0), 1), ((0, 5), 5), ((3, 4), 3)])
-def test_two_programs_at_once_fail_where_either_does(
-    codes: tuple[int, int], expected: int, capfdbinary: pytest.CaptureFixture[bytes]
+@pytest.mark.parametrize(
+    ("codes", "failed"), [((0, 0, 0), []), ((1, 0, 0), ["a"]), ((0, 5, 9), ["b", "c"]), ((3, 4, 0), ["a", "b"])]
+)
+def test_programs_in_turn_are_named_where_they_fail_and_each_is_heard_in_one_piece(
+    codes: tuple[int, int, int], failed: list[str], capfdbinary: pytest.CaptureFixture[bytes], tmp_path: Path
 ) -> None:
-    """They do run at once: each waits for a word of the other, through a file."""
-    with tempfile.TemporaryDirectory() as folder:
-        programs = [
-            f"import pathlib, sys, time; f = pathlib.Path({folder!r}); (f / '{mine}').touch()\n"
-            f"while not (f / '{other}').exists(): time.sleep(0.01)\nprint('said by {mine}'); sys.exit({code})"
-            for mine, other, code in (("a", "b", codes[0]), ("b", "a", codes[1]))
-        ]
-        first, second = ([sys.executable, "-c", program] for program in programs)
-        assert importlib.import_module("installer.processes").run_together(first, second) == expected
-    assert capfdbinary.readouterr().out.split() == b"said by a said by b".split()
+    """Two do run at once: each waits for a word of the other, through a file. The third waits for one of them."""
+    programs = [
+        (
+            mine,
+            f"import pathlib, sys, time; folder = pathlib.Path({str(tmp_path)!r}); (folder / '{mine}').touch()\n"
+            f"print('said by', flush=True)\n"
+            f"while not (folder / '{other}').exists(): time.sleep(0.01)\n"
+            f"print('{mine}', flush=True); sys.exit({code})",
+        )
+        for mine, other, code in (("a", "b", codes[0]), ("b", "a", codes[1]), ("c", "a", codes[2]))
+    ]
+    commands = [(name, [sys.executable, "-c", program]) for name, program in programs]
+    assert importlib.import_module("installer.processes").run_in_turn(commands, at_once=2) == failed
+    heard = capfdbinary.readouterr().out.split()
+    said = [b" ".join(heard[i : i + 4]) for i in range(0, 12, 4)]
+    assert len(heard) == 12 and sorted(said) == [b"a: said by a", b"b: said by b", b"c: said by c"]
 
 
 def test_what_is_installed_here_is_what_is_pinned() -> None:

@@ -169,6 +169,14 @@ def test_imports_go_one_way(path: Path) -> None:
             assert words[1] in allowed, f"{path.name}:{line}: {part} must not import {words[1]}"
 
 
+@pytest.mark.parametrize("path", sorted((ENGINE / "render").rglob("*.py")), ids=lambda path: path.name)
+def test_the_volume_renderer_and_the_surface_renderer_do_not_know_each_other(path: Path) -> None:
+    on_surface = path.parent.name == "surface"
+    for line, name in imports(ast.parse(path.read_text(encoding="utf-8"))):
+        if name.startswith("dreamfusion_engine.render."):
+            assert name.startswith("dreamfusion_engine.render.surface.") == on_surface, f"{path.name}:{line} has {name}"
+
+
 @pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(ENGINE)))
 def test_imports_are_absolute_but_in_what_the_addon_carries(path: Path) -> None:
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

@@ -33,10 +33,12 @@ def read_json_file(
 
 
 def parse_json(content: bytes, *, largest: int = LARGEST_INTEGER, infinite: bool = False) -> Any:
-    """JSON from outside: UTF-8, at most DEPTH_LIMIT deep, every number finite, every text whole Unicode.
+    """Return JSON from outside: UTF-8, at most DEPTH_LIMIT deep, every number finite, every text whole Unicode.
 
-    content: bounded in length by the caller. largest: of whole numbers, either side of 0. infinite: whether the words
-    Infinity and NaN are taken, which the configs of some schedulers hold. Raises UnsafeJson.
+    content: bytes, bounded in length by the caller.
+    largest: int, the largest whole number, either side of 0.
+    infinite: bool, whether the words Infinity and NaN are taken, which the configs of some schedulers have.
+    Raises UnsafeJson.
     """
 
     def whole(digits: str) -> int:

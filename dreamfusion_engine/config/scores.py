@@ -74,7 +74,7 @@ def _sampling(score: WalkSettings, largest: float, high: float) -> float:
     return max(1.0, score.sampling_steps * high + _ROUNDED_UP)
 
 
-_WEAK = (7.5, "TS's prolificdreamer (arXiv 2305.16213), NFSD (arXiv 2310.17590) and SDI (arXiv 2405.15891)")
+_WEAK = (7.5, "TS's prolificdreamer, NFSD and SDI (arXiv 2305.16213, 2310.17590, 2405.15891)")
 
 SCORES: Mapping[Score, ScoreRecord] = {
     "sds": ScoreRecord(),

@@ -40,7 +40,9 @@ class GridKernels(NamedTuple):
 class Cell:
     """The cell of one level that a point lies in: what each axis adds to a vertex's table index, and its weight.
 
-    x0, x1: of the low and the high vertex along x; u: the point's offset within the cell, [0, 1]; so for y, v and z, w.
+    x0, x1: int, what the low and the high vertex along x add.
+    y0, y1, z0, z1: int, likewise along y and z.
+    u, v, w: float in [0, 1], the point's offset within the cell along x, y and z.
     """
 
     x0: wp.uint32
@@ -91,7 +93,12 @@ def entry(x: wp.uint32, y: wp.uint32, z: wp.uint32, mask: wp.uint32) -> int:
 
 @wp.func
 def hashed(x: wp.uint32, yz: wp.uint32, mask: wp.uint32) -> int:
-    """Table index of a vertex within a hashed level; yz: what its y and z add, combined."""
+    """Return the table index of a vertex within a hashed level.
+
+    x: int, what its x adds.
+    yz: int, what its y and z add, combined.
+    mask: int, entries of the level - 1.
+    """
     return int((x ^ yz) & mask)
 
 

@@ -279,7 +279,8 @@ class Session:
         if self.training.step % PROBE_EVERY:
             return None
         before = (self.training.step - PROBE_EVERY) / self.config.optimize.steps
-        asks = before < _CONTRAST_AT <= self.training.progress  # once: it takes a call of the model
+        # Once, and for many_faced alone: it takes a call of the model.
+        asks = "many_faced" in self.watched and before < _CONTRAST_AT <= self.training.progress
         probe, contrast = self.ranks.all_or_none(
             lambda: (self.training.probe(), self._view_contrast() if asks else 0.0)
         )

@@ -1,6 +1,6 @@
 """A training: score distillation steps that move the parameters of a field, whatever renders it.
 
-`volume_training` renders a radiance field, `surface_training` colours on a given mesh. Axis letters: B views,
+`volume_training` renders a radiance field, `paint/training.py` colours on a given mesh. Axis letters: B views,
 R = B * H * W rays.
 """
 

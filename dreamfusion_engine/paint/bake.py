@@ -40,7 +40,7 @@ class PaintedPart:
 
     texture: uint8[H, W, 3], sRGB.
     unseen: float in [0, 1], share of its texels that no camera saw.
-    shared: float in [0, 1], share of its triangles' area whose texels another triangle owns.
+    shared: float in [0, 1], share of its area whose texels show another place.
     seam: float, mean difference across UV seams, in 255ths; 0 without seams.
     """
 
@@ -167,10 +167,10 @@ class _SeenColours:
 
 
 def _shared_area(canvas: Canvas, part: int) -> float:
-    """Share of the part's area whose texels another triangle owns."""
+    """Share of the part's area whose texels show another place."""
     corners = canvas.vertices[canvas.triangles[canvas.triangles_of(part)]].astype(np.float64)
     area = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1)
-    return float(area[canvas.maps[part].shared].sum() / max(float(area.sum()), 1e-12))
+    return float((area * canvas.maps[part].shared).sum() / max(float(area.sum()), 1e-12))
 
 
 def seam_difference(canvas: Canvas, part: int, texture: NDArray[np.uint8]) -> float:

@@ -15,12 +15,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from dreamfusion_engine.errors import InputError
-from dreamfusion_engine.mesh.arrays import Bools, Doubles, Floats, Ints
+from dreamfusion_engine.mesh.arrays import Doubles, Floats, Ints
 from dreamfusion_engine.mesh.surface.topology import vertex_normals
 from dreamfusion_engine.paint.texels import TextureMap, texture_map
 
 HALF_LENGTH = 0.83  # world units: longest half side in the box, what training cameras frame; as the starter's objects
 REACH = 1.0  # world units: no vertex lies further from the middle
+_NO_AREA = 1e-12  # of a triangle, over the square of the longest half side
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,21 +111,28 @@ def in_box(vertices: Doubles, triangles: NDArray[np.integer]) -> Doubles:
 
     vertices: float64[V, 3].
     triangles: int[T, 3].
-    Raises InputError input.mesh where all of it is one point.
+    Raises InputError input.mesh where no triangle has an area.
     """
     used = vertices[np.unique(triangles)]
     low, high = used.min(0), used.max(0)
-    middle = 0.5 * (low + high)
-    half = 0.5 * float((high - low).max())
+    middle = 0.5 * low + 0.5 * high
+    half = float((0.5 * high - 0.5 * low).max())
     if not half > 0.0:
-        raise InputError(
-            "input.mesh",
-            what="There is no surface to paint.",
-            why="All corners of the mesh lie in one point.",
-            fix="Give a mesh with faces that have an area.",
-        )
+        raise _no_surface("All corners of the mesh lie in one point.")
+    corners = ((vertices - middle) / half)[triangles]
+    if np.abs(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])).max() < _NO_AREA:
+        raise _no_surface("None of its faces has an area: all of them are lines or points.")
     scale = min(HALF_LENGTH / half, REACH / float(np.linalg.norm(used - middle, axis=1).max()))
     return (vertices - middle) * scale
+
+
+def _no_surface(why: str) -> InputError:
+    return InputError(
+        "input.mesh",
+        what="There is no surface to paint.",
+        why=why,
+        fix="Give a mesh with faces that have an area.",
+    )
 
 
 def _about_up(angle: float) -> Doubles:
@@ -140,18 +148,20 @@ class DeviceCanvas:
     vertices: float32[V, 3].
     triangles: int32[T, 3].
     normals: float32[T, 3, 3].
-    shared: bool[T], triangles whose texels another one owns.
-    part: int64[T], part of each triangle; its row in `positions`.
     uv: float32[T, 3, 2].
-    positions: float32[P, H, W, 3], the owner's point of every texel, for parts that share texels; else [P, 0, 0, 3].
+    reach: float32[T], as `TextureMap.reach`.
+    row: int64[T], row of each triangle's part in `owner` and `positions`; -1: no two places share a texel there.
+    owner: int32[K, H, W], triangle of each texel, -1: none.
+    positions: float32[K, H, W, 3], the point that the texel shows.
     """
 
     vertices: Tensor
     triangles: Tensor
     normals: Tensor
-    shared: Tensor
-    part: Tensor
     uv: Tensor
+    reach: Tensor
+    row: Tensor
+    owner: Tensor
     positions: Tensor
 
     @classmethod
@@ -165,18 +175,18 @@ class DeviceCanvas:
         def sent(array: NDArray[np.generic]) -> Tensor:
             return torch.from_numpy(np.ascontiguousarray(array)).to(device)
 
-        shared: Bools = np.concatenate([each.shared for each in canvas.maps])
-        part = np.repeat(np.arange(len(canvas.parts)), np.diff(canvas.first))
-        if shared.any():
-            positions = np.stack([each.positions for each in canvas.maps])
-        else:
-            positions = np.zeros((len(canvas.parts), 0, 0, 3), np.float32)
+        sharing = [part for part, each in enumerate(canvas.maps) if each.shared.any()]
+        rows = np.full(len(canvas.parts), -1)
+        rows[sharing] = np.arange(len(sharing))
+        owners = [np.where(canvas.maps[p].used, canvas.maps[p].owner + canvas.first[p], -1) for p in sharing]
+        positions = [canvas.maps[p].positions for p in sharing]
         return cls(
             vertices=sent(canvas.vertices),
             triangles=sent(canvas.triangles),
             normals=sent(canvas.normals),
-            shared=sent(shared),
-            part=sent(part),
             uv=sent(np.concatenate([part.uv for part in canvas.parts]).astype(np.float32)),
-            positions=sent(positions),
+            reach=sent(np.concatenate([each.reach for each in canvas.maps])),
+            row=sent(np.repeat(rows, np.diff(canvas.first))),
+            owner=sent(np.stack(owners).astype(np.int32) if sharing else np.zeros((0, 1, 1), np.int32)),
+            positions=sent(np.stack(positions) if sharing else np.zeros((0, 1, 1, 3), np.float32)),
         )

@@ -86,19 +86,24 @@ class SurfaceRenderer:
         normal = torch.nn.functional.normalize(normal, dim=-1)
         corners = self.canvas.vertices[self.canvas.triangles[met.triangle].long()]
         flat = torch.linalg.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0], dim=-1)
-        away = (flat * directions).sum(-1, keepdim=True) > 0.0
-        return torch.where(away, -normal, normal)
+        # The side of the triangle that the normal is on, which a file may have the other way round than its corners.
+        inside = ((flat * directions).sum(-1) > 0.0) != ((flat * normal).sum(-1) < 0.0)
+        return torch.where(inside[:, None], -normal, normal)
 
     def _shown(self, met: SurfaceHits, point: Tensor) -> Tensor:
-        """The points whose colour is shown, float32[N, 3]: the texel's owner's where the texel is shared."""
+        """The points whose colour is shown, float32[N, 3]: what the texel shows where that is another place."""
         canvas = self.canvas
-        if not canvas.positions.numel():
+        if not len(canvas.positions):
             return point
         size = canvas.positions.shape[1]
         uv = interpolated(canvas.uv, canvas.triangles, met)
         texel = ((uv - uv.floor()) * size).long().clamp(0, size - 1)
-        owners = canvas.positions[canvas.part[met.triangle], texel[:, 1], texel[:, 0]]
-        return torch.where(canvas.shared[met.triangle][:, None], owners, point)
+        row = canvas.row[met.triangle]
+        at = row.clamp_min(0), texel[:, 1], texel[:, 0]
+        owner, shown = canvas.owner[at].long(), canvas.positions[at]
+        reach = torch.maximum(canvas.reach[met.triangle], canvas.reach[owner.clamp_min(0)])
+        elsewhere = (row >= 0) & (owner >= 0) & ((shown - point).norm(dim=-1) > reach)
+        return torch.where(elsewhere[:, None], shown, point)
 
     def _pixels(self, values: Tensor, views: int, fine: int) -> Tensor:
         """Means over each pixel's samples: float32[B fine fine, C] to float32[B, H, W, C]."""

@@ -103,6 +103,7 @@ def test_turning_keeps_heights_and_a_full_turn_comes_back() -> None:
     np.testing.assert_allclose(turned(points, 2 * math.pi), points, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_an_exact_mesh_of_the_kind_is_near_and_another_kind_is_far() -> None:
     snowman, car = kind_named("snowman"), kind_named("car")
     vertices, triangles = exact_mesh(make_object(np.random.default_rng(5), snowman, Look()), 64, CPU)

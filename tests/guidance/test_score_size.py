@@ -65,7 +65,7 @@ def pull_of_score(recipe: str, progress: float, channels: int, side: int) -> tup
     config = preset("standard", "a mug", recipe=recipe).guidance
     teacher = TextTeacher(channels, side, schedule)
     scores = ScoreDistillation(teacher, "a mug", "", PromptCard(), dataclasses.replace(config, score="csd"))
-    total, count = 0.0, 40
+    total, count = 0.0, 10
     generator = torch.Generator().manual_seed(0)
     for _ in range(count):
         x = torch.zeros(2, channels, side, side, requires_grad=True)

@@ -6,41 +6,31 @@ Of: dreamfusion_engine/guidance/scores, dreamfusion_engine/models/families.
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
-from reference import tiny_families as tiny
 from reference.distillation_step import distillation_step
+from reference.tiny_families import Case
 
 from dreamfusion_engine.config.scores import Score
 from dreamfusion_engine.config.stages import GuidanceConfig
 from dreamfusion_engine.guidance.distillation import ScoreDistillation
 from dreamfusion_engine.models.card import PromptCard
-from dreamfusion_engine.models.families import flux
-from dreamfusion_engine.models.load import load_teacher
-from dreamfusion_engine.models.pipeline_folder import open_pipeline
 
-FAMILIES: dict[str, Callable[[], Any]] = {
-    "sd-v": lambda: tiny.stable_diffusion("v_prediction"),
-    "sdxl": tiny.stable_diffusion_xl,
-    "sd3": tiny.stable_diffusion_3,
-    "flux": tiny.flux,
-}
+FAMILIES = ("sd-v", "sdxl", "sd3", "flux-dev")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", FAMILIES)
-def test_a_step_of_each_score_moves_the_picture(family: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(flux, "LATENT_SIZE", tiny.LATENT)
-    pipeline = FAMILIES[family]()
-    pipeline.save_pretrained(tmp_path / "model")
-    teacher = load_teacher(open_pipeline(tmp_path / "model"), torch.device("cpu"))
+def test_a_step_of_each_score_moves_the_picture(family: str, cases: Callable[[str], Case]) -> None:
+    case = cases(family)
     angle = torch.tensor([0.4, 2.0])
     scores: tuple[Score, ...] = ("nfsd", "sdi", "vsd", "sampled")  # what they do is all that the others do, and more
     for score in scores:
         config = GuidanceConfig(score=score, view_prompts="interpolated", perp_neg="on", scale=3.0)
-        distillation = ScoreDistillation(teacher, "a red mug", "blue clay", PromptCard(), config)
+        distillation = ScoreDistillation(
+            case.teacher, "a red mug", "blue clay", PromptCard(), config, encode=case.encode
+        )
         images = torch.full((2, 3, 16, 16), 0.4, requires_grad=True)
         generator = torch.Generator().manual_seed(0)
         loss, info = distillation_step(distillation, images, angle, torch.zeros(2), "albedo", 0.9, generator)

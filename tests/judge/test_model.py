@@ -93,6 +93,7 @@ def test_varied_pictures_keep_their_range_and_differ() -> None:
     assert not torch.equal(moved, pictures)
 
 
+@pytest.mark.slow
 def test_the_committed_judge_knows_the_corpus() -> None:
     """A smoke test of the committed weights; `judge.evaluate` gives the exact figures."""
     from training.judge.evaluate import held_out

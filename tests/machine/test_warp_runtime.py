@@ -64,6 +64,7 @@ def _python(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 def test_starting_and_compiling_write_nothing_to_stdout_or_stderr(tmp_path: Path) -> None:
     code = (
         "import torch\n"
@@ -75,11 +76,13 @@ def test_starting_and_compiling_write_nothing_to_stdout_or_stderr(tmp_path: Path
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
+@pytest.mark.slow
 def test_stderr_still_works_after_the_start() -> None:
     done = _python("import sys, dreamfusion_engine.machine.warp_runtime; sys.stderr.write('heard')")
     assert done.stderr == "heard"
 
 
+@pytest.mark.slow
 def test_a_kernel_folder_that_cannot_be_made_is_explained(tmp_path: Path) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("not a folder")

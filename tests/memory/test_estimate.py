@@ -81,6 +81,7 @@ def unet(channels: tuple[int, ...], kinds: str, size: int, **more: Any) -> Any:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("channels", "kinds", "size"),
     [((64, 128, 256), "ccc", 32), ((64, 128, 256), "dcc", 64), ((32, 64, 96, 192), "dddc", 64), ((96, 192), "dd", 32)],

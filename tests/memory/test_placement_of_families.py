@@ -68,6 +68,7 @@ def taught(folder: Path, settings: MemoryConfig) -> tuple[torch.Tensor, ...]:
     return told.tokens, x.detach(), gradient, noise
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_family_teaches_the_same_with_every_saving_made(kind: str, folders: Callable[[str], Path]) -> None:
     folder = folders(kind)
@@ -101,6 +102,7 @@ def test_every_familys_folder_tells_its_sizes(kind: str, folders: Callable[[str]
     assert sizes.denoiser_live > 0
 
 
+@pytest.mark.slow
 def test_a_run_without_enough_memory_changes_its_settings_says_so_and_records_it(
     folders: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -100,6 +100,7 @@ def same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
 LIMIT = 2 * 24 * 24  # two views of the second half of training do not fit
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "error", [None, MemoryError(), RuntimeError("Failed to allocate 4096 bytes on device 'cuda:0'")], ids=repr
 )
@@ -124,6 +125,7 @@ def test_views_come_one_at_a_time_before_renders_shrink_and_the_step_is_made_aga
     assert len(card.sizes) == 2 + 2 * 16, "every step was made of two views, and the first was tried three times"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stop", [3, 8, 12])
 def test_a_run_that_stepped_down_resumes_bit_for_bit(stop: int, tmp_path: Path) -> None:
     unbroken = session(tmp_path / "whole", SmallCard(LIMIT))

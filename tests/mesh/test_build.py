@@ -16,6 +16,8 @@ from dreamfusion_engine.mesh.surface import topology
 from dreamfusion_engine.mesh.surface.silhouette import ReferenceViews
 from dreamfusion_engine.mesh.textured import TexturedMesh
 
+pytestmark = pytest.mark.slow
+
 SMALL = MeshConfig(resolution=80, triangles=5000, texture=512, unwrap_seconds=120.0)
 FIELD = soft_fields.hamburger(bumps=0.004, edge=0.008)
 

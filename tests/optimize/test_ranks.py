@@ -47,6 +47,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return where
 
 
+@pytest.mark.slow
 def test_two_processes_have_the_gradients_of_one_on_the_same_views(folder: Path) -> None:
     config = tiny_config(views=4, albedo_until=0.0, gradient_clip=0.0)
     scores = ScoreDistillation(disc_teacher(), config.prompt, "", PromptCard(), config.guidance)

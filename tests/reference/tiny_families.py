@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -252,3 +252,10 @@ class Case:
     folder: Path
     teacher: Adapter
     told: Conditioning
+    _encoded: dict[tuple[str, ...], Conditioning] = field(default_factory=dict)
+
+    def encode(self, prompts: list[str]) -> Conditioning:
+        """What the teacher makes of prompts, encoded once: its text encoders are loaded anew each time."""
+        if tuple(prompts) not in self._encoded:
+            self._encoded[tuple(prompts)] = self.teacher.encode_prompts(prompts)
+        return self._encoded[tuple(prompts)]

@@ -36,6 +36,7 @@ def greeted(client: Client) -> Client:
     return client
 
 
+@pytest.mark.slow
 def test_hello_is_answered_with_version_devices_and_models(tmp_path: Path) -> None:
     command = [sys.executable, str(FAKE_ENGINE), "--real-devices"]
     with Client(tmp_path, command=command) as client:

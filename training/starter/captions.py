@@ -47,17 +47,29 @@ _EXTRA_WORDS = ("the", "an", "one", "and", "coloured", "colored")
 
 
 def with_article(named: str) -> str:
-    """'a red mug', 'an apple'."""
+    """Return a name with its article: 'a red mug', 'an apple'.
+
+    named: str, not empty.
+    """
     return f"{'an' if named[0] in 'aeiou' else 'a'} {named}"
 
 
 def spoken_name(rng: np.random.Generator, kind: Kind) -> str:
-    """What a kind is called this time: its first name mostly, any of its names at times."""
+    """Return one of a kind's names: mostly the first, at times any.
+
+    rng: source of the random numbers.
+    kind: Kind.
+    """
     return kind.names[0] if rng.random() < _FIRST_NAME else str(rng.choice(kind.names))
 
 
 def describe(kind: Kind, look: Look, *, name: str | None = None) -> str:
-    """The plain caption of an object: 'a red mug with a yellow handle and white stripes'."""
+    """Return the plain caption of an object: 'a red mug with a yellow handle and white stripes'.
+
+    kind: Kind of the object.
+    look: Look of the object.
+    name: str, a name of the kind; None for the first.
+    """
     text = f"{look.colour} {name or kind.names[0]}" if look.colour else name or kind.names[0]
     text += _part_phrase(kind, look)
     if look.pattern:
@@ -66,21 +78,29 @@ def describe(kind: Kind, look: Look, *, name: str | None = None) -> str:
 
 
 def view_words(view: View, heading: Heading) -> str:
-    """Where a picture was taken from: 'front left view', 'overhead view, back view'."""
+    """Return the words for where a picture was taken from: 'front left view', 'overhead view, back view'.
+
+    view: View of the camera.
+    heading: Heading of the camera.
+    """
     return f"{VIEW_WORDS[view]}, {HEADING_WORDS[heading]}" if view == "overhead" else HEADING_WORDS[heading]
 
 
 def camera_words(azimuth: float, elevation: float) -> str:
-    """The nearest of the words for exact cameras: 'azimuth015 elevation20'. Angles in radians."""
+    """Return the nearest of the words for exact cameras: 'azimuth015 elevation20'.
+
+    azimuth: float, radians, from the front.
+    elevation: float, radians above the horizon.
+    """
     turn = round(azimuth / (2.0 * math.pi) * len(AZIMUTH_WORDS)) % len(AZIMUTH_WORDS)
     nearest = min(ELEVATION_WORDS, key=lambda degrees: abs(degrees - math.degrees(elevation)))
     return f"{AZIMUTH_WORDS[turn]} {ELEVATION_WORDS[nearest]}"
 
 
 def camera_word_mixtures() -> dict[str, dict[str, float]]:
-    """What the words for exact cameras mean, as mixtures of words for views: word -> (word -> weight).
+    """Return what the words for exact cameras mean, as mixtures of words for views: word -> (word -> weight).
 
-    A model that knows views begins to learn exact cameras with these, at once as good as with eight headings.
+    A model that knows views begins to learn exact cameras with these. So it is at once as good as with eight headings.
     """
     mixtures: dict[str, dict[str, float]] = {}
     for turn, word in enumerate(AZIMUTH_WORDS):
@@ -146,7 +166,10 @@ def _part_phrase(kind: Kind, look: Look) -> str:
 
 
 def known_words(kinds: Sequence[Kind] = KINDS) -> list[str]:
-    """Every word that people may use of `kinds`, sorted: all of their captions' but those of exact cameras."""
+    """Return every word that people may use of some kinds, sorted. Words for exact cameras are left out.
+
+    kinds: Kinds.
+    """
     texts = [
         *COLOURS,
         *PATTERNS,
@@ -165,7 +188,7 @@ def known_words(kinds: Sequence[Kind] = KINDS) -> list[str]:
 
 
 def make_tokenizer() -> PreTrainedTokenizerFast:
-    """A word-level tokenizer: lower case, punctuation dropped, '<pad>' 0, '</s>' 1, '<unk>' 2."""
+    """Return a word-level tokenizer: lower case, no punctuation, '<pad>' 0, '</s>' 1, '<unk>' 2."""
     from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors
 
     words = sorted([*known_words(), *AZIMUTH_WORDS, *ELEVATION_WORDS.values()])

@@ -22,13 +22,13 @@ def save_training(
     numbers: Mapping[str, int | float],
     more: Mapping[str, Tensor] | None = None,
 ) -> None:
-    """Write `folder`/checkpoint.safetensors atomically.
+    """Write `folder`/checkpoint.safetensors whole or not at all.
 
     folder: Path.
     model: nn.Module.
     optimizer: Adam over parameters of `model`.
-    numbers: come back from `load_training` as text.
-    more: other tensors.
+    numbers: by name; `load_training` returns them as text.
+    more: other tensors, by name.
     """
     tensors = {f"model.{n}": p.detach() for n, p in model.named_parameters()} | dict(more or {})
     for name, parameter in model.named_parameters():
@@ -46,9 +46,9 @@ def save_training(
 def load_training(
     folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, device: torch.device
 ) -> tuple[dict[str, str], dict[str, Tensor]]:
-    """Restore `folder`'s checkpoint; return its numbers, as text, and all its tensors on `device`.
+    """Restore the checkpoint of a folder, and return its numbers, as text, and all its tensors.
 
-    folder: Path.
+    folder: Path that `save_training` wrote to.
     model: nn.Module, restored in place.
     optimizer: Adam over its parameters, restored in place.
     device: torch.device of the tensors.

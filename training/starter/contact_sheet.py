@@ -23,14 +23,23 @@ _BACKGROUND = 0.86
 
 
 def side_cameras(device: torch.device) -> Cameras:
-    """One camera for each of SIDES, at the middle of the training distances."""
+    """Return one camera for each of SIDES, at the middle of the training distances.
+
+    device: torch.device of the cameras.
+    """
     angles = torch.deg2rad(torch.tensor(SIDES, device=device))
     one = torch.ones(len(SIDES), device=device)
     return orbit_cameras(angles[:, 0], angles[:, 1], 3.2 * one, math.radians(40.0) * one)
 
 
 def kind_views(kind: Kind, pixels: int, device: torch.device, seed: int = 0) -> torch.Tensor:
-    """Lit pictures float32[4, 3, pixels, pixels] of one instance of `kind`."""
+    """Return lit pictures float32[4, 3, pixels, pixels] in [0, 1] of one instance of a kind.
+
+    kind: Kind.
+    pixels: int, side of a picture.
+    device: torch.device to trace on.
+    seed: int, of the instance.
+    """
     rng = np.random.default_rng([seed, KINDS.index(kind)])
     colour = str(rng.choice(kind.colours)) if kind.colours else None
     parts = make_object(rng, kind, Look(colour=colour))
@@ -42,7 +51,13 @@ def kind_views(kind: Kind, pixels: int, device: torch.device, seed: int = 0) -> 
 
 
 def contact_sheet(kinds: Sequence[Kind], pixels: int, device: torch.device, seed: int = 0) -> Image.Image:
-    """The kinds, each a row of four sides over its name."""
+    """Return one picture of several kinds, each a row of four sides over its name.
+
+    kinds: Kinds.
+    pixels: int, side of one view.
+    device: torch.device to trace on.
+    seed: int, of the instances.
+    """
     cell_width, cell_height = pixels * len(SIDES), pixels + _LABEL
     rows = -(-len(kinds) // _COLUMNS)
     gap = 8
@@ -61,6 +76,7 @@ def contact_sheet(kinds: Sequence[Kind], pixels: int, device: torch.device, seed
 
 
 def main() -> None:
+    """Write the contact sheet that the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("file", type=Path, help="picture to write")
     parser.add_argument("--pixels", type=int, default=96, help="side of one view")

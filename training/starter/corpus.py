@@ -29,7 +29,15 @@ _FIRST = 2048  # pictures traced before the first batch, so that the first steps
 
 @dataclass(frozen=True, kw_only=True)
 class Label:
-    """What is known of a picture. camera: words for its exact camera, "" where only the view counts."""
+    """What is known of a picture.
+
+    kind: Kind of the object.
+    look: Look of the object.
+    view: View of the camera.
+    heading: Heading of the camera.
+    shading: Shading of the picture.
+    camera: str, words for the exact camera; "" where only the view counts.
+    """
 
     kind: Kind
     look: Look
@@ -43,12 +51,12 @@ class Corpus:
     """Captioned pictures from a seed.
 
     pixels: int, side of the pictures.
-    capacity: int, traced pictures kept.
-    fresh: float, new pictures for each that `batch` gives out.
+    capacity: int, traced pictures that are kept.
+    fresh: float, pictures traced anew for each one that `batch` returns.
     seed: int.
     device: torch.device of the pictures.
     kinds: Kinds that the pictures show.
-    fronts: float, how often kinds with a front come, to one of another kind; there is more to learn of them.
+    fronts: float, weight of a kind with a front, where the others have 1: there is more to learn of it.
     """
 
     def __init__(
@@ -74,7 +82,10 @@ class Corpus:
         self._next = 0
 
     def trace(self, count: int) -> None:
-        """Trace `count` new pictures into the ring, over the oldest."""
+        """Trace new pictures over the oldest ones.
+
+        count: int, pictures.
+        """
         kinds = [self._kinds[i] for i in self.rng.choice(len(self._kinds), size=count, p=self._shares)]
         looks = [(kind, random_look(self.rng, kind)) for kind in kinds]
         objects = [make_object(self.rng, kind, look) for kind, look in looks]
@@ -95,12 +106,18 @@ class Corpus:
             self._next = (self._next + 1) % len(self._ring)
 
     def batch(self, size: int) -> tuple[Tensor, list[str]]:
-        """Return `size` pictures float32[size, 3, pixels, pixels] in [0, 1] and their captions."""
+        """Return pictures float32[size, 3, pixels, pixels] in [0, 1] and their captions.
+
+        size: int, pictures.
+        """
         pictures, labels = self.pictures(size)
         return pictures, [caption(self.rng, x.kind, x.look, x.view, x.heading, x.shading, x.camera) for x in labels]
 
     def pictures(self, size: int) -> tuple[Tensor, list[Label]]:
-        """Return `size` pictures float32[size, 3, pixels, pixels] in [0, 1] and their labels."""
+        """Return pictures float32[size, 3, pixels, pixels] in [0, 1] and their labels.
+
+        size: int, pictures.
+        """
         first = min(len(self._ring), _FIRST)
         if wanted := first if len(self._labels) < first else round(self._fresh * size):
             self.trace(wanted)

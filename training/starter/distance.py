@@ -10,7 +10,11 @@ import warp as wp
 
 @wp.func
 def slope(x: float, z: float, half_width: float, half_height: float) -> float:
-    """Distance to the plane from (half_width, -half_height) up to (0, half_height), mirrored at x = 0."""
+    """Return the signed distance to the plane from (half_width, -half_height) to (0, half_height), mirrored at x = 0.
+
+    x, z: float, the point.
+    half_width, half_height: float, above 0.
+    """
     run = 2.0 * half_height
     length = wp.sqrt(run * run + half_width * half_width)
     return ((wp.abs(x) - half_width) * run + (z + half_height) * half_width) / length
@@ -18,7 +22,11 @@ def slope(x: float, z: float, half_width: float, half_height: float) -> float:
 
 @wp.func
 def rounded_cut(q: wp.vec3, rounding: float) -> float:
-    """The intersection of three solids from their distances, with edges of radius `rounding`."""
+    """Return the signed distance to the intersection of three solids, with rounded edges.
+
+    q: vec3, distances to the three.
+    rounding: float, radius of the edges.
+    """
     r = wp.vec3(q[0] + rounding, q[1] + rounding, q[2] + rounding)
     outside = wp.length(wp.vec3(wp.max(r[0], 0.0), wp.max(r[1], 0.0), wp.max(r[2], 0.0)))
     return outside + wp.min(wp.max(r[0], wp.max(r[1], r[2])), 0.0) - rounding
@@ -26,7 +34,11 @@ def rounded_cut(q: wp.vec3, rounding: float) -> float:
 
 @wp.func
 def ellipsoid_distance(p: wp.vec3, r: wp.vec3) -> float:
-    """To first order, exact on the surface."""
+    """Return the distance to an ellipsoid, negative inside: to first order, so exact on the surface only.
+
+    p: vec3, the point, from the centre.
+    r: vec3, half axes.
+    """
     k0 = wp.length(wp.cw_div(p, r))
     k1 = wp.length(wp.cw_div(p, wp.cw_mul(r, r)))
     if k1 < 1.0e-6:  # the centre
@@ -36,7 +48,12 @@ def ellipsoid_distance(p: wp.vec3, r: wp.vec3) -> float:
 
 @wp.func
 def part_distance(shape: int, p: wp.vec3, s: wp.vec4) -> float:
-    """Signed distance in a part's own frame; s: what the four sizes mean stands at the makers in `primitives`."""
+    """Return the signed distance to a primitive, in the primitive's own frame.
+
+    shape: int, ELLIPSOID ... DOME of `primitives`.
+    p: vec3, the point.
+    s: vec4, the primitive's four sizes; their makers in `primitives` say what they mean.
+    """
     if shape == 0:
         return ellipsoid_distance(p, wp.vec3(s[0], s[1], s[2]))
     if shape == 1:  # rounded box
@@ -93,7 +110,15 @@ def union_distance(
     rotation: wp.array(dtype=wp.mat33),
     size: wp.array(dtype=wp.vec4),
 ) -> wp.vec2:
-    """Distance to the union of parts first..last-1, and the index of the nearest part."""
+    """Return the signed distance to a union of primitives, and the index of the nearest one.
+
+    p: vec3, the point, world units.
+    first, last: int, the primitives are first to last - 1.
+    shape: int32[P], ELLIPSOID ... DOME.
+    centre: vec3[P], world units.
+    rotation: mat33[P], columns are the local axes.
+    size: vec4[P].
+    """
     best = float(1.0e9)
     index = float(0.0)
     for i in range(first, last):

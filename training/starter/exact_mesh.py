@@ -61,7 +61,11 @@ def signed_distance(parts: Sequence[Part], points: Tensor) -> Tensor:
 
 
 def lattice_points(resolution: int, device: torch.device) -> Tensor:
-    """Lattice corners float32[(resolution + 1)^3, 3] over [-REACH, REACH]^3, z fastest."""
+    """Return the corners of a lattice over [-REACH, REACH]^3, float32[(resolution + 1)^3, 3], z fastest.
+
+    resolution: int, cells along a side.
+    device: torch.device of the points.
+    """
     axis = torch.linspace(-REACH, REACH, resolution + 1, device=device)
     return torch.stack(torch.meshgrid(axis, axis, axis, indexing="ij"), -1).view(-1, 3)
 

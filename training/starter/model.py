@@ -43,7 +43,12 @@ EXAMPLES = ["a hamburger", "a mushroom", "a snowman", "a cactus", "a pink donut"
 
 @dataclass(frozen=True, kw_only=True)
 class ModelSize:
-    """Widths of the UNet's four levels and residual blocks on each; heads of its attention at the lowest level."""
+    """How large the network is.
+
+    channels: int for each of the UNet's four levels, from full resolution down.
+    blocks: int, residual blocks on each level.
+    heads: int, heads of the attention at the lowest level.
+    """
 
     channels: tuple[int, int, int, int] = (32, 64, 96, 192)
     blocks: tuple[int, int, int, int] = (0, 1, 1, 1)
@@ -51,7 +56,7 @@ class ModelSize:
 
 
 class TextToImage(nn.Module):
-    """Text encoder and UNet, trained together. Predicts v (Salimans 2022) of a noised picture."""
+    """A text encoder and a UNet that are trained together to predict v (Salimans 2022) of a noised picture."""
 
     text_encoder: Any
     unet: UNet2DConditionModel
@@ -61,7 +66,10 @@ class TextToImage(nn.Module):
         self.tokenizer: PreTrainedTokenizerFast = make_tokenizer()
 
     def tokens(self, captions: list[str]) -> Tensor:
-        """Token ids int64[B, TOKENS]."""
+        """Return the token ids of captions, int64[B, TOKENS].
+
+        captions: B texts.
+        """
         encoded = self.tokenizer(
             captions, padding="max_length", max_length=TOKENS, truncation=True, return_tensors="pt"
         )
@@ -69,7 +77,11 @@ class TextToImage(nn.Module):
 
 
 class StarterModel(TextToImage):
-    """The pixel-space model: T5 and a UNet of four levels."""
+    """The pixel-space model: T5 and a UNet of four levels.
+
+    size: ModelSize.
+    pixels: int, side of its pictures.
+    """
 
     def __init__(self, size: ModelSize, pixels: int) -> None:
         super().__init__()
@@ -105,7 +117,7 @@ class StarterModel(TextToImage):
         )
 
     def forward(self, noised: Tensor, t: Tensor, tokens: Tensor) -> Tensor:
-        """Return v float32[B, 3, H, W].
+        """Predict v, float32[B, 3, H, W].
 
         noised: float32[B, 3, H, W], noised pictures.
         t: int64[B], timesteps.
@@ -147,7 +159,7 @@ def start_from(model: TextToImage, folder: Path) -> None:
 
 
 def make_scheduler() -> DDPMScheduler:
-    """1000 steps, cosine schedule (Nichol 2021), v prediction."""
+    """Return the noise schedule: 1000 steps, cosine (Nichol 2021), v prediction."""
     return DDPMScheduler(
         num_train_timesteps=1000,
         beta_schedule="squaredcos_cap_v2",
@@ -184,7 +196,11 @@ def save_pipeline(model: TextToImage, folder: Path, kinds: Sequence[Kind], train
 
 
 def save_parts(model: TextToImage, folder: Path) -> None:
-    """Write unet, text encoder (fp16 safetensors) and tokenizer of `model` to `folder`, each into its own."""
+    """Write unet and text encoder, as float16 safetensors, and the tokenizer, each into its own folder.
+
+    model: TextToImage.
+    folder: Path of the pipeline.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     dtype = {name: p.dtype for name, p in model.named_parameters()}
     model.half()

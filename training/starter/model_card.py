@@ -13,7 +13,13 @@ SCORES = "## Scores\n"  # heading of the card's last part, which `judge.evaluate
 
 
 def model_card(kinds: Sequence[Kind], training: dict[str, Any], parameters: int, pixels: int) -> str:
-    """The card as Markdown. training: images, steps, seconds, device and plan, as `dreamfusion.json` keeps them."""
+    """Return the model's README as Markdown.
+
+    kinds: Kinds that it was trained on.
+    training: images, steps, seconds, device and plan, as `dreamfusion.json` has them.
+    parameters: int, of the model.
+    pixels: int, side of its pictures.
+    """
     plan = training["plan"]
     hours = training["seconds"] / 3600.0
     at_half = min(training["images"], plan["half_images"])

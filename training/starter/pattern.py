@@ -16,15 +16,23 @@ _TURN = wp.constant(2.0 * math.pi)
 
 @wp.func
 def repeats(circumference: float) -> float:
-    """An even number of periods around, so that a pattern meets itself at the back."""
+    """Return an even number of periods around a part, so that its pattern meets itself at the back.
+
+    circumference: float, world units.
+    """
     return 2.0 * wp.max(1.0, wp.round(0.5 * circumference / PERIOD))
 
 
 @wp.func
 def surface_arcs(shape: int, p: wp.vec3, n: wp.vec3, s: wp.vec4) -> wp.vec3:
-    """Position on the surface in periods (around, along), and world units a period around.
+    """Return the place on a part's surface in periods (around, along), and the world units of a period around.
 
-    Flat faces are measured straight, round ones by the angle about the local z axis, starting at the front (-y).
+    Flat faces are measured straight. Round ones are measured by the angle about the local z axis, from the front (-y).
+
+    shape: int, ELLIPSOID ... DOME of `primitives`.
+    p: vec3, point of the surface, in the part's frame.
+    n: vec3, normal there, unit length.
+    s: vec4, the part's sizes.
     """
     flat = shape == 1 or shape == 6 or shape == 7
     if flat or (wp.abs(n[2]) > 0.8 and shape != 4 and shape != 0 and shape != 8):
@@ -46,7 +54,14 @@ def surface_arcs(shape: int, p: wp.vec3, n: wp.vec3, s: wp.vec4) -> wp.vec3:
 
 @wp.func
 def second_colour(pattern: int, shape: int, p: wp.vec3, n: wp.vec3, s: wp.vec4) -> bool:
-    """Whether the surface point p with normal n (both in the part's frame) has the second colour."""
+    """Return whether a point of the surface has the part's second colour.
+
+    pattern: int, PLAIN ... CHECKS of `primitives`.
+    shape: int, ELLIPSOID ... DOME.
+    p: vec3, the point, in the part's frame.
+    n: vec3, normal there, unit length.
+    s: vec4, the part's sizes.
+    """
     arcs = surface_arcs(shape, p, n, s)
     if pattern == 1:  # stripes around; on a ring, across it
         along = arcs[1]

@@ -20,11 +20,15 @@ PLAIN, STRIPES, DOTS, CHECKS = range(4)
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """One primitive.
+    """One primitive of an object.
 
-    shape: ELLIPSOID ... DOME. centre: position. rotation: columns are the local axes in the object's frame.
-    size: what the four numbers mean depends on the shape (see the makers below). colour: sRGB in [0, 1].
-    pattern: PLAIN ... CHECKS, drawn in the part's own frame with the colour `second`.
+    shape: int, ELLIPSOID ... DOME.
+    centre: three floats, its place.
+    size: four floats; the makers below say what each means.
+    colour: three floats, sRGB in [0, 1].
+    rotation: 3 x 3 floats, whose columns are the local axes in the object's frame.
+    pattern: int, PLAIN ... CHECKS, drawn in the part's own frame.
+    second: three floats, colour of the pattern, sRGB in [0, 1].
     """
 
     shape: int
@@ -36,7 +40,7 @@ class Part:
     second: Vector = (1.0, 1.0, 1.0)
 
     def half_extent(self) -> Array:
-        """Half sizes along the object's axes of a box that contains the part, float32[3]."""
+        """Return half the sides of a box that contains the part, along the object's axes, float32[3]."""
         a, b, c, d = self.size
         local = {
             ELLIPSOID: (a, b, c),
@@ -53,19 +57,37 @@ class Part:
 
 
 def ellipsoid(centre: Vector, radii: Vector, colour: Vector, *, turn: Vector = (0.0, 0.0, 0.0)) -> Part:
-    """An ellipsoid with three half axes."""
+    """Return an ellipsoid.
+
+    centre: its place.
+    radii: half axes along x, y and z.
+    colour: sRGB in [0, 1].
+    turn: radians about x, y and z, in that order.
+    """
     return Part(shape=ELLIPSOID, centre=centre, size=(*radii, 0.0), colour=colour, rotation=_turned(turn))
 
 
 def ball(centre: Vector, radius: float, colour: Vector) -> Part:
-    """A sphere."""
+    """Return a sphere.
+
+    centre: its place.
+    radius: float.
+    colour: sRGB in [0, 1].
+    """
     return ellipsoid(centre, (radius, radius, radius), colour)
 
 
 def box(
     centre: Vector, half: Vector, colour: Vector, *, rounding: float = 0.05, turn: Vector = (0.0, 0.0, 0.0)
 ) -> Part:
-    """A box of half sizes `half` with rounded edges, turned about x, y, z (radians, in that order)."""
+    """Return a box with rounded edges.
+
+    centre: its place.
+    half: half sides along x, y and z.
+    colour: sRGB in [0, 1].
+    rounding: float, radius of the edges.
+    turn: radians about x, y and z, in that order.
+    """
     rounding = min(rounding, 0.95 * min(half))
     return Part(shape=BOX, centre=centre, size=(*half, rounding), colour=colour, rotation=_turned(turn))
 
@@ -79,7 +101,15 @@ def cylinder(
     rounding: float = 0.03,
     turn: Vector = (0.0, 0.0, 0.0),
 ) -> Part:
-    """A cylinder along its local z with rounded rims."""
+    """Return a cylinder along its local z, with rounded rims.
+
+    centre: its place.
+    radius: float.
+    half_height: float.
+    colour: sRGB in [0, 1].
+    rounding: float, radius of the rims.
+    turn: radians about x, y and z, in that order.
+    """
     rounding = min(rounding, 0.95 * min(radius, half_height))
     return Part(
         shape=CYLINDER, centre=centre, size=(radius, half_height, 0.0, rounding), colour=colour, rotation=_turned(turn)
@@ -96,35 +126,72 @@ def cone(
     rounding: float = 0.02,
     turn: Vector = (0.0, 0.0, 0.0),
 ) -> Part:
-    """A cone along its local z, cut off at radius `top` (0: a point), grown by `rounding`."""
+    """Return a cone along its local z, cut off at its upper radius.
+
+    centre: its place.
+    bottom: float, lower radius.
+    top: float, upper radius; 0 for a point.
+    half_height: float.
+    colour: sRGB in [0, 1].
+    rounding: float, by which it grows on all sides.
+    turn: radians about x, y and z, in that order.
+    """
     return Part(
         shape=CONE, centre=centre, size=(bottom, top, half_height, rounding), colour=colour, rotation=_turned(turn)
     )
 
 
 def torus(centre: Vector, ring: float, tube: float, colour: Vector, *, turn: Vector = (0.0, 0.0, 0.0)) -> Part:
-    """A torus about its local z: radius of the ring, radius of the tube."""
+    """Return a torus about its local z.
+
+    centre: its place.
+    ring: float, radius of the ring.
+    tube: float, radius of the tube.
+    colour: sRGB in [0, 1].
+    turn: radians about x, y and z, in that order.
+    """
     return Part(shape=TORUS, centre=centre, size=(ring, tube, 0.0, 0.0), colour=colour, rotation=_turned(turn))
 
 
 def wedge(
     centre: Vector, half: Vector, colour: Vector, *, rounding: float = 0.03, turn: Vector = (0.0, 0.0, 0.0)
 ) -> Part:
-    """A gable roof: a prism along y whose triangle has its base at -half[2] and its ridge at +half[2]."""
+    """Return a gable roof: a prism along y, whose triangle has its base at -half[2] and its ridge at +half[2].
+
+    centre: its place.
+    half: half sides of its box along x, y and z.
+    colour: sRGB in [0, 1].
+    rounding: float, radius of the edges.
+    turn: radians about x, y and z, in that order.
+    """
     return Part(shape=WEDGE, centre=centre, size=(*half, rounding), colour=colour, rotation=_turned(turn))
 
 
 def pyramid(
     centre: Vector, half: Vector, colour: Vector, *, rounding: float = 0.03, turn: Vector = (0.0, 0.0, 0.0)
 ) -> Part:
-    """A pyramid over a rectangle at -half[2], with its tip at +half[2]."""
+    """Return a pyramid over a rectangle at -half[2], with its tip at +half[2].
+
+    centre: its place.
+    half: half sides of its box along x, y and z.
+    colour: sRGB in [0, 1].
+    rounding: float, radius of the edges.
+    turn: radians about x, y and z, in that order.
+    """
     return Part(shape=PYRAMID, centre=centre, size=(*half, rounding), colour=colour, rotation=_turned(turn))
 
 
 def dome(
     base: Vector, radii: Vector, colour: Vector, *, rounding: float = 0.03, turn: Vector = (0.0, 0.0, 0.0)
 ) -> Part:
-    """The upper half of an ellipsoid that stands on `base`; radii: half widths along x and y, and the whole height."""
+    """Return the upper half of an ellipsoid.
+
+    base: the middle of its floor.
+    radii: half widths along x and y, and the whole height.
+    colour: sRGB in [0, 1].
+    rounding: float, radius of the edge.
+    turn: radians about x, y and z, in that order.
+    """
     rotation = _turned(turn)
     half = 0.5 * radii[2]
     centre = _vector(np.asarray(base) + half * np.asarray(rotation)[:, 2])
@@ -132,7 +199,12 @@ def dome(
 
 
 def rod(start: Vector, end: Vector, radius: float, colour: Vector) -> Part:
-    """A capsule from `start` to `end`."""
+    """Return a rod with round ends.
+
+    start, end: middles of its ends.
+    radius: float.
+    colour: sRGB in [0, 1].
+    """
     a, b = np.asarray(start, dtype=np.float64), np.asarray(end, dtype=np.float64)
     length = float(np.linalg.norm(b - a))
     z = (b - a) / max(length, 1e-9)
@@ -150,7 +222,12 @@ def rod(start: Vector, end: Vector, radius: float, colour: Vector) -> Part:
 
 
 def normalised(parts: list[Part], *, half_length: float, reach: float) -> list[Part]:
-    """The parts centred on the origin; their box has the longest half side `half_length` and corners in `reach`."""
+    """Return the parts moved to the origin and scaled.
+
+    parts: Parts of one object.
+    half_length: float, the longest half side of their box, world units.
+    reach: float, the farthest that a corner of the box may be from the origin, world units.
+    """
     low = np.min([np.asarray(p.centre) - p.half_extent() for p in parts], axis=0)
     high = np.max([np.asarray(p.centre) + p.half_extent() for p in parts], axis=0)
     middle, half = 0.5 * (low + high), 0.5 * (high - low)

@@ -111,10 +111,16 @@ def render_objects(
     pixels: int,
     samples: int = 2,
 ) -> Tensor:
-    """Trace B objects, each from its own camera: float32[B, 8, pixels, pixels] on the cameras' device.
+    """Trace B objects, each from its own camera, and return float32[B, 8, pixels, pixels] on the cameras' device.
 
-    light: float32[B, 3] position of the point light; ambient: float32[B] in [0, 1], the share of light from everywhere
-    (DreamFusion eq. 6 has 0.1). samples: per pixel and axis. Channels: albedo, lit, clay, coverage, premultiplied.
+    The channels are albedo, lit, clay and coverage, premultiplied.
+
+    objects: B lists of Parts.
+    cameras: Cameras, B of them.
+    light: float32[B, 3], place of the point light, world units.
+    ambient: float32[B] in [0, 1], share of light from everywhere (DreamFusion eq. 6 has 0.1).
+    pixels: int, side of a picture.
+    samples: int, along a pixel's side.
     """
     device = cameras.position.device
     flat = [part for parts in objects for part in parts]
@@ -157,8 +163,10 @@ def render_objects(
 
 
 def compose(traced: Tensor, background: Tensor, shading: Shading) -> Tensor:
-    """Pictures float32[B, 3, H, W] in [0, 1] from `render_objects` output over background colours float32[B, 3].
+    """Return pictures float32[B, 3, H, W] in [0, 1] from traced ones.
 
+    traced: float32[B, 8, H, W], from `render_objects`.
+    background: float32[B, 3], sRGB in [0, 1].
     shading: 'albedo' (flat colours), 'lambertian' (lit) or 'textureless' (white clay).
     """
     behind = background[:, :, None, None] * (1.0 - traced[:, 7:8])

@@ -63,21 +63,42 @@ class Paced(Protocol):
 
 
 def learning_rate(plan: Paced, step: int, images: int, *, tail: float = 0.4, last: float = 0.1) -> float:
-    """Linear warm-up, constant, cosine to `last` of it over the last share `tail` of the pictures."""
+    """Return the learning rate of a step: it rises, stays, and falls by a cosine.
+
+    plan: Paced.
+    step: int, for the rise.
+    images: int, pictures seen.
+    tail: float in (0, 1], share of the pictures over which it falls.
+    last: float in [0, 1], share of the rate at the end.
+    """
     done = max(0.0, images / plan.images - (1.0 - tail)) / tail
     decay = last + (1.0 - last) * 0.5 * (1.0 + math.cos(math.pi * min(done, 1.0)))
     return plan.learning_rate * min(1.0, (step + 1) / _WARM_UP) * decay
 
 
 def average_in(average: Mapping[str, Tensor], model: nn.Module, step: int) -> None:
-    """Move the moving average of `model`'s parameters, by name, towards them; in the first steps by more."""
+    """Move the moving average of parameters towards them; in the first steps by more.
+
+    average: tensors by the parameters' names, changed in place.
+    model: nn.Module with the parameters.
+    step: int, from 0.
+    """
     decay = min(_EMA_DECAY, (1 + step) / (10 + step))
     parameters = dict(model.named_parameters())
     torch._foreach_lerp_(list(average.values()), [parameters[name].detach() for name in average], 1.0 - decay)
 
 
 class Averaged:
-    """A model in training with its moving average and its optimizer: what a checkpoint holds."""
+    """A model in training with its moving average and its optimizer: what a checkpoint holds.
+
+    model: nn.Module.
+    average: moving average of each parameter, by name.
+    optimizer: of the parameters.
+    device: torch.device of all of them.
+    step: int, steps done.
+    images: int, pictures seen.
+    seconds: float, time spent in training.
+    """
 
     model: nn.Module
     average: dict[str, Tensor]  # of the parameters, by name
@@ -88,13 +109,19 @@ class Averaged:
     seconds: float
 
     def save(self, folder: Path) -> None:
-        """Write checkpoint.safetensors atomically."""
+        """Write the checkpoint whole or not at all.
+
+        folder: Path.
+        """
         numbers = {"step": self.step, "images": self.images, "seconds": self.seconds}
         averages = {f"average.{n}": p for n, p in self.average.items()}
         save_training(folder, self.model, self.optimizer, numbers, averages)
 
     def load(self, folder: Path) -> None:
-        """Go on from `folder`'s checkpoint."""
+        """Continue from a checkpoint.
+
+        folder: Path that `save` wrote to.
+        """
         numbers, tensors = load_training(folder, self.model, self.optimizer, self.device)
         for name, average in self.average.items():
             average.copy_(tensors[f"average.{name}"])
@@ -102,16 +129,21 @@ class Averaged:
         self.seconds = float(numbers["seconds"])
 
     def fill_with_average(self, model: nn.Module) -> None:
-        """Give a fresh model of the same shape the averaged weights."""
+        """Give a model the averaged weights.
+
+        model: nn.Module of the same shape, changed in place.
+        """
         with torch.no_grad():
             for name, parameter in model.named_parameters():
                 parameter.copy_(self.average[name])
 
 
 class Trainer(Averaged):
-    """The model, its moving average and its optimizer, with everything a checkpoint holds.
+    """The model, its moving average and its optimizer, with everything that a checkpoint holds.
 
-    text_rate: learning rate of the text encoder, as a multiple: T5's weights are an order larger.
+    plan: TrainingPlan.
+    device: torch.device to train on.
+    text_rate: float, learning rate of the text encoder as a multiple; T5's weights are an order larger.
     """
 
     model: TextToImage
@@ -138,20 +170,23 @@ class Trainer(Averaged):
         self.seconds = 0.0
 
     def make_model(self) -> TextToImage:
-        """The model as training begins with it."""
+        """Return the model with which training begins."""
         return StarterModel(ModelSize(), self.plan.pixels)
 
     def clean(self, pictures: Tensor) -> Tensor:
-        """What is noised and denoised, of pictures float32[B, 3, H, W] in [0, 1]: themselves, in [-1, 1]."""
+        """Return what is noised and denoised: here the pictures themselves, in [-1, 1].
+
+        pictures: float32[B, 3, H, W] in [0, 1].
+        """
         return 2.0 * pictures - 1.0
 
     @property
     def half_resolution(self) -> bool:
-        """Whether the next step is one of those at half resolution."""
+        """Return whether the next step is one of those at half resolution."""
         return self.images < self.plan.half_images
 
     def corpus(self) -> Corpus:
-        """Pictures for the next steps, at their resolution, with a seed that no earlier ones had."""
+        """Return the pictures for the next steps, at their resolution, with a seed that no earlier ones had."""
         return Corpus(
             pixels=self.plan.pixels // 2 if self.half_resolution else self.plan.pixels,
             capacity=self.plan.capacity,
@@ -163,7 +198,11 @@ class Trainer(Averaged):
         )
 
     def train_step(self, corpus: Corpus, generator: torch.Generator) -> Tensor:
-        """One optimizer step; returns the loss, a scalar that stays on the device."""
+        """Make one optimizer step and return the loss, a scalar that stays on the device.
+
+        corpus: Corpus of the pictures.
+        generator: source of the noise and the timesteps.
+        """
         size = 2 * self.plan.batch if self.half_resolution else self.plan.batch
         pictures, captions = corpus.batch(size)
         drop = torch.rand(size, generator=generator, device=self.device) < self.plan.no_caption
@@ -193,7 +232,7 @@ class Trainer(Averaged):
         return loss.detach()
 
     def averaged_model(self) -> TextToImage:
-        """A copy of the model with the averaged weights."""
+        """Return a copy of the model with the averaged weights."""
         model = self.make_model()
         self.fill_with_average(model)
         return model
@@ -203,7 +242,10 @@ T = TypeVar("T", bound=Trainer)
 
 
 def told_of(trainer: Trainer) -> dict[str, Any]:
-    """What the card says of the training."""
+    """Return what the model's card says of its training.
+
+    trainer: Trainer.
+    """
     return {
         "images": trainer.images,
         "steps": trainer.step,
@@ -214,7 +256,11 @@ def told_of(trainer: Trainer) -> dict[str, Any]:
 
 
 def export(trainer: Trainer, folder: Path) -> None:
-    """Write the averaged model as a pipeline folder."""
+    """Write the averaged model as a pipeline folder.
+
+    trainer: Trainer.
+    folder: Path.
+    """
     model = trainer.averaged_model()
     if trainer.images <= trainer.plan.half_images:  # it has seen no other
         model.unet.register_to_config(sample_size=trainer.plan.pixels // 2)
@@ -228,7 +274,11 @@ def export(trainer: Trainer, folder: Path) -> None:
 
 
 def arguments_of(description: str | None, defaults: TrainingPlan) -> argparse.Namespace:
-    """The command line: where and how long, and each field of the plan."""
+    """Return the words of the command line: where, how long, and each field of the plan.
+
+    description: str for --help.
+    defaults: TrainingPlan.
+    """
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--output", type=Path, required=True, help="folder of the checkpoint and of the pipeline")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
@@ -240,7 +290,12 @@ def arguments_of(description: str | None, defaults: TrainingPlan) -> argparse.Na
 
 
 def train(trainer: T, arguments: argparse.Namespace, write: Callable[[T, Path], None]) -> None:
-    """Train to the plan's end or for the minutes given, with checkpoints; `write` makes the pipeline's folder."""
+    """Train to the plan's end or for the minutes that were given, with checkpoints.
+
+    trainer: Trainer that begins or continues.
+    arguments: from `arguments_of`.
+    write: makes the pipeline's folder of a trainer.
+    """
     plan = trainer.plan
     arguments.output.mkdir(parents=True, exist_ok=True)
     if (arguments.output / FILE).exists():
@@ -275,6 +330,7 @@ def train(trainer: T, arguments: argparse.Namespace, write: Callable[[T, Path], 
 
 
 def main() -> None:
+    """Train the starter model as the command line says."""
     arguments = arguments_of(__doc__, TrainingPlan())
     plan = TrainingPlan(**{name: getattr(arguments, name) for name in asdict(TrainingPlan())})
     train(Trainer(plan, torch.device(arguments.device)), arguments, export)

@@ -47,7 +47,9 @@ class Additions:
     def texture(self, png: bytes, name: str, *, repeats: bool) -> int:
         """Return the number of a texture with a PNG. The same picture is stored once.
 
-        name: str, of a new picture. repeats: bool, whether the picture goes on beyond its edges.
+        png: bytes.
+        name: str, of a new picture.
+        repeats: bool, whether the picture goes on beyond its edges.
         """
         if png not in self._images:
             image = {"bufferView": self._data(png), "mimeType": "image/png", "name": name}
@@ -75,7 +77,11 @@ class Additions:
         return self.append("accessors", {**description, "bufferView": self._data(rows.tobytes(), view), "count": count})
 
     def glb(self, rest: bytes) -> bytes:
-        """Return the file. rest: further chunks, as they come. Raises Unusable where it is too large."""
+        """Return the file.
+
+        rest: further chunks, as they come.
+        Raises Unusable where it is too large.
+        """
         document = {**self._document, **self._lists}
         if len(self._blobs) > 1:
             buffer = {**(document.get("buffers") or [{}])[0], "byteLength": self._size}

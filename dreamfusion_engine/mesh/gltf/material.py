@@ -65,7 +65,11 @@ def painted(material: dict[str, Any], texture: int, coordinates: int) -> dict[st
 
 
 def matt(name: str, texture: int, coordinates: int, roughness: float) -> dict[str, Any]:
-    """Return a new matt material with a base-colour texture. Arguments as of `painted`; roughness: float, 0 to 1."""
+    """Return a new matt material with a base-colour texture.
+
+    name, texture, coordinates: as for `painted`.
+    roughness: float in [0, 1].
+    """
     pbr = {
         "baseColorTexture": _reference({}, texture, coordinates),
         "metallicFactor": 0.0,
@@ -75,7 +79,11 @@ def matt(name: str, texture: int, coordinates: int, roughness: float) -> dict[st
 
 
 def others_use(material: dict[str, Any], coordinates: int) -> bool:
-    """Return whether a texture other than the base colour's uses TEXCOORD_n. coordinates: int, n."""
+    """Return whether a texture other than the base colour's uses TEXCOORD_n.
+
+    material: dict, of the file.
+    coordinates: int, n.
+    """
     return any(uv_set(info) == coordinates for info in _others(material))
 
 

@@ -71,7 +71,7 @@ def _decoded(content: bytes) -> Picture | None:
                 if picture.mode.startswith("I"):  # grey of 16 bits, which Pillow would cut off at 255
                     grey = (np.asarray(picture).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8)
                     return np.repeat(grey[:, :, None], 3, 2)
-                return np.asarray(picture.convert("RGB"))
+                return np.array(picture.convert("RGB"))  # a copy, which torch may take as its own
     except Exception:  # a stranger's picture: each of Pillow's decoders raises what it likes
         return None
 

@@ -85,14 +85,19 @@ def read_gltf(data: bytes, what: str = "the mesh") -> GltfFile:
 
 
 def unusable(error: Unusable, what: str = "the mesh") -> InputError:
-    """Return the InputError input.mesh for a file that cannot be used. what: as of `read_gltf`."""
+    """Return the InputError input.mesh for a file that cannot be used.
+
+    error: Unusable, with the reason.
+    what: as for `read_gltf`.
+    """
     return InputError("input.mesh", what=f"{what[:1].upper()}{what[1:]} cannot be used.", why=error.why, fix=error.fix)
 
 
 def colour_uv_name(document: dict[str, Any], primitive: dict[str, Any]) -> str | None:
     """Return the attribute with the UVs of the base-colour texture, such as TEXCOORD_0; None where there is none.
 
-    document: dict, the JSON of the file. primitive: dict, its entry there.
+    document: dict, the JSON of the file.
+    primitive: dict, its entry there.
     """
     attributes = attributes_of(primitive)
     wished = 0
@@ -192,7 +197,7 @@ def _normals(stored: Accessor, used: Rows, linear: Doubles, vertices: Floats, tr
     sign = -1.0 if np.linalg.det(linear) < 0.0 else 1.0
     with np.errstate(invalid="ignore"):
         turned = from_gltf_axes(_directions(sign * _directions(stored.values_of(used)) @ cofactors.T))
-    lost = ~np.isfinite(turned).all(1)
+    lost = ~np.asarray(np.isfinite(turned).all(1))
     if lost.any():
         touching = triangles[lost[triangles].any(1)]
         corners = vertices[touching].astype(np.float64)

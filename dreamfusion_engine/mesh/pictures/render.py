@@ -64,7 +64,12 @@ def to_srgb(c: float) -> float:
 
 @wp.func
 def texel(texture: wp.array(dtype=wp.uint8), rows: int, columns: int, x: int, y: int) -> wp.vec3:
-    """Colour of the texel in column x, row y, clamped to the border; texture: flat [rows, columns, 3]."""
+    """Return the colour of a texel, clamped to the border.
+
+    texture: uint8[rows * columns * 3], row by row.
+    rows, columns: int.
+    x, y: int, its column and row.
+    """
     k = 3 * (wp.clamp(y, 0, rows - 1) * columns + wp.clamp(x, 0, columns - 1))
     return wp.vec3(float(texture[k]), float(texture[k + 1]), float(texture[k + 2])) * (1.0 / 255.0)
 

@@ -39,7 +39,12 @@ class ReferenceViews:
 
 @wp.func
 def trilinear(values: wp.array(dtype=float), n: int, p: wp.vec3) -> float:
-    """Interpolated value at p, in cells; values: flat [n + 1, n + 1, n + 1]."""
+    """Return the interpolated value at a point.
+
+    values: float[(n + 1)^3], z fastest.
+    n: int, cells along a side.
+    p: vec3, in cells.
+    """
     x = wp.clamp(p[0], 0.0, float(n))
     y = wp.clamp(p[1], 0.0, float(n))
     z = wp.clamp(p[2], 0.0, float(n))

@@ -64,6 +64,12 @@ def settled(teacher: Adapter, asked: GenerateConfig, **given: Any) -> tuple[Choi
     return settle_runtime(teacher, distillation, asked, report=events.append, **{**usual, **given}), events
 
 
+@pytest.fixture(autouse=True)
+def few_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ways are timed twice, not for seconds: which is the fastest here is no fact of these tests."""
+    monkeypatch.setattr(runtime, "_ROUNDS", (2, 2))
+
+
 @pytest.fixture
 def own_cache_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("DREAMFUSION_CACHE", str(tmp_path))

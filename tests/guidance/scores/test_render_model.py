@@ -70,6 +70,7 @@ def test_an_untrained_copy_sees_what_the_model_sees_bit_for_bit(teacher: Teacher
         assert torch.equal(RenderScore(teacher, CONFIG, 0).predict_noise(x, t, told), teacher.predict_noise(x, t, told))
 
 
+@pytest.mark.slow
 def test_the_copy_learns_a_render_and_leaves_the_model_alone(teacher: Teacher) -> None:
     before = {n: p.clone() for n, p in teacher.denoiser.named_parameters()}
     copy = RenderScore(teacher, CONFIG, 0)
@@ -119,6 +120,7 @@ def test_a_denoiser_without_attention_is_refused_with_another_score() -> None:
     assert caught.value.code == "model.unsupported" and "guidance.score=sds" in caught.value.fix
 
 
+@pytest.mark.slow
 def test_a_run_with_vsd_saves_what_it_has_learned_and_a_restart_forgets_it(teacher: Teacher) -> None:
     config = GuidanceConfig(score="vsd", scale=3.0)
 
@@ -144,4 +146,5 @@ def test_a_run_with_vsd_saves_what_it_has_learned_and_a_restart_forgets_it(teach
     resumed.load_state(broken.state())
     assert torch.equal(steps(resumed, 1, generator), expected)
     resumed.restart(config, 0)
-    assert all(torch.equal(tensor, made(0).state()[name]) for name, tensor in resumed.state().items())
+    fresh = made(0).state()
+    assert all(torch.equal(tensor, fresh[name]) for name, tensor in resumed.state().items())

@@ -194,8 +194,8 @@ def test_the_lowest_signed_number_is_minus_one() -> None:
 
 
 def test_a_matrix_and_its_parts_are_the_same_place() -> None:
-    turn = {"rotation": [0.5, 0.5, 0.5, 0.5]}  # x to y, y to z, z to x
-    by_parts = one(square(translation=[1, 2, 3], scale=[2, 3, 4], **turn))
+    turn = [0.5, 0.5, 0.5, 0.5]  # x to y, y to z, z to x
+    by_parts = one(square(translation=[1, 2, 3], scale=[2, 3, 4], rotation=turn))
     matrix = np.array([[0, 0, 4, 1], [2, 0, 0, 2], [0, 3, 0, 3], [0, 0, 0, 1]], float)
     by_matrix = one(square(matrix=matrix.T.reshape(-1).tolist()))
     np.testing.assert_allclose(by_parts.vertices, by_matrix.vertices, atol=1e-6)

@@ -86,6 +86,7 @@ def test_an_object_cut_by_the_box_comes_out_closed() -> None:
     assert topology.volume(vertices, triangles) > 0.0
 
 
+@pytest.mark.slow
 def test_the_coarse_pass_finds_the_surface_of_the_full_lattice_with_a_fraction_of_the_questions() -> None:
     field = soft_fields.hamburger(bumps=0.01, edge=0.01)
     asked = 0
@@ -107,6 +108,7 @@ def test_the_coarse_pass_finds_the_surface_of_the_full_lattice_with_a_fraction_o
     np.testing.assert_allclose(found[0], expected[0], atol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_surface_outside_what_was_asked_is_followed() -> None:
     field = soft_fields.hamburger(bumps=0.01, edge=0.03, floaters=False)
     full = sample_lattice(field.density, 96, CPU)
@@ -193,6 +195,7 @@ def test_closing_leaves_a_smooth_solid_as_it_is() -> None:
     assert topology.volume(*closed_surface) == pytest.approx(topology.volume(*open_surface), rel=1e-3)
 
 
+@pytest.mark.slow
 def test_gaps_that_the_pictures_show_stay_open() -> None:
     bars = [box((x, 0.0, 0.0), (0.035, 0.06, 0.5)) for x in np.arange(-0.5, 0.51, 0.12)]
     grating = union(*bars, box((0.0, 0.0, 0.52), (0.6, 0.06, 0.05)), box((0.0, 0.0, -0.52), (0.6, 0.06, 0.05)))

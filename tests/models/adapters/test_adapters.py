@@ -117,6 +117,7 @@ def test_the_guided_noise_is_that_of_the_pipeline_with_the_sum_in_its_weights(
     assert_alike(kind, pipeline, teacher)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "layout"), READ)
 def test_the_guided_noise_is_that_of_the_pipeline_that_loads_the_file(kind: str, layout: str, tmp_path: Path) -> None:
     pytest.importorskip("peft", reason="diffusers loads a LoRA with peft, which the engine does not need")

@@ -56,6 +56,7 @@ def inversion(path: Path, kind: str, count: int, word: str = WORD) -> Path:
     return write(path / f"{word}.safetensors", dict(zip(names, made, strict=True)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [1, 3])
 @pytest.mark.parametrize("kind", PARTS)
 def test_the_guided_noise_is_that_of_the_pipeline_with_the_word(kind: str, count: int, tmp_path: Path) -> None:

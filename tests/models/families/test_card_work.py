@@ -59,7 +59,7 @@ def test_a_steps_judgement_reads_nothing_from_the_card_and_sends_nothing_to_it(
     monkeypatch.setattr(NoiseSchedule, "usable", case.teacher.schedule.usable)  # found out once, before training
     placement = Placement(MemoryConfig(recompute=recompute), CARD, nowhere)
     teacher = load_teacher(open_pipeline(case.folder), CARD, precision="bfloat16", place=placement.place)
-    scores = distilled(teacher, lambda texts: case.teacher.encode_prompts(texts).to(CARD))
+    scores = distilled(teacher, lambda texts: case.encode(texts).to(CARD))
     size = teacher.image_size
     images = torch.rand(2, 3, size, size, device=CARD, requires_grad=True)
     step = asked(scores, (2, *scores.model_shape(size)), 1)
@@ -101,8 +101,8 @@ def test_every_convolution_is_channels_last_on_a_card_and_the_denoisers_in_half_
 def test_a_recorded_judgement_is_the_judgement(
     kind: str, cases: Callable[[str], Case], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    teacher = cases(kind).teacher
-    scores = distilled(teacher)
+    case = cases(kind)
+    teacher, scores = case.teacher, distilled(case.teacher, case.encode)
     size = teacher.image_size
 
     def judged(pictures: Tensor, step: StepInputs, into: Tensor) -> None:

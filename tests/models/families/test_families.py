@@ -84,6 +84,7 @@ def test_rows_of_a_batch_do_not_touch_each_other(cases: Callable[[str], Case], k
             torch.testing.assert_close(together[i : i + 1], alone, atol=1e-5, rtol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=str)
 @pytest.mark.parametrize("kind", ["if", "sd", "sdxl", "pixart", "sd3", "flux-dev"])
 def test_weights_in_half_precision_say_nearly_the_same_and_stay_differentiable(
@@ -254,13 +255,14 @@ def test_the_shift_of_flux_is_the_one_of_its_pipeline_for_a_picture_of_its_size(
     torch.testing.assert_close(teacher.schedule.sigma.flip(0), scheduler.sigmas[:-1], atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("score", get_args(Score))
 @pytest.mark.parametrize("kind", ["sd-v", "sdxl", "pixart", "sd3", "flux-dev"])
 def test_every_score_moves_the_pixels_of_a_render_by_every_family(
     cases: Callable[[str], Case], kind: str, score: Score
 ) -> None:
-    teacher = cases(kind).teacher
-    distillation = ScoreDistillation(teacher, PROMPT, "", PromptCard(), GuidanceConfig(score=score))
+    case, config = cases(kind), GuidanceConfig(score=score)
+    distillation = ScoreDistillation(case.teacher, PROMPT, "", PromptCard(), config, encode=case.encode)
     image = torch.rand(1, 3, 24, 24, generator=torch.Generator().manual_seed(9)).requires_grad_()
     angle = torch.tensor([0.3])
     loss, seen = distillation_step(distillation, image, angle, angle, "albedo", 0.3, torch.Generator().manual_seed(10))
@@ -268,7 +270,7 @@ def test_every_score_moves_the_pixels_of_a_render_by_every_family(
     assert image.grad is not None
     assert bool(torch.isfinite(image.grad).all()) and bool(torch.isfinite(seen.gradient_norm).all())
     assert int((image.grad.abs().amax(dim=1) > 0.0).sum()) == 24 * 24
-    assert not any(parameter.requires_grad for parameter in teacher.denoiser.parameters())
+    assert not any(parameter.requires_grad for parameter in case.teacher.denoiser.parameters())
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -64,6 +64,7 @@ def few_pictures() -> Corpus:
     return Corpus(pixels=32, capacity=16, fresh=0, seed=0, device=CPU)
 
 
+@pytest.mark.slow
 def test_steps_of_the_autoencoder_bring_pictures_back_better(pictures: torch.Tensor) -> None:
     trainer = AutoencoderTrainer(PLAN, CPU)
     before, _ = measure(trainer.averaged_model(), pictures)
@@ -89,6 +90,7 @@ def test_the_measure_knows_an_error_of_a_tenth_and_its_colour() -> None:
     assert found["shift"] == pytest.approx([-0.1, 0.0, 0.0], abs=1e-6)
 
 
+@pytest.mark.slow
 def test_the_autoencoder_trains_on_from_its_checkpoint_bit_for_bit(
     autoencoder: tuple[AutoencoderTrainer, Path], pictures: torch.Tensor
 ) -> None:
@@ -128,6 +130,7 @@ def test_the_autoencoders_rate_warms_up_holds_and_ends_at_a_hundredth(pictures: 
     assert rate(9999, PLAN.images) == pytest.approx(0.01)
 
 
+@pytest.mark.slow
 def test_the_exported_autoencoder_gives_latents_a_spread_of_one(
     autoencoder: tuple[AutoencoderTrainer, Path], pictures: torch.Tensor
 ) -> None:
@@ -135,6 +138,7 @@ def test_the_exported_autoencoder_gives_latents_a_spread_of_one(
     assert float(encoded(vae, pictures).std()) == pytest.approx(1.0, rel=0.02)  # fp16 weights, bfloat16 arithmetic
 
 
+@pytest.mark.slow
 def test_the_autoencoder_that_is_kept_gives_held_out_pictures_back_in_their_colours() -> None:
     vae = load_autoencoder(WEIGHTS / "vae", CPU)
     plan = AutoencoderPlan()
@@ -144,6 +148,7 @@ def test_the_autoencoder_that_is_kept_gives_held_out_pictures_back_in_their_colo
     assert float(found["std"]) * vae.config.scaling_factor == pytest.approx(1.0, abs=0.1)  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_steps_of_the_denoiser_lower_its_loss(autoencoder: tuple[AutoencoderTrainer, Path]) -> None:
     plan = LatentPlan(pixels=32, images=100_000, batch=8, learning_rate=2e-3, vae=str(autoencoder[1] / "vae"))
     trainer, corpus = LatentTrainer(plan, CPU, SIZE), few_pictures()
@@ -152,6 +157,7 @@ def test_steps_of_the_denoiser_lower_its_loss(autoencoder: tuple[AutoencoderTrai
     assert sum(losses[-10:]) < 0.9 * sum(losses[:10])
 
 
+@pytest.mark.slow
 def test_the_denoiser_trains_on_from_its_checkpoint_bit_for_bit(trained: LatentTrainer, tmp_path: Path) -> None:
     trained.save(tmp_path)
     runs = [LatentTrainer(trained.plan, CPU, SIZE) for _ in range(2)]
@@ -166,11 +172,13 @@ def test_the_denoiser_trains_on_from_its_checkpoint_bit_for_bit(trained: LatentT
         assert torch.equal(average, runs[1].average[name]), name
 
 
+@pytest.mark.slow
 def test_the_autoencoder_is_not_trained_with_the_denoiser(trained: LatentTrainer) -> None:
     assert not any(name.startswith("vae") for name, _ in trained.model.named_parameters())
     assert all(parameter.grad is None for parameter in trained.vae.parameters())
 
 
+@pytest.mark.slow
 def test_the_exported_folder_is_a_stable_diffusion_for_the_engine(
     trained: LatentTrainer, folder: Path, pictures: torch.Tensor
 ) -> None:
@@ -191,6 +199,7 @@ def test_the_exported_folder_is_a_stable_diffusion_for_the_engine(
     assert str(folder.parent) not in (folder / "dreamfusion.json").read_text()
 
 
+@pytest.mark.slow
 def test_the_exported_folder_draws_in_stock_diffusers(trained: LatentTrainer, folder: Path) -> None:
     from diffusers import StableDiffusionPipeline
 
@@ -228,6 +237,7 @@ def test_words_begin_as_the_starters_and_as_far_from_one_another_in_proportion()
     assert float(words.std()) == pytest.approx(0.1, rel=1e-3)
 
 
+@pytest.mark.slow
 def test_every_file_of_the_full_size_is_under_sixteen_mebibytes(
     autoencoder: tuple[AutoencoderTrainer, Path], tmp_path: Path
 ) -> None:

@@ -10,6 +10,7 @@ import torch
 from dreamfusion_engine.models.pipeline_folder import STARTER_FOLDER
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("asked", [None, torch.float16], ids=["plain", "half"])
 def test_the_starter_samples_with_stock_diffusers(asked: torch.dtype | None) -> None:
     from diffusers import DiffusionPipeline

@@ -17,10 +17,12 @@ PATTERN_COLOURS = ("white", "yellow", "black", "pink")
 class Kind:
     """One kind of object.
 
-    names: the words it is called by, the first is canonical. make: its maker (rng, colour, colour of the named part).
-    colours: what its main colour may be named. part: how captions name the part with a second colour, '{}' stands for
-    the colour; '' without one. patterned: whether its main colour may carry stripes, dots or checks. front: whether
-    it looks different from the front, the side and the back.
+    names: words that it is called by; the first is canonical.
+    make: its maker, from (rng, main colour, colour of the named part) to Parts.
+    colours: names that its main colour may have.
+    part: str, how captions name the part with a second colour, '{}' for the colour; '' without such a part.
+    patterned: bool, whether its main colour may carry stripes, dots or checks.
+    front: bool, whether it looks different from the front, the side and the back.
     """
 
     names: tuple[str, ...]
@@ -35,8 +37,10 @@ class Kind:
 class Look:
     """What a caption can say of an instance.
 
-    colour: the main colour or None for the natural one; part: the named part's; pattern: a name of PATTERNS, which
-    needs a colour, and its colour.
+    colour: str, name of the main colour; None for the natural one.
+    part: str, name of the named part's colour; None for the natural one.
+    pattern: str, a name of PATTERNS, which needs a colour; None without.
+    pattern_colour: str, name of the pattern's colour; None without.
     """
 
     colour: str | None = None
