@@ -45,7 +45,6 @@ class Start:
         """Return what starts the field and holds it; None with a lock of 0, where only size and place are taken.
 
         device: torch.device of the training.
-        Raises InputError input.mesh where there is no solid.
         """
         if self.config.start.lock == 0.0:
             return None
