@@ -18,7 +18,7 @@ FIT_RATE = 0.02  # of Adam
 FILLED, EMPTY = 0.9, 0.002  # opacity of one step inside and outside
 NEAR = 0.1  # world units from the surface
 SOFT = 0.01  # world units over which the opacity changes at the surface
-WEIGHT = 2.0  # of the loss at lock 1, for a score of size 1
+WEIGHT = 20.0  # of the loss at lock 1, for a score of size 1: with 2 a house with lock 1 grew lumps beside its roof
 
 
 class ShapeLock:
@@ -64,7 +64,7 @@ class ShapeLock:
     def weight(self, progress: float, score_size: float) -> float:
         """Return the loss's weight: WEIGHT times the lock; below a lock of 1 it fades while training goes on.
 
-        w = WEIGHT s l (1 - f p (1 - l)), with the score's size s, the lock l, the fade f and the progress p.
+        w = WEIGHT s l^2 (1 - f p (1 - l)), with the score's size s, the lock l, the fade f and the progress p.
 
         progress: float in [0, 1], share of training done.
         score_size: float, above 0, from `guidance.score_size`.
@@ -92,9 +92,9 @@ class ShapeLock:
 
 
 def lock_strength(progress: float, config: StartConfig) -> float:
-    """Return l (1 - f p (1 - l)) in [0, 1]: the lock, fading while training goes on unless it is 1.
+    """Return l^2 (1 - f p (1 - l)) in [0, 1]: the lock's pull, fading while training goes on unless the lock is 1.
 
     progress: float in [0, 1], share of training done, p.
     config: StartConfig, with the lock l and the fade f.
     """
-    return config.lock * (1.0 - config.fade * progress * (1.0 - config.lock))
+    return config.lock**2 * (1.0 - config.fade * progress * (1.0 - config.lock))

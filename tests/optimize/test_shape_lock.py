@@ -74,7 +74,7 @@ def test_the_solids_opacity_is_full_inside_and_none_outside(block: torch.Tensor)
 
 @pytest.mark.parametrize(
     ("lock", "fade", "progress", "strength"),
-    [(1.0, 1.0, 1.0, 1.0), (0.0, 1.0, 0.3, 0.0), (0.5, 1.0, 0.0, 0.5), (0.5, 1.0, 1.0, 0.25), (0.5, 0.0, 1.0, 0.5)],
+    [(1.0, 1.0, 1.0, 1.0), (0.0, 1.0, 0.3, 0.0), (0.5, 1.0, 0.0, 0.25), (0.5, 1.0, 1.0, 0.125), (0.5, 0.0, 1.0, 0.25)],
 )
 def test_the_lock_fades_below_one(lock: float, fade: float, progress: float, strength: float) -> None:
     assert lock_strength(progress, StartConfig(lock=lock, fade=fade)) == pytest.approx(strength)
