@@ -25,7 +25,7 @@ from dreamfusion_engine.server import model_news, server
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from fakes.scripted_engine import cube_glb, png, tetrahedron
+from fakes.shapes import ball_glb, png, tetrahedron
 
 STEP_SECONDS = 0.004
 PNG = png(16, 16, 200)
@@ -71,7 +71,7 @@ def counting_generate(
     mesh = tetrahedron(0.5)
     report(MeshPreview(step=step, vertices=mesh[:48], triangles=mesh[48:96], colours=mesh[96:]))
     report(Note(code="health.flat", text="The object is rather flat."))
-    (output / "mesh.glb").write_bytes(cube_glb(digest, 200))
+    (output / "mesh.glb").write_bytes(ball_glb(digest, 200))
     summary = {"prompt": config.prompt, "seed": config.seed, "steps": step, "psnr": float("inf")}
     (output / "result.json").write_text(json.dumps({"prompt": config.prompt, "seed": config.seed}))
     return Result(folder=str(output), files={"mesh": str(output / "mesh.glb")}, report=summary)
