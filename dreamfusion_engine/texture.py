@@ -28,7 +28,8 @@ from dreamfusion_engine.machine.run_folder import held
 from dreamfusion_engine.mesh.arrays import Floats
 from dreamfusion_engine.mesh.gltf.read import GltfFile, GltfPrimitive, read_gltf
 from dreamfusion_engine.mesh.gltf.write import NewTexture, with_textures
-from dreamfusion_engine.mesh.pictures.sheet import write_turntable, write_views
+from dreamfusion_engine.mesh.pictures.render import retextured
+from dreamfusion_engine.mesh.pictures.sheet import portrait_scene, write_turntable, write_views
 from dreamfusion_engine.mesh.uv.unwrap import unwrap
 from dreamfusion_engine.optimize.health import Verdict
 from dreamfusion_engine.optimize.session import Session
@@ -177,14 +178,15 @@ def _texture(
         write_atomically(files["mesh.glb"], with_textures(file, new))
         files |= _write_textures(canvas, pictures, output / "textures")
         done = True
-        after = portrait_mesh(canvas, [each.texture for each in painted])
-        write_views(portrait_mesh(canvas, before_textures(file)), files["before.png"], config.camera, device)
-        write_views(after, files["views.png"], config.camera, device)
+        before = portrait_mesh(canvas, before_textures(file), [each.uv for each in file.primitives])
+        scene = portrait_scene(portrait_mesh(canvas, [each.texture for each in painted]), device)
+        advance("render", 0.15)
+        write_views(retextured(scene, before), files["before.png"], config.camera)
+        write_views(scene, files["views.png"], config.camera)
         write_turntable(
-            after,
+            scene,
             files["turntable.mp4"],
             config.camera,
-            device,
             lambda share: advance("render", 0.3 + 0.7 * share),
         )
         content = run_report(config, session, clock, device) | {

@@ -49,7 +49,7 @@ class Canvas:
     parts: the parts as given.
     vertices: float32[V, 3], world units of the box.
     triangles: int32[T, 3].
-    normals: float32[T, 3, 3], of every corner, unit length.
+    normals: float32[V, 3], unit length.
     first: int, first triangle of each part, and T at the end.
     maps: TextureMap of each part.
     """
@@ -88,7 +88,7 @@ def canvas_of(parts: Sequence[CanvasPart], texture: int, front: float = 0.0) -> 
             own = vertex_normals(placed[base : base + len(part.vertices)], part.triangles).astype(np.float32)
         else:
             own = (own @ turn.T).astype(np.float32)
-        normals.append(own[part.triangles])
+        normals.append(own)
     first = tuple(int(n) for n in np.cumsum([0, *(len(part.triangles) for part in parts)]))
     maps = [
         texture_map(placed, triangles[begin:end], part.uv, texture)
@@ -147,7 +147,7 @@ class DeviceCanvas:
 
     vertices: float32[V, 3].
     triangles: int32[T, 3].
-    normals: float32[T, 3, 3].
+    normals: float32[V, 3].
     uv: float32[T, 3, 2].
     reach: float32[T], as `TextureMap.reach`.
     row: int64[T], row of each triangle's part in `owner` and `positions`; -1: no two places share a texel there.
