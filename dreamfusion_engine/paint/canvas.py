@@ -6,7 +6,7 @@ Axis letters: V vertices, T triangles, of all parts together.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -66,12 +66,18 @@ class Canvas:
         return slice(self.first[part], self.first[part + 1])
 
 
-def canvas_of(parts: Sequence[CanvasPart], texture: int, front: float = 0.0) -> Canvas:
+def canvas_of(
+    parts: Sequence[CanvasPart],
+    texture: int,
+    front: float = 0.0,
+    advance: Callable[[float], None] = lambda share: None,
+) -> Canvas:
     """Return the parts as they stand to each other, in one box with their front turned to -Y.
 
     parts: CanvasParts, at least one.
     texture: int, pixels along each texture.
     front: float, radians counter-clockwise from above, from -Y to the side that is the front.
+    advance: told the share done, in [0, 1].
     Raises InputError input.mesh where there is no surface.
     """
     vertices = np.concatenate([np.asarray(part.vertices, np.float64) for part in parts])
@@ -90,10 +96,11 @@ def canvas_of(parts: Sequence[CanvasPart], texture: int, front: float = 0.0) -> 
             own = (own @ turn.T).astype(np.float32)
         normals.append(own)
     first = tuple(int(n) for n in np.cumsum([0, *(len(part.triangles) for part in parts)]))
-    maps = [
-        texture_map(placed, triangles[begin:end], part.uv, texture)
-        for part, begin, end in zip(parts, first, first[1:], strict=False)
-    ]
+    maps = []
+    for number, (part, begin, end) in enumerate(zip(parts, first, first[1:], strict=False)):
+        advance(number / len(parts))
+        maps.append(texture_map(placed, triangles[begin:end], part.uv, texture))
+    advance(1.0)
     return Canvas(
         parts=tuple(parts),
         vertices=placed.astype(np.float32),
