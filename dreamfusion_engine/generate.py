@@ -21,7 +21,7 @@ from dreamfusion_engine.machine.processes import Ranks, join, leave
 from dreamfusion_engine.machine.run_folder import held
 from dreamfusion_engine.mesh.build import build_mesh
 from dreamfusion_engine.mesh.export import write_glb
-from dreamfusion_engine.mesh.pictures.sheet import write_turntable, write_views
+from dreamfusion_engine.mesh.pictures.sheet import portrait_scene, write_turntable, write_views
 from dreamfusion_engine.mesh.surface.silhouette import ReferenceViews
 from dreamfusion_engine.optimize.overlap import may_overlap
 from dreamfusion_engine.optimize.previews import Previews
@@ -138,12 +138,12 @@ def _generate(
     try:
         write_glb(mesh, files["mesh.glb"], name=config.prompt)
         whole_mesh = True
-        write_views(mesh, files["views.png"], config.camera, device)
+        scene = portrait_scene(mesh, device)
+        write_views(scene, files["views.png"], config.camera)
         write_turntable(
-            mesh,
+            scene,
             files["turntable.mp4"],
             config.camera,
-            device,
             lambda share: advance("render", 0.2 + 0.8 * share),
         )
         content = {**run_report(config, session, clock, device), "mesh": mesh_report.to_json()}

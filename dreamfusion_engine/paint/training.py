@@ -49,6 +49,8 @@ class SurfaceTraining(Training):
     def view(self, cameras: Cameras, size: int, *, background: float = 1.0, shading: Shading = "albedo") -> Rendering:
         """Return pictures [B, size, size, ...] of the current state, lit from each camera, over a grey level.
 
+        They have one sample a pixel, because they are only looked at.
+
         cameras, size, background, shading: as for `Training.view`.
         """
         return self.renderer.render(
@@ -58,6 +60,7 @@ class SurfaceTraining(Training):
             background=torch.full((3,), background, device=self.device),
             shading=shading,
             light=cameras.position,
+            grid=1,
         )
 
     def probe(self, size: int = 32) -> Probe:

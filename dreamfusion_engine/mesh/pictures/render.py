@@ -1,7 +1,7 @@
 """Render a textured mesh by casting rays (Warp, CPU and CUDA): albedo, lit colour, textureless, normals."""
 
 # Annotations are evaluated here (no `from __future__ import annotations`): Warp must see the array types.
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -174,6 +174,20 @@ def scene_of(mesh: TexturedMesh, device: torch.device) -> Scene:
         caster=rays,
         normals=torch.from_numpy(np.ascontiguousarray(mesh.normals, dtype=np.float32)).to(device),
         sky=torch.from_numpy(sky).to(device),
+        uv=torch.from_numpy(np.ascontiguousarray(mesh.uv.reshape(-1, 2), dtype=np.float32)).to(device),
+        texture=torch.from_numpy(np.ascontiguousarray(mesh.texture)).to(device),
+    )
+
+
+def retextured(scene: Scene, mesh: TexturedMesh) -> Scene:
+    """Return the scene with the texture and the UVs of a mesh of the same shape.
+
+    scene: Scene.
+    mesh: TexturedMesh.
+    """
+    device = scene.caster.device
+    return replace(
+        scene,
         uv=torch.from_numpy(np.ascontiguousarray(mesh.uv.reshape(-1, 2), dtype=np.float32)).to(device),
         texture=torch.from_numpy(np.ascontiguousarray(mesh.texture)).to(device),
     )
