@@ -10,6 +10,7 @@ import re
 import signal
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 
 _SECRET = re.compile(r"TOKEN|SECRET|PASSW|CREDENTIAL|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY", re.IGNORECASE)
 _PR_SET_PDEATHSIG = 1  # prctl(2)
@@ -24,6 +25,12 @@ def child_environment(
     environ: the environment.
     """
     return {name: value for name, value in environ.items() if not _SECRET.search(name)} | dict(changes or {})
+
+
+def engine_child_environment() -> dict[str, str]:
+    """Return `child_environment` for a Python that imports this engine, from wherever it lies."""
+    root = str(Path(__file__).resolve().parents[2])
+    return child_environment({"PYTHONPATH": os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))})
 
 
 def end_with(parent: int, *, seconds: float, processor_seconds: float) -> None:
