@@ -1,4 +1,8 @@
-"""Programs that the engine starts: their environment, and their end together with the engine."""
+"""Programs that the engine starts: their environment, and their end together with the engine.
+
+Other processes need other environments: the add-on's `core/clean_environment.py` takes away what Blender's Python set,
+and the set-up's `installer/processes.py` also what would make pip install elsewhere.
+"""
 
 from __future__ import annotations
 
