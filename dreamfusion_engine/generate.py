@@ -83,29 +83,30 @@ def _generate(
     device = run_device(config, ranks)
     model = open_run_model(config, report)
     clock.enter("load", device)
-    judge = load_run_teacher(config, *model, device, report, ranks)
+    teacher = load_run_teacher(config, *model, device, report, ranks)
     # 2. A radiance field, optimized until the model likes what it sees from every side.
     session = Session(
         config=config,
-        distillation=judge.distillation,
+        distillation=teacher.distillation,
         device=device,
         folder=output / "checkpoint",
         report=report,
         control=control,
         seconds_after=_SECONDS_AFTER.get(config.preset, 60.0),
         snapshot=Previews(output / "previews", report) if ranks.first else ignore,
-        model=judge.weights,
-        fitted=judge.fitted,
-        step_down=judge.step_down(report),
+        model=teacher.weights,
+        fitted=teacher.fitted,
+        step_down=teacher.step_down(report),
         ranks=ranks,
     )
     if resume:
         session.resume()
-    session.denoiser = judge.settle_runtime(
+    trial = StepTrial(teacher.fitted, teacher.distillation, device)
+    session.denoiser = teacher.settle_runtime(
         alone=ranks.count == 1,
         resumed=resume,
         recorded=session.denoiser,
-        step_seconds=StepTrial(judge.fitted, judge.distillation, device).seconds if may_overlap(judge.fitted) else None,
+        step_seconds=trial.seconds if may_overlap(teacher.fitted) else None,
         report=report,
     )
     clock.enter("train", device)
@@ -117,7 +118,7 @@ def _generate(
     leave()
     assert isinstance(training, VolumeTraining)
     if ranks.count == 1 and session.training.step >= LEARNT_ABOVE and session.steps_taken:
-        by_arithmetic = step_seconds(judge.sizes, judge.fitted, judge.speed)
+        by_arithmetic = step_seconds(teacher.sizes, teacher.fitted, teacher.speed)
         learn_ratio(device.type, config.model, session.seconds / session.steps_taken, by_arithmetic)
     if not ranks.first:
         return Result(folder=str(output), files={}, report={})

@@ -129,22 +129,22 @@ def _texture(
     canvas = canvas_of(parts, size, math.radians(paint.front_deg), lambda share: advance("unwrap", 0.5 + 0.5 * share))
     # 2. The frozen diffusion model, and the prompt in its language.
     clock.enter("load", device)
-    judge = load_run_teacher(config, *model, device, report, ranks)
+    teacher = load_run_teacher(config, *model, device, report, ranks)
     # 3. Colours on the surface, optimized until the model likes what it sees from every side.
     renderer = SurfaceRenderer(DeviceCanvas.of(canvas, device), paint.samples)
     session = Session(
         config=config,
-        distillation=judge.distillation,
+        distillation=teacher.distillation,
         device=device,
         folder=output / "checkpoint",
         report=report,
         control=control,
         seconds_after=_SECONDS_AFTER,
         snapshot=PaintPreviews(canvas, output / "previews", report) if ranks.first else ignore,
-        model=judge.weights,
+        model=teacher.weights,
         subject=_digest(mesh, paint),
-        fitted=judge.fitted,
-        step_down=judge.step_down(report),
+        fitted=teacher.fitted,
+        step_down=teacher.step_down(report),
         ranks=ranks,
         new_training=functools.partial(SurfaceTraining, renderer),
         watched=_WATCHED,
@@ -153,7 +153,7 @@ def _texture(
         session.resume()
     elif ranks.first:
         _keep(mesh, output / SOURCE)
-    session.denoiser = judge.settle_runtime(
+    session.denoiser = teacher.settle_runtime(
         alone=ranks.count == 1, resumed=resume, recorded=session.denoiser, step_seconds=None, report=report
     )
     clock.enter("train", device)

@@ -35,7 +35,7 @@ class SampleCapacity:
     def __init__(self, most: int, device: torch.device) -> None:
         self._most = float(most)
         self._rows: float | None = None  # a ray
-        self._wanted = torch.zeros((), device=device)  # samples a ray, the most since the last look
+        self._wanted = torch.zeros((), device=device)  # samples a ray, the most since the host last read it
         self.short = torch.zeros((), dtype=torch.bool, device=device)
 
     def rows(self, rays: int) -> int | None:
@@ -56,8 +56,8 @@ class SampleCapacity:
         self._wanted.copy_(torch.maximum(self._wanted, wanted[0] / rays))
         self.short.logical_or_(wanted[0] > rows)
 
-    def look(self) -> bool:
-        """Read what the steps since the last look wanted and adapt the rows; return whether that changed them.
+    def adapt(self) -> bool:
+        """Read what the steps since the last call wanted and adapt the rows; return whether that changed them.
 
         Waits for the device.
         """

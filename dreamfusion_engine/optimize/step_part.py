@@ -169,7 +169,7 @@ def add_gradients(
     kind: PartKind of the part.
     """
     seen, images = render_part(field, occupancy, config, inputs.views, kind)
-    loss, _ = distillation.judge(distillation.seen(images, inputs.step), inputs.step)
+    loss, _ = distillation.loss(distillation.seen(images, inputs.step), inputs.step)
     add_way_back(field, config, inputs, kind, seen, loss)
     return seen
 

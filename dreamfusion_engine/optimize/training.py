@@ -16,7 +16,7 @@ from torch import Tensor
 from dreamfusion_engine.config.stages import GenerateConfig, Shading
 from dreamfusion_engine.field.radiance import RadianceField
 from dreamfusion_engine.guidance.distillation import ScoreDistillation
-from dreamfusion_engine.guidance.step_inputs import Part
+from dreamfusion_engine.guidance.step_inputs import ViewRange
 from dreamfusion_engine.machine.device import out_of_memory
 from dreamfusion_engine.machine.processes import ALONE, Ranks
 from dreamfusion_engine.optimize import schedules
@@ -169,7 +169,7 @@ class Training(ABC):
             if first:
                 self.generator.set_state(drawn)
             part = mine.rows(first, count)
-            where = Part(first=self.ranks.index * settings.views + first, total=total)
+            where = ViewRange(first=self.ranks.index * settings.views + first, total=total)
             angles = part.cameras.azimuth, part.cameras.elevation
             shape = (len(part), *distillation.model_shape(size))
             return PartInputs(

@@ -94,7 +94,7 @@ class SurfaceTraining(Training):
         seen = self.renderer.render(
             self.colours, views.cameras, size, background=views.background, shading=shading, light=views.light
         )
-        loss, _ = distillation.judge(distillation.seen(seen.colour.permute(0, 3, 1, 2), inputs.step), inputs.step)
+        loss, _ = distillation.loss(distillation.seen(seen.colour.permute(0, 3, 1, 2), inputs.step), inputs.step)
         parameters = list(self.field.parameters())
         gradients = torch.autograd.grad(inputs.weights.share * loss, parameters, allow_unused=True)
         for parameter, gradient in zip(parameters, gradients, strict=True):

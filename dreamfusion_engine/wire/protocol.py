@@ -124,6 +124,16 @@ EVENTS: dict[str, dict[str, str]] = {
     "bye": {},
 }
 
+# The stages of `progress`, in words for people: the terminal and the add-on's sidebar show these.
+STAGE_WORDS = {
+    "download": "downloading",
+    "load": "loading the model",
+    "train": "training",
+    "extract": "cutting out the mesh",
+    "unwrap": "unwrapping",
+    "bake": "baking the texture",
+    "render": "rendering the turntable",
+}
 _KINDS: dict[str, tuple[type, ...]] = {
     "str": (str,),
     "int": (int,),
