@@ -9,6 +9,7 @@ import json
 import os
 import re
 import shutil
+import stat
 import struct
 import tempfile
 import unicodedata
@@ -68,6 +69,21 @@ def checked_request(
     resume: bool, whether to continue from the folder's checkpoint.
     Raises InputError or SetupError for every bad prompt, word, setting, device name, model, adapter or folder.
     """
+    asked = _checked(prompt, preset_name, settings, output, output_root, resume)
+    if not resume:
+        check_not_taken(asked.output, asked.config)
+    return asked
+
+
+def _checked(
+    prompt: str,
+    preset_name: str,
+    settings: Mapping[str, Any] | None,
+    output: Path | None,
+    output_root: Path,
+    resume: bool,
+) -> Request:
+    """What a run of any kind needs: everything but whether its folder is free."""
     check_encodable(prompt, "prompt")
     config = preset(preset_name, prompt, settings)  # what is wrong with any model is said before one is looked for
     check_encodable(config.negative, "negative prompt")
@@ -85,8 +101,6 @@ def checked_request(
     folder = output if output is not None else output_root / folder_name(config.prompt, config.seed)
     folder = output_folder(folder)
     check_output(folder, disk_needed(config))
-    if not resume:
-        check_not_taken(folder, config)
     return Request(config=config, output=folder, resume=resume)
 
 
@@ -115,7 +129,9 @@ def checked_texture_request(
     if data or not resume:
         check_glb(data)
     folder = output if output is not None else output_root / folder_name(f"{name} texture", _seed_of(given))
-    asked = checked_request(prompt, preset_name=preset_name, settings=given, output=folder, resume=resume)
+    asked = _checked(prompt, preset_name, given, folder, output_root, resume)
+    if not resume:
+        check_not_taken(asked.output, asked.config, paints=True)
     return replace(asked, config=painting(asked.config, given), paint=paint, mesh=data)
 
 
@@ -135,14 +151,10 @@ def _mesh_bytes(path: Path) -> bytes:
     """The bytes of a mesh file. Raises InputError for one that cannot be read or is too large."""
     try:
         found = Path(given_path(path))
-        size = found.stat().st_size
-        if size > MESH_LIMIT:
-            raise InputError(
-                "input.mesh",
-                what="The mesh file is too large.",
-                why=f"{shortened(path)} has {size >> 20:,} MiB; the limit is {MESH_LIMIT >> 20} MiB.",
-                fix="Export it without textures, or paint a decimated copy.",
-            )
+        status = found.stat()
+        if not stat.S_ISREG(status.st_mode):  # a device may never end
+            raise UnusablePath("it is a folder" if found.is_dir() else "it is no file")
+        check_mesh_size(status.st_size, f"{shortened(path)} has")
         return found.read_bytes()
     except (OSError, UnusablePath) as error:
         why = error.strerror if isinstance(error, OSError) and error.strerror else error
@@ -154,11 +166,29 @@ def _mesh_bytes(path: Path) -> bytes:
         ) from error
 
 
+def check_mesh_size(size: int, subject: str = "It has") -> None:
+    """Raise InputError for a mesh of more than MESH_LIMIT.
+
+    size: int, bytes.
+    subject: str, which begins the reason.
+    """
+    if size > MESH_LIMIT:
+        raise InputError(
+            "input.mesh",
+            what="The mesh file is too large.",
+            why=f"{subject} {size >> 20:,} MiB; the limit is {MESH_LIMIT >> 20} MiB.",
+            fix="Export it without textures, or paint a decimated copy.",
+        )
+
+
 def check_glb(data: bytes) -> None:
-    """Raise InputError unless the bytes begin as a binary glTF 2 of their length. The rest is read when the run begins.
+    """Raise InputError unless the bytes begin as a binary glTF 2 of their length, of MESH_LIMIT at most.
+
+    The rest is read when the run begins.
 
     data: bytes of the file.
     """
+    check_mesh_size(len(data))
     begins = len(data) >= 12 and data[:4] == b"glTF"
     if not begins or struct.unpack_from("<II", data, 4) != (2, len(data)):
         raise InputError(
@@ -284,18 +314,26 @@ def _dangling(folder: Path, link: Path) -> InputError:
     )
 
 
-def check_not_taken(folder: Path, config: GenerateConfig) -> None:
-    """Raise InputError when `folder` holds the finished result of another prompt or seed, which a run would replace."""
+def check_not_taken(folder: Path, config: GenerateConfig, *, paints: bool = False) -> None:
+    """Raise InputError when `folder` holds the finished result of another run, which this one would replace.
+
+    It is another one if its prompt or seed are, or if one of the two paints a mesh and the other makes one.
+
+    folder: Path of the run.
+    config: GenerateConfig of the run.
+    paints: bool, whether it paints a mesh.
+    """
     report = folder / "result.json"
     if not report.is_file():
         return
     try:
         found = json.loads(report.read_text(encoding="utf-8"))
-        prompt, seed = found["prompt"], found["seed"]
+        prompt, seed, painted = found["prompt"], found["seed"], "paint" in found
     except (OSError, ValueError, KeyError, TypeError):
-        prompt, seed = "something that is not a result of this engine", None
-    if (prompt, seed) != (config.prompt, config.seed):
-        shown = prompt if seed is None else f"the result for {str(prompt)[:80]!r}, seed {seed}"
+        prompt, seed, painted = "something that is not a result of this engine", None, paints
+    if (prompt, seed, painted) != (config.prompt, config.seed, paints):
+        kind = "result" if painted == paints else "texture" if painted else "object"
+        shown = prompt if seed is None else f"the {kind} for {str(prompt)[:80]!r}, seed {seed}"
         raise InputError(
             "input.output_taken",
             what="The output folder is taken.",
