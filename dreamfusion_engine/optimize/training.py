@@ -286,5 +286,9 @@ class _Moment:
 
 
 def under(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    """Return the tensors whose names begin with `prefix`, without it."""
+    """Return the tensors whose names begin with `prefix`, without it.
+
+    tensors: by name.
+    prefix: str.
+    """
     return {n[len(prefix) :]: t for n, t in tensors.items() if n.startswith(prefix)}
