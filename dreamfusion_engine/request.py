@@ -204,6 +204,10 @@ def settings_for(
 ) -> Resolved:
     """The settings of a run with a model: preset, the recipe of its family, then the person's own.
 
+    facts: ModelFacts of the model.
+    preset_name: str, such as 'draft'.
+    prompt: str.
+    settings: nested by stage; None for none.
     Raises InputError for a recipe of another family and for settings that the family cannot have.
     """
     asked = (settings or {}).get("recipe", facts.recipe)
@@ -243,14 +247,22 @@ def output_folder(given: Path) -> Path:
 
 
 def folder_name(prompt: str, seed: int) -> str:
-    """A name that every file system takes: 'A red mug!' with seed 3 -> 'a-red-mug-3'. Letters of any script stay."""
+    """A name that every file system takes: 'A red mug!' with seed 3 -> 'a-red-mug-3'. Letters of any script stay.
+
+    prompt: str.
+    seed: int.
+    """
     plain = unicodedata.normalize("NFKC", prompt).lower()
     words = re.sub(r"[\W_]+", "-", plain).strip("-")[:SLUG_LIMIT].strip("-")
     return f"{words or 'object'}-{seed}"
 
 
 def check_encodable(text: str, name: str) -> None:
-    """Raise InputError for text that is no text: bytes that the terminal could not decode, halves of characters."""
+    """Raise InputError for text that is no text: bytes that the terminal could not decode, halves of characters.
+
+    text: str.
+    name: str, what the text is, for people.
+    """
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:
@@ -270,7 +282,11 @@ def disk_needed(config: GenerateConfig) -> int:
 
 
 def check_output(folder: Path, needed: int = _DISK_NEEDED) -> None:
-    """Raise InputError unless `folder` can be made and written, with room on its disk. Leaves no trace."""
+    """Raise InputError unless `folder` can be made and written, with room on its disk. Leaves no trace.
+
+    folder: Path.
+    needed: int, bytes that must be free.
+    """
     if folder.exists() and not folder.is_dir():
         raise InputError(
             "input.output_file",

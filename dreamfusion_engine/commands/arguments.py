@@ -220,7 +220,11 @@ def parse_settings(assignments: Sequence[str]) -> dict[str, Any]:
 
 
 def adapter_settings(loras: Sequence[str], embeddings: Sequence[str]) -> dict[str, Any]:
-    """Return what --lora FILE[:WEIGHT] and --embedding FILE say, by dotted name; nothing for what was not given."""
+    """Return what --lora FILE[:WEIGHT] and --embedding FILE say, by dotted name; nothing for what was not given.
+
+    loras: words FILE[:WEIGHT].
+    embeddings: words FILE.
+    """
     said: dict[str, Any] = {}
     if loras:
         said["adapters.lora"] = [list(_lora(text)) for text in loras]

@@ -44,13 +44,22 @@ def claim_stdin() -> BinaryIO:
 
 
 def error_text(error: EngineError, columns: int = 88) -> str:
-    """Return an error as an artist reads it: what happened, why, and what to do, folded to `columns`."""
+    """Return an error as an artist reads it: what happened, why, and what to do, folded to `columns`.
+
+    error: EngineError.
+    columns: int, of a line.
+    """
     lines = textwrap.wrap(error.what if isinstance(error, Cancelled) else f"error: {error.what}", columns)
     return "\n".join([*lines, labelled("  why:", error.why, columns), labelled("  fix:", error.fix, columns)])
 
 
 def labelled(label: str, text: str, columns: int = 88) -> str:
-    """Return `text` after a label, folded to `columns` with an indent; paths and commands are never cut."""
+    """Return `text` after a label, folded to `columns` with an indent; paths and commands are never cut.
+
+    label: str, that stands before the text.
+    text: str.
+    columns: int, of a line.
+    """
     return textwrap.fill(
         f"{label} {shown(text, _LONGEST)}",
         columns,

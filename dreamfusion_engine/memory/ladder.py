@@ -89,7 +89,10 @@ def fit(sizes: ModelSizes, config: GenerateConfig, free: int, device_type: str) 
 
 
 def least_bytes(sizes: ModelSizes, config: GenerateConfig, device_type: str) -> int:
-    """Return the peak bytes of a run with every saving that costs little time and hardly any quality: what to buy."""
+    """Return the peak bytes of a run with every saving that costs little time and hardly any quality: what to buy.
+
+    sizes, config, device_type: as for `fit`.
+    """
     memory = config.memory
     saving = dataclasses.replace(
         memory,

@@ -58,7 +58,11 @@ def write_glb(mesh: TexturedMesh, path: Path, *, name: str = "object") -> None:
 
 
 def glb_bytes(mesh: TexturedMesh, *, name: str = "object") -> bytes:
-    """Return the GLB: positions, normals, UVs, a PNG base colour, a matt material. Same mesh, same bytes."""
+    """Return the GLB: positions, normals, UVs, a PNG base colour, a matt material. Same mesh, same bytes.
+
+    mesh: TexturedMesh.
+    name: str, of the object in the file.
+    """
     placed = standing(mesh)
     corner, index = split_at_seams(placed.triangles, placed.uv)
     vertex = placed.triangles.reshape(-1)[corner]

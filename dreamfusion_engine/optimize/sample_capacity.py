@@ -19,7 +19,11 @@ _TOO_LITTLE = 1.2  # ... and below which longer, before they are full
 
 
 def sample_capacity(config: GenerateConfig, device: torch.device) -> SampleCapacity:
-    """Return a SampleCapacity for the most samples that a ray of this configuration can have."""
+    """Return a SampleCapacity for the most samples that a ray of this configuration can have.
+
+    config: GenerateConfig of the attempt.
+    device: torch.device of the training.
+    """
     step = 2.0 / config.render.steps
     return SampleCapacity(most_samples(step, config.render.max_samples_per_ray), device)
 

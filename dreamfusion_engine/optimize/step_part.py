@@ -40,7 +40,11 @@ class PartWeights:
 
     @classmethod
     def of(cls, *, opacity: float, entropy: float, orientation: float, smoothness: float, share: float) -> PartWeights:
-        """Build the weights from numbers, on the host."""
+        """Build the weights from numbers, on the host.
+
+        opacity, entropy, orientation, smoothness: float, weights of the losses.
+        share: float in (0, 1], share of the step's views that the part has.
+        """
         return cls(torch.tensor([opacity, entropy, orientation, smoothness, share]))
 
     def on(self, device: torch.device) -> PartWeights:
@@ -208,7 +212,11 @@ def add_way_back(
 
 
 def mapped(value: T, change: Callable[[Tensor], Tensor]) -> T:
-    """Return the same dataclasses and tuples with every tensor changed by `change`."""
+    """Return the same dataclasses and tuples with every tensor changed by `change`.
+
+    value: dataclasses, tuples and Tensors, nested; other values stay.
+    change: from a Tensor to a Tensor.
+    """
     each: Any = value
     if isinstance(each, Tensor):
         each = change(each)

@@ -133,7 +133,7 @@ class Training(ABC):
         random numbers too, and the same step can be made again.
 
         distillation: ScoreDistillation of the teacher.
-        overlap: bool, on a CPU: judge half of the views on another thread while the other half is rendered, see
+        overlap: bool, on a CPU: score half of the views on another thread while the other half is rendered, see
             `overlap`.
         """
         before = _Moment(self, distillation, self._undo())
@@ -286,5 +286,9 @@ class _Moment:
 
 
 def under(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    """Return the tensors whose names begin with `prefix`, without it."""
+    """Return the tensors whose names begin with `prefix`, without it.
+
+    tensors: by name.
+    prefix: str.
+    """
     return {n[len(prefix) :]: t for n, t in tensors.items() if n.startswith(prefix)}

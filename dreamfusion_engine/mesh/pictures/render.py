@@ -278,5 +278,8 @@ def over(colour: Floats, coverage: Floats, background: Floats) -> Floats:
 
 
 def psnr(a: Floats, b: Floats) -> float:
-    """-10 log10 mean (a - b)^2, dB: the peak signal-to-noise ratio of pictures in [0, 1] over all their values."""
+    """-10 log10 mean (a - b)^2, dB: the peak signal-to-noise ratio of pictures in [0, 1] over all their values.
+
+    a, b: float[...], of the same shape.
+    """
     return float(-10.0 * np.log10(max(float(np.mean((a.astype(np.float64) - b) ** 2)), 1e-12)))

@@ -30,7 +30,11 @@ STUDIO = (0.80, 0.62)  # sRGB grey of the background's top and bottom: white and
 
 
 def portrait_cameras(count: int, config: CameraConfig) -> Cameras:
-    """Return `count` cameras around the unit ball at the origin, from the front on, that just hold it in view."""
+    """Return `count` cameras around the unit ball at the origin, from the front on, that just hold it in view.
+
+    count: int.
+    config: CameraConfig, whose middle field of view they have.
+    """
     fov = math.radians(0.5 * (config.fov_deg[0] + config.fov_deg[1]))
     one = torch.ones(count)
     azimuth = torch.arange(count, dtype=torch.float32) * (2.0 * math.pi / count)
@@ -96,7 +100,11 @@ def write_turntable(
 
 
 def part_of(cameras: Cameras, start: int, end: int) -> Cameras:
-    """Return cameras start to end - 1."""
+    """Return cameras start to end - 1.
+
+    cameras: Cameras.
+    start, end: int.
+    """
     names = ("position", "rotation", "focal", "azimuth", "elevation")
     return Cameras(**{name: getattr(cameras, name)[start:end] for name in names})
 
