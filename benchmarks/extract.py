@@ -3,11 +3,10 @@
     python benchmarks/extract.py [--json] [--preset draft standard high] [--repeats 3] [--device cpu]
 
 Parts: lattice (density on the lattice, refined along the surface, gaps closed), iso (the level that agrees with the
-pictures, marching cubes, vertices onto the level), clean, unwrap, bake, glb, views, turntable. The field is a hash grid
-fitted to a hamburger with bumps, soft edges and floaters. Lattice, iso and bake query the field. Those three are also
-measured with the plain-torch field, and have a floor: the time that their queries take at least. `ratio_to_torch` is
-torch's time over ours for them.
-"""
+pictures, marching cubes, vertices onto the level), clean, unwrap, bake, glb, scene, views, turntable. The field is a
+hash grid fitted to a hamburger with bumps, soft edges and floaters. Lattice, iso and bake query the field. Those three
+are also measured with the plain-torch field, and have a floor: the time that their queries take at least.
+`ratio_to_torch` is torch's time over ours for them."""
 
 from __future__ import annotations
 
@@ -38,7 +37,7 @@ from dreamfusion_engine.field.radiance import RadianceField  # noqa: E402
 from dreamfusion_engine.machine.device import usable_cores  # noqa: E402
 from dreamfusion_engine.mesh.bake import bake_albedo, texel_owners  # noqa: E402
 from dreamfusion_engine.mesh.export import write_glb  # noqa: E402
-from dreamfusion_engine.mesh.pictures.sheet import write_turntable, write_views  # noqa: E402
+from dreamfusion_engine.mesh.pictures.sheet import portrait_scene, write_turntable, write_views  # noqa: E402
 from dreamfusion_engine.mesh.surface.cleanup import cleaned, decimated  # noqa: E402
 from dreamfusion_engine.mesh.surface.extract import closed_as_seen, onto_level, surface_of  # noqa: E402
 from dreamfusion_engine.mesh.surface.lattice import sample_lattice  # noqa: E402
@@ -174,8 +173,9 @@ def build(
         )
         with tempfile.TemporaryDirectory() as folder:
             run("glb", lambda: write_glb(mesh, Path(folder) / "mesh.glb"))
-            run("views", lambda: write_views(mesh, Path(folder) / "views.png", settings.camera, device))
-            run("turntable", lambda: write_turntable(mesh, Path(folder) / "t.mp4", settings.camera, device))
+            scene = run("scene", lambda: portrait_scene(mesh, device))
+            run("views", lambda: write_views(scene, Path(folder) / "views.png", settings.camera))
+            run("turntable", lambda: write_turntable(scene, Path(folder) / "t.mp4", settings.camera))
     return watch.seconds
 
 
@@ -234,7 +234,7 @@ def main() -> None:
     parser.add_argument("--resolution", type=int, help="lattice cells, in the preset's place")
     parser.add_argument("--triangles", type=int, help="budget, in the preset's place")
     parser.add_argument("--texture", type=int, help="pixels, in the preset's place")
-    parser.add_argument("--no-files", action="store_true", help="leave out glb, views and turntable")
+    parser.add_argument("--no-files", action="store_true", help="leave out glb, scene, views and turntable")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--cores", type=int, default=usable_cores(), help="CPU cores to use")
     parser.add_argument("--device", default="cpu")

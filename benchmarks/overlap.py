@@ -109,16 +109,16 @@ class Bench:
         threads: int, of the denoiser.
         kernels: int, threads of the kernels.
         """
-        spent, real = 0.0, self.scores.judge
+        spent, real = 0.0, self.scores.loss
 
-        def judge(*given: Any) -> Any:
+        def loss(*given: Any) -> Any:
             nonlocal spent
             begun = time.perf_counter()
             made = real(*given)
             spent += time.perf_counter() - begun
             return made
 
-        with mock.patch.object(self.scores, "judge", judge):
+        with mock.patch.object(self.scores, "loss", loss):
             self.step(False, threads, kernels)
         return spent
 

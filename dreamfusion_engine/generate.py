@@ -22,7 +22,7 @@ from dreamfusion_engine.machine.processes import Ranks, join, leave
 from dreamfusion_engine.machine.run_folder import held
 from dreamfusion_engine.mesh.build import build_mesh
 from dreamfusion_engine.mesh.export import write_glb
-from dreamfusion_engine.mesh.pictures.sheet import write_turntable, write_views
+from dreamfusion_engine.mesh.pictures.sheet import portrait_scene, write_turntable, write_views
 from dreamfusion_engine.mesh.surface.silhouette import ReferenceViews
 from dreamfusion_engine.optimize.overlap import may_overlap
 from dreamfusion_engine.optimize.previews import Previews
@@ -96,33 +96,34 @@ def _generate(
     device = run_device(config, ranks)
     model = open_run_model(config, report)
     clock.enter("load", device)
-    judge = load_run_teacher(config, *model, device, report, ranks)
+    teacher = load_run_teacher(config, *model, device, report, ranks)
     # 2. A radiance field, optimized until the model likes what it sees from every side.
     session = Session(
         config=config,
-        distillation=judge.distillation,
+        distillation=teacher.distillation,
         device=device,
         folder=output / "checkpoint",
         report=report,
         control=control,
         seconds_after=_SECONDS_AFTER.get(config.preset, 60.0),
         snapshot=Previews(output / "previews", report) if ranks.first else ignore,
-        model=judge.weights,
-        fitted=judge.fitted,
-        step_down=judge.step_down(report),
+        model=teacher.weights,
+        fitted=teacher.fitted,
+        step_down=teacher.step_down(report),
         ranks=ranks,
         subject="" if start is None else start.digest,
         new_training=VolumeTraining if start is None else functools.partial(VolumeTraining, lock=start.lock(device)),
     )
     if resume:
         session.resume()
-    elif ranks.first and start is not None:
-        keep_source(start.blockout, output)
-    session.denoiser = judge.settle_runtime(
+    elif ranks.first:
+        keep_source(b"" if start is None else start.blockout, output)
+    trial = StepTrial(teacher.fitted, teacher.distillation, device)
+    session.denoiser = teacher.settle_runtime(
         alone=ranks.count == 1,
         resumed=resume,
         recorded=session.denoiser,
-        step_seconds=StepTrial(judge.fitted, judge.distillation, device).seconds if may_overlap(judge.fitted) else None,
+        step_seconds=trial.seconds if may_overlap(teacher.fitted) else None,
         report=report,
     )
     clock.enter("train", device)
@@ -134,7 +135,7 @@ def _generate(
     leave()
     assert isinstance(training, VolumeTraining)
     if ranks.count == 1 and session.training.step >= LEARNT_ABOVE and session.steps_taken:
-        by_arithmetic = step_seconds(judge.sizes, judge.fitted, judge.speed)
+        by_arithmetic = step_seconds(teacher.sizes, teacher.fitted, teacher.speed)
         learn_ratio(device.type, config.model, session.seconds / session.steps_taken, by_arithmetic)
     if not ranks.first:
         return Result(folder=str(output), files={}, report={})
@@ -158,12 +159,12 @@ def _generate(
         else:
             write_glb(start.placed(mesh), files["mesh.glb"], name=config.prompt, stand=False)
         whole_mesh = True
-        write_views(mesh, files["views.png"], config.camera, device)
+        scene = portrait_scene(mesh, device)
+        write_views(scene, files["views.png"], config.camera)
         write_turntable(
-            mesh,
+            scene,
             files["turntable.mp4"],
             config.camera,
-            device,
             lambda share: advance("render", 0.2 + 0.8 * share),
         )
         content = {**run_report(config, session, clock, device), "mesh": mesh_report.to_json()}

@@ -9,6 +9,7 @@ import json
 import os
 import re
 import shutil
+import stat
 import struct
 import tempfile
 import unicodedata
@@ -70,7 +71,6 @@ def checked_request(
     blockout: Path of a .glb from which the object begins, or its bytes; b"": from nothing.
     Raises InputError or SetupError for every bad prompt, word, setting, device name, model, adapter or folder.
     """
-    check_encodable(prompt, "prompt")
     mesh = _mesh_bytes(blockout) if isinstance(blockout, Path) else blockout
     if mesh:
         check_glb(mesh)
@@ -81,6 +81,26 @@ def checked_request(
             why="They say how a given mesh leads the run, and none was given.",
             fix='Give the mesh: --from MESH.glb. Or leave out "start".',
         )
+    asked = _checked(prompt, preset_name, settings, output, output_root, resume)
+    if not resume:
+        check_not_taken(asked.output, asked.config)
+    config = asked.config
+    if mesh and config.start.lock > 0.0 and not _given(settings, "optimize", "levels_until"):
+        # A shape that is there from the start needs no coarse beginning.
+        config = replace(config, optimize=replace(config.optimize, levels_until=0.0))
+    return replace(asked, config=config, mesh=mesh)
+
+
+def _checked(
+    prompt: str,
+    preset_name: str,
+    settings: Mapping[str, Any] | None,
+    output: Path | None,
+    output_root: Path,
+    resume: bool,
+) -> Request:
+    """What a run of any kind needs: everything but whether its folder is free."""
+    check_encodable(prompt, "prompt")
     config = preset(preset_name, prompt, settings)  # what is wrong with any model is said before one is looked for
     check_encodable(config.negative, "negative prompt")
     for view in VIEWS:
@@ -97,12 +117,7 @@ def checked_request(
     folder = output if output is not None else output_root / folder_name(config.prompt, config.seed)
     folder = output_folder(folder)
     check_output(folder, disk_needed(config))
-    if not resume:
-        check_not_taken(folder, config)
-    if mesh and config.start.lock > 0.0 and not _given(settings, "optimize", "levels_until"):
-        # A shape that is there from the start needs no coarse beginning.
-        config = replace(config, optimize=replace(config.optimize, levels_until=0.0))
-    return Request(config=config, output=folder, resume=resume, mesh=mesh)
+    return Request(config=config, output=folder, resume=resume)
 
 
 def checked_texture_request(
@@ -130,7 +145,9 @@ def checked_texture_request(
     if data or not resume:
         check_glb(data)
     folder = output if output is not None else output_root / folder_name(f"{name} texture", _seed_of(given))
-    asked = checked_request(prompt, preset_name=preset_name, settings=given, output=folder, resume=resume)
+    asked = _checked(prompt, preset_name, given, folder, output_root, resume)
+    if not resume:
+        check_not_taken(asked.output, asked.config, paints=True)
     return replace(asked, config=painting(asked.config, given), paint=paint, mesh=data)
 
 
@@ -156,14 +173,10 @@ def _mesh_bytes(path: Path) -> bytes:
     """The bytes of a mesh file. Raises InputError for one that cannot be read or is too large."""
     try:
         found = Path(given_path(path))
-        size = found.stat().st_size
-        if size > MESH_LIMIT:
-            raise InputError(
-                "input.mesh",
-                what="The mesh file is too large.",
-                why=f"{shortened(path)} has {size >> 20:,} MiB; the limit is {MESH_LIMIT >> 20} MiB.",
-                fix="Export it without textures, or paint a decimated copy.",
-            )
+        status = found.stat()
+        if not stat.S_ISREG(status.st_mode):  # a device may never end
+            raise UnusablePath("it is a folder" if found.is_dir() else "it is no file")
+        check_mesh_size(status.st_size, f"{shortened(path)} has")
         return found.read_bytes()
     except (OSError, UnusablePath) as error:
         why = error.strerror if isinstance(error, OSError) and error.strerror else error
@@ -175,11 +188,29 @@ def _mesh_bytes(path: Path) -> bytes:
         ) from error
 
 
+def check_mesh_size(size: int, subject: str = "It has") -> None:
+    """Raise InputError for a mesh of more than MESH_LIMIT.
+
+    size: int, bytes.
+    subject: str, which begins the reason.
+    """
+    if size > MESH_LIMIT:
+        raise InputError(
+            "input.mesh",
+            what="The mesh file is too large.",
+            why=f"{subject} {size >> 20:,} MiB; the limit is {MESH_LIMIT >> 20} MiB.",
+            fix="Export it without textures, or paint a decimated copy.",
+        )
+
+
 def check_glb(data: bytes) -> None:
-    """Raise InputError unless the bytes begin as a binary glTF 2 of their length. The rest is read when the run begins.
+    """Raise InputError unless the bytes begin as a binary glTF 2 of their length, of MESH_LIMIT at most.
+
+    The rest is read when the run begins.
 
     data: bytes of the file.
     """
+    check_mesh_size(len(data))
     begins = len(data) >= 12 and data[:4] == b"glTF"
     if not begins or struct.unpack_from("<II", data, 4) != (2, len(data)):
         raise InputError(
@@ -195,6 +226,10 @@ def settings_for(
 ) -> Resolved:
     """The settings of a run with a model: preset, the recipe of its family, then the person's own.
 
+    facts: ModelFacts of the model.
+    preset_name: str, such as 'draft'.
+    prompt: str.
+    settings: nested by stage; None for none.
     Raises InputError for a recipe of another family and for settings that the family cannot have.
     """
     asked = (settings or {}).get("recipe", facts.recipe)
@@ -234,14 +269,22 @@ def output_folder(given: Path) -> Path:
 
 
 def folder_name(prompt: str, seed: int) -> str:
-    """A name that every file system takes: 'A red mug!' with seed 3 -> 'a-red-mug-3'. Letters of any script stay."""
+    """A name that every file system takes: 'A red mug!' with seed 3 -> 'a-red-mug-3'. Letters of any script stay.
+
+    prompt: str.
+    seed: int.
+    """
     plain = unicodedata.normalize("NFKC", prompt).lower()
     words = re.sub(r"[\W_]+", "-", plain).strip("-")[:SLUG_LIMIT].strip("-")
     return f"{words or 'object'}-{seed}"
 
 
 def check_encodable(text: str, name: str) -> None:
-    """Raise InputError for text that is no text: bytes that the terminal could not decode, halves of characters."""
+    """Raise InputError for text that is no text: bytes that the terminal could not decode, halves of characters.
+
+    text: str.
+    name: str, what the text is, for people.
+    """
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:
@@ -261,7 +304,11 @@ def disk_needed(config: GenerateConfig) -> int:
 
 
 def check_output(folder: Path, needed: int = _DISK_NEEDED) -> None:
-    """Raise InputError unless `folder` can be made and written, with room on its disk. Leaves no trace."""
+    """Raise InputError unless `folder` can be made and written, with room on its disk. Leaves no trace.
+
+    folder: Path.
+    needed: int, bytes that must be free.
+    """
     if folder.exists() and not folder.is_dir():
         raise InputError(
             "input.output_file",
@@ -305,18 +352,26 @@ def _dangling(folder: Path, link: Path) -> InputError:
     )
 
 
-def check_not_taken(folder: Path, config: GenerateConfig) -> None:
-    """Raise InputError when `folder` holds the finished result of another prompt or seed, which a run would replace."""
+def check_not_taken(folder: Path, config: GenerateConfig, *, paints: bool = False) -> None:
+    """Raise InputError when `folder` holds the finished result of another run, which this one would replace.
+
+    It is another one if its prompt or seed are, or if one of the two paints a mesh and the other makes one.
+
+    folder: Path of the run.
+    config: GenerateConfig of the run.
+    paints: bool, whether it paints a mesh.
+    """
     report = folder / "result.json"
     if not report.is_file():
         return
     try:
         found = json.loads(report.read_text(encoding="utf-8"))
-        prompt, seed = found["prompt"], found["seed"]
+        prompt, seed, painted = found["prompt"], found["seed"], "paint" in found
     except (OSError, ValueError, KeyError, TypeError):
-        prompt, seed = "something that is not a result of this engine", None
-    if (prompt, seed) != (config.prompt, config.seed):
-        shown = prompt if seed is None else f"the result for {str(prompt)[:80]!r}, seed {seed}"
+        prompt, seed, painted = "something that is not a result of this engine", None, paints
+    if (prompt, seed, painted) != (config.prompt, config.seed, paints):
+        kind = "result" if painted == paints else "texture" if painted else "object"
+        shown = prompt if seed is None else f"the {kind} for {str(prompt)[:80]!r}, seed {seed}"
         raise InputError(
             "input.output_taken",
             what="The output folder is taken.",

@@ -11,6 +11,7 @@ import functools
 import hashlib
 import json
 import math
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +29,9 @@ from dreamfusion_engine.machine.run_folder import held
 from dreamfusion_engine.mesh.arrays import Floats
 from dreamfusion_engine.mesh.gltf.read import GltfFile, GltfPrimitive, read_gltf
 from dreamfusion_engine.mesh.gltf.write import NewTexture, with_textures
-from dreamfusion_engine.mesh.pictures.sheet import write_turntable, write_views
-from dreamfusion_engine.mesh.uv.unwrap import unwrap
+from dreamfusion_engine.mesh.pictures.render import retextured
+from dreamfusion_engine.mesh.pictures.sheet import portrait_scene, write_turntable, write_views
+from dreamfusion_engine.mesh.uv.unwrap import Unwrap, unwrap
 from dreamfusion_engine.optimize.health import Verdict
 from dreamfusion_engine.optimize.session import Session
 from dreamfusion_engine.paint.bake import PaintedPart, bake
@@ -37,17 +39,22 @@ from dreamfusion_engine.paint.canvas import Canvas, CanvasPart, DeviceCanvas, ca
 from dreamfusion_engine.paint.portrait import before_textures, png_of, portrait_mesh
 from dreamfusion_engine.paint.previews import PaintPreviews
 from dreamfusion_engine.paint.render import SurfaceRenderer
+from dreamfusion_engine.paint.texels import areas_of
 from dreamfusion_engine.paint.training import SurfaceTraining
 from dreamfusion_engine.run.report import ignore, run_report, stopped_late
 from dreamfusion_engine.run.source import SOURCE, keep_source, kept_source
 from dreamfusion_engine.run.stage_clock import StageClock
 from dreamfusion_engine.run.teacher import load_run_teacher, open_run_model, run_device
 
+TEXELS = 1 << 27  # of all parts together: 2 GiB of what they show
+SMALLEST = 64  # pixels along a texture that is made smaller for that
+SMALLER = "The textures have {0} x {0} pixels, not {1} x {1}: there are {2} parts, and each has one of its own."
 SHARED_TOLD = 0.02  # share of a part's area with shared texels from which the artist is told
 UNSEEN_TOLD = 0.02  # share of a part's texels that no camera saw, likewise
 _SECONDS_AFTER = 10.0  # of textures and pictures on two cores
 # The shape is the artist's: the run cannot make it empty, flat or two-faced.
 _WATCHED: tuple[Verdict, ...] = ("non_finite",)
+Advance = Callable[[Stage, float], None]
 
 
 def texture(
@@ -111,30 +118,33 @@ def _texture(
         clock.share(stage, share, device)
 
     # 1. The surface: all parts in one box, and the texel of every point.
-    layouts = [_layout(each, config.mesh, paint, advance) for each in file.primitives]
+    size = texture_size(len(file.primitives), config.mesh.texture)
+    if size < config.mesh.texture:
+        report(Note(code="paint.texture_size", text=SMALLER.format(size, config.mesh.texture, len(file.primitives))))
+    layouts = _layouts(file.primitives, dataclasses.replace(config.mesh, texture=size), paint, report, advance)
     parts = [
         CanvasPart(name=each.name, vertices=each.vertices, triangles=each.triangles, uv=uv, normals=each.normals)
         for each, (uv, _) in zip(file.primitives, layouts, strict=True)
     ]
-    canvas = canvas_of(parts, config.mesh.texture, math.radians(paint.front_deg))
+    canvas = canvas_of(parts, size, math.radians(paint.front_deg), lambda share: advance("unwrap", 0.5 + 0.5 * share))
     # 2. The frozen diffusion model, and the prompt in its language.
     clock.enter("load", device)
-    judge = load_run_teacher(config, *model, device, report, ranks)
+    teacher = load_run_teacher(config, *model, device, report, ranks)
     # 3. Colours on the surface, optimized until the model likes what it sees from every side.
     renderer = SurfaceRenderer(DeviceCanvas.of(canvas, device), paint.samples)
     session = Session(
         config=config,
-        distillation=judge.distillation,
+        distillation=teacher.distillation,
         device=device,
         folder=output / "checkpoint",
         report=report,
         control=control,
         seconds_after=_SECONDS_AFTER,
         snapshot=PaintPreviews(canvas, output / "previews", report) if ranks.first else ignore,
-        model=judge.weights,
+        model=teacher.weights,
         subject=_digest(mesh, paint),
-        fitted=judge.fitted,
-        step_down=judge.step_down(report),
+        fitted=teacher.fitted,
+        step_down=teacher.step_down(report),
         ranks=ranks,
         new_training=functools.partial(SurfaceTraining, renderer),
         watched=_WATCHED,
@@ -143,7 +153,7 @@ def _texture(
         session.resume()
     elif ranks.first:
         keep_source(mesh, output)
-    session.denoiser = judge.settle_runtime(
+    session.denoiser = teacher.settle_runtime(
         alone=ranks.count == 1, resumed=resume, recorded=session.denoiser, step_seconds=None, report=report
     )
     clock.enter("train", device)
@@ -175,16 +185,17 @@ def _texture(
             for i, (picture, (uv, made)) in enumerate(zip(pictures, layouts, strict=True))
         ]
         write_atomically(files["mesh.glb"], with_textures(file, new))
-        files |= _write_textures(canvas, pictures, output / "textures")
+        files |= _write_textures(pictures, output / "textures")
         done = True
-        after = portrait_mesh(canvas, [each.texture for each in painted])
-        write_views(portrait_mesh(canvas, before_textures(file)), files["before.png"], config.camera, device)
-        write_views(after, files["views.png"], config.camera, device)
+        before = portrait_mesh(canvas, before_textures(file), [each.uv for each in file.primitives])
+        scene = portrait_scene(portrait_mesh(canvas, [each.texture for each in painted]), device)
+        advance("render", 0.15)
+        write_views(retextured(scene, before), files["before.png"], config.camera)
+        write_views(scene, files["views.png"], config.camera)
         write_turntable(
-            after,
+            scene,
             files["turntable.mp4"],
             config.camera,
-            device,
             lambda share: advance("render", 0.3 + 0.7 * share),
         )
         content = run_report(config, session, clock, device) | {
@@ -197,20 +208,49 @@ def _texture(
     return Result(folder=str(output), files={name: str(path) for name, path in files.items()}, report=content)
 
 
-def _layout(each: GltfPrimitive, config: MeshConfig, paint: PaintConfig, advance: Any) -> tuple[Floats, bool]:
-    """A part's UVs float32[T, 3, 2], and whether they are new."""
-    if each.uv is not None and paint.uv == "keep":
-        return each.uv, False
+def texture_size(parts: int, wanted: int) -> int:
+    """Return the pixels along each texture: as wanted, or halved until TEXELS hold the textures of all parts.
+
+    parts: int, their number.
+    wanted: int, pixels.
+    """
+    size = wanted
+    while parts * size * size > TEXELS and size >= 2 * SMALLEST:
+        size //= 2
+    return size
+
+
+def _layouts(
+    primitives: Sequence[GltfPrimitive], config: MeshConfig, paint: PaintConfig, report: Report, advance: Advance
+) -> list[tuple[Floats, bool]]:
+    """Each part's UVs float32[T, 3, 2], and whether they are new."""
+    layouts = []
+    for number, each in enumerate(primitives):
+        advance("unwrap", 0.5 * number / len(primitives))
+        if each.uv is not None and paint.uv == "keep" and areas_of(each.uv.astype(np.float64)).any():
+            layouts.append((each.uv, False))
+            continue
+        if each.uv is not None and paint.uv == "keep":
+            report(Note(code="paint.empty_uv", text=f"{each.name}: its UVs cover nothing, so it gets new ones."))
+        begun = number / len(primitives)
+        charts = _unwrapped(each, config, lambda share, n=begun: advance("unwrap", 0.5 * (n + share / len(primitives))))
+        if charts.trouble:
+            why = f"{each.name}: the texture has more seams than usual, from the simple unwrap: {charts.trouble}."
+            report(Note(code="run.simple_unwrap", text=why))
+        layouts.append((charts.uv, True))
+    return layouts
+
+
+def _unwrapped(each: GltfPrimitive, config: MeshConfig, advance: Callable[[float], None]) -> Unwrap:
     places, corners = np.unique(each.vertices, axis=0, return_inverse=True)  # the file may split vertices at seams
-    charts = unwrap(
+    return unwrap(
         places,
         corners.reshape(-1)[each.triangles].astype(np.int32),
         texture=config.texture,
         padding=config.padding,
         seconds=config.unwrap_seconds,
-        advance=lambda share: advance("unwrap", share),
+        advance=advance,
     )
-    return charts.uv, True
 
 
 def _digest(mesh: bytes, paint: PaintConfig) -> str:
@@ -269,9 +309,11 @@ def _part_reports(canvas: Canvas, painted: list[PaintedPart], made: list[bool]) 
     ]
 
 
-def _write_textures(canvas: Canvas, pictures: list[bytes], folder: Path) -> dict[str, Path]:
+def _write_textures(pictures: list[bytes], folder: Path) -> dict[str, Path]:
     """Write each part's texture as a file, and return the files by name."""
     folder.mkdir(exist_ok=True)
+    for left in folder.glob("part-*.png"):  # of an earlier run, which may have had more parts
+        left.unlink()
     files = {}
     for i, picture in enumerate(pictures):
         name = f"textures/part-{i:03d}.png"

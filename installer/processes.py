@@ -43,7 +43,10 @@ class Told:
 
 
 def clean_variables() -> dict[str, str]:
-    """This process's environment variables without those that lead Python or pip elsewhere. Blender sets some."""
+    """Return this process's environment variables without those that lead Python or pip elsewhere. Blender sets some.
+
+    The add-on has its own list (`core/clean_environment.py`), because neither of the two can import the other.
+    """
     elsewhere = {"PYTHONHOME", "PYTHONPATH", "PIP_TARGET", "PIP_PREFIX", "PIP_USER", "PIP_DRY_RUN", "VIRTUAL_ENV"}
     return {k: v for k, v in os.environ.items() if k not in elsewhere} | {"PYTHONNOUSERSITE": "1"}
 
@@ -209,6 +212,7 @@ def run_in_turn(commands: Sequence[tuple[str, Sequence[str]]], at_once: int) -> 
 def only_one() -> Iterator[None]:
     """Hold the lock of this environment, so that two set-ups do not spoil each other's work. Waits for it.
 
+    The engine's lock cannot be used: the packages that it needs are installed here.
     Raises SetupCancelled.
     """
     name = hashlib.sha256(str(ENVIRONMENT).encode("utf-8", "surrogateescape")).hexdigest()[:16]

@@ -33,8 +33,9 @@ pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parents[1]
 STEPS, CHECKPOINT_EVERY = 24, 8
+OPTIMIZE = {"steps": STEPS, "views": 1, "resolution": [16, 16]}
 SETTINGS = {
-    "optimize": {"steps": STEPS, "views": 1, "resolution": [16, 16]},
+    "optimize": OPTIMIZE,
     "checkpoint_every": CHECKPOINT_EVERY,
     "field": {"levels": 2},
     "mesh": {"resolution": 32, "texture": 64, "triangles": 200},
@@ -136,13 +137,13 @@ def test_a_killed_run_resumes_to_the_same_mesh(model: Path, whole: Path, tmp_pat
 @pytest.mark.parametrize("overlap", ["on", "off"])
 def test_another_runtime_gives_the_same_mesh_again_and_after_a_kill(model: Path, tmp_path: Path, overlap: str) -> None:
     folders = [tmp_path / name for name in ("unbroken", "broken")]
-    settings = ("memory.denoiser_runtime=openvino", f"memory.overlap={overlap}", "optimize.views=2")
-    wish = [word for setting in settings for word in ("--set", setting)]
-    kill_in_training(start([*command(model, folders[1]), *wish]))
-    for folder, more in zip(folders, ((), ("--resume",)), strict=True):
-        process = start([*command(model, folder, *more), *wish])
-        _, err = process.communicate(timeout=10 * PATIENCE)
-        assert process.returncode == 0, err
+    memory = {"denoiser_runtime": "openvino", "overlap": overlap}
+    wish = [word for key, value in memory.items() for word in ("--set", f"memory.{key}={value}")]
+    kill_in_training(start([*command(model, folders[1]), *wish, "--set", "optimize.views=2"]))
+    settings = {**SETTINGS, "optimize": {**OPTIMIZE, "views": 2}, "memory": memory, "model": str(model)}
+    for folder, resume in zip(folders, (False, True), strict=True):
+        request = checked_request("a red mug", settings=settings, output=folder, resume=resume)
+        generate(request.config, request.output, resume=resume)
     assert folders[0].joinpath("mesh.glb").read_bytes() == folders[1].joinpath("mesh.glb").read_bytes()
     said = [json.loads((folder / "result.json").read_text(encoding="utf-8"))["denoiser"] for folder in folders]
     assert said[0] == said[1] and said[0]["runtime"] == "openvino" and said[0]["overlap"] == (overlap == "on")

@@ -126,6 +126,16 @@ EVENTS: dict[str, dict[str, str]] = {
     "bye": {},
 }
 
+# The stages of `progress`, in words for people: the terminal and the add-on's sidebar show these.
+STAGE_WORDS = {
+    "download": "downloading",
+    "load": "loading the model",
+    "train": "training",
+    "extract": "cutting out the mesh",
+    "unwrap": "unwrapping",
+    "bake": "baking the texture",
+    "render": "rendering the turntable",
+}
 _KINDS: dict[str, tuple[type, ...]] = {
     "str": (str,),
     "int": (int,),
@@ -160,7 +170,11 @@ class Frame:
 
 
 def encode(message: Mapping[str, Any], data: bytes = b"") -> bytes:
-    """The frame for a message. "bytes" is set here; a number that is not finite travels as null."""
+    """Return the frame for a message. "bytes" is set here; a number that is not finite travels as null.
+
+    message: of COMMANDS or EVENTS, with its "type".
+    data: bytes that follow the line.
+    """
     body = dict(message)
     if data or "bytes" in body:
         body["bytes"] = len(data)
@@ -174,7 +188,11 @@ def encode(message: Mapping[str, Any], data: bytes = b"") -> bytes:
 
 
 def write_frame(stream: BinaryIO, message: Mapping[str, Any], data: bytes = b"") -> None:
-    """Write one frame and flush. Raises OSError when the peer is gone."""
+    """Write one frame and flush. Raises OSError when the peer is gone.
+
+    stream: binary, for writing.
+    message, data: as for `encode`.
+    """
     stream.write(encode(message, data))
     stream.flush()
 
@@ -191,6 +209,8 @@ class Wire:
         """Write one message, or note that nobody reads any more.
 
         Of one that is longer than a line may be, long texts are cut; where that is not enough, its job is told.
+
+        message, data: as for `encode`.
         """
         frame = encode(message, data)
         if len(frame) - len(data) > LINE_LIMIT:
@@ -221,8 +241,10 @@ def _shorter(message: Mapping[str, Any], data: bytes) -> bytes:
 
 
 def read_frame(stream: BinaryIO, table: Mapping[str, Mapping[str, str]]) -> Frame | None:
-    """The next frame, checked against `table` (COMMANDS or EVENTS); None at the end of the stream.
+    """Return the next frame, checked against the table; None at the end of the stream.
 
+    stream: binary, for reading.
+    table: COMMANDS or EVENTS.
     Raises DamagedFrame. Unless its `lost` is set the stream stands at the start of the next line, so reading can go on.
     """
     line = stream.readline(LINE_LIMIT + 1)
@@ -244,7 +266,11 @@ def read_frame(stream: BinaryIO, table: Mapping[str, Mapping[str, str]]) -> Fram
 
 
 def check_message(message: Mapping[str, Any], table: Mapping[str, Mapping[str, str]]) -> None:
-    """Raise DamagedFrame unless the message's type is in the table and its fields are there and of the right kind."""
+    """Raise DamagedFrame unless the message's type is in the table and its fields are there and of the right kind.
+
+    message: as it was read.
+    table: COMMANDS or EVENTS.
+    """
     kind = message.get("type")
     if not isinstance(kind, str) or kind not in table:
         raise DamagedFrame("protocol.unknown", f"There is no message {str(kind)[:60]!r}; there are {', '.join(table)}.")

@@ -26,6 +26,7 @@ class _Parser(argparse.ArgumentParser):
     """argparse, with errors in the engine's own form and no guessing at abbreviations."""
 
     dashed = ""  # a word that may have been meant as the prompt, and was read as an option
+    before_prompt: tuple[str, ...] = ()  # what a command takes before it
 
     def error(self, message: str) -> NoReturn:
         known = [*COMMANDS, *_options(self)]
@@ -43,7 +44,7 @@ class _Parser(argparse.ArgumentParser):
         )
 
     def _after_dashes(self) -> str:
-        words = shlex.join(["--", self.dashed])
+        words = shlex.join(["--", *self.before_prompt, self.dashed])
         return f"A prompt that begins with a dash goes after the options and two dashes: {self.prog} {words}. "
 
 
@@ -80,6 +81,7 @@ def parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
     paint = commands.add_parser("texture", help="paint a mesh that you have, as a prompt says", allow_abbrev=False)
     paint.add_argument("mesh", metavar="MESH.glb", help="binary glTF; its shape and UVs stay as they are")
     paint.add_argument("prompt", metavar="PROMPT", help='what it is to look like, such as "a green robot"')
+    paint.before_prompt = ("MESH.glb",)
     _add_run(paint, "outputs/<mesh>-<prompt>-texture-<seed>", words)
     show = commands.add_parser("settings", help="show what a model's runs are set to, and why", allow_abbrev=False)
     _add_model(show)
@@ -220,7 +222,11 @@ def parse_settings(assignments: Sequence[str]) -> dict[str, Any]:
 
 
 def adapter_settings(loras: Sequence[str], embeddings: Sequence[str]) -> dict[str, Any]:
-    """Return what --lora FILE[:WEIGHT] and --embedding FILE say, by dotted name; nothing for what was not given."""
+    """Return what --lora FILE[:WEIGHT] and --embedding FILE say, by dotted name; nothing for what was not given.
+
+    loras: words FILE[:WEIGHT].
+    embeddings: words FILE.
+    """
     said: dict[str, Any] = {}
     if loras:
         said["adapters.lora"] = [list(_lora(text)) for text in loras]

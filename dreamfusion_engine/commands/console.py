@@ -12,19 +12,11 @@ from typing import BinaryIO, TextIO, cast
 from dreamfusion_engine.errors import Cancelled, EngineError
 from dreamfusion_engine.events import Event, Note, Progress
 from dreamfusion_engine.inputs.outside_text import shown
+from dreamfusion_engine.wire.protocol import STAGE_WORDS
 
 SPARSE_SECONDS = 10.0  # between two lines of progress where the output is a file or a pipe
 REDRAW_SECONDS = 0.1
 _LONGEST = 20_000  # characters of one text: all that a model's card may list
-STAGE_WORDS = {
-    "download": "downloading",
-    "load": "loading the model",
-    "train": "optimizing",
-    "extract": "finding its surface",
-    "unwrap": "unwrapping",
-    "bake": "painting the texture",
-    "render": "taking pictures",
-}
 
 
 def claim_stdout() -> BinaryIO:
@@ -52,13 +44,22 @@ def claim_stdin() -> BinaryIO:
 
 
 def error_text(error: EngineError, columns: int = 88) -> str:
-    """Return an error as an artist reads it: what happened, why, and what to do, folded to `columns`."""
+    """Return an error as an artist reads it: what happened, why, and what to do, folded to `columns`.
+
+    error: EngineError.
+    columns: int, of a line.
+    """
     lines = textwrap.wrap(error.what if isinstance(error, Cancelled) else f"error: {error.what}", columns)
     return "\n".join([*lines, labelled("  why:", error.why, columns), labelled("  fix:", error.fix, columns)])
 
 
 def labelled(label: str, text: str, columns: int = 88) -> str:
-    """Return `text` after a label, folded to `columns` with an indent; paths and commands are never cut."""
+    """Return `text` after a label, folded to `columns` with an indent; paths and commands are never cut.
+
+    label: str, that stands before the text.
+    text: str.
+    columns: int, of a line.
+    """
     return textwrap.fill(
         f"{label} {shown(text, _LONGEST)}",
         columns,
@@ -86,7 +87,7 @@ def progress_text(event: Progress, *, width: int = 24, full: str = "#", empty: s
     """
     share = min(1.0, event.step / event.total) if event.total > 0 else 0.0
     filled = round(share * width)
-    parts = [f"{STAGE_WORDS.get(event.stage, event.stage):<20}", f"[{full * filled}{empty * (width - filled)}]"]
+    parts = [f"{STAGE_WORDS.get(event.stage, event.stage):<23}", f"[{full * filled}{empty * (width - filled)}]"]
     if event.stage == "download":
         parts.append(f"{event.step / 1e6:,.0f}/{event.total / 1e6:,.0f} MB")
         if event.rate is not None:

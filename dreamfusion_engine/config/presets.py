@@ -154,7 +154,11 @@ def nested(flat: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def nearest(word: str, known: typing.Iterable[str]) -> str | None:
-    """Return the known word closest in spelling to `word`, or None if none is close."""
+    """Return the known word closest in spelling to `word`, or None if none is close.
+
+    word: str.
+    known: the words to compare with.
+    """
     found = difflib.get_close_matches(word, list(known), n=1)
     return found[0] if found else None
 

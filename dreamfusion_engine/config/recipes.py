@@ -43,7 +43,11 @@ class Recipe:
     scores: Mapping[str, Settings] = field(default_factory=dict)
 
     def values(self, preset: str, score: str) -> dict[str, Value]:
-        """Return every setting that the recipe gives with a preset and a score."""
+        """Return every setting that the recipe gives with a preset and a score.
+
+        preset: str, such as 'draft'.
+        score: str, such as 'sds'.
+        """
         return {**self.settings, **self.presets.get(preset, {}), **self.scores.get(score, {})}
 
 

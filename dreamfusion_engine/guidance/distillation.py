@@ -30,7 +30,7 @@ from dreamfusion_engine.guidance.scores.sds import (
     mean_score_loss,
     score_weight,
 )
-from dreamfusion_engine.guidance.step_inputs import Part, StepInputs
+from dreamfusion_engine.guidance.step_inputs import StepInputs, ViewRange
 from dreamfusion_engine.guidance.timesteps import sample_timesteps, timestep_range
 from dreamfusion_engine.machine.device import sent
 from dreamfusion_engine.models.card import AUTOMATIC, VIEWS, PromptCard, View, by_hand, check_vocabulary
@@ -143,18 +143,18 @@ class ScoreDistillation:
         shading: Shading,
         progress: float,
         generator: torch.Generator,
-        part: Part,
+        part: ViewRange,
     ) -> StepInputs:
         """Draw and decide everything that a step needs besides the renders.
 
-        It is apart from `judge` because it changes from step to step: random numbers and what the host decides.
+        It is apart from `loss` because it changes from step to step: random numbers and what the host decides.
 
         shape: (B, C, h, w) of the renders as the model sees them.
         azimuth, elevation: float32[B], radians, cameras of the renders.
         shading: of all the renders.
         progress: float in [0, 1], share of training done.
         generator: source of the random numbers.
-        part: Part, which of the step's renders these are.
+        part: ViewRange, which of the step's renders these are.
         """
         device = self.teacher.device
         low, high = timestep_range(progress, self.config)
@@ -181,7 +181,7 @@ class ScoreDistillation:
         )
 
     def seen(self, images: Tensor, step: StepInputs) -> Tensor:
-        """Return renders as the model sees them, float32[B, C, h, w]: x of `judge`.
+        """Return renders as the model sees them, float32[B, C, h, w]: x of `loss`.
 
         images: float32[B, 3, H, W] in [0, 1].
         step: StepInputs of the same renders.
@@ -190,7 +190,7 @@ class ScoreDistillation:
             return self.teacher.to_model_space(images)
         return self.teacher.to_model_space(images, step.posterior)
 
-    def judge(self, x: Tensor, step: StepInputs) -> tuple[Tensor, Tensor]:
+    def loss(self, x: Tensor, step: StepInputs) -> tuple[Tensor, Tensor]:
         """Return the loss, a scalar, and |g| per pixel value (root mean square), float32[B].
 
         It draws no random numbers. It decides nothing on the host, except for the scores 'sdi' and 'vsd'.
@@ -207,7 +207,7 @@ class ScoreDistillation:
     def pull(self, x: Tensor, step: StepInputs) -> tuple[Tensor, Tensor]:
         """Return the score's gradient g, float32 as x, and |g| per pixel value (root mean square), float32[B].
 
-        This is the part of `judge` that no gradient goes through. It changes nothing in this object, so another thread
+        This is the part of `loss` that no gradient goes through. It changes nothing in this object, so another thread
         may call it, one at a time.
 
         x: float32[B, C, h, w], the renders as the model sees them.
@@ -225,7 +225,7 @@ class ScoreDistillation:
 
     @property
     def recordable(self) -> bool:
-        """Whether `judge` does the same work in every step, so that a CUDA graph can record it."""
+        """Whether `loss` does the same work in every step, so that a CUDA graph can record it."""
         return SCORES[self.config.score].recordable
 
     def model_shape(self, size: int) -> tuple[int, ...]:
@@ -266,7 +266,7 @@ class ScoreDistillation:
         generator: source of the noise.
         """
         x = self.teacher.to_model_space(images)
-        noise = self._noise_of(Part(first=0, total=len(x)), x.shape, generator)
+        noise = self._noise_of(ViewRange(first=0, total=len(x)), x.shape, generator)
         apart = of_prompt = 0.0
         for one, its_noise in zip(x.split(1), noise.split(1), strict=True):  # a call no larger than a step's
             t = torch.full((1,), int(0.6 * self._timesteps), device=x.device)
@@ -283,10 +283,10 @@ class ScoreDistillation:
         alpha, sigma = self.teacher.schedule.at(t)
         return guided_noise(seen.uncond, seen.cond, x_t, alpha, sigma, scale=scale, rescale=self.config.rescale)
 
-    def _timesteps_of(self, part: Part, count: int, low: float, high: float, generator: torch.Generator) -> Tensor:
+    def _timesteps_of(self, part: ViewRange, count: int, low: float, high: float, generator: torch.Generator) -> Tensor:
         t = sample_timesteps(part.total, low, high, self._timesteps, generator)[part.first : part.first + count]
         return sent(t, self.teacher.device)
 
-    def _noise_of(self, part: Part, shape: Sequence[int], generator: torch.Generator) -> Tensor:
+    def _noise_of(self, part: ViewRange, shape: Sequence[int], generator: torch.Generator) -> Tensor:
         noise = torch.randn((part.total, *shape[1:]), generator=generator, device=generator.device)
         return sent(noise[part.first : part.first + shape[0]], self.teacher.device)

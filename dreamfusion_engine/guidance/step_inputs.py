@@ -10,7 +10,7 @@ from dreamfusion_engine.guidance.prompt_conditioning import PromptEmbeddings
 
 
 @dataclass(frozen=True, kw_only=True)
-class Part:
+class ViewRange:
     """Some of a step's renders. All parts of a step start with the same random state.
 
     first: int, index of the part's first render.

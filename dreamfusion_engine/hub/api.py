@@ -104,7 +104,13 @@ def _license(about: Mapping[str, Any]) -> str:
 
 
 def file_url(address: HubAddress, repository: str, commit: str, path: str) -> str:
-    """Return the address of a file's content."""
+    """Return the address of a file's content.
+
+    address: HubAddress.
+    repository: str, owner/name.
+    commit: str, 40 hex digits.
+    path: str, inside the repository.
+    """
     return f"{address.endpoint}/{urllib.parse.quote(repository)}/resolve/{commit}/{urllib.parse.quote(path)}"
 
 

@@ -174,7 +174,11 @@ def _check_allowed(address: HubAddress, url: str) -> None:
 
 
 def unreachable(address: HubAddress, error: BaseException) -> SetupError:
-    """Build the error for a hub that does not answer, or stops in the middle."""
+    """Build the error for a hub that does not answer, or stops in the middle.
+
+    address: HubAddress that was asked.
+    error: BaseException of the connection.
+    """
     reason = getattr(error, "reason", None) or error
     said = str(getattr(reason, "strerror", None) or reason).strip() or type(error).__name__
     return SetupError(
@@ -187,7 +191,11 @@ def unreachable(address: HubAddress, error: BaseException) -> SetupError:
 
 
 def nonsense(address: HubAddress, why: str) -> SetupError:
-    """Build the error for an answer that makes no sense."""
+    """Build the error for an answer that makes no sense.
+
+    address: HubAddress that answered.
+    why: str, what is wrong with the answer.
+    """
     return SetupError(
         "model.network",
         what="The model hub's answer makes no sense.",

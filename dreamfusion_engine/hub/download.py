@@ -13,7 +13,7 @@ from dreamfusion_engine.errors import Cancelled, InputError, SetupError
 from dreamfusion_engine.events import Control, Note, Progress, Report
 from dreamfusion_engine.hub.address import HubAddress, check_hub_id
 from dreamfusion_engine.hub.api import file_url, read_listing
-from dreamfusion_engine.hub.lock import only_one
+from dreamfusion_engine.hub.lock import only_one_download
 from dreamfusion_engine.hub.repository_cache import RemoteFile, RepositoryCache, content_is_whole
 from dreamfusion_engine.hub.selection import INDEX, wanted_files
 from dreamfusion_engine.hub.transfer import Source, disk_error, fetch
@@ -74,7 +74,7 @@ def download(
     check_hub_id(repository)
     cache = RepositoryCache(address.cache, repository)
     try:
-        with only_one(cache.folder / "download.lock", repository):
+        with only_one_download(cache.folder / "download.lock", repository):
             return _download(repository, address, cache, revision, weights, report, control)
     except OSError as error:
         raise disk_error(cache.folder / "blobs", error) from error

@@ -11,7 +11,7 @@ from dreamfusion_engine.machine import file_lock
 
 
 @contextlib.contextmanager
-def only_one(path: Path, repository: str) -> Iterator[None]:
+def only_one_download(path: Path, repository: str) -> Iterator[None]:
     """Hold the lock file `path`. The system frees it when the process ends, however that happens.
 
     Raises SetupError model.busy while another process holds it, OSError where the file cannot be made.

@@ -106,7 +106,11 @@ class RepositoryCache:
         return self.folder / "blobs" / f"{file.blob}.incomplete"
 
     def path(self, commit: str, file: RemoteFile) -> Path:
-        """Where a file of a commit is found under its own name."""
+        """Where a file of a commit is found under its own name.
+
+        commit: str, 40 hex digits.
+        file: RemoteFile.
+        """
         return self.folder / "snapshots" / commit / PurePosixPath(file.path)
 
     def listing(self, commit: str) -> dict[str, RemoteFile] | None:
@@ -123,7 +127,11 @@ class RepositoryCache:
             return None
 
     def keep_listing(self, commit: str, files: Mapping[str, RemoteFile]) -> None:
-        """Store the list of a commit's files."""
+        """Store the list of a commit's files.
+
+        commit: str, 40 hex digits.
+        files: RemoteFiles by path.
+        """
         lines: dict[str, dict[str, Any]] = {}
         for path in sorted(files):
             file = files[path]
@@ -134,12 +142,20 @@ class RepositoryCache:
         self._write(self.folder / "trees" / f"{commit}.json", content)
 
     def keep_commit(self, revision: str, commit: str) -> None:
-        """Store the commit of a revision, which makes its files findable."""
+        """Store the commit of a revision, which makes its files findable.
+
+        revision: str, a branch, a tag or a commit.
+        commit: str, 40 hex digits.
+        """
         if revision != commit:
             self._write(self.folder / "refs" / revision, commit)
 
     def place(self, commit: str, file: RemoteFile) -> None:
-        """Make a downloaded file findable under its own name: a link, or where links cannot be made the file itself."""
+        """Make a downloaded file findable under its own name: a link, or where links cannot be made the file itself.
+
+        commit: str, 40 hex digits.
+        file: RemoteFile whose content is there.
+        """
         blob, path = self.blob(file), self.path(commit, file)
         if not blob.exists() or (path.exists() and os.path.samefile(path, blob)):
             return
@@ -154,14 +170,22 @@ class RepositoryCache:
                 shutil.move(blob, path)
 
     def content(self, commit: str, file: RemoteFile) -> Path | None:
-        """The file's content on this machine, None where there is none or its size is wrong."""
+        """The file's content on this machine, None where there is none or its size is wrong.
+
+        commit: str, 40 hex digits.
+        file: RemoteFile.
+        """
         for path in (self.blob(file), self.path(commit, file)):
             if path.is_file() and path.stat().st_size == file.size:
                 return path
         return None
 
     def forget(self, commit: str, file: RemoteFile) -> None:
-        """Remove a file's content, because it is broken."""
+        """Remove a file's content, because it is broken.
+
+        commit: str, 40 hex digits.
+        file: RemoteFile.
+        """
         for path in (self.path(commit, file), self.blob(file)):
             path.unlink(missing_ok=True)
 

@@ -137,7 +137,11 @@ def _wait(seconds: float, seen: Seen) -> None:
 
 
 def disk_error(place: Path, error: OSError) -> InputError:
-    """Build the error for what the file system refused."""
+    """Build the error for what the file system refused.
+
+    place: Path that was to be written.
+    error: OSError.
+    """
     if is_full(error):
         return InputError(
             "input.disk_full",

@@ -42,7 +42,11 @@ def absence(path: Path) -> str:
 
 
 def shortened(text: object, limit: int = 60) -> str:
-    """Return text as an error shows it: only the beginning of a long one."""
+    """Return text as an error shows it: only the beginning of a long one.
+
+    text: anything, as str() gives it.
+    limit: int, characters.
+    """
     whole = str(text)
     return whole if len(whole) <= limit else whole[:limit] + "..."
 

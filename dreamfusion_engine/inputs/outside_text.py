@@ -11,7 +11,11 @@ _BLANKS = str.maketrans(dict.fromkeys("\t\n\v\f\r", " "))
 
 
 def shown(text: str, longest: int = 200) -> str:
-    """`text` as one line, cut after `longest` characters; what cannot be seen in it as \\xNN or \\uNNNN."""
+    r"""`text` as one line, cut after `longest` characters; what cannot be seen in it as \xNN or \uNNNN.
+
+    text: str.
+    longest: int, characters.
+    """
     cut = text[:longest].translate(_BLANKS)
     return _UNSHOWN.sub(_escaped, cut) + ("..." if len(text) > longest else "")
 
@@ -22,7 +26,11 @@ def _escaped(found: re.Match[str]) -> str:
 
 
 def first_line(text: str, limit: int = 300) -> str:
-    """Return the first line of another library's error, for people; at most `limit` characters of it."""
+    """Return the first line of another library's error, for people; at most `limit` characters of it.
+
+    text: str.
+    limit: int, characters.
+    """
     lines = text.strip().splitlines()
     line = lines[0] if lines else "no further words"
     return line if len(line) <= limit else line[:limit] + "..."

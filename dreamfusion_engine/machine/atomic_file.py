@@ -19,6 +19,8 @@ _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) 
 def write_atomically(path: Path, content: bytes) -> None:
     """Write `content` as the file `path`.
 
+    path: Path.
+    content: bytes of the whole file.
     Raises OSError; then `path` is as it was.
     """
     write_whole(path, lambda temporary: _put(temporary, content))

@@ -1,4 +1,8 @@
-"""Programs that the engine starts: their environment, and their end together with the engine."""
+"""Programs that the engine starts: their environment, and their end together with the engine.
+
+Other processes need other environments: the add-on's `core/clean_environment.py` takes away what Blender's Python set,
+and the set-up's `installer/processes.py` also what would make pip install elsewhere.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,7 @@ import re
 import signal
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 
 _SECRET = re.compile(r"TOKEN|SECRET|PASSW|CREDENTIAL|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY", re.IGNORECASE)
 _PR_SET_PDEATHSIG = 1  # prctl(2)
@@ -24,6 +29,12 @@ def child_environment(
     environ: the environment.
     """
     return {name: value for name, value in environ.items() if not _SECRET.search(name)} | dict(changes or {})
+
+
+def engine_child_environment() -> dict[str, str]:
+    """Return `child_environment` for a Python that imports this engine, from wherever it lies."""
+    root = str(Path(__file__).resolve().parents[2])
+    return child_environment({"PYTHONPATH": os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))})
 
 
 def end_with(parent: int, *, seconds: float, processor_seconds: float) -> None:

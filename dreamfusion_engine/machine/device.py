@@ -175,6 +175,9 @@ def sent(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
     """Return the tensor on `device`. To a CUDA device it is sent from pinned memory, and the host does not wait.
 
     torch does not reuse the pinned copy before it has been read.
+
+    tensor: Tensor, on the host.
+    device: torch.device.
     """
     if device.type == "cuda" and tensor.device.type == "cpu":
         tensor = tensor.pin_memory()

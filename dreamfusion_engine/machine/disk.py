@@ -16,7 +16,11 @@ def is_full(error: OSError) -> bool:
 
 
 def output_error(folder: Path, error: OSError) -> InputError:
-    """Build the error for a folder that cannot be written: input.disk_full or input.output."""
+    """Build the error for a folder that cannot be written: input.disk_full or input.output.
+
+    folder: Path that was to be written.
+    error: OSError.
+    """
     if is_full(error):
         return InputError(
             "input.disk_full",

@@ -1,4 +1,8 @@
-"""A lock file that one process holds at a time. The system frees it when that process ends, however it ends."""
+"""A lock file that one process holds at a time. The system frees it when that process ends, however it ends.
+
+Every lock of the engine is this one, by the package filelock. The add-on and the set-up have their own, in the standard
+library alone: Blender's Python has no packages, and the set-up runs before there are any.
+"""
 
 from __future__ import annotations
 

@@ -97,7 +97,10 @@ def hosted_bytes(sizes: ModelSizes, config: GenerateConfig, device_type: str) ->
 
 
 def weight_bytes(sizes: ModelSizes, config: GenerateConfig, device_type: str) -> int:
-    """Return the bytes of one of the denoiser's parameters."""
+    """Return the bytes of one of the denoiser's parameters.
+
+    sizes, config, device_type: as for `estimate`.
+    """
     precision = config.memory.precision
     if device_type == "cpu":
         return 4  # a CPU keeps float32 weights and casts as it computes

@@ -37,7 +37,7 @@ class Saving:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Fit:
+class FittedSettings:
     """The settings that were chosen.
 
     config: GenerateConfig to run with.
@@ -63,7 +63,7 @@ class Fit:
         return text
 
 
-def fit(sizes: ModelSizes, config: GenerateConfig, free: int, device_type: str) -> Fit:
+def fit(sizes: ModelSizes, config: GenerateConfig, free: int, device_type: str) -> FittedSettings:
     """Return the settings nearest to `config` that fit into the free memory; with every saving made where none fit.
 
     A rung that saves nothing with this model is skipped. Where everything fits already, nothing is changed.
@@ -85,11 +85,14 @@ def fit(sizes: ModelSizes, config: GenerateConfig, free: int, device_type: str) 
         else:
             break
     needed = estimate(sizes, config, device_type).total
-    return Fit(config=config, savings=tuple(taken), needed=needed, fits=needed <= free)
+    return FittedSettings(config=config, savings=tuple(taken), needed=needed, fits=needed <= free)
 
 
 def least_bytes(sizes: ModelSizes, config: GenerateConfig, device_type: str) -> int:
-    """Return the peak bytes of a run with every saving that costs little time and hardly any quality: what to buy."""
+    """Return the peak bytes of a run with every saving that costs little time and hardly any quality: what to buy.
+
+    sizes, config, device_type: as for `fit`.
+    """
     memory = config.memory
     saving = dataclasses.replace(
         memory,

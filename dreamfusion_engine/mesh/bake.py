@@ -126,14 +126,17 @@ def bake_albedo(
 def padded(colour: Floats, baked: Bools, padding: int) -> NDArray[np.uint8]:
     """Return uint8[H, W, 3]: baked texels, their nearest colour up to `padding` texels away, the mean colour elsewhere.
 
+    It is grey where nothing is baked at all.
+
     colour: float32[H, W, 3], sRGB in [0, 1].
     baked: bool[H, W].
     padding: int, texels.
     """
+    if not baked.any():
+        return np.full(colour.shape, 128, np.uint8)
     distance, nearest = ndimage.distance_transform_edt(~baked, return_indices=True)
     spread = colour[tuple(nearest)]
-    mean = colour[baked].mean(0) if baked.any() else np.full(3, 0.5, np.float32)
-    filled = np.where((distance <= padding)[..., None], spread, mean)
+    filled = np.where((distance <= padding)[..., None], spread, colour[baked].mean(0))
     return np.rint(np.clip(filled, 0.0, 1.0) * 255.0).astype(np.uint8)
 
 

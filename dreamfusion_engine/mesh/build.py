@@ -145,7 +145,11 @@ def build_mesh(
 
 
 def reference_psnr(mesh: TexturedMesh, reference: ReferenceViews) -> float:
-    """Return the PSNR, dB, of the mesh's albedo renders against the reference views, over white, all views together."""
+    """Return the PSNR, dB, of the mesh's albedo renders against the reference views, over white, all views together.
+
+    mesh: TexturedMesh.
+    reference: ReferenceViews.
+    """
     _, height, width, _ = reference.colour.shape
     views = render_mesh(
         scene_of(mesh, reference.cameras.position.device), reference.cameras, height, width, grid=FIDELITY_GRID

@@ -69,7 +69,12 @@ def view_of(azimuth: float, elevation: float) -> View:
 
 
 def by_hand(prompt: str, view: View, texts: PromptsConfig) -> str:
-    """Return what the artist wrote for the view, with `{}` filled by the prompt; "" where nothing was written."""
+    """Return what the artist wrote for the view, with `{}` filled by the prompt; "" where nothing was written.
+
+    prompt: str.
+    view: View.
+    texts: PromptsConfig.
+    """
     written: str = getattr(texts, view)
     return written.replace("{}", prompt)
 
@@ -88,7 +93,12 @@ def azimuth_of(heading: Heading) -> float:
 
 
 def compose_prompt(prompt: str, view_words: str, shading_words: str) -> str:
-    """Return the full prompt of a view: the parts joined by commas, empty ones left out."""
+    """Return the full prompt of a view: the parts joined by commas, empty ones left out.
+
+    prompt: str.
+    view_words: str; "" for none.
+    shading_words: str; "" for none.
+    """
     return ", ".join(part for part in (prompt, view_words, shading_words) if part)
 
 
@@ -264,6 +274,9 @@ def unknown_words(text: str, known: Iterable[str]) -> list[str]:
 
     A hyphenated word counts as known when all of its parts are. Symbols that are not punctuation, such as an emoji,
     count as words, because a model with a closed vocabulary would silently drop them.
+
+    text: str.
+    known: words.
     """
     known = frozenset(known)
     missing: dict[str, None] = {}
@@ -303,7 +316,11 @@ def predictions_a_view(config: GuidanceConfig, card: PromptCard) -> int:
 
 
 def check_prompts(config: GenerateConfig, card: PromptCard) -> None:
-    """Run `check_vocabulary` on everything that the artist wrote: prompt, negative prompt, prompts by hand."""
+    """Run `check_vocabulary` on everything that the artist wrote: prompt, negative prompt, prompts by hand.
+
+    config: GenerateConfig.
+    card: PromptCard of the model.
+    """
     check_vocabulary(config.prompt, card)
     check_vocabulary(config.negative, card, "negative prompt")
     for view in VIEWS:

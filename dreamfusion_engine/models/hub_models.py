@@ -49,7 +49,10 @@ def download_model(
     report: Report = lambda event: None,
     control: Control = lambda: "continue",
 ) -> Downloaded:
-    """Download a model with `hub.download.download`; the error for a withdrawn model names the remaining copy."""
+    """Download a model with `hub.download.download`; the error for a withdrawn model names the remaining copy.
+
+    name, address, revision, weights, report, control: as for `hub.download.download`.
+    """
     try:
         return download(name, address, revision=revision, weights=weights, report=report, control=control)
     except SetupError as error:

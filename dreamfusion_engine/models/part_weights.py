@@ -174,7 +174,11 @@ def read_json(path: Path, *, limit: int = FILE_LIMIT, largest: int = LARGEST_INT
 
 
 def damaged(path: Path, reason: str) -> SetupError:
-    """Build the error for a model that is there and cannot be read."""
+    """Build the error for a model that is there and cannot be read.
+
+    path: Path of the file or folder.
+    reason: str, for people.
+    """
     return SetupError(
         "model.damaged",
         what="The model is damaged.",
@@ -184,7 +188,11 @@ def damaged(path: Path, reason: str) -> SetupError:
 
 
 def incomplete(path: Path, reason: str) -> SetupError:
-    """Build the error for a model that lacks a piece."""
+    """Build the error for a model that lacks a piece.
+
+    path: Path of the folder.
+    reason: str, for people.
+    """
     return SetupError(
         "model.incomplete",
         what="The model is not complete.",

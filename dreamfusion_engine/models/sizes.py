@@ -113,7 +113,11 @@ def _read_sizes(folder: Path, weights: Mapping[str, PartWeights] | None) -> Mode
 
 
 def parameters(folder: Path, part: str) -> int:
-    """Return the parameters of a part, from its files' headers; 0 for a part that is missing."""
+    """Return the parameters of a part, from its files' headers; 0 for a part that is missing.
+
+    folder: Path of the pipeline.
+    part: str, such as 'unet'.
+    """
     return read_part_weights(folder, part).parameters if (folder / part).is_dir() else 0
 
 
@@ -183,7 +187,11 @@ def _encoder_channels(config: Mapping[str, Any]) -> list[int]:
 
 
 def encoder_kept(config: Mapping[str, Any], pixels: int) -> int:
-    """Return the numbers that a VAE's encoder keeps for the backward pass of one picture of pixels x pixels."""
+    """Return the numbers that a VAE's encoder keeps for the backward pass of one picture of pixels x pixels.
+
+    config: of the VAE.
+    pixels: int, side of the picture.
+    """
     if not config:
         return 0
     channels = _encoder_channels(config)
@@ -204,12 +212,20 @@ def encoder_kept(config: Mapping[str, Any], pixels: int) -> int:
 
 
 def encoder_live(config: Mapping[str, Any], pixels: int) -> int:
-    """Return the numbers alive at once when a VAE encodes one picture of pixels x pixels without gradients."""
+    """Return the numbers alive at once when a VAE encodes one picture of pixels x pixels without gradients.
+
+    config: of the VAE.
+    pixels: int, side of the picture.
+    """
     return _of_first_block(config, pixels, _LIVE, _LIVE_ELSE)
 
 
 def encoder_recomputed(config: Mapping[str, Any], pixels: int) -> int:
-    """Return the numbers alive at once in a backward pass that computes each block of the encoder again."""
+    """Return the numbers alive at once in a backward pass that computes each block of the encoder again.
+
+    config: of the VAE.
+    pixels: int, side of the picture.
+    """
     return _of_first_block(config, pixels, _RECOMPUTED, _RECOMPUTED_ELSE)
 
 

@@ -67,6 +67,9 @@ def optimizer_tensors(optimizer: torch.optim.Optimizer, prefix: str = "optimizer
     """Return the optimizer's state as named tensors, '<prefix><parameter index>.<name>'.
 
     Learning rates are not part of it: schedules set them in every step.
+
+    optimizer: torch.optim.Optimizer.
+    prefix: str, of the names.
     """
     state: dict[int, dict[str, Any]] = optimizer.state_dict()["state"]
     named = ((f"{prefix}{i}.{name}", value) for i, values in state.items() for name, value in values.items())

@@ -68,7 +68,11 @@ class Probe:
 
 
 def probe_cameras(config: CameraConfig, device: torch.device) -> Cameras:
-    """Return the V = 4 cameras of a probe: front, right, back and left, each turned by 30 degrees and raised by 25."""
+    """Return the V = 4 cameras of a probe: front, right, back and left, each turned by 30 degrees and raised by 25.
+
+    config: CameraConfig of the training.
+    device: torch.device of the cameras.
+    """
     azimuth = PROBE_AZIMUTH + torch.arange(4, device=device, dtype=torch.float32) * (0.5 * math.pi)
     return mid_orbit_cameras(azimuth, PROBE_ELEVATION * torch.ones_like(azimuth), config)
 

@@ -1,7 +1,7 @@
-"""Field and denoiser at the same time: judge one half of a step's views while the other is rendered or differentiated.
+"""Field and denoiser at the same time: score one half of a step's views while the other is rendered or differentiated.
 
     this thread:   render A | render B ......| A backward   | B backward
-    the judge's:            | judge A        | judge B      |
+    the teacher's:          | score A        | score B      |
 
 It pays where the denoiser releases Python's lock, as another runtime does. Random numbers are drawn before, and only
 this thread adds gradients, always A's first, so the result does not depend on the threads' speed. As many views'
@@ -30,8 +30,8 @@ from dreamfusion_engine.render.renderer import Rendering
 def may_overlap(config: GenerateConfig) -> bool:
     """Return whether a step of these settings has two halves that can be worked on apart.
 
-    It has not with one view at a time; not with 'vsd', whose judge learns; not with a VAE that is computed again, which
-    saves memory by never working beside the denoiser.
+    It has not with one view at a time; not with 'vsd', which trains a copy of the teacher; not with a VAE that is
+    computed again, which saves memory by never working beside the denoiser.
     """
     return views_at_once(config) > 1 and not SCORES[config.guidance.score].learns and not config.memory.recompute
 
@@ -54,7 +54,7 @@ def add_gradients_overlapped(
     parts: Sequence[PartInputs],
     kinds: Sequence[PartKind],
 ) -> None:
-    """Add the gradients of all parts, as `step_part.add_gradients` does, but judge them on a separate thread.
+    """Add the gradients of all parts, as `step_part.add_gradients` does, but ask the teacher on a separate thread.
 
     An error of that thread is raised here. The thread is idle when this ends, in any case.
 
@@ -70,19 +70,19 @@ def add_gradients_overlapped(
         for inputs, kind in zip(parts, kinds, strict=True):
             seen, images = render_part(field, occupancy, config, inputs.views, kind)
             x = distillation.seen(images, inputs.step)
-            judged = _judge().submit(distillation.pull, x.detach(), inputs.step)
-            waiting.append((inputs, kind, seen, x, judged))
+            pulled = _teacher_thread().submit(distillation.pull, x.detach(), inputs.step)
+            waiting.append((inputs, kind, seen, x, pulled))
         while waiting:
-            inputs, kind, seen, x, judged = waiting[0]
-            gradient, _ = judged.result()
+            inputs, kind, seen, x, pulled = waiting[0]
+            gradient, _ = pulled.result()
             waiting.popleft()
             add_way_back(field, config, inputs, kind, seen, mean_score_loss(x, gradient))
     finally:
-        for *_, judged in waiting:
-            judged.cancel()
-        wait([judged for *_, judged in waiting])
+        for *_, pulled in waiting:
+            pulled.cancel()
+        wait([pulled for *_, pulled in waiting])
 
 
 @cache
-def _judge() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(1, thread_name_prefix="judge")
+def _teacher_thread() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(1, thread_name_prefix="teacher")

@@ -19,7 +19,11 @@ _TOO_LITTLE = 1.2  # ... and below which longer, before they are full
 
 
 def sample_capacity(config: GenerateConfig, device: torch.device) -> SampleCapacity:
-    """Return a SampleCapacity for the most samples that a ray of this configuration can have."""
+    """Return a SampleCapacity for the most samples that a ray of this configuration can have.
+
+    config: GenerateConfig of the attempt.
+    device: torch.device of the training.
+    """
     step = 2.0 / config.render.steps
     return SampleCapacity(most_samples(step, config.render.max_samples_per_ray), device)
 
@@ -35,7 +39,7 @@ class SampleCapacity:
     def __init__(self, most: int, device: torch.device) -> None:
         self._most = float(most)
         self._rows: float | None = None  # a ray
-        self._wanted = torch.zeros((), device=device)  # samples a ray, the most since the last look
+        self._wanted = torch.zeros((), device=device)  # samples a ray, the most since the host last read it
         self.short = torch.zeros((), dtype=torch.bool, device=device)
 
     def rows(self, rays: int) -> int | None:
@@ -56,8 +60,8 @@ class SampleCapacity:
         self._wanted.copy_(torch.maximum(self._wanted, wanted[0] / rays))
         self.short.logical_or_(wanted[0] > rows)
 
-    def look(self) -> bool:
-        """Read what the steps since the last look wanted and adapt the rows; return whether that changed them.
+    def adapt(self) -> bool:
+        """Read what the steps since the last call wanted and adapt the rows; return whether that changed them.
 
         Waits for the device.
         """

@@ -18,14 +18,22 @@ FINAL_RATE = 0.1  # share of the learning rate at the end: the last steps polish
 
 
 def linear_ramp(progress: float, start: float, end: float) -> float:
-    """Return 0 up to `start`, 1 from `end` on, linear between; a jump where they are equal."""
+    """Return 0 up to `start`, 1 from `end` on, linear between; a jump where they are equal.
+
+    progress: float in [0, 1], share of training done.
+    start, end: float in [0, 1], end at least start.
+    """
     if progress >= end:
         return 1.0
     return max(progress - start, 0.0) / (end - start)
 
 
 def render_resolution(progress: float, config: OptimizeConfig) -> int:
-    """Return the pixels along a render: the first size for the first half of training, then the second."""
+    """Return the pixels along a render: the first size for the first half of training, then the second.
+
+    progress: float in [0, 1], share of training done.
+    config: OptimizeConfig.
+    """
     return config.resolution[0] if progress < 0.5 else config.resolution[1]
 
 
@@ -48,7 +56,12 @@ def choose_shading(progress: float, config: OptimizeConfig, pace: PaceConfig, ge
 
 
 def entropy_weight(progress: float, config: OptimizeConfig, pace: PaceConfig) -> float:
-    """Return the weight of the opacity's entropy: 0 at first, so that an undecided field can move; later `entropy`."""
+    """Return the weight of the opacity's entropy: 0 at first, so that an undecided field can move; later `entropy`.
+
+    progress: float in [0, 1], share of training done.
+    config: OptimizeConfig.
+    pace: PaceConfig.
+    """
     return config.entropy * linear_ramp(progress, pace.entropy_from, 1.0)
 
 
@@ -57,6 +70,10 @@ def opacity_weight(progress: float, config: OptimizeConfig, pace: PaceConfig) ->
 
     It arrives there at `opacity_until`. A field that has not found its object yet can also please the model by painting
     a background of its own on the walls of the box. That must cost more than looking through.
+
+    progress: float in [0, 1], share of training done.
+    config: OptimizeConfig.
+    pace: PaceConfig.
     """
     ramp = linear_ramp(progress, 0.0, pace.opacity_until)
     return config.opacity * (pace.opacity_start + (1.0 - pace.opacity_start) * ramp)
@@ -67,12 +84,20 @@ def occupancy_threshold(progress: float, config: RenderConfig) -> float:
 
     The lower value holds for the first 40 % of training. Skipped space gets no gradient, so nothing could grow there
     while the shape is still being found.
+
+    progress: float in [0, 1], share of training done.
+    config: RenderConfig.
     """
     return config.occupancy_threshold * (OCCUPANCY_START if progress < OCCUPANCY_UNTIL else 1.0)
 
 
 def smoothness_weight(progress: float, config: OptimizeConfig, pace: PaceConfig) -> float:
-    """Return the weight of the smoothness loss: 0 while the shape is found, `smoothness` at the end."""
+    """Return the weight of the smoothness loss: 0 while the shape is found, `smoothness` at the end.
+
+    progress: float in [0, 1], share of training done.
+    config: OptimizeConfig.
+    pace: PaceConfig.
+    """
     return config.smoothness * linear_ramp(progress, pace.smoothness_from, 1.0)
 
 

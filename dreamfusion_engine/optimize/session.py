@@ -346,7 +346,11 @@ def _recorded_runtime(saved: Checkpoint) -> Choice | None:
 
 
 def cancelled(what: str, why: str = "You asked for it.") -> Cancelled:
-    """Build the exception for a run that was asked to stop, with its checkpoint kept."""
+    """Build the exception for a run that was asked to stop, with its checkpoint kept.
+
+    what: str, what was stopped, one sentence.
+    why: str.
+    """
     return Cancelled(
         "run.cancelled",
         what=what,

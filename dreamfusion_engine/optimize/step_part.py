@@ -40,7 +40,11 @@ class PartWeights:
 
     @classmethod
     def of(cls, *, opacity: float, entropy: float, orientation: float, smoothness: float, share: float) -> PartWeights:
-        """Build the weights from numbers, on the host."""
+        """Build the weights from numbers, on the host.
+
+        opacity, entropy, orientation, smoothness: float, weights of the losses.
+        share: float in (0, 1], share of the step's views that the part has.
+        """
         return cls(torch.tensor([opacity, entropy, orientation, smoothness, share]))
 
     def on(self, device: torch.device) -> PartWeights:
@@ -169,7 +173,7 @@ def add_gradients(
     kind: PartKind of the part.
     """
     seen, images = render_part(field, occupancy, config, inputs.views, kind)
-    loss, _ = distillation.judge(distillation.seen(images, inputs.step), inputs.step)
+    loss, _ = distillation.loss(distillation.seen(images, inputs.step), inputs.step)
     add_way_back(field, config, inputs, kind, seen, loss)
     return seen
 
@@ -217,7 +221,11 @@ def add_to_gradients(parameters: Sequence[Tensor], gradients: Sequence[Tensor | 
 
 
 def mapped(value: T, change: Callable[[Tensor], Tensor]) -> T:
-    """Return the same dataclasses and tuples with every tensor changed by `change`."""
+    """Return the same dataclasses and tuples with every tensor changed by `change`.
+
+    value: dataclasses, tuples and Tensors, nested; other values stay.
+    change: from a Tensor to a Tensor.
+    """
     each: Any = value
     if isinstance(each, Tensor):
         each = change(each)

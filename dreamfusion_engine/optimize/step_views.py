@@ -33,7 +33,10 @@ class StepViews:
         return len(self.cameras)
 
     def rows(self, first: int, count: int) -> StepViews:
-        """Return `count` of the views, from `first` on."""
+        """Return `count` of the views, from `first` on.
+
+        first, count: int.
+        """
         which = slice(first, first + count)
         return StepViews(
             cameras=self.cameras.rows(which),

@@ -16,7 +16,7 @@ from torch import Tensor
 from dreamfusion_engine.config.stages import GenerateConfig, Shading
 from dreamfusion_engine.field.radiance import RadianceField
 from dreamfusion_engine.guidance.distillation import ScoreDistillation
-from dreamfusion_engine.guidance.step_inputs import Part
+from dreamfusion_engine.guidance.step_inputs import ViewRange
 from dreamfusion_engine.machine.device import out_of_memory
 from dreamfusion_engine.machine.processes import ALONE, Ranks
 from dreamfusion_engine.optimize import schedules
@@ -136,7 +136,7 @@ class Training(ABC):
         random numbers too, and the same step can be made again.
 
         distillation: ScoreDistillation of the teacher.
-        overlap: bool, on a CPU: judge half of the views on another thread while the other half is rendered, see
+        overlap: bool, on a CPU: score half of the views on another thread while the other half is rendered, see
             `overlap`.
         """
         before = _Moment(self, distillation, self._undo())
@@ -172,7 +172,7 @@ class Training(ABC):
             if first:
                 self.generator.set_state(drawn)
             part = mine.rows(first, count)
-            where = Part(first=self.ranks.index * settings.views + first, total=total)
+            where = ViewRange(first=self.ranks.index * settings.views + first, total=total)
             angles = part.cameras.azimuth, part.cameras.elevation
             shape = (len(part), *distillation.model_shape(size))
             return PartInputs(
@@ -290,5 +290,9 @@ class _Moment:
 
 
 def under(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    """Return the tensors whose names begin with `prefix`, without it."""
+    """Return the tensors whose names begin with `prefix`, without it.
+
+    tensors: by name.
+    prefix: str.
+    """
     return {n[len(prefix) :]: t for n, t in tensors.items() if n.startswith(prefix)}

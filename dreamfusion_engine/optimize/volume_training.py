@@ -138,7 +138,7 @@ class VolumeTraining(Training):
         return [] if self.room is None else [self.room.short.float()]
 
     def _look(self) -> None:
-        if self.room is not None and self.room.look() and self.graphs is not None:
+        if self.room is not None and self.room.adapt() and self.graphs is not None:
             self.graphs.forget()  # none of them has arrays of that length
 
     def _clear_gradients(self) -> None:

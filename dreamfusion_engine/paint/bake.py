@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy import ndimage
 from scipy.spatial import cKDTree
 from torch import Tensor
 
@@ -22,7 +23,7 @@ from dreamfusion_engine.mesh.bake import padded
 from dreamfusion_engine.mesh.casting import caster, hit_distance
 from dreamfusion_engine.mesh.field_queries import Albedo, query_albedo
 from dreamfusion_engine.paint.canvas import Canvas
-from dreamfusion_engine.paint.texels import TextureMap
+from dreamfusion_engine.paint.texels import TextureMap, areas_of, in_first_tile, points_inside, texel_of
 from dreamfusion_engine.render.surface.texture import sample_texture
 from dreamfusion_engine.scene.cameras import mid_orbit_cameras
 
@@ -30,6 +31,8 @@ COARSE = 4  # texels along a side that are looked at together: seen or not
 AROUND = 12  # azimuths of the cameras that look, ...
 ABOVE = 5  # ... and elevations, over the range of training
 CLEARANCE = 2e-3  # world units from the surface at which a look begins, so that it does not meet its own triangle
+POINTS = 4.0  # for each coarse texel of a triangle that shows what another one owns, about, ...
+MOST_POINTS = 1 << 21  # ... and of all of them
 NEAREST = 8  # seen places whose colours an unseen texel takes, weighed by 1 / distance
 _CPU = torch.device("cpu")
 
@@ -96,11 +99,12 @@ def bake(
 
 
 def _coarse_seen(canvas: Canvas, part: int, cameras: CameraConfig, device: torch.device) -> Bools:
-    """bool[H / COARSE, W / COARSE]: whether a camera of the training sees the middle of those texels."""
+    """bool[H / COARSE, W / COARSE]: whether a camera of the training sees a place that those texels colour."""
     texels = canvas.maps[part]
     owner, position = _coarse(texels)
     rows = np.flatnonzero(owner.reshape(-1) >= 0)
-    points = position.reshape(-1, 3)[rows]
+    more, blocks = _sharing(canvas, part)
+    points = np.concatenate([position.reshape(-1, 3)[rows], more])
     seen = np.zeros(len(points), bool)
     scene = caster(canvas.vertices, canvas.triangles, device)
     for eye in _eyes(cameras):
@@ -113,8 +117,33 @@ def _coarse_seen(canvas: Canvas, part: int, cameras: CameraConfig, device: torch
         free = hit_distance(scene, points[left] + CLEARANCE * towards, towards, float(distance.max()))
         seen[left[free >= distance[:, 0] - 2.0 * CLEARANCE]] = True
     whole = np.ones(owner.size, bool)  # texels without an owner are neither
-    whole[rows] = seen
-    return whole.reshape(owner.shape)
+    whole[rows] = seen[: len(rows)]
+    copied = np.zeros(owner.size, bool)
+    copied[blocks[seen[len(rows) :]]] = True
+    # The points are inside the triangles: the texels at their rims are beside those that are met.
+    return np.asarray(
+        whole.reshape(owner.shape) | ndimage.binary_dilation(copied.reshape(owner.shape), np.ones((3, 3)))
+    )
+
+
+def _sharing(canvas: Canvas, part: int) -> tuple[Floats, NDArray[np.int64]]:
+    """Points of triangles that show what others own, float32[N, 3], and the coarse texels that they show."""
+    texels = canvas.maps[part]
+    size = len(texels.owner)
+    rows = np.flatnonzero(texels.shared > 0.0)
+    uv = canvas.parts[part].uv[rows].astype(np.float64)
+    corners = canvas.vertices[canvas.triangles[canvas.triangles_of(part)][rows]]
+    wanted = POINTS * areas_of(uv) * (size / COARSE) ** 2
+    level = np.ceil(np.log2(np.clip(wanted, 1.0, 4.0**9)) / 2.0).astype(int)
+    while len(level) and (4.0**level).sum() > MOST_POINTS and level.max() > 0:
+        level = np.minimum(level, level.max() - 1)
+    points, blocks = [np.zeros((0, 3), np.float32)], [np.zeros(0, np.int64)]
+    for each in np.unique(level):
+        of_level, weights = level == each, points_inside(each)
+        points.append(np.einsum("pc,tci->tpi", weights, corners[of_level]).reshape(-1, 3).astype(np.float32))
+        row, column = texel_of(np.einsum("pc,tci->tpi", weights, uv[of_level]).reshape(-1, 2), size)
+        blocks.append(row // COARSE * -(-size // COARSE) + column // COARSE)
+    return np.concatenate(points), np.concatenate(blocks)
 
 
 def _coarse(texels: TextureMap) -> tuple[NDArray[np.int32], Floats]:
@@ -187,7 +216,8 @@ def seam_difference(canvas: Canvas, part: int, texture: NDArray[np.uint8]) -> fl
     corners = welded.reshape(-1)[canvas.triangles[rows]].astype(np.int64)
     ends = np.stack([corners, np.roll(corners, -1, 1)], -1).reshape(-1, 2)
     uv = canvas.parts[part].uv
-    places = np.stack([uv, np.roll(uv, -1, 1)], 2).reshape(-1, 2, 2)
+    places = in_first_tile(uv)  # where an edge at u = 1 is not one at u = 0
+    places = np.stack([places, np.roll(places, -1, 1)], 2).reshape(-1, 2, 2)
     swap = ends[:, 0] > ends[:, 1]
     ends[swap], places[swap] = ends[swap, ::-1], places[swap, ::-1]
     order = np.lexsort((ends[:, 1], ends[:, 0]))
@@ -195,13 +225,14 @@ def seam_difference(canvas: Canvas, part: int, texture: NDArray[np.uint8]) -> fl
     change = np.flatnonzero((ends[1:] != ends[:-1]).any(1)) + 1
     first = np.concatenate([[0], change])
     first = first[np.diff(np.concatenate([first, [len(ends)]])) == 2]
-    apart = np.abs(places[first] - places[first + 1]).max((1, 2)) > 1e-6
+    between = places[first] - places[first + 1]
+    apart = np.abs(between - np.round(between)).max((1, 2)) > 1e-6  # whole tiles apart is the same place
     first = first[apart & (ends[first, 0] != ends[first, 1])]
     if len(first) == 0:
         return 0.0
     sides = []
     for side in (first, first + 1):
         middle = places[side].mean(1)
-        inside = middle - np.floor(middle)
+        inside = np.where(middle > 1.0, middle - np.floor(middle), middle)
         sides.append(sample_texture(torch.from_numpy(texture).float(), torch.from_numpy(inside.astype(np.float32))))
     return float((sides[0] - sides[1]).abs().mean())

@@ -6,7 +6,7 @@ Axis letters: V vertices, T triangles, of all parts together.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,7 +49,7 @@ class Canvas:
     parts: the parts as given.
     vertices: float32[V, 3], world units of the box.
     triangles: int32[T, 3].
-    normals: float32[T, 3, 3], of every corner, unit length.
+    normals: float32[V, 3], unit length.
     first: int, first triangle of each part, and T at the end.
     maps: TextureMap of each part.
     """
@@ -66,12 +66,18 @@ class Canvas:
         return slice(self.first[part], self.first[part + 1])
 
 
-def canvas_of(parts: Sequence[CanvasPart], texture: int, front: float = 0.0) -> Canvas:
+def canvas_of(
+    parts: Sequence[CanvasPart],
+    texture: int,
+    front: float = 0.0,
+    advance: Callable[[float], None] = lambda share: None,
+) -> Canvas:
     """Return the parts as they stand to each other, in one box with their front turned to -Y.
 
     parts: CanvasParts, at least one.
     texture: int, pixels along each texture.
     front: float, radians counter-clockwise from above, from -Y to the side that is the front.
+    advance: told the share done, in [0, 1].
     Raises InputError input.mesh where there is no surface.
     """
     vertices = np.concatenate([np.asarray(part.vertices, np.float64) for part in parts])
@@ -88,12 +94,13 @@ def canvas_of(parts: Sequence[CanvasPart], texture: int, front: float = 0.0) -> 
             own = vertex_normals(placed[base : base + len(part.vertices)], part.triangles).astype(np.float32)
         else:
             own = (own @ turn.T).astype(np.float32)
-        normals.append(own[part.triangles])
+        normals.append(own)
     first = tuple(int(n) for n in np.cumsum([0, *(len(part.triangles) for part in parts)]))
-    maps = [
-        texture_map(placed, triangles[begin:end], part.uv, texture)
-        for part, begin, end in zip(parts, first, first[1:], strict=False)
-    ]
+    maps = []
+    for number, (part, begin, end) in enumerate(zip(parts, first, first[1:], strict=False)):
+        advance(number / len(parts))
+        maps.append(texture_map(placed, triangles[begin:end], part.uv, texture))
+    advance(1.0)
     return Canvas(
         parts=tuple(parts),
         vertices=placed.astype(np.float32),
@@ -147,7 +154,7 @@ class DeviceCanvas:
 
     vertices: float32[V, 3].
     triangles: int32[T, 3].
-    normals: float32[T, 3, 3].
+    normals: float32[V, 3].
     uv: float32[T, 3, 2].
     reach: float32[T], as `TextureMap.reach`.
     row: int64[T], row of each triangle's part in `owner` and `positions`; -1: no two places share a texel there.

@@ -10,10 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from dreamfusion_engine.mesh.arrays import Floats
 from dreamfusion_engine.mesh.gltf.picture import read_base_colour
 from dreamfusion_engine.mesh.gltf.read import GltfFile
 from dreamfusion_engine.mesh.textured import TexturedMesh
 from dreamfusion_engine.paint.canvas import Canvas
+from dreamfusion_engine.paint.texels import in_first_tile
 
 ATLAS = 4096  # pixels along the picture that holds the textures of all parts, at most
 GREY = 204  # sRGB: a part without a colour, as Blender shows it
@@ -29,13 +31,16 @@ def before_textures(file: GltfFile) -> list[NDArray[np.uint8]]:
     return [grey if picture is None else picture for picture in found]
 
 
-def portrait_mesh(canvas: Canvas, textures: Sequence[NDArray[np.uint8]]) -> TexturedMesh:
+def portrait_mesh(
+    canvas: Canvas, textures: Sequence[NDArray[np.uint8]], uvs: Sequence[Floats | None] = ()
+) -> TexturedMesh:
     """Return all parts as one mesh whose texture is an atlas of theirs, scaled down where they are large.
 
     Triangles whose UVs leave the texture are moved into it by whole tiles, and show its border where they span more.
 
     canvas: Canvas.
     textures: uint8[H, W, 3] of each part.
+    uvs: float32[T, 3, 2] of each part, those of its texture; None: the canvas's. (): all the canvas's.
     """
     columns = math.ceil(math.sqrt(len(textures)))
     cell = min(max(max(t.shape[:2]) for t in textures), ATLAS // columns)
@@ -43,17 +48,17 @@ def portrait_mesh(canvas: Canvas, textures: Sequence[NDArray[np.uint8]]) -> Text
     side = cell * max(columns, rows)
     atlas = np.zeros((side, side, 3), np.uint8)
     corners = []
-    for i, (part, texture) in enumerate(zip(canvas.parts, textures, strict=True)):
+    for i, (part, texture, uv) in enumerate(zip(canvas.parts, textures, uvs or [None] * len(textures), strict=True)):
         top, left = cell * (i // columns), cell * (i % columns)
         picture = Image.fromarray(np.ascontiguousarray(texture[..., :3])).resize((cell, cell), Image.Resampling.BOX)
         atlas[top : top + cell, left : left + cell] = np.asarray(picture)
-        inside = np.clip(part.uv - np.floor(part.uv.min(1, keepdims=True) + 1e-6), 0.5 / cell, 1.0 - 0.5 / cell)
+        places = in_first_tile(part.uv if uv is None else uv)
+        inside = np.clip(places, 0.5 / cell, 1.0 - 0.5 / cell)
         corners.append((inside * cell + np.array([left, top])) / side)
-    # Corners have normals of their own, so vertices are not shared.
     return TexturedMesh(
-        vertices=canvas.vertices[canvas.triangles].reshape(-1, 3),
-        triangles=np.arange(3 * len(canvas.triangles), dtype=np.int32).reshape(-1, 3),
-        normals=canvas.normals.reshape(-1, 3),
+        vertices=canvas.vertices,
+        triangles=canvas.triangles,
+        normals=canvas.normals,
         uv=np.concatenate(corners).astype(np.float32),
         texture=atlas,
     )

@@ -5,6 +5,7 @@ Axis letters: B views, R rays, N hits.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -42,6 +43,7 @@ class SurfaceRenderer:
         background: Tensor,
         shading: Shading = "albedo",
         light: Tensor | None = None,
+        grid: int | None = None,
     ) -> Rendering:
         """Return pictures [B, size, size, ...], with gradients to the colours.
 
@@ -51,9 +53,11 @@ class SurfaceRenderer:
         background: float32[B, 3] or [3], sRGB.
         shading: Shading of the pictures.
         light: float32[B, 3], positions, world units; needed unless shading is 'albedo'.
+        grid: int, samples along a pixel's side; None: the renderer's.
         Raises ValueError where a light is missing.
         """
-        views, fine = len(cameras), size * self.grid
+        views, along = len(cameras), self.grid if grid is None else grid
+        fine = size * along
         origins, directions = camera_rays(cameras, fine, fine)
         hits = self._caster.cast(origins, directions)
         rays = (hits.triangle >= 0).nonzero()[:, 0]
@@ -70,12 +74,12 @@ class SurfaceRenderer:
         picture = behind.index_copy(0, rays, colour)
         opacity = (hits.triangle >= 0).float()
         depth = torch.where(hits.triangle >= 0, hits.depth, 0.0)
-        coverage = self._pixels(opacity[:, None], views, fine)[..., 0]
+        coverage = _pixels(opacity[:, None], views, along)[..., 0]
         return Rendering(
-            colour=self._pixels(picture, views, fine),
+            colour=_pixels(picture, views, along),
             opacity=coverage,
-            depth=self._pixels(depth[:, None], views, fine)[..., 0] / coverage.clamp_min(1e-6),
-            normal=self._pixels(torch.zeros_like(origins).index_copy(0, rays, normal), views, fine),
+            depth=_pixels(depth[:, None], views, along)[..., 0] / coverage.clamp_min(1e-6),
+            normal=_pixels(torch.zeros_like(origins).index_copy(0, rays, normal), views, along),
             orientation=None,
             samples=len(rays),
         )
@@ -105,7 +109,9 @@ class SurfaceRenderer:
         elsewhere = (row >= 0) & (owner >= 0) & ((shown - point).norm(dim=-1) > reach)
         return torch.where(elsewhere[:, None], shown, point)
 
-    def _pixels(self, values: Tensor, views: int, fine: int) -> Tensor:
-        """Means over each pixel's samples: float32[B fine fine, C] to float32[B, H, W, C]."""
-        planes = values.view(views, fine, fine, -1).permute(0, 3, 1, 2)
-        return torch.nn.functional.avg_pool2d(planes, self.grid).permute(0, 2, 3, 1)
+
+def _pixels(values: Tensor, views: int, along: int) -> Tensor:
+    """Means over each pixel's samples, `along` x `along` of them: float32[B S S, C] to float32[B, H, W, C]."""
+    side = math.isqrt(len(values) // views)
+    planes = values.view(views, side, side, -1).permute(0, 3, 1, 2)
+    return torch.nn.functional.avg_pool2d(planes, along).permute(0, 2, 3, 1)

@@ -123,8 +123,11 @@ def texel_of(uv: NDArray[np.floating], texture: int) -> tuple[NDArray[np.int64],
     return place[:, 1], place[:, 0]
 
 
-def _areas(corners: NDArray[np.floating]) -> Doubles:
-    """Areas float64[T] of triangles float[T, 3, 2 or 3]."""
+def areas_of(corners: NDArray[np.floating]) -> Doubles:
+    """Return the areas of triangles, float64[T].
+
+    corners: float[T, 3, 2] or float[T, 3, 3].
+    """
     a, b = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
     squares = (a * a).sum(1) * (b * b).sum(1) - np.square((a * b).sum(1))
     return np.asarray(0.5 * np.sqrt(np.maximum(squares, 0.0)), np.float64)
@@ -133,7 +136,7 @@ def _areas(corners: NDArray[np.floating]) -> Doubles:
 def _reach(corners: Doubles, uv: Floats, texture: int) -> Doubles:
     """World units of SAME_PLACE texels on each triangle, float64[T], along the direction in which they are longest."""
     flat = uv.astype(np.float64)
-    area, covered = _areas(corners), _areas(flat)
+    area, covered = areas_of(corners), areas_of(flat)
     whole = float(covered.sum())
     typical = np.sqrt(float(area.sum()) / whole) / texture if whole > 0.0 else 0.0
     # The largest singular value of the map from UV to space, by its Gram matrix in UV.
@@ -181,10 +184,10 @@ class _Drawing:
 
     def __init__(self, corners: Doubles, copies: Floats, reach: Doubles, texture: int) -> None:
         self._corners, self._copies, self._reach, self._texture = corners, copies, reach, texture
-        covered = _areas(copies.astype(np.float64)) * texture * texture
+        covered = areas_of(copies.astype(np.float64)) * texture * texture
         large = np.searchsorted(_LARGE, covered, side="right") - 1
-        self._groups = [(np.flatnonzero(large == n), _inside(n + 1)) for n in range(len(_LARGE))]
-        self._has_area, self._covers = _areas(corners) > 0.0, covered > 0.0
+        self._groups = [(np.flatnonzero(large == n), points_inside(n + 1)) for n in range(len(_LARGE))]
+        self._has_area, self._covers = areas_of(corners) > 0.0, covered > 0.0
 
     def drawn(self, which: Bools) -> tuple[Ints, Floats]:
         """The copy that each texel shows, of those to be drawn, int32[H, W], and its point there."""
@@ -230,8 +233,11 @@ class _Drawing:
         return owners, here & (owners >= 0) & (away > limit) & self._has_area[rows]
 
 
-def _inside(level: int) -> Doubles:
-    """Barycentric weights of points inside a triangle, float64[4^level, 3]: the middles of its parts split in four."""
+def points_inside(level: int) -> Doubles:
+    """Return barycentric weights of points inside a triangle, float64[4^level, 3].
+
+    level: int, how often it is split in four; the points are the middles of what comes out.
+    """
     triangles = np.eye(3)[None]
     for _ in range(level):
         middles = 0.5 * (triangles + np.roll(triangles, -1, 1))

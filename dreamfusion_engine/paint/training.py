@@ -49,6 +49,8 @@ class SurfaceTraining(Training):
     def view(self, cameras: Cameras, size: int, *, background: float = 1.0, shading: Shading = "albedo") -> Rendering:
         """Return pictures [B, size, size, ...] of the current state, lit from each camera, over a grey level.
 
+        They have one sample a pixel, because they are only looked at.
+
         cameras, size, background, shading: as for `Training.view`.
         """
         return self.renderer.render(
@@ -58,6 +60,7 @@ class SurfaceTraining(Training):
             background=torch.full((3,), background, device=self.device),
             shading=shading,
             light=cameras.position,
+            grid=1,
         )
 
     def probe(self, size: int = 32) -> Probe:
@@ -91,7 +94,7 @@ class SurfaceTraining(Training):
         seen = self.renderer.render(
             self.colours, views.cameras, size, background=views.background, shading=shading, light=views.light
         )
-        loss, _ = distillation.judge(distillation.seen(seen.colour.permute(0, 3, 1, 2), inputs.step), inputs.step)
+        loss, _ = distillation.loss(distillation.seen(seen.colour.permute(0, 3, 1, 2), inputs.step), inputs.step)
         parameters = list(self.field.parameters())
         gradients = torch.autograd.grad(inputs.weights.share * loss, parameters, allow_unused=True)
         for parameter, gradient in zip(parameters, gradients, strict=True):

@@ -188,5 +188,9 @@ def march(
 
 
 def most_samples(step: float, max_samples: int) -> int:
-    """Return the most samples that `march` can keep of one ray: the steps of the box's diagonal, or `max_samples`."""
+    """Return the most samples that `march` can keep of one ray: the steps of the box's diagonal, or `max_samples`.
+
+    step: float, length of a step, world units.
+    max_samples: int, of a ray.
+    """
     return min(max_samples, math.ceil(2.0 * math.sqrt(3.0) / step) + 1)

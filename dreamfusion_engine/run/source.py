@@ -11,14 +11,17 @@ SOURCE = "source.glb"
 
 
 def keep_source(mesh: bytes, folder: Path) -> None:
-    """Write the mesh into the run's folder.
+    """Write the mesh into the run's folder; without one, remove that of an earlier run.
 
-    mesh: bytes of a binary glTF.
+    mesh: bytes of a binary glTF, or b"".
     folder: Path of the run.
     Raises InputError where it cannot be written.
     """
     try:
-        write_atomically(folder / SOURCE, mesh)
+        if mesh:
+            write_atomically(folder / SOURCE, mesh)
+        else:
+            (folder / SOURCE).unlink(missing_ok=True)
     except OSError as error:
         raise output_error(folder, error) from error
 

@@ -20,7 +20,11 @@ class StageClock:
         self._since = time.monotonic()
 
     def enter(self, stage: Stage, device: torch.device) -> None:
-        """Stop the running stage and start `stage`."""
+        """Stop the running stage and start `stage`.
+
+        stage: Stage.
+        device: torch.device, whose memory is reported.
+        """
         self.share(stage, 0.0, device)
 
     def share(self, stage: Stage, done: float, device: torch.device) -> None:

@@ -104,6 +104,7 @@ class Server:
                     break
                 self._take(frame.message, frame.data)
                 complaints = 0
+                del frame  # while the next one is waited for
             except DamagedFrame as damage:
                 complaints += 1
                 if complaints <= COMPLAINTS:
@@ -214,7 +215,7 @@ class Server:
             return
         job = self._jobs.get(name)
         if job is None:
-            raise _refusal("protocol.id", f"There is no job {name[:60]!r}.", "Use the id of a generate message.")
+            raise _refusal("protocol.id", f"There is no job {name[:60]!r}.", "Use the id of a job.")
         if kind == "cancel":
             job.want("cancel")
             if job.state == "waiting":
@@ -310,6 +311,7 @@ class Server:
             if job.state != "waiting":
                 return
             job.state = "over"
+        job.request = replace(job.request, mesh=b"")  # it waits in the queue still, and can be large
         error = Cancelled("cancelled", what="Cancelled.", why="The job had not begun.", fix="Nothing was written.")
         self._send(job.name, error_message(error))
 

@@ -40,7 +40,11 @@ _TINY = {"_class_name": "AutoencoderTiny", "block_out_channels": [64]}
 
 
 def denoiser_step_operations(sizes: ModelSizes, config: GenerateConfig) -> float:
-    """Return the denoiser's operations in one training step of one process; 0 where the model's are unknown."""
+    """Return the denoiser's operations in one training step of one process; 0 where the model's are unknown.
+
+    sizes: ModelSizes.
+    config: GenerateConfig.
+    """
     work = SCORES[config.guidance.score]
     texts = float(predictions_a_view(config.guidance, PromptCard(closed_vocabulary=sizes.closed_vocabulary)))
     rows = texts * work.walk(config.score, *timesteps_of_a_call(config))
@@ -49,7 +53,11 @@ def denoiser_step_operations(sizes: ModelSizes, config: GenerateConfig) -> float
 
 
 def encoder_step_operations(sizes: ModelSizes, config: GenerateConfig) -> float:
-    """Return the operations of the VAE's encoder in one training step, forwards and backwards; 0 without a VAE."""
+    """Return the operations of the VAE's encoder in one training step, forwards and backwards; 0 without a VAE.
+
+    sizes: ModelSizes.
+    config: GenerateConfig.
+    """
     memory = config.memory
     if not sizes.encoder_operations:
         return 0.0

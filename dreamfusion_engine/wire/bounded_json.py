@@ -24,7 +24,13 @@ class UnsafeJson(ValueError):
 def read_json_file(
     path: Path, *, limit: int = FILE_LIMIT, largest: int = LARGEST_INTEGER, infinite: bool = False
 ) -> Any:
-    """The JSON of a file of at most `limit` bytes. Raises OSError, and as `parse_json`."""
+    """Return the JSON of a file.
+
+    path: Path.
+    limit: int, bytes; a larger file is refused.
+    largest, infinite: as for `parse_json`.
+    Raises OSError, and UnsafeJson.
+    """
     with path.open("rb") as stream:
         content = stream.read(limit + 1)
     if len(content) > limit:

@@ -18,7 +18,7 @@ from dreamfusion_engine.config.scores import BACKWARD_ALONE, SCORES, Score
 from dreamfusion_engine.config.stages import GenerateConfig
 from dreamfusion_engine.guidance.distillation import ScoreDistillation
 from dreamfusion_engine.guidance.scores.residuals import RESIDUALS
-from dreamfusion_engine.guidance.step_inputs import Part
+from dreamfusion_engine.guidance.step_inputs import ViewRange
 from dreamfusion_engine.models.card import PromptCard
 from dreamfusion_engine.models.sizes import ModelSizes
 from dreamfusion_engine.speed import run_time
@@ -75,7 +75,7 @@ def train(scores: ScoreDistillation, config: GenerateConfig) -> None:
             generator = torch.Generator().manual_seed(step)
             progress = (step + 0.5) / STEPS
             distillation_step(
-                scores, images, angle, angle, "albedo", progress, generator, Part(first=first, total=views)
+                scores, images, angle, angle, "albedo", progress, generator, ViewRange(first=first, total=views)
             )
 
 
@@ -122,9 +122,9 @@ def test_a_lesson_of_the_copy_costs_a_forward_and_a_backward_pass(cases: Callabl
         x = torch.full((2, *distillation.model_shape(16)), 0.1)
         angle = torch.zeros(2)
         question = distillation.step_inputs(
-            x.shape, angle, angle, "albedo", 0.5, torch.Generator().manual_seed(0), Part(first=0, total=2)
+            x.shape, angle, angle, "albedo", 0.5, torch.Generator().manual_seed(0), ViewRange(first=0, total=2)
         )
         with FlopCounterMode(display=False) as counter:
-            distillation.judge(x, question)
+            distillation.loss(x, question)
         counts[score] = counter.get_total_flops()
     assert counts["vsd"] / counts["sds"] == pytest.approx((2 + 2 + BACKWARD_ALONE) / 2, rel=0.15)

@@ -1,7 +1,8 @@
 """The real command line and server around a run that only counts, for tests through a real process.
 
-`python fake_engine.py COMMAND ...` is `dreamfusion-engine COMMAND ...` with `counting_generate` in place of the method.
-A word of the prompt chooses what goes wrong. `--real-devices` lets `serve` look for devices, which loads torch.
+`python fake_engine.py COMMAND ...` is `dreamfusion-engine COMMAND ...` with `counting_generate` and `counting_texture`
+in place of the methods. A word of the prompt chooses what goes wrong. `--real-devices` lets `serve` look for devices,
+which loads torch. `--small-meshes` lowers the limits of meshes, so that a test can reach them.
 """
 
 from __future__ import annotations
@@ -13,21 +14,25 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from dreamfusion_engine import request
 from dreamfusion_engine.cli import main
 from dreamfusion_engine.commands.model_list import Machine
+from dreamfusion_engine.config.paint import PaintConfig
 from dreamfusion_engine.config.stages import GenerateConfig
 from dreamfusion_engine.errors import Cancelled, RunError
-from dreamfusion_engine.events import Control, MeshPreview, Note, Preview, Progress, Report, Result
+from dreamfusion_engine.events import Control, MeshPreview, Note, Preview, Progress, Report, Result, TexturePreview
 from dreamfusion_engine.server import model_news, server
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from fakes.scripted_engine import cube_glb, png, tetrahedron
+from fakes.shapes import ball_glb, png, tetrahedron
 
 STEP_SECONDS = 0.004
+SMALL_MESHES, SMALL_MESH = 5000, 3000  # bytes
 PNG = png(16, 16, 200)
 
 
@@ -71,10 +76,31 @@ def counting_generate(
     mesh = tetrahedron(0.5)
     report(MeshPreview(step=step, vertices=mesh[:48], triangles=mesh[48:96], colours=mesh[96:]))
     report(Note(code="health.flat", text="The object is rather flat."))
-    (output / "mesh.glb").write_bytes(cube_glb(digest, 200))
+    (output / "mesh.glb").write_bytes(ball_glb(digest, 200))
     summary = {"prompt": config.prompt, "seed": config.seed, "steps": step, "psnr": float("inf")}
     (output / "result.json").write_text(json.dumps({"prompt": config.prompt, "seed": config.seed}))
     return Result(folder=str(output), files={"mesh": str(output / "mesh.glb")}, report=summary)
+
+
+def counting_texture(
+    config: GenerateConfig,
+    paint: PaintConfig,
+    mesh: bytes,
+    output: Path,
+    *,
+    report: Report,
+    control: Control,
+    resume: bool = False,
+) -> Result:
+    """Count as `counting_generate` does; the mesh that comes out is the one that went in."""
+    if resume and not mesh:
+        mesh = (output / "source.glb").read_bytes()
+    output.mkdir(parents=True, exist_ok=True)
+    (output / "source.glb").write_bytes(mesh)
+    report(TexturePreview(step=0, part=3, png=PNG))
+    made = counting_generate(config, output, report=report, control=control, resume=resume)
+    (output / "mesh.glb").write_bytes(mesh)
+    return replace(made, report=made.report | {"paint": asdict(paint), "mesh_bytes": len(mesh)})
 
 
 def few_devices() -> dict[str, Any]:
@@ -98,4 +124,8 @@ if __name__ == "__main__":
         }
         vars(server)["device_report"] = few_devices
         vars(model_news).update(replaced)
-    sys.exit(main(generate=counting_generate))
+    if "--small-meshes" in sys.argv:
+        sys.argv.remove("--small-meshes")
+        vars(server)["MESHES_LIMIT"] = SMALL_MESHES
+        vars(request)["MESH_LIMIT"] = SMALL_MESH
+    sys.exit(main(generate=counting_generate, texture=counting_texture))

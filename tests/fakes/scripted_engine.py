@@ -1,8 +1,11 @@
 """An engine that does what it is told to, the worst included: the real protocol, no torch, for tests of the client.
 
 `python scripted_engine.py [option ...] serve`. Options choose how it starts and ends; words of a prompt choose what
-goes wrong during its run. Without any it counts its steps, shows pictures and a growing mesh, writes a checkpoint every
-ten steps into the job's output folder, and ends in a small textured cube.
+goes wrong during its run. Without any it counts its steps, shows pictures and a growing ball, writes a checkpoint every
+ten steps into the job's output folder, and ends in a textured ball. For who starts it without options:
+DREAMFUSION_FAKE_STEP_S: seconds a step, default 0.01. DREAMFUSION_FAKE_TRIANGLES: of the result, default 960.
+DREAMFUSION_FAKE_RINGS: of the growing ball, default 12, which gives 528 triangles. DREAMFUSION_FAKE_MODELS: its models
+as JSON. DREAMFUSION_FAKE_GIVEN: lines of models that it can be asked about by path.
 """
 
 from __future__ import annotations
@@ -15,114 +18,43 @@ import struct
 import sys
 import threading
 import time
-import zlib
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from fakes.shapes import ball, ball_glb, growing, png, tetrahedron
 
 from dreamfusion_engine.wire.protocol import COMMANDS, PROTOCOL_VERSION, encode, read_frame
 
 STEPS = 30
-STEP_SECONDS = 0.01
+STEP_SECONDS = float(os.environ.get("DREAMFUSION_FAKE_STEP_S", "0.01"))
+TRIANGLES = int(os.environ.get("DREAMFUSION_FAKE_TRIANGLES", "960"))
+RINGS = int(os.environ.get("DREAMFUSION_FAKE_RINGS", "12"))
 CHECKPOINT_EVERY = 10
 MODEL = {
     "name": "starter",
     "closed_vocabulary": True,
-    "kinds": ["hamburger", "mug", "ice cream"],
-    "colours": ["red", "orange"],
-    "examples": ["a hamburger"],
+    "kinds": ["hamburger", "donut", "mug", "chair", "ice cream", "rocket"],
+    "colours": ["red", "green", "blue", "orange"],
+    "examples": ["a hamburger", "a pink donut", "a rocket"],
 }
+MODELS = json.loads(os.environ.get("DREAMFUSION_FAKE_MODELS") or "null") or [MODEL]
+GIVEN = json.loads(os.environ.get("DREAMFUSION_FAKE_GIVEN") or "[]")
 DEVICES = {
     "default": "cpu",
     "cores": 2,
     "torch": "none",
-    "devices": [{"name": "cpu", "title": "paper", "memory_mib": 1024}],
+    "devices": [
+        {"name": "cpu", "title": "paper", "memory_mib": 24000},
+        {"name": "cuda:0", "title": "Paper Card 9000", "memory_mib": 24576},
+    ],
 }
-
-
-def png(width: int, height: int, shade: int) -> bytes:
-    """A PNG of one colour. shade: 0 to 255."""
-    rows = (b"\0" + bytes((shade, 128, 255 - shade)) * width) * height
-    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    chunks = [(b"IHDR", head), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
-    body = b"".join(
-        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in chunks
-    )
-    return b"\x89PNG\r\n\x1a\n" + body
-
-
-def tetrahedron(size: float) -> bytes:
-    """The bytes of a mesh preview: 4 vertices, 4 triangles, 4 colours."""
-    corners = [(-1, -1, -1), (1, 1, -1), (1, -1, 1), (-1, 1, 1)]
-    triangles = [(0, 1, 2), (0, 3, 1), (0, 2, 3), (1, 3, 2)]
-    vertices = b"".join(struct.pack("<3f", *(size * value for value in corner)) for corner in corners)
-    return vertices + b"".join(struct.pack("<3i", *t) for t in triangles) + bytes((255, 0, 0, 0, 255, 0) * 2)
-
-
-def cube_glb(name: str, shade: int, padding: int = 0) -> bytes:
-    """A textured cube as binary glTF 2.0: 24 vertices, 12 triangles, a PNG base colour; on the ground, side 1.
-
-    padding: bytes that nothing refers to, for a file of a real one's size.
-    """
-    positions: list[tuple[float, ...]] = []
-    normals: list[tuple[float, ...]] = []
-    uvs: list[tuple[float, float]] = []
-    indices: list[int] = []
-    for axis in range(3):
-        for sign in (-1.0, 1.0):
-            first = len(positions)
-            for u, v in ((0, 0), (1, 0), (1, 1), (0, 1)):
-                point, normal = [0.0, 0.0, 0.0], [0.0, 0.0, 0.0]
-                point[axis], normal[axis] = 0.5 * sign, sign
-                point[(axis + 1) % 3], point[(axis + 2) % 3] = (u - 0.5) * sign, v - 0.5
-                positions.append((point[0], point[1] + 0.5, point[2]))
-                normals.append(tuple(normal))
-                uvs.append((float(u), float(v)))
-            indices += [first, first + 1, first + 2, first, first + 2, first + 3]
-    blobs = [
-        b"".join(struct.pack("<3f", *p) for p in positions),
-        b"".join(struct.pack("<3f", *n) for n in normals),
-        b"".join(struct.pack("<2f", *t) for t in uvs),
-        b"".join(struct.pack("<I", i) for i in indices),
-        png(8, 8, shade),
-    ]
-    views, binary = [], b""
-    for blob in blobs:
-        views.append({"buffer": 0, "byteOffset": len(binary), "byteLength": len(blob)})
-        binary += blob + b"\0" * (-len(blob) % 4)
-    binary += b"\0" * (padding & ~3)
-    accessors: list[dict[str, Any]] = [
-        {
-            "bufferView": 0,
-            "componentType": 5126,
-            "count": 24,
-            "type": "VEC3",
-            "min": [-0.5, 0, -0.5],
-            "max": [0.5, 1, 0.5],
-        },
-        {"bufferView": 1, "componentType": 5126, "count": 24, "type": "VEC3"},
-        {"bufferView": 2, "componentType": 5126, "count": 24, "type": "VEC2"},
-        {"bufferView": 3, "componentType": 5125, "count": 36, "type": "SCALAR"},
-    ]
-    attributes = {"POSITION": 0, "NORMAL": 1, "TEXCOORD_0": 2}
-    document = {
-        "asset": {"version": "2.0", "generator": "scripted engine"},
-        "scene": 0,
-        "scenes": [{"nodes": [0]}],
-        "nodes": [{"mesh": 0, "name": name}],
-        "meshes": [{"name": name, "primitives": [{"attributes": attributes, "indices": 3, "material": 0}]}],
-        "materials": [{"pbrMetallicRoughness": {"baseColorTexture": {"index": 0}, "metallicFactor": 0.0}}],
-        "textures": [{"source": 0}],
-        "images": [{"bufferView": 4, "mimeType": "image/png"}],
-        "accessors": accessors,
-        "bufferViews": views,
-        "buffers": [{"byteLength": len(binary)}],
-    }
-    text = json.dumps(document).encode()
-    text += b" " * (-len(text) % 4)
-    chunks = struct.pack("<I4s", len(text), b"JSON") + text + struct.pack("<I4s", len(binary), b"BIN\0") + binary
-    return struct.pack("<4sII", b"glTF", 2, 12 + len(chunks)) + chunks
+FAILURES = {  # by the word that asks for it: whether the run has begun, and what is told
+    "zebra": (False, "input.unknown_words", "The model does not know these words.", "It does not know: zebra.", "Ask."),
+    "fail": (True, "run.out_of_memory", "The memory ran out.", "2 TiB", "Use --preset draft."),
+}
 
 
 class ScriptedEngine:
@@ -174,6 +106,9 @@ class ScriptedEngine:
                 self.hello()
             elif kind == "shutdown":
                 break
+            elif kind == "models" and message.get("given") is not None:
+                asked = [entry["model"] for entry in message["given"]]
+                self.say("models", models=MODELS, given=[line for line in GIVEN if line["name"] in asked])
             elif kind == "generate" and message["prompt"] == "unreadable":
                 self.say("failed", id=None, code="protocol.json", what="Not read.", why="It says so.", fix="Report it.")
             elif kind == "generate":
@@ -201,7 +136,7 @@ class ScriptedEngine:
             )
             return
         protocol = options.protocol
-        self.say("ready", protocol=protocol, engine="9.9", pid=os.getpid(), devices=DEVICES, models=[MODEL])
+        self.say("ready", protocol=protocol, engine="9.9", pid=os.getpid(), devices=DEVICES, models=MODELS)
 
     def beat(self) -> None:
         while True:
@@ -215,6 +150,8 @@ class ScriptedEngine:
         total = (settings.get("optimize") or {}).get("steps", STEPS)
         folder = Path(job["output"]).expanduser() if job.get("output") and not self.options.remote else None
         checkpoint = folder / "checkpoint" / "checkpoint.json" if folder else None
+        if self.fails(name, words, begun=False):
+            return
         self.running = name
         self.say("started", id=name)
         step = 0
@@ -225,9 +162,7 @@ class ScriptedEngine:
                 self.running = None
                 return
             step = json.loads(checkpoint.read_text())["step"]
-        if "fail" in words:
-            what = "The memory ran out."
-            self.say("failed", id=name, code="run.out_of_memory", what=what, why="2 TiB", fix="Use a smaller preset.")
+        if self.fails(name, words, begun=True):
             self.running = None
             return
         held = False
@@ -248,23 +183,31 @@ class ScriptedEngine:
             self.misbehave(words, name, step)
             time.sleep(0.2 if "slow" in words else STEP_SECONDS)
             step += 1
-            fields = {"eta_s": (total - step) * STEP_SECONDS, "rate": 1.0 / STEP_SECONDS, "memory_mib": 12.5}
+            fields = {"eta_s": (total - step) * STEP_SECONDS, "rate": 1.0 / STEP_SECONDS, "memory_mib": 960.0}
             self.say("progress", id=name, stage="train", step=step, total=total, **fields)
             if step % CHECKPOINT_EVERY == 0:
                 shade = step % 256
-                self.say("preview", png(16, 16, shade), id=name, name="latest", step=step)
-                self.say("preview", png(32, 8, shade), id=name, name="views", step=step)
+                self.say("preview", png(128, 128, shade), id=name, name="latest", step=step)
+                self.say("preview", png(512, 128, shade), id=name, name="views", step=step)
+                mesh = ball(RINGS, 0.3 + 0.6 * step / total)
+                counts = {"vertices": len(mesh[0]), "triangles": len(mesh[1])}
+                shown = bytearray(growing(mesh))
                 if "badmesh" in words:
-                    broken = bytearray(tetrahedron(1.0))
-                    broken[48:52] = struct.pack("<i", 10**6)
-                    self.say("mesh_preview", bytes(broken), id=name, step=step, vertices=4, triangles=4)
-                else:
-                    self.say("mesh_preview", tetrahedron(0.5), id=name, step=step, vertices=4, triangles=4)
+                    struct.pack_into("<i", shown, 12 * len(mesh[0]), 10**6)
+                self.say("mesh_preview", bytes(shown), id=name, step=step, **counts)
                 if checkpoint is not None:
                     checkpoint.parent.mkdir(parents=True, exist_ok=True)
                     checkpoint.write_text(json.dumps({"step": step}))
         self.end(job, words, folder, step)
         self.running, self.last = None, name
+
+    def fails(self, name: str, words: set[str], *, begun: bool) -> bool:
+        """Whether the prompt asks for a failure here; then it is told."""
+        for word, (late, code, what, why, fix) in FAILURES.items():
+            if word in words and late == begun:
+                self.say("failed", id=name, code=code, what=what, why=why, fix=fix)
+                return True
+        return False
 
     def misbehave(self, words: set[str], name: str, step: int) -> None:
         if self.last and "late" in words:
@@ -320,18 +263,20 @@ class ScriptedEngine:
     def end(self, job: dict[str, Any], words: set[str], folder: Path | None, step: int) -> None:
         name = job["id"]
         for stage in ("extract", "unwrap", "bake", "render"):
-            self.say("progress", id=name, stage=stage, step=0, total=100, memory_mib=13.0)
+            self.say("progress", id=name, stage=stage, step=0, total=100, memory_mib=961.0)
         self.say("note", id=name, code="health.flat", text="The object is rather flat.")
-        glb = cube_glb(job["prompt"], step % 256, 30 << 20 if "huge" in words else 0)
+        glb = ball_glb(job["prompt"], step % 256, TRIANGLES, 30 << 20 if "huge" in words else 0)
         if "badglb" in words:
             glb = glb[:-7]
+        settings, trained = job.get("settings") or {}, step * STEP_SECONDS
         report = {
             "prompt": job["prompt"],
-            "seed": (job.get("settings") or {}).get("seed", 0),
+            "seed": settings.get("seed", 0),
+            "settings": settings,
             "device": "cpu",
             "steps": step,
-            "steps_per_second": 100.0,
-            "seconds": {"load": 0.5, "train": 0.3, "render": 0.5, "train_all_sessions": 0.3},
+            "steps_per_second": 1.0 / STEP_SECONDS,
+            "seconds": {"load": 0.5, "train": trained, "render": 0.5, "train_all_sessions": trained},
             "versions": {"torch": "0"},
         }
         files = {}

@@ -16,7 +16,7 @@ from dreamfusion_engine.errors import InputError
 from dreamfusion_engine.guidance.classifier_free import classifier_free_guidance
 from dreamfusion_engine.guidance.distillation import ScoreDistillation
 from dreamfusion_engine.guidance.perp_neg import perp_neg_noise, view_negatives
-from dreamfusion_engine.guidance.step_inputs import Part, StepInputs
+from dreamfusion_engine.guidance.step_inputs import StepInputs, ViewRange
 from dreamfusion_engine.guidance.timesteps import sample_timesteps, timestep_range
 from dreamfusion_engine.models.card import PromptCard
 from dreamfusion_engine.models.noise import NoiseSchedule
@@ -159,10 +159,10 @@ def test_renders_judged_in_parts_get_what_they_get_among_the_others(score: str) 
 
     def norms(first: int, count: int) -> torch.Tensor:
         rows = slice(first, first + count)
-        part = Part(first=first, total=4)
+        part = ViewRange(first=first, total=4)
         shape, angles = x[rows].shape, (angle[rows], FRONT[rows])
         question = distillation.step_inputs(shape, *angles, "albedo", 0.3, rng(9), part)
-        return distillation.judge(x[rows], question)[1]
+        return distillation.loss(x[rows], question)[1]
 
     torch.testing.assert_close(torch.cat([norms(0, 1), norms(1, 3)]), norms(0, 4))
 
@@ -365,7 +365,7 @@ def test_sampled_latents_draw_last_and_from_the_generator_of_the_step() -> None:
 
     def asked(score: ScoreConfig, first: int = 0, count: int = 4) -> StepInputs:
         made = ScoreDistillation(teacher, "a", "", PromptCard(), PLAIN, score=score)
-        part = Part(first=first, total=4)
+        part = ViewRange(first=first, total=4)
         mine = [angle[first : first + count] for angle in angles]
         return made.step_inputs((count, 3, 4, 4), mine[0], mine[1], "albedo", 0.3, rng(9), part)
 

@@ -12,7 +12,7 @@ from dreamfusion_engine.config.presets import preset
 from dreamfusion_engine.config.recipes import LATENT_RECIPE, RECIPES, STARTER_RECIPE
 from dreamfusion_engine.guidance.distillation import ScoreDistillation
 from dreamfusion_engine.guidance.score_size import mean_weight, score_size
-from dreamfusion_engine.guidance.step_inputs import Part
+from dreamfusion_engine.guidance.step_inputs import ViewRange
 from dreamfusion_engine.models.card import PromptCard
 from dreamfusion_engine.models.noise import NoiseSchedule
 from dreamfusion_engine.models.teacher import Conditioning
@@ -70,8 +70,8 @@ def pull_of_score(recipe: str, progress: float, channels: int, side: int) -> tup
     for _ in range(count):
         x = torch.zeros(2, channels, side, side, requires_grad=True)
         angles = torch.tensor([0.0, 2.0]), torch.tensor([0.2, 0.2])
-        asked = scores.step_inputs(x.shape, *angles, "albedo", progress, generator, Part(first=0, total=2))
-        loss, _ = scores.judge(x, asked)
+        asked = scores.step_inputs(x.shape, *angles, "albedo", progress, generator, ViewRange(first=0, total=2))
+        loss, _ = scores.loss(x, asked)
         (gradient,) = torch.autograd.grad(loss, x)
         total += float(gradient.abs().sum())
     return total / count, scores

@@ -338,9 +338,9 @@ def test_where_links_cannot_be_made_the_files_are_there_all_the_same(
 
 
 def _hold(folder: str, ready: Any, done: Any) -> None:
-    from dreamfusion_engine.hub.lock import only_one
+    from dreamfusion_engine.hub.lock import only_one_download
 
-    with only_one(Path(folder) / "download.lock", "someone/tiny"):
+    with only_one_download(Path(folder) / "download.lock", "someone/tiny"):
         ready.set()
         done.wait(20)
 

@@ -149,7 +149,7 @@ def test_a_file_that_fails_half_way_leaves_the_old_one_and_no_other(tmp_path: Pa
 
 
 def test_views_are_eight_in_colour_over_eight_in_clay(mesh: TexturedMesh, tmp_path: Path) -> None:
-    sheet.write_views(mesh, tmp_path / "views.png", CameraConfig())
+    sheet.write_views(sheet.portrait_scene(mesh), tmp_path / "views.png", CameraConfig())
     picture = np.asarray(Image.open(tmp_path / "views.png")).astype(int)
     assert picture.shape == (2 * sheet.VIEW_PIXELS, 8 * sheet.VIEW_PIXELS, 3)
     saturation = picture.max(-1) - picture.min(-1)
@@ -167,7 +167,7 @@ def test_the_turntable_is_a_film_of_a_whole_turn(
     monkeypatch.setattr(sheet, "FRAMES", 12)
     monkeypatch.setattr(sheet, "FRAME_PIXELS", 64)
     shares: list[float] = []
-    sheet.write_turntable(mesh, tmp_path / "turntable.mp4", CameraConfig(), advance=shares.append)
+    sheet.write_turntable(sheet.portrait_scene(mesh), tmp_path / "turntable.mp4", CameraConfig(), advance=shares.append)
     reader = imageio_ffmpeg.read_frames(str(tmp_path / "turntable.mp4"))
     facts = next(reader)
     frames = [np.frombuffer(f, np.uint8).reshape(64, 128, 3).astype(int) for f in reader]
@@ -185,7 +185,7 @@ def test_an_encoder_that_does_not_work_is_a_setup_error(
     monkeypatch.setattr(sheet, "FRAME_PIXELS", 16)
     monkeypatch.setattr(video, "CODEC", "libnothing")
     with pytest.raises(SetupError) as caught:
-        sheet.write_turntable(mesh, tmp_path / "turntable.mp4", CameraConfig())
+        sheet.write_turntable(sheet.portrait_scene(mesh), tmp_path / "turntable.mp4", CameraConfig())
     assert caught.value.code == "setup.video"
     assert not list(tmp_path.iterdir())
 
@@ -204,7 +204,9 @@ def test_a_turntable_that_is_stopped_leaves_no_line_of_the_encoder_and_no_file(
                 raise Cancelled("cancelled", what="a", why="b", fix="c")
 
         with pytest.raises(Cancelled):
-            sheet.write_turntable(mesh, tmp_path / "turntable.mp4", CameraConfig(), advance=advance)
+            sheet.write_turntable(
+                sheet.portrait_scene(mesh), tmp_path / "turntable.mp4", CameraConfig(), advance=advance
+            )
     gc.collect()  # a generator that was left open would end its encoder here
     assert capfd.readouterr().err == ""
     assert not list(tmp_path.iterdir())

@@ -1,4 +1,4 @@
-"""Facts about a step whose halves are judged on another thread: the same step, in an order that no thread decides."""
+"""Facts about a step whose halves are scored on another thread: the same step, in an order that no thread decides."""
 
 from __future__ import annotations
 
@@ -70,8 +70,8 @@ def test_halves_are_to_the_bit_what_parts_of_that_size_are_one_after_another(sco
     assert all(torch.equal(together[name], one_by_one[name]) for name in one_by_one)
 
 
-def test_each_half_is_judged_while_the_other_is_rendered_or_goes_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each judgement waits for what can only be done beside it; the result is that of a judge who never waits."""
+def test_each_half_is_scored_while_the_other_is_rendered_or_goes_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each score waits for what can only be done beside it; the result is that of a teacher that never waits."""
     config = tiny_config(views=2, **LIT)
     expected = trained(config, steps=2).state()
     second_rendered, first_back = threading.Event(), threading.Event()
@@ -81,7 +81,7 @@ def test_each_half_is_judged_while_the_other_is_rendered_or_goes_back(monkeypatc
         event = second_rendered if call % 2 else first_back
         assert event.wait(PATIENCE), seen
         event.clear()
-        seen.append("A judged" if call % 2 else "B judged")
+        seen.append("A scored" if call % 2 else "B scored")
 
     def rendered(call: int) -> None:
         if call % 2 == 0:
@@ -97,15 +97,17 @@ def test_each_half_is_judged_while_the_other_is_rendered_or_goes_back(monkeypatc
     _after(monkeypatch, "add_way_back", back)
     teacher = WatchedTeacher(judging)
     found = trained(config, teacher, steps=2).state()
-    assert seen == ["B rendered", "A judged", "A back", "B judged"] * 2
+    assert seen == ["B rendered", "A scored", "A back", "B scored"] * 2
     assert threading.main_thread() not in teacher.threads and len(set(teacher.threads)) == 1
     assert all(torch.equal(found[name], expected[name]) for name in expected)
 
 
-def test_a_judge_who_is_done_before_the_second_render_begins_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_teacher_done_before_the_second_render_begins_changes_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     config = tiny_config(views=2, **LIT)
     expected = trained(config, steps=2).state()
-    real = overlap._judge
+    real = overlap._teacher_thread
 
     class Prompt:
         def submit(self, *work: Any) -> Any:
@@ -113,12 +115,12 @@ def test_a_judge_who_is_done_before_the_second_render_begins_changes_nothing(mon
             done.exception(PATIENCE)
             return done
 
-    monkeypatch.setattr(overlap, "_judge", Prompt)
+    monkeypatch.setattr(overlap, "_teacher_thread", Prompt)
     found = trained(config, steps=2).state()
     assert all(torch.equal(found[name], expected[name]) for name in expected)
 
 
-def test_an_error_of_the_judge_is_raised_as_it_is_and_the_step_leaves_no_trace() -> None:
+def test_an_error_of_the_teacher_is_raised_as_it_is_and_the_step_leaves_no_trace() -> None:
     config = tiny_config(views=2, **LIT)
     error = RuntimeError("out of memory")
 
@@ -137,10 +139,10 @@ def test_an_error_of_the_judge_is_raised_as_it_is_and_the_step_leaves_no_trace()
     assert all(torch.equal(value, expected[name]) for name, value in training.state().items())
 
 
-def test_an_error_of_the_second_render_waits_until_the_judge_is_idle(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_of_the_second_render_waits_until_the_teacher_is_idle(monkeypatch: pytest.MonkeyPatch) -> None:
     judging, ended = threading.Event(), []
 
-    def judge(call: int) -> None:
+    def answer(call: int) -> None:
         judging.set()
         ended.append(call)
 
@@ -156,8 +158,8 @@ def test_an_error_of_the_second_render_waits_until_the_judge_is_idle(monkeypatch
 
     monkeypatch.setattr(overlap, "render_part", render)
     with pytest.raises(ValueError, match="the second"):
-        trained(tiny_config(views=2), WatchedTeacher(judge))
-    assert ended == [1] and overlap._judge().submit(int).result(PATIENCE) == 0
+        trained(tiny_config(views=2), WatchedTeacher(answer))
+    assert ended == [1] and overlap._teacher_thread().submit(int).result(PATIENCE) == 0
 
 
 def test_one_view_at_a_time_and_what_cannot_be_halved_stay_on_one_thread() -> None:

@@ -215,7 +215,7 @@ def test_room_for_samples_grows_before_it_is_full_and_shrinks_when_most_is_empty
     for wanted, expected in ((1100, 1500), (1400, 2100), (1400, 2100), (600, 900), (500, 900), (5000, 5000)):
         room.note(torch.tensor([wanted], dtype=torch.int32), 50, room.rows(50) or 0)
         room.note(torch.tensor([10], dtype=torch.int32), 50, room.rows(50) or 0)
-        room.look()
+        room.adapt()
         assert room.rows(50) == expected, wanted
     assert room.short, "5000 did not fit into 900"
 

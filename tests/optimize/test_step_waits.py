@@ -23,7 +23,7 @@ from dreamfusion_engine.config.stages import Shading
 from dreamfusion_engine.field.occupancy import OccupancyGrid
 from dreamfusion_engine.field.radiance import RadianceField
 from dreamfusion_engine.guidance.distillation import ScoreDistillation
-from dreamfusion_engine.guidance.step_inputs import Part
+from dreamfusion_engine.guidance.step_inputs import ViewRange
 from dreamfusion_engine.models.card import PromptCard
 from dreamfusion_engine.models.teacher import Conditioning
 from dreamfusion_engine.optimize.sample_capacity import sample_capacity
@@ -66,7 +66,7 @@ def test_from_rays_to_gradients_nothing_is_read_from_the_card_and_nothing_is_sen
     shape = (2, *scores.model_shape(SIZE))
     inputs = PartInputs(
         views=views.on(CARD),
-        step=scores.step_inputs(shape, *angles, shading, 0.5, host, Part(first=0, total=2)),
+        step=scores.step_inputs(shape, *angles, shading, 0.5, host, ViewRange(first=0, total=2)),
         weights=part_weights(0.5, 1.0, config).on(CARD),
     )
     room = sample_capacity(config, CARD)

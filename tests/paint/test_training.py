@@ -239,6 +239,13 @@ def test_no_verdict_about_the_shape_ends_a_run(tmp_path: Path) -> None:
     assert not asked, "the model is asked for what only a verdict that is not watched needs"
 
 
+def test_what_is_only_looked_at_has_one_sample_a_pixel() -> None:
+    made = training(lit(), grid=3)
+    cameras = turntable_cameras(1, elevation=0.2, config=made.config.camera, device=CPU)
+    seen = made.view(cameras, 16, shading="lambertian")
+    assert seen.samples == int(seen.opacity.sum()) and seen.colour.shape == (1, 16, 16, 3)
+
+
 def test_a_probe_measures_what_is_seen() -> None:
     probe = training(lit()).probe()
     assert 0.2 < probe.opacity < 0.7 and probe.finite and 0.05 < probe.relief < 0.2

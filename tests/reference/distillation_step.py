@@ -9,7 +9,7 @@ from torch import Tensor
 
 from dreamfusion_engine.config.stages import Shading
 from dreamfusion_engine.guidance.distillation import ScoreDistillation
-from dreamfusion_engine.guidance.step_inputs import Part
+from dreamfusion_engine.guidance.step_inputs import ViewRange
 from dreamfusion_engine.models.card import View, view_of
 
 
@@ -35,7 +35,7 @@ def distillation_step(
     shading: Shading,
     progress: float,
     generator: torch.Generator,
-    part: Part | None = None,
+    part: ViewRange | None = None,
 ) -> tuple[Tensor, StepInfo]:
     """The loss of B renders, a mean over views and pixels, and what the step saw.
 
@@ -46,10 +46,10 @@ def distillation_step(
     The gradient of the loss with respect to the image at the model's size h x w is g / (B h w). Where the noise
     prediction is not finite the gradient is not either, and `finite` says so: no optimizer may take such a step.
     """
-    part = part or Part(first=0, total=len(images))
+    part = part or ViewRange(first=0, total=len(images))
     shape = (len(images), *scores.model_shape(images.shape[-1]))
     question = scores.step_inputs(shape, azimuth, elevation, shading, progress, generator, part)
-    loss, norm = scores.judge(scores.seen(images, question), question)
+    loss, norm = scores.loss(scores.seen(images, question), question)
     views = [view_of(a, e) for a, e in zip(azimuth.tolist(), elevation.tolist(), strict=True)]
     finite = torch.isfinite(norm).all()
     return loss, StepInfo(finite=finite, gradient_norm=norm, t=question.t, views=tuple(views))

@@ -15,6 +15,12 @@ def test_what_was_kept_comes_back(tmp_path: Path) -> None:
     assert kept_source(tmp_path) == b"a mesh"
 
 
+def test_a_run_without_a_mesh_leaves_none_of_an_earlier_run(tmp_path: Path) -> None:
+    keep_source(b"a mesh", tmp_path)
+    keep_source(b"", tmp_path)
+    assert kept_source(tmp_path) == b""
+
+
 def test_a_folder_without_a_mesh_has_none(tmp_path: Path) -> None:
     assert kept_source(tmp_path) == b"" == kept_source(tmp_path / "nowhere")
 

@@ -97,7 +97,13 @@ def _share(right: Sequence[bool]) -> float | None:
 
 
 def held_out(judge: Judge, count: int, seed: int = HELD_OUT_SEED, kinds: Sequence[Kind] = KINDS) -> Scores:
-    """Return the scores of `count` new pictures of the corpus, of the kinds given."""
+    """Return the scores of `count` new pictures of the corpus, of the kinds given.
+
+    judge: Judge.
+    count: int, pictures.
+    seed: int, that no training has.
+    kinds: Kinds that are shown.
+    """
     side = judge.model.config.vision_config.image_size
     corpus = Corpus(pixels=side, capacity=count, fresh=0.0, seed=seed, device=judge.device, kinds=kinds)
     corpus.trace(count)
@@ -163,7 +169,12 @@ def _embeddings(pipeline: object, texts: list[str]) -> Tensor:
 
 
 def sheet(pictures: Tensor, columns: int, scale: int) -> Image.Image:
-    """The pictures side by side, each pixel `scale` wide."""
+    """The pictures side by side, each pixel `scale` wide.
+
+    pictures: float32[N, 3, H, W] in [0, 1].
+    columns: int, pictures in a row.
+    scale: int.
+    """
     rows = [torch.cat(list(part), dim=2) for part in pictures.split(columns) if len(part) == columns]
     grid = torch.cat(rows, dim=1).permute(1, 2, 0).clamp(0.0, 1.0)
     array = (grid * 255.0 + 0.5).to(torch.uint8).cpu().numpy()
@@ -171,7 +182,13 @@ def sheet(pictures: Tensor, columns: int, scale: int) -> Image.Image:
 
 
 def record(folder: Path, asked: Mapping[str, Scores], held: Scores | None, pictures: Image.Image) -> None:
-    """Write scores, by what the samples were asked with, and samples into the card of the model in `folder`."""
+    """Write scores, by what the samples were asked with, and samples into the card of the model in `folder`.
+
+    folder: Path of the pipeline.
+    asked: Scores of samples, by what they were asked with.
+    held: Scores on new pictures; None leaves them out.
+    pictures: Image of the samples.
+    """
     pictures.save(folder / "samples.png")
     card = folder / "README.md"
     head = card.read_text(encoding="utf-8").partition(SCORES)[0]

@@ -92,7 +92,11 @@ def start_from(model: CLIPModel, folder: Path) -> None:
 
 
 def save_judge(model: CLIPModel, folder: Path) -> None:
-    """Write the judge as a CLIPModel folder in fp16, with the checksums of its files."""
+    """Write the judge as a CLIPModel folder in fp16, with the checksums of its files.
+
+    model: CLIPModel.
+    folder: Path.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     state = {name: value.detach().clone() for name, value in model.state_dict().items()}
     model.half().save_pretrained(folder, safe_serialization=True)

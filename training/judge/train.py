@@ -106,7 +106,11 @@ class JudgeTrainer:
         )
 
     def train_step(self, corpus: Corpus, generator: torch.Generator) -> Tensor:
-        """Make one step; return the loss, a scalar on the device."""
+        """Make one step; return the loss, a scalar on the device.
+
+        corpus: Corpus of the pictures.
+        generator: source of the random numbers.
+        """
         self.model.train()
         pictures, labels = corpus.pictures(self.plan.batch)
         texts, said = zip(*(statement(corpus.rng, label) for label in labels), strict=True)

@@ -40,7 +40,11 @@ def shown(label: Label) -> list[int]:
 
 
 def statement(rng: np.random.Generator, label: Label) -> tuple[str, list[int]]:
-    """Return a caption that is true of the picture, and what it states; it leaves things out at times."""
+    """Return a caption that is true of the picture, and what it states; it leaves things out at times.
+
+    rng: source of the random numbers.
+    label: Label of the picture.
+    """
     kind, look, clay = label.kind, label.look, label.shading == "textureless"
     colour = look.colour if not clay and rng.random() < 0.85 else None
     part = look.part if not clay and rng.random() < 0.7 else None
@@ -64,7 +68,11 @@ def statement(rng: np.random.Generator, label: Label) -> tuple[str, list[int]]:
 
 
 def truth(pictures: Sequence[list[int]], captions: Sequence[list[int]]) -> Tensor:
-    """Return which caption is true of which picture, bool[N, C]. A caption is true if all that it states is shown."""
+    """Return which caption is true of which picture, bool[N, C]. A caption is true if all that it states is shown.
+
+    pictures: N lists, from `shown`.
+    captions: C lists, from `statement`.
+    """
     seen = torch.tensor(pictures)[:, None]
     said = torch.tensor(captions)[None]
     return ((said == _UNSTATED) | (said == seen)).all(-1)

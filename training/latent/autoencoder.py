@@ -185,7 +185,12 @@ def save_reconstructions(pictures: Tensor, back: Tensor, file: Path) -> None:
 
 
 def export(trainer: AutoencoderTrainer, folder: Path, pictures: Tensor) -> dict[str, float | list[float]]:
-    """Write the averaged model to `folder`/vae, in fp16, with the scaling factor that gives its latents spread 1."""
+    """Write the averaged model to `folder`/vae, in fp16, with the scaling factor that gives its latents spread 1.
+
+    trainer: AutoencoderTrainer.
+    folder: Path.
+    pictures: float32[B, 3, H, W] in [0, 1], from which the factor is measured.
+    """
     model = trainer.averaged_model()
     found, back = measure(model, pictures)
     model.register_to_config(scaling_factor=1.0 / float(found["std"]))  # type: ignore[arg-type]

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from ..blot import Blot
+from ..clean_environment import clean_environment
 from ..job import EngineTrouble, Trouble
 from .command_line import split_command
 from .process import EngineProcess
@@ -17,20 +18,6 @@ from .troubles import INSTALL
 
 MODULE = "dreamfusion_engine"
 PROGRAM = "dreamfusion-engine"
-# Variables that lead a Python elsewhere. Blender, and the launchers that people start it with, set some of them.
-_LEADS_ASTRAY = (
-    "PYTHONHOME",
-    "PYTHONPATH",
-    "PYTHONSTARTUP",
-    "PYTHONEXECUTABLE",
-    "PYTHONUSERBASE",
-    "PYTHONPLATLIBDIR",
-    "PYTHONINSPECT",
-    "PYTHONSAFEPATH",
-    "VIRTUAL_ENV",
-    "CONDA_PREFIX",
-    "__PYVENV_LAUNCHER__",
-)
 TOKEN_VARIABLES = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HUGGINGFACE_HUB_TOKEN")
 # Make ssh ask nothing (there is no terminal to answer in), give up on a dead network, and notice a dead link.
 _SSH_OPTIONS = {
@@ -132,8 +119,9 @@ class EngineLocation:
 
         base: variables to begin with; None for os.environ.
         """
-        drop = {*_LEADS_ASTRAY, *TOKEN_VARIABLES} if self.token else set(_LEADS_ASTRAY)
-        values = {k: v for k, v in (os.environ if base is None else base).items() if k.upper() not in drop}
+        values = clean_environment(os.environ if base is None else base)
+        if self.token:
+            values = {k: v for k, v in values.items() if k.upper() not in TOKEN_VARIABLES}
         values |= {"PYTHONUTF8": "1", "PYTHONUNBUFFERED": "1"}
         if self.kind == "own":
             values["PYTHONNOUSERSITE"] = "1"  # packages of the user's own Python must not replace the engine's

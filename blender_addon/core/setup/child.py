@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from .interpreters import clean_environment
+from ..clean_environment import clean_environment
 
 CANCEL_SECONDS = 5.0  # the child has these seconds to end by itself
 

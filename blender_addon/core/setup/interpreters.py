@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 
 VERSIONS = ("3.12", "3.11", "3.13", "3.10")  # versions that the engine runs on, the best first
@@ -43,9 +42,3 @@ def _own() -> list[str]:
 def _on_path() -> list[str]:
     names = [f"python{version}" for version in VERSIONS] + ["python3", "python"]
     return [path for name in names if (path := shutil.which(name))]
-
-
-def clean_environment(base: Mapping[str, str]) -> dict[str, str]:
-    """`base` without the variables by which Blender or a virtual environment leads Python to its own modules."""
-    foreign = ("PYTHONHOME", "PYTHONPATH", "PYTHONEXECUTABLE", "VIRTUAL_ENV", "__PYVENV_LAUNCHER__")
-    return {name: value for name, value in base.items() if name not in foreign}

@@ -6,18 +6,11 @@ from bpy.types import Context, UILayout
 
 from ...core.job import Job, JobState
 from ...core.jobs.estimates import duration_text
+from ...core.protocol import STAGE_WORDS
 from ..run import insertion, session
 from ..scene import icons
 from . import trouble_box
 
-_STAGES = {
-    "load": "Loading the model",
-    "train": "Training",
-    "extract": "Cutting out the mesh",
-    "unwrap": "Unwrapping",
-    "bake": "Baking the texture",
-    "render": "Rendering the turntable",
-}
 _WISHES = {"cancel": "Cancelling...", "pause": "Pausing...", "resume": "Going on...", "finish": "Stopping..."}
 VIEWS = ("Front", "Side", "Back", "Top")
 _SILENT_S = 6.0  # the engine speaks every two seconds
@@ -80,7 +73,7 @@ def describe(here: session.Session, job: Job) -> list[str]:
         return ["Starting the engine..." if starting else "Waiting for its turn"]
     if here.queue.silence_s > _SILENT_S:
         return [f"No word from the engine for {here.queue.silence_s:.0f} s..."]
-    stage = _STAGES.get(job.stage, "Starting")
+    stage = STAGE_WORDS.get(job.stage, "starting").capitalize()
     lines = [f"{stage}, step {job.step} of {job.total}" if job.stage == "train" and job.total else f"{stage}..."]
     if job.state is JobState.FINISHING and job.stage == "train":
         lines = ["Stopping, to make the mesh..."]

@@ -17,7 +17,7 @@ import bpy
 from ...core import engine_preset
 from ...core.engine_preset import ALL, OF_PRESETS, PRESETS, same
 from . import engine_report, model_recipe
-from .model_recipe import NOISE_ENDS, SCORE, Setting
+from .model_recipe import ENDS, SCORE, Setting
 
 _settling = False  # this module writes settings at the moment, not the artist
 _settled: object = ()  # the engine's list of models at the last look
@@ -34,9 +34,11 @@ def changed(settings: Any) -> set[Setting]:
 def overrides(settings: Any) -> dict[str, dict[str, Any]]:
     """What the artist changed, nested by stage, as `generate` takes it."""
     wanted = changed(settings)
-    if wanted & set(NOISE_ENDS):  # the other end may have been pushed, and the engine requires both in order
+    pushed = [ends for ends in ENDS if wanted & set(ends)]  # the other end may have been, and both must be in order
+    if pushed:
         base = model_recipe.base(settings, _score(settings, wanted))
-        wanted |= {end for end in NOISE_ENDS if not same(engine_preset.read_one(settings, *end), base[end])}
+        ends = {end for pair in pushed for end in pair}
+        wanted |= {end for end in ends if not same(engine_preset.read_one(settings, *end), base[end])}
     found: dict[str, dict[str, Any]] = {}
     for stage, key in ALL:
         if (stage, key) in wanted:

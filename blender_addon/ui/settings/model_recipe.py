@@ -12,7 +12,13 @@ from ...core import engine_preset, model_card
 from . import models
 
 SCORE = ("guidance", "score")
-NOISE_ENDS = (("guidance", "t_min"), ("guidance", "t_max"))  # the two ends of a range, which must be in order
+# Lower and upper ends of ranges, which must be in order: those of the noise.
+ENDS = tuple(
+    ((stage, key), (stage, about.under))
+    for stage, settings in engine_preset.SETTINGS.items()
+    for key, about in settings.items()
+    if about.under
+)
 _ROUNDING = 1e-6  # of Blender's 32-bit floats
 
 Setting = tuple[str, str]  # stage and key
@@ -29,8 +35,9 @@ def base(settings: Any, score: str = "") -> dict[Setting, Any]:
         setting = named(name)
         if setting is not None and (checked := fitting(settings, setting, value)) is not None:
             found[setting] = checked
-    if any(low >= high for low, high in zip(*(found[end] for end in NOISE_ENDS), strict=True)):
-        found |= {end: engine_preset.preset_value(settings.preset, *end) for end in NOISE_ENDS}
+    for ends in ENDS:
+        if any(low >= high for low, high in zip(*(found[end] for end in ends), strict=True)):
+            found |= {end: engine_preset.preset_value(settings.preset, *end) for end in ends}
     return found
 
 

@@ -53,7 +53,7 @@ class MemoryConfig(Stage, stage="memory"):
         low=0,
         high=64,
         unit="views",
-        says="Views rendered and judged at a time, gradients added up; 0: all; same result ('vsd': nearly)",
+        says="Views rendered and scored at a time, gradients added up; 0: all; same result ('vsd': nearly)",
     )
     graphs: bool = setting(
         True, says="On a card, record a step's work once and replay it: faster, and takes memory of its own"
@@ -62,7 +62,7 @@ class MemoryConfig(Stage, stage="memory"):
         "auto", says="What computes the denoiser on a CPU; auto: the fastest by a measurement that is kept"
     )
     overlap: Literal["auto", "on", "off"] = setting(
-        "auto", says="On a CPU, judge half of a step's views while the other half is rendered"
+        "auto", says="On a CPU, score half of a step's views while the other half is rendered"
     )
     offload: Offload = setting(
         "none", says="Whose weights stay in main memory while one layer at a time visits the card; slow"

@@ -19,8 +19,8 @@ from pathlib import Path
 
 import numpy as np
 
-import dreamfusion_engine
 from dreamfusion_engine.guidance.denoiser.openvino_graph import CompiledGraph, GraphError, least_cosine
+from dreamfusion_engine.machine.child_process import engine_child_environment
 
 PATIENCE = 120.0  # seconds for an answer: a compilation takes two, and thirty where others want the cores too
 
@@ -37,8 +37,6 @@ class Trial:
     """
 
     def __init__(self, graph: Path, call: Path, precision: str, threads: int) -> None:
-        root = str(Path(dreamfusion_engine.__file__).resolve().parent.parent)
-        path = os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])
         words = [sys.executable or "python3", "-m", __name__, str(graph), str(call), precision, str(threads)]
         self.cosine = float("nan")
         self._process: subprocess.Popen[str] | None = None
@@ -49,7 +47,7 @@ class Trial:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
                 text=True,
-                env={**os.environ, "PYTHONPATH": path},
+                env=engine_child_environment(),
             )
         except OSError:
             return  # no Python to start: nothing is tried

@@ -164,7 +164,12 @@ def pick(entries: list[dict[str, Any]], index: Any, what: str) -> dict[str, Any]
 
 
 def whole(entry: dict[str, Any], key: str, default: int | None = None) -> int:
-    """Return a whole number from 0 of an entry. Raises Unusable where there is none and no default."""
+    """Return a whole number from 0 of an entry. Raises Unusable where there is none and no default.
+
+    entry: dict, of the file.
+    key: str, the number's name there.
+    default: int, where the entry has none; None: it must have one.
+    """
     value = entry.get(key, default)
     if type(value) is not int or value < 0:
         raise Unusable(f"Its description gives no sound '{key}'.")

@@ -30,13 +30,22 @@ class Additions:
         self._textures: dict[tuple[int, int], int] = {}
 
     def append(self, name: str, entry: dict[str, Any]) -> int:
-        """Put an entry at the end of a list of the file, such as 'materials'; return its number."""
+        """Put an entry at the end of a list of the file, such as 'materials'; return its number.
+
+        name: str, of the list.
+        entry: dict.
+        """
         entries = self._list(name)
         entries.append(entry)
         return len(entries) - 1
 
     def replace(self, name: str, number: int, entry: dict[str, Any]) -> None:
-        """Put an entry in the place of another one of a list."""
+        """Put an entry in the place of another one of a list.
+
+        name: str, of the list.
+        number: int, of the entry that goes.
+        entry: dict that comes.
+        """
         self._list(name)[number] = entry
 
     def check_room(self, size: int) -> None:

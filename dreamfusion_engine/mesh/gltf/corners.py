@@ -22,6 +22,9 @@ def shape_of(primitive: dict[str, Any], accessors: Accessors) -> tuple[int, int]
     """Return the mode (LIST, STRIP or FAN) and the number of triangles, without reading an index.
 
     0 triangles for points, lines, and what has no positions.
+
+    primitive: dict, its entry in the file.
+    accessors: Accessors of the file.
     Raises Unusable for what the format does not allow.
     """
     mode = primitive.get("mode", LIST)
@@ -38,6 +41,8 @@ def shape_of(primitive: dict[str, Any], accessors: Accessors) -> tuple[int, int]
 def corners_of(primitive: dict[str, Any], accessors: Accessors) -> Rows:
     """Return the vertices of every triangle, in the file's order, counter-clockwise in the mesh: int64[T, 3].
 
+    primitive: dict, its entry in the file.
+    accessors: Accessors of the file.
     Raises Unusable where an index means no vertex.
     """
     mode, triangles = shape_of(primitive, accessors)

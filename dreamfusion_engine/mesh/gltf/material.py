@@ -88,7 +88,11 @@ def others_use(material: dict[str, Any], coordinates: int) -> bool:
 
 
 def move_others(material: dict[str, Any], before: int, after: int) -> None:
-    """Let the textures other than the base colour's that use TEXCOORD_`before` use TEXCOORD_`after`. In place."""
+    """Let the textures other than the base colour's that use TEXCOORD_`before` use TEXCOORD_`after`. In place.
+
+    material: dict, of the file.
+    before, after: int.
+    """
     for info in _others(material):
         if uv_set(info) == before:
             transform = _transform(info)

@@ -1,7 +1,7 @@
 """Render a textured mesh by casting rays (Warp, CPU and CUDA): albedo, lit colour, textureless, normals."""
 
 # Annotations are evaluated here (no `from __future__ import annotations`): Warp must see the array types.
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -179,6 +179,20 @@ def scene_of(mesh: TexturedMesh, device: torch.device) -> Scene:
     )
 
 
+def retextured(scene: Scene, mesh: TexturedMesh) -> Scene:
+    """Return the scene with the texture and the UVs of a mesh of the same shape.
+
+    scene: Scene.
+    mesh: TexturedMesh.
+    """
+    device = scene.caster.device
+    return replace(
+        scene,
+        uv=torch.from_numpy(np.ascontiguousarray(mesh.uv.reshape(-1, 2), dtype=np.float32)).to(device),
+        texture=torch.from_numpy(np.ascontiguousarray(mesh.texture)).to(device),
+    )
+
+
 def key_light(cameras: Cameras) -> Tensor:
     """Return unit vectors float32[B, 3] towards a key light above the camera's left shoulder."""
     local = torch.tensor([-0.55, 0.65, 0.55], device=cameras.position.device)
@@ -264,5 +278,8 @@ def over(colour: Floats, coverage: Floats, background: Floats) -> Floats:
 
 
 def psnr(a: Floats, b: Floats) -> float:
-    """-10 log10 mean (a - b)^2, dB: the peak signal-to-noise ratio of pictures in [0, 1] over all their values."""
+    """-10 log10 mean (a - b)^2, dB: the peak signal-to-noise ratio of pictures in [0, 1] over all their values.
+
+    a, b: float[...], of the same shape.
+    """
     return float(-10.0 * np.log10(max(float(np.mean((a.astype(np.float64) - b) ** 2)), 1e-12)))

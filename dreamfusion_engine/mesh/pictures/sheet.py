@@ -14,7 +14,7 @@ from PIL import Image
 from dreamfusion_engine.config.stages import CameraConfig
 from dreamfusion_engine.machine.atomic_file import write_whole
 from dreamfusion_engine.mesh.arrays import Floats
-from dreamfusion_engine.mesh.pictures.render import Views, over, render_mesh, scene_of
+from dreamfusion_engine.mesh.pictures.render import Scene, Views, over, render_mesh, scene_of
 from dreamfusion_engine.mesh.pictures.video import encode_video
 from dreamfusion_engine.mesh.textured import TexturedMesh, framed
 from dreamfusion_engine.scene.cameras import Cameras, orbit_cameras
@@ -30,7 +30,11 @@ STUDIO = (0.80, 0.62)  # sRGB grey of the background's top and bottom: white and
 
 
 def portrait_cameras(count: int, config: CameraConfig) -> Cameras:
-    """Return `count` cameras around the unit ball at the origin, from the front on, that just hold it in view."""
+    """Return `count` cameras around the unit ball at the origin, from the front on, that just hold it in view.
+
+    count: int.
+    config: CameraConfig, whose middle field of view they have.
+    """
     fov = math.radians(0.5 * (config.fov_deg[0] + config.fov_deg[1]))
     one = torch.ones(count)
     azimuth = torch.arange(count, dtype=torch.float32) * (2.0 * math.pi / count)
@@ -45,16 +49,23 @@ def studio_background(height: int) -> Floats:
     return (grey[:, None, None] * np.array([0.985, 0.995, 1.0], np.float32)).astype(np.float32)
 
 
-def write_views(mesh: TexturedMesh, path: Path, config: CameraConfig, device: torch.device | str = "cpu") -> None:
-    """Write views.png: eight views in colour, and below them the same ones textureless.
+def portrait_scene(mesh: TexturedMesh, device: torch.device | str = "cpu") -> Scene:
+    """Return a mesh as the pictures of this module show it. Making it takes longer than some pictures: make it once.
 
     mesh: TexturedMesh.
+    device: to compute on.
+    """
+    return scene_of(framed(mesh), torch.device(device))
+
+
+def write_views(scene: Scene, path: Path, config: CameraConfig) -> None:
+    """Write views.png: eight views in colour, and below them the same ones textureless.
+
+    scene: Scene, from `portrait_scene`.
     path: Path of the file.
     config: CameraConfig.
-    device: to compute on.
     Raises OSError.
     """
-    scene = scene_of(framed(mesh), torch.device(device))
     views = render_mesh(scene, portrait_cameras(VIEWS, config), VIEW_PIXELS, VIEW_PIXELS, grid=3)
     colour, clay, _ = studio_pictures(views)
     sheet = np.concatenate([np.concatenate(list(row), axis=1) for row in (colour, clay)])
@@ -62,22 +73,19 @@ def write_views(mesh: TexturedMesh, path: Path, config: CameraConfig, device: to
 
 
 def write_turntable(
-    mesh: TexturedMesh,
+    scene: Scene,
     path: Path,
     config: CameraConfig,
-    device: torch.device | str = "cpu",
     advance: Callable[[float], None] = lambda share: None,
 ) -> None:
     """Write turntable.mp4: 360 degrees, colour beside normals, H.264.
 
-    mesh: TexturedMesh.
+    scene: Scene, from `portrait_scene`.
     path: Path of the file.
     config: CameraConfig.
-    device: to compute on.
     advance: told the share done, in [0, 1].
     Raises OSError where the file cannot be written, SetupError where the video encoder does not work.
     """
-    scene = scene_of(framed(mesh), torch.device(device))
     cameras = portrait_cameras(FRAMES, config)
 
     def frames() -> Iterator[NDArray[np.uint8]]:
@@ -92,7 +100,11 @@ def write_turntable(
 
 
 def part_of(cameras: Cameras, start: int, end: int) -> Cameras:
-    """Return cameras start to end - 1."""
+    """Return cameras start to end - 1.
+
+    cameras: Cameras.
+    start, end: int.
+    """
     names = ("position", "rotation", "focal", "azimuth", "elevation")
     return Cameras(**{name: getattr(cameras, name)[start:end] for name in names})
 

@@ -60,7 +60,14 @@ def extract_surface(
 def closed_as_seen(
     density: Density, lattice: Lattice, level: float, silhouettes: Silhouettes, device: torch.device
 ) -> Lattice:
-    """Close the lattice by the largest ball, of RADIUS, half of it or none, that fills no gap the silhouettes show."""
+    """Close the lattice by the largest ball, of RADIUS, half of it or none, that fills no gap the silhouettes show.
+
+    density: the field's.
+    lattice: Lattice.
+    level: float, density of the surface.
+    silhouettes: Silhouettes of the reference views.
+    device: torch.device of the field.
+    """
     lattice, closed = follow_surface(density, lattice, level, RADIUS, device)
     needed = silhouettes.agreement(lattice, level).mean() - CLOSING_LOSS
     for radius in (0.5 * RADIUS, 0.0):
@@ -99,7 +106,11 @@ def surface_of(lattice: Lattice, level: float) -> tuple[Doubles, Ints]:
 
 
 def log_height(values: Floats, level: float) -> Floats:
-    """log(density / level), cut to [-FAR, FAR]: positive inside."""
+    """log(density / level), cut to [-FAR, FAR]: positive inside.
+
+    values: float32[...], densities.
+    level: float, density of the surface, above 0.
+    """
     cut = np.exp(FAR)
     return np.log(np.clip(values / np.float32(level), 1.0 / cut, cut)).astype(np.float32)
 

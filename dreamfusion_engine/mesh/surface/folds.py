@@ -56,7 +56,11 @@ class Faults:
 
 
 def folds_of(vertices: Vertices, triangles: Triangles) -> Folds:
-    """Return the folds of a closed surface, its vertices rounded to float32, as in a file."""
+    """Return the folds of a closed surface, its vertices rounded to float32, as in a file.
+
+    vertices: float[V, 3], world units.
+    triangles: int[T, 3].
+    """
     points = np.asarray(vertices, np.float32)
     angles, edges = turns(points, triangles)
     folded = angles > FOLD

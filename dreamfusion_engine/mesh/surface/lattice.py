@@ -63,7 +63,11 @@ def corners_of(cells: Bools) -> Bools:
 
 
 def corner_points(indices: np.ndarray, resolution: int) -> Floats:
-    """Return world positions float32[n, 3] of corners given by flat index into [N + 1, N + 1, N + 1]."""
+    """Return world positions float32[n, 3] of corners given by flat index into [N + 1, N + 1, N + 1].
+
+    indices: int64[n].
+    resolution: int, N, cells along the box.
+    """
     steps = np.stack(np.unravel_index(indices, (resolution + 1,) * 3), -1)
     return (steps * (2.0 / resolution) - 1.0).astype(np.float32)
 
@@ -84,7 +88,11 @@ def ask_corners(density: Density, values: Floats, indices: np.ndarray, device: t
 
 
 def make_border(corners: Corners, value: float) -> None:
-    """Set the outermost corners to `value`, in place."""
+    """Set the outermost corners to `value`, in place.
+
+    corners: float32[N + 1, N + 1, N + 1].
+    value: float.
+    """
     for axis in range(3):
         for end in (0, -1):
             np.moveaxis(corners, axis, 0)[end] = value

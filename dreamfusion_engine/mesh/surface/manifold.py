@@ -115,7 +115,11 @@ def without_flaps(triangles: Triangles) -> Ints:
 
 
 def glued_edges(vertices: Vertices, triangles: Triangles) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return pairs of opposite half-edges that belong together, two int64[E] of rows (see `directed_edges`)."""
+    """Return pairs of opposite half-edges that belong together, two int64[E] of rows (see `directed_edges`).
+
+    vertices: float[V, 3], world units.
+    triangles: int[T, 3].
+    """
     start, end = directed_edges(triangles).T
     size = int(triangles.max()) + 1
     upward = start < end

@@ -28,7 +28,13 @@ def coarse_resolution(resolution: int) -> int:
 
 
 def refine_lattice(density: Density, lattice: Lattice, level: float, device: torch.device) -> Lattice:
-    """Return the lattice at twice the resolution, asked near the surface of `level`, interpolated elsewhere."""
+    """Return the lattice at twice the resolution, asked near the surface of `level`, interpolated elsewhere.
+
+    density: the field's.
+    lattice: Lattice.
+    level: float, density of the surface.
+    device: torch.device of the field.
+    """
     # The noise behind a closed surface need not be asked for; where the closing was wrong, follow_surface goes in.
     solid = closed_lattice(lattice, level, RADIUS).values
     low, high = cell_range(solid)

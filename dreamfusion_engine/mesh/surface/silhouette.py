@@ -187,7 +187,11 @@ class Silhouettes:
         return best_level(self._largest(lattice), self.opacity)
 
     def agreement(self, lattice: Lattice, level: float) -> Doubles:
-        """Return the IoU of the level's silhouettes with the opacities: float64[B]."""
+        """Return the IoU of the level's silhouettes with the opacities: float64[B].
+
+        lattice: Lattice.
+        level: float, density of the surface.
+        """
         levels = np.array([level])
         pairs = zip(self._largest(lattice).astype(np.float64), self.opacity.astype(np.float64), strict=True)
         return np.concatenate([silhouette_iou(m, o, levels) for m, o in pairs])

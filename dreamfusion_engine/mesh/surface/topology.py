@@ -80,18 +80,30 @@ def parts_of(triangles: Triangles) -> tuple[int, NDArray[np.int32]]:
 
 
 def triangle_volumes(vertices: Vertices, triangles: Triangles) -> Doubles:
-    """a . (b x c) / 6: signed volumes float64[T] of the tetrahedra to the origin; their sum is the enclosed volume."""
+    """a . (b x c) / 6: signed volumes float64[T] of the tetrahedra to the origin; their sum is the enclosed volume.
+
+    vertices: float[V, 3], world units.
+    triangles: int[T, 3].
+    """
     a, b, c = vertices.astype(np.float64)[triangles].transpose(1, 0, 2)
     return np.asarray(np.einsum("ti,ti->t", a, np.cross(b, c)) / 6.0)
 
 
 def volume(vertices: Vertices, triangles: Triangles) -> float:
-    """Return the enclosed volume, cubic world units, positive if triangles face outward (divergence theorem)."""
+    """Return the enclosed volume, cubic world units, positive if triangles face outward (divergence theorem).
+
+    vertices: float[V, 3], world units.
+    triangles: int[T, 3], of a closed surface.
+    """
     return float(triangle_volumes(vertices, triangles).sum())
 
 
 def part_volumes(vertices: Vertices, triangles: Triangles) -> Doubles:
-    """Return the enclosed volume of every connected part, float64[parts], in the order of `parts_of`."""
+    """Return the enclosed volume of every connected part, float64[parts], in the order of `parts_of`.
+
+    vertices: float[V, 3], world units.
+    triangles: int[T, 3], of a closed surface.
+    """
     number, parts = parts_of(triangles)
     return np.asarray(np.bincount(parts, triangle_volumes(vertices, triangles), minlength=number), np.float64)
 
@@ -105,7 +117,11 @@ def genus(triangles: Triangles) -> int:
 
 
 def face_normals(vertices: Vertices, triangles: Triangles) -> Doubles:
-    """Return normals float64[T, 3], as long as twice the triangle's area."""
+    """Return normals float64[T, 3], as long as twice the triangle's area.
+
+    vertices: float[V, 3], world units.
+    triangles: int[T, 3].
+    """
     a, b, c = vertices.astype(np.float64)[triangles].transpose(1, 0, 2)
     return np.cross(b - a, c - a)
 
@@ -129,7 +145,11 @@ def turns(vertices: Vertices, triangles: Triangles) -> tuple[Doubles, NDArray[np
 
 
 def vertex_normals(vertices: Vertices, triangles: Triangles) -> Doubles:
-    """Return unit normals float64[V, 3]: face normals weighted by angle (Thuermer and Wuethrich 1998)."""
+    """Return unit normals float64[V, 3]: face normals weighted by angle (Thuermer and Wuethrich 1998).
+
+    vertices: float[V, 3], world units.
+    triangles: int[T, 3].
+    """
     corners = vertices.astype(np.float64)[triangles]
     normal = _unit(face_normals(vertices, triangles))
     ahead = _unit(np.roll(corners, -1, 1) - corners)
@@ -146,7 +166,11 @@ def vertex_normals(vertices: Vertices, triangles: Triangles) -> Doubles:
 
 
 def neighbour_weights(count: int, triangles: Triangles) -> sparse.csr_matrix:
-    """Return the matrix float64[count, count] that maps the vertices to the means of their neighbours."""
+    """Return the matrix float64[count, count] that maps the vertices to the means of their neighbours.
+
+    count: int, V, vertices.
+    triangles: int[T, 3].
+    """
     start, end = directed_edges(triangles).T
     neighbours = sparse.csr_matrix((np.ones(len(start)), (start, end)), shape=(count, count))
     neighbours.data[:] = 1.0  # an edge that is used twice in one direction counts once
@@ -154,7 +178,11 @@ def neighbour_weights(count: int, triangles: Triangles) -> sparse.csr_matrix:
 
 
 def compacted(vertices: Vertices, triangles: Triangles) -> tuple[Doubles, Ints]:
-    """Return the same surface without unused vertices."""
+    """Return the same surface without unused vertices.
+
+    vertices: float[V, 3].
+    triangles: int[T, 3].
+    """
     used, index = np.unique(triangles, return_inverse=True)
     return vertices[used].astype(np.float64), index.reshape(-1, 3).astype(np.int32)
 

@@ -21,7 +21,11 @@ HALVINGS = 12  # rounds of cutting overlapping charts in two before single trian
 
 
 def box_charts(vertices: Vertices, triangles: Triangles) -> tuple[Ints, Doubles]:
-    """Return charts of connected triangles that face the same of the six axes, projected along it, in world units."""
+    """Return charts of connected triangles that face the same of the six axes, projected along it, in world units.
+
+    vertices: float[V, 3], world units.
+    triangles: int[T, 3].
+    """
     own = face_normals(vertices, triangles)
     own = own / np.maximum(np.linalg.norm(own, axis=1, keepdims=True), 1e-30)
     # The normals of the smooth surface make larger charts than those of its triangles.

@@ -44,7 +44,10 @@ def overlapping_pairs(uv: NDArray[np.floating], touch: float = TOUCH) -> NDArray
 
 
 def shared_area(p: Doubles, q: Doubles) -> float:
-    """Return the area that two triangles float64[3, 2] share: p clipped at q's edges (Sutherland and Hodgman 1974)."""
+    """Return the area that two triangles float64[3, 2] share: p clipped at q's edges (Sutherland and Hodgman 1974).
+
+    p, q: float64[3, 2].
+    """
     if uv_areas(q[None])[0] < 0.0:
         q = q[::-1]
     polygon = list(p)

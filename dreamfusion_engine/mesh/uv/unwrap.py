@@ -16,14 +16,12 @@ import zipfile
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-import dreamfusion_engine
-from dreamfusion_engine.machine.child_process import child_environment
+from dreamfusion_engine.machine.child_process import engine_child_environment
 from dreamfusion_engine.mesh.arrays import Floats, Ints
 from dreamfusion_engine.mesh.surface.topology import Triangles, Vertices, directed_edges, parts_of
 from dreamfusion_engine.mesh.uv.charts import box_charts, packed_without_overlap
@@ -183,8 +181,6 @@ def _answer(given: bytes, seconds: float, advance: Callable[[float], None]) -> b
 
     By pipes, so that no disk can be full; each has a thread, so that neither side blocks the other.
     """
-    root = str(Path(dreamfusion_engine.__file__).resolve().parent.parent)
-    path = os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])
     started = time.monotonic()
     try:
         child = subprocess.Popen(
@@ -192,7 +188,7 @@ def _answer(given: bytes, seconds: float, advance: Callable[[float], None]) -> b
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env=child_environment({"PYTHONPATH": path}),
+            env=engine_child_environment(),
             start_new_session=True,  # a Ctrl-C is for the engine, which ends the child itself
         )
     except OSError as error:  # no Python to start (embedded in another program): the other way needs none

@@ -156,7 +156,11 @@ def layers_of(weights: Mapping[str, tuple[int, ...]]) -> dict[str, str]:
 
 
 def weight_of(pair: LoraPair, layers: Mapping[str, str]) -> str | None:
-    """Return the name of the weight that a pair of factors changes; None where there is no such layer."""
+    """Return the name of the weight that a pair of factors changes; None where there is no such layer.
+
+    pair: LoraPair.
+    layers: names of the model's weights, by the layer's name in LoRAs.
+    """
     name = _spelling(pair.layer)
     other = re.sub(r"self_attn_to_(q|k|v|out)$", r"self_attn_\1_proj", name)
     return layers.get(name) or layers.get(other) or (layers.get(f"{name}_0") if name.endswith("to_out") else None)

@@ -99,7 +99,11 @@ def vocabulary(tokenizer: Path) -> frozenset[str]:
 
 
 def unsaid(words: Iterable[LearnedWord], texts: Iterable[str]) -> list[str]:
-    """Return the learned words that no text contains."""
+    """Return the learned words that no text contains.
+
+    words: LearnedWords.
+    texts: prompts.
+    """
     together = "\n".join(texts)
     return [word.word for word in words if spelt_out(together, {word.word: [""]}) == together]
 

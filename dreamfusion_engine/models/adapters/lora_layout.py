@@ -192,7 +192,11 @@ def _refuse_others(tensors: Mapping[str, TensorEntry]) -> None:
 
 
 def title_of(pairs: list[LoraPair], tensors: Mapping[str, TensorEntry]) -> str:
-    """Return the model that a LoRA was made for, in words, as far as its layers tell."""
+    """Return the model that a LoRA was made for, in words, as far as its layers tell.
+
+    pairs: LoraPairs of the file.
+    tensors: TensorEntry of each tensor, by name.
+    """
     layers = {pair.layer.replace(".", "_"): pair for pair in pairs if pair.part == DENOISER}
     pieces = (
         (("double_blocks_", "single_blocks_", "single_transformer_blocks_"), "Flux"),
@@ -214,7 +218,11 @@ def title_of(pairs: list[LoraPair], tensors: Mapping[str, TensorEntry]) -> str:
 
 
 def context_width(pairs: list[LoraPair], tensors: Mapping[str, TensorEntry]) -> int | None:
-    """Return the width of the prompt states that a unet's LoRA reads; None where it does not change those layers."""
+    """Return the width of the prompt states that a unet's LoRA reads; None where it does not change those layers.
+
+    pairs: LoraPairs of the file.
+    tensors: TensorEntry of each tensor, by name.
+    """
     for pair in pairs:
         if pair.part == DENOISER and pair.layer.replace(".", "_").endswith(("attn2_to_k", "attn2_to_v")):
             return tensors[pair.down].shape[1]

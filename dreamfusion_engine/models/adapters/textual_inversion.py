@@ -34,7 +34,11 @@ def read_vectors(word: LearnedWord, part: str) -> Tensor:
 
 
 def teach_tokenizer(tokenizer: Any, words: Sequence[LearnedWord]) -> None:
-    """Give the tokenizer a token for each vector. It can then read a text from `learned_word.spelt_out`."""
+    """Give the tokenizer a token for each vector. It can then read a text from `learned_word.spelt_out`.
+
+    tokenizer: of transformers, changed in place.
+    words: LearnedWords.
+    """
     if not words:
         return
     from transformers import AddedToken

@@ -21,6 +21,10 @@ def refuse_long(tokenizer: Any, texts: list[str], length: int) -> None:
     """Raise InputError input.prompt_tokens where a text has more than `length` tokens.
 
     The view words, at the end, would be lost silently.
+
+    tokenizer: of transformers.
+    texts: full prompts.
+    length: int, tokens.
     """
     for text in texts:
         count = len(tokenizer(text, verbose=False)["input_ids"])  # it would warn of what is said here
@@ -35,7 +39,11 @@ def refuse_long(tokenizer: Any, texts: list[str], length: int) -> None:
 
 
 def reading_length(tokenizer: Any, most: int) -> int:
-    """Return how many tokens are read: `most`, or fewer where the tokenizer says so."""
+    """Return how many tokens are read: `most`, or fewer where the tokenizer says so.
+
+    tokenizer: of transformers.
+    most: int, tokens.
+    """
     return min(int(getattr(tokenizer, "model_max_length", most)), most)
 
 

@@ -127,7 +127,11 @@ def recognise(tensors: Mapping[str, TensorEntry]) -> Architecture:
 
 
 def parts_of(architecture: Architecture, tensors: Mapping[str, TensorEntry]) -> tuple[str, ...]:
-    """Return the parts of a pipeline whose weights a file holds, in the order of its layout."""
+    """Return the parts of a pipeline whose weights a file holds, in the order of its layout.
+
+    architecture: Architecture of the file.
+    tensors: TensorEntry of each tensor, by name.
+    """
     weights = {name: entry for name, entry in tensors.items() if not name.endswith(_NO_WEIGHTS) and entry.parameters}
     return tuple(name for name, begins in LAYOUTS[architecture].parts.items() if _has(weights, begins))
 

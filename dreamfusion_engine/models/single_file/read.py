@@ -199,7 +199,11 @@ def _prediction_unknown(path: Path) -> SetupError:
 
 
 def known_base(architecture: Architecture, prediction: Prediction | None) -> KnownModel:
-    """Return the catalogue's model of a file's architecture."""
+    """Return the catalogue's model of a file's architecture.
+
+    architecture: Architecture of the file.
+    prediction: what its denoiser predicts; None where nobody says.
+    """
     name = "sd2-v" if architecture == "sd2" and prediction == "v_prediction" else architecture
     return next(model for model in catalogue() if model.architecture == name)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fakes.scripted_engine import png
+from fakes.shapes import png
 from PIL import Image
 
 from blender_addon.core.engine.payload import payload_fault

@@ -19,6 +19,7 @@ import pytest
 from addon.blenders import ROOT
 from addon.inside.effort import counted
 
+from blender_addon.core.clean_environment import clean_environment
 from blender_addon.core.setup import installation, interpreters
 from blender_addon.core.setup.installation import EngineSetup
 
@@ -191,5 +192,5 @@ def test_the_python_at_hand_is_among_the_candidates() -> None:
 
 
 def test_blenders_variables_do_not_reach_the_child() -> None:
-    clean = interpreters.clean_environment({"PYTHONHOME": "/blender", "PYTHONPATH": "/x", "PATH": "/bin"})
+    clean = clean_environment({"PYTHONHOME": "/blender", "PYTHONPATH": "/x", "PATH": "/bin"})
     assert clean == {"PATH": "/bin"}

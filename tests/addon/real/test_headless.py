@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from addon.blenders import ROOT, Session
 
-FAKE = ROOT / "tests" / "fakes" / "scripted_dreamfusion_engine.py"
+FAKE = ROOT / "tests" / "fakes" / "scripted_engine.py"
 
 USE_FAKE = f"""
 import bpy, addon, sys
@@ -46,7 +46,7 @@ FAILS = (
     USE_FAKE
     + """
 troubles = []
-for prompt in ("a memory hamburger", "a crash hamburger", "a hamburger"):
+for prompt in ("a fail hamburger", "a die hamburger", "a hamburger"):
     try:
         headless.generate(prompt)
         troubles.append(None)
@@ -86,7 +86,7 @@ asked = ["generate", "a hamburger", "--output", sys.argv[1], "--seed", "3", "--s
 codes = [terminal.main(asked)]
 codes.append(terminal.main(["generate"]))
 codes.append(terminal.main(["generate", "a hamburger", "--set", "nothing"]))
-codes.append(terminal.main(["generate", "a memory hamburger"]))
+codes.append(terminal.main(["generate", "a fail hamburger"]))
 recipe = addon.part("ui.scene.object_recipe")
 made = [recipe.read(o) for o in bpy.context.scene.objects if recipe.is_result(o)][0]
 addon.tell(codes=codes, seed=made.seed, settings=made.settings, registered=len(terminal._commands))

@@ -18,7 +18,7 @@ import pytest
 import trimesh
 from addon.inside.effort import counted
 from addon.scene.shapes import body, write_body
-from fakes.scripted_engine import png as png_of
+from fakes.shapes import png as png_of
 from numpy.typing import NDArray
 
 from blender_addon.core.engine.glb import DamagedMesh, GlbMesh, bounds, read_glb

@@ -15,7 +15,7 @@ import addon
 import bpy
 
 PATIENCE_S = 600.0  # for what will come unless something hangs, on a busy machine too
-ENGINE = Path(__file__).resolve().parents[2] / "fakes" / "scripted_dreamfusion_engine.py"
+ENGINE = Path(__file__).resolve().parents[2] / "fakes" / "scripted_engine.py"
 
 
 class Run:

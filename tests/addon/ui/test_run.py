@@ -50,10 +50,10 @@ def test_a_run_stands_aside_while_blender_renders_and_does_what_the_artist_says(
 def test_failures_say_what_why_and_what_to_do_and_the_next_run_works(blender: Session) -> None:
     facts = blender.run(SCRIPTS / "run_troubles.py").facts
     told = facts["told"]
-    assert told["crash"]["code"].startswith("engine.") and "dreamfusion.resume_job" in told["crash"]["buttons"]
-    assert told["memory"]["buttons"][0] == "dreamfusion.lower_quality"
-    assert "--preset" not in told["memory"]["fix"]
-    assert told["unknown"]["code"] == "input.unknown_words"
+    assert told["die"]["code"].startswith("engine.") and "dreamfusion.resume_job" in told["die"]["buttons"]
+    assert told["fail"]["buttons"][0] == "dreamfusion.lower_quality"
+    assert "--preset" not in told["fail"]["fix"]
+    assert told["zebra"]["code"] == "input.unknown_words"
     assert not any(trouble["preview"] for trouble in told.values())
     assert facts["cheaper"]["settings"]["mesh"]["texture"] == 512
     assert facts["good"] == "done" and facts["damaged"]

@@ -21,7 +21,7 @@ from torch import Tensor
 from dreamfusion_engine.config.stages import GuidanceConfig, MemoryConfig
 from dreamfusion_engine.guidance.distillation import ScoreDistillation
 from dreamfusion_engine.guidance.prompt_conditioning import PromptEmbeddings
-from dreamfusion_engine.guidance.step_inputs import Part, StepInputs
+from dreamfusion_engine.guidance.step_inputs import StepInputs, ViewRange
 from dreamfusion_engine.memory.placement import Placement
 from dreamfusion_engine.models.card import PromptCard
 from dreamfusion_engine.models.load import load_teacher
@@ -46,7 +46,7 @@ def distilled(teacher: Any, encode: Callable[[list[str]], Conditioning] | None =
 def asked(scores: ScoreDistillation, shape: Sequence[int], seed: int) -> StepInputs:
     angles = torch.tensor([0.3, 2.9]) + seed, torch.tensor([0.1, 0.4])
     generator = torch.Generator().manual_seed(seed)
-    return scores.step_inputs(shape, *angles, "albedo", 0.1 * seed, generator, Part(first=0, total=2))
+    return scores.step_inputs(shape, *angles, "albedo", 0.1 * seed, generator, ViewRange(first=0, total=2))
 
 
 @pytest.mark.parametrize(("kind", "recompute"), [*((kind, False) for kind in FAMILIES), ("sd", True)])
@@ -65,7 +65,7 @@ def test_a_steps_judgement_reads_nothing_from_the_card_and_sends_nothing_to_it(
     step = asked(scores, (2, *scores.model_shape(size)), 1)
     assert teacher.denoiser is not None  # loaded before a step, as the first one does
     with HostWork() as host, SentValues() as sent:
-        loss, norm = scores.judge(teacher.to_model_space(images), step)
+        loss, norm = scores.loss(teacher.to_model_space(images), step)
         (gradient,) = torch.autograd.grad(loss, images)
     assert not host.found and not sent.found
     assert gradient.shape == images.shape and norm.shape == (2,)
@@ -107,7 +107,7 @@ def test_a_recorded_judgement_is_the_judgement(
 
     def judged(pictures: Tensor, step: StepInputs, into: Tensor) -> None:
         images = pictures.detach().requires_grad_()
-        loss, _ = scores.judge(teacher.to_model_space(images), step)
+        loss, _ = scores.loss(teacher.to_model_space(images), step)
         into.copy_(torch.autograd.grad(loss, images)[0])
 
     shape = (2, *scores.model_shape(size))

@@ -9,7 +9,7 @@ import time
 from typing import Any
 
 import pytest
-from fakes.scripted_engine import cube_glb, png, tetrahedron
+from fakes.shapes import ball_glb, png, tetrahedron
 
 from blender_addon.core.engine.byte_source import ByteSource
 from blender_addon.core.engine.inbox import LIMIT, Inbox
@@ -81,7 +81,7 @@ def test_nothing_is_lost_between_threads() -> None:
 def test_sound_payloads_pass() -> None:
     assert payload_fault(frame("preview", png(4, 4, 9), id="a", name="latest", step=1)) is None
     assert payload_fault(frame("mesh_preview", tetrahedron(1.0), id="a", step=1, vertices=4, triangles=4)) is None
-    assert payload_fault(frame("result", cube_glb("a", 1), id="a")) is None
+    assert payload_fault(frame("result", ball_glb("a", 1), id="a")) is None
     assert mesh_fault(b"", 0, 0) is None
 
 
@@ -103,7 +103,7 @@ def test_a_mesh_of_another_size_than_it_says_is_found() -> None:
 
 
 def test_half_a_picture_and_half_a_glb_are_found() -> None:
-    whole = cube_glb("a", 1)
+    whole = ball_glb("a", 1)
     for length in range(0, len(whole), 97):
         assert glb_fault(whole[:length])
     assert payload_fault(frame("preview", png(9, 9, 1)[:-3], id="a", name="latest", step=1))

@@ -171,7 +171,7 @@ def test_a_failure_is_told_in_the_engines_words_and_retry_starts_anew(tmp_path: 
     with driving(tmp_path) as driver:
         job = driver.over(add(driver, "fail"))
         assert job.state is JobState.FAILED
-        assert job.trouble == Trouble("run.out_of_memory", "The memory ran out.", "2 TiB", "Use a smaller preset.")
+        assert job.trouble == Trouble("run.out_of_memory", "The memory ran out.", "2 TiB", "Use --preset draft.")
         job.recipe.prompt = "a mug"
         driver.queue.retry(job)
         assert job.trouble is None

@@ -61,7 +61,7 @@ run.until(lambda: job.state.value == "cancelled", "cancelled")
 told("cancelled")
 run.steps = 20
 run.prepare()
-failed = run.generate("a memory hamburger")
+failed = run.generate("a fail hamburger")
 run.until(lambda: failed.state.value == "failed", "failed")
 told("failed")
 done = run.generate("a rocket")

@@ -11,7 +11,7 @@ from pumping import Run
 run = Run(steps=30)
 messages = addon.part("ui.panels.trouble_box")
 told = {}
-for word in ("crash", "memory", "unknown"):
+for word in ("die", "fail", "zebra"):
     job = run.generate("a " + word + " hamburger")
     run.until(lambda job=job: job.state.value == "failed", "a failed job")
     told[word] = {
@@ -21,11 +21,11 @@ for word in ("crash", "memory", "unknown"):
         "buttons": [b[0] for b in messages.buttons(job.trouble.code, True)],
         "preview": bool(run.preview()),
     }
-memory = next(job for job in run.jobs if "memory" in job.recipe.prompt)
+memory = next(job for job in run.jobs if "fail" in job.recipe.prompt)
 bpy.ops.dreamfusion.lower_quality(job_id=memory.id)
 cheaper = run.jobs[-1].recipe
 bpy.ops.dreamfusion.cancel(job_id=run.jobs[-1].id)
-damaged = run.generate("a damaged hamburger")
+damaged = run.generate("a badglb hamburger")
 run.until(lambda: run.session.trouble is not None or damaged.state.value == "failed", "a damaged mesh told")
 good = run.generate("a hamburger")
 run.until(run.inserted(good), "the next Generate")

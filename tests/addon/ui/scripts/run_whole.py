@@ -20,7 +20,7 @@ preview = run.preview()
 addon.tell(preview_vertices=len(preview.data.vertices), running=job.state.value)
 pictures = addon.part("ui.scene.icons")
 run.until(lambda: pictures.has(job.id + "/latest") and pictures.has(job.id + "/views/3"), "pictures in the panel")
-stages = set()
+stages: set[str] = set()
 
 
 def done() -> Any:
