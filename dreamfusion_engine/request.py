@@ -72,7 +72,7 @@ def checked_request(
     Raises InputError or SetupError for every bad prompt, word, setting, device name, model, adapter or folder.
     """
     mesh = _mesh_bytes(blockout) if isinstance(blockout, Path) else blockout
-    if mesh:
+    if mesh or isinstance(blockout, Path):
         check_glb(mesh)
     elif not resume and "start" in (settings or {}):
         raise InputError(

@@ -58,8 +58,9 @@ class ShapeLock:
         """
         points = self._points(generator)
         wanted = self.opacity(points)
-        opacity = (-torch.expm1(-self._step * field.density(points))).clamp(1e-4, 1.0 - 1e-4)
-        return torch.nn.functional.binary_cross_entropy(opacity, wanted)
+        thickness = self._step * field.density(points)  # log(1 - o) is its negative: no opacity is too full to fall
+        filled = torch.log(-torch.expm1(-thickness.clamp_min(1e-4)))
+        return ((1.0 - wanted) * thickness - wanted * filled).mean()
 
     def weight(self, progress: float, score_size: float) -> float:
         """Return the loss's weight: WEIGHT times the lock; below a lock of 1 it fades while training goes on.
