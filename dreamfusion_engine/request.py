@@ -27,6 +27,7 @@ from dreamfusion_engine.errors import InputError
 from dreamfusion_engine.inputs.given_path import UnusablePath, absence, given_path, shortened
 from dreamfusion_engine.machine.cache_folder import cache_folder
 from dreamfusion_engine.machine.device import check_device_name
+from dreamfusion_engine.machine.run_folder import SOURCE
 from dreamfusion_engine.models.adapters.files import check_asked
 from dreamfusion_engine.models.card import VIEWS, check_length, check_prompts
 from dreamfusion_engine.models.family import FAMILIES
@@ -85,7 +86,8 @@ def checked_request(
     if not resume:
         check_not_taken(asked.output, asked.config)
     config = asked.config
-    if mesh and config.start.lock > 0.0 and not _given(settings, "optimize", "levels_until"):
+    begins = mesh or (resume and (asked.output / SOURCE).is_file())
+    if begins and config.start.lock > 0.0 and not _given(settings, "optimize", "levels_until"):
         # A shape that is there from the start needs no coarse beginning.
         config = replace(config, optimize=replace(config.optimize, levels_until=0.0))
     return replace(asked, config=config, mesh=mesh)

@@ -25,7 +25,7 @@ from dreamfusion_engine.events import Control, Note, Report, Result, Stage
 from dreamfusion_engine.machine.atomic_file import write_atomically
 from dreamfusion_engine.machine.disk import output_error
 from dreamfusion_engine.machine.processes import Ranks, join, leave
-from dreamfusion_engine.machine.run_folder import held
+from dreamfusion_engine.machine.run_folder import SOURCE, held
 from dreamfusion_engine.mesh.arrays import Floats
 from dreamfusion_engine.mesh.gltf.read import GltfFile, GltfPrimitive, read_gltf
 from dreamfusion_engine.mesh.gltf.write import NewTexture, with_textures
@@ -42,7 +42,7 @@ from dreamfusion_engine.paint.render import SurfaceRenderer
 from dreamfusion_engine.paint.texels import areas_of
 from dreamfusion_engine.paint.training import SurfaceTraining
 from dreamfusion_engine.run.report import ignore, run_report, stopped_late
-from dreamfusion_engine.run.source import SOURCE, keep_source, kept_source
+from dreamfusion_engine.run.source import keep_source, kept_source
 from dreamfusion_engine.run.stage_clock import StageClock
 from dreamfusion_engine.run.teacher import load_run_teacher, open_run_model, run_device
 

@@ -98,7 +98,7 @@ LIGHT_ROOMS = {
     "guidance.denoiser": {"choice"},
     "hub": {"address", "api", "connection", "download", "lock", "repository_cache", "selection", "transfer"},
     "inputs": {"given_path", "outside_text", "visible_text"},
-    "machine": {"cache_folder", "device", "disk", "file_lock", "main_memory", "stop_signals"},
+    "machine": {"cache_folder", "device", "disk", "file_lock", "main_memory", "run_folder", "stop_signals"},
     "memory": {"estimate"},
     "models.adapters": {"files", "learned_word", "lora_layout"},
     "models": {

@@ -11,6 +11,7 @@ from dreamfusion_engine.machine.atomic_file import sweep
 from dreamfusion_engine.machine.file_lock import only_one
 
 LOCK = ".run.lock"
+SOURCE = "source.glb"  # the mesh that the run was given
 _WRITTEN = ("mesh.glb", "views.png", "turntable.mp4", "result.json")
 _WRITTEN_INSIDE = {"checkpoint*": ("state-*.safetensors", "checkpoint.json"), "previews": ("step-*.png",)}
 

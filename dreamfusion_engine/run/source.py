@@ -6,8 +6,7 @@ from pathlib import Path
 
 from dreamfusion_engine.machine.atomic_file import write_atomically
 from dreamfusion_engine.machine.disk import output_error
-
-SOURCE = "source.glb"
+from dreamfusion_engine.machine.run_folder import SOURCE
 
 
 def keep_source(mesh: bytes, folder: Path) -> None:
