@@ -2,6 +2,7 @@
 
 import json
 import sys
+from typing import Any
 
 import addon
 import bpy
@@ -33,7 +34,7 @@ preferences = addon.part("ui.settings.preferences").of()
 preferences.engine, preferences.python = "python", addon.ENGINE_PYTHON
 (folder / "clay.safetensors").rename(folder / "moved.safetensors")
 jobs = len(run.jobs)
-told = []
+told: list[Any] = []
 for operator in ("generate", "regenerate"):
     bpy.context.view_layer.objects.active = obj
     try:

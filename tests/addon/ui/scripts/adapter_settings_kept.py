@@ -1,6 +1,7 @@
 """The list in a saved file, with relative paths."""
 
 import sys
+from typing import Any
 
 import addon
 import bpy
@@ -33,7 +34,7 @@ line.file = "//loras/clay.safetensors"
 jobs = len(run.jobs)
 try:
     run.settings.prompt = "a mug"
-    unsaved = sorted(bpy.ops.dreamfusion.generate())
+    unsaved: Any = sorted(bpy.ops.dreamfusion.generate())
 except RuntimeError as error:
     unsaved = str(error)
 addon.tell(stored=stored, before=before, fresh=fresh, after=after, unsaved=unsaved, queued=len(run.jobs) - jobs)

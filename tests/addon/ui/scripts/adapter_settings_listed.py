@@ -1,6 +1,7 @@
 """Files are added, refused and taken away."""
 
 import sys
+from typing import Any
 
 import addon
 import bpy
@@ -18,7 +19,7 @@ add("clay.safetensors", "gold.safetensors", "mug-v2.safetensors", "jug.safetenso
 mine = settings.adapters
 mine.loras[0].weight, mine.loras[1].use = 0.8, False
 first = {"sent": sent(), "main": main(), "words": [line.word for line in mine.words]}
-wrong = []
+wrong: list[Any] = []
 for name in ("cut.safetensors", "old.pt", "absent.safetensors"):
     try:
         wrong.append(sorted(bpy.ops.dreamfusion.add_adapter(filepath=str(folder / name))))
