@@ -33,7 +33,7 @@ class PaintConfig:
 
 
 def painting(config: GenerateConfig, given: Mapping[str, Any]) -> GenerateConfig:
-    """Return a generate run's settings as those of a run that paints: fewer steps, lit from the start, all levels open.
+    """Return a generate run's settings as those of a run that paints: fewer steps, lit from the start, never in white.
 
     config: GenerateConfig of the preset, the recipe and what was given.
     given: settings that the person gave, nested by stage; they stay as they are.
