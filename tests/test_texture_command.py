@@ -201,7 +201,7 @@ def test_a_mesh_over_the_limit_is_refused_unread(
         (["--set", "paint.samples=2.5"], "paint.samples"),
         (["--set", "paint.samples=0"], "paint.samples"),
         (["--set", "paint=3"], "'paint'"),
-        (["--set", "paint.uv=new", "--set", "paint=3"], "contradict"),
+        (["--set", "paint=3", "--set", "paint.uv=new"], "contradict"),
         (["--set", "optimize=3"], "optimize"),
         (["--seed", "-1"], "seed"),
         (["--output", "m" * 300], "too long"),
@@ -244,8 +244,8 @@ def test_a_prompt_that_begins_with_a_dash_goes_after_two(model: Path, mesh: Path
         return counting_texture(config, *given, **rest)
 
     words = ["--model", model, "--steps", "2", "--output", "o", "--", mesh, "-red mug"]
-    assert ask(*words, texture=spy) in (0, 2)  # the paper model's words may refuse it
-    assert seen in ([], ["-red mug"])
+    assert ask(*words, texture=spy) == 0
+    assert seen == ["-red mug"]
 
 
 def test_an_empty_folder_cannot_be_resumed(

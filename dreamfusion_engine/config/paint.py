@@ -35,7 +35,7 @@ class PaintConfig(Stage, stage="paint"):
 
 
 def painting(config: GenerateConfig, given: Mapping[str, Any]) -> GenerateConfig:
-    """Return a generate run's settings as those of a run that paints: fewer steps, weaker guidance, lit at once.
+    """Return a generate run's settings as those of a run that paints: fewer steps, weaker guidance, always lit.
 
     config: GenerateConfig of the preset, the recipe and what was given.
     given: settings that the person gave, nested by stage; they stay as they are.

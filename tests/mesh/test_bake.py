@@ -150,3 +150,7 @@ def test_colours_over_the_depth_mix_as_a_render_mixes_them() -> None:
     owners = texel_owners(uv, 64, CPU)
     texture = bake_albedo(density, layered, vertices, triangles, normals, owners, padding=2, device=CPU)
     assert texture[32, 32, 0] / 255.0 == pytest.approx(0.6, abs=0.01)  # three of five equal parts
+
+
+def test_where_nothing_is_baked_all_is_grey() -> None:
+    assert (padded(np.zeros((8, 8, 3), np.float32), np.zeros((8, 8), bool), 2) == 128).all()
