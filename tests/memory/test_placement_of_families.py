@@ -15,6 +15,7 @@ import torch
 from reference import tiny_families as tiny
 
 import dreamfusion_engine.generate as engine
+import dreamfusion_engine.run.teacher as run_teacher
 from dreamfusion_engine.config.presets import preset
 from dreamfusion_engine.config.stages import MemoryConfig
 from dreamfusion_engine.events import Event, Note
@@ -107,7 +108,7 @@ def test_every_familys_folder_tells_its_sizes(kind: str, folders: Callable[[str]
 def test_a_run_without_enough_memory_changes_its_settings_says_so_and_records_it(
     folders: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine, "free_memory_bytes", lambda name: 1 << 20)
+    monkeypatch.setattr(run_teacher, "free_memory_bytes", lambda name: 1 << 20)
     settings = {
         "optimize": {"steps": 3, "views": 2, "resolution": [24, 32]},
         "field": {"levels": 2},
