@@ -24,9 +24,6 @@ WRONG: list[dict[str, Any]] = [
 ]
 
 
-OTHER: list[dict[str, Any]] = [{"samples": 2.5}, {"samples": "2"}, {"samples": True}, {"front_deg": "90"}]
-
-
 @pytest.mark.parametrize("values", WRONG, ids=str)
 def test_values_that_cannot_be_are_refused_by_name(values: dict[str, Any]) -> None:
     for make in (lambda: PaintConfig(**values), lambda: from_json(PaintConfig, values, "paint.")):
@@ -62,7 +59,15 @@ def test_painting_takes_fewer_steps_lit_from_the_first_and_never_in_white(name: 
     for field in dataclasses.fields(made.optimize):
         if field.name not in changed:
             assert getattr(painted.optimize, field.name) == getattr(made.optimize, field.name)
-    assert dataclasses.replace(painted, optimize=made.optimize) == made
+    assert dataclasses.replace(painted, optimize=made.optimize, guidance=made.guidance) == made
+
+
+def test_the_starter_paints_with_weaker_guidance_and_large_models_with_their_recipes() -> None:
+    starter, large = preset("draft", "a mug"), preset("draft", "a mug", recipe="StableDiffusionPipeline")
+    assert painting(starter, {}).guidance == dataclasses.replace(starter.guidance, scale=2.5)
+    assert painting(large, {}).guidance == large.guidance
+    given = {"guidance": {"scale": 5.0}}
+    assert painting(preset("draft", "a mug", given), given).guidance.scale == 5.0
 
 
 def test_what_a_person_gave_stays_as_it_is() -> None:

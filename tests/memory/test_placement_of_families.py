@@ -15,6 +15,7 @@ import torch
 from reference import tiny_families as tiny
 
 import dreamfusion_engine.generate as engine
+import dreamfusion_engine.run.teacher as run_teacher
 from dreamfusion_engine.config.presets import preset
 from dreamfusion_engine.config.stages import MemoryConfig
 from dreamfusion_engine.events import Event, Note
@@ -23,6 +24,7 @@ from dreamfusion_engine.models.families import flux
 from dreamfusion_engine.models.load import load_teacher
 from dreamfusion_engine.models.pipeline_folder import open_pipeline
 from dreamfusion_engine.models.sizes import read_sizes
+from dreamfusion_engine.run.teacher import fit_memory
 
 CPU = torch.device("cpu")
 KINDS: dict[str, Callable[[], Any]] = {
@@ -106,7 +108,7 @@ def test_every_familys_folder_tells_its_sizes(kind: str, folders: Callable[[str]
 def test_a_run_without_enough_memory_changes_its_settings_says_so_and_records_it(
     folders: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine, "free_memory_bytes", lambda name: 1 << 20)
+    monkeypatch.setattr(run_teacher, "free_memory_bytes", lambda name: 1 << 20)
     settings = {
         "optimize": {"steps": 3, "views": 2, "resolution": [24, 32]},
         "field": {"levels": 2},
@@ -124,4 +126,4 @@ def test_a_run_without_enough_memory_changes_its_settings_says_so_and_records_it
     assert memory["resolution"] == [24, 32] and memory["steps_down"] == [] and memory["estimate_mib"] > 100
     assert json.loads((tmp_path / "out" / "result.json").read_text())["config"]["memory"]["recompute"] is False
     quiet = preset("draft", "a red mug", {**settings, "memory": {"fit": False}})
-    assert engine.fit_memory(quiet, read_sizes(folders("sd")), 1, CPU, events.append) == quiet
+    assert fit_memory(quiet, read_sizes(folders("sd")), 1, CPU, events.append) == quiet

@@ -159,6 +159,7 @@ def refusal(action: Callable[[], object]) -> EngineError:
     return caught.value
 
 
+@pytest.mark.slow
 def test_a_file_becomes_a_folder_with_the_very_same_weights(
     made: tuple[str, dict[str, Any], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
