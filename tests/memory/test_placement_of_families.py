@@ -23,6 +23,7 @@ from dreamfusion_engine.models.families import flux
 from dreamfusion_engine.models.load import load_teacher
 from dreamfusion_engine.models.pipeline_folder import open_pipeline
 from dreamfusion_engine.models.sizes import read_sizes
+from dreamfusion_engine.run import teacher
 
 CPU = torch.device("cpu")
 KINDS: dict[str, Callable[[], Any]] = {
@@ -104,7 +105,7 @@ def test_every_familys_folder_tells_its_sizes(kind: str, folders: Callable[[str]
 def test_a_run_without_enough_memory_changes_its_settings_says_so_and_records_it(
     folders: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine, "free_memory_bytes", lambda name: 1 << 20)
+    monkeypatch.setattr(teacher, "free_memory_bytes", lambda name: 1 << 20)
     settings = {
         "optimize": {"steps": 3, "views": 2, "resolution": [24, 32]},
         "field": {"levels": 2},
@@ -122,4 +123,4 @@ def test_a_run_without_enough_memory_changes_its_settings_says_so_and_records_it
     assert memory["resolution"] == [24, 32] and memory["steps_down"] == [] and memory["estimate_mib"] > 100
     assert json.loads((tmp_path / "out" / "result.json").read_text())["config"]["memory"]["recompute"] is False
     quiet = preset("draft", "a red mug", {**settings, "memory": {"fit": False}})
-    assert engine.fit_memory(quiet, read_sizes(folders("sd")), 1, CPU, events.append) == quiet
+    assert teacher.fit_memory(quiet, read_sizes(folders("sd")), 1, CPU, events.append) == quiet

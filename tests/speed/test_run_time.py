@@ -17,10 +17,10 @@ from benchmarks.operations import counted
 from dreamfusion_engine.config.presets import PRESET_NAMES, preset
 from dreamfusion_engine.config.scores import Score
 from dreamfusion_engine.config.stages import GenerateConfig
-from dreamfusion_engine.generate import estimate_text
 from dreamfusion_engine.models import operations
 from dreamfusion_engine.models.catalogue import catalogue
 from dreamfusion_engine.models.sizes import ModelSizes
+from dreamfusion_engine.run.teacher import estimate_text
 from dreamfusion_engine.speed import device_speed, run_time
 from dreamfusion_engine.speed.device_speed import Speed, learn_ratio, measured_speed, stored_speed
 from dreamfusion_engine.speed.model_costs import estimates_of
