@@ -16,6 +16,7 @@ from dreamfusion_engine.optimize.health import (
     FULL_OPACITY,
     SAME_FACE,
     SAME_SIDES,
+    VERDICTS,
     HealthMonitor,
     Probe,
     depth_relief,
@@ -216,6 +217,19 @@ def test_the_report_is_json_and_a_monitor_goes_on_from_it() -> None:
     again = HealthMonitor.from_json(report)
     assert again.to_json() == report
     assert again.observe(probe(opacity=0.0)) == "empty"
+
+
+def test_a_monitor_comes_only_to_verdicts_that_it_watches_for() -> None:
+    for watched, expected in ((("non_finite",), None), (("empty",), "empty"), (VERDICTS, "empty")):
+        monitor = HealthMonitor(watched=watched)
+        for _ in range(3):
+            monitor.observe(probe(opacity=0.0))
+        assert monitor.verdict() == expected
+        assert monitor.to_json()["verdict"] == (expected or "good")
+        again = HealthMonitor.from_json(monitor.to_json(), watched=watched)
+        assert again.observe(probe(opacity=0.0)) == expected
+    broken = HealthMonitor(watched=("non_finite",))
+    assert broken.observe(probe(finite=False)) == "non_finite"
 
 
 def test_a_probe_measures_all_it_names_and_notices_nan() -> None:
