@@ -13,7 +13,7 @@ from pathlib import Path
 from dreamfusion_engine.errors import EngineError, InputError, RunError, SetupError
 from dreamfusion_engine.inputs.outside_text import first_line
 from dreamfusion_engine.machine.device import out_of_memory
-from dreamfusion_engine.machine.disk import is_full
+from dreamfusion_engine.machine.disk import disk_full, is_full
 
 _NOT_WRITABLE = {errno.EACCES, errno.EPERM, errno.EROFS}
 _NO_ROOM = 1 << 20  # bytes of a disk that is as good as full
@@ -121,7 +121,7 @@ def _disk_full(error: OSError, output: Path | None) -> InputError:
     else:
         where = f" The disk of {place} has no room left."
         fix = "Make room there and run the same command with --resume, or give another --output folder."
-    return InputError("input.disk_full", what="The disk is full.", why=first_line(str(error)) + where, fix=fix)
+    return disk_full(first_line(str(error)) + where, fix)
 
 
 def _is_full(folder: Path) -> bool:

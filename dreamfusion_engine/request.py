@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import stat
 import struct
 import tempfile
@@ -27,6 +26,7 @@ from dreamfusion_engine.errors import InputError
 from dreamfusion_engine.inputs.given_path import UnusablePath, absence, given_path, shortened
 from dreamfusion_engine.machine.cache_folder import cache_folder
 from dreamfusion_engine.machine.device import check_device_name
+from dreamfusion_engine.machine.disk import check_room
 from dreamfusion_engine.machine.run_folder import SOURCE
 from dreamfusion_engine.models.adapters.files import check_asked
 from dreamfusion_engine.models.card import VIEWS, check_length, check_prompts
@@ -328,7 +328,13 @@ def check_output(folder: Path, needed: int = _DISK_NEEDED) -> None:
             raise NotADirectoryError(f"{parent} is a file, not a folder")
         with tempfile.TemporaryFile(dir=parent):
             pass
-        free = shutil.disk_usage(parent).free
+        check_room(
+            parent,
+            needed,
+            what="There is too little room on the disk.",
+            needs="A run",
+            fix="Make room, or give an --output folder on another disk.",
+        )
     except OSError as error:
         raise InputError(
             "input.output",
@@ -336,13 +342,6 @@ def check_output(folder: Path, needed: int = _DISK_NEEDED) -> None:
             why=f"{folder}: {error.strerror or error}",
             fix="Give another --output folder, or change the permissions of this one.",
         ) from error
-    if free < needed:
-        raise InputError(
-            "input.disk_full",
-            what="There is too little room on the disk.",
-            why=f"A run needs {needed >> 20} MiB; the disk of {parent} has {free >> 20} MiB left.",
-            fix="Make room, or give an --output folder on another disk.",
-        )
 
 
 def _dangling(folder: Path, link: Path) -> InputError:

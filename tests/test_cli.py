@@ -247,7 +247,7 @@ def test_a_nearly_full_disk_is_refused(
     tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     real = shutil.disk_usage(tmp_path)
-    monkeypatch.setattr("dreamfusion_engine.request.shutil.disk_usage", lambda _: real._replace(free=5 << 20))
+    monkeypatch.setattr("dreamfusion_engine.machine.disk.shutil.disk_usage", lambda _: real._replace(free=5 << 20))
     assert ask("generate", "a mug", "--model", str(model), "--output", str(tmp_path / "o")) == 2
     assert "5 MiB left" in capsys.readouterr().err
 

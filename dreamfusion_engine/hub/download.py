@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dreamfusion_engine.errors import Cancelled, InputError, SetupError
+from dreamfusion_engine.errors import Cancelled, SetupError
 from dreamfusion_engine.events import Control, Note, Progress, Report
 from dreamfusion_engine.hub.address import HubAddress, check_hub_id
 from dreamfusion_engine.hub.api import file_url, read_listing
@@ -17,6 +16,7 @@ from dreamfusion_engine.hub.lock import only_one_download
 from dreamfusion_engine.hub.repository_cache import RemoteFile, RepositoryCache, content_is_whole
 from dreamfusion_engine.hub.selection import INDEX, wanted_files
 from dreamfusion_engine.hub.transfer import Source, disk_error, fetch
+from dreamfusion_engine.machine.disk import check_room
 from dreamfusion_engine.wire.bounded_json import FILE_LIMIT, UnsafeJson, read_json_file
 
 CONFIGS = "dreamfusion-configs"  # the revision that a download without weights is kept as
@@ -193,14 +193,13 @@ def _check_room(cache: RepositoryCache, missing: list[RemoteFile]) -> None:
     have = sum(path.stat().st_size for file in missing if (path := cache.partial(file)).is_file())
     need = sum(file.size for file in missing) - have + (ROOM if missing else 0)
     cache.folder.mkdir(parents=True, exist_ok=True)
-    free = shutil.disk_usage(cache.folder).free
-    if missing and free < need:
-        raise InputError(
-            "input.disk_full",
-            what="There is too little room on the disk for this model.",
-            why=f"It needs {need / 1e9:.1f} GB more; the disk of {cache.folder} has {free / 1e9:.1f} GB left.",
-            fix="Make room, or keep models on another disk: set HF_HUB_CACHE to a folder there.",
-        )
+    check_room(
+        cache.folder,
+        need,
+        what="There is too little room on the disk for this model.",
+        needs="What is missing of it",
+        fix="Make room, or keep models on another disk: set HF_HUB_CACHE to a folder there.",
+    )
 
 
 def _and_then(address: HubAddress) -> str:

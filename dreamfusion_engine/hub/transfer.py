@@ -15,7 +15,7 @@ from dreamfusion_engine.errors import InputError, SetupError
 from dreamfusion_engine.hub.address import HubAddress
 from dreamfusion_engine.hub.connection import opened, unreachable
 from dreamfusion_engine.hub.repository_cache import RemoteFile
-from dreamfusion_engine.machine.disk import is_full
+from dreamfusion_engine.machine.disk import disk_full, is_full
 
 RETRIES = 5  # in a row, without one new byte
 PAUSE_S = 1.0  # before the first retry; it doubles
@@ -143,12 +143,10 @@ def disk_error(place: Path, error: OSError) -> InputError:
     error: OSError.
     """
     if is_full(error):
-        return InputError(
-            "input.disk_full",
-            what="The disk is full.",
-            why=f"{place.parent}: {error.strerror or error}",
-            fix="Make room and give the same command again: it goes on where it stopped. Or keep models on another "
-            "disk: set HF_HUB_CACHE to a folder there.",
+        return disk_full(
+            f"{place.parent}: {error.strerror or error}",
+            "Make room and give the same command again: it goes on where it stopped. Or keep models on another disk: "
+            "set HF_HUB_CACHE to a folder there.",
         )
     return InputError(
         "input.model_folder",

@@ -15,7 +15,7 @@ from dreamfusion_engine.machine import warp_runtime
 from dreamfusion_engine.mesh.arrays import Doubles
 
 CELLS = 96  # along the box [-1, 1]^3
-REACH = 0.15  # world units: longer distances count as this one
+REACH = 0.5  # world units: longer distances count as this one
 NEAR = 0.06  # world units, more than a cell's diagonal: the sign may change between points that are nearer
 _FAR = 4.0  # world units: the box's diagonal is shorter
 STRIDE = 4  # lattice points from one that is asked first to the next

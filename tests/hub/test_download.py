@@ -287,7 +287,7 @@ def test_too_little_room_is_told_before_the_large_files(
     hub: FakeHub, address: HubAddress, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     usage = shutil.disk_usage("/")._replace(free=2000)
-    monkeypatch.setattr("dreamfusion_engine.hub.download.shutil.disk_usage", lambda _: usage)
+    monkeypatch.setattr("dreamfusion_engine.machine.disk.shutil.disk_usage", lambda _: usage)
     assert refusal(address).code == "input.disk_full"
     assert {one.path for one in hub.asked if "/content/" in one.path} == {"/content/model_index.json"}
 

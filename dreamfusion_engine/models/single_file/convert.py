@@ -12,9 +12,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from dreamfusion_engine.errors import InputError, SetupError
+from dreamfusion_engine.errors import SetupError
 from dreamfusion_engine.events import Note, Report
 from dreamfusion_engine.hub.selection import INDEX, UNUSED_PARTS
+from dreamfusion_engine.machine.disk import check_room
 from dreamfusion_engine.machine.file_lock import only_one
 from dreamfusion_engine.models.family import FAMILIES
 from dreamfusion_engine.models.part_configs import check_network
@@ -181,16 +182,16 @@ def _misfit(file: SingleFile, why: str) -> SetupError:
 
 def _check_room(file: SingleFile) -> None:
     parent = file.folder.parent
-    need, free = file.parameters * HALF_BYTES, shutil.disk_usage(parent).free
+    need = file.parameters * HALF_BYTES
     if file.borrowed and os.stat(file.base).st_dev != os.stat(parent).st_dev:  # it will not be linked
         need += sum(read_part_weights(file.base, part).bytes for part in file.borrowed)
-    if free < need:
-        raise InputError(
-            "input.disk_full",
-            what="There is too little room on the disk to prepare this model.",
-            why=f"It needs {need / 1e9:.1f} GB; the disk of {parent} has {free / 1e9:.1f} GB left.",
-            fix="Make room, or keep models on another disk: set HF_HUB_CACHE to a folder there.",
-        )
+    check_room(
+        parent,
+        need,
+        what="There is too little room on the disk to prepare this model.",
+        needs="Its folder",
+        fix="Make room, or keep models on another disk: set HF_HUB_CACHE to a folder there.",
+    )
 
 
 @contextlib.contextmanager

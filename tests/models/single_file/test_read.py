@@ -221,7 +221,7 @@ def test_too_little_room_is_told_before_the_conversion(
     monkeypatch.setenv("HF_HUB_CACHE", str(cache))
     save(architecture, state_of(architecture, modules), tmp_path / "m.safetensors")
     usage = shutil.disk_usage("/")._replace(free=10)
-    monkeypatch.setattr("dreamfusion_engine.models.single_file.convert.shutil.disk_usage", lambda _: usage)
+    monkeypatch.setattr("dreamfusion_engine.machine.disk.shutil.disk_usage", lambda _: usage)
     assert refusal(lambda: ready_model(str(tmp_path / "m.safetensors"))).code == "input.disk_full"
 
 
