@@ -220,6 +220,11 @@ def texture_size(parts: int, wanted: int) -> int:
     return size
 
 
+def _part_of_unwrap(advance: Advance, number: int, count: int, share: float) -> None:
+    """Tell how far the unwrap is, when a share of one of `count` parts is done; the other half is the texel map."""
+    advance("unwrap", 0.5 * (number + share) / count)
+
+
 def _layouts(
     primitives: Sequence[GltfPrimitive], config: MeshConfig, paint: PaintConfig, report: Report, advance: Advance
 ) -> list[tuple[Floats, bool]]:
@@ -232,8 +237,7 @@ def _layouts(
             continue
         if each.uv is not None and paint.uv == "keep":
             report(Note(code="paint.empty_uv", text=f"{each.name}: its UVs cover nothing, so it gets new ones."))
-        begun = number / len(primitives)
-        charts = _unwrapped(each, config, lambda share, n=begun: advance("unwrap", 0.5 * (n + share / len(primitives))))
+        charts = _unwrapped(each, config, functools.partial(_part_of_unwrap, advance, number, len(primitives)))
         if charts.trouble:
             why = f"{each.name}: the texture has more seams than usual, from the simple unwrap: {charts.trouble}."
             report(Note(code="run.simple_unwrap", text=why))

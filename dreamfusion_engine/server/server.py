@@ -193,7 +193,7 @@ class Server:
         self._downloads.begin(name, message["model"], message.get("revision") or "main")
 
     def _request(self, message: dict[str, Any], data: bytes) -> Request:
-        asked = {
+        asked: dict[str, Any] = {
             "preset_name": message.get("preset") or "standard",
             "settings": message.get("settings"),
             "output": Path(message["output"]) if message.get("output") else None,

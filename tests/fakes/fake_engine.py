@@ -37,7 +37,13 @@ PNG = png(16, 16, 200)
 
 
 def counting_generate(
-    config: GenerateConfig, output: Path, *, report: Report, control: Control, resume: bool = False
+    config: GenerateConfig,
+    output: Path,
+    *,
+    report: Report,
+    control: Control,
+    resume: bool = False,
+    blockout: bytes = b"",
 ) -> Result:
     """Count to config.optimize.steps with a checkpoint every 10, then write a 'mesh' that depends on every step."""
     words = config.prompt.split()
