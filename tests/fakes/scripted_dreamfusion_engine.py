@@ -22,7 +22,10 @@ import zlib
 from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from fakes.painted_glb import painted, part_count, source_of
 
 from blender_addon.core.protocol import COMMANDS, PROTOCOL_VERSION, Wire, read_frame
 
@@ -87,11 +90,12 @@ class Engine:
             kind = message["type"]
             if kind == "shutdown":
                 break
-            if kind == "generate":
+            if kind in ("generate", "texture"):
+                message["meshes"] = frame.data
                 self.wire.send(
                     {"type": "queued", "id": message["id"], "ahead": 0, "output": message.get("output") or ""}
                 )
-            if kind in ("hello", "generate"):
+            if kind in ("hello", "generate", "texture"):
                 self.work.put(message)
             elif kind == "models" and message.get("given") is not None:
                 asked = [entry["model"] for entry in message["given"]]
@@ -131,6 +135,7 @@ class Engine:
                     {"type": "failed", "id": name, "code": code, "what": what, "why": why, "fix": "Use --preset draft."}
                 )
                 return
+        meshes = source_of(message, message["meshes"]) if message["type"] == "texture" else b""
         self.wire.send({"type": "started", "id": name})
         self.running = name
         settings = message.get("settings") or {}
@@ -158,12 +163,13 @@ class Engine:
             step += 1
             self.progress(name, "train", step, total, (total - step) * pause, 1 / pause)
             if step % 10 == 0 or step == total:
-                self.show(name, step, total)
+                self.show(name, step, total, meshes)
         for stage in ("extract", "unwrap", "bake", "render"):
             self.progress(name, stage, 1, 1, 0.1, None)
             time.sleep(2 * pause)
         self.wire.send({"type": "note", "id": name, "code": "health.flat", "text": "The object is rather flat."})
-        data = b"this is no mesh" if "damaged" in words else glb(TRIANGLES)
+        data = painted(meshes, lambda part: plain_png(64, part)) if meshes else glb(TRIANGLES)
+        data = b"this is no mesh" if "damaged" in words else data
         report = {
             "prompt": message["prompt"],
             "seed": settings.get("seed", 0),
@@ -188,10 +194,15 @@ class Engine:
         values = {"stage": stage, "step": step, "total": total, "eta_s": eta, "rate": rate, "memory_mib": 960.0}
         self.wire.send({"type": "progress", "id": name, **values})
 
-    def show(self, name: str, step: int, total: int) -> None:
+    def show(self, name: str, step: int, total: int, meshes: bytes) -> None:
         share = step / total
         self.wire.send({"type": "preview", "id": name, "name": "latest", "step": step}, png(128, 1, share))
         self.wire.send({"type": "preview", "id": name, "name": "views", "step": step}, png(128, 4, share))
+        if meshes:
+            for part in range(part_count(meshes)):
+                picture = plain_png(32, part)
+                self.wire.send({"type": "texture_preview", "id": name, "step": step, "part": part}, picture)
+            return
         vertices, triangles = ball(RINGS, 2 * RINGS, 0.3 + 0.6 * share)
         data = b"".join(struct.pack("<3f", *v) for v in vertices) + b"".join(struct.pack("<3i", *t) for t in triangles)
         colours = b"".join(bytes((200, 90 + int(100 * abs(v[2])), 60)) for v in vertices)
@@ -224,7 +235,7 @@ def ball(rings: int, sides: int, radius: float) -> tuple[list[tuple[float, float
 
 def png(side: int, count: int, share: float) -> bytes:
     """A row of `count` square pictures of a ball that grows with `share`."""
-    rows = []
+    rows: list[bytes] = []
     radius = side * (0.15 + 0.3 * share)
     for y in range(side):
         row = bytearray(b"\0")
@@ -238,11 +249,24 @@ def png(side: int, count: int, share: float) -> bytes:
             else:
                 line += b"\x99\x99\x99"
         rows.append(bytes(row + line * count))
+    return png_file(side * count, rows)
+
+
+def plain_png(side: int, part: int) -> bytes:
+    """A square in the colour of a part's number: red 200, green 20 a part, blue 60; its lower left quarter is dark."""
+    bright, dark = bytes((200, min(255, 20 * part), 60)), bytes((40, min(255, 20 * part), 60))
+    half = side // 2
+    upper, lower = b"\0" + bright * side, b"\0" + dark * half + bright * (side - half)
+    return png_file(side, [upper] * (side - half) + [lower] * half)
+
+
+def png_file(width: int, rows: list[bytes]) -> bytes:
+    """A PNG of rows that begin with their filter."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
-    head = struct.pack(">IIBBBBB", side * count, side, 8, 2, 0, 0, 0)
+    head = struct.pack(">IIBBBBB", width, len(rows), 8, 2, 0, 0, 0)
     body = zlib.compress(b"".join(rows), 6)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", body) + chunk(b"IEND", b"")
 

@@ -19,7 +19,10 @@ import zlib
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from fakes.painted_glb import painted, part_count, source_of
 
 from dreamfusion_engine.wire.protocol import COMMANDS, PROTOCOL_VERSION, encode, read_frame
 
@@ -176,7 +179,8 @@ class ScriptedEngine:
                 break
             elif kind == "generate" and message["prompt"] == "unreadable":
                 self.say("failed", id=None, code="protocol.json", what="Not read.", why="It says so.", fix="Report it.")
-            elif kind == "generate":
+            elif kind in ("generate", "texture"):
+                message["meshes"] = frame.data
                 self.wishes[message["id"]] = []
                 if "ponder" in message["prompt"].split():
                     time.sleep(1.0)
@@ -225,6 +229,8 @@ class ScriptedEngine:
                 self.running = None
                 return
             step = json.loads(checkpoint.read_text())["step"]
+        if job["type"] == "texture":
+            job["meshes"] = source_of(job, job["meshes"])
         if "fail" in words:
             what = "The memory ran out."
             self.say("failed", id=name, code="run.out_of_memory", what=what, why="2 TiB", fix="Use a smaller preset.")
@@ -254,7 +260,10 @@ class ScriptedEngine:
                 shade = step % 256
                 self.say("preview", png(16, 16, shade), id=name, name="latest", step=step)
                 self.say("preview", png(32, 8, shade), id=name, name="views", step=step)
-                if "badmesh" in words:
+                if job["type"] == "texture":
+                    for part in range(part_count(job["meshes"])):
+                        self.say("texture_preview", png(8, 8, shade), id=name, step=step, part=part)
+                elif "badmesh" in words:
                     broken = bytearray(tetrahedron(1.0))
                     broken[48:52] = struct.pack("<i", 10**6)
                     self.say("mesh_preview", bytes(broken), id=name, step=step, vertices=4, triangles=4)
@@ -323,6 +332,8 @@ class ScriptedEngine:
             self.say("progress", id=name, stage=stage, step=0, total=100, memory_mib=13.0)
         self.say("note", id=name, code="health.flat", text="The object is rather flat.")
         glb = cube_glb(job["prompt"], step % 256, 30 << 20 if "huge" in words else 0)
+        if job["type"] == "texture":
+            glb = painted(job["meshes"], lambda part: png(16, 16, part))
         if "badglb" in words:
             glb = glb[:-7]
         report = {
