@@ -17,7 +17,7 @@ def obstacle(context: Context) -> str:
     if session.current().missing is not None:
         return "Install the engine first: it makes the texture"
     return paintable.obstacle(context) or (
-        "" if visible(scene_settings.of(context).prompt).strip() else "Type a prompt first, such as 'rusty iron'"
+        "" if visible(scene_settings.of(context).prompt).strip() else "Type a prompt first, such as 'a red mug'"
     )
 
 

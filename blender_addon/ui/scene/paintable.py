@@ -72,11 +72,12 @@ def _obstacle(obj: Object) -> str:
 def refuse_instances(depsgraph: Depsgraph, objects: Iterable[Object]) -> None:
     """Refuse objects that show instances, by geometry nodes for example: these are no part of their mesh.
 
+    Particles stand on a surface, which can be painted without them.
     Raises EngineTrouble.
     """
     names = {obj.name for obj in objects}
     for instance in depsgraph.object_instances:
-        parent = instance.parent if instance.is_instance else None
+        parent = instance.parent if instance.is_instance and instance.particle_system is None else None
         if parent is not None and parent.original.name in names:
             name = parent.original.name
             raise refused(

@@ -159,7 +159,7 @@ def _paint_slot(obj: Object, slot: _Slot, layer: str, new: bool, prompt: str, do
     if new or material.surface_node(old) is None:
         made = material.textured(name_of(prompt), b"", _MATT)
         made.diffuse_color = (*material.mean_colour(slot.image), 1.0)
-    elif old.library is None and _users(old) == 1 and not (shared_mesh and place.link == "DATA"):
+    elif _is_free(old) and not (shared_mesh and place.link == "DATA"):
         made = old
     else:
         made = old.copy()
@@ -172,6 +172,11 @@ def _paint_slot(obj: Object, slot: _Slot, layer: str, new: bool, prompt: str, do
         place.link = "OBJECT"
         done.notes.append(f"Others use the mesh of '{obj.name}' too, so the new material is the object's own.")
     place.material = made
+
+
+def _is_free(old: Material) -> bool:
+    """Whether a material belongs to one slot alone. What is marked as an asset is for others too."""
+    return old.library is None and old.asset_data is None and _users(old) == 1
 
 
 def _users(block: Material | Any) -> int:

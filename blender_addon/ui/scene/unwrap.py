@@ -21,9 +21,8 @@ def unwrap(context: Context, obj: Object) -> None:
     try:
         bpy.ops.mesh.reveal(select=False)  # faces that are hidden would get none
         bpy.ops.mesh.select_all(action="SELECT")
+        # It packs the charts too. Packing them once more can take Blender half a minute on a busy machine.
         bpy.ops.uv.smart_project(angle_limit=_CLIFF, island_margin=_MARGIN)
-        bpy.ops.uv.select_all(action="SELECT")
-        bpy.ops.uv.pack_islands(rotate=True, margin=_MARGIN)
     finally:
         bpy.ops.object.mode_set(mode="OBJECT")
 
