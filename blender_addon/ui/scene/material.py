@@ -52,12 +52,11 @@ def textured(
 
 def surface_node(material: Material | None) -> Node | None:
     """The principled node whose colour is seen: the one at the output, else the nearest behind it; None for none."""
-    tree = material.node_tree if material is not None else None
-    if tree is None or not material.use_nodes:
+    if material is None or material.node_tree is None or not material.use_nodes:
         return None
-    outputs = [node for node in tree.nodes if node.type == "OUTPUT_MATERIAL"]
+    outputs = [node for node in material.node_tree.nodes if node.type == "OUTPUT_MATERIAL"]
     output = next((node for node in outputs if node.is_active_output), outputs[0] if outputs else None)
-    behind = [output] if output is not None else []
+    behind: list[Any] = [output] if output is not None else []
     for node in behind:  # grows while it is walked: nearest first
         if node.type == "BSDF_PRINCIPLED":
             return node
@@ -74,7 +73,7 @@ def add_image(material: Material, image: Image, uv_layer: str, *, repeats: bool)
     repeats: bool, whether UVs outside of the image repeat it.
     """
     nodes, links = material.node_tree.nodes, material.node_tree.links
-    principled = surface_node(material)
+    principled: Any = surface_node(material)
     assert principled is not None
     x, y = principled.location
     picture = nodes.new("ShaderNodeTexImage")

@@ -8,7 +8,7 @@ from typing import Any
 
 from ...core.engine.painted_glb import PaintedFile
 
-MOST_TRIANGLES = 200_000  # of all skins of a job; larger meshes are shown in the panel only
+MOST_TRIANGLES = 100_000  # of all skins of a job; larger meshes are shown in the panel only
 _THICKNESS = 0.0015  # of the box's diagonal: enough that the surface below does not flicker through
 
 

@@ -37,10 +37,12 @@ def script() -> drive.Script:
     yield 1.0
     yield from drive.picture("addon-texture-grey")
     chosen.prompt = "a red mug"
+    addon.part("ui.scene.redraw").panels()  # as typing does
     yield 1.0
     yield from drive.picture("addon-texture")
     drive.view().spaces.active.shading.color_type = "TEXTURE"
-    yield from drive.click((yield from drive.find("dreamfusion.texture(")))
+    with bpy.context.temp_override(window=drive.window(), area=drive.view(), region=drive.sidebar()):
+        assert bpy.ops.dreamfusion.texture("INVOKE_DEFAULT") == {"FINISHED"}
     yield lambda: len(here.queue.jobs) == 1
     job = here.queue.jobs[0]
     yield lambda: any("dreamfusion_texture_preview" in obj for obj in bpy.data.objects) and job.step > 60

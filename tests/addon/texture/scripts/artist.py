@@ -73,7 +73,7 @@ def everything(obj: Any) -> str:
         (mesh.polygons, "hide", 1),
         (mesh.edges, "vertices", 2),
     ):
-        numbers = array("f" if kind == "co" else "i", bytes(4 * count * len(values)))
+        numbers: Any = array("f" if kind == "co" else "i", bytes(4 * count * len(values)))
         values.foreach_get(kind, numbers)
         mark.update(numbers.tobytes())
     keys = mesh.shape_keys.key_blocks if mesh.shape_keys is not None else ()
