@@ -1,4 +1,4 @@
-"""A job: one object that an artist asked for, and its state. Plain values, no files, no bpy."""
+"""A job: what an artist asked for, an object or a texture, and its state. Plain values, no files, no bpy."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 SEEDS = 1 << 31
+GENERATE, TEXTURE = "generate", "texture"  # what a job may be: the names of the engine's commands
 WORDS_LIMIT = 2000  # characters of a sentence that is shown
 VERSIONS_KEPT = 100
 
@@ -142,9 +143,10 @@ class EngineTrouble(Exception):
 
 @dataclass
 class Job:
-    """One object, from the order to the result.
+    """One object, or one texture for objects that are there, from the order to the result.
 
     id: str, a uuid in hex.
+    task: str, GENERATE or TEXTURE.
     folder: Path, the folder with all files of the job.
     created, started, ended: float, seconds since 1970; None before it happened.
     stage, step, total: of the last progress.
@@ -181,6 +183,12 @@ class Job:
     result: Path | None = None
     wish: str = ""
     owner: str = ""
+    task: str = GENERATE
+
+    @property
+    def paints(self) -> bool:
+        """Whether the job paints meshes that are there, which lie in its folder."""
+        return self.task == TEXTURE
 
     @property
     def can_resume(self) -> bool:

@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import bpy
 
-from .operators import adapters, download, install, job, run, trouble
+from .operators import adapters, download, install, job, run, texture, trouble
 from .operators import preferences as preferences_operators
 from .panels import job_list, main, presets, results
 from .panels import preferences as preferences_panel
 from .panels import settings as setting_panels
 from .run import command, job_rows, session, timer
-from .scene import icons, preview_object
-from .settings import adapter_settings, engine_report, engine_settings, preferences, scene_settings
+from .scene import icons, preview_object, texture_preview
+from .settings import (
+    adapter_settings,
+    engine_report,
+    engine_settings,
+    preferences,
+    scene_settings,
+    texture_settings,
+)
 from .tools import operators as tools
 
 # Groups come before the classes that point to them, and a panel before its sub-panels.
 _MODULES = (
     engine_settings,
     adapter_settings,
+    texture_settings,
     scene_settings,
     preferences,
     preferences_operators,
@@ -26,6 +34,7 @@ _MODULES = (
     job_list,
     presets,
     run,
+    texture,
     job,
     download,
     trouble,
@@ -54,6 +63,7 @@ def register() -> None:
     job_rows.attach()
     icons.register()
     preview_object.register()
+    texture_preview.register()
     tools.register()
     command.register()
     timer.start()
@@ -63,8 +73,10 @@ def unregister() -> None:
     """Undo `register`. An engine, a test and an installation that still run are ended."""
     timer.stop()
     preview_object.remove_all()
+    texture_preview.remove_all()
     command.unregister()
     tools.unregister()
+    texture_preview.unregister()
     preview_object.unregister()
     icons.unregister()
     job_rows.detach()

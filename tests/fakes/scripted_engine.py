@@ -24,7 +24,8 @@ from typing import Any, BinaryIO, cast
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from fakes.shapes import ball, ball_glb, growing, png, tetrahedron
+from fakes.painted_glb import painted, part_count, source_of
+from fakes.shapes import ball, ball_glb, growing, plain_png, png, tetrahedron
 
 from dreamfusion_engine.wire.protocol import COMMANDS, PROTOCOL_VERSION, encode, read_frame
 
@@ -111,7 +112,8 @@ class ScriptedEngine:
                 self.say("models", models=MODELS, given=[line for line in GIVEN if line["name"] in asked])
             elif kind == "generate" and message["prompt"] == "unreadable":
                 self.say("failed", id=None, code="protocol.json", what="Not read.", why="It says so.", fix="Report it.")
-            elif kind == "generate":
+            elif kind in ("generate", "texture"):
+                message["meshes"] = frame.data
                 self.wishes[message["id"]] = []
                 if "ponder" in message["prompt"].split():
                     time.sleep(1.0)
@@ -162,6 +164,8 @@ class ScriptedEngine:
                 self.running = None
                 return
             step = json.loads(checkpoint.read_text())["step"]
+        if job["type"] == "texture":
+            job["meshes"] = source_of(job, job["meshes"])
         if self.fails(name, words, begun=True):
             self.running = None
             return
@@ -189,12 +193,16 @@ class ScriptedEngine:
                 shade = step % 256
                 self.say("preview", png(128, 128, shade), id=name, name="latest", step=step)
                 self.say("preview", png(512, 128, shade), id=name, name="views", step=step)
-                mesh = ball(RINGS, 0.3 + 0.6 * step / total)
-                counts = {"vertices": len(mesh[0]), "triangles": len(mesh[1])}
-                shown = bytearray(growing(mesh))
-                if "badmesh" in words:
-                    struct.pack_into("<i", shown, 12 * len(mesh[0]), 10**6)
-                self.say("mesh_preview", bytes(shown), id=name, step=step, **counts)
+                if job["type"] == "texture":
+                    for part in range(part_count(job["meshes"])):
+                        self.say("texture_preview", plain_png(32, part), id=name, step=step, part=part)
+                else:
+                    mesh = ball(RINGS, 0.3 + 0.6 * step / total)
+                    counts = {"vertices": len(mesh[0]), "triangles": len(mesh[1])}
+                    shown = bytearray(growing(mesh))
+                    if "badmesh" in words:
+                        struct.pack_into("<i", shown, 12 * len(mesh[0]), 10**6)
+                    self.say("mesh_preview", bytes(shown), id=name, step=step, **counts)
                 if checkpoint is not None:
                     checkpoint.parent.mkdir(parents=True, exist_ok=True)
                     checkpoint.write_text(json.dumps({"step": step}))
@@ -266,6 +274,8 @@ class ScriptedEngine:
             self.say("progress", id=name, stage=stage, step=0, total=100, memory_mib=961.0)
         self.say("note", id=name, code="health.flat", text="The object is rather flat.")
         glb = ball_glb(job["prompt"], step % 256, TRIANGLES, 30 << 20 if "huge" in words else 0)
+        if job["type"] == "texture":
+            glb = painted(job["meshes"], lambda part: plain_png(64, part))
         if "badglb" in words:
             glb = glb[:-7]
         settings, trained = job.get("settings") or {}, step * STEP_SECONDS

@@ -13,9 +13,21 @@ Ball = tuple[list[tuple[float, float, float]], list[tuple[int, int, int]]]
 
 def png(width: int, height: int, shade: int) -> bytes:
     """A PNG of one colour. shade: 0 to 255."""
-    rows = (b"\0" + bytes((shade, 128, 255 - shade)) * width) * height
-    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    chunks = [(b"IHDR", head), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
+    return png_file(width, [b"\0" + bytes((shade, 128, 255 - shade)) * width] * height)
+
+
+def plain_png(side: int, part: int) -> bytes:
+    """A square in the colour of a part's number: red 200, green 20 a part, blue 60; its lower left quarter is dark."""
+    bright, dark = bytes((200, min(255, 20 * part), 60)), bytes((40, min(255, 20 * part), 60))
+    half = side // 2
+    upper, lower = b"\0" + bright * side, b"\0" + dark * half + bright * (side - half)
+    return png_file(side, [upper] * (side - half) + [lower] * half)
+
+
+def png_file(width: int, rows: list[bytes]) -> bytes:
+    """A PNG of rows of 8-bit RGB that begin with their filter."""
+    head = struct.pack(">IIBBBBB", width, len(rows), 8, 2, 0, 0, 0)
+    chunks = [(b"IHDR", head), (b"IDAT", zlib.compress(b"".join(rows))), (b"IEND", b"")]
     body = b"".join(
         struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in chunks
     )

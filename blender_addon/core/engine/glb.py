@@ -1,4 +1,4 @@
-"""Reader of a GLB with one textured mesh (Khronos, "glTF 2.0 Specification"), without numpy and without bpy.
+"""Reader of the textured meshes of a GLB (Khronos, "glTF 2.0 Specification"), without numpy and without bpy.
 
 A glTF file repeats a vertex wherever its texture coordinates jump. Blender keeps texture coordinates on face corners,
 so the repeated vertices are merged here. Otherwise every seam of the texture would be a tear in the mesh.
@@ -6,9 +6,6 @@ so the repeated vertices are merged here. Otherwise every seam of the texture wo
 
 from __future__ import annotations
 
-import base64
-import struct
-import sys
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,33 +14,14 @@ from math import isfinite
 from operator import and_, itemgetter, ne, neg, sub
 from typing import Any
 
-from ..bounded_json import UnsafeJson, parse_json
-from ..job import EngineTrouble, Trouble
-from ..picture import TEXTURE_SIDE, can_be_texture
-from .node_transform import IDENTITY, is_mirror, transformed, world_matrix
+from .glb_file import FLOAT, Buffers, DamagedMesh, base_picture, chunks, guarded, item, named_parts
+from .node_transform import IDENTITY, Matrix, is_mirror, transformed, world_matrix
 from .payload import are_near
 
-_TYPES = {5121: ("B", 1), 5123: ("H", 2), 5125: ("I", 4), 5126: ("f", 4)}  # componentType: array code, bytes
-_WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4}
 _TRIANGLES = 4  # primitive.mode
-_UNKNOWN = frozenset({"KHR_draco_mesh_compression", "EXT_meshopt_compression", "KHR_texture_basisu"})
-_DESCRIPTION_LIMIT = 1 << 24  # bytes; the engine's have some thousand
 _MOST_TRIANGLES = 5_000_000  # the engine's largest mesh
+__all__ = ["DamagedMesh", "GlbMesh", "bounds", "proper", "read_glb", "read_parts"]
 MATT = 0.9  # roughness where the file says none
-
-
-class DamagedMesh(EngineTrouble):
-    """The file holds no readable mesh. `trouble` says why."""
-
-    def __init__(self, why: str) -> None:
-        super().__init__(
-            Trouble(
-                "result.damaged",
-                "The mesh file of the result cannot be read.",
-                why,
-                "Generate it again. If it happens again, copy the report and send it to the add-on's makers.",
-            )
-        )
 
 
 @dataclass(frozen=True)
@@ -74,11 +52,16 @@ def read_glb(data: bytes) -> GlbMesh:
     data: bytes, the whole file.
     Raises DamagedMesh.
     """
-    try:
-        document, binary = _chunks(data)
-        return _mesh(_Buffers(document, binary), document)
-    except (ValueError, KeyError, IndexError, TypeError, AttributeError, OverflowError, struct.error) as error:
-        raise DamagedMesh(_reason(error)) from error
+    return guarded(lambda: _only(data))
+
+
+def read_parts(data: bytes) -> list[GlbMesh]:
+    """Read every mesh of a GLB that has been painted, each as it lies in the file: its nodes move nothing.
+
+    data: bytes, the whole file.
+    Raises DamagedMesh.
+    """
+    return guarded(lambda: _all(data))
 
 
 def bounds(positions: Sequence[float]) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
@@ -91,106 +74,26 @@ def bounds(positions: Sequence[float]) -> tuple[tuple[float, float, float], tupl
     return (low[0], low[1], low[2]), (high[0], high[1], high[2])
 
 
-def _reason(error: Exception) -> str:
-    if type(error) is ValueError and str(error):
-        return str(error)
-    if isinstance(error, KeyError):
-        return f"Its description lacks {error}."
-    return f"Its description makes no sense ({type(error).__name__}: {error})."
-
-
-def _chunks(data: bytes) -> tuple[dict[str, Any], memoryview]:
-    """The JSON document and the binary chunk."""
-    if len(data) < 20 or data[:4] != b"glTF":
-        raise ValueError("It is not a binary glTF file." if data else "It is empty.")
-    version, length = struct.unpack_from("<II", data, 4)
-    if version != 2:
-        raise ValueError(f"It is of glTF version {version}; only version 2 can be read.")
-    if length != len(data):
-        raise ValueError(f"It has {len(data):,} of the {length:,} bytes that it should have.")
-    view, place = memoryview(data), 12
-    text: memoryview | None = None
-    binary = memoryview(b"")
-    while place < length:
-        size, kind = struct.unpack_from("<I4s", data, place)
-        if place + 8 + size > length:
-            raise ValueError("One of its parts is longer than the file.")
-        chunk = view[place + 8 : place + 8 + size]
-        if kind == b"JSON" and text is None:
-            text = chunk
-        elif kind == b"BIN\0" and not len(binary):
-            binary = chunk
-        place += 8 + size
-    if text is None:
-        raise ValueError("It has no description of what is in it.")
-    if len(text) > _DESCRIPTION_LIMIT:
-        raise ValueError(f"Its description is longer than {_DESCRIPTION_LIMIT >> 20} MiB.")
-    try:
-        document = parse_json(bytes(text))
-    except UnsafeJson as error:
-        raise ValueError(f"Its description cannot be read: {error}.") from error
-    if not isinstance(document, dict):
-        raise ValueError("Its description is not an object.")
-    unknown = _UNKNOWN.intersection(document.get("extensionsRequired", ()))
-    if unknown:
-        raise ValueError(f"It is packed by {', '.join(sorted(unknown))}, which cannot be read.")
-    return document, binary
-
-
-class _Buffers:
-    """The numbers and bytes behind a document's accessors and buffer views."""
-
-    def __init__(self, document: dict[str, Any], binary: memoryview) -> None:
-        self._document = document
-        self._binary = binary
-
-    def view(self, number: int) -> memoryview:
-        """The bytes of a buffer view."""
-        entry = _item(self._document["bufferViews"], number)
-        buffer = _item(self._document["buffers"], entry.get("buffer", 0))
-        whole = memoryview(_inline(buffer["uri"])) if "uri" in buffer else self._binary
-        start, size = entry.get("byteOffset", 0), entry["byteLength"]
-        if start < 0 or size < 0 or start + size > len(whole):
-            raise ValueError("It describes more data than there is.")
-        return whole[start : start + size]
-
-    def numbers(self, number: int, kind: str) -> tuple[array[Any], int]:
-        """The numbers of an accessor, and their componentType.
-
-        number: int, the accessor.
-        kind: str, the type that it must have: SCALAR, VEC3 ...
-        """
-        entry = _item(self._document["accessors"], number)
-        if entry["type"] != kind:
-            raise ValueError(f"It has {entry['type']} where {kind} belongs.")
-        if "sparse" in entry or "bufferView" not in entry:
-            raise ValueError("It stores numbers sparsely, which cannot be read.")
-        code, size = _TYPES[entry["componentType"]]
-        width, count, start = _WIDTHS[kind] * size, entry["count"], entry.get("byteOffset", 0)
-        stride = _item(self._document["bufferViews"], entry["bufferView"]).get("byteStride", 0) or width
-        data = self.view(entry["bufferView"])
-        if count < 1 or start < 0 or stride < width or start + stride * (count - 1) + width > len(data):
-            raise ValueError("It describes more numbers than there are.")
-        values = array(code)
-        if stride == width:
-            values.frombytes(data[start : start + width * count])
-        else:
-            values.frombytes(b"".join(data[i : i + width] for i in range(start, start + stride * count, stride)))
-        if sys.byteorder == "big":
-            values.byteswap()
-        return values, entry["componentType"]
-
-
-def _mesh(buffers: _Buffers, document: dict[str, Any]) -> GlbMesh:
+def _only(data: bytes) -> GlbMesh:
+    document, binary = chunks(data)
     primitives = [primitive for mesh in document["meshes"] for primitive in mesh["primitives"]]
     if len(primitives) != 1:
         raise ValueError(f"It holds {len(primitives)} meshes instead of one.")
-    primitive = primitives[0]
+    name = next((node["name"] for node in document.get("nodes", ()) if "mesh" in node and "name" in node), "")
+    return _mesh(Buffers(document, binary), document, primitives[0], world_matrix(document), str(name))
+
+
+def _all(data: bytes) -> list[GlbMesh]:
+    document, binary = chunks(data)
+    buffers = Buffers(document, binary)
+    return [_mesh(buffers, document, primitive, IDENTITY, name) for name, primitive in named_parts(document)]
+
+
+def _mesh(buffers: Buffers, document: dict[str, Any], primitive: dict[str, Any], matrix: Matrix, name: str) -> GlbMesh:
     if primitive.get("mode", _TRIANGLES) != _TRIANGLES:
         raise ValueError("It holds lines or points instead of triangles.")
     attributes = primitive["attributes"]
     positions, indices = _surface(buffers, primitive)
-    matrix = world_matrix(document)
     if matrix != IDENTITY:
         positions = transformed(positions, matrix)
     if not are_near(positions):
@@ -210,18 +113,17 @@ def _mesh(buffers: _Buffers, document: dict[str, Any]) -> GlbMesh:
     if is_mirror(matrix):
         corners, uvs = _turned(corners, uvs)
     image, colour, roughness = _look(buffers, document, primitive)
-    name = next((node["name"] for node in document.get("nodes", ()) if "mesh" in node and "name" in node), "")
-    return GlbMesh(str(name), first, corners, uvs, image, colour, roughness)
+    return GlbMesh(name, first, corners, uvs, image, colour, roughness)
 
 
-def _surface(buffers: _Buffers, primitive: dict[str, Any]) -> tuple[array[float], array[int]]:
+def _surface(buffers: Buffers, primitive: dict[str, Any]) -> tuple[array[float], array[int]]:
     """Checked positions, 3 numbers a vertex, and vertex indices, 3 a triangle."""
     positions, kind = buffers.numbers(primitive["attributes"]["POSITION"], "VEC3")
-    if kind != 5126:
+    if kind != FLOAT:
         raise ValueError("Its positions are not float numbers.")
     if "indices" in primitive:
         indices, kind = buffers.numbers(primitive["indices"], "SCALAR")
-        if kind == 5126:
+        if kind == FLOAT:
             raise ValueError("Its indices are not whole numbers.")
     else:
         indices = array("I", range(len(positions) // 3))
@@ -282,23 +184,17 @@ def _turned(corners: array[int], uvs: array[float]) -> tuple[array[int], array[f
 
 
 def _look(
-    buffers: _Buffers, document: dict[str, Any], primitive: dict[str, Any]
+    buffers: Buffers, document: dict[str, Any], primitive: dict[str, Any]
 ) -> tuple[bytes, tuple[float, float, float, float], float]:
     """Image file, colour factor and roughness of the material."""
-    image, colour, roughness = b"", (1.0, 1.0, 1.0, 1.0), MATT
+    colour, roughness = (1.0, 1.0, 1.0, 1.0), MATT
     if "material" not in primitive:
-        return image, colour, roughness
-    surface = _item(document["materials"], primitive["material"]).get("pbrMetallicRoughness", {})
+        return b"", colour, roughness
+    surface = item(document["materials"], primitive["material"]).get("pbrMetallicRoughness", {})
     red, green, blue, alpha = (float(value) for value in surface.get("baseColorFactor", colour))
     colour = (_share(red), _share(green), _share(blue), _share(alpha))
     roughness = _share(float(surface.get("roughnessFactor", 1.0)))
-    if "baseColorTexture" in surface:
-        texture = _item(document["textures"], surface["baseColorTexture"]["index"])
-        source = _item(document["images"], texture["source"])
-        image = _inline(source["uri"]) if "uri" in source else bytes(buffers.view(source["bufferView"]))
-        if not can_be_texture(image):
-            raise ValueError(f"Its texture is no PNG or JPEG of at most {TEXTURE_SIDE:,} pixels along a side.")
-    return image, colour, roughness
+    return base_picture(buffers, document, primitive), colour, roughness
 
 
 def _share(value: float) -> float:
@@ -306,17 +202,3 @@ def _share(value: float) -> float:
     if not isfinite(value):
         raise ValueError("A colour or a roughness is no number.")
     return min(1.0, max(0.0, value))
-
-
-def _item(items: list[Any], number: int) -> Any:
-    """items[number]; a negative number is an error, not the last one."""
-    if number < 0:
-        raise IndexError(f"there is no number {number}")
-    return items[number]
-
-
-def _inline(uri: str) -> bytes:
-    head, comma, body = uri.partition(",")
-    if not head.startswith("data:") or not head.endswith(";base64") or not comma:
-        raise ValueError("It keeps a part of itself in another file, which is not here.")
-    return base64.b64decode(body, validate=True)

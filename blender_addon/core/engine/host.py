@@ -90,14 +90,14 @@ class EngineHost:
         self.state, self._asked = "starting", ()
         self._excused = time.monotonic()
 
-    def send(self, message: Mapping[str, Any]) -> None:
-        """Send a message to the engine. It is lost when there is none.
+    def send(self, message: Mapping[str, Any], data: bytes = b"") -> None:
+        """Send a message, and the data that it carries, to the engine. It is lost when there is none.
 
         The engine's silence counts from here on: before, an idle engine had no reason to speak.
         """
         self._excused = time.monotonic()
         if self._process is not None:
-            self._process.send(message)
+            self._process.send(message, data)
 
     def ask_about(self, given: tuple[tuple[str, str], ...]) -> None:
         """Ask a ready engine for the lines on models, once for each list.

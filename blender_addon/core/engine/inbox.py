@@ -72,4 +72,6 @@ def _replaceable(message: dict[str, Any]) -> Hashable | None:
         return kind, message["id"]
     if kind == "preview":
         return kind, message["id"], message["name"]
+    if kind == "texture_preview":
+        return kind, message["id"], message["part"]
     return None

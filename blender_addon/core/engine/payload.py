@@ -17,7 +17,7 @@ MOST_SHOWN = 1_000_000  # vertices and triangles of a coarse mesh; the engine's 
 def payload_fault(frame: Frame) -> str | None:
     """What is wrong with the data of a frame; None when it is sound, or when the message carries none."""
     message, data = frame.message, frame.data
-    if message["type"] == "preview":
+    if message["type"] in ("preview", "texture_preview"):
         if not (data.startswith(PNG_BEGIN) and data.endswith(PNG_END)):
             return f"{len(data):,} bytes that are no whole PNG"
         return None if can_be_shown(data) else "a picture that is too large to be shown, or has no size"

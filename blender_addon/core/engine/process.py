@@ -26,6 +26,7 @@ from .troubles import babble_trouble, exit_trouble, silence_trouble, start_troub
 
 GRACE_S = 10.0  # for the engine to write a checkpoint after it was asked to end
 _COMPLAINT_S = 6.0  # three heartbeats
+_PIECE = 1 << 20  # bytes written at a time
 _EXIT_AFTER_SILENCE_S = 1.0  # for a process that has closed its output to end
 
 
@@ -58,12 +59,12 @@ class EngineProcess:
         """
         self.local = local
         self.log = EngineLog(log, secrets)
-        self.started = time.monotonic()
+        self.started = self._taken = time.monotonic()  # the second: when it last took a piece of data
         self._command = list(command)
         self._environ = environ
         self._folder = folder
         self._inbox = Inbox()
-        self._outbox: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        self._outbox: queue.SimpleQueue[bytes | tuple[dict[str, Any], bytes] | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._group: ProcessGroup | None = None
         self._source: ByteSource | None = None
@@ -97,9 +98,12 @@ class EngineProcess:
 
     @property
     def heard(self) -> float:
-        """time.monotonic() of the last valid sign of life, or of the start when there was none yet."""
+        """time.monotonic() of the last valid sign of life, or of the start when there was none yet.
+
+        A sign of life is a message, or that data which is being sent is taken.
+        """
         source = self._source
-        return self.started if source is None else max(self.started, source.heard)
+        return max(self._taken, self.started if source is None else source.heard)
 
     def stalled(self, limit_s: float, silent_s: float) -> Trouble | None:
         """The trouble of an engine that has not greeted and is silent for too long; None within the limit.
@@ -114,9 +118,10 @@ class EngineProcess:
             return complaint
         return silence_trouble(silent_s, "", ready=False) if silent_s > limit_s else None
 
-    def send(self, message: Mapping[str, Any]) -> None:
-        """Queue one message for the engine. It is lost when the engine has ended."""
-        self._outbox.put(encode(message))
+    def send(self, message: Mapping[str, Any], data: bytes = b"") -> None:
+        """Queue one message, and the data that it carries, for the engine. It is lost when the engine has ended."""
+        # Half a gigabyte of meshes is put together by the writer's thread, so that Blender does not wait for it.
+        self._outbox.put((dict(message), data) if data else encode(message))
 
     def receive(self) -> Frame | None:
         """The next frame that has arrived, or None. Heartbeats do not arrive here; see `heard`."""
@@ -239,12 +244,16 @@ class EngineProcess:
         """Write what is in the outbox, until a None closes the pipe. The engine takes that for the client's end."""
         try:
             while True:
-                data = self._outbox.get()
-                if data is None:
+                item = self._outbox.get()
+                if item is None:
                     break
-                view = memoryview(data)
+                carries = isinstance(item, tuple)
+                view = memoryview(encode(*item) if isinstance(item, tuple) else item)
+                del item
                 while view:
-                    view = view[os.write(stdin.fileno(), view) :]
+                    view = view[os.write(stdin.fileno(), view[:_PIECE]) :]
+                    if carries:  # the engine takes what is sent, and has no job yet that would make it speak
+                        self._taken = time.monotonic()
         except (OSError, ValueError):  # the engine has gone; its end is noticed elsewhere
             pass
         finally:

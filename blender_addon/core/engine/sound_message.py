@@ -10,6 +10,7 @@ from ..protocol import DamagedFrame
 MOST_STEPS = 1 << 53  # the steps of a download are bytes; whole numbers up to here are exact as float
 MOST_SECONDS = 1e9  # thirty years
 MOST_MIB = 1e9  # a pebibyte
+MOST_PARTS = 10_000  # of a file that is painted; far more than anybody has
 _MOST_DEVICES = 64
 TEXT_LIMIT = 2000  # characters of a text that people read
 # A message is useless without these numbers. The largest value of each.
@@ -18,6 +19,7 @@ _NEEDED = {
     "total": MOST_STEPS,
     "vertices": MOST_STEPS,
     "triangles": MOST_STEPS,
+    "part": MOST_PARTS,
 }
 # The largest value of a number that a message can do without, and what stands in for one that is out of range.
 _OPTIONAL: dict[str, tuple[float, float | None]] = {

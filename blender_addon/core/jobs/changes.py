@@ -8,7 +8,7 @@ from typing import Literal
 
 from ..job import Job
 
-ChangeKind = Literal["state", "progress", "picture", "mesh", "note", "result", "engine", "download"]
+ChangeKind = Literal["state", "progress", "picture", "mesh", "texture", "note", "result", "engine", "download"]
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,7 @@ class Change:
         'progress': the job's step, stage or speed changed.
         'picture': name is 'latest' or 'views', data a PNG.
         'mesh': data holds vertices float32[V, 3], triangles int32[T, 3], colours uint8[V, 3]; all have been checked.
+        'texture': data is the PNG of a small texture; name is the number of the part that has it.
         'note': name is its code; the words are the last of job.notes.
         'result': data is the GLB; job.result is on disk already.
         'engine': queue.engine_state changed.
@@ -51,7 +52,7 @@ class Changes:
     def say(self, change: Change) -> None:
         """Add a change at the end."""
         key: Hashable
-        if change.kind in ("progress", "picture", "mesh", "download"):
+        if change.kind in ("progress", "picture", "mesh", "texture", "download"):
             key = (change.kind, change.job.id if change.job else "", change.name)
             self._waiting.pop(key, None)
         else:

@@ -26,6 +26,7 @@ _STARTER = "starter"  # the built-in model, for which the nominal seconds are
 _IN_HOURS = 10 * 3600.0  # seconds; a longer time is shown without minutes
 _CPU_SECONDS_CORES = 2  # cores of the machine on which the nominal seconds were taken
 _MOST_STEPS, _MOST_VIEWS, _MOST_PIXELS = 1e9, 1e6, 1e6  # larger settings are not the engine's
+_PAINT_SHARE = 0.4  # of the steps: the engine's config.paint.STEPS_SHARE
 _GPU_FACTOR = 0.3  # of the CPU's time; a guess until a run on the card replaces it
 
 
@@ -119,6 +120,8 @@ class Estimates:
         card: the engine's line on the job's model.
         Returns None when there is nothing to learn from the job.
         """
+        if job.paints:  # the times around its training are others
+            return None
         try:
             report = read_json_file(job.folder / REPORT)
             seconds = report["seconds"]
@@ -204,7 +207,11 @@ def _pace(measured: dict[str, _Cost], card: Card) -> float:
 
 def _steps(preset: str, settings: dict[str, Any], card: Card) -> int:
     steps = _optimize("steps", _plain("steps", preset), preset, settings, card)
-    return max(1, int(steps)) if is_between(steps, 0, _MOST_STEPS) else 1
+    if not is_between(steps, 0, _MOST_STEPS):
+        return 1
+    given = settings.get("optimize")
+    paints = "paint" in settings and not (isinstance(given, dict) and "steps" in given)
+    return max(1, round(_PAINT_SHARE * steps) if paints else int(steps))
 
 
 def _work(preset: str, settings: dict[str, Any], card: Card) -> float:

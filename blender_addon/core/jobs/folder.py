@@ -2,6 +2,7 @@
 
     job.json        what the job is: id, time, recipe, placement; written once, whole
     journal.jsonl   the job's state: the same first line, then a line for every change; the last good line counts
+    source.glb      the meshes that a job of the task "texture" paints; written once, whole, before the other two
     thumbnail.png, row.png, mesh.glb, result.json, and what a local engine writes there
 
 A line of the journal is the CRC-32 of its JSON as eight hex digits, a space, the JSON. A torn or damaged line is
@@ -10,6 +11,7 @@ skipped. Either file brings the job back without the other.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -19,12 +21,15 @@ from pathlib import Path
 from typing import Any, TypeGuard
 
 from ..bounded_json import UnsafeJson, parse_json
-from ..job import WORDS_LIMIT, Job, JobState, Recipe, RecipeError, Trouble, versions_of
+from ..job import GENERATE, TEXTURE, WORDS_LIMIT, Job, JobState, Recipe, RecipeError, Trouble, versions_of
+from ..protocol import DATA_LIMIT
 
-FORMAT = 1  # of both files; a reader refuses a higher one
+FORMAT = 2  # of both files; a reader refuses a higher one
+_FORMATS = {GENERATE: 1, TEXTURE: 2}  # what a job needs: an older add-on would make an object of a texture
 KIND = "dreamfusion-job"
 BIRTH, JOURNAL = "job.json", "journal.jsonl"
 MESH, REPORT, THUMBNAIL, ROW = "mesh.glb", "result.json", "thumbnail.png", "row.png"
+SOURCE = "source.glb"  # as a local engine names it too
 RUN_LOCK = "run.lock"
 CHECKPOINT = Path("checkpoint") / "checkpoint.json"  # of a local engine
 NOTES_KEPT = 50
@@ -58,7 +63,8 @@ def birth_record(job: Job) -> dict[str, Any]:
     """The part of a job that never changes."""
     return {
         "kind": KIND,
-        "format": FORMAT,
+        "format": _FORMATS[job.task],
+        "task": job.task,
         "id": job.id,
         "created": job.created,
         "recipe": job.recipe.to_json(),
@@ -171,6 +177,18 @@ def read_bounded(path: Path) -> bytes:
     return data
 
 
+def read_source(path: Path) -> bytes:
+    """The meshes that a job paints.
+
+    Raises OSError, also for a file that is longer than the engine takes.
+    """
+    with path.open("rb") as stream:
+        data = stream.read(DATA_LIMIT + 1)
+    if len(data) > DATA_LIMIT:
+        raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), str(path))
+    return data
+
+
 def _journal_records(path: Path) -> list[dict[str, Any]]:
     """Every whole line, in order."""
     try:
@@ -199,8 +217,11 @@ def _born(record: dict[str, Any], folder: Path) -> Job:
         recipe = Recipe.from_json(record.get("recipe"))
     except RecipeError as error:
         raise NotAJob(str(error)) from None
-    placement = record.get("placement")
-    return Job(name, recipe, folder, created=created, placement=placement if isinstance(placement, dict) else {})
+    placement, task = record.get("placement"), record.get("task", GENERATE)
+    if not isinstance(task, str) or task not in _FORMATS:
+        raise NotAJob("what it is to make is damaged")
+    kept = placement if isinstance(placement, dict) else {}
+    return Job(name, recipe, folder, created=created, placement=kept, task=task)
 
 
 def _change(job: Job, record: dict[str, Any]) -> str:

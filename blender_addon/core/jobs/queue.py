@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 from ..engine.host import EngineHost, EngineState, Patience
@@ -126,13 +127,16 @@ class JobQueue:
         """The job with an id, or None."""
         return next((job for job in self.jobs if job.id == job_id), None)
 
-    def add(self, recipe: Recipe, placement: Mapping[str, Any] | None = None) -> Job:
+    def add(
+        self, recipe: Recipe, placement: Mapping[str, Any] | None = None, source: bytes | Path | None = None
+    ) -> Job:
         """Queue a new job and return it.
 
         recipe: Recipe, what to make.
         placement: JSON that the UI wants to find again, such as where to insert.
+        source: the meshes to paint, a GLB or the Path of one; None for a new object.
         """
-        job = self.store.create(recipe, placement or {})
+        job = self.store.create(recipe, placement or {}, source)
         self.jobs.append(job)
         self._deaths.held = False
         self._changes.say(Change(job, "state"))

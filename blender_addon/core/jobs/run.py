@@ -11,7 +11,7 @@ from ..engine.host import EngineHost
 from ..job import Job, JobState, Trouble, versions_of
 from ..protocol import Frame
 from .changes import Change, Changes
-from .folder import CHECKPOINT, MESH, NOTES_KEPT, REPORT, ROW, THUMBNAIL, write_trouble
+from .folder import CHECKPOINT, MESH, NOTES_KEPT, REPORT, ROW, SOURCE, THUMBNAIL, read_source, write_trouble
 from .store import JobStore
 from .writer import Pending
 
@@ -21,7 +21,7 @@ _PICTURES = {"latest": THUMBNAIL, "views": ROW}
 
 
 class Run:
-    """One run of a job in the engine, from `generate` to its end.
+    """One run of a job in the engine, from `generate` or `texture` to its end.
 
     Every run has its own request id, so that late messages about an earlier run of the same job do not count.
     """
@@ -46,6 +46,7 @@ class Run:
         self._saved = time.monotonic()
         self._result: tuple[Pending, Frame] | None = None
         self._thumbnail: Pending | None = None
+        self._reading: tuple[Pending, list[bytes]] | None = None  # the meshes to paint, on their way from the disk
         self._acknowledged = False  # the engine has understood what it was asked for
         self._finishing = False
         if resume and job.step and host.local and not (job.folder / CHECKPOINT).is_file():
@@ -63,7 +64,7 @@ class Run:
     @property
     def stage(self) -> str | None:
         """The stage in which the engine must keep speaking; None when it need not."""
-        return None if self.over or self.saving else self.job.stage
+        return None if self.over or self.saving or self._reading is not None else self.job.stage
 
     @property
     def saving(self) -> bool:
@@ -76,6 +77,11 @@ class Run:
         wish: str, 'cancel', 'pause', 'resume' or 'finish'.
         """
         if self.over or self.saving:
+            return
+        if self._reading is not None:  # the engine does not know of the job yet, and will in a moment
+            if wish == "cancel":
+                self.good = True
+                self.end(JobState.CANCELLED, None)
             return
         self._host.send({"type": wish, "id": self._request})
         if wish == "cancel" and self._asked_at is None:
@@ -119,6 +125,9 @@ class Run:
                     step=message["step"],
                 )
             )
+        elif kind == "texture_preview":
+            name, step = str(message["part"]), message["step"]
+            self._changes.say(Change(self.job, "texture", name=name, data=frame.data, step=step))
         elif kind == "note":
             self._note(message["code"], message["text"])
         elif kind in ("paused", "resumed") and not self._finishing:
@@ -133,7 +142,7 @@ class Run:
             self._failed(message)
 
     def look(self, now: float) -> None:
-        """Handle what needs no word from the engine: a result that is on disk, and saving the journal now and then.
+        """Handle what needs no word from the engine: files that are read or written, and saving the journal.
 
         now: float, time.monotonic().
         """
@@ -141,6 +150,8 @@ class Run:
             if self._thumbnail.error is None:
                 self.job.thumbnail = self.job.folder / THUMBNAIL
             self._thumbnail = None
+        if self._reading is not None and self._reading[0].done and not self.over:
+            self._send_source(*self._reading)
         if self._result is not None and self._result[0].done:
             self._finish(*self._result)
         elif not self.over and now - self._saved > _SAVE_EVERY_S:
@@ -162,20 +173,43 @@ class Run:
         self._state(state)
 
     def _generate(self, *, resume: bool) -> None:
+        self._resumed = resume
+        if self.job.paints and not resume:  # an engine that resumes has kept the meshes itself
+            found: list[bytes] = []
+            path = self.job.folder / SOURCE
+            self._reading = self._store.in_background(lambda: found.append(read_source(path))), found
+        else:
+            self._send(b"")
+
+    def _send_source(self, pending: Pending, found: list[bytes]) -> None:
+        self._reading = None
+        if pending.error is None:
+            self._send(found[0])
+            return
+        self.good = True
+        trouble = Trouble(
+            "job.source_missing",
+            "The meshes to paint cannot be read.",
+            f"{self.job.folder / SOURCE}: {pending.error.strerror or pending.error}",
+            "Select the objects and press Texture This again.",
+        )
+        self.end(JobState.FAILED, trouble)
+
+    def _send(self, meshes: bytes) -> None:
         job = self.job
         self._request = f"{job.id}-{uuid.uuid4().hex[:8]}"
         self._host.send(
             {
-                "type": "generate",
+                "type": job.task,
                 "id": self._request,
                 "prompt": job.recipe.prompt,
                 "preset": job.recipe.preset,
                 "settings": job.recipe.settings_message(),
                 "output": str(job.folder) if self._host.local else f"{REMOTE_FOLDER}/{job.folder.name}",
-                "resume": resume,
-            }
+                "resume": self._resumed,
+            },
+            meshes,
         )
-        self._resumed = resume
 
     def _state(self, state: JobState) -> None:
         self.job.state = state

@@ -15,13 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from ..bounded_json import UnsafeJson, read_json_file
-from ..job import Job, Recipe, new_id
+from ..job import GENERATE, TEXTURE, Job, Recipe, new_id
 from .file_lock import FileLock, owner
 from .folder import (
     BIRTH,
     FILE_LIMIT,
     JOURNAL,
     RUN_LOCK,
+    SOURCE,
     NotAJob,
     birth_record,
     change_record,
@@ -30,6 +31,7 @@ from .folder import (
     is_job_folder,
     journal_line,
     read_job,
+    read_source,
 )
 from .writer import Pending, Writer, append_line, write_whole
 
@@ -108,15 +110,22 @@ class JobStore:
             return None
         return fresh
 
-    def create(self, recipe: Recipe, placement: Mapping[str, Any]) -> Job:
+    def create(self, recipe: Recipe, placement: Mapping[str, Any], source: bytes | Path | None = None) -> Job:
         """Make a new job, QUEUED, in a folder <slug of prompt>-<seed>-<id>. Returns at once; see `failures`.
 
         recipe: Recipe, what to make.
         placement: JSON that the UI keeps with the job.
+        source: the meshes of a job that paints, a GLB or the Path of one; None for a job that makes an object.
         Raises TypeError when recipe or placement are not plain JSON.
         """
         name = new_id()
-        job = Job(name, copy.deepcopy(recipe), self.root / folder_name(recipe, name), placement=dict(placement))
+        job = Job(
+            name,
+            copy.deepcopy(recipe),
+            self.root / folder_name(recipe, name),
+            placement=dict(placement),
+            task=GENERATE if source is None else TEXTURE,
+        )
         birth = birth_record(job)
         text = json.dumps(birth, indent=1).encode("ascii") + b"\n"
         journal = journal_line(birth) + journal_line(change_record(job, self._token))
@@ -125,6 +134,8 @@ class JobStore:
             job.folder.mkdir(parents=True, exist_ok=True)
             (self.root / OWN_FOLDER).mkdir(exist_ok=True)
             self._presence.acquire()
+            if source is not None:
+                write_whole(job.folder / SOURCE, read_source(source) if isinstance(source, Path) else source)
             # The journal first, because it names the owner. To another Blender a job without one looks interrupted.
             write_whole(job.folder / JOURNAL, journal)
             write_whole(job.folder / BIRTH, text)

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import bpy
 from bpy.types import Context, Event, Operator
 
 from ...core import engine_preset
 from ...core.job import Job, JobState, Recipe
+from ...core.jobs.folder import SOURCE
 from ..run import enqueue, insertion, session
 from ..scene import icons, object_recipe
 from .job_action import JobAction
 
 
 class DREAMFUSION_OT_insert(JobAction, Operator):
-    """Put the finished object into the scene, where the sidebar's Placement says"""
+    """Put the finished object where the sidebar's Placement says, or the finished texture onto its objects"""
 
     bl_idname = "dreamfusion.insert"
     bl_label = "Insert"
@@ -27,7 +30,7 @@ class DREAMFUSION_OT_insert(JobAction, Operator):
         return not reason
 
     def act(self, context: Context, job: Job) -> bool:
-        """Insert the job's object where the sidebar says now, instead of where it said at the start."""
+        """Insert the object where the sidebar says now, instead of where it said at first; or apply the texture."""
         if job.result is None:
             self.report({"WARNING"}, "This job has no object yet")
             return False
@@ -35,7 +38,8 @@ class DREAMFUSION_OT_insert(JobAction, Operator):
         if job.id in here.waiting:
             here.waiting.remove(job.id)
         here.notice = ""
-        job.placement = enqueue.where(context)
+        if not job.paints:
+            job.placement = enqueue.where(context)
         if not insertion.insert(here, job):
             self.report({"ERROR"}, str(here.trouble))
             return False
@@ -91,11 +95,11 @@ class DREAMFUSION_OT_lower_quality(JobAction, Operator):
 
     def act(self, context: Context, job: Job) -> bool:
         """Queue a copy of the job with a cheaper recipe."""
-        return enqueue.ask(self, context, cheaper(job.recipe), dict(job.placement))
+        return enqueue.ask(self, context, cheaper(job.recipe), dict(job.placement), source_of(job))
 
 
 class DREAMFUSION_OT_next_seed(JobAction, Operator):
-    """Queue the same prompt with the next seed, which gives another shape"""
+    """Queue the same prompt with the next seed, which gives another shape or texture"""
 
     bl_idname = "dreamfusion.next_seed"
     bl_label = "Try the Next Seed"
@@ -103,7 +107,7 @@ class DREAMFUSION_OT_next_seed(JobAction, Operator):
     def act(self, context: Context, job: Job) -> bool:
         """Queue a copy of the job with the next seed."""
         values = {**job.recipe.to_json(), "seed": enqueue.next_seed(job.recipe.seed), "versions": {}}
-        return enqueue.ask(self, context, Recipe.from_json(values), dict(job.placement))
+        return enqueue.ask(self, context, Recipe.from_json(values), dict(job.placement), source_of(job))
 
 
 class DREAMFUSION_OT_copy_job_recipe(JobAction, Operator):
@@ -176,6 +180,11 @@ def cheaper(wanted: Recipe) -> Recipe:
         settings.setdefault("mesh", {}).update(texture=512)
     values["settings"] = {key: value for key, value in settings.items() if value != {}}
     return Recipe.from_json(values)
+
+
+def source_of(job: Job) -> Path | None:
+    """The file with the meshes that a job paints; None for a job that makes an object."""
+    return job.folder / SOURCE if job.paints else None
 
 
 def insertable(job: Job) -> bool:

@@ -112,7 +112,7 @@ class DREAMFUSION_OT_cancel(JobAction, Operator):
 
 
 class DREAMFUSION_OT_finish(JobAction, Operator):
-    """Stop training now and make the mesh from what there is"""
+    """Stop training now and make the mesh or the texture from what there is"""
 
     bl_idname = "dreamfusion.finish"
     bl_label = "Stop Here and Keep It"

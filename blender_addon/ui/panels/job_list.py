@@ -12,6 +12,7 @@ from ..run import session
 from ..run.job_rows import DREAMFUSION_PG_row
 from ..scene import icons
 from . import trouble_box
+from .run_box import icon_of
 
 # Told apart by shape, not by colour.
 ICONS = {
@@ -55,7 +56,7 @@ class DREAMFUSION_UL_jobs(UIList):
             name.template_icon(thumbnail, scale=1.0)
             name.label(text=job.recipe.prompt, translate=False)
         else:
-            name.label(text=job.recipe.prompt, icon="MESH_CUBE", translate=False)
+            name.label(text=job.recipe.prompt, icon=icon_of(job), translate=False)
         split.label(text=standing(job) if wide or numbers else "", icon=ICONS[job.state], translate=False)
 
 

@@ -10,7 +10,7 @@ from ...core import engine_preset, suggestions
 from ...core.job import JobState
 from ..run import enqueue, session
 from ..settings import artist_settings, models, scene_settings
-from . import adapter_list, engine_box, trouble_box
+from . import adapter_list, engine_box, texture_box, trouble_box
 from .presets import DREAMFUSION_PT_presets
 from .run_box import draw_end, draw_job, draw_pictures
 
@@ -57,7 +57,11 @@ CLASSES = (DREAMFUSION_PT_main,)
 
 def _prompt(layout: UILayout, context: Context) -> None:
     chosen = scene_settings.of(context)
-    _words(layout, chosen, "prompt", "What to make, such as 'a hamburger'")
+    layout.row(align=True).prop(chosen, "task", expand=True)
+    paints = chosen.task == "TEXTURE"
+    _words(
+        layout, chosen, "prompt", "What it is, such as 'a red mug'" if paints else "What to make, such as 'a hamburger'"
+    )
     if not chosen.prompt:
         known = suggestions.knowledge(models.told(), chosen.model)
         if known:
@@ -92,7 +96,9 @@ def _button(layout: UILayout, context: Context, here: session.Session) -> None:
     chosen = scene_settings.of(context)
     _costs(layout, context, here)
     card = models.card(chosen.model)
-    cost = here.estimates.of(enqueue.recipe(context, chosen.prompt or "a"), here.queue.devices, card)
+    paints = chosen.task == "TEXTURE"
+    wanted = (enqueue.texture_recipe if paints else enqueue.recipe)(context, chosen.prompt or "a")
+    cost = here.estimates.of(wanted, here.queue.devices, card)
     changed = artist_settings.changed(chosen)
     text = cost.text[:1].upper() + cost.text[1:]
     words = layout.column()
@@ -103,13 +109,17 @@ def _button(layout: UILayout, context: Context, here: session.Session) -> None:
         row.label(text="Settings changed", icon="BLANK1")
         row.operator("dreamfusion.reset_settings", text="", icon="LOOP_BACK", emboss=False)
     running = here.running
-    if running is None:
+    if running is not None:
+        draw_job(layout, context, here, running)
+    if paints:
+        texture_box.draw_choices(layout, context, chosen)
+        texture_box.draw_button(layout, context, beside=running is not None)
+    elif running is None:
         big = layout.row()
         big.scale_y = 1.8
         big.operator("dreamfusion.generate", icon="MESH_MONKEY")
-        return
-    draw_job(layout, context, here, running)
-    layout.operator("dreamfusion.generate", text="Add to Queue", icon="ADD")
+    else:
+        layout.operator("dreamfusion.generate", text="Add to Queue", icon="ADD")
 
 
 def _costs(layout: UILayout, context: Context, here: session.Session) -> None:

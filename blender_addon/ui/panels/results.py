@@ -56,8 +56,10 @@ class DREAMFUSION_PT_results(Sidebar, Panel):
         else:
             row = layout.row(align=True)
             if insertable(job):
-                text = "Insert Again" if job.inserted else "Insert"
+                text = ("Apply" if job.paints else "Insert") + (" Again" if job.inserted else "")
                 row.operator("dreamfusion.insert", text=text, icon="IMPORT").job_id = job.id
+                if job.paints:
+                    layout.operator("dreamfusion.insert_copies", icon="MESH_CUBE").job_id = job.id
             elif job.state.active:
                 row.operator("dreamfusion.cancel", icon="X").job_id = job.id
             elif session.resumable(job) and job.step > 0:

@@ -19,7 +19,7 @@ _SILENT_S = 6.0  # the engine speaks every two seconds
 def draw_job(layout: UILayout, context: Context, here: session.Session, job: Job) -> None:
     """Draw the progress bar with pause and cancel, the numbers, and Stop Here and Keep It."""
     box = layout.box()
-    box.label(text=job.recipe.prompt, icon="MESH_CUBE", translate=False)
+    box.label(text=job.recipe.prompt, icon=icon_of(job), translate=False)
     row = box.row(align=True)
     row.scale_y = 1.4
     bar(row, context, "share", job.share, f"{job.share:.0%}")
@@ -40,6 +40,11 @@ def draw_job(layout: UILayout, context: Context, here: session.Session, job: Job
         box.label(text=f"{ahead} more in the queue", icon="TIME")
     for note in job.notes[-2:]:
         trouble_box.draw_text(box, context, note, "INFO", limit=4, inset=trouble_box.BOX)
+
+
+def icon_of(job: Job) -> str:
+    """The icon of a job without a picture: of a new object, or of a texture."""
+    return "TEXTURE" if job.paints else "MESH_CUBE"
 
 
 def draw_end(layout: UILayout, context: Context, job: Job) -> None:
@@ -104,7 +109,8 @@ def draw_pictures(layout: UILayout, context: Context, here: session.Session, job
     """Draw the latest render, and below it the row of four views. A job at work has room for them before they come."""
     if job.id in here.waiting:
         reason = insertion.obstacle()
-        text = f"The object comes into the scene when {reason}" if reason else "Putting the object into the scene"
+        what = "The texture comes onto its objects" if job.paints else "The object comes into the scene"
+        text = f"{what} when {reason}" if reason else f"{what} now"
         trouble_box.draw_text(layout, context, text, "INFO")
     latest = icons.icon(f"{job.id}/latest") or icons.icon(f"{job.id}/thumbnail")
     if not latest and not job.state.active:

@@ -23,11 +23,14 @@ class _SettingPanel(Sidebar):
     bl_parent_id = "DREAMFUSION_PT_main"
     bl_options = {"DEFAULT_CLOSED"}
     stages: tuple[str, ...] = ()  # of the engine's settings that are here
+    of_shape = False  # whether they are about a new object's shape or place only
     layout: Any
 
     @classmethod
-    def poll(cls, _context: Context) -> bool:
-        """Whether there is an engine that the settings could be for."""
+    def poll(cls, context: Context) -> bool:
+        """Whether there is an engine that the settings could be for, and they do something for what is made."""
+        if cls.of_shape and scene_settings.of(context).task == "TEXTURE":
+            return False
         return session.current().missing is None
 
     def draw_header_preset(self, context: Context) -> None:
@@ -109,6 +112,7 @@ class DREAMFUSION_PT_mesh(_SettingPanel, Panel):
     """From density to a mesh."""
 
     bl_label = "Mesh"
+    of_shape = True
     stages = ("mesh",)
 
     def draw(self, context: Context) -> None:
@@ -120,6 +124,7 @@ class DREAMFUSION_PT_placement(_SettingPanel, Panel):
     """Where the object goes."""
 
     bl_label = "Placement"
+    of_shape = True
 
     def draw(self, context: Context) -> None:
         """Draw the placeholder, or else size and place."""

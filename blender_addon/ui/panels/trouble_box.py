@@ -217,6 +217,7 @@ _BUTTONS: dict[str, tuple[tuple[str, str, str], ...]] = {
     "run.non_finite": (_SEED,),
     "run.out_of_memory": (_LOWER, _RESUME),
     "setup": (_INSTALL, _PREFERENCES),
+    "texture": (),
     "setup.device": (_PREFERENCES,),
     "setup.failed": (_INSTALL_AGAIN, _INSTALL_LOG),
     "setup.machine": (_LOOK,),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import bpy
@@ -12,7 +13,7 @@ from ...core.adapters import STAGE
 from ...core.job import EngineTrouble, Job, Recipe
 from ...core.visible_text import visible
 from ..scene import placement, redraw
-from ..settings import adapter_settings, artist_settings, models, preferences, scene_settings
+from ..settings import adapter_settings, artist_settings, models, preferences, scene_settings, texture_settings
 from ..settings.scene_settings import SEED_LIMIT
 from . import session, timer
 
@@ -43,10 +44,22 @@ def recipe(context: Context, prompt: str = "") -> Recipe:
     )
 
 
+def texture_recipe(context: Context, prompt: str = "") -> Recipe:
+    """The recipe to which the sidebar is set, for a texture of the selected objects.
+
+    prompt: as for `recipe`.
+    """
+    what = recipe(context, prompt)
+    what.settings = {**what.settings, **texture_settings.overrides(scene_settings.of(context).texture)}
+    return what
+
+
 def of_preset(context: Context, preset: str) -> Recipe:
-    """The recipe of an unchanged preset with the sidebar's model, to estimate what it costs."""
+    """The recipe of an unchanged preset with the sidebar's model and task, to estimate what it costs."""
     device = preferences.of().device
-    overrides = {"device": device} if device != "auto" else {}
+    overrides: dict[str, Any] = {"device": device} if device != "auto" else {}
+    if scene_settings.of(context).task == "TEXTURE":
+        overrides["paint"] = {}
     return Recipe(prompt="a", preset=preset, model=scene_settings.of(context).model, settings=overrides)
 
 
@@ -68,11 +81,14 @@ def where(context: Context) -> dict[str, Any]:
     }
 
 
-def enqueue(context: Context, what: Recipe, place: dict[str, Any] | None = None) -> Job:
+def enqueue(
+    context: Context, what: Recipe, place: dict[str, Any] | None = None, source: bytes | Path | None = None
+) -> Job:
     """Add a job to the queue and wake the timer.
 
     what: Recipe to make.
     place: placement; None for the sidebar's.
+    source: the meshes to paint, a GLB or the Path of one; None for a new object.
     Raises EngineTrouble, with nothing queued, where a file of a LoRA or a word does not exist.
     """
     here = session.current()
@@ -80,20 +96,26 @@ def enqueue(context: Context, what: Recipe, place: dict[str, Any] | None = None)
     if missing is not None:
         raise EngineTrouble(missing)
     here.trouble, here.notice = None, ""
-    job = here.queue.add(what, place if place is not None else where(context))
+    job = here.queue.add(what, place if place is not None else where(context), source)
     timer.wake()
     return job
 
 
-def ask(operator: Any, context: Context, what: Recipe, place: dict[str, Any] | None = None) -> bool:
+def ask(
+    operator: Any,
+    context: Context,
+    what: Recipe,
+    place: dict[str, Any] | None = None,
+    source: bytes | Path | None = None,
+) -> bool:
     """Call `enqueue` for an operator. A missing file is reported by the operator and in the panel.
 
     operator: Operator that reports.
-    what, place: as for `enqueue`.
+    what, place, source: as for `enqueue`.
     Returns whether a job was queued.
     """
     try:
-        enqueue(context, what, place)
+        enqueue(context, what, place, source)
     except EngineTrouble as error:
         session.current().trouble = error.trouble
         operator.report({"ERROR"}, str(error))
@@ -122,5 +144,7 @@ def write(context: Context, what: Recipe) -> None:
     chosen.prompt, chosen.negative, chosen.seed, chosen.model = what.prompt, what.negative, what.seed, what.model
     if what.preset in engine_preset.PRESETS:
         chosen.preset = what.preset
-    artist_settings.put(chosen, what.settings)
+    chosen.task = "TEXTURE" if texture_settings.put(chosen.texture, what.settings) else "OBJECT"
+    shared = {stage: group for stage, group in what.settings.items() if stage != "mesh" or chosen.task == "OBJECT"}
+    artist_settings.put(chosen, shared)
     adapter_settings.put(chosen, what.settings)

@@ -9,9 +9,9 @@ import bpy
 
 from ...core.job import EngineTrouble, Job, Trouble
 from ..scene import insert as result
-from ..scene import moment, preview_object
+from ..scene import moment, preview_object, texture_preview
 from ..scene.placement import Placement
-from . import session
+from . import painting, session
 
 
 @contextmanager
@@ -58,7 +58,7 @@ def insert_next(here: session.Session) -> bool:
         return False
     if not session.same_file(job.placement):
         here.waiting.pop(0)
-        preview_object.remove(job.id)
+        remove_preview(job)
         here.notice = f"'{job.recipe.prompt}' is done. It was begun in another file: insert it from the results"
         return False
     with window():
@@ -70,13 +70,18 @@ def insert_next(here: session.Session) -> bool:
 
 
 def insert(here: session.Session, job: Job) -> bool:
-    """Put a job's object into the scene, with one undo step. Returns whether that worked; else the panel says why."""
+    """Put a job's object into the scene, or its textures onto its objects, with one undo step.
+
+    Returns whether that worked; else the panel says why.
+    """
     if job.result is None:
         return False
-    preview_object.remove(job.id)
+    remove_preview(job)
     try:
-        with _scene(Placement.from_json(job.placement)):
-            result.insert(bpy.context, job.result, job.recipe, job.placement, job.id)
+        if job.paints:
+            painting.apply(here, job)
+        else:
+            _insert(job)
     except EngineTrouble as damage:
         here.trouble = damage.trouble
         return False
@@ -91,3 +96,15 @@ def insert(here: session.Session, job: Job) -> bool:
     job.inserted = True
     here.queue.save(job)
     return True
+
+
+def remove_preview(job: Job) -> None:
+    """Take what shows a job's progress out of the scene."""
+    preview_object.remove(job.id)
+    texture_preview.remove(job.id)
+
+
+def _insert(job: Job) -> None:
+    if job.result is not None:
+        with _scene(Placement.from_json(job.placement)):
+            result.insert(bpy.context, job.result, job.recipe, job.placement, job.id)

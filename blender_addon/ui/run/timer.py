@@ -20,10 +20,10 @@ import bpy
 from ...core.blot import Blot
 from ...core.job import JobState, Trouble
 from ...core.jobs.queue import Change
-from ..scene import icons, preview_object, redraw
+from ..scene import icons, preview_object, redraw, texture_preview
 from ..settings import artist_settings, models
 from . import insertion as arrival
-from . import job_rows, render_pause, session
+from . import job_rows, painting, render_pause, session
 
 BUDGET_S = 0.008  # of the main thread a tick
 _QUEUE_SHARE_S = 0.004  # of that for the queue; the rest is for pictures and meshes
@@ -84,7 +84,8 @@ def _work(began: float) -> tuple[float, bool]:
     here.ask_models()
     render_pause.look(here)
     with arrival.window():
-        shown = preview_object.tick(bpy.context)
+        shown = preview_object.tick(bpy.context) or texture_preview.tick(bpy.context)
+    painting.look(here)
     changes = here.queue.tick(_QUEUE_SHARE_S)
     for change in changes:
         _take(here, change)
@@ -107,7 +108,7 @@ def _work(began: float) -> tuple[float, bool]:
     elif not _arrived and not _parts and not shown:
         news = job_rows.load_thumbnail(here) or news
     redraw.after(news)
-    if _arrived or _parts or preview_object.waiting():
+    if _arrived or _parts or preview_object.waiting() or texture_preview.waiting():
         return _FAST_S, inserted
     busy = here.queue.busy or here.setup.state in ("looking", "running") or here.probe is not None
     return (_FAST_S if news else _STEADY_S) if busy else _IDLE_S, inserted
@@ -120,7 +121,7 @@ def _take(here: session.Session, change: Change) -> None:
         return
     if change.kind == "state":
         here.recent.add(job.id)
-    if change.kind in ("picture", "mesh"):
+    if change.kind in ("picture", "mesh", "texture"):
         _arrived[job.id, change.kind, change.name] = change  # in an older one's place, so that each has its turn
     elif change.kind == "result":
         here.waiting.append(job.id)
@@ -128,7 +129,7 @@ def _take(here: session.Session, change: Change) -> None:
     elif change.kind == "state" and job.state.over:
         _forget(job.id)
         if job.state is not JobState.DONE:
-            preview_object.remove(job.id)
+            arrival.remove_preview(job)
 
 
 def _show(change: Change) -> None:
@@ -140,6 +141,8 @@ def _show(change: Change) -> None:
     if change.kind == "mesh":
         if session.same_file(job.placement):
             preview_object.show(job.id, change.data, change.vertices, change.triangles, job.placement)
+    elif change.kind == "texture":
+        painting.show(job, int(change.name), change.data)
     elif change.name == "views":
         for number, part in enumerate(icons.row_parts(change.data, 4)):
             _parts[f"{key}/{number}"] = part

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import tempfile
 from array import array
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import bpy
@@ -46,6 +48,45 @@ def textured(
     connect_image(material, image)
     material.diffuse_color = (*mean_colour(image), 1.0)
     return material
+
+
+def surface_node(material: Material | None) -> Node | None:
+    """The principled node whose colour is seen: the one at the output, else the nearest behind it; None for none."""
+    if material is None or material.node_tree is None or not material.use_nodes:
+        return None
+    outputs = [node for node in material.node_tree.nodes if node.type == "OUTPUT_MATERIAL"]
+    output = next((node for node in outputs if node.is_active_output), outputs[0] if outputs else None)
+    behind: list[Any] = [output] if output is not None else []
+    for node in behind:  # grows while it is walked: nearest first
+        if node.type == "BSDF_PRINCIPLED":
+            return node
+        sockets = [node.inputs["Surface"]] if node is output else node.inputs
+        behind += [link.from_node for socket in sockets for link in socket.links if link.from_node not in behind]
+    return None
+
+
+def add_image(material: Material, image: Image, uv_layer: str, *, repeats: bool) -> None:
+    """Make an image the base colour of a material by a node of its own. What was linked there stays in the material.
+
+    material: has a `surface_node`.
+    uv_layer: str, the UV layer on which it lies; '' for the one that renders use.
+    repeats: bool, whether UVs outside of the image repeat it.
+    """
+    nodes, links = material.node_tree.nodes, material.node_tree.links
+    principled: Any = surface_node(material)
+    assert principled is not None
+    x, y = principled.location
+    picture = nodes.new("ShaderNodeTexImage")
+    picture.location = (x - 320.0, y)
+    picture.image = image
+    picture.extension = "REPEAT" if repeats else "EXTEND"
+    links.new(picture.outputs["Color"], _socket(principled, "base colour"))
+    if uv_layer:
+        places = nodes.new("ShaderNodeUVMap")
+        places.location = (x - 520.0, y)
+        places.uv_map = uv_layer
+        links.new(places.outputs["UV"], picture.inputs["Vector"])
+    nodes.active = picture  # Solid view with textures shows the active image
 
 
 def connect_image(material: Material, image: Image) -> None:
@@ -100,6 +141,37 @@ def pack(image: Image, image_file: bytes) -> None:
     # Before packing: the packed file keeps a copy of this path, and the USD exporter wants both to be the same.
     image.filepath_raw = f"//textures/{file_name(image.name, _PATH_BYTES)}-{mark}.{ending}"
     image.pack(data=image_file, data_len=len(image_file))
+
+
+def packed_tiles(name: str, files: Mapping[int, bytes]) -> Image:
+    """An image of UDIM tiles that carries the files of all its tiles in itself.
+
+    name: str, made fit for a file name.
+    files: bytes of PNGs by the number of their tile.
+    """
+    numbers = sorted(files)
+    mark = hashlib.sha256(b"".join(files[number] for number in numbers)).hexdigest()[:8]
+    with tempfile.TemporaryDirectory() as folder:  # Blender packs tiles from files only
+        for number in numbers:
+            Path(folder, f"t.{number}.png").write_bytes(files[number])
+        image = bpy.data.images.load(str(Path(folder, f"t.{numbers[0]}.png")))
+        image.source = "TILED"
+        image.filepath_raw = str(Path(folder, "t.<UDIM>.png"))
+        there = [tile.number for tile in image.tiles]
+        if there[0] not in numbers:
+            image.tiles[0].number = numbers[0]
+        for number in numbers:
+            if image.tiles.get(number) is None:
+                image.tiles.new(tile_number=number)
+        image.reload()
+        image.pack()
+    image.name = file_name(name)
+    path = f"//textures/{file_name(image.name, _PATH_BYTES)}-{mark}"
+    image.filepath_raw = f"{path}.<UDIM>.png"
+    for packed in image.packed_files:
+        packed.filepath = f"{path}.{packed.tile_number}.png"
+    set_colour_space(image)
+    return image
 
 
 def set_colour_space(image: Image) -> None:

@@ -23,6 +23,7 @@ from .engine_settings import (
     DREAMFUSION_PG_mesh,
     DREAMFUSION_PG_optimize,
 )
+from .texture_settings import DREAMFUSION_PG_texture
 
 PROMPT_LIMIT = int(ENGINE.limits["prompt"])  # characters
 SEED_LIMIT = int(ENGINE.stages[""]["seed"].range[1])
@@ -159,6 +160,16 @@ class DREAMFUSION_PG_settings(PropertyGroup):
         set=artist_settings.set_names,
     )
     placement: PointerProperty(name="Placement", type=DREAMFUSION_PG_placement)
+    task: EnumProperty(
+        name="Task",
+        description="What is made",
+        items=(
+            ("OBJECT", "New Object", "Make a new object from the prompt"),
+            ("TEXTURE", "Texture", "Make a new texture for the selected objects. Their shape stays as it is"),
+        ),
+        default="OBJECT",
+    )
+    texture: PointerProperty(name="Texture", type=DREAMFUSION_PG_texture)
 
 
 CLASSES = (DREAMFUSION_PG_placement, DREAMFUSION_PG_settings)

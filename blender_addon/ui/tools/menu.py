@@ -69,13 +69,15 @@ _MENUS = ("VIEW3D_MT_object", "VIEW3D_MT_object_context_menu")
 
 
 def attach() -> None:
-    """Put the menu into Blender's menus for objects."""
+    """Put the menu into Blender's menus for objects, and Texture This into the context menu of a mesh."""
     for name in _MENUS:
         getattr(bpy.types, name).append(_draw)
+    bpy.types.VIEW3D_MT_object_context_menu.append(_draw_texture)
 
 
 def detach() -> None:
     """Remove the menu from Blender's menus."""
+    bpy.types.VIEW3D_MT_object_context_menu.remove(_draw_texture)
     for name in _MENUS:
         getattr(bpy.types, name).remove(_draw)
 
@@ -85,6 +87,12 @@ def _button(layout: UILayout, operator: str, icon: str) -> None:
         layout.operator(operator, text="Quads...", icon=icon)  # it asks first
     else:
         layout.operator(operator, icon=icon)
+
+
+def _draw_texture(menu: Menu, context: Context) -> None:
+    if context.active_object is not None and context.active_object.type == "MESH":
+        menu.layout.separator()
+        menu.layout.operator("dreamfusion.texture", icon="TEXTURE")
 
 
 def _draw(menu: Menu, context: Context) -> None:

@@ -8,7 +8,7 @@ import bpy
 from bpy.types import Context, Object
 
 from ...core.file_name import file_name
-from ..scene import insert
+from ..scene import insert, unwrap
 from . import texture_bake
 
 
@@ -67,7 +67,7 @@ def _with_texture(context: Context, original: Object, obj: Object, pixels: int) 
         return "The object had no texture", True
     if not texture_bake.can_bake():
         return "The texture is lost: baking needs the Cycles add-on, which is disabled", False
-    texture_bake.unwrap(context, obj)
+    unwrap.unwrap(context, obj)
     try:
         texture_bake.bake(context, original, obj, pixels or max(old.size))
     except texture_bake.BakeFailed as failure:

@@ -5,7 +5,6 @@ The bake happens in a scene of its own, so that the artist's render settings, se
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -15,8 +14,6 @@ from bpy.types import Context, Image, Material, Object, Scene
 from ...core.file_name import file_name
 from ..scene import material
 
-_CLIFF = math.radians(66.0)  # faces that turn by more begin a new chart; Blender's own default
-_MARGIN = 0.004  # between charts, of the texture's width
 _REACH = 0.03  # how far apart the two surfaces may be, of the longest side
 
 
@@ -37,18 +34,6 @@ def base_image(obj: Object) -> Image | None:
             if node.type == "TEX_IMAGE" and node.image is not None and node.outputs["Color"].links:
                 return node.image
     return None
-
-
-def unwrap(context: Context, obj: Object) -> None:
-    """Give the object fresh UVs without overlaps. It must be active and the only selected object."""
-    bpy.ops.object.mode_set(mode="EDIT")
-    try:
-        bpy.ops.mesh.select_all(action="SELECT")
-        bpy.ops.uv.smart_project(angle_limit=_CLIFF, island_margin=_MARGIN)
-        bpy.ops.uv.select_all(action="SELECT")
-        bpy.ops.uv.pack_islands(rotate=True, margin=_MARGIN)
-    finally:
-        bpy.ops.object.mode_set(mode="OBJECT")
 
 
 def bake(context: Context, source: Object, target: Object, pixels: int) -> Image:

@@ -26,3 +26,16 @@ def test_an_artist_gets_an_object_and_can_cancel_undo_save_and_open(window_blend
     assert len(ticks) > 50 and len(insertions) == 1
     assert ticks[int(0.99 * (len(ticks) - 1))] <= TICK_S
     assert insertions[0] <= INSERTION_S
+
+
+TEXTURE = Path(__file__).with_name("texture_this.py")
+ENGINE = Path(__file__).parents[2] / "fakes" / "scripted_engine.py"
+
+
+@pytest.mark.slow
+def test_an_artist_paints_the_first_cube_and_takes_it_back(window_blender: Session) -> None:
+    facts = window_blender.run(TEXTURE, window=True, timeout=2000, DREAMFUSION_TEST_ENGINE=str(ENGINE)).facts
+    assert facts["painted"].startswith("Red mug base colour")
+    assert facts["materials"] == ["Material"] and facts["previews"] == []
+    ticks = sorted(cpu_s for cpu_s, insertion in facts["cpu"] if not insertion)
+    assert ticks[int(0.99 * (len(ticks) - 1))] <= TICK_S

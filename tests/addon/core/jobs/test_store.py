@@ -21,7 +21,7 @@ from addon.core.driving import wait_for
 from blender_addon.core.job import Job, JobState, Recipe, RecipeError, Trouble
 from blender_addon.core.jobs import store as journal
 from blender_addon.core.jobs.file_lock import FileLock, _living, _number, owner
-from blender_addon.core.jobs.folder import BIRTH, FILE_LIMIT, JOURNAL, journal_line
+from blender_addon.core.jobs.folder import BIRTH, FILE_LIMIT, FORMAT, JOURNAL, journal_line
 from blender_addon.core.jobs.store import COMPACT_BYTES, JobStore
 from blender_addon.core.jobs.writer import Writer, write_whole
 
@@ -111,7 +111,7 @@ def test_newer_foreign_and_copied_folders_are_named_and_skipped(tmp_path: Path) 
     for folder in (newer, foreign, strange):
         folder.mkdir()
     birth = json.loads((job.folder / BIRTH).read_text())
-    (newer / BIRTH).write_text(json.dumps({**birth, "format": 2, "recipe": "of the future"}))
+    (newer / BIRTH).write_text(json.dumps({**birth, "format": FORMAT + 1, "recipe": "of the future"}))
     (foreign / BIRTH).write_text('{"name": "a build job of something else"}')
     (strange / BIRTH).write_text(json.dumps({**birth, "recipe": {"prompt": 5}}))
     (tmp_path / "pictures").mkdir()

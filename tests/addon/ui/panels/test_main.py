@@ -26,6 +26,13 @@ def test_every_panel_draws_in_every_state(blender: Session) -> None:
     assert "dreamfusion.generate" in ready["operators"] and "dreamfusion.pause" not in ready["operators"]
     for shown in ("settings.prompt", "settings.negative", "settings.model_choice", "settings.seed", "settings.preset"):
         assert f"DREAMFUSION_PG_{shown}" in ready["properties"], shown
+    texture = facts["texture"]
+    assert "dreamfusion.texture" in texture["operators"] and "dreamfusion.generate" not in texture["operators"]
+    assert "No mesh is selected" in texture["texts"]
+    assert any(word in text(texture) for word in ("Select one or more mesh", "numpy"))  # Debian's Blender has none
+    for shown in ("uvs", "size", "front", "material"):
+        assert f"DREAMFUSION_PG_texture.{shown}" in texture["properties"], shown
+    assert "Bucket" in facts["texture_of_one"]["texts"]
     assert "Starting the engine..." in facts["starting"]["texts"]
     running = facts["running"]
     assert {"dreamfusion.pause", "dreamfusion.cancel", "dreamfusion.finish"} <= set(running["operators"])

@@ -43,6 +43,12 @@ told("install_failed")
 setup.state, setup.trouble = "idle", None
 run = Run(steps=100000, step_s=0.004)
 told("ready")
+run.settings.task = "TEXTURE"
+told("texture")
+bpy.ops.mesh.primitive_cube_add()
+bpy.context.object.name = "Bucket"
+told("texture_of_one")
+run.settings.task = "OBJECT"
 run.settings.guidance.scale = 20.0
 run.settings.placement.placeholder = bpy.data.objects.new("Box", None)
 preferences = addon.preferences()

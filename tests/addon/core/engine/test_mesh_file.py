@@ -1,0 +1,88 @@
+"""The file in which an artist's meshes travel, against the engine's own reader and writer; and what comes back.
+
+Of: blender_addon/core/engine/mesh_file.py, blender_addon/core/engine/painted_glb.py,
+blender_addon/core/engine/glb_file.py.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Any
+
+import numpy as np
+import pytest
+from fakes.painted_glb import painted
+from fakes.scripted_engine import png
+
+from blender_addon.core.engine import glb
+from blender_addon.core.engine.glb_file import DamagedMesh
+from blender_addon.core.engine.mesh_file import MeshPart, mesh_file
+from blender_addon.core.engine.painted_glb import PaintedFile
+
+
+def part(name: str, triangles: int, seed: int) -> tuple[MeshPart, Any, Any]:
+    """A part of random triangles, its places and its UVs."""
+    random = np.random.default_rng(seed)
+    places = random.normal(size=(3 * triangles, 3)).astype("<f4")
+    normals = random.normal(size=(3 * triangles, 3))
+    normals = (normals / np.linalg.norm(normals, axis=1, keepdims=True)).astype("<f4")
+    uv = random.random((3 * triangles, 2)).astype("<f4")
+    box = places.min(0).tolist(), places.max(0).tolist()
+    return MeshPart(name, places.tobytes(), normals.tobytes(), uv.tobytes(), *box), places, uv
+
+
+def test_parts_and_kept_uvs_come_back_as_they_were() -> None:
+    (first, places, uv), (second, _, _) = part("Cube.1001", 5, 0), part("ünï", 7, 1)
+    kept = np.arange(8, dtype="<f4")
+    file = PaintedFile(mesh_file([first, second], [None, kept.tobytes()]))
+    assert len(file) == 2
+    assert np.array_equal(np.array(file.positions(0), np.float32).reshape(-1, 3), places)
+    assert np.allclose(np.array(file.uvs(0)).reshape(-1, 2), uv * (1, -1) + (0, 1), atol=1e-6)
+    kept_again = file.kept_uvs(1)
+    assert file.kept_uvs(0) is None and kept_again is not None and list(kept_again) == list(kept)
+    with pytest.raises(DamagedMesh):
+        file.picture(0)
+
+
+def test_the_engine_reads_and_paints_the_file() -> None:
+    reader = pytest.importorskip("dreamfusion_engine.mesh.gltf.read")
+    writer = pytest.importorskip("dreamfusion_engine.mesh.gltf.write")
+    (first, places, uv), (second, _, _) = part("Cube.1001", 5, 0), part("Other", 7, 1)
+    read = reader.read_gltf(mesh_file([first, second], [np.zeros(8, "<f4").tobytes(), None]))
+    assert [primitive.name for primitive in read.primitives] == ["Cube.1001", "Other"]
+    corners = read.primitives[0].vertices[read.primitives[0].triangles].reshape(-1, 3)
+    assert np.allclose(corners, np.stack([places[:, 0], -places[:, 2], places[:, 1]], 1), atol=1e-6)
+    assert np.allclose(read.primitives[0].uv.reshape(-1, 2), uv)
+    pictures = [png(16, 16, shade) for shade in (0, 200)]
+    result = writer.with_textures(read, [writer.NewTexture(primitive=i, png=pictures[i], uv=None) for i in (0, 1)])
+    back = PaintedFile(result)
+    assert [back.picture(number) for number in range(len(back))] == pictures
+    assert np.array_equal(np.array(back.positions(0), np.float32).reshape(-1, 3), places)
+
+
+def test_parts_become_meshes_of_their_own() -> None:
+    first, second = part("A", 5, 0)[0], part("B", 7, 1)[0]
+    meshes = glb.read_parts(painted(mesh_file([first, second]), lambda number: png(8, 8, number)))
+    assert [(mesh.name, len(mesh.triangles) // 3) for mesh in meshes] == [("A", 5), ("B", 7)]
+    assert [mesh.image for mesh in meshes] == [png(8, 8, 0), png(8, 8, 1)]
+
+
+@pytest.mark.parametrize("damage", ["cut", "far index", "no picture", "no parts"])
+def test_damaged_files_are_told(damage: str) -> None:
+    whole = painted(mesh_file([part("A", 5, 0)[0]]), lambda _: png(8, 8, 0))
+    if damage == "cut":
+        broken = whole[:-9]
+    elif damage == "far index":
+        broken = whole.replace(b'"index": 0', b'"index": 9')
+    elif damage == "no picture":
+        broken = whole.replace(b"\x89PNG", b"\x89PNX")
+    else:
+        broken = whole.replace(b'"nodes"', b'"sedon"')
+    with pytest.raises(DamagedMesh):
+        file = PaintedFile(broken)
+        file.picture(0)
+
+
+def test_a_file_says_its_own_length() -> None:
+    data = mesh_file([part("A", 3, 0)[0]])
+    assert struct.unpack_from("<4sII", data) == (b"glTF", 2, len(data)) and len(data) % 4 == 0

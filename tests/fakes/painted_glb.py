@@ -1,0 +1,55 @@
+"""What the scripted engines do with a `texture`: the meshes that came, with a plain new base colour on every part."""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+SOURCE = "source.glb"  # as the real engine keeps it
+
+
+def source_of(message: dict[str, Any], data: bytes) -> bytes:
+    """The meshes of a `texture`: what it carried, or of a resumed run what its folder has."""
+    folder = Path(message["output"]).expanduser()
+    if data:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / SOURCE).write_bytes(data)
+        return data
+    return (folder / SOURCE).read_bytes()
+
+
+def part_count(glb: bytes) -> int:
+    """The number of its primitives."""
+    return sum(len(mesh["primitives"]) for mesh in _split(glb)[0]["meshes"])
+
+
+def painted(glb: bytes, picture: Callable[[int], bytes]) -> bytes:
+    """The file with a base colour texture on every part.
+
+    picture: gives the PNG of a part's number.
+    """
+    document, binary = _split(glb)
+    parts = [primitive for mesh in document["meshes"] for primitive in mesh["primitives"]]
+    document |= {"materials": [], "textures": [], "images": []}
+    for number, part in enumerate(parts):
+        png = picture(number)
+        part["material"] = number
+        document["materials"].append({"pbrMetallicRoughness": {"baseColorTexture": {"index": number}}})
+        document["textures"].append({"source": number})
+        document["images"].append({"bufferView": len(document["bufferViews"]), "mimeType": "image/png"})
+        document["bufferViews"].append({"buffer": 0, "byteOffset": len(binary), "byteLength": len(png)})
+        binary += png + b"\0" * (-len(png) % 4)
+    document["buffers"] = [{"byteLength": len(binary)}]
+    text = json.dumps(document).encode()
+    text += b" " * (-len(text) % 4)
+    chunks = struct.pack("<I4s", len(text), b"JSON") + text + struct.pack("<I4s", len(binary), b"BIN\0") + binary
+    return struct.pack("<4sII", b"glTF", 2, 12 + len(chunks)) + chunks
+
+
+def _split(glb: bytes) -> tuple[dict[str, Any], bytes]:
+    (size,) = struct.unpack_from("<I", glb, 12)
+    (length,) = struct.unpack_from("<I", glb, 20 + size)
+    return json.loads(glb[20 : 20 + size]), glb[28 + size : 28 + size + length]
