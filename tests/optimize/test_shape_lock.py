@@ -49,6 +49,7 @@ def test_a_field_begins_as_the_solid(block: torch.Tensor) -> None:
     assert overlap(VolumeTraining(config, seed=3, device=CPU, lock=ShapeLock(block, config)), block) > 0.9
 
 
+@pytest.mark.slow
 def test_a_locked_shape_stays_where_a_free_one_goes(block: torch.Tensor) -> None:
     """The teacher wants a disc in the middle."""
 
@@ -85,6 +86,7 @@ def test_the_weight_grows_with_the_score(block: torch.Tensor) -> None:
     assert lock.weight(0.5, 3.0) == pytest.approx(3.0 * lock.weight(0.5, 1.0))
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_start_and_steps_to_the_bit(block: torch.Tensor) -> None:
     def state() -> dict[str, torch.Tensor]:
         config = config_of(0.5)

@@ -10,14 +10,14 @@ from pathlib import Path
 
 from addon.core.driving import Driver, driving
 from fakes.painted_glb import part_count
-from fakes.scripted_engine import cube_glb
+from fakes.shapes import ball_glb
 
 from blender_addon.core.job import GENERATE, TEXTURE, Job, JobState, Recipe
 from blender_addon.core.jobs.estimates import Estimates
 from blender_addon.core.jobs.folder import BIRTH, FORMAT, SOURCE
 from blender_addon.core.jobs.store import JobStore
 
-MESHES = cube_glb("an artist's cube", 0)
+MESHES = ball_glb("an artist's cube", 0)
 
 
 def add(driver: Driver, steps: int = 30, source: bytes | Path = MESHES) -> Job:
@@ -98,7 +98,7 @@ def test_a_job_that_is_cancelled_while_its_meshes_are_read_never_reaches_the_eng
 
 
 def test_twenty_megabytes_of_meshes_arrive_whole(tmp_path: Path) -> None:
-    large = cube_glb("a large cube", 0, 20 << 20)
+    large = ball_glb("a large cube", 0, 20 << 20)
     with driving(tmp_path) as driver:
         job = driver.over(add(driver, source=large))
         assert job.state is JobState.DONE, driver.story()
