@@ -10,7 +10,6 @@ import dataclasses
 import functools
 import hashlib
 import json
-import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -126,7 +125,7 @@ def _texture(
         CanvasPart(name=each.name, vertices=each.vertices, triangles=each.triangles, uv=uv, normals=each.normals)
         for each, (uv, _) in zip(file.primitives, layouts, strict=True)
     ]
-    canvas = canvas_of(parts, size, math.radians(paint.front_deg), lambda share: advance("unwrap", 0.5 + 0.5 * share))
+    canvas = canvas_of(parts, size, paint.front_deg, lambda share: advance("unwrap", 0.5 + 0.5 * share))
     # 2. The frozen diffusion model, and the prompt in its language.
     clock.enter("load", device)
     teacher = load_run_teacher(config, *model, device, report, ranks)

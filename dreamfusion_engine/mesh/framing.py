@@ -13,6 +13,7 @@ from dreamfusion_engine.mesh.arrays import Doubles
 
 HALF_LENGTH = 0.83  # world units: longest half side in the box, what training cameras frame; as the starter's objects
 REACH = 1.0  # world units: no vertex lies further from the middle
+_NO_AREA = 1e-12  # of a triangle, over the square of the longest half side
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,22 +61,27 @@ def frame_of(vertices: NDArray[np.floating], triangles: NDArray[np.integer], fro
     vertices: float[V, 3], the artist's; Z up.
     triangles: int[T, 3].
     front_deg: float, degrees counter-clockwise from above, from -Y to the side that is the front.
-    Raises InputError input.mesh where all of it is one point.
+    Raises InputError input.mesh where no triangle has an area.
     """
     turn = about_up(-math.radians(front_deg))
-    used = np.asarray(vertices, np.float64)[np.unique(triangles)] @ turn.T
+    turned = np.asarray(vertices, np.float64) @ turn.T
+    used = turned[np.unique(triangles)]
     low, high = used.min(0), used.max(0)
-    middle = 0.5 * (low + high)
-    half = 0.5 * float((high - low).max())
+    middle = 0.5 * low + 0.5 * high
+    half = float((0.5 * high - 0.5 * low).max())
     if not half > 0.0:
-        raise InputError(
-            "input.mesh",
-            what="There is no surface.",
-            why="All corners of the mesh lie in one point.",
-            fix="Give a mesh with faces that have an area.",
-        )
+        raise _no_surface("All corners of the mesh lie in one point.")
+    corners = ((turned - middle) / half)[triangles]
+    if np.abs(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])).max() < _NO_AREA:
+        raise _no_surface("None of its faces has an area: all of them are lines or points.")
     furthest = float(np.linalg.norm(used - middle, axis=1).max())
     return Frame(turn=turn, middle=middle, scale=min(HALF_LENGTH / half, REACH / furthest))
+
+
+def _no_surface(why: str) -> InputError:
+    return InputError(
+        "input.mesh", what="The mesh has no surface.", why=why, fix="Give a mesh with faces that have an area."
+    )
 
 
 def about_up(angle: float) -> Doubles:

@@ -5,7 +5,6 @@ Axis letters: V vertices, T triangles, of all parts together.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -14,14 +13,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from dreamfusion_engine.errors import InputError
-from dreamfusion_engine.mesh.arrays import Doubles, Floats, Ints
+from dreamfusion_engine.mesh.arrays import Floats, Ints
+from dreamfusion_engine.mesh.framing import frame_of
 from dreamfusion_engine.mesh.surface.topology import vertex_normals
 from dreamfusion_engine.paint.texels import TextureMap, texture_map
-
-HALF_LENGTH = 0.83  # world units: longest half side in the box, what training cameras frame; as the starter's objects
-REACH = 1.0  # world units: no vertex lies further from the middle
-_NO_AREA = 1e-12  # of a triangle, over the square of the longest half side
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,14 +64,14 @@ class Canvas:
 def canvas_of(
     parts: Sequence[CanvasPart],
     texture: int,
-    front: float = 0.0,
+    front_deg: float = 0.0,
     advance: Callable[[float], None] = lambda share: None,
 ) -> Canvas:
     """Return the parts as they stand to each other, in one box with their front turned to -Y.
 
     parts: CanvasParts, at least one.
     texture: int, pixels along each texture.
-    front: float, radians counter-clockwise from above, from -Y to the side that is the front.
+    front_deg: float, degrees counter-clockwise from above, from -Y to the side that is the front.
     advance: told the share done, in [0, 1].
     Raises InputError input.mesh where there is no surface.
     """
@@ -85,15 +80,15 @@ def canvas_of(
     triangles = np.concatenate(
         [part.triangles.astype(np.int64) + base for part, base in zip(parts, counts, strict=False)]
     )
-    turn = _about_up(-front)
-    placed = in_box(vertices @ turn.T, triangles)
+    frame = frame_of(vertices, triangles, front_deg)
+    placed = frame.to_box(vertices)
     normals = []
     for part, base in zip(parts, counts, strict=False):
         own = part.normals
         if own is None:
             own = vertex_normals(placed[base : base + len(part.vertices)], part.triangles).astype(np.float32)
         else:
-            own = (own @ turn.T).astype(np.float32)
+            own = frame.turned(own).astype(np.float32)
         normals.append(own)
     first = tuple(int(n) for n in np.cumsum([0, *(len(part.triangles) for part in parts)]))
     maps = []
@@ -109,43 +104,6 @@ def canvas_of(
         first=first,
         maps=tuple(maps),
     )
-
-
-def in_box(vertices: Doubles, triangles: NDArray[np.integer]) -> Doubles:
-    """Return the vertices with the middle of what triangles use at the origin, scaled so that cameras frame it.
-
-    The longest half side becomes HALF_LENGTH, or less where a vertex would lie further than REACH from the middle.
-
-    vertices: float64[V, 3].
-    triangles: int[T, 3].
-    Raises InputError input.mesh where no triangle has an area.
-    """
-    used = vertices[np.unique(triangles)]
-    low, high = used.min(0), used.max(0)
-    middle = 0.5 * low + 0.5 * high
-    half = float((0.5 * high - 0.5 * low).max())
-    if not half > 0.0:
-        raise _no_surface("All corners of the mesh lie in one point.")
-    corners = ((vertices - middle) / half)[triangles]
-    if np.abs(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])).max() < _NO_AREA:
-        raise _no_surface("None of its faces has an area: all of them are lines or points.")
-    scale = min(HALF_LENGTH / half, REACH / float(np.linalg.norm(used - middle, axis=1).max()))
-    return (vertices - middle) * scale
-
-
-def _no_surface(why: str) -> InputError:
-    return InputError(
-        "input.mesh",
-        what="There is no surface to paint.",
-        why=why,
-        fix="Give a mesh with faces that have an area.",
-    )
-
-
-def _about_up(angle: float) -> Doubles:
-    """The rotation about +Z, counter-clockwise from above."""
-    c, s = math.cos(angle), math.sin(angle)
-    return np.array([[c, -s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]])
 
 
 @dataclass(frozen=True, kw_only=True)

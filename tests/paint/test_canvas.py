@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import pytest
 import torch
@@ -11,7 +9,8 @@ from mesh.shapes import icosphere
 from paint.surfaces import canvas, mirrored, moved, part_of, plane
 
 from dreamfusion_engine.errors import InputError
-from dreamfusion_engine.paint.canvas import HALF_LENGTH, REACH, DeviceCanvas, canvas_of, in_box
+from dreamfusion_engine.mesh.framing import HALF_LENGTH, REACH, frame_of
+from dreamfusion_engine.paint.canvas import DeviceCanvas, canvas_of
 
 CPU = torch.device("cpu")
 
@@ -40,7 +39,8 @@ def test_the_longest_half_side_is_as_long_as_cameras_expect() -> None:
 @pytest.mark.parametrize("scale", [1e-30, 1e-6, 1.0, 1e6, 1e30])
 def test_no_scale_is_too_small_or_too_large(scale: float) -> None:
     vertices, triangles = icosphere(1)
-    made = in_box(scale * (vertices + 3.0), triangles)
+    given = scale * (vertices + 3.0)
+    made = frame_of(given, triangles).to_box(given)
     assert np.isfinite(made).all()
     np.testing.assert_allclose(np.abs(made).max(), HALF_LENGTH, rtol=1e-6)
 
@@ -49,20 +49,20 @@ def test_a_front_of_90_degrees_is_the_side_at_plus_x() -> None:
     """Counter-clockwise from above, from -Y: it is +X that then faces the front camera."""
     vertices, triangles, uv = plane(1)
     nose = moved((0.1 * vertices, triangles, uv), (1.0, 0.0, 0.0))
-    made = canvas(plane(1), nose, texture=16, front=math.radians(90.0))
+    made = canvas(plane(1), nose, texture=16, front_deg=90.0)
     there = made.vertices[4:].mean(0) - made.vertices[:4].mean(0)
     np.testing.assert_allclose(there / np.linalg.norm(there), [0.0, -1.0, 0.0], atol=1e-5)
 
 
 def test_a_whole_turn_changes_nothing() -> None:
-    here, there = (canvas(plane(2), texture=16, front=math.radians(angle)) for angle in (0.0, 360.0))
+    here, there = (canvas(plane(2), texture=16, front_deg=angle) for angle in (0.0, 360.0))
     np.testing.assert_allclose(there.vertices, here.vertices, atol=1e-6)
 
 
 def test_normals_turn_with_the_front() -> None:
     mesh = plane(1)
     slanted = np.tile([0.6, -0.8, 0.0], (4, 1)).astype(np.float32)
-    made = canvas_of([part_of(mesh, normals=slanted), part_of(mesh)], 16, math.radians(90.0))
+    made = canvas_of([part_of(mesh, normals=slanted), part_of(mesh)], 16, 90.0)
     np.testing.assert_allclose(made.normals[:4], np.tile([-0.8, -0.6, 0.0], (4, 1)), atol=1e-6)
     np.testing.assert_allclose(made.normals[4:], np.tile([-1.0, 0.0, 0.0], (4, 1)), atol=1e-6)
 
