@@ -6,7 +6,8 @@ Parts: lattice (density on the lattice, refined along the surface, gaps closed),
 pictures, marching cubes, vertices onto the level), clean, unwrap, bake, glb, scene, views, turntable. The field is a
 hash grid fitted to a hamburger with bumps, soft edges and floaters. Lattice, iso and bake query the field. Those three
 are also measured with the plain-torch field, and have a floor: the time that their queries take at least.
-`ratio_to_torch` is torch's time over ours for them."""
+`ratio_to_torch` is torch's time over ours for them.
+"""
 
 from __future__ import annotations
 
