@@ -50,7 +50,9 @@ def texture_recipe(context: Context, prompt: str = "") -> Recipe:
     prompt: as for `recipe`.
     """
     what = recipe(context, prompt)
-    what.settings = {**what.settings, **texture_settings.overrides(scene_settings.of(context).texture)}
+    shared = {key: value for key, value in what.settings.get("mesh", {}).items() if key == "padding"}
+    own = texture_settings.overrides(scene_settings.of(context).texture)
+    what.settings = {**what.settings, **own, "mesh": {**shared, **own["mesh"]}}
     return what
 
 

@@ -48,7 +48,10 @@ def show(job: Job, part: int, png: bytes) -> None:
 
 def look(here: session.Session) -> None:
     """Have the skins made for jobs that are shown, and give them to the preview when they are."""
-    for name in texture_preview.without_skins():
+    wanted = texture_preview.without_skins()
+    for name in [name for name, (pending, _) in _making.items() if pending.done and name not in wanted]:
+        del _making[name]  # of a job that ended meanwhile
+    for name in wanted:
         job = here.job(name)
         noted = about(job) if job is not None else None
         if job is None or noted is None:

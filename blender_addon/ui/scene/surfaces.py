@@ -13,7 +13,7 @@ from typing import Any
 from bpy.types import Context, Mesh, Object
 
 from ...core.engine.mesh_file import MeshPart, file_size, mesh_file
-from ...core.job import EngineTrouble, Trouble
+from ...core.job import EngineTrouble
 from ...core.protocol import DATA_LIMIT
 from . import mesh_identity, paintable, unwrap
 from .paintable import refused
@@ -59,7 +59,7 @@ def read(context: Context, objects: Sequence[Object], *, new_uvs: bool) -> Surfa
     for obj in objects:
         if not len(obj.data.polygons):
             raise _no_faces(obj)
-    fresh = {obj.name: unwrap.fresh_uvs(context, obj.data) for obj in objects if new_uvs or not obj.data.uv_layers}
+    fresh = {obj.name: _fresh(context, obj) for obj in objects if new_uvs or not obj.data.uv_layers}
     depsgraph = context.evaluated_depsgraph_get()
     paintable.refuse_instances(depsgraph, objects)
     reading = _Reading()
@@ -71,7 +71,7 @@ def read(context: Context, objects: Sequence[Object], *, new_uvs: bool) -> Surfa
         finally:
             evaluated.to_mesh_clear()
     if file_size(reading.parts, reading.kept) > DATA_LIMIT - (1 << 24):
-        raise _too_many(reading.triangles)
+        raise _too_many(f"Their file would have {file_size(reading.parts, reading.kept) >> 20:,} MiB; 496 can be sent.")
     about = {"objects": reading.objects, "parts": reading.told}
     return Surfaces(mesh_file(reading.parts, reading.kept), about, reading.triangles)
 
@@ -84,7 +84,7 @@ def _read_object(reading: _Reading, obj: Object, mesh: Mesh, fresh: Any) -> None
         raise _no_faces(obj)
     reading.triangles += count
     if reading.triangles > MOST_TRIANGLES:
-        raise _too_many(reading.triangles)
+        raise _too_many(f"They have {reading.triangles:,} triangles or more; {MOST_TRIANGLES:,} can be painted.")
     mesh.calc_loop_triangles()
     corners = np.empty(3 * len(mesh.loop_triangles), np.int32)
     slots = np.empty(len(mesh.loop_triangles), np.int32)
@@ -171,7 +171,7 @@ def _uvs(obj: Object, mesh: Mesh, fresh: Any) -> tuple[Any, str, bytes | None]:
             )
         values = np.array(fresh, np.float32)
         return values.reshape(-1, 2), "", values.astype("<f4").tobytes()
-    name = obj.data.uv_layers.active.name
+    name = (obj.data.uv_layers.active or obj.data.uv_layers[0]).name
     layer = mesh.uv_layers.get(name)
     if layer is None:
         raise refused(
@@ -238,6 +238,18 @@ def _axes(values: Any) -> Any:
     return np.stack([values[:, 0], values[:, 2], -values[:, 1]], axis=1).astype("<f4")
 
 
+def _fresh(context: Context, obj: Object) -> Any:
+    try:
+        return unwrap.fresh_uvs(context, obj.data)
+    except RuntimeError as error:  # how an operator's error arrives in Python
+        raise refused(
+            "unwrap",
+            f"'{obj.name}' could not be unwrapped.",
+            str(error).strip(),
+            "Unwrap it yourself (Edit Mode, UV > Smart UV Project) and choose Keep UVs.",
+        ) from error
+
+
 def _no_faces(obj: Object) -> EngineTrouble:
     return refused(
         "no_faces",
@@ -247,12 +259,6 @@ def _no_faces(obj: Object) -> EngineTrouble:
     )
 
 
-def _too_many(triangles: int) -> EngineTrouble:
-    return EngineTrouble(
-        Trouble(
-            "texture.too_many",
-            "The selected objects have too many faces.",
-            f"They have more than {triangles - 1:,} triangles or so; at most {MOST_TRIANGLES:,} can be painted.",
-            "Decimate a copy and paint that, or select fewer objects.",
-        )
-    )
+def _too_many(why: str) -> EngineTrouble:
+    fix = "Decimate a copy and paint that, or select fewer objects."
+    return refused("too_many", "The selected objects have too many faces.", why, fix)

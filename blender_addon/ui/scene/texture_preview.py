@@ -200,6 +200,8 @@ def _follow(context: Context, obj: Object, shown: _Shown, number: int) -> None:
         off = (abs(place[i][k] - obj.matrix_world[i][k]) for i in range(4) for k in range(4))
         if max(off) > 1e-6:
             obj.matrix_world = place
+    if obj.name not in context.view_layer.objects:
+        return
     for window in context.window_manager.windows:
         for area in window.screen.areas if window.scene == context.scene else ():
             space = area.spaces.active
