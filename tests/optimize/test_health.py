@@ -19,6 +19,7 @@ from dreamfusion_engine.optimize.health import (
     VERDICTS,
     HealthMonitor,
     Probe,
+    Verdict,
     depth_relief,
     front_back_similarity,
     make_probe,
@@ -220,7 +221,12 @@ def test_the_report_is_json_and_a_monitor_goes_on_from_it() -> None:
 
 
 def test_a_monitor_comes_only_to_verdicts_that_it_watches_for() -> None:
-    for watched, expected in ((("non_finite",), None), (("empty",), "empty"), (VERDICTS, "empty")):
+    cases: list[tuple[tuple[Verdict, ...], Verdict | None]] = [
+        (("non_finite",), None),
+        (("empty",), "empty"),
+        (VERDICTS, "empty"),
+    ]
+    for watched, expected in cases:
         monitor = HealthMonitor(watched=watched)
         for _ in range(3):
             monitor.observe(probe(opacity=0.0))

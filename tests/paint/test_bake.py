@@ -85,7 +85,7 @@ def test_a_box_in_a_box_is_hidden_and_takes_the_colours_around_it() -> None:
     texels = made.maps[0]
     hidden = texels.owner >= 12
     assert abs(part.unseen - hidden.sum() / texels.used.sum()) < 0.01
-    np.testing.assert_array_equal(part.texture[hidden], np.tile(np.uint8([51, 204, 102]), (hidden.sum(), 1)))
+    np.testing.assert_array_equal(part.texture[hidden], np.tile(np.array([51, 204, 102], np.uint8), (hidden.sum(), 1)))
 
 
 def test_an_underside_below_the_cameras_is_hidden() -> None:
@@ -117,7 +117,9 @@ def test_a_part_that_is_not_seen_at_all_takes_colours_of_the_others() -> None:
     blue = torch.tensor([0.2, 0.4, 0.8])
     shell, inner = baked(made, lambda points: blue.expand(len(points), 3), CameraConfig(elevation_deg=(-90.0, 90.0)))
     assert shell.unseen == 0.0 and inner.unseen == 1.0
-    np.testing.assert_array_equal(inner.texture, np.broadcast_to(np.uint8([51, 102, 204]), inner.texture.shape))
+    np.testing.assert_array_equal(
+        inner.texture, np.broadcast_to(np.array([51, 102, 204], np.uint8), inner.texture.shape)
+    )
 
 
 def test_a_part_whose_uvs_show_nothing_is_grey_and_breaks_nothing() -> None:

@@ -26,7 +26,7 @@ CPU = torch.device("cpu")
 
 
 def flat(colour: tuple[int, int, int], size: int = 8) -> NDArray[np.uint8]:
-    return np.tile(np.uint8(colour), (size, size, 1))
+    return np.tile(np.array(colour, np.uint8), (size, size, 1))
 
 
 def middles(mesh: TexturedMesh) -> NDArray[Any]:

@@ -25,8 +25,8 @@ WHITE = torch.ones(3)
 
 def camera(azimuth: float = 0.0, half_view: float = 1.1, target: Tensor | None = None) -> Cameras:
     """One camera that sees as far as `half_view` up and down from the middle."""
-    angles = (torch.tensor([x]) for x in (azimuth, 0.0, DISTANCE, 2.0 * math.atan(half_view / DISTANCE)))
-    return orbit_cameras(*angles, target=target)
+    angles = [torch.tensor([x]) for x in (azimuth, 0.0, DISTANCE, 2.0 * math.atan(half_view / DISTANCE))]
+    return orbit_cameras(angles[0], angles[1], angles[2], angles[3], target)
 
 
 def renderer(made: Canvas, grid: int = 1) -> SurfaceRenderer:
@@ -59,6 +59,7 @@ def test_a_square_has_its_colour_and_covers_its_share() -> None:
     _, directions = camera_rays(camera(half_view=2.0 * half), 32, 32)
     expected = (DISTANCE / directions[:, 1]).view(32, 32)[middle, middle]
     torch.testing.assert_close(seen.depth[0, middle, middle], expected)
+    assert seen.normal is not None
     torch.testing.assert_close(seen.normal[0, 16, 16], torch.tensor([0.0, -1.0, 0.0]))
 
 
@@ -152,6 +153,7 @@ def test_gradients_reach_the_colours_and_nothing_else() -> None:
     seen.colour.sum().backward()  # type: ignore[no-untyped-call]
     assert len(asked) == 1 and not asked[0].requires_grad
     torch.testing.assert_close(colour.grad, torch.full((3,), 64.0))  # a quarter of the picture, each sample a quarter
+    assert seen.normal is not None
     assert not any(value.requires_grad for value in (seen.opacity, seen.depth, seen.normal))
 
 

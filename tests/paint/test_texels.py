@@ -35,7 +35,7 @@ def test_each_texel_shows_the_point_that_is_drawn_there(cells: int) -> None:
 @pytest.mark.parametrize("shift", [(1.0, 0.0), (-3.0, 2.0), (7.0, -1.0)])
 def test_uvs_moved_by_whole_tiles_show_the_same(shift: tuple[float, float]) -> None:
     vertices, triangles, uv = plane(3)
-    here, there = shown((vertices, triangles, uv)), shown((vertices, triangles, uv + np.float32(shift)))
+    here, there = shown((vertices, triangles, uv)), shown((vertices, triangles, uv + np.array(shift, np.float32)))
     np.testing.assert_allclose(there.positions, here.positions, atol=1e-5)
     np.testing.assert_array_equal(there.used, here.used)
     assert there.shared.max() == 0.0
@@ -85,7 +85,7 @@ def test_of_many_copies_on_each_other_the_first_owns_every_texel() -> None:
 
 def test_what_lies_half_on_another_shares_half_of_it() -> None:
     vertices, triangles, uv = plane(8)
-    later = moved((vertices, triangles, 0.5 * uv + [0.25, 0.0]), (0.0, 1.0, 0.0))
+    later = moved((vertices, triangles, 0.5 * uv + np.array([0.25, 0.0], np.float32)), (0.0, 1.0, 0.0))
     found = shown(joined((vertices, triangles, 0.5 * uv), later), 64)
     first = len(triangles)
     assert found.shared[:first].max() == 0.0
@@ -115,7 +115,7 @@ def test_no_triangle_of_an_unwrap_is_called_shared(subdivisions: int, texture: i
 @pytest.mark.parametrize("stretch", [(0.02, 1.0), (1.0, 0.005)])
 def test_stretched_uvs_are_not_called_shared(stretch: tuple[float, float]) -> None:
     vertices, triangles, uv = plane(6)
-    assert shown((vertices, triangles, uv * np.float32(stretch))).shared.max() == 0.0
+    assert shown((vertices, triangles, uv * np.array(stretch, np.float32))).shared.max() == 0.0
 
 
 def test_triangles_without_area_break_nothing() -> None:

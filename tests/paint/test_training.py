@@ -232,7 +232,7 @@ def test_no_verdict_about_the_shape_ends_a_run(tmp_path: Path) -> None:
     run.new_training = functools.partial(SurfaceTraining, renderer(sheet))
     run.training = run._trained_from_start(run.config, 0)
     asked: list[Any] = []
-    run.distillation.view_contrast = lambda *given: asked.append(given) or 0.0  # type: ignore[func-returns-value]
+    run.distillation.view_contrast = lambda *given: asked.append(given) or 0.0  # type: ignore[func-returns-value, method-assign]
     assert run.run().step == 50
     assert run.health_report()["verdict"] == "good" and run.restarts == 0
     assert [probe.finite for probe in run.health.history] == [True, True]

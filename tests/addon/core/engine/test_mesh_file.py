@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from fakes.painted_glb import painted
-from fakes.scripted_engine import png
+from fakes.shapes import png
 
 from blender_addon.core.engine import glb
 from blender_addon.core.engine.glb_file import DamagedMesh
