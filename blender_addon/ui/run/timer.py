@@ -27,6 +27,7 @@ from . import job_rows, painting, render_pause, session
 
 BUDGET_S = 0.008  # of the main thread a tick
 _QUEUE_SHARE_S = 0.004  # of that for the queue; the rest is for pictures and meshes
+_LATEST_S = 2.0  # after which something that has arrived is shown, even on a machine so busy that every tick is long
 _FAST_S = 0.1  # to the next tick while things arrive,
 _STEADY_S = 0.25  # while a job runs,
 _IDLE_S = 0.5  # and while nothing does
@@ -54,6 +55,7 @@ _PIXEL = bytes.fromhex(
 ticks: deque[Tick] = deque(maxlen=100_000)  # for measurements: some seven hours of a run
 # Pictures and meshes that have arrived and are not shown yet, by job and name: only the newest of each counts.
 _arrived: OrderedDict[tuple[str, str, str], Change] = OrderedDict()
+_shown_at = 0.0  # time.perf_counter() when something that had arrived was last shown
 _parts: OrderedDict[str, icons.Pixels] = OrderedDict()  # of a decoded row, by icon; one a tick, as above
 
 
@@ -71,6 +73,7 @@ def tick() -> float:
 
 
 def _work(began: float) -> tuple[float, bool]:
+    global _shown_at
     here = session.current()
     here.look()
     news = here.poll_test()
@@ -89,7 +92,9 @@ def _work(began: float) -> tuple[float, bool]:
     changes = here.queue.tick(_QUEUE_SHARE_S)
     for change in changes:
         _take(here, change)
-    if (_parts or _arrived) and not shown and time.perf_counter() - began < _QUEUE_SHARE_S:
+    now = time.perf_counter()
+    if (_parts or _arrived) and not shown and (now - began < _QUEUE_SHARE_S or now - _shown_at > _LATEST_S):
+        _shown_at = now
         if _parts:
             icons.put(*_parts.popitem(last=False))
         else:  # one a tick: checking a mesh or decoding a picture takes milliseconds
