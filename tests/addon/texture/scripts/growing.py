@@ -160,7 +160,7 @@ bpy.ops.ed.undo()
 
 # The engine dies: gone, and the objects are as they were.
 artist.select(bpy.data.objects["Cube"], bpy.data.objects["Grid"])
-died = texture("a crash mug")
+died = texture("a die mug")
 run.until(lambda: died.state.over or died.state.value == "queued" and died.started, "a dead engine")
 run.until(lambda: run.session.queue.engine_state != "ready" or died.state.over, "the end of it")
 run.ticks(0.3)
