@@ -60,7 +60,7 @@ def surface_node(material: Material | None) -> Node | None:
     for node in behind:  # grows while it is walked: nearest first
         if node.type == "BSDF_PRINCIPLED":
             return node
-        sockets = [node.inputs["Surface"]] if node == output else node.inputs
+        sockets = [socket for socket in node.inputs if node is not output or socket.name == "Surface"]
         behind += [link.from_node for socket in sockets for link in socket.links if link.from_node not in behind]
     return None
 
