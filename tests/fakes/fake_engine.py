@@ -84,6 +84,7 @@ def counting_generate(
     report(Note(code="health.flat", text="The object is rather flat."))
     (output / "mesh.glb").write_bytes(ball_glb(digest, 200))
     summary = {"prompt": config.prompt, "seed": config.seed, "steps": step, "psnr": float("inf")}
+    summary |= {"blockout_bytes": len(blockout), "lock": config.start.lock} if blockout else {}
     (output / "result.json").write_text(json.dumps({"prompt": config.prompt, "seed": config.seed}))
     return Result(folder=str(output), files={"mesh": str(output / "mesh.glb")}, report=summary)
 
