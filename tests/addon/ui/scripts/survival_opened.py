@@ -9,7 +9,7 @@ import bpy
 sys.path.insert(0, str(addon.ROOT / "tests" / "addon" / "ui"))
 from pumping import Run
 
-run = Run(steps=400, step_s=0.004)
+run = Run(steps=2000, step_s=0.004)
 path = os.path.join(os.environ["FOLDER"], "mine.blend")
 bpy.ops.wm.save_as_mainfile(filepath=path)
 job = run.generate()

@@ -8,7 +8,7 @@ import bpy
 sys.path.insert(0, str(addon.ROOT / "tests" / "addon" / "ui"))
 from pumping import Run
 
-run = Run(steps=500, step_s=0.004)
+run = Run(steps=100_000, step_s=0.004)
 bpy.ops.ed.undo_push(message="start")
 job = run.generate()
 run.until(lambda: run.preview() is not None, "a preview")
