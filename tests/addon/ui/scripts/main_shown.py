@@ -15,5 +15,5 @@ shown = []
 for name in ("guidance", "training", "mesh", "memory", "placement"):
     shown += draw(getattr(bpy.types, "DREAMFUSION_PT_" + name)).properties()
 preset = addon.part("core.engine_preset")
-wanted = [f"DREAMFUSION_PG_{stage}.{key}" for stage in preset.STAGES for key in preset.STANDARD[stage]]
+wanted = [f"DREAMFUSION_PG_{stage}.{key}" for stage, key in preset.ALL]
 addon.tell(missing=sorted(set(wanted) - set(shown)))
