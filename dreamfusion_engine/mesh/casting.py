@@ -35,17 +35,20 @@ class Caster:
         return self.vertices.device
 
 
-def caster(vertices: Vertices, triangles: Triangles, device: torch.device) -> Caster:
+def caster(vertices: Vertices, triangles: Triangles, device: torch.device, *, winding: bool = False) -> Caster:
     """Prepare a mesh for queries.
 
     vertices: float[V, 3].
     triangles: int[T, 3].
     device: torch.device to compute on.
+    winding: bool, whether winding numbers will be asked for.
     """
     points = torch.from_numpy(np.ascontiguousarray(vertices, dtype=np.float32)).to(device)
     faces = torch.from_numpy(np.ascontiguousarray(triangles, dtype=np.int32)).to(device)
     mesh = wp.Mesh(
-        points=wp.from_torch(points, dtype=wp.vec3, requires_grad=False), indices=wp.from_torch(faces.reshape(-1))
+        points=wp.from_torch(points, dtype=wp.vec3, requires_grad=False),
+        indices=wp.from_torch(faces.reshape(-1)),
+        support_winding_number=winding,
     )
     return Caster(mesh=mesh, vertices=points, triangles=faces)
 

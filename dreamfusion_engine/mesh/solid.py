@@ -13,6 +13,7 @@ from torch import Tensor
 
 from dreamfusion_engine.machine import warp_runtime
 from dreamfusion_engine.mesh.arrays import Doubles
+from dreamfusion_engine.mesh.casting import caster
 
 CELLS = 96  # along the box [-1, 1]^3
 REACH = 0.5  # world units: longer distances count as this one
@@ -53,13 +54,8 @@ def solid_distance(vertices: Doubles, triangles: NDArray[np.integer], device: to
     triangles: int[T, 3].
     device: torch.device of the result.
     """
-    points = torch.from_numpy(np.ascontiguousarray(vertices, dtype=np.float32)).to(device)
-    faces = torch.from_numpy(np.ascontiguousarray(triangles, dtype=np.int32)).to(device)
-    mesh = wp.Mesh(
-        points=wp.from_torch(points, dtype=wp.vec3, requires_grad=False),
-        indices=wp.from_torch(faces.reshape(-1)),
-        support_winding_number=True,
-    )
+    scene = caster(vertices, triangles, device, winding=True)  # owns the memory that its mesh works on
+    mesh = scene.mesh
     along = torch.linspace(-1.0, 1.0, CELLS + 1, device=device)
     z, y, x = torch.meshgrid(along, along, along, indexing="ij")
     lattice = torch.stack([x, y, z], -1).reshape(-1, 3).contiguous()
