@@ -102,8 +102,14 @@ def _generate(options: argparse.Namespace, arguments: list[str], generate: Gener
 
     def run(report: Report, control: Control) -> Result:
         make = generate if generate is not None else _real_generate()
-        more = {"blockout": asked.mesh} if asked.mesh else {}
-        return make(asked.config, asked.output, report=report, control=control, resume=asked.resume, **more)
+        return make(
+            asked.config,
+            asked.output,
+            report=report,
+            control=control,
+            resume=asked.resume,
+            blockout=asked.mesh,
+        )
 
     return _made(options, arguments, asked, run)
 
@@ -353,8 +359,7 @@ def _serve(options: argparse.Namespace, generate: Generate | None, texture: Text
         blockout: bytes = b"",
     ) -> Result:
         make = generate if generate is not None else _real_generate()
-        more = {"blockout": blockout} if blockout else {}
-        return make(config, output, report=report, control=control, resume=resume, **more)
+        return make(config, output, report=report, control=control, resume=resume, blockout=blockout)
 
     def painted_when_needed(
         config: GenerateConfig,

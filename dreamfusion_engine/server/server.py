@@ -290,9 +290,8 @@ class Server:
 
         asked = job.request
         if asked.paint is None:
-            more = {"blockout": asked.mesh} if asked.mesh else {}
             result = self._generate(
-                asked.config, asked.output, report=report, control=control, resume=asked.resume, **more
+                asked.config, asked.output, report=report, control=control, resume=asked.resume, blockout=asked.mesh
             )
         else:
             result = self._texture(
