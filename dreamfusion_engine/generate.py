@@ -5,21 +5,14 @@ The command line, the server and any script with torch call `generate`.
 
 from __future__ import annotations
 
-import contextlib
 import functools
-import json
 import math
 from pathlib import Path
 
-import torch
-
 from dreamfusion_engine.config.stages import GenerateConfig
-from dreamfusion_engine.errors import Cancelled
-from dreamfusion_engine.events import Control, Note, Report, Result, Stage
-from dreamfusion_engine.machine.atomic_file import write_atomically
+from dreamfusion_engine.events import Control, Report, Result, Stage
 from dreamfusion_engine.machine.disk import output_error
-from dreamfusion_engine.machine.processes import Ranks, join, leave
-from dreamfusion_engine.machine.run_folder import held
+from dreamfusion_engine.machine.processes import Ranks
 from dreamfusion_engine.mesh.build import build_mesh
 from dreamfusion_engine.mesh.export import write_glb
 from dreamfusion_engine.mesh.pictures.sheet import portrait_scene, write_turntable, write_views
@@ -29,7 +22,8 @@ from dreamfusion_engine.optimize.previews import Previews
 from dreamfusion_engine.optimize.session import Session
 from dreamfusion_engine.optimize.step_trial import StepTrial
 from dreamfusion_engine.optimize.volume_training import VolumeTraining
-from dreamfusion_engine.run.report import ignore, run_report, stopped_late
+from dreamfusion_engine.run.entrance import in_folder, trained, write_result
+from dreamfusion_engine.run.report import ignore, run_report, simple_unwrap, stopped_late
 from dreamfusion_engine.run.source import keep_source, kept_source
 from dreamfusion_engine.run.stage_clock import StageClock
 from dreamfusion_engine.run.start import Start, start_of
@@ -38,7 +32,6 @@ from dreamfusion_engine.scene.cameras import turntable_cameras
 from dreamfusion_engine.speed.device_speed import learn_ratio
 from dreamfusion_engine.speed.run_time import step_seconds
 
-SIMPLE_UNWRAP = "The texture has more seams than usual, from the simple unwrap: {}."
 REFERENCE_VIEWS = 8  # around the object, from 20 degrees above
 REFERENCE_PIXELS = 192
 LEARNT_ABOVE = 20  # steps of a run that say something of the next; the first ones compile
@@ -71,15 +64,12 @@ def generate(
     Raises RunError when the run fails, Cancelled when it was stopped; the last checkpoint is kept.
     """
     start = start_of(blockout or (kept_source(output) if resume else b""), config)
-    ranks = join("cuda" if config.device != "cpu" and torch.cuda.is_available() else "cpu")
-    if not ranks.first:  # it computes for the first, which alone speaks and writes
-        return _generate(config, output, ranks, ignore, control, resume, start)
-    with contextlib.ExitStack() as stack:
-        try:
-            stack.enter_context(held(output))
-        except OSError as error:
-            raise output_error(output, error) from error
-        return _generate(config, output, ranks, report, control, resume, start)
+    return in_folder(
+        config,
+        output,
+        report,
+        lambda ranks, heard: _generate(config, output, ranks, heard, control, resume, start),
+    )
 
 
 def _generate(
@@ -127,12 +117,7 @@ def _generate(
         report=report,
     )
     clock.enter("train", device)
-    try:
-        training = session.run()
-    except Cancelled:  # in every process at the same step
-        leave()
-        raise
-    leave()
+    training = trained(session)
     assert isinstance(training, VolumeTraining)
     if ranks.count == 1 and session.training.step >= LEARNT_ABOVE and session.steps_taken:
         by_arithmetic = step_seconds(teacher.sizes, teacher.fitted, teacher.speed)
@@ -149,7 +134,7 @@ def _generate(
 
     mesh, mesh_report = build_mesh(*training.frozen(), reference_views(training), config.mesh, advance)
     if mesh_report.unwrap_trouble:
-        report(Note(code="run.simple_unwrap", text=SIMPLE_UNWRAP.format(mesh_report.unwrap_trouble)))
+        report(simple_unwrap(mesh_report.unwrap_trouble))
     # 4. What people look at.
     advance("render", 0.0)
     files = {name: output / name for name in ("mesh.glb", "turntable.mp4", "views.png", "result.json")}
@@ -168,7 +153,7 @@ def _generate(
             lambda share: advance("render", 0.2 + 0.8 * share),
         )
         content = {**run_report(config, session, clock, device), "mesh": mesh_report.to_json()}
-        write_atomically(files["result.json"], (json.dumps(content, indent=1, allow_nan=False) + "\n").encode())
+        write_result(content, files["result.json"])
     except OSError as error:
         raise output_error(output, error) from error
     return Result(folder=str(output), files={name: str(path) for name, path in files.items()}, report=content)

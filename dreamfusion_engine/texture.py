@@ -5,7 +5,6 @@ Shape and UVs stay. The command line, the server and any script with torch call 
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import functools
 import hashlib
@@ -15,17 +14,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from dreamfusion_engine.config.paint import PaintConfig
 from dreamfusion_engine.config.stages import GenerateConfig, MeshConfig
-from dreamfusion_engine.errors import Cancelled, InputError
+from dreamfusion_engine.errors import InputError
 from dreamfusion_engine.events import Control, Note, Report, Result, Stage
 from dreamfusion_engine.machine.atomic_file import write_atomically
 from dreamfusion_engine.machine.disk import output_error
-from dreamfusion_engine.machine.processes import Ranks, join, leave
-from dreamfusion_engine.machine.run_folder import SOURCE, held
+from dreamfusion_engine.machine.processes import Ranks
+from dreamfusion_engine.machine.run_folder import SOURCE
 from dreamfusion_engine.mesh.arrays import Floats
+from dreamfusion_engine.mesh.export import png_bytes
 from dreamfusion_engine.mesh.gltf.read import GltfFile, GltfPrimitive, read_gltf
 from dreamfusion_engine.mesh.gltf.write import NewTexture, with_textures
 from dreamfusion_engine.mesh.pictures.render import retextured
@@ -35,12 +34,13 @@ from dreamfusion_engine.optimize.health import Verdict
 from dreamfusion_engine.optimize.session import Session
 from dreamfusion_engine.paint.bake import PaintedPart, bake
 from dreamfusion_engine.paint.canvas import Canvas, CanvasPart, DeviceCanvas, canvas_of
-from dreamfusion_engine.paint.portrait import before_textures, png_of, portrait_mesh
+from dreamfusion_engine.paint.portrait import before_textures, portrait_mesh
 from dreamfusion_engine.paint.previews import PaintPreviews
 from dreamfusion_engine.paint.render import SurfaceRenderer
 from dreamfusion_engine.paint.texels import areas_of
 from dreamfusion_engine.paint.training import SurfaceTraining
-from dreamfusion_engine.run.report import ignore, run_report, stopped_late
+from dreamfusion_engine.run.entrance import in_folder, trained, write_result
+from dreamfusion_engine.run.report import ignore, run_report, simple_unwrap, stopped_late
 from dreamfusion_engine.run.source import keep_source, kept_source
 from dreamfusion_engine.run.stage_clock import StageClock
 from dreamfusion_engine.run.teacher import load_run_teacher, open_run_model, run_device
@@ -84,15 +84,12 @@ def texture(
     if resume and not mesh:
         mesh = _source_of(output)
     file = read_gltf(mesh)
-    ranks = join("cuda" if config.device != "cpu" and torch.cuda.is_available() else "cpu")
-    if not ranks.first:
-        return _texture(config, paint, file, mesh, output, ranks, ignore, control, resume)
-    with contextlib.ExitStack() as stack:
-        try:
-            stack.enter_context(held(output))
-        except OSError as error:
-            raise output_error(output, error) from error
-        return _texture(config, paint, file, mesh, output, ranks, report, control, resume)
+    return in_folder(
+        config,
+        output,
+        report,
+        lambda ranks, heard: _texture(config, paint, file, mesh, output, ranks, heard, control, resume),
+    )
 
 
 def _texture(
@@ -156,12 +153,7 @@ def _texture(
         alone=ranks.count == 1, resumed=resume, recorded=session.denoiser, step_seconds=None, report=report
     )
     clock.enter("train", device)
-    try:
-        training = session.run()
-    except Cancelled:  # in every process at the same step
-        leave()
-        raise
-    leave()
+    training = trained(session)
     assert isinstance(training, SurfaceTraining)
     if not ranks.first:
         return Result(folder=str(output), files={}, report={})
@@ -178,7 +170,7 @@ def _texture(
     advance("render", 0.0)
     files = {name: output / name for name in ("mesh.glb", "turntable.mp4", "views.png", "before.png", "result.json")}
     try:
-        pictures = [png_of(each.texture) for each in painted]
+        pictures = [png_bytes(each.texture) for each in painted]
         new = [
             NewTexture(primitive=i, png=picture, uv=uv if made else None)
             for i, (picture, (uv, made)) in enumerate(zip(pictures, layouts, strict=True))
@@ -201,7 +193,7 @@ def _texture(
             "paint": dataclasses.asdict(paint),
             "parts": _part_reports(canvas, painted, [made for _, made in layouts]),
         }
-        write_atomically(files["result.json"], (json.dumps(content, indent=1, allow_nan=False) + "\n").encode())
+        write_result(content, files["result.json"])
     except OSError as error:
         raise output_error(output, error) from error
     return Result(folder=str(output), files={name: str(path) for name, path in files.items()}, report=content)
@@ -238,8 +230,7 @@ def _layouts(
             report(Note(code="paint.empty_uv", text=f"{each.name}: its UVs cover nothing, so it gets new ones."))
         charts = _unwrapped(each, config, functools.partial(_part_of_unwrap, advance, number, len(primitives)))
         if charts.trouble:
-            why = f"{each.name}: the texture has more seams than usual, from the simple unwrap: {charts.trouble}."
-            report(Note(code="run.simple_unwrap", text=why))
+            report(simple_unwrap(charts.trouble, each.name))
         layouts.append((charts.uv, True))
     return layouts
 
@@ -275,14 +266,14 @@ def _source_of(output: Path) -> bytes:
 
 def _tell(canvas: Canvas, painted: list[PaintedPart], report: Report) -> None:
     """Tell the artist what the textures cannot have."""
-    shared = [(part.name, each.shared) for part, each in zip(canvas.parts, painted, strict=True)]
-    for name, share in shared:
-        if share > SHARED_TOLD:
+    for part, each in zip(canvas.parts, painted, strict=True):
+        if each.shared > SHARED_TOLD:
             report(
                 Note(
                     code="paint.shared_uv",
-                    text=f"{name}: {share:.0%} of the surface shares its texels with another part of it, as mirrored "
-                    "or overlapping UVs do. Both show the same colours. For colours of their own, make new UVs.",
+                    text=f"{part.name}: {each.shared:.0%} of the surface shares its texels with another part of it, "
+                    "as mirrored or overlapping UVs do. Both show the same colours. For colours of their own, make new "
+                    "UVs.",
                 )
             )
     for part, each in zip(canvas.parts, painted, strict=True):

@@ -25,9 +25,9 @@ from dreamfusion_engine.config.presets import preset
 from dreamfusion_engine.config.stages import GenerateConfig
 from dreamfusion_engine.errors import Cancelled, InputError
 from dreamfusion_engine.events import Event, Note, Preview, Progress, Result, TexturePreview
+from dreamfusion_engine.mesh.export import png_bytes
 from dreamfusion_engine.mesh.gltf.picture import read_base_colour
 from dreamfusion_engine.mesh.gltf.read import read_gltf
-from dreamfusion_engine.paint.portrait import png_of
 
 STEPS, TEXTURE = 3, 128
 SETTINGS: dict[str, Any] = {
@@ -86,7 +86,7 @@ def coloured() -> Glb:
     made = glb(name="flag")
     picture = np.zeros((8, 8, 3), np.uint8)
     picture[:, :4, 0], picture[:, 4:, 2] = 255, 255
-    made.document["images"] = [{"bufferView": made.view(png_of(picture)), "mimeType": "image/png"}]
+    made.document["images"] = [{"bufferView": made.view(png_bytes(picture)), "mimeType": "image/png"}]
     made.document["textures"] = [{"source": 0}]
     made.document["materials"] = [{"name": "cloth", "pbrMetallicRoughness": {"baseColorTexture": {"index": 0}}}]
     made.document["meshes"][0]["primitives"][0]["material"] = 0

@@ -72,9 +72,7 @@ def glb_bytes(mesh: TexturedMesh, *, name: str = "object", stand: bool = True) -
         placed.uv.reshape(-1, 2)[corner].astype("<f4"),
         index.astype("<u4").reshape(-1),
     ]
-    picture = io.BytesIO()
-    Image.fromarray(placed.texture).save(picture, "PNG")
-    blobs = [a.tobytes() for a in arrays] + [picture.getvalue()]
+    blobs = [a.tobytes() for a in arrays] + [png_bytes(placed.texture)]
     views, binary = [], b""
     for blob in blobs:
         views.append({"buffer": 0, "byteOffset": len(binary), "byteLength": len(blob)})
@@ -86,6 +84,13 @@ def glb_bytes(mesh: TexturedMesh, *, name: str = "object", stand: bool = True) -
     text += b" " * (-len(text) % 4)
     chunks = struct.pack("<I4s", len(text), b"JSON") + text + struct.pack("<I4s", len(binary), b"BIN\0") + binary
     return struct.pack("<4sII", b"glTF", 2, 12 + len(chunks)) + chunks
+
+
+def png_bytes(picture: NDArray[np.uint8]) -> bytes:
+    """Return the PNG of a picture uint8[H, W, 3], sRGB; the same pixels give the same bytes."""
+    stream = io.BytesIO()
+    Image.fromarray(picture).save(stream, "PNG")
+    return stream.getvalue()
 
 
 def read_glb(path: Path) -> GlbContent:

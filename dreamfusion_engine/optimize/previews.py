@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import io
 import math
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
 from dreamfusion_engine.errors import RunError
 from dreamfusion_engine.events import Preview, Report
 from dreamfusion_engine.machine.atomic_file import write_atomically
 from dreamfusion_engine.machine.disk import output_error
+from dreamfusion_engine.mesh.export import png_bytes
 from dreamfusion_engine.mesh.preview import preview_mesh
 from dreamfusion_engine.optimize.training import Training
 from dreamfusion_engine.optimize.volume_training import VolumeTraining
@@ -25,8 +24,8 @@ KEEP_EVERY = 100  # steps between the previews that stay on disk
 _BACKGROUND = 0.6
 
 
-class Previews:
-    """Reports the latest render, a row of four views and a coarse mesh; keeps a picture every KEEP_EVERY steps.
+class ViewPreviews:
+    """Reports the latest render and a row of four views, and keeps a picture every KEEP_EVERY steps.
 
     folder: Path for the kept pictures.
     report: told of each preview.
@@ -36,6 +35,46 @@ class Previews:
         self._folder = folder
         self._report = report
         self._kept = -1
+
+    def __call__(self, training: Training) -> None:
+        """Show the state of `training`.
+
+        Raises InputError where the folder cannot be written.
+        """
+        row = training.view(preview_cameras(training), PIXELS, background=_BACKGROUND, shading="lambertian").colour
+        self._report(Preview(name="latest", step=training.step, png=png(row[0])))
+        self._report(Preview(name="views", step=training.step, png=png(torch.cat(list(row[1:]), dim=1))))
+        self._show_more(training)
+        if training.step // KEEP_EVERY != self._kept:
+            self._kept = training.step // KEEP_EVERY
+            try:
+                self._folder.mkdir(parents=True, exist_ok=True)
+                write_atomically(self._folder / f"step-{training.step:06d}.png", png(torch.cat(list(row), dim=1)))
+            except OSError as error:
+                raise output_error(self._folder, error) from error
+
+    def _show_more(self, training: Training) -> None:
+        """Report what a kind of training shows besides."""
+
+
+class Previews(ViewPreviews):
+    """Previews of a VolumeTraining: the views, and a coarse mesh.
+
+    folder, report: as for `ViewPreviews`.
+    """
+
+    def _show_more(self, training: Training) -> None:
+        assert isinstance(training, VolumeTraining)
+        level = self._level(training)
+        if level is None:
+            return
+        try:
+            mesh = preview_mesh(*training.frozen(), level, step=training.step, device=training.device)
+        except RunError as error:
+            if error.code != "run.empty":  # what is dense may be too small for the coarse lattice
+                raise
+        else:
+            self._report(mesh)
 
     @staticmethod
     def _level(training: VolumeTraining) -> float | None:
@@ -47,32 +86,6 @@ class Previews:
         highest = float(training.occupancy.density.max())
         return min(level, 0.5 * highest) if highest > 0.0 else None
 
-    def __call__(self, training: Training) -> None:
-        """Show the state of `training`, a VolumeTraining.
-
-        Raises InputError where the folder cannot be written.
-        """
-        assert isinstance(training, VolumeTraining)
-        row = training.view(preview_cameras(training), PIXELS, background=_BACKGROUND, shading="lambertian").colour
-        self._report(Preview(name="latest", step=training.step, png=png(row[0])))
-        self._report(Preview(name="views", step=training.step, png=png(torch.cat(list(row[1:]), dim=1))))
-        level = self._level(training)
-        if level is not None:
-            try:
-                mesh = preview_mesh(*training.frozen(), level, step=training.step, device=training.device)
-            except RunError as error:
-                if error.code != "run.empty":  # what is dense may be too small for the coarse lattice
-                    raise
-            else:
-                self._report(mesh)
-        if training.step // KEEP_EVERY != self._kept:
-            self._kept = training.step // KEEP_EVERY
-            try:
-                self._folder.mkdir(parents=True, exist_ok=True)
-                write_atomically(self._folder / f"step-{training.step:06d}.png", png(torch.cat(list(row), dim=1)))
-            except OSError as error:
-                raise output_error(self._folder, error) from error
-
 
 def preview_cameras(training: Training) -> Cameras:
     """Return the cameras of previews: three quarters from above, then front, side, back and top."""
@@ -83,7 +96,5 @@ def preview_cameras(training: Training) -> Cameras:
 
 def png(picture: Tensor) -> bytes:
     """Return the PNG bytes of a picture float32[H, W, 3], sRGB in [0, 1]."""
-    stream = io.BytesIO()
     pixels = (picture.clamp(0.0, 1.0) * 255.0 + 0.5).to(torch.uint8).cpu().numpy()
-    Image.fromarray(np.ascontiguousarray(pixels)).save(stream, "PNG")
-    return stream.getvalue()
+    return png_bytes(np.ascontiguousarray(pixels))

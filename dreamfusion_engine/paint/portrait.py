@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Sequence
 
@@ -62,10 +61,3 @@ def portrait_mesh(
         uv=np.concatenate(corners).astype(np.float32),
         texture=atlas,
     )
-
-
-def png_of(texture: NDArray[np.uint8]) -> bytes:
-    """Return the PNG of a texture uint8[H, W, 3], sRGB; the same pixels give the same bytes."""
-    stream = io.BytesIO()
-    Image.fromarray(texture).save(stream, "PNG")
-    return stream.getvalue()

@@ -8,9 +8,9 @@ from torch import Tensor
 from dreamfusion_engine.config.stages import GenerateConfig, Shading
 from dreamfusion_engine.guidance.distillation import ScoreDistillation
 from dreamfusion_engine.machine.processes import ALONE, Ranks
-from dreamfusion_engine.optimize import schedules
 from dreamfusion_engine.optimize.health import Probe, make_probe, probe_cameras
 from dreamfusion_engine.optimize.step_graphs import StepGraphs
+from dreamfusion_engine.optimize.step_part import add_to_gradients
 from dreamfusion_engine.optimize.training import InputsOf, Training
 from dreamfusion_engine.paint.render import SurfaceRenderer
 from dreamfusion_engine.render.renderer import Rendering
@@ -75,7 +75,7 @@ class SurfaceTraining(Training):
 
     def _choose_shading(self, progress: float) -> Shading:
         """Without textureless views: they say nothing of colours."""
-        shading = schedules.choose_shading(progress, self.config.optimize, self.config.pace, self.host_generator)
+        shading = super()._choose_shading(progress)
         return "lambertian" if shading == "textureless" else shading
 
     def _add_gradients(
@@ -97,6 +97,4 @@ class SurfaceTraining(Training):
         loss, _ = distillation.loss(distillation.seen(seen.colour.permute(0, 3, 1, 2), inputs.step), inputs.step)
         parameters = list(self.field.parameters())
         gradients = torch.autograd.grad(inputs.weights.share * loss, parameters, allow_unused=True)
-        for parameter, gradient in zip(parameters, gradients, strict=True):
-            if gradient is not None:
-                parameter.grad = gradient.contiguous() if parameter.grad is None else parameter.grad.add_(gradient)
+        add_to_gradients(parameters, gradients)

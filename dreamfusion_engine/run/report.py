@@ -10,6 +10,7 @@ import torch
 from dreamfusion_engine.config.presets import origins_of, to_json
 from dreamfusion_engine.config.stages import GenerateConfig
 from dreamfusion_engine.errors import Cancelled
+from dreamfusion_engine.events import Note
 from dreamfusion_engine.machine.device import peak_memory_mib
 from dreamfusion_engine.optimize.checkpoint import package_versions
 from dreamfusion_engine.optimize.session import Session, cancelled
@@ -44,6 +45,16 @@ def run_report(config: GenerateConfig, session: Session, clock: StageClock, devi
         "memory": session.memory_report(),
         "health": session.health_report(),
     }
+
+
+def simple_unwrap(trouble: str, part: str = "") -> Note:
+    """Return what the artist is told where the simple unwrap took xatlas's place.
+
+    trouble: str, why.
+    part: str, name of what it is about; "": the whole object.
+    """
+    text = f"The texture has more seams than usual, from the simple unwrap: {trouble}."
+    return Note(code="run.simple_unwrap", text=f"{part}: {text[0].lower()}{text[1:]}" if part else text)
 
 
 def stopped_late(folder: Path, whole_mesh: bool) -> Cancelled:

@@ -15,10 +15,11 @@ from paint.surfaces import canvas, moved, plane
 from PIL import Image
 from reference.glb_builder import Glb, square_primitive
 
+from dreamfusion_engine.mesh.export import png_bytes
 from dreamfusion_engine.mesh.gltf.read import read_gltf
 from dreamfusion_engine.mesh.pictures.render import render_mesh, retextured, scene_of
 from dreamfusion_engine.mesh.textured import TexturedMesh
-from dreamfusion_engine.paint.portrait import ATLAS, GREY, before_textures, png_of, portrait_mesh
+from dreamfusion_engine.paint.portrait import ATLAS, GREY, before_textures, portrait_mesh
 from dreamfusion_engine.render.surface.texture import sample_texture
 from dreamfusion_engine.scene.cameras import orbit_cameras
 
@@ -88,7 +89,7 @@ def test_textures_of_one_pixel_are_whole_parts() -> None:
 def test_the_colours_before_are_those_of_the_file_or_grey() -> None:
     made = Glb()
     entries = [square_primitive(made) for _ in range(3)]
-    made.document["images"] = [{"bufferView": made.view(png_of(flat((7, 8, 9), 4)))}, {"uri": "elsewhere.png"}]
+    made.document["images"] = [{"bufferView": made.view(png_bytes(flat((7, 8, 9), 4)))}, {"uri": "elsewhere.png"}]
     made.document["textures"] = [{"source": 0}, {"source": 1}]
     for number in range(2):
         texture = {"pbrMetallicRoughness": {"baseColorTexture": {"index": number}}}
@@ -102,8 +103,8 @@ def test_the_colours_before_are_those_of_the_file_or_grey() -> None:
 
 def test_a_picture_survives_png_and_the_same_one_gives_the_same_bytes() -> None:
     picture = np.random.default_rng(0).integers(0, 255, (9, 5, 3)).astype(np.uint8)
-    np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(png_of(picture)))), picture)
-    assert png_of(picture) == png_of(picture.copy())
+    np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(png_bytes(picture)))), picture)
+    assert png_bytes(picture) == png_bytes(picture.copy())
 
 
 def test_a_scene_with_another_texture_is_the_scene_of_that_mesh() -> None:

@@ -1,0 +1,69 @@
+"""The way into a run's folder and out of its training, the same for every kind of run."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from dreamfusion_engine.config.stages import GenerateConfig
+from dreamfusion_engine.errors import Cancelled
+from dreamfusion_engine.events import Report, Result
+from dreamfusion_engine.machine.atomic_file import write_atomically
+from dreamfusion_engine.machine.disk import output_error
+from dreamfusion_engine.machine.processes import Ranks, join, leave
+from dreamfusion_engine.machine.run_folder import held
+from dreamfusion_engine.optimize.session import Session
+from dreamfusion_engine.optimize.training import Training
+from dreamfusion_engine.run.report import ignore
+
+
+def in_folder(config: GenerateConfig, output: Path, report: Report, work: Callable[[Ranks, Report], Result]) -> Result:
+    """Join the processes that train together and do the run's work; the first process holds the folder meanwhile.
+
+    The others compute for the first, which alone speaks and writes.
+
+    config: GenerateConfig of the run.
+    output: Path of the run.
+    report: told of events, by the first process.
+    work: the run, given its process and whom to tell.
+    Raises InputError where the folder cannot be made, or another run holds it.
+    """
+    ranks = join("cuda" if config.device != "cpu" and torch.cuda.is_available() else "cpu")
+    if not ranks.first:
+        return work(ranks, ignore)
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(held(output))
+        except OSError as error:
+            raise output_error(output, error) from error
+        return work(ranks, report)
+
+
+def trained(session: Session) -> Training:
+    """Return the training at its end; the processes part, also when the run is cancelled.
+
+    session: Session to run.
+    Raises what `Session.run` raises.
+    """
+    try:
+        training = session.run()
+    except Cancelled:  # in every process at the same step
+        leave()
+        raise
+    leave()
+    return training
+
+
+def write_result(content: dict[str, Any], path: Path) -> None:
+    """Write result.json.
+
+    content: of the file; every number finite.
+    path: Path of the file.
+    Raises OSError.
+    """
+    write_atomically(path, (json.dumps(content, indent=1, allow_nan=False) + "\n").encode())
