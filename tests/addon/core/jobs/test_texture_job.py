@@ -98,7 +98,7 @@ def test_a_job_that_is_cancelled_while_its_meshes_are_read_never_reaches_the_eng
 
 
 def test_twenty_megabytes_of_meshes_arrive_whole(tmp_path: Path) -> None:
-    large = ball_glb("a large cube", 0, 20 << 20)
+    large = ball_glb("a large cube", 0, padding=20 << 20)
     with driving(tmp_path) as driver:
         job = driver.over(add(driver, source=large))
         assert job.state is JobState.DONE, driver.story()
