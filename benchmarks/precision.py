@@ -113,13 +113,15 @@ def measure(name: str, latents: int, device: torch.device, seed: int = 0) -> dic
     result["difference"] = rms(cond - uncond) / size
     del model  # two of the largest would not fit beside each other
     for half, dtype in HALVES.items():
-        reduced = random_denoiser(name, seed).to(device).to(dtype)  # the same weights
+        reduced = random_denoiser(name, seed).to(device)  # the same weights
         if device.type == "cpu":
-            reduced = reduced.float()
+            for tensor in (*reduced.parameters(), *reduced.buffers()):
+                if tensor.is_floating_point():
+                    tensor.copy_(tensor.to(dtype))  # one after the other: two copies of the largest would not fit
             with Rounded(dtype):
                 there = predictions(reduced, inputs, texts)
         else:
-            there = predictions(reduced, inputs, texts)
+            there = predictions(reduced.to(dtype), inputs, texts)
         result[half] = rms((there[1] - there[0]) - (cond - uncond)) / size
         del reduced
     return result

@@ -21,16 +21,18 @@ from dreamfusion_engine.machine import warp_runtime
 
 @dataclass(frozen=True, kw_only=True)
 class Blob:
-    """The initial blob: density is softplus(gain * raw + height - slope |x|).
+    """The initial blob: density is activation(gain * raw + height - slope |x|).
 
     gain: float.
     height: float.
     slope: float, 1 / world unit.
+    activation: 'softplus' or 'exp'.
     """
 
     gain: float
     height: float
     slope: float
+    activation: str = "softplus"
 
 
 def decode_points(
@@ -67,7 +69,7 @@ class _Decode(torch.autograd.Function):
         with_albedo: bool,
     ) -> tuple[Tensor, Tensor]:
         units, inputs = hidden_weight.shape
-        kernels = decoder_kernels(inputs, units)
+        kernels = decoder_kernels(inputs, units, blob.activation)
         count = points.shape[0]
         encoded = grid.encode(points, level_weight)
         density = torch.empty(count)
@@ -109,7 +111,7 @@ class _Decode(torch.autograd.Function):
             ctx.saved_tensors
         )
         units, inputs = hidden_weight.shape
-        kernels = decoder_kernels(inputs, units)
+        kernels = decoder_kernels(inputs, units, ctx.blob.activation)
         count = points.shape[0]
         blocks = -(-count // POINT_BLOCK)
         to_encoded = torch.empty_like(encoded)

@@ -40,6 +40,24 @@ def softplus(x: float) -> float:
 
 
 @wp.func
+def softplus_slope(density: float) -> float:
+    """d softplus / dx by its value: 1 - exp(-softplus)."""
+    return 1.0 - wp.exp(-density)
+
+
+@wp.func
+def bounded_exp(x: float) -> float:
+    """e^x, which stays at e^15 above."""
+    return wp.exp(wp.where(x > 15.0, 15.0, x))  # unlike min(), lets a NaN through
+
+
+@wp.func
+def bounded_exp_slope(density: float) -> float:
+    """d e^x / dx by its value, also at the bound, so that a density can come down from there."""
+    return density
+
+
+@wp.func
 def sigmoid(x: float) -> float:
     return 1.0 / (1.0 + wp.exp(-x))
 
@@ -50,8 +68,9 @@ def outside(point: wp.vec3) -> bool:
 
 
 @cache
-def decoder_kernels(inputs: int, hidden: int) -> DecoderKernels:
-    """Return the kernels for `inputs` encoded features and `hidden` units."""
+def decoder_kernels(inputs: int, hidden: int, activation: str) -> DecoderKernels:
+    """Return the kernels for `inputs` encoded features, `hidden` units and the density's activation."""
+    activated, slope = (bounded_exp, bounded_exp_slope) if activation == "exp" else (softplus, softplus_slope)
     encoded_type = wp.types.vector(length=inputs, dtype=wp.float32)
     hidden_type = wp.types.vector(length=hidden, dtype=wp.float32)
 
@@ -102,7 +121,7 @@ def decoder_kernels(inputs: int, hidden: int) -> DecoderKernels:
         for n in range(first, wp.min(first + POINT_BLOCK, count)):
             point = points[n]
             raw = raw_outputs(hidden_units(encoded[n], into_hidden, hidden_bias), out_of_hidden, out_bias)
-            sigma = softplus(gain * raw[0] + blob_height - blob_slope * wp.length(point))
+            sigma = activated(gain * raw[0] + blob_height - blob_slope * wp.length(point))
             density[n] = wp.where(outside(point), 0.0, sigma)
             if with_albedo != 0:
                 albedo[n] = wp.vec3(sigmoid(raw[1]), sigmoid(raw[2]), sigmoid(raw[3]))
@@ -137,8 +156,8 @@ def decoder_kernels(inputs: int, hidden: int) -> DecoderKernels:
         row2 = hidden_type()
         row3 = hidden_type()
         for n in range(first, wp.min(first + POINT_BLOCK, count)):
-            # d softplus / dx = 1 - exp(-softplus): the saved density says it, and says 0 outside the box.
-            g = wp.vec4(gain * (1.0 - wp.exp(-density[n])) * density_gradient[n], 0.0, 0.0, 0.0)
+            # The saved density says its own slope, and says 0 outside the box.
+            g = wp.vec4(gain * slope(density[n]) * density_gradient[n], 0.0, 0.0, 0.0)
             if with_albedo != 0:
                 a = albedo[n]
                 ga = albedo_gradient[n]

@@ -6,6 +6,7 @@ Axis letters: N points, R rays, L levels, F features.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +15,7 @@ from dreamfusion_engine.config.stages import FieldConfig
 from dreamfusion_engine.field.decoder import Blob, decode_points
 from dreamfusion_engine.field.hash_grid import HashGrid
 
+DENSITY_EXPONENT = 15.0  # the largest x of e^x, as in decoder_kernels.py
 FIRST_LEVELS = 0.5  # share of the levels that is open from the start
 
 
@@ -43,6 +45,25 @@ def level_weights(levels: int, fraction: float, device: torch.device | str = "cp
     first = max(1, math.ceil(FIRST_LEVELS * levels))
     opened = first + min(max(fraction, 0.0), 1.0) * (levels - first)
     return 0.5 - 0.5 * torch.cos(math.pi * (opened - torch.arange(levels, device=device)).clamp(0.0, 1.0))
+
+
+class BoundedExp(torch.autograd.Function):
+    """e^x, which stays at e^15 above; its gradient is its value there too, so that a density can come down again.
+
+    Source: instant-ngp (arXiv 2201.05989), whose densities have this activation.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        value = torch.exp(x.clamp_max(DENSITY_EXPONENT))
+        ctx.save_for_backward(value)
+        return value
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        (value,) = ctx.saved_tensors
+        result: Tensor = gradient * value
+        return result
 
 
 class RadianceField(nn.Module):
@@ -76,6 +97,7 @@ class RadianceField(nn.Module):
             gain=config.density_gain,
             height=config.blob_density,
             slope=config.blob_density / config.blob_radius,
+            activation=config.activation,
         )
         self.sky = None
         if config.background == "learned":
@@ -127,7 +149,10 @@ class RadianceField(nn.Module):
     def _activated_density(self, raw: Tensor, points: Tensor) -> Tensor:
         bias = blob_density_bias(points, self.config.blob_density, self.config.blob_radius)
         inside = (points.abs().amax(-1) <= 1.0).to(raw.dtype)
-        return nn.functional.softplus(self.blob.gain * raw[:, 0] + bias) * inside
+        value = self.blob.gain * raw[:, 0] + bias
+        activated = BoundedExp.apply(value) if self.config.activation == "exp" else nn.functional.softplus(value)
+        density: Tensor = activated * inside
+        return density
 
 
 def _linear(inputs: int, outputs: int, generator: torch.Generator) -> nn.Linear:

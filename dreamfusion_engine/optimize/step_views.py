@@ -71,7 +71,7 @@ def sample_step_views(
     generator: torch.Generator where the rays are, for the jitter; may be the same.
     """
     cameras = sample_cameras(count, config.camera, host)
-    light = sample_lights(cameras.position, host)
+    light = sample_lights(cameras.position, host, config.camera.light_spread)
     if config.field.background == "learned":
         background = torch.zeros(count, 3)
     else:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable
 
@@ -12,6 +13,7 @@ from dreamfusion_engine.config.stages import FieldConfig
 from dreamfusion_engine.field.radiance import RadianceField, blob_density_bias, level_weights
 
 SMALL = FieldConfig(levels=4, log2_table=10, base_resolution=4, finest_resolution=32, hidden=16)
+EXPONENTIAL = dataclasses.replace(SMALL, activation="exp", density_gain=1.0, blob_density=5.0)
 
 
 def random_points(count: int, reach: float = 1.0, seed: int = 0) -> Tensor:
@@ -47,7 +49,7 @@ def test_nothing_is_outside_the_box() -> None:
     assert (field.density(outside.clamp(-1.0, 1.0)) > 0.0).all()
 
 
-@pytest.mark.parametrize("config", [SMALL, FieldConfig(levels=3, features=4, hidden=8, log2_table=9)])
+@pytest.mark.parametrize("config", [SMALL, EXPONENTIAL, FieldConfig(levels=3, features=4, hidden=8, log2_table=9)])
 def test_kernels_agree_with_plain_torch_in_values_and_gradients(config: FieldConfig) -> None:
     field = lived_in(config)
     field.open_levels(0.3)
@@ -200,8 +202,21 @@ def test_a_dense_spot_keeps_a_finite_density_and_gradient() -> None:
     assert all(torch.isfinite(p.grad).all() for p in field.parameters() if p.grad is not None)
 
 
-def test_a_broken_parameter_is_not_hidden() -> None:
-    field = lived_in()
+def test_an_exponential_density_is_bounded_and_can_come_down_from_the_bound() -> None:
+    field = RadianceField(dataclasses.replace(EXPONENTIAL, blob_density=200.0), seed=0)
+    for points in (torch.zeros(1, 3), torch.zeros(1, 3, requires_grad=True)):  # by the kernels, by torch
+        field.zero_grad()
+        density = field.density(points)
+        assert math.isclose(float(density.detach()), math.exp(15.0), rel_tol=1e-5)
+        density.sum().backward()
+        slope = field.out.bias.grad
+        assert slope is not None
+        assert math.isclose(float(slope[0]), math.exp(15.0), rel_tol=1e-5)
+
+
+@pytest.mark.parametrize("config", [SMALL, EXPONENTIAL])
+def test_a_broken_parameter_is_not_hidden(config: FieldConfig) -> None:
+    field = lived_in(config)
     with torch.no_grad():
         field.hidden.weight[0, 0] = math.nan
     density, albedo = field(random_points(10))

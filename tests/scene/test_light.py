@@ -21,6 +21,15 @@ def test_lights_gather_around_the_camera() -> None:
     assert float((towards < 0.0).float().mean()) < 0.01
 
 
+def test_a_spread_of_zero_leaves_the_light_behind_the_camera_and_of_one_is_the_papers() -> None:
+    behind = sample_lights(POSITION.expand(50, 3), torch.Generator().manual_seed(0), 0.0)
+    torch.testing.assert_close(torch.nn.functional.cosine_similarity(behind, POSITION.expand(50, 3)), torch.ones(50))
+    wide = sample_lights(POSITION.expand(20_000, 3), torch.Generator().manual_seed(0), 1.0)
+    cosine = torch.nn.functional.cosine_similarity(wide, POSITION.expand(20_000, 3))
+    noise = torch.randn(200_000, 3, generator=torch.Generator().manual_seed(1)) + torch.tensor([0.0, 0.0, 1.0])
+    assert abs(float(cosine.mean()) - float((noise[:, 2] / noise.norm(dim=-1)).mean())) < 0.01
+
+
 def test_the_distribution_scales_with_the_scene() -> None:
     near = sample_lights(POSITION, torch.Generator().manual_seed(1))
     far = sample_lights(2.0 * POSITION, torch.Generator().manual_seed(1))

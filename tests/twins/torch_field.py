@@ -55,4 +55,6 @@ class TorchField:
         config = self.field.config
         blob = config.blob_density * (1.0 - points.norm(dim=-1) / config.blob_radius)
         inside = (points.abs() <= 1.0).all(-1)
-        return torch.where(inside, torch.nn.functional.softplus(config.density_gain * raw[:, 0] + blob), 0.0)
+        value = config.density_gain * raw[:, 0] + blob
+        density = value.exp() if config.activation == "exp" else torch.nn.functional.softplus(value)
+        return torch.where(inside, density, 0.0)

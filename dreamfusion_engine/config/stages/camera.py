@@ -1,4 +1,4 @@
-"""The stage `camera`: where training looks from."""
+"""The stage `camera`: where training looks from, and where its light stands."""
 
 from __future__ import annotations
 
@@ -61,4 +61,11 @@ class CameraConfig(Stage, stage="camera"):
             says="How far from the middle the cameras aim, in halves of the object's box",
             digits=3,
         ),
+    )
+    light_spread: float = setting(
+        0.35,
+        low=0.0,
+        high=10.0,
+        unit="camera distances",
+        says="How far the light strays from the camera: the standard deviation of its direction",
     )

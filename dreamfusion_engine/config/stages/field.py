@@ -30,6 +30,9 @@ class FieldConfig(Stage, stage="field"):
         high=1000.0,
         says="Times the MLP's density before its activation: how soon a surface can be solid",
     )
+    activation: Literal["softplus", "exp"] = setting(
+        "softplus", says="From the MLP's number to density: softplus grows with it, exp multiplies"
+    )
     background: Literal["random", "learned"] = setting("random", says="What is behind the object in training")
 
     def check_together(self) -> None:
