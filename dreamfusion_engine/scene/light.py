@@ -7,7 +7,7 @@ from torch import Tensor
 
 # DreamFusion (arXiv 2209.14988, App. A.2) scatters the light around the camera by N(0, 1) at a distance of 1 to 1.5,
 # which is 0.8 of the distance. For the starter it stays nearer: sides that often lie in the dark end up in brighter,
-# purer colours than the prompt asks for, because the model expects lit pictures. Its corpus is lit by this function too.
+# purer colours than the prompt asks for, because the model expects lit pictures. The starter's corpus is lit alike.
 DISTANCE_SHARE = (0.9, 1.5)  # of the camera's distance
 SPREAD_SHARE = 0.35
 
