@@ -12,7 +12,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,19 +20,16 @@ from dreamfusion_engine import request
 from dreamfusion_engine.commands import arguments as command_line
 from dreamfusion_engine.commands import console
 from dreamfusion_engine.commands.settings_table import about_json, about_text, settings_about, settings_text
-from dreamfusion_engine.config.paint import PaintConfig
 from dreamfusion_engine.config.recipes import RECIPES
-from dreamfusion_engine.config.stages import GenerateConfig
 from dreamfusion_engine.errors import Cancelled
-from dreamfusion_engine.events import Control, Event, Report, Result
+from dreamfusion_engine.events import Downloaded, Event, Result
 from dreamfusion_engine.failures import as_engine_error
 from dreamfusion_engine.hub.address import cache_folder, hub_address
-from dreamfusion_engine.machine.main_memory import check_room_to_start
 from dreamfusion_engine.machine.processes import started_as_follower
 from dreamfusion_engine.machine.stop_signals import STOP_DOWNLOAD, stop_on_signals
 from dreamfusion_engine.models.pipeline_folder import model_facts
-from dreamfusion_engine.server.work import Generate, Texture
-from dreamfusion_engine.wire.messages import downloaded_message, error_message, event_message, result_message
+from dreamfusion_engine.server.work import TASKS, Maker, work
+from dreamfusion_engine.wire.messages import error_message, event_message
 from dreamfusion_engine.wire.protocol import encode
 
 FILE_WORDS = {
@@ -44,12 +41,12 @@ FILE_WORDS = {
 }
 
 
-def main(argv: Sequence[str] | None = None, *, generate: Generate | None = None, texture: Texture | None = None) -> int:
+def main(argv: Sequence[str] | None = None, **makers: Maker) -> int:
     """Run the command line and return its exit code.
 
     argv: str words without the program's name; None for sys.argv's.
-    generate: makes an object; None for generate.generate, which is imported once the request has been found good.
-    texture: paints a mesh; None for texture.texture, likewise.
+    makers: by task, functions that stand in for the engine's own, such as generate=...; these are imported once the
+        request has been found good.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     for stream in (sys.stdout, sys.stderr):
@@ -63,9 +60,9 @@ def main(argv: Sequence[str] | None = None, *, generate: Generate | None = None,
         if getattr(options, "cache", None):
             os.environ["HF_HUB_CACHE"] = os.path.abspath(cache_folder({"HF_HUB_CACHE": options.cache}))
         if options.command == "generate":
-            return _generate(options, arguments, generate)
+            return _generate(options, arguments, makers)
         if options.command == "texture":
-            return _texture(options, arguments, texture)
+            return _texture(options, arguments, makers)
         if options.command == "settings":
             return _settings(options)
         if options.command == "models":
@@ -74,7 +71,7 @@ def main(argv: Sequence[str] | None = None, *, generate: Generate | None = None,
             return _download(options, arguments)
         if options.command == "doctor":
             return _doctor(options)
-        return _serve(options, generate, texture)
+        return _serve(options, makers)
     except BrokenPipeError:  # whoever read our output has gone: head, less, a closed window
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return Cancelled.exit_code
@@ -90,46 +87,13 @@ def main(argv: Sequence[str] | None = None, *, generate: Generate | None = None,
         return ours.exit_code
 
 
-def _generate(options: argparse.Namespace, arguments: list[str], generate: Generate | None) -> int:
-    asked = request.checked_request(
-        options.prompt,
-        preset_name=options.preset,
-        settings=_with_lock(_run_settings(options), options),
-        output=options.output,
-        resume=options.resume,
-        blockout=Path(options.blockout) if options.blockout else b"",
-    )
-
-    def run(report: Report, control: Control) -> Result:
-        make = generate if generate is not None else _real_generate()
-        return make(
-            asked.config,
-            asked.output,
-            report=report,
-            control=control,
-            resume=asked.resume,
-            blockout=asked.mesh,
-        )
-
-    return _made(options, arguments, asked, run)
+def _generate(options: argparse.Namespace, arguments: list[str], makers: Mapping[str, Maker]) -> int:
+    settings = _with_lock(_run_settings(options), options)
+    return _made(options, arguments, Path(options.blockout) if options.blockout else b"", settings, makers)
 
 
-def _texture(options: argparse.Namespace, arguments: list[str], texture: Texture | None) -> int:
-    asked = request.checked_texture_request(
-        options.prompt,
-        Path(options.mesh),
-        preset_name=options.preset,
-        settings=_run_settings(options),
-        output=options.output,
-        resume=options.resume,
-    )
-
-    def run(report: Report, control: Control) -> Result:
-        make = texture if texture is not None else _real_texture()
-        paint = asked.paint or PaintConfig()
-        return make(asked.config, paint, asked.mesh, asked.output, report=report, control=control, resume=asked.resume)
-
-    return _made(options, arguments, asked, run)
+def _texture(options: argparse.Namespace, arguments: list[str], makers: Mapping[str, Maker]) -> int:
+    return _made(options, arguments, Path(options.mesh), _run_settings(options), makers)
 
 
 def _run_settings(options: argparse.Namespace) -> dict[str, Any]:
@@ -151,10 +115,26 @@ def _with_lock(settings: dict[str, Any], options: argparse.Namespace) -> dict[st
 def _made(
     options: argparse.Namespace,
     arguments: list[str],
-    asked: request.Request,
-    run: Callable[[Report, Control], Result],
+    mesh: Path | bytes,
+    settings: dict[str, Any],
+    makers: Mapping[str, Maker],
 ) -> int:
-    """Run a request, show how it goes, and return the exit code."""
+    """Check and run what a command asks for, show how it goes, and return the exit code.
+
+    options: of the command, whose name is that of a task.
+    arguments: str words of the command line.
+    mesh: Path of the mesh that the run gets; b"" for none.
+    settings: nested by stage.
+    makers: as for `main`.
+    """
+    asked = TASKS[options.command].check(
+        options.prompt,
+        mesh,
+        preset_name=options.preset,
+        settings=settings,
+        output=options.output,
+        resume=options.resume,
+    )
     new = [p for p in (asked.output, *asked.output.parents) if not p.exists()]
     screen = console.ProgressDisplay(sys.stderr)
     lines = console.claim_stdout() if options.json else None
@@ -178,7 +158,13 @@ def _made(
     began = time.monotonic()
     try:
         with stop_on_signals() as stopped:
-            result = run(report, lambda: "cancel" if stopped() or gone or screen.gone else "continue")
+            result = work(
+                options.command,
+                asked,
+                report,
+                lambda: "cancel" if stopped() or gone or screen.gone else "continue",
+                makers,
+            )
     except (Exception, KeyboardInterrupt) as error:
         screen.clear()
         at_once = isinstance(error, KeyboardInterrupt)
@@ -195,7 +181,7 @@ def _made(
     screen.clear()
     if started_as_follower():
         return 0
-    say(result_message(result))
+    say(event_message(result)[0])
     if lines is None:
         _print_result(result, time.monotonic() - began)
     return 0
@@ -205,20 +191,6 @@ def _tell(text: str) -> None:
     """Print on standard error; where a terminal is gone there is nobody to tell."""
     with contextlib.suppress(OSError):
         print(text, file=sys.stderr)
-
-
-def _real_generate() -> Generate:
-    check_room_to_start()
-    from dreamfusion_engine.generate import generate
-
-    return generate
-
-
-def _real_texture() -> Texture:
-    check_room_to_start()
-    from dreamfusion_engine.texture import texture
-
-    return texture
 
 
 def _interrupted(output: Path) -> Cancelled:
@@ -313,7 +285,8 @@ def _download(options: argparse.Namespace, arguments: list[str]) -> int:
         return ours.exit_code
     screen.clear()
     if lines is not None:
-        lines.write(encode(downloaded_message(options.name, str(got.folder), got.bytes, got.license)))
+        done = Downloaded(model=options.name, folder=str(got.folder), size=got.bytes, license=got.license)
+        lines.write(encode(event_message(done)[0]))
         lines.flush()
         return 0
     what = f"{got.files} files, {got.bytes / 1e6:,.0f} MB, every checksum is right"
@@ -345,39 +318,8 @@ def _doctor(options: argparse.Namespace) -> int:
     return 2 if fatal else 0
 
 
-def _serve(options: argparse.Namespace, generate: Generate | None, texture: Texture | None) -> int:
+def _serve(options: argparse.Namespace, makers: Mapping[str, Maker]) -> int:
     commands, wire = console.claim_stdin(), console.claim_stdout()
     from dreamfusion_engine.server.server import serve
 
-    def made_when_needed(
-        config: GenerateConfig,
-        output: Path,
-        *,
-        report: Report,
-        control: Control,
-        resume: bool = False,
-        blockout: bytes = b"",
-    ) -> Result:
-        make = generate if generate is not None else _real_generate()
-        return make(config, output, report=report, control=control, resume=resume, blockout=blockout)
-
-    def painted_when_needed(
-        config: GenerateConfig,
-        paint: PaintConfig,
-        mesh: bytes,
-        output: Path,
-        *,
-        report: Report,
-        control: Control,
-        resume: bool = False,
-    ) -> Result:
-        make = texture if texture is not None else _real_texture()
-        return make(config, paint, mesh, output, report=report, control=control, resume=resume)
-
-    return serve(
-        generate=made_when_needed,
-        texture=painted_when_needed,
-        stdin=commands,
-        stdout=wire,
-        output_root=options.output_root,
-    )
+    return serve(makers=makers, stdin=commands, stdout=wire, output_root=options.output_root)

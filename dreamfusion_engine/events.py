@@ -1,12 +1,24 @@
-"""What a run reports while it works: plain values, no torch, so that the command line and the server share them."""
+"""What a run reports while it works: plain values, no torch, so that the command line and the server share them.
+
+`message` is an event's name on the wire. Its fields are those of the message, in EVENTS of wire/protocol.py; those of
+bytes are the data that follows, in their order.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 Stage = Literal["download", "load", "train", "extract", "unwrap", "bake", "render"]
+
+
+def _rows(size: int) -> Any:
+    """Bytes of an array, of which the message says how many rows there are.
+
+    size: int, bytes of a row.
+    """
+    return field(metadata={"row": size})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,6 +33,7 @@ class Progress:
     memory_mib: float, peak memory so far, MiB: resident, on CUDA of the device.
     """
 
+    message: ClassVar[str] = "progress"
     stage: Stage
     step: int
     total: int
@@ -38,6 +51,7 @@ class Preview:
     png: bytes of a PNG.
     """
 
+    message: ClassVar[str] = "preview"
     name: str
     step: int
     png: bytes
@@ -53,9 +67,10 @@ class MeshPreview:
     colours: uint8[V, 3], sRGB.
     """
 
+    message: ClassVar[str] = "mesh_preview"
     step: int
-    vertices: bytes
-    triangles: bytes
+    vertices: bytes = _rows(12)
+    triangles: bytes = _rows(12)
     colours: bytes
 
 
@@ -68,6 +83,7 @@ class TexturePreview:
     png: bytes of a PNG.
     """
 
+    message: ClassVar[str] = "texture_preview"
     step: int
     part: int
     png: bytes
@@ -81,6 +97,7 @@ class Note:
     text: str, one sentence or more.
     """
 
+    message: ClassVar[str] = "note"
     code: str
     text: str
 
@@ -94,9 +111,28 @@ class Result:
     report: the content of result.json.
     """
 
+    message: ClassVar[str] = "result"
     folder: str
     files: dict[str, str]
     report: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Downloaded:
+    """The end of a good download.
+
+    model: str, hub id.
+    folder: str, path of the model.
+    size: int, bytes of its files.
+    license: str, as the hub names it; '' for none.
+    """
+
+    message: ClassVar[str] = "downloaded"
+
+    model: str
+    folder: str
+    size: int
+    license: str
 
 
 Event = Progress | Preview | MeshPreview | TexturePreview | Note

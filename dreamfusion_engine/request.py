@@ -36,6 +36,8 @@ from dreamfusion_engine.models.pipeline_folder import ModelFacts, locate_model, 
 _DISK_NEEDED = 200 << 20  # bytes: textures, video and previews, and room; two checkpoints come on top
 SLUG_LIMIT = 60  # characters
 MESH_LIMIT = 1 << 28  # bytes of a mesh that is painted: five million triangles are some 200 MiB
+# By task: what it makes, in a word, and the key of result.json that only such a run writes.
+RESULTS = {"texture": ("texture", "paint"), "generate": ("object", "prompt")}
 _LONGEST_STEM = 30  # characters of a mesh file's name in that of the run's folder
 _LONGEST_NAME = "checkpoint/" + 50 * "x"  # of what a run makes in its folder, with room for temporary names
 
@@ -149,7 +151,7 @@ def checked_texture_request(
     folder = output if output is not None else output_root / folder_name(f"{name} texture", _seed_of(given))
     asked = _checked(prompt, preset_name, given, folder, output_root, resume)
     if not resume:
-        check_not_taken(asked.output, asked.config, paints=True)
+        check_not_taken(asked.output, asked.config, "texture")
     return replace(asked, config=painting(asked.config, given), paint=paint, mesh=data)
 
 
@@ -353,26 +355,27 @@ def _dangling(folder: Path, link: Path) -> InputError:
     )
 
 
-def check_not_taken(folder: Path, config: GenerateConfig, *, paints: bool = False) -> None:
+def check_not_taken(folder: Path, config: GenerateConfig, task: str = "generate") -> None:
     """Raise InputError when `folder` holds the finished result of another run, which this one would replace.
 
-    It is another one if its prompt or seed are, or if one of the two paints a mesh and the other makes one.
+    It is another one if its prompt, seed or task are.
 
     folder: Path of the run.
     config: GenerateConfig of the run.
-    paints: bool, whether it paints a mesh.
+    task: str, of RESULTS.
     """
     report = folder / "result.json"
     if not report.is_file():
         return
     try:
         found = json.loads(report.read_text(encoding="utf-8"))
-        prompt, seed, painted = found["prompt"], found["seed"], "paint" in found
+        prompt, seed = found["prompt"], found["seed"]
+        made = next((name for name, (_, key) in RESULTS.items() if key in found), "generate")
     except (OSError, ValueError, KeyError, TypeError):
-        prompt, seed, painted = "something that is not a result of this engine", None, paints
-    if (prompt, seed, painted) != (config.prompt, config.seed, paints):
-        kind = "result" if painted == paints else "texture" if painted else "object"
-        shown = prompt if seed is None else f"the {kind} for {str(prompt)[:80]!r}, seed {seed}"
+        prompt, seed, made = "something that is not a result of this engine", None, task
+    if (prompt, seed, made) != (config.prompt, config.seed, task):
+        called = "result" if made == task else RESULTS[made][0]
+        shown = prompt if seed is None else f"the {called} for {str(prompt)[:80]!r}, seed {seed}"
         raise InputError(
             "input.output_taken",
             what="The output folder is taken.",

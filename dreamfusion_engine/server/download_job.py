@@ -8,11 +8,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from dreamfusion_engine.errors import Cancelled
-from dreamfusion_engine.events import Event
+from dreamfusion_engine.events import Downloaded, Event
 from dreamfusion_engine.failures import as_engine_error
 from dreamfusion_engine.hub.address import hub_address
 from dreamfusion_engine.models.hub_models import download_model
-from dreamfusion_engine.wire.messages import downloaded_message, error_message, event_message
+from dreamfusion_engine.wire.messages import error_message, event_message
 
 AT_ONCE = 2  # more would only share one line
 MOST_WAITING = 100
@@ -56,7 +56,8 @@ class DownloadJob:
         except Exception as error:  # told to the client, whatever it is
             self._send(error_message(as_engine_error(error)))
         else:
-            self._send(downloaded_message(self._model, str(got.folder), got.bytes, got.license))
+            done = Downloaded(model=self._model, folder=str(got.folder), size=got.bytes, license=got.license)
+            self._send(event_message(done)[0])
 
 
 class Downloads:

@@ -12,8 +12,9 @@ from dreamfusion_engine.request import Request
 class Job:
     """One request that waits, runs or is over. The reader sets what is wanted; the run asks for it."""
 
-    def __init__(self, name: str, request: Request) -> None:
+    def __init__(self, name: str, task: str, request: Request) -> None:
         self.name = name
+        self.task = task  # of work.TASKS
         self.request = request
         self.state: Literal["waiting", "running", "over"] = "waiting"
         self.wanted: Literal["continue", "finish", "cancel"] = "continue"

@@ -25,12 +25,12 @@ from dreamfusion_engine.failures import as_engine_error
 from dreamfusion_engine.machine.device import device_report, release_memory
 from dreamfusion_engine.machine.main_memory import check_room_to_start
 from dreamfusion_engine.machine.stop_signals import stop_signals
-from dreamfusion_engine.request import Request, checked_request, checked_texture_request
+from dreamfusion_engine.request import Request
 from dreamfusion_engine.server.download_job import Downloads
 from dreamfusion_engine.server.job import Job
 from dreamfusion_engine.server.model_news import ModelNews
-from dreamfusion_engine.server.work import Generate, Texture
-from dreamfusion_engine.wire.messages import error_message, event_message, result_message
+from dreamfusion_engine.server.work import TASKS, Maker, work
+from dreamfusion_engine.wire.messages import error_message, event_message
 from dreamfusion_engine.wire.pipe_reader import PipeReader
 from dreamfusion_engine.wire.protocol import COMMANDS, PROTOCOL_VERSION, DamagedFrame, Wire, read_frame
 
@@ -43,11 +43,8 @@ COMPLAINTS = 10  # damaged messages in a row that are answered; a flood of garba
 class Server:
     """The state of one conversation."""
 
-    def __init__(
-        self, generate: Generate, texture: Texture, stdin: BinaryIO, stdout: BinaryIO, output_root: Path
-    ) -> None:
-        self._generate = generate
-        self._texture = texture
+    def __init__(self, makers: Mapping[str, Maker], stdin: BinaryIO, stdout: BinaryIO, output_root: Path) -> None:
+        self._makers = makers
         self._stdin = stdin
         self._wire = Wire(stdout)
         self._output_root = output_root
@@ -135,7 +132,7 @@ class Server:
             self._hello(message)
         elif not self._greeted:
             raise _refusal("protocol.hello", f"'{kind}' came before 'hello'.", "Say hello first.")
-        elif kind in ("generate", "texture"):
+        elif kind in TASKS:
             self._queue(message, data)
         elif kind == "download":
             self._download(message)
@@ -173,7 +170,7 @@ class Server:
         if name in self._jobs or name in self._downloads:
             raise _refusal("protocol.id", f"There was a job {name[:60]!r} before.", "Give every job an id of its own.")
         try:
-            job = Job(name, self._request(message, data))
+            job = Job(name, message["type"], self._request(message, data))
         except Exception as error:  # a bad request is answered at once, whatever else is running
             self._send(name, error_message(as_engine_error(error)))
             return
@@ -205,9 +202,7 @@ class Server:
             limit = MESHES_LIMIT >> 20
             why = f"The meshes of the jobs that wait have {waiting >> 20} MiB; all together may have {limit}."
             raise _refusal("protocol.full", why, "Wait for some of them, or cancel them.")
-        if message["type"] == "generate":
-            return checked_request(message["prompt"], blockout=data, **asked)
-        return checked_texture_request(message["prompt"], data, **asked)
+        return TASKS[message["type"]].check(message["prompt"], data, **asked)
 
     def _steer(self, kind: str, name: str) -> None:
         if kind == "cancel" and name in self._downloads:
@@ -288,18 +283,10 @@ class Server:
         def control() -> Move:
             return job.next_move(self._ending, lambda kind: self._send(job.name, {"type": kind}))
 
-        asked = job.request
-        if asked.paint is None:
-            result = self._generate(
-                asked.config, asked.output, report=report, control=control, resume=asked.resume, blockout=asked.mesh
-            )
-        else:
-            result = self._texture(
-                asked.config, asked.paint, asked.mesh, asked.output, report=report, control=control, resume=asked.resume
-            )
+        result = work(job.task, job.request, report, control, self._makers)
         glb = [path for path in result.files.values() if Path(path).name == "mesh.glb"]
         data = (Path(result.folder) / glb[0]).read_bytes() if glb else b""
-        return {**result_message(result), "bytes": len(data)}, data
+        return {**event_message(result)[0], "bytes": len(data)}, data
 
     def _ending(self) -> bool:
         return self._stopping.is_set() or self._wire.gone
@@ -329,16 +316,15 @@ class Server:
 
 
 def serve(
-    *, generate: Generate, texture: Texture, stdin: BinaryIO, stdout: BinaryIO, output_root: Path = Path("outputs")
+    *, makers: Mapping[str, Maker], stdin: BinaryIO, stdout: BinaryIO, output_root: Path = Path("outputs")
 ) -> int:
     """Hold one conversation and return the exit code. Ctrl-C, SIGTERM and SIGHUP end it as the client's shutdown does.
 
-    generate: runs one request for an object.
-    texture: runs one request to paint meshes.
+    makers: by task, functions that stand in for the engine's own.
     stdin, stdout: the wire; stdin is unbuffered, and sys.stdout must not lead to stdout.
     output_root: Path, where jobs that name no folder write.
     """
-    server = Server(generate, texture, cast(BinaryIO, PipeReader(stdin)), stdout, output_root)
+    server = Server(makers, cast(BinaryIO, PipeReader(stdin)), stdout, output_root)
     for number in stop_signals():
         signal.signal(number, lambda _number, _frame: server.stop())
     code = server.run()

@@ -1,41 +1,75 @@
-"""What the command line and the server run: the signatures of generate.generate and texture.texture."""
+"""The work that the command line and the server can be asked for: one entry of TASKS for each command of the wire."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any
 
 from dreamfusion_engine.config.paint import PaintConfig
-from dreamfusion_engine.config.stages import GenerateConfig
 from dreamfusion_engine.events import Control, Report, Result
+from dreamfusion_engine.machine.main_memory import check_room_to_start
+from dreamfusion_engine.request import Request, checked_request, checked_texture_request
+
+Maker = Callable[..., Result]  # such as generate.generate
 
 
-class Generate(Protocol):
-    """generate.generate, which makes an object."""
+@dataclass(frozen=True)
+class Task:
+    """What the engine does for one command.
 
-    def __call__(
-        self,
-        config: GenerateConfig,
-        output: Path,
-        *,
-        report: Report,
-        control: Control,
-        resume: bool = False,
-        blockout: bytes = b"",
-    ) -> Result: ...
+    check: makes the request of a prompt and a mesh (Path, or bytes of a binary glTF, b"" for none); by name it takes
+        preset_name, settings, output, output_root and resume.
+    load: gives the function that does the work. It imports what is heavy.
+    run: calls that function for a request.
+    """
+
+    check: Callable[..., Request]
+    load: Callable[[], Maker]
+    run: Callable[[Maker, Request, Report, Control], Result]
 
 
-class Texture(Protocol):
-    """texture.texture, which paints meshes."""
+def work(task: str, asked: Request, report: Report, control: Control, makers: Mapping[str, Maker]) -> Result:
+    """Do what a request asks for.
 
-    def __call__(
-        self,
-        config: GenerateConfig,
-        paint: PaintConfig,
-        mesh: bytes,
-        output: Path,
-        *,
-        report: Report,
-        control: Control,
-        resume: bool = False,
-    ) -> Result: ...
+    task: str, a name of TASKS.
+    asked: Request.
+    report, control: as for generate.generate.
+    makers: by task, functions that stand in for the engine's own.
+    """
+    known = TASKS[task]
+    return known.run(makers.get(task) or known.load(), asked, report, control)
+
+
+def _check_generate(prompt: str, mesh: Path | bytes, **asked: Any) -> Request:
+    return checked_request(prompt, blockout=mesh, **asked)
+
+
+def _load_generate() -> Maker:
+    check_room_to_start()
+    from dreamfusion_engine.generate import generate
+
+    return generate
+
+
+def _run_generate(make: Maker, asked: Request, report: Report, control: Control) -> Result:
+    return make(asked.config, asked.output, report=report, control=control, resume=asked.resume, blockout=asked.mesh)
+
+
+def _load_texture() -> Maker:
+    check_room_to_start()
+    from dreamfusion_engine.texture import texture
+
+    return texture
+
+
+def _run_texture(make: Maker, asked: Request, report: Report, control: Control) -> Result:
+    paint = asked.paint or PaintConfig()
+    return make(asked.config, paint, asked.mesh, asked.output, report=report, control=control, resume=asked.resume)
+
+
+TASKS = {
+    "generate": Task(_check_generate, _load_generate, _run_generate),
+    "texture": Task(checked_texture_request, _load_texture, _run_texture),
+}

@@ -26,34 +26,37 @@ ID_LIMIT = 200  # characters of a job's id
 _PIECE = 1 << 16  # bytes taken at a time while skipping
 _TEXT_LIMIT = 2000  # characters of a text in a message that is longer than a line may be
 
-# Field kinds: str, int, float, bool, object, list; "?" marks one that may be left out or null. A message without a
-# field "bytes" carries no data. An "id" has at most ID_LIMIT characters.
+# The types of fields are str, int, float, bool, object and list, and those of NUMBERS and DATA. NUMBERS are from 0 to a
+# limit. DATA is for the field "bytes" and says what the bytes are; without that field a message carries no data.
+# "?" marks a field that may be left out or null; the client takes a number out of range for null. "=0" marks a number
+# that it takes for 0 then. Without a mark it refuses the message. An "id" has at most ID_LIMIT characters.
+NUMBERS: dict[str, tuple[tuple[type, ...], float]] = {
+    "count": ((int,), 1 << 53),  # the steps of a download are bytes; whole numbers up to here are exact as float
+    "place": ((int,), 10_000),  # among the parts of a file that is painted; far more than anybody has
+    "seconds": ((int, float), 1e9),  # thirty years
+    "rate": ((int, float), 1e15),  # a second
+    "mib": ((int, float), 1e9),  # a pebibyte
+}
+DATA = ("png", "glb", "mesh")  # mesh: vertices float32[V, 3], triangles int32[T, 3], colours uint8[V, 3], little-endian
+_RUN = {  # what every command that queues a run says
+    "id": "str",
+    "prompt": "str",
+    "preset": "str?",
+    "settings": "object?",
+    "output": "str?",
+    "resume": "bool?",
+    "bytes": "glb?",
+}
 COMMANDS: dict[str, dict[str, str]] = {
     # Open the conversation.
     "hello": {"protocol": "int", "client": "str?"},
     # Queue a run. settings: nested by stage like result.json's config, over the preset. output: folder on the
     # engine's machine; without it <output root>/<prompt>-<seed>. resume: go on from that folder's checkpoint.
     # It may carry a binary glTF: the blockout from which the object begins; the settings' stage "start" is about it.
-    "generate": {
-        "id": "str",
-        "prompt": "str",
-        "preset": "str?",
-        "settings": "object?",
-        "output": "str?",
-        "resume": "bool?",
-        "bytes": "int?",
-    },
+    "generate": _RUN,
     # Queue a run that paints a new texture onto meshes. Carries them as a binary glTF; none with resume: the run's own.
     # settings: as for generate, and the stage "paint". The result carries the file with its new base colours.
-    "texture": {
-        "id": "str",
-        "prompt": "str",
-        "preset": "str?",
-        "settings": "object?",
-        "output": "str?",
-        "resume": "bool?",
-        "bytes": "int?",
-    },
+    "texture": _RUN,
     # Stop a job, queued or running; a running one keeps a checkpoint. Ignored when the job is over.
     "cancel": {"id": "str"},
     # Hold a running job between two steps, and go on.
@@ -79,9 +82,9 @@ EVENTS: dict[str, dict[str, str]] = {
     # its recipe: "settings" by preset, and "scores": what a guidance.score changes of these; its adapters: which of
     # "lora" and "embeddings" it takes.
     "ready": {
-        "protocol": "int",
+        "protocol": "count=0",
         "engine": "str",
-        "pid": "int",
+        "pid": "count=0",
         "devices": "object",
         "models": "list",
         "suggestions": "list?",
@@ -91,39 +94,48 @@ EVENTS: dict[str, dict[str, str]] = {
     "models": {"models": "list", "suggestions": "list?", "given": "list?"},
     "devices": {"devices": "object"},
     # A generate was understood and waits behind `ahead` others; it began; it is held; it goes on.
-    "queued": {"id": "str", "ahead": "int", "output": "str"},
+    "queued": {"id": "str", "ahead": "count=0", "output": "str"},
     "started": {"id": "str"},
     "paused": {"id": "str"},
     "resumed": {"id": "str"},
     # Every two seconds while a job (or a slow answer) is at work. A client that hears nothing for longer knows.
-    "heartbeat": {"id": "str?", "queued": "int"},
+    "heartbeat": {"id": "str?", "queued": "count=0"},
     # stage: download (a step is a byte), load, train, extract, unwrap, bake, render.
     "progress": {
         "id": "str",
         "stage": "str",
-        "step": "int",
-        "total": "int",
-        "eta_s": "float?",
-        "rate": "float?",
-        "memory_mib": "float",
+        "step": "count",
+        "total": "count",
+        "eta_s": "seconds?",
+        "rate": "rate?",
+        "memory_mib": "mib=0",
     },
-    # Carries a PNG.
-    "preview": {"id": "str", "name": "str", "step": "int", "bytes": "int"},
-    # Carries vertices float32[V, 3], then triangles int32[T, 3], then colours uint8[V, 3], little-endian.
-    "mesh_preview": {"id": "str", "step": "int", "vertices": "int", "triangles": "int", "bytes": "int"},
-    # Carries the PNG of a small texture, of one part of what is painted: its place among the file's parts.
-    "texture_preview": {"id": "str", "step": "int", "part": "int", "bytes": "int"},
+    "preview": {"id": "str", "name": "str", "step": "count", "bytes": "png"},
+    # vertices, triangles: V and T.
+    "mesh_preview": {"id": "str", "step": "count", "vertices": "count", "triangles": "count", "bytes": "mesh"},
+    # A small texture of one part of what is painted. part: its place among the file's parts.
+    "texture_preview": {"id": "str", "step": "count", "part": "place", "bytes": "png"},
     "note": {"id": "str", "code": "str", "text": "str"},
     # The end of a job, one of three. result carries mesh.glb; files: name -> path on the engine's machine; report:
     # the content of result.json.
-    "result": {"id": "str", "folder": "str", "files": "object", "report": "object", "bytes": "int"},
+    "result": {"id": "str", "folder": "str", "files": "object", "report": "object", "bytes": "glb"},
     # The good end of a download. size: bytes. license: as the model's card names it, '' for none.
-    "downloaded": {"id": "str", "model": "str", "folder": "str", "size": "int", "license": "str"},
+    "downloaded": {"id": "str", "model": "str", "folder": "str", "size": "count=0", "license": "str"},
     "cancelled": {"id": "str", "what": "str", "why": "str", "fix": "str"},
     # id is null when the failure is not a job's: a damaged or unknown message.
     "failed": {"id": "str?", "code": "str", "what": "str", "why": "str", "fix": "str"},
     # The last message of the engine.
     "bye": {},
+}
+
+# The events that end something: a client that must drop some drops these last.
+ENDINGS = ("result", "failed", "cancelled", "downloaded", "ready")
+# Only the newest of these matters: of one job, and of one value of the fields that are named.
+NEWEST_MATTERS: dict[str, tuple[str, ...]] = {
+    "progress": (),
+    "preview": ("name",),
+    "mesh_preview": (),
+    "texture_preview": ("part",),
 }
 
 # The stages of `progress`, in words for people: the terminal and the add-on's sidebar show these.
@@ -136,14 +148,20 @@ STAGE_WORDS = {
     "bake": "baking the texture",
     "render": "rendering the turntable",
 }
-_KINDS: dict[str, tuple[type, ...]] = {
+_TYPES: dict[str, tuple[type, ...]] = {
     "str": (str,),
     "int": (int,),
     "float": (int, float),
     "bool": (bool,),
     "object": (dict,),
     "list": (list,),
+    **{name: types for name, (types, _) in NUMBERS.items()},
+    **dict.fromkeys(DATA, (int,)),
 }
+
+
+# A command about a job that is there says its id and nothing else; these begin one.
+_BEGINNINGS = [name for name, fields in COMMANDS.items() if "id" in fields and len(fields) > 1]
 
 
 class DamagedFrame(ValueError):
@@ -266,7 +284,7 @@ def read_frame(stream: BinaryIO, table: Mapping[str, Mapping[str, str]]) -> Fram
 
 
 def check_message(message: Mapping[str, Any], table: Mapping[str, Mapping[str, str]]) -> None:
-    """Raise DamagedFrame unless the message's type is in the table and its fields are there and of the right kind.
+    """Raise DamagedFrame unless the message's type is in the table and its fields are there and of the right type.
 
     message: as it was read.
     table: COMMANDS or EVENTS.
@@ -280,11 +298,16 @@ def check_message(message: Mapping[str, Any], table: Mapping[str, Mapping[str, s
             if not spec.endswith("?"):
                 raise DamagedFrame("protocol.field", f"The message '{kind}' needs the field '{name}' ({spec}).")
             continue
-        expected = spec.rstrip("?")
-        if not isinstance(value, _KINDS[expected]) or (isinstance(value, bool) and expected != "bool"):
+        expected = field_type(spec)
+        if not isinstance(value, _TYPES[expected]) or (isinstance(value, bool) and expected != "bool"):
             raise DamagedFrame("protocol.field", f"'{name}' of the message '{kind}' must be {expected}.")
         if name == "id" and isinstance(value, str) and len(value) > ID_LIMIT:
             raise DamagedFrame("protocol.field", f"An id has {len(value):,} characters, more than {ID_LIMIT}.")
+
+
+def field_type(spec: str) -> str:
+    """The type of a field without its mark: 'count' for 'count=0'."""
+    return spec.removesuffix("?").removesuffix("=0")
 
 
 def _parsed(line: bytes) -> dict[str, Any]:
@@ -302,7 +325,7 @@ def _parsed(line: bytes) -> dict[str, Any]:
 
 def _request_of(message: Any) -> str | None:
     """The id of the job that a message was meant to begin, None where it has none that can be answered."""
-    if not isinstance(message, dict) or message.get("type") not in ("generate", "texture", "download"):
+    if not isinstance(message, dict) or message.get("type") not in _BEGINNINGS:
         return None
     name = message.get("id")
     return name if isinstance(name, str) and len(name) <= ID_LIMIT and _plain(name) == name else None

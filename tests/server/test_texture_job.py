@@ -143,9 +143,9 @@ def test_a_job_that_is_cancelled_while_it_waits_lets_its_mesh_go(tmp_path: Path)
     def never(*given: Any, **more: Any) -> Any:
         raise AssertionError("nothing runs")
 
-    server = Server(never, never, BytesIO(), BytesIO(), tmp_path)
+    server = Server({"texture": never}, BytesIO(), BytesIO(), tmp_path)
     asked = Request(config=preset("draft", "a mug"), output=tmp_path, resume=False, paint=PaintConfig(), mesh=b"long")
-    job = server._jobs["a"] = Job("a", asked)
+    job = server._jobs["a"] = Job("a", "texture", asked)
     server._steer("cancel", "a")
     assert job.state == "over" and job.request.mesh == b""
 

@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 import random
+import typing
+from typing import Any
 
 import pytest
 
 from dreamfusion_engine.errors import Cancelled, RunError
-from dreamfusion_engine.events import Event, MeshPreview, Note, Preview, Progress, Result
+from dreamfusion_engine.events import Downloaded, Event, MeshPreview, Note, Preview, Progress, Result
+from dreamfusion_engine.server.work import TASKS
 from dreamfusion_engine.wire import protocol
-from dreamfusion_engine.wire.messages import error_message, event_message, result_message
-from dreamfusion_engine.wire.protocol import COMMANDS, EVENTS, DamagedFrame, Frame, Wire, encode, read_frame
+from dreamfusion_engine.wire.messages import error_message, event_message
+from dreamfusion_engine.wire.protocol import (
+    COMMANDS,
+    ENDINGS,
+    EVENTS,
+    NEWEST_MATTERS,
+    DamagedFrame,
+    Frame,
+    Wire,
+    encode,
+    read_frame,
+)
 
 CANCEL = {"type": "cancel", "id": "a"}
 PREVIEW = {"type": "preview", "id": "a", "name": "latest", "step": 1}
@@ -50,12 +64,34 @@ def test_every_event_of_a_run_fits_the_table() -> None:
         Note(code="a.b", text="c"),
     ]
     messages = [event_message(event) for event in events]
-    messages.append((result_message(Result(folder="f", files={"mesh": "g"}, report={"x": 1})), b"glTF"))
+    messages.append((event_message(Result(folder="f", files={"mesh": "g"}, report={"x": 1}))[0], b"glTF"))
     messages.append((error_message(RunError("run.empty", what="a", why="b", fix="c")), b""))
     messages.append((error_message(Cancelled("cancelled", what="a", why="b", fix="c")), b""))
     for message, data in messages:
         frame = read_frame(io.BytesIO(encode({**message, "id": "job"}, data)), EVENTS)
         assert frame is not None and frame.data == data and frame.message["id"] == "job"
+
+
+@pytest.mark.parametrize("event", [*typing.get_args(Event), Result, Downloaded], ids=lambda event: event.message)
+def test_the_fields_of_an_event_are_those_of_its_message(event: Any) -> None:
+    told = {about.name for about in dataclasses.fields(event) if about.type != "bytes" or "row" in about.metadata}
+    carries = any(about.type == "bytes" for about in dataclasses.fields(event)) or event is Result  # the server adds it
+    table = set(EVENTS[event.message])
+    assert table == told | {"id"} | ({"bytes"} if carries else set())
+
+
+def test_every_number_has_a_range_and_every_payload_a_check() -> None:
+    """A plain int or float of the engine would be believed whatever it is."""
+    for name, fields in EVENTS.items():
+        for field, spec in fields.items():
+            assert spec.rstrip("?") not in ("int", "float"), (name, field)
+            assert field != "bytes" or spec in protocol.DATA, name
+
+
+def test_what_is_said_of_messages_is_about_messages_that_exist() -> None:
+    assert set(ENDINGS) <= set(EVENTS)
+    assert all(set(fields) | {"id"} <= set(EVENTS[name]) for name, fields in NEWEST_MATTERS.items())
+    assert set(TASKS) == {name for name, fields in COMMANDS.items() if "prompt" in fields}
 
 
 def test_a_mesh_preview_says_how_to_cut_its_bytes() -> None:

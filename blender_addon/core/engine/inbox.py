@@ -1,4 +1,4 @@
-"""What has arrived from the engine and waits for Blender's main thread. Of some kinds only the newest frame is kept."""
+"""What has arrived from the engine and waits for Blender's main thread. Of some messages only the newest is kept."""
 
 from __future__ import annotations
 
@@ -7,18 +7,17 @@ import threading
 from collections.abc import Hashable
 from typing import Any
 
-from ..protocol import Frame
+from ..protocol import ENDINGS, NEWEST_MATTERS, Frame
 
 LIMIT = 500  # frames; far more than anybody looks at between two ticks
 BYTES_LIMIT = 1 << 30  # bytes of data in all frames; one result may have half of that
-_ENDINGS = ("result", "failed", "cancelled", "downloaded", "ready")
 
 
 class Inbox:
     """A bounded queue between two threads, in which the one who puts never waits.
 
     A render in Blender can hold the main thread for an hour, and the engine must not wait for it. So only the newest of
-    each kind of picture, mesh and progress is kept. Past LIMIT and BYTES_LIMIT the oldest frames are dropped, and those
+    each picture, mesh and progress is kept. Past LIMIT and BYTES_LIMIT the oldest frames are dropped, and those
     that end something go last.
     """
 
@@ -60,18 +59,12 @@ class Inbox:
         return frame
 
     def _drop_oldest(self) -> None:
-        others = (key for key, frame in self._frames.items() if frame.message["type"] not in _ENDINGS)
+        others = (key for key, frame in self._frames.items() if frame.message["type"] not in ENDINGS)
         key = next(others, next(iter(self._frames)))
         self._remove(key)
 
 
 def _replaceable(message: dict[str, Any]) -> Hashable | None:
     """The key under which a newer frame takes this one's place; None for a frame that must be kept."""
-    kind = message["type"]
-    if kind in ("progress", "mesh_preview"):
-        return kind, message["id"]
-    if kind == "preview":
-        return kind, message["id"], message["name"]
-    if kind == "texture_preview":
-        return kind, message["id"], message["part"]
-    return None
+    fields = NEWEST_MATTERS.get(message["type"])
+    return None if fields is None else (message["type"], message["id"], *(message[name] for name in fields))

@@ -8,7 +8,7 @@ import sys
 from array import array
 
 from ..picture import PNG_BEGIN, PNG_END, can_be_shown
-from ..protocol import Frame
+from ..protocol import EVENTS, Frame
 
 FARTHEST = 1e6  # of a coordinate; the engine's objects are of size 1
 MOST_SHOWN = 1_000_000  # vertices and triangles of a coarse mesh; the engine's have some thousand
@@ -17,15 +17,19 @@ MOST_SHOWN = 1_000_000  # vertices and triangles of a coarse mesh; the engine's 
 def payload_fault(frame: Frame) -> str | None:
     """What is wrong with the data of a frame; None when it is sound, or when the message carries none."""
     message, data = frame.message, frame.data
-    if message["type"] in ("preview", "texture_preview"):
-        if not (data.startswith(PNG_BEGIN) and data.endswith(PNG_END)):
-            return f"{len(data):,} bytes that are no whole PNG"
-        return None if can_be_shown(data) else "a picture that is too large to be shown, or has no size"
-    if message["type"] == "mesh_preview":
+    carried = EVENTS[message["type"]].get("bytes")
+    if carried == "png":
+        return png_fault(data)
+    if carried == "mesh":
         return mesh_fault(data, message["vertices"], message["triangles"])
-    if message["type"] == "result":
-        return glb_fault(data)
-    return None
+    return glb_fault(data) if carried == "glb" else None
+
+
+def png_fault(data: bytes) -> str | None:
+    """What is wrong with a picture; None when it is sound."""
+    if not (data.startswith(PNG_BEGIN) and data.endswith(PNG_END)):
+        return f"{len(data):,} bytes that are no whole PNG"
+    return None if can_be_shown(data) else "a picture that is too large to be shown, or has no size"
 
 
 def mesh_fault(data: bytes, vertices: int, triangles: int) -> str | None:

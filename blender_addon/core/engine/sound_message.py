@@ -5,51 +5,27 @@ from __future__ import annotations
 from typing import Any
 
 from ..blot import Blot
-from ..protocol import DamagedFrame
+from ..protocol import EVENTS, NUMBERS, DamagedFrame, field_type
 
-MOST_STEPS = 1 << 53  # the steps of a download are bytes; whole numbers up to here are exact as float
-MOST_SECONDS = 1e9  # thirty years
-MOST_MIB = 1e9  # a pebibyte
-MOST_PARTS = 10_000  # of a file that is painted; far more than anybody has
+MOST_MIB = NUMBERS["mib"][1]
 _MOST_DEVICES = 64
 TEXT_LIMIT = 2000  # characters of a text that people read
-# A message is useless without these numbers. The largest value of each.
-_NEEDED = {
-    "step": MOST_STEPS,
-    "total": MOST_STEPS,
-    "vertices": MOST_STEPS,
-    "triangles": MOST_STEPS,
-    "part": MOST_PARTS,
-}
-# The largest value of a number that a message can do without, and what stands in for one that is out of range.
-_OPTIONAL: dict[str, tuple[float, float | None]] = {
-    "eta_s": (MOST_SECONDS, None),
-    "rate": (1e15, None),
-    "memory_mib": (MOST_MIB, 0.0),
-    "ahead": (MOST_STEPS, 0),
-    "queued": (MOST_STEPS, 0),
-    "size": (MOST_STEPS, 0),
-    "pid": (MOST_STEPS, 0),
-    "protocol": (MOST_STEPS, 0),
-}
 _NOT_READ = ("type", "id")  # these texts are not for people, and must stay as they are
 
 
 def sound_message(message: dict[str, Any], blot: Blot) -> dict[str, Any]:
     """The message with only what can be believed.
 
-    message: as the engine sent it.
+    message: as the engine sent it, of EVENTS.
     blot: Blot, which takes tokens out of every text.
     Raises DamagedFrame where a number that the message needs is out of range.
     """
     sound: dict[str, Any] = {}
+    specs = EVENTS[message["type"]]
     for name, value in message.items():
-        if name in _NEEDED and not in_range(value, _NEEDED[name]):
-            why = f"'{name}' of the message '{message['type']}' is no number from 0 to {_NEEDED[name]:,}."
-            raise DamagedFrame("protocol.range", why)
-        if name in _OPTIONAL and value is not None:
-            most, instead = _OPTIONAL[name]
-            sound[name] = value if in_range(value, most) else instead
+        spec = specs.get(name, "")
+        if field_type(spec) in NUMBERS and value is not None:
+            sound[name] = _sound_number(value, spec, f"'{name}' of the message '{message['type']}'")
         elif name in _NOT_READ:
             sound[name] = value
         elif name == "devices" and isinstance(value, dict):
@@ -59,6 +35,18 @@ def sound_message(message: dict[str, Any], blot: Blot) -> dict[str, Any]:
         else:
             sound[name] = blot.value(value)
     return sound
+
+
+def _sound_number(value: Any, spec: str, subject: str) -> Any:
+    """A number in its range; what stands for one out of range is None for '?' and 0 for '=0'."""
+    most = NUMBERS[field_type(spec)][1]
+    if in_range(value, most):
+        return value
+    if spec.endswith("?"):
+        return None
+    if spec.endswith("=0"):
+        return 0
+    raise DamagedFrame("protocol.range", f"{subject} is no number from 0 to {most:,}.")
 
 
 def sound_devices(report: dict[str, Any]) -> dict[str, Any]:

@@ -42,7 +42,7 @@ def imports(tree: ast.AST) -> Iterator[tuple[int, int, str]]:
 @pytest.mark.parametrize("name", ["protocol.py", "bounded_json.py", "assignments.py"])
 def test_the_protocol_is_the_engines_own(name: str) -> None:
     engines = ROOT / "dreamfusion_engine" / "wire" / name
-    assert (CORE / name).read_bytes() == engines.read_bytes(), f"copy {engines} over it"
+    assert (CORE / name).read_bytes() == engines.read_bytes(), "run: python docs/addon_copies.py"
 
 
 @pytest.mark.parametrize("path", MODULES, ids=NAME)
