@@ -26,7 +26,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 from benchmarks import measurement  # noqa: E402
 from dreamfusion_engine.config.presets import preset  # noqa: E402
 from dreamfusion_engine.guidance.distillation import ScoreDistillation  # noqa: E402
-from dreamfusion_engine.machine import processes as ranks  # noqa: E402
+from dreamfusion_engine.machine import processes as together  # noqa: E402
 from dreamfusion_engine.machine.device import peak_memory_mib, resolve_device, usable_cores  # noqa: E402
 from dreamfusion_engine.models.load import load_teacher  # noqa: E402
 from dreamfusion_engine.models.pipeline_folder import locate_model, open_pipeline  # noqa: E402
@@ -45,7 +45,7 @@ def work(views: int, at_once: int, steps: int, resolution: int, device_name: str
     steps: int, of training.
     resolution: int, pixels along a side of a view.
     """
-    us = ranks.join("cuda" if device_name.startswith("cuda") else "cpu")
+    us = together.join("cuda" if device_name.startswith("cuda") else "cpu")
     device = us.device(resolve_device(device_name))
     settings = {"optimize": {"views": views, "resolution": [resolution] * 2}, "memory": {"views_at_once": at_once}}
     config = preset("standard", "a hamburger", settings)
@@ -53,7 +53,7 @@ def work(views: int, at_once: int, steps: int, resolution: int, device_name: str
     teacher = load_teacher(pipeline, device, precision="bfloat16" if device.type == "cpu" else "auto")
     distillation = ScoreDistillation(teacher, config.prompt, "", pipeline.card, config.guidance)
     graphs = step_graphs(config.memory, device, lambda event: None)
-    training = VolumeTraining(config, seed=0, device=device, ranks=us, graphs=graphs)
+    training = VolumeTraining(config, seed=0, device=device, processes=us, graphs=graphs)
     before = peak_memory_mib(device)
 
     def step() -> None:
@@ -65,7 +65,7 @@ def work(views: int, at_once: int, steps: int, resolution: int, device_name: str
     row["memory_of_steps_mib"] = round(peak_memory_mib(device) - before)
     if us.first:
         sys.stdout.write(json.dumps(row) + "\n")
-    ranks.leave()
+    together.leave()
 
 
 def measure(processes: int, views: int, at_once: int, options: argparse.Namespace) -> dict[str, Any]:

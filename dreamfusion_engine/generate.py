@@ -12,7 +12,7 @@ from pathlib import Path
 from dreamfusion_engine.config.stages import GenerateConfig
 from dreamfusion_engine.events import Control, Report, Result, Stage
 from dreamfusion_engine.machine.disk import output_error
-from dreamfusion_engine.machine.processes import Ranks
+from dreamfusion_engine.machine.processes import Processes
 from dreamfusion_engine.mesh.build import build_mesh
 from dreamfusion_engine.mesh.export import write_glb
 from dreamfusion_engine.mesh.pictures.sheet import portrait_scene, write_turntable, write_views
@@ -50,7 +50,7 @@ def generate(
     """Make the object of `config.prompt` and write it to the folder `output`.
 
     The same config on the same device, versions and threads gives the same mesh, bit for bit on a CPU (unless the
-    unwrap runs into its time box). Of several processes (see `processes.Ranks`) the first writes; the others return a
+    unwrap runs into its time box). Of several processes (see `processes.Processes`) the first writes; the others return a
     result without files when training ends.
 
     config: GenerateConfig, everything that decides the result.
@@ -68,14 +68,14 @@ def generate(
         config,
         output,
         report,
-        lambda ranks, heard: _generate(config, output, ranks, heard, control, resume, start),
+        lambda processes, heard: _generate(config, output, processes, heard, control, resume, start),
     )
 
 
 def _generate(
     config: GenerateConfig,
     output: Path,
-    ranks: Ranks,
+    processes: Processes,
     report: Report,
     control: Control,
     resume: bool,
@@ -83,10 +83,10 @@ def _generate(
 ) -> Result:
     clock = StageClock(report)
     # 1. The frozen diffusion model, and the prompt in its language, from every side and in every shading.
-    device = run_device(config, ranks)
+    device = run_device(config, processes)
     model = open_run_model(config, report)
     clock.enter("load", device)
-    teacher = load_run_teacher(config, *model, device, report, ranks)
+    teacher = load_run_teacher(config, *model, device, report, processes)
     # 2. A radiance field, optimized until the model likes what it sees from every side.
     session = Session(
         config=config,
@@ -96,21 +96,21 @@ def _generate(
         report=report,
         control=control,
         seconds_after=_SECONDS_AFTER.get(config.preset, 60.0),
-        snapshot=Previews(output / "previews", report) if ranks.first else ignore,
+        snapshot=Previews(output / "previews", report) if processes.first else ignore,
         model=teacher.weights,
         fitted=teacher.fitted,
         step_down=teacher.step_down(report),
-        ranks=ranks,
+        processes=processes,
         subject="" if start is None else start.digest,
         new_training=VolumeTraining if start is None else functools.partial(VolumeTraining, lock=start.lock(device)),
     )
     if resume:
         session.resume()
-    elif ranks.first:
+    elif processes.first:
         keep_source(b"" if start is None else start.blockout, output)
     trial = StepTrial(teacher.fitted, teacher.distillation, device)
     session.denoiser = teacher.settle_runtime(
-        alone=ranks.count == 1,
+        alone=processes.count == 1,
         resumed=resume,
         recorded=session.denoiser,
         step_seconds=trial.seconds if may_overlap(teacher.fitted) else None,
@@ -119,10 +119,10 @@ def _generate(
     clock.enter("train", device)
     training = trained(session)
     assert isinstance(training, VolumeTraining)
-    if ranks.count == 1 and session.training.step >= LEARNT_ABOVE and session.steps_taken:
+    if processes.count == 1 and session.training.step >= LEARNT_ABOVE and session.steps_taken:
         by_arithmetic = step_seconds(teacher.sizes, teacher.fitted, teacher.speed)
         learn_ratio(device.type, config.model, session.seconds / session.steps_taken, by_arithmetic)
-    if not ranks.first:
+    if not processes.first:
         return Result(folder=str(output), files={}, report={})
     # 3. Density to a closed surface, to charts, to a texture.
     whole_mesh = False

@@ -21,7 +21,7 @@ from dreamfusion_engine.errors import InputError
 from dreamfusion_engine.events import Control, Note, Report, Result, Stage
 from dreamfusion_engine.machine.atomic_file import write_atomically
 from dreamfusion_engine.machine.disk import output_error
-from dreamfusion_engine.machine.processes import Ranks
+from dreamfusion_engine.machine.processes import Processes
 from dreamfusion_engine.machine.run_folder import SOURCE
 from dreamfusion_engine.mesh.arrays import Floats
 from dreamfusion_engine.mesh.export import png_bytes
@@ -88,7 +88,7 @@ def texture(
         config,
         output,
         report,
-        lambda ranks, heard: _texture(config, paint, file, mesh, output, ranks, heard, control, resume),
+        lambda processes, heard: _texture(config, paint, file, mesh, output, processes, heard, control, resume),
     )
 
 
@@ -98,13 +98,13 @@ def _texture(
     file: GltfFile,
     mesh: bytes,
     output: Path,
-    ranks: Ranks,
+    processes: Processes,
     report: Report,
     control: Control,
     resume: bool,
 ) -> Result:
     clock = StageClock(report)
-    device = run_device(config, ranks)
+    device = run_device(config, processes)
     model = open_run_model(config, report)
     done = False
 
@@ -125,7 +125,7 @@ def _texture(
     canvas = canvas_of(parts, size, paint.front_deg, lambda share: advance("unwrap", 0.5 + 0.5 * share))
     # 2. The frozen diffusion model, and the prompt in its language.
     clock.enter("load", device)
-    teacher = load_run_teacher(config, *model, device, report, ranks)
+    teacher = load_run_teacher(config, *model, device, report, processes)
     # 3. Colours on the surface, optimized until the model likes what it sees from every side.
     renderer = SurfaceRenderer(DeviceCanvas.of(canvas, device), paint.samples)
     session = Session(
@@ -136,26 +136,26 @@ def _texture(
         report=report,
         control=control,
         seconds_after=_SECONDS_AFTER,
-        snapshot=PaintPreviews(canvas, output / "previews", report) if ranks.first else ignore,
+        snapshot=PaintPreviews(canvas, output / "previews", report) if processes.first else ignore,
         model=teacher.weights,
         subject=_digest(mesh, paint),
         fitted=teacher.fitted,
         step_down=teacher.step_down(report),
-        ranks=ranks,
+        processes=processes,
         new_training=functools.partial(SurfaceTraining, renderer),
         watched=_WATCHED,
     )
     if resume:
         session.resume()
-    elif ranks.first:
+    elif processes.first:
         keep_source(mesh, output)
     session.denoiser = teacher.settle_runtime(
-        alone=ranks.count == 1, resumed=resume, recorded=session.denoiser, step_seconds=None, report=report
+        alone=processes.count == 1, resumed=resume, recorded=session.denoiser, step_seconds=None, report=report
     )
     clock.enter("train", device)
     training = trained(session)
     assert isinstance(training, SurfaceTraining)
-    if not ranks.first:
+    if not processes.first:
         return Result(folder=str(output), files={}, report={})
     # 4. Colours to textures, and these into the file.
     painted = bake(

@@ -24,7 +24,7 @@ LONGEST_WAIT = timedelta(days=30)  # of one process for another
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ranks:
+class Processes:
     """This process among those of a run.
 
     index: int, its number, from 0.
@@ -111,10 +111,10 @@ class Ranks:
         return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
 
 
-ALONE = Ranks()
+ALONE = Processes()
 
 
-def join(device_type: str) -> Ranks:
+def join(device_type: str) -> Processes:
     """Meet the other processes that torchrun started; return ALONE where it did not start this one.
 
     device_type: 'cpu' or 'cuda', of the tensors that are added up.
@@ -130,7 +130,7 @@ def join(device_type: str) -> Ranks:
     if not distributed.is_initialized():
         # Words travel over gloo, so that agreeing never waits for a card. A run may be paused for days.
         distributed.init_process_group("cpu:gloo,cuda:nccl" if device_type == "cuda" else "gloo", timeout=LONGEST_WAIT)
-    return Ranks(index=distributed.get_rank(), count=count)
+    return Processes(index=distributed.get_rank(), count=count)
 
 
 def leave() -> None:

@@ -18,7 +18,7 @@ from dreamfusion_engine.events import Control, Note, Progress, Report
 from dreamfusion_engine.guidance.denoiser.choice import Choice
 from dreamfusion_engine.guidance.distillation import ScoreDistillation
 from dreamfusion_engine.machine.device import MIB, out_of_memory, peak_memory_mib, release_memory
-from dreamfusion_engine.machine.processes import ALONE, Ranks
+from dreamfusion_engine.machine.processes import ALONE, Processes
 from dreamfusion_engine.memory.estimate import estimate
 from dreamfusion_engine.memory.step_down import StepDown, resumed_attempt
 from dreamfusion_engine.optimize.checkpoint import Checkpoint, load_checkpoint, save_checkpoint, set_aside
@@ -43,7 +43,13 @@ class NewTraining(Protocol):
     """Makes a training that has not begun: VolumeTraining, or a kind that renders something else."""
 
     def __call__(
-        self, config: GenerateConfig, *, seed: int, device: torch.device, ranks: Ranks, graphs: StepGraphs | None
+        self,
+        config: GenerateConfig,
+        *,
+        seed: int,
+        device: torch.device,
+        processes: Processes,
+        graphs: StepGraphs | None,
     ) -> Training: ...
 
 
@@ -63,7 +69,7 @@ class Session:
     subject: str, digest of a given surface that is trained on, likewise; "": there is none.
     fitted: config with what was changed to fit the memory; None: nothing was.
     step_down: StepDown, what to give up when memory runs out.
-    ranks: Ranks, the processes that train together.
+    processes: Processes, the processes that train together.
     new_training: what is trained.
     watched: verdicts that can be about this kind of training.
     denoiser: Choice of what runs it, from the checkpoint once resumed; None: not settled.
@@ -84,7 +90,7 @@ class Session:
     subject: str = ""
     fitted: GenerateConfig | None = None
     step_down: StepDown | None = None
-    ranks: Ranks = ALONE
+    processes: Processes = ALONE
     new_training: NewTraining = VolumeTraining
     watched: tuple[Verdict, ...] = VERDICTS
     denoiser: Choice | None = None
@@ -151,7 +157,7 @@ class Session:
         reported = snapped = 0.0
         snapshot_cost = 0.0
         while self.training.step < settings.steps:
-            wish = self.ranks.agree(self.control())
+            wish = self.processes.agree(self.control())
             if wish == "cancel":
                 if self.steps_taken:  # a run that has done nothing must not replace what an earlier one has left
                     self.save()
@@ -195,7 +201,7 @@ class Session:
 
     def save(self) -> None:
         """Write a checkpoint, in the first process only. An unfinished run's checkpoint is set aside first."""
-        if not self.ranks.first:
+        if not self.processes.first:
             return
         if not self._resumed:
             self._resumed = True
@@ -281,13 +287,13 @@ class Session:
         before = (self.training.step - PROBE_EVERY) / self.config.optimize.steps
         # Once, and for many_faced alone: it takes a call of the model.
         asks = "many_faced" in self.watched and before < _CONTRAST_AT <= self.training.progress
-        probe, contrast = self.ranks.all_or_none(
+        probe, contrast = self.processes.all_or_none(
             lambda: (self.training.probe(), self._view_contrast() if asks else 0.0)
         )
         verdict = self.health.observe(probe)
         if asks:
-            self.health.views_differ = self.ranks.agree(contrast > VIEWS_DIFFER)
-        return self.ranks.agree(verdict)
+            self.health.views_differ = self.processes.agree(contrast > VIEWS_DIFFER)
+        return self.processes.agree(verdict)
 
     def _view_contrast(self) -> float:
         """How differently the model sees the front and the back of this prompt; 0 without either."""
@@ -322,7 +328,7 @@ class Session:
     def _trained_from_start(self, attempt: GenerateConfig, seed: int) -> Training:
         """A training that has not begun, with what this device can do for its speed."""
         graphs = step_graphs(attempt.memory, self.device, self.report)
-        return self.new_training(attempt, seed=seed, device=self.device, ranks=self.ranks, graphs=graphs)
+        return self.new_training(attempt, seed=seed, device=self.device, processes=self.processes, graphs=graphs)
 
     def _report_progress(self) -> None:
         total = self.config.optimize.steps

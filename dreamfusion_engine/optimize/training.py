@@ -18,7 +18,7 @@ from dreamfusion_engine.field.radiance import RadianceField
 from dreamfusion_engine.guidance.distillation import ScoreDistillation
 from dreamfusion_engine.guidance.step_inputs import ViewRange
 from dreamfusion_engine.machine.device import out_of_memory
-from dreamfusion_engine.machine.processes import ALONE, Ranks
+from dreamfusion_engine.machine.processes import ALONE, Processes
 from dreamfusion_engine.optimize import schedules
 from dreamfusion_engine.optimize.checkpoint import optimizer_tensors, restore_optimizer
 from dreamfusion_engine.optimize.health import Probe
@@ -41,7 +41,7 @@ class Training(ABC):
     config: GenerateConfig of the run.
     seed: int, of this attempt (a recovery uses another).
     device: torch.device of everything here.
-    ranks: Ranks, the processes that train together; each renders `optimize.views` views of its own.
+    processes: Processes, the processes that train together; each renders `optimize.views` views of its own.
     graphs: StepGraphs, recorded parts of steps, on a card; None: no part is recorded.
     """
 
@@ -51,12 +51,12 @@ class Training(ABC):
         *,
         seed: int,
         device: torch.device,
-        ranks: Ranks = ALONE,
+        processes: Processes = ALONE,
         graphs: StepGraphs | None = None,
     ) -> None:
         self.config = config
         self.device = device
-        self.ranks = ranks
+        self.processes = processes
         self.graphs = graphs
         self.field = RadianceField(config.field, seed=seed, device=device)
         self.optimizer = torch.optim.Adam(
@@ -141,7 +141,7 @@ class Training(ABC):
         """
         before = _Moment(self, distillation, self._undo())
         try:
-            self.ranks.all_or_none(lambda: self._gather(distillation, overlap))
+            self.processes.all_or_none(lambda: self._gather(distillation, overlap))
             self._move()
         except Exception as error:
             if out_of_memory(error):
@@ -160,9 +160,9 @@ class Training(ABC):
         size = schedules.render_resolution(progress, settings)
         shading = self._choose_shading(progress)
         # 2. Views of all processes, their light and what lies behind them; of those, this process's.
-        total = settings.views * self.ranks.count
+        total = settings.views * self.processes.count
         views = sample_step_views(self.config, total, size, self.host_generator, self.generator)
-        mine = views.rows(self.ranks.index * settings.views, settings.views)
+        mine = views.rows(self.processes.index * settings.views, settings.views)
         self._clear_gradients()
         drawn = self.generator.get_state()
         pull = distillation.score_size(progress, size)
@@ -172,7 +172,7 @@ class Training(ABC):
             if first:
                 self.generator.set_state(drawn)
             part = mine.rows(first, count)
-            where = ViewRange(first=self.ranks.index * settings.views + first, total=total)
+            where = ViewRange(first=self.processes.index * settings.views + first, total=total)
             angles = part.cameras.azimuth, part.cameras.elevation
             shape = (len(part), *distillation.model_shape(size))
             return PartInputs(
@@ -193,7 +193,7 @@ class Training(ABC):
                 overlap=overlap,
             )
         self._add_own_gradients(progress, pull)
-        if self.ranks.count > 1 and not self.optimizer.state:
+        if self.processes.count > 1 and not self.optimizer.state:
             # Memory for the optimizer is found while a process may still be short of it: a move that moves nothing.
             self._fill_gradients()
             self.optimizer.found_inf = torch.ones((), device=self.device)  # type: ignore[attr-defined]
@@ -245,7 +245,9 @@ class Training(ABC):
         """The optimizer's step on the gradients of all processes, left out on the device where they are not finite."""
         settings = self.config.optimize
         short = self._short()
-        self.ranks.add_up([*self._fill_gradients(), *short])  # a step that is short in one process is left out in all
+        self.processes.add_up(
+            [*self._fill_gradients(), *short]
+        )  # a step that is short in one process is left out in all
         norm = torch.nn.utils.clip_grad_norm_(
             self.field.parameters(), settings.gradient_clip if settings.gradient_clip > 0.0 else math.inf
         )

@@ -13,7 +13,7 @@ from torch import Tensor
 from dreamfusion_engine.config.stages import GenerateConfig, Shading
 from dreamfusion_engine.field.occupancy import OccupancyGrid
 from dreamfusion_engine.guidance.distillation import ScoreDistillation
-from dreamfusion_engine.machine.processes import ALONE, Ranks
+from dreamfusion_engine.machine.processes import ALONE, Processes
 from dreamfusion_engine.optimize import schedules
 from dreamfusion_engine.optimize.health import Probe, make_probe, probe_cameras
 from dreamfusion_engine.optimize.overlap import add_gradients_overlapped, halves, may_overlap
@@ -29,7 +29,7 @@ from dreamfusion_engine.scene.cameras import Cameras, camera_rays
 class VolumeTraining(Training):
     """One optimization of a radiance field and its occupancy.
 
-    config, seed, device, ranks, graphs: as for `Training`.
+    config, seed, device, processes, graphs: as for `Training`.
     lock: ShapeLock, the solid as which it begins and that it keeps; None: it begins from nothing.
     """
 
@@ -39,11 +39,11 @@ class VolumeTraining(Training):
         *,
         seed: int,
         device: torch.device,
-        ranks: Ranks = ALONE,
+        processes: Processes = ALONE,
         graphs: StepGraphs | None = None,
         lock: ShapeLock | None = None,
     ) -> None:
-        super().__init__(config, seed=seed, device=device, ranks=ranks, graphs=graphs)
+        super().__init__(config, seed=seed, device=device, processes=processes, graphs=graphs)
         self._lock = lock
         if lock is not None:
             lock.fit(self.field, torch.Generator(device=device).manual_seed(seed))
@@ -121,7 +121,7 @@ class VolumeTraining(Training):
             self.occupancy.update(self.field.density, self.generator)
 
     def _add_own_gradients(self, progress: float, score_size: float) -> None:
-        weight = 0.0 if self._lock is None else self._lock.weight(progress, score_size) / self.ranks.count
+        weight = 0.0 if self._lock is None else self._lock.weight(progress, score_size) / self.processes.count
         if self._lock is None or weight == 0.0:
             return
         parameters = list(self.field.parameters())

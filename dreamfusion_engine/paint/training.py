@@ -7,7 +7,7 @@ from torch import Tensor
 
 from dreamfusion_engine.config.stages import GenerateConfig, Shading
 from dreamfusion_engine.guidance.distillation import ScoreDistillation
-from dreamfusion_engine.machine.processes import ALONE, Ranks
+from dreamfusion_engine.machine.processes import ALONE, Processes
 from dreamfusion_engine.optimize.health import Probe, make_probe, probe_cameras
 from dreamfusion_engine.optimize.step_graphs import StepGraphs
 from dreamfusion_engine.optimize.step_part import add_to_gradients
@@ -21,7 +21,7 @@ class SurfaceTraining(Training):
     """One optimization of colours on a surface: the field's albedo at the surface's points.
 
     renderer: SurfaceRenderer of the canvas.
-    config, seed, device, ranks, graphs: as for `Training`; nothing is recorded.
+    config, seed, device, processes, graphs: as for `Training`; nothing is recorded.
     """
 
     def __init__(
@@ -31,10 +31,10 @@ class SurfaceTraining(Training):
         *,
         seed: int,
         device: torch.device,
-        ranks: Ranks = ALONE,
+        processes: Processes = ALONE,
         graphs: StepGraphs | None = None,
     ) -> None:
-        super().__init__(config, seed=seed, device=device, ranks=ranks)
+        super().__init__(config, seed=seed, device=device, processes=processes)
         self.renderer = renderer
 
     def colours(self, points: Tensor) -> Tensor:

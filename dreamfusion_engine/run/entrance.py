@@ -15,14 +15,16 @@ from dreamfusion_engine.errors import Cancelled
 from dreamfusion_engine.events import Report, Result
 from dreamfusion_engine.machine.atomic_file import write_atomically
 from dreamfusion_engine.machine.disk import output_error
-from dreamfusion_engine.machine.processes import Ranks, join, leave
+from dreamfusion_engine.machine.processes import Processes, join, leave
 from dreamfusion_engine.machine.run_folder import held
 from dreamfusion_engine.optimize.session import Session
 from dreamfusion_engine.optimize.training import Training
 from dreamfusion_engine.run.report import ignore
 
 
-def in_folder(config: GenerateConfig, output: Path, report: Report, work: Callable[[Ranks, Report], Result]) -> Result:
+def in_folder(
+    config: GenerateConfig, output: Path, report: Report, work: Callable[[Processes, Report], Result]
+) -> Result:
     """Join the processes that train together and do the run's work; the first process holds the folder meanwhile.
 
     The others compute for the first, which alone speaks and writes.
@@ -33,15 +35,15 @@ def in_folder(config: GenerateConfig, output: Path, report: Report, work: Callab
     work: the run, given its process and whom to tell.
     Raises InputError where the folder cannot be made, or another run holds it.
     """
-    ranks = join("cuda" if config.device != "cpu" and torch.cuda.is_available() else "cpu")
-    if not ranks.first:
-        return work(ranks, ignore)
+    processes = join("cuda" if config.device != "cpu" and torch.cuda.is_available() else "cpu")
+    if not processes.first:
+        return work(processes, ignore)
     with contextlib.ExitStack() as stack:
         try:
             stack.enter_context(held(output))
         except OSError as error:
             raise output_error(output, error) from error
-        return work(ranks, report)
+        return work(processes, report)
 
 
 def trained(session: Session) -> Training:

@@ -37,7 +37,7 @@ def run_report(config: GenerateConfig, session: Session, clock: StageClock, devi
         "steps_per_second": round(session.steps_taken / session.seconds, 3) if session.seconds else None,
         "threads": torch.get_num_threads(),
         "denoiser": session.denoiser.to_json() if session.denoiser is not None else None,
-        "processes": session.ranks.count,
+        "processes": session.processes.count,
         "attempt": to_json(session.training.config),  # differs from config after a restart (see health)
         "weights": session.model,
         "seconds": {**clock.finished(), "train_all_sessions": round(session.seconds, 2)},

@@ -19,7 +19,7 @@ from dreamfusion_engine.guidance.distillation import ScoreDistillation
 from dreamfusion_engine.guidance.embedding_cache import EmbeddingCache, model_digest
 from dreamfusion_engine.machine.cache_folder import cache_folder
 from dreamfusion_engine.machine.device import compute_threads, free_memory_bytes, has_bfloat16, resolve_device
-from dreamfusion_engine.machine.processes import ALONE, Ranks
+from dreamfusion_engine.machine.processes import ALONE, Processes
 from dreamfusion_engine.memory.ladder import fit
 from dreamfusion_engine.memory.placement import Placement
 from dreamfusion_engine.memory.step_down import StepDown
@@ -106,14 +106,14 @@ class RunTeacher:
         )
 
 
-def run_device(config: GenerateConfig, ranks: Ranks = ALONE) -> torch.device:
+def run_device(config: GenerateConfig, processes: Processes = ALONE) -> torch.device:
     """Return the device of a run's process.
 
     config: GenerateConfig of the run.
-    ranks: Ranks, the processes that train together.
+    processes: Processes, the processes that train together.
     Raises InputError for a device that is not there.
     """
-    return ranks.device(resolve_device(config.device))
+    return processes.device(resolve_device(config.device))
 
 
 def open_run_model(config: GenerateConfig, report: Report) -> tuple[PipelineFolder, AdapterFiles]:
@@ -144,7 +144,7 @@ def load_run_teacher(
     adapters: AdapterFiles,
     device: torch.device,
     report: Report,
-    ranks: Ranks = ALONE,
+    processes: Processes = ALONE,
 ) -> RunTeacher:
     """Load the frozen diffusion model within the memory that is free, and encode the prompt for every view and shading.
 
@@ -152,7 +152,7 @@ def load_run_teacher(
     pipeline, adapters: from `open_run_model`.
     device: torch.device of the run.
     report: told of notes.
-    ranks: Ranks, the processes that train together.
+    processes: Processes, the processes that train together.
     Raises SetupError for a model that cannot be loaded.
     """
     changes = adapters.digest()
@@ -160,7 +160,7 @@ def load_run_teacher(
     torch.use_deterministic_algorithms(device.type == "cpu")
     sizes = read_sizes(pipeline.path)
     fitted = fit_memory(
-        _with_vae_precision(config, device), sizes, ranks.agree(free_memory_bytes(str(device))), device, report
+        _with_vae_precision(config, device), sizes, processes.agree(free_memory_bytes(str(device))), device, report
     )
     speed = measured_speed(device)
     whole = estimated_seconds(sizes, fitted, speed)

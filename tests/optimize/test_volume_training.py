@@ -18,7 +18,7 @@ from torch.overrides import TorchFunctionMode
 
 from dreamfusion_engine.config.stages import GenerateConfig
 from dreamfusion_engine.guidance.distillation import ScoreDistillation
-from dreamfusion_engine.machine.processes import ALONE, Ranks
+from dreamfusion_engine.machine.processes import ALONE, Processes
 from dreamfusion_engine.models.card import PromptCard
 from dreamfusion_engine.models.teacher import Conditioning
 from dreamfusion_engine.optimize.volume_training import VolumeTraining
@@ -30,9 +30,9 @@ def distillation(config: GenerateConfig, teacher: Any = None) -> ScoreDistillati
     return ScoreDistillation(teacher or disc_teacher(), config.prompt, "", PromptCard(), config.guidance)
 
 
-def gradient_after(config: GenerateConfig, steps: int = 1, ranks: Ranks | None = None) -> Tensor:
+def gradient_after(config: GenerateConfig, steps: int = 1, processes: Processes | None = None) -> Tensor:
     """The gradient of the last of some steps, all parameters in a row."""
-    training = VolumeTraining(config, seed=3, device=CPU, ranks=ranks or ALONE)
+    training = VolumeTraining(config, seed=3, device=CPU, processes=processes or ALONE)
     for _ in range(steps):
         training.train_step(distillation(config))
     return torch.cat([p.grad.flatten() for p in training.field.parameters() if p.grad is not None])
@@ -55,7 +55,7 @@ def test_views_in_parts_draw_what_views_at_once_draw_in_later_steps_too() -> Non
 def test_processes_see_different_views_that_together_are_one_processs() -> None:
     """Without the exchange: the two halves, each weighed as half of the step, add up to the whole."""
 
-    class Alone(Ranks):
+    class Alone(Processes):
         def add_up(self, gradients: Any) -> None:
             return
 
@@ -64,7 +64,7 @@ def test_processes_see_different_views_that_together_are_one_processs() -> None:
 
     off: dict[str, Any] = {"gradient_clip": 0.0}
     whole = gradient_after(tiny_config(views=4, **off))
-    halves = [gradient_after(tiny_config(views=2, **off), ranks=Alone(index=k, count=2)) for k in range(2)]
+    halves = [gradient_after(tiny_config(views=2, **off), processes=Alone(index=k, count=2)) for k in range(2)]
     assert float((halves[0] + halves[1] - whole).norm() / whole.norm()) < 1e-5
     assert float((halves[0] - halves[1]).norm() / whole.norm()) > 1e-2
 

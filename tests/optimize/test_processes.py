@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 import torch
-from reference.rank_process import CANCEL_AT, SHORT_FROM
+from reference.one_process import CANCEL_AT, SHORT_FROM
 from reference.tiny_training import CPU, disc_teacher, tiny_config
 
 from dreamfusion_engine.guidance.distillation import ScoreDistillation
@@ -42,7 +42,7 @@ def torchrun(*arguments: str, timeout: float = 900.0) -> subprocess.CompletedPro
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What two processes left behind."""
     where = tmp_path_factory.mktemp("two")
-    done = torchrun("tests/reference/rank_process.py", str(where))
+    done = torchrun("tests/reference/one_process.py", str(where))
     assert done.returncode == 0, done.stderr[-3000:]
     return where
 
@@ -105,5 +105,5 @@ def test_a_process_of_its_own_is_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RANK", "2")
     monkeypatch.setenv("LOCAL_RANK", "2")
     assert processes.started_as_follower()
-    assert processes.Ranks(index=2, count=4).device(torch.device("cuda", 0)) == torch.device("cuda", 2)
-    assert processes.Ranks(index=2, count=4).device(CPU) == CPU
+    assert processes.Processes(index=2, count=4).device(torch.device("cuda", 0)) == torch.device("cuda", 2)
+    assert processes.Processes(index=2, count=4).device(CPU) == CPU

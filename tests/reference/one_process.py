@@ -30,7 +30,7 @@ def main() -> None:
     us = processes.join("cpu")
     config = tiny_config(views=2, albedo_until=0.0, gradient_clip=0.0)
     scores = ScoreDistillation(disc_teacher(), config.prompt, "", PromptCard(), config.guidance)
-    training = VolumeTraining(config, seed=3, device=CPU, ranks=us)
+    training = VolumeTraining(config, seed=3, device=CPU, processes=us)
     gradients = []
     for _ in range(3):
         training.train_step(scores)
@@ -53,7 +53,7 @@ def main() -> None:
         control=control,  # type: ignore[arg-type]
         seconds_after=0.0,
         snapshot=lambda training: None,
-        ranks=us,
+        processes=us,
     )
     try:
         session.run()
@@ -65,7 +65,7 @@ def main() -> None:
     processes.leave()
 
 
-def short_of_memory(us: processes.Ranks, folder: Path) -> None:
+def short_of_memory(us: processes.Processes, folder: Path) -> None:
     """A run in which the second process alone has no memory for two views, from a step in the middle on."""
 
     class Short(type(disc_teacher())):  # type: ignore[misc]
@@ -84,7 +84,7 @@ def short_of_memory(us: processes.Ranks, folder: Path) -> None:
         control=lambda: "continue",
         seconds_after=0.0,
         snapshot=lambda training: None,
-        ranks=us,
+        processes=us,
     )
     session.run()
     state = torch.cat([p.detach().flatten() for p in session.training.field.parameters()])
