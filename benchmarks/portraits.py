@@ -14,7 +14,7 @@ from dreamfusion_engine.mesh.export import GlbContent
 from dreamfusion_engine.mesh.pictures.render import render_mesh, scene_of
 from dreamfusion_engine.mesh.textured import TexturedMesh
 from dreamfusion_engine.scene.cameras import Cameras, turntable_cameras
-from training.starter.objects.kinds import Kind, Look, make_object
+from training.starter.objects.kinds import Appearance, Kind, make_object
 from training.starter.renderer import compose, render_objects
 
 CPU = torch.device("cpu")
@@ -65,13 +65,13 @@ def mesh_portraits(content: GlbContent) -> tuple[Tensor, Tensor]:
     return over_background(albedo * shade, coverage), over_background(clay, coverage)
 
 
-def truth_portraits(kind: Kind, look: Look, seed: int) -> tuple[Tensor, Tensor]:
+def truth_portraits(kind: Kind, appearance: Appearance, seed: int) -> tuple[Tensor, Tensor]:
     """Lit colour and white clay of an exact object of the corpus, as `mesh_portraits` gives them.
 
-    kind, look: of the object.
+    kind, appearance: of the object.
     seed: int, chooses the object.
     """
-    parts = make_object(np.random.default_rng([11, seed]), kind, look)
+    parts = make_object(np.random.default_rng([11, seed]), kind, appearance)
     seen = cameras()
     traced = render_objects([parts] * VIEWS, seen, light(seen), torch.full((VIEWS,), AMBIENT), pixels=PIXELS, samples=3)
     grey = torch.full((VIEWS, 3), BACKGROUND)

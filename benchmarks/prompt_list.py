@@ -9,17 +9,17 @@ from functools import cache
 
 from dreamfusion_engine.inputs.visible_text import visible
 from training.starter.captions import describe
-from training.starter.objects.kinds import KINDS, PATTERN_COLOURS, PATTERNS, Kind, Look
+from training.starter.objects.kinds import KINDS, PATTERN_COLOURS, PATTERNS, Appearance, Kind
 from training.starter.objects.palette import COLOURS
 
 
 @dataclass(frozen=True, kw_only=True)
 class Prompt:
-    """A prompt whose true object is known: `text` asks for a `kind` that looks like `look`."""
+    """A prompt whose true object is known: `text` asks for a `kind` that looks like `appearance`."""
 
     text: str
     kind: Kind
-    look: Look
+    appearance: Appearance
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +37,7 @@ class LeftOut:
 
 
 @cache
-def described() -> dict[str, tuple[Kind, Look]]:
+def described() -> dict[str, tuple[Kind, Appearance]]:
     """Every plain description of everything in the corpus, in lower case, with what it describes."""
     known = {}
     patterns = [(None, None), *itertools.product(PATTERNS, PATTERN_COLOURS)]
@@ -45,8 +45,8 @@ def described() -> dict[str, tuple[Kind, Look]]:
         for name, colour in itertools.product(kind.names, (None, *kind.colours)):
             for part in (None, *COLOURS) if kind.part else (None,):
                 for pattern, pattern_colour in patterns if kind.patterned and colour else patterns[:1]:
-                    look = Look(colour=colour, part=part, pattern=pattern, pattern_colour=pattern_colour)
-                    known[describe(kind, look, name=name)] = (kind, look)
+                    appearance = Appearance(colour=colour, part=part, pattern=pattern, pattern_colour=pattern_colour)
+                    known[describe(kind, appearance, name=name)] = (kind, appearance)
     return known
 
 
@@ -78,9 +78,9 @@ def read_prompts(lines: Sequence[str], kinds: Sequence[str]) -> tuple[list[Promp
             why = f"the corpus has no {', '.join(map(repr, unknown))}" if unknown else "the corpus has nothing like it"
             why += "; a prompt reads 'a red mug' or 'a red mug with a blue handle'"
         else:
-            kind, look = described()[text]
+            kind, appearance = described()[text]
             if kind.names[0] in kinds:
-                prompts[text] = Prompt(text=text, kind=kind, look=look)
+                prompts[text] = Prompt(text=text, kind=kind, appearance=appearance)
             else:
                 why = f"the model was not taught '{kind.names[0]}'"
         if why:
@@ -95,6 +95,6 @@ def full_list(kinds: Sequence[Kind] = KINDS) -> list[Prompt]:
         count = len(kind.colours)
         chosen = [kind.colours[i % count], kind.colours[(i + max(1, count // 2)) % count]] if count else [None]
         for colour in chosen:
-            look = Look(colour=colour)
-            prompts.append(Prompt(text=describe(kind, look), kind=kind, look=look))
+            appearance = Appearance(colour=colour)
+            prompts.append(Prompt(text=describe(kind, appearance), kind=kind, appearance=appearance))
     return prompts

@@ -36,7 +36,7 @@ from dreamfusion_engine.judge.scores import r_precision  # noqa: E402
 from dreamfusion_engine.mesh.export import read_glb  # noqa: E402
 from dreamfusion_engine.models.pipeline_folder import locate_model, open_pipeline  # noqa: E402
 from training.starter.captions import describe  # noqa: E402
-from training.starter.objects.kinds import KINDS, Look, kind_named  # noqa: E402
+from training.starter.objects.kinds import KINDS, Appearance, kind_named  # noqa: E402
 
 EXACT = 24  # instances of each kind that a mesh is held against
 TRUTH_OBJECTS = 3  # of each prompt in the row of the corpus itself
@@ -68,7 +68,7 @@ class Grader:
         texts = dict.fromkeys([p.text for p in prompts] + [p.text for p in full_list()])
         self._texts = list(texts)
         self._captions = judge.captions(self._texts)
-        self._kinds = judge.captions([describe(kind, Look()) for kind in KINDS])
+        self._kinds = judge.captions([describe(kind, Appearance()) for kind in KINDS])
 
     def grade(self, prompt: Prompt, colour: torch.Tensor, clay: torch.Tensor) -> tuple[float, float]:
         """R-Precision of the views in colour and of the textureless ones, each in [0, 1].
@@ -120,7 +120,7 @@ def measure(prompt: Prompt, folder: Path, grader: Grader, arguments: argparse.Na
         return Row(prompt=prompt.text, health=result["failed"], **empty)
     content = read_glb(folder / "mesh.glb")
     colour, textureless = grader.grade(prompt, *portraits.mesh_portraits(content))
-    distance, overlap = distance_to_kind(content.positions, content.triangles, prompt.kind, prompt.look, EXACT)
+    distance, overlap = distance_to_kind(content.positions, content.triangles, prompt.kind, prompt.appearance, EXACT)
     return Row(
         prompt=prompt.text,
         colour=colour,
@@ -150,7 +150,9 @@ def health_words(health: Mapping[str, Any]) -> str:
 def truth_row(prompts: Sequence[Prompt], grader: Grader) -> tuple[float, float]:
     """R-Precision of the corpus's own objects, which a perfect mesh would reach."""
     grades = [
-        grader.grade(p, *portraits.truth_portraits(p.kind, p.look, s)) for p in prompts for s in range(TRUTH_OBJECTS)
+        grader.grade(p, *portraits.truth_portraits(p.kind, p.appearance, s))
+        for p in prompts
+        for s in range(TRUTH_OBJECTS)
     ]
     return float(np.mean([c for c, _ in grades])), float(np.mean([t for _, t in grades]))
 

@@ -41,7 +41,7 @@ from dreamfusion_engine.models.card import View, view_of  # noqa: E402
 from dreamfusion_engine.models.load import load_teacher  # noqa: E402
 from dreamfusion_engine.models.pipeline_folder import locate_model, open_pipeline  # noqa: E402
 from training.starter.captions import VIEW_WORDS, describe  # noqa: E402
-from training.starter.objects.kinds import Look  # noqa: E402
+from training.starter.objects.kinds import Appearance  # noqa: E402
 
 PLAIN = "guidance.perp_neg=off"
 VARIANTS: dict[str, tuple[str, ...]] = {
@@ -78,7 +78,7 @@ def sides_of(judge: Judge, prompt: Prompt, pictures: torch.Tensor) -> Sides | No
     """
     if not prompt.kind.front:
         return None
-    captions = judge.captions([f"{describe(prompt.kind, Look())}, {VIEW_WORDS[view]}" for view in AROUND])
+    captions = judge.captions([f"{describe(prompt.kind, Appearance())}, {VIEW_WORDS[view]}" for view in AROUND])
     said = [AROUND[int(i)] for i in (judge.pictures(pictures) @ captions.T).argmax(dim=1)]
     true = [view_of(float(azimuth), portraits.ELEVATION) for azimuth in portraits.cameras().azimuth]
     return Sides(
@@ -90,7 +90,7 @@ def sides_of(judge: Judge, prompt: Prompt, pictures: torch.Tensor) -> Sides | No
 def true_sides(judge: Judge, prompts: Sequence[Prompt]) -> list[Sides]:
     """`sides_of` exact objects of the corpus, which a perfect mesh would reach with this judge."""
     found = [
-        sides_of(judge, prompt, portraits.truth_portraits(prompt.kind, prompt.look, seed)[0])
+        sides_of(judge, prompt, portraits.truth_portraits(prompt.kind, prompt.appearance, seed)[0])
         for prompt in prompts
         for seed in range(TRUTH_OBJECTS)
     ]

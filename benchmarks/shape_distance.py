@@ -14,7 +14,7 @@ from scipy.spatial import cKDTree
 
 from dreamfusion_engine.machine.warp_runtime import launch, vectors
 from training.starter.exact_mesh import exact_mesh, lattice_points, signed_distance
-from training.starter.objects.kinds import Kind, Look, make_object
+from training.starter.objects.kinds import Appearance, Kind, make_object
 
 Floats = NDArray[np.float32]
 CPU = torch.device("cpu")
@@ -87,15 +87,15 @@ def shape_of_mesh(vertices: Floats, triangles: NDArray[np.int32]) -> Shape:
     return Shape(points=surface_points(corners.numpy(), np.asarray(mesh.faces, np.int32)), filled=out.numpy() > 0.5)
 
 
-def exact_shapes(kind: Kind, look: Look, count: int) -> list[Shape]:
+def exact_shapes(kind: Kind, appearance: Appearance, count: int) -> list[Shape]:
     """Exact objects of a kind, each in the box into which `to_box` fits a mesh.
 
-    kind, look: of the objects.
+    kind, appearance: of the objects.
     count: int, their number.
     """
     shapes = []
     for seed in range(count):
-        parts = make_object(np.random.default_rng([7, seed]), kind, look)
+        parts = make_object(np.random.default_rng([7, seed]), kind, appearance)
         vertices, triangles = exact_mesh(parts, EXACT_RESOLUTION, CPU)
         low, high = vertices.min(0), vertices.max(0)
         scale = (high - low).max() / (2.0 * HALF_LENGTH)
@@ -129,7 +129,7 @@ def turned(vertices: Floats, angle: float) -> Floats:
 
 
 def distance_to_kind(
-    vertices: Floats, triangles: NDArray[np.int32], kind: Kind, look: Look, count: int
+    vertices: Floats, triangles: NDArray[np.int32], kind: Kind, appearance: Appearance, count: int
 ) -> tuple[float, float]:
     """The Chamfer distance to the nearest exact object of a kind, and the best volume IoU with one.
 
@@ -141,6 +141,6 @@ def distance_to_kind(
     """
     angles = [0.0] if kind.front else [i * 2.0 * math.pi / _TURNS for i in range(_TURNS)]
     shapes = [shape_of_mesh(turned(vertices, angle), triangles) for angle in angles]
-    exact = exact_shapes(kind, look, count)
+    exact = exact_shapes(kind, appearance, count)
     nearest = min(chamfer(mine.points, other.points) for mine in shapes for other in exact)
     return nearest, max(iou(mine.filled, other.filled) for mine in shapes for other in exact)

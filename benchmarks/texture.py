@@ -59,7 +59,7 @@ def write_exact(prompt: Prompt, file: Path) -> None:
 
     file: Path to write.
     """
-    parts = make_object(np.random.default_rng([7, 0]), prompt.kind, prompt.look)
+    parts = make_object(np.random.default_rng([7, 0]), prompt.kind, prompt.appearance)
     vertices, triangles = exact_mesh(parts, RESOLUTION, torch.device("cpu"))
     mesh = TexturedMesh(
         vertices=vertices.astype(np.float32),

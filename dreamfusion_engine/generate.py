@@ -50,7 +50,7 @@ def generate(
     """Make the object of `config.prompt` and write it to the folder `output`.
 
     The same config on the same device, versions and threads gives the same mesh, bit for bit on a CPU (unless the
-    unwrap runs into its time box). Of several processes (see `processes.Processes`) the first writes; the others return a
+    unwrap runs into its time box). Of several processes (`machine.processes`) the first writes; the others return a
     result without files when training ends.
 
     config: GenerateConfig, everything that decides the result.

@@ -245,9 +245,7 @@ class Training(ABC):
         """The optimizer's step on the gradients of all processes, left out on the device where they are not finite."""
         settings = self.config.optimize
         short = self._short()
-        self.processes.add_up(
-            [*self._fill_gradients(), *short]
-        )  # a step that is short in one process is left out in all
+        self.processes.add_up([*self._fill_gradients(), *short])  # a step short in one process is left out in all
         norm = torch.nn.utils.clip_grad_norm_(
             self.field.parameters(), settings.gradient_clip if settings.gradient_clip > 0.0 else math.inf
         )

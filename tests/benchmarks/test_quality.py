@@ -27,7 +27,7 @@ from benchmarks.shape_distance import (
 )
 from dreamfusion_engine.mesh.export import GlbContent
 from training.starter.exact_mesh import exact_mesh
-from training.starter.objects.kinds import KINDS, Look, kind_named, make_object
+from training.starter.objects.kinds import KINDS, Appearance, kind_named, make_object
 
 CPU = torch.device("cpu")
 NAMES = [kind.names[0] for kind in KINDS]
@@ -59,15 +59,15 @@ def test_a_kind_that_the_model_was_not_taught_is_left_out() -> None:
 
 
 def test_a_prompt_is_read_as_it_was_described() -> None:
-    kind, look = described()["a blue mug with an orange handle and white stripes"]
+    kind, appearance = described()["a blue mug with an orange handle and white stripes"]
     assert kind is kind_named("mug")
-    assert look == Look(colour="blue", part="orange", pattern="stripes", pattern_colour="white")
+    assert appearance == Appearance(colour="blue", part="orange", pattern="stripes", pattern_colour="white")
 
 
 def test_the_full_list_has_every_kind_in_two_colours_where_it_has_colours() -> None:
     prompts = full_list()
     for kind in KINDS:
-        colours = {p.look.colour for p in prompts if p.kind is kind}
+        colours = {p.appearance.colour for p in prompts if p.kind is kind}
         assert len(colours) == (2 if kind.colours else 1)
     assert len({p.text for p in prompts}) == len(prompts)
 
@@ -106,16 +106,16 @@ def test_turning_keeps_heights_and_a_full_turn_comes_back() -> None:
 @pytest.mark.slow
 def test_an_exact_mesh_of_the_kind_is_near_and_another_kind_is_far() -> None:
     snowman, car = kind_named("snowman"), kind_named("car")
-    vertices, triangles = exact_mesh(make_object(np.random.default_rng(5), snowman, Look()), 64, CPU)
-    near, overlap = distance_to_kind(vertices, triangles, snowman, Look(), 6)
-    far, little = distance_to_kind(vertices, triangles, car, Look(), 6)
+    vertices, triangles = exact_mesh(make_object(np.random.default_rng(5), snowman, Appearance()), 64, CPU)
+    near, overlap = distance_to_kind(vertices, triangles, snowman, Appearance(), 6)
+    far, little = distance_to_kind(vertices, triangles, car, Appearance(), 6)
     assert near < 0.04 < 0.1 < far
     assert overlap > 0.8 > little
 
 
 def test_exact_shapes_fill_what_their_surface_encloses() -> None:
-    (exact,) = exact_shapes(kind_named("pumpkin"), Look(), 1)
-    parts = make_object(np.random.default_rng([7, 0]), kind_named("pumpkin"), Look())
+    (exact,) = exact_shapes(kind_named("pumpkin"), Appearance(), 1)
+    parts = make_object(np.random.default_rng([7, 0]), kind_named("pumpkin"), Appearance())
     meshed = shape_of_mesh(*exact_mesh(parts, 96, CPU))
     assert iou(exact.filled, meshed.filled) > 0.93
 
@@ -123,8 +123,8 @@ def test_exact_shapes_fill_what_their_surface_encloses() -> None:
 def test_a_white_ball_and_a_grey_one_of_the_corpus_look_alike_in_both_renderers() -> None:
     """The mesh's portraits are lit as the corpus is: the same geometry gives the same clay picture."""
     kind = kind_named("snowman")
-    parts = make_object(np.random.default_rng([11, 0]), kind, Look())
-    _, truth = portraits.truth_portraits(kind, Look(), 0)
+    parts = make_object(np.random.default_rng([11, 0]), kind, Appearance())
+    _, truth = portraits.truth_portraits(kind, Appearance(), 0)
     vertices, triangles = exact_mesh(parts, 128, CPU)
     mesh = trimesh.Trimesh(vertices, triangles)
     low, high = vertices.min(0), vertices.max(0)

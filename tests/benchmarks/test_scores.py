@@ -37,7 +37,7 @@ def test_the_prompts_are_all_known_and_some_have_a_front() -> None:
 def test_an_object_whose_sides_are_all_alike_is_right_at_most_where_one_answer_is() -> None:
     (car, cactus), _ = read_prompts(["a red car", "a cactus"], NAMES)
     judge = load_judge()
-    pictures = portraits.truth_portraits(car.kind, car.look, 0)[0]
+    pictures = portraits.truth_portraits(car.kind, car.appearance, 0)[0]
     one_faced = sides_of(judge, car, pictures[:1].expand_as(pictures))
     assert one_faced is not None and one_faced.fronts in (0.0, 1.0)
     assert one_faced.views <= 3 / 8

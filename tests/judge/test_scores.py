@@ -12,13 +12,15 @@ from dreamfusion_engine.judge.scores import r_precision, top1
 from training.judge.train import contrastive_loss
 from training.judge.truth import shown, statement, truth
 from training.starter.corpus import Corpus, Label
-from training.starter.objects.kinds import KINDS, Look, kind_named
+from training.starter.objects.kinds import KINDS, Appearance, kind_named
 
 CPU = torch.device("cpu")
 
 
-def label(name: str, view: str = "front", shading: str = "lambertian", **look: str) -> Label:
-    return Label(kind=kind_named(name), look=Look(**look), view=view, heading="front", shading=shading)  # type: ignore[arg-type]
+def label(name: str, view: str = "front", shading: str = "lambertian", **appearance: str) -> Label:
+    return Label(
+        kind=kind_named(name), appearance=Appearance(**appearance), view=view, heading="front", shading=shading
+    )  # type: ignore[arg-type]
 
 
 def test_r_precision_counts_the_pictures_whose_own_caption_is_best() -> None:

@@ -16,7 +16,7 @@ from torch import Tensor
 from dreamfusion_engine.models.card import VIEWS
 from training.starter.captions import VIEW_WORDS, describe, spoken_name
 from training.starter.corpus import Label
-from training.starter.objects.kinds import KINDS, Kind, Look
+from training.starter.objects.kinds import KINDS, Appearance, Kind
 
 _NO_ANSWER = -1
 _IMPOSSIBLE = -1e4  # similarity of an answer that is not there
@@ -29,12 +29,12 @@ def colour_captions(kind: Kind, part: str | None = None) -> list[str]:
     part: str, the second colour, where the picture's caption names one. "A green truck" would not be wrong of a red
         truck with a green box, which is mostly green; "a green truck with a green box" is.
     """
-    return [describe(kind, Look(colour=colour, part=part)) for colour in kind.colours]
+    return [describe(kind, Appearance(colour=colour, part=part)) for colour in kind.colours]
 
 
 def view_captions(kind: Kind) -> list[str]:
     """Return 'a mug, front view', ...: in the order of VIEWS."""
-    return [f"{describe(kind, Look())}, {VIEW_WORDS[view]}" for view in VIEWS]
+    return [f"{describe(kind, Appearance())}, {VIEW_WORDS[view]}" for view in VIEWS]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,13 +67,13 @@ def choices(rng: np.random.Generator, labels: Sequence[Label]) -> Choices:
     def place(caption: str) -> int:
         return places.setdefault(caption, len(places))
 
-    kinds = [place(describe(kind, Look(), name=spoken_name(rng, kind))) for kind in KINDS]
+    kinds = [place(describe(kind, Appearance(), name=spoken_name(rng, kind))) for kind in KINDS]
     asked: list[tuple[int, list[int], int]] = []
     for i, label in enumerate(labels):
-        kind, colour = label.kind, label.look.colour
+        kind, colour = label.kind, label.appearance.colour
         asked.append((i, kinds, KINDS.index(kind)))
         if i % 3 != 1 and colour and label.shading != "textureless":
-            answers = [place(c) for c in colour_captions(kind, label.look.part)]
+            answers = [place(c) for c in colour_captions(kind, label.appearance.part)]
             asked.append((i, answers, kind.colours.index(colour)))
         if i % 3 != 2 and kind.front:
             asked.append((i, [place(c) for c in view_captions(kind)], VIEWS.index(label.view)))

@@ -26,7 +26,7 @@ from training.judge.choices import colour_captions, view_captions
 from training.starter.captions import SHADING_WORDS, camera_words, describe, view_words
 from training.starter.corpus import Corpus, Label
 from training.starter.model_card import SCORES
-from training.starter.objects.kinds import KINDS, Kind, Look, kind_named
+from training.starter.objects.kinds import KINDS, Appearance, Kind, kind_named
 
 HELD_OUT_SEED = 999_000_000  # of pictures that neither model nor judge was trained on
 _SAMPLING_STEPS = 30
@@ -66,7 +66,7 @@ def judged(judge: Judge, pictures: Tensor, labels: Sequence[Label]) -> Scores:
     labels: N Labels, what the pictures should show.
     """
     vectors = judge.pictures(pictures)
-    kinds = judge.captions([describe(kind, Look()) for kind in KINDS])
+    kinds = judge.captions([describe(kind, Appearance()) for kind in KINDS])
     right_kind = top1(vectors @ kinds.T, [KINDS.index(label.kind) for label in labels])
     clay = torch.tensor([label.shading == "textureless" for label in labels], device=vectors.device)
     colours: dict[tuple[Kind, str | None], Tensor] = {}
@@ -74,11 +74,11 @@ def judged(judge: Judge, pictures: Tensor, labels: Sequence[Label]) -> Scores:
     right_colour, right_view = [], []
     for vector, label in zip(vectors, labels, strict=True):
         kind = label.kind
-        if label.look.colour and not label.look.pattern and label.shading != "textureless":
-            asked = (kind, label.look.part)
+        if label.appearance.colour and not label.appearance.pattern and label.shading != "textureless":
+            asked = (kind, label.appearance.part)
             if asked not in colours:
                 colours[asked] = judge.captions(colour_captions(*asked))
-            right_colour.append(kind.colours[int((colours[asked] @ vector).argmax())] == label.look.colour)
+            right_colour.append(kind.colours[int((colours[asked] @ vector).argmax())] == label.appearance.colour)
         if kind.front:
             if kind not in views:
                 views[kind] = judge.captions(view_captions(kind))
@@ -123,8 +123,8 @@ def asked_labels(rng: np.random.Generator, kinds: Sequence[Kind], count: int, *,
         heading = _HEADINGS[view][int(rng.integers(len(_HEADINGS[view])))]
         elevation = _ELEVATION_ABOVE if view == "overhead" else _ELEVATION
         camera = camera_words(azimuth_of(heading), elevation) if exact else ""
-        look = Look(colour=colour)
-        label = Label(kind=kind, look=look, view=view, heading=heading, shading="lambertian", camera=camera)
+        appearance = Appearance(colour=colour)
+        label = Label(kind=kind, appearance=appearance, view=view, heading=heading, shading="lambertian", camera=camera)
         labels.append(label)
     return labels
 
@@ -136,7 +136,7 @@ def samples(folder: Path, labels: Sequence[Label], seed: int, device: torch.devi
     pipeline = IFPipeline.from_pretrained(folder, torch_dtype=torch.float32).to(device)
     pipeline.set_progress_bar_config(disable=True)
     texts = [
-        f"{describe(x.kind, x.look)}, {x.camera or view_words(x.view, x.heading)}"
+        f"{describe(x.kind, x.appearance)}, {x.camera or view_words(x.view, x.heading)}"
         + (f", {SHADING_WORDS[x.shading]}" if SHADING_WORDS[x.shading] else "")
         for x in labels
     ]

@@ -11,7 +11,7 @@ from torch import Tensor
 from dreamfusion_engine.models.card import VIEWS
 from training.starter.captions import SHADING_WORDS, VIEW_WORDS, describe, spoken_name
 from training.starter.corpus import Label
-from training.starter.objects.kinds import KINDS, PATTERNS, Look
+from training.starter.objects.kinds import KINDS, PATTERNS, Appearance
 from training.starter.objects.palette import COLOURS
 
 _COLOURS, _PATTERNS = list(COLOURS), list(PATTERNS)
@@ -22,18 +22,18 @@ _UNSEEN = 99  # the picture cannot show it: colours of white clay
 
 def shown(label: Label) -> list[int]:
     """Return what the picture shows: kind, colour, part's colour, pattern, pattern's colour, view, clay."""
-    look, clay = label.look, label.shading == "textureless"
+    appearance, clay = label.appearance, label.shading == "textureless"
 
     def colour(name: str | None) -> int:
         return _UNSEEN if clay else _COLOURS.index(name) if name else _NOTHING
 
-    pattern = _UNSEEN if clay else _PATTERNS.index(look.pattern) if look.pattern else _NOTHING
+    pattern = _UNSEEN if clay else _PATTERNS.index(appearance.pattern) if appearance.pattern else _NOTHING
     return [
         KINDS.index(label.kind),
-        colour(look.colour),
-        colour(look.part),
+        colour(appearance.colour),
+        colour(appearance.part),
         pattern,
-        colour(look.pattern_colour),
+        colour(appearance.pattern_colour),
         VIEWS.index(label.view),
         int(clay),
     ]
@@ -45,15 +45,17 @@ def statement(rng: np.random.Generator, label: Label) -> tuple[str, list[int]]:
     rng: source of the random numbers.
     label: Label of the picture.
     """
-    kind, look, clay = label.kind, label.look, label.shading == "textureless"
-    colour = look.colour if not clay and rng.random() < 0.85 else None
-    part = look.part if not clay and rng.random() < 0.7 else None
-    pattern = look.pattern if colour and rng.random() < 0.7 else None
-    pattern_colour = look.pattern_colour if pattern else None
+    kind, appearance, clay = label.kind, label.appearance, label.shading == "textureless"
+    colour = appearance.colour if not clay and rng.random() < 0.85 else None
+    part = appearance.part if not clay and rng.random() < 0.7 else None
+    pattern = appearance.pattern if colour and rng.random() < 0.7 else None
+    pattern_colour = appearance.pattern_colour if pattern else None
     view = label.view if rng.random() < 0.35 else None
     said_clay = clay and rng.random() < 0.3
     name = spoken_name(rng, kind)
-    text = describe(kind, Look(colour=colour, part=part, pattern=pattern, pattern_colour=pattern_colour), name=name)
+    text = describe(
+        kind, Appearance(colour=colour, part=part, pattern=pattern, pattern_colour=pattern_colour), name=name
+    )
     text += f", {VIEW_WORDS[view]}" if view else ""
     text += f", {SHADING_WORDS['textureless']}" if said_clay else ""
     return text, [

@@ -10,7 +10,7 @@ from transformers import PreTrainedTokenizerFast
 
 from dreamfusion_engine.config.stages import Shading
 from dreamfusion_engine.models.card import Heading, View
-from training.starter.objects.kinds import KINDS, PATTERNS, Kind, Look
+from training.starter.objects.kinds import KINDS, PATTERNS, Appearance, Kind
 from training.starter.objects.palette import COLOURS
 
 TOKENS = 25  # longest caption, padded
@@ -63,17 +63,17 @@ def spoken_name(rng: np.random.Generator, kind: Kind) -> str:
     return kind.names[0] if rng.random() < _FIRST_NAME else str(rng.choice(kind.names))
 
 
-def describe(kind: Kind, look: Look, *, name: str | None = None) -> str:
+def describe(kind: Kind, appearance: Appearance, *, name: str | None = None) -> str:
     """Return the plain caption of an object: 'a red mug with a yellow handle and white stripes'.
 
     kind: Kind of the object.
-    look: Look of the object.
+    appearance: Appearance of the object.
     name: str, a name of the kind; None for the first.
     """
-    text = f"{look.colour} {name or kind.names[0]}" if look.colour else name or kind.names[0]
-    text += _part_phrase(kind, look)
-    if look.pattern:
-        text += f" {'and' if look.part and 'with' in kind.part else 'with'} {look.pattern_colour} {look.pattern}"
+    text = f"{appearance.colour} {name or kind.names[0]}" if appearance.colour else name or kind.names[0]
+    text += _part_phrase(kind, appearance)
+    if appearance.pattern:
+        text += f" {'and' if appearance.part and 'with' in kind.part else 'with'} {appearance.pattern_colour} {appearance.pattern}"
     return with_article(text)
 
 
@@ -117,7 +117,7 @@ def camera_word_mixtures() -> dict[str, dict[str, float]]:
 def caption(
     rng: np.random.Generator,
     kind: Kind,
-    look: Look,
+    appearance: Appearance,
     view: View,
     heading: Heading,
     shading: Shading,
@@ -127,19 +127,21 @@ def caption(
 
     rng: source of the random numbers.
     kind: Kind of the object.
-    look: Look of the object.
+    appearance: Appearance of the object.
     view: View of the camera.
     heading: Heading of the camera.
     shading: Shading of the picture.
     camera: str, from `camera_words`; "" where it is not known that exactly.
     """
     name = spoken_name(rng, kind)
-    text = describe(kind, look, name=name)
+    text = describe(kind, appearance, name=name)
     draw = rng.random()
-    if look.pattern and draw < 0.3:  # "a striped red mug" does not say the colour of the stripes
-        text = with_article(f"{_ADJECTIVES[look.pattern]} {look.colour} {name}") + _part_phrase(kind, look)
-    elif look.colour and not look.pattern and draw < 0.1:  # the colour after the noun
-        text = f"{with_article(name)} in {look.colour}{_part_phrase(kind, look)}"
+    if appearance.pattern and draw < 0.3:  # "a striped red mug" does not say the colour of the stripes
+        text = with_article(f"{_ADJECTIVES[appearance.pattern]} {appearance.colour} {name}") + _part_phrase(
+            kind, appearance
+        )
+    elif appearance.colour and not appearance.pattern and draw < 0.1:  # the colour after the noun
+        text = f"{with_article(name)} in {appearance.colour}{_part_phrase(kind, appearance)}"
     frame = rng.random()
     if frame > 0.92:
         text = str(rng.choice(_FRAMES)).format(text)
@@ -160,9 +162,9 @@ def caption(
     return text
 
 
-def _part_phrase(kind: Kind, look: Look) -> str:
+def _part_phrase(kind: Kind, appearance: Appearance) -> str:
     """' with an orange lid', or '' where no part has a named colour."""
-    return " " + kind.part.format(look.part).replace(" a orange", " an orange") if look.part else ""
+    return " " + kind.part.format(appearance.part).replace(" a orange", " an orange") if appearance.part else ""
 
 
 def known_words(kinds: Sequence[Kind] = KINDS) -> list[str]:

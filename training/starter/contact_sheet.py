@@ -12,7 +12,7 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 
 from dreamfusion_engine.scene.cameras import Cameras, orbit_cameras
-from training.starter.objects.kinds import KINDS, Kind, Look, make_object
+from training.starter.objects.kinds import KINDS, Appearance, Kind, make_object
 from training.starter.renderer import compose, render_objects
 
 # Front, three quarters, side, back; degrees from the front, and above the horizon.
@@ -42,7 +42,7 @@ def kind_views(kind: Kind, pixels: int, device: torch.device, seed: int = 0) -> 
     """
     rng = np.random.default_rng([seed, KINDS.index(kind)])
     colour = str(rng.choice(kind.colours)) if kind.colours else None
-    parts = make_object(rng, kind, Look(colour=colour))
+    parts = make_object(rng, kind, Appearance(colour=colour))
     cameras = side_cameras(device)
     light = cameras.position + torch.tensor([0.6, 0.0, 1.2], device=device)
     ambient = torch.full((len(SIDES),), 0.35, device=device)

@@ -19,7 +19,7 @@ from dreamfusion_engine.scene.background import random_backgrounds
 from dreamfusion_engine.scene.cameras import sample_cameras
 from dreamfusion_engine.scene.light import sample_lights
 from training.starter.captions import camera_words, caption
-from training.starter.objects.kinds import KINDS, Kind, Look, make_object, random_look
+from training.starter.objects.kinds import KINDS, Appearance, Kind, make_object, random_appearance
 from training.starter.renderer import CHANNELS, compose, render_objects
 
 _SHADINGS: tuple[Shading, ...] = ("lambertian", "albedo", "textureless")
@@ -32,7 +32,7 @@ class Label:
     """What is known of a picture.
 
     kind: Kind of the object.
-    look: Look of the object.
+    appearance: Appearance of the object.
     view: View of the camera.
     heading: Heading of the camera.
     shading: Shading of the picture.
@@ -40,7 +40,7 @@ class Label:
     """
 
     kind: Kind
-    look: Look
+    appearance: Appearance
     view: View
     heading: Heading
     shading: Shading
@@ -78,7 +78,7 @@ class Corpus:
         self.rng = np.random.default_rng(seed)
         self._generator = torch.Generator(device=device).manual_seed(seed)
         self._ring = torch.zeros(capacity, CHANNELS, pixels, pixels, dtype=torch.uint8, device=device)
-        self._labels: list[tuple[Kind, Look, View, Heading, str]] = []
+        self._labels: list[tuple[Kind, Appearance, View, Heading, str]] = []
         self._next = 0
 
     def trace(self, count: int) -> None:
@@ -87,17 +87,17 @@ class Corpus:
         count: int, pictures.
         """
         kinds = [self._kinds[i] for i in self.rng.choice(len(self._kinds), size=count, p=self._shares)]
-        looks = [(kind, random_look(self.rng, kind)) for kind in kinds]
-        objects = [make_object(self.rng, kind, look) for kind, look in looks]
+        appearances = [(kind, random_appearance(self.rng, kind)) for kind in kinds]
+        objects = [make_object(self.rng, kind, appearance) for kind, appearance in appearances]
         cameras = sample_cameras(count, CameraConfig(), self._generator)
         light = sample_lights(cameras.position, self._generator)
         # The share of light from everywhere varies, so that the model does not insist on one.
         ambient = 0.1 + 0.4 * torch.rand(count, generator=self._generator, device=self._ring.device)
         traced = render_objects(objects, cameras, light, ambient, pixels=self._pixels)
-        for i, (kind, look) in enumerate(looks):
+        for i, (kind, appearance) in enumerate(appearances):
             azimuth, elevation = float(cameras.azimuth[i]), float(cameras.elevation[i])
             view, heading = view_of(azimuth, elevation), heading_of(azimuth)
-            label = (kind, look, view, heading, camera_words(azimuth, elevation))
+            label = (kind, appearance, view, heading, camera_words(azimuth, elevation))
             self._ring[self._next] = (traced[i] * 255.0 + 0.5).to(torch.uint8)
             if self._next < len(self._labels):
                 self._labels[self._next] = label
@@ -111,7 +111,9 @@ class Corpus:
         size: int, pictures.
         """
         pictures, labels = self.pictures(size)
-        return pictures, [caption(self.rng, x.kind, x.look, x.view, x.heading, x.shading, x.camera) for x in labels]
+        return pictures, [
+            caption(self.rng, x.kind, x.appearance, x.view, x.heading, x.shading, x.camera) for x in labels
+        ]
 
     def pictures(self, size: int) -> tuple[Tensor, list[Label]]:
         """Return pictures float32[size, 3, pixels, pixels] in [0, 1] and their labels.
@@ -132,7 +134,7 @@ class Corpus:
             pictures[rows] = compose(traced[rows], background[rows], shading)
         known = zip((self._labels[c] for c in chosen), shadings, strict=True)
         labels = [
-            Label(kind=kind, look=look, view=view, heading=heading, shading=shading, camera=camera)
-            for (kind, look, view, heading, camera), shading in known
+            Label(kind=kind, appearance=appearance, view=view, heading=heading, shading=shading, camera=camera)
+            for (kind, appearance, view, heading, camera), shading in known
         ]
         return pictures, labels

@@ -12,18 +12,22 @@ from dreamfusion_engine.judge.model import load_judge
 from training.judge.choices import Choices, choice_loss, choices, colour_captions, view_captions
 from training.judge.network import JudgeSize, make_judge, save_judge, start_from
 from training.starter.corpus import Label
-from training.starter.objects.kinds import KINDS, Look, kind_named
+from training.starter.objects.kinds import KINDS, Appearance, kind_named
 
-MUG = Label(kind=kind_named("mug"), look=Look(colour="red"), view="back", heading="back left", shading="lambertian")
-CLAY = Label(kind=kind_named("mug"), look=Look(colour="red"), view="back", heading="back", shading="textureless")
+MUG = Label(
+    kind=kind_named("mug"), appearance=Appearance(colour="red"), view="back", heading="back left", shading="lambertian"
+)
+CLAY = Label(
+    kind=kind_named("mug"), appearance=Appearance(colour="red"), view="back", heading="back", shading="textureless"
+)
 TWO_COLOURED = Label(
     kind=kind_named("mug"),
-    look=Look(colour="red", part="green"),
+    appearance=Appearance(colour="red", part="green"),
     view="side",
     heading="right",
     shading="albedo",
 )
-HAMBURGER = Label(kind=kind_named("hamburger"), look=Look(), view="side", heading="left", shading="albedo")
+HAMBURGER = Label(kind=kind_named("hamburger"), appearance=Appearance(), view="side", heading="left", shading="albedo")
 
 
 def right_captions(asked: Choices) -> list[tuple[int, str]]:

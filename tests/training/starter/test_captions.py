@@ -10,7 +10,7 @@ import torch
 from dreamfusion_engine.models.card import HEADINGS, SHADINGS, VIEWS
 from training.starter.captions import TOKENS, camera_words, caption, describe, known_words, make_tokenizer
 from training.starter.corpus import Corpus
-from training.starter.objects.kinds import KINDS, Look, kind_named, random_look
+from training.starter.objects.kinds import KINDS, Appearance, kind_named, random_appearance
 
 CPU = torch.device("cpu")
 
@@ -23,7 +23,9 @@ def test_every_caption_is_made_of_known_words_and_fits() -> None:
         for view in VIEWS:
             for shading in SHADINGS:
                 for heading in (*HEADINGS, *HEADINGS):
-                    text = caption(rng, kind, random_look(rng, kind), view, heading, shading, "azimuth105 elevation20")
+                    text = caption(
+                        rng, kind, random_appearance(rng, kind), view, heading, shading, "azimuth105 elevation20"
+                    )
                     ids = tokenizer(text, truncation=False).input_ids
                     assert unknown not in ids, text
                     assert len(ids) <= TOKENS, text
@@ -44,26 +46,26 @@ def test_a_caption_names_the_kind_and_its_colour() -> None:
     rng = np.random.default_rng(0)
     mug = kind_named("mug")
     for _ in range(50):
-        text = caption(rng, mug, Look(colour="red"), "side", "left", "textureless")
+        text = caption(rng, mug, Appearance(colour="red"), "side", "left", "textureless")
         assert "red" in text
         assert any(name in text for name in mug.names)
         assert "front" not in text
 
 
 def test_a_second_colour_is_bound_to_its_part_and_a_pattern_to_its_colour() -> None:
-    look = Look(colour="blue", part="orange", pattern="stripes", pattern_colour="white")
-    assert describe(kind_named("mug"), look) == "a blue mug with an orange handle and white stripes"
-    assert describe(kind_named("snowman"), Look(part="red")) == "a snowman wearing a red hat"
-    assert describe(kind_named("apple"), Look()) == "an apple"
+    appearance = Appearance(colour="blue", part="orange", pattern="stripes", pattern_colour="white")
+    assert describe(kind_named("mug"), appearance) == "a blue mug with an orange handle and white stripes"
+    assert describe(kind_named("snowman"), Appearance(part="red")) == "a snowman wearing a red hat"
+    assert describe(kind_named("apple"), Appearance()) == "an apple"
 
 
 def test_captions_tell_left_from_right_and_keep_the_four_views() -> None:
     rng = np.random.default_rng(0)
-    texts = [caption(rng, kind_named("car"), Look(), "side", "left", "lambertian") for _ in range(300)]
+    texts = [caption(rng, kind_named("car"), Appearance(), "side", "left", "lambertian") for _ in range(300)]
     assert 0.78 < np.mean(["left side view" in text for text in texts]) < 0.92
     assert 0.05 < np.mean([", side view" in text for text in texts]) < 0.16
     assert not any("right" in text for text in texts)
-    above = [caption(rng, kind_named("car"), Look(), "overhead", "front right", "albedo") for _ in range(60)]
+    above = [caption(rng, kind_named("car"), Appearance(), "overhead", "front right", "albedo") for _ in range(60)]
     assert any("overhead view, front right view, flat colours" in text for text in above)
 
 
@@ -72,7 +74,7 @@ def test_exact_cameras_are_named_often_and_by_the_nearest_words() -> None:
     assert camera_words(math.radians(353.0 - 360.0 * 2), math.radians(-10.0)) == "azimuth000 elevation00"
     assert camera_words(math.radians(100.0), math.radians(88.0)) == "azimuth105 elevation80"
     rng, camera = np.random.default_rng(0), "azimuth270 elevation20"
-    texts = [caption(rng, kind_named("car"), Look(), "side", "left", "textureless", camera) for _ in range(300)]
+    texts = [caption(rng, kind_named("car"), Appearance(), "side", "left", "textureless", camera) for _ in range(300)]
     named = [text for text in texts if camera in text]
     assert 0.6 < len(named) / len(texts) < 0.8
     assert sum("left side view" not in text for text in named) > 0.5 * len(named), "alone mostly, as the engine asks"
@@ -83,8 +85,8 @@ def test_exact_cameras_are_named_often_and_by_the_nearest_words() -> None:
 
 def test_captions_vary_in_words_and_order() -> None:
     rng = np.random.default_rng(0)
-    look = Look(colour="red", part="yellow")
-    texts = {caption(rng, kind_named("car"), look, "front", "front", "lambertian") for _ in range(300)}
+    appearance = Appearance(colour="red", part="yellow")
+    texts = {caption(rng, kind_named("car"), appearance, "front", "front", "lambertian") for _ in range(300)}
     assert len(texts) > 15
     assert any("in red" in text for text in texts)
     assert all("yellow roof" in text for text in texts)

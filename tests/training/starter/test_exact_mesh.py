@@ -10,7 +10,7 @@ import torch
 import trimesh
 
 from training.starter.exact_mesh import exact_mesh, signed_distance
-from training.starter.objects.kinds import KINDS, Kind, Look, make_object
+from training.starter.objects.kinds import KINDS, Appearance, Kind, make_object
 from training.starter.primitives import ball, box
 
 CPU = torch.device("cpu")
@@ -33,7 +33,7 @@ def test_a_ball_has_its_volume_and_faces_outward() -> None:
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.names[0])
 def test_every_kind_gives_a_closed_mesh_of_its_size(kind: Kind) -> None:
-    parts = make_object(np.random.default_rng(0), kind, Look())
+    parts = make_object(np.random.default_rng(0), kind, Appearance())
     vertices, triangles = exact_mesh(parts, 48, CPU)
     mesh = trimesh.Trimesh(vertices, triangles, process=False)
     assert mesh.is_watertight

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from training.starter.objects.kinds import KINDS, Kind, Look, kind_named, make_object, random_look
+from training.starter.objects.kinds import KINDS, Appearance, Kind, kind_named, make_object, random_appearance
 from training.starter.objects.palette import COLOURS
 from training.starter.primitives import CAPSULE, PLAIN, Part, ball, box, cylinder, dome, normalised, rod, torus
 
@@ -49,10 +49,10 @@ def test_scaling_a_torus_scales_ring_and_tube_alike() -> None:
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.names[0])
 def test_every_kind_fits_the_box_stands_centred_and_varies(kind) -> None:  # type: ignore[no-untyped-def]
-    look = Look(colour=kind.colours[0] if kind.colours else None)
-    first = make_object(np.random.default_rng(0), kind, look)
-    again = make_object(np.random.default_rng(0), kind, look)
-    other = make_object(np.random.default_rng(1), kind, look)
+    appearance = Appearance(colour=kind.colours[0] if kind.colours else None)
+    first = make_object(np.random.default_rng(0), kind, appearance)
+    again = make_object(np.random.default_rng(0), kind, appearance)
+    other = make_object(np.random.default_rng(1), kind, appearance)
     assert first == again
     assert first != other
     for part in first:
@@ -68,12 +68,12 @@ def nearest_colours(parts: list[Part]) -> set[str]:
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.names[0])
 def test_the_named_colours_are_on_the_object(kind: Kind) -> None:
     for colour in kind.colours:
-        parts = make_object(np.random.default_rng(0), kind, Look(colour=colour))
+        parts = make_object(np.random.default_rng(0), kind, Appearance(colour=colour))
         assert colour in nearest_colours(parts)
     if kind.part:
-        without = nearest_colours(make_object(np.random.default_rng(0), kind, Look()))
+        without = nearest_colours(make_object(np.random.default_rng(0), kind, Appearance()))
         for colour in set(COLOURS) - without:
-            assert colour in nearest_colours(make_object(np.random.default_rng(0), kind, Look(part=colour)))
+            assert colour in nearest_colours(make_object(np.random.default_rng(0), kind, Appearance(part=colour)))
 
 
 def test_the_corpus_has_the_variety_that_it_promises() -> None:
@@ -89,8 +89,8 @@ def test_the_corpus_has_the_variety_that_it_promises() -> None:
 
 def test_a_pattern_lies_on_the_parts_of_the_main_colour_only() -> None:
     mug = kind_named("mug")
-    look = Look(colour="blue", part="yellow", pattern="stripes", pattern_colour="white")
-    parts = make_object(np.random.default_rng(0), mug, look)
+    appearance = Appearance(colour="blue", part="yellow", pattern="stripes", pattern_colour="white")
+    parts = make_object(np.random.default_rng(0), mug, appearance)
     patterned = [p for p in parts if p.pattern != PLAIN]
     assert 0 < len(patterned) < len(parts)
     assert nearest_colours(patterned) == {"blue"}
@@ -98,14 +98,14 @@ def test_a_pattern_lies_on_the_parts_of_the_main_colour_only() -> None:
 
 def test_random_looks_never_name_a_colour_twice_and_pattern_only_what_has_a_colour() -> None:
     rng = np.random.default_rng(0)
-    looks = [random_look(rng, kind) for kind in KINDS for _ in range(100)]
-    for look in looks:
-        assert look.colour is None or look.colour != look.part
-        assert look.colour is None or look.colour != look.pattern_colour
-        assert (look.pattern is None) == (look.pattern_colour is None)
-        assert look.pattern is None or look.colour is not None
-    assert sum(look.part is not None for look in looks) > 500
-    assert sum(look.pattern is not None for look in looks) > 100
+    appearances = [random_appearance(rng, kind) for kind in KINDS for _ in range(100)]
+    for appearance in appearances:
+        assert appearance.colour is None or appearance.colour != appearance.part
+        assert appearance.colour is None or appearance.colour != appearance.pattern_colour
+        assert (appearance.pattern is None) == (appearance.pattern_colour is None)
+        assert appearance.pattern is None or appearance.colour is not None
+    assert sum(appearance.part is not None for appearance in appearances) > 500
+    assert sum(appearance.pattern is not None for appearance in appearances) > 100
 
 
 def test_a_dome_stands_on_its_base() -> None:

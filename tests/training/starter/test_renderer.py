@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from dreamfusion_engine.scene.cameras import camera_rays, orbit_cameras
-from training.starter.objects.kinds import Look, kind_named, make_object
+from training.starter.objects.kinds import Appearance, kind_named, make_object
 from training.starter.primitives import (
     CHECKS,
     DOTS,
@@ -136,7 +136,7 @@ def test_each_primitive_has_the_silhouette_of_its_plain_torch_twin(part: Part) -
 
 @pytest.mark.parametrize("name", ["hamburger", "mug", "robot"])
 def test_an_object_has_the_colours_of_its_plain_torch_twin(name: str) -> None:
-    parts = make_object(np.random.default_rng(3), kind_named(name), Look())
+    parts = make_object(np.random.default_rng(3), kind_named(name), Appearance())
     traced = trace(parts, azimuth=0.7)
     hit, colour = reference_trace(parts, 0.7, 0.3, 32)
     assert ((traced[7] > 0.5) != hit).float().mean() < 0.01
@@ -169,7 +169,7 @@ def test_composing_shows_the_background_exactly_where_nothing_is() -> None:
 
 
 def test_the_front_of_a_robot_has_its_eyes_and_the_back_does_not() -> None:
-    parts = make_object(np.random.default_rng(0), kind_named("robot"), Look())
+    parts = make_object(np.random.default_rng(0), kind_named("robot"), Appearance())
     panel = torch.tensor((0.95, 0.83, 0.25))[:, None, None]
     seen = [((trace(parts, azimuth=a)[:3] - panel).abs().amax(0) < 0.05).sum() for a in (0.0, math.pi)]
     assert seen[0] > 5

@@ -34,7 +34,7 @@ class Kind:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Look:
+class Appearance:
     """What a caption can say of an instance.
 
     colour: str, name of the main colour; None for the natural one.
@@ -146,7 +146,7 @@ def kinds_named(names: str) -> tuple[Kind, ...]:
     return tuple(kind_named(name.strip()) for name in names.split(",")) if names else KINDS
 
 
-def random_look(rng: Rng, kind: Kind) -> Look:
+def random_appearance(rng: Rng, kind: Kind) -> Appearance:
     """Colours and pattern for an instance: each named at times, never one that cannot be told from its neighbour."""
     colour = str(rng.choice(kind.colours)) if kind.colours and rng.random() < 0.7 else None
     part = pattern = pattern_colour = None
@@ -155,15 +155,15 @@ def random_look(rng: Rng, kind: Kind) -> Look:
     if kind.patterned and colour is not None and rng.random() < 0.2:
         pattern = str(rng.choice(list(PATTERNS)))
         pattern_colour = str(rng.choice([c for c in PATTERN_COLOURS if c != colour]))
-    return Look(colour=colour, part=part, pattern=pattern, pattern_colour=pattern_colour)
+    return Appearance(colour=colour, part=part, pattern=pattern, pattern_colour=pattern_colour)
 
 
-def make_object(rng: Rng, kind: Kind, look: Look) -> list[Part]:
-    """A random instance of `kind` in the ball of radius 1.2 that looks as `look` says; sizes and shades vary."""
-    main = shade_of(rng, look.colour) if look.colour else None
-    parts = kind.make(rng, main, shade_of(rng, look.part) if look.part else None)
-    if look.pattern and look.pattern_colour:
-        second = shade_of(rng, look.pattern_colour)
-        pattern = PATTERNS.get(look.pattern, PLAIN)
+def make_object(rng: Rng, kind: Kind, appearance: Appearance) -> list[Part]:
+    """A random instance of `kind` in the ball of radius 1.2 that looks as `appearance` says; sizes and shades vary."""
+    main = shade_of(rng, appearance.colour) if appearance.colour else None
+    parts = kind.make(rng, main, shade_of(rng, appearance.part) if appearance.part else None)
+    if appearance.pattern and appearance.pattern_colour:
+        second = shade_of(rng, appearance.pattern_colour)
+        pattern = PATTERNS.get(appearance.pattern, PLAIN)
         parts = [replace(p, pattern=pattern, second=second) if p.colour == main else p for p in parts]
     return normalised(parts, half_length=float(rng.uniform(0.78, 0.88)), reach=1.2)
