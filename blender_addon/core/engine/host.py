@@ -50,7 +50,7 @@ class EngineHost:
         self._process: EngineProcess | None = None
         self._asked: tuple[tuple[str, str], ...] = ()  # what this engine was asked about
         self._retiring: list[tuple[float, EngineProcess]] = []
-        self._looked = self._excused = time.monotonic()
+        self._polled = self._excused = time.monotonic()
 
     @property
     def local(self) -> bool:
@@ -128,16 +128,16 @@ class EngineHost:
         """Seconds without a sign of life. Time in which Blender did not look is left out."""
         return 0.0 if self._process is None else now - max(self._process.heard, self._excused)
 
-    def look(self, now: float, stage: str | None, *, gone: bool) -> bool:
+    def poll(self, now: float, stage: str | None, *, gone: bool) -> bool:
         """Whether the engine has just been found dead. `trouble` then says why.
 
         now: float, time.monotonic().
         stage: str, of the job that the engine has; None without a job.
         gone: bool, the engine was `gone` before its last messages were handled, and none are left.
         """
-        if now - self._looked > _BLOCKED_S:
+        if now - self._polled > _BLOCKED_S:
             self._excused = now
-        self._looked = now
+        self._polled = now
         self._retiring = [(since, old) for since, old in self._retiring if not old.ended and now - since < _RETIRING_S]
         process = self._process
         if process is None:

@@ -239,13 +239,13 @@ class JobQueue:
             elif self._run is not None:
                 self._run.take(frame)
         if self._run is not None:
-            self._run.look(now)
+            self._run.poll(now)
         stage = None if self._run is None else self._run.stage
-        if self._host.look(now, stage, gone=gone and not waiting):
+        if self._host.poll(now, stage, gone=gone and not waiting):
             self._engine_died(was_starting)
         self._insist(now)
         self._close_conversation()
-        self._watch.look(self.jobs, now)
+        self._watch.poll(self.jobs, now)
         self._go_on(now)
         return self._changes.take()
 
@@ -253,7 +253,7 @@ class JobQueue:
         """End the engine and write the journal, in less than 2 s. A running job becomes INTERRUPTED."""
         if self._run is not None and self._run.saving:
             self.store.flush(_SAVING_S)
-            self._run.look(time.monotonic())
+            self._run.poll(time.monotonic())
         if self._run is not None:
             job = self._run.job
             reached = f"It had reached step {job.step} of {job.total}." if job.total else "It had begun."

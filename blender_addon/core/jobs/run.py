@@ -141,7 +141,7 @@ class Run:
         elif kind == "failed":
             self._failed(message)
 
-    def look(self, now: float) -> None:
+    def poll(self, now: float) -> None:
         """Handle what needs no word from the engine: files that are read or written, and saving the journal.
 
         now: float, time.monotonic().

@@ -24,7 +24,7 @@ class StoreWatch:
         self._turn = 0
         self._asked: tuple[Job, list[Job | None], Pending] | None = None
 
-    def look(self, jobs: list[Job], now: float) -> None:
+    def poll(self, jobs: list[Job], now: float) -> None:
         """Mark the jobs that could not be written, and update those of other Blenders.
 
         jobs: list of the queue's jobs; deleted ones are removed from it.

@@ -18,10 +18,10 @@ from ..job import Trouble
 from .child import SetupChild
 from .interpreters import candidates
 
-LOOK_SECONDS = 30.0  # for one Python to look at the machine; it takes under one
+EXAMINE_SECONDS = 30.0  # for one Python to look at the machine; it takes under one
 LOG_LINES = 8
 
-State = Literal["idle", "looking", "ready", "running", "done", "failed", "cancelled"]
+State = Literal["idle", "examining", "ready", "running", "done", "failed", "cancelled"]
 
 
 @dataclass(frozen=True)
@@ -101,23 +101,23 @@ class EngineSetup:
             return 0.0
         return (self._ended or time.monotonic()) - self._began
 
-    def look(self) -> None:
+    def examine(self) -> None:
         """Find a Python that fits, and what the installation would take. `poll` continues it. Needs no network."""
-        if self.state in ("looking", "running"):
+        if self.state in ("examining", "running"):
             return
         self.plan, self.trouble = None, None
         self._candidates = candidates(self.preferred_python)
         self._refusals = []
-        self.state = "looking"
+        self.state = "examining"
         self._next_candidate()
 
     def start(self) -> None:
-        """Make the environment, after `look` if that has not been done. Also tries again after a failure."""
+        """Make the environment, after `examine` if that has not been done. Also tries again after a failure."""
         if self.state == "running":
             return
         if self.plan is None:
             self._wants_start = True
-            self.look()
+            self.examine()
             return
         self.trouble, self.fraction, self.stage = None, 0.0, "Starting"
         self.log_tail.clear()
@@ -137,7 +137,7 @@ class EngineSetup:
             self._child.ask_to_end()
             self._child.kill()
             self._child = None
-        if self.state in ("looking", "running"):
+        if self.state in ("examining", "running"):
             self.state = "cancelled"
 
     def poll(self) -> bool:
@@ -172,7 +172,7 @@ class EngineSetup:
             self._end("done")
         elif kind == "cancelled":
             self._end("cancelled")
-        elif kind == "failed" and self.state == "looking":
+        elif kind == "failed" and self.state == "examining":
             self._refused(f"{message['what']} {message['why']}", message)
         elif kind == "failed":
             self.trouble = Trouble("setup.failed", message["what"], message["why"], message["fix"])
@@ -210,7 +210,7 @@ class EngineSetup:
             self._wants_start = False
             self._end("failed")
             return
-        self._launch(self._candidates.pop(0), "look", "looking")
+        self._launch(self._candidates.pop(0), "look", "examining")
 
     def _refused(self, why: str, message: dict[str, Any] | None = None) -> None:
         """Try the next Python, because this one does not fit. Give up if the machine is at fault."""
@@ -227,9 +227,9 @@ class EngineSetup:
         script = self._source / "installer" / "addon_child.py"
         words = [*python, "-I", str(script), command, "--environment", str(self.place), "--torch", self.torch]
         try:
-            self._child = SetupChild(words, self.place.parent, LOOK_SECONDS if command == "look" else None)
+            self._child = SetupChild(words, self.place.parent, EXAMINE_SECONDS if command == "look" else None)
         except OSError as error:
-            if state == "looking":
+            if state == "examining":
                 self._refused(f"{python[0]} cannot be started.")
                 return
             self.trouble = Trouble(
@@ -243,7 +243,7 @@ class EngineSetup:
         self.state = state
 
     def _unexpected_end(self, child: SetupChild) -> None:
-        if self.state == "looking":
+        if self.state == "examining":
             self._refused(f"{child.words[0]} is no Python that works.")
         elif child.ending:
             self._end("cancelled")

@@ -34,7 +34,7 @@ class DREAMFUSION_OT_install_engine(Operator):
         if setup.state == "running":
             cls.poll_message_set("The engine is being installed")
             return False
-        if setup.state in ("idle", "looking"):
+        if setup.state in ("idle", "examining"):
             cls.poll_message_set("Looking for a Python that the engine can run on")
             return setup.state == "idle"
         return True
@@ -42,7 +42,7 @@ class DREAMFUSION_OT_install_engine(Operator):
     def invoke(self, context: Context, _event: Event) -> set[str]:
         setup = _setup()
         if setup.plan is None:
-            setup.look()
+            setup.examine()
             self.report({"INFO"}, "Looking at this machine; press again in a moment")
             return {"CANCELLED"}
         return context.window_manager.invoke_props_dialog(self, width=460)
@@ -78,7 +78,7 @@ class DREAMFUSION_OT_look_again(Operator):
     bl_options = {"REGISTER"}
 
     def execute(self, _context: Context) -> set[str]:
-        _setup().look()
+        _setup().examine()
         return {"FINISHED"}
 
 

@@ -29,7 +29,7 @@ class DREAMFUSION_OT_restart_engine(Operator):
         """Have the queue start the engine, even without a job."""
         here = session.current()
         here.trouble = None
-        here.look(now=True)
+        here.poll(now=True)
         here.queue.start_engine()
         timer.wake()
         redraw.panels()

@@ -42,7 +42,7 @@ def draw_setup(layout: UILayout, context: Context, here: session.Session) -> Non
         row = layout.row()
         row.scale_y = 1.8
         row.operator("dreamfusion.install_engine", text="Install Engine...", icon="IMPORT")
-    if setup.state == "looking":
+    if setup.state == "examining":
         layout.label(text="Looking at this computer...", icon="TIME")
     elif setup.plan is not None and setup.trouble is None:
         column = layout.column(align=True)

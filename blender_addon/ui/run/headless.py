@@ -64,7 +64,7 @@ def generate(
     """
     say = tell if tell is not None else _nobody
     here = session.current()
-    here.look(now=True)
+    here.poll(now=True)
     if here.missing is not None:
         raise HeadlessFailed(here.missing)
     what = Recipe(prompt, negative, seed, model, preset, dict(settings or {}))
@@ -102,9 +102,9 @@ def install_engine(tell: Tell | None = None) -> Path:
     """
     say = tell if tell is not None else _nobody
     setup, news = session.current().setup, _News(say)
-    setup.look()
+    setup.examine()
     try:
-        _pump(lambda: setup.state != "looking")
+        _pump(lambda: setup.state != "examining")
         for line in setup.plan.lines() if setup.plan is not None else ():
             say(line)
         if setup.trouble is None:

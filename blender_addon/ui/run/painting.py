@@ -46,7 +46,7 @@ def show(job: Job, part: int, png: bytes) -> None:
         texture_preview.show(job.id, noted, part, png, same_session=same_session(job))
 
 
-def look(here: session.Session) -> None:
+def poll(here: session.Session) -> None:
     """Have the skins made for jobs that are shown, and give them to the preview when they are."""
     wanted = texture_preview.without_skins()
     for name in [name for name, (pending, _) in _making.items() if pending.done and name not in wanted]:

@@ -13,7 +13,7 @@ from . import session
 _HELD_IN = ("", "load", "train")  # stages that a pause can hold; the others are over soon
 
 
-def look(here: session.Session) -> None:
+def poll(here: session.Session) -> None:
     """Hold the run that is at work, or release the one that was held. A run that the artist paused stays paused."""
     job = here.queue.current
     if moment.rendering():

@@ -23,7 +23,7 @@ from ...core.jobs.store import JobStore
 from ...core.setup.installation import EngineSetup
 from ..settings import preferences
 
-_LOOK_SECONDS = 2.0  # between two looks at whether the engine is still where it was
+_POLL_SECONDS = 2.0  # between two looks at whether the engine is still where it was
 
 
 class Session:
@@ -65,9 +65,9 @@ class Session:
         self.unknown_model = ""  # a chosen model that the engine describes only when asked
         self.puzzled: set[str] = set()  # models for which an engine was started, to ask it
         self.plan_wanted = False  # a panel is shown that needs the plan of an installation; it is not made before
-        self._looked = 0.0
+        self._polled = 0.0
         self._online = preferences.location(chosen).online  # whether an engine that is started may go to the internet
-        self.look(now=True)
+        self.poll(now=True)
 
     @property
     def models(self) -> list[dict[str, Any]] | None:
@@ -103,14 +103,14 @@ class Session:
         job = self.shown
         return job if job is not None and job.state.active else None
 
-    def look(self, *, now: bool = False) -> None:
+    def poll(self, *, now: bool = False) -> None:
         """Check whether the engine is where the preferences say. Cheap; it checks again only every few seconds.
 
         now: bool, check at once.
         """
         clock = time.monotonic()
-        if now or clock - self._looked > _LOOK_SECONDS:
-            self._looked = clock
+        if now or clock - self._polled > _POLL_SECONDS:
+            self._polled = clock
             place = preferences.location(preferences.of())
             self.missing = place.missing()
             if place.online != self._online and self.queue.current is None:
@@ -205,7 +205,7 @@ def engine_moved() -> None:
     """Check the engine's new place, and end the old engine unless it has a job."""
     if _current is not None:
         _current.report = None
-        _current.look(now=True)
+        _current.poll(now=True)
         if _current.queue.current is None:
             _current.queue.stop_engine()
 

@@ -75,20 +75,20 @@ def tick() -> float:
 def _work(began: float) -> tuple[float, bool]:
     global _shown_at
     here = session.current()
-    here.look()
+    here.poll()
     news = here.poll_test()
     if here.setup.poll():
         news = True
         if here.setup.state == "done":
-            here.look(now=True)
+            here.poll(now=True)
     elif here.plan_wanted and here.setup.state == "idle":
-        here.setup.look()
+        here.setup.examine()
     here.queue.ask_about(models.to_ask())
     here.ask_models()
-    render_pause.look(here)
+    render_pause.poll(here)
     with arrival.window():
         shown = preview_object.tick(bpy.context) or texture_preview.tick(bpy.context)
-    painting.look(here)
+    painting.poll(here)
     changes = here.queue.tick(_QUEUE_SHARE_S)
     for change in changes:
         _take(here, change)
@@ -100,7 +100,7 @@ def _work(began: float) -> tuple[float, bool]:
         else:  # one a tick: checking a mesh or decoding a picture takes milliseconds
             _show(_arrived.popitem(last=False)[1])
         news = True
-    news = artist_settings.look() or news
+    news = artist_settings.poll() or news
     inserted = False
     if here.waiting and not _arrived:
         inserted = arrival.insert_next(here)
@@ -115,7 +115,7 @@ def _work(began: float) -> tuple[float, bool]:
     redraw.after(news)
     if _arrived or _parts or preview_object.waiting() or texture_preview.waiting():
         return _FAST_S, inserted
-    busy = here.queue.busy or here.setup.state in ("looking", "running") or here.probe is not None
+    busy = here.queue.busy or here.setup.state in ("examining", "running") or here.probe is not None
     return (_FAST_S if news else _STEADY_S) if busy else _IDLE_S, inserted
 
 

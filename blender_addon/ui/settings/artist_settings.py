@@ -87,7 +87,7 @@ def settle_all() -> None:
             settle(scene.dreamfusion)
 
 
-def look() -> bool:
+def poll() -> bool:
     """Settle every scene if the engine's list of models has changed since the last look. Returns whether it did."""
     global _settled
     known = engine_report.models()

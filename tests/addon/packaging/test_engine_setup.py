@@ -91,8 +91,8 @@ def wait(setup: EngineSetup, condition: Callable[[], bool]) -> None:
 
 
 def test_looking_says_what_would_be_made_and_makes_nothing(setup: EngineSetup) -> None:
-    setup.look()
-    wait(setup, lambda: setup.state != "looking")
+    setup.examine()
+    wait(setup, lambda: setup.state != "examining")
     assert setup.state == "ready" and setup.plan is not None
     text = "\n".join(setup.plan.lines())
     assert "GB" in text and "CPU" in text and str(setup.place) in text
@@ -101,7 +101,7 @@ def test_looking_says_what_would_be_made_and_makes_nothing(setup: EngineSetup) -
 
 def test_an_installation_ends_in_an_environment_that_counts(setup: EngineSetup) -> None:
     setup.start()
-    wait(setup, lambda: setup.state not in ("looking", "running"))
+    wait(setup, lambda: setup.state not in ("examining", "running"))
     assert setup.state == "done", setup.trouble
     assert setup.fraction == 1.0 and setup.python is not None and setup.python.exists()
     stamp = json.loads((setup.place / "dreamfusion-environment.json").read_text())
@@ -135,7 +135,7 @@ def test_progress_grows_and_cancel_stops_it_and_its_children(
 def test_a_failure_says_what_why_and_what_to_do(setup: EngineSetup, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BEHAVE", "fail")
     setup.start()
-    wait(setup, lambda: setup.state not in ("looking", "running"))
+    wait(setup, lambda: setup.state not in ("examining", "running"))
     assert setup.state == "failed" and setup.trouble is not None
     assert setup.trouble.code == "setup.failed" and setup.trouble.what == "The disk is full."
     assert "Traceback" not in str(setup.trouble)
@@ -146,7 +146,7 @@ def test_a_child_that_dies_is_noticed_and_its_work_not_used(
 ) -> None:
     monkeypatch.setenv("BEHAVE", "die")
     setup.start()
-    wait(setup, lambda: setup.state not in ("looking", "running"))
+    wait(setup, lambda: setup.state not in ("examining", "running"))
     assert setup.state == "failed" and setup.trouble is not None and "ended in the middle" in setup.trouble.what
     stamp = json.loads((setup.place / "dreamfusion-environment.json").read_text())
     assert stamp["complete"] is False
@@ -164,8 +164,8 @@ def test_closing_ends_the_child(setup: EngineSetup, monkeypatch: pytest.MonkeyPa
 
 def test_a_chosen_python_that_is_none_is_told(package: Path, tmp_path: Path) -> None:
     setup = EngineSetup(tmp_path / "engine", preferred_python=str(tmp_path / "no python"))
-    setup.look()
-    wait(setup, lambda: setup.state != "looking")
+    setup.examine()
+    wait(setup, lambda: setup.state != "examining")
     assert setup.state == "failed" and setup.trouble is not None and setup.trouble.code == "setup.python"
     assert "cannot be started" in setup.trouble.why
 
@@ -179,8 +179,8 @@ def test_a_python_that_does_not_fit_is_passed_over(
     broken.chmod(0o755)
     monkeypatch.setattr(installation, "candidates", lambda _: [[str(broken)], [sys.executable]])
     setup = EngineSetup(tmp_path / "user" / "engine")
-    setup.look()
-    wait(setup, lambda: setup.state != "looking")
+    setup.examine()
+    wait(setup, lambda: setup.state != "examining")
     assert setup.state == "ready" and setup.plan is not None
     assert setup.plan.version == sys.version.split()[0]
 

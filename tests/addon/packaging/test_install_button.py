@@ -13,8 +13,8 @@ addon.enable()
 session, pump = addon.part("ui.run.session"), addon.part("ui.run.timer")
 setup = session.current().setup
 end = time.monotonic() + 600
-while setup.state in ("idle", "looking") and time.monotonic() < end:
-    setup.look() if setup.state == "idle" else None
+while setup.state in ("idle", "examining") and time.monotonic() < end:
+    setup.examine() if setup.state == "idle" else None
     pump.tick()
     time.sleep(0.05)
 """

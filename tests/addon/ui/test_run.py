@@ -70,7 +70,7 @@ def test_a_text_block_queues_and_results_are_inserted_again_and_removed(blender:
 def test_without_an_engine_generate_is_grey_and_nothing_starts_before_somebody_looks(blender: Session) -> None:
     facts = blender.run(SCRIPTS / "run_no_engine.py").facts
     assert (facts["code"], facts["can"]) == ("engine.not_installed", False)
-    assert (facts["unseen"], facts["children"], facts["seen"]) == ("idle", [], "looking")
+    assert (facts["unseen"], facts["children"], facts["seen"]) == ("idle", [], "examining")
 
 
 def test_connection_is_tested_without_waiting(blender: Session) -> None:

@@ -15,7 +15,7 @@ before = run.session.queue.engine_state
 preferences = addon.part("ui.settings.preferences")
 really = preferences.location
 preferences.location = lambda chosen: dataclasses.replace(really(chosen), online=not really(chosen).online)
-run.session.look(now=True)
+run.session.poll(now=True)
 addon.tell(before=before, after=run.session.queue.engine_state)
 second = run.generate("a mug")
 run.until(run.inserted(second), "an object by an engine that was started again")
