@@ -50,9 +50,9 @@ def test_json_lines_are_all_there_is_on_standard_output(tmp_path: Path, model: P
     words = ("generate", "a noisy mug", "--model", str(model), "--steps", "10", "--json", "--output", "o")
     code, out, err = finished(start(*words, cwd=tmp_path))
     messages = [json.loads(line) for line in out.splitlines()]
-    kinds = [message["type"] for message in messages]
-    assert code == 0 and kinds.count("progress") == 10 and kinds[-1] == "result"
-    assert {"preview", "mesh_preview", "note"} <= set(kinds)
+    types = [message["type"] for message in messages]
+    assert code == 0 and types.count("progress") == 10 and types[-1] == "result"
+    assert {"preview", "mesh_preview", "note"} <= set(types)
     assert messages[0] == {
         "type": "progress",
         "stage": "train",

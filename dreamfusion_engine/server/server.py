@@ -125,24 +125,24 @@ class Server:
         self._send(None if used else damage.request, error_message(error))
 
     def _take(self, message: dict[str, Any], data: bytes) -> None:
-        kind = message["type"]
-        if kind == "shutdown":
+        command = message["type"]
+        if command == "shutdown":
             self.stop()
-        elif kind == "hello":
+        elif command == "hello":
             self._hello(message)
         elif not self._greeted:
-            raise _refusal("protocol.hello", f"'{kind}' came before 'hello'.", "Say hello first.")
-        elif kind in TASKS:
+            raise _refusal("protocol.hello", f"'{command}' came before 'hello'.", "Say hello first.")
+        elif command in TASKS:
             self._queue(message, data)
-        elif kind == "download":
+        elif command == "download":
             self._download(message)
-        elif kind == "models":
+        elif command == "models":
             self._models.ask(message)
-            self._ask(kind, self._say_models)
-        elif kind == "devices":
-            self._ask(kind, self._say_devices)
+            self._ask(command, self._say_models)
+        elif command == "devices":
+            self._ask(command, self._say_devices)
         else:
-            self._steer(kind, message["id"])
+            self._steer(command, message["id"])
 
     def _hello(self, message: dict[str, Any]) -> None:
         if message["protocol"] != PROTOCOL_VERSION:
@@ -154,15 +154,15 @@ class Server:
         self._greeted = True
         self._ask("hello", self._say_ready)
 
-    def _ask(self, kind: str, answer: Callable[[], None]) -> None:
+    def _ask(self, question: str, answer: Callable[[], None]) -> None:
         """Answer when the work before it is done; whoever asks again before that gets the same answer."""
 
         def task() -> None:
-            self._asked.discard(kind)
+            self._asked.discard(question)
             answer()
 
-        if kind not in self._asked:
-            self._asked.add(kind)
+        if question not in self._asked:
+            self._asked.add(question)
             self._work.put(task)
 
     def _queue(self, message: dict[str, Any], data: bytes) -> None:
@@ -204,21 +204,21 @@ class Server:
             raise _refusal("protocol.full", why, "Wait for some of them, or cancel them.")
         return TASKS[message["type"]].check(message["prompt"], data, **asked)
 
-    def _steer(self, kind: str, name: str) -> None:
-        if kind == "cancel" and name in self._downloads:
+    def _steer(self, command: str, name: str) -> None:
+        if command == "cancel" and name in self._downloads:
             self._downloads.cancel(name)
             return
         job = self._jobs.get(name)
         if job is None:
             raise _refusal("protocol.id", f"There is no job {name[:60]!r}.", "Use the id of a job.")
-        if kind == "cancel":
+        if command == "cancel":
             job.want("cancel")
             if job.state == "waiting":
                 self._drop(job)
-        elif kind == "finish":
+        elif command == "finish":
             job.want("finish")
         else:
-            job.hold(kind == "pause")
+            job.hold(command == "pause")
 
     # The main thread's side.
 
@@ -281,7 +281,7 @@ class Server:
             self._send(job.name, *event_message(event))
 
         def control() -> Move:
-            return job.next_move(self._ending, lambda kind: self._send(job.name, {"type": kind}))
+            return job.next_move(self._ending, lambda event: self._send(job.name, {"type": event}))
 
         result = work(job.task, job.request, report, control, self._makers)
         glb = [path for path in result.files.values() if Path(path).name == "mesh.glb"]

@@ -289,18 +289,19 @@ def check_message(message: Mapping[str, Any], table: Mapping[str, Mapping[str, s
     message: as it was read.
     table: COMMANDS or EVENTS.
     """
-    kind = message.get("type")
-    if not isinstance(kind, str) or kind not in table:
-        raise DamagedFrame("protocol.unknown", f"There is no message {str(kind)[:60]!r}; there are {', '.join(table)}.")
-    for name, spec in table[kind].items():
+    message_type = message.get("type")
+    if not isinstance(message_type, str) or message_type not in table:
+        why = f"There is no message {str(message_type)[:60]!r}; there are {', '.join(table)}."
+        raise DamagedFrame("protocol.unknown", why)
+    for name, spec in table[message_type].items():
         value = message.get(name)
         if value is None:
             if not spec.endswith("?"):
-                raise DamagedFrame("protocol.field", f"The message '{kind}' needs the field '{name}' ({spec}).")
+                raise DamagedFrame("protocol.field", f"The message '{message_type}' needs the field '{name}' ({spec}).")
             continue
         expected = field_type(spec)
         if not isinstance(value, _TYPES[expected]) or (isinstance(value, bool) and expected != "bool"):
-            raise DamagedFrame("protocol.field", f"'{name}' of the message '{kind}' must be {expected}.")
+            raise DamagedFrame("protocol.field", f"'{name}' of the message '{message_type}' must be {expected}.")
         if name == "id" and isinstance(value, str) and len(value) > ID_LIMIT:
             raise DamagedFrame("protocol.field", f"An id has {len(value):,} characters, more than {ID_LIMIT}.")
 
@@ -333,18 +334,19 @@ def _request_of(message: Any) -> str | None:
 
 def _data(stream: BinaryIO, message: Mapping[str, Any], table: Mapping[str, Mapping[str, str]]) -> bytes:
     """What follows the line. That of a message which carries none is passed over, and the message refused."""
-    count, kind = message.get("bytes", 0), message.get("type")
+    count, message_type = message.get("bytes", 0), message.get("type")
     if not isinstance(count, int) or isinstance(count, bool) or count < 0:
         raise DamagedFrame("protocol.bytes", f"'bytes' must be a whole number of at least 0, not {str(count)[:60]!r}.")
-    known = isinstance(kind, str) and kind in table
-    carries = known and "bytes" in table[str(kind)]
+    known = isinstance(message_type, str) and message_type in table
+    carries = known and "bytes" in table[str(message_type)]
     if count == 0 or (carries and count <= DATA_LIMIT):
         return _take(stream, count, keep=True)
     _take(stream, count, keep=False)
     if count > DATA_LIMIT:
         raise DamagedFrame("protocol.bytes", f"{count:,} bytes of data are more than the limit of {DATA_LIMIT:,}.")
     if known:
-        raise DamagedFrame("protocol.bytes", f"The message '{kind}' carries no data, and {count:,} bytes came with it.")
+        why = f"The message '{message_type}' carries no data, and {count:,} bytes came with it."
+        raise DamagedFrame("protocol.bytes", why)
     return b""  # the message is refused as unknown
 
 

@@ -74,8 +74,8 @@ class ScriptedEngine:
         self.running: str | None = None
         self.last = ""
 
-    def say(self, kind: str, data: bytes = b"", **fields: Any) -> None:
-        self.raw(encode({"type": kind, **fields}, data))
+    def say(self, message_type: str, data: bytes = b"", **fields: Any) -> None:
+        self.raw(encode({"type": message_type, **fields}, data))
 
     def raw(self, data: bytes) -> None:
         with self.lock:
@@ -102,17 +102,17 @@ class ScriptedEngine:
     def listen(self) -> None:
         while (frame := read_frame(self.stdin, COMMANDS)) is not None:
             message = frame.message
-            kind = message["type"]
-            if kind == "hello":
+            message_type = message["type"]
+            if message_type == "hello":
                 self.hello()
-            elif kind == "shutdown":
+            elif message_type == "shutdown":
                 break
-            elif kind == "models" and message.get("given") is not None:
+            elif message_type == "models" and message.get("given") is not None:
                 asked = [entry["model"] for entry in message["given"]]
                 self.say("models", models=MODELS, given=[line for line in GIVEN if line["name"] in asked])
-            elif kind == "generate" and message["prompt"] == "unreadable":
+            elif message_type == "generate" and message["prompt"] == "unreadable":
                 self.say("failed", id=None, code="protocol.json", what="Not read.", why="It says so.", fix="Report it.")
-            elif kind in ("generate", "texture"):
+            elif message_type in ("generate", "texture"):
                 message["meshes"] = frame.data
                 self.wishes[message["id"]] = []
                 if "ponder" in message["prompt"].split():
@@ -122,7 +122,7 @@ class ScriptedEngine:
                     self.jobs.append(message)
                     self.changed.notify_all()
             elif message.get("id") in self.wishes:
-                self.wishes[message["id"]].append(kind)
+                self.wishes[message["id"]].append(message_type)
         with self.changed:
             self.ending = True
             self.changed.notify_all()

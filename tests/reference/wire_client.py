@@ -58,8 +58,8 @@ class Client:
             if not isinstance(frame, Frame):
                 return
 
-    def send(self, kind: str, **fields: Any) -> None:
-        write_frame(self.stdin, {"type": kind, **fields})
+    def send(self, message_type: str, **fields: Any) -> None:
+        write_frame(self.stdin, {"type": message_type, **fields})
 
     def send_raw(self, data: bytes) -> None:
         self.stdin.write(data)
@@ -88,14 +88,15 @@ class Client:
         frame = self.next()
         return "" if frame is None else str(frame.message["type"])
 
-    def wait_for(self, kind: str, name: str | None = None) -> Frame:
+    def wait_for(self, message_type: str, name: str | None = None) -> Frame:
         """The next message of a type (and job); others before it are passed over."""
         seen: list[Any] = []
         while True:
             frame = self.next()
-            assert frame is not None, f"the engine ended before '{kind}'; it said {seen}; log: {self.log.read_text()}"
+            ended = f"the engine ended before '{message_type}'; it said {seen}"
+            assert frame is not None, f"{ended}; log: {self.log.read_text()}"
             seen.append(frame.message["type"])
-            if frame.message["type"] == kind and (name is None or frame.message.get("id") == name):
+            if frame.message["type"] == message_type and (name is None or frame.message.get("id") == name):
                 return frame
 
     def wait_end(self) -> int:

@@ -88,12 +88,12 @@ def test_questions_that_wait_are_answered_once(greeted: Client) -> None:
     greeted.send("finish", id="a")
     greeted.wait_for("result")
     greeted.send("devices")
-    kinds: list[str] = []
-    while not kinds or kinds[-1] != "devices":
+    types: list[str] = []
+    while not types or types[-1] != "devices":
         frame = greeted.next()
         assert frame is not None
-        kinds.append(frame.message["type"])
-    assert 1 <= kinds.count("models") <= 2, "and once more where the device's speed has become known meanwhile"
+        types.append(frame.message["type"])
+    assert 1 <= types.count("models") <= 2, "and once more where the device's speed has become known meanwhile"
 
 
 def test_a_payload_that_no_command_has_is_refused(greeted: Client) -> None:

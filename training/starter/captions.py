@@ -73,7 +73,8 @@ def describe(kind: Kind, appearance: Appearance, *, name: str | None = None) -> 
     text = f"{appearance.colour} {name or kind.names[0]}" if appearance.colour else name or kind.names[0]
     text += _part_phrase(kind, appearance)
     if appearance.pattern:
-        text += f" {'and' if appearance.part and 'with' in kind.part else 'with'} {appearance.pattern_colour} {appearance.pattern}"
+        joined = "and" if appearance.part and "with" in kind.part else "with"
+        text += f" {joined} {appearance.pattern_colour} {appearance.pattern}"
     return with_article(text)
 
 

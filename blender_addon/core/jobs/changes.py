@@ -8,7 +8,7 @@ from typing import Literal
 
 from ..job import Job
 
-ChangeKind = Literal["state", "progress", "picture", "mesh", "texture", "note", "result", "engine", "download"]
+Topic = Literal["state", "progress", "picture", "mesh", "texture", "note", "result", "engine", "download"]
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,7 @@ class Change:
     """One thing that happened.
 
     job: Job that it happened to; None for 'engine' and 'download'.
-    kind: str, one of
+    topic: str, one of
         'state': job.state, job.wish or job.owner changed.
         'progress': the job's step, stage or speed changed.
         'picture': name is 'latest' or 'views', data a PNG.
@@ -31,7 +31,7 @@ class Change:
     """
 
     job: Job | None
-    kind: ChangeKind
+    topic: Topic
     name: str = ""
     data: bytes = b""
     vertices: int = 0
@@ -52,8 +52,8 @@ class Changes:
     def say(self, change: Change) -> None:
         """Add a change at the end."""
         key: Hashable
-        if change.kind in ("progress", "picture", "mesh", "texture", "download"):
-            key = (change.kind, change.job.id if change.job else "", change.name)
+        if change.topic in ("progress", "picture", "mesh", "texture", "download"):
+            key = (change.topic, change.job.id if change.job else "", change.name)
             self._waiting.pop(key, None)
         else:
             key = self._serial

@@ -59,15 +59,15 @@ class ModelDownload:
         """Take over what a message of the engine says. Returns whether it was about this download."""
         if message.get("id") != self.id:
             return False
-        kind = message["type"]
-        if kind == "progress":
+        message_type = message["type"]
+        if message_type == "progress":
             self.done, self.total = int(message["step"]), int(message["total"])
             self.rate, self.left_s = message.get("rate"), message.get("eta_s")
-        elif kind == "downloaded":
+        elif message_type == "downloaded":
             self.state, self.done = "done", self.total
-        elif kind == "cancelled":
+        elif message_type == "cancelled":
             self.state = "cancelled"
-        elif kind == "failed":
+        elif message_type == "failed":
             words = (str(message[name]) for name in ("code", "what", "why", "fix"))
             self.fail(Trouble(*words))
         return True

@@ -101,20 +101,20 @@ class Run:
     def take(self, frame: Frame) -> None:
         """Handle a frame from the engine. A frame about another run is ignored."""
         message = frame.message
-        kind = message["type"]
+        message_type = message["type"]
         if self.over or self.saving:
             return
         if message.get("id") != self._request:
             # A message that the engine could not read is answered without an id.
-            if kind == "failed" and message.get("id") is None and not self._acknowledged:
+            if message_type == "failed" and message.get("id") is None and not self._acknowledged:
                 self._failed(message)
             return
         self._acknowledged = True
-        if kind == "progress":
+        if message_type == "progress":
             self._progress(message)
-        elif kind == "preview":
+        elif message_type == "preview":
             self._picture(frame)
-        elif kind == "mesh_preview":
+        elif message_type == "mesh_preview":
             self._changes.say(
                 Change(
                     self.job,
@@ -125,20 +125,20 @@ class Run:
                     step=message["step"],
                 )
             )
-        elif kind == "texture_preview":
+        elif message_type == "texture_preview":
             name, step = str(message["part"]), message["step"]
             self._changes.say(Change(self.job, "texture", name=name, data=frame.data, step=step))
-        elif kind == "note":
+        elif message_type == "note":
             self._note(message["code"], message["text"])
-        elif kind in ("paused", "resumed") and not self._finishing:
-            if self.job.wish == ("pause" if kind == "paused" else "resume"):
+        elif message_type in ("paused", "resumed") and not self._finishing:
+            if self.job.wish == ("pause" if message_type == "paused" else "resume"):
                 self.job.wish = ""
-            self._state(JobState.PAUSED if kind == "paused" else JobState.RUNNING)
-        elif kind == "result":
+            self._state(JobState.PAUSED if message_type == "paused" else JobState.RUNNING)
+        elif message_type == "result":
             self._keep_result(frame)
-        elif kind == "cancelled":
+        elif message_type == "cancelled":
             self._cancelled(message)
-        elif kind == "failed":
+        elif message_type == "failed":
             self._failed(message)
 
     def poll(self, now: float) -> None:

@@ -157,24 +157,24 @@ class EngineSetup:
         return changed
 
     def _take(self, message: dict[str, Any]) -> None:
-        kind, text = message.get("type"), str(message.get("text", ""))
-        if kind in ("stage", "progress"):
+        message_type, text = message.get("type"), str(message.get("text", ""))
+        if message_type in ("stage", "progress"):
             if self._child is not None and not self._child.ending:
                 self.stage = text
             self.fraction = max(self.fraction or 0.0, float(message.get("fraction") or 0.0))
-        elif kind == "log":
+        elif message_type == "log":
             self.log_tail.append(text)
-        elif kind == "plan":
+        elif message_type == "plan":
             self._take_plan(message)
-        elif kind == "done":
+        elif message_type == "done":
             self.python = Path(message["python"])
             self.fraction, self.stage = 1.0, "Ready"
             self._end("done")
-        elif kind == "cancelled":
+        elif message_type == "cancelled":
             self._end("cancelled")
-        elif kind == "failed" and self.state == "examining":
+        elif message_type == "failed" and self.state == "examining":
             self._refused(f"{message['what']} {message['why']}", message)
-        elif kind == "failed":
+        elif message_type == "failed":
             self.trouble = Trouble("setup.failed", message["what"], message["why"], message["fix"])
             self._end("failed")
 

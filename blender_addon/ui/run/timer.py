@@ -105,7 +105,7 @@ def _work(began: float) -> tuple[float, bool]:
     if here.waiting and not _arrived:
         inserted = arrival.insert_next(here)
     news = bool(changes) or inserted or shown or news
-    if not here.listed or inserted or any(change.kind in ("state", "result", "engine") for change in changes):
+    if not here.listed or inserted or any(change.topic in ("state", "result", "engine") for change in changes):
         if not here.listed:
             icons.decoded(_PIXEL)
         job_rows.refresh()
@@ -124,14 +124,14 @@ def _take(here: session.Session, change: Change) -> None:
     job = change.job
     if job is None:
         return
-    if change.kind == "state":
+    if change.topic == "state":
         here.recent.add(job.id)
-    if change.kind in ("picture", "mesh", "texture"):
-        _arrived[job.id, change.kind, change.name] = change  # in an older one's place, so that each has its turn
-    elif change.kind == "result":
+    if change.topic in ("picture", "mesh", "texture"):
+        _arrived[job.id, change.topic, change.name] = change  # in an older one's place, so that each has its turn
+    elif change.topic == "result":
         here.waiting.append(job.id)
         here.estimates.learn(job, here.queue.devices, models.card(job.recipe.model))
-    elif change.kind == "state" and job.state.over:
+    elif change.topic == "state" and job.state.over:
         _forget(job.id)
         if job.state is not JobState.DONE:
             arrival.remove_preview(job)
@@ -143,10 +143,10 @@ def _show(change: Change) -> None:
     if job is None or job.state.over:
         return
     key = f"{job.id}/{change.name}"
-    if change.kind == "mesh":
+    if change.topic == "mesh":
         if session.same_file(job.placement):
             preview_object.show(job.id, change.data, change.vertices, change.triangles, job.placement)
-    elif change.kind == "texture":
+    elif change.topic == "texture":
         painting.show(job, int(change.name), change.data)
     elif change.name == "views":
         for number, part in enumerate(icons.row_parts(change.data, 4)):

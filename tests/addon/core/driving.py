@@ -99,16 +99,16 @@ class Driver:
         until = time.monotonic() + seconds
         self.until(lambda: time.monotonic() >= until)
 
-    def kinds(self, job: Job | None = None) -> list[str]:
-        """The kinds of the changes so far, of one job or of all."""
-        return [change.kind for change in self.changes if job is None or change.job is job]
+    def topics(self, job: Job | None = None) -> list[str]:
+        """The topics of the changes so far, of one job or of all."""
+        return [change.topic for change in self.changes if job is None or change.job is job]
 
     def story(self) -> str:
         """What happened, for the message of a failed test."""
         log = self.root / "engine.log"
         words = log.read_text(errors="replace")[-2000:] if log.is_file() else "(no log)"
         jobs = [(str(job.state), job.step, job.trouble) for job in self.queue.jobs]
-        return f"{jobs}\nengine {self.queue.engine_state}: {self.queue.engine_trouble}\n{self.kinds()[-20:]}\n{words}"
+        return f"{jobs}\nengine {self.queue.engine_state}: {self.queue.engine_trouble}\n{self.topics()[-20:]}\n{words}"
 
 
 @contextlib.contextmanager

@@ -40,7 +40,7 @@ def test_absurd_numbers_and_pictures_of_an_engine_are_passed_over(tmp_path: Path
         job = add(driver, "an absurd mug", 8)  # so few steps that the engine shows no picture of its own
         assert driver.over(job).state is JobState.DONE
         assert (job.step, job.total) == (0, 100) and job.memory_mib == 961.0
-        assert "picture" not in driver.kinds() and job.thumbnail is None
+        assert "picture" not in driver.topics() and job.thumbnail is None
     log = (tmp_path / "engine.log").read_text()
     assert "too large to be shown" in log
     assert JobStore(tmp_path / "jobs").load()[0].state is JobState.DONE
@@ -104,7 +104,7 @@ def test_an_odd_engine_still_makes_the_mesh(tmp_path: Path, word: str) -> None:
         driver.over(add(driver, "a mug", 5))
         job = driver.over(add(driver, f"a {word} mug", 12))
         assert job.state is JobState.DONE, driver.story()
-        meshes = [change for change in driver.changes if change.kind == "mesh" and change.job is job]
+        meshes = [change for change in driver.changes if change.topic == "mesh" and change.job is job]
         assert len(meshes) == (0 if word == "badmesh" else 1)
         for change in meshes:
             corners = array("i", change.data[12 * change.vertices :][: 12 * change.triangles])
@@ -165,7 +165,7 @@ def test_a_launch_that_is_refused_fails_the_job_with_its_reason(tmp_path: Path) 
 
     queue = JobQueue(JobStore(tmp_path / "jobs"), refuse)  # type: ignore[arg-type]
     job = queue.add(Recipe("a mug"))
-    assert "state" in [change.kind for change in queue.tick()]
+    assert "state" in [change.topic for change in queue.tick()]
     assert (job.state, job.trouble, queue.engine_state) == (JobState.FAILED, trouble, "dead")
     queue.close()
 

@@ -53,7 +53,7 @@ def test_the_real_engine_is_cancelled_killed_resumed_and_makes_a_mesh(tmp_path: 
         assert min(steps) >= 10  # at most one checkpoint's worth of steps was lost
         assert job.result is not None and job.result.read_bytes().startswith(b"glTF") and job.thumbnail is not None
         # No coarse mesh: after so few steps the field has no surface yet.
-        assert {"progress", "picture", "result", "state", "engine"} <= set(driver.kinds())
+        assert {"progress", "picture", "result", "state", "engine"} <= set(driver.topics())
         assert "torch" in job.recipe.versions
         assert queue.models is not None and "hamburger" in queue.models[0]["kinds"]
         estimates = Estimates(tmp_path / "estimates.json")

@@ -40,8 +40,8 @@ def test_ticks_compute_little_under_a_flood_of_pictures_and_meshes(tmp_path: Pat
         driver.until(lambda: job.step > 0)
         driver.work.clear()
         driver.changes.clear()
-        driver.until(lambda: len(driver.work) > 100 and driver.kinds(job).count("picture") > 20)
-        most = max(Counter((change.kind, change.name) for change in driver.tick()).values(), default=0)
+        driver.until(lambda: len(driver.work) > 100 and driver.topics(job).count("picture") > 20)
+        most = max(Counter((change.topic, change.name) for change in driver.tick()).values(), default=0)
         assert most <= 1, "of each kind of picture only the newest"
         driver.counting = True
         driver.until(lambda: len(driver.efforts) > 50)

@@ -19,8 +19,8 @@ from blender_addon.core.jobs.changes import Change, Changes
 from blender_addon.core.protocol import EVENTS, Frame, encode, read_frame
 
 
-def frame(kind: str, data: bytes = b"", **fields: Any) -> Frame:
-    return Frame({"type": kind, **fields}, data)
+def frame(message_type: str, data: bytes = b"", **fields: Any) -> Frame:
+    return Frame({"type": message_type, **fields}, data)
 
 
 def drained(inbox: Inbox) -> list[dict[str, Any]]:
@@ -55,8 +55,8 @@ def test_a_flood_is_bounded_and_keeps_every_ending() -> None:
         inbox.put(frame("preview", id="a", name=str(number), step=0))
     inbox.put(frame("failed", id="b"))
     assert len(inbox) == LIMIT
-    kinds = [message["type"] for message in drained(inbox)]
-    assert kinds[0] == "result" and kinds[-1] == "failed"
+    types = [message["type"] for message in drained(inbox)]
+    assert types[0] == "result" and types[-1] == "failed"
 
 
 def test_nothing_is_lost_between_threads() -> None:
@@ -150,5 +150,5 @@ def test_changes_keep_the_newest_picture_of_each_job() -> None:
             changes.say(Change(job, "picture", name="latest", step=step))
         changes.say(Change(one, "state"))
     taken = changes.take()
-    assert [(c.kind, c.step) for c in taken if c.kind == "picture"] == [("picture", 2)] * 2
-    assert sum(c.kind == "state" for c in taken) == 3 and not changes
+    assert [(c.topic, c.step) for c in taken if c.topic == "picture"] == [("picture", 2)] * 2
+    assert sum(c.topic == "state" for c in taken) == 3 and not changes

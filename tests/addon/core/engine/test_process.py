@@ -26,12 +26,12 @@ def start(folder: Path, *options: str, **named: object) -> EngineProcess:
     return EngineProcess(scripted(*options), log=folder / "engine.log", **named)  # type: ignore[arg-type]
 
 
-def first(engine: EngineProcess, kind: str) -> Frame:
+def first(engine: EngineProcess, message_type: str) -> Frame:
     found: list[Frame] = []
 
     def look() -> bool:
         frame = engine.receive()
-        if frame is not None and frame.message["type"] == kind:
+        if frame is not None and frame.message["type"] == message_type:
             found.append(frame)
         return bool(found)
 

@@ -41,7 +41,7 @@ def test_a_model_is_fetched_without_a_job_and_offered_models_are_known(driver: D
     assert last(driver).state == "waiting" and queue.busy and "Waiting" in last(driver).text
     driver.until(lambda: not last(driver).active)
     assert last(driver).state == "done" and last(driver).share == 1.0 and last(driver).total > 9000
-    assert "download" in {change.kind for change in driver.changes}
+    assert "download" in {change.topic for change in driver.changes}
     # What has come is listed anew; its paper weights make it a broken one, which is what the list says.
     driver.until(lambda: "someone/tiny" in {line["name"] for line in queue.suggestions})
     assert all(line["state"] and line["size_mb"] for line in queue.suggestions if line["state"] != "broken")

@@ -22,14 +22,14 @@ def test_a_job_runs_to_its_mesh_and_everything_lies_in_its_folder(tmp_path: Path
         assert job.state is JobState.DONE, driver.story()
         assert job.folder.parent == tmp_path / "jobs" and job.folder.name == f"a-red-mug-3-{job.id}"
         assert job.result == job.folder / "mesh.glb"
-        assert job.result.read_bytes() == driver.changes[-1].data and driver.changes[-1].kind == "result"
+        assert job.result.read_bytes() == driver.changes[-1].data and driver.changes[-1].topic == "result"
         assert job.thumbnail is not None and job.thumbnail.read_bytes().startswith(b"\x89PNG")
         assert json.loads((job.folder / "result.json").read_text())["seed"] == 3
         assert job.recipe.versions == {"torch": "0", "dreamfusion_engine": "9.9"}
         assert (job.share, job.wish, job.trouble) == (1.0, "", None)
         assert job.notes == ["The object is rather flat."]
         assert job.started is not None and job.ended is not None and job.started <= job.ended
-        assert {"engine", "state", "progress", "picture", "mesh", "note", "result"} == set(driver.kinds())
+        assert {"engine", "state", "progress", "picture", "mesh", "note", "result"} == set(driver.topics())
         assert driver.queue.models is not None and driver.queue.models[0]["name"] == "starter"
 
 

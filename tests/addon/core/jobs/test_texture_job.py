@@ -32,9 +32,9 @@ def test_a_texture_job_is_given_its_meshes_and_ends_in_painted_ones(tmp_path: Pa
         assert (job.folder / SOURCE).read_bytes() == MESHES
         result = (job.folder / "mesh.glb").read_bytes()
         assert part_count(result) == 1 and result != MESHES
-        shown = [change for change in driver.changes if change.kind == "texture"]
+        shown = [change for change in driver.changes if change.topic == "texture"]
         assert shown and all(change.name == "0" and change.data.startswith(b"\x89PNG") for change in shown)
-        assert "mesh" not in driver.kinds(job)
+        assert "mesh" not in driver.topics(job)
 
 
 def test_it_is_cancelled_resumed_and_made_again(tmp_path: Path) -> None:
