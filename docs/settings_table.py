@@ -28,10 +28,10 @@ COLUMNS = 124  # of a line, as tests/test_docs.py has it
 BEGIN, END = "<!-- tables: python docs/settings_table.py -->", "<!-- end of the tables -->"
 
 
-def stage_table(kind: type[Stage]) -> str:
+def stage_table(stage_class: type[Stage]) -> str:
     """A stage's settings, a row each; a star marks what Blender shows."""
     lines = ["| setting | default | range | unit | what it is |", "|---|---|---|---|---|"]
-    for about in declared(kind).values():
+    for about in declared(stage_class).values():
         star = "\\*" if about.shown else ""
         default = "" if about.default is None else value_text(about.default)
         allowed = ", ".join(about.choices) if about.choices else ""
@@ -65,8 +65,8 @@ def renewed(page: str) -> str:
     """The page with fresh tables."""
     before, _, rest = page.partition(BEGIN)
     parts = [BEGIN, "## Of the run", stage_table(GenerateConfig)]
-    for stage, kind in stages_below(GenerateConfig).items():
-        parts += [f"## {stage}", (kind.__doc__ or "").partition("\n")[0], stage_table(kind)]
+    for stage, stage_class in stages_below(GenerateConfig).items():
+        parts += [f"## {stage}", (stage_class.__doc__ or "").partition("\n")[0], stage_table(stage_class)]
     parts += ["## paint", "For `dreamfusion-engine texture`: how meshes are painted.", stage_table(PaintConfig)]
     parts += ["## Presets", "What is not here is the default in every preset.", preset_table(), END]
     return before + "\n\n".join(parts) + rest.partition(END)[2]
@@ -87,13 +87,13 @@ def addon_text() -> str:
     return "{\n" + ",\n".join(parts) + "\n}\n"
 
 
-def addon_settings(kind: type[Stage]) -> dict[str, dict[str, dict[str, Any]]]:
+def addon_settings(stage_class: type[Stage]) -> dict[str, dict[str, dict[str, Any]]]:
     """What the add-on shows of a stage and of those below it: stage to setting to what its property needs."""
-    own = declared(kind)
+    own = declared(stage_class)
     uppers = {about.under for about in own.values()}
     shown = {key: _property(about, key in uppers) for key, about in own.items() if about.shown}
-    found = {kind.stage: shown} if shown else {}
-    for below in stages_below(kind).values():
+    found = {stage_class.stage: shown} if shown else {}
+    for below in stages_below(stage_class).values():
         found |= addon_settings(below)
     return found
 
@@ -114,7 +114,7 @@ def _property(about: Setting, is_upper: bool) -> dict[str, Any]:
     line: dict[str, Any] = {
         "label": shown.label,
         "says": shown.says or about.says,
-        "kind": _kind(about),
+        "value_type": _value_type(about),
         "default": about.default,
         "range": [each if each is None else round(each, 9) for each in ends] if about.is_numeric else [],
         "usual": list(shown.usual) if any(end is not None for end in shown.usual) else [],
@@ -136,15 +136,15 @@ def _is_empty(value: Any) -> bool:
     return value is None or value is False or (isinstance(value, str | list | dict) and not value)
 
 
-def _kind(about: Setting) -> str:
+def _value_type(about: Setting) -> str:
     """'bool', 'int', 'float', 'text' or 'choice'; a number that may be a word is a number."""
     if about.choices and not about.is_numeric:
         return "choice"
     plain = (about.hint, *getattr(about.hint, "__args__", ()))
-    return next(word for word, kind in _KINDS if kind in plain)
+    return next(word for word, value_type in _VALUE_TYPES if value_type in plain)
 
 
-_KINDS = (("float", float), ("int", int), ("bool", bool), ("text", str))
+_VALUE_TYPES = (("float", float), ("int", int), ("bool", bool), ("text", str))
 
 
 def _changes(name: str, shown: dict[str, dict[str, dict[str, Any]]]) -> dict[str, Any]:

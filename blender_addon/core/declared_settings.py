@@ -21,7 +21,7 @@ class Declared:
     """One setting.
 
     label, says: str, its name and its line for artists.
-    kind: str, 'bool', 'int', 'float' or 'choice'.
+    value_type: str, 'bool', 'int', 'float' or 'choice'.
     default: its value where no preset says another; a word for a number that may be a word.
     range: lowest and highest value of its property; empty where it is no number.
     usual: ends of the slider, None for those of the range; empty for none.
@@ -39,7 +39,7 @@ class Declared:
 
     label: str
     says: str
-    kind: str
+    value_type: str
     default: Any
     range: tuple[float, ...] = ()
     usual: tuple[float | None, ...] = ()
@@ -57,7 +57,7 @@ class Declared:
     @property
     def word(self) -> str:
         """The word that a number may be; "" where it is always a number."""
-        return next(iter(self.words), "") if self.kind in ("int", "float") else ""
+        return next(iter(self.words), "") if self.value_type in ("int", "float") else ""
 
 
 @dataclass(frozen=True)

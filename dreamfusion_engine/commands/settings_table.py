@@ -33,14 +33,14 @@ def value_text(value: Any) -> str:
     return value if isinstance(value, str) and value else json.dumps(value)
 
 
-def settings_about(word: str = "", kind: type[Stage] = GenerateConfig) -> list[Setting]:
+def settings_about(word: str = "", stage_class: type[Stage] = GenerateConfig) -> list[Setting]:
     """Return the settings with a word in their dotted name, in the order of the stages.
 
     word: str; "" for every setting.
-    kind: the stage whose settings these are, with those below it.
+    stage_class: the stage whose settings these are, with those below it.
     Raises InputError input.unknown_setting where no name has the word.
     """
-    every = every_setting(kind)
+    every = every_setting(stage_class)
     found = [about for name, about in every.items() if word in name]
     if not found:
         close = nearest(word, every)

@@ -171,16 +171,16 @@ def to_json(config: Any) -> dict[str, Any]:
 T = TypeVar("T")
 
 
-def from_json(kind: type[T], values: Mapping[str, Any], where: str = "") -> T:
-    """Build the dataclass `kind` from JSON-like values.
+def from_json(stage_class: type[T], values: Mapping[str, Any], where: str = "") -> T:
+    """Build a dataclass from JSON-like values.
 
-    kind: a dataclass of `stages`.
+    stage_class: a dataclass of `stages`.
     values: JSON-like, nested.
     where: str, dotted name of the values, for errors.
     Raises InputError at an unknown key (naming the nearest) or a wrong type.
     """
-    types_of = hints(kind)
-    names = [f.name for f in dataclasses.fields(kind)]  # type: ignore[arg-type]
+    types_of = hints(stage_class)
+    names = [f.name for f in dataclasses.fields(stage_class)]  # type: ignore[arg-type]
     given: dict[str, Any] = {}
     for key, value in values.items():
         if key not in names:
@@ -192,7 +192,7 @@ def from_json(kind: type[T], values: Mapping[str, Any], where: str = "") -> T:
                 fix=f"Did you mean '{where}{close}'?" if close else "Remove it, or pick one of those.",
             )
         given[key] = _coerced(value, types_of[key], f"{where}{key}")
-    return kind(**given)
+    return stage_class(**given)
 
 
 def _coerced(value: Any, hint: Any, where: str) -> Any:

@@ -89,7 +89,7 @@ class Setting:
     @functools.cached_property
     def is_numeric(self) -> bool:
         """Whether it is a number or holds numbers; one of two kinds may also be a word."""
-        return any(kind in (int, float) for kind in _leaves(self.hint))
+        return any(leaf in (int, float) for leaf in _leaves(self.hint))
 
     @functools.cached_property
     def count(self) -> int:
@@ -220,36 +220,38 @@ def require(ok: bool, name: str, value: object, needs: str) -> None:
         )
 
 
-def hints(kind: type) -> dict[str, Any]:
+def hints(stage_class: type) -> dict[str, Any]:
     """Return the annotated types of a dataclass by field. Reading them is most of the time that settings take."""
-    if kind not in _HINTS:
-        _HINTS[kind] = typing.get_type_hints(kind)
-    return _HINTS[kind]
+    if stage_class not in _HINTS:
+        _HINTS[stage_class] = typing.get_type_hints(stage_class)
+    return _HINTS[stage_class]
 
 
-def declared(kind: type[Stage]) -> dict[str, Setting]:
+def declared(stage_class: type[Stage]) -> dict[str, Setting]:
     """Return the settings of a stage by field, without those of the stages below it."""
-    if kind not in _DECLARED:
+    if stage_class not in _DECLARED:
         found = {}
-        for each in dataclasses.fields(kind):  # type: ignore[arg-type]  # every stage is a dataclass
+        for each in dataclasses.fields(stage_class):  # type: ignore[arg-type]  # every stage is a dataclass
             if _KEY in each.metadata:
-                name = f"{kind.stage}.{each.name}" if kind.stage else each.name
-                found[each.name] = dataclasses.replace(each.metadata[_KEY], name=name, hint=hints(kind)[each.name])
-        _DECLARED[kind] = found
-    return _DECLARED[kind]
+                name = f"{stage_class.stage}.{each.name}" if stage_class.stage else each.name
+                hint = hints(stage_class)[each.name]
+                found[each.name] = dataclasses.replace(each.metadata[_KEY], name=name, hint=hint)
+        _DECLARED[stage_class] = found
+    return _DECLARED[stage_class]
 
 
-def every_setting(kind: type[Stage]) -> dict[str, Setting]:
+def every_setting(stage_class: type[Stage]) -> dict[str, Setting]:
     """Return the settings of a stage and of all stages below it, by dotted name."""
-    found = {about.name: about for about in declared(kind).values()}
-    for below in stages_below(kind).values():
+    found = {about.name: about for about in declared(stage_class).values()}
+    for below in stages_below(stage_class).values():
         found |= every_setting(below)
     return found
 
 
-def stages_below(kind: type[Stage]) -> dict[str, type[Stage]]:
+def stages_below(stage_class: type[Stage]) -> dict[str, type[Stage]]:
     """Return the stages that are fields of a stage, by field."""
-    return {key: hint for key, hint in hints(kind).items() if isinstance(hint, type) and issubclass(hint, Stage)}
+    every = hints(stage_class).items()
+    return {key: hint for key, hint in every if isinstance(hint, type) and issubclass(hint, Stage)}
 
 
 def _leaves(hint: Any) -> Iterator[Any]:

@@ -102,7 +102,7 @@ def test_every_default_is_in_its_range() -> None:
 
 
 def test_a_stage_is_named_as_its_field() -> None:
-    assert {key: kind.stage for key, kind in stages_below(GenerateConfig).items()} == {
+    assert {key: stage_class.stage for key, stage_class in stages_below(GenerateConfig).items()} == {
         key: key for key in stages_below(GenerateConfig)
     }
 

@@ -170,7 +170,7 @@ def _settings(
 
 
 def _setting(layout: UILayout, group: Any, key: str, about: Declared) -> None:
-    """Draw one setting by its kind."""
+    """Draw one setting by its type."""
     if about.count == 2:
         first, second = ("Min", "Max") if about.rising else ("Start", "End")
         _pair(layout, group, key, f"{about.label} {first}", second)
@@ -180,7 +180,7 @@ def _setting(layout: UILayout, group: Any, key: str, about: Declared) -> None:
         row = layout.row()
         row.enabled = not getattr(group, switch)
         row.prop(group, key)
-    elif about.kind == "choice" or about.sizes:
+    elif about.value_type == "choice" or about.sizes:
         _choice(layout, group, key)
     else:
         layout.prop(group, key)

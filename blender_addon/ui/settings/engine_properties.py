@@ -49,9 +49,9 @@ def one(about: Declared, update: Update | None = None) -> Any:
     more: dict[str, Any] = {"name": about.label, "description": about.says}
     if update is not None:
         more["update"] = update
-    if about.kind == "bool":
+    if about.value_type == "bool":
         return BoolProperty(default=about.default, **more)
-    if about.kind == "choice":
+    if about.value_type == "choice":
         # A menu is saved as the number of its line, so the order of the engine's choices stays.
         items = tuple((word, label, says) for word, (label, says) in about.words.items())
         return EnumProperty(items=items, default=about.default, **more)
@@ -71,7 +71,7 @@ def _number(about: Declared, more: dict[str, Any]) -> Any:
         more["size"] = about.count
     elif about.unit.partition(" ")[0] in _SUBTYPES:
         more["subtype"] = _SUBTYPES[about.unit.partition(" ")[0]]
-    if about.kind == "int":
+    if about.value_type == "int":
         return (IntVectorProperty if about.count > 1 else IntProperty)(**more)
     more["precision"] = about.digits
     if about.step is not None:

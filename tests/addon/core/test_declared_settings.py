@@ -114,6 +114,6 @@ def test_a_new_setting_reaches_the_addon_by_its_declaration_alone(script: Module
     found = read(path)
     assert found.trouble == "" and set(found.stages["paint"]) == {"thickness", "coat"}
     thickness, coat = found.stages["paint"]["thickness"], found.stages["paint"]["coat"]
-    assert (thickness.label, thickness.says, thickness.kind) == ("Thickness", "How thick the paint is", "float")
+    assert (thickness.label, thickness.says, thickness.value_type) == ("Thickness", "How thick the paint is", "float")
     assert (thickness.default, thickness.range, thickness.usual) == (2.0, (0.1, 5.0), (None, 3.0))
-    assert coat.kind == "choice" and coat.words == {"matt": ["Matt", "Dull"], "glossy": ["Glossy", "Bright"]}
+    assert coat.value_type == "choice" and coat.words == {"matt": ["Matt", "Dull"], "glossy": ["Glossy", "Bright"]}
