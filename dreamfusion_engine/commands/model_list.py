@@ -171,7 +171,7 @@ def adapters_of(line: ModelLine) -> list[str]:
     if line.recipe == STARTER_RECIPE:
         return []
     families = {"lora": LORA_FAMILIES, "embeddings": WORD_FAMILIES}
-    return [kind for kind, takers in families.items() if line.family in takers]
+    return [adapter for adapter, takers in families.items() if line.family in takers]
 
 
 def _starter(machine: Machine) -> ModelLine:

@@ -77,11 +77,11 @@ class _Watch:
         self.connections: list[http.client.HTTPConnection] = []  # one more with each redirect
         self.response: http.client.HTTPResponse | None = None
 
-    def kept(self, kind: type[http.client.HTTPConnection]) -> Callable[..., http.client.HTTPConnection]:
+    def kept(self, connection_class: type[http.client.HTTPConnection]) -> Callable[..., http.client.HTTPConnection]:
         """A maker of connections that can be found again."""
 
         def make(host: str, **words: Any) -> http.client.HTTPConnection:
-            connection = kind(host, **words)
+            connection = connection_class(host, **words)
             self.connections.append(connection)
             return connection
 

@@ -114,9 +114,9 @@ def _tiny_vae(folder: Path, vae: Any) -> nn.Module:
     if named != "AutoencoderTiny":
         raise _not_tiny(folder, f"its config.json is of a {named}")
     check_network(folder, ".")
-    kind: Any = diffusers.AutoencoderTiny
+    tiny_class: Any = diffusers.AutoencoderTiny
     try:
-        tiny = kind.from_pretrained(
+        tiny = tiny_class.from_pretrained(
             folder, torch_dtype=next(vae.parameters()).dtype, use_safetensors=True, local_files_only=True
         )
     except (OSError, ValueError, TypeError, KeyError, SafetensorError) as error:

@@ -130,19 +130,19 @@ def predicted_clean_image(noise: Tensor, x_t: Tensor, alpha: Tensor, sigma: Tens
 
 
 def noise_from_prediction(
-    prediction: Tensor, kind: PredictionType, x_t: Tensor, alpha: Tensor, sigma: Tensor
+    prediction: Tensor, prediction_type: PredictionType, x_t: Tensor, alpha: Tensor, sigma: Tensor
 ) -> Tensor:
     """Return eps from any of the four predictions.
 
     prediction: float[B, C, H, W].
-    kind: what is predicted; a flow needs a schedule with alpha + sigma = 1.
+    prediction_type: what is predicted; a flow needs a schedule with alpha + sigma = 1.
     x_t: float[B, C, H, W], noisy images.
     alpha, sigma: float[B, 1, 1, 1], at t.
     """
-    if kind == "flow_prediction":
+    if prediction_type == "flow_prediction":
         return noise_from_flow(prediction, x_t, alpha)
-    if kind == "v_prediction":
+    if prediction_type == "v_prediction":
         return noise_from_velocity(prediction, x_t, alpha, sigma)
-    if kind == "sample":
+    if prediction_type == "sample":
         return noise_from_clean(prediction, x_t, alpha, sigma)
     return prediction

@@ -115,9 +115,9 @@ def _check_tokenizer(folder: Path, part: str) -> None:
     named = read_json(path, limit=_TOKENIZER_BYTES, largest=NO_LIMIT)
     if "auto_map" in named:
         raise _names_code(f"{part}/tokenizer_config.json names code of its own (auto_map)", "Get the model without it.")
-    kind = named.get("tokenizer_class")
-    if kind is not None and not (isinstance(kind, str) and _TOKENIZER_CLASS.fullmatch(kind)):
-        raise damaged(folder, f"{part}/tokenizer_config.json gives the class {str(kind)[:60]!r}, which is none")
+    tokenizer = named.get("tokenizer_class")
+    if tokenizer is not None and not (isinstance(tokenizer, str) and _TOKENIZER_CLASS.fullmatch(tokenizer)):
+        raise damaged(folder, f"{part}/tokenizer_config.json gives the class {str(tokenizer)[:60]!r}, which is none")
 
 
 def _names_code(why: str, fix: str) -> SetupError:

@@ -23,7 +23,7 @@ from dreamfusion_engine.field.occupancy import OccupancyGrid
 from dreamfusion_engine.field.radiance import RadianceField
 from dreamfusion_engine.guidance.distillation import ScoreDistillation
 from dreamfusion_engine.guidance.scores.sds import mean_score_loss
-from dreamfusion_engine.optimize.step_part import PartInputs, PartKind, add_way_back, render_part
+from dreamfusion_engine.optimize.step_part import PartInputs, PartPlan, add_way_back, render_part
 from dreamfusion_engine.render.renderer import Rendering
 
 
@@ -52,7 +52,7 @@ def add_gradients_overlapped(
     config: GenerateConfig,
     distillation: ScoreDistillation,
     parts: Sequence[PartInputs],
-    kinds: Sequence[PartKind],
+    plans: Sequence[PartPlan],
 ) -> None:
     """Add the gradients of all parts, as `step_part.add_gradients` does, but ask the teacher on a separate thread.
 
@@ -63,20 +63,20 @@ def add_gradients_overlapped(
     config: GenerateConfig of the attempt.
     distillation: ScoreDistillation of the teacher.
     parts: PartInputs of each part.
-    kinds: PartKind of each part.
+    plans: PartPlan of each part.
     """
-    waiting: deque[tuple[PartInputs, PartKind, Rendering, Tensor, Future[tuple[Tensor, Tensor]]]] = deque()
+    waiting: deque[tuple[PartInputs, PartPlan, Rendering, Tensor, Future[tuple[Tensor, Tensor]]]] = deque()
     try:
-        for inputs, kind in zip(parts, kinds, strict=True):
-            seen, images = render_part(field, occupancy, config, inputs.views, kind)
+        for inputs, plan in zip(parts, plans, strict=True):
+            seen, images = render_part(field, occupancy, config, inputs.views, plan)
             x = distillation.seen(images, inputs.step)
             pulled = _teacher_thread().submit(distillation.pull, x.detach(), inputs.step)
-            waiting.append((inputs, kind, seen, x, pulled))
+            waiting.append((inputs, plan, seen, x, pulled))
         while waiting:
-            inputs, kind, seen, x, pulled = waiting[0]
+            inputs, plan, seen, x, pulled = waiting[0]
             gradient, _ = pulled.result()
             waiting.popleft()
-            add_way_back(field, config, inputs, kind, seen, mean_score_loss(x, gradient))
+            add_way_back(field, config, inputs, plan, seen, mean_score_loss(x, gradient))
     finally:
         for *_, pulled in waiting:
             pulled.cancel()

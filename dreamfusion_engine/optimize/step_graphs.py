@@ -108,22 +108,22 @@ class StepGraphs:
         self.working = True
         self.replays = 0
 
-    def run(self, kind: Hashable, inputs: PartInputs, work: Callable[[PartInputs], None]) -> None:
+    def run(self, key: Hashable, inputs: PartInputs, work: Callable[[PartInputs], None]) -> None:
         """Run `work(inputs)`: by a replay, after a few parts of the same kind ran without one.
 
-        kind: equal for parts whose work differs only in the tensors of `inputs`.
+        key: equal for parts whose work differs only in the tensors of `inputs`.
         inputs: PartInputs.
         work: the work, a function of the inputs.
         """
-        if kind not in self._recorded:
-            if self._met[kind] < WARM_UP and self.working:
-                self._met[kind] += 1
+        if key not in self._recorded:
+            if self._met[key] < WARM_UP and self.working:
+                self._met[key] += 1
                 self._recorder.rehearse(lambda: work(inputs))
                 return
-            if not self.working or not self._record(kind, inputs, work):
+            if not self.working or not self._record(key, inputs, work):
                 work(inputs)
                 return
-        kept, replay = self._recorded[kind]
+        kept, replay = self._recorded[key]
         for tensor, now in zip(tensors_of(kept), tensors_of(inputs), strict=True):
             tensor.copy_(now, non_blocking=True)
         replay()
@@ -135,13 +135,13 @@ class StepGraphs:
         self._met.clear()
         self._recorder.start_anew()
 
-    def _record(self, kind: Hashable, inputs: PartInputs, work: Callable[[PartInputs], None]) -> bool:
+    def _record(self, key: Hashable, inputs: PartInputs, work: Callable[[PartInputs], None]) -> bool:
         """Whether there is a graph of this kind now; if not, the artist is told why, and there will be none."""
         while len(self._recorded) >= MOST:
             del self._recorded[next(iter(self._recorded))]
         kept = mapped(inputs, torch.Tensor.clone)
         try:
-            self._recorded[kind] = kept, self._recorder.record(lambda: work(kept))
+            self._recorded[key] = kept, self._recorder.record(lambda: work(kept))
             return True
         except Exception as error:  # whatever a library does that a graph cannot hold
             why = "there is no memory for them" if out_of_memory(error) else first_line(str(error))

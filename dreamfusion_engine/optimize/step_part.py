@@ -74,7 +74,7 @@ class PartWeights:
 
 @dataclass(frozen=True, kw_only=True)
 class PartInputs:
-    """The tensors that differ between two parts of the same kind; all on the device that computes.
+    """The tensors that differ between two parts of the same plan; all on the device that computes.
 
     views: StepViews, B of them.
     step: StepInputs, what the diffusion model gets for them.
@@ -87,8 +87,8 @@ class PartInputs:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PartKind:
-    """Everything that the host decides about a part. Parts of equal kind do the same work on different tensors.
+class PartPlan:
+    """Everything that the host decides about a part. Parts of equal plan do the same work on different tensors.
 
     size: int, pixels of a square render.
     shading: Shading of its views.
@@ -126,7 +126,7 @@ def part_weights(progress: float, share: float, config: GenerateConfig, score_si
 
 
 def render_part(
-    field: RadianceField, occupancy: OccupancyGrid, config: GenerateConfig, views: StepViews, kind: PartKind
+    field: RadianceField, occupancy: OccupancyGrid, config: GenerateConfig, views: StepViews, plan: PartPlan
 ) -> tuple[Rendering, Tensor]:
     """Return the views' Rendering, and their pictures float32[B, 3, size, size], with gradients to the field.
 
@@ -134,9 +134,9 @@ def render_part(
     occupancy: OccupancyGrid of the field.
     config: GenerateConfig of the attempt.
     views: StepViews, B of them.
-    kind: PartKind of the part.
+    plan: PartPlan of the part.
     """
-    size = kind.size
+    size = plan.size
     origins, directions = camera_rays(views.cameras, size, size)
     learned = config.field.background == "learned"
     seen = render(
@@ -146,11 +146,11 @@ def render_part(
         occupancy.occupied,
         config.render,
         background=field.background(directions) if learned else views.over_rays(views.background),
-        shading=kind.shading,
+        shading=plan.shading,
         light=views.over_rays(views.light),
-        normals=(config.optimize.orientation > 0.0 or config.optimize.smoothness > 0.0) and kind.shading != "albedo",
+        normals=(config.optimize.orientation > 0.0 or config.optimize.smoothness > 0.0) and plan.shading != "albedo",
         jitter=views.jitter.flatten(),
-        rows=kind.rows,
+        rows=plan.rows,
     )
     return seen, seen.colour.view(len(views), size, size, 3).permute(0, 3, 1, 2)
 
@@ -161,7 +161,7 @@ def add_gradients(
     config: GenerateConfig,
     distillation: ScoreDistillation,
     inputs: PartInputs,
-    kind: PartKind,
+    plan: PartPlan,
 ) -> Rendering:
     """Render the views, ask the diffusion model, and add the loss's gradients to those of the parameters.
 
@@ -170,23 +170,23 @@ def add_gradients(
     config: GenerateConfig of the attempt.
     distillation: ScoreDistillation of the teacher.
     inputs: PartInputs.
-    kind: PartKind of the part.
+    plan: PartPlan of the part.
     """
-    seen, images = render_part(field, occupancy, config, inputs.views, kind)
+    seen, images = render_part(field, occupancy, config, inputs.views, plan)
     loss, _ = distillation.loss(distillation.seen(images, inputs.step), inputs.step)
-    add_way_back(field, config, inputs, kind, seen, loss)
+    add_way_back(field, config, inputs, plan, seen, loss)
     return seen
 
 
 def add_way_back(
-    field: RadianceField, config: GenerateConfig, inputs: PartInputs, kind: PartKind, seen: Rendering, loss: Tensor
+    field: RadianceField, config: GenerateConfig, inputs: PartInputs, plan: PartPlan, seen: Rendering, loss: Tensor
 ) -> None:
     """Add the gradients of the score's loss and of the regularisers to those of the parameters.
 
     field: RadianceField; gets the gradients.
     config: GenerateConfig of the attempt.
     inputs: PartInputs.
-    kind: PartKind of the part.
+    plan: PartPlan of the part.
     seen: Rendering of the views.
     loss: float32[], the score's loss.
     """
@@ -197,7 +197,7 @@ def add_way_back(
     if seen.orientation is not None:
         regularisers = regularisers + weights.orientation * losses.orientation_loss(seen.orientation)
     if seen.normal is not None:
-        of_view = seen.normal.view(len(inputs.views), kind.size, kind.size, 3)
+        of_view = seen.normal.view(len(inputs.views), plan.size, plan.size, 3)
         regularisers = regularisers + weights.smoothness * losses.smoothness_loss(of_view)
     # 2. Back to the field. Not by backward(), which hands gradients over on the stream that first saw the parameter.
     parameters = list(field.parameters())

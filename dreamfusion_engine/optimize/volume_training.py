@@ -20,7 +20,7 @@ from dreamfusion_engine.optimize.overlap import add_gradients_overlapped, halves
 from dreamfusion_engine.optimize.sample_capacity import sample_capacity
 from dreamfusion_engine.optimize.shape_lock import ShapeLock
 from dreamfusion_engine.optimize.step_graphs import StepGraphs
-from dreamfusion_engine.optimize.step_part import PartInputs, PartKind, add_gradients, add_to_gradients
+from dreamfusion_engine.optimize.step_part import PartInputs, PartPlan, add_gradients, add_to_gradients
 from dreamfusion_engine.optimize.training import InputsOf, Training, under
 from dreamfusion_engine.render.renderer import Rendering, render_image
 from dreamfusion_engine.scene.cameras import Cameras, camera_rays
@@ -159,8 +159,8 @@ class VolumeTraining(Training):
     ) -> None:
         if overlap and self.device.type == "cpu" and may_overlap(self.config) and count > 1:
             parts = [inputs_of(*half) for half in halves(first, count)]
-            kinds = [PartKind(size=size, shading=shading, views=len(each.views), rows=None) for each in parts]
-            add_gradients_overlapped(self.field, self.occupancy, self.config, distillation, parts, kinds)
+            plans = [PartPlan(size=size, shading=shading, views=len(each.views), rows=None) for each in parts]
+            add_gradients_overlapped(self.field, self.occupancy, self.config, distillation, parts, plans)
         else:
             self._add_part(inputs_of(first, count), size, shading, distillation)
 
@@ -170,10 +170,10 @@ class VolumeTraining(Training):
         room = self.room
         rows = None if room is None else room.rows(rays)
         fresh = 0 if inputs.step.fresh is None else len(inputs.step.fresh)
-        kind = PartKind(size=size, shading=shading, views=len(inputs.views), rows=rows, fresh=fresh)
+        plan = PartPlan(size=size, shading=shading, views=len(inputs.views), rows=rows, fresh=fresh)
 
         def work(read: PartInputs) -> None:
-            seen = add_gradients(self.field, self.occupancy, self.config, distillation, read, kind)
+            seen = add_gradients(self.field, self.occupancy, self.config, distillation, read, plan)
             if room is not None and seen.wanted is not None:
                 room.note(seen.wanted, rays, seen.samples)
             elif room is not None:
@@ -185,4 +185,4 @@ class VolumeTraining(Training):
             work(inputs)
         else:
             places = tuple(gradient.data_ptr() for gradient in self._fill_gradients())  # where a replay adds to
-            self.graphs.run((kind, memory, distillation.config, places), inputs, work)
+            self.graphs.run((plan, memory, distillation.config, places), inputs, work)

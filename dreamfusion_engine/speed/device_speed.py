@@ -123,11 +123,11 @@ def _key(device_type: str) -> str | None:
 
 def _store(speed: Speed) -> None:
     """Keep it; a cache that cannot be written costs the next measurement, nothing else."""
-    kind = "cuda" if speed.card else "cpu"
-    values = {"key": _key(kind), "half": speed.half, "single": speed.single, "ratios": speed.ratios}
+    device_type = "cuda" if speed.card else "cpu"
+    values = {"key": _key(device_type), "half": speed.half, "single": speed.single, "ratios": speed.ratios}
     try:
-        _file(kind).parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(_file(kind), (json.dumps(values, indent=1) + "\n").encode())
+        _file(device_type).parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(_file(device_type), (json.dumps(values, indent=1) + "\n").encode())
     except OSError:
         return
 
@@ -153,13 +153,13 @@ def _rate(device: torch.device, half: bool) -> float:
 
     pictures = 2 if device.type == "cpu" else 32
     side = 8 if half and not has_bfloat16(device.type) else 32  # emulation takes half a minute for 32
-    kind = torch.bfloat16 if device.type == "cpu" or torch.cuda.is_bf16_supported() else torch.float16
+    dtype = torch.bfloat16 if device.type == "cpu" or torch.cuda.is_bf16_supported() else torch.float16
     weight = torch.full((320, 320, 3, 3), 0.01, device=device)
     picture = torch.full((pictures, 320, side, side), 0.01, device=device)
     rows = torch.full((pictures * side * side // 2, 640), 0.01, device=device)
     wide = torch.full((2560, 640), 0.01, device=device)
     operations = 2.0 * 9 * 320 * 320 * side * side * pictures, 2.0 * rows.numel() * 2560
-    with torch.no_grad(), torch.autocast(device.type, kind, enabled=half, cache_enabled=False):
+    with torch.no_grad(), torch.autocast(device.type, dtype, enabled=half, cache_enabled=False):
         seconds = (
             _median_seconds(device, lambda: torch.nn.functional.conv2d(picture, weight, padding=1)),
             _median_seconds(device, lambda: torch.nn.functional.linear(rows, wide)),

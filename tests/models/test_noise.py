@@ -46,8 +46,8 @@ def test_each_prediction_type_gives_back_the_true_noise(case: tuple[torch.Tensor
     x0, noise, x_t, alpha, sigma = case
     velocity = alpha * noise - sigma * x0  # its definition, arXiv 2202.00512
     told: list[tuple[torch.Tensor, PredictionType]] = [(noise, "epsilon"), (velocity, "v_prediction"), (x0, "sample")]
-    for prediction, kind in told:
-        torch.testing.assert_close(noise_from_prediction(prediction, kind, x_t, alpha, sigma), noise)
+    for prediction, prediction_type in told:
+        torch.testing.assert_close(noise_from_prediction(prediction, prediction_type, x_t, alpha, sigma), noise)
 
 
 def test_conversions_are_mutually_inverse_for_any_prediction(case: tuple[torch.Tensor, ...]) -> None:
@@ -60,16 +60,16 @@ def test_conversions_are_mutually_inverse_for_any_prediction(case: tuple[torch.T
     torch.testing.assert_close(alpha * x_t - sigma * velocity, clean)  # x_0 from v directly
 
 
-@pytest.mark.parametrize("kind", ["epsilon", "v_prediction", "sample"])
-def test_conversions_agree_with_what_the_scheduler_of_diffusers_understands(kind: PredictionType) -> None:
+@pytest.mark.parametrize("prediction_type", ["epsilon", "v_prediction", "sample"])
+def test_conversions_agree_with_what_the_scheduler_of_diffusers_understands(prediction_type: PredictionType) -> None:
     from diffusers import DDPMScheduler
 
-    scheduler = DDPMScheduler(prediction_type=kind, beta_schedule="squaredcos_cap_v2", clip_sample=False)
+    scheduler = DDPMScheduler(prediction_type=prediction_type, beta_schedule="squaredcos_cap_v2", clip_sample=False)
     generator = torch.Generator().manual_seed(3)
     x_t, output = (torch.randn(1, 3, 4, 4, generator=generator) for _ in range(2))
     alpha, sigma = NoiseSchedule.variance_preserving(scheduler.alphas_cumprod).at(torch.tensor([600]))
     theirs = scheduler.step(output, 600, x_t).pred_original_sample
-    ours = predicted_clean_image(noise_from_prediction(output, kind, x_t, alpha, sigma), x_t, alpha, sigma)
+    ours = predicted_clean_image(noise_from_prediction(output, prediction_type, x_t, alpha, sigma), x_t, alpha, sigma)
     torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-5)
 
 
@@ -117,7 +117,7 @@ def test_timesteps_without_signal_are_not_usable() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "schedule"),
+    ("prediction_type", "schedule"),
     [
         ("epsilon", VARIANCE_PRESERVING),
         ("v_prediction", VARIANCE_PRESERVING),
@@ -127,7 +127,7 @@ def test_timesteps_without_signal_are_not_usable() -> None:
     ],
 )
 def test_the_residual_of_score_distillation_is_the_error_of_what_is_predicted(
-    kind: PredictionType, schedule: NoiseSchedule
+    prediction_type: PredictionType, schedule: NoiseSchedule
 ) -> None:
     """eps_hat - eps is the error of v or u times alpha, and the error of x_0 times -alpha / sigma."""
     generator = torch.Generator().manual_seed(7)
@@ -141,5 +141,5 @@ def test_the_residual_of_score_distillation_is_the_error_of_what_is_predicted(
         "sample": -alpha / sigma,
         "flow_prediction": alpha,
     }
-    predicted = noise_from_prediction(truth[kind] + error, kind, x_t, alpha, sigma)
-    torch.testing.assert_close(predicted - noise, factor[kind] * error, atol=1e-5, rtol=1e-5)
+    predicted = noise_from_prediction(truth[prediction_type] + error, prediction_type, x_t, alpha, sigma)
+    torch.testing.assert_close(predicted - noise, factor[prediction_type] * error, atol=1e-5, rtol=1e-5)

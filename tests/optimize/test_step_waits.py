@@ -27,7 +27,7 @@ from dreamfusion_engine.guidance.step_inputs import ViewRange
 from dreamfusion_engine.models.card import PromptCard
 from dreamfusion_engine.models.teacher import Conditioning
 from dreamfusion_engine.optimize.sample_capacity import sample_capacity
-from dreamfusion_engine.optimize.step_part import PartInputs, PartKind, add_gradients, part_weights
+from dreamfusion_engine.optimize.step_part import PartInputs, PartPlan, add_gradients, part_weights
 from dreamfusion_engine.optimize.step_views import sample_step_views
 from dreamfusion_engine.optimize.volume_training import VolumeTraining
 from dreamfusion_engine.render import renderer
@@ -72,8 +72,8 @@ def test_from_rays_to_gradients_nothing_is_read_from_the_card_and_nothing_is_sen
     room = sample_capacity(config, CARD)
     for _ in range(2):  # the first makes the gradients, the second adds to them
         with HostWork() as work, SentValues() as sent:
-            kind = PartKind(size=SIZE, shading=shading, views=2, rows=4000)
-            seen = add_gradients(field, occupancy, config, scores, inputs, kind)
+            plan = PartPlan(size=SIZE, shading=shading, views=2, rows=4000)
+            seen = add_gradients(field, occupancy, config, scores, inputs, plan)
             assert seen.wanted is not None
             room.note(seen.wanted, 2 * SIZE * SIZE, 4000)
         assert not work.found and not sent.found

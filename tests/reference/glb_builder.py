@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 COMPONENTS = {"i1": 5120, "u1": 5121, "i2": 5122, "u2": 5123, "u4": 5125, "f4": 5126}
-KINDS = {1: "SCALAR", 2: "VEC2", 3: "VEC3", 4: "VEC4"}
+ELEMENT_TYPES = {1: "SCALAR", 2: "VEC2", 3: "VEC3", 4: "VEC4"}
 SQUARE = np.array([[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0]], np.float32)  # in the plane z = 0, facing +z
 SQUARE_UV = np.array([[0, 1], [1, 1], [1, 0], [0, 0]], np.float32)
 SQUARE_TRIANGLES = np.array([[0, 1, 2], [0, 2, 3]])
@@ -47,7 +47,7 @@ class Glb:
             content = np.pad(content, ((0, 0), (0, stride - content.shape[1])), constant_values=0xAB)
             extra["byteStride"] = stride
         entry = {"bufferView": self.view(content.tobytes(), **extra), "componentType": COMPONENTS[dtype]}
-        return self.add("accessors", {**entry, "count": len(rows), "type": KINDS[rows.shape[1]], **more})
+        return self.add("accessors", {**entry, "count": len(rows), "type": ELEMENT_TYPES[rows.shape[1]], **more})
 
     def node(self, primitives: list[dict[str, Any]], mesh: str = "", **more: Any) -> int:
         """A node with a mesh of its own, in the default scene."""
@@ -104,7 +104,7 @@ def stored(data: bytes, accessor: int) -> NDArray[Any]:
     entry = document["accessors"][accessor]
     view = document["bufferViews"][entry["bufferView"]]
     dtype = np.dtype("<" + next(name for name, number in COMPONENTS.items() if number == entry["componentType"]))
-    width = next(number for number, name in KINDS.items() if name == entry["type"])
+    width = next(number for number, name in ELEMENT_TYPES.items() if name == entry["type"])
     start = view.get("byteOffset", 0) + entry.get("byteOffset", 0)
     stride = view.get("byteStride", width * dtype.itemsize)
     return np.ndarray((entry["count"], width), dtype, binary, start, (stride, dtype.itemsize)).copy()

@@ -61,16 +61,16 @@ def test_the_formula_agrees_with_torchs_counter(name: str) -> None:
             assert operations.BACKWARD * part["formula"] == pytest.approx(part["backward"], rel=0.1)
 
 
-@pytest.mark.parametrize("kind", ["AutoencoderTiny", "AutoencoderDC"])
-def test_encoders_that_are_not_walked_through_agree_too(kind: str) -> None:
+@pytest.mark.parametrize("class_name", ["AutoencoderTiny", "AutoencoderDC"])
+def test_encoders_that_are_not_walked_through_agree_too(class_name: str) -> None:
     import diffusers
     from torch.utils.flop_counter import FlopCounterMode
 
     with torch.device("meta"):
-        vae: Any = getattr(diffusers, kind)()
+        vae: Any = getattr(diffusers, class_name)()
         with FlopCounterMode(display=False) as counter, torch.no_grad():
             vae.encoder(torch.randn(1, 3, 256, 256))
-    told = operations.encoder_operations({**vae.config, "_class_name": kind}, 256)
+    told = operations.encoder_operations({**vae.config, "_class_name": class_name}, 256)
     assert told == pytest.approx(counter.get_total_flops(), rel=0.05)
 
 

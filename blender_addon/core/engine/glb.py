@@ -118,12 +118,12 @@ def _mesh(buffers: Buffers, document: dict[str, Any], primitive: dict[str, Any],
 
 def _surface(buffers: Buffers, primitive: dict[str, Any]) -> tuple[array[float], array[int]]:
     """Checked positions, 3 numbers a vertex, and vertex indices, 3 a triangle."""
-    positions, kind = buffers.numbers(primitive["attributes"]["POSITION"], "VEC3")
-    if kind != FLOAT:
+    positions, component = buffers.numbers(primitive["attributes"]["POSITION"], "VEC3")
+    if component != FLOAT:
         raise ValueError("Its positions are not float numbers.")
     if "indices" in primitive:
-        indices, kind = buffers.numbers(primitive["indices"], "SCALAR")
-        if kind == FLOAT:
+        indices, component = buffers.numbers(primitive["indices"], "SCALAR")
+        if component == FLOAT:
             raise ValueError("Its indices are not whole numbers.")
     else:
         indices = array("I", range(len(positions) // 3))
@@ -151,11 +151,11 @@ def proper(corners: array[int]) -> list[bool] | None:
     return [bool(flag) for flag in good for _ in range(3)]
 
 
-def _corner_uvs(values: array[Any], kind: int, indices: array[int], count: int) -> array[float]:
+def _corner_uvs(values: array[Any], component: int, indices: array[int], count: int) -> array[float]:
     """The texture coordinates of every corner, v up as in Blender; glTF has v down."""
     if len(values) < 2 * count:
         raise ValueError("It has fewer texture coordinates than vertices.")
-    scale = {5121: 1.0 / 255.0, 5123: 1.0 / 65535.0}.get(kind, 1.0)
+    scale = {5121: 1.0 / 255.0, 5123: 1.0 / 65535.0}.get(component, 1.0)
     u, v = ([number * scale for number in values[i::2]] if scale != 1.0 else values[i::2].tolist() for i in range(2))
     if not (are_near(array("f", u)) and are_near(array("f", v))):
         raise ValueError("Some of its texture coordinates are no numbers, or far away.")

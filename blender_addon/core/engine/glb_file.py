@@ -65,13 +65,13 @@ def chunks(data: bytes) -> tuple[dict[str, Any], memoryview]:
     text: memoryview | None = None
     binary = memoryview(b"")
     while place < length:
-        size, kind = struct.unpack_from("<I4s", data, place)
+        size, chunk_type = struct.unpack_from("<I4s", data, place)
         if place + 8 + size > length:
             raise ValueError("One of its parts is longer than the file.")
         chunk = view[place + 8 : place + 8 + size]
-        if kind == b"JSON" and text is None:
+        if chunk_type == b"JSON" and text is None:
             text = chunk
-        elif kind == b"BIN\0" and not len(binary):
+        elif chunk_type == b"BIN\0" and not len(binary):
             binary = chunk
         place += 8 + size
     if text is None:
@@ -107,19 +107,19 @@ class Buffers:
             raise ValueError("It describes more data than there is.")
         return whole[start : start + size]
 
-    def numbers(self, number: int, kind: str) -> tuple[array[Any], int]:
+    def numbers(self, number: int, element_type: str) -> tuple[array[Any], int]:
         """The numbers of an accessor, and their componentType.
 
         number: int, the accessor.
-        kind: str, the type that it must have: SCALAR, VEC3 ...
+        element_type: str, the type that it must have: SCALAR, VEC3 ...
         """
         entry = item(self._document["accessors"], number)
-        if entry["type"] != kind:
-            raise ValueError(f"It has {entry['type']} where {kind} belongs.")
+        if entry["type"] != element_type:
+            raise ValueError(f"It has {entry['type']} where {element_type} belongs.")
         if "sparse" in entry or "bufferView" not in entry:
             raise ValueError("It stores numbers sparsely, which cannot be read.")
         code, size = _TYPES[entry["componentType"]]
-        width, count, start = _WIDTHS[kind] * size, entry["count"], entry.get("byteOffset", 0)
+        width, count, start = _WIDTHS[element_type] * size, entry["count"], entry.get("byteOffset", 0)
         stride = item(self._document["bufferViews"], entry["bufferView"]).get("byteStride", 0) or width
         data = self.view(entry["bufferView"])
         if count < 1 or start < 0 or stride < width or start + stride * (count - 1) + width > len(data):

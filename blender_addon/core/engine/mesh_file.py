@@ -60,8 +60,9 @@ def mesh_file(parts: Sequence[MeshPart], kept_uvs: Sequence[bytes | None] = ()) 
         size += len(data)
         return len(blobs) - 1
 
-    def accessor(data: bytes, kind: str, width: int, **more: Any) -> int:
-        entry = {"bufferView": view(data), "componentType": FLOAT, "count": len(data) // (4 * width), "type": kind}
+    def accessor(data: bytes, element_type: str, width: int, **more: Any) -> int:
+        count = len(data) // (4 * width)
+        entry = {"bufferView": view(data), "componentType": FLOAT, "count": count, "type": element_type}
         document["accessors"].append({**entry, **more})
         return len(document["accessors"]) - 1
 

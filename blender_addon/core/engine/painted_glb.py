@@ -69,13 +69,13 @@ class PaintedFile:
         values[1::2] = array("f", [1.0 - v for v in values[1::2]])
         return values
 
-    def _corners(self, primitive: dict[str, Any], attribute: str, kind: str) -> array[float]:
-        values, component = self._buffers.numbers(primitive["attributes"][attribute], kind)
+    def _corners(self, primitive: dict[str, Any], attribute: str, element_type: str) -> array[float]:
+        values, component = self._buffers.numbers(primitive["attributes"][attribute], element_type)
         if component != FLOAT:
             raise ValueError("Its places are not float numbers.")
         if "indices" not in primitive:
             return values
-        width = 3 if kind == "VEC3" else 2
+        width = 3 if element_type == "VEC3" else 2
         indices, _ = self._buffers.numbers(primitive["indices"], "SCALAR")
         if max(indices) >= len(values) // width:
             raise ValueError("Some of its triangles have corners that do not exist.")

@@ -31,7 +31,7 @@ class Accessor:
     """One array of the file, unread.
 
     count: int, elements.
-    kind: str, such as VEC3.
+    element_type: str, such as VEC3.
     component: dtype of a component.
     normalized: bool, whether integers stand for [0, 1] or [-1, 1].
     rows: uint8[count, bytes of an element], a view of the file.
@@ -39,7 +39,7 @@ class Accessor:
     """
 
     count: int
-    kind: str
+    element_type: str
     component: np.dtype[Any]
     normalized: bool
     rows: Bytes
@@ -90,14 +90,14 @@ class Accessors:
 
     def _checked(self, entry: dict[str, Any]) -> Accessor:
         count, component = whole(entry, "count"), entry.get("componentType")
-        kind, normalized = entry.get("type"), entry.get("normalized", False)
+        element_type, normalized = entry.get("type"), entry.get("normalized", False)
         if not 1 <= count <= COUNT_LIMIT:
             raise Unusable(f"One of its arrays claims {count:,} elements.")
-        if type(component) is not int or component not in _COMPONENTS or kind not in list(_TYPES):
+        if type(component) is not int or component not in _COMPONENTS or element_type not in list(_TYPES):
             raise Unusable("One of its arrays is of a kind that the format does not have.")
         if not isinstance(normalized, bool):
             raise Unusable("One of its arrays does not say how its numbers are meant.")
-        size = _element_bytes(component, kind)
+        size = _element_bytes(component, element_type)
         if "bufferView" in entry:
             rows = self._rows(entry["bufferView"], whole(entry, "byteOffset", 0), count, size)
         else:
@@ -105,7 +105,7 @@ class Accessors:
         changed, changes = self._changes(entry["sparse"], count, size) if "sparse" in entry else (None, None)
         return Accessor(
             count=count,
-            kind=kind,
+            element_type=element_type,
             component=np.dtype(_COMPONENTS[component]),
             normalized=normalized,
             rows=rows,
@@ -176,8 +176,8 @@ def whole(entry: dict[str, Any], key: str, default: int | None = None) -> int:
     return value
 
 
-def _element_bytes(component: int, kind: str) -> int:
+def _element_bytes(component: int, element_type: str) -> int:
     """Bytes of an element; each column of a matrix begins at a multiple of four."""
-    columns, rows = _TYPES[kind]
+    columns, rows = _TYPES[element_type]
     column = rows * np.dtype(_COMPONENTS[component]).itemsize
     return column if columns == 1 else columns * (column + -column % 4)

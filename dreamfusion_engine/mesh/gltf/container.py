@@ -1,6 +1,6 @@
 """The container of a binary glTF 2.0 file, and what can be said of its JSON before a mesh is looked for.
 
-Khronos, "glTF 2.0 Specification", section 4: twelve bytes of header, then chunks; a chunk is its length, its kind and
+Khronos, "glTF 2.0 Specification", section 4: twelve bytes of header, then chunks; a chunk is its length, its type and
 its content. The first is JSON; the second may be BIN, the content of buffer 0. Further ones are somebody's own.
 """
 
@@ -78,8 +78,8 @@ def unpack(data: bytes) -> Container:
     if length != len(data):
         word = "cut off" if length > len(data) else "too long"
         raise Unusable(f"The file is {word}: it has {len(data):,} bytes, and its header says {length:,}.")
-    kind, start, end = _chunk(data, 12)
-    if kind != b"JSON":
+    chunk_type, start, end = _chunk(data, 12)
+    if chunk_type != b"JSON":
         raise Unusable("Its first part is not the description that the format asks for.")
     if end - start > JSON_LIMIT:
         raise Unusable(
@@ -88,8 +88,8 @@ def unpack(data: bytes) -> Container:
         )
     text, binary = data[start:end].rstrip(b"\0"), b""  # some programs pad with zeros, not blanks
     if end < length:
-        kind, start, after = _chunk(data, end)
-        if kind == b"BIN\0":
+        chunk_type, start, after = _chunk(data, end)
+        if chunk_type == b"BIN\0":
             binary, end = data[start:after], after
     at = end
     while at < length:

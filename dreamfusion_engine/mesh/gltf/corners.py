@@ -89,6 +89,6 @@ def _order(primitive: dict[str, Any], accessors: Accessors) -> Accessor:
     if "indices" not in primitive:
         return accessors.get(attributes_of(primitive)["POSITION"])
     found = accessors.get(primitive["indices"])
-    if found.kind != "SCALAR" or found.component.str not in _UNSIGNED:
+    if found.element_type != "SCALAR" or found.component.str not in _UNSIGNED:
         raise Unusable("The indices of one of its meshes are no whole numbers.")
     return found

@@ -149,7 +149,7 @@ def _primitive(document: dict[str, Any], accessors: Accessors, place: _Place) ->
     for index in (*attributes.values(), *(index for target in targets_of(entry) for index in target.values())):
         if accessors.get(index).count != position.count:
             raise Unusable("Two arrays of one of its meshes have different numbers of vertices.")
-    if position.kind != "VEC3" or position.component.str == "<u4":
+    if position.element_type != "VEC3" or position.component.str == "<u4":
         raise Unusable("The vertices of one of its meshes are no points in space.")
     file_corners = corners_of(entry, accessors)
     used, corners = np.unique(file_corners, return_inverse=True)
@@ -190,7 +190,7 @@ def _normals(stored: Accessor, used: Rows, linear: Doubles, vertices: Floats, tr
 
     linear: float64[3, 3], the transform without its place, scaled to at most 1.
     """
-    if stored.kind != "VEC3" or stored.component.str == "<u4":
+    if stored.element_type != "VEC3" or stored.component.str == "<u4":
         raise Unusable("The normals of one of its meshes are no directions.")
     a, b, c = linear.T  # of the columns: the matrix of cofactors carries normals, also where there is no inverse
     cofactors = np.stack([np.cross(b, c), np.cross(c, a), np.cross(a, b)], 1)
@@ -222,7 +222,7 @@ def _uv(document: dict[str, Any], accessors: Accessors, entry: dict[str, Any], c
     if name is None:
         return None
     stored = accessors.get(attributes_of(entry)[name])
-    if stored.kind != "VEC2" or stored.component.str == "<u4":
+    if stored.element_type != "VEC2" or stored.component.str == "<u4":
         raise Unusable("The UVs of one of its meshes are no places in a picture.")
     uv = stored.values_of(corners.reshape(-1)).astype(np.float32).reshape(-1, 3, 2)
     if not np.isfinite(uv).all():

@@ -1,4 +1,4 @@
-"""The kind of a LoRA file, told by the names and shapes of its tensors alone.
+"""The layout of a LoRA file, told by the names and shapes of its tensors alone.
 
 A LoRA (Hu 2021, arXiv 2106.09685) adds w (alpha / r) B A to a layer's weights, with A [r, I] and B [O, r]. Programs
 name its tensors differently: kohya's by the layer's path with underscores (lora_unet_down_blocks_0_...lora_down),
@@ -143,15 +143,15 @@ def paired(names: Iterable[str]) -> list[LoraPair]:
     halves: dict[tuple[str, str], dict[str, str]] = {}
     for name in names:
         match = _XLABS.search(name) or _MATRIX.search(name)
-        kind = "alpha" if name.endswith(".alpha") else ""
+        role = "alpha" if name.endswith(".alpha") else ""
         if match:
-            kind = "down" if "down" in match.groups() or "A" in match.groups() else "up"
-        elif not kind:
+            role = "down" if "down" in match.groups() or "A" in match.groups() else "up"
+        elif not role:
             raise NotUsable(f"no LoRA that is read here: it holds {name[:120]}")
         stem = name.removesuffix(".alpha")
         if match:
             stem = name[: match.end(1)] if match.re is _XLABS else name[: match.start()]
-        halves.setdefault(_place(stem), {})[kind] = name
+        halves.setdefault(_place(stem), {})[role] = name
     for (_, layer), found in halves.items():
         if "down" not in found or "up" not in found:
             raise NotUsable(f"an incomplete LoRA: it has one of the two factors for {layer}")

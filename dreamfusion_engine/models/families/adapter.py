@@ -25,7 +25,7 @@ class Adapter(abc.ABC):
     themselves.
 
     parts: Parts of the folder.
-    kind: str, the denoiser's class.
+    class_name: str, the denoiser's class.
     space: Space that the model denoises in.
     schedule: NoiseSchedule of the model.
     prediction: what the denoiser predicts.
@@ -36,7 +36,7 @@ class Adapter(abc.ABC):
         self,
         parts: Parts,
         *,
-        kind: str,
+        class_name: str,
         space: Space,
         schedule: NoiseSchedule,
         prediction: PredictionType,
@@ -47,7 +47,7 @@ class Adapter(abc.ABC):
         self.image_size = space.size
         self.schedule = schedule.to(parts.device)
         self.prediction: PredictionType = prediction
-        self._kind = kind
+        self._class_name = class_name
         self._space = space
         self._memory_format = memory_format
         self._denoiser: Any = None
@@ -75,7 +75,7 @@ class Adapter(abc.ABC):
         Raises SetupError model.damaged.
         """
         if self._denoiser is None:
-            self._denoiser = self.parts.network(self.parts.family.denoiser, self._kind, self._memory_format)
+            self._denoiser = self.parts.network(self.parts.family.denoiser, self._class_name, self._memory_format)
         return self._denoiser
 
     @denoiser.setter

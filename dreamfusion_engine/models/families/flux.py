@@ -35,7 +35,7 @@ class Flux(Adapter):
         self._embeds = bool(parts.config("transformer").get("guidance_embeds", False))
         super().__init__(
             parts,
-            kind="FluxTransformer2DModel",
+            class_name="FluxTransformer2DModel",
             space=LatentSpace(parts, LATENT_SIZE * vae_scale(parts)),
             schedule=flow_schedule(parts, (LATENT_SIZE // 2) ** 2),
             prediction="flow_prediction",

@@ -106,24 +106,26 @@ class Parts:
         """Return a value that the index gives to the pipeline itself, or `default`."""
         return read_json(self.folder.path / INDEX).get(name, default)
 
-    def network(self, part: str, kind: str, memory_format: torch.memory_format = torch.contiguous_format) -> nn.Module:
+    def network(
+        self, part: str, class_name: str, memory_format: torch.memory_format = torch.contiguous_format
+    ) -> nn.Module:
         """Load the part's network, frozen, placed, in the part's precision.
 
         part: str, its name in the folder.
-        kind: str, its class, of transformers for text encoders, else of diffusers.
+        class_name: str, its class, of transformers for text encoders, else of diffusers.
         memory_format: of its convolutions.
         Raises SetupError model.unsupported where the folder names another class.
         Raises SetupError model.damaged, setup.package; InputError input.lora, input.embedding.
         """
         named = self.folder.components[part]
-        if named != kind:
-            raise self.unsupported(f"Its {part} is a {named}; a model of this family has a {kind}.")
+        if named != class_name:
+            raise self.unsupported(f"Its {part} is a {named}; a model of this family has a {class_name}.")
         text = part in self.family.text_encoders
         dtype = self.text_dtype if text else self.vae_dtype if part == "vae" else self.dtype
         with self.foreign_errors():
             library: Any = importlib.import_module("transformers" if text else "diffusers")
             with _quiet(library):
-                module, info = getattr(library, kind).from_pretrained(
+                module, info = getattr(library, class_name).from_pretrained(
                     self.folder.path / part,
                     variant=self.folder.variant(part),
                     use_safetensors=True,

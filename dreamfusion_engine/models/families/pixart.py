@@ -22,7 +22,7 @@ class PixArtSigma(Adapter):
         schedule, prediction = diffusion_schedule(parts)
         super().__init__(
             parts,
-            kind="PixArtTransformer2DModel",
+            class_name="PixArtTransformer2DModel",
             space=LatentSpace(parts, latent_pixels(parts)),
             schedule=schedule,
             prediction=prediction,

@@ -30,7 +30,7 @@ class PixelDiffusion(Adapter):
         schedule, prediction = diffusion_schedule(parts)
         super().__init__(
             parts,
-            kind="UNet2DConditionModel",
+            class_name="UNet2DConditionModel",
             space=PixelSpace(int(size)),
             schedule=schedule,
             prediction=prediction,

@@ -28,7 +28,7 @@ class StableDiffusion(Adapter):
         schedule, prediction = diffusion_schedule(parts)
         super().__init__(
             parts,
-            kind="UNet2DConditionModel",
+            class_name="UNet2DConditionModel",
             space=LatentSpace(parts, latent_pixels(parts)),
             schedule=schedule,
             prediction=prediction,

@@ -34,7 +34,7 @@ class StableDiffusion3(Adapter):
         side = int(config.get("sample_size", 128)) // int(config.get("patch_size", 2))
         super().__init__(
             parts,
-            kind="SD3Transformer2DModel",
+            class_name="SD3Transformer2DModel",
             space=LatentSpace(parts, latent_pixels(parts)),
             schedule=flow_schedule(parts, side * side),
             prediction="flow_prediction",

@@ -65,17 +65,19 @@ def token_numbers(tokenizer: Any, texts: list[str], length: int) -> tuple[Tensor
     return tokens["input_ids"], tokens["attention_mask"]
 
 
-def with_encoder(parts: Parts, part: str, kind: str, read: Callable[[Any], tuple[Tensor, ...]]) -> tuple[Tensor, ...]:
+def with_encoder(
+    parts: Parts, part: str, class_name: str, read: Callable[[Any], tuple[Tensor, ...]]
+) -> tuple[Tensor, ...]:
     """Load a text encoder, return what `read` makes of it, and free it.
 
     Text encoders are often larger than the rest, so only one at a time is in memory.
 
     parts: Parts of the folder.
     part: str, the encoder's name in the folder.
-    kind: str, the encoder's class.
+    class_name: str, the encoder's class.
     read: called with the encoder; returns tensors.
     """
-    encoder: nn.Module | None = parts.network(part, kind)
+    encoder: nn.Module | None = parts.network(part, class_name)
     try:
         return read(encoder)
     finally:
@@ -86,12 +88,12 @@ def with_encoder(parts: Parts, part: str, kind: str, read: Callable[[Any], tuple
             torch.cuda.empty_cache()
 
 
-def clip_states(parts: Parts, number: str, kind: str, texts: list[str]) -> tuple[Tensor, Tensor]:
+def clip_states(parts: Parts, number: str, class_name: str, texts: list[str]) -> tuple[Tensor, Tensor]:
     """Return the states before CLIP's last layer, [P, 77, D], and its embedding of the whole text, [P, E].
 
     parts: Parts of the folder.
     number: "" for the first encoder of a family, "_2" for its second.
-    kind: str, the encoder's class.
+    class_name: str, the encoder's class.
     texts: P texts.
     """
     tokenizer = parts.tokenizer(f"tokenizer{number}")
@@ -103,7 +105,7 @@ def clip_states(parts: Parts, number: str, kind: str, texts: list[str]) -> tuple
         whole = output.text_embeds if "text_embeds" in output else output.pooler_output
         return output.hidden_states[-2], whole
 
-    states, whole = with_encoder(parts, f"text_encoder{number}", kind, read)
+    states, whole = with_encoder(parts, f"text_encoder{number}", class_name, read)
     return states, whole
 
 

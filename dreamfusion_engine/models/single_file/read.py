@@ -188,7 +188,7 @@ def _unsupported(path: Path, what: str) -> SetupError:
 
 
 def _prediction_unknown(path: Path) -> SetupError:
-    noise, v = (known_base("sd2", kind).id for kind in ("epsilon", "v_prediction"))
+    noise, v = (known_base("sd2", predicted).id for predicted in ("epsilon", "v_prediction"))
     return SetupError(
         "model.prediction",
         what="It is not known what this single file's denoiser predicts.",
