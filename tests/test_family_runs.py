@@ -19,7 +19,7 @@ import pytest
 import torch
 from reference.stable_diffusion_2 import write_stable_diffusion_2
 from reference.tiny_adapters import factors_for, kohya, write
-from reference.tiny_families import KINDS, LATENT
+from reference.tiny_families import LATENT, VARIANTS
 from reference.wire_client import PATIENCE
 
 from dreamfusion_engine.config.presets import preset
@@ -48,16 +48,16 @@ def whole(folder: Path) -> dict[str, Any]:
     return report
 
 
-@pytest.mark.parametrize("kind", FAMILIES)
+@pytest.mark.parametrize("variant", FAMILIES)
 def test_every_familys_folder_leads_from_a_prompt_to_a_mesh(
-    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    variant: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from dreamfusion_engine import generate as engine
 
     monkeypatch.setattr(flux, "LATENT_SIZE", LATENT)
     for name in ("write_turntable", "write_views"):  # seconds of each run, whatever the model
         monkeypatch.setattr(engine, name, lambda mesh, path, *more: path.touch())
-    KINDS[kind]().save_pretrained(tmp_path / "model")
+    VARIANTS[variant]().save_pretrained(tmp_path / "model")
     config = preset("draft", "a red mug", {**SETTINGS, "model": str(tmp_path / "model"), "device": "cpu"})
     engine.generate(config, tmp_path / "out")
     assert whole(tmp_path / "out")["steps"] == 4
@@ -71,7 +71,7 @@ def test_a_run_with_adapters_keeps_them_in_its_result_and_resumes_with_no_others
     for name in ("write_turntable", "write_views"):
         monkeypatch.setattr(engine, name, lambda mesh, path, *more: path.touch())
     monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path / "cache"))
-    pipeline = KINDS["sd"]()
+    pipeline = VARIANTS["sd"]()
     pipeline.save_pretrained(tmp_path / "model")
     lora, word = tmp_path / "clay.safetensors", tmp_path / "<jug>.safetensors"
     write(lora, kohya(factors_for(pipeline.unet, "unet", ("to_q", "to_v"))))

@@ -19,7 +19,7 @@ from typing import Literal
 import pytest
 import torch
 from reference.tiny_adapters import factors_for, kohya, write
-from reference.tiny_families import KINDS
+from reference.tiny_families import VARIANTS
 from reference.tiny_pipeline import tiny_pipeline, write_card
 from reference.wire_client import PATIENCE, Client
 
@@ -189,11 +189,11 @@ def test_a_cancelled_job_of_the_server_resumes_to_the_same_mesh(model: Path, who
 
 
 def test_a_job_of_the_server_takes_adapters_and_one_that_does_not_fit_is_refused_at_once(tmp_path: Path) -> None:
-    pipeline = KINDS["sd"]()
+    pipeline = VARIANTS["sd"]()
     pipeline.save_pretrained(tmp_path / "model")
     lora = write(tmp_path / "clay.safetensors", kohya(factors_for(pipeline.unet, "unet", ("to_q", "to_v"))))
     word = write(tmp_path / "jug.safetensors", {"<jug>": torch.ones(2, 32)})
-    wider = KINDS["sdxl"]()
+    wider = VARIANTS["sdxl"]()
     other = write(tmp_path / "other.safetensors", kohya(factors_for(wider.unet, "unet", ("to_q", "to_v"))))
     few = {**SETTINGS, "optimize": {"steps": 4, "views": 1, "resolution": [16, 16]}, "model": str(tmp_path / "model")}
 

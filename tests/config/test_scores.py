@@ -48,15 +48,15 @@ class Counted:
 def counting(teacher: Any) -> Iterator[Counted]:
     """Every call of a teacher, and of the copy that a score makes of it."""
     counted = Counted()
-    kind = type(teacher)
-    asked = kind.predict_noise
+    teacher_class = type(teacher)
+    asked = teacher_class.predict_noise
 
     def heard(self: Any, x_t: torch.Tensor, t: torch.Tensor, told: Any) -> torch.Tensor:
         counted.note(len(x_t))
         return asked(self, x_t, t, told)  # type: ignore[no-any-return]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(kind, "predict_noise", heard)
+        patch.setattr(teacher_class, "predict_noise", heard)
         yield counted
 
 

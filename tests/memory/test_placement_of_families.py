@@ -27,7 +27,7 @@ from dreamfusion_engine.models.sizes import read_sizes
 from dreamfusion_engine.run.teacher import fit_memory
 
 CPU = torch.device("cpu")
-KINDS: dict[str, Callable[[], Any]] = {
+VARIANTS: dict[str, Callable[[], Any]] = {
     "if": tiny.deepfloyd_if,
     "sd": tiny.stable_diffusion,
     "sdxl": tiny.stable_diffusion_xl,
@@ -41,11 +41,11 @@ KINDS: dict[str, Callable[[], Any]] = {
 def folders(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     made: dict[str, Path] = {}
 
-    def folder(kind: str) -> Path:
-        if kind not in made:
-            made[kind] = tmp_path_factory.mktemp(kind) / "model"
-            KINDS[kind]().save_pretrained(made[kind])
-        return made[kind]
+    def folder(variant: str) -> Path:
+        if variant not in made:
+            made[variant] = tmp_path_factory.mktemp(variant) / "model"
+            VARIANTS[variant]().save_pretrained(made[variant])
+        return made[variant]
 
     return folder
 
@@ -71,18 +71,18 @@ def taught(folder: Path, settings: MemoryConfig) -> tuple[torch.Tensor, ...]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_family_teaches_the_same_with_every_saving_made(kind: str, folders: Callable[[str], Path]) -> None:
-    folder = folders(kind)
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_a_family_teaches_the_same_with_every_saving_made(variant: str, folders: Callable[[str], Path]) -> None:
+    folder = folders(variant)
     plain = taught(folder, MemoryConfig())
     saving = taught(folder, MemoryConfig(recompute=True, tiling=True, offload="all"))
     for one, other in zip(plain, saving, strict=True):
         torch.testing.assert_close(other, one, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_attention_is_torchs_own_in_every_part(kind: str) -> None:
-    pipeline = KINDS[kind]()
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_attention_is_torchs_own_in_every_part(variant: str) -> None:
+    pipeline = VARIANTS[variant]()
     denoiser = getattr(pipeline, "unet", None) or pipeline.transformer
     parts = [denoiser, *([pipeline.vae] if getattr(pipeline, "vae", None) else [])]
     names = {type(processor).__name__ for part in parts for processor in part.attn_processors.values()}
@@ -92,15 +92,15 @@ def test_attention_is_torchs_own_in_every_part(kind: str) -> None:
         assert text is None or text.config._attn_implementation == "sdpa"
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_every_familys_folder_tells_its_sizes(kind: str, folders: Callable[[str], Path]) -> None:
-    pipeline, sizes = KINDS[kind](), read_sizes(folders(kind))
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_every_familys_folder_tells_its_sizes(variant: str, folders: Callable[[str], Path]) -> None:
+    pipeline, sizes = VARIANTS[variant](), read_sizes(folders(variant))
     denoiser = getattr(pipeline, "unet", None) or pipeline.transformer
     assert sizes.denoiser == sum(tensor.numel() for tensor in denoiser.state_dict().values())
     assert sizes.transformer == hasattr(pipeline, "transformer")
     texts = [getattr(pipeline, name, None) for name in ("text_encoder", "text_encoder_2", "text_encoder_3")]
     assert sizes.text_encoders == max(text.num_parameters() for text in texts if text is not None)
-    assert (sizes.vae > 0, sizes.encoder_kept > 0) == (kind != "if",) * 2
+    assert (sizes.vae > 0, sizes.encoder_kept > 0) == (variant != "if",) * 2
     assert sizes.denoiser_live > 0
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from reference.tiny_families import KINDS, Case, stable_diffusion, stable_diffusion_xl, unet
+from reference.tiny_families import VARIANTS, Case, stable_diffusion, stable_diffusion_xl, unet
 
 from dreamfusion_engine.errors import SetupError
 from dreamfusion_engine.models.few_step_models import few_steps
@@ -64,7 +64,7 @@ def test_a_turbos_sampler_and_a_flux_without_guidance_are_doubted_and_nothing_el
     # Models that saw pure noise are sampled so too (arXiv 2305.08891, section 3.3), and predict v.
     assert doubt(EulerDiscreteScheduler, timestep_spacing="trailing", prediction_type="v_prediction") == ""
     assert doubt(EulerDiscreteScheduler, timestep_spacing="trailing", rescale_betas_zero_snr=True) == ""
-    doubted = [kind for kind in KINDS if few_steps(cases(kind).folder, _denoiser(cases(kind).folder))]
+    doubted = [variant for variant in VARIANTS if few_steps(cases(variant).folder, _denoiser(cases(variant).folder))]
     assert doubted == ["flux-schnell"]
 
 

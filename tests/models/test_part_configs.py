@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from reference.tiny_families import KINDS, Case
+from reference.tiny_families import VARIANTS, Case
 
 from dreamfusion_engine.errors import SetupError
 from dreamfusion_engine.models.pipeline_folder import open_pipeline
@@ -145,6 +145,6 @@ def test_a_denoisers_config_from_which_no_size_follows_is_damaged(values: dict[s
     assert caught.value.code == "model.damaged"
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_every_familys_own_files_make_sense(kind: str, cases: Callable[[str], Case]) -> None:
-    assert open_pipeline(cases(kind).folder).components
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_every_familys_own_files_make_sense(variant: str, cases: Callable[[str], Case]) -> None:
+    assert open_pipeline(cases(variant).folder).components

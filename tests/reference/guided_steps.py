@@ -19,14 +19,14 @@ def unshifted(teacher: Adapter, steps: list[int]) -> list[float]:
     return [(t + 1) / len(teacher.schedule) for t in steps]
 
 
-def options_of(kind: str, teacher: Adapter) -> dict[str, Any]:
+def options_of(variant: str, teacher: Adapter) -> dict[str, Any]:
     """How the pipeline is asked for a few steps, guided by SCALE; for a flow, at the noise levels of FLOW_STEPS."""
-    if kind.startswith("flux"):
+    if variant.startswith("flux"):
         return {"true_cfg_scale": SCALE, "sigmas": unshifted(teacher, FLOW_STEPS), "height": 16, "width": 16}
-    if kind.startswith("sd3"):
+    if variant.startswith("sd3"):
         return {"guidance_scale": SCALE, "sigmas": unshifted(teacher, FLOW_STEPS)}
-    extra = {"clean_caption": False} if kind in ("if", "pixart") else {}
-    extra |= {"use_resolution_binning": False} if kind == "pixart" else {}
+    extra = {"clean_caption": False} if variant in ("if", "pixart") else {}
+    extra |= {"use_resolution_binning": False} if variant == "pixart" else {}
     return {"guidance_scale": SCALE, "num_inference_steps": 2, **extra}
 
 
@@ -61,9 +61,9 @@ def guided(teacher: Adapter, x_t: torch.Tensor, t: torch.Tensor, told: Condition
     return without + scale * (with_prompt - without)
 
 
-def as_latents(kind: str, x: torch.Tensor) -> torch.Tensor:
+def as_latents(variant: str, x: torch.Tensor) -> torch.Tensor:
     """Flux's tokens as a picture of latents, by its pipeline's own function."""
-    if not kind.startswith("flux"):
+    if not variant.startswith("flux"):
         return x
     from diffusers import FluxPipeline
 

@@ -50,23 +50,23 @@ def small_flux() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def cases(tmp_path_factory: pytest.TempPathFactory, small_flux: None) -> Callable[[str], Case]:
-    """A pipeline of each kind, saved as a folder and loaded from it by the engine; made once. Not to be changed."""
+    """A pipeline of each variant, saved as a folder and loaded from it by the engine; made once. Not to be changed."""
     import torch
-    from reference.tiny_families import KINDS, PROMPTS, Case
+    from reference.tiny_families import PROMPTS, VARIANTS, Case
 
     from dreamfusion_engine.models.load import load_teacher
     from dreamfusion_engine.models.pipeline_folder import open_pipeline
 
     made: dict[str, Case] = {}
 
-    def case(kind: str) -> Case:
-        if kind not in made:
-            pipeline = KINDS[kind]()
+    def case(variant: str) -> Case:
+        if variant not in made:
+            pipeline = VARIANTS[variant]()
             pipeline.set_progress_bar_config(disable=True)
-            folder = tmp_path_factory.mktemp(kind) / "model"
+            folder = tmp_path_factory.mktemp(variant) / "model"
             pipeline.save_pretrained(folder)
             teacher = load_teacher(open_pipeline(folder), torch.device("cpu"))
-            made[kind] = Case(pipeline, folder, teacher, teacher.encode_prompts(PROMPTS))
-        return made[kind]
+            made[variant] = Case(pipeline, folder, teacher, teacher.encode_prompts(PROMPTS))
+        return made[variant]
 
     return case

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from reference.ldm_checkpoint import hidden_open_clip_state, unet_state, vae_state
-from reference.tiny_families import KINDS, clip, unet
+from reference.tiny_families import VARIANTS, clip, unet
 from safetensors.torch import save_file
 
 
 def write_stable_diffusion_2(file: Path, base: Path) -> None:
     """Write the file, in half precision, and the pipeline folder `base` of the same model, which predicts v."""
-    pipeline = KINDS["sd-v"]()
+    pipeline = VARIANTS["sd-v"]()
     pipeline.text_encoder = clip(width=1024)  # by which such files are told
     cross = ("CrossAttnDownBlock2D", "CrossAttnUpBlock2D")
     pipeline.unet = unet(

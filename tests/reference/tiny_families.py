@@ -226,7 +226,7 @@ def deepfloyd_if(prediction: str = "epsilon") -> Any:
     return tiny_pipeline(prediction, length=77)
 
 
-KINDS: dict[str, Callable[[], Any]] = {
+VARIANTS: dict[str, Callable[[], Any]] = {
     "if": deepfloyd_if,
     "sd": stable_diffusion,
     "sd-v": lambda: stable_diffusion("v_prediction"),
@@ -239,14 +239,14 @@ KINDS: dict[str, Callable[[], Any]] = {
     "flux-dev": flux,
     "flux-schnell": lambda: flux(guidance_embeds=False),
 }
-LATENT_KINDS = [kind for kind in KINDS if kind != "if"]
+LATENT_VARIANTS = [variant for variant in VARIANTS if variant != "if"]
 NEGATIVE, PROMPT = "blue clay", "a red mug"
 PROMPTS = [NEGATIVE, PROMPT, "a white hamburger with front view"]
 
 
 @dataclass(frozen=True)
 class Case:
-    """One kind: its pipeline of diffusers, the folder of it, the engine's teacher from there, told PROMPTS."""
+    """One variant: its pipeline of diffusers, the folder of it, the engine's teacher from there, told PROMPTS."""
 
     pipeline: Any
     folder: Path

@@ -77,11 +77,11 @@ def own_cache_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @with_openvino
-@pytest.mark.parametrize("kind", UNETS)
+@pytest.mark.parametrize("variant", UNETS)
 def test_the_host_predicts_what_torch_does_for_any_number_of_rows(
-    cases: Callable[[str], Case], kind: str, own_cache_folder: Path
+    cases: Callable[[str], Case], variant: str, own_cache_folder: Path
 ) -> None:
-    case = cases(kind)
+    case = cases(variant)
     teacher = load_teacher(open_pipeline(case.folder), CPU, precision="float32")
     choice, events = settled(teacher, config(precision="float32"))
     assert (choice.runtime, choice.precision, events) == ("openvino", "float32", [])
@@ -295,11 +295,11 @@ def test_without_openvino_torch_serves(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "not installed" in why_torch(1, config(), device="cpu", alone=True, changed=False)
 
 
-@pytest.mark.parametrize("kind", UNETS)
+@pytest.mark.parametrize("variant", UNETS)
 def test_the_call_of_a_step_is_heard_and_made_again_from_its_tensors_alone(
-    cases: Callable[[str], Case], kind: str
+    cases: Callable[[str], Case], variant: str
 ) -> None:
-    teacher = load_teacher(open_pipeline(cases(kind).folder), CPU, precision="float32")
+    teacher = load_teacher(open_pipeline(cases(variant).folder), CPU, precision="float32")
     network, asked = teacher.denoiser, config()
     distillation = ScoreDistillation(teacher, asked.prompt, "", PromptCard(), asked.guidance)
     call = step_call(teacher, distillation, asked)

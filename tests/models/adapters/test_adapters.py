@@ -26,7 +26,7 @@ from reference.tiny_adapters import (
     peft,
     write,
 )
-from reference.tiny_families import KINDS, NEGATIVE, PROMPT
+from reference.tiny_families import NEGATIVE, PROMPT, VARIANTS
 
 from dreamfusion_engine.config.stages import AdaptersConfig
 from dreamfusion_engine.errors import InputError
@@ -47,27 +47,27 @@ ENCODERS = {
     "flux-dev": ("text_encoder",),
 }
 READ = [
-    (kind, layout)
-    for kind in ENCODERS
+    (variant, layout)
+    for variant in ENCODERS
     for layout in LAYOUTS
-    if layout == "peft" or kind.startswith(("sd-", "sdxl")) or kind == "sd"
+    if layout == "peft" or variant.startswith(("sd-", "sdxl")) or variant == "sd"
 ]
 pytestmark = pytest.mark.usefixtures("small_flux")
 
 
-def made(kind: str, folder: Path) -> Any:
+def made(variant: str, folder: Path) -> Any:
     """A tiny pipeline, saved as a folder too."""
-    pipeline = KINDS[kind]()
+    pipeline = VARIANTS[variant]()
     pipeline.set_progress_bar_config(disable=True)
     pipeline.save_pretrained(folder)
     return pipeline
 
 
-def all_factors(pipeline: Any, kind: str) -> list[Factors]:
+def all_factors(pipeline: Any, variant: str) -> list[Factors]:
     """Factors for the denoiser and for every text encoder that a LoRA of this kind can change."""
     denoiser = "unet" if hasattr(pipeline, "unet") else "transformer"
     found = factors_for(getattr(pipeline, denoiser), denoiser, LAYERS)
-    for i, part in enumerate(ENCODERS[kind]):
+    for i, part in enumerate(ENCODERS[variant]):
         found += factors_for(getattr(pipeline, part), part, CLIP_LAYERS, seed=i + 1)
     return found
 
@@ -80,14 +80,14 @@ def taught(folder: Path, settings: AdaptersConfig) -> Adapter:
     return load_teacher(pipeline, CPU, adapters=files)
 
 
-def assert_alike(kind: str, pipeline: Any, teacher: Adapter, prompt: str = PROMPT) -> None:
+def assert_alike(variant: str, pipeline: Any, teacher: Adapter, prompt: str = PROMPT) -> None:
     """The teacher's guided noise is the pipeline's, at every step that this takes."""
     told = teacher.encode_prompts([NEGATIVE, prompt])
     flow = teacher.prediction == "flow_prediction"
-    for i, (output, time, sample) in enumerate(guided_steps(pipeline, prompt, **options_of(kind, teacher))):
+    for i, (output, time, sample) in enumerate(guided_steps(pipeline, prompt, **options_of(variant, teacher))):
         t = torch.tensor([FLOW_STEPS[i]]) if flow else time.long()
-        x_t = as_latents(kind, sample)
-        theirs = as_latents(kind, output)[:, : x_t.shape[1]]
+        x_t = as_latents(variant, sample)
+        theirs = as_latents(variant, output)[:, : x_t.shape[1]]
         theirs = noise_from_prediction(theirs, teacher.prediction, x_t, *teacher.schedule.at(t))
         ours = guided(teacher, x_t, t, told, SCALE)
         assert float((ours - theirs).abs().max()) < 1e-4 * max(1.0, float(theirs.abs().max()))
@@ -103,34 +103,34 @@ def prediction(teacher: Adapter) -> torch.Tensor:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("kind", "layout"), READ)
+@pytest.mark.parametrize(("variant", "layout"), READ)
 def test_the_guided_noise_is_that_of_the_pipeline_with_the_sum_in_its_weights(
-    kind: str, layout: str, tmp_path: Path
+    variant: str, layout: str, tmp_path: Path
 ) -> None:
-    pipeline = made(kind, tmp_path / "model")
-    factors = all_factors(pipeline, kind)
+    pipeline = made(variant, tmp_path / "model")
+    factors = all_factors(pipeline, variant)
     file = write(tmp_path / "style.safetensors", LAYOUTS[layout](factors))
     plain = prediction(taught(tmp_path / "model", AdaptersConfig()))
     teacher = taught(tmp_path / "model", AdaptersConfig(lora=((str(file), 0.7),)))
     assert float((prediction(teacher) - plain).abs().max()) > 1e-2, "a silent LoRA would agree with anything"
     add_densely(pipeline, factors, 0.7)
-    assert_alike(kind, pipeline, teacher)
+    assert_alike(variant, pipeline, teacher)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("kind", "layout"), READ)
-def test_the_guided_noise_is_that_of_the_pipeline_that_loads_the_file(kind: str, layout: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("variant", "layout"), READ)
+def test_the_guided_noise_is_that_of_a_pipeline_with_the_file(variant: str, layout: str, tmp_path: Path) -> None:
     pytest.importorskip("peft", reason="diffusers loads a LoRA with peft, which the engine does not need")
-    pipeline = made(kind, tmp_path / "model")
+    pipeline = made(variant, tmp_path / "model")
     # Of kohya's files diffusers 0.42 with peft 0.21 loses the alphas of attention where they differ from the others',
     # and the layer add_embedding; here all alphas are alike, as they mostly are, and that layer is left out.
-    factors = [dataclasses.replace(f, alpha=0.5 * RANK) for f in all_factors(pipeline, kind)]
+    factors = [dataclasses.replace(f, alpha=0.5 * RANK) for f in all_factors(pipeline, variant)]
     factors = [f for f in factors if layout != "kohya" or "add_embedding" not in f.layer]
     write(tmp_path / "style.safetensors", LAYOUTS[layout](factors))
     teacher = taught(tmp_path / "model", AdaptersConfig(lora=((str(tmp_path / "style.safetensors"), 0.7),)))
     pipeline.load_lora_weights(tmp_path, weight_name="style.safetensors", adapter_name="style")
     pipeline.set_adapters(["style"], [0.7])
-    assert_alike(kind, pipeline, teacher)
+    assert_alike(variant, pipeline, teacher)
 
 
 def test_several_loras_add_up_and_a_weight_of_nothing_changes_nothing(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from reference.tiny_adapters import factors_for, peft, write
-from reference.tiny_families import KINDS, Case
+from reference.tiny_families import VARIANTS, Case
 
 from dreamfusion_engine.config.presets import preset
 from dreamfusion_engine.config.stages import AdaptersConfig
@@ -53,7 +53,7 @@ def refusal(folder: Path, file: Path) -> InputError:
 def test_a_lora_of_another_architecture_is_refused_and_both_are_named(
     cases: Callable[[str], Case], tmp_path: Path, made_for: str, model: str, said: tuple[str, ...]
 ) -> None:
-    pipeline = KINDS[made_for]()
+    pipeline = VARIANTS[made_for]()
     part = "unet" if hasattr(pipeline, "unet") else "transformer"
     layers = ("to_q", "to_k", "to_v", "proj_mlp")
     file = write(tmp_path / "other.safetensors", peft(factors_for(getattr(pipeline, part), part, layers)))

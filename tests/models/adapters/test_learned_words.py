@@ -12,7 +12,7 @@ import pytest
 import torch
 from reference.guided_steps import FLOW_STEPS, SCALE, as_latents, guided, guided_steps, options_of
 from reference.tiny_adapters import write
-from reference.tiny_families import KINDS, NEGATIVE
+from reference.tiny_families import NEGATIVE, VARIANTS
 
 from dreamfusion_engine.config.stages import AdaptersConfig
 from dreamfusion_engine.errors import InputError
@@ -30,8 +30,8 @@ WORD = "<my-mug>"
 pytestmark = pytest.mark.usefixtures("small_flux")
 
 
-def made(kind: str, folder: Path) -> Any:
-    pipeline = KINDS[kind]()
+def made(variant: str, folder: Path) -> Any:
+    pipeline = VARIANTS[variant]()
     pipeline.set_progress_bar_config(disable=True)
     pipeline.save_pretrained(folder)
     return pipeline
@@ -44,31 +44,31 @@ def taught(folder: Path, *files: Path) -> Adapter:
     return load_teacher(pipeline, CPU, adapters=read)
 
 
-def vectors(kind: str, count: int, seed: int = 0) -> list[torch.Tensor]:
+def vectors(variant: str, count: int, seed: int = 0) -> list[torch.Tensor]:
     generator = torch.Generator().manual_seed(seed)
-    return [torch.randn(count, width, generator=generator) for width in WIDTHS[kind]]
+    return [torch.randn(count, width, generator=generator) for width in WIDTHS[variant]]
 
 
-def inversion(path: Path, kind: str, count: int, word: str = WORD) -> Path:
+def inversion(path: Path, variant: str, count: int, word: str = WORD) -> Path:
     """The file of a word: under the word itself, or under the names of the two encoders, and then named by the file."""
-    made = vectors(kind, count)
+    made = vectors(variant, count)
     names = [word] if len(made) == 1 else ["clip_l", "clip_g"]
     return write(path / f"{word}.safetensors", dict(zip(names, made, strict=True)))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("count", [1, 3])
-@pytest.mark.parametrize("kind", PARTS)
-def test_the_guided_noise_is_that_of_the_pipeline_with_the_word(kind: str, count: int, tmp_path: Path) -> None:
-    pipeline = made(kind, tmp_path / "model")
-    teacher = taught(tmp_path / "model", inversion(tmp_path, kind, count))
+@pytest.mark.parametrize("variant", PARTS)
+def test_the_guided_noise_is_that_of_the_pipeline_with_the_word(variant: str, count: int, tmp_path: Path) -> None:
+    pipeline = made(variant, tmp_path / "model")
+    teacher = taught(tmp_path / "model", inversion(tmp_path, variant, count))
     prompt = f"a red {WORD} with handle"
     told = teacher.encode_prompts([NEGATIVE, prompt])
     plain = load_teacher(open_pipeline(tmp_path / "model"), CPU).encode_prompts([NEGATIVE, prompt])
-    assert not torch.equal(told.rows([1]).tensors()["tokens"], plain.rows([1]).tensors()["tokens"]) or kind[0] == "f"
+    assert not torch.equal(told.rows([1]).tensors()["tokens"], plain.rows([1]).tensors()["tokens"]) or variant[0] == "f"
     for name, tensor in told.rows([0]).tensors().items():
         torch.testing.assert_close(tensor, plain.rows([0]).tensors()[name], atol=0.0, rtol=0.0)
-    for part, rows in zip(PARTS[kind], vectors(kind, count), strict=True):
+    for part, rows in zip(PARTS[variant], vectors(variant, count), strict=True):
         number = part.removeprefix("text_encoder")
         pipeline.load_textual_inversion(
             {WORD: rows},
@@ -76,10 +76,10 @@ def test_the_guided_noise_is_that_of_the_pipeline_with_the_word(kind: str, count
             tokenizer=getattr(pipeline, f"tokenizer{number}"),
         )
     flow = teacher.prediction == "flow_prediction"
-    for i, (output, time, sample) in enumerate(guided_steps(pipeline, prompt, **options_of(kind, teacher))):
+    for i, (output, time, sample) in enumerate(guided_steps(pipeline, prompt, **options_of(variant, teacher))):
         t = torch.tensor([FLOW_STEPS[i]]) if flow else time.long()
-        x_t = as_latents(kind, sample)
-        theirs = noise_from_prediction(as_latents(kind, output), teacher.prediction, x_t, *teacher.schedule.at(t))
+        x_t = as_latents(variant, sample)
+        theirs = noise_from_prediction(as_latents(variant, output), teacher.prediction, x_t, *teacher.schedule.at(t))
         ours = guided(teacher, x_t, t, told, SCALE)
         assert float((ours - theirs).abs().max()) < 1e-4 * max(1.0, float(theirs.abs().max()))
 
@@ -114,7 +114,7 @@ def test_a_word_of_many_vectors_counts_as_many_tokens(tmp_path: Path) -> None:
 
 def test_an_old_clip_finds_the_end_of_the_text_in_spite_of_a_learned_word(tmp_path: Path) -> None:
     """Configs with eos_token_id 2 pool at the highest number; the learned word's is higher than the end's."""
-    pipeline = KINDS["sdxl"]()
+    pipeline = VARIANTS["sdxl"]()
     folder = tmp_path / "model"
     for part in (pipeline.text_encoder, pipeline.text_encoder_2):
         part.config.eos_token_id = 2
@@ -152,7 +152,7 @@ def test_a_vocabulary_is_read_from_either_format(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "name", "tensors", "said"),
+    ("variant", "name", "tensors", "said"),
     [
         ("sd", "mug", {"emb_params": (1, 32)}, "a word 'mug' already"),
         ("sd", "x", {"mug": (1, 32)}, "a word 'mug' already"),
@@ -171,9 +171,9 @@ def test_a_vocabulary_is_read_from_either_format(tmp_path: Path) -> None:
     ],
 )
 def test_a_file_that_is_no_word_for_the_model_is_refused_with_a_reason(
-    kind: str, name: str, tensors: dict[str, tuple[int, ...]], said: str, tmp_path: Path
+    variant: str, name: str, tensors: dict[str, tuple[int, ...]], said: str, tmp_path: Path
 ) -> None:
-    made(kind, tmp_path / "model")
+    made(variant, tmp_path / "model")
     file = write(tmp_path / f"{name}.safetensors", {key: torch.zeros(shape) for key, shape in tensors.items()})
     with pytest.raises(InputError) as caught:
         taught(tmp_path / "model", file)

@@ -49,11 +49,11 @@ def asked(scores: ScoreDistillation, shape: Sequence[int], seed: int) -> StepInp
     return scores.step_inputs(shape, *angles, "albedo", 0.1 * seed, generator, ViewRange(first=0, total=2))
 
 
-@pytest.mark.parametrize(("kind", "recompute"), [*((kind, False) for kind in FAMILIES), ("sd", True)])
+@pytest.mark.parametrize(("variant", "recompute"), [*((variant, False) for variant in FAMILIES), ("sd", True)])
 def test_a_steps_judgement_reads_nothing_from_the_card_and_sends_nothing_to_it(
-    kind: str, recompute: bool, cases: Callable[[str], Case], monkeypatch: pytest.MonkeyPatch
+    variant: str, recompute: bool, cases: Callable[[str], Case], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    case = cases(kind)
+    case = cases(variant)
     # The pretended card knows no autocast; a real one has none either, since weights are in half precision there.
     monkeypatch.setattr(torch, "autocast", lambda *arguments, **options: contextlib.nullcontext())
     monkeypatch.setattr(NoiseSchedule, "usable", case.teacher.schedule.usable)  # found out once, before training
@@ -72,17 +72,17 @@ def test_a_steps_judgement_reads_nothing_from_the_card_and_sends_nothing_to_it(
     assert {p.dtype for p in teacher.denoiser.parameters()} <= {torch.bfloat16, torch.float32}  # some keep their norms
 
 
-@pytest.mark.parametrize("kind", ["if", "sd", "sdxl"])
+@pytest.mark.parametrize("variant", ["if", "sd", "sdxl"])
 def test_every_convolution_is_channels_last_on_a_card_and_the_denoisers_in_half_precision(
-    kind: str, cases: Callable[[str], Case], monkeypatch: pytest.MonkeyPatch
+    variant: str, cases: Callable[[str], Case], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    case = cases(kind)
+    case = cases(variant)
     monkeypatch.setattr(torch, "autocast", lambda *arguments, **options: contextlib.nullcontext())
     teacher = load_teacher(open_pipeline(case.folder), CARD, precision="bfloat16")
     networks = [teacher.denoiser]
     size = teacher.image_size
     x = teacher.to_model_space(torch.rand(1, 3, size, size, device=CARD))
-    if kind != "if":
+    if variant != "if":
         networks.append(teacher._space.vae.encoder)  # type: ignore[attr-defined]
     given: list[Tensor] = []
     for network in networks:
@@ -97,11 +97,11 @@ def test_every_convolution_is_channels_last_on_a_card_and_the_denoisers_in_half_
     assert teacher.denoiser.conv_in.weight.dtype == torch.bfloat16
 
 
-@pytest.mark.parametrize("kind", FAMILIES)
+@pytest.mark.parametrize("variant", FAMILIES)
 def test_a_recorded_judgement_is_the_judgement(
-    kind: str, cases: Callable[[str], Case], monkeypatch: pytest.MonkeyPatch
+    variant: str, cases: Callable[[str], Case], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    case = cases(kind)
+    case = cases(variant)
     teacher, scores = case.teacher, distilled(case.teacher, case.encode)
     size = teacher.image_size
 

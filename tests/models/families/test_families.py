@@ -14,7 +14,7 @@ import torch
 from reference.distillation_step import distillation_step
 from reference.guided_steps import FLOW_STEPS, SCALE, as_latents, guided, guided_steps, options_of, unshifted
 from reference.predictions_of_noise import flow_from_noise
-from reference.tiny_families import KINDS, LATENT_KINDS, NEGATIVE, PROMPT, Case
+from reference.tiny_families import LATENT_VARIANTS, NEGATIVE, PROMPT, VARIANTS, Case
 
 from dreamfusion_engine.config.scores import Score
 from dreamfusion_engine.config.stages import GuidanceConfig
@@ -40,19 +40,19 @@ def test_every_family_has_an_adapter_and_a_case() -> None:
     assert set(ADAPTERS) == set(FAMILIES)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_the_guided_noise_is_what_the_pipeline_itself_computes(cases: Callable[[str], Case], kind: str) -> None:
-    case = cases(kind)
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_the_guided_noise_is_what_the_pipeline_itself_computes(cases: Callable[[str], Case], variant: str) -> None:
+    case = cases(variant)
     teacher, flow = case.teacher, case.teacher.prediction == "flow_prediction"
-    steps = guided_steps(case.pipeline, **options_of(kind, teacher))
+    steps = guided_steps(case.pipeline, **options_of(variant, teacher))
     told = case.told.rows([0, 1])
     assert len(steps) == (3 if flow else 2)
     for i, (output, time, sample) in enumerate(steps):
         t = torch.tensor([FLOW_STEPS[i]]) if flow else time.long()
         if flow:
             assert float(time) == pytest.approx(1000.0 * float(teacher.schedule.sigma[t]), rel=1e-5)
-        x_t = as_latents(kind, sample)
-        theirs = as_latents(kind, output)[:, : x_t.shape[1]]
+        x_t = as_latents(variant, sample)
+        theirs = as_latents(variant, output)[:, : x_t.shape[1]]
         alpha, sigma = teacher.schedule.at(t)
         ours = guided(teacher, x_t, t, told, SCALE)
         as_noise = noise_from_prediction(theirs, teacher.prediction, x_t, alpha, sigma)
@@ -63,18 +63,18 @@ def test_the_guided_noise_is_what_the_pipeline_itself_computes(cases: Callable[[
             assert float((flow_back - theirs).abs().max()) * float(alpha) < 1e-4 * max(1.0, float(theirs.abs().max()))
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_the_prompt_changes_what_is_predicted(cases: Callable[[str], Case], kind: str) -> None:
-    teacher, told = cases(kind).teacher, cases(kind).told.rows([1, 2])
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_the_prompt_changes_what_is_predicted(cases: Callable[[str], Case], variant: str) -> None:
+    teacher, told = cases(variant).teacher, cases(variant).told.rows([1, 2])
     x_t = torch.randn(1, *latent_shape(teacher), generator=torch.Generator().manual_seed(1)).repeat(2, 1, 1, 1)
     with torch.no_grad():
         one, other = teacher.predict_noise(x_t, torch.tensor([600, 600]), told)
     assert float((one - other).abs().max()) > 1e-4
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_rows_of_a_batch_do_not_touch_each_other(cases: Callable[[str], Case], kind: str) -> None:
-    teacher, told = cases(kind).teacher, cases(kind).told.rows([1, 2])
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_rows_of_a_batch_do_not_touch_each_other(cases: Callable[[str], Case], variant: str) -> None:
+    teacher, told = cases(variant).teacher, cases(variant).told.rows([1, 2])
     x_t = torch.randn(2, *latent_shape(teacher), generator=torch.Generator().manual_seed(1))
     t = torch.tensor([100, 700])
     with torch.no_grad():
@@ -86,12 +86,12 @@ def test_rows_of_a_batch_do_not_touch_each_other(cases: Callable[[str], Case], k
 
 @pytest.mark.slow
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=str)
-@pytest.mark.parametrize("kind", ["if", "sd", "sdxl", "pixart", "sd3", "flux-dev"])
+@pytest.mark.parametrize("variant", ["if", "sd", "sdxl", "pixart", "sd3", "flux-dev"])
 def test_weights_in_half_precision_say_nearly_the_same_and_stay_differentiable(
-    cases: Callable[[str], Case], kind: str, dtype: torch.dtype
+    cases: Callable[[str], Case], variant: str, dtype: torch.dtype
 ) -> None:
     """As a GPU holds them, on a CPU: no part meets a tensor of another precision, and results are float32."""
-    case = cases(kind)
+    case = cases(variant)
     teacher = load_teacher(open_pipeline(case.folder), CPU)
     teacher.parts.dtype, teacher.parts.text_dtype = dtype, torch.bfloat16
     teacher.parts.vae_dtype = torch.float32 if dtype == torch.float16 else dtype
@@ -108,11 +108,11 @@ def test_weights_in_half_precision_say_nearly_the_same_and_stay_differentiable(
     assert 0.0 < float((half - whole).abs().max()) < 0.1 * float(whole.abs().max())
 
 
-@pytest.mark.parametrize("kind", LATENT_KINDS)
+@pytest.mark.parametrize("variant", LATENT_VARIANTS)
 def test_images_become_the_autoencoders_scaled_mean_and_their_gradient_is_its_own(
-    cases: Callable[[str], Case], kind: str
+    cases: Callable[[str], Case], variant: str
 ) -> None:
-    case = cases(kind)
+    case = cases(variant)
     network, config = case.pipeline.vae, case.pipeline.vae.config
     image = torch.rand(2, 3, 16, 16, generator=torch.Generator().manual_seed(2)).requires_grad_()
     ours = case.teacher.to_model_space(image)
@@ -125,9 +125,11 @@ def test_images_become_the_autoencoders_scaled_mean_and_their_gradient_is_its_ow
     torch.testing.assert_close(mine, their, atol=1e-5, rtol=1e-4)
 
 
-@pytest.mark.parametrize("kind", LATENT_KINDS)
-def test_noise_makes_a_sample_of_the_posterior_and_no_noise_its_mean(cases: Callable[[str], Case], kind: str) -> None:
-    case = cases(kind)
+@pytest.mark.parametrize("variant", LATENT_VARIANTS)
+def test_noise_makes_a_sample_of_the_posterior_and_no_noise_its_mean(
+    cases: Callable[[str], Case], variant: str
+) -> None:
+    case = cases(variant)
     network, config = case.pipeline.vae, case.pipeline.vae.config
     image = torch.rand(2, 3, 16, 16, generator=torch.Generator().manual_seed(2))
     with torch.no_grad():
@@ -147,7 +149,7 @@ def test_models_of_pixels_have_no_posterior(cases: Callable[[str], Case]) -> Non
 
 
 @pytest.mark.parametrize(
-    ("kind", "precision", "of_vae", "denoiser", "vae"),
+    ("variant", "precision", "of_vae", "denoiser", "vae"),
     [
         ("sd", "auto", "auto", torch.float16, torch.bfloat16),
         ("sd", "float32", "auto", torch.float32, torch.float32),
@@ -158,14 +160,14 @@ def test_models_of_pixels_have_no_posterior(cases: Callable[[str], Case]) -> Non
 )
 def test_a_card_gets_float16_for_unets_and_bfloat16_for_transformers_and_vaes(
     cases: Callable[[str], Case],
-    kind: str,
+    variant: str,
     precision: Precision,
     of_vae: Precision,
     denoiser: torch.dtype,
     vae: torch.dtype,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    folder = open_pipeline(cases(kind).folder)
+    folder = open_pipeline(cases(variant).folder)
     card = torch.device("cuda")
     monkeypatch.setattr("dreamfusion_engine.models.families.parts.HALF_ABOVE", 0)
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True: True)
@@ -257,11 +259,11 @@ def test_the_shift_of_flux_is_the_one_of_its_pipeline_for_a_picture_of_its_size(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("score", get_args(Score))
-@pytest.mark.parametrize("kind", ["sd-v", "sdxl", "pixart", "sd3", "flux-dev"])
+@pytest.mark.parametrize("variant", ["sd-v", "sdxl", "pixart", "sd3", "flux-dev"])
 def test_every_score_moves_the_pixels_of_a_render_by_every_family(
-    cases: Callable[[str], Case], kind: str, score: Score
+    cases: Callable[[str], Case], variant: str, score: Score
 ) -> None:
-    case, config = cases(kind), GuidanceConfig(score=score)
+    case, config = cases(variant), GuidanceConfig(score=score)
     distillation = ScoreDistillation(case.teacher, PROMPT, "", PromptCard(), config, encode=case.encode)
     image = torch.rand(1, 3, 24, 24, generator=torch.Generator().manual_seed(9)).requires_grad_()
     angle = torch.tensor([0.3])
@@ -273,13 +275,13 @@ def test_every_score_moves_the_pixels_of_a_render_by_every_family(
     assert not any(parameter.requires_grad for parameter in case.teacher.denoiser.parameters())
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("variant", VARIANTS)
 def test_a_conditioning_survives_the_disk_and_its_rows_are_its_prompts(
-    cases: Callable[[str], Case], kind: str, tmp_path: Path
+    cases: Callable[[str], Case], variant: str, tmp_path: Path
 ) -> None:
     from safetensors.torch import load_file, save_file
 
-    told = cases(kind).told
+    told = cases(variant).told
     save_file(told.tensors(), tmp_path / "told.safetensors")
     back = Conditioning.from_tensors(load_file(tmp_path / "told.safetensors"))
     for name, value in told.tensors().items():

@@ -28,12 +28,12 @@ CPU = torch.device("cpu")
 
 
 @pytest.mark.parametrize(
-    ("kind", "length"), [("sd", 77), ("sdxl", 77), ("pixart", 300), ("sd3", 256), ("flux-dev", 512)]
+    ("variant", "length"), [("sd", 77), ("sdxl", 77), ("pixart", 300), ("sd3", 256), ("flux-dev", 512)]
 )
 def test_a_prompt_beyond_the_tokens_of_a_family_is_refused(
-    cases: Callable[[str], Case], kind: str, length: int
+    cases: Callable[[str], Case], variant: str, length: int
 ) -> None:
-    teacher = cases(kind).teacher
+    teacher = cases(variant).teacher
     teacher.encode_prompts([" ".join(["red"] * (length - 1))])
     with pytest.raises(InputError) as caught:
         teacher.encode_prompts([" ".join(["red"] * length)])
@@ -46,9 +46,9 @@ def test_without_t5_stable_diffusion_3_reads_only_what_clip_reads(cases: Callabl
         cases("sd3-without-t5").teacher.encode_prompts([" ".join(["red"] * 80)])
 
 
-@pytest.mark.parametrize("kind", ["if", "sdxl", "sd3-without-t5", "flux-dev"])
+@pytest.mark.parametrize("variant", ["if", "sdxl", "sd3-without-t5", "flux-dev"])
 def test_networks_are_loaded_when_used_frozen_and_text_encoders_before_the_denoiser(
-    cases: Callable[[str], Case], kind: str
+    cases: Callable[[str], Case], variant: str
 ) -> None:
     order: list[str] = []
 
@@ -56,7 +56,7 @@ def test_networks_are_loaded_when_used_frozen_and_text_encoders_before_the_denoi
         order.append(part)
         return module
 
-    folder = open_pipeline(cases(kind).folder)
+    folder = open_pipeline(cases(variant).folder)
     teacher = load_teacher(folder, CPU, place=place)
     assert order == []
     told = teacher.encode_prompts(["a red mug"])
@@ -65,7 +65,7 @@ def test_networks_are_loaded_when_used_frozen_and_text_encoders_before_the_denoi
     x = teacher.to_model_space(torch.rand(1, 3, 16, 16))
     teacher.predict_noise(x, torch.tensor([10]), told)
     assert sorted(order[len(encoders) :]) == sorted(
-        {FAMILIES[folder.family].denoiser, *(["vae"] if kind != "if" else [])}
+        {FAMILIES[folder.family].denoiser, *(["vae"] if variant != "if" else [])}
     )
     assert not any(parameter.requires_grad for parameter in teacher.denoiser.parameters())
 
@@ -150,7 +150,7 @@ def test_a_tiny_autoencoder_in_the_place_of_the_models_gives_its_own_latents(cas
 
 
 @pytest.mark.parametrize(
-    ("kind", "part", "change"),
+    ("variant", "part", "change"),
     [
         ("sd", "unet", {"in_channels": 9}),  # an inpainting model
         ("sd", "unet", {"sample_size": [64, 96]}),
@@ -160,10 +160,10 @@ def test_a_tiny_autoencoder_in_the_place_of_the_models_gives_its_own_latents(cas
     ],
 )
 def test_a_model_unlike_its_family_is_refused_before_its_weights_are_read(
-    cases: Callable[[str], Case], tmp_path: Path, kind: str, part: str, change: dict[str, Any]
+    cases: Callable[[str], Case], tmp_path: Path, variant: str, part: str, change: dict[str, Any]
 ) -> None:
     folder = tmp_path / "model"
-    shutil.copytree(cases(kind).folder, folder)
+    shutil.copytree(cases(variant).folder, folder)
     file = folder / part / ("scheduler_config.json" if part == "scheduler" else "config.json")
     file.write_text(json.dumps({**json.loads(file.read_text()), **change}))
     with pytest.raises(SetupError) as caught:
@@ -182,12 +182,12 @@ def test_a_part_of_another_class_is_refused_by_name(cases: Callable[[str], Case]
     assert caught.value.code == "model.unsupported"
 
 
-@pytest.mark.parametrize("kind", ["sd", "pixart", "sd3", "flux-dev"])
+@pytest.mark.parametrize("variant", ["sd", "pixart", "sd3", "flux-dev"])
 def test_a_damaged_autoencoder_or_denoiser_is_found_when_it_is_loaded(
-    cases: Callable[[str], Case], kind: str, tmp_path: Path
+    cases: Callable[[str], Case], variant: str, tmp_path: Path
 ) -> None:
     folder = tmp_path / "model"
-    shutil.copytree(cases(kind).folder, folder)
+    shutil.copytree(cases(variant).folder, folder)
     denoiser = FAMILIES[open_pipeline(folder).family].denoiser
     for part in (denoiser, "vae"):
         file = folder / part / "diffusion_pytorch_model.safetensors"

@@ -16,7 +16,7 @@ import pytest
 import torch
 from reference.joint_checkpoint import flux_state, named_state, sd3_state
 from reference.ldm_checkpoint import clip_state, vae_state
-from reference.tiny_families import KINDS, LATENT, PROMPTS, spread_out
+from reference.tiny_families import LATENT, PROMPTS, VARIANTS, spread_out
 from safetensors.torch import save_file
 
 from dreamfusion_engine.errors import EngineError
@@ -53,13 +53,13 @@ def narrow_flux() -> Any:
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory, small_flux: None) -> Made:
-    """A tiny pipeline of a kind, its weights in half precision, and the folder of it."""
+    """A tiny pipeline of a variant, its weights in half precision, and the folder of it."""
     kept: dict[str, tuple[Any, Path]] = {}
 
-    def make(kind: str) -> tuple[Any, Path]:
-        if kind not in kept:
-            pipeline = KINDS[kind]()
-            if kind == "sd3":  # files have no projection of the first CLIP, because it is none
+    def make(variant: str) -> tuple[Any, Path]:
+        if variant not in kept:
+            pipeline = VARIANTS[variant]()
+            if variant == "sd3":  # files have no projection of the first CLIP, because it is none
                 encoder = pipeline.text_encoder
                 encoder.config.projection_dim = encoder.config.hidden_size
                 encoder.text_projection = torch.nn.Linear(WIDTH, WIDTH, bias=False)
@@ -68,10 +68,10 @@ def made(tmp_path_factory: pytest.TempPathFactory, small_flux: None) -> Made:
             for module in pipeline.components.values():
                 if isinstance(module, torch.nn.Module):
                     module.load_state_dict({name: value.half() for name, value in module.state_dict().items()})
-            folder = tmp_path_factory.mktemp(kind) / "model"
+            folder = tmp_path_factory.mktemp(variant) / "model"
             pipeline.save_pretrained(folder)
-            kept[kind] = pipeline, folder
-        return kept[kind]
+            kept[variant] = pipeline, folder
+        return kept[variant]
 
     return make
 
@@ -83,9 +83,9 @@ def wider(transformer: Any) -> Any:
     return spread_out(type(transformer)(**{**config, "qk_norm": "rms_norm", "dual_attention_layers": (0,)}))
 
 
-def state_of(kind: str, pipeline: Any, parts: tuple[str, ...], prefix: str = "model.diffusion_model.") -> Any:
+def state_of(variant: str, pipeline: Any, parts: tuple[str, ...], prefix: str = "model.diffusion_model.") -> Any:
     """Some parts of a pipeline under the names that files give them."""
-    three = kind.startswith("sd3")
+    three = variant.startswith("sd3")
     state = (sd3_state if three else flux_state)(pipeline.transformer, prefix)
     if "vae" in parts:  # whole files of the two name it differently
         latents = vae_state(pipeline.vae)
@@ -130,27 +130,27 @@ def teaches_as(made: Path, before: Path) -> None:
 ALL = ("vae", "text_encoder", "text_encoder_2", "text_encoder_3")
 
 
-@pytest.mark.parametrize("kind", ["sd3", "flux-dev", "flux-schnell"])
+@pytest.mark.parametrize("variant", ["sd3", "flux-dev", "flux-schnell"])
 def test_a_whole_file_with_configs_only_teaches_as_its_folder_does(
-    made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+    made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variant: str
 ) -> None:
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "cache"))
-    pipeline, folder = made(kind)
-    save_file(state_of(kind, pipeline, ALL), tmp_path / "m.safetensors")
+    pipeline, folder = made(variant)
+    save_file(state_of(variant, pipeline, ALL), tmp_path / "m.safetensors")
     base = configs(folder, tmp_path / "configs")
     found = read_single_file(tmp_path / "m.safetensors", str(base))
-    assert found.borrowed == () and found.architecture == kind.partition("-")[0]
+    assert found.borrowed == () and found.architecture == variant.partition("-")[0]
     teaches_as(ready_model(str(tmp_path / "m.safetensors"), str(base)), folder)
 
 
-@pytest.mark.parametrize(("kind", "prefix"), [("sd3", "model.diffusion_model."), ("sd3", ""), ("flux-dev", "")])
+@pytest.mark.parametrize(("variant", "prefix"), [("sd3", "model.diffusion_model."), ("sd3", ""), ("flux-dev", "")])
 def test_a_file_with_the_denoiser_alone_takes_the_rest_from_its_base(
-    made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, prefix: str
+    made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variant: str, prefix: str
 ) -> None:
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "cache"))
-    pipeline, folder = made(kind)
+    pipeline, folder = made(variant)
     path = tmp_path / "m.safetensors"
-    save_file(state_of(kind, pipeline, (), prefix), path)
+    save_file(state_of(variant, pipeline, (), prefix), path)
     converted = ready_model(str(path), str(folder))
     teaches_as(converted, folder)
     lent = next((folder / "vae").glob("*.safetensors"))
@@ -175,11 +175,11 @@ def test_without_any_base_the_download_that_completes_the_file_is_named(
 ) -> None:
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "empty"))
     known = {model.architecture: model.id for model in catalogue()}
-    for kind, parts, code, words in (
+    for variant, parts, code, words in (
         ("flux-dev", (), "model.incomplete", f"download {known['flux']} ("),
         ("sd3", ALL, "model.configs", f"download {known['sd3']} --configs"),
     ):
-        save_file(state_of(kind, made(kind)[0], parts), tmp_path / "m.safetensors")
+        save_file(state_of(variant, made(variant)[0], parts), tmp_path / "m.safetensors")
         with pytest.raises(EngineError) as caught:
             read_single_file(tmp_path / "m.safetensors")
         assert caught.value.code == code and words in caught.value.fix
@@ -200,21 +200,21 @@ def test_the_weights_say_how_large_a_model_is_and_how_it_is_told(
 ) -> None:
     """One base serves every size: here each file is completed by a base whose config says something else."""
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "cache"))
-    for kind in ("sd3", "flux-dev", "flux-schnell"):
-        pipeline, folder = made(kind)
-        path = tmp_path / f"{kind}.safetensors"
-        save_file(state_of(kind, pipeline, ()), path)
+    for variant in ("sd3", "flux-dev", "flux-schnell"):
+        pipeline, folder = made(variant)
+        path = tmp_path / f"{variant}.safetensors"
+        save_file(state_of(variant, pipeline, ()), path)
         said = json.loads((folder / "transformer" / "config.json").read_text())
-        wrong = {**said, "num_layers": 7, "num_attention_heads": 99, "guidance_embeds": kind == "flux-schnell"}
+        wrong = {**said, "num_layers": 7, "num_attention_heads": 99, "guidance_embeds": variant == "flux-schnell"}
         wrong |= {"qk_norm": None, "dual_attention_layers": [3], "pos_embed_max_size": 1, "joint_attention_dim": 5}
         known = {name: value for name, value in wrong.items() if name in said}
         back = denoiser_config(read_single_file(path, str(folder)).architecture, read_header(path), known)
         assert back == said
         # The other Flux's noise is shifted in another way; the file decides here too.
-        if kind.startswith("flux"):
-            other = made("flux-schnell" if kind == "flux-dev" else "flux-dev")[1]
+        if variant.startswith("flux"):
+            other = made("flux-schnell" if variant == "flux-dev" else "flux-dev")[1]
             scheduler = ready_model(str(path), str(other)) / "scheduler" / "scheduler_config.json"
-            assert json.loads(scheduler.read_text())["use_dynamic_shifting"] is (kind == "flux-dev")
+            assert json.loads(scheduler.read_text())["use_dynamic_shifting"] is (variant == "flux-dev")
 
 
 @pytest.mark.parametrize(
@@ -225,10 +225,10 @@ def test_plain_floats_of_any_size_become_half_precision(
     made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dtype: torch.dtype, stored: str
 ) -> None:
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "cache"))
-    for kind in ("flux-dev", "sd3"):
-        pipeline, folder = made(kind)
-        before = {name: value.to(dtype) for name, value in state_of(kind, pipeline, ALL).items()}
-        path = tmp_path / f"{kind}.safetensors"
+    for variant in ("flux-dev", "sd3"):
+        pipeline, folder = made(variant)
+        before = {name: value.to(dtype) for name, value in state_of(variant, pipeline, ALL).items()}
+        path = tmp_path / f"{variant}.safetensors"
         save_file(before, path)
         converted = open_pipeline(ready_model(str(path), str(folder)))
         assert {part: weights.dtype for part, weights in converted.weights.items()} == dict.fromkeys(
