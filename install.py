@@ -107,11 +107,11 @@ def engine(arguments: list[str]) -> int:
         raise SetupFailed("The kind of torch cannot be read.", why, "For example: --torch cpu")
     if "--dry-run" in flags:
         card = nvidia_card()
-        kind = options["--torch"] if options["--torch"] != "auto" else ("cuda" if card else "cpu")
+        build = options["--torch"] if options["--torch"] != "auto" else ("cuda" if card else "cpu")
         stamp = read_stamp() or {}
         say(f"python       {platform.python_version()}, {base_python()}")
         say(f"NVIDIA card  {'yes' if card else 'no'}")
-        say(f"torch        {pinned('torch')} for {kind}")
+        say(f"torch        {pinned('torch')} for {build}")
         current = stamp.get("complete") is True and stamp.get("fingerprint") == fingerprint()
         say(f"environment  {ENVIRONMENT}: {'ready' if current else 'to be made'}")
         return 0

@@ -72,17 +72,17 @@ def plan(torch: str) -> dict[str, object]:
         what = "This Python is not one that the engine runs on."
         raise SetupFailed(what, f"{sys.executable} is Python {version[0]}.{version[1]}.", "Use Python 3.10 to 3.13.")
     card = card_name()
-    kind = torch if torch != "auto" else ("cuda" if card else "cpu")
-    check_machine(kind)
+    build = torch if torch != "auto" else ("cuda" if card else "cpu")
+    check_machine(build)
     stamp = read_stamp() or {}
     return {
         "python": base_python(),
         "version": sys.version.split()[0],
         "environment": str(ENVIRONMENT),
-        "device": card if kind == "cuda" else "CPU",
-        "kind": kind,
-        "download_gb": DOWNLOAD[kind],
-        "disk_gb": DISK[kind],
+        "device": card if build == "cuda" else "CPU",
+        "kind": build,
+        "download_gb": DOWNLOAD[build],
+        "disk_gb": DISK[build],
         "free_gb": round(free_room() / 1e9, 1),
         "ready": stamp.get("complete") is True and stamp.get("fingerprint") == fingerprint(),
     }

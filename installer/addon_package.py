@@ -62,10 +62,10 @@ def build_addon(target: Path | None = None) -> Path:
         wheel = build_wheel(Path(folder))
         with zipfile.ZipFile(draft, "w") as archive:
             for name, file in sorted(contents(wheel)):
-                kind = zipfile.ZIP_STORED if file.suffix == ".whl" else zipfile.ZIP_DEFLATED
+                compression = zipfile.ZIP_STORED if file.suffix == ".whl" else zipfile.ZIP_DEFLATED
                 entry = zipfile.ZipInfo(f"{FOLDER}/{name}", MOMENT)
                 entry.external_attr = 0o100644 << 16
-                archive.writestr(entry, file.read_bytes(), compress_type=kind)
+                archive.writestr(entry, file.read_bytes(), compress_type=compression)
     os.replace(draft, path)
     return path
 

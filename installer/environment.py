@@ -78,25 +78,25 @@ def make_environment(*, tests: bool = False, torch: str = "auto", remake: bool =
         if good and stamp is not None and (stamp.get("tests") or not tests):
             return environment_python()
         began = time.monotonic()
-        kind = torch if torch != "auto" else ("cuda" if nvidia_card() else "cpu")
+        build = torch if torch != "auto" else ("cuda" if nvidia_card() else "cpu")
         try:
             if good and stamp is not None:
                 write_stamp(**{**stamp, "complete": False})
                 install_packages(tests=True)
                 write_stamp(**{**stamp, "complete": True, "tests": True})
             else:
-                check_machine(kind)
+                check_machine(build)
                 teller = Told.teller
                 teller.stage(0.0, 0.05)
                 begin(wanted)
                 teller.stage(0.05, 0.55)
-                install_torch(kind)
+                install_torch(build)
                 teller.stage(0.55, 0.95)
                 install_packages(tests=tests)
                 teller.stage(0.95, 1.0)
                 say("Trying the packages ...")
                 version = try_imports()
-                write_stamp(fingerprint=wanted, complete=True, tests=tests, torch=kind, version=version)
+                write_stamp(fingerprint=wanted, complete=True, tests=tests, torch=build, version=version)
         except OSError as error:
             raise SetupFailed(
                 "The environment cannot be written.",
@@ -107,10 +107,10 @@ def make_environment(*, tests: bool = False, torch: str = "auto", remake: bool =
         return environment_python()
 
 
-def check_machine(kind: str) -> None:
+def check_machine(build: str) -> None:
     """Check the Python, the path and the disk, before anything is installed.
 
-    kind: str, the build of torch, 'cpu' or 'cuda'.
+    build: str, the build of torch, 'cpu' or 'cuda'.
     Raises SetupFailed for what would fail later.
     """
     if importlib.util.find_spec("ensurepip") is None or importlib.util.find_spec("venv") is None:
@@ -127,8 +127,8 @@ def check_machine(kind: str) -> None:
         why = f"Windows allows paths of 259 characters, and those of torch's files would be longer in {ENVIRONMENT}."
         raise SetupFailed("The folder's path is too long.", why, "Choose a folder with a shorter path.")
     free = free_room()
-    if free < ROOM_NEEDED[kind]:
-        needed = ROOM_NEEDED[kind] >> 30
+    if free < ROOM_NEEDED[build]:
+        needed = ROOM_NEEDED[build] >> 30
         why = f"The environment needs {needed} GiB; {ENVIRONMENT.parent} has {free / 2**30:.1f} GiB left."
         raise SetupFailed("There is too little room on the disk.", why, "Make room and start again.")
 

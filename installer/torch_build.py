@@ -51,14 +51,14 @@ def card_name() -> str:
     return ""
 
 
-def install_torch(kind: str) -> None:
+def install_torch(build: str) -> None:
     """Install the first build of torch that can be had, in the order of `torch_attempts`.
 
-    kind: str, 'cpu' or 'cuda'.
+    build: str, 'cpu' or 'cuda'.
     Raises SetupFailed where none can be had.
     """
     failed: SetupFailed | None = None
-    for attempt in torch_attempts(kind):
+    for attempt in torch_attempts(build):
         try:
             if attempt.by_uv:
                 step("Getting uv, which knows where each build of torch is kept", [*pip_install(), pinned("uv")])
@@ -70,10 +70,10 @@ def install_torch(kind: str) -> None:
         raise failed
 
 
-def torch_attempts(kind: str) -> list[Attempt]:
+def torch_attempts(build: str) -> list[Attempt]:
     """The ways to get torch, best first.
 
-    kind: str, 'cpu' or 'cuda'.
+    build: str, 'cpu' or 'cuda'.
 
     uv knows where each build is and, for CUDA, which one the driver can run. pip takes what its index calls torch. On
     macOS and Windows that is a CPU build. On Linux it is usually a CUDA build, unless somebody set up an index of their
@@ -84,8 +84,8 @@ def torch_attempts(kind: str) -> list[Attempt]:
     if sys.platform == "darwin":
         return [Attempt(f"Installing {torch}", by_pip)]
     by_uv = [str(environment_python()), "-m", "uv", "pip", "install", "--python", str(environment_python())]
-    by_uv += ["-c", str(CONSTRAINTS), f"--torch-backend={'auto' if kind == 'cuda' else 'cpu'}", torch]
-    if kind == "cuda":
+    by_uv += ["-c", str(CONSTRAINTS), f"--torch-backend={'auto' if build == 'cuda' else 'cpu'}", torch]
+    if build == "cuda":
         label = f"Installing {torch} for this NVIDIA card (about 3 GB)"
         return [Attempt(label, by_uv, by_uv=True), Attempt(f"{label}, by pip", by_pip)]
     label = f"Installing {torch} for the CPU (about 200 MB)"

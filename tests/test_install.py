@@ -209,7 +209,7 @@ CUDA_NEEDS = ["filelock", 'nvidia-cudnn-cu13==9.20.0.48; platform_system == "Lin
 
 
 @pytest.mark.parametrize(
-    ("platform", "kind", "version", "needs", "expected"),
+    ("platform", "build", "version", "needs", "expected"),
     [
         ("linux", "cpu", "2.13.0+cpu", [], ["pip"]),
         ("linux", "cpu", "2.13.0", CUDA_NEEDS, ["--torch-backend=cpu", "pip"]),
@@ -224,7 +224,7 @@ def test_the_build_of_torch_suits_the_machine(
     recorder: Recorder,
     monkeypatch: pytest.MonkeyPatch,
     platform: str,
-    kind: str,
+    build: str,
     version: str,
     needs: list[str],
     expected: list[str],
@@ -233,7 +233,7 @@ def test_the_build_of_torch_suits_the_machine(
     recorder.report = {"install": [{"metadata": {"version": version, "requires_dist": needs}}]}
     monkeypatch.setattr(sys, "platform", platform)
     ways = []
-    for attempt in torch_build.torch_attempts(kind):
+    for attempt in torch_build.torch_attempts(build):
         last = attempt.command
         assert last[-1] == "torch==2.13.0" and "-c" in last
         assert attempt.by_uv == ("uv" in last)

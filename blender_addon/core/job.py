@@ -77,7 +77,7 @@ class Recipe:
         """
         if not isinstance(values, dict):
             raise RecipeError("a recipe is a group of values, and this is not")
-        kinds: dict[str, type] = {
+        types: dict[str, type] = {
             "prompt": str,
             "negative": str,
             "seed": int,
@@ -89,11 +89,11 @@ class Recipe:
         if "prompt" not in values:
             raise RecipeError("the recipe has no prompt")
         given: dict[str, Any] = {}
-        for name, kind in kinds.items():
+        for name, expected in types.items():
             if name in values:
                 value = values[name]
-                if not isinstance(value, kind) or isinstance(value, bool):
-                    raise RecipeError(f"'{name}' of the recipe must be {kind.__name__}, not {type(value).__name__}")
+                if not isinstance(value, expected) or isinstance(value, bool):
+                    raise RecipeError(f"'{name}' of the recipe must be {expected.__name__}, not {type(value).__name__}")
                 given[name] = value
         if not 0 <= given.get("seed", 0) < SEEDS:
             raise RecipeError(f"'seed' of the recipe must be a whole number from 0 to {SEEDS - 1}")

@@ -73,14 +73,14 @@ def recipe_settings(card: Card, preset: str, score: str = "") -> dict[str, Value
     return _values(changes) | _values(_group(_group(recipe, "scores"), score))
 
 
-def takes(card: Card, kind: str) -> bool | None:
-    """Whether the model takes adapters of a kind; None where the engine does not say.
+def takes(card: Card, adapter_type: str) -> bool | None:
+    """Whether the model takes a type of adapters; None where the engine does not say.
 
     card: the engine's line on the model.
-    kind: str, "lora" or "embeddings".
+    adapter_type: str, "lora" or "embeddings".
     """
-    kinds = (card or {}).get("adapters")
-    return kind in kinds if isinstance(kinds, list) else None
+    taken = (card or {}).get("adapters")
+    return adapter_type in taken if isinstance(taken, list) else None
 
 
 def estimate(card: Card, preset: str, score: object = "") -> CardEstimate | None:

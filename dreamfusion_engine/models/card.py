@@ -213,7 +213,7 @@ def _parsed_card(values: Mapping[str, Any]) -> PromptCard:
     if values["format"] != CARD_FORMAT:
         raise ValueError(f"format {values['format']!r}; this version reads format {CARD_FORMAT}"[:200])
     views = {view: _text(values["views"][view]) for view in VIEWS}
-    shading = {kind: _text(values["shading"][kind]) for kind in SHADINGS}
+    shading = {each: _text(values["shading"][each]) for each in SHADINGS}
     headings = {heading: _text(values["headings"][heading]) for heading in HEADINGS} if "headings" in values else {}
     azimuths = _texts(values, "azimuths")
     listed = _bounded(values.get("elevations", {}), _MOST["elevations"], "elevations").items()

@@ -32,7 +32,7 @@ _SSH_OPTIONS = {
 class EngineLocation:
     """Where the engine is.
 
-    kind: 'own' (made by Install Engine), 'python' (the artist's interpreter) or 'command' (such as `ssh gpu-box`).
+    choice: 'own' (made by Install Engine), 'python' (the artist's interpreter) or 'command' (such as `ssh gpu-box`).
     python: Path of the interpreter, for 'own' and 'python'.
     command: str, the words that stand before the engine's program, for 'command'.
     model_folder: Path in which downloaded models are kept, None for the default.
@@ -40,7 +40,7 @@ class EngineLocation:
     token: str, of the model hub; it goes into the child's environment and nowhere else.
     """
 
-    kind: Literal["own", "python", "command"]
+    choice: Literal["own", "python", "command"]
     python: Path | None = None
     command: str = ""
     model_folder: Path | None = None
@@ -61,11 +61,11 @@ class EngineLocation:
     @property
     def local(self) -> bool:
         """Whether the engine sees this machine's files. An engine behind a command counts as one that does not."""
-        return self.kind != "command"
+        return self.choice != "command"
 
     def missing(self) -> Trouble | None:
         """What is missing before the start: an interpreter, or a command that is not empty and can be read. Cheap."""
-        if self.kind == "command":
+        if self.choice == "command":
             try:
                 words = split_command(self.command)
             except ValueError as error:
@@ -86,7 +86,7 @@ class EngineLocation:
         if self.python is None or not str(self.python).strip() or str(self.python) == ".":
             return Trouble("engine.not_installed", "There is no engine yet.", "No Python was chosen for it.", INSTALL)
         if not self.python.is_file():
-            if self.kind == "own":
+            if self.choice == "own":
                 return Trouble(
                     "engine.not_installed", "The engine is not installed yet.", f"There is no {self.python}.", INSTALL
                 )
@@ -106,7 +106,7 @@ class EngineLocation:
         missing = self.missing()
         if missing is not None:
             raise EngineTrouble(missing)
-        if self.kind != "command":
+        if self.choice != "command":
             return [str(self.python), "-m", MODULE, "serve"]
         words = split_command(self.command)
         if Path(words[0]).stem.lower() == "ssh":
@@ -123,7 +123,7 @@ class EngineLocation:
         if self.token:
             values = {k: v for k, v in values.items() if k.upper() not in TOKEN_VARIABLES}
         values |= {"PYTHONUTF8": "1", "PYTHONUNBUFFERED": "1"}
-        if self.kind == "own":
+        if self.choice == "own":
             values["PYTHONNOUSERSITE"] = "1"  # packages of the user's own Python must not replace the engine's
         if self.token:
             values["HF_TOKEN"] = self.token

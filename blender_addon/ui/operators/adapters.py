@@ -33,7 +33,7 @@ class DREAMFUSION_OT_add_adapter(Operator):
     def poll(cls, context: Context) -> bool:
         """Whether the model takes any adapter. If not, the button's hint says so."""
         model = scene_settings.of(context).model
-        if not any(adapter_settings.takes(model, kind) for kind in ("lora", "embeddings")):
+        if not any(adapter_settings.takes(model, adapter_type) for adapter_type in ("lora", "embeddings")):
             cls.poll_message_set(_ALWAYS if model == models.STARTER else _NEVER)
             return False
         return True
@@ -65,13 +65,13 @@ class DREAMFUSION_OT_add_adapter(Operator):
 class _Line:
     """Mixed into operators about one line of the list."""
 
-    kind: StringProperty(name="Kind", description="The list: 'loras' or 'words'", options={"SKIP_SAVE", "HIDDEN"})
+    list_name: StringProperty(name="List", description="The list: 'loras' or 'words'", options={"SKIP_SAVE", "HIDDEN"})
     index: IntProperty(name="Line", description="Which line of the list", min=0, options={"SKIP_SAVE", "HIDDEN"})
 
     def lines(self, context: Context) -> Any:
         """The list that the line is in; None where there is no such line."""
         mine = scene_settings.of(context).adapters
-        lines = mine.words if self.kind == "words" else mine.loras
+        lines = mine.words if self.list_name == "words" else mine.loras
         return lines if self.index < len(lines) else None
 
 
@@ -89,7 +89,7 @@ class DREAMFUSION_OT_change_adapter(_Line, Operator):
     @classmethod
     def description(cls, context: Context, properties: Any) -> str:
         """A tooltip with the line's path, which has no room in the list."""
-        lines = getattr(scene_settings.of(context).adapters, "words" if properties.kind == "words" else "loras")
+        lines = getattr(scene_settings.of(context).adapters, "words" if properties.list_name == "words" else "loras")
         file = lines[properties.index].file if properties.index < len(lines) else ""
         return f"Choose another file in place of {file}" if file else "Choose another file for this line"
 
@@ -107,7 +107,7 @@ class DREAMFUSION_OT_change_adapter(_Line, Operator):
         lines, about = self.lines(context), _recognised(self, self.filepath)
         if lines is None or about is None:
             return {"CANCELLED"}
-        if bool(about.word) != (self.kind == "words"):
+        if bool(about.word) != (self.list_name == "words"):
             self.report({"ERROR"}, f"{Path(self.filepath).name} is {'a word' if about.word else 'a LoRA'}. Add it anew")
             return {"CANCELLED"}
         lines[self.index].file = _beside_the_blend(self.filepath)

@@ -25,7 +25,8 @@ def draw(layout: UILayout, context: Context, chosen: Any) -> None:
     head = column.row()
     head.label(text="LoRAs and Words")
     head.operator("dreamfusion.add_adapter", text="", icon="ADD")
-    takes_loras, takes_words = (adapter_settings.takes(chosen.model, kind) for kind in ("lora", "embeddings"))
+    takes_loras = adapter_settings.takes(chosen.model, "lora")
+    takes_words = adapter_settings.takes(chosen.model, "embeddings")
     for index, line in enumerate(loras):
         row, value = _begun(column, line, takes_loras)
         value.prop(line, "weight", text=short_name(line.file) or "No File", slider=True)
@@ -67,10 +68,10 @@ def _begun(column: UILayout, line: Any, taken: bool) -> tuple[UILayout, UILayout
     return row, value
 
 
-def _ended(column: UILayout, row: UILayout, line: Any, kind: str, index: int) -> None:
+def _ended(column: UILayout, row: UILayout, line: Any, list_name: str, index: int) -> None:
     for operator, icon in (("dreamfusion.change_adapter", "FILE_FOLDER"), ("dreamfusion.remove_adapter", "X")):
         button = row.operator(operator, text="", icon=icon)
-        button.kind, button.index = kind, index
+        button.list_name, button.index = list_name, index
     if preferences.of().engine == "command":  # its files cannot be browsed from here
         column.prop(line, "file", text="")
 

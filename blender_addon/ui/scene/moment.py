@@ -26,7 +26,7 @@ _STROKES = (
 
 def rendering() -> bool:
     """Whether a render or a bake is at work. Its own thread reads the scene."""
-    return any(bpy.app.is_job_running(kind) for kind in ("RENDER", "OBJECT_BAKE"))
+    return any(bpy.app.is_job_running(job_type) for job_type in ("RENDER", "OBJECT_BAKE"))
 
 
 def in_stroke(context: Context) -> bool:

@@ -101,9 +101,9 @@ def add_studio(scene: Scene, obj: Object) -> list[Object]:
 def remove(added: list[Object]) -> None:
     """Remove objects with their data."""
     for obj in added:
-        data, kind = obj.data, obj.type
+        data, object_type = obj.data, obj.type
         bpy.data.objects.remove(obj)
-        {"CAMERA": bpy.data.cameras, "LIGHT": bpy.data.lights, "MESH": bpy.data.meshes}[kind].remove(data)
+        {"CAMERA": bpy.data.cameras, "LIGHT": bpy.data.lights, "MESH": bpy.data.meshes}[object_type].remove(data)
 
 
 def _camera(scene: Scene, middle: Vector, corners: list[Vector], reach: float) -> Object:

@@ -104,13 +104,13 @@ class DREAMFUSION_PG_adapters(PropertyGroup):
 CLASSES = (DREAMFUSION_PG_lora, DREAMFUSION_PG_word, DREAMFUSION_PG_adapters)
 
 
-def takes(model: str, kind: str) -> bool:
-    """Whether a model takes adapters of a kind. For a model that is not known yet the engine decides.
+def takes(model: str, adapter_type: str) -> bool:
+    """Whether a model takes a type of adapters. For a model that is not known yet the engine decides.
 
     model: str, its name.
-    kind: str, "lora" or "embeddings".
+    adapter_type: str, "lora" or "embeddings".
     """
-    return model != models.STARTER and model_card.takes(models.card(model), kind) is not False
+    return model != models.STARTER and model_card.takes(models.card(model), adapter_type) is not False
 
 
 def sent(settings: Any) -> Adapters:

@@ -178,7 +178,7 @@ def location(chosen: Any) -> EngineLocation:
     if chosen.engine == "python" and chosen.python:
         python = Path(bpy.path.abspath(chosen.python))
     return EngineLocation(
-        kind=chosen.engine,
+        choice=chosen.engine,
         python=python,
         command=chosen.command,
         model_folder=Path(bpy.path.abspath(chosen.model_folder)) if chosen.model_folder else None,

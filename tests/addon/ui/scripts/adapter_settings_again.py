@@ -43,7 +43,7 @@ for operator in ("generate", "regenerate"):
         told.append(str(error))
 trouble = main()
 kept = [line.file for line in run.settings.adapters.loras]
-bpy.ops.dreamfusion.change_adapter(kind="loras", index=0, filepath=str(folder / "moved.safetensors"))
+bpy.ops.dreamfusion.change_adapter(list_name="loras", index=0, filepath=str(folder / "moved.safetensors"))
 mended = sent()
 addon.tell(
     asked=asked,

@@ -33,8 +33,8 @@ except RuntimeError as error:
 counts = [len(mine.loras), len(mine.words)]
 settings.prompt = "a <MY-MUG> beside a jug"
 said = main()["text"]
-bpy.ops.dreamfusion.remove_adapter(kind="loras", index=0)
-bpy.ops.dreamfusion.remove_adapter(kind="words", index=1)
-bpy.ops.dreamfusion.remove_adapter(kind="words", index=9)
+bpy.ops.dreamfusion.remove_adapter(list_name="loras", index=0)
+bpy.ops.dreamfusion.remove_adapter(list_name="words", index=1)
+bpy.ops.dreamfusion.remove_adapter(list_name="words", index=9)
 left = [[line.file for line in mine.loras], [line.word for line in mine.words]]
 addon.tell(first=first, wrong=wrong, counts=counts, said=said, left=left)
