@@ -12,14 +12,14 @@ from ..engine.host import EngineHost, EngineState, Patience
 from ..engine.process import EngineProcess
 from ..engine.sound_message import sound_devices
 from ..job import Job, JobState, Recipe, Trouble
-from .changes import Change, ChangeKind, Changes
+from .changes import Change, Changes, Topic
 from .crash_limit import EngineDeaths
 from .model_download import Downloads
 from .run import Run
 from .store import JobStore
 from .store_watch import StoreWatch
 
-__all__ = ["Change", "ChangeKind", "JobQueue", "Patience"]
+__all__ = ["Change", "Topic", "JobQueue", "Patience"]
 
 _SAVING_S = 0.5  # seconds to write a result that has come, when Blender is closed
 _MEMORY = "engine"  # the name under which the store keeps models and devices
