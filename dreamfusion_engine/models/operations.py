@@ -1,7 +1,7 @@
 """The arithmetic of a diffusion model for one picture, from its configs alone: no torch, no weights.
 
 Operations are those of convolutions, matrix products and attention. A multiply-add counts as two, as torch's own flop
-counter counts. `benchmarks/operations.py` checks the formulas against that counter for the real architectures.
+counter counts. `benchmarks/speed/operations.py` checks the formulas against that counter for the real architectures.
 """
 
 from __future__ import annotations
@@ -100,19 +100,19 @@ def _unet(config: Mapping[str, Any], latent: int) -> float:
     if middle:
         total += 2 * _resnet(c, c, last) + _attention(middle, c, last, _deep(depth[-1], 0), width[-1])
     for level in reversed(range(levels)):
-        c, block = channels[level], up[levels - 1 - level]
+        c, block_class = channels[level], up[levels - 1 - level]
         for number in range(layers[level] + 1):
             total += _resnet(before + skips.pop(), c, area[level])
-            total += _attention(block, c, area[level], _deep(depth_up[levels - 1 - level], number), width[level])
+            total += _attention(block_class, c, area[level], _deep(depth_up[levels - 1 - level], number), width[level])
             before = c
         if level:
             doubled = area[level - 1]
-            total += _resnet(c, c, doubled) if _resampled_by_resnets(block) else _convolution(c, c, doubled)
+            total += _resnet(c, c, doubled) if _resampled_by_resnets(block_class) else _convolution(c, c, doubled)
     return total
 
 
-def _resampled_by_resnets(block: str) -> bool:
-    return "Simple" in block or block.startswith("Resnet")
+def _resampled_by_resnets(block_class: str) -> bool:
+    return "Simple" in block_class or block_class.startswith("Resnet")
 
 
 def _deep(depth: Any, number: int) -> int:
@@ -120,11 +120,11 @@ def _deep(depth: Any, number: int) -> int:
     return int(depth[number]) if isinstance(depth, list | tuple) else int(depth)
 
 
-def _attention(block: str, c: int, area: float, depth: int, width: int) -> float:
+def _attention(block_class: str, c: int, area: float, depth: int, width: int) -> float:
     """What follows a residual block: nothing, DeepFloyd's attention, or a stack of transformer blocks."""
-    if "CrossAttn" not in block:
+    if "CrossAttn" not in block_class:
         return 0.0
-    if "Simple" in block:  # picture and prompt in one attention
+    if "Simple" in block_class:  # picture and prompt in one attention
         return 8 * c * c * area + 4 * area * (area + _CLIP_TOKENS) * c + 4 * _CLIP_TOKENS * width * c
     block = 8 * c * c * area + 4 * area * area * c  # the picture with itself
     block += 4 * c * c * area + 4 * _CLIP_TOKENS * width * c + 4 * area * _CLIP_TOKENS * c  # ... with the prompt
