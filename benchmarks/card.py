@@ -23,17 +23,17 @@ ROOT = Path(__file__).resolve().parents[1]
 
 # The program and its arguments, what matters most first.
 RUNS: dict[str, list[str]] = {
-    "whole_step": ["whole_step.py"],
-    "whole_step_standard": ["whole_step.py", "--views", "2", "--resolution", "48"],
-    "whole_step_unrecorded": ["whole_step.py", "--no-graphs"],
+    "whole_step": ["speed/whole_step.py"],
+    "whole_step_standard": ["speed/whole_step.py", "--views", "2", "--resolution", "48"],
+    "whole_step_unrecorded": ["speed/whole_step.py", "--no-graphs"],
     "generate": ["generate.py", "--preset", "draft", "standard"],
-    "step": ["step.py"],
-    "render": ["render.py"],
+    "step": ["speed/step.py"],
+    "render": ["speed/render.py"],
     "surface": ["surface.py"],
-    "extract": ["extract.py"],
-    "processes": ["processes.py"],
-    "scaling": ["scaling.py"],
-    "training": ["training.py", "--pixels", "64", "--batch", "64"],
+    "extract": ["speed/extract.py"],
+    "processes": ["speed/processes.py"],
+    "scaling": ["speed/scaling.py"],
+    "training": ["speed/training.py", "--pixels", "64", "--batch", "64"],
 }
 _WORDS = 2000  # characters kept of what a failed program said
 

@@ -27,7 +27,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 from twins import torch_render  # noqa: E402
 from twins.torch_field import TorchField  # noqa: E402
 
-from benchmarks import measurement  # noqa: E402
+from benchmarks.shared import measurement  # noqa: E402
 from dreamfusion_engine.commands.arguments import parse_settings  # noqa: E402
 from dreamfusion_engine.config.presets import PRESET_NAMES, preset  # noqa: E402
 from dreamfusion_engine.config.stages import GenerateConfig  # noqa: E402

@@ -28,9 +28,9 @@ from PIL import Image
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from benchmarks import portraits  # noqa: E402
-from benchmarks.prompt_list import Prompt, full_list, read_prompts  # noqa: E402
-from benchmarks.shape_distance import HALF_LENGTH, distance_to_kind  # noqa: E402
+from benchmarks.shared import portraits  # noqa: E402
+from benchmarks.shared.prompt_list import Prompt, full_list, read_prompts  # noqa: E402
+from benchmarks.shared.shape_distance import HALF_LENGTH, distance_to_kind  # noqa: E402
 from dreamfusion_engine.judge.model import WEIGHTS, Judge, load_judge  # noqa: E402
 from dreamfusion_engine.judge.scores import r_precision  # noqa: E402
 from dreamfusion_engine.mesh.export import read_glb  # noqa: E402

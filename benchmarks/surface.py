@@ -23,7 +23,7 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[1] / part) for part in ("."
 
 from mesh.shapes import lattice_torus  # noqa: E402
 
-from benchmarks import measurement  # noqa: E402
+from benchmarks.shared import measurement  # noqa: E402
 from dreamfusion_engine.machine.device import usable_cores  # noqa: E402
 from dreamfusion_engine.render.surface.antialias import antialiased, edge_neighbours  # noqa: E402
 from dreamfusion_engine.render.surface.caster import SurfaceCaster  # noqa: E402

@@ -1,11 +1,11 @@
 """Error of the guidance direction e_c - e_u in half precision, by family, on networks of the published size.
 
-    python benchmarks/precision.py [--json] [--latents 32] [--device cpu] [NAME ...]
+    python benchmarks/guidance/precision.py [--json] [--latents 32] [--device cpu] [NAME ...]
 
 Guidance multiplies e_c - e_u by w, and its rounding error with it. Every denoiser is built from its public config
-(`benchmarks/memory.py`) with random weights. It is called with the same noise for each of two texts: first in float32,
-then with weights and arithmetic in half precision. On a CPU the arithmetic is imitated: the result of every operation
-is rounded to the precision, and products are summed in float32, as cards do. On a card it is the card's own.
+(`benchmarks/memory/networks.py`) with random weights. It is called with the same noise for each of two texts: first in
+float32, then with weights and arithmetic in half precision. On a CPU the arithmetic is imitated: the result of every
+operation is rounded to the precision, and products are summed in float32, as cards do. On a card it is the card's own.
 The figures are rms(error of e_c - e_u) / rms(e_c), and that times w = 100, the guidance of DreamFusion's recipe.
 """
 
@@ -22,10 +22,10 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_map
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-from benchmarks.memory import ARCHITECTURES, denoiser_inputs  # noqa: E402
+from benchmarks.memory.networks import ARCHITECTURES, denoiser_inputs  # noqa: E402
 
 HALVES = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 GUIDANCE = 100.0  # w of DreamFusion (arXiv 2209.14988, section 4)

@@ -1,6 +1,6 @@
 """Scores of `guidance.score`, and ways of saying views, compared on the starter model: quality, views, seconds.
 
-    python benchmarks/scores.py [--only NAME ...] [--prompts FILE] [--output DIR] [--preset draft] [--seed 0]
+    python benchmarks/guidance/scores.py [--only NAME ...] [--prompts FILE] [--output DIR] [--preset draft] [--seed 0]
                                 [--model starter] [--judge FOLDER] [--json]
 
 Every variant makes the same prompts from the same seed, and is measured as `benchmarks/quality.py` measures. Eight
@@ -24,14 +24,14 @@ import numpy as np
 import torch
 from PIL import Image
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from reference.distillation_step import distillation_step  # noqa: E402
 
-from benchmarks import portraits  # noqa: E402
-from benchmarks.prompt_list import Prompt, read_prompts  # noqa: E402
 from benchmarks.quality import Grader, Row, mean, measure  # noqa: E402
+from benchmarks.shared import portraits  # noqa: E402
+from benchmarks.shared.prompt_list import Prompt, read_prompts  # noqa: E402
 from dreamfusion_engine.commands.arguments import parse_settings  # noqa: E402
 from dreamfusion_engine.config.presets import preset  # noqa: E402
 from dreamfusion_engine.guidance.distillation import ScoreDistillation  # noqa: E402

@@ -1,6 +1,6 @@
 """Main memory that OpenVINO needs besides torch's network, beside the estimate, for the starter's denoiser.
 
-    python benchmarks/hosted_memory.py [--json]
+    python benchmarks/memory/hosted.py [--json]
 
 This process traces the network. For each precision another process compiles it and makes two calls as a step makes
 them. `measured` is the growth of its resident set since before OpenVINO was loaded. It needs /proc.
@@ -18,7 +18,7 @@ from typing import Any
 
 import torch
 
-sys.path[:0] = [str(Path(__file__).resolve().parents[1])]
+sys.path[:0] = [str(Path(__file__).resolve().parents[2])]
 
 from dreamfusion_engine.config.presets import preset  # noqa: E402
 from dreamfusion_engine.guidance.denoiser.host import FlatDenoiser, arrays, step_call, tensors_of  # noqa: E402

@@ -1,6 +1,6 @@
 """Memory of the well-known architectures: the engine's estimate beside what torch counts for the real classes.
 
-    python benchmarks/memory.py [--json] [NAME ...]
+    python benchmarks/memory/networks.py [--json] [NAME ...]
 
 Every network is built at its full size out of diffusers' own classes, on fake tensors. torch runs a call of the
 denoiser, and a pass of the VAE's encoder and back, with shapes alone. Every tensor that is alive is counted
@@ -25,7 +25,7 @@ import torch
 from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from reference.live_tensors import LiveTensors  # noqa: E402

@@ -1,6 +1,6 @@
 """Peak memory of whole runs, beside the estimate: random weights, real classes, tiny and mid-sized.
 
-    python benchmarks/run_memory.py [--json] [--steps 4] [NAME ...]
+    python benchmarks/memory/runs.py [--json] [--steps 4] [NAME ...]
 
 Each run, from prompt to GLB, is a process of its own, as on the command line. Its peak is the largest resident set of
 that process, at the end of training and of the whole run; beside it is the estimate for the same settings.
@@ -21,7 +21,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 import torch  # noqa: E402

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchmarks.shape_distance import to_box
+from benchmarks.shared.shape_distance import to_box
 from dreamfusion_engine.config.stages import CameraConfig
 from dreamfusion_engine.mesh.export import GlbContent
 from dreamfusion_engine.mesh.pictures.render import render_mesh, scene_of

@@ -1,6 +1,6 @@
 """The add-on's time on Blender's main thread: ticks, insertion, the growing mesh, and the news of a death.
 
-    python benchmarks/addon_ticks.py [--json] [--blender 5.2] [--window] [ROW ...]
+    python benchmarks/speed/addon_ticks.py [--json] [--blender 5.2] [--window] [ROW ...]
 
 The scenes are those of the tests, in the Blenders that the tests use, with an engine that only pretends to compute.
 Each figure is given twice: on the clock, which other programs stretch, and in processor time, which they stretch less.
@@ -21,7 +21,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from addon.blenders import Blender, Session, blenders, windowed  # noqa: E402

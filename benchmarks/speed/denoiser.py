@@ -1,6 +1,6 @@
 """The denoiser's call of a step by runtime and precision, all in turn in one process: milliseconds and exactness.
 
-    python benchmarks/denoiser.py [--json] [--model starter] [--repeats 20] [--cores N]
+    python benchmarks/speed/denoiser.py [--json] [--model starter] [--repeats 20] [--cores N]
 
 Wall-clock time and the processor time of the process are given. On a machine with other work processor time is the
 steadier one; with one thread it is what the call takes on a core of its own. The cosine is the smallest of a row's
@@ -21,10 +21,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT)]
 
-from benchmarks import measurement  # noqa: E402
+from benchmarks.shared import measurement  # noqa: E402
 from dreamfusion_engine.config.presets import preset  # noqa: E402
 from dreamfusion_engine.guidance.denoiser import choice, openvino_graph  # noqa: E402
 from dreamfusion_engine.guidance.denoiser.host import FlatDenoiser, HostedDenoiser, step_call, tensors_of  # noqa: E402

@@ -1,6 +1,6 @@
 """Time from a density field to a textured mesh and its files, part by part, beside the same with a plain-torch field.
 
-    python benchmarks/extract.py [--json] [--preset draft standard high] [--repeats 3] [--device cpu]
+    python benchmarks/speed/extract.py [--json] [--preset draft standard high] [--repeats 3] [--device cpu]
 
 Parts: lattice (density on the lattice, refined along the surface, gaps closed), iso (the level that agrees with the
 pictures, marching cubes, vertices onto the level), clean, unwrap, bake, glb, scene, views, turntable. The field is a
@@ -24,14 +24,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-sys.path[:0] = [str(Path(__file__).resolve().parents[1] / part) for part in (".", "tests")]
+sys.path[:0] = [str(Path(__file__).resolve().parents[2] / part) for part in (".", "tests")]
 
 from reference import soft_fields  # noqa: E402
 from twins.torch_field import TorchField  # noqa: E402
 
-from benchmarks import measurement  # noqa: E402
-from benchmarks.measurement import Limits, Threads  # noqa: E402
-from benchmarks.work_counts import field_work  # noqa: E402
+from benchmarks.shared import measurement  # noqa: E402
+from benchmarks.shared.measurement import Limits, Threads  # noqa: E402
+from benchmarks.shared.work_counts import field_work  # noqa: E402
 from dreamfusion_engine.config.presets import PRESET_NAMES, preset  # noqa: E402
 from dreamfusion_engine.config.stages import FieldConfig, GenerateConfig  # noqa: E402
 from dreamfusion_engine.field.radiance import RadianceField  # noqa: E402

@@ -1,6 +1,6 @@
 """Arithmetic of the well-known architectures: the engine's formula beside torch's own count for the real classes.
 
-    python benchmarks/operations.py [--json] [NAME ...]
+    python benchmarks/speed/operations.py [--json] [NAME ...]
 
 Every network is built at its full size on the `meta` device, where tensors have shapes and no numbers. It runs one call
 for one picture under torch's flop counter. A multiply-add counts as two operations. No weights are needed.
@@ -17,10 +17,10 @@ from typing import Any
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-from benchmarks.memory import ARCHITECTURES, Architecture, denoiser_inputs  # noqa: E402
+from benchmarks.memory.networks import ARCHITECTURES, Architecture, denoiser_inputs  # noqa: E402
 from dreamfusion_engine.models import operations, sizes  # noqa: E402
 
 TERA = 1e12

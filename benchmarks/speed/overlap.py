@@ -1,6 +1,6 @@
 """Steps with field and denoiser one after another and at the same time: whole steps in turn, and the ratio.
 
-    python benchmarks/overlap.py [--json] [--preset standard] [--model starter] [--repeats 12] [--cores N]
+    python benchmarks/speed/overlap.py [--json] [--preset standard] [--model starter] [--repeats 12] [--cores N]
         [--progress 0.7] [--set STAGE.KEY=VALUE ...]
 
 A step of a young run is timed, set to a moment of training, with the denoiser in OpenVINO by 1, 2, 4 ... threads up to
@@ -25,10 +25,10 @@ from unittest import mock
 import torch
 from torch import Tensor
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT)]
 
-from benchmarks import measurement  # noqa: E402
+from benchmarks.shared import measurement  # noqa: E402
 from dreamfusion_engine.commands.arguments import parse_settings  # noqa: E402
 from dreamfusion_engine.config.presets import PRESET_NAMES, preset  # noqa: E402
 from dreamfusion_engine.config.stages import GenerateConfig  # noqa: E402

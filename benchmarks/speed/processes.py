@@ -1,6 +1,6 @@
 """Views a second and memory with several processes, and with views in parts.
 
-    python benchmarks/processes.py [--json] [--steps 12] [--resolution 32] [--device cpu]
+    python benchmarks/speed/processes.py [--json] [--steps 12] [--resolution 32] [--device cpu]
 
 Rows: one process with 2 views; two processes with 2 views each; one process with 8 views at once; one with 8 views, one
 at a time. Each row is a fresh torchrun that trains a hamburger with the starter model from its first step on; the first
@@ -20,10 +20,10 @@ from typing import Any
 
 import torch
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-from benchmarks import measurement  # noqa: E402
+from benchmarks.shared import measurement  # noqa: E402
 from dreamfusion_engine.config.presets import preset  # noqa: E402
 from dreamfusion_engine.guidance.distillation import ScoreDistillation  # noqa: E402
 from dreamfusion_engine.machine import processes as together  # noqa: E402

@@ -1,6 +1,6 @@
 """Time of one picture without gradients, as previews, turntables and the mesh's references need it, beside plain torch.
 
-    python benchmarks/render.py [--json] [--resolutions 64 128 256] [--repeats 7] [--device cpu]
+    python benchmarks/speed/render.py [--json] [--resolutions 64 128 256] [--repeats 7] [--device cpu]
 
 One view of each scene (`bench_scene.py`), lit, by `render_image` and by the plain-torch twin, which renders all rays
 at once. Each row has median, spread, floor and rays a second. `ratio_to_torch` is torch's time over ours.
@@ -15,14 +15,14 @@ from typing import Any
 
 import torch
 
-sys.path[:0] = [str(Path(__file__).resolve().parents[1] / part) for part in (".", "tests")]
+sys.path[:0] = [str(Path(__file__).resolve().parents[2] / part) for part in (".", "tests")]
 
 from twins import torch_render  # noqa: E402
 
-from benchmarks import measurement  # noqa: E402
-from benchmarks.bench_scene import FIELDS, bench_scene  # noqa: E402
-from benchmarks.measurement import Limits, Threads  # noqa: E402
-from benchmarks.work_counts import Work, step_work  # noqa: E402
+from benchmarks.shared import measurement  # noqa: E402
+from benchmarks.shared.bench_scene import FIELDS, bench_scene  # noqa: E402
+from benchmarks.shared.measurement import Limits, Threads  # noqa: E402
+from benchmarks.shared.work_counts import Work, step_work  # noqa: E402
 from dreamfusion_engine.machine.device import usable_cores  # noqa: E402
 from dreamfusion_engine.render.renderer import SURFACE_OPACITY, Rendering, render_image  # noqa: E402
 

@@ -1,6 +1,6 @@
 """How time grows with rays, samples, views and triangles, each over a factor of 16.
 
-    python benchmarks/scaling.py [--json] [--repeats 5] [--device cpu] [--only rays samples views triangles]
+    python benchmarks/speed/scaling.py [--json] [--repeats 5] [--device cpu] [--only rays samples views triangles]
 
 rays: one view of 16, 32 and 64 pixels. samples: 16, 64 and 256 steps through the box. views: 1, 4 and 16 of 32 pixels.
 Each is the NeRF part of a lit step (`step.py`) on the scene 'solid'. triangles: clean, unwrap and bake (`extract.py`)
@@ -18,13 +18,14 @@ from typing import Any
 
 import torch
 
-sys.path[:0] = [str(Path(__file__).resolve().parents[1] / part) for part in (".", "tests")]
+sys.path[:0] = [str(Path(__file__).resolve().parents[2] / part) for part in (".", "tests")]
 
 from reference import soft_fields  # noqa: E402
 
-from benchmarks import extract, measurement  # noqa: E402
-from benchmarks.bench_scene import BenchScene, bench_scene  # noqa: E402
-from benchmarks.step import NERF, training_step  # noqa: E402
+from benchmarks.shared import measurement  # noqa: E402
+from benchmarks.shared.bench_scene import BenchScene, bench_scene  # noqa: E402
+from benchmarks.speed import extract  # noqa: E402
+from benchmarks.speed.step import NERF, training_step  # noqa: E402
 from dreamfusion_engine.config.presets import preset  # noqa: E402
 from dreamfusion_engine.config.stages import RenderConfig  # noqa: E402
 from dreamfusion_engine.machine.device import usable_cores  # noqa: E402

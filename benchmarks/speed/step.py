@@ -1,6 +1,7 @@
 """Time of one training step, part by part, beside the same step in plain torch operations.
 
-    python benchmarks/step.py [--json] [--resolution 64] [--views 1] [--repeats 9] [--device cpu] [--model starter]
+    python benchmarks/speed/step.py [--json] [--resolution 64] [--views 1] [--repeats 9] [--device cpu]
+        [--model starter]
 
 Parts: march, field, composite, shade, encode (what the diffusion model does to a picture first), denoise (its one call
 for all views, with and without the prompt), backward, optimizer; `nerf` is all but encode and denoise. Each part has
@@ -20,12 +21,12 @@ from typing import Any
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-sys.path[:0] = [str(Path(__file__).resolve().parents[1] / part) for part in (".", "tests")]
+sys.path[:0] = [str(Path(__file__).resolve().parents[2] / part) for part in (".", "tests")]
 
-from benchmarks import measurement  # noqa: E402
-from benchmarks.bench_scene import FIELDS, BenchScene, Side, bench_scene  # noqa: E402
-from benchmarks.measurement import Limits, Threads  # noqa: E402
-from benchmarks.work_counts import Work, step_work  # noqa: E402
+from benchmarks.shared import measurement  # noqa: E402
+from benchmarks.shared.bench_scene import FIELDS, BenchScene, Side, bench_scene  # noqa: E402
+from benchmarks.shared.measurement import Limits, Threads  # noqa: E402
+from benchmarks.shared.work_counts import Work, step_work  # noqa: E402
 from dreamfusion_engine.config.stages import GuidanceConfig  # noqa: E402
 from dreamfusion_engine.guidance.distillation import ScoreDistillation  # noqa: E402
 from dreamfusion_engine.guidance.scores.sds import score_loss  # noqa: E402

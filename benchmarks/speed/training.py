@@ -1,6 +1,6 @@
 """How fast the starter model trains, beside the floor that its arithmetic sets.
 
-    python benchmarks/training.py [--json] [--device cpu] [--threads 1] [--pixels 32] [--batch 24] [--repeats 7]
+    python benchmarks/speed/training.py [--json] [--device cpu] [--threads 1] [--pixels 32] [--batch 24] [--repeats 7]
 
 Rows: tracing new pictures, composing a batch from traced ones, and the whole optimizer step. The floor of a step is its
 floating-point operations (counted by torch in forward and backward) over the rate of a plain matrix product. That rate
@@ -21,7 +21,7 @@ from typing import Any
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from training.starter.corpus import Corpus  # noqa: E402

@@ -1,6 +1,7 @@
 """A whole training step with a teacher as large as Stable Diffusion 1.5, beside the bare parts of its model.
 
-    python benchmarks/whole_step.py [--json] [--device cuda] [--size sd15] [--views 1] [--resolution 64] [--no-graphs]
+    python benchmarks/speed/whole_step.py [--json] [--device cuda] [--size sd15] [--views 1] [--resolution 64]
+        [--no-graphs]
 
 The teacher has random weights and the real architecture: a unet over 64 x 64 latents and the VAE's encoder at 512
 pixels, through which the gradient comes back. `step` is a training step in the middle of a run of 10,000, with
@@ -22,12 +23,13 @@ from typing import Any
 
 import torch
 
-sys.path[:0] = [str(Path(__file__).resolve().parents[1] / part) for part in (".", "tests")]
+sys.path[:0] = [str(Path(__file__).resolve().parents[2] / part) for part in (".", "tests")]
 
 from reference import tiny_families  # noqa: E402
 from reference.tiny_pipeline import tiny_tokenizer  # noqa: E402
 
-from benchmarks import measurement, memory  # noqa: E402
+from benchmarks.memory.networks import ARCHITECTURES  # noqa: E402
+from benchmarks.shared import measurement  # noqa: E402
 from dreamfusion_engine.config.presets import preset  # noqa: E402
 from dreamfusion_engine.config.stages import GenerateConfig  # noqa: E402
 from dreamfusion_engine.guidance.distillation import ScoreDistillation  # noqa: E402
@@ -73,7 +75,7 @@ def random_teacher(size: str, device: torch.device, folder: Path) -> Adapter:
     pipeline = tiny_families.stable_diffusion()
     if size == "sd15":
         torch.manual_seed(0)
-        architecture = memory.ARCHITECTURES["Stable Diffusion 1.5"]
+        architecture = ARCHITECTURES["Stable Diffusion 1.5"]
         assert architecture.vae is not None
         pipeline.register_modules(
             unet=architecture.denoiser(),

@@ -2,7 +2,8 @@
 
 It needs neither torch nor the weights, so it runs before anything is downloaded or loaded. It counts the tensors that
 are alive together. Kernels' own work space, fragments and the driver come on top as `RESERVE`.
-`benchmarks/memory.py` compares it with torch's count of live tensors, `benchmarks/run_memory.py` with whole runs.
+`benchmarks/memory/networks.py` compares it with torch's count of live tensors, `benchmarks/memory/runs.py` with whole
+runs.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ HOST_BYTES = 60 << 20  # OpenVINO itself: 39 MiB when it is loaded, some 20 with
 _ADAM = 5  # the parameters, their gradient, two moments, and a copy while the step is made
 _LARGEST_LAYER = 300 << 20  # bytes of an offloaded network that are on the card at a time, at most: T5's embedding
 VSD_KEPT = {"unet": 33, "transformer": 43}  # the copy's backward pass keeps so much more than a call without one, at
-# most: of the architectures of benchmarks/memory.py 10 (IF) to 32 (SDXL), and 19 (SD3 medium) to 42 (Flux)
+# most: of the architectures of benchmarks/memory/networks.py 10 (IF) to 32 (SDXL), and 19 (SD3 medium) to 42 (Flux)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +87,7 @@ def hosted_bytes(sizes: ModelSizes, config: GenerateConfig, device_type: str) ->
 
     They are three times the weights (constants, what is compiled from them, and at the first call their packed order),
     the library, and a call's own tensors. For the starter it returns 170 MiB; 147 and 149 were measured in bfloat16 and
-    float32 (benchmarks/hosted_memory.py).
+    float32 (benchmarks/memory/hosted.py).
 
     sizes, config, device_type: as for `estimate`.
     """

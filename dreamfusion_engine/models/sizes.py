@@ -1,7 +1,7 @@
 """The size of a diffusion model, read from its folder's configs and the headers of its safetensors files.
 
-Nothing is loaded. Activations follow from the configs by counting tensors; `benchmarks/memory.py` checks the counts
-against torch's own, for the real architectures.
+Nothing is loaded. Activations follow from the configs by counting tensors; `benchmarks/memory/networks.py` checks the
+counts against torch's own, for the real architectures.
 
 "Numbers" are elements of a tensor, whatever their precision; "live" ones exist at the same moment.
 """
@@ -25,8 +25,8 @@ _TRANSFORMER = 12.5  # live numbers a token and channel of a diffusion transform
 _PARALLEL_TRANSFORMER = 15.3  # ... with attention and feed-forward side by side, or gated convolutions: Flux, Sana
 _PARALLEL_CLASSES = ("FluxTransformer2DModel", "SanaTransformer2DModel")
 _RESNET_KEPT = 3.0  # numbers a pixel that a residual block keeps for its backward pass: 3 (C_in + C_out)
-# Numbers a pixel of the picture and channel of the encoder's first block, counted by benchmarks/memory.py: kept for the
-# backward pass (of AutoencoderKL they are summed up below), alive in a pass without one, alive when recomputed.
+# Numbers a pixel of the picture and channel of the encoder's first block, by benchmarks/memory/networks.py: kept for
+# the backward pass (of AutoencoderKL they are summed up below), alive in a pass without one, alive when recomputed.
 _KEPT = {"AutoencoderTiny": 7.4, "AutoencoderDC": 31.0}
 _LIVE = {"AutoencoderTiny": 3.1}
 _LIVE_ELSE = 5.0

@@ -15,22 +15,11 @@ from typing import Any
 import pytest
 import torch
 
-from benchmarks import (
-    card,
-    denoiser,
-    extract,
-    generate,
-    measurement,
-    overlap,
-    processes,
-    render,
-    scaling,
-    step,
-    surface,
-    whole_step,
-)
-from benchmarks.measurement import Limits
-from benchmarks.work_counts import field_work
+from benchmarks import card, generate, surface
+from benchmarks.shared import measurement
+from benchmarks.shared.measurement import Limits
+from benchmarks.shared.work_counts import field_work
+from benchmarks.speed import denoiser, extract, overlap, processes, render, scaling, step, whole_step
 from dreamfusion_engine.config.stages import FieldConfig
 from dreamfusion_engine.guidance.denoiser.choice import installed
 
@@ -202,7 +191,7 @@ def test_a_whole_step_is_compared_with_the_bare_networks(run: Run) -> None:
 
 
 def test_the_large_teacher_is_as_large_as_it_says() -> None:
-    from benchmarks.memory import ARCHITECTURES
+    from benchmarks.memory.networks import ARCHITECTURES
 
     with torch.device("meta"):
         architecture = ARCHITECTURES["Stable Diffusion 1.5"]

@@ -1,6 +1,6 @@
 """Facts about the quality benchmark: which prompts it takes, and its measures against closed forms.
 
-Of: benchmarks/quality.py, benchmarks/shape_distance.py.
+Of: benchmarks/quality.py, benchmarks/shared/shape_distance.py.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ import pytest
 import torch
 import trimesh
 
-from benchmarks import portraits
-from benchmarks.prompt_list import described, full_list, read_prompts
 from benchmarks.quality import health_words
-from benchmarks.shape_distance import (
+from benchmarks.shared import portraits
+from benchmarks.shared.prompt_list import described, full_list, read_prompts
+from benchmarks.shared.shape_distance import (
     HALF_LENGTH,
     chamfer,
     distance_to_kind,

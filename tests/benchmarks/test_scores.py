@@ -1,16 +1,16 @@
 """Facts about the benchmark of scores: its variants can be run, each score is one, and its measures can tell.
 
-Of: benchmarks/scores.py.
+Of: benchmarks/guidance/scores.py.
 """
 
 from __future__ import annotations
 
 from typing import get_args
 
-from benchmarks import portraits
-from benchmarks.prompt_list import read_prompts
+from benchmarks.guidance.scores import ROOT, VARIANTS, Sides, line, sides_of
 from benchmarks.quality import Row
-from benchmarks.scores import ROOT, VARIANTS, Sides, line, sides_of
+from benchmarks.shared import portraits
+from benchmarks.shared.prompt_list import read_prompts
 from dreamfusion_engine.commands.arguments import parse_settings
 from dreamfusion_engine.config.presets import preset
 from dreamfusion_engine.config.scores import Score

@@ -12,8 +12,8 @@ from typing import Any, get_args
 import pytest
 import torch
 
-from benchmarks.memory import ARCHITECTURES
-from benchmarks.operations import counted
+from benchmarks.memory.networks import ARCHITECTURES
+from benchmarks.speed.operations import counted
 from dreamfusion_engine.config.presets import PRESET_NAMES, preset
 from dreamfusion_engine.config.scores import Score
 from dreamfusion_engine.config.stages import GenerateConfig

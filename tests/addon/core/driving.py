@@ -20,8 +20,8 @@ SCRIPTED_ENGINE = Path(__file__).resolve().parents[2] / "fakes" / "scripted_engi
 TICK_S = 0.02
 WAIT_S = 600.0  # for what will come unless something hangs: what takes a second alone may take a minute beside others
 HASTY = Patience(start=WAIT_S, load=2.5, silence=2.5, cancel=1.0)
-# A tick is to compute for 10 ms at most, which benchmarks/addon_ticks.py measures. Tests give it five times that, and
-# count only the processor's time: programs that share caches and cores stretch even that two or three times.
+# A tick is to compute for 10 ms at most, which benchmarks/speed/addon_ticks.py measures. Tests give it five times that,
+# and count only the processor's time: programs that share caches and cores stretch even that two or three times.
 COMPUTING_S = 0.050
 
 

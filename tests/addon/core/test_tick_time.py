@@ -1,6 +1,6 @@
 """A tick never waits, reaches for the disk only to claim a job, and does little: counted, and in processor time.
 
-How long it takes on the clock is a figure of benchmarks/addon_ticks.py: other programs may hold up any tick.
+How long it takes on the clock is a figure of benchmarks/speed/addon_ticks.py: other programs may hold up any tick.
 
 Of: blender_addon/core/jobs/queue.py, blender_addon/core/engine/inbox.py.
 """

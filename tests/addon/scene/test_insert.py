@@ -12,8 +12,8 @@ from addon.blenders import Session
 from addon.scene.shapes import body, write_body
 
 SCRIPTS = Path(__file__).with_name("scripts")
-# Of the processor, all threads, for 50,000 triangles: five times the bar that benchmarks/addon_ticks.py holds, because
-# programs that share its caches and cores stretch even that two or three times.
+# Of the processor, all threads, for 50,000 triangles: five times the bar that benchmarks/speed/addon_ticks.py holds,
+# because programs that share its caches and cores stretch even that two or three times.
 BUDGET_S = 5 * 0.5
 
 

@@ -9,7 +9,7 @@ from addon.blenders import Session
 from addon.scene.shapes import write_body
 
 SCRIPT = Path(__file__).with_name("scripts") / "preview.py"
-# Of the processor, for each of the two ticks that show a mesh: five times the bar that benchmarks/addon_ticks.py holds,
+# Of the processor, for each of the two ticks that show a mesh: five times the bar of benchmarks/speed/addon_ticks.py,
 # because programs that share its caches and cores stretch even that two or three times.
 TICK_S = 5 * 0.010
 SAME = 20  # lines of Python: a mesh of any size is handed to Blender in a few calls

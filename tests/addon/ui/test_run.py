@@ -11,7 +11,7 @@ from addon.blenders import Session
 
 from dreamfusion_engine.mesh.preview import MOST_TRIANGLES
 
-# Over the bars that benchmarks/addon_ticks.py holds, in processor time, which programs that share caches and cores
+# Over the bars of benchmarks/speed/addon_ticks.py, in processor time, which programs that share caches and cores
 # stretch two or three times.
 ROOM = 5
 

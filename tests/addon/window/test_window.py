@@ -12,7 +12,7 @@ from addon.blenders import Session
 
 SCRIPT = Path(__file__).with_name("first_object.py")
 # Of the processor, for a tick and for the one that inserts the object: five times the bars that
-# benchmarks/addon_ticks.py holds, because programs that share its caches and cores stretch even that.
+# benchmarks/speed/addon_ticks.py holds, because programs that share its caches and cores stretch even that.
 TICK_S, INSERTION_S = 5 * 0.010, 5 * 0.500
 
 

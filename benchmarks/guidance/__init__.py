@@ -1,0 +1,1 @@
+"""How the ways of guiding compare: scores, and precisions of the denoiser."""

@@ -1,0 +1,1 @@
+"""How much memory is needed, beside what the engine estimates."""

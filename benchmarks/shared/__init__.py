@@ -1,0 +1,1 @@
+"""What several benchmarks need: how to measure, scenes, lists of prompts, pictures for the judge, exact shapes."""
