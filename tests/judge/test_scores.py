@@ -18,9 +18,8 @@ CPU = torch.device("cpu")
 
 
 def label(name: str, view: str = "front", shading: str = "lambertian", **appearance: str) -> Label:
-    return Label(
-        kind=kind_named(name), appearance=Appearance(**appearance), view=view, heading="front", shading=shading
-    )  # type: ignore[arg-type]
+    seen = Appearance(**appearance)
+    return Label(kind=kind_named(name), appearance=seen, view=view, heading="front", shading=shading)  # type: ignore[arg-type]
 
 
 def test_r_precision_counts_the_pictures_whose_own_caption_is_best() -> None:
