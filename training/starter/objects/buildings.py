@@ -13,7 +13,12 @@ _AHEAD = (math.pi / 2, 0.0, 0.0)
 
 
 def house(rng: Rng, main: Vector | None, accent: Vector | None) -> list[Part]:
-    """Walls, a gable roof, a door in front, windows; the colour is the walls' and chimney's, the second the roof's."""
+    """Walls, a gable roof, a door in front, windows.
+
+    rng: Rng, which varies the sizes.
+    main: sRGB in [0, 1] of the walls and chimney; None for the natural colour.
+    accent: sRGB in [0, 1] of the roof; None for the natural colour.
+    """
     walls, roof = main or CREAM, accent or _ROOF
     w, d, h = vary(rng, 0.62, 0.08), vary(rng, 0.62, 0.08), 0.48
     rise = vary(rng, 0.34, 0.15)
@@ -31,7 +36,12 @@ def house(rng: Rng, main: Vector | None, accent: Vector | None) -> list[Part]:
 
 
 def castle(rng: Rng, main: Vector | None, accent: Vector | None) -> list[Part]:
-    """Four round towers with pointed roofs around a keep, a gate in front; the second colour is the roofs'."""
+    """Four round towers with pointed roofs around a keep, a gate in front.
+
+    rng: Rng, which varies the sizes.
+    main: sRGB in [0, 1] of the towers and keep; None for the natural colour.
+    accent: sRGB in [0, 1] of the roofs; None for the natural colour.
+    """
     stone = main or (0.70, 0.69, 0.66)
     roof = accent or COLOURS["blue"]
     w, h = vary(rng, 0.58, 0.05), vary(rng, 0.42, 0.06)
@@ -53,7 +63,12 @@ def castle(rng: Rng, main: Vector | None, accent: Vector | None) -> list[Part]:
 
 
 def lighthouse(rng: Rng, main: Vector | None, accent: Vector | None) -> list[Part]:
-    """A tapering tower on a rock, a gallery, a lantern and a cap; the second colour is the cap's."""
+    """A tapering tower on a rock, a gallery, a lantern and a cap.
+
+    rng: Rng, which varies the sizes.
+    main: sRGB in [0, 1] of the tower; None for the natural colour.
+    accent: sRGB in [0, 1] of the cap; None for the natural colour.
+    """
     tower = main or (0.94, 0.94, 0.92)
     cap = accent or COLOURS["red"]
     r = vary(rng, 0.36, 0.06)
@@ -75,7 +90,12 @@ def lighthouse(rng: Rng, main: Vector | None, accent: Vector | None) -> list[Par
 
 
 def windmill(rng: Rng, main: Vector | None, accent: Vector | None) -> list[Part]:
-    """A tapering mill with a cap and four sails in front; the second colour is the sails'."""
+    """A tapering mill with a cap and four sails in front.
+
+    rng: Rng, which varies the sizes.
+    main: sRGB in [0, 1] of the walls; None for the natural colour.
+    accent: sRGB in [0, 1] of the sails; None for the natural colour.
+    """
     walls = main or CREAM
     sails = accent or (0.93, 0.93, 0.90)
     r = vary(rng, 0.44, 0.06)
@@ -98,7 +118,12 @@ def windmill(rng: Rng, main: Vector | None, accent: Vector | None) -> list[Part]
 
 
 def tent(rng: Rng, main: Vector | None, accent: Vector | None) -> list[Part]:
-    """A ridge tent with poles and an opening in front; the second colour is the opening's."""
+    """A ridge tent with poles and an opening in front.
+
+    rng: Rng, which varies the sizes.
+    main: sRGB in [0, 1] of the cloth; None for the natural colour.
+    accent: sRGB in [0, 1] of the opening; None for the natural colour.
+    """
     cloth = main or COLOURS["orange"]
     w, d, h = vary(rng, 0.80, 0.06), vary(rng, 0.86, 0.08), vary(rng, 0.52, 0.08)
     parts = [

@@ -11,12 +11,22 @@ _PINK: Vector = (0.96, 0.62, 0.66)
 
 
 def eyes(apart: float, y: float, z: float, radius: float = 0.06) -> list[Part]:
-    """Two dark eyes."""
+    """Two dark eyes.
+
+    apart: float, from the middle to each, along X.
+    y, z: float, of their centres.
+    radius: float.
+    """
     return [ball((x * apart, y, z), radius, DARK) for x in (-1, 1)]
 
 
 def snowman(rng: Rng, main: Vector | None, accent: Vector | None) -> list[Part]:
-    """Three balls, a hat, a scarf, coal and a carrot; the second colour is the hat's and scarf's."""
+    """Three balls, a hat, a scarf, coal and a carrot.
+
+    rng: Rng, which varies the sizes.
+    main: not used.
+    accent: sRGB in [0, 1] of the hat and scarf; None for the natural colour.
+    """
     snow: Vector = (0.95, 0.96, 0.98)
     scarf = accent or COLOURS["red"]
     hat = accent or DARK
@@ -41,7 +51,12 @@ def snowman(rng: Rng, main: Vector | None, accent: Vector | None) -> list[Part]:
 
 
 def robot(rng: Rng, main: Vector | None, accent: Vector | None) -> list[Part]:
-    """A boxy robot with eyes, antenna, arms and legs; the second colour is the head's."""
+    """A boxy robot with eyes, antenna, arms and legs.
+
+    rng: Rng, which varies the sizes.
+    main: sRGB in [0, 1] of the body and limbs; None for the natural colour.
+    accent: sRGB in [0, 1] of the head; None for the natural colour.
+    """
     colour = main or STEEL
     w, h = vary(rng, 0.42, 0.08), vary(rng, 0.42, 0.08)
     head = vary(rng, 0.30, 0.08)
@@ -65,7 +80,12 @@ def robot(rng: Rng, main: Vector | None, accent: Vector | None) -> list[Part]:
 
 
 def duck(rng: Rng, main: Vector | None, accent: Vector | None) -> list[Part]:
-    """A bath duck: body, head, bill towards -Y, wings and tail; the second colour is the bill's."""
+    """A bath duck: body, head, bill towards -Y, wings and tail.
+
+    rng: Rng, which varies the sizes.
+    main: sRGB in [0, 1] of the body; None for the natural colour.
+    accent: sRGB in [0, 1] of the bill; None for the natural colour.
+    """
     colour = main or COLOURS["yellow"]
     r = vary(rng, 0.60, 0.06)
     head = vary(rng, 0.40, 0.06)
@@ -83,7 +103,12 @@ def duck(rng: Rng, main: Vector | None, accent: Vector | None) -> list[Part]:
 
 
 def penguin(rng: Rng, main: Vector | None, accent: Vector | None) -> list[Part]:
-    """Black back, white belly, orange bill and feet, a scarf; the second colour is the scarf's."""
+    """Black back, white belly, orange bill and feet, a scarf.
+
+    rng: Rng, which varies the sizes.
+    main: not used.
+    accent: sRGB in [0, 1] of the scarf; None for the natural colour.
+    """
     coat: Vector = (0.13, 0.14, 0.18)
     r, h = vary(rng, 0.46, 0.06), vary(rng, 0.62, 0.05)
     zh = h * 0.95
@@ -103,7 +128,12 @@ def penguin(rng: Rng, main: Vector | None, accent: Vector | None) -> list[Part]:
 
 
 def teddy_bear(rng: Rng, main: Vector | None, accent: Vector | None) -> list[Part]:
-    """A sitting bear with round ears and a bow tie; the second colour is the bow tie's."""
+    """A sitting bear with round ears and a bow tie.
+
+    rng: Rng, which varies the sizes.
+    main: sRGB in [0, 1] of the fur; None for the natural colour.
+    accent: sRGB in [0, 1] of the bow tie; None for the natural colour.
+    """
     fur = main or (0.66, 0.44, 0.25)
     pale: Vector = (0.93, 0.82, 0.64)
     r = vary(rng, 0.46, 0.06)
@@ -130,7 +160,12 @@ def teddy_bear(rng: Rng, main: Vector | None, accent: Vector | None) -> list[Par
 
 
 def cat(rng: Rng, main: Vector | None, accent: Vector | None) -> list[Part]:
-    """A sitting cat with pointed ears and a tail; the second colour is the collar's."""
+    """A sitting cat with pointed ears and a tail.
+
+    rng: Rng, which varies the sizes.
+    main: sRGB in [0, 1] of the fur; None for the natural colour.
+    accent: sRGB in [0, 1] of the collar; None for the natural colour.
+    """
     fur = main or (0.88, 0.56, 0.26)
     pale: Vector = (0.96, 0.93, 0.88)
     head = vary(rng, 0.36, 0.05)
@@ -155,7 +190,12 @@ def cat(rng: Rng, main: Vector | None, accent: Vector | None) -> list[Part]:
 
 
 def pig(rng: Rng, main: Vector | None, accent: Vector | None) -> list[Part]:
-    """A round pig with a snout, ears, four legs and a curled tail."""
+    """A round pig with a snout, ears, four legs and a curled tail.
+
+    rng: Rng, which varies the sizes.
+    main: sRGB in [0, 1] of the skin; None for the natural colour.
+    accent: not used.
+    """
     skin = main or (0.96, 0.65, 0.70)
     snout: Vector = (0.86, 0.46, 0.52)
     r, length = vary(rng, 0.50, 0.06), vary(rng, 0.68, 0.06)

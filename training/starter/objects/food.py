@@ -17,7 +17,11 @@ _SPRINKLES: tuple[Vector, ...] = (
 
 
 def hamburger(rng: Rng, main: Vector | None, accent: Vector | None) -> list[Part]:
-    """Sesame bun, lettuce, tomato, cheese, patty, bun."""
+    """Sesame bun, lettuce, tomato, cheese, patty, bun.
+
+    rng: Rng, which varies the sizes.
+    main, accent: not used.
+    """
     r = vary(rng, 1.0, 0.06)
     patty = vary(rng, 0.17)
     parts = [cylinder((0, 0, 0.16), r, 0.18, BUN, rounding=0.15)]
@@ -49,7 +53,12 @@ def hamburger(rng: Rng, main: Vector | None, accent: Vector | None) -> list[Part
 
 
 def donut(rng: Rng, main: Vector | None, accent: Vector | None) -> list[Part]:
-    """A ring with icing on its upper half and sprinkles; the colour is the icing's."""
+    """A ring with icing on its upper half and sprinkles.
+
+    rng: Rng, which varies the sizes.
+    main: sRGB in [0, 1] of the icing; None for the natural colour.
+    accent: sRGB in [0, 1] of the sprinkles; None for the natural colour.
+    """
     icing = main or (0.97, 0.55, 0.70)
     tube = vary(rng, 0.38)
     parts = [torus((0, 0, 0), 0.7, tube, (0.82, 0.56, 0.28)), torus((0, 0, tube * 0.16), 0.7, tube * 0.97, icing)]
@@ -64,7 +73,12 @@ def donut(rng: Rng, main: Vector | None, accent: Vector | None) -> list[Part]:
 
 
 def ice_cream(rng: Rng, main: Vector | None, accent: Vector | None) -> list[Part]:
-    """A scoop, or two, on a waffle cone, with a cherry; the colour is the scoops'."""
+    """A scoop, or two, on a waffle cone, with a cherry.
+
+    rng: Rng, which varies the sizes.
+    main: sRGB in [0, 1] of the scoops; None for the natural colour.
+    accent: not used.
+    """
     scoop = main or COLOURS["pink"]
     r = vary(rng, 0.50, 0.06)
     parts = [
@@ -81,7 +95,12 @@ def ice_cream(rng: Rng, main: Vector | None, accent: Vector | None) -> list[Part
 
 
 def cupcake(rng: Rng, main: Vector | None, accent: Vector | None) -> list[Part]:
-    """A swirl of frosting in a paper wrapper, with a cherry; the colour is the frosting's, the second the wrapper's."""
+    """A swirl of frosting in a paper wrapper, with a cherry.
+
+    rng: Rng, which varies the sizes.
+    main: sRGB in [0, 1] of the frosting; None for the natural colour.
+    accent: sRGB in [0, 1] of the wrapper; None for the natural colour.
+    """
     frosting = main or (0.97, 0.60, 0.74)
     paper = accent or (0.72, 0.47, 0.28)
     r, h = vary(rng, 0.62, 0.06), vary(rng, 0.34, 0.1)
@@ -106,7 +125,12 @@ def cupcake(rng: Rng, main: Vector | None, accent: Vector | None) -> list[Part]:
 
 
 def apple(rng: Rng, main: Vector | None, accent: Vector | None) -> list[Part]:
-    """A round apple with a stalk in its dip and a leaf."""
+    """A round apple with a stalk in its dip and a leaf.
+
+    rng: Rng, which varies the sizes.
+    main: sRGB in [0, 1] of the skin; None for the natural colour.
+    accent: not used.
+    """
     skin = main or COLOURS["red"]
     r = vary(rng, 0.46, 0.06)
     parts = [
@@ -120,7 +144,11 @@ def apple(rng: Rng, main: Vector | None, accent: Vector | None) -> list[Part]:
 
 
 def carrot(rng: Rng, main: Vector | None, accent: Vector | None) -> list[Part]:
-    """An upright carrot, tip down, with a tuft of leaves."""
+    """An upright carrot, tip down, with a tuft of leaves.
+
+    rng: Rng, which varies the sizes.
+    main, accent: not used.
+    """
     orange: Vector = (0.95, 0.48, 0.10)
     r = vary(rng, 0.34, 0.1)
     parts = [
@@ -139,7 +167,12 @@ def carrot(rng: Rng, main: Vector | None, accent: Vector | None) -> list[Part]:
 
 
 def cake(rng: Rng, main: Vector | None, accent: Vector | None) -> list[Part]:
-    """A two-tier birthday cake on a plate with lit candles; the colour is the icing's, the second the candles'."""
+    """A two-tier birthday cake on a plate with lit candles.
+
+    rng: Rng, which varies the sizes.
+    main: sRGB in [0, 1] of the icing; None for the natural colour.
+    accent: sRGB in [0, 1] of the candles; None for the natural colour.
+    """
     icing = main or (0.97, 0.72, 0.80)
     candle = accent or (0.30, 0.55, 0.90)
     r = vary(rng, 0.78, 0.05)
@@ -162,7 +195,11 @@ def cake(rng: Rng, main: Vector | None, accent: Vector | None) -> list[Part]:
 
 
 def pineapple(rng: Rng, main: Vector | None, accent: Vector | None) -> list[Part]:
-    """An oval fruit studded with knobs under a crown of leaves."""
+    """An oval fruit studded with knobs under a crown of leaves.
+
+    rng: Rng, which varies the sizes.
+    main, accent: not used.
+    """
     skin: Vector = (0.93, 0.68, 0.16)
     r, h = vary(rng, 0.50, 0.06), vary(rng, 0.72, 0.06)
     parts = [ellipsoid((0, 0, 0), (r, r, h), skin)]
@@ -182,7 +219,12 @@ def pineapple(rng: Rng, main: Vector | None, accent: Vector | None) -> list[Part
 
 
 def pumpkin(rng: Rng, main: Vector | None, accent: Vector | None) -> list[Part]:
-    """A ribbed pumpkin with a carved face in front and a stalk."""
+    """A ribbed pumpkin with a carved face in front and a stalk.
+
+    rng: Rng, which varies the sizes.
+    main: sRGB in [0, 1] of the skin; None for the natural colour.
+    accent: not used.
+    """
     skin = main or (0.94, 0.48, 0.10)
     h = vary(rng, 0.52, 0.08)
     parts = [ellipsoid((0, 0, 0), (0.62, 0.62, h * 0.92), skin)]
@@ -199,12 +241,21 @@ def pumpkin(rng: Rng, main: Vector | None, accent: Vector | None) -> list[Part]:
 
 
 def carved_eye(centre: Vector, colour: Vector) -> Part:
-    """A three-cornered eye that looks to the front."""
+    """A three-cornered eye that faces the front.
+
+    centre: (x, y, z).
+    colour: sRGB in [0, 1].
+    """
     return cone(centre, 0.12, 0.0, 0.10, colour, turn=(0.35, 0, 0))
 
 
 def mushroom(rng: Rng, main: Vector | None, accent: Vector | None) -> list[Part]:
-    """A spotted cap on a thick stem; the colour is the cap's, the second the spots'."""
+    """A spotted cap on a thick stem.
+
+    rng: Rng, which varies the sizes.
+    main: sRGB in [0, 1] of the cap; None for the natural colour.
+    accent: sRGB in [0, 1] of the spots; None for the natural colour.
+    """
     cap = main or COLOURS["red"]
     r, h = vary(rng, 0.82, 0.08), vary(rng, 0.66, 0.1)
     parts = [

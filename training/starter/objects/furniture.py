@@ -9,7 +9,12 @@ from training.starter.primitives import Part, Vector, ball, box, cone, cylinder,
 
 
 def mug(rng: Rng, main: Vector | None, accent: Vector | None) -> list[Part]:
-    """A cup with a handle at the right, and coffee in it; the second colour is the handle's."""
+    """A cup with a handle at the right, and coffee in it.
+
+    rng: Rng, which varies the sizes.
+    main: sRGB in [0, 1] of the cup; None for the natural colour.
+    accent: sRGB in [0, 1] of the handle; None for the natural colour.
+    """
     colour = main or COLOURS["white"]
     r, h = vary(rng, 0.62), vary(rng, 0.72)
     return [
@@ -21,7 +26,12 @@ def mug(rng: Rng, main: Vector | None, accent: Vector | None) -> list[Part]:
 
 
 def teapot(rng: Rng, main: Vector | None, accent: Vector | None) -> list[Part]:
-    """A round pot with a spout at the left, a handle at the right and a lid; the second colour is the lid's."""
+    """A round pot with a spout at the left, a handle at the right and a lid.
+
+    rng: Rng, which varies the sizes.
+    main: sRGB in [0, 1] of the pot; None for the natural colour.
+    accent: sRGB in [0, 1] of the lid; None for the natural colour.
+    """
     colour = main or (0.62, 0.80, 0.86)
     lid = accent or colour
     r, h = vary(rng, 0.62, 0.06), vary(rng, 0.52, 0.06)
@@ -37,7 +47,12 @@ def teapot(rng: Rng, main: Vector | None, accent: Vector | None) -> list[Part]:
 
 
 def chair(rng: Rng, main: Vector | None, accent: Vector | None) -> list[Part]:
-    """Four legs, a seat and a back; the second colour is the seat's."""
+    """Four legs, a seat and a back.
+
+    rng: Rng, which varies the sizes.
+    main: sRGB in [0, 1] of the legs and back; None for the natural colour.
+    accent: sRGB in [0, 1] of the seat; None for the natural colour.
+    """
     colour = main or WOOD
     w, back = vary(rng, 0.52), vary(rng, 0.95)
     leg = vary(rng, 0.085)
@@ -53,7 +68,12 @@ def chair(rng: Rng, main: Vector | None, accent: Vector | None) -> list[Part]:
 
 
 def table(rng: Rng, main: Vector | None, accent: Vector | None) -> list[Part]:
-    """A thick round-cornered top on four legs; the second colour is the legs'."""
+    """A thick round-cornered top on four legs.
+
+    rng: Rng, which varies the sizes.
+    main: sRGB in [0, 1] of the top; None for the natural colour.
+    accent: sRGB in [0, 1] of the legs; None for the natural colour.
+    """
     colour = main or WOOD
     w, d, h = vary(rng, 0.95), vary(rng, 0.7), vary(rng, 0.8)
     parts = [box((0, 0, 0), (w, d, 0.11), colour, rounding=0.06)]
@@ -66,7 +86,12 @@ def table(rng: Rng, main: Vector | None, accent: Vector | None) -> list[Part]:
 
 
 def sofa(rng: Rng, main: Vector | None, accent: Vector | None) -> list[Part]:
-    """A two-seat sofa with padded arms and back; the second colour is the cushions'."""
+    """A two-seat sofa with padded arms and back.
+
+    rng: Rng, which varies the sizes.
+    main: sRGB in [0, 1] of the frame and padding; None for the natural colour.
+    accent: sRGB in [0, 1] of the cushions; None for the natural colour.
+    """
     colour = main or (0.55, 0.62, 0.70)
     w, d = vary(rng, 1.0, 0.06), vary(rng, 0.48, 0.06)
     parts = [
@@ -83,7 +108,12 @@ def sofa(rng: Rng, main: Vector | None, accent: Vector | None) -> list[Part]:
 
 
 def bed(rng: Rng, main: Vector | None, accent: Vector | None) -> list[Part]:
-    """A bed, its padded headboard at the back; the colour is that of blanket and padding, the second the pillows'."""
+    """A bed, its padded headboard at the back.
+
+    rng: Rng, which varies the sizes.
+    main: sRGB in [0, 1] of the blanket and padding; None for the natural colour.
+    accent: sRGB in [0, 1] of the pillows; None for the natural colour.
+    """
     blanket = main or (0.40, 0.58, 0.80)
     pillow = accent or CREAM
     w, d = vary(rng, 0.66, 0.08), vary(rng, 0.95, 0.05)
@@ -103,7 +133,12 @@ def bed(rng: Rng, main: Vector | None, accent: Vector | None) -> list[Part]:
 
 
 def lamp(rng: Rng, main: Vector | None, accent: Vector | None) -> list[Part]:
-    """A table lamp; the colour is the shade's, the second the foot's."""
+    """A table lamp.
+
+    rng: Rng, which varies the sizes.
+    main: sRGB in [0, 1] of the shade; None for the natural colour.
+    accent: sRGB in [0, 1] of the foot; None for the natural colour.
+    """
     shade = main or (0.97, 0.88, 0.62)
     foot = accent or STEEL
     r, h = vary(rng, 0.56, 0.08), vary(rng, 0.36, 0.1)

@@ -147,7 +147,11 @@ def kinds_named(names: str) -> tuple[Kind, ...]:
 
 
 def random_appearance(rng: Rng, kind: Kind) -> Appearance:
-    """Colours and pattern for an instance: each named at times, never one that cannot be told from its neighbour."""
+    """Colours and pattern for an instance: each named at times, never one that cannot be told from its neighbour.
+
+    rng: Rng.
+    kind: Kind of the instance.
+    """
     colour = str(rng.choice(kind.colours)) if kind.colours and rng.random() < 0.7 else None
     part = pattern = pattern_colour = None
     if kind.part and rng.random() < (0.25 if kind.colours else 0.6):
@@ -159,7 +163,12 @@ def random_appearance(rng: Rng, kind: Kind) -> Appearance:
 
 
 def make_object(rng: Rng, kind: Kind, appearance: Appearance) -> list[Part]:
-    """A random instance of `kind` in the ball of radius 1.2 that looks as `appearance` says; sizes and shades vary."""
+    """A random instance in the ball of radius 1.2; sizes and shades vary.
+
+    rng: Rng.
+    kind: Kind of the instance.
+    appearance: Appearance that it has.
+    """
     main = shade_of(rng, appearance.colour) if appearance.colour else None
     parts = kind.make(rng, main, shade_of(rng, appearance.part) if appearance.part else None)
     if appearance.pattern and appearance.pattern_colour:

@@ -12,12 +12,20 @@ _BARK: Vector = (0.42, 0.26, 0.14)
 
 
 def flower_pot(colour: Vector) -> list[Part]:
-    """A pot whose rim is at z = -0.05."""
+    """A pot whose rim is at z = -0.05.
+
+    colour: sRGB in [0, 1].
+    """
     return [cone((0, 0, -0.30), 0.34, 0.46, 0.26, colour, rounding=0.04), torus((0, 0, -0.05), 0.44, 0.08, colour)]
 
 
 def cactus(rng: Rng, main: Vector | None, accent: Vector | None) -> list[Part]:
-    """A column with two arms in a pot; the second colour is the pot's."""
+    """A column with two arms in a pot.
+
+    rng: Rng, which varies the sizes.
+    main: not used.
+    accent: sRGB in [0, 1] of the pot; None for the natural colour.
+    """
     green: Vector = (0.24, 0.58, 0.28)
     h = vary(rng, 0.85, 0.08)
     parts = [*flower_pot(accent or _CLAY), rod((0, 0, -0.1), (0, 0, h), 0.26, green)]
@@ -29,7 +37,12 @@ def cactus(rng: Rng, main: Vector | None, accent: Vector | None) -> list[Part]:
 
 
 def pine_tree(rng: Rng, main: Vector | None, accent: Vector | None) -> list[Part]:
-    """A conifer of three tiers on a trunk."""
+    """A conifer of three tiers on a trunk.
+
+    rng: Rng, which varies the sizes.
+    main: sRGB in [0, 1] of the needles; None for the natural colour.
+    accent: not used.
+    """
     green = main or (0.16, 0.50, 0.24)
     r = vary(rng, 0.72, 0.1)
     parts = [cylinder((0, 0, -0.72), 0.15, 0.3, _BARK)]
@@ -39,7 +52,11 @@ def pine_tree(rng: Rng, main: Vector | None, accent: Vector | None) -> list[Part
 
 
 def palm_tree(rng: Rng, main: Vector | None, accent: Vector | None) -> list[Part]:
-    """A bent trunk on an islet of sand, drooping fronds, coconuts."""
+    """A bent trunk on an islet of sand, drooping fronds, coconuts.
+
+    rng: Rng, which varies the sizes.
+    main, accent: not used.
+    """
     lean = float(rng.uniform(0.08, 0.26))
     top = (lean, 0.0, 0.72)
     parts = [
@@ -60,7 +77,12 @@ def palm_tree(rng: Rng, main: Vector | None, accent: Vector | None) -> list[Part
 
 
 def flower(rng: Rng, main: Vector | None, accent: Vector | None) -> list[Part]:
-    """One big bloom that looks to the front, in a pot; the colour is the petals', the second the pot's."""
+    """One big bloom that faces the front, in a pot.
+
+    rng: Rng, which varies the sizes.
+    main: sRGB in [0, 1] of the petals; None for the natural colour.
+    accent: sRGB in [0, 1] of the pot; None for the natural colour.
+    """
     petal = main or (0.97, 0.55, 0.70)
     h = vary(rng, 0.80, 0.08)
     count = int(rng.integers(6, 9))

@@ -31,11 +31,20 @@ LEAF: Vector = (0.24, 0.62, 0.24)
 
 
 def vary(rng: Rng, value: float, share: float = 0.12) -> float:
-    """`value` times a uniform factor in [1 - share, 1 + share]."""
+    """`value` times a uniform factor in [1 - share, 1 + share].
+
+    rng: Rng.
+    value: float, any unit.
+    share: float in [0, 1].
+    """
     return float(value * rng.uniform(1.0 - share, 1.0 + share))
 
 
 def shade_of(rng: Rng, name: str) -> Vector:
-    """The named colour, slightly lighter or darker and tinted, sRGB."""
+    """The named colour, slightly lighter or darker and tinted: sRGB in [0.03, 0.98].
+
+    rng: Rng.
+    name: str, of COLOURS.
+    """
     shade = np.clip(np.asarray(COLOURS[name]) * rng.uniform(0.88, 1.08) + rng.normal(0.0, 0.02, 3), 0.03, 0.98)
     return (float(shade[0]), float(shade[1]), float(shade[2]))

@@ -11,7 +11,12 @@ _GOLD: Vector = (0.93, 0.74, 0.22)
 
 
 def crown(rng: Rng, main: Vector | None, accent: Vector | None) -> list[Part]:
-    """A band with eight points over a velvet cap; the second colour is the jewels'."""
+    """A band with eight points over a velvet cap.
+
+    rng: Rng, which varies the sizes.
+    main: sRGB in [0, 1] of the metal; None for the natural colour.
+    accent: sRGB in [0, 1] of the jewels; None for the natural colour.
+    """
     metal = main or _GOLD
     jewel = accent or COLOURS["red"]
     r = vary(rng, 0.72, 0.06)
@@ -29,7 +34,12 @@ def crown(rng: Rng, main: Vector | None, accent: Vector | None) -> list[Part]:
 
 
 def chest(rng: Rng, main: Vector | None, accent: Vector | None) -> list[Part]:
-    """A treasure chest with a vaulted lid, bands and a lock; the second colour is the lid's."""
+    """A treasure chest with a vaulted lid, bands and a lock.
+
+    rng: Rng, which varies the sizes.
+    main: sRGB in [0, 1] of the wood; None for the natural colour.
+    accent: sRGB in [0, 1] of the lid; None for the natural colour.
+    """
     wood = main or (0.50, 0.30, 0.15)
     lid = accent or wood
     w, d, h = vary(rng, 0.80, 0.06), vary(rng, 0.50, 0.06), vary(rng, 0.34, 0.08)
@@ -48,7 +58,12 @@ def chest(rng: Rng, main: Vector | None, accent: Vector | None) -> list[Part]:
 
 
 def gift(rng: Rng, main: Vector | None, accent: Vector | None) -> list[Part]:
-    """A box tied with a ribbon and a bow; the second colour is the ribbon's."""
+    """A box tied with a ribbon and a bow.
+
+    rng: Rng, which varies the sizes.
+    main: sRGB in [0, 1] of the paper; None for the natural colour.
+    accent: sRGB in [0, 1] of the ribbon; None for the natural colour.
+    """
     paper = main or COLOURS["blue"]
     ribbon = accent or (0.97, 0.83, 0.16)
     w, h = vary(rng, 0.60, 0.08), vary(rng, 0.50, 0.12)
@@ -66,7 +81,12 @@ def gift(rng: Rng, main: Vector | None, accent: Vector | None) -> list[Part]:
 
 
 def wizard_hat(rng: Rng, main: Vector | None, accent: Vector | None) -> list[Part]:
-    """A pointed hat with a broad brim, a band and a bent tip; the second colour is the band's."""
+    """A pointed hat with a broad brim, a band and a bent tip.
+
+    rng: Rng, which varies the sizes.
+    main: sRGB in [0, 1] of the felt; None for the natural colour.
+    accent: sRGB in [0, 1] of the band; None for the natural colour.
+    """
     felt = main or COLOURS["purple"]
     band = accent or (0.97, 0.83, 0.16)
     r, h = vary(rng, 0.50, 0.06), vary(rng, 0.52, 0.08)
@@ -82,7 +102,12 @@ def wizard_hat(rng: Rng, main: Vector | None, accent: Vector | None) -> list[Par
 
 
 def barrel(rng: Rng, main: Vector | None, accent: Vector | None) -> list[Part]:
-    """A bulging barrel with hoops; the second colour is the hoops'."""
+    """A bulging barrel with hoops.
+
+    rng: Rng, which varies the sizes.
+    main: sRGB in [0, 1] of the staves; None for the natural colour.
+    accent: sRGB in [0, 1] of the hoops; None for the natural colour.
+    """
     staves = main or (0.60, 0.38, 0.19)
     hoop = accent or (0.36, 0.37, 0.40)
     r, h = vary(rng, 0.50, 0.06), vary(rng, 0.72, 0.05)

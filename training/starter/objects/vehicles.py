@@ -15,7 +15,12 @@ _AHEAD = (math.pi / 2, 0.0, 0.0)  # an axis along y
 
 
 def wheel(x: float, y: float, z: float, radius: float, half_width: float = 0.10) -> list[Part]:
-    """A tyre and its hub, the hub on the outer side."""
+    """A tyre and its hub, the hub on the outer side.
+
+    x, y, z: float, of its centre.
+    radius: float, of the tyre.
+    half_width: float, of the tyre, along X.
+    """
     side = math.copysign(0.05, x)
     return [
         cylinder((x, y, z), radius, half_width, DARK, rounding=0.05, turn=_LYING),
@@ -24,7 +29,12 @@ def wheel(x: float, y: float, z: float, radius: float, half_width: float = 0.10)
 
 
 def lamps(half_width: float, front: float, back: float, z: float) -> list[Part]:
-    """Two white lamps in front and two red ones behind."""
+    """Two white lamps in front and two red ones behind.
+
+    half_width: float, from the middle to each, along X.
+    front, back: float, y of the two pairs.
+    z: float, of all four.
+    """
     parts = []
     for x in (-half_width, half_width):
         parts.append(ellipsoid((x, front, z), (0.11, 0.06, 0.09), _LAMP))
@@ -33,7 +43,12 @@ def lamps(half_width: float, front: float, back: float, z: float) -> list[Part]:
 
 
 def rocket(rng: Rng, main: Vector | None, accent: Vector | None) -> list[Part]:
-    """A body with a pointed nose, a round window, fins and a nozzle; the second colour is the nose's and fins'."""
+    """A body with a pointed nose, a round window, fins and a nozzle.
+
+    rng: Rng, which varies the sizes.
+    main: sRGB in [0, 1] of the body; None for the natural colour.
+    accent: sRGB in [0, 1] of the nose and fins; None for the natural colour.
+    """
     body = main or (0.93, 0.94, 0.95)
     trim = accent or (COLOURS["red"] if main is None else (0.80, 0.82, 0.85))
     r, h = vary(rng, 0.38), vary(rng, 0.80)
@@ -60,7 +75,12 @@ def rocket(rng: Rng, main: Vector | None, accent: Vector | None) -> list[Part]:
 
 
 def car(rng: Rng, main: Vector | None, accent: Vector | None) -> list[Part]:
-    """A rounded body and cabin, four wheels, lamps; the second colour is the roof's."""
+    """A rounded body and cabin, four wheels, lamps.
+
+    rng: Rng, which varies the sizes.
+    main: sRGB in [0, 1] of the body; None for the natural colour.
+    accent: sRGB in [0, 1] of the roof; None for the natural colour.
+    """
     colour = main or COLOURS["red"]
     w, length = vary(rng, 0.48, 0.06), vary(rng, 1.0, 0.08)
     cab = vary(rng, 0.52, 0.1)
@@ -77,7 +97,12 @@ def car(rng: Rng, main: Vector | None, accent: Vector | None) -> list[Part]:
 
 
 def truck(rng: Rng, main: Vector | None, accent: Vector | None) -> list[Part]:
-    """A cab in front and a box behind it; the colour is that of cab and rear doors, the second the box's."""
+    """A cab in front and a box behind it.
+
+    rng: Rng, which varies the sizes.
+    main: sRGB in [0, 1] of the cab and rear doors; None for the natural colour.
+    accent: sRGB in [0, 1] of the box; None for the natural colour.
+    """
     cab = main or COLOURS["red"]
     cargo = accent or (cab if main is not None else (0.92, 0.92, 0.90))
     w, length = vary(rng, 0.42, 0.06), vary(rng, 0.58, 0.08)
@@ -97,7 +122,12 @@ def truck(rng: Rng, main: Vector | None, accent: Vector | None) -> list[Part]:
 
 
 def bus(rng: Rng, main: Vector | None, accent: Vector | None) -> list[Part]:
-    """A long box with a row of windows; the second colour is the roof's."""
+    """A long box with a row of windows.
+
+    rng: Rng, which varies the sizes.
+    main: sRGB in [0, 1] of the body; None for the natural colour.
+    accent: sRGB in [0, 1] of the roof; None for the natural colour.
+    """
     colour = main or COLOURS["yellow"]
     w, length = vary(rng, 0.42, 0.05), vary(rng, 1.0, 0.04)
     parts = [
@@ -116,7 +146,12 @@ def bus(rng: Rng, main: Vector | None, accent: Vector | None) -> list[Part]:
 
 
 def train(rng: Rng, main: Vector | None, accent: Vector | None) -> list[Part]:
-    """A steam locomotive: boiler, chimney, dome, cab and wheels; the second colour is the wheels'."""
+    """A steam locomotive: boiler, chimney, dome, cab and wheels.
+
+    rng: Rng, which varies the sizes.
+    main: sRGB in [0, 1] of the boiler and cab; None for the natural colour.
+    accent: sRGB in [0, 1] of the wheels; None for the natural colour.
+    """
     colour = main or COLOURS["green"]
     rim = accent or COLOURS["red"]
     r, length = vary(rng, 0.32, 0.05), vary(rng, 0.58, 0.05)
@@ -146,7 +181,12 @@ def plough() -> Part:
 
 
 def airplane(rng: Rng, main: Vector | None, accent: Vector | None) -> list[Part]:
-    """A plump propeller plane; the second colour is the wings'."""
+    """A plump propeller plane.
+
+    rng: Rng, which varies the sizes.
+    main: sRGB in [0, 1] of the body; None for the natural colour.
+    accent: sRGB in [0, 1] of the wings; None for the natural colour.
+    """
     colour = main or (0.92, 0.93, 0.95)
     wing = accent or (colour if main is not None else COLOURS["blue"])
     r, span = vary(rng, 0.26, 0.06), vary(rng, 1.0, 0.06)
@@ -163,7 +203,12 @@ def airplane(rng: Rng, main: Vector | None, accent: Vector | None) -> list[Part]
 
 
 def sailboat(rng: Rng, main: Vector | None, accent: Vector | None) -> list[Part]:
-    """A hull, a mast and two sails, bow to the front; the colour is the hull's, the second the sails'."""
+    """A hull, a mast and two sails, bow to the front.
+
+    rng: Rng, which varies the sizes.
+    main: sRGB in [0, 1] of the hull; None for the natural colour.
+    accent: sRGB in [0, 1] of the sails; None for the natural colour.
+    """
     hull = main or COLOURS["blue"]
     sail = accent or CREAM
     w = vary(rng, 0.36, 0.08)
@@ -181,7 +226,14 @@ def sailboat(rng: Rng, main: Vector | None, accent: Vector | None) -> list[Part]
 
 
 def triangle_sail(foot: float, tip: float, low: float, height: float, colour: Vector) -> list[Part]:
-    """A sail in the plane x = 0 whose upright edge is at y = foot and whose clew is at y = tip: a stack of bands."""
+    """A three-cornered sail in the plane x = 0: a stack of bands.
+
+    foot: float, y of its upright edge.
+    tip: float, y of its free corner.
+    low: float, z of its lower edge.
+    height: float, above that.
+    colour: sRGB in [0, 1].
+    """
     parts = []
     bands = 7
     for i in range(bands):
@@ -199,7 +251,12 @@ def triangle_sail(foot: float, tip: float, low: float, height: float, colour: Ve
 
 
 def balloon(rng: Rng, main: Vector | None, accent: Vector | None) -> list[Part]:
-    """A hot air balloon: envelope, ropes and basket; the second colour is the basket's."""
+    """A hot air balloon: envelope, ropes and basket.
+
+    rng: Rng, which varies the sizes.
+    main: sRGB in [0, 1] of the envelope; None for the natural colour.
+    accent: sRGB in [0, 1] of the basket; None for the natural colour.
+    """
     colour = main or COLOURS["red"]
     basket = accent or WOOD
     r = vary(rng, 0.66, 0.05)
