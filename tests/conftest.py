@@ -11,7 +11,7 @@ from collections.abc import Callable, Generator, Iterator
 
 import pytest
 
-pytest_plugins = ["reference.saved_pipelines"]
+pytest_plugins = ["reference.own_installer", "reference.saved_pipelines"]
 
 # Where other programs use the cores too, torch's threads else spend most of their time spinning while they wait for
 # each other. It is read when torch is loaded, here and in the processes that tests start.
