@@ -183,6 +183,18 @@ def test_a_warning_does_not_stop_the_checkpoints(tmp_path: Path) -> None:
     assert running.restarts == 0
 
 
+def test_an_object_without_a_front_is_never_called_many_faced(tmp_path: Path) -> None:
+    """The card knows: a lamp looks alike from all around, and no difference of its views is asked for."""
+    running = session(tmp_path, tiny_config())
+    running.distillation.view_contrast = lambda *given: 1.0  # type: ignore[method-assign]
+    found = []
+    for has_front in (True, False):
+        running.distillation.has_front = has_front
+        found.append(running._view_contrast())
+    assert found == [1.0, 0.0]
+    assert not running.health.views_differ, "as it is from the start, and many_faced needs it"
+
+
 def test_a_run_stopped_before_its_first_step_leaves_an_earlier_checkpoint_alone(tmp_path: Path) -> None:
     with pytest.raises(Cancelled):
         session(tmp_path, tiny_config(), control=stop_at(17, "cancel")).run()
