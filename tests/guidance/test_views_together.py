@@ -61,7 +61,7 @@ def asked(scores: ScoreDistillation, first: int = 0, count: int = VIEWS) -> Step
 def plain_loss(network: MultiViewUNet, x: Tensor, step: StepInputs) -> Tensor:
     """1/2 sum |x - x_0|^2 / B, x_0 held still: guided, and its spread over a group pulled half-way to the prompt's.
 
-    Written from FACTS of the public recipe, in pictures and not in noise, with the network of the paper.
+    Written in pictures and not in noise, with the network of the paper.
     """
     betas = torch.linspace(0.00085**0.5, 0.012**0.5, 1000, dtype=torch.float64).square()
     kept = (1.0 - betas).cumprod(0)[step.t].float().view(-1, 1, 1, 1)
