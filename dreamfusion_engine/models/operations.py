@@ -131,10 +131,10 @@ def _attention(block: str, c: int, area: float, depth: int, width: int, views: i
         return 0.0
     if "Simple" in block:  # picture and prompt in one attention
         return 8 * c * c * area + 4 * area * (area + _CLIP_TOKENS) * c + 4 * _CLIP_TOKENS * width * c
-    block = 8 * c * c * area + 4 * area * views * area * c  # the picture with itself, or with the others of its group
-    block += 4 * c * c * area + 4 * _CLIP_TOKENS * width * c + 4 * area * _CLIP_TOKENS * c  # ... with the prompt
-    block += 24 * c * c * area  # GEGLU
-    return 4 * c * c * area + depth * block
+    layer = 8 * c * c * area + 4 * area * views * area * c  # the picture with itself, or with the others of its group
+    layer += 4 * c * c * area + 4 * _CLIP_TOKENS * width * c + 4 * area * _CLIP_TOKENS * c  # ... with the prompt
+    layer += 24 * c * c * area  # GEGLU
+    return 4 * c * c * area + depth * layer
 
 
 def _transformer(config: Mapping[str, Any], latent: int) -> float:
