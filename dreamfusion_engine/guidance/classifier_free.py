@@ -33,7 +33,7 @@ def rescale_guidance(guided: Tensor, cond: Tensor, share: float, group: int = 1)
     cond: float32[B, ...], conditional prediction of the clean image.
     share: float in [0, 1], phi.
     group: int, views in a row that are judged together; it divides B.
-    Source: arXiv 2305.08891, eq. 15-16; over a group of views: arXiv 2308.16512, section 3.3.
+    Source: arXiv 2305.08891, eq. 15-16; over a group of views: arXiv 2308.16512, section 3.2.
     """
     axes = tuple(range(1, guided.ndim))
     guided_groups, cond_groups = (x.reshape(len(x) // group, -1, *x.shape[2:]) for x in (guided, cond))

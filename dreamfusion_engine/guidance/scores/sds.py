@@ -35,7 +35,7 @@ def score_weight(alpha: Tensor, sigma: Tensor, weighting: Weighting) -> Tensor:
     alpha, sigma: float32[B, 1, 1, 1], at t; alpha > 0.
     weighting: 'uniform', 'sigma_squared', 'alpha_sigma' or 'reconstruction'.
     Source: DreamFusion, arXiv 2209.14988, App. A.2 (1 and sigma_t^2 work equally well); reconstruction: MVDream, arXiv
-        2308.16512, section 3.3.
+        2308.16512, section 3.2.
     """
     if weighting == "reconstruction":
         return sigma / alpha

@@ -164,7 +164,7 @@ class Parts:
 
             state = {name: each for file in self.folder.weights[part].files for name, each in load_file(file).items()}
             (Path(folder) / "config.json").write_text(json.dumps(config), encoding="utf-8")
-            with _quiet(diffusers):
+            with _quiet(diffusers, warnings=False):  # it warns of a cast that changes nothing
                 module = getattr(diffusers, class_name).from_single_file(
                     renamed(state), config=folder, local_files_only=True, torch_dtype=self.dtype
                 )
@@ -272,13 +272,16 @@ def _installed(module: str) -> bool:
 
 
 @contextlib.contextmanager
-def _quiet(library: Any) -> Iterator[None]:
+def _quiet(library: Any, warnings: bool = True) -> Iterator[None]:
     """Loading without the bar of diffusers or transformers, which would write across the command line's own."""
     logging = library.utils.logging
-    shown = logging.is_progress_bar_enabled()
+    shown, level = logging.is_progress_bar_enabled(), logging.get_verbosity()
     logging.disable_progress_bar()
+    if not warnings:
+        logging.set_verbosity_error()
     try:
         yield
     finally:
+        logging.set_verbosity(level)
         if shown:
             logging.enable_progress_bar()
