@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from dreamfusion_engine.commands.settings_table import settings_text
 from dreamfusion_engine.config.presets import (
     PRESET_NAMES,
     dotted,
@@ -120,7 +121,10 @@ def test_what_an_artist_does_not_want_takes_the_place_of_the_recipes_words_and_n
         made = resolve("standard", "a mug", given, recipe)
         assert made.config.negative == negative and made.origins["negative"] == origin
         assert origins_of(made.config)["negative"] == origin
-    assert resolve("standard", "a mug", {"negative": ""}, "FluxPipeline").origins["negative"] == "yours"
+    others = resolve("standard", "a mug", {"negative": ""}, "FluxPipeline")
+    assert others.origins["negative"] == "yours"
+    assert own in settings_text(resolve("standard", "a mug", recipe=recipe))
+    assert "negative" not in settings_text(others)
 
 
 def test_a_small_model_of_our_own_is_not_taken_for_a_large_one() -> None:
