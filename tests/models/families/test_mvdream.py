@@ -11,21 +11,26 @@ from typing import Any
 
 import pytest
 import torch
+from reference.live_tensors import LiveTensors
 from reference.multi_view_unet import MultiViewUNet
+from reference.tiny_adapters import factors_for, peft, write
 from reference.tiny_mvdream import CONFIG, write_mvdream
 from safetensors.torch import load_file, save_file
 from torch import Tensor
+from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils.flop_counter import FlopCounterMode
 
-from dreamfusion_engine.errors import SetupError
+from dreamfusion_engine.config.stages import AdaptersConfig
+from dreamfusion_engine.errors import InputError, SetupError
 from dreamfusion_engine.guidance.camera_matrices import camera_matrices
+from dreamfusion_engine.models.adapters.files import check_adapters, read_adapters
 from dreamfusion_engine.models.families.adapter import Adapter
 from dreamfusion_engine.models.families.mvdream import AttentionTogether, MVDream
 from dreamfusion_engine.models.load import load_teacher
 from dreamfusion_engine.models.multi_view import stock_config
 from dreamfusion_engine.models.operations import denoiser_operations
 from dreamfusion_engine.models.pipeline_folder import open_pipeline
-from dreamfusion_engine.models.sizes import read_sizes
+from dreamfusion_engine.models.sizes import denoiser_live, read_sizes
 from dreamfusion_engine.models.teacher import Conditioning
 
 CPU = torch.device("cpu")
@@ -138,6 +143,37 @@ def test_its_sizes_are_read_from_the_published_config(model: tuple[Path, MultiVi
     sizes = read_sizes(model[0])
     assert sizes.denoiser == sum(each.numel() for each in model[1].parameters())
     assert sizes.pixels == 16 and sizes.denoiser_live > 0 and sizes.denoiser_operations > 0 and not sizes.transformer
+
+
+def test_loras_and_learned_words_are_refused_by_the_name_of_the_family(
+    model: tuple[Path, MultiViewUNet], tmp_path: Path
+) -> None:
+    network = load_teacher(open_pipeline(model[0]), CPU).denoiser
+    lora = write(tmp_path / "clay.safetensors", peft(factors_for(network, "unet", ("to_q", "to_v"))))
+    word = write(tmp_path / "<jug>.safetensors", {"emb_params": torch.ones(2, 32)})
+    pipeline = open_pipeline(model[0])
+    for files in (AdaptersConfig(lora=((str(lora), 1.0),)), AdaptersConfig(embeddings=(str(word),))):
+        with pytest.raises(InputError, match="family MVDream"):
+            check_adapters(read_adapters(files), pipeline.family, pipeline)
+
+
+@pytest.mark.slow
+def test_its_memory_is_that_of_a_picture_although_views_see_each_other() -> None:
+    """The published size, on fake tensors: numbers alive at once in a call, for one of eight pictures."""
+    from diffusers import UNet2DConditionModel
+
+    config = stock_config(PUBLISHED)
+    with FakeTensorMode(allow_non_fake_inputs=True):
+        plain = {name: value for name, value in config.items() if name != "views_together"}
+        network = UNet2DConditionModel.from_config(plain).eval().requires_grad_(False)
+        network.set_attn_processor(
+            {n: AttentionTogether(4, p) if ".attn1." in n else p for n, p in network.attn_processors.items()}
+        )
+        told = {"encoder_hidden_states": torch.randn(8, 77, 1024), "class_labels": torch.randn(8, 16)}
+        latents, times = torch.randn(8, 4, 32, 32), torch.ones(8, dtype=torch.long)
+        with torch.no_grad(), LiveTensors(network) as live:
+            network(latents, times, **told)
+    assert live.peak / 4 / 8 == pytest.approx(denoiser_live(config, 32), rel=0.05)
 
 
 def without_camera(folder: Path) -> None:
