@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from dreamfusion_engine.errors import SetupError
+from dreamfusion_engine.models.family import FAMILIES
 from dreamfusion_engine.models.part_weights import PartWeights, damaged, read_json
 from dreamfusion_engine.models.safetensors_header import TensorEntry, read_header
 
 FAMILY = "MVDreamPipeline"
 MULTI_VIEW_UNET = "MultiViewUNetModel"  # as `_class_name` of its config
 STOCK_UNET = "UNet2DConditionModel"
-VIEWS = 4  # judged together
+VIEWS = FAMILIES[FAMILY].views_together
 CAMERA = 16  # numbers of a camera's matrix
 CAMERA_WEIGHTS = ("camera_embed.0.weight", "camera_embed.2.weight")
 # Settings that would make it another network, with the values that they may have.

@@ -96,6 +96,13 @@ def test_what_a_recipe_changes_leads_to_the_same_settings() -> None:
             assert {**made, **changes, "recipe": name} == dotted(preset(level, "a", recipe=name))
 
 
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_recipe_has_the_views_together_that_its_family_judges_together(name: str) -> None:
+    for level in PRESET_NAMES:
+        made = preset(level, "a mug", recipe=name)
+        assert made.camera.group == FAMILIES[RECIPES[name].family].views_together
+
+
 def test_a_multi_view_recipe_asks_for_whole_groups_and_says_how_many_fit() -> None:
     made = preset("standard", "a mug", {"optimize": {"views": 8}, "memory": {"views_at_once": 4}}, "MVDreamPipeline")
     assert made.camera.group == 4 and made.optimize.views == 8

@@ -10,7 +10,6 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from dreamfusion_engine.models.families.parts import Parts
 from dreamfusion_engine.models.families.stable_diffusion import StableDiffusion
 from dreamfusion_engine.models.multi_view import MULTI_VIEW_UNET, STOCK_UNET, VIEWS
 from dreamfusion_engine.models.teacher import Conditioning
@@ -21,10 +20,6 @@ _PREFIX = "model.diffusion_model."  # of a unet's weights in the first program's
 class MVDream(StableDiffusion):
     """MVDreamPipeline: groups of four views in a row, each told the camera's matrix."""
 
-    def __init__(self, parts: Parts) -> None:
-        super().__init__(parts)
-        self.views_together = VIEWS
-
     def _load_denoiser(self) -> nn.Module:
         config = self.parts.config("unet")
         del config["views_together"]  # which that class does not know
@@ -33,7 +28,7 @@ class MVDream(StableDiffusion):
         )
         network.set_attn_processor(
             {
-                name: AttentionTogether(self.views_together, each) if ".attn1." in name else each
+                name: AttentionTogether(VIEWS, each) if ".attn1." in name else each
                 for name, each in network.attn_processors.items()
             }
         )

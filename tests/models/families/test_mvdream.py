@@ -119,6 +119,19 @@ def test_the_text_encoder_the_latents_and_the_schedule_are_stable_diffusions(
     assert not any(parameter.requires_grad for parameter in teacher.denoiser.parameters())
 
 
+@torch.no_grad()
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=str)
+def test_weights_in_half_precision_say_nearly_the_same(
+    model: tuple[Path, MultiViewUNet], teacher: Adapter, dtype: torch.dtype
+) -> None:
+    half = load_teacher(open_pipeline(model[0]), CPU)
+    half.parts.dtype = dtype
+    x, t, told = eight_views(teacher)
+    whole, found = teacher.predict_noise(x, t, told), half.predict_noise(x, t, told)
+    assert {each.dtype for each in half.denoiser.parameters()} == {dtype} and found.dtype == torch.float32
+    assert 0.0 < float((found - whole).abs().max()) < 0.1 * float(whole.abs().max())
+
+
 def test_its_arithmetic_counts_the_views_that_each_pixel_sees() -> None:
     """The published size, on torch's meta device: shapes without numbers."""
     from diffusers import UNet2DConditionModel
