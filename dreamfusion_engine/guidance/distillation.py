@@ -81,7 +81,7 @@ class ScoreDistillation:
         self.together = together
         self.has_front = card.has_front(prompt)
         self.conditioning = PromptConditioning(
-            encode or teacher.encode_prompts, prompt, negative, card, config, texts, cameras=together > 1
+            encode or teacher.encode_prompts, prompt, negative, card, config, texts, tells_cameras=together > 1
         )
         self._timesteps = teacher.schedule.usable
         self.renders = RenderScore(teacher, score, seed) if SCORES[config.score].learns else None

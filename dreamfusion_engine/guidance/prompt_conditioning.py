@@ -66,7 +66,7 @@ class PromptConditioning:
     card: PromptCard, how to word prompts for this model.
     config: GuidanceConfig, settings of the guidance.
     texts: PromptsConfig, prompts that the artist wrote by hand for single views.
-    cameras: bool, whether the model is told the camera of each view beside the text.
+    tells_cameras: bool, whether the model is told the camera of each view beside the text.
     """
 
     def __init__(
@@ -78,9 +78,9 @@ class PromptConditioning:
         config: GuidanceConfig,
         texts: PromptsConfig = AUTOMATIC,
         *,
-        cameras: bool = False,
+        tells_cameras: bool = False,
     ) -> None:
-        self._cameras = cameras
+        self._tells_cameras = tells_cameras
         self._mode = config.view_prompts
         self._perp_neg = uses_perp_neg(config, card)
         noise_free = SCORES[config.score].names_bad
@@ -158,7 +158,7 @@ class PromptConditioning:
             against=against,
             weights=weights,
         )
-        return told if not self._cameras else _seen_from(told, azimuth, elevation)
+        return told if not self._tells_cameras else _seen_from(told, azimuth, elevation)
 
 
 def _seen_from(told: PromptEmbeddings, azimuth: Tensor, elevation: Tensor) -> PromptEmbeddings:

@@ -171,7 +171,7 @@ class Parts:
         self._refuse_missing(part, [name for name, weight in module.named_parameters() if weight.is_meta])
         return self._finished(part, module, memory_format)
 
-    def _finished(self, part: str, module: nn.Module, memory_format: torch.memory_format) -> nn.Module:
+    def _finished(self, part: str, module: Any, memory_format: torch.memory_format) -> nn.Module:
         """The network with its adapters, frozen and placed."""
         self._adapt(part, module)
         module.to(memory_format=memory_format)
