@@ -17,14 +17,21 @@ PAGE = ROOT / "docs" / "recipes.md"
 BEGIN, END = "<!-- tables: python docs/recipes_table.py -->", "<!-- end of the tables -->"
 
 
+LONGEST = 50  # characters of a value
 MAIN = {"Starter": STARTER_RECIPE, "Stable Diffusion 1 and 2": "StableDiffusionPipeline"}
+
+
+def shown(value: Any) -> str:
+    """A value in a table: long texts are cut, which `settings --model` prints whole."""
+    text = value_text(value)
+    return text if len(text) <= LONGEST else f"{text[:LONGEST].rpartition(', ')[0]}, ..."
 
 
 def family_table() -> str:
     """The values of the two recipes that the others follow, in the standard preset."""
     columns = [_standard(name) for name in MAIN.values()]
     lines = [f"| setting | {' | '.join(MAIN)} |", "|---|" + "---|" * len(MAIN)]
-    lines += [f"| `{key}` | {' | '.join(value_text(column[key]) for column in columns)} |" for key in _given()]
+    lines += [f"| `{key}` | {' | '.join(shown(column[key]) for column in columns)} |" for key in _given()]
     return "\n".join(lines)
 
 
@@ -36,7 +43,7 @@ def difference_table() -> str:
             continue
         own = _standard(name)
         changed = {
-            title: [(key, value_text(own[key]), value_text(base[key])) for key in _given() if own[key] != base[key]]
+            title: [(key, shown(own[key]), shown(base[key])) for key in _given() if own[key] != base[key]]
             for title, base in ((title, _standard(main)) for title, main in MAIN.items())
         }
         nearest = min(changed, key=lambda title: len(changed[title]))
@@ -82,7 +89,7 @@ def source_tables() -> list[str]:
 
 
 def _rows(settings: Settings) -> list[str]:
-    return [f"| `{key}` | {value_text(value)} | {source} |" for key, (value, source) in settings.items()]
+    return [f"| `{key}` | {shown(value)} | {source} |" for key, (value, source) in settings.items()]
 
 
 def renewed(page: str) -> str:

@@ -246,6 +246,15 @@ def settings_for(
             fix=f"Leave the recipe out, or give {facts.recipe}.",
         )
     made = resolve(preset_name, prompt, settings, str(asked))
+    together = FAMILIES[facts.family].views_together
+    if made.config.camera.group != together:
+        raise InputError(
+            "input.setting",
+            what=f"The setting 'camera.group' cannot be {made.config.camera.group} with this model.",
+            why=f"{FAMILIES[facts.family].title} judges "
+            + (f"{together} views of one object together." if together > 1 else "every view alone."),
+            fix=f"Leave camera.group out: the model's recipe has {together}.",
+        )
     if not FAMILIES[facts.family].vae:
         values, plain = dotted(made.config), dotted(preset(preset_name, prompt))
         for name in NEEDS_AUTOENCODER:

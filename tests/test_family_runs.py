@@ -20,6 +20,7 @@ import torch
 from reference.stable_diffusion_2 import write_stable_diffusion_2
 from reference.tiny_adapters import factors_for, kohya, write
 from reference.tiny_families import LATENT, VARIANTS
+from reference.tiny_mvdream import write_mvdream_file
 from reference.wire_client import PATIENCE
 
 from dreamfusion_engine.config.presets import preset
@@ -61,6 +62,34 @@ def test_every_familys_folder_leads_from_a_prompt_to_a_mesh(
     config = preset("draft", "a red mug", {**SETTINGS, "model": str(tmp_path / "model"), "device": "cpu"})
     engine.generate(config, tmp_path / "out")
     assert whole(tmp_path / "out")["steps"] == 4
+
+
+def test_a_multi_view_model_leads_from_a_prompt_to_a_mesh_as_folder_and_as_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two groups of four views a step, one after another; the recipe's own words for what is not wanted."""
+    from dreamfusion_engine import generate as engine
+
+    for name in ("write_turntable", "write_views"):
+        monkeypatch.setattr(engine, name, lambda mesh, path, *more: path.touch())
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "cache"))
+    file, base = tmp_path / "my peacock.safetensors", tmp_path / "base"
+    write_mvdream_file(file, base)
+    optimize = {**SETTINGS["optimize"], "views": 8}
+    settings = {**SETTINGS, "optimize": optimize, "memory": {"views_at_once": 4}, "device": "cpu", "negative": ""}
+    reports = []
+    for model, more in ((base, {}), (file, {"base": str(base)})):
+        given = {**settings, "model": str(model), **more}
+        request = checked_request("a red mug", preset_name="draft", settings=given, output=tmp_path / model.stem)
+        engine.generate(request.config, request.output)
+        reports.append(whole(request.output))
+        assert reports[-1]["steps"] == 4 and reports[-1]["config"]["recipe"] == "MVDreamPipeline"
+        assert reports[-1]["config"]["negative"] and reports[-1]["config"]["camera"]["group"] == 4
+        engine.generate(request.config, request.output, resume=True)
+    with pytest.raises(InputError, match="(?s).*multiple of 4") as caught:
+        given = {**settings, "model": str(base), "optimize": {"views": 6}}
+        checked_request("a red mug", preset_name="draft", settings=given, output=tmp_path / "refused")
+    assert caught.value.code == "input.setting" and not (tmp_path / "refused").exists()
 
 
 def test_a_run_with_adapters_keeps_them_in_its_result_and_resumes_with_no_others(

@@ -17,6 +17,7 @@ import torch
 from paint.surfaces import mirrored, plane
 from PIL import Image
 from reference.glb_builder import Glb, parts, square_primitive, stored
+from reference.tiny_mvdream import write_mvdream
 from reference.tiny_pipeline import tiny_pipeline, write_card
 
 from dreamfusion_engine import texture as engine
@@ -362,3 +363,13 @@ def test_the_random_state_of_others_does_not_matter(model: Path, tmp_path: Path)
         run = Painting(model, glb().data(), tmp_path / str(seed))
         textures.append(Path(run.result.files["textures/part-000.png"]).read_bytes())
     assert textures[0] == textures[1]
+
+
+@pytest.mark.slow
+def test_a_model_that_judges_four_views_together_paints_too(tmp_path: Path) -> None:
+    write_mvdream(tmp_path / "model")
+    given = {**SETTINGS, "optimize": {**SETTINGS["optimize"], "views": 4}, "model": str(tmp_path / "model")}
+    made = painting(preset("draft", "a red mug", given, "MVDreamPipeline"), given)
+    assert made.guidance.scale == 50.0 and made.camera.group == 4
+    result = engine.texture(made, PaintConfig(), glb().data(), tmp_path / "out")
+    assert result.report["steps"] == STEPS and (tmp_path / "out" / "mesh.glb").is_file()

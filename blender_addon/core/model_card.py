@@ -18,6 +18,8 @@ _LONGEST = 1e9  # seconds, 30 years
 _SLOWEST = 1e4  # times as long a step with another score
 _LARGEST = 1 << 26  # MiB, 64 TiB
 
+_VIEWS = 64  # of a step
+
 Value = bool | int | float | str | list[int | float]  # of one setting
 Card = Mapping[str, Any] | None  # the engine's line on a model, None where it has said none
 
@@ -71,6 +73,15 @@ def recipe_settings(card: Card, preset: str, score: str = "") -> dict[str, Value
     recipe = _group(card, "recipe")
     changes = _group(_group(recipe, "settings"), preset) if preset in PRESETS else None
     return _values(changes) | _values(_group(_group(recipe, "scores"), score))
+
+
+def views_together(card: Card) -> int:
+    """How many views the model judges together: a step has as many, or a multiple. 1 where the engine does not say.
+
+    card: the engine's line on the model.
+    """
+    views = recipe_settings(card, PRESETS[0]).get("camera.group", 1)
+    return views if type(views) is int and 1 <= views <= _VIEWS else 1
 
 
 def takes(card: Card, adapter_type: str) -> bool | None:

@@ -13,14 +13,16 @@ from dreamfusion_engine.config.stages import GenerateConfig
 from dreamfusion_engine.errors import InputError
 
 _WIDTH = 100  # columns of a description
-_OF_THE_RUN = ("prompt", "negative", "seed", "base", "device")  # not settings of a model
+_OF_THE_RUN = ("prompt", "negative", "seed", "base", "device")  # not settings of a model, unless its recipe gives them
 
 
 def settings_text(made: Resolved) -> str:
     """Return a head line with preset and recipe, then one line for each setting."""
     recipe = RECIPES[made.config.recipe]
     mark = ", experimental" if recipe.experimental else ""
-    rows = {name: value for name, value in dotted(made.config).items() if name not in _OF_THE_RUN}
+    of_recipe = {name for name, origin in made.origins.items() if origin.startswith("recipe: ")}
+    left_out = set(_OF_THE_RUN) - of_recipe
+    rows = {name: value for name, value in dotted(made.config).items() if name not in left_out}
     shown = {name: value_text(value) for name, value in rows.items()}
     wide = max(map(len, shown)), max(len(text) for text in shown.values() if len(text) <= 24)
     lines = [f"{made.config.model}: preset {made.config.preset}, recipe of {recipe.title}{mark}"]

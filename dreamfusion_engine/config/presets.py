@@ -89,6 +89,8 @@ def resolve(
     guidance = yours.get("guidance", {})
     score = guidance.get("score") if isinstance(guidance, Mapping) else None
     of_recipe = recipe_named(recipe).values(name, score if isinstance(score, str) else GuidanceConfig().score)
+    if "negative" in of_recipe and yours.get("negative") == "":
+        del yours["negative"]  # nothing was written; the recipe's words hold
     values: dict[str, Any] = {"prompt": prompt, "preset": name, "recipe": recipe}
     origins: dict[str, str] = {"recipe": "model"}
     layers = (

@@ -112,6 +112,9 @@ _LARGE_PRESETS: Mapping[str, Settings] = {
         "render.occupancy_resolution": (96, "ours: a cell of two steps"),
     },
 }
+_UNWANTED = (
+    "ugly, blurry, pixelated, unnatural colors, dull, cropped, low quality, duplicate, deformed, bad proportions"
+)
 _SCORES: Mapping[str, Settings] = {name: record.own for name, record in SCORES.items() if record.own}
 
 
@@ -150,6 +153,34 @@ RECIPES: dict[str, Recipe] = {
         },
         presets={
             name: {k: v for k, v in row.items() if k != "optimize.resolution"} for name, row in _LARGE_PRESETS.items()
+        },
+        scores=_SCORES,
+    ),
+    "MVDreamPipeline": Recipe(
+        title="MVDream",
+        family="MVDreamPipeline",
+        settings={
+            **_LARGE,
+            "negative": (_UNWANTED, "ours, after MVD's longer list"),
+            "guidance.scale": (50.0, "MVD"),
+            "guidance.rescale": (0.5, "MVD, over the four views of a group"),
+            "guidance.weighting": ("reconstruction", "MVD: half the squared distance to the model's picture"),
+            "guidance.t_min": ((0.97, 0.02), "MVD: .98 to .02; a range cannot be empty"),
+            "guidance.view_prompts": ("off", "MVD: the model is told the cameras"),
+            "guidance.perp_neg": ("off", "MVD"),
+            "camera.group": (4, "MVD: azimuths a quarter turn apart"),
+            "camera.elevation_deg": ((0.0, 30.0), "MVD"),
+            "camera.target_jitter": (0.0, "MVD: cameras look at the middle"),
+            "optimize.views": (4, "MVD: 8 in the first half of its steps, then 4"),
+        },
+        presets={
+            "draft": {"optimize.steps": (2500, "ours: half of the standard views")},
+            "standard": {"optimize.steps": (5000, "ours: half of MVD's")},
+            "high": {
+                **_LARGE_PRESETS["high"],
+                "optimize.steps": (10_000, "MVD"),
+                "optimize.resolution": ((64, 256), "MVD"),
+            },
         },
         scores=_SCORES,
     ),

@@ -23,20 +23,23 @@ def classifier_free_guidance(noise_uncond: Tensor, noise_cond: Tensor, scale: fl
     return noise_uncond + scale * (noise_cond - noise_uncond)
 
 
-def rescale_guidance(guided: Tensor, cond: Tensor, share: float) -> Tensor:
+def rescale_guidance(guided: Tensor, cond: Tensor, share: float, group: int = 1) -> Tensor:
     """phi guided std(cond) / std(guided) + (1 - phi) guided, against over-saturation.
 
-    The standard deviations are over all axes but B. A constant prediction has no spread to match and is kept.
+    The standard deviations are over all axes but B, and over the views of a group together. A constant prediction has
+    no spread to match and is kept.
 
     guided: float32[B, ...], guided prediction of the clean image.
     cond: float32[B, ...], conditional prediction of the clean image.
     share: float in [0, 1], phi.
-    Source: arXiv 2305.08891, eq. 15-16.
+    group: int, views in a row that are judged together; it divides B.
+    Source: arXiv 2305.08891, eq. 15-16; over a group of views: arXiv 2308.16512, section 3.2.
     """
     axes = tuple(range(1, guided.ndim))
-    spread = guided.std(dim=axes, keepdim=True)
-    factor = torch.where(spread > 0.0, cond.std(dim=axes, keepdim=True) / spread, torch.ones_like(spread))
-    return (share * factor + (1.0 - share)) * guided
+    guided_groups, cond_groups = (x.reshape(len(x) // group, -1, *x.shape[2:]) for x in (guided, cond))
+    spread = guided_groups.std(dim=axes, keepdim=True)
+    factor = torch.where(spread > 0.0, cond_groups.std(dim=axes, keepdim=True) / spread, torch.ones_like(spread))
+    return (share * factor.repeat_interleave(group, 0) + (1.0 - share)) * guided
 
 
 def guided_noise(
@@ -48,6 +51,7 @@ def guided_noise(
     *,
     scale: float | Tensor,
     rescale: float,
+    group: int = 1,
 ) -> Tensor:
     """Return the guided noise with its clean image rescaled: what SDS compares with the true noise.
 
@@ -56,13 +60,14 @@ def guided_noise(
     alpha, sigma: float32[B, 1, 1, 1], at t.
     scale: float or float32[], guidance scale w.
     rescale: float in [0, 1], share phi of `rescale_guidance`.
+    group: int, views in a row that are judged together.
     """
     guided = classifier_free_guidance(noise_uncond, noise_cond, scale)
     if rescale == 0.0:
         return guided
     clean = predicted_clean_image(guided, x_t, alpha, sigma)
     cond = predicted_clean_image(noise_cond, x_t, alpha, sigma)
-    return noise_from_clean(rescale_guidance(clean, cond, rescale), x_t, alpha, sigma)
+    return noise_from_clean(rescale_guidance(clean, cond, rescale, group), x_t, alpha, sigma)
 
 
 def guidance_scale(progress: float, config: GuidanceConfig) -> float:

@@ -53,6 +53,7 @@ class ScoreDistillation:
     score: ScoreConfig, further settings of 'sdi', 'vsd' and 'sampled'.
     seed: int, seed of the low-rank copy that 'vsd' trains.
     encode: texts to Conditioning; replaces the teacher's own encoding, for example by one with a cache.
+    together: int, views in a row that the teacher judges together, told where each is from; 1: each alone.
     Raises InputError input.unknown_words where the card's vocabulary is closed and does not hold a word.
     """
 
@@ -68,6 +69,7 @@ class ScoreDistillation:
         score: ScoreConfig = ScoreConfig(),  # noqa: B008 (frozen)
         seed: int = 0,
         encode: Encode | None = None,
+        together: int = 1,
     ) -> None:
         check_vocabulary(prompt, card)
         check_vocabulary(negative, card, "negative prompt")
@@ -76,8 +78,11 @@ class ScoreDistillation:
         self.teacher = teacher
         self.config = config
         self.settings = score
+        self.together = together
         self.has_front = card.has_front(prompt)
-        self.conditioning = PromptConditioning(encode or teacher.encode_prompts, prompt, negative, card, config, texts)
+        self.conditioning = PromptConditioning(
+            encode or teacher.encode_prompts, prompt, negative, card, config, texts, tells_cameras=together > 1
+        )
         self._timesteps = teacher.schedule.usable
         self.renders = RenderScore(teacher, score, seed) if SCORES[config.score].learns else None
         self._shapes: dict[int, tuple[int, ...]] = {}
@@ -281,11 +286,21 @@ class ScoreDistillation:
 
     def _guided(self, seen: Predictions, x_t: Tensor, t: Tensor, scale: float | Tensor) -> Tensor:
         alpha, sigma = self.teacher.schedule.at(t)
-        return guided_noise(seen.uncond, seen.cond, x_t, alpha, sigma, scale=scale, rescale=self.config.rescale)
+        return guided_noise(
+            seen.uncond,
+            seen.cond,
+            x_t,
+            alpha,
+            sigma,
+            scale=scale,
+            rescale=self.config.rescale,
+            group=self.together,
+        )
 
     def _timesteps_of(self, part: ViewRange, count: int, low: float, high: float, generator: torch.Generator) -> Tensor:
-        t = sample_timesteps(part.total, low, high, self._timesteps, generator)[part.first : part.first + count]
-        return sent(t, self.teacher.device)
+        t = sample_timesteps(part.total // self.together, low, high, self._timesteps, generator)
+        t = t.repeat_interleave(self.together)  # views that are judged together are equally noisy
+        return sent(t[part.first : part.first + count], self.teacher.device)
 
     def _noise_of(self, part: ViewRange, shape: Sequence[int], generator: torch.Generator) -> Tensor:
         noise = torch.randn((part.total, *shape[1:]), generator=generator, device=generator.device)

@@ -5,6 +5,7 @@ Axis letters: B views, V = 4 named views, N negative prompts of Perp-Neg.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import math
 from collections.abc import Callable, Sequence
@@ -14,6 +15,7 @@ from torch import Tensor
 
 from dreamfusion_engine.config.scores import SCORES
 from dreamfusion_engine.config.stages import GuidanceConfig, PromptsConfig, Shading
+from dreamfusion_engine.guidance.camera_matrices import camera_matrices
 from dreamfusion_engine.guidance.perp_neg import view_negatives
 from dreamfusion_engine.guidance.view_weights import (
     interpolated_camera_weights,
@@ -64,6 +66,7 @@ class PromptConditioning:
     card: PromptCard, how to word prompts for this model.
     config: GuidanceConfig, settings of the guidance.
     texts: PromptsConfig, prompts that the artist wrote by hand for single views.
+    tells_cameras: bool, whether the model is told the camera of each view beside the text.
     """
 
     def __init__(
@@ -74,7 +77,10 @@ class PromptConditioning:
         card: PromptCard,
         config: GuidanceConfig,
         texts: PromptsConfig = AUTOMATIC,
+        *,
+        tells_cameras: bool = False,
     ) -> None:
+        self._tells_cameras = tells_cameras
         self._mode = config.view_prompts
         self._perp_neg = uses_perp_neg(config, card)
         noise_free = SCORES[config.score].names_bad
@@ -144,10 +150,24 @@ class PromptConditioning:
         if self._perp_neg:
             against = tuple(self.of_views([view] * count, shading) for view in AGAINST)
             weights = sent(view_negatives(azimuth, elevation), self._encoded.tokens.device)
-        return PromptEmbeddings(
+        bad = None if self._bad is None else self._encoded.rows([self._bad] * count)
+        told = PromptEmbeddings(
             uncond=self.unconditional(count),
             cond=self.of_cameras(azimuth, elevation, shading),
-            bad=None if self._bad is None else self._encoded.rows([self._bad] * count),
+            bad=bad,
             against=against,
             weights=weights,
         )
+        return told if not self._tells_cameras else _seen_from(told, azimuth, elevation)
+
+
+def _seen_from(told: PromptEmbeddings, azimuth: Tensor, elevation: Tensor) -> PromptEmbeddings:
+    """The same, with every text told where each view is from."""
+    camera = sent(camera_matrices(azimuth, elevation), told.cond.tokens.device)
+    return dataclasses.replace(
+        told,
+        uncond=told.uncond.seen_from(camera),
+        cond=told.cond.seen_from(camera),
+        bad=None if told.bad is None else told.bad.seen_from(camera),
+        against=tuple(each.seen_from(camera) for each in told.against),
+    )

@@ -30,7 +30,7 @@ def mean_weight(schedule: NoiseSchedule, low: float, high: float, weighting: Wei
 
     schedule: NoiseSchedule, on the host.
     low, high: float in [0, 1], ends of the range, shares of T.
-    weighting: 'uniform', 'sigma_squared' or 'alpha_sigma'.
+    weighting: 'uniform', 'sigma_squared', 'alpha_sigma' or 'reconstruction'.
     """
     total = schedule.usable
     first = min(int(low * total), total - 1)

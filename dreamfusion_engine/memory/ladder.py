@@ -98,7 +98,7 @@ def least_bytes(sizes: ModelSizes, config: GenerateConfig, device_type: str) -> 
         memory,
         recompute=True,
         tiling=True,
-        views_at_once=1,
+        views_at_once=config.camera.group,
         offload="text" if memory.offload == "none" else memory.offload,
     )
     return estimate(sizes, dataclasses.replace(config, memory=saving), device_type).total
@@ -127,9 +127,9 @@ def _rungs(sizes: ModelSizes, config: GenerateConfig, device_type: str, *, loade
         yield _memory(config, "the VAE is computed again in the backward pass", recompute=True)
     if sizes.encoder_kept and sizes.pixels > TILE_PIXELS and not memory.tiling:
         yield _memory(config, "the VAE sees pictures in tiles", tiling=True)
-    at_once = views_at_once(config)
-    if at_once > 1:
-        half = at_once // 2
+    at_once, group = views_at_once(config), config.camera.group
+    if at_once > group:
+        half = max(at_once // (2 * group), 1) * group
         text = "one view at a time" if half == 1 else f"{half} views at a time"
         yield _memory(config, text, views_at_once=half)
     smaller = _smaller_render(config, SMALLEST_LATENT_RENDER if sizes.vae else SMALLEST_RENDER)

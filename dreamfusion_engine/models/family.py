@@ -19,6 +19,8 @@ class Family:
     vae: bool, whether it denoises latents of an autoencoder, part "vae".
     optional: parts that a folder may leave out (null in its index).
     tokens: int, most tokens that it reads of a prompt.
+    views_together: int, views of one object that its denoiser judges together, told where each is from; 1: each alone,
+        told by words.
     """
 
     title: str
@@ -28,6 +30,7 @@ class Family:
     vae: bool = True
     optional: tuple[str, ...] = ()
     tokens: int = 77  # of CLIP, and what the pipeline of DeepFloyd IF gives T5
+    views_together: int = 1
 
     @property
     def weights(self) -> tuple[str, ...]:
@@ -46,6 +49,7 @@ _TWO_TOKENIZERS = ("tokenizer", "tokenizer_2")
 FAMILIES: dict[str, Family] = {
     "IFPipeline": Family(title="DeepFloyd IF, first stage", denoiser="unet", vae=False),
     "StableDiffusionPipeline": Family(title="Stable Diffusion 1 and 2", denoiser="unet"),
+    "MVDreamPipeline": Family(title="MVDream", denoiser="unet", views_together=4),
     "StableDiffusionXLPipeline": Family(
         title="Stable Diffusion XL", denoiser="unet", text_encoders=_TWO_TEXTS, tokenizers=_TWO_TOKENIZERS
     ),

@@ -15,6 +15,7 @@ from dreamfusion_engine.models.adapters.lora_merge import check_finite
 from dreamfusion_engine.models.adapters.textual_inversion import read_vectors
 from dreamfusion_engine.models.families.adapter import Adapter
 from dreamfusion_engine.models.families.flux import Flux
+from dreamfusion_engine.models.families.mvdream import MVDream
 from dreamfusion_engine.models.families.parts import Parts, Place
 from dreamfusion_engine.models.families.parts import Precision as Precision
 from dreamfusion_engine.models.families.pixart import PixArtSigma
@@ -27,6 +28,7 @@ from dreamfusion_engine.models.pipeline_folder import PipelineFolder
 ADAPTERS: dict[str, Callable[[Parts], Adapter]] = {
     "IFPipeline": PixelDiffusion,
     "StableDiffusionPipeline": StableDiffusion,
+    "MVDreamPipeline": MVDream,
     "StableDiffusionXLPipeline": StableDiffusionXL,
     "PixArtSigmaPipeline": PixArtSigma,
     "StableDiffusion3Pipeline": StableDiffusion3,

@@ -15,6 +15,7 @@ from typing import Any
 from dreamfusion_engine.errors import SetupError
 from dreamfusion_engine.inputs.given_path import absence
 from dreamfusion_engine.models.family import Family
+from dreamfusion_engine.models.multi_view import read_denoiser_config
 from dreamfusion_engine.models.part_weights import damaged, incomplete, read_json
 
 VOCABULARIES = ("tokenizer.json", "vocab.json", "vocab.txt", "*.model", "*.tiktoken")
@@ -63,7 +64,7 @@ def check_configs(folder: Path, family: Family, parts: frozenset[str]) -> None:
     for part in (part for part in family.tokenizers if part in parts):
         _check_tokenizer(folder, part)
     scale = _vae_scale(folder) if family.vae else 1
-    config = read_json(folder / family.denoiser / "config.json")
+    config = read_denoiser_config(folder / family.denoiser / "config.json")
     size = config.get("sample_size")
     if size is None:  # a Flux's config does not say; others are refused by what they denoise
         return

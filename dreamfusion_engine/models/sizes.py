@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from dreamfusion_engine.models.card import read_card
+from dreamfusion_engine.models.multi_view import read_denoiser_config
 from dreamfusion_engine.models.operations import denoiser_operations, encoder_operations
-from dreamfusion_engine.models.part_weights import PartWeights, damaged, read_json, read_part_weights
+from dreamfusion_engine.models.part_weights import PartWeights, damaged, read_part_weights
 
 TEXT_ENCODERS = ("text_encoder", "text_encoder_2", "text_encoder_3")
 DENOISERS = ("unet", "transformer")
@@ -123,7 +124,7 @@ def parameters(folder: Path, part: str) -> int:
 
 def _config(folder: Path) -> dict[str, Any]:
     path = folder / "config.json"
-    return read_json(path) if path.is_file() else {}
+    return read_denoiser_config(path) if path.is_file() else {}
 
 
 def denoiser_live(config: Mapping[str, Any], latent: int) -> int:

@@ -27,11 +27,13 @@ class Conditioning:
     tokens: float32[P, K, D], an embedding for each token.
     mask: bool[P, K], the tokens that count; None where all do.
     pooled: float32[P, E], one embedding of the whole prompt; None where the family has none.
+    camera: float32[P, 16], where each view is from, for a denoiser that judges several together; None for all others.
     """
 
     tokens: Tensor
     mask: Tensor | None = None
     pooled: Tensor | None = None
+    camera: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.tokens)
@@ -54,7 +56,7 @@ class Conditioning:
 
     def tensors(self) -> dict[str, Tensor]:
         """Return the tensors that are present, by name, as a safetensors file needs them."""
-        named = {"tokens": self.tokens, "mask": self.mask, "pooled": self.pooled}
+        named = {"tokens": self.tokens, "mask": self.mask, "pooled": self.pooled, "camera": self.camera}
         return {name: value for name, value in named.items() if value is not None}
 
     @staticmethod
@@ -63,7 +65,16 @@ class Conditioning:
 
         Raises KeyError without 'tokens'.
         """
-        return Conditioning(tokens=values["tokens"], mask=values.get("mask"), pooled=values.get("pooled"))
+        return Conditioning(
+            tokens=values["tokens"], mask=values.get("mask"), pooled=values.get("pooled"), camera=values.get("camera")
+        )
+
+    def seen_from(self, camera: Tensor) -> Conditioning:
+        """Return the same, with each row told where its view is from.
+
+        camera: float32[P, 16].
+        """
+        return self.from_tensors({**self.tensors(), "camera": camera})
 
 
 class Teacher(Protocol):

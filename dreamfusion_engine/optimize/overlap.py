@@ -30,19 +30,21 @@ from dreamfusion_engine.render.renderer import Rendering
 def may_overlap(config: GenerateConfig) -> bool:
     """Return whether a step of these settings has two halves that can be worked on apart.
 
-    It has not with one view at a time; not with 'vsd', which trains a copy of the teacher; not with a VAE that is
-    computed again, which saves memory by never working beside the denoiser.
+    It has not with one view, or one group, at a time; not with 'vsd', which trains a copy of the teacher; not with a
+    VAE that is computed again, which saves memory by never working beside the denoiser.
     """
-    return views_at_once(config) > 1 and not SCORES[config.guidance.score].learns and not config.memory.recompute
+    several = views_at_once(config) > config.camera.group
+    return several and not SCORES[config.guidance.score].learns and not config.memory.recompute
 
 
-def halves(first: int, count: int) -> list[tuple[int, int]]:
-    """Return `count` views from `first` on as two parts (first, count), the larger one first.
+def halves(first: int, count: int, group: int = 1) -> list[tuple[int, int]]:
+    """Return `count` views from `first` on as two parts (first, count) of whole groups, the larger one first.
 
     first: int, index of the first view.
-    count: int, at least 2.
+    count: int, two groups at least.
+    group: int, views of a group.
     """
-    larger = -(-count // 2)
+    larger = -(-count // (2 * group)) * group
     return [(first, larger), (first + larger, count - larger)]
 
 

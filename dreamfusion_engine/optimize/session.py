@@ -296,8 +296,12 @@ class Session:
         return self.processes.agree(verdict)
 
     def _view_contrast(self) -> float:
-        """How differently the model sees the front and the back of this prompt; 0 without either."""
-        if self.config.guidance.view_prompts == "off" or not self.distillation.has_front:
+        """How differently the model sees the front and the back of this prompt; 0 without either.
+
+        A model that judges several views together is asked nothing: it is told where each is from, not by words.
+        """
+        words = self.config.guidance.view_prompts != "off" and self.distillation.together == 1
+        if not words or not self.distillation.has_front:
             return 0.0
         cameras = probe_cameras(self.config.camera, self.device)
         images = self.training.view(cameras, self.training.config.optimize.resolution[-1]).colour.permute(0, 3, 1, 2)

@@ -157,8 +157,9 @@ class VolumeTraining(Training):
         distillation: ScoreDistillation,
         overlap: bool,
     ) -> None:
-        if overlap and self.device.type == "cpu" and may_overlap(self.config) and count > 1:
-            parts = [inputs_of(*half) for half in halves(first, count)]
+        group = self.config.camera.group
+        if overlap and self.device.type == "cpu" and may_overlap(self.config) and count > group:
+            parts = [inputs_of(*half) for half in halves(first, count, group)]
             plans = [PartPlan(size=size, shading=shading, views=len(each.views), rows=None) for each in parts]
             add_gradients_overlapped(self.field, self.occupancy, self.config, distillation, parts, plans)
         else:

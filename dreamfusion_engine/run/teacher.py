@@ -190,6 +190,7 @@ def load_run_teacher(
         score=config.score,
         seed=config.seed,
         encode=lambda texts: cache.encode(teacher.encode_prompts, cache_key, texts, device),
+        together=FAMILIES[pipeline.family].views_together,
     )
     return RunTeacher(
         device=device,

@@ -134,25 +134,31 @@ def sample_cameras(count: int, config: CameraConfig, generator: torch.Generator)
     Azimuths are stratified: one uniform draw in each of `count` equal sectors, from a common random start, so that
     several views in one step see different sides. Half of the elevations are uniform in angle, half in area.
 
-    count: int, B.
+    With `camera.group` G above 1, G views in a row are a group. They share everything but the azimuth, which goes
+    around the object in G equal turns; the first azimuths are stratified in one such turn.
+
+    count: int, B, a multiple of G.
     config: CameraConfig.
     generator: source of the random numbers.
     Source: DreamFusion, arXiv 2209.14988, App. A.2.
     """
-    device = generator.device
+    device, groups = generator.device, count // config.group
 
     def uniform(low: float, high: float) -> Tensor:
-        return low + (high - low) * torch.rand(count, generator=generator, device=device)
+        return low + (high - low) * torch.rand(groups, generator=generator, device=device)
 
-    sector = 2.0 * math.pi / count
+    turn = 2.0 * math.pi / config.group
+    sector = turn / groups
     start = torch.rand(1, generator=generator, device=device) * 2.0 * math.pi
-    azimuth = (start + torch.arange(count, device=device) * sector + uniform(0.0, sector)) % (2.0 * math.pi)
+    first = start + torch.arange(groups, device=device) * sector + uniform(0.0, sector)
+    azimuth = (first[:, None] + torch.arange(config.group, device=device) * turn).flatten() % (2.0 * math.pi)
     low, high = (math.radians(e) for e in config.elevation_deg)
     by_angle = uniform(low, high)
     by_area = torch.asin(uniform(math.sin(low), math.sin(high)))
-    elevation = torch.where(torch.rand(count, generator=generator, device=device) < 0.5, by_angle, by_area)
-    target = config.target_jitter * torch.randn(count, 3, generator=generator, device=device)
-    return orbit_cameras(azimuth, elevation, uniform(*config.distance), torch.deg2rad(uniform(*config.fov_deg)), target)
+    elevation = torch.where(torch.rand(groups, generator=generator, device=device) < 0.5, by_angle, by_area)
+    target = config.target_jitter * torch.randn(groups, 3, generator=generator, device=device)
+    shared = elevation, uniform(*config.distance), torch.deg2rad(uniform(*config.fov_deg)), target
+    return orbit_cameras(azimuth, *(value.repeat_interleave(config.group, 0) for value in shared))
 
 
 def camera_rays(cameras: Cameras, height: int, width: int) -> tuple[Tensor, Tensor]:

@@ -173,12 +173,13 @@ def spoken(seconds: float) -> str:
 def timesteps_of_a_call(config: GenerateConfig) -> tuple[float, float]:
     """Return two means over training, shares of T: the largest t in a call of the denoiser, and the range's upper end.
 
-    A call has `views_at_once` views. Each of B views has its B-th of the range (`timesteps.sample_timesteps`). The
+    A call has `views_at_once` views. Each of B views, or of B groups, has its B-th of the range
+    (`timesteps.sample_timesteps`). The
     largest of n neighbours lies, in the mean over a step's calls, (B + n - 1) / 2B into the range.
     """
     low, high = _mean_timesteps(config)
-    views = config.optimize.views
-    place = (views + views_at_once(config) - 1) / (2 * views)
+    groups, at_once = (count // config.camera.group for count in (config.optimize.views, views_at_once(config)))
+    place = (groups + at_once - 1) / (2 * groups)
     return low + (high - low) * place, high
 
 

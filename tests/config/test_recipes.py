@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from dreamfusion_engine.commands.settings_table import settings_text
 from dreamfusion_engine.config.presets import (
     PRESET_NAMES,
     dotted,
@@ -95,6 +96,44 @@ def test_what_a_recipe_changes_leads_to_the_same_settings() -> None:
             assert {**made, **changes, "recipe": name} == dotted(preset(level, "a", recipe=name))
 
 
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_recipe_has_the_views_together_that_its_family_judges_together(name: str) -> None:
+    for level in PRESET_NAMES:
+        made = preset(level, "a mug", recipe=name)
+        assert made.camera.group == FAMILIES[RECIPES[name].family].views_together
+
+
+def test_a_multi_view_recipe_asks_for_whole_groups_and_says_how_many_fit() -> None:
+    made = preset("standard", "a mug", {"optimize": {"views": 8}, "memory": {"views_at_once": 4}}, "MVDreamPipeline")
+    assert made.camera.group == 4 and made.optimize.views == 8
+    for given, named in (
+        ({"optimize": {"views": 6}}, "optimize.views"),
+        ({"optimize": {"views": 2}}, "optimize.views"),
+        ({"memory": {"views_at_once": 1}}, "memory.views_at_once"),
+    ):
+        with pytest.raises(InputError) as caught:
+            preset("standard", "a mug", given, "MVDreamPipeline")
+        assert caught.value.code == "input.setting" and named in caught.value.what
+        assert "4 views are judged together" in caught.value.why and "multiple of 4" in caught.value.fix
+
+
+def test_what_an_artist_does_not_want_takes_the_place_of_the_recipes_words_and_nothing_does_not() -> None:
+    recipe = "MVDreamPipeline"
+    own = preset("standard", "a mug", recipe=recipe).negative
+    assert "blurry" in own
+    for given, negative, origin in (
+        ({"negative": ""}, own, "recipe: ours, after MVD's longer list"),
+        ({"negative": "handles"}, "handles", "yours"),
+    ):
+        made = resolve("standard", "a mug", given, recipe)
+        assert made.config.negative == negative and made.origins["negative"] == origin
+        assert origins_of(made.config)["negative"] == origin
+    others = resolve("standard", "a mug", {"negative": ""}, "FluxPipeline")
+    assert others.origins["negative"] == "yours"
+    assert own in settings_text(resolve("standard", "a mug", recipe=recipe))
+    assert "negative" not in settings_text(others)
+
+
 def test_a_small_model_of_our_own_is_not_taken_for_a_large_one() -> None:
     assert recipe_for("IFPipeline", closed_vocabulary=True) == STARTER_RECIPE
     assert recipe_for("IFPipeline", closed_vocabulary=False) == "IFPipeline"
@@ -114,6 +153,9 @@ def facts(family: str, closed: bool = False) -> ModelFacts:
         ("StableDiffusionPipeline", {"recipe": "FluxPipeline"}, "input.recipe", "Flux"),
         ("StableDiffusionPipeline", {"recipe": 7}, "input.recipe", "7"),
         ("IFPipeline", {"memory": {"tiling": True}}, "input.setting", "memory.tiling"),
+        ("MVDreamPipeline", {"camera": {"group": 2}}, "input.setting", "camera.group"),
+        ("MVDreamPipeline", {"camera": {"group": 1}}, "input.setting", "4 views of one object together"),
+        ("StableDiffusionPipeline", {"camera": {"group": 2}}, "input.setting", "every view alone"),
         ("IFPipeline", {"memory": {"tiny_vae": "a/b"}}, "input.setting", "memory.tiny_vae"),
     ],
 )

@@ -111,3 +111,19 @@ def test_the_least_that_a_model_needs_is_without_loss_of_quality() -> None:
     for sizes in (SD15, SDXL, FLUX, STARTER):
         assert least_bytes(sizes, config(), "cuda") <= estimate(sizes, config(), "cuda").total
     assert fit(SDXL, config(), least_bytes(SDXL, config(), "cuda"), "cuda").config.optimize == config().optimize
+
+
+def test_views_that_are_judged_together_are_never_parted() -> None:
+    sizes, views = MODELS["MVDream"], {"optimize": {"views": 12}}
+    made = preset("standard", "a mug", views, "MVDreamPipeline")
+    seen = []
+    saving = next_saving(sizes, made, "cuda")
+    while saving is not None:
+        seen.append(saving.config.memory.views_at_once)
+        saving = next_saving(sizes, saving.config, "cuda")
+    assert [count for count in dict.fromkeys(seen) if count] == [4]
+    assert least_bytes(sizes, made, "cuda") > least_bytes(sizes, preset("standard", "a mug"), "cuda")
+    assert (
+        estimate(sizes, made, "cuda").total
+        > estimate(sizes, preset("standard", "a mug", {"optimize": {"views": 4}}, "MVDreamPipeline"), "cuda").total
+    )

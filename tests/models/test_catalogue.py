@@ -23,7 +23,7 @@ def test_a_line_is_whole_and_plausible(model: KnownModel) -> None:
     assert not model.instead or is_hub_id(model.instead)
     family, sizes = FAMILIES[model.family], model.sizes
     assert bool(sizes.vae) == family.vae and sizes.denoiser and sizes.text_encoders and sizes.denoiser_live
-    assert bool(sizes.encoder_kept) == family.vae and sizes.pixels in (64, 512, 768, 1024)
+    assert bool(sizes.encoder_kept) == family.vae and sizes.pixels in (64, 256, 512, 768, 1024)
     parameters = sizes.denoiser + sizes.text_encoders + sizes.vae  # of text encoders the largest, as memory counts them
     per_parameter = model.download_mb * 1e6 / parameters
     assert 1.9 < per_parameter < 2.3 or 3.8 < per_parameter < 4.2, "half precision, or single where it says so"

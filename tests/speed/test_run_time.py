@@ -17,6 +17,7 @@ from benchmarks.speed.operations import counted
 from dreamfusion_engine.config.presets import PRESET_NAMES, preset
 from dreamfusion_engine.config.scores import Score
 from dreamfusion_engine.config.stages import GenerateConfig
+from dreamfusion_engine.guidance.timesteps import sample_timesteps
 from dreamfusion_engine.models import operations
 from dreamfusion_engine.models.catalogue import catalogue
 from dreamfusion_engine.models.sizes import ModelSizes
@@ -24,7 +25,13 @@ from dreamfusion_engine.run.teacher import estimate_text
 from dreamfusion_engine.speed import device_speed, run_time
 from dreamfusion_engine.speed.device_speed import Speed, learn_ratio, measured_speed, stored_speed
 from dreamfusion_engine.speed.model_costs import estimates_of
-from dreamfusion_engine.speed.run_time import estimated_seconds, spoken, step_operations, step_seconds
+from dreamfusion_engine.speed.run_time import (
+    estimated_seconds,
+    spoken,
+    step_operations,
+    step_seconds,
+    timesteps_of_a_call,
+)
 
 SIZES = {model.title: model.sizes for model in catalogue()}
 SD15 = SIZES["Stable Diffusion 1.5"]
@@ -238,3 +245,15 @@ def test_the_list_of_models_loads_no_torch() -> None:
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=600)
     assert run.stdout.strip() == "False", run.stdout + run.stderr
+
+
+def test_groups_share_the_range_of_timesteps_out_among_themselves() -> None:
+    """The mean of the largest t in a call, of 3 groups of 4 views, by drawing them."""
+    given = {"optimize": {"views": 12}, "guidance": {"t_min": [0.2, 0.2], "t_max": [0.8, 0.8]}}
+    for at_once in (0, 4):
+        config = preset("standard", "a", {**given, "memory": {"views_at_once": at_once}}, "MVDreamPipeline")
+        generator = torch.Generator().manual_seed(0)
+        drawn = torch.stack([sample_timesteps(3, 0.2, 0.8, 1000, generator) for _ in range(2000)]).float() / 1000
+        largest = drawn.amax(dim=1) if at_once == 0 else drawn.flatten()
+        expected, _ = timesteps_of_a_call(config)
+        assert float(largest.mean()) == pytest.approx(expected, abs=0.01)

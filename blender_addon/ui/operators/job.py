@@ -7,11 +7,12 @@ from pathlib import Path
 import bpy
 from bpy.types import Context, Event, Operator
 
-from ...core import engine_preset
+from ...core import engine_preset, model_card
 from ...core.job import Job, JobState, Recipe
 from ...core.jobs.folder import SOURCE
 from ..run import enqueue, insertion, session
 from ..scene import icons, object_recipe
+from ..settings import models
 from .job_action import JobAction
 
 
@@ -95,7 +96,8 @@ class DREAMFUSION_OT_lower_quality(JobAction, Operator):
 
     def act(self, context: Context, job: Job) -> bool:
         """Queue a copy of the job with a cheaper recipe."""
-        return enqueue.ask(self, context, cheaper(job.recipe), dict(job.placement), source_of(job))
+        views = model_card.views_together(models.card(job.recipe.model))
+        return enqueue.ask(self, context, cheaper(job.recipe, views), dict(job.placement), source_of(job))
 
 
 class DREAMFUSION_OT_next_seed(JobAction, Operator):
@@ -163,10 +165,11 @@ CLASSES = (
 )
 
 
-def cheaper(wanted: Recipe) -> Recipe:
-    """The recipe in the next lower quality. The lowest one gets one view a step, small renders and a small texture.
+def cheaper(wanted: Recipe, views: int = 1) -> Recipe:
+    """The recipe in the next lower quality. The lowest one gets few views a step, small renders and a small texture.
 
     wanted: Recipe that cost too much.
+    views: int, the fewest that the model can judge in a step.
     """
     values = {**wanted.to_json(), "versions": {}}
     settings = {key: dict(value) if isinstance(value, dict) else value for key, value in wanted.settings.items()}
@@ -176,7 +179,7 @@ def cheaper(wanted: Recipe) -> Recipe:
     if position > 0:
         values["preset"] = engine_preset.PRESETS[position - 1]
     else:
-        settings.setdefault("optimize", {}).update(views=1, resolution=[32, 32])
+        settings.setdefault("optimize", {}).update(views=views, resolution=[32, 32])
         settings.setdefault("mesh", {}).update(texture=512)
     values["settings"] = {key: value for key, value in settings.items() if value != {}}
     return Recipe.from_json(values)

@@ -50,6 +50,13 @@ class CameraConfig(Stage, stage="camera"):
             digits=1,
         ),
     )
+    group: int = setting(
+        1,
+        low=1,
+        high=16,
+        unit="views",
+        says="Views in a row at equal turns around the object, as many as the model judges together",
+    )
     target_jitter: float = setting(
         0.02,
         low=0.0,

@@ -63,9 +63,14 @@ class GenerateConfig(Stage, stage=""):
     memory: MemoryConfig = dataclasses.field(default_factory=MemoryConfig)
 
     def check_together(self) -> None:
-        """Clean the prompts; a score that learns needs the denoiser's weights on the card."""
+        """Clean the prompts; views come in groups; a score that learns needs the denoiser's weights on the card."""
         object.__setattr__(self, "prompt", checked_prompt(self.prompt, "prompt", empty_ok=False))
         object.__setattr__(self, "negative", checked_prompt(self.negative, "negative prompt", empty_ok=True))
+        group = self.camera.group
+        whole = f"a multiple of {group}, because {group} views are judged together (camera.group)"
+        require(self.optimize.views % group == 0, "optimize.views", self.optimize.views, whole)
+        at_once = self.memory.views_at_once
+        require(at_once % group == 0, "memory.views_at_once", at_once, f"0 or {whole}")
         require(
             self.memory.offload != "all" or not SCORES[self.guidance.score].learns,
             "memory.offload",

@@ -9,7 +9,7 @@ from dreamfusion_engine.config.scores import Score
 from dreamfusion_engine.config.setting import Shown, Stage, setting
 
 Annealing = Literal["linear", "sqrt", "step"]
-Weighting = Literal["uniform", "sigma_squared", "alpha_sigma"]
+Weighting = Literal["uniform", "sigma_squared", "alpha_sigma", "reconstruction"]
 ViewPrompts = Literal["nearest", "interpolated", "off"]
 
 
@@ -122,7 +122,7 @@ class GuidanceConfig(Stage, stage="guidance"):
     )
     weighting: Weighting = setting(
         "uniform",
-        says="Weight w(t) of a timestep: 1, sigma_t^2 or alpha_t sigma_t",
+        says="Weight w(t) of a timestep: 1, sigma_t^2, alpha_t sigma_t or sigma_t / alpha_t",
         shown=Shown(
             label="Weighting",
             says="How much each noise level counts",
@@ -130,6 +130,10 @@ class GuidanceConfig(Stage, stage="guidance"):
                 "uniform": ("Uniform", "Every noise level counts the same. Sharper details"),
                 "sigma_squared": ("Sigma Squared", "Noisy levels count more, as in the DreamFusion paper"),
                 "alpha_sigma": ("Alpha Sigma", "Middle levels count most"),
+                "reconstruction": (
+                    "Reconstruction",
+                    "The distance to the model's picture, at every noise level",
+                ),
             },
         ),
     )

@@ -27,15 +27,18 @@ def sds_residual(guided: Tensor, noise: Tensor) -> Tensor:
 
 
 def score_weight(alpha: Tensor, sigma: Tensor, weighting: Weighting) -> Tensor:
-    """w(t), shape as sigma: 1, sigma_t^2 or alpha_t sigma_t.
+    """w(t), shape as sigma: 1, sigma_t^2, alpha_t sigma_t or sigma_t / alpha_t.
 
     The pull towards the picture x_0 that the model prefers is w (eps_hat - eps) = w (alpha / sigma) (x - x_0). The
-    three weightings multiply x - x_0 by alpha / sigma, alpha sigma and alpha^2.
+    weightings multiply x - x_0 by alpha / sigma, alpha sigma, alpha^2 and 1. The last makes the loss 1/2 |x - x_0|^2.
 
-    alpha, sigma: float32[B, 1, 1, 1], at t.
-    weighting: 'uniform', 'sigma_squared' or 'alpha_sigma'.
-    Source: DreamFusion, arXiv 2209.14988, App. A.2 (1 and sigma_t^2 work equally well).
+    alpha, sigma: float32[B, 1, 1, 1], at t; alpha > 0.
+    weighting: 'uniform', 'sigma_squared', 'alpha_sigma' or 'reconstruction'.
+    Source: DreamFusion, arXiv 2209.14988, App. A.2 (1 and sigma_t^2 work equally well); reconstruction: MVDream, arXiv
+        2308.16512, section 3.2.
     """
+    if weighting == "reconstruction":
+        return sigma / alpha
     if weighting == "sigma_squared":
         return sigma.square()
     return alpha * sigma if weighting == "alpha_sigma" else torch.ones_like(sigma)

@@ -2,8 +2,8 @@
 
 SDS asks for the one most likely picture. VSD asks that the renders be distributed like the model's pictures. This
 needs the score of the renders' distribution too. A low-rank copy of the denoiser learns it from the renders while
-they are made (`scores.render_model`). The copy here gets the prompt with its view words and no camera: no family's
-denoiser has an input for the camera, and the words tell what the model can understand of it.
+they are made (`scores.render_model`). The copy here is told of the camera what the model itself is told: the words for
+the view, or the camera's matrix where its denoiser has an input for that.
 """
 
 from __future__ import annotations

@@ -75,12 +75,15 @@ class Adapter(abc.ABC):
         Raises SetupError model.damaged.
         """
         if self._denoiser is None:
-            self._denoiser = self.parts.network(self.parts.family.denoiser, self._class_name, self._memory_format)
+            self._denoiser = self._load_denoiser()
         return self._denoiser
 
     @denoiser.setter
     def denoiser(self, network: nn.Module) -> None:
         self._denoiser = network
+
+    def _load_denoiser(self) -> nn.Module:
+        return self.parts.network(self.parts.family.denoiser, self._class_name, self._memory_format)
 
     @torch.no_grad()
     def encode_prompts(self, prompts: list[str]) -> Conditioning:
@@ -120,8 +123,8 @@ class Adapter(abc.ABC):
         """
         dtype = self.parts.dtype
         x = x_t.to(dtype).contiguous(memory_format=self._memory_format)
-        pooled = None if conditioning.pooled is None else conditioning.pooled.to(dtype)
-        told = Conditioning(tokens=conditioning.tokens.to(dtype), mask=conditioning.mask, pooled=pooled)
+        cast = {name: value if name == "mask" else value.to(dtype) for name, value in conditioning.tensors().items()}
+        told = Conditioning.from_tensors(cast)
         autocast = self.parts.autocast
         with torch.autocast(self.device.type, autocast, enabled=autocast is not None):
             output = self.ask(x, t, told)

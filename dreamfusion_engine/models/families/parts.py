@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import json
+import tempfile
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -24,6 +27,7 @@ from dreamfusion_engine.models.adapters.learned_word import spelt_out
 from dreamfusion_engine.models.adapters.lora_merge import merge_lora
 from dreamfusion_engine.models.adapters.textual_inversion import teach_encoder, teach_tokenizer
 from dreamfusion_engine.models.family import FAMILIES, Family
+from dreamfusion_engine.models.multi_view import read_denoiser_config
 from dreamfusion_engine.models.pipeline_folder import PipelineFolder, damaged, read_json
 from dreamfusion_engine.models.sizes import HALF_ABOVE
 
@@ -95,12 +99,12 @@ class Parts:
         return part in self.folder.components
 
     def config(self, part: str) -> dict[str, Any]:
-        """Return the part's configuration file.
+        """Return the part's configuration file; a multi-view unet's in the terms of diffusers.
 
         Raises SetupError model.damaged.
         """
         name = "scheduler_config.json" if part == "scheduler" else "config.json"
-        return read_json(self.folder.path / part / name)
+        return read_denoiser_config(self.folder.path / part / name)
 
     def setting(self, name: str, default: Any) -> Any:
         """Return a value that the index gives to the pipeline itself, or `default`."""
@@ -117,9 +121,7 @@ class Parts:
         Raises SetupError model.unsupported where the folder names another class.
         Raises SetupError model.damaged, setup.package; InputError input.lora, input.embedding.
         """
-        named = self.folder.components[part]
-        if named != class_name:
-            raise self.unsupported(f"Its {part} is a {named}; a model of this family has a {class_name}.")
+        self._refuse_class(part, class_name)
         text = part in self.family.text_encoders
         dtype = self.text_dtype if text else self.vae_dtype if part == "vae" else self.dtype
         with self.foreign_errors():
@@ -133,7 +135,44 @@ class Parts:
                     output_loading_info=True,
                     **{"dtype" if text else "torch_dtype": dtype},
                 )
-        self._refuse_missing(part, info)
+        self._refuse_missing(part, [*info.get("missing_keys", ()), *info.get("mismatched_keys", ())])
+        return self._finished(part, module, memory_format)
+
+    def original_network(
+        self,
+        part: str,
+        named: str,
+        class_name: str,
+        config: dict[str, Any],
+        renamed: Callable[[dict[str, torch.Tensor]], dict[str, torch.Tensor]],
+        memory_format: torch.memory_format = torch.contiguous_format,
+    ) -> nn.Module:
+        """Load the part's network as `network` does, from weights under the names of the model's first program.
+
+        part: str, its name in the folder.
+        named: str, its class in the folder.
+        class_name: str, the class of diffusers that it is loaded as.
+        config: of that class.
+        renamed: from the part's weights by name to those by the names that diffusers reads for that class.
+        memory_format: of its convolutions.
+        Raises SetupError as `network` does.
+        """
+        self._refuse_class(part, named)
+        with self.foreign_errors(), tempfile.TemporaryDirectory() as folder:
+            import diffusers
+            from safetensors.torch import load_file
+
+            state = {name: each for file in self.folder.weights[part].files for name, each in load_file(file).items()}
+            (Path(folder) / "config.json").write_text(json.dumps(config), encoding="utf-8")
+            with _quiet(diffusers, warnings=False):  # it warns of a cast that changes nothing
+                module = getattr(diffusers, class_name).from_single_file(
+                    renamed(state), config=folder, local_files_only=True, torch_dtype=self.dtype
+                )
+        self._refuse_missing(part, [name for name, weight in module.named_parameters() if weight.is_meta])
+        return self._finished(part, module, memory_format)
+
+    def _finished(self, part: str, module: Any, memory_format: torch.memory_format) -> nn.Module:
+        """The network with its adapters, frozen and placed."""
         self._adapt(part, module)
         module.to(memory_format=memory_format)
         placed = self._place(part, module.eval().requires_grad_(False)).eval().requires_grad_(False)
@@ -188,9 +227,13 @@ class Parts:
             "one.",
         )
 
-    def _refuse_missing(self, part: str, info: dict[str, Any]) -> None:
+    def _refuse_class(self, part: str, class_name: str) -> None:
+        named = self.folder.components[part]
+        if named != class_name:
+            raise self.unsupported(f"Its {part} is a {named}; a model of this family has a {class_name}.")
+
+    def _refuse_missing(self, part: str, missing: list[str]) -> None:
         """The libraries fill missing weights with random numbers and a warning; a teacher with those teaches noise."""
-        missing = [*info.get("missing_keys", ()), *info.get("mismatched_keys", ())]
         if missing:
             reason = f"{part} lacks {len(missing)} of its weights, the first is {missing[0]}"
             raise damaged(self.folder.path, reason)
@@ -229,13 +272,16 @@ def _installed(module: str) -> bool:
 
 
 @contextlib.contextmanager
-def _quiet(library: Any) -> Iterator[None]:
+def _quiet(library: Any, warnings: bool = True) -> Iterator[None]:
     """Loading without the bar of diffusers or transformers, which would write across the command line's own."""
     logging = library.utils.logging
-    shown = logging.is_progress_bar_enabled()
+    shown, level = logging.is_progress_bar_enabled(), logging.get_verbosity()
     logging.disable_progress_bar()
+    if not warnings:
+        logging.set_verbosity_error()
     try:
         yield
     finally:
+        logging.set_verbosity(level)
         if shown:
             logging.enable_progress_bar()

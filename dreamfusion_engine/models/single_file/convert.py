@@ -23,6 +23,7 @@ from dreamfusion_engine.models.part_weights import read_json, read_part_weights
 from dreamfusion_engine.models.pipeline_folder import locate_model, single_file
 from dreamfusion_engine.models.single_file.configs import denoiser_config, scheduler_config
 from dreamfusion_engine.models.single_file.layouts import LAYOUTS
+from dreamfusion_engine.models.single_file.multi_view_unet import OTHERS, hide_unet, keep_unet
 from dreamfusion_engine.models.single_file.read import HALF_BYTES, SingleFile
 
 _MISFITS = (ValueError, KeyError, TypeError, AttributeError, RuntimeError, IndexError)  # of a file with other weights
@@ -102,6 +103,8 @@ def _write_configs(file: SingleFile, folder: Path) -> None:
     shutil.copyfile(file.base / INDEX, folder / INDEX)
     for part in family.parts:
         _copy_small(file.base / part, folder / part)
+    if file.architecture == "mvdream":
+        hide_unet(folder)
     path = folder / family.denoiser / "config.json"
     try:
         changed = denoiser_config(file.architecture, file.tensors, read_json(path))
@@ -130,15 +133,18 @@ def _convert(file: SingleFile, configs: Path, made: Path) -> None:
     from safetensors import SafetensorError
 
     layout = LAYOUTS[file.architecture]
+    multi_view = file.architecture == "mvdream"
     for part in FAMILIES[layout.family].weights:
         if (configs / part / "config.json").is_file():
             check_network(configs, part)
     index = read_json(configs / INDEX)
     others = [part for part in layout.parts if part not in file.held]  # borrowed later, or an optional one
+    others += ["unet"] if multi_view else []
     absent = {part: None for part in (*UNUSED_PARTS, *others) if part in index}
     with _quiet(diffusers, transformers):
         try:
-            pipeline_class: Any = getattr(diffusers, layout.family)  # transformers warns as it is imported for it
+            # transformers warns as it is imported for it
+            pipeline_class: Any = getattr(diffusers, OTHERS if multi_view else layout.family)
             pipeline = pipeline_class.from_single_file(
                 str(file.path),
                 config=str(configs),
@@ -155,6 +161,8 @@ def _convert(file: SingleFile, configs: Path, made: Path) -> None:
             if lost:
                 raise _misfit(file, f"it lacks {len(lost)} weights of the {part}, the first is {lost[0]}")
         pipeline.save_pretrained(made, safe_serialization=True)
+        if multi_view:
+            keep_unet(file, configs, made)
 
 
 def _borrow(base: Path, part: str, made: Path) -> None:

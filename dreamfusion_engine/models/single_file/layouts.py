@@ -12,15 +12,17 @@ from dataclasses import dataclass
 from typing import Literal
 
 from dreamfusion_engine.models.file_kinds import addition, learned_words, lone_part
+from dreamfusion_engine.models.multi_view import CAMERA_WEIGHTS
 from dreamfusion_engine.models.part_weights import FLOATS
 from dreamfusion_engine.models.safetensors_header import TensorEntry
 
-Architecture = Literal["sd1", "sd2", "sdxl", "sd3", "flux"]
+Architecture = Literal["sd1", "sd2", "mvdream", "sdxl", "sd3", "flux"]
 Prediction = Literal["epsilon", "v_prediction"]
 UNET = "model.diffusion_model."
 SMALL_FLOATS = ("F8_E4M3", "F8_E5M2")  # plain casts, which the conversion casts back
 _ATTENTION = f"{UNET}input_blocks.2.1.transformer_blocks.0.attn2.to_k.weight"  # [C, D] in Stable Diffusion 1 and 2
 _ATTENTION_XL = f"{UNET}input_blocks.4.1.transformer_blocks.0.attn2.to_k.weight"  # ... in Stable Diffusion XL
+_CAMERA = f"{UNET}{CAMERA_WEIGHTS[0]}"  # Stable Diffusion 2 that is told cameras
 _LATENT_ENCODER = ("first_stage_model.encoder.", "vae.encoder.")
 _CLIP_L, _CLIP_G = ("text_encoders.clip_l.transformer.",), ("text_encoders.clip_g.transformer.",)
 _T5 = ("text_encoders.t5xxl.transformer.",)
@@ -49,6 +51,11 @@ LAYOUTS: dict[Architecture, Layout] = {
     "sd2": Layout(
         title="Stable Diffusion 2",
         family="StableDiffusionPipeline",
+        parts={"unet": (UNET,), "vae": _LATENT_ENCODER, "text_encoder": ("cond_stage_model.model.",)},
+    ),
+    "mvdream": Layout(
+        title="MVDream",
+        family="MVDreamPipeline",
         parts={"unet": (UNET,), "vae": _LATENT_ENCODER, "text_encoder": ("cond_stage_model.model.",)},
     ),
     "sdxl": Layout(
@@ -88,6 +95,7 @@ _OTHERS = (  # a piece of a tensor's name -> what such a file is
     ("controlnet_", "a ControlNet"),
     ("conditioner.embedders.0.model.", "the refiner of Stable Diffusion XL"),
     ("noise_augmentor.", "an unCLIP model, told by a picture and not by a text"),
+    (".image_embed.", "ImageDream, told by a picture and not by a text alone"),
     ("edm_mean", "a Playground model, of another noise schedule"),
     ("edm_vpred.", "a model of another noise schedule"),
     ("distilled_guidance_layer.", "of the architecture of Chroma"),
@@ -114,6 +122,8 @@ def recognise(tensors: Mapping[str, TensorEntry]) -> Architecture:
         raise NotUsable(added)
     if any(name.startswith("conditioner.embedders.1.") for name in tensors):
         return "sdxl"
+    if _CAMERA in tensors:
+        return "mvdream"
     width = tensors[_ATTENTION].shape[-1] if _ATTENTION in tensors else 0
     if width in (768, 1024):
         return "sd1" if width == 768 else "sd2"

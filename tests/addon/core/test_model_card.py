@@ -16,6 +16,7 @@ from blender_addon.core.model_card import (
     recipe_settings,
     takes,
     tells_scores,
+    views_together,
 )
 
 GOOD = {"guidance.scale": 100.0, "optimize.resolution": [64, 64], "guidance.score": "sds", "memory.fit": False}
@@ -87,3 +88,11 @@ def test_a_score_lies_over_the_preset_and_is_checked_as_that_is() -> None:
 def test_what_a_model_takes_is_known_only_where_it_is_said(said: object, known: bool | None) -> None:
     assert takes({"adapters": said}, "lora") is known
     assert takes(None, "lora") is None
+
+
+@pytest.mark.parametrize(
+    ("said", "views"), [(4, 4), (1, 1), (0, 1), (-4, 1), (65, 1), (4.0, 1), (True, 1), ("4", 1), (None, 1), ([4, 4], 1)]
+)
+def test_views_that_are_judged_together_are_a_small_whole_number(said: object, views: int) -> None:
+    assert views_together({"recipe": {"settings": {"draft": {"camera.group": said}}}}) == views
+    assert views_together(None) == 1

@@ -1,0 +1,81 @@
+"""MVDream: Stable Diffusion 2 that judges four views of one object together (Shi 2023, arXiv 2308.16512).
+
+No code of its publishers is needed. The unet is diffusers' own class: the camera's embedding is what it calls that of a
+class, and an attention processor lets the views see each other.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor, nn
+
+from dreamfusion_engine.models.families.stable_diffusion import StableDiffusion
+from dreamfusion_engine.models.multi_view import MULTI_VIEW_UNET, STOCK_UNET, VIEWS
+from dreamfusion_engine.models.teacher import Conditioning
+
+_PREFIX = "model.diffusion_model."  # of a unet's weights in the first program's files, by which diffusers knows them
+
+
+class MVDream(StableDiffusion):
+    """MVDreamPipeline: groups of four views in a row, each told the camera's matrix."""
+
+    def _load_denoiser(self) -> nn.Module:
+        config = self.parts.config("unet")
+        del config["views_together"]  # which that class does not know
+        network: Any = self.parts.original_network(
+            "unet", MULTI_VIEW_UNET, STOCK_UNET, config, first_names, self._memory_format
+        )
+        network.set_attn_processor(
+            {
+                name: AttentionTogether(VIEWS, each) if ".attn1." in name else each
+                for name, each in network.attn_processors.items()
+            }
+        )
+        joined: nn.Module = network
+        return joined
+
+    def ask(self, x: Tensor, t: Tensor, told: Conditioning) -> Tensor:
+        output: Tensor = self.denoiser(
+            x, t, encoder_hidden_states=told.tokens, class_labels=told.camera, return_dict=False
+        )[0]
+        return output
+
+
+class AttentionTogether:
+    """Attention among the pixels of several views: (b v) l c -> b (v l) c, attention, and back.
+
+    views: int, v, rows in a row that see each other.
+    inner: diffusers' processor, which attends.
+    Source: arXiv 2308.16512, section 3.1, "3D self-attention".
+    """
+
+    def __init__(self, views: int, inner: Any) -> None:
+        self._views = views
+        self._inner = inner
+
+    def __call__(
+        self,
+        attn: nn.Module,
+        hidden_states: Tensor,
+        encoder_hidden_states: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+    ) -> Tensor:
+        """Return what `inner` does with the views of each group side by side; the arguments are those of diffusers."""
+        if encoder_hidden_states is not None:
+            prompted: Tensor = self._inner(attn, hidden_states, encoder_hidden_states, attention_mask)
+            return prompted
+        _, length, width = hidden_states.shape
+        side_by_side = hidden_states.reshape(-1, self._views * length, width)
+        seen: Tensor = self._inner(attn, side_by_side, None, attention_mask)
+        return seen.reshape(-1, length, width)
+
+
+def first_names(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return the published weights under the names by which diffusers knows a unet of the first program.
+
+    The camera's embedding gets the name that the embedding of a class has there.
+
+    state: weights by their names in the folder.
+    """
+    return {_PREFIX + name.replace("camera_embed.", "label_emb.0."): value for name, value in state.items()}

@@ -1,0 +1,125 @@
+"""The multi-view unet of MVDream: its own config and weights, and what they are in the terms of diffusers.
+
+Published folders keep the config and the names of weights of the model's first program. The network is that of Stable
+Diffusion 2 with two changes: attention among the pixels of a picture is among those of four views, and an embedding of
+the camera is added to that of the time. Only configs and headers are read here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from dreamfusion_engine.errors import SetupError
+from dreamfusion_engine.models.family import FAMILIES
+from dreamfusion_engine.models.part_weights import PartWeights, damaged, read_json
+from dreamfusion_engine.models.safetensors_header import TensorEntry, read_header
+
+FAMILY = "MVDreamPipeline"
+MULTI_VIEW_UNET = "MultiViewUNetModel"  # as `_class_name` of its config
+STOCK_UNET = "UNet2DConditionModel"
+VIEWS = FAMILIES[FAMILY].views_together
+CAMERA = 16  # numbers of a camera's matrix
+CAMERA_WEIGHTS = ("camera_embed.0.weight", "camera_embed.2.weight")
+# Settings that would make it another network, with the values that they may have.
+_PLAIN: Mapping[str, tuple[Any, ...]] = {
+    "dims": (None, 2),
+    "num_classes": (None,),
+    "adm_in_channels": (None,),
+    "n_embed": (None,),
+    "use_scale_shift_norm": (None, False),
+    "resblock_updown": (None, False),
+    "num_attention_blocks": (None,),
+    "disable_middle_self_attn": (None, False),
+    "num_heads": (None, -1),
+    "conv_resample": (None, True),
+}
+
+
+def read_denoiser_config(path: Path) -> dict[str, Any]:
+    """Return the config of a network in the terms of diffusers: a multi-view unet's translated, any other as it is.
+
+    path: Path of the file.
+    Raises SetupError model.damaged, or model.unsupported for a multi-view unet that is not MVDream's.
+    """
+    config = read_json(path)
+    try:
+        return stock_config(config)
+    except (ValueError, KeyError, TypeError, ArithmeticError, IndexError) as error:
+        said = f"it gives no {error}" if isinstance(error, KeyError) else str(error)
+        raise _unsupported(f"{path}: {said}") from error
+
+
+def stock_config(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what `read_denoiser_config` returns, of a config that was read.
+
+    config: as the model's folder has it.
+    Raises ValueError, KeyError, TypeError or ArithmeticError.
+    """
+    if config.get("_class_name") != MULTI_VIEW_UNET:
+        return dict(config)
+    for name, plain in _PLAIN.items():
+        if config.get(name) not in plain:
+            raise ValueError(f"it gives {name} as {str(config[name])[:40]!r}")
+    if config["camera_dim"] != CAMERA:
+        raise ValueError(f"its cameras have {str(config['camera_dim'])[:40]} numbers, not {CAMERA}")
+    levels = [int(factor) for factor in config["channel_mult"]]
+    channels = [int(config["model_channels"]) * factor for factor in levels]
+    if not channels or min(channels) < 1:
+        raise ValueError(f"its levels have {channels} channels")
+    told = [2**level in config["attention_resolutions"] for level in range(len(levels))]
+    head = int(config["num_head_channels"])
+    if head < 1 or any(width % head for width in channels):
+        raise ValueError(f"its heads of {head} channels do not divide its {channels} channels")
+    return {
+        "_class_name": STOCK_UNET,
+        "sample_size": config["image_size"],
+        "in_channels": config["in_channels"],
+        "out_channels": config["out_channels"],
+        "block_out_channels": channels,
+        "layers_per_block": config["num_res_blocks"],
+        "down_block_types": ["CrossAttnDownBlock2D" if told[i] else "DownBlock2D" for i in range(len(levels))],
+        "up_block_types": ["CrossAttnUpBlock2D" if now else "UpBlock2D" for now in reversed(told)],
+        "attention_head_dim": [width // head for width in channels],  # diffusers' name for the number of heads
+        "transformer_layers_per_block": config.get("transformer_depth") or 1,
+        "cross_attention_dim": config["context_dim"],
+        "use_linear_projection": True,
+        "class_embed_type": "projection",  # a class of diffusers is a vector here, the camera
+        "projection_class_embeddings_input_dim": CAMERA,
+        "views_together": VIEWS,
+    }
+
+
+def check_multi_view(folder: Path, weights: PartWeights) -> None:
+    """Refuse a folder whose unet is not MVDream's, by its config and its weights' header.
+
+    folder: Path of the model.
+    weights: PartWeights of its unet.
+    Raises SetupError model.unsupported: a model that is told pictures, or another network.
+    Raises SetupError model.damaged: no weights for the camera, or of another shape.
+    """
+    path = folder / "unet" / "config.json"
+    config = read_json(path)
+    if config.get("_class_name") != MULTI_VIEW_UNET:
+        raise _unsupported(f"{path} names the class {str(config.get('_class_name'))[:60]!r}, not {MULTI_VIEW_UNET}.")
+    if config.get("ip_dim"):
+        raise _unsupported("Its unet is told a picture (ip_dim): it is ImageDream, which words alone cannot guide.")
+    width = 4 * int(read_denoiser_config(path)["block_out_channels"][0])
+    tensors: dict[str, TensorEntry] = {}
+    for file in weights.files:
+        tensors |= read_header(file)  # read before, and sound
+    for name, shape in zip(CAMERA_WEIGHTS, ((width, CAMERA), (width, width)), strict=True):
+        if name not in tensors:
+            raise damaged(folder, f"unet lacks {name}, which reads the camera: it may be a unet of Stable Diffusion 2")
+        if tuple(tensors[name].shape) != shape:
+            raise damaged(folder, f"unet has {name} of shape {list(tensors[name].shape)}, not {list(shape)}")
+
+
+def _unsupported(why: str) -> SetupError:
+    return SetupError(
+        "model.unsupported",
+        what="This version cannot use this multi-view model.",
+        why=why,
+        fix="Give MVDream as it was published, or leave --model out for the built-in model.",
+    )
