@@ -1,7 +1,6 @@
 """Start from a mesh in real Blenders with the scripted engine: from Placement to the object in its place.
 
-Of: blender_addon/ui/run/enqueue.py, blender_addon/ui/run/insertion.py, blender_addon/ui/tools/regeneration.py,
-blender_addon/ui/panels/settings.py.
+Of: blender_addon/ui/run/enqueue.py, blender_addon/ui/run/insertion.py, blender_addon/ui/tools/regeneration.py.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ def test_a_job_is_given_its_blockout_and_makes_an_object_of_it(tmp_path: Path) -
         assert (job.state, job.task, job.paints, job.has_source) == (JobState.DONE, GENERATE, False, True)
         assert (job.folder / SOURCE).read_bytes() == BLOCKOUT
         assert box(job) == pytest.approx([*BOX[0], *BOX[1]])
-        assert "mesh" in driver.kinds(job)
+        assert "mesh" in driver.topics(job)
 
 
 def test_it_is_resumed_without_the_mesh_and_retried_with_it(tmp_path: Path) -> None:
