@@ -194,10 +194,10 @@ def next_seed(seed: int) -> int:
     return (seed + 1) % (SEED_LIMIT + 1)
 
 
-def write(context: Context, what: Recipe, place: Mapping[str, Any]) -> None:
+def write(context: Context, what: Recipe, place: Mapping[str, Any] | None = None) -> None:
     """Set the sidebar to a recipe. Settings that the sidebar does not have are left out.
 
-    place: placement of the recipe's job, with what it began from.
+    place: placement of the recipe's job, with what it began from; None where that is not known.
     """
     chosen = scene_settings.of(context)
     artist_settings.reset(chosen)
@@ -208,7 +208,7 @@ def write(context: Context, what: Recipe, place: Mapping[str, Any]) -> None:
     shared = {stage: group for stage, group in what.settings.items() if stage != "mesh" or chosen.task == "OBJECT"}
     artist_settings.put(chosen, shared)
     adapter_settings.put(chosen, what.settings)
-    _write_start(chosen.placement, what, place)
+    _write_start(chosen.placement, what, place or {})
 
 
 def _write_start(chosen: Any, what: Recipe, place: Mapping[str, Any]) -> None:
