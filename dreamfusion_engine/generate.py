@@ -96,7 +96,9 @@ def _generate(
         report=report,
         control=control,
         seconds_after=_SECONDS_AFTER.get(config.preset, 60.0),
-        snapshot=Previews(output / "previews", report) if processes.first else ignore,
+        snapshot=Previews(output / "previews", report, None if start is None else start.place)
+        if processes.first
+        else ignore,
         model=teacher.weights,
         fitted=teacher.fitted,
         step_down=teacher.step_down(report),

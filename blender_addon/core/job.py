@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 SEEDS = 1 << 31
-GENERATE, TEXTURE = "generate", "texture"  # what a job may be: the names of the engine's commands
+TASKS = GENERATE, TEXTURE = "generate", "texture"  # what a job may be: the names of the engine's commands
+START = "start"  # the stage of the settings of a run that begins from a mesh; only such a run may have it
 WORDS_LIMIT = 2000  # characters of a sentence that is shown
 VERSIONS_KEPT = 100
 
@@ -101,6 +102,11 @@ class Recipe:
             given["versions"] = versions_of(given["versions"])
         return cls(**given)
 
+    @property
+    def begins_from_mesh(self) -> bool:
+        """Whether the object begins from a mesh of the artist's, which is no part of the recipe."""
+        return START in self.settings
+
     def settings_message(self) -> dict[str, Any]:
         """The field `settings` of the message `generate`: the overrides with negative, seed and model."""
         return {**self.settings, "negative": self.negative, "seed": self.seed, "model": self.model}
@@ -189,6 +195,11 @@ class Job:
     def paints(self) -> bool:
         """Whether the job paints meshes that are there, which lie in its folder."""
         return self.task == TEXTURE
+
+    @property
+    def has_source(self) -> bool:
+        """Whether the job is about meshes of the artist's, which lie in its folder and are sent to the engine."""
+        return self.paints or self.recipe.begins_from_mesh
 
     @property
     def can_resume(self) -> bool:

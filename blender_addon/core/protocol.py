@@ -111,7 +111,7 @@ EVENTS: dict[str, dict[str, str]] = {
         "memory_mib": "mib=0",
     },
     "preview": {"id": "str", "name": "str", "step": "count", "bytes": "png"},
-    # vertices, triangles: V and T.
+    # vertices, triangles: V and T. In the box, Z up; of a run with a blockout where that stands, in its units.
     "mesh_preview": {"id": "str", "step": "count", "vertices": "count", "triangles": "count", "bytes": "mesh"},
     # A small texture of one part of what is painted. part: its place among the file's parts.
     "texture_preview": {"id": "str", "step": "count", "part": "place", "bytes": "png"},

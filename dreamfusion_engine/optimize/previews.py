@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from dreamfusion_engine.errors import RunError
-from dreamfusion_engine.events import Preview, Report
+from dreamfusion_engine.events import MeshPreview, Preview, Report
 from dreamfusion_engine.machine.atomic_file import write_atomically
 from dreamfusion_engine.machine.disk import output_error
+from dreamfusion_engine.mesh.arrays import Doubles
 from dreamfusion_engine.mesh.export import png_bytes
 from dreamfusion_engine.mesh.preview import preview_mesh
 from dreamfusion_engine.optimize.training import Training
@@ -61,7 +65,14 @@ class Previews(ViewPreviews):
     """Previews of a VolumeTraining: the views, and a coarse mesh.
 
     folder, report: as for `ViewPreviews`.
+    place: gives the mesh's vertices where the object will stand; None: in the box.
     """
+
+    def __init__(
+        self, folder: Path, report: Report, place: Callable[[NDArray[np.floating]], Doubles] | None = None
+    ) -> None:
+        super().__init__(folder, report)
+        self._place = place
 
     def _show_more(self, training: Training) -> None:
         assert isinstance(training, VolumeTraining)
@@ -74,7 +85,7 @@ class Previews(ViewPreviews):
             if error.code != "run.empty":  # what is dense may be too small for the coarse lattice
                 raise
         else:
-            self._report(mesh)
+            self._report(mesh if self._place is None else _moved(mesh, self._place))
 
     @staticmethod
     def _level(training: VolumeTraining) -> float | None:
@@ -85,6 +96,11 @@ class Previews(ViewPreviews):
         level = math.log(2.0) / (2.0 / training.config.render.steps)
         highest = float(training.occupancy.density.max())
         return min(level, 0.5 * highest) if highest > 0.0 else None
+
+
+def _moved(mesh: MeshPreview, place: Callable[[NDArray[np.floating]], Doubles]) -> MeshPreview:
+    vertices = np.frombuffer(mesh.vertices, "<f4").reshape(-1, 3)
+    return dataclasses.replace(mesh, vertices=place(vertices).astype("<f4").tobytes())
 
 
 def preview_cameras(training: Training) -> Cameras:

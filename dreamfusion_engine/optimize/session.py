@@ -103,7 +103,7 @@ class Session:
     def __post_init__(self) -> None:
         self.health = HealthMonitor(watched=self.watched)
         self.memory = self.step_down or StepDown(device=self.device, report=self.report)
-        self._resumed = False
+        self._resumed = self._begun = False
         self._previews = True
         attempt = self.fitted or self.config
         self.training = self._trained_from_start(attempt, self.config.seed)
@@ -137,7 +137,7 @@ class Session:
         self._start(resumed_attempt(attempt, then, self.fitted or self.config))
         self.memory.economise(self.training.config.memory)
         self.memory.taken[:] = saved.extra.get("step_downs", [])
-        self._resumed = True
+        self._resumed = self._begun = True
         self.training.load_state(saved.tensors)
         self.distillation.load_state(
             {n.removeprefix(_LEARNED): t for n, t in saved.tensors.items() if n.startswith(_LEARNED)}
@@ -156,6 +156,8 @@ class Session:
         settings = self.config.optimize
         reported = snapped = 0.0
         snapshot_cost = 0.0
+        if not self._begun:
+            self._begin()
         while self.training.step < settings.steps:
             wish = self.processes.agree(self.control())
             if wish == "cancel":
@@ -322,12 +324,17 @@ class Session:
         self.restarts += 1
         self.report(Note(code=f"health.{verdict}", text=recovery.text))
         self._start(recovery.config)
+        self._begin()
         return True
 
     def _start(self, attempt: GenerateConfig) -> None:
         """A fresh training with the configuration of an attempt."""
         self.distillation.restart(attempt.guidance, attempt.seed)
         self.training = self._trained_from_start(attempt, attempt.seed)
+
+    def _begin(self) -> None:
+        self._begun = True
+        self.training.begin()
 
     def _trained_from_start(self, attempt: GenerateConfig, seed: int) -> Training:
         """A training that has not begun, with what this device can do for its speed."""

@@ -102,7 +102,10 @@ class Training(ABC):
     ) -> None:
         """Add the gradients of `count` of the step's views, from `first` on, to those before them."""
 
-    def _begin_step(self, progress: float) -> None:  # noqa: B027 (nothing to do for some)
+    def begin(self) -> None:  # noqa: B027 (nothing to do for some)
+        """Do what comes before the first step. One that goes on from a checkpoint has that behind it."""
+
+    def _begin_step(self, progress: float) -> None:  # noqa: B027
         """Do what comes before a step's first view."""
 
     def _add_own_gradients(self, progress: float, score_size: float) -> None:  # noqa: B027

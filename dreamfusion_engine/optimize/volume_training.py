@@ -30,7 +30,7 @@ class VolumeTraining(Training):
     """One optimization of a radiance field and its occupancy.
 
     config, seed, device, processes, graphs: as for `Training`.
-    lock: ShapeLock, the solid as which it begins and that it keeps; None: it begins from nothing.
+    lock: ShapeLock, the solid as which it begins (`begin`) and that it keeps; None: it begins from nothing.
     """
 
     def __init__(
@@ -45,8 +45,7 @@ class VolumeTraining(Training):
     ) -> None:
         super().__init__(config, seed=seed, device=device, processes=processes, graphs=graphs)
         self._lock = lock
-        if lock is not None:
-            lock.fit(self.field, torch.Generator(device=device).manual_seed(seed))
+        self._seed = seed
         # On a CPU there is nobody to wait for, and samples are counted.
         self.room = None if device.type == "cpu" else sample_capacity(config, device)
         self.occupancy = OccupancyGrid(config.render, device)
@@ -114,6 +113,11 @@ class VolumeTraining(Training):
         """Restore what `state()` of a training with the same configuration returned."""
         super().load_state(tensors)
         self.occupancy.load_state_dict(under(tensors, "occupancy."))
+
+    def begin(self) -> None:
+        """Make the field the solid that it begins as. That takes seconds."""
+        if self._lock is not None:
+            self._lock.fit(self.field, torch.Generator(device=self.device).manual_seed(self._seed))
 
     def _begin_step(self, progress: float) -> None:
         if self.step % self.config.render.occupancy_every == 0:

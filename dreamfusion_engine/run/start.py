@@ -57,11 +57,16 @@ class Start:
         """
         normals = mesh.normals.astype(np.float64) @ self.frame.turn
         return dataclasses.replace(
-            mesh, vertices=self._fitted(mesh.vertices).astype(np.float32), normals=normals.astype(np.float32)
+            mesh, vertices=self.place(mesh.vertices).astype(np.float32), normals=normals.astype(np.float32)
         )
 
-    def _fitted(self, vertices: NDArray[np.floating]) -> Doubles:
-        """The object where the blockout stands; one that is free in its shape takes the longest side of its box."""
+    def place(self, vertices: NDArray[np.floating]) -> Doubles:
+        """Return the vertices of an object where the blockout stands, float64[V, 3].
+
+        One that is free in its shape takes the longest side of the blockout's box.
+
+        vertices: float[V, 3], in the box, all of the object.
+        """
         points = np.asarray(vertices, np.float64)
         if self.config.start.lock == 0.0:
             used = self.vertices[np.unique(self.triangles)]

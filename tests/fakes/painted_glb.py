@@ -1,4 +1,4 @@
-"""What the scripted engines do with a `texture`: the meshes that came, with a plain new base colour on every part."""
+"""What the scripted engines do with meshes that came: a plain new base colour on every part, or the box around them."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+Box = tuple[tuple[float, float, float], tuple[float, float, float]]
 SOURCE = "source.glb"  # as the real engine keeps it
 
 
 def source_of(message: dict[str, Any], data: bytes) -> bytes:
-    """The meshes of a `texture`: what it carried, or of a resumed run what its folder has."""
+    """The meshes of a job: what its message carried, or of a resumed run what its folder has."""
     folder = Path(message["output"]).expanduser()
     if data:
         folder.mkdir(parents=True, exist_ok=True)
@@ -24,6 +25,19 @@ def source_of(message: dict[str, Any], data: bytes) -> bytes:
 def part_count(glb: bytes) -> int:
     """The number of its primitives."""
     return sum(len(mesh["primitives"]) for mesh in _split(glb)[0]["meshes"])
+
+
+def box_of(glb: bytes) -> Box:
+    """Lowest and highest corner of what its nodes show, Z up. Of nodes only the translation counts."""
+    document, _ = _split(glb)
+    low, high = [1e9] * 3, [-1e9] * 3
+    for node in document["nodes"]:
+        move = node.get("translation", [0.0, 0.0, 0.0])
+        for primitive in document["meshes"][node["mesh"]]["primitives"]:
+            about = document["accessors"][primitive["attributes"]["POSITION"]]
+            low = [min(a, b + c) for a, b, c in zip(low, about["min"], move, strict=True)]
+            high = [max(a, b + c) for a, b, c in zip(high, about["max"], move, strict=True)]
+    return (low[0], -high[2], low[1]), (high[0], -low[2], high[1])
 
 
 def painted(glb: bytes, picture: Callable[[int], bytes]) -> bytes:

@@ -2,7 +2,8 @@
 
 `python scripted_engine.py [option ...] serve`. Options choose how it starts and ends; words of a prompt choose what
 goes wrong during its run. Without any it counts its steps, shows pictures and a growing ball, writes a checkpoint every
-ten steps into the job's output folder, and ends in a textured ball. For who starts it without options:
+ten steps into the job's output folder, and ends in a textured ball, which has the box of a blockout. For who starts it
+without options:
 DREAMFUSION_FAKE_STEP_S: seconds a step, default 0.01. DREAMFUSION_FAKE_TRIANGLES: of the result, default 960.
 DREAMFUSION_FAKE_RINGS: of the growing ball, default 12, which gives 528 triangles. DREAMFUSION_FAKE_MODELS: its models
 as JSON. DREAMFUSION_FAKE_GIVEN: lines of models that it can be asked about by path.
@@ -24,8 +25,8 @@ from typing import Any, BinaryIO, cast
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from fakes.painted_glb import painted, part_count, source_of
-from fakes.shapes import ball, ball_glb, growing, plain_png, png, tetrahedron
+from fakes.painted_glb import box_of, painted, part_count, source_of
+from fakes.shapes import ball, ball_glb, growing, plain_png, png, stretched, tetrahedron
 
 from dreamfusion_engine.wire.protocol import COMMANDS, PROTOCOL_VERSION, encode, read_frame
 
@@ -164,8 +165,9 @@ class ScriptedEngine:
                 self.running = None
                 return
             step = json.loads(checkpoint.read_text())["step"]
-        if job["type"] == "texture":
+        if job["type"] == "texture" or "start" in settings:
             job["meshes"] = source_of(job, job["meshes"])
+        job["box"] = box_of(job["meshes"]) if job["type"] == "generate" and job["meshes"] else None
         if self.fails(name, words, begun=True):
             self.running = None
             return
@@ -198,6 +200,8 @@ class ScriptedEngine:
                         self.say("texture_preview", plain_png(32, part), id=name, step=step, part=part)
                 else:
                     mesh = ball(RINGS, 0.3 + 0.6 * step / total)
+                    if job["box"] is not None:
+                        mesh = stretched(mesh, job["box"])
                     counts = {"vertices": len(mesh[0]), "triangles": len(mesh[1])}
                     shown = bytearray(growing(mesh))
                     if "badmesh" in words:
@@ -273,7 +277,7 @@ class ScriptedEngine:
         for stage in ("extract", "unwrap", "bake", "render"):
             self.say("progress", id=name, stage=stage, step=0, total=100, memory_mib=961.0)
         self.say("note", id=name, code="health.flat", text="The object is rather flat.")
-        glb = ball_glb(job["prompt"], step % 256, TRIANGLES, 30 << 20 if "huge" in words else 0)
+        glb = ball_glb(job["prompt"], step % 256, TRIANGLES, 30 << 20 if "huge" in words else 0, job["box"])
         if job["type"] == "texture":
             glb = painted(job["meshes"], lambda part: plain_png(64, part))
         if "badglb" in words:

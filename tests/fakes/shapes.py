@@ -66,24 +66,44 @@ def ball(rings: int, radius: float) -> Ball:
     return vertices, triangles
 
 
+def stretched(mesh: Ball, box: tuple[tuple[float, float, float], tuple[float, float, float]]) -> Ball:
+    """A mesh in the box of its lowest and highest corner, Z up."""
+    (low, high), (vertices, triangles) = box, mesh
+    own = [(min(axis), max(axis)) for axis in zip(*vertices, strict=True)]
+    moved = [
+        [a + (b - a) * (v - p) / (q - p) for v, (p, q), a, b in zip(vertex, own, low, high, strict=True)]
+        for vertex in vertices
+    ]
+    return [(x, y, z) for x, y, z in moved], triangles
+
+
 def growing(mesh: Ball) -> bytes:
     """The bytes of a mesh preview, with a colour for each corner."""
     vertices, triangles = mesh
     data = b"".join(struct.pack("<3f", *v) for v in vertices) + b"".join(struct.pack("<3i", *t) for t in triangles)
-    return data + b"".join(bytes((200, 90 + int(100 * abs(v[2])), 60)) for v in vertices)
+    return data + b"".join(bytes((200, 90 + min(165, int(100 * abs(v[2]))), 60)) for v in vertices)
 
 
-def ball_glb(name: str, shade: int, triangles: int = 960, padding: int = 0) -> bytes:
+def ball_glb(
+    name: str,
+    shade: int,
+    triangles: int = 960,
+    padding: int = 0,
+    box: tuple[tuple[float, float, float], tuple[float, float, float]] | None = None,
+) -> bytes:
     """A textured ball as binary glTF 2.0, of diameter 1.
 
-    triangles: about so many. padding: bytes that nothing refers to, for a file of a real one's size.
+    triangles: about so many. padding: bytes that nothing refers to, for a file of a real one's size. box: lowest and
+    highest corner, Z up, into which it is stretched.
     """
     corners, faces = ball(max(3, round(math.sqrt(triangles / 4))), 0.5)
-    points = [(x, z, -y) for x, y, z in corners]  # Y is up in the format
+    placed = corners if box is None else stretched((corners, faces), box)[0]
+    points = [(x, z, -y) for x, y, z in placed]  # Y is up in the format
+    middle = [0.5 * (min(axis) + max(axis)) for axis in zip(*points, strict=True)]
     uvs = [(math.atan2(y, x) / (2 * math.pi) + 0.5, max(0.0, min(1.0, 0.5 - z))) for x, y, z in corners]
     blobs = [
         b"".join(struct.pack("<3f", *p) for p in points),
-        b"".join(struct.pack("<3f", *(2.0 * value for value in p)) for p in points),
+        b"".join(struct.pack("<3f", *(2.0 * (v - m) for v, m in zip(p, middle, strict=True))) for p in points),
         b"".join(struct.pack("<2f", *t) for t in uvs),
         b"".join(struct.pack("<3I", *f) for f in faces),
         png(64, 64, shade),
@@ -94,8 +114,9 @@ def ball_glb(name: str, shade: int, triangles: int = 960, padding: int = 0) -> b
         binary += blob + b"\0" * (-len(blob) % 4)
     binary += b"\0" * (padding & ~3)
     each = {"componentType": 5126, "count": len(points)}
+    low, high = ([f(axis) for axis in zip(*points, strict=True)] for f in (min, max))
     accessors: list[dict[str, Any]] = [
-        {"bufferView": 0, **each, "type": "VEC3", "min": [-0.5] * 3, "max": [0.5] * 3},
+        {"bufferView": 0, **each, "type": "VEC3", "min": low, "max": high},
         {"bufferView": 1, **each, "type": "VEC3"},
         {"bufferView": 2, **each, "type": "VEC2"},
         {"bufferView": 3, "componentType": 5125, "count": 3 * len(faces), "type": "SCALAR"},

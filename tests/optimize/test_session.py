@@ -21,6 +21,7 @@ from dreamfusion_engine.models.card import PromptCard
 from dreamfusion_engine.models.load import load_teacher
 from dreamfusion_engine.models.pipeline_folder import open_pipeline
 from dreamfusion_engine.optimize.session import Session
+from dreamfusion_engine.optimize.volume_training import VolumeTraining
 
 
 def session(
@@ -224,3 +225,26 @@ def test_a_checkpoint_of_other_weights_is_refused(tmp_path: Path) -> None:
     later.model = "other"
     with pytest.raises(InputError, match="weights"):
         later.resume()
+
+
+def test_what_comes_before_the_first_step_is_done_once_and_not_again_by_who_resumes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[int] = []
+    monkeypatch.setattr(VolumeTraining, "begin", lambda training: begun.append(training.step))
+    with pytest.raises(Cancelled):
+        session(tmp_path, tiny_config(), control=stop_at(3, "cancel")).run()
+    assert begun == [0]
+    resumed = session(tmp_path, tiny_config(), control=stop_at(1, "finish"))
+    resumed.resume()
+    resumed.run()
+    assert begun == [0]
+
+
+def test_an_attempt_from_the_start_begins_as_the_first_one_did(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[int] = []
+    monkeypatch.setattr(VolumeTraining, "begin", lambda training: begun.append(training.step))
+    made = session(tmp_path, tiny_config(), teacher=BrokenTeacher(disc_teacher().means, 0.1))
+    with pytest.raises(RunError):
+        made.run()
+    assert len(begun) == 1 + made.restarts > 1

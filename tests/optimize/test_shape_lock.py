@@ -24,6 +24,12 @@ def config_of(lock: float, steps: int = 30) -> GenerateConfig:
     return dataclasses.replace(tiny_config(steps=steps), start=StartConfig(lock=lock))
 
 
+def begun(config: GenerateConfig, block: torch.Tensor) -> VolumeTraining:
+    training = VolumeTraining(config, seed=3, device=CPU, lock=ShapeLock(block, config))
+    training.begin()
+    return training
+
+
 @pytest.fixture(scope="module")
 def block() -> torch.Tensor:
     """Distances of a block that is not in the middle, so that no blob passes for it."""
@@ -46,7 +52,7 @@ def overlap(training: VolumeTraining, distance: torch.Tensor) -> float:
 def test_a_field_begins_as_the_solid(block: torch.Tensor) -> None:
     config = config_of(0.5)
     assert overlap(VolumeTraining(config, seed=3, device=CPU), block) < 0.5
-    assert overlap(VolumeTraining(config, seed=3, device=CPU, lock=ShapeLock(block, config)), block) > 0.9
+    assert overlap(begun(config, block), block) > 0.9
 
 
 @pytest.mark.slow
@@ -55,7 +61,7 @@ def test_a_locked_shape_stays_where_a_free_one_goes(block: torch.Tensor) -> None
 
     def after(lock: float) -> float:
         config = config_of(lock, steps=60)
-        training = VolumeTraining(config, seed=3, device=CPU, lock=ShapeLock(block, config))
+        training = begun(config, block)
         judge = ScoreDistillation(disc_teacher(), config.prompt, "", PromptCard(), config.guidance)
         for _ in range(60):
             training.train_step(judge)
@@ -90,7 +96,7 @@ def test_the_weight_grows_with_the_score(block: torch.Tensor) -> None:
 def test_the_same_seed_gives_the_same_start_and_steps_to_the_bit(block: torch.Tensor) -> None:
     def state() -> dict[str, torch.Tensor]:
         config = config_of(0.5)
-        training = VolumeTraining(config, seed=3, device=CPU, lock=ShapeLock(block, config))
+        training = begun(config, block)
         judge = ScoreDistillation(disc_teacher(), config.prompt, "", PromptCard(), config.guidance)
         for _ in range(2):
             training.train_step(judge)

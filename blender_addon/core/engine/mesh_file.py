@@ -8,17 +8,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .glb_file import FLOAT, KEPT_UVS
+from .glb_file import FLOAT, KEPT_UVS, UNSIGNED
 
 
 @dataclass(frozen=True)
 class MeshPart:
-    """One part: what one material of an object covers, or one UDIM tile of that. Three corners a triangle.
+    """One part: an object, or what one material of it covers, or one UDIM tile of that.
 
     name: str, of the node.
-    positions, normals: bytes of little-endian float32[3 T, 3], in the file's axes: Y up, front +Z.
-    uvs: bytes of little-endian float32[3 T, 2], v down; b"" for none.
+    positions, normals: bytes of little-endian float32[V, 3], in the file's axes: Y up, front +Z; no normals: b"".
+    uvs: bytes of little-endian float32[V, 2], v down; b"" for none.
     low, high: lowest and highest corner of the box around the positions.
+    indices: bytes of little-endian uint32[T, 3]; b"": every three vertices are a triangle.
+    move: where the node puts it, in the file's axes.
     """
 
     name: str
@@ -27,13 +29,23 @@ class MeshPart:
     uvs: bytes
     low: Sequence[float]
     high: Sequence[float]
+    indices: bytes = b""
+    move: Sequence[float] = (0.0, 0.0, 0.0)
+
+    @property
+    def size(self) -> int:
+        """Its bytes in the file."""
+        return len(self.positions) + len(self.normals) + len(self.uvs) + len(self.indices)
+
+
+def _node(part: MeshPart, number: int) -> dict[str, Any]:
+    node: dict[str, Any] = {"name": part.name, "mesh": number}
+    return {**node, "translation": [float(value) for value in part.move]} if any(part.move) else node
 
 
 def file_size(parts: Sequence[MeshPart], kept_uvs: Sequence[bytes | None] = ()) -> int:
     """The bytes of data in the file of these parts, without its description."""
-    return sum(len(part.positions) + len(part.normals) + len(part.uvs) for part in parts) + sum(
-        len(kept) for kept in kept_uvs if kept
-    )
+    return sum(part.size for part in parts) + sum(len(kept) for kept in kept_uvs if kept)
 
 
 def mesh_file(parts: Sequence[MeshPart], kept_uvs: Sequence[bytes | None] = ()) -> bytes:
@@ -45,7 +57,7 @@ def mesh_file(parts: Sequence[MeshPart], kept_uvs: Sequence[bytes | None] = ()) 
         "asset": {"version": "2.0", "generator": "DreamFusion for Blender"},
         "scene": 0,
         "scenes": [{"nodes": list(range(len(parts)))}],
-        "nodes": [{"name": part.name, "mesh": number} for number, part in enumerate(parts)],
+        "nodes": [_node(part, number) for number, part in enumerate(parts)],
         "meshes": [],
         "accessors": [],
         "bufferViews": [],
@@ -61,20 +73,21 @@ def mesh_file(parts: Sequence[MeshPart], kept_uvs: Sequence[bytes | None] = ()) 
         return len(blobs) - 1
 
     def accessor(data: bytes, element_type: str, width: int, **more: Any) -> int:
-        count = len(data) // (4 * width)
-        entry = {"bufferView": view(data), "componentType": FLOAT, "count": count, "type": element_type}
-        document["accessors"].append({**entry, **more})
+        entry = {"bufferView": view(data), "count": len(data) // (4 * width), "type": element_type}
+        document["accessors"].append({"componentType": FLOAT, **entry, **more})
         return len(document["accessors"]) - 1
 
     for part in parts:
         box = {"min": [float(value) for value in part.low], "max": [float(value) for value in part.high]}
-        attributes = {
-            "POSITION": accessor(part.positions, "VEC3", 3, **box),
-            "NORMAL": accessor(part.normals, "VEC3", 3),
-        }
+        attributes = {"POSITION": accessor(part.positions, "VEC3", 3, **box)}
+        if part.normals:
+            attributes["NORMAL"] = accessor(part.normals, "VEC3", 3)
         if part.uvs:
             attributes["TEXCOORD_0"] = accessor(part.uvs, "VEC2", 2)
-        document["meshes"].append({"name": part.name, "primitives": [{"attributes": attributes}]})
+        primitive: dict[str, Any] = {"attributes": attributes}
+        if part.indices:
+            primitive["indices"] = accessor(part.indices, "SCALAR", 1, componentType=UNSIGNED)
+        document["meshes"].append({"name": part.name, "primitives": [primitive]})
     if any(kept_uvs):
         document["extras"] = {KEPT_UVS: [view(kept) if kept else None for kept in kept_uvs]}
     document["buffers"] = [{"byteLength": size}]

@@ -2,7 +2,7 @@
 
     job.json        what the job is: id, time, recipe, placement; written once, whole
     journal.jsonl   the job's state: the same first line, then a line for every change; the last good line counts
-    source.glb      the meshes that a job of the task "texture" paints; written once, whole, before the other two
+    source.glb      the meshes that a job paints or begins from; written once, whole, before the other two
     thumbnail.png, row.png, mesh.glb, result.json, and what a local engine writes there
 
 A line of the journal is the CRC-32 of its JSON as eight hex digits, a space, the JSON. A torn or damaged line is
@@ -21,11 +21,11 @@ from pathlib import Path
 from typing import Any, TypeGuard
 
 from ..bounded_json import UnsafeJson, parse_json
-from ..job import GENERATE, TEXTURE, WORDS_LIMIT, Job, JobState, Recipe, RecipeError, Trouble, versions_of
+from ..job import GENERATE, TASKS, WORDS_LIMIT, Job, JobState, Recipe, RecipeError, Trouble, versions_of
 from ..protocol import DATA_LIMIT
 
 FORMAT = 2  # of both files; a reader refuses a higher one
-_FORMATS = {GENERATE: 1, TEXTURE: 2}  # what a job needs: an older add-on would make an object of a texture
+_WITH_SOURCE, _WITHOUT = 2, 1  # what a job needs: an older add-on would make an object of a texture
 KIND = "dreamfusion-job"
 BIRTH, JOURNAL = "job.json", "journal.jsonl"
 MESH, REPORT, THUMBNAIL, ROW = "mesh.glb", "result.json", "thumbnail.png", "row.png"
@@ -63,7 +63,7 @@ def birth_record(job: Job) -> dict[str, Any]:
     """The part of a job that never changes."""
     return {
         "kind": KIND,
-        "format": _FORMATS[job.task],
+        "format": _WITH_SOURCE if job.has_source else _WITHOUT,
         "task": job.task,
         "id": job.id,
         "created": job.created,
@@ -178,7 +178,7 @@ def read_bounded(path: Path) -> bytes:
 
 
 def read_source(path: Path) -> bytes:
-    """The meshes that a job paints.
+    """The meshes that a job paints or begins from.
 
     Raises OSError, also for a file that is longer than the engine takes.
     """
@@ -218,7 +218,7 @@ def _born(record: dict[str, Any], folder: Path) -> Job:
     except RecipeError as error:
         raise NotAJob(str(error)) from None
     placement, task = record.get("placement"), record.get("task", GENERATE)
-    if not isinstance(task, str) or task not in _FORMATS:
+    if task not in TASKS:
         raise NotAJob("what it is to make is damaged")
     kept = placement if isinstance(placement, dict) else {}
     return Job(name, recipe, folder, created=created, placement=kept, task=task)

@@ -11,7 +11,7 @@ from typing import Any
 from ..engine.host import EngineHost, EngineState, Patience
 from ..engine.process import EngineProcess
 from ..engine.sound_message import sound_devices
-from ..job import Job, JobState, Recipe, Trouble
+from ..job import GENERATE, Job, JobState, Recipe, Trouble
 from .changes import Change, Changes, Topic
 from .crash_limit import EngineDeaths
 from .model_download import Downloads
@@ -128,15 +128,19 @@ class JobQueue:
         return next((job for job in self.jobs if job.id == job_id), None)
 
     def add(
-        self, recipe: Recipe, placement: Mapping[str, Any] | None = None, source: bytes | Path | None = None
+        self,
+        recipe: Recipe,
+        placement: Mapping[str, Any] | None = None,
+        source: bytes | Path | None = None,
+        task: str = GENERATE,
     ) -> Job:
         """Queue a new job and return it.
 
         recipe: Recipe, what to make.
         placement: JSON that the UI wants to find again, such as where to insert.
-        source: the meshes to paint, a GLB or the Path of one; None for a new object.
+        source, task: as for `JobStore.create`.
         """
-        job = self.store.create(recipe, placement or {}, source)
+        job = self.store.create(recipe, placement or {}, source, task)
         self.jobs.append(job)
         self._deaths.held = False
         self._changes.say(Change(job, "state"))

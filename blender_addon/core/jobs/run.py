@@ -17,6 +17,10 @@ from .writer import Pending
 
 REMOTE_FOLDER = "~/DreamFusion/jobs"  # on the engine's machine, where it does not see this one's files
 _SAVE_EVERY_S = 5.0  # seconds between two entries of progress in the journal
+_MISSING = {  # by whether the job paints
+    True: ("The meshes to paint cannot be read.", "Select the objects and press Texture This again."),
+    False: ("The mesh to start from cannot be read.", "Choose it in Placement and press Generate again."),
+}
 _PICTURES = {"latest": THUMBNAIL, "views": ROW}
 
 
@@ -46,7 +50,7 @@ class Run:
         self._saved = time.monotonic()
         self._result: tuple[Pending, Frame] | None = None
         self._thumbnail: Pending | None = None
-        self._reading: tuple[Pending, list[bytes]] | None = None  # the meshes to paint, on their way from the disk
+        self._reading: tuple[Pending, list[bytes]] | None = None  # the artist's meshes, on their way from the disk
         self._acknowledged = False  # the engine has understood what it was asked for
         self._finishing = False
         if resume and job.step and host.local and not (job.folder / CHECKPOINT).is_file():
@@ -174,7 +178,7 @@ class Run:
 
     def _generate(self, *, resume: bool) -> None:
         self._resumed = resume
-        if self.job.paints and not resume:  # an engine that resumes has kept the meshes itself
+        if self.job.has_source and not resume:  # an engine that resumes has kept the meshes itself
             found: list[bytes] = []
             path = self.job.folder / SOURCE
             self._reading = self._store.in_background(lambda: found.append(read_source(path))), found
@@ -187,13 +191,9 @@ class Run:
             self._send(found[0])
             return
         self.good = True
-        trouble = Trouble(
-            "job.source_missing",
-            "The meshes to paint cannot be read.",
-            f"{self.job.folder / SOURCE}: {pending.error.strerror or pending.error}",
-            "Select the objects and press Texture This again.",
-        )
-        self.end(JobState.FAILED, trouble)
+        what, fix = _MISSING[self.job.paints]
+        why = f"{self.job.folder / SOURCE}: {pending.error.strerror or pending.error}"
+        self.end(JobState.FAILED, Trouble("job.source_missing", what, why, fix))
 
     def _send(self, meshes: bytes) -> None:
         job = self.job

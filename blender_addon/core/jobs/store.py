@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ..bounded_json import UnsafeJson, read_json_file
-from ..job import GENERATE, TEXTURE, Job, Recipe, new_id
+from ..job import GENERATE, Job, Recipe, new_id
 from .file_lock import FileLock, owner
 from .folder import (
     BIRTH,
@@ -110,12 +110,19 @@ class JobStore:
             return None
         return fresh
 
-    def create(self, recipe: Recipe, placement: Mapping[str, Any], source: bytes | Path | None = None) -> Job:
+    def create(
+        self,
+        recipe: Recipe,
+        placement: Mapping[str, Any],
+        source: bytes | Path | None = None,
+        task: str = GENERATE,
+    ) -> Job:
         """Make a new job, QUEUED, in a folder <slug of prompt>-<seed>-<id>. Returns at once; see `failures`.
 
         recipe: Recipe, what to make.
         placement: JSON that the UI keeps with the job.
-        source: the meshes of a job that paints, a GLB or the Path of one; None for a job that makes an object.
+        source: the meshes that it paints or begins from, a GLB or the Path of one; None for a job without.
+        task: str, GENERATE or TEXTURE.
         Raises TypeError when recipe or placement are not plain JSON.
         """
         name = new_id()
@@ -124,7 +131,7 @@ class JobStore:
             copy.deepcopy(recipe),
             self.root / folder_name(recipe, name),
             placement=dict(placement),
-            task=GENERATE if source is None else TEXTURE,
+            task=task,
         )
         birth = birth_record(job)
         text = json.dumps(birth, indent=1).encode("ascii") + b"\n"

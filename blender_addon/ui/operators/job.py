@@ -17,7 +17,7 @@ from .job_action import JobAction
 
 
 class DREAMFUSION_OT_insert(JobAction, Operator):
-    """Put the finished object where the sidebar's Placement says, or the finished texture onto its objects"""
+    """Put the object where Placement says, or where the mesh stood that it began from; put a texture on its objects"""
 
     bl_idname = "dreamfusion.insert"
     bl_label = "Insert"
@@ -40,7 +40,7 @@ class DREAMFUSION_OT_insert(JobAction, Operator):
             here.waiting.remove(job.id)
         here.notice = ""
         if not job.paints:
-            job.placement = enqueue.where(context)
+            job.placement = enqueue.where_again(context, job)
         if not insertion.insert(here, job):
             self.report({"ERROR"}, str(here.trouble))
             return False
@@ -97,7 +97,8 @@ class DREAMFUSION_OT_lower_quality(JobAction, Operator):
     def act(self, context: Context, job: Job) -> bool:
         """Queue a copy of the job with a cheaper recipe."""
         views = model_card.views_together(models.card(job.recipe.model))
-        return enqueue.ask(self, context, cheaper(job.recipe, views), dict(job.placement), source_of(job))
+        what = cheaper(job.recipe, views)
+        return enqueue.ask(self, context, what, dict(job.placement), source_of(job), job.task)
 
 
 class DREAMFUSION_OT_next_seed(JobAction, Operator):
@@ -109,7 +110,7 @@ class DREAMFUSION_OT_next_seed(JobAction, Operator):
     def act(self, context: Context, job: Job) -> bool:
         """Queue a copy of the job with the next seed."""
         values = {**job.recipe.to_json(), "seed": enqueue.next_seed(job.recipe.seed), "versions": {}}
-        return enqueue.ask(self, context, Recipe.from_json(values), dict(job.placement), source_of(job))
+        return enqueue.ask(self, context, Recipe.from_json(values), dict(job.placement), source_of(job), job.task)
 
 
 class DREAMFUSION_OT_copy_job_recipe(JobAction, Operator):
@@ -134,7 +135,7 @@ class DREAMFUSION_OT_use_settings(JobAction, Operator):
 
     def act(self, context: Context, job: Job) -> bool:
         """Write the recipe into the scene's settings."""
-        enqueue.write(context, job.recipe)
+        enqueue.write(context, job.recipe, job.placement)
         return True
 
 
@@ -186,8 +187,8 @@ def cheaper(wanted: Recipe, views: int = 1) -> Recipe:
 
 
 def source_of(job: Job) -> Path | None:
-    """The file with the meshes that a job paints; None for a job that makes an object."""
-    return job.folder / SOURCE if job.paints else None
+    """The file with the meshes that a job paints or begins from; None for a job without."""
+    return job.folder / SOURCE if job.has_source else None
 
 
 def insertable(job: Job) -> bool:

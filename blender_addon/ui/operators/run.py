@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
+from typing import Any
 
 from bpy.props import StringProperty
 from bpy.types import Context, Operator
 
 from ...core import engine_preset
-from ...core.job import Job, JobState
+from ...core.job import EngineTrouble, Job, JobState, Recipe
 from ...core.visible_text import visible
 from ..run import session
-from ..run.enqueue import ask, engine_is_there, recipe
+from ..run.enqueue import ask, beginning, engine_is_there, recipe, refuse, start_obstacle
 from ..scene import redraw
 from ..settings import artist_settings, scene_settings
 from .job_action import JobAction
@@ -32,14 +34,11 @@ class DREAMFUSION_OT_generate(Operator):
         if not visible(scene_settings.of(context).prompt).strip():
             cls.poll_message_set("Type a prompt first, such as 'a hamburger'")
             return False
-        return True
+        return _can_start(cls, context)
 
     def execute(self, context: Context) -> set[str]:
         """Queue a job with the sidebar's settings."""
-        if not ask(self, context, recipe(context)):
-            return {"CANCELLED"}
-        redraw.panels()
-        return {"FINISHED"}
+        return _queue(self, context, [recipe(context)])
 
 
 class DREAMFUSION_OT_queue_text(Operator):
@@ -58,18 +57,39 @@ class DREAMFUSION_OT_queue_text(Operator):
         if text is None or not any(visible(line.body).strip() for line in text.lines):
             cls.poll_message_set("Choose a text block that has one prompt a line")
             return False
-        return True
+        return _can_start(cls, context)
 
     def execute(self, context: Context) -> set[str]:
         """Queue a job for each line, in order. Lines that begin with # are left out."""
         lines = [visible(line.body).strip() for line in scene_settings.of(context).prompts.lines]
         prompts = [line for line in lines if line and not line.startswith("#")]
-        for prompt in prompts:
-            if not ask(self, context, recipe(context, prompt[: scene_settings.PROMPT_LIMIT])):
-                return {"CANCELLED"}  # the others lack the same file
+        wanted = [recipe(context, prompt[: scene_settings.PROMPT_LIMIT]) for prompt in prompts]
+        if _queue(self, context, wanted) == {"CANCELLED"}:
+            return {"CANCELLED"}
         self.report({"INFO"}, f"Queued {len(prompts)} prompts")
-        redraw.panels()
         return {"FINISHED"}
+
+
+def _can_start(operator: Any, context: Context) -> bool:
+    """Whether what Placement says to start from can be used. Else the grey button's hint says why not."""
+    reason = start_obstacle(context)
+    if reason:
+        operator.poll_message_set(reason)
+    return not reason
+
+
+def _queue(operator: Operator, context: Context, wanted: Sequence[Recipe]) -> set[str]:
+    """Queue recipes for new objects, all from what Placement says to start from."""
+    try:
+        place, source = beginning(context)
+    except EngineTrouble as error:
+        refuse(operator, error)
+        return {"CANCELLED"}
+    for what in wanted:
+        if not ask(operator, context, what, place, source):
+            return {"CANCELLED"}  # the others lack the same file
+    redraw.panels()
+    return {"FINISHED"}
 
 
 class DREAMFUSION_OT_pause(JobAction, Operator):
@@ -149,7 +169,7 @@ class DREAMFUSION_OT_randomize_seed(Operator):
 
 
 class DREAMFUSION_OT_reset_settings(Operator):
-    """Set guidance, training, mesh and memory back to what the model's recipe has in the chosen quality"""
+    """Set guidance, training, mesh, memory and lock back to what the model's recipe has in the chosen quality"""
 
     bl_idname = "dreamfusion.reset_settings"
     bl_label = "Reset to Recipe"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bpy.types import Context, Operator
 
-from ...core.job import EngineTrouble, Job
+from ...core.job import TEXTURE, EngineTrouble, Job
 from ...core.visible_text import visible
 from ..run import enqueue, insertion, painting, session
 from ..scene import paintable, redraw, surfaces
@@ -48,7 +48,7 @@ class DREAMFUSION_OT_texture(Operator):
             redraw.panels()
             return {"CANCELLED"}
         place = {**enqueue.where(context), painting.ABOUT: {**read.about, "material": chosen.material}}
-        if not enqueue.ask(self, context, enqueue.texture_recipe(context), place, read.file):
+        if not enqueue.ask(self, context, enqueue.texture_recipe(context), place, read.file, TEXTURE):
             return {"CANCELLED"}
         others = paintable.left_out(context)
         if others:

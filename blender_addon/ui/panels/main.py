@@ -120,6 +120,9 @@ def _button(layout: UILayout, context: Context, here: session.Session) -> None:
         big.operator("dreamfusion.generate", icon="MESH_MONKEY")
     else:
         layout.operator("dreamfusion.generate", text="Add to Queue", icon="ADD")
+    reason = "" if paints else enqueue.start_obstacle(context)
+    if reason:
+        trouble_box.draw_text(layout, context, reason, "INFO", limit=5)
 
 
 def _costs(layout: UILayout, context: Context, here: session.Session) -> None:

@@ -7,6 +7,7 @@ from bl_ui.utils import PresetPanel
 from bpy.types import Menu, Operator, Panel
 
 from ...core import engine_preset
+from ...core.job import START
 
 FOLDER = "dreamfusion"  # under Blender's own folder of presets
 
@@ -34,10 +35,11 @@ class DREAMFUSION_OT_add_preset(AddPresetBase, Operator):
         """What a preset keeps. Prompt, seed and model are left out.
 
         The quality comes first, because it sets others. Then comes the list of the settings that are the artist's: with
-        another model, all others are that model's. LoRAs and words come last, because an earlier version of the add-on
-        stops reading at their unknown name.
+        another model, all others are that model's. LoRAs and words come late, and what leads a start from a mesh last,
+        because an earlier version of the add-on stops reading at a name that it does not know.
         """
-        engine = [f"settings.{stage}.{name}" for stage in engine_preset.STAGES for name in _properties(stage)]
+        stages = [stage for stage in engine_preset.STAGES if stage != START]
+        engine = [f"settings.{stage}.{name}" for stage in stages for name in _properties(stage)]
         placement = [f"settings.placement.{name}" for name in ("size", "where", "on_ground", "after")]
         return [
             "settings.preset",
@@ -46,6 +48,7 @@ class DREAMFUSION_OT_add_preset(AddPresetBase, Operator):
             *placement,
             "settings.artist",
             "settings.adapters.kept",
+            *(f"settings.{START}.{name}" for name in _properties(START)),
         ]
 
 

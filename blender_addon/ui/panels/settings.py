@@ -9,9 +9,11 @@ from bpy.types import Context, Panel, UILayout
 from ...core import engine_preset, model_card
 from ...core.declared_settings import Declared
 from ...core.engine_preset import SETTINGS
+from ...core.job import START
 from ..run import session
+from ..scene import blockout
 from ..settings import artist_settings, models, scene_settings
-from . import trouble_box
+from . import texture_box, trouble_box
 from .main import Sidebar
 
 _FIRST = ("score",)  # on which the note below it depends
@@ -125,11 +127,18 @@ class DREAMFUSION_PT_placement(_SettingPanel, Panel):
 
     bl_label = "Placement"
     of_shape = True
+    stages = (START,)
 
     def draw(self, context: Context) -> None:
-        """Draw the placeholder, or else size and place."""
-        placement = scene_settings.of(context).placement
+        """Draw the mesh to start from, or else the placeholder, or else size and place."""
+        chosen = scene_settings.of(context)
+        placement = chosen.placement
         column = self.column(context)
+        column.label(text="Start From")
+        column.row(align=True).prop(placement, "start_from", expand=True)
+        if placement.start_from != "NOTHING":
+            self.draw_start(context, column)
+            return
         _choice(column, placement, "placeholder")
         if placement.placeholder is not None:
             _choice(column, placement, "after")
@@ -137,6 +146,23 @@ class DREAMFUSION_PT_placement(_SettingPanel, Panel):
         column.prop(placement, "size")
         _choice(column, placement, "where")
         column.prop(placement, "on_ground")
+
+    def draw_start(self, context: Context, column: UILayout) -> None:
+        """Draw the choices for an object that begins from a mesh, and what is in the way of that."""
+        chosen = scene_settings.of(context)
+        placement = chosen.placement
+        if placement.start_from == "OBJECT":
+            _choice(column, placement, "blockout")
+        else:
+            objects = blockout.chosen(context, placement.start_from, None)
+            text = texture_box.selection_text([obj.name for obj in objects])
+            column.label(text=text, icon="OBJECT_DATA", translate=False)
+        _settings(column, chosen, START)
+        _choice(column, placement, "front")
+        column.prop(placement, "hide_blockout")
+        reason = blockout.obstacle(context, placement.start_from, placement.blockout)
+        if reason:
+            trouble_box.draw_text(column, context, reason, "INFO", limit=5)
 
 
 CLASSES = (

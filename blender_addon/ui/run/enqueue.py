@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,10 @@ from bpy.types import Context
 
 from ...core import engine_preset
 from ...core.adapters import STAGE
-from ...core.job import EngineTrouble, Job, Recipe
+from ...core.job import GENERATE, START, EngineTrouble, Job, Recipe, Trouble
 from ...core.visible_text import visible
-from ..scene import placement, redraw
+from ..scene import blockout, placement, redraw
+from ..scene.placement import Placement
 from ..settings import adapter_settings, artist_settings, models, preferences, scene_settings, texture_settings
 from ..settings.scene_settings import SEED_LIMIT
 from . import session, timer
@@ -25,6 +27,9 @@ def recipe(context: Context, prompt: str = "") -> Recipe:
     """
     chosen = scene_settings.of(context)
     overrides: dict[str, Any] = artist_settings.overrides(chosen)
+    led = overrides.pop(START, {})
+    if chosen.placement.start_from != "NOTHING":
+        overrides[START] = {**led, "front_deg": texture_settings.FRONTS[chosen.placement.front]}
     device = preferences.of().device
     if device != "auto":
         overrides["device"] = device
@@ -53,6 +58,7 @@ def texture_recipe(context: Context, prompt: str = "") -> Recipe:
     shared = {key: value for key, value in what.settings.get("mesh", {}).items() if key == "padding"}
     own = texture_settings.overrides(scene_settings.of(context).texture)
     what.settings = {**what.settings, **own, "mesh": {**shared, **own["mesh"]}}
+    what.settings.pop(START, None)
     return what
 
 
@@ -83,14 +89,57 @@ def where(context: Context) -> dict[str, Any]:
     }
 
 
+def where_again(context: Context, job: Job) -> dict[str, Any]:
+    """Where a finished object goes when it is inserted from the results: where the sidebar says now.
+
+    One that began from a mesh goes where that stood. Only in the same file that mesh can be hidden.
+    """
+    now = where(context)
+    if not Placement.from_json(job.placement).is_own:
+        return now
+    kept = {key: now[key] for key in ("file", "path", "scene")}
+    if session.same_file(job.placement):
+        kept["file"] = job.placement.get("file")  # by which its objects are found again
+        return {**job.placement, **kept}
+    return {**job.placement, **kept, blockout.ABOUT: {}}
+
+
+def start_obstacle(context: Context) -> str:
+    """Why no object can begin from what Placement says; "" where one can, also from nothing. Cheap."""
+    chosen = scene_settings.of(context).placement
+    return blockout.obstacle(context, chosen.start_from, chosen.blockout)
+
+
+def beginning(context: Context) -> tuple[dict[str, Any] | None, bytes | None]:
+    """Placement and file of what an object begins from, as Placement says; two None where it begins from nothing.
+
+    Raises EngineTrouble where that cannot be read.
+    """
+    chosen = scene_settings.of(context).placement
+    if chosen.start_from == "NOTHING":
+        return None, None
+    why = start_obstacle(context)
+    if why:
+        raise EngineTrouble(
+            Trouble("start.not_now", "No object can start from that mesh now.", f"{why}.", "Try again then.")
+        )
+    read = blockout.read(context, blockout.chosen(context, chosen.start_from, chosen.blockout))
+    return {**where(context), **read.placed(context, hide=chosen.hide_blockout)}, read.file
+
+
 def enqueue(
-    context: Context, what: Recipe, place: dict[str, Any] | None = None, source: bytes | Path | None = None
+    context: Context,
+    what: Recipe,
+    place: dict[str, Any] | None = None,
+    source: bytes | Path | None = None,
+    task: str = GENERATE,
 ) -> Job:
     """Add a job to the queue and wake the timer.
 
     what: Recipe to make.
     place: placement; None for the sidebar's.
-    source: the meshes to paint, a GLB or the Path of one; None for a new object.
+    source: the meshes to paint or to begin from, a GLB or the Path of one; None for none.
+    task: str, what the job is.
     Raises EngineTrouble, with nothing queued, where a file of a LoRA or a word does not exist.
     """
     here = session.current()
@@ -98,7 +147,7 @@ def enqueue(
     if missing is not None:
         raise EngineTrouble(missing)
     here.trouble, here.notice = None, ""
-    job = here.queue.add(what, place if place is not None else where(context), source)
+    job = here.queue.add(what, place if place is not None else where(context), source, task)
     timer.wake()
     return job
 
@@ -109,21 +158,27 @@ def ask(
     what: Recipe,
     place: dict[str, Any] | None = None,
     source: bytes | Path | None = None,
+    task: str = GENERATE,
 ) -> bool:
     """Call `enqueue` for an operator. A missing file is reported by the operator and in the panel.
 
     operator: Operator that reports.
-    what, place, source: as for `enqueue`.
+    what, place, source, task: as for `enqueue`.
     Returns whether a job was queued.
     """
     try:
-        enqueue(context, what, place, source)
+        enqueue(context, what, place, source, task)
     except EngineTrouble as error:
-        session.current().trouble = error.trouble
-        operator.report({"ERROR"}, str(error))
-        redraw.panels()
+        refuse(operator, error)
         return False
     return True
+
+
+def refuse(operator: Any, error: EngineTrouble) -> None:
+    """Say in the panel and by an operator's report why nothing was queued."""
+    session.current().trouble = error.trouble
+    operator.report({"ERROR"}, str(error))
+    redraw.panels()
 
 
 def engine_is_there(operator: Any) -> bool:
@@ -139,8 +194,11 @@ def next_seed(seed: int) -> int:
     return (seed + 1) % (SEED_LIMIT + 1)
 
 
-def write(context: Context, what: Recipe) -> None:
-    """Set the sidebar to a recipe. Settings that the sidebar does not have are left out."""
+def write(context: Context, what: Recipe, place: Mapping[str, Any] | None = None) -> None:
+    """Set the sidebar to a recipe. Settings that the sidebar does not have are left out.
+
+    place: placement of the recipe's job, with what it began from; None where that is not known.
+    """
     chosen = scene_settings.of(context)
     artist_settings.reset(chosen)
     chosen.prompt, chosen.negative, chosen.seed, chosen.model = what.prompt, what.negative, what.seed, what.model
@@ -150,3 +208,16 @@ def write(context: Context, what: Recipe) -> None:
     shared = {stage: group for stage, group in what.settings.items() if stage != "mesh" or chosen.task == "OBJECT"}
     artist_settings.put(chosen, shared)
     adapter_settings.put(chosen, what.settings)
+    _write_start(chosen.placement, what, place or {})
+
+
+def _write_start(chosen: Any, what: Recipe, place: Mapping[str, Any]) -> None:
+    """Set Start From: to the mesh if it was one and is still there, to the selection if they were several."""
+    if not what.begins_from_mesh:
+        chosen.start_from = "NOTHING"
+        return
+    led = what.settings[START]
+    chosen.front = texture_settings.front_of(led.get("front_deg") if isinstance(led, dict) else None)
+    objects = blockout.noted(place, same_session=place.get("file") == session.current().file)
+    chosen.start_from = "SELECTED" if len(objects) > 1 else "OBJECT"
+    chosen.blockout = objects[0] if len(objects) == 1 and session.same_file(dict(place)) else None

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 import bpy
 
 from ...core.job import EngineTrouble, Job, Trouble
+from ..scene import blockout, moment, preview_object, texture_preview
 from ..scene import insert as result
-from ..scene import moment, preview_object, texture_preview
 from ..scene.placement import Placement
 from . import painting, session
 
@@ -107,4 +107,5 @@ def remove_preview(job: Job) -> None:
 def _insert(job: Job) -> None:
     if job.result is not None:
         with _scene(Placement.from_json(job.placement)):
-            result.insert(bpy.context, job.result, job.recipe, job.placement, job.id)
+            hidden = blockout.to_hide(job.placement, same_session=painting.same_session(job))
+            result.insert(bpy.context, job.result, job.recipe, job.placement, job.id, hidden)

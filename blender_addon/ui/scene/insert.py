@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from array import array
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,7 @@ def insert(
     made_by: Recipe,
     where: Mapping[str, Any],
     job_id: str = "",
+    hidden: Sequence[Object] = (),
 ) -> Object:
     """Put a GLB into the scene and return the object: Z up, front -Y, origin at its base, scale 1, shaded smooth.
 
@@ -39,6 +40,7 @@ def insert(
     made_by: Recipe to store on the object.
     where: as `placement.captured` gives it.
     job_id: str, id of the job to store on the object.
+    hidden: objects that the new one takes the place of, and that stay.
     Raises DamagedMesh, or OSError where the file cannot be read.
 
     The object is selected and made active, unless the artist is in another mode or drags something.
@@ -49,7 +51,11 @@ def insert(
     name = name_of(made_by.prompt)
     placeholder = place.target()
     stand = placement.standing(low, high)
-    if placeholder is None:
+    if place.is_own:
+        obj = bpy.data.objects.new(name, _mesh(name, content, Matrix.Identity(4)))
+        obj.location = place.base(context)
+        _home(context).objects.link(obj)
+    elif placeholder is None:
         matrix = Matrix.Scale(placement.scale_to(place.size, low, high), 4) @ stand
         obj = bpy.data.objects.new(name, _mesh(name, content, matrix))
         obj.location = place.base(context)
@@ -61,6 +67,8 @@ def insert(
         replacement.take_place(obj, placeholder, fitted)
         replacement.retire(obj, placeholder, context, place.after)
     obj.data.materials.append(_material(name, content))
+    for old in hidden:
+        replacement.hide(old, context)
     object_recipe.write(obj, made_by, job_id)
     show_in_local_views(context, obj)
     if not moment.in_other_mode(context) and not moment.in_stroke(context):

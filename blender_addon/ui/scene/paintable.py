@@ -72,20 +72,26 @@ def _obstacle(obj: Object) -> str:
 def refuse_instances(depsgraph: Depsgraph, objects: Iterable[Object]) -> None:
     """Refuse objects that show instances, by geometry nodes for example: these are no part of their mesh.
 
-    Particles stand on a surface, which can be painted without them.
     Raises EngineTrouble.
     """
+    name = instancer(depsgraph, objects)
+    if name:
+        raise refused(
+            "instances",
+            f"'{name}' shows instances.",
+            "They are no faces of its own, so a texture of its own cannot lie on them.",
+            "Use Object > Apply > Make Instances Real, or add a Realize Instances node.",
+        )
+
+
+def instancer(depsgraph: Depsgraph, objects: Iterable[Object]) -> str:
+    """The name of one of the objects that shows instances, other than particles, which stand on a surface; "": none."""
     names = {obj.name for obj in objects}
     for instance in depsgraph.object_instances:
         parent = instance.parent if instance.is_instance and instance.particle_system is None else None
         if parent is not None and parent.original.name in names:
-            name = parent.original.name
-            raise refused(
-                "instances",
-                f"'{name}' shows instances.",
-                "They are no faces of its own, so a texture of its own cannot lie on them.",
-                "Use Object > Apply > Make Instances Real, or add a Realize Instances node.",
-            )
+            return str(parent.original.name)
+    return ""
 
 
 def refuse_foreign_materials(obj: Object, mesh: Mesh, used: Sequence[int]) -> None:

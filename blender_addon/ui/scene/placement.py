@@ -24,7 +24,7 @@ _CENTRED = {"CUBE", "SPHERE"}  # empties that are drawn as a body around their o
 class Placement:
     """Where one result goes.
 
-    where: str, 'CURSOR', 'ORIGIN' or 'PLACEHOLDER'.
+    where: str, 'CURSOR', 'ORIGIN', 'PLACEHOLDER', or 'BLOCKOUT': at its own size, its origin at `location`.
     size: float, length of the longest side.
     on_ground: bool, put the base at height zero.
     location: of the base; None for the cursor at the time of the insertion.
@@ -53,7 +53,7 @@ class Placement:
         size, location, name = given.get("size"), given.get("location"), given.get("placeholder")
         scene = given.get("scene")
         return cls(
-            where=where if where in ("CURSOR", "ORIGIN", "PLACEHOLDER") else "CURSOR",
+            where=where if where in ("CURSOR", "ORIGIN", "PLACEHOLDER", "BLOCKOUT") else "CURSOR",
             size=_length(size),
             on_ground=given.get("on_ground") is True,
             location=_place(location),
@@ -68,6 +68,11 @@ class Placement:
             return None
         found = bpy.data.objects.get(self.placeholder)
         return found if found is not None and found.type in {"EMPTY", "MESH"} else None
+
+    @property
+    def is_own(self) -> bool:
+        """Whether the result comes at its own size and place, around the floor of what it began from."""
+        return self.where == "BLOCKOUT"
 
     def home(self, context: Context) -> Scene:
         """The scene that a result belongs to."""

@@ -212,6 +212,8 @@ def _new_object(scene: Scene, mesh: Mesh, job_id: str) -> Object:
 
 def _matrix(context: Context, place: Placement, shape: _Shape) -> Matrix:
     """The place of the finished object, if it had this shape."""
+    if place.is_own:
+        return Matrix.Translation(place.base(context))
     stand = placement.standing(shape.low, shape.high)
     placeholder = place.target()
     if placeholder is not None:

@@ -79,7 +79,18 @@ def retire(obj: Object, placeholder: Object, context: Context, after: str) -> No
         return
     for collection in placeholder.users_collection:
         collection.objects.link(obj)
-    if after == "HIDE" and placeholder.mode == "OBJECT":
-        placeholder.hide_render = True
-        if placeholder.name in context.view_layer.objects:
-            placeholder.hide_set(True)
+    if after == "HIDE":
+        hide(placeholder, context)
+
+
+def hide(old: Object, context: Context) -> None:
+    """Hide an object from the viewport and from renders, unless it is being edited.
+
+    old: Object, whose place another one has taken.
+    """
+    if old.mode != "OBJECT":
+        return
+    if old.library is None:
+        old.hide_render = True
+    if old.name in context.view_layer.objects:
+        old.hide_set(True)

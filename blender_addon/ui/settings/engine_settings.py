@@ -42,10 +42,17 @@ class DREAMFUSION_PG_memory(PropertyGroup):
     __annotations__ = engine_properties.of_stage("memory")
 
 
+class DREAMFUSION_PG_start(PropertyGroup):
+    """How a mesh leads an object that begins from it (`start` of the engine)."""
+
+    __annotations__ = engine_properties.of_stage("start")
+
+
 CLASSES = (
     DREAMFUSION_PG_guidance,
     DREAMFUSION_PG_camera,
     DREAMFUSION_PG_optimize,
     DREAMFUSION_PG_mesh,
     DREAMFUSION_PG_memory,
+    DREAMFUSION_PG_start,
 )

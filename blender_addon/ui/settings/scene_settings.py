@@ -22,8 +22,9 @@ from .engine_settings import (
     DREAMFUSION_PG_memory,
     DREAMFUSION_PG_mesh,
     DREAMFUSION_PG_optimize,
+    DREAMFUSION_PG_start,
 )
-from .texture_settings import DREAMFUSION_PG_texture
+from .texture_settings import DREAMFUSION_PG_texture, front_property
 
 PROMPT_LIMIT = int(ENGINE.limits["prompt"])  # characters
 SEED_LIMIT = int(ENGINE.stages[""]["seed"].range[1])
@@ -37,6 +38,10 @@ _PRESET_WORDS = {
 
 def _has_box(_placement: Any, candidate: Object) -> bool:
     return candidate.type in {"EMPTY", "MESH"}
+
+
+def _is_mesh(_placement: Any, candidate: Object) -> bool:
+    return candidate.type == "MESH"
 
 
 class DREAMFUSION_PG_placement(PropertyGroup):
@@ -81,6 +86,36 @@ class DREAMFUSION_PG_placement(PropertyGroup):
             ("KEEP", "Keep", "Leave it as it is"),
         ),
         default="REMOVE",
+    )
+    start_from: EnumProperty(
+        name="Start From",
+        description="What the object begins as",
+        items=(
+            ("NOTHING", "Nothing", "It begins from nothing, and goes where you say below"),
+            (
+                "OBJECT",
+                "Mesh",
+                "It begins as a mesh of yours, and takes its size and place. How much of the shape holds, Lock says",
+            ),
+            (
+                "SELECTED",
+                "Selected",
+                "It begins as the mesh objects that are selected when Generate is pressed, all together",
+            ),
+        ),
+        default="NOTHING",
+    )
+    blockout: PointerProperty(
+        name="Mesh",
+        description="The mesh object from which the new one begins. It stays as it is",
+        type=Object,
+        poll=_is_mesh,
+    )
+    front: front_property()
+    hide_blockout: BoolProperty(
+        name="Hide It Afterwards",
+        description="Hide what the object began from, in the viewport and in renders, as soon as the object is there",
+        default=True,
     )
 
 
@@ -149,6 +184,7 @@ class DREAMFUSION_PG_settings(PropertyGroup):
     optimize: PointerProperty(name="Training", type=DREAMFUSION_PG_optimize)
     mesh: PointerProperty(name="Mesh", type=DREAMFUSION_PG_mesh)
     memory: PointerProperty(name="Memory", type=DREAMFUSION_PG_memory)
+    start: PointerProperty(name="Start", type=DREAMFUSION_PG_start)
     adapters: PointerProperty(name="LoRAs and Words", type=DREAMFUSION_PG_adapters)
     # The three of `artist_settings`; the last is for saved presets, and nothing of it is stored.
     kept: StringProperty(name="Kept Settings", options={"HIDDEN"})

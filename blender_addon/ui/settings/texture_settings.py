@@ -8,7 +8,27 @@ from typing import Any
 from bpy.props import EnumProperty
 from bpy.types import PropertyGroup
 
-_FRONTS = {"FRONT": 0.0, "RIGHT": 90.0, "BACK": 180.0, "LEFT": -90.0}  # degrees from -Y, counter-clockwise from above
+FRONTS = {"FRONT": 0.0, "RIGHT": 90.0, "BACK": 180.0, "LEFT": -90.0}  # degrees from -Y, counter-clockwise from above
+
+
+def front_property() -> Any:
+    """The property for the side of the artist's meshes that is the front; `FRONTS` has its values in degrees."""
+    return EnumProperty(
+        name="Front Side",
+        description="The side that the prompt sees as the front, in Blender's views",
+        items=(
+            ("FRONT", "Front (-Y)", "The side that Blender's front view shows"),
+            ("RIGHT", "Right (+X)", "The side that Blender's right view shows"),
+            ("BACK", "Back (+Y)", "The side that Blender's back view shows"),
+            ("LEFT", "Left (-X)", "The side that Blender's left view shows"),
+        ),
+        default="FRONT",
+    )
+
+
+def front_of(degrees: Any) -> str:
+    """The side of `FRONTS` that is the front; 'FRONT' for degrees that none has."""
+    return next((name for name, each in FRONTS.items() if each == degrees), "FRONT")
 
 
 class DREAMFUSION_PG_texture(PropertyGroup):
@@ -33,17 +53,7 @@ class DREAMFUSION_PG_texture(PropertyGroup):
         ),
         default="2048",
     )
-    front: EnumProperty(
-        name="Front Side",
-        description="The side that the prompt sees as the front, in Blender's views",
-        items=(
-            ("FRONT", "Front (-Y)", "The side that Blender's front view shows"),
-            ("RIGHT", "Right (+X)", "The side that Blender's right view shows"),
-            ("BACK", "Back (+Y)", "The side that Blender's back view shows"),
-            ("LEFT", "Left (-X)", "The side that Blender's left view shows"),
-        ),
-        default="FRONT",
-    )
+    front: front_property()
     material: EnumProperty(
         name="Material",
         description="Where the new texture goes",
@@ -65,7 +75,7 @@ def overrides(chosen: Any) -> dict[str, dict[str, Any]]:
     """
     # Blender makes new UVs, because the engine sees triangles and could cut a face of the artist's in two.
     return {
-        "paint": {"uv": "keep", "front_deg": _FRONTS[chosen.front]},
+        "paint": {"uv": "keep", "front_deg": FRONTS[chosen.front]},
         "mesh": {"texture": int(chosen.size)},
     }
 
@@ -78,7 +88,7 @@ def put(chosen: Any, settings: Mapping[str, Any]) -> bool:
     paint, mesh = settings.get("paint"), settings.get("mesh")
     if not isinstance(paint, dict):
         return False
-    chosen.front = next((name for name, degrees in _FRONTS.items() if degrees == paint.get("front_deg")), "FRONT")
+    chosen.front = front_of(paint.get("front_deg"))
     size = str(mesh.get("texture")) if isinstance(mesh, dict) else ""
     if size in ("1024", "2048", "4096"):
         chosen.size = size

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from bpy.types import Context, Object, Operator
 
 from ...core.job import Recipe
+from ...core.jobs.folder import SOURCE
 from ..run import enqueue, session
 from ..scene import object_recipe
 from .chosen_object import Tool
@@ -34,7 +36,11 @@ class _AgainTool(Tool):
             return {"CANCELLED"}
         seed = enqueue.next_seed(_last_seed(made_by)) if steps else made_by.seed
         values = {**made_by.to_json(), "seed": seed, "versions": {}}
-        if not enqueue.ask(self, context, Recipe.from_json(values), _beside(context, obj)):
+        source = _source(obj) if made_by.begins_from_mesh else None
+        if made_by.begins_from_mesh and source is None:
+            self.report({"ERROR"}, "The mesh that it started from is gone with its job. Choose it in Placement again")
+            return {"CANCELLED"}
+        if not enqueue.ask(self, context, Recipe.from_json(values), _beside(context, obj, made_by), source):
             return {"CANCELLED"}
         self.report({"INFO"}, f"'{made_by.prompt}' is queued with seed {seed}")
         return {"FINISHED"}
@@ -76,14 +82,20 @@ def _last_seed(made_by: Recipe) -> int:
     return seed
 
 
-def _beside(context: Context, obj: Object) -> dict[str, Any]:
-    """The next free place to the right of an object, with the size of the object."""
+def _source(obj: Object) -> Path | None:
+    """The file of the mesh that an object began from; None where it is gone."""
+    job = session.current().job(object_recipe.job_id(obj))
+    return job.folder / SOURCE if job is not None and (job.folder / SOURCE).is_file() else None
+
+
+def _beside(context: Context, obj: Object, made_by: Recipe) -> dict[str, Any]:
+    """The next free place to the right of an object, with the object's size, or that of what it began from."""
     source = object_recipe.job_id(obj) or obj.name
     number = 1 + sum(job.placement.get("beside") == source for job in session.current().queue.jobs)
     place = obj.matrix_world.translation
     return {
         **enqueue.where(context),
-        "where": "CURSOR",
+        "where": "BLOCKOUT" if made_by.begins_from_mesh else "CURSOR",
         "location": [place.x + (1.0 + _GAP) * obj.dimensions.x * number, place.y, place.z],
         "size": max(*obj.dimensions, 1e-3),
         "on_ground": False,

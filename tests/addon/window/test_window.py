@@ -39,3 +39,14 @@ def test_an_artist_paints_the_first_cube_and_takes_it_back(window_blender: Sessi
     assert facts["materials"] == ["Material"] and facts["previews"] == []
     ticks = sorted(cpu_s for cpu_s, insertion in facts["cpu"] if not insertion)
     assert ticks[int(0.99 * (len(ticks) - 1))] <= TICK_S
+
+
+START_FROM = Path(__file__).with_name("start_from.py")
+
+
+@pytest.mark.slow
+def test_an_artist_starts_from_the_first_cube_and_gets_it_back(window_blender: Session) -> None:
+    facts = window_blender.run(START_FROM, window=True, timeout=2000, DREAMFUSION_TEST_ENGINE=str(ENGINE)).facts
+    assert facts["settings"] == {"front_deg": 0.0}
+    assert facts["size"] == [2.0, 2.0, 4.0]
+    assert facts["hidden"] and not facts["undone"]

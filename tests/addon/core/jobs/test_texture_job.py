@@ -22,7 +22,7 @@ MESHES = ball_glb("an artist's cube", 0)
 
 def add(driver: Driver, steps: int = 30, source: bytes | Path = MESHES) -> Job:
     recipe = Recipe("rusty iron", settings={"optimize": {"steps": steps}, "paint": {"uv": "keep"}})
-    return driver.queue.add(recipe, {"texture": {"parts": []}}, source)
+    return driver.queue.add(recipe, {"texture": {"parts": []}}, source, TEXTURE)
 
 
 def test_a_texture_job_is_given_its_meshes_and_ends_in_painted_ones(tmp_path: Path) -> None:
@@ -107,7 +107,7 @@ def test_twenty_megabytes_of_meshes_arrive_whole(tmp_path: Path) -> None:
 
 def test_after_a_restart_the_job_is_what_it_was_and_older_addons_leave_it_alone(tmp_path: Path) -> None:
     store = JobStore(tmp_path)
-    painting = store.create(Recipe("rust"), {"texture": {"parts": [{"object": "Cube"}]}}, MESHES)
+    painting = store.create(Recipe("rust"), {"texture": {"parts": [{"object": "Cube"}]}}, MESHES, TEXTURE)
     making = store.create(Recipe("a mug"), {})
     store.close(10.0)
     back = {job.id: job for job in JobStore(tmp_path).load()}

@@ -11,6 +11,7 @@ from recording_layout import draw
 
 run = Run()
 run.settings.mesh.iso_auto = False
+run.settings.placement.start_from = "OBJECT"
 shown = []
 for name in ("guidance", "training", "mesh", "memory", "placement"):
     shown += draw(getattr(bpy.types, "DREAMFUSION_PT_" + name)).properties()

@@ -77,6 +77,7 @@ from recording_layout import draw
 addon.enable()
 panels = addon.part("ui.panels.settings")
 panels._SettingPanel.poll = classmethod(lambda cls, context: True)  # there is no engine here
+bpy.context.scene.dreamfusion.placement.start_from = "OBJECT"  # else nothing leads a start
 addon.tell(drawn=[name for panel in panels.CLASSES for name in draw(panel).properties()])
 """
 
