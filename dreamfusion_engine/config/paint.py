@@ -32,6 +32,21 @@ class PaintConfig(Stage, stage="paint"):
         says="The side that is the front, counter-clockwise from above; 0: -Y, as in Blender's front view",
     )
     samples: int = setting(2, low=1, high=4, unit="samples", says="Samples along a pixel's side in training")
+    part: str = setting(
+        "",
+        says="The material, object or mesh of the file that changes, by name; nothing: what its attribute _PART says, "
+        "and without that all of it",
+    )
+    blend: float = setting(
+        0.04,
+        low=0.0,
+        high=0.5,
+        unit="share of the object's longest side",
+        says="Width of the blend from the old colours to the new ones, inside a part that changes",
+    )
+    close: float = setting(
+        0.5, low=0.0, high=1.0, unit="share", says="Share of the views that look at a part that changes closely"
+    )
 
 
 def painting(config: GenerateConfig, given: Mapping[str, Any]) -> GenerateConfig:
