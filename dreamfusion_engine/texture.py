@@ -78,6 +78,7 @@ def texture(
     if resume and not mesh:
         mesh = _source_of(output)
     file = read_gltf(mesh)
+    chosen_weights(file, paint.part)
     return in_folder(
         config,
         output,

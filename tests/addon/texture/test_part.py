@@ -1,6 +1,7 @@
 """Change Part in real Blenders: what is read of a selection, what must not change, and what is refused.
 
-Of: blender_addon/ui/scene/part.py, blender_addon/ui/scene/part_colours.py, blender_addon/ui/scene/present_colour.py.
+Of: blender_addon/ui/scene/part.py, blender_addon/ui/scene/part_colours.py, blender_addon/ui/scene/present_colour.py,
+blender_addon/ui/operators/part.py.
 """
 
 from __future__ import annotations
@@ -39,3 +40,16 @@ def test_a_selection_is_read_and_only_its_image_changes(blender: Session) -> Non
     none, no_group, sculpting, fine = facts["obstacles"]
     assert "Select faces" in none and "vertex group" in no_group and "Edit Mode" in sculpting and fine == ""
     assert facts["gone"][0] == [] and "'Odd'" in facts["gone"][1][0]
+
+
+def test_a_part_changes_from_the_operator_to_the_result(blender: Session) -> None:
+    facts = blender.run(SCRIPTS / "part_run.py", str(blender.folder)).facts
+    same = [True, True, True]
+    assert (facts["grey"], facts["ready"], facts["pressed"], facts["mode"]) == (False, True, ["FINISHED"], "EDIT_MESH")
+    assert facts["job"] == ["a white cube with a red side", "texture", "keep"]
+    assert facts["skin"] == [1, 2] and facts["growing"] == same
+    assert facts["cancelled"] == [[], same]
+    assert facts["done"] == ["White cube with a red side base colour", [], True]
+    assert facts["undone"] == same
+    assert "Nothing is selected" in facts["empty"] and facts["told"] == ["texture.part_empty", 0, "EDIT_MESH"]
+    assert facts["gone"] == ["texture.nowhere", []] and facts["disabled"] == [[], []]

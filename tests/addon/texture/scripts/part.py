@@ -74,7 +74,7 @@ got = read()
 said["mode"] = bpy.context.mode
 object_mode()
 after = artist.everything(cube), sorted(cube.data.attributes.keys()), artist.nodes(cube.data.materials[0])
-said["same"] = [a == b for a, b in zip(before, after)]
+said["same"] = [a == b for a, b in zip(before, after, strict=True)]
 said["selected"] = [polygon.index for polygon in cube.data.polygons if polygon.select]
 file = PaintedFile(got.file)
 said["chosen"] = [len(file), sum(file.chosen(0)), len(file.chosen(0))]
