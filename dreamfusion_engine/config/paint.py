@@ -38,7 +38,7 @@ class PaintConfig(Stage, stage="paint"):
         "and without that all of it",
     )
     blend: float = setting(
-        0.04,
+        0.02,
         low=0.0,
         high=0.5,
         unit="share of the object's longest side",

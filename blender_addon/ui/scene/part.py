@@ -71,7 +71,7 @@ def marked(objects: Sequence[Object], *, faces: bool) -> Iterator[list[Object]]:
             "No face is selected in Edit Mode." if faces else "The active vertex group has no weight above 0.",
             "Select the faces that are to change." if faces else "Paint weights, or select faces in Edit Mode.",
         )
-    if all(min(values[obj.name]) >= 1.0 for obj in objects):
+    if all(min(values[obj.name]) >= 1.0 for obj in found):
         raise refused(
             "part_whole",
             "Everything is selected.",

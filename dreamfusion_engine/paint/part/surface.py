@@ -15,7 +15,7 @@ from dreamfusion_engine.config.paint import PaintConfig
 from dreamfusion_engine.config.stages import GenerateConfig
 from dreamfusion_engine.errors import InputError
 from dreamfusion_engine.events import Note, Report
-from dreamfusion_engine.mesh.arrays import Bools, Floats
+from dreamfusion_engine.mesh.arrays import Bools, Doubles, Floats
 from dreamfusion_engine.mesh.export import png_bytes
 from dreamfusion_engine.mesh.gltf.read import GltfFile, GltfPrimitive
 from dreamfusion_engine.mesh.gltf.write import NewTexture, with_textures
@@ -84,6 +84,7 @@ class PartSurface:
         maps = list(canvas.maps)
         for layer in self.layers:
             maps[layer.number] = layer.texels
+        self._plain = canvas  # for rays: what a texel shows is asked of the layers
         self._canvas = dataclasses.replace(canvas, maps=tuple(maps))
         _check_and_tell(self._canvas, self.layers, report)
         self._seen = [own[n].shown if n in own else shown_colours(file, n, GREY) for n in range(len(file.primitives))]
@@ -94,7 +95,7 @@ class PartSurface:
         device: torch.device of it.
         """
         changing = Changing.of(self._canvas, self.layers, self._seen, device)
-        renderer = PartRenderer(DeviceCanvas.of(self._bare(), device), changing, self._paint.samples)
+        renderer = PartRenderer(DeviceCanvas.of(self._plain, device), changing, self._paint.samples)
         places, colours = self._present()
         canvas = self._canvas
         views = PartViews(canvas.vertices, canvas.triangles, places, self._config.camera, ZOOM, device)
@@ -136,11 +137,7 @@ class PartSurface:
             },
         )
 
-    def _bare(self) -> Canvas:
-        """The canvas for rays: what a texel shows is asked of the layers."""
-        return canvas_of(self._canvas.parts, None, self._paint.front_deg)
-
-    def _present(self) -> tuple[Any, Any]:
+    def _present(self) -> tuple[Doubles, Doubles]:
         """Places of the part, and what is seen there now, in [0, 1]; float[N, 3] each."""
         places, colours = [], []
         for layer in self.layers:
