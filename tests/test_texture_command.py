@@ -101,6 +101,21 @@ def test_a_run_that_paints_has_fewer_steps_and_light_from_the_start_unless_asked
     assert configured("--set", "optimize.albedo_until=0.5").albedo_until == 0.5
 
 
+def test_a_part_keeps_the_recipes_guidance_also_when_it_is_resumed(mesh: Path, tmp_path: Path) -> None:
+    def scale(data: bytes, settings: dict[str, Any] | None = None, **more: Any) -> float:
+        return request.checked_texture_request("a red mug", data, settings=settings, **more).config.guidance.scale
+
+    whole = square()
+    marked = whole.copy()
+    marked.document["meshes"][0]["primitives"][0]["attributes"]["_PART"] = marked.array([0.0, 1.0, 1.0, 0.0])
+    assert scale(whole.data()) == 2.5 and scale(marked.data()) == 7.0
+    assert scale(whole.data(), {"paint": {"part": "handle"}}) == 7.0
+    assert scale(marked.data(), {"guidance": {"scale": 4.0}}) == 4.0
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "source.glb").write_bytes(marked.data())
+    assert scale(b"", output=tmp_path / "run", resume=True) == 7.0
+
+
 def text_file(folder: Path) -> Path:
     path = folder / "mug.gltf"
     path.write_text(json.dumps({"asset": {"version": "2.0"}}))

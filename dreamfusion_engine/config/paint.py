@@ -49,11 +49,13 @@ class PaintConfig(Stage, stage="paint"):
     )
 
 
-def painting(config: GenerateConfig, given: Mapping[str, Any]) -> GenerateConfig:
+def painting(config: GenerateConfig, given: Mapping[str, Any], *, part: bool = False) -> GenerateConfig:
     """Return a generate run's settings as those of a run that paints: fewer steps, weaker guidance, always lit.
 
     config: GenerateConfig of the preset, the recipe and what was given.
     given: settings that the person gave, nested by stage; they stay as they are.
+    part: bool, whether only a part changes. It needs the recipe's own guidance: all around it is right already, so
+        little pulls at it.
     """
     changes: dict[str, dict[str, Any]] = {
         "optimize": {
@@ -61,7 +63,7 @@ def painting(config: GenerateConfig, given: Mapping[str, Any]) -> GenerateConfig
             "albedo_until": 0.0,
             "textureless": 0.0,
         },
-        "guidance": {"scale": SCALES.get(config.recipe, config.guidance.scale)},
+        "guidance": {} if part else {"scale": SCALES.get(config.recipe, config.guidance.scale)},
     }
     stages = {}
     for stage, values in changes.items():
