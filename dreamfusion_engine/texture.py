@@ -177,7 +177,7 @@ def _surface(
         size = _told_size(len(file.primitives), config.mesh.texture, report)
         layouts = _layouts(file.primitives, _sized(config, size), paint.uv, report, advance)
         return WholeSurface(file, layouts, size, config, paint, lambda share: advance("unwrap", 0.5 + 0.5 * share))
-    chosen = [changes(each, weight).any() for each, weight in zip(file.primitives, weights, strict=True)]
+    chosen = [bool(changes(each, weight).any()) for each, weight in zip(file.primitives, weights, strict=True)]
     check_layout(file, paint.uv, chosen)
     size = _told_size(sum(chosen), config.mesh.texture, report)
     made = _layouts(

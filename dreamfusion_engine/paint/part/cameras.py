@@ -11,6 +11,7 @@ import math
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from dreamfusion_engine.config.stages import CameraConfig
@@ -38,7 +39,7 @@ class PartViews:
     def __init__(
         self,
         vertices: Floats,
-        triangles: np.typing.NDArray[np.integer],
+        triangles: NDArray[np.integer],
         points: Doubles,
         cameras: CameraConfig,
         zoom: float,
@@ -50,11 +51,11 @@ class PartViews:
         radius = float(np.linalg.norm(points - self.middle.numpy(), axis=1).max())
         self.zoom = min(max(HALF_LENGTH / max(radius, 1e-6), 1.0), zoom)
         self._config = cameras
-        angles = [math.radians(angle) for angle in cameras.elevation_deg]
+        lowest, highest = (math.radians(angle) for angle in cameras.elevation_deg)
         azimuth = torch.arange(AROUND, dtype=torch.float32) * (2.0 * math.pi / AROUND)
-        self._angles = torch.cartesian_prod(azimuth, torch.linspace(*angles, ABOVE))
-        self._cell = torch.tensor([2.0 * math.pi / AROUND, (angles[1] - angles[0]) / (ABOVE - 1)])
-        eyes = mid_orbit_cameras(*self._angles.unbind(1), cameras).position.numpy()
+        self._angles = torch.cartesian_prod(azimuth, torch.linspace(lowest, highest, ABOVE))
+        self._cell = torch.tensor([2.0 * math.pi / AROUND, (highest - lowest) / (ABOVE - 1)])
+        eyes = mid_orbit_cameras(self._angles[:, 0], self._angles[:, 1], cameras).position.numpy()
         share = _seen_shares(vertices, triangles, points[::step], eyes, device)
         # What is seen nowhere is looked for everywhere.
         self.share = torch.from_numpy(share if share.sum() > 0.0 else np.ones_like(share))
@@ -73,7 +74,6 @@ class PartViews:
         low, high = (math.radians(angle) for angle in self._config.elevation_deg)
         elevation = elevation.clamp(low, high)
         position = spherical_position(azimuth, elevation, cameras.position.norm(dim=1))
-        # Both cameras' targets differ by the jitter of training alone.
         up = torch.tensor([0.0, 0.0, 1.0]).expand_as(position)
         new = {
             "position": position,
@@ -91,7 +91,7 @@ class PartViews:
 
 
 def _seen_shares(
-    vertices: Floats, triangles: np.typing.NDArray[np.integer], points: Doubles, eyes: Floats, device: torch.device
+    vertices: Floats, triangles: NDArray[np.integer], points: Doubles, eyes: Floats, device: torch.device
 ) -> Floats:
     """Share of the points that each eye sees, float32[D]."""
     scene = caster(vertices, triangles, device)

@@ -68,7 +68,7 @@ def part_layer(
     """
     part, rows = canvas.parts[number], canvas.triangles_of(number)
     corners = chosen[part.triangles]
-    inside = (corners > 0.0).any(1)
+    inside = np.asarray((corners > 0.0).any(1))
     which = np.flatnonzero(inside)
     shape = canvas.vertices[canvas.triangles[rows]].astype(np.float64)
     found = texture_map(canvas.vertices.astype(np.float64), canvas.triangles[rows][which], part.uv[which], size)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
@@ -37,9 +38,7 @@ class Table:
     width: Tensor
 
     @classmethod
-    def of(
-        cls, pictures: Sequence[np.typing.NDArray[np.float32] | None], first: Sequence[int], device: torch.device
-    ) -> Table:
+    def of(cls, pictures: Sequence[NDArray[np.float32] | None], first: Sequence[int], device: torch.device) -> Table:
         """Make one.
 
         pictures: float32[H, W, C] of each part, or None.
@@ -154,7 +153,7 @@ class PartRenderer(SurfaceRenderer):
         return old.index_copy(0, has, torch.lerp(old[has], new, weight[:, None]))
 
 
-def _looked_at(picture: Pixels) -> np.typing.NDArray[np.float32]:
+def _looked_at(picture: Pixels) -> NDArray[np.float32]:
     """A picture in [0, 1], scaled down to LOOKED_AT."""
     height, width = picture.shape[:2]
     if max(height, width) > LOOKED_AT:

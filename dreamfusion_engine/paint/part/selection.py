@@ -60,7 +60,7 @@ def changes(primitive: GltfPrimitive, weight: Floats) -> Bools:
     return np.asarray((weight[primitive.triangles] > 0.0).any(1))
 
 
-def check_layout(file: GltfFile, uv: str, chosen: Sequence[np.bool_]) -> None:
+def check_layout(file: GltfFile, uv: str, chosen: Sequence[bool]) -> None:
     """Raise InputError paint.part where new UVs are asked for, and the old ones say what stays.
 
     file: GltfFile.

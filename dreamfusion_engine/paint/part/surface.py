@@ -99,8 +99,8 @@ class PartSurface:
         places, colours = self._present()
         canvas = self._canvas
         views = PartViews(canvas.vertices, canvas.triangles, places, self._config.camera, ZOOM, device)
-        there = [torch.from_numpy(values.astype(np.float32)).to(device) for values in (places, colours)]
-        return functools.partial(PartTraining, renderer, views, self._paint.close, *there)
+        where, what = (torch.from_numpy(values.astype(np.float32)).to(device) for values in (places, colours))
+        return functools.partial(PartTraining, renderer, views, self._paint.close, where, what)
 
     def previews(self, folder: Path, report: Report) -> PartPreviews:
         """Return what shows the run. Arguments as for `ViewPreviews`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dreamfusion_engine.mesh.arrays import Bools
 from dreamfusion_engine.mesh.gltf.read import GltfFile, read_gltf
@@ -49,7 +50,7 @@ def _material(file: GltfFile, number: int) -> object:
     return file.document["meshes"][found.mesh]["primitives"][found.primitive].get("material")
 
 
-def _differences(first: np.typing.NDArray[np.generic], second: np.typing.NDArray[np.generic]) -> int:
+def _differences(first: NDArray[np.generic], second: NDArray[np.generic]) -> int:
     """How many numbers differ in a bit; all of them where the shapes do."""
     if first.shape != second.shape:
         return first.size

@@ -18,7 +18,7 @@ SIZE = 64
 def layer_of(mesh: Any, chosen: NDArray[Any], *, blend: float = 0.0, size: tuple[int, int] = (SIZE, SIZE)) -> PartLayer:
     made = canvas(mesh, texture=16)
     weights = chosen.astype(np.float32)
-    inside = (weights[made.triangles] > 0.0).any(1)
+    inside = np.asarray((weights[made.triangles] > 0.0).any(1))
     border = Border(made.vertices, made.triangles, inside, blend)
     pixels = np.random.default_rng(0).integers(0, 256, (*size, 3)).astype(np.uint8)
     own = OwnPicture(pixels=pixels, factor=np.ones(3), flat=False)
