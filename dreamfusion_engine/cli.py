@@ -93,7 +93,8 @@ def _generate(options: argparse.Namespace, arguments: list[str], makers: Mapping
 
 
 def _texture(options: argparse.Namespace, arguments: list[str], makers: Mapping[str, Maker]) -> int:
-    return _made(options, arguments, Path(options.mesh), _run_settings(options), makers)
+    settings = _with_part(_run_settings(options), options)
+    return _made(options, arguments, Path(options.mesh), settings, makers)
 
 
 def _run_settings(options: argparse.Namespace) -> dict[str, Any]:
@@ -110,6 +111,13 @@ def _with_lock(settings: dict[str, Any], options: argparse.Namespace) -> dict[st
     if options.lock is None:
         return settings
     return settings | {"start": {**settings.get("start", {}), "lock": options.lock}}
+
+
+def _with_part(settings: dict[str, Any], options: argparse.Namespace) -> dict[str, Any]:
+    """The settings with what --part says."""
+    if options.part is None:
+        return settings
+    return settings | {"paint": {**settings.get("paint", {}), "part": options.part}}
 
 
 def _made(

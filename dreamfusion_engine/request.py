@@ -38,6 +38,8 @@ SLUG_LIMIT = 60  # characters
 MESH_LIMIT = 1 << 28  # bytes of a mesh that is painted: five million triangles are some 200 MiB
 # By task: what it makes, in a word, and the key of result.json that only such a run writes.
 RESULTS = {"texture": ("texture", "paint"), "generate": ("object", "prompt")}
+_GLB_HEAD = 20  # bytes before the description of a GLB: its header, and the chunk's
+_PART_ATTRIBUTE = b'"_PART"'
 _LONGEST_STEM = 30  # characters of a mesh file's name in that of the run's folder
 _LONGEST_NAME = "checkpoint/" + 50 * "x"  # of what a run makes in its folder, with room for temporary names
 
@@ -152,7 +154,25 @@ def checked_texture_request(
     asked = _checked(prompt, preset_name, given, folder, output_root, resume)
     if not resume:
         check_not_taken(asked.output, asked.config, "texture")
-    return replace(asked, config=painting(asked.config, given), paint=paint, mesh=data)
+    part = bool(paint.part) or _says_what_changes(data or _begun_with(asked.output))
+    return replace(asked, config=painting(asked.config, given, part=part), paint=paint, mesh=data)
+
+
+def _says_what_changes(data: bytes) -> bool:
+    """Whether the description of a GLB, its first chunk, names the attribute of a part that changes."""
+    if len(data) < _GLB_HEAD:
+        return False
+    (length,) = struct.unpack_from("<I", data, 12)
+    return _PART_ATTRIBUTE in data[_GLB_HEAD : _GLB_HEAD + length]
+
+
+def _begun_with(folder: Path) -> bytes:
+    """The mesh that a folder's run began with; b"" where it cannot be read, which the run will say."""
+    try:
+        with (folder / SOURCE).open("rb") as stream:
+            return stream.read(MESH_LIMIT)
+    except OSError:
+        return b""
 
 
 def _given(settings: Mapping[str, Any] | None, stage: str, name: str) -> bool:

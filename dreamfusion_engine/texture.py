@@ -1,4 +1,4 @@
-"""Paint a new texture onto meshes that are there, by score distillation: the whole method, step by step.
+"""Paint a new texture onto meshes that are there, or onto a part of them, by score distillation, step by step.
 
 Shape and UVs stay. The command line, the server and any script with torch call `texture`.
 """
@@ -11,7 +11,6 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -24,21 +23,17 @@ from dreamfusion_engine.machine.disk import output_error
 from dreamfusion_engine.machine.processes import Processes
 from dreamfusion_engine.machine.run_folder import SOURCE
 from dreamfusion_engine.mesh.arrays import Floats
-from dreamfusion_engine.mesh.export import png_bytes
 from dreamfusion_engine.mesh.gltf.read import GltfFile, GltfPrimitive, read_gltf
-from dreamfusion_engine.mesh.gltf.write import NewTexture, with_textures
 from dreamfusion_engine.mesh.pictures.render import retextured
 from dreamfusion_engine.mesh.pictures.sheet import portrait_scene, write_turntable, write_views
 from dreamfusion_engine.mesh.uv.unwrap import Unwrap, unwrap
 from dreamfusion_engine.optimize.health import Verdict
 from dreamfusion_engine.optimize.session import Session
-from dreamfusion_engine.paint.bake import PaintedPart, bake
-from dreamfusion_engine.paint.canvas import Canvas, CanvasPart, DeviceCanvas, canvas_of
-from dreamfusion_engine.paint.portrait import before_textures, portrait_mesh
-from dreamfusion_engine.paint.previews import PaintPreviews
-from dreamfusion_engine.paint.render import SurfaceRenderer
+from dreamfusion_engine.paint.part.selection import changes, check_layout, chosen_weights
+from dreamfusion_engine.paint.part.surface import PartSurface, own_layout
 from dreamfusion_engine.paint.texels import areas_of
 from dreamfusion_engine.paint.training import SurfaceTraining
+from dreamfusion_engine.paint.whole import WholeSurface
 from dreamfusion_engine.run.entrance import in_folder, trained, write_result
 from dreamfusion_engine.run.report import ignore, run_report, simple_unwrap, stopped_late
 from dreamfusion_engine.run.source import keep_source, kept_source
@@ -48,8 +43,6 @@ from dreamfusion_engine.run.teacher import load_run_teacher, open_run_model, run
 TEXELS = 1 << 27  # of all parts together: 2 GiB of what they show
 SMALLEST = 64  # pixels along a texture that is made smaller for that
 SMALLER = "The textures have {0} x {0} pixels, not {1} x {1}: there are {2} parts, and each has one of its own."
-SHARED_TOLD = 0.02  # share of a part's area with shared texels from which the artist is told
-UNSEEN_TOLD = 0.02  # share of a part's texels that no camera saw, likewise
 _SECONDS_AFTER = 10.0  # of textures and pictures on two cores
 # The shape is the artist's: the run cannot make it empty, flat or two-faced.
 _WATCHED: tuple[Verdict, ...] = ("non_finite",)
@@ -68,7 +61,8 @@ def texture(
 ) -> Result:
     """Paint the parts of a mesh file as `config.prompt` says, and write them to the folder `output`.
 
-    The file that comes out is the one that went in, with other base colours. The same input on the same device,
+    The file that comes out is the one that went in, with other base colours. Where its attribute `_PART` or the
+    setting `paint.part` says what may change, all other texels stay bit for bit. The same input on the same device,
     versions and threads gives the same textures, bit for bit on a CPU.
 
     config: GenerateConfig, from `config.paint.painting`.
@@ -84,6 +78,7 @@ def texture(
     if resume and not mesh:
         mesh = _source_of(output)
     file = read_gltf(mesh)
+    chosen_weights(file, paint.part)
     return in_folder(
         config,
         output,
@@ -113,21 +108,12 @@ def _texture(
             raise stopped_late(output, done)
         clock.share(stage, share, device)
 
-    # 1. The surface: all parts in one box, and the texel of every point.
-    size = texture_size(len(file.primitives), config.mesh.texture)
-    if size < config.mesh.texture:
-        report(Note(code="paint.texture_size", text=SMALLER.format(size, config.mesh.texture, len(file.primitives))))
-    layouts = _layouts(file.primitives, dataclasses.replace(config.mesh, texture=size), paint, report, advance)
-    parts = [
-        CanvasPart(name=each.name, vertices=each.vertices, triangles=each.triangles, uv=uv, normals=each.normals)
-        for each, (uv, _) in zip(file.primitives, layouts, strict=True)
-    ]
-    canvas = canvas_of(parts, size, paint.front_deg, lambda share: advance("unwrap", 0.5 + 0.5 * share))
+    # 1. The surface, all parts in one box: what is painted of it, and what each texel shows.
+    surface = _surface(file, config, paint, report, advance)
     # 2. The frozen diffusion model, and the prompt in its language.
     clock.enter("load", device)
     teacher = load_run_teacher(config, *model, device, report, processes)
     # 3. Colours on the surface, optimized until the model likes what it sees from every side.
-    renderer = SurfaceRenderer(DeviceCanvas.of(canvas, device), paint.samples)
     session = Session(
         config=config,
         distillation=teacher.distillation,
@@ -136,13 +122,13 @@ def _texture(
         report=report,
         control=control,
         seconds_after=_SECONDS_AFTER,
-        snapshot=PaintPreviews(canvas, output / "previews", report) if processes.first else ignore,
+        snapshot=surface.previews(output / "previews", report) if processes.first else ignore,
         model=teacher.weights,
         subject=_digest(mesh, paint),
         fitted=teacher.fitted,
         step_down=teacher.step_down(report),
         processes=processes,
-        new_training=functools.partial(SurfaceTraining, renderer),
+        new_training=surface.training(device),
         watched=_WATCHED,
     )
     if resume:
@@ -158,30 +144,16 @@ def _texture(
     if not processes.first:
         return Result(folder=str(output), files={}, report={})
     # 4. Colours to textures, and these into the file.
-    painted = bake(
-        canvas,
-        training.colours,
-        config.camera,
-        padding=config.mesh.padding,
-        device=device,
-        advance=lambda share: advance("bake", share),
-    )
-    _tell(canvas, painted, report)
+    painted = surface.painted(training, report, lambda share: advance("bake", share))
     advance("render", 0.0)
     files = {name: output / name for name in ("mesh.glb", "turntable.mp4", "views.png", "before.png", "result.json")}
     try:
-        pictures = [png_bytes(each.texture) for each in painted]
-        new = [
-            NewTexture(primitive=i, png=picture, uv=uv if made else None)
-            for i, (picture, (uv, made)) in enumerate(zip(pictures, layouts, strict=True))
-        ]
-        write_atomically(files["mesh.glb"], with_textures(file, new))
-        files |= _write_textures(pictures, output / "textures")
+        write_atomically(files["mesh.glb"], painted.file)
+        files |= _write_textures(painted.pictures, output / "textures")
         done = True
-        before = portrait_mesh(canvas, before_textures(file), [each.uv for each in file.primitives])
-        scene = portrait_scene(portrait_mesh(canvas, [each.texture for each in painted]), device)
+        scene = portrait_scene(painted.after, device)
         advance("render", 0.15)
-        write_views(retextured(scene, before), files["before.png"], config.camera)
+        write_views(retextured(scene, painted.before), files["before.png"], config.camera)
         write_views(scene, files["views.png"], config.camera)
         write_turntable(
             scene,
@@ -189,14 +161,48 @@ def _texture(
             config.camera,
             lambda share: advance("render", 0.3 + 0.7 * share),
         )
-        content = run_report(config, session, clock, device) | {
-            "paint": dataclasses.asdict(paint),
-            "parts": _part_reports(canvas, painted, [made for _, made in layouts]),
-        }
+        content = run_report(config, session, clock, device) | {"paint": dataclasses.asdict(paint)} | painted.report
         write_result(content, files["result.json"])
     except OSError as error:
         raise output_error(output, error) from error
     return Result(folder=str(output), files={name: str(path) for name, path in files.items()}, report=content)
+
+
+def _surface(
+    file: GltfFile, config: GenerateConfig, paint: PaintConfig, report: Report, advance: Advance
+) -> WholeSurface | PartSurface:
+    """What is painted of a file: all of it, or the part that it or the settings name."""
+    weights = chosen_weights(file, paint.part)
+    if weights is None:
+        size = _told_size(len(file.primitives), config.mesh.texture, report)
+        layouts = _layouts(file.primitives, _sized(config, size), paint.uv, report, advance)
+        return WholeSurface(file, layouts, size, config, paint, lambda share: advance("unwrap", 0.5 + 0.5 * share))
+    chosen = [bool(changes(each, weight).any()) for each, weight in zip(file.primitives, weights, strict=True)]
+    check_layout(file, paint.uv, chosen)
+    size = _told_size(sum(chosen), config.mesh.texture, report)
+    made = _layouts(
+        [each for each, it in zip(file.primitives, chosen, strict=True) if it],
+        _sized(config, size),
+        "keep",
+        report,
+        advance,
+    )
+    found = iter(made)
+    layouts = [next(found) if it else own_layout(each) for each, it in zip(file.primitives, chosen, strict=True)]
+    return PartSurface(
+        file, weights, layouts, size, config, paint, report, lambda share: advance("unwrap", 0.5 + 0.5 * share)
+    )
+
+
+def _sized(config: GenerateConfig, size: int) -> MeshConfig:
+    return dataclasses.replace(config.mesh, texture=size)
+
+
+def _told_size(parts: int, wanted: int, report: Report) -> int:
+    size = texture_size(parts, wanted)
+    if size < wanted:
+        report(Note(code="paint.texture_size", text=SMALLER.format(size, wanted, parts)))
+    return size
 
 
 def texture_size(parts: int, wanted: int) -> int:
@@ -217,16 +223,16 @@ def _part_of_unwrap(advance: Advance, number: int, count: int, share: float) -> 
 
 
 def _layouts(
-    primitives: Sequence[GltfPrimitive], config: MeshConfig, paint: PaintConfig, report: Report, advance: Advance
+    primitives: Sequence[GltfPrimitive], config: MeshConfig, uv: str, report: Report, advance: Advance
 ) -> list[tuple[Floats, bool]]:
     """Each part's UVs float32[T, 3, 2], and whether they are new."""
     layouts = []
     for number, each in enumerate(primitives):
         advance("unwrap", 0.5 * number / len(primitives))
-        if each.uv is not None and paint.uv == "keep" and areas_of(each.uv.astype(np.float64)).any():
+        if each.uv is not None and uv == "keep" and areas_of(each.uv.astype(np.float64)).any():
             layouts.append((each.uv, False))
             continue
-        if each.uv is not None and paint.uv == "keep":
+        if each.uv is not None and uv == "keep":
             report(Note(code="paint.empty_uv", text=f"{each.name}: its UVs cover nothing, so it gets new ones."))
         charts = _unwrapped(each, config, functools.partial(_part_of_unwrap, advance, number, len(primitives)))
         if charts.trouble:
@@ -264,52 +270,13 @@ def _source_of(output: Path) -> bytes:
     return mesh
 
 
-def _tell(canvas: Canvas, painted: list[PaintedPart], report: Report) -> None:
-    """Tell the artist what the textures cannot have."""
-    for part, each in zip(canvas.parts, painted, strict=True):
-        if each.shared > SHARED_TOLD:
-            report(
-                Note(
-                    code="paint.shared_uv",
-                    text=f"{part.name}: {each.shared:.0%} of the surface shares its texels with another part of it, "
-                    "as mirrored or overlapping UVs do. Both show the same colours. For colours of their own, make new "
-                    "UVs.",
-                )
-            )
-    for part, each in zip(canvas.parts, painted, strict=True):
-        if each.unseen > UNSEEN_TOLD:
-            report(
-                Note(
-                    code="paint.unseen",
-                    text=f"{part.name}: no camera sees {each.unseen:.0%} of the texture. It took the colours of the "
-                    "nearest places that are seen.",
-                )
-            )
-
-
-def _part_reports(canvas: Canvas, painted: list[PaintedPart], made: list[bool]) -> list[dict[str, Any]]:
-    """What result.json says of each part."""
-    return [
-        {
-            "name": part.name,
-            "triangles": len(part.triangles),
-            "texture": len(each.texture),
-            "new_uv": new,
-            "unseen": round(each.unseen, 4),
-            "shared": round(each.shared, 4),
-            "seam": round(each.seam, 3),
-        }
-        for part, each, new in zip(canvas.parts, painted, made, strict=True)
-    ]
-
-
-def _write_textures(pictures: list[bytes], folder: Path) -> dict[str, Path]:
+def _write_textures(pictures: dict[int, bytes], folder: Path) -> dict[str, Path]:
     """Write each part's texture as a file, and return the files by name."""
     folder.mkdir(exist_ok=True)
     for left in folder.glob("part-*.png"):  # of an earlier run, which may have had more parts
         left.unlink()
     files = {}
-    for i, picture in enumerate(pictures):
+    for i, picture in pictures.items():
         name = f"textures/part-{i:03d}.png"
         files[name] = folder.parent / name
         write_atomically(files[name], picture)

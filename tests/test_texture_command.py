@@ -79,8 +79,9 @@ def test_every_option_reaches_the_run(model: Path, mesh: Path, tmp_path: Path) -
 
     words = [mesh, "a mug", "--model", model, "--output", tmp_path / "o", "--seed", "9", "--preset", "draft"]
     words += ["--set", "paint.uv=new", "--set", "paint.front_deg=-90", "--set", "paint.samples=1", "--resume"]
+    words += ["--part", "Roof tiles"]
     assert ask(*words, texture=spy) == 0
-    assert seen["paint"] == PaintConfig(uv="new", front_deg=-90.0, samples=1)
+    assert seen["paint"] == PaintConfig(uv="new", front_deg=-90.0, samples=1, part="Roof tiles")
     assert seen["config"].seed == 9 and seen["config"].preset == "draft"
     assert seen["data"] == mesh.read_bytes() and seen["output"] == tmp_path / "o" and seen["resume"] is True
 
@@ -98,6 +99,21 @@ def test_a_run_that_paints_has_fewer_steps_and_light_from_the_start_unless_asked
     assert painted.steps == round(0.4 * made.steps) and painted.albedo_until == painted.textureless == 0.0
     assert configured("--steps", "7").steps == 7
     assert configured("--set", "optimize.albedo_until=0.5").albedo_until == 0.5
+
+
+def test_a_part_keeps_the_recipes_guidance_also_when_it_is_resumed(mesh: Path, tmp_path: Path) -> None:
+    def scale(data: bytes, settings: dict[str, Any] | None = None, **more: Any) -> float:
+        return request.checked_texture_request("a red mug", data, settings=settings, **more).config.guidance.scale
+
+    whole = square()
+    marked = whole.copy()
+    marked.document["meshes"][0]["primitives"][0]["attributes"]["_PART"] = marked.array([0.0, 1.0, 1.0, 0.0])
+    assert scale(whole.data()) == 2.5 and scale(marked.data()) == 7.0
+    assert scale(whole.data(), {"paint": {"part": "handle"}}) == 7.0
+    assert scale(marked.data(), {"guidance": {"scale": 4.0}}) == 4.0
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "source.glb").write_bytes(marked.data())
+    assert scale(b"", output=tmp_path / "run", resume=True) == 7.0
 
 
 def text_file(folder: Path) -> Path:

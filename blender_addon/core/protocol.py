@@ -55,7 +55,8 @@ COMMANDS: dict[str, dict[str, str]] = {
     # It may carry a binary glTF: the blockout from which the object begins; the settings' stage "start" is about it.
     "generate": _RUN,
     # Queue a run that paints a new texture onto meshes. Carries them as a binary glTF; none with resume: the run's own.
-    # settings: as for generate, and the stage "paint". The result carries the file with its new base colours.
+    # settings: as for generate, and the stage "paint". The result carries the file with its new base colours. Where the
+    # meshes have the vertex attribute _PART, 0 to 1, only what is above 0 there changes.
     "texture": _RUN,
     # Stop a job, queued or running; a running one keeps a checkpoint. Ignored when the job is over.
     "cancel": {"id": "str"},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bpy
 
-from .operators import adapters, download, install, job, run, texture, trouble
+from .operators import adapters, download, install, job, part, run, texture, trouble
 from .operators import preferences as preferences_operators
 from .panels import job_list, main, presets, results
 from .panels import preferences as preferences_panel
@@ -35,6 +35,7 @@ _MODULES = (
     presets,
     run,
     texture,
+    part,
     job,
     download,
     trouble,

@@ -81,6 +81,7 @@ def parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
     paint = commands.add_parser("texture", help="paint a mesh that you have, as a prompt says", allow_abbrev=False)
     paint.add_argument("mesh", metavar="MESH.glb", help="binary glTF; its shape and UVs stay as they are")
     paint.add_argument("prompt", metavar="PROMPT", help='what it is to look like, such as "a green robot"')
+    paint.add_argument("--part", metavar="NAME", help="only this material, object or mesh of the file changes")
     paint.before_prompt = ("MESH.glb",)
     _add_run(paint, "outputs/<mesh>-<prompt>-texture-<seed>", words)
     show = commands.add_parser("settings", help="show what a model's runs are set to, and why", allow_abbrev=False)

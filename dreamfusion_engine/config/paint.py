@@ -32,13 +32,30 @@ class PaintConfig(Stage, stage="paint"):
         says="The side that is the front, counter-clockwise from above; 0: -Y, as in Blender's front view",
     )
     samples: int = setting(2, low=1, high=4, unit="samples", says="Samples along a pixel's side in training")
+    part: str = setting(
+        "",
+        says="The material, object or mesh of the file that changes, by name; nothing: what its attribute _PART says, "
+        "and without that all of it",
+    )
+    blend: float = setting(
+        0.02,
+        low=0.0,
+        high=0.5,
+        unit="share of the object's longest side",
+        says="Width of the blend from the old colours to the new ones, inside a part that changes",
+    )
+    close: float = setting(
+        0.5, low=0.0, high=1.0, unit="share", says="Share of the views that look at a part that changes closely"
+    )
 
 
-def painting(config: GenerateConfig, given: Mapping[str, Any]) -> GenerateConfig:
+def painting(config: GenerateConfig, given: Mapping[str, Any], *, part: bool = False) -> GenerateConfig:
     """Return a generate run's settings as those of a run that paints: fewer steps, weaker guidance, always lit.
 
     config: GenerateConfig of the preset, the recipe and what was given.
     given: settings that the person gave, nested by stage; they stay as they are.
+    part: bool, whether only a part changes. It needs the recipe's own guidance: all around it is right already, so
+        little pulls at it.
     """
     changes: dict[str, dict[str, Any]] = {
         "optimize": {
@@ -46,7 +63,7 @@ def painting(config: GenerateConfig, given: Mapping[str, Any]) -> GenerateConfig
             "albedo_until": 0.0,
             "textureless": 0.0,
         },
-        "guidance": {"scale": SCALES.get(config.recipe, config.guidance.scale)},
+        "guidance": {} if part else {"scale": SCALES.get(config.recipe, config.guidance.scale)},
     }
     stages = {}
     for stage, values in changes.items():

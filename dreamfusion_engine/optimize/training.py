@@ -24,7 +24,7 @@ from dreamfusion_engine.optimize.checkpoint import optimizer_tensors, restore_op
 from dreamfusion_engine.optimize.health import Probe
 from dreamfusion_engine.optimize.step_graphs import StepGraphs
 from dreamfusion_engine.optimize.step_part import PartInputs, part_weights
-from dreamfusion_engine.optimize.step_views import sample_step_views
+from dreamfusion_engine.optimize.step_views import StepViews, sample_step_views
 from dreamfusion_engine.render.renderer import Rendering
 from dreamfusion_engine.scene.cameras import Cameras
 
@@ -114,6 +114,10 @@ class Training(ABC):
     def _choose_shading(self, progress: float) -> Shading:
         return schedules.choose_shading(progress, self.config.optimize, self.config.pace, self.host_generator)
 
+    def _sample_views(self, total: int, size: int) -> StepViews:
+        """Draw the views of a step for all processes, on the host."""
+        return sample_step_views(self.config, total, size, self.host_generator, self.generator)
+
     def _short(self) -> list[Tensor]:
         """float32[] above 0 on the device where a step must move nothing for a reason of its own; [] without one."""
         return []
@@ -164,7 +168,7 @@ class Training(ABC):
         shading = self._choose_shading(progress)
         # 2. Views of all processes, their light and what lies behind them; of those, this process's.
         total = settings.views * self.processes.count
-        views = sample_step_views(self.config, total, size, self.host_generator, self.generator)
+        views = self._sample_views(total, size)
         mine = views.rows(self.processes.index * settings.views, settings.views)
         self._clear_gradients()
         drawn = self.generator.get_state()

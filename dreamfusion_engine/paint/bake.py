@@ -7,7 +7,7 @@ nothing sensible there. They take the colours of the nearest places that are see
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -72,30 +72,46 @@ def bake(
     advance: told the share done, in [0, 1].
     Raises RunError run.non_finite.
     """
-    advance(0.0)
-    seen = [_coarse_seen(canvas, part, cameras, device) for part in range(len(canvas.parts))]
-    advance(0.4)
-    known = _SeenColours(canvas, seen, albedo, device)
     painted = []
-    for part, (texels, looked) in enumerate(zip(canvas.maps, seen, strict=True)):
-        advance(0.5 + 0.5 * part / len(canvas.parts))
-        size = len(texels.owner)
-        visible = np.kron(looked, np.ones((COARSE, COARSE), bool))[:size, :size]
-        colour = np.zeros((size, size, 3), np.float32)
-        on, hidden = texels.used & visible, texels.used & ~visible
-        colour[on] = query_albedo(albedo, texels.positions[on], device)
-        colour[hidden] = known.at(texels.positions[hidden])
-        texture = padded(colour, texels.used, padding)
+    for part, (colour, unseen) in enumerate(baked_colours(canvas, albedo, cameras, device, advance)):
+        texture = padded(colour, canvas.maps[part].used, padding)
         painted.append(
             PaintedPart(
                 texture=texture,
-                unseen=float(hidden.sum() / max(1, texels.used.sum())),
+                unseen=unseen,
                 shared=_shared_area(canvas, part),
                 seam=seam_difference(canvas, part, texture),
             )
         )
     advance(1.0)
     return painted
+
+
+def baked_colours(
+    canvas: Canvas,
+    albedo: Albedo,
+    cameras: CameraConfig,
+    device: torch.device,
+    advance: Callable[[float], None] = lambda share: None,
+) -> Iterator[tuple[Floats, float]]:
+    """Give the colours of every part's used texels, float32[H, W, 3], and the share of these that no camera saw.
+
+    canvas, albedo, cameras, device, advance: as for `bake`.
+    Raises RunError run.non_finite.
+    """
+    advance(0.0)
+    seen = [_coarse_seen(canvas, part, cameras, device) for part in range(len(canvas.parts))]
+    advance(0.4)
+    known = _SeenColours(canvas, seen, albedo, device)
+    for part, (texels, looked) in enumerate(zip(canvas.maps, seen, strict=True)):
+        advance(0.5 + 0.5 * part / len(canvas.parts))
+        height, width = texels.owner.shape
+        visible = np.kron(looked, np.ones((COARSE, COARSE), bool))[:height, :width]
+        colour = np.zeros((height, width, 3), np.float32)
+        on, hidden = texels.used & visible, texels.used & ~visible
+        colour[on] = query_albedo(albedo, texels.positions[on], device)
+        colour[hidden] = known.at(texels.positions[hidden])
+        yield colour, float(hidden.sum() / max(1, texels.used.sum()))
 
 
 def _coarse_seen(canvas: Canvas, part: int, cameras: CameraConfig, device: torch.device) -> Bools:
@@ -129,11 +145,11 @@ def _coarse_seen(canvas: Canvas, part: int, cameras: CameraConfig, device: torch
 def _sharing(canvas: Canvas, part: int) -> tuple[Floats, NDArray[np.int64]]:
     """Points of triangles that show what others own, float32[N, 3], and the coarse texels that they show."""
     texels = canvas.maps[part]
-    size = len(texels.owner)
+    shape = texels.owner.shape
     rows = np.flatnonzero(texels.shared > 0.0)
     uv = canvas.parts[part].uv[rows].astype(np.float64)
     corners = canvas.vertices[canvas.triangles[canvas.triangles_of(part)][rows]]
-    wanted = POINTS * areas_of(uv) * (size / COARSE) ** 2
+    wanted = POINTS * areas_of(uv) * shape[0] * shape[1] / COARSE**2
     level = np.ceil(np.log2(np.clip(wanted, 1.0, 4.0**9)) / 2.0).astype(int)
     while len(level) and (4.0**level).sum() > MOST_POINTS and level.max() > 0:
         level = np.minimum(level, level.max() - 1)
@@ -141,17 +157,16 @@ def _sharing(canvas: Canvas, part: int) -> tuple[Floats, NDArray[np.int64]]:
     for each in np.unique(level):
         of_level, weights = level == each, points_inside(each)
         points.append(np.einsum("pc,tci->tpi", weights, corners[of_level]).reshape(-1, 3).astype(np.float32))
-        row, column = texel_of(np.einsum("pc,tci->tpi", weights, uv[of_level]).reshape(-1, 2), size)
-        blocks.append(row // COARSE * -(-size // COARSE) + column // COARSE)
+        row, column = texel_of(np.einsum("pc,tci->tpi", weights, uv[of_level]).reshape(-1, 2), shape)
+        blocks.append(row // COARSE * -(-shape[1] // COARSE) + column // COARSE)
     return np.concatenate(points), np.concatenate(blocks)
 
 
 def _coarse(texels: TextureMap) -> tuple[NDArray[np.int32], Floats]:
     """Owner and position of one texel of each COARSE x COARSE: the first that shows something."""
-    size = len(texels.owner)
-    pad = -size % COARSE
-    owner = np.pad(texels.owner, (0, pad), constant_values=-1)
-    position = np.pad(texels.positions, ((0, pad), (0, pad), (0, 0)))
+    pads = [(0, -size % COARSE) for size in texels.owner.shape]
+    owner = np.pad(texels.owner, pads, constant_values=-1)
+    position = np.pad(texels.positions, (*pads, (0, 0)))
     blocks = owner.reshape(len(owner) // COARSE, COARSE, -1, COARSE).swapaxes(1, 2)
     places = position.reshape(len(owner) // COARSE, COARSE, -1, COARSE, 3).swapaxes(1, 2)
     flat = blocks.reshape(*blocks.shape[:2], -1)

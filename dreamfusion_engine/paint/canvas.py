@@ -16,7 +16,7 @@ from torch import Tensor
 from dreamfusion_engine.mesh.arrays import Floats, Ints
 from dreamfusion_engine.mesh.framing import frame_of
 from dreamfusion_engine.mesh.surface.topology import vertex_normals
-from dreamfusion_engine.paint.texels import TextureMap, texture_map
+from dreamfusion_engine.paint.texels import TextureMap, no_texture, texture_map
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,14 +63,14 @@ class Canvas:
 
 def canvas_of(
     parts: Sequence[CanvasPart],
-    texture: int,
+    texture: int | None,
     front_deg: float = 0.0,
     advance: Callable[[float], None] = lambda share: None,
 ) -> Canvas:
     """Return the parts as they stand to each other, in one box with their front turned to -Y.
 
     parts: CanvasParts, at least one.
-    texture: int, pixels along each texture.
+    texture: int, pixels along each texture; None: the parts are only looked at.
     front_deg: float, degrees counter-clockwise from above, from -Y to the side that is the front.
     advance: told the share done, in [0, 1].
     Raises InputError input.mesh where there is no surface.
@@ -94,7 +94,10 @@ def canvas_of(
     maps = []
     for number, (part, begin, end) in enumerate(zip(parts, first, first[1:], strict=False)):
         advance(number / len(parts))
-        maps.append(texture_map(placed, triangles[begin:end], part.uv, texture))
+        if texture is None:
+            maps.append(no_texture(end - begin))
+        else:
+            maps.append(texture_map(placed, triangles[begin:end], part.uv, texture))
     advance(1.0)
     return Canvas(
         parts=tuple(parts),

@@ -64,7 +64,7 @@ class SurfaceRenderer:
         met = SurfaceHits(hits.triangle[rays], hits.barycentric[rays], hits.depth[rays])
         point = origins[rays] + met.depth[:, None] * directions[rays]
         normal = self._facing(met, directions[rays])
-        colour = torch.ones_like(point) if shading == "textureless" else colours(self._shown(met, point))
+        colour = torch.ones_like(point) if shading == "textureless" else self._colour(colours, met, point)
         if shading != "albedo":
             if light is None:
                 raise ValueError(f"Shading '{shading}' needs the position of a light.")
@@ -83,6 +83,10 @@ class SurfaceRenderer:
             orientation=None,
             samples=len(rays),
         )
+
+    def _colour(self, colours: Colours, met: SurfaceHits, point: Tensor) -> Tensor:
+        """The colours of what is met, float32[N, 3]."""
+        return colours(self._shown(met, point))
 
     def _facing(self, met: SurfaceHits, directions: Tensor) -> Tensor:
         """Smooth normals float32[N, 3], turned to the camera: artists' meshes are open, and have flipped faces."""

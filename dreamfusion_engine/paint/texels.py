@@ -47,17 +47,36 @@ class TextureMap:
         return np.asarray(self.owner >= 0)
 
 
-def texture_map(vertices: Doubles, triangles: NDArray[np.integer], uv: Floats, texture: int) -> TextureMap:
+def no_texture(triangles: int) -> TextureMap:
+    """Return the map of a part that gets no texture: one texel that shows nothing.
+
+    triangles: int, T.
+    """
+    return TextureMap(
+        owner=np.full((1, 1), -1, np.int32),
+        positions=np.zeros((1, 1, 3), np.float32),
+        reach=np.zeros(triangles, np.float32),
+        shared=np.zeros(triangles, np.float32),
+    )
+
+
+def texture_map(
+    vertices: Doubles, triangles: NDArray[np.integer], uv: Floats, texture: int | tuple[int, int]
+) -> TextureMap:
     """Return what each texel shows.
 
     vertices: float64[V, 3], world units.
     triangles: int[T, 3].
     uv: float32[T, 3, 2], v down; outside [0, 1] it repeats.
-    texture: int, pixels along the texture.
+    texture: int, pixels along the texture, or rows and columns of one that is no square.
     """
-    reach = _reach(vertices[triangles].astype(np.float64), uv, texture)
+    # A texture that is no square is a corner of one: a texel is then as long as it is wide.
+    height, width = (texture, texture) if isinstance(texture, int) else texture
+    texture = max(height, width)
+    extent = np.array([width / texture, height / texture])
+    reach = _reach(vertices[triangles].astype(np.float64), (uv * extent).astype(np.float32), texture)
     copies, source = in_tile(uv)
-    drawing = _Drawing(vertices[triangles[source]].astype(np.float64), copies, reach[source], texture)
+    drawing = _Drawing(vertices[triangles[source]].astype(np.float64), copies, extent, reach[source], texture)
     owner, positions = drawing.drawn(np.ones(len(copies), bool))
     pairs = drawing.clashes(owner, positions)
     if len(pairs):
@@ -76,8 +95,8 @@ def texture_map(vertices: Doubles, triangles: NDArray[np.integer], uv: Floats, t
         owner[left], positions[left] = first[left], where[left]
     shared = drawing.share_elsewhere(owner, positions)
     return TextureMap(
-        owner=np.where(owner >= 0, source[owner], -1).astype(np.int32),
-        positions=positions,
+        owner=np.where(owner >= 0, source[owner], -1).astype(np.int32)[:height, :width],
+        positions=positions[:height, :width],
         reach=reach.astype(np.float32),
         shared=np.bincount(source, shared, minlength=len(triangles)).clip(0.0, 1.0).astype(np.float32),
     )
@@ -113,13 +132,14 @@ def in_first_tile(uv: NDArray[np.floating]) -> Doubles:
     return uv - np.floor(uv.min(1).astype(np.float64) + 1e-6)[:, None]
 
 
-def texel_of(uv: NDArray[np.floating], texture: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def texel_of(uv: NDArray[np.floating], texture: int | tuple[int, int]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return row and column of the texels at places, int64[N] each.
 
     uv: float[N, 2], v down; outside [0, 1] it repeats.
-    texture: int, pixels along the texture.
+    texture: int, pixels along the texture, or its rows and columns.
     """
-    place = np.floor((uv - np.floor(uv)) * texture).astype(np.int64).clip(0, texture - 1)
+    height, width = (texture, texture) if isinstance(texture, int) else texture
+    place = np.floor((uv - np.floor(uv)) * (width, height)).astype(np.int64).clip(0, (width - 1, height - 1))
     return place[:, 1], place[:, 0]
 
 
@@ -178,13 +198,15 @@ class _Drawing:
 
     corners: float64[K, 3, 3].
     copies: float32[K, 3, 2], from `in_tile`; what leaves [0, 1] is on another copy.
+    extent: float64[2], width and height of the texture over its longer side.
     reach: float64[K].
-    texture: int, pixels along it.
+    texture: int, pixels along its longer side.
     """
 
-    def __init__(self, corners: Doubles, copies: Floats, reach: Doubles, texture: int) -> None:
-        self._corners, self._copies, self._reach, self._texture = corners, copies, reach, texture
-        covered = areas_of(copies.astype(np.float64)) * texture * texture
+    def __init__(self, corners: Doubles, copies: Floats, extent: Doubles, reach: Doubles, texture: int) -> None:
+        self._corners, self._reach, self._texture, self._extent = corners, reach, texture, extent
+        self._copies = (copies * extent).astype(np.float32)
+        covered = areas_of(self._copies.astype(np.float64)) * texture * texture
         large = np.searchsorted(_LARGE, covered, side="right") - 1
         self._groups = [(np.flatnonzero(large == n), points_inside(n + 1)) for n in range(len(_LARGE))]
         self._has_area, self._covers = areas_of(corners) > 0.0, covered > 0.0
@@ -229,7 +251,7 @@ class _Drawing:
         owners = owner[row, column]
         limit = np.maximum(self._reach[rows], self._reach[owners])
         away = np.linalg.norm(positions[row, column] - point, axis=1)
-        here = ((place >= 0.0) & (place <= 1.0)).all(1)
+        here = ((place >= 0.0) & (place <= self._extent)).all(1)
         return owners, here & (owners >= 0) & (away > limit) & self._has_area[rows]
 
 

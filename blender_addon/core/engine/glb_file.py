@@ -16,6 +16,7 @@ from ..picture import TEXTURE_SIDE, can_be_texture
 _TYPES = {5121: ("B", 1), 5123: ("H", 2), 5125: ("I", 4), 5126: ("f", 4)}  # componentType: array code, bytes
 FLOAT, UNSIGNED = 5126, 5125  # componentType; UNSIGNED: 32 bits
 KEPT_UVS = "uvs"  # in the file's extras: for every object a buffer view with new texture coordinates, or null
+CHOSEN = "_PART"  # attribute of a corner: how much it may change
 _WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4}
 _UNKNOWN = frozenset({"KHR_draco_mesh_compression", "EXT_meshopt_compression", "KHR_texture_basisu"})
 _DESCRIPTION_LIMIT = 1 << 24  # bytes; the engine's have some thousand

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .glb_file import FLOAT, KEPT_UVS, UNSIGNED
+from .glb_file import CHOSEN, FLOAT, KEPT_UVS, UNSIGNED
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,9 @@ class MeshPart:
     low, high: lowest and highest corner of the box around the positions.
     indices: bytes of little-endian uint32[T, 3]; b"": every three vertices are a triangle.
     move: where the node puts it, in the file's axes.
+    chosen: bytes of little-endian float32[V] in [0, 1], how much each vertex may change; b"": nothing is said of it.
+    colour: linear RGB in [0, 1], the base colour that the part has; None: nothing is said of it.
+    picture: bytes of a PNG, its base colour where that is a picture; b"" for none.
     """
 
     name: str
@@ -31,11 +34,14 @@ class MeshPart:
     high: Sequence[float]
     indices: bytes = b""
     move: Sequence[float] = (0.0, 0.0, 0.0)
+    chosen: bytes = b""
+    colour: Sequence[float] | None = None
+    picture: bytes = b""
 
     @property
     def size(self) -> int:
-        """Its bytes in the file."""
-        return len(self.positions) + len(self.normals) + len(self.uvs) + len(self.indices)
+        """The bytes of its arrays in the file."""
+        return sum(map(len, (self.positions, self.normals, self.uvs, self.indices, self.chosen)))
 
 
 def _node(part: MeshPart, number: int) -> dict[str, Any]:
@@ -45,7 +51,8 @@ def _node(part: MeshPart, number: int) -> dict[str, Any]:
 
 def file_size(parts: Sequence[MeshPart], kept_uvs: Sequence[bytes | None] = ()) -> int:
     """The bytes of data in the file of these parts, without its description."""
-    return sum(part.size for part in parts) + sum(len(kept) for kept in kept_uvs if kept)
+    pictures = sum(map(len, {part.picture for part in parts}))  # each is stored once
+    return sum(part.size for part in parts) + pictures + sum(len(kept) for kept in kept_uvs if kept)
 
 
 def mesh_file(parts: Sequence[MeshPart], kept_uvs: Sequence[bytes | None] = ()) -> bytes:
@@ -67,15 +74,34 @@ def mesh_file(parts: Sequence[MeshPart], kept_uvs: Sequence[bytes | None] = ()) 
 
     def view(data: bytes) -> int:
         nonlocal size
+        if size % 4:  # numbers begin at multiples of four, pictures end anywhere
+            blobs.append(b"\0" * (-size % 4))
+            size += -size % 4
         document["bufferViews"].append({"buffer": 0, "byteOffset": size, "byteLength": len(data)})
         blobs.append(data)
         size += len(data)
-        return len(blobs) - 1
+        return len(document["bufferViews"]) - 1
 
     def accessor(data: bytes, element_type: str, width: int, **more: Any) -> int:
         entry = {"bufferView": view(data), "count": len(data) // (4 * width), "type": element_type}
         document["accessors"].append({"componentType": FLOAT, **entry, **more})
         return len(document["accessors"]) - 1
+
+    textures: dict[bytes, int] = {}
+
+    def material(part: MeshPart) -> int:
+        surface: dict[str, Any] = {"metallicFactor": 0.0, "roughnessFactor": 0.9}
+        if part.picture:
+            if part.picture not in textures:
+                images = document.setdefault("images", [])
+                images.append({"bufferView": view(part.picture), "mimeType": "image/png"})
+                document.setdefault("textures", []).append({"source": len(images) - 1})
+                textures[part.picture] = len(images) - 1
+            surface["baseColorTexture"] = {"index": textures[part.picture]}
+        else:
+            surface["baseColorFactor"] = [*map(float, part.colour or ()), 1.0]
+        document.setdefault("materials", []).append({"name": part.name, "pbrMetallicRoughness": surface})
+        return len(document["materials"]) - 1
 
     for part in parts:
         box = {"min": [float(value) for value in part.low], "max": [float(value) for value in part.high]}
@@ -87,9 +113,16 @@ def mesh_file(parts: Sequence[MeshPart], kept_uvs: Sequence[bytes | None] = ()) 
         primitive: dict[str, Any] = {"attributes": attributes}
         if part.indices:
             primitive["indices"] = accessor(part.indices, "SCALAR", 1, componentType=UNSIGNED)
+        if part.chosen:
+            attributes[CHOSEN] = accessor(part.chosen, "SCALAR", 1)
+        if part.colour is not None:
+            primitive["material"] = material(part)
         document["meshes"].append({"name": part.name, "primitives": [primitive]})
     if any(kept_uvs):
         document["extras"] = {KEPT_UVS: [view(kept) if kept else None for kept in kept_uvs]}
+    if size % 4:
+        blobs.append(b"\0" * (-size % 4))
+        size += -size % 4
     document["buffers"] = [{"byteLength": size}]
     text = json.dumps(document).encode("ascii")
     text += b" " * (-len(text) % 4)

@@ -6,7 +6,7 @@ import sys
 from array import array
 from typing import Any
 
-from .glb_file import FLOAT, KEPT_UVS, Buffers, DamagedMesh, base_picture, chunks, guarded, named_parts
+from .glb_file import CHOSEN, FLOAT, KEPT_UVS, Buffers, DamagedMesh, base_picture, chunks, guarded, named_parts
 
 __all__ = ["DamagedMesh", "PaintedFile"]
 
@@ -47,6 +47,16 @@ class PaintedFile:
         """
         return guarded(lambda: self._corners(self._parts[number][1], "POSITION", "VEC3"))
 
+    def chosen(self, number: int) -> array[float] | None:
+        """How much each corner of a part may change, in the order of its triangles; None where nothing is said of it.
+
+        Raises DamagedMesh.
+        """
+        primitive = self._parts[number][1]
+        if CHOSEN not in primitive.get("attributes", {}):
+            return None
+        return guarded(lambda: self._corners(primitive, CHOSEN, "SCALAR"))
+
     def kept_uvs(self, number: int) -> array[float] | None:
         """The texture coordinates that `mesh_file` kept for an object, 2 numbers a corner of its faces; None for none.
 
@@ -75,7 +85,7 @@ class PaintedFile:
             raise ValueError("Its places are not float numbers.")
         if "indices" not in primitive:
             return values
-        width = 3 if element_type == "VEC3" else 2
+        width = {"VEC3": 3, "VEC2": 2, "SCALAR": 1}[element_type]
         indices, _ = self._buffers.numbers(primitive["indices"], "SCALAR")
         if max(indices) >= len(values) // width:
             raise ValueError("Some of its triangles have corners that do not exist.")

@@ -40,6 +40,9 @@ def draw_button(layout: UILayout, context: Context, *, beside: bool) -> None:
         big = layout.row()
         big.scale_y = 1.8
         big.operator("dreamfusion.texture", icon="TEXTURE")
+    row = layout.row()
+    row.operator_context = "INVOKE_DEFAULT"
+    row.operator("dreamfusion.change_part", text="Change Part...", icon="FACESEL")
     reason = texture.obstacle(context)
     if reason:
         trouble_box.draw_text(layout, context, reason, "INFO", limit=5)

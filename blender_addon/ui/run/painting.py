@@ -110,6 +110,8 @@ def _nowhere(job: Job, why: str) -> Trouble:
 def _is_part(part: Any) -> bool:
     if not isinstance(part, dict) or not isinstance(part.get("repeats"), bool):
         return False
+    if not isinstance(part.get("stays", False), bool):
+        return False
     return all(type(part.get(key)) is int and part[key] >= 0 for key in ("object", "slot", "tile"))
 
 

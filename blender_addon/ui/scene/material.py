@@ -89,6 +89,41 @@ def add_image(material: Material, image: Image, uv_layer: str, *, repeats: bool)
     nodes.active = picture  # Solid view with textures shows the active image
 
 
+def replace_image(material: Material, image: Image) -> bool:
+    """Put an image in the place of the one at the base colour: on the same UVs, filtered the same way.
+
+    material: Material.
+    image: Image, which takes the old one's colour space and alpha.
+    Returns whether there was one; a node that others use too is left to them.
+    """
+    principled: Any = surface_node(material)
+    links = base_socket(principled).links if principled is not None else ()
+    node = links[0].from_node if links else None
+    while node is not None and node.type == "REROUTE":
+        node = node.inputs[0].links[0].from_node if node.inputs[0].links else None
+    if node is None or node.type != "TEX_IMAGE" or node.image is None:
+        return False
+    old = node.image
+    image.colorspace_settings.name = old.colorspace_settings.name
+    image.alpha_mode = old.alpha_mode
+    if sum(len(socket.links) for socket in node.outputs) > 1:
+        node = _beside(material, node)
+        material.node_tree.links.new(node.outputs["Color"], base_socket(principled))
+    node.image = image
+    material.node_tree.nodes.active = node
+    return True
+
+
+def _beside(material: Material, node: Any) -> Any:
+    """A second image texture node, on the same UVs."""
+    made = material.node_tree.nodes.new("ShaderNodeTexImage")
+    made.location = (node.location[0], node.location[1] - 280.0)
+    made.extension, made.interpolation = node.extension, node.interpolation
+    if node.inputs["Vector"].links:
+        material.node_tree.links.new(node.inputs["Vector"].links[0].from_socket, made.inputs["Vector"])
+    return made
+
+
 def connect_image(material: Material, image: Image) -> None:
     """Make the image the base colour of the material, by its image node or by a new one."""
     nodes, links = material.node_tree.nodes, material.node_tree.links
@@ -221,6 +256,11 @@ def _principled(name: str) -> tuple[Material, Node]:
     output.location = (320.0, 0.0)
     tree.links.new(principled.outputs[0], output.inputs["Surface"])
     return material, principled
+
+
+def base_socket(principled: Node) -> Any:
+    """The socket of the base colour."""
+    return _socket(principled, "base colour")
 
 
 def _socket(node: Node, role: str) -> Any:

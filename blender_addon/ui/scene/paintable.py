@@ -12,6 +12,8 @@ from ...core.job import EngineTrouble, Trouble
 
 _CONVERTED = {"CURVE", "SURFACE", "FONT", "META", "CURVES", "POINTCLOUD", "VOLUME", "GREASEPENCIL", "GPENCIL"}
 
+NO_NUMPY = "This Blender has no numpy. Install it (Debian, Ubuntu: python3-numpy), or take Blender from blender.org"
+
 
 def refused(code: str, what: str, why: str, fix: str) -> EngineTrouble:
     """The error for objects that cannot be painted.
@@ -43,7 +45,7 @@ def obstacle(context: Context) -> str:
     if context.mode != "OBJECT":
         return "Go back to Object Mode first"
     if not has_numpy():
-        return "This Blender has no numpy. Install it (Debian, Ubuntu: python3-numpy), or take Blender from blender.org"
+        return NO_NUMPY
     objects = chosen(context)
     if not objects:
         others = left_out(context)
@@ -52,15 +54,19 @@ def obstacle(context: Context) -> str:
         if any(obj.type == "EMPTY" and obj.instance_type == "COLLECTION" for obj in context.selected_objects):
             return "That is an instance of a collection. Use Object > Apply > Make Instances Real first"
         return "Select one or more mesh objects"
-    return next((why for why in map(_obstacle, objects) if why), "")
+    return next((why for why in map(object_obstacle, objects) if why), "")
 
 
-def _obstacle(obj: Object) -> str:
+def object_obstacle(obj: Object, *, editing: bool = False) -> str:
+    """Why an object cannot be painted, as far as a glance tells; "" if nothing is in the way. Cheap.
+
+    editing: bool, whether it may be in Edit Mode.
+    """
     if obj.library is not None or obj.data.library is not None:
         return f"'{obj.name}' belongs to another file. Use Object > Relations > Make Local first"
     if obj.override_library is not None or obj.data.override_library is not None:
         return f"'{obj.name}' is a library override. Use Object > Relations > Make Local first"
-    if obj.mode != "OBJECT":
+    if obj.mode != "OBJECT" and not (editing and obj.mode == "EDIT"):
         return f"'{obj.name}' is being edited. Go back to Object Mode first"
     if not len(obj.data.polygons) and not len(obj.modifiers):
         return f"'{obj.name}' has no faces"

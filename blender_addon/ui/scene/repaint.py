@@ -27,11 +27,15 @@ _MATT = 0.9  # roughness of a new material
 
 @dataclass(frozen=True)
 class _Slot:
-    """A material slot and its new image, which UVs outside of it may repeat."""
+    """A material slot and its new image, which UVs outside of it may repeat.
+
+    same: bool, whether it is the old image but for a part of it.
+    """
 
     number: int
     image: Image
     repeats: bool
+    same: bool
 
 
 @dataclass
@@ -69,13 +73,13 @@ def paint(
     parts = about["parts"]
     if len(result) != len(parts):
         raise DamagedMesh(f"It has {len(result)} parts instead of {len(parts)}.")
-    pictures = [result.picture(number) for number in range(len(parts))]
+    pictures = [b"" if part.get("stays") else result.picture(number) for number, part in enumerate(parts)]
     done = Painted()
     ready: list[tuple[Object, Mapping[str, Any], Any, list[_Slot]]] = []
     for number, noted in enumerate(about["objects"]):
         obj = mesh_identity.find(noted, same_session=same_session)
         uvs = source.kept_uvs(number) if noted["new"] and source is not None else None
-        own = [place for place, part in enumerate(parts) if part["object"] == number]
+        own = [place for place, part in enumerate(parts) if part["object"] == number and not part.get("stays")]
         why = _obstacle(obj, noted, [parts[place]["slot"] for place in own], uvs is not None)
         if obj is None or why:
             done.missing.append(f"'{noted['name']}': {why}.")
@@ -85,7 +89,8 @@ def paint(
             places = [place for place in own if parts[place]["slot"] == slot]
             tiles = {parts[place]["tile"]: pictures[place] for place in places}
             image = _image(made_by.prompt, tiles)  # all images come before the first change
-            slots.append(_Slot(slot, image, any(parts[place]["repeats"] for place in places)))
+            same = any("stays" in parts[place] for place in places)
+            slots.append(_Slot(slot, image, any(parts[place]["repeats"] for place in places), same))
         ready.append((obj, noted, uvs, slots))
     for obj, noted, uvs, slots in ready:
         layer = _layer(obj, noted, uvs)
@@ -165,7 +170,8 @@ def _paint_slot(obj: Object, slot: _Slot, layer: str, new: bool, prompt: str, do
         made = old.copy()
         made.name = f"{old.name} {name_of(prompt)}"
         done.notes.append(f"'{obj.name}' got a copy of the material '{old.name}', because others use it too.")
-    material.add_image(made, slot.image, layer, repeats=slot.repeats)
+    if not (slot.same and material.replace_image(made, slot.image)):
+        material.add_image(made, slot.image, layer, repeats=slot.repeats)
     if made == old:
         return
     if shared_mesh and place.link == "DATA":  # the mesh's own material would change the others too

@@ -41,21 +41,40 @@ def skins(source: bytes, about: Mapping[str, Any]) -> list[Skin]:
     file = PaintedFile(source)
     if len(file) != len(about["parts"]):
         return []
-    corners = [np.array(file.positions(number), np.float32).reshape(-1, 3) for number in range(len(file))]
+    shown = [_shown_corners(file, number, part) for number, part in enumerate(about["parts"])]
+    corners = [np.array(file.positions(number), np.float32).reshape(-1, 3)[those] for number, those in enumerate(shown)]
     if sum(map(len, corners)) > 3 * MOST_TRIANGLES:
         return []
     box = np.concatenate(corners)
     thickness = _THICKNESS * float(np.linalg.norm(box.max(0) - box.min(0)))
     made = []
     for number in range(len(about["objects"])):
-        parts = tuple(place for place, part in enumerate(about["parts"]) if part["object"] == number)
+        parts = tuple(p for p, part in enumerate(about["parts"]) if part["object"] == number and len(corners[p]))
+        if not parts:
+            continue
         places, triangles = _welded(np.concatenate([corners[part] for part in parts]))
         places = places[:, [0, 2, 1]] * (1.0, -1.0, 1.0)  # (x, z, -y) of glTF back to Blender's axes
-        uvs = np.concatenate([np.array(file.uvs(part), np.float32) for part in parts])
+        uvs = np.concatenate(
+            [np.array(file.uvs(part), np.float32).reshape(-1, 2)[shown[part]].reshape(-1) for part in parts]
+        )
         slots = np.concatenate([np.full(len(corners[part]) // 3, place, np.int32) for place, part in enumerate(parts)])
         outside = places + thickness * _normals(places, triangles)
         made.append(Skin(number, parts, outside.astype(np.float32).reshape(-1), triangles.astype(np.int32), uvs, slots))
     return made
+
+
+def _shown_corners(file: PaintedFile, number: int, part: Mapping[str, Any]) -> Any:
+    """The corners of a part that the skin covers: all of them, or those of the triangles that change."""
+    import numpy as np
+
+    count = len(file.positions(number)) // 3
+    if part.get("stays"):
+        return np.zeros(0, np.int64)
+    chosen = file.chosen(number)
+    if chosen is None:
+        return np.arange(count)
+    changes = (np.array(chosen, np.float32).reshape(-1, 3) > 0.0).any(axis=1)
+    return np.flatnonzero(np.repeat(changes, 3))
 
 
 def _welded(corners: Any) -> tuple[Any, Any]:

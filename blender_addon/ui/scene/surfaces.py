@@ -15,7 +15,7 @@ from bpy.types import Context, Mesh, Object
 from ...core.engine.mesh_file import MeshPart, file_size, mesh_file
 from ...core.job import EngineTrouble
 from ...core.protocol import DATA_LIMIT
-from . import mesh_identity, paintable, unwrap
+from . import mesh_identity, paintable, part_colours, unwrap
 from .paintable import refused
 
 MOST_TRIANGLES = 5_000_000
@@ -45,15 +45,17 @@ class _Reading:
     parts: list[MeshPart] = field(default_factory=list)
     told: list[dict[str, Any]] = field(default_factory=list)  # of every part
     objects: list[dict[str, Any]] = field(default_factory=list)
+    part: bool = False  # whether only what is marked changes
     kept: list[bytes | None] = field(default_factory=list)  # new UVs of every object
     triangles: int = 0
 
 
-def read(context: Context, objects: Sequence[Object], *, new_uvs: bool) -> Surfaces:
+def read(context: Context, objects: Sequence[Object], *, new_uvs: bool, part: bool = False) -> Surfaces:
     """Read mesh objects. The context must be in Object Mode.
 
     objects: those to paint, as `paintable.chosen` gives them.
     new_uvs: bool, make new UVs instead of those of the active layers.
+    part: bool, only what `part.marked` says changes, and the present colours are read too.
     Raises EngineTrouble where they cannot be painted as they are.
     """
     for obj in objects:
@@ -62,7 +64,7 @@ def read(context: Context, objects: Sequence[Object], *, new_uvs: bool) -> Surfa
     fresh = {obj.name: _fresh(context, obj) for obj in objects if new_uvs or not obj.data.uv_layers}
     depsgraph = context.evaluated_depsgraph_get()
     paintable.refuse_instances(depsgraph, objects)
-    reading = _Reading()
+    reading = _Reading(part=part)
     for obj in objects:
         evaluated = obj.evaluated_get(depsgraph)
         mesh = evaluated.to_mesh(preserve_all_data_layers=True, depsgraph=depsgraph)
@@ -95,20 +97,24 @@ def _read_object(reading: _Reading, obj: Object, mesh: Mesh, fresh: Any) -> None
     matrix = np.array(obj.matrix_world, np.float64)
     mirrored = bool(np.linalg.det(matrix[:3, :3]) < 0.0)
     positions, normals = _world(obj, mesh, matrix)
-    uvs, layer, kept = _uvs(obj, mesh, fresh)
+    change = part_colours.read(obj, mesh, corners.reshape(-1, 3), slots) if reading.part else None
+    uvs, layer, kept = _uvs(obj, mesh, fresh, change.layer if change is not None else None)
     number = len(reading.objects)
     reading.objects.append(mesh_identity.told(obj) | {"layer": layer, "new": fresh is not None})
     reading.kept.append(kept)
     for slot in np.unique(slots).tolist():
         chosen = np.flatnonzero(slots == slot)
-        for tile, those in _tiles(uvs[corners.reshape(-1, 3)[chosen]], chosen):
+        tiles = [(0, chosen)] if change is not None else _tiles(uvs[corners.reshape(-1, 3)[chosen]], chosen)
+        for tile, those in tiles:
             loops = corners.reshape(-1, 3)[those]
             if mirrored:  # it turns the triangles inside out
                 loops = loops[:, [0, 2, 1]]
             loops = loops.reshape(-1)
-            reading.parts.append(_part(obj, slot, tile, positions[loops], normals[loops], uvs[loops]))
+            part = _part(obj, slot, tile, positions[loops], normals[loops], uvs[loops])
+            reading.parts.append(part if change is None else change.on(part, slot, loops))
             inside = bool((uvs[loops] >= 0.0).all() and (uvs[loops] <= 1.0).all())
-            reading.told.append({"object": number, "slot": slot, "tile": tile, "repeats": not (tile or inside)})
+            told = {"object": number, "slot": slot, "tile": tile, "repeats": not (tile or inside)}
+            reading.told.append(told if change is None else {**told, "stays": slot not in change.changing})
     if len(reading.parts) > MOST_PARTS:
         raise refused(
             "parts",
@@ -157,8 +163,11 @@ def _world(obj: Object, mesh: Mesh, matrix: Any) -> tuple[Any, Any]:
     return world.astype(np.float32)[vertex], turned.astype(np.float32)
 
 
-def _uvs(obj: Object, mesh: Mesh, fresh: Any) -> tuple[Any, str, bytes | None]:
-    """UV of every corner of what is seen, float32[L, 2], v up; the layer's name; new UVs of the base mesh's corners."""
+def _uvs(obj: Object, mesh: Mesh, fresh: Any, wanted: str | None) -> tuple[Any, str, bytes | None]:
+    """UV of every corner of what is seen, float32[L, 2], v up; the layer's name; new UVs of the base mesh's corners.
+
+    wanted: str, the layer to use; None or '' for the active one.
+    """
     import numpy as np
 
     if fresh is not None:
@@ -171,7 +180,7 @@ def _uvs(obj: Object, mesh: Mesh, fresh: Any) -> tuple[Any, str, bytes | None]:
             )
         values = np.array(fresh, np.float32)
         return values.reshape(-1, 2), "", values.astype("<f4").tobytes()
-    name = (obj.data.uv_layers.active or obj.data.uv_layers[0]).name
+    name = wanted or (obj.data.uv_layers.active or obj.data.uv_layers[0]).name
     layer = mesh.uv_layers.get(name)
     if layer is None:
         raise refused(

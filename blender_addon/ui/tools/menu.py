@@ -15,6 +15,7 @@ _GROUPS = (
         ("dreamfusion.regenerate", "FILE_REFRESH"),
         ("dreamfusion.copy_recipe", "COPYDOWN"),
     ),
+    (("dreamfusion.change_part", "FACESEL"),),
     (("dreamfusion.quads", "MOD_REMESH"), ("dreamfusion.decimate", "MOD_DECIM")),
     (("dreamfusion.mark_asset", "ASSET_MANAGER"), ("dreamfusion.turntable", "CAMERA_DATA")),
 )
@@ -69,14 +70,16 @@ _MENUS = ("VIEW3D_MT_object", "VIEW3D_MT_object_context_menu")
 
 
 def attach() -> None:
-    """Put the menu into Blender's menus for objects, and Texture This into the context menu of a mesh."""
+    """Put the menu into Blender's menus for objects, and Texture This and Change Part into those of a mesh."""
     for name in _MENUS:
         getattr(bpy.types, name).append(_draw)
     bpy.types.VIEW3D_MT_object_context_menu.append(_draw_texture)
+    bpy.types.VIEW3D_MT_edit_mesh_context_menu.append(_draw_part)
 
 
 def detach() -> None:
     """Remove the menu from Blender's menus."""
+    bpy.types.VIEW3D_MT_edit_mesh_context_menu.remove(_draw_part)
     bpy.types.VIEW3D_MT_object_context_menu.remove(_draw_texture)
     for name in _MENUS:
         getattr(bpy.types, name).remove(_draw)
@@ -85,6 +88,8 @@ def detach() -> None:
 def _button(layout: UILayout, operator: str, icon: str) -> None:
     if operator == "dreamfusion.quads":
         layout.operator(operator, text="Quads...", icon=icon)  # it asks first
+    elif operator == "dreamfusion.change_part":
+        layout.operator(operator, text="Change Part...", icon=icon)  # so does it
     else:
         layout.operator(operator, icon=icon)
 
@@ -93,6 +98,14 @@ def _draw_texture(menu: Menu, context: Context) -> None:
     if context.active_object is not None and context.active_object.type == "MESH":
         menu.layout.separator()
         menu.layout.operator("dreamfusion.texture", icon="TEXTURE")
+        if context.active_object.vertex_groups.active is not None:
+            _draw_part(menu, context)
+
+
+def _draw_part(menu: Menu, _context: Context) -> None:
+    if menu.layout.operator_context != "INVOKE_DEFAULT":
+        menu.layout.operator_context = "INVOKE_DEFAULT"
+    _button(menu.layout, "dreamfusion.change_part", "FACESEL")
 
 
 def _draw(menu: Menu, context: Context) -> None:

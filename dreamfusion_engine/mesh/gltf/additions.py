@@ -27,7 +27,7 @@ class Additions:
         self._size = len(binary)
         self._images: dict[bytes, int] = {}
         self._samplers: dict[bool, int] = {}
-        self._textures: dict[tuple[int, int], int] = {}
+        self._textures: dict[tuple[int, int | None], int] = {}
 
     def append(self, name: str, entry: dict[str, Any]) -> int:
         """Put an entry at the end of a list of the file, such as 'materials'; return its number.
@@ -53,24 +53,32 @@ class Additions:
         if self._size + size > GLB_LIMIT:
             raise too_large()
 
-    def texture(self, png: bytes, name: str, *, repeats: bool) -> int:
+    def texture(self, png: bytes, name: str, sampler: int | None) -> int:
         """Return the number of a texture with a PNG. The same picture is stored once.
 
         png: bytes.
         name: str, of a new picture.
-        repeats: bool, whether the picture goes on beyond its edges.
+        sampler: int, its number in the file; None for the format's own.
         """
         if png not in self._images:
             image = {"bufferView": self._data(png), "mimeType": "image/png", "name": name}
             self._images[png] = self.append("images", image)
+        key = self._images[png], sampler
+        if key not in self._textures:
+            entry = {"source": key[0]} if sampler is None else {"sampler": sampler, "source": key[0]}
+            self._textures[key] = self.append("textures", entry)
+        return self._textures[key]
+
+    def sampler(self, *, repeats: bool) -> int:
+        """Return the number of a sampler that smooths.
+
+        repeats: bool, whether the picture goes on beyond its edges.
+        """
         if repeats not in self._samplers:
             wrap = _REPEAT if repeats else _CLAMP
-            sampler = {"magFilter": _LINEAR, "minFilter": _LINEAR_MIPMAP_LINEAR, "wrapS": wrap, "wrapT": wrap}
-            self._samplers[repeats] = self.append("samplers", sampler)
-        key = self._images[png], self._samplers[repeats]
-        if key not in self._textures:
-            self._textures[key] = self.append("textures", {"sampler": key[1], "source": key[0]})
-        return self._textures[key]
+            entry = {"magFilter": _LINEAR, "minFilter": _LINEAR_MIPMAP_LINEAR, "wrapS": wrap, "wrapT": wrap}
+            self._samplers[repeats] = self.append("samplers", entry)
+        return self._samplers[repeats]
 
     def array(self, rows: Bytes, description: dict[str, Any]) -> int:
         """Return the number of a new accessor of a vertex attribute.

@@ -42,6 +42,27 @@ def uv_set(info: dict[str, Any] | None) -> int:
     return said if type(said) is int and said >= 0 else 0
 
 
+def is_moved(info: dict[str, Any]) -> bool:
+    """Return whether KHR_texture_transform moves, turns or scales a texture.
+
+    info: dict, a reference to it.
+    """
+    return any(name in _transform(info) for name in ("offset", "rotation", "scale"))
+
+
+def with_picture(material: dict[str, Any], texture: int) -> dict[str, Any]:
+    """Return a copy of a material whose base colour has another picture, on the same UVs and with the same factor.
+
+    material: dict, of the file; its base colour has a texture.
+    texture: int, its number in the file.
+    """
+    made = copy.deepcopy(material)
+    info, _ = base_colour(made)
+    assert info is not None
+    info["index"] = texture
+    return made
+
+
 def painted(material: dict[str, Any], texture: int, coordinates: int) -> dict[str, Any]:
     """Return a copy of a material with a new texture as its base colour, and the colour factor white.
 

@@ -32,28 +32,35 @@ def read_base_colour(file: GltfFile, primitive: int) -> Picture | None:
     entry = file.document["meshes"][found.mesh]["primitives"][found.primitive]
     material = file.document["materials"][entry["material"]] if "material" in entry else {}
     info, said = base_colour(material)
-    factor = _factor(said)
+    factor = colour_factor(said)
     if factor is None:
         return None
     if info is None:
         return _tinted(np.full((1, 1, 3), 255, np.uint8), factor)
     try:
-        content = _embedded(file, info)
+        content = embedded_picture(file, info)
     except Unusable:
         return None
     picture = _decoded(content)
     return None if picture is None else _tinted(picture, factor)
 
 
-def _factor(said: Any) -> NDArray[np.float64] | None:
-    """The linear red, green and blue of a factor, float64[3] in [0, 1]; None where it is none."""
+def colour_factor(said: Any) -> NDArray[np.float64] | None:
+    """Return the linear red, green and blue of a factor, float64[3] in [0, 1]; None where it is none.
+
+    said: what a material says of it.
+    """
     if not isinstance(said, list) or len(said) != len(WHITE) or not all(type(value) in (int, float) for value in said):
         return None
     return np.clip(np.array(said[:3], np.float64), 0.0, 1.0)
 
 
-def _embedded(file: GltfFile, info: dict[str, Any]) -> bytes:
-    """The file of the picture that a reference to a texture means. Raises Unusable."""
+def embedded_picture(file: GltfFile, info: dict[str, Any]) -> bytes:
+    """Return the file of the picture that a reference to a texture means. Raises Unusable where it is not in the GLB.
+
+    file: GltfFile.
+    info: dict, the reference, as `material.base_colour` gives it.
+    """
     texture = pick(file.document.get("textures", []), info.get("index"), "texture")
     image = pick(file.document.get("images", []), texture.get("source"), "picture")
     start, length, _ = Accessors(file.document, file.binary).span(image.get("bufferView"))

@@ -22,6 +22,7 @@ from dreamfusion_engine.mesh.gltf.nodes import PlacedMesh, clean_name, placed_me
 
 TRIANGLE_LIMIT = 5_000_000  # of all primitives together
 PRIMITIVE_LIMIT = 10_000
+CHOSEN = "_PART"  # attribute of a vertex: how much it may change; the format leaves names with "_" to programs
 FLIPPED = [0, 2, 1]  # the corners of a triangle, the other way round
 
 
@@ -39,6 +40,9 @@ class GltfPrimitive:
         lie outside [0, 1], where the picture repeats.
     mirrored: bool, whether the node mirrors it. Its triangles then have their last two corners exchanged against the
         file, and `uv` likewise.
+    material: str, the name of its material; "" where it has none.
+    chosen: float32[V] in [0, 1], what its attribute `_PART` says: 1 where it may change, 0 where it stays; None where
+        it has none.
     """
 
     name: str
@@ -50,6 +54,8 @@ class GltfPrimitive:
     normals: Floats | None
     uv: Floats | None
     mirrored: bool
+    material: str = ""
+    chosen: Floats | None = None
 
 
 @dataclass(frozen=True)
@@ -171,7 +177,27 @@ def _primitive(document: dict[str, Any], accessors: Accessors, place: _Place) ->
         else None,
         uv=_uv(document, accessors, entry, file_corners[:, FLIPPED] if mirrored else file_corners),
         mirrored=mirrored,
+        material=_material_name(document, entry),
+        chosen=_chosen(accessors.get(attributes[CHOSEN]), used) if CHOSEN in attributes else None,
     )
+
+
+def _material_name(document: dict[str, Any], entry: dict[str, Any]) -> str:
+    if "material" not in entry:
+        return ""
+    name = pick(document.get("materials", []), entry["material"], "material").get("name")
+    return clean_name(name) if isinstance(name, str) else ""
+
+
+def _chosen(stored: Accessor, used: Rows) -> Floats:
+    fit = stored.element_type == "SCALAR" and (stored.component.kind == "f" or stored.normalized)
+    values = stored.values_of(used).reshape(-1).astype(np.float32) if fit else np.full(1, np.nan, np.float32)
+    if not (np.isfinite(values).all() and (values >= 0.0).all() and (values <= 1.0).all()):
+        raise Unusable(
+            f"Its attribute {CHOSEN}, which says what may change, is not one number from 0 to 1 at each vertex.",
+            f"Write {CHOSEN} as a scalar: 1 where the mesh may change, 0 where it stays.",
+        )
+    return values
 
 
 def _vertices(stored: Doubles, world: Doubles) -> Floats:

@@ -35,11 +35,14 @@ class NewTexture:
     primitive: int, index into the file's primitives.
     png: bytes of a PNG; several primitives may share one.
     uv: float32[T, 3, 2], a new layout for the corners of the primitive's `triangles`, v down; None keeps the old one.
+    same: bool, whether it is the old picture with some other pixels: the rest of the material, vertex colours too,
+        stays to the last value.
     """
 
     primitive: int
     png: bytes
     uv: Floats | None = None
+    same: bool = False
 
 
 def with_textures(file: GltfFile, textures: Sequence[NewTexture], *, roughness: float = ROUGHNESS) -> bytes:
@@ -104,8 +107,12 @@ class _Writer:
         given = self._document["materials"][entry["material"]] if "material" in entry else None
         uv = texture.uv if texture.uv is not None else found.uv
         assert uv is not None
-        repeats = bool(uv.min() < 0.0 or uv.max() > 1.0)
-        number = self.additions.texture(texture.png, found.name, repeats=repeats)
+        if texture.same and given is not None and (old := material.base_colour(given)[0]) is not None:
+            sampler = self._document["textures"][old["index"]].get("sampler")
+            number = self.additions.texture(texture.png, found.name, sampler if type(sampler) is int else None)
+            entry["material"] = self.additions.append("materials", material.with_picture(given, number))
+            return
+        number = self.additions.texture(texture.png, found.name, self.additions.sampler(repeats=_repeats(uv)))
         moved = None
         if texture.uv is not None:
             moved = self._lay_out(entry, found, texture.uv, given)
@@ -119,7 +126,7 @@ class _Writer:
         if compressed(entry):
             entry["extensions"] = {name: said for name, said in entry["extensions"].items() if name != DRACO}
         entry["material"] = self.additions.append("materials", made)
-        for attributes in (entry["attributes"], *entry.get("targets", [])):
+        for attributes in () if texture.same else (entry["attributes"], *entry.get("targets", [])):
             _set_colours_aside(attributes)
 
     def _own_mesh(self, found: GltfPrimitive) -> dict[str, Any]:
@@ -173,6 +180,11 @@ class _Writer:
                     description |= {"min": low.tolist(), "max": high.tolist()}
             self._expanded[key] = self.additions.array(rows, description)
         return self._expanded[key]
+
+
+def _repeats(uv: Floats) -> bool:
+    """Whether UVs leave the texture."""
+    return bool(uv.min() < 0.0 or uv.max() > 1.0)
 
 
 def _set_colours_aside(attributes: dict[str, Any]) -> None:

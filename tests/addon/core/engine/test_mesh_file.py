@@ -6,6 +6,7 @@ blender_addon/core/engine/glb_file.py.
 
 from __future__ import annotations
 
+import dataclasses
 import struct
 from typing import Any
 
@@ -42,6 +43,31 @@ def test_parts_and_kept_uvs_come_back_as_they_were() -> None:
     assert file.kept_uvs(0) is None and kept_again is not None and list(kept_again) == list(kept)
     with pytest.raises(DamagedMesh):
         file.picture(0)
+
+
+def test_a_selection_and_present_colours_travel_too() -> None:
+    reader = pytest.importorskip("dreamfusion_engine.mesh.gltf.read")
+    pictures = pytest.importorskip("dreamfusion_engine.paint.part.pictures")
+    (first, _, _), (second, _, _), (third, _, _) = (part(name, 3, seed) for seed, name in enumerate("abc"))
+    chosen = np.linspace(0.0, 1.0, 9).astype("<f4")
+    picture = png(5, 3, 77)  # of a length that is no multiple of four, most likely
+    parts = [
+        dataclasses.replace(first, chosen=chosen.tobytes(), colour=(1.0, 1.0, 1.0), picture=picture),
+        dataclasses.replace(second, chosen=np.zeros(9, "<f4").tobytes(), colour=(0.25, 0.5, 1.0)),
+        dataclasses.replace(third, chosen=chosen.tobytes(), colour=(1.0, 1.0, 1.0), picture=picture),
+    ]
+    made = mesh_file(parts, [np.zeros(8, "<f4").tobytes(), None, None])
+    assert made.count(picture) == 1
+    read = reader.read_gltf(made)
+    weights = read.primitives[0].chosen
+    assert weights is not None and np.array_equal(weights[read.primitives[0].triangles].reshape(-1), chosen)
+    assert pictures.own_picture(read, 0).pixels.shape == (3, 5, 3) and not pictures.own_picture(read, 2).flat
+    flat = pictures.own_picture(read, 1)
+    assert flat.flat and flat.pixels.reshape(-1).tolist() == [137, 188, 255]
+    back = PaintedFile(made)
+    again = back.chosen(0)
+    assert again is not None and np.array_equal(np.array(again, "<f4"), chosen)
+    assert PaintedFile(mesh_file([part("d", 2, 4)[0]])).chosen(0) is None
 
 
 def test_the_engine_reads_and_paints_the_file() -> None:
