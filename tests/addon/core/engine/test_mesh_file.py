@@ -86,6 +86,18 @@ def test_the_engine_reads_and_paints_the_file() -> None:
     assert np.array_equal(np.array(back.positions(0), np.float32).reshape(-1, 3), places)
 
 
+def test_the_engine_reads_shared_vertices_where_their_node_puts_them() -> None:
+    reader = pytest.importorskip("dreamfusion_engine.mesh.gltf.read")
+    corners = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1]], "<f4")
+    faces = np.array([[0, 2, 1], [0, 1, 3], [1, 2, 3], [2, 0, 3]], "<u4")
+    low, high = corners.min(0).tolist(), corners.max(0).tolist()
+    one = MeshPart("A", corners.tobytes(), b"", b"", low, high, indices=faces.tobytes(), move=(1.0, 2.0, 3.0))
+    (read,) = reader.read_gltf(mesh_file([one])).primitives
+    placed = corners + (1.0, 2.0, 3.0)  # Y up; the engine's axes are Z up
+    assert np.allclose(read.vertices, np.stack([placed[:, 0], -placed[:, 2], placed[:, 1]], 1))
+    assert np.array_equal(read.triangles, faces) and read.normals is None and read.uv is None
+
+
 def test_parts_become_meshes_of_their_own() -> None:
     first, second = part("A", 5, 0)[0], part("B", 7, 1)[0]
     meshes = glb.read_parts(painted(mesh_file([first, second]), lambda number: png(8, 8, number)))
