@@ -14,12 +14,14 @@ from dreamfusion_engine.config.stages import MeshConfig
 from dreamfusion_engine.events import Stage
 from dreamfusion_engine.mesh.bake import bake_albedo, texel_owners, texture_coverage
 from dreamfusion_engine.mesh.field_queries import Albedo, Density
+from dreamfusion_engine.mesh.normal_map import Detail, bake_normal_map
 from dreamfusion_engine.mesh.pictures.render import over, psnr, render_mesh, scene_of
 from dreamfusion_engine.mesh.surface.cleanup import cleaned, decimated
 from dreamfusion_engine.mesh.surface.extract import extract_surface
 from dreamfusion_engine.mesh.surface.folds import faults_of, folds_of
 from dreamfusion_engine.mesh.surface.silhouette import ReferenceViews, Silhouettes
 from dreamfusion_engine.mesh.surface.topology import genus, is_manifold, parts_of, vertex_normals
+from dreamfusion_engine.mesh.tangents import corner_tangents
 from dreamfusion_engine.mesh.textured import TexturedMesh
 from dreamfusion_engine.mesh.uv.overlap import uv_overlap
 from dreamfusion_engine.mesh.uv.unwrap import unwrap
@@ -103,7 +105,7 @@ def build_mesh(
     report_stage("unwrap", 1.0)
     clock.lap("unwrap")
 
-    # 4. The field's albedo as a texture.
+    # 4. The field's albedo as a texture, and what decimation took of the surface as a normal map.
     owners = texel_owners(charts.uv, config.texture, device)
     texture = bake_albedo(
         density,
@@ -114,14 +116,28 @@ def build_mesh(
         owners,
         padding=config.padding,
         device=device,
-        advance=lambda share: report_stage("bake", 0.9 * share),
+        advance=lambda share: report_stage("bake", 0.8 * share),
     )
+    normal_map = None
+    if config.normal_map:
+        normal_map = bake_normal_map(
+            Detail(vertices=surface[0], triangles=surface[1]),
+            vertices,
+            triangles,
+            normals,
+            corner_tangents(vertices, triangles, normals, charts.uv),
+            owners,
+            padding=config.padding,
+            device=device,
+            advance=lambda share: report_stage("bake", 0.8 + 0.1 * share),
+        )
     mesh = TexturedMesh(
         vertices=vertices.astype(np.float32),
         triangles=triangles,
         normals=normals.astype(np.float32),
         uv=charts.uv,
         texture=texture,
+        normal_map=normal_map,
     )
     fidelity = reference_psnr(mesh, reference)
     report_stage("bake", 1.0)
@@ -151,9 +167,9 @@ def reference_psnr(mesh: TexturedMesh, reference: ReferenceViews) -> float:
     reference: ReferenceViews.
     """
     _, height, width, _ = reference.colour.shape
-    views = render_mesh(
-        scene_of(mesh, reference.cameras.position.device), reference.cameras, height, width, grid=FIDELITY_GRID
-    )
+    plain = dataclasses.replace(mesh, normal_map=None)  # colours without light, in which normals have no part
+    scene = scene_of(plain, reference.cameras.position.device)
+    views = render_mesh(scene, reference.cameras, height, width, grid=FIDELITY_GRID)
     return psnr(over(views.albedo, views.coverage, np.ones(3, np.float32)), reference.colour.cpu().numpy())
 
 

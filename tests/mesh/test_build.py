@@ -69,6 +69,19 @@ def test_the_arrays_are_what_they_say(built: tuple[TexturedMesh, MeshReport, lis
     assert (outward > 0.0).mean() > 0.8
 
 
+def test_the_normal_map_changes_nothing_else(
+    built: tuple[TexturedMesh, MeshReport, list[tuple[Stage, float]]], reference: ReferenceViews
+) -> None:
+    without = dataclasses.replace(SMALL, normal_map=False)
+    plain, report = build_mesh(FIELD.density, FIELD.albedo, reference, without, lambda stage, share: None)
+    assert plain.normal_map is None
+    assert built[0].normal_map is not None and built[0].normal_map.shape == (512, 512, 3)
+    assert 0.05 < (built[0].normal_map[..., :2] != 128).any(-1).mean() < 0.95
+    for name in ("vertices", "triangles", "normals", "uv", "texture"):
+        np.testing.assert_array_equal(getattr(plain, name), getattr(built[0], name))
+    assert dataclasses.replace(report, seconds={}) == dataclasses.replace(built[1], seconds={})
+
+
 def test_progress_runs_through_the_stages_in_order(
     built: tuple[TexturedMesh, MeshReport, list[tuple[Stage, float]]],
 ) -> None:

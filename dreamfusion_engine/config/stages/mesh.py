@@ -89,6 +89,14 @@ class MeshConfig(Stage, stage="mesh"):
         says="Texels of colour beyond the charts' edges",
         shown=Shown(label="Padding", says="Pixels of colour beyond the edges of the texture's islands, against seams"),
     )
+    normal_map: bool = setting(
+        True,
+        says="Whether the details of the surface before its decimation are baked into a normal map",
+        shown=Shown(
+            label="Normal Map",
+            says="Keep the details that the triangles are too few for, as a normal map beside the colours",
+        ),
+    )
     unwrap_seconds: float = setting(
         40.0,
         low=0.1,
