@@ -59,6 +59,8 @@ def build_mesh(
     reference: ReferenceViews,
     config: MeshConfig,
     report_stage: Callable[[Stage, float], None],
+    *,
+    mirrored: bool = False,
 ) -> tuple[TexturedMesh, MeshReport]:
     """Return the textured mesh of a field, in world units, and its report. The same input gives the same bits on a CPU.
 
@@ -69,6 +71,7 @@ def build_mesh(
     reference: ReferenceViews, the field's renders.
     config: MeshConfig.
     report_stage: told the stage and the share of it that is done, in [0, 1]; what it raises passes through.
+    mirrored: bool, whether the field is its own image in x = 0; then the mesh is too, every vertex to the bit.
     Raises RunError run.empty where there is no surface, run.non_finite where the field is not finite.
     """
     device = reference.cameras.position.device
@@ -83,10 +86,11 @@ def build_mesh(
         Silhouettes(reference),
         device,
         lambda share: report_stage("extract", 0.8 * share),
+        mirrored=mirrored,
     )
     # 2. Real parts only, smooth, within the budget.
-    surface = cleaned(vertices, triangles, min_part=config.min_part, smoothing=config.smoothing)
-    vertices, triangles = decimated(*surface, config.triangles, config.min_part, config.smoothing)
+    surface = cleaned(vertices, triangles, min_part=config.min_part, smoothing=config.smoothing, mirrored=mirrored)
+    vertices, triangles = decimated(*surface, config.triangles, config.min_part, config.smoothing, mirrored=mirrored)
     faults = faults_of(vertices, triangles)
     normals = vertex_normals(vertices, triangles)
     report_stage("extract", 1.0)
