@@ -15,6 +15,7 @@ from dreamfusion_engine.events import Stage
 from dreamfusion_engine.mesh.bake import bake_albedo, texel_owners, texture_coverage
 from dreamfusion_engine.mesh.field_queries import Albedo, Density
 from dreamfusion_engine.mesh.normal_map import Detail, bake_normal_map
+from dreamfusion_engine.mesh.occlusion import bake_occlusion, occlusion_size
 from dreamfusion_engine.mesh.pictures.render import over, psnr, render_mesh, scene_of
 from dreamfusion_engine.mesh.surface.cleanup import cleaned, decimated
 from dreamfusion_engine.mesh.surface.extract import extract_surface
@@ -135,6 +136,18 @@ def build_mesh(
             device=device,
             advance=lambda share: report_stage("bake", 0.8 + 0.1 * share),
         )
+    occlusion = None
+    if config.ambient_occlusion:
+        occlusion = bake_occlusion(
+            vertices,
+            triangles,
+            normals,
+            charts.uv,
+            size=occlusion_size(config.texture),
+            padding=config.padding,
+            device=device,
+            advance=lambda share: report_stage("bake", 0.9 + 0.08 * share),
+        )
     mesh = TexturedMesh(
         vertices=vertices.astype(np.float32),
         triangles=triangles,
@@ -142,6 +155,7 @@ def build_mesh(
         uv=charts.uv,
         texture=texture,
         normal_map=normal_map,
+        occlusion=occlusion,
     )
     fidelity = reference_psnr(mesh, reference)
     report_stage("bake", 1.0)

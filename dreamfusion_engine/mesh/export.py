@@ -39,6 +39,7 @@ class GlbContent:
     texture: uint8[H, W, 3], sRGB.
     normal_map: uint8[H, W, 3], linear, or None.
     tangents: float32[n, 4], of the normal map, or None.
+    occlusion: uint8[h, w], linear, or None.
     """
 
     positions: Floats
@@ -48,6 +49,7 @@ class GlbContent:
     texture: NDArray[np.uint8]
     normal_map: NDArray[np.uint8] | None = None
     tangents: Floats | None = None
+    occlusion: NDArray[np.uint8] | None = None
 
 
 def write_glb(mesh: TexturedMesh, path: Path, *, name: str = "object", stand: bool = True) -> None:
@@ -66,7 +68,8 @@ def write_glb(mesh: TexturedMesh, path: Path, *, name: str = "object", stand: bo
 def glb_bytes(mesh: TexturedMesh, *, name: str = "object", stand: bool = True) -> bytes:
     """Return the GLB: positions, normals, UVs, a PNG base colour, a matt material. Same mesh, same bytes.
 
-    A normal map comes after all that, with the tangents that it needs: what comes before it is the same without one.
+    A normal map comes after all that, with the tangents that it needs, and then an occlusion map: what comes before
+    them is the same without them.
 
     mesh, name, stand: as for `write_glb`.
     """
@@ -87,6 +90,8 @@ def glb_bytes(mesh: TexturedMesh, *, name: str = "object", stand: bool = True) -
         rows = tangents.reshape(-1, 4)[corner]
         blobs += [np.concatenate([to_gltf_axes(rows[:, :3]), rows[:, 3:]], 1).astype("<f4").tobytes()]
         blobs += [png_bytes(placed.normal_map)]
+    if placed.occlusion is not None:
+        blobs += [png_bytes(placed.occlusion)]
     views, binary = [], b""
     for blob in blobs:
         views.append({"buffer": 0, "byteOffset": len(binary), "byteLength": len(blob)})
@@ -96,6 +101,8 @@ def glb_bytes(mesh: TexturedMesh, *, name: str = "object", stand: bool = True) -
     document = _document(arrays, views, len(binary), name)
     if tangents is not None:
         _add_normal_map(document, view=5)
+    if placed.occlusion is not None:
+        document["materials"][0]["occlusionTexture"] = _texture(document, len(views) - 1, "occlusion")
     text = json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
     text += b" " * (-len(text) % 4)
     chunks = struct.pack("<I4s", len(text), b"JSON") + text + struct.pack("<I4s", len(binary), b"BIN\0") + binary
@@ -103,7 +110,7 @@ def glb_bytes(mesh: TexturedMesh, *, name: str = "object", stand: bool = True) -
 
 
 def png_bytes(picture: NDArray[np.uint8]) -> bytes:
-    """Return the PNG of a picture uint8[H, W, 3]; the same pixels give the same bytes."""
+    """Return the PNG of a picture uint8[H, W, 3] or a grey one uint8[H, W]; the same pixels give the same bytes."""
     stream = io.BytesIO()
     Image.fromarray(picture).save(stream, "PNG")
     return stream.getvalue()
@@ -136,7 +143,11 @@ def read_glb(path: Path) -> GlbContent:
             file = binary[view["byteOffset"] : view["byteOffset"] + view["byteLength"]]
             return np.asarray(Image.open(io.BytesIO(file)).convert("RGB"))
 
-        bumps = document["materials"][0].get("normalTexture")
+        def map_of(role: str) -> NDArray[np.uint8] | None:
+            said = document["materials"][0].get(role)
+            return None if said is None else picture(document["textures"][said["index"]]["source"])
+
+        shade = map_of("occlusionTexture")
         tangents = array(attributes["TANGENT"], "<f4", 4) if "TANGENT" in attributes else None
         if tangents is not None:
             tangents = np.concatenate([from_gltf_axes(tangents[:, :3]), tangents[:, 3:]], 1)
@@ -146,7 +157,8 @@ def read_glb(path: Path) -> GlbContent:
             uv=array(attributes["TEXCOORD_0"], "<f4", 2),
             triangles=array(primitive["indices"], "<u4", 1).reshape(-1, 3).astype(np.int32),
             texture=picture(0),
-            normal_map=None if bumps is None else picture(document["textures"][bumps["index"]]["source"]),
+            normal_map=map_of("normalTexture"),
+            occlusion=None if shade is None else shade[..., 0],
             tangents=tangents,
         )
     except (ValueError, KeyError, IndexError, TypeError, struct.error, OSError) as error:
@@ -193,9 +205,14 @@ def _add_normal_map(document: dict[str, Any], view: int) -> None:
         {"bufferView": view, "componentType": _FLOAT, "count": accessors[0]["count"], "type": "VEC4"},
     )
     document["bufferViews"][view]["target"] = _VERTEX_BUFFER
-    document["materials"][0]["normalTexture"] = {"index": len(document["textures"])}
+    document["materials"][0]["normalTexture"] = _texture(document, view + 1, "normals")
+
+
+def _texture(document: dict[str, Any], view: int, name: str) -> dict[str, int]:
+    """A reference to a new texture, whose picture is in a buffer view."""
     document["textures"].append({"source": len(document["images"]), "sampler": 0})
-    document["images"].append({"bufferView": view + 1, "mimeType": "image/png", "name": "normals"})
+    document["images"].append({"bufferView": view, "mimeType": "image/png", "name": name})
+    return {"index": len(document["textures"]) - 1}
 
 
 def _document(arrays: list[NDArray[Any]], views: list[dict[str, int]], size: int, name: str) -> dict[str, Any]:

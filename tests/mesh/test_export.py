@@ -128,6 +128,20 @@ def test_a_normal_map_changes_nothing_of_what_was_there(mesh: TexturedMesh, tmp_
     np.testing.assert_allclose(found.tangents[found.triangles], wanted, atol=1e-5)
 
 
+@pytest.mark.parametrize("with_normals", [False, True])
+def test_an_occlusion_map_comes_last_and_is_grey(mesh: TexturedMesh, tmp_path: Path, with_normals: bool) -> None:
+    shade = np.random.default_rng(2).integers(0, 256, (16, 16)).astype(np.uint8)
+    bumps = np.full((8, 8, 3), 128, np.uint8) if with_normals else None
+    without = dataclasses.replace(mesh, normal_map=bumps)
+    write_glb(dataclasses.replace(without, occlusion=shade), tmp_path / "mesh.glb")
+    plain, data = glb_bytes(without), (tmp_path / "mesh.glb").read_bytes()
+    binaries = [each[28 + struct.unpack_from("<I", each, 12)[0] :] for each in (plain, data)]
+    assert binaries[1].startswith(binaries[0])
+    found = read_glb(tmp_path / "mesh.glb")
+    assert found.occlusion is not None and (found.normal_map is not None) == with_normals
+    np.testing.assert_array_equal(found.occlusion, shade)
+
+
 def test_the_same_mesh_gives_the_same_bytes(mesh: TexturedMesh) -> None:
     assert glb_bytes(mesh) == glb_bytes(mesh)
 

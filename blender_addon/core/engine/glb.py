@@ -36,6 +36,7 @@ class GlbMesh:
     colour: linear RGBA in [0, 1], a factor over the image.
     roughness: float, in [0, 1].
     normal_map: bytes, a PNG or JPEG on the same UVs, in tangent space, +Y up; may be empty.
+    occlusion: bytes, a PNG or JPEG on the same UVs; may be empty.
     """
 
     name: str
@@ -46,6 +47,7 @@ class GlbMesh:
     colour: tuple[float, float, float, float]
     roughness: float
     normal_map: bytes = b""
+    occlusion: bytes = b""
 
 
 def read_glb(data: bytes) -> GlbMesh:
@@ -86,8 +88,10 @@ def _only(data: bytes) -> GlbMesh:
     mesh = _mesh(buffers, document, primitive, world_matrix(document), str(name))
     if "material" not in primitive or not mesh.uvs:
         return mesh
-    bumps = item(document["materials"], primitive["material"]).get("normalTexture")
-    return mesh if bumps is None else replace(mesh, normal_map=picture_of(buffers, document, bumps))
+    material = item(document["materials"], primitive["material"])
+    roles = {"normal_map": "normalTexture", "occlusion": "occlusionTexture"}
+    found = {name: picture_of(buffers, document, material[role]) for name, role in roles.items() if role in material}
+    return replace(mesh, **found)
 
 
 def _all(data: bytes) -> list[GlbMesh]:

@@ -143,4 +143,6 @@ def _material(name: str, content: GlbMesh) -> Material:
     if content.normal_map:
         image = material.packed_image(f"{name} normals", content.normal_map, is_colour=False)
         surface_maps.add_normal_map(made, image, mesh_data.UV_NAME)
+    if content.occlusion:
+        surface_maps.add_occlusion(made, material.packed_image(f"{name} occlusion", content.occlusion, is_colour=False))
     return made

@@ -66,7 +66,7 @@ def _with_texture(context: Context, original: Object, obj: Object, pixels: int) 
     if old is None:
         return "The object had no texture", True
     if not texture_bake.can_bake():
-        _without_normal_map(obj)
+        _without_maps(obj)
         return "The texture is lost: baking needs the Cycles add-on, which is disabled", False
     unwrap.unwrap(context, obj)
     try:
@@ -77,16 +77,16 @@ def _with_texture(context: Context, original: Object, obj: Object, pixels: int) 
 
 
 def _without_texture(obj: Object) -> tuple[str, bool]:
-    _without_normal_map(obj)
+    _without_maps(obj)
     return "The texture is left out, as chosen", True
 
 
-def _without_normal_map(obj: Object) -> None:
-    """Give the object materials of its own where a normal map would lie on UVs that are gone."""
+def _without_maps(obj: Object) -> None:
+    """Give the object materials of its own where a map beside the colours would lie on UVs that are gone."""
     for slot in obj.material_slots:
-        if surface_maps.normal_picture(slot.material) is not None:
+        if surface_maps.maps_of(slot.material):
             slot.material = slot.material.copy()
-            surface_maps.drop_normal_map(slot.material)
+            surface_maps.drop_maps(slot.material)
 
 
 def _twin(obj: Object) -> Object:

@@ -30,9 +30,14 @@ def base_image(obj: Object) -> Image | None:
     """The image that is the base colour of the object, or None."""
     for slot in obj.material_slots:
         tree = slot.material.node_tree if slot.material is not None else None
-        bumps = surface_maps.normal_picture(slot.material)
+        others = surface_maps.maps_of(slot.material)
         for node in tree.nodes if tree is not None else ():
-            if node.type == "TEX_IMAGE" and node.image is not None and node.outputs["Color"].links and node != bumps:
+            if (
+                node.type == "TEX_IMAGE"
+                and node.image is not None
+                and node.outputs["Color"].links
+                and node not in others
+            ):
                 return node.image
     return None
 
@@ -50,7 +55,7 @@ def bake(context: Context, source: Object, target: Object, pixels: int) -> Image
     """
     made, image = _material_for(source, target.name, pixels)
     has_bumps = surface_maps.normal_picture(made) is not None
-    surface_maps.drop_normal_map(made)
+    surface_maps.drop_maps(made)
     bumps = surface_maps.blank(file_name(f"{target.name} normals"), pixels) if has_bumps else None
     target.data.materials.clear()
     target.data.materials.append(made)

@@ -49,6 +49,7 @@ def mesh() -> TexturedMesh:
         uv=uv,
         texture=np.random.default_rng(0).integers(0, 256, (SIZE, SIZE, 3)).astype(np.uint8),
         normal_map=bake_normal_map(fine, vertices, triangles, normals, tangents, owners, padding=4, device=CPU),
+        occlusion=np.random.default_rng(1).integers(0, 256, (64, 64)).astype(np.uint8),
     )
 
 
@@ -64,9 +65,17 @@ def test_a_normal_map_is_used_as_blender_and_its_exporters_have_it(
     assert set(formats) >= ({"fbx", "glb"} if blender.blender.is_module else {"fbx"})
     assert all(said == [True, 0.0] for said in formats.values()), formats
     assert facts["bare"] == [True, True]
+    assert facts["shade"] == [True, True, 64, 64]
+    assert facts.get("exported", True)
     if facts["cycles"]:
         quads = facts["quads"]
-        assert quads["new"] and quads["layer"] and 0.8 < quads["blue"] < 1.0 and quads["uneven"] > 0.2
+        assert (
+            quads["new"]
+            and quads["layer"]
+            and quads["no shade"]
+            and 0.8 < quads["blue"] < 1.0
+            and quads["uneven"] > 0.2
+        )
     # The tangents of the file are those that Blender computes from its own mesh.
     theirs = np.fromfile(tmp_path / "tangents.bin", np.float32).reshape(-1, 3, 4)
     content = read_glb(tmp_path / "mesh.glb")
@@ -102,7 +111,7 @@ def mean_angle(shaded: np.ndarray | None, mesh: TexturedMesh) -> float:
 def test_a_result_without_a_normal_map_has_no_such_node(
     newest_blender: Session, mesh: TexturedMesh, tmp_path: Path
 ) -> None:
-    write_glb(replace(mesh, normal_map=None), tmp_path / "mesh.glb")
+    write_glb(replace(mesh, normal_map=None, occlusion=None), tmp_path / "mesh.glb")
     script = """
         import sys
         from pathlib import Path

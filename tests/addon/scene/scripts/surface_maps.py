@@ -89,6 +89,8 @@ if has_numpy():
         lambda path: bpy.ops.export_scene.gltf(filepath=path, export_format="GLB", export_tangents=True),
         lambda path: bpy.ops.import_scene.gltf(filepath=path),
     )
+shade = next((node.image for node in material.node_tree.nodes if node.label == "Ambient Occlusion"), None)
+said["shade"] = shade is not None and [shade.colorspace_settings.is_data, shade.packed_file is not None, *shade.size]
 said["formats"] = {}
 for name, (write, read) in FORMATS.items():
     obj = fresh()
@@ -96,6 +98,8 @@ for name, (write, read) in FORMATS.items():
     bpy.ops.wm.read_factory_settings(use_empty=True)
     for each in ("io_scene_fbx", "io_scene_gltf2"):
         addon_utils.enable(each)
+    if name == "glb":
+        said["exported"] = b"occlusionTexture" in (folder / "out.glb").read_bytes()
     read(str(folder / f"out.{name}"))
     found = next(obj for obj in bpy.data.objects if obj.type == "MESH")
     node = maps.normal_picture(found.material_slots[0].material)
@@ -110,10 +114,12 @@ if said["cycles"]:
     bpy.ops.dreamfusion.quads(faces=400)
     node = maps.normal_picture(obj.material_slots[0].material)
     values = pixels_of(node.image)
+    labels = [other.label for other in obj.material_slots[0].material.node_tree.nodes]
     said["quads"] = {
         "new": node.image.packed_file is not None and node.image.colorspace_settings.is_data,
         "blue": sum(values[2::4]) / (len(values) // 4),
         "uneven": max(values[0::4]) - min(values[0::4]),
+        "no shade": "Ambient Occlusion" not in labels,
         "layer": node.outputs["Color"].links[0].to_node.uv_map == obj.data.uv_layers.active.name,
     }
 obj = fresh()
