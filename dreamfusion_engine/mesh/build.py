@@ -43,7 +43,7 @@ class MeshReport:
     crossings: int  # pairs of triangles that pass through each other
     uv_overlap: float  # share of the UV area that is used twice
     texture_coverage: float  # share of triangles whose texels are all their chart's
-    unwrap: str  # 'xatlas', 'repacked' or 'box', the simple one
+    unwrap: str  # 'uvunwrap', 'xatlas', 'repacked' or 'box', the simple one
     unwrap_trouble: str  # why it is the simple one, '' otherwise
     iso: float  # density level of the surface, 1 / world unit
     fidelity_psnr: float  # dB, albedo renders of the mesh against the reference views, over white
