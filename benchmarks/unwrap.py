@@ -112,8 +112,8 @@ def main() -> None:
     for number, kind in enumerate(KINDS[: wanted.meshes]):
         parts = make_object(np.random.default_rng([7, number]), kind, Appearance())
         surface = cleaned(*exact_mesh(parts, RESOLUTION, torch.device("cpu")), min_part=0.001, smoothing=10)
-        vertices, triangles = decimated(*surface, wanted.triangles, 0.001)
-        vertices = vertices.astype(np.float32)
+        points, triangles = decimated(*surface, wanted.triangles, 0.001)
+        vertices = points.astype(np.float32)
         for name, unwrap in ways.items():
             rows[name].append(measured(vertices, triangles, unwrap))
             said = ", ".join(f"{key} {value:.4g}" for key, value in rows[name][-1].items())

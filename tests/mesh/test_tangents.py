@@ -23,12 +23,12 @@ def square_uv(*, mirrored: bool = False) -> NDArray[np.float32]:
 
 def test_a_square_has_its_tangent_along_u_and_its_bitangent_up() -> None:
     found = corner_tangents(SQUARE, HALVES, UP, square_uv())
-    assert np.array_equal(found, np.tile(np.float32([1.0, 0.0, 0.0, 1.0]), (2, 3, 1)))
+    assert np.array_equal(found, np.tile(np.array([1.0, 0.0, 0.0, 1.0], np.float32), (2, 3, 1)))
 
 
 def test_in_a_mirrored_chart_the_bitangent_still_points_up() -> None:
     found = corner_tangents(SQUARE, HALVES, UP, square_uv(mirrored=True))
-    assert np.array_equal(found, np.tile(np.float32([-1.0, 0.0, 0.0, -1.0]), (2, 3, 1)))
+    assert np.array_equal(found, np.tile(np.array([-1.0, 0.0, 0.0, -1.0], np.float32), (2, 3, 1)))
     assert np.array_equal(found[0, 0, 3] * np.cross(UP[0], found[0, 0, :3]), [0.0, 1.0, 0.0])
 
 

@@ -89,9 +89,11 @@ def _only(data: bytes) -> GlbMesh:
     if "material" not in primitive or not mesh.uvs:
         return mesh
     material = item(document["materials"], primitive["material"])
-    roles = {"normal_map": "normalTexture", "occlusion": "occlusionTexture"}
-    found = {name: picture_of(buffers, document, material[role]) for name, role in roles.items() if role in material}
-    return replace(mesh, **found)
+
+    def picture(role: str) -> bytes:
+        return picture_of(buffers, document, material[role]) if role in material else b""
+
+    return replace(mesh, normal_map=picture("normalTexture"), occlusion=picture("occlusionTexture"))
 
 
 def _all(data: bytes) -> list[GlbMesh]:

@@ -190,19 +190,22 @@ def scene_of(mesh: TexturedMesh, device: torch.device) -> Scene:
         sky=torch.from_numpy(sky).to(device),
         uv=torch.from_numpy(np.ascontiguousarray(mesh.uv.reshape(-1, 2), dtype=np.float32)).to(device),
         texture=torch.from_numpy(np.ascontiguousarray(mesh.texture)).to(device),
-        **_bumps(mesh, device),
+        tangents=_tangents(mesh, device),
+        normal_map=_normal_map(mesh, device),
     )
 
 
-def _bumps(mesh: TexturedMesh, device: torch.device) -> dict[str, Tensor]:
-    """The tangents and the normal map of a scene."""
+def _tangents(mesh: TexturedMesh, device: torch.device) -> Tensor:
+    """float32[3 T, 4], or one row where no normal map needs them."""
     if mesh.normal_map is None:
-        return {"tangents": torch.zeros(1, 4, device=device), "normal_map": _FLAT.to(device)}
-    tangents = corner_tangents(mesh.vertices, mesh.triangles, mesh.normals, mesh.uv).reshape(-1, 4)
-    return {
-        "tangents": torch.from_numpy(tangents).to(device),
-        "normal_map": torch.from_numpy(np.ascontiguousarray(mesh.normal_map)).to(device),
-    }
+        return torch.zeros(1, 4, device=device)
+    return torch.from_numpy(corner_tangents(mesh.vertices, mesh.triangles, mesh.normals, mesh.uv).reshape(-1, 4)).to(
+        device
+    )
+
+
+def _normal_map(mesh: TexturedMesh, device: torch.device) -> Tensor:
+    return (_FLAT if mesh.normal_map is None else torch.from_numpy(np.ascontiguousarray(mesh.normal_map))).to(device)
 
 
 def retextured(scene: Scene, mesh: TexturedMesh) -> Scene:
@@ -216,7 +219,8 @@ def retextured(scene: Scene, mesh: TexturedMesh) -> Scene:
         scene,
         uv=torch.from_numpy(np.ascontiguousarray(mesh.uv.reshape(-1, 2), dtype=np.float32)).to(device),
         texture=torch.from_numpy(np.ascontiguousarray(mesh.texture)).to(device),
-        **_bumps(mesh, device),
+        tangents=_tangents(mesh, device),
+        normal_map=_normal_map(mesh, device),
     )
 
 

@@ -9,15 +9,16 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from dreamfusion_engine.mesh.arrays import Bools, Doubles, Floats, Ints
+from dreamfusion_engine.mesh.arrays import Bools, Doubles, Ints
+from dreamfusion_engine.mesh.surface.lattice import Corners
 from dreamfusion_engine.mesh.surface.manifold import APART
 from dreamfusion_engine.mesh.surface.topology import Triangles, Vertices, compacted, directed_edges, join_corners
 
 CLEAR = 1e-6  # world units that a vertex that is not of the plane keeps from it
 
 
-def mirrored_lattice(values: Floats) -> Floats:
-    """Return lattice values float32[N + 1, ...] whose half at x < 0 is the image of the other. N is even."""
+def mirrored_lattice(values: Corners) -> Corners:
+    """Return what a lattice has at its corners, [N + 1, ...], with the image of the half at x > 0 at x < 0. N is even."""
     middle = len(values) // 2
     result = values.copy()
     result[:middle] = values[:middle:-1]
@@ -138,7 +139,7 @@ def is_mirrored(vertices: Vertices, triangles: Triangles) -> bool:
     return _sorted(corners) == _sorted(image)
 
 
-def _sorted(corners: Doubles) -> list[tuple[tuple[float, ...], ...]]:
+def _sorted(corners: NDArray[np.floating]) -> list[tuple[tuple[float, ...], ...]]:
     """Triangles that begin at their smallest corner, in order."""
     found = []
     for triangle in corners.tolist():

@@ -142,7 +142,7 @@ def test_a_normal_map_turns_the_shading_to_the_right_and_up(
     mesh = TexturedMesh(
         vertices=wall,
         triangles=triangles,
-        normals=np.tile(np.float32([0.0, -1.0, 0.0]), (4, 1)),
+        normals=np.tile(np.array([0.0, -1.0, 0.0], np.float32), (4, 1)),
         uv=uv,
         texture=np.full((2, 2, 3), 200, np.uint8),
         normal_map=np.tile(np.rint(127.5 * np.array(texel) + 127.5).astype(np.uint8), (4, 4, 1)),
