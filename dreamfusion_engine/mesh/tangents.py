@@ -41,10 +41,9 @@ def corner_tangents(
     weighted[handed == 0] = 0.0
     count = int(group.max(initial=-1)) + 1
     total = np.stack([np.bincount(group, weighted[..., i].reshape(-1), minlength=count) for i in range(3)], -1)
-    tangent = _across(total[group].reshape(-1, 3, 3), normal)
+    tangent = _across(total[group].astype(np.float64).reshape(-1, 3, 3), normal)
     lost = np.linalg.norm(tangent, axis=-1) < 1e-9
-    axes = np.asarray(np.eye(3)[np.abs(normal[lost]).argmin(-1)], np.float64)
-    tangent[lost] = _across(axes, normal[lost])  # any direction is as good
+    tangent[lost] = _across(np.eye(3)[np.abs(normal[lost]).argmin(-1)], normal[lost])  # any direction is as good
     sign = np.where(place < 0, -1.0, 1.0).reshape(-1, 3, 1)
     return np.concatenate([_unit(tangent), sign], -1).astype(np.float32)
 

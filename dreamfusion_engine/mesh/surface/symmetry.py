@@ -18,7 +18,7 @@ CLEAR = 1e-6  # world units that a vertex that is not of the plane keeps from it
 
 
 def mirrored_lattice(values: Corners) -> Corners:
-    """Return what a lattice has at its corners, [N + 1, ...], with the image of the half at x > 0 at x < 0. N is even."""
+    """Return what a lattice has at its corners, [N + 1, ...], with the half at x < 0 the other's image. N is even."""
     middle = len(values) // 2
     result = values.copy()
     result[:middle] = values[:middle:-1]
