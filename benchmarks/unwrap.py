@@ -1,10 +1,11 @@
 """Two libraries that unwrap, on exact meshes of the corpus: python benchmarks/unwrap.py --meshes 30 --triangles 10000
 
 Both as the engine asks them. The rows of uvunwrap, which has no wheel for Python 3.10, are there where it is installed.
-seconds: of the library alone, one after the other on the same mesh. charts: their number. stretch: the L2 stretch of
-the whole layout (Sander 2001), 1 where every triangle has its true shape and its share of the area. overlap: share of
-the UV area that is used twice. use: share of the texture that charts cover. seams: their length on the object, in
-square roots of its area. mirrored: share of the UV area that is turned over, of what is not in the majority.
+seconds: of the library alone, one after the other on the same mesh. processor: its seconds of all cores. charts:
+their number. stretch: the L2 stretch of the whole layout (Sander 2001), 1 where every triangle has its true shape and
+its share of the area. overlap: share of the UV area that is used twice. use: share of the texture that charts cover.
+seams: their length on the object, in square roots of its area. mirrored: share of the UV area that is turned over, of
+what is not in the majority.
 """
 
 from __future__ import annotations
@@ -46,15 +47,16 @@ def by_uvunwrap(vertices: Floats, triangles: Ints) -> Layout:
 
 def measured(vertices: Floats, triangles: Ints, unwrap: Callable[[Floats, Ints], Layout]) -> dict[str, float]:
     """A row."""
-    started = time.perf_counter()
+    started, worked = time.perf_counter(), time.process_time()
     uv, chart = unwrap(vertices, triangles)
-    seconds = time.perf_counter() - started
+    seconds, processor = time.perf_counter() - started, time.process_time() - worked
     signed = uv_areas(uv)
     area = 0.5 * np.linalg.norm(face_normals(vertices, triangles), axis=1)
     whole = float(np.abs(signed).sum())
     turned = float(np.abs(signed[signed < 0.0]).sum()) / whole
     return {
         "seconds": seconds,
+        "processor": processor,
         "charts": float(len(np.unique(chart))),
         "stretch": stretch(vertices, triangles, uv, area),
         "overlap": uv_overlap(uv),
