@@ -134,7 +134,9 @@ def _generate(
             raise stopped_late(output, whole_mesh)
         clock.share(stage, share, device)
 
-    mesh, mesh_report = build_mesh(*training.frozen(), reference_views(training), config.mesh, advance)
+    mesh, mesh_report = build_mesh(
+        *training.frozen(), reference_views(training), config.mesh, advance, mirrored=config.field.symmetry == "x"
+    )
     if mesh_report.unwrap_trouble:
         report(simple_unwrap(mesh_report.unwrap_trouble))
     # 4. What people look at.

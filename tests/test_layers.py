@@ -74,7 +74,7 @@ TABLE: dict[str, set[str]] = {
     "cli": GROUND | {"failures", "hub", "models", "request", "commands", "generate", "texture", "server"},
     "__main__": {"cli"},
 }
-HEAVY = {"torch", "warp", "diffusers", "transformers", "skimage", "trimesh", "xatlas", "numpy", "PIL"}
+HEAVY = {"torch", "warp", "diffusers", "transformers", "skimage", "trimesh", "xatlas", "uvunwrap", "numpy", "PIL"}
 # Loaded before a request has been found good, so that a typing mistake is answered at once. Room -> modules.
 LIGHT_ROOMS = {
     "": {"", "__main__", "cli", "errors", "events", "failures", "request"},

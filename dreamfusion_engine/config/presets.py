@@ -20,7 +20,10 @@ from dreamfusion_engine.config.stages import GenerateConfig, GuidanceConfig
 from dreamfusion_engine.errors import InputError
 
 _PRESETS: dict[str, dict[str, dict[str, Any]]] = {
-    "draft": {"optimize": {"steps": 500}, "mesh": {"resolution": 128, "triangles": 10_000, "unwrap_seconds": 20.0}},
+    "draft": {
+        "optimize": {"steps": 500},
+        "mesh": {"resolution": 128, "triangles": 10_000, "unwrap_seconds": 20.0, "normal_map": False},
+    },
     "standard": {},
     "high": {
         "field": {"levels": 12, "log2_table": 17, "finest_resolution": 256},

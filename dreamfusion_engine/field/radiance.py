@@ -111,6 +111,7 @@ class RadianceField(nn.Module):
 
     def forward(self, points: Tensor) -> tuple[Tensor, Tensor]:
         """Return density float32[N] and albedo float32[N, 3] at points float32[N, 3]."""
+        points = self._folded(points)
         if self._in_one_pass(points):
             return self._decode(points, albedo=True)
         raw = self._raw(points)
@@ -118,6 +119,7 @@ class RadianceField(nn.Module):
 
     def density(self, points: Tensor) -> Tensor:
         """Return density float32[N], 1 / world unit, at points float32[N, 3]."""
+        points = self._folded(points)
         if self._in_one_pass(points):
             return self._decode(points, albedo=False)[0]
         return self._activated_density(self._raw(points), points)
@@ -133,6 +135,12 @@ class RadianceField(nn.Module):
         waves = [directions, torch.sin(3.0 * directions), torch.cos(3.0 * directions)]
         colours: Tensor = self.sky(torch.cat(waves, -1))
         return colours
+
+    def _folded(self, points: Tensor) -> Tensor:
+        """(|x|, y, z) where left and right are mirror images: both ask, and teach, the same place."""
+        if self.config.symmetry == "none":
+            return points
+        return torch.cat([points[:, :1].abs(), points[:, 1:]], -1)
 
     def _in_one_pass(self, points: Tensor) -> bool:
         """Whether the CPU kernels apply: they give no gradient to points."""

@@ -14,12 +14,15 @@ from dreamfusion_engine.config.stages import MeshConfig
 from dreamfusion_engine.events import Stage
 from dreamfusion_engine.mesh.bake import bake_albedo, texel_owners, texture_coverage
 from dreamfusion_engine.mesh.field_queries import Albedo, Density
+from dreamfusion_engine.mesh.normal_map import Detail, bake_normal_map
+from dreamfusion_engine.mesh.occlusion import bake_occlusion, occlusion_size
 from dreamfusion_engine.mesh.pictures.render import over, psnr, render_mesh, scene_of
 from dreamfusion_engine.mesh.surface.cleanup import cleaned, decimated
 from dreamfusion_engine.mesh.surface.extract import extract_surface
 from dreamfusion_engine.mesh.surface.folds import faults_of, folds_of
 from dreamfusion_engine.mesh.surface.silhouette import ReferenceViews, Silhouettes
 from dreamfusion_engine.mesh.surface.topology import genus, is_manifold, parts_of, vertex_normals
+from dreamfusion_engine.mesh.tangents import corner_tangents
 from dreamfusion_engine.mesh.textured import TexturedMesh
 from dreamfusion_engine.mesh.uv.overlap import uv_overlap
 from dreamfusion_engine.mesh.uv.unwrap import unwrap
@@ -40,7 +43,7 @@ class MeshReport:
     crossings: int  # pairs of triangles that pass through each other
     uv_overlap: float  # share of the UV area that is used twice
     texture_coverage: float  # share of triangles whose texels are all their chart's
-    unwrap: str  # 'xatlas', 'repacked' or 'box', the simple one
+    unwrap: str  # 'uvunwrap', 'xatlas', 'repacked' or 'box', the simple one
     unwrap_trouble: str  # why it is the simple one, '' otherwise
     iso: float  # density level of the surface, 1 / world unit
     fidelity_psnr: float  # dB, albedo renders of the mesh against the reference views, over white
@@ -57,6 +60,8 @@ def build_mesh(
     reference: ReferenceViews,
     config: MeshConfig,
     report_stage: Callable[[Stage, float], None],
+    *,
+    mirrored: bool = False,
 ) -> tuple[TexturedMesh, MeshReport]:
     """Return the textured mesh of a field, in world units, and its report. The same input gives the same bits on a CPU.
 
@@ -67,6 +72,7 @@ def build_mesh(
     reference: ReferenceViews, the field's renders.
     config: MeshConfig.
     report_stage: told the stage and the share of it that is done, in [0, 1]; what it raises passes through.
+    mirrored: bool, whether the field is its own image in x = 0; then the mesh is too, every vertex to the bit.
     Raises RunError run.empty where there is no surface, run.non_finite where the field is not finite.
     """
     device = reference.cameras.position.device
@@ -81,10 +87,11 @@ def build_mesh(
         Silhouettes(reference),
         device,
         lambda share: report_stage("extract", 0.8 * share),
+        mirrored=mirrored,
     )
     # 2. Real parts only, smooth, within the budget.
-    surface = cleaned(vertices, triangles, min_part=config.min_part, smoothing=config.smoothing)
-    vertices, triangles = decimated(*surface, config.triangles, config.min_part, config.smoothing)
+    surface = cleaned(vertices, triangles, min_part=config.min_part, smoothing=config.smoothing, mirrored=mirrored)
+    vertices, triangles = decimated(*surface, config.triangles, config.min_part, config.smoothing, mirrored=mirrored)
     faults = faults_of(vertices, triangles)
     normals = vertex_normals(vertices, triangles)
     report_stage("extract", 1.0)
@@ -103,7 +110,7 @@ def build_mesh(
     report_stage("unwrap", 1.0)
     clock.lap("unwrap")
 
-    # 4. The field's albedo as a texture.
+    # 4. The field's albedo as a texture, and what decimation took of the surface as a normal map.
     owners = texel_owners(charts.uv, config.texture, device)
     texture = bake_albedo(
         density,
@@ -114,14 +121,41 @@ def build_mesh(
         owners,
         padding=config.padding,
         device=device,
-        advance=lambda share: report_stage("bake", 0.9 * share),
+        advance=lambda share: report_stage("bake", 0.8 * share),
     )
+    normal_map = None
+    if config.normal_map:
+        normal_map = bake_normal_map(
+            Detail(vertices=surface[0], triangles=surface[1]),
+            vertices,
+            triangles,
+            normals,
+            corner_tangents(vertices, triangles, normals, charts.uv),
+            owners,
+            padding=config.padding,
+            device=device,
+            advance=lambda share: report_stage("bake", 0.8 + 0.1 * share),
+        )
+    occlusion = None
+    if config.ambient_occlusion:
+        occlusion = bake_occlusion(
+            vertices,
+            triangles,
+            normals,
+            charts.uv,
+            size=occlusion_size(config.texture),
+            padding=config.padding,
+            device=device,
+            advance=lambda share: report_stage("bake", 0.9 + 0.08 * share),
+        )
     mesh = TexturedMesh(
         vertices=vertices.astype(np.float32),
         triangles=triangles,
         normals=normals.astype(np.float32),
         uv=charts.uv,
         texture=texture,
+        normal_map=normal_map,
+        occlusion=occlusion,
     )
     fidelity = reference_psnr(mesh, reference)
     report_stage("bake", 1.0)
@@ -151,9 +185,9 @@ def reference_psnr(mesh: TexturedMesh, reference: ReferenceViews) -> float:
     reference: ReferenceViews.
     """
     _, height, width, _ = reference.colour.shape
-    views = render_mesh(
-        scene_of(mesh, reference.cameras.position.device), reference.cameras, height, width, grid=FIDELITY_GRID
-    )
+    plain = dataclasses.replace(mesh, normal_map=None)  # colours without light, in which normals have no part
+    scene = scene_of(plain, reference.cameras.position.device)
+    views = render_mesh(scene, reference.cameras, height, width, grid=FIDELITY_GRID)
     return psnr(over(views.albedo, views.coverage, np.ones(3, np.float32)), reference.colour.cpu().numpy())
 
 

@@ -103,6 +103,7 @@ def open_sky(
     points: wp.array(dtype=wp.vec3),
     normals: wp.array(dtype=wp.vec3),
     local: wp.array(dtype=wp.vec3),
+    lift: float,
     reach: float,
     share: wp.array(dtype=float),
 ) -> None:
@@ -118,7 +119,7 @@ def open_sky(
     count = local.shape[0]
     for k in range(count):
         d = local[k]
-        if not wp.mesh_query_ray_anyhit(mesh, points[i] + n * (1.0e-2 * reach), x * d[0] + y * d[1] + n * d[2], reach):
+        if not wp.mesh_query_ray_anyhit(mesh, points[i] + n * lift, x * d[0] + y * d[1] + n * d[2], reach):
             seen += 1.0
     share[i] = seen / float(count)
 
@@ -172,11 +173,26 @@ def open_sky_share(scene: Caster, normals: Vertices, reach: float) -> Floats:
     normals: float[V, 3], unit length.
     reach: float, distance within which a surface still shades, world units.
     """
-    directions = _tensor(cosine_directions(SKY_RAYS), scene.device)
-    normal = _tensor(normals, scene.device)
+    return _sky(scene, scene.vertices, _tensor(normals, scene.device), 1e-2 * reach, reach, SKY_RAYS)
+
+
+def sky_share(scene: Caster, points: Vertices, normals: Vertices, reach: float, rays: int) -> Floats:
+    """Return the share of open sky over each point, float32[N], cosine-weighted.
+
+    scene: Caster of what shades.
+    points: float[N, 3], a little above the surface that they are on.
+    normals: float[N, 3], unit length.
+    reach: float, distance within which a surface still shades, world units.
+    rays: int, directions that each point looks in.
+    """
+    return _sky(scene, _tensor(points, scene.device), _tensor(normals, scene.device), 0.0, reach, rays)
+
+
+def _sky(scene: Caster, points: Tensor, normal: Tensor, lift: float, reach: float, rays: int) -> Floats:
+    directions = _tensor(cosine_directions(rays), scene.device)
     share = torch.empty(len(normal), device=scene.device)
-    vectors = [warp_runtime.vectors(x, 3) for x in (scene.vertices, normal, directions)]
-    arguments = [scene.mesh.id, *vectors, reach, share]
+    vectors = [warp_runtime.vectors(x, 3) for x in (points, normal, directions)]
+    arguments = [scene.mesh.id, *vectors, lift, reach, share]
     warp_runtime.launch(open_sky, len(normal), arguments, device=scene.device, grain=64)
     return np.asarray(share.cpu().numpy())
 

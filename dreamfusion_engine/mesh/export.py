@@ -20,6 +20,7 @@ import dreamfusion_engine
 from dreamfusion_engine.errors import InputError
 from dreamfusion_engine.machine.atomic_file import write_atomically
 from dreamfusion_engine.mesh.arrays import Doubles, Floats, Ints
+from dreamfusion_engine.mesh.tangents import corner_tangents
 from dreamfusion_engine.mesh.textured import TexturedMesh, standing
 
 ROUGHNESS = 0.9  # nearly matt: SDS objects have no highlights of their own
@@ -36,6 +37,9 @@ class GlbContent:
     uv: float32[n, 2], v down.
     triangles: int32[T, 3].
     texture: uint8[H, W, 3], sRGB.
+    normal_map: uint8[H, W, 3], linear, or None.
+    tangents: float32[n, 4], of the normal map, or None.
+    occlusion: uint8[h, w], linear, or None.
     """
 
     positions: Floats
@@ -43,6 +47,9 @@ class GlbContent:
     uv: Floats
     triangles: Ints
     texture: NDArray[np.uint8]
+    normal_map: NDArray[np.uint8] | None = None
+    tangents: Floats | None = None
+    occlusion: NDArray[np.uint8] | None = None
 
 
 def write_glb(mesh: TexturedMesh, path: Path, *, name: str = "object", stand: bool = True) -> None:
@@ -61,10 +68,16 @@ def write_glb(mesh: TexturedMesh, path: Path, *, name: str = "object", stand: bo
 def glb_bytes(mesh: TexturedMesh, *, name: str = "object", stand: bool = True) -> bytes:
     """Return the GLB: positions, normals, UVs, a PNG base colour, a matt material. Same mesh, same bytes.
 
+    A normal map comes after all that, with the tangents that it needs, and then an occlusion map: what comes before
+    them is the same without them.
+
     mesh, name, stand: as for `write_glb`.
     """
     placed = standing(mesh) if stand else mesh
-    corner, index = split_at_seams(placed.triangles, placed.uv)
+    tangents = None
+    if placed.normal_map is not None:
+        tangents = corner_tangents(placed.vertices, placed.triangles, placed.normals, placed.uv)
+    corner, index = split_at_seams(placed.triangles, placed.uv, None if tangents is None else tangents[..., 3])
     vertex = placed.triangles.reshape(-1)[corner]
     arrays = [
         to_gltf_axes(placed.vertices[vertex]),
@@ -73,6 +86,12 @@ def glb_bytes(mesh: TexturedMesh, *, name: str = "object", stand: bool = True) -
         index.astype("<u4").reshape(-1),
     ]
     blobs = [a.tobytes() for a in arrays] + [png_bytes(placed.texture)]
+    if placed.normal_map is not None and tangents is not None:
+        rows = tangents.reshape(-1, 4)[corner]
+        blobs += [np.concatenate([to_gltf_axes(rows[:, :3]), rows[:, 3:]], 1).astype("<f4").tobytes()]
+        blobs += [png_bytes(placed.normal_map)]
+    if placed.occlusion is not None:
+        blobs += [png_bytes(placed.occlusion)]
     views, binary = [], b""
     for blob in blobs:
         views.append({"buffer": 0, "byteOffset": len(binary), "byteLength": len(blob)})
@@ -80,6 +99,10 @@ def glb_bytes(mesh: TexturedMesh, *, name: str = "object", stand: bool = True) -
     for i in range(4):
         views[i]["target"] = _INDEX_BUFFER if i == 3 else _VERTEX_BUFFER
     document = _document(arrays, views, len(binary), name)
+    if tangents is not None:
+        _add_normal_map(document, view=5)
+    if placed.occlusion is not None:
+        document["materials"][0]["occlusionTexture"] = _texture(document, len(views) - 1, "occlusion")
     text = json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
     text += b" " * (-len(text) % 4)
     chunks = struct.pack("<I4s", len(text), b"JSON") + text + struct.pack("<I4s", len(binary), b"BIN\0") + binary
@@ -87,7 +110,7 @@ def glb_bytes(mesh: TexturedMesh, *, name: str = "object", stand: bool = True) -
 
 
 def png_bytes(picture: NDArray[np.uint8]) -> bytes:
-    """Return the PNG of a picture uint8[H, W, 3], sRGB; the same pixels give the same bytes."""
+    """Return the PNG of a picture uint8[H, W, 3] or a grey one uint8[H, W]; the same pixels give the same bytes."""
     stream = io.BytesIO()
     Image.fromarray(picture).save(stream, "PNG")
     return stream.getvalue()
@@ -114,14 +137,29 @@ def read_glb(path: Path) -> GlbContent:
             return np.frombuffer(binary, dtype, entry["count"] * width, start).reshape(-1, width)
 
         attributes = primitive["attributes"]
-        view = document["bufferViews"][document["images"][0]["bufferView"]]
-        picture = binary[view["byteOffset"] : view["byteOffset"] + view["byteLength"]]
+
+        def picture(image: int) -> NDArray[np.uint8]:
+            view = document["bufferViews"][document["images"][image]["bufferView"]]
+            file = binary[view["byteOffset"] : view["byteOffset"] + view["byteLength"]]
+            return np.asarray(Image.open(io.BytesIO(file)).convert("RGB"))
+
+        def map_of(role: str) -> NDArray[np.uint8] | None:
+            said = document["materials"][0].get(role)
+            return None if said is None else picture(document["textures"][said["index"]]["source"])
+
+        shade = map_of("occlusionTexture")
+        tangents = array(attributes["TANGENT"], "<f4", 4) if "TANGENT" in attributes else None
+        if tangents is not None:
+            tangents = np.concatenate([from_gltf_axes(tangents[:, :3]), tangents[:, 3:]], 1)
         return GlbContent(
             positions=from_gltf_axes(array(attributes["POSITION"], "<f4", 3)),
             normals=from_gltf_axes(array(attributes["NORMAL"], "<f4", 3)),
             uv=array(attributes["TEXCOORD_0"], "<f4", 2),
             triangles=array(primitive["indices"], "<u4", 1).reshape(-1, 3).astype(np.int32),
-            texture=np.asarray(Image.open(io.BytesIO(picture)).convert("RGB")),
+            texture=picture(0),
+            normal_map=map_of("normalTexture"),
+            occlusion=None if shade is None else shade[..., 0],
+            tangents=tangents,
         )
     except (ValueError, KeyError, IndexError, TypeError, struct.error, OSError) as error:
         raise InputError(
@@ -142,16 +180,39 @@ def from_gltf_axes(vectors: Floats | Doubles) -> Floats:
     return np.stack([vectors[:, 0], -vectors[:, 2], vectors[:, 1]], -1).astype(np.float32)
 
 
-def split_at_seams(triangles: Ints, uv: Floats) -> tuple[NDArray[np.int64], Ints]:
+def split_at_seams(
+    triangles: Ints, uv: Floats, handed: NDArray[np.floating] | None = None
+) -> tuple[NDArray[np.int64], Ints]:
     """Return one vertex for each different (vertex, uv): a corner that has them, int64[n], and triangles int32[T, 3].
 
     triangles: int[T, 3].
     uv: float[T, 3, 2].
+    handed: float[T, 3], 1 or -1, in which the corners of a vertex must agree too; None: they need not.
     """
     bits = np.ascontiguousarray(uv.reshape(-1, 2), np.float32).view(np.uint32)
     keys = np.concatenate([triangles.reshape(-1, 1).astype(np.uint32), bits], 1)
+    if handed is not None:
+        keys = np.concatenate([keys, (handed.reshape(-1, 1) < 0.0).astype(np.uint32)], 1)
     _, corner, index = np.unique(keys, axis=0, return_index=True, return_inverse=True)
     return corner.astype(np.int64), index.reshape(-1, 3).astype(np.int32)
+
+
+def _add_normal_map(document: dict[str, Any], view: int) -> None:
+    """Name the tangents in a buffer view and the picture in the next one."""
+    accessors, attributes = document["accessors"], document["meshes"][0]["primitives"][0]["attributes"]
+    attributes["TANGENT"] = len(accessors)
+    accessors.append(
+        {"bufferView": view, "componentType": _FLOAT, "count": accessors[0]["count"], "type": "VEC4"},
+    )
+    document["bufferViews"][view]["target"] = _VERTEX_BUFFER
+    document["materials"][0]["normalTexture"] = _texture(document, view + 1, "normals")
+
+
+def _texture(document: dict[str, Any], view: int, name: str) -> dict[str, int]:
+    """A reference to a new texture, whose picture is in a buffer view."""
+    document["textures"].append({"source": len(document["images"]), "sampler": 0})
+    document["images"].append({"bufferView": view, "mimeType": "image/png", "name": name})
+    return {"index": len(document["textures"]) - 1}
 
 
 def _document(arrays: list[NDArray[Any]], views: list[dict[str, int]], size: int, name: str) -> dict[str, Any]:

@@ -19,6 +19,8 @@ class TexturedMesh:
     normals: float32[V, 3], smooth, unit length.
     uv: float32[T, 3, 2], of every corner, in [0, 1], u to the right and v down from the texture's top left corner.
     texture: uint8[H, W, 3], sRGB.
+    normal_map: uint8[H, W, 3], linear, tangent space, +Y up in the texture; None: the normals alone say all.
+    occlusion: uint8[h, w], linear, the share of the sky that is seen from there; None: not asked for.
     """
 
     vertices: Floats
@@ -26,6 +28,8 @@ class TexturedMesh:
     normals: Floats
     uv: Floats
     texture: NDArray[np.uint8]
+    normal_map: NDArray[np.uint8] | None = None
+    occlusion: NDArray[np.uint8] | None = None
 
 
 def standing(mesh: TexturedMesh) -> TexturedMesh:

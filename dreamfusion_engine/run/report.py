@@ -48,7 +48,7 @@ def run_report(config: GenerateConfig, session: Session, clock: StageClock, devi
 
 
 def simple_unwrap(trouble: str, part: str = "") -> Note:
-    """Return what the artist is told where the simple unwrap took xatlas's place.
+    """Return what the artist is told where the simple unwrap took a library's place.
 
     trouble: str, why.
     part: str, name of what it is about; "": the whole object.

@@ -1,5 +1,6 @@
 """mesh.glb, views.png, turntable.mp4 and the preview: what others read in them, and files whole or not at all."""
 
+import dataclasses
 import gc
 import io
 import json
@@ -30,6 +31,7 @@ from dreamfusion_engine.mesh.export import (
 from dreamfusion_engine.mesh.pictures import sheet, video
 from dreamfusion_engine.mesh.preview import MOST_TRIANGLES, preview_mesh
 from dreamfusion_engine.mesh.surface import topology
+from dreamfusion_engine.mesh.tangents import corner_tangents
 from dreamfusion_engine.mesh.textured import TexturedMesh, standing
 from dreamfusion_engine.mesh.uv.unwrap import unwrap
 
@@ -104,6 +106,40 @@ def test_the_file_keeps_the_rules_of_the_format(mesh: TexturedMesh) -> None:
     assert len(position["min"]) == len(position["max"]) == 3
     index = document["accessors"][3]
     assert index["count"] == 3 * len(mesh.triangles)
+
+
+def test_a_normal_map_changes_nothing_of_what_was_there(mesh: TexturedMesh, tmp_path: Path) -> None:
+    bumps = np.random.default_rng(1).integers(0, 256, (32, 32, 3)).astype(np.uint8)
+    bumpy = dataclasses.replace(mesh, normal_map=bumps)
+    plain, mapped = glb_bytes(mesh), glb_bytes(bumpy)
+    starts = [20 + struct.unpack_from("<I", data, 12)[0] + 8 for data in (plain, mapped)]
+    binary = plain[starts[0] :]
+    assert mapped[starts[1] :].startswith(binary)  # vertices, normals, UVs, triangles and colours, bit for bit
+    document = json.loads(mapped[20 : starts[1] - 8])
+    normals = document["images"][document["textures"][document["materials"][0]["normalTexture"]["index"]]["source"]]
+    view = document["bufferViews"][normals["bufferView"]]
+    file = mapped[starts[1] + view["byteOffset"] :][: view["byteLength"]]
+    np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(file))), bumps)
+    write_glb(bumpy, tmp_path / "mesh.glb")
+    found = read_glb(tmp_path / "mesh.glb")
+    assert found.tangents is not None and found.normal_map is not None
+    np.testing.assert_array_equal(found.normal_map, bumps)
+    wanted = corner_tangents(mesh.vertices, mesh.triangles, mesh.normals, mesh.uv)
+    np.testing.assert_allclose(found.tangents[found.triangles], wanted, atol=1e-5)
+
+
+@pytest.mark.parametrize("with_normals", [False, True])
+def test_an_occlusion_map_comes_last_and_is_grey(mesh: TexturedMesh, tmp_path: Path, with_normals: bool) -> None:
+    shade = np.random.default_rng(2).integers(0, 256, (16, 16)).astype(np.uint8)
+    bumps = np.full((8, 8, 3), 128, np.uint8) if with_normals else None
+    without = dataclasses.replace(mesh, normal_map=bumps)
+    write_glb(dataclasses.replace(without, occlusion=shade), tmp_path / "mesh.glb")
+    plain, data = glb_bytes(without), (tmp_path / "mesh.glb").read_bytes()
+    binaries = [each[28 + struct.unpack_from("<I", each, 12)[0] :] for each in (plain, data)]
+    assert binaries[1].startswith(binaries[0])
+    found = read_glb(tmp_path / "mesh.glb")
+    assert found.occlusion is not None and (found.normal_map is not None) == with_normals
+    np.testing.assert_array_equal(found.occlusion, shade)
 
 
 def test_the_same_mesh_gives_the_same_bytes(mesh: TexturedMesh) -> None:

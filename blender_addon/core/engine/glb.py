@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, compress
 from math import isfinite
 from operator import and_, itemgetter, ne, neg, sub
 from typing import Any
 
-from .glb_file import FLOAT, Buffers, DamagedMesh, base_picture, chunks, guarded, item, named_parts
+from .glb_file import FLOAT, Buffers, DamagedMesh, base_picture, chunks, guarded, item, named_parts, picture_of
 from .node_transform import IDENTITY, Matrix, is_mirror, transformed, world_matrix
 from .payload import are_near
 
@@ -35,6 +35,8 @@ class GlbMesh:
     image: bytes, a PNG or JPEG of the base colour; may be empty.
     colour: linear RGBA in [0, 1], a factor over the image.
     roughness: float, in [0, 1].
+    normal_map: bytes, a PNG or JPEG on the same UVs, in tangent space, +Y up; may be empty.
+    occlusion: bytes, a PNG or JPEG on the same UVs; may be empty.
     """
 
     name: str
@@ -44,6 +46,8 @@ class GlbMesh:
     image: bytes
     colour: tuple[float, float, float, float]
     roughness: float
+    normal_map: bytes = b""
+    occlusion: bytes = b""
 
 
 def read_glb(data: bytes) -> GlbMesh:
@@ -80,7 +84,16 @@ def _only(data: bytes) -> GlbMesh:
     if len(primitives) != 1:
         raise ValueError(f"It holds {len(primitives)} meshes instead of one.")
     name = next((node["name"] for node in document.get("nodes", ()) if "mesh" in node and "name" in node), "")
-    return _mesh(Buffers(document, binary), document, primitives[0], world_matrix(document), str(name))
+    buffers, primitive = Buffers(document, binary), primitives[0]
+    mesh = _mesh(buffers, document, primitive, world_matrix(document), str(name))
+    if "material" not in primitive or not mesh.uvs:
+        return mesh
+    material = item(document["materials"], primitive["material"])
+
+    def picture(role: str) -> bytes:
+        return picture_of(buffers, document, material[role]) if role in material else b""
+
+    return replace(mesh, normal_map=picture("normalTexture"), occlusion=picture("occlusionTexture"))
 
 
 def _all(data: bytes) -> list[GlbMesh]:

@@ -166,7 +166,12 @@ def base_picture(buffers: Buffers, document: dict[str, Any], primitive: dict[str
     surface = item(document["materials"], primitive["material"]).get("pbrMetallicRoughness", {})
     if "baseColorTexture" not in surface:
         return b""
-    texture = item(document["textures"], surface["baseColorTexture"]["index"])
+    return picture_of(buffers, document, surface["baseColorTexture"])
+
+
+def picture_of(buffers: Buffers, document: dict[str, Any], reference: dict[str, Any]) -> bytes:
+    """The file of the texture that a material refers to, a PNG or JPEG."""
+    texture = item(document["textures"], reference["index"])
     source = item(document["images"], texture["source"])
     image = inline(source["uri"]) if "uri" in source else bytes(buffers.view(source["bufferView"]))
     if not can_be_texture(image):

@@ -111,14 +111,15 @@ class DREAMFUSION_PT_memory(_SettingPanel, Panel):
 
 
 class DREAMFUSION_PT_mesh(_SettingPanel, Panel):
-    """From density to a mesh."""
+    """The object's symmetry, and the way from density to a mesh."""
 
     bl_label = "Mesh"
     of_shape = True
-    stages = ("mesh",)
+    stages = ("field", "mesh")
 
     def draw(self, context: Context) -> None:
-        """Draw lattice, surface level, budget of triangles, and texture."""
+        """Draw symmetry, lattice, surface level, budget of triangles, and texture."""
+        _settings(self.column(context), scene_settings.of(context), "field")
         _settings(self.column(context), scene_settings.of(context), "mesh")
 
 

@@ -57,8 +57,8 @@ def texture_recipe(context: Context, prompt: str = "") -> Recipe:
     what = recipe(context, prompt)
     shared = {key: value for key, value in what.settings.get("mesh", {}).items() if key == "padding"}
     own = texture_settings.overrides(scene_settings.of(context).texture)
-    what.settings = {**what.settings, **own, "mesh": {**shared, **own["mesh"]}}
-    what.settings.pop(START, None)
+    rest = {stage: group for stage, group in what.settings.items() if stage not in ("field", START)}  # of a new object
+    what.settings = {**rest, **own, "mesh": {**shared, **own["mesh"]}}
     return what
 
 

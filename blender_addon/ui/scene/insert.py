@@ -18,7 +18,7 @@ from ...core.engine.glb import GlbMesh
 from ...core.file_name import file_name, within
 from ...core.job import Recipe
 from ...core.protocol import DATA_LIMIT
-from . import material, mesh_data, moment, object_recipe, placement, replacement
+from . import material, mesh_data, moment, object_recipe, placement, replacement, surface_maps
 from .placement import Placement
 
 _NAME_BYTES = 55  # Blender 3.4 has room for 63, and appends .001
@@ -139,4 +139,10 @@ def _mesh(name: str, content: GlbMesh, matrix: Matrix) -> Mesh:
 
 
 def _material(name: str, content: GlbMesh) -> Material:
-    return material.textured(name, content.image, content.roughness, content.colour)
+    made = material.textured(name, content.image, content.roughness, content.colour)
+    if content.normal_map:
+        image = material.packed_image(f"{name} normals", content.normal_map, is_colour=False)
+        surface_maps.add_normal_map(made, image, mesh_data.UV_NAME)
+    if content.occlusion:
+        surface_maps.add_occlusion(made, material.packed_image(f"{name} occlusion", content.occlusion, is_colour=False))
+    return made

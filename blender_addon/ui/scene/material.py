@@ -152,16 +152,20 @@ def vertex_coloured(name: str, attribute: str) -> Material:
     return material
 
 
-def packed_image(name: str, image_file: bytes) -> Image:
+def packed_image(name: str, image_file: bytes, *, is_colour: bool = True) -> Image:
     """An image data-block that carries its PNG or JPEG file in itself.
 
     name: str, made fit for a file name.
     image_file: bytes of the file.
+    is_colour: bool, whether its values are sRGB colours; else they are numbers, such as normals.
     """
     image = bpy.data.images.new(file_name(name), 8, 8)
     pack(image, image_file)
     image.source = "FILE"
-    set_colour_space(image)
+    if is_colour:
+        set_colour_space(image)
+    else:
+        image.colorspace_settings.is_data = True  # whatever the colour configuration calls it
     return image
 
 

@@ -30,6 +30,12 @@ class DREAMFUSION_PG_optimize(PropertyGroup):
     __annotations__ = engine_properties.of_stage("optimize")
 
 
+class DREAMFUSION_PG_field(PropertyGroup):
+    """The radiance field (`field` of the engine)."""
+
+    __annotations__ = engine_properties.of_stage("field")
+
+
 class DREAMFUSION_PG_mesh(PropertyGroup):
     """From density to a textured mesh (`mesh` of the engine)."""
 
@@ -52,6 +58,7 @@ CLASSES = (
     DREAMFUSION_PG_guidance,
     DREAMFUSION_PG_camera,
     DREAMFUSION_PG_optimize,
+    DREAMFUSION_PG_field,
     DREAMFUSION_PG_mesh,
     DREAMFUSION_PG_memory,
     DREAMFUSION_PG_start,

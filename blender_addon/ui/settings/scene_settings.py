@@ -18,6 +18,7 @@ from . import artist_settings, engine_properties, models
 from .adapter_settings import DREAMFUSION_PG_adapters
 from .engine_settings import (
     DREAMFUSION_PG_camera,
+    DREAMFUSION_PG_field,
     DREAMFUSION_PG_guidance,
     DREAMFUSION_PG_memory,
     DREAMFUSION_PG_mesh,
@@ -182,6 +183,7 @@ class DREAMFUSION_PG_settings(PropertyGroup):
     guidance: PointerProperty(name="Guidance", type=DREAMFUSION_PG_guidance)
     camera: PointerProperty(name="Cameras", type=DREAMFUSION_PG_camera)
     optimize: PointerProperty(name="Training", type=DREAMFUSION_PG_optimize)
+    field: PointerProperty(name="Field", type=DREAMFUSION_PG_field)
     mesh: PointerProperty(name="Mesh", type=DREAMFUSION_PG_mesh)
     memory: PointerProperty(name="Memory", type=DREAMFUSION_PG_memory)
     start: PointerProperty(name="Start", type=DREAMFUSION_PG_start)

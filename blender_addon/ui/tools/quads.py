@@ -8,7 +8,7 @@ import bpy
 from bpy.types import Context, Object
 
 from ...core.file_name import file_name
-from ..scene import insert, unwrap
+from ..scene import insert, surface_maps, unwrap
 from . import texture_bake
 
 
@@ -53,7 +53,7 @@ def remesh(context: Context, obj: Object, faces: int, *, keep_original: bool, ba
     if "FINISHED" not in done:
         _forget(original)
         raise QuadsFailed(_explained(""))
-    sentence, textured = _with_texture(context, original, obj, pixels) if bake else _without_texture()
+    sentence, textured = _with_texture(context, original, obj, pixels) if bake else _without_texture(obj)
     if keep_original:
         _hide(context, original)
         return Quads(len(obj.data.polygons), original, sentence, textured)
@@ -66,6 +66,7 @@ def _with_texture(context: Context, original: Object, obj: Object, pixels: int) 
     if old is None:
         return "The object had no texture", True
     if not texture_bake.can_bake():
+        _without_maps(obj)
         return "The texture is lost: baking needs the Cycles add-on, which is disabled", False
     unwrap.unwrap(context, obj)
     try:
@@ -75,8 +76,17 @@ def _with_texture(context: Context, original: Object, obj: Object, pixels: int) 
     return "The texture is baked anew", True
 
 
-def _without_texture() -> tuple[str, bool]:
+def _without_texture(obj: Object) -> tuple[str, bool]:
+    _without_maps(obj)
     return "The texture is left out, as chosen", True
+
+
+def _without_maps(obj: Object) -> None:
+    """Give the object materials of its own where a map beside the colours would lie on UVs that are gone."""
+    for slot in obj.material_slots:
+        if surface_maps.maps_of(slot.material):
+            slot.material = slot.material.copy()
+            surface_maps.drop_maps(slot.material)
 
 
 def _twin(obj: Object) -> Object:

@@ -1,4 +1,4 @@
-"""Transfers the colours of one object to another of the same shape: new UVs, and a new image baked by Cycles.
+"""Transfers the colours and the normal map of one object to another of the same shape, by Cycles, for its own UVs.
 
 The bake happens in a scene of its own, so that the artist's render settings, selection and view stay as they are.
 """
@@ -12,7 +12,7 @@ import bpy
 from bpy.types import Context, Image, Material, Object, Scene
 
 from ...core.file_name import file_name
-from ..scene import material
+from ..scene import material, surface_maps
 
 _REACH = 0.03  # how far apart the two surfaces may be, of the longest side
 
@@ -30,17 +30,23 @@ def base_image(obj: Object) -> Image | None:
     """The image that is the base colour of the object, or None."""
     for slot in obj.material_slots:
         tree = slot.material.node_tree if slot.material is not None else None
+        others = surface_maps.maps_of(slot.material)
         for node in tree.nodes if tree is not None else ():
-            if node.type == "TEX_IMAGE" and node.image is not None and node.outputs["Color"].links:
+            if (
+                node.type == "TEX_IMAGE"
+                and node.image is not None
+                and node.outputs["Color"].links
+                and node not in others
+            ):
                 return node.image
     return None
 
 
 def bake(context: Context, source: Object, target: Object, pixels: int) -> Image:
-    """A new, packed image for the target's UVs, with the base colours of the source.
+    """A new, packed image for the target's UVs, with the base colours of the source; and a normal map if that has one.
 
     source: Object with the colours.
-    target: Object with the UVs; it gets a material like the source's, with the new image.
+    target: Object with the UVs; it gets a material like the source's, with the new images.
     pixels: int, a side of the image.
     Raises BakeFailed.
 
@@ -48,10 +54,20 @@ def bake(context: Context, source: Object, target: Object, pixels: int) -> Image
     not matter.
     """
     made, image = _material_for(source, target.name, pixels)
+    has_bumps = surface_maps.normal_picture(made) is not None
+    surface_maps.drop_maps(made)
+    bumps = surface_maps.blank(file_name(f"{target.name} normals"), pixels) if has_bumps else None
     target.data.materials.clear()
     target.data.materials.append(made)
     with _studio(source, target) as (scene, high, low):
         both, reach = [low, high], _REACH * max(low.dimensions)
+        common = {
+            "use_selected_to_active": True,
+            "use_clear": False,  # what no ray reaches keeps the mean colour
+            "cage_extrusion": reach,
+            "max_ray_distance": 2.0 * reach,
+            "margin": max(2, pixels // 128),
+        }
         with context.temp_override(
             scene=scene,
             view_layer=scene.view_layers[0],
@@ -61,20 +77,33 @@ def bake(context: Context, source: Object, target: Object, pixels: int) -> Image
             selected_editable_objects=both,
         ):
             try:
-                bpy.ops.object.bake(
-                    type="DIFFUSE",
-                    pass_filter={"COLOR"},
-                    use_selected_to_active=True,
-                    use_clear=False,  # what no ray reaches keeps the mean colour
-                    cage_extrusion=reach,
-                    max_ray_distance=2.0 * reach,
-                    margin=max(2, pixels // 128),
-                )
+                bpy.ops.object.bake(type="DIFFUSE", pass_filter={"COLOR"}, **common)
+                if bumps is not None:
+                    with _active_picture(made, bumps):
+                        bpy.ops.object.bake(type="NORMAL", normal_space="TANGENT", **common)
             except RuntimeError as error:  # how an operator's error report arrives in Python
                 raise BakeFailed(str(error).strip()) from error
-    image.pack()
-    material.pack(image, bytes(image.packed_file.data))
+    for each in (image, bumps):
+        if each is not None:
+            each.pack()
+            material.pack(each, bytes(each.packed_file.data))
+    if bumps is not None:
+        surface_maps.add_normal_map(made, bumps, target.data.uv_layers.active.name)
     return image
+
+
+@contextmanager
+def _active_picture(made: Material, image: Image) -> Iterator[None]:
+    """A node with the image, which Cycles bakes into. It is taken away again."""
+    nodes = made.node_tree.nodes
+    active, picture = nodes.active, nodes.new("ShaderNodeTexImage")
+    picture.image = image
+    nodes.active = picture
+    try:
+        yield
+    finally:
+        nodes.remove(picture)
+        nodes.active = active
 
 
 def _material_for(source: Object, name: str, pixels: int) -> tuple[Material, Image]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from dreamfusion_engine.config.setting import Stage, require, setting
+from dreamfusion_engine.config.setting import Shown, Stage, require, setting
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +34,19 @@ class FieldConfig(Stage, stage="field"):
         "softplus", says="From the MLP's number to density: softplus grows with it, exp multiplies"
     )
     background: Literal["random", "learned"] = setting("random", says="What is behind the object in training")
+
+    symmetry: Literal["none", "x"] = setting(
+        "none",
+        says="With x left and right are mirror images, in training and, to the bit, in the mesh",
+        shown=Shown(
+            label="Symmetry",
+            says="Make one side the mirror image of the other",
+            words={
+                "none": ("None", "Each side as the model likes it"),
+                "x": ("Left and Right", "The left side is the exact mirror image of the right one"),
+            },
+        ),
+    )
 
     def check_together(self) -> None:
         """The finest level is not coarser than the coarsest."""

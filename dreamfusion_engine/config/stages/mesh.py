@@ -89,6 +89,22 @@ class MeshConfig(Stage, stage="mesh"):
         says="Texels of colour beyond the charts' edges",
         shown=Shown(label="Padding", says="Pixels of colour beyond the edges of the texture's islands, against seams"),
     )
+    normal_map: bool = setting(
+        True,
+        says="Whether the details of the surface before its decimation are baked into a normal map",
+        shown=Shown(
+            label="Normal Map",
+            says="Keep the details that the triangles are too few for, as a normal map beside the colours",
+        ),
+    )
+    ambient_occlusion: bool = setting(
+        False,
+        says="Whether the share of the sky that each place sees is baked into an occlusion map",
+        shown=Shown(
+            label="Ambient Occlusion",
+            says="Bake how dark corners are, for programs and games that do not work it out themselves",
+        ),
+    )
     unwrap_seconds: float = setting(
         40.0,
         low=0.1,

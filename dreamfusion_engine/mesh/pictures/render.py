@@ -11,12 +11,14 @@ from torch import Tensor
 from dreamfusion_engine.machine import warp_runtime
 from dreamfusion_engine.mesh.arrays import Floats
 from dreamfusion_engine.mesh.casting import Caster, caster, open_sky_share
+from dreamfusion_engine.mesh.tangents import corner_tangents
 from dreamfusion_engine.mesh.textured import TexturedMesh
 from dreamfusion_engine.scene.cameras import Cameras
 
 SKY_REACH = (
     0.8  # how far away something still darkens a corner, in units of the mesh's largest distance from its middle
 )
+_FLAT = torch.tensor([[[128, 128, 255]]], dtype=torch.uint8)
 BUSY = 0.1  # of the whole range: a difference between neighbours that shows as a stair
 
 
@@ -47,6 +49,8 @@ class Scene:
     sky: Tensor  # float32[V], share of open sky
     uv: Tensor  # float32[3 T, 2]
     texture: Tensor  # uint8[H, W, 3]
+    tangents: Tensor  # float32[3 T, 4]
+    normal_map: Tensor  # uint8[h, w, 3]; one flat texel where the mesh has none
 
 
 @wp.func
@@ -100,6 +104,10 @@ def see(
     texture: wp.array(dtype=wp.uint8),
     rows: int,
     columns: int,
+    tangents: wp.array(dtype=wp.vec4),
+    bumps: wp.array(dtype=wp.uint8),
+    bump_rows: int,
+    bump_columns: int,
     position: wp.array(dtype=wp.vec3),
     rotation: wp.array(dtype=wp.vec3),
     focal: wp.array(dtype=float),
@@ -139,8 +147,14 @@ def see(
             v0 = triangles[c0]
             v1 = triangles[c0 + 1]
             v2 = triangles[c0 + 2]
-            n = wp.normalize(normals[v0] * hit.u + normals[v1] * hit.v + normals[v2] * w)
+            n = normals[v0] * hit.u + normals[v1] * hit.v + normals[v2] * w
             at = uv[c0] * hit.u + uv[c0 + 1] * hit.v + uv[c0 + 2] * w
+            if bump_rows > 1:  # mesh/normal_map.py has the equation
+                c = bilinear(bumps, bump_rows, bump_columns, at[0], at[1]) * 2.0 - wp.vec3(1.0, 1.0, 1.0)
+                t4 = tangents[c0] * hit.u + tangents[c0 + 1] * hit.v + tangents[c0 + 2] * w
+                t = wp.vec3(t4[0], t4[1], t4[2])
+                n = t * c[0] + wp.cross(n, t) * (c[1] * wp.sign(t4[3])) + n * c[2]
+            n = wp.normalize(n)
             colour = bilinear(texture, rows, columns, at[0], at[1])
             open = sky[v0] * hit.u + sky[v1] * hit.v + sky[v2] * w
             # Studio light, linear: a key light, a weaker one from the camera, and a sky that is brighter above.
@@ -176,7 +190,22 @@ def scene_of(mesh: TexturedMesh, device: torch.device) -> Scene:
         sky=torch.from_numpy(sky).to(device),
         uv=torch.from_numpy(np.ascontiguousarray(mesh.uv.reshape(-1, 2), dtype=np.float32)).to(device),
         texture=torch.from_numpy(np.ascontiguousarray(mesh.texture)).to(device),
+        tangents=_tangents(mesh, device),
+        normal_map=_normal_map(mesh, device),
     )
+
+
+def _tangents(mesh: TexturedMesh, device: torch.device) -> Tensor:
+    """float32[3 T, 4], or one row where no normal map needs them."""
+    if mesh.normal_map is None:
+        return torch.zeros(1, 4, device=device)
+    return torch.from_numpy(corner_tangents(mesh.vertices, mesh.triangles, mesh.normals, mesh.uv).reshape(-1, 4)).to(
+        device
+    )
+
+
+def _normal_map(mesh: TexturedMesh, device: torch.device) -> Tensor:
+    return (_FLAT if mesh.normal_map is None else torch.from_numpy(np.ascontiguousarray(mesh.normal_map))).to(device)
 
 
 def retextured(scene: Scene, mesh: TexturedMesh) -> Scene:
@@ -190,6 +219,8 @@ def retextured(scene: Scene, mesh: TexturedMesh) -> Scene:
         scene,
         uv=torch.from_numpy(np.ascontiguousarray(mesh.uv.reshape(-1, 2), dtype=np.float32)).to(device),
         texture=torch.from_numpy(np.ascontiguousarray(mesh.texture)).to(device),
+        tangents=_tangents(mesh, device),
+        normal_map=_normal_map(mesh, device),
     )
 
 
@@ -224,6 +255,9 @@ def render_mesh(scene: Scene, cameras: Cameras, height: int, width: int, *, grid
             warp_runtime.vectors(scene.uv, 2),
             scene.texture,
             *scene.texture.shape[:2],
+            warp_runtime.vectors(scene.tangents, 4),
+            scene.normal_map,
+            *scene.normal_map.shape[:2],
             warp_runtime.vectors(position, 3),
             warp_runtime.vectors(rotation, 3),
             focal,

@@ -6,8 +6,9 @@ import fast_simplification
 import numpy as np
 
 from dreamfusion_engine.mesh.arrays import Doubles, Ints
-from dreamfusion_engine.mesh.surface.folds import Faults, Folds, folds_of, unfolded
+from dreamfusion_engine.mesh.surface.folds import Faults, Folds, faults_of, folds_of, unfolded
 from dreamfusion_engine.mesh.surface.manifold import stitched
+from dreamfusion_engine.mesh.surface.symmetry import closed_by_its_image, half_of, is_mirrored, mirrored_again
 from dreamfusion_engine.mesh.surface.topology import (
     Triangles,
     Vertices,
@@ -67,20 +68,30 @@ def taubin_smoothed(vertices: Vertices, triangles: Triangles, iterations: int) -
     return x
 
 
-def cleaned(vertices: Vertices, triangles: Triangles, *, min_part: float, smoothing: int) -> tuple[Doubles, Ints]:
+def cleaned(
+    vertices: Vertices, triangles: Triangles, *, min_part: float, smoothing: int, mirrored: bool = False
+) -> tuple[Doubles, Ints]:
     """Return a closed manifold surface: pinches cut, floaters dropped, smoothed.
 
     vertices: float[V, 3].
     triangles: int[T, 3].
     min_part: float in [0, 1), as for `without_floaters`.
     smoothing: int, iterations of `taubin_smoothed`.
+    mirrored: bool, whether it is its own image in x = 0 to the bit, and is to stay so.
     """
     points, faces = without_floaters(*stitched(vertices, triangles), min_part)
-    return taubin_smoothed(points, faces, smoothing), faces
+    smooth = taubin_smoothed(points, faces, smoothing)
+    return mirrored_again(points, smooth, faces) if mirrored else (smooth, faces)
 
 
 def decimated(
-    vertices: Vertices, triangles: Triangles, budget: int, min_part: float, smoothing: int = 0
+    vertices: Vertices,
+    triangles: Triangles,
+    budget: int,
+    min_part: float,
+    smoothing: int = 0,
+    *,
+    mirrored: bool = False,
 ) -> tuple[Doubles, Ints]:
     """Return the closed manifold surface with at most `budget` triangles where possible, by quadric edge collapse.
 
@@ -94,23 +105,32 @@ def decimated(
     budget: int, triangles.
     min_part: float in [0, 1), as for `without_floaters`.
     smoothing: int, Taubin iterations before; a tenth of them, at most AFTERWARDS, follow where that brings no fold.
+    mirrored: bool, whether it is its own image in x = 0 to the bit, and is to stay so.
     """
     known = folds_of(vertices, triangles)
     target = budget
     while target < len(triangles):
         best: tuple[Doubles, Ints, Faults] | None = None
         for share, aggression in WAYS:
-            found = _within(vertices, triangles, target, min_part, share, aggression)
+            found = _within(vertices, triangles, target, min_part, share, aggression, mirrored)
             if found is None:
                 continue
             points, faults = unfolded(*found, known)
+            if mirrored:
+                points, faces = mirrored_again(found[0], points, found[1])
+                found, faults = (points, faces), faults_of(points, faces, known)
             if best is None or faults.count < best[2].count:
                 best = points, found[1], faults
             if faults.count == 0:
                 break
         if best is not None:
             points, faces, faults = best
-            return _evened(points, faces, min(AFTERWARDS, smoothing // SHARE_AFTERWARDS), known, faults.count), faces
+            rounds = min(AFTERWARDS, smoothing // SHARE_AFTERWARDS)
+            even = _evened(points, faces, rounds, known, faults.count)
+            if not mirrored:
+                return even, faces
+            image = mirrored_again(points, even, faces)
+            return image if faults_of(*image, known).count <= faults.count else (points, faces)
         target *= 2
     return np.asarray(vertices, np.float64), np.asarray(triangles, np.int32)
 
@@ -124,17 +144,30 @@ def _evened(vertices: Doubles, triangles: Ints, iterations: int, known: Folds, a
 
 
 def _within(
-    vertices: Vertices, triangles: Triangles, target: int, min_part: float, share: float, aggression: float
+    vertices: Vertices,
+    triangles: Triangles,
+    target: int,
+    min_part: float,
+    share: float,
+    aggression: float,
+    mirrored: bool,
 ) -> tuple[Doubles, Ints] | None:
     """The surface decimated in one of the WAYS to at most `target` triangles; None if that cannot be."""
     parts = parts_of(triangles)[0]
     aim = target
     for _ in range(3):
-        points, faces = _collapsed(vertices, triangles, aim, share, aggression)
+        if mirrored:
+            half, whole, _ = half_of(vertices, triangles)
+            half, whole = _collapsed(half, whole, aim // 2, share, aggression)
+            points, faces = closed_by_its_image(half, whole, half[:, 0] == 0.0)
+        else:
+            points, faces = _collapsed(vertices, triangles, aim, share, aggression)
         if len(faces) > aim:
             return None
         found = without_floaters(*stitched(points, faces), max(CRUMB * min_part, NOTHING))
         if not is_manifold(found[1]) or parts_of(found[1])[0] != parts:
+            return None
+        if mirrored and not is_mirrored(*found):
             return None
         if len(found[1]) <= target:
             return found

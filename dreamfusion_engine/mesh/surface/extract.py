@@ -16,6 +16,7 @@ from dreamfusion_engine.mesh.surface.closing import FAR, RADIUS
 from dreamfusion_engine.mesh.surface.lattice import Lattice, sample_lattice
 from dreamfusion_engine.mesh.surface.refine import coarse_resolution, follow_surface, refine_lattice
 from dreamfusion_engine.mesh.surface.silhouette import Silhouettes
+from dreamfusion_engine.mesh.surface.symmetry import closed_by_its_image, mirrored_lattice
 from dreamfusion_engine.mesh.surface.topology import volume
 
 MARGIN = 0.05  # vertices keep this share of a cell from lattice corners: nearer, triangles degenerate
@@ -30,6 +31,8 @@ def extract_surface(
     silhouettes: Silhouettes,
     device: torch.device,
     advance: Callable[[float], None] = lambda share: None,
+    *,
+    mirrored: bool = False,
 ) -> tuple[Doubles, Ints, float]:
     """Return the closed surface: vertices float64[V, 3], triangles int32[T, 3] facing outward, and the level.
 
@@ -41,8 +44,11 @@ def extract_surface(
     silhouettes: Silhouettes of the reference views.
     device: torch.device of the field.
     advance: told the share done, in [0, 1].
+    mirrored: bool, whether the surface is to be its own image in x = 0 to the bit, as the density is but for rounding;
+        an odd resolution becomes one more.
     Raises RunError run.empty where no surface is there, run.non_finite where values are not finite.
     """
+    resolution += resolution % 2 if mirrored else 0
     lattice = sample_lattice(density, coarse_resolution(resolution), device)
     level = silhouettes.level(lattice) if iso == "auto" else iso
     while lattice.resolution < resolution:
@@ -52,6 +58,12 @@ def extract_surface(
     advance(0.5)
     solid = closed_as_seen(density, lattice, level, silhouettes, device)
     advance(0.7)
+    if mirrored:
+        solid = Lattice(values=mirrored_lattice(solid.values), known=mirrored_lattice(solid.known))
+        vertices, triangles = surface_of(solid, level, half=True)
+        plane = np.abs(vertices[:, 0]) < 1e-9
+        advance(0.8)
+        return *closed_by_its_image(onto_level(density, solid, level, vertices, device), triangles, plane), level
     vertices, triangles = surface_of(solid, level)
     advance(0.8)
     return onto_level(density, solid, level, vertices, device), triangles, level
@@ -77,13 +89,14 @@ def closed_as_seen(
     return closed
 
 
-def surface_of(lattice: Lattice, level: float) -> tuple[Doubles, Ints]:
+def surface_of(lattice: Lattice, level: float, *, half: bool = False) -> tuple[Doubles, Ints]:
     """Run marching cubes on the lattice: vertices float64[V, 3], world units; triangles int32[T, 3] facing outward.
 
     It runs on log(density / level), which is nearly linear across a soft edge where the density is not.
 
     lattice: Lattice.
     level: float, 1 / world unit.
+    half: bool, whether to leave out what is at x < 0; the surface then has its border on x = 0.
     Raises RunError run.empty where no corner reaches the level.
     Source: Lewiner 2003.
     """
@@ -97,7 +110,9 @@ def surface_of(lattice: Lattice, level: float) -> tuple[Doubles, Ints]:
     height = log_height(lattice.values, level)
     # A corner on the level, or nearly, would give triangles without area.
     height = np.where(height < 0.0, np.minimum(height, -1e-3), np.maximum(height, 1e-3))
-    corners, faces, _, _ = marching_cubes(height, 0.0)
+    first = lattice.resolution // 2 if half else 0
+    corners, faces, _, _ = marching_cubes(height[first:], 0.0)
+    corners = corners + np.array([first, 0, 0], corners.dtype)
     vertices = corners.astype(np.float64) * (2.0 / lattice.resolution) - 1.0
     triangles = faces.astype(np.int32)
     if volume(vertices, triangles) < 0.0:

@@ -1,4 +1,4 @@
-"""Make UV coordinates for every triangle: xatlas in a time box, else projections along the axes.
+"""Make UV coordinates for every triangle: a library in a time box, else projections along the axes.
 
 A UV layout here has u to the right and v down from the texture's top left corner, as glTF has it.
 """
@@ -36,18 +36,18 @@ class Unwrap:
 
     uv: float32[T, 3, 2] in [0, 1].
     chart: int32[T], chart of each triangle.
-    method: 'xatlas', 'repacked' (xatlas's charts, some of them cut) or 'box'.
+    method: the library, 'uvunwrap' or 'xatlas', or 'repacked' (its charts, some of them cut), or 'box'.
     trouble: str, why it is 'box', in words; '' otherwise.
     """
 
     uv: Floats
     chart: Ints
-    method: Literal["xatlas", "repacked", "box"]
+    method: Literal["uvunwrap", "xatlas", "repacked", "box"]
     trouble: str = ""
 
 
 class NoCharts(Exception):
-    """xatlas gave no charts; the message says why. It never leaves this module."""
+    """The library gave no charts; the message says why. It never leaves this module."""
 
 
 def unwrap(
@@ -59,18 +59,18 @@ def unwrap(
     seconds: float,
     advance: Callable[[float], None] = lambda share: None,
 ) -> Unwrap:
-    """Return non-overlapping UV coordinates, by xatlas if it is done in time, else by projection along the axes.
+    """Return non-overlapping UV coordinates, by a library if it is done in time, else by projection along the axes.
 
     vertices: float[V, 3].
     triangles: int[T, 3].
     texture: int, pixels along the texture.
     padding: int, texels of colour wanted around charts.
-    seconds: float, xatlas's time box.
+    seconds: float, the library's time box.
     advance: told the share of the time box that is over, in [0, 1]; what it raises ends the child and passes through.
     """
     gap = max(2, padding // 2)  # charts share the texels between them: each has half of the gap to itself
     try:
-        uv, indices = _by_xatlas(vertices, triangles, texture, gap, seconds, advance)
+        uv, indices, method = _by_library(vertices, triangles, texture, gap, seconds, advance)
     except NoCharts as trouble:
         chart, flat = box_charts(vertices, triangles)
         uv, chart = packed_without_overlap(
@@ -80,7 +80,7 @@ def unwrap(
     uv, chart = lost_triangles_beside_neighbours(vertices, triangles, uv, parts_of(indices)[1])
     uv = without_overlap(uv)
     if len(overlapping_pairs(uv)) == 0 and uv.min() >= 0.0 and uv.max() <= 1.0:
-        return Unwrap(uv=uv, chart=chart, method="xatlas")
+        return Unwrap(uv=uv, chart=chart, method=method)
     padded = fitting(gap, chart, texture)
     uv, chart = packed_without_overlap(
         vertices, triangles, chart, uv.astype(np.float64), texture=texture, padding=padded
@@ -102,10 +102,10 @@ def fitting(padding: int, chart: Ints, texture: int) -> int:
 def lost_triangles_beside_neighbours(
     vertices: Vertices, triangles: Triangles, uv: Floats, chart: Ints
 ) -> tuple[Floats, Ints]:
-    """Return UV and charts in which triangles that xatlas left out lie on a neighbour's edge.
+    """Return UV and charts in which triangles that the library left out lie on a neighbour's edge.
 
-    It leaves out those without area in space and puts all their corners at (0, 0). Two corners take the place that they
-    have in the neighbour across the longest edge, the third that of the nearer one: no area, no overlap, and the
+    xatlas leaves out those without area in space and puts all their corners at (0, 0). Two corners take the place that
+    they have in the neighbour across the longest edge, the third that of the nearer one: no area, no overlap, and the
     right colour.
 
     vertices: float[V, 3].
@@ -148,15 +148,15 @@ def worker_command() -> list[str]:
     return [sys.executable or "python3", "-m", "dreamfusion_engine.mesh.uv.unwrap_worker"]
 
 
-def _by_xatlas(
+def _by_library(
     vertices: Vertices,
     triangles: Triangles,
     texture: int,
     padding: int,
     seconds: float,
     advance: Callable[[float], None],
-) -> tuple[Floats, NDArray[np.int32]]:
-    """uv float32[T, 3, 2] and chart-corner indices int32[T, 3] from a child process. Raises NoCharts."""
+) -> tuple[Floats, NDArray[np.int32], Literal["uvunwrap", "xatlas"]]:
+    """uv float32[T, 3, 2], chart-corner indices int32[T, 3] and the library, from a child process. Raises NoCharts."""
     given = io.BytesIO()
     np.savez(
         given,
@@ -168,12 +168,12 @@ def _by_xatlas(
     answer = _answer(given.getvalue(), seconds, advance)
     try:
         with np.load(io.BytesIO(answer), allow_pickle=False) as found:
-            uv, indices = found["uv"], found["indices"]
+            uv, indices, name = found["uv"], found["indices"], str(found["method"])
     except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise NoCharts("the process for it gave no answer that can be read") from error
     if uv.shape != (len(triangles), 3, 2) or not np.isfinite(uv).all() or np.abs(uv_areas(uv)).sum() <= 0.0:
-        raise NoCharts("xatlas found no charts for this surface")
-    return uv, indices
+        raise NoCharts("no charts were found for this surface")
+    return uv, indices, "uvunwrap" if name == "uvunwrap" else "xatlas"
 
 
 def _answer(given: bytes, seconds: float, advance: Callable[[float], None]) -> bytes:
@@ -205,7 +205,7 @@ def _answer(given: bytes, seconds: float, advance: Callable[[float], None]) -> b
             elapsed = time.monotonic() - started
             advance(min(1.0, elapsed / seconds))
             if elapsed >= seconds:
-                raise NoCharts(f"xatlas was not done in {seconds:g} seconds (mesh.unwrap_seconds)")
+                raise NoCharts(f"the unwrap was not done in {seconds:g} seconds (mesh.unwrap_seconds)")
             with suppress(subprocess.TimeoutExpired):
                 child.wait(timeout=min(POLL, max(0.01, seconds - elapsed)))
     finally:

@@ -128,3 +128,24 @@ def test_standing_puts_the_mesh_on_the_ground_with_its_longest_side_one() -> Non
     np.testing.assert_allclose(placed.vertices.max(0), [0.5, 0.5, 1.0], atol=1e-6)
     assert np.linalg.norm(framed(mesh).vertices, axis=1).max() == pytest.approx(1.0)
     np.testing.assert_allclose(framed(mesh).vertices.mean(0), 0.0, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("texel", "normal"), [((0.6, 0.0, 0.8), (0.6, -0.8, 0.0)), ((0.0, 0.6, 0.8), (0.0, -0.8, 0.6))]
+)
+def test_a_normal_map_turns_the_shading_to_the_right_and_up(
+    texel: tuple[float, float, float], normal: tuple[float, float, float]
+) -> None:
+    wall = np.array([[-1.0, 0.0, -1.0], [1.0, 0.0, -1.0], [1.0, 0.0, 1.0], [-1.0, 0.0, 1.0]], np.float32)
+    triangles = np.array([[0, 1, 2], [0, 2, 3]], np.int32)
+    uv = np.stack([0.5 + 0.5 * wall[:, 0], 0.5 - 0.5 * wall[:, 2]], -1)[triangles]
+    mesh = TexturedMesh(
+        vertices=wall,
+        triangles=triangles,
+        normals=np.tile(np.array([0.0, -1.0, 0.0], np.float32), (4, 1)),
+        uv=uv,
+        texture=np.full((2, 2, 3), 200, np.uint8),
+        normal_map=np.tile(np.rint(127.5 * np.array(texel) + 127.5).astype(np.uint8), (4, 4, 1)),
+    )
+    seen = render_mesh(scene_of(mesh, CPU), cameras(1), 9, 9, grid=1)
+    np.testing.assert_allclose(2.0 * seen.normal[0, 4, 4] - 1.0, normal, atol=0.01)

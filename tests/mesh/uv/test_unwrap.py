@@ -1,11 +1,15 @@
 """UV coordinates: never overlapping, in time, and the child process never outlives its box."""
 
+import importlib.util
 import os
 import signal
 import subprocess
 import sys
 import tempfile
+import types
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psutil
@@ -15,11 +19,13 @@ from reference.wire_client import PATIENCE
 
 from dreamfusion_engine.mesh.surface import topology
 from dreamfusion_engine.mesh.uv import unwrap as unwrap_module
+from dreamfusion_engine.mesh.uv import unwrap_worker
 from dreamfusion_engine.mesh.uv.charts import box_charts, connected_charts, packed_without_overlap, with_area
 from dreamfusion_engine.mesh.uv.overlap import overlapping_pairs, uv_areas, uv_overlap
 from dreamfusion_engine.mesh.uv.packing import pack
 from dreamfusion_engine.mesh.uv.unwrap import lost_triangles_beside_neighbours, unwrap
 
+LIBRARY = "xatlas" if importlib.util.find_spec("uvunwrap") is None else "uvunwrap"  # the better one that is here
 ROOT = Path(__file__).resolve().parents[3]
 
 
@@ -40,9 +46,9 @@ def assert_good(uv: np.ndarray) -> None:
 
 
 @pytest.mark.parametrize("mesh", [icosphere(3), lattice_torus(), joined(cube(), cube((2.0, 0.0, 0.0), 0.3))])
-def test_xatlas_charts_cover_every_triangle_without_overlap(mesh: Mesh) -> None:
+def test_charts_cover_every_triangle_without_overlap(mesh: Mesh) -> None:
     found = unwrap(*mesh, texture=256, padding=4, seconds=60.0)
-    assert found.method == "xatlas"
+    assert found.method == LIBRARY
     assert_good(found.uv)
     assert (uv_areas(found.uv) > 0.0).all()  # none empty, none mirrored
     assert np.abs(uv_areas(found.uv)).sum() > 0.25
@@ -54,6 +60,45 @@ def test_xatlas_charts_cover_every_triangle_without_overlap(mesh: Mesh) -> None:
 def test_the_same_mesh_unwraps_to_the_same_bits() -> None:
     first, second = (unwrap(*lattice_torus(), texture=256, padding=4, seconds=60.0) for _ in range(2))
     np.testing.assert_array_equal(first.uv, second.uv)
+
+
+@pytest.mark.parametrize("library", [unwrap_worker.by_xatlas, unwrap_worker.by_uvunwrap])
+def test_either_library_covers_every_triangle_upright(library: Callable[..., Any]) -> None:
+    vertices, triangles = lattice_torus()
+    found = library(vertices.astype(np.float32), triangles.astype(np.uint32), 256, 4)
+    if found is None:
+        pytest.skip("uvunwrap is not installed")
+    uv, indices = found
+    assert uv.shape == (len(triangles), 3, 2) and uv.dtype == np.float32 and indices.dtype == np.int32
+    assert (uv_areas(uv) > 0.0).all() and uv_overlap(uv) == 0.0 and uv.min() >= 0.0 and uv.max() <= 1.0
+    _, first = np.unique(indices, return_index=True)
+    np.testing.assert_array_equal(uv.reshape(-1, 2)[first][indices.reshape(-1)], uv.reshape(-1, 2))
+
+
+class FakeUvunwrap:
+    """A uvunwrap that refuses, or needs two pages."""
+
+    class UnwrapError(Exception):
+        """As its own."""
+
+    def __init__(self, pages: int) -> None:
+        self.pages = pages
+
+    @staticmethod
+    def Mesh(*arrays: object) -> object:  # noqa: N802
+        return arrays
+
+    def generate(self, meshes: object, **options: object) -> object:
+        if self.pages == 0:
+            raise self.UnwrapError("no")
+        return types.SimpleNamespace(page_count=self.pages, width=256, height=256)
+
+
+@pytest.mark.parametrize("pages", [0, 2])
+def test_where_uvunwrap_has_no_single_page_xatlas_is_asked(monkeypatch: pytest.MonkeyPatch, pages: int) -> None:
+    monkeypatch.setitem(sys.modules, "uvunwrap", FakeUvunwrap(pages))
+    vertices, triangles = cube()
+    assert unwrap_worker.by_uvunwrap(vertices.astype(np.float32), triangles.astype(np.uint32), 256, 4) is None
 
 
 ENDLESS = [sys.executable, "-c", "import time; time.sleep(600)"]
@@ -125,7 +170,7 @@ def test_a_temporary_folder_that_takes_nothing_is_no_matter(monkeypatch: pytest.
     with pytest.raises(FileNotFoundError), tempfile.TemporaryFile():
         pass
     found = unwrap(*icosphere(2), texture=256, padding=4, seconds=3000.0)
-    assert found.method == "xatlas" and found.trouble == ""
+    assert found.method == LIBRARY and found.trouble == ""
 
 
 def test_the_child_is_told_no_token(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
