@@ -1,4 +1,4 @@
-"""Check the pictures of a request beside its other words, and cut them out. What decodes is loaded only for pictures."""
+"""Check the pictures of a request beside its words, and cut them out. What decodes is loaded for pictures only."""
 
 from __future__ import annotations
 
