@@ -2,11 +2,12 @@
 
 Each picture was taken from a known direction by an unknown lens. All count as taken by training's middle camera, and
 the object as filling the ellipsoid with half axes a, b, c whose pictures come nearest to the boxes of the cut-outs.
-Its longest half axis is HALF_LENGTH. V: pictures.
+Its longest half axis has a length that teachers draw objects at. V: pictures.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -22,6 +23,9 @@ from dreamfusion_engine.pictures.viewpoint import Viewpoint
 from dreamfusion_engine.scene.cameras import Cameras, mid_orbit_cameras
 
 HALF_LENGTH = 0.8  # world units: an object fills the box but for a fifth, as what teachers draw does
+# The same where pictures show the object along one line only, as front and back do: it may be longer along that.
+HALF_LENGTH_ALONG = 0.6
+SIDEWAYS_DEG = 30.0  # two pictures farther from one line than that show all sides of the box
 ROUND = 0.05  # weight of the wish that the half axes are alike, for what no picture shows
 TARGET_PIXELS = 256  # of a placed picture
 
@@ -54,7 +58,7 @@ def picture_cameras(viewpoints: Sequence[Viewpoint], config: CameraConfig) -> Ca
 def ellipsoid_boxes(half_axes: Doubles, cameras: Cameras) -> Doubles:
     """Return the boxes of an ellipsoid's pictures, float64[V, 4]: left, right, top and bottom in image heights.
 
-    They are exact: the picture's outline is the conic C* = P Q* P^T with Q* = diag(a^2, b^2, c^2, -1).
+    They are exact: the outline of its picture is the dual conic K = P Q P^T with Q = diag(a^2, b^2, c^2, -1).
 
     half_axes: float64[3], a, b, c along x, y, z, world units.
     cameras: Cameras, V of them.
@@ -76,22 +80,33 @@ def ellipsoid_boxes(half_axes: Doubles, cameras: Cameras) -> Doubles:
     return np.array(boxes)
 
 
+def longest_half_axis(cameras: Cameras) -> float:
+    """Return how long the longest half axis that pictures show is taken to be, world units.
+
+    cameras: Cameras, V of them.
+    """
+    lines = torch.nn.functional.normalize(cameras.position.double(), dim=-1)
+    along = bool(((lines @ lines.T).abs() > math.cos(math.radians(SIDEWAYS_DEG))).all())
+    return HALF_LENGTH_ALONG if along else HALF_LENGTH
+
+
 def fit_ellipsoid(sizes: Doubles, cameras: Cameras) -> Doubles:
     """Return the half axes whose pictures have the given widths and heights best, each picture at a scale of its own.
 
     sizes: float64[V, 2], width and height of the object's box in each picture, in any unit of that picture.
     cameras: Cameras, V of them.
     """
+    longest = longest_half_axis(cameras)
 
     def apart(logs: Doubles) -> Doubles:
         left, right, top, bottom = ellipsoid_boxes(np.exp(logs), cameras).T
         # Of a picture only the ratio of its sides counts; that its scale is free takes away the mean.
         ratio = np.log(sizes[:, 0] / sizes[:, 1]) - np.log((right - left) / (bottom - top))
-        return np.concatenate([ratio, ROUND * (logs - logs.mean()), [logs.max() - np.log(HALF_LENGTH)]])
+        return np.concatenate([ratio, ROUND * (logs - logs.mean()), [logs.max() - np.log(longest)]])
 
-    start = np.full(3, np.log(HALF_LENGTH))
+    start = np.full(3, np.log(longest))
     found = least_squares(apart, start, bounds=(np.log(0.05), np.log(1.0)))
-    return np.exp(found.x) * (HALF_LENGTH / np.exp(found.x).max())
+    return np.exp(found.x) * (longest / np.exp(found.x).max())
 
 
 def placements(pixels: Sequence[Floats], cameras: Cameras) -> list[Placement]:

@@ -12,10 +12,12 @@ from pictures.painting import disc
 from dreamfusion_engine.config.stages import CameraConfig
 from dreamfusion_engine.pictures.placing import (
     HALF_LENGTH,
+    HALF_LENGTH_ALONG,
     TARGET_PIXELS,
     Placement,
     ellipsoid_boxes,
     fit_ellipsoid,
+    longest_half_axis,
     object_box,
     picture_cameras,
     placed,
@@ -66,14 +68,22 @@ def test_half_axes_are_found_from_boxes_at_any_scale(axes: tuple[float, float, f
 @pytest.mark.parametrize("ratio", [0.02, 0.5, 2.0, 50.0])
 def test_the_longest_half_axis_is_always_the_same(ratio: float) -> None:
     found = fit_ellipsoid(np.array([[ratio, 1.0]]), picture_cameras(AROUND[:1], CAMERA))
-    assert found.max() == pytest.approx(HALF_LENGTH) and found.min() > 0.0
+    assert found.max() == pytest.approx(HALF_LENGTH_ALONG) and found.min() > 0.0
+
+
+def test_pictures_along_one_line_leave_room_for_what_they_do_not_show() -> None:
+    front, back, right, top = Viewpoint(0.0), Viewpoint(180.0), Viewpoint(90.0), Viewpoint(0.0, 80.0)
+    for seen in ([front], [front, back], [right, Viewpoint(275.0, 10.0)]):
+        assert longest_half_axis(picture_cameras(seen, CAMERA)) == HALF_LENGTH_ALONG
+    for seen in ([front, right], [front, back, right], [front, top]):
+        assert longest_half_axis(picture_cameras(seen, CAMERA)) == HALF_LENGTH
 
 
 def test_a_discs_place_is_that_of_a_ball() -> None:
     """Off the middle of its picture, of any size: it comes to the middle of the view, as large as a ball's."""
     pixels = with_mask(disc(120, 200, at=(0.4, 0.3), radius=0.25))
     where = placements([pixels], picture_cameras(AROUND[:1], CAMERA))[0]
-    half = FOCAL * math.tan(math.asin(HALF_LENGTH / DISTANCE))
+    half = FOCAL * math.tan(math.asin(HALF_LENGTH_ALONG / DISTANCE))
     assert where.scale * 30.0 == pytest.approx(half, rel=0.02)
     assert abs(where.across) < 1e-6 and abs(where.down) < 1e-6
     view = placed(pixels, where)

@@ -12,10 +12,10 @@ class ReferenceConfig(Stage, stage="reference"):
     """How strongly the object is held to given pictures, where these were taken. Without one, nothing here counts."""
 
     colour: float = setting(
-        20.0, low=0.0, high=1e6, unit="weight", says="Weight of the squared differences of colour from a picture"
+        50.0, low=0.0, high=1e6, unit="weight", says="Weight of the squared differences of colour from a picture"
     )
     mask: float = setting(
-        20.0, low=0.0, high=1e6, unit="weight", says="Weight of the squared differences of opacity from its mask"
+        50.0, low=0.0, high=1e6, unit="weight", says="Weight of the squared differences of opacity from its mask"
     )
     normals: float = setting(
         0.05,
