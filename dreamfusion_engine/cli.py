@@ -28,6 +28,7 @@ from dreamfusion_engine.hub.address import cache_folder, hub_address
 from dreamfusion_engine.machine.processes import started_as_follower
 from dreamfusion_engine.machine.stop_signals import STOP_DOWNLOAD, stop_on_signals
 from dreamfusion_engine.models.pipeline_folder import model_facts
+from dreamfusion_engine.pictures.given import GivenPicture, read_given
 from dreamfusion_engine.server.work import TASKS, Maker, work
 from dreamfusion_engine.wire.messages import error_message, event_message
 from dreamfusion_engine.wire.protocol import encode
@@ -89,7 +90,8 @@ def main(argv: Sequence[str] | None = None, **makers: Maker) -> int:
 
 def _generate(options: argparse.Namespace, arguments: list[str], makers: Mapping[str, Maker]) -> int:
     settings = _with_lock(_run_settings(options), options)
-    return _made(options, arguments, Path(options.blockout) if options.blockout else b"", settings, makers)
+    mesh = Path(options.blockout) if options.blockout else b""
+    return _made(options, arguments, mesh, settings, makers, read_given(options.images))
 
 
 def _texture(options: argparse.Namespace, arguments: list[str], makers: Mapping[str, Maker]) -> int:
@@ -126,6 +128,7 @@ def _made(
     mesh: Path | bytes,
     settings: dict[str, Any],
     makers: Mapping[str, Maker],
+    pictures: Sequence[GivenPicture] = (),
 ) -> int:
     """Check and run what a command asks for, show how it goes, and return the exit code.
 
@@ -134,10 +137,12 @@ def _made(
     mesh: Path of the mesh that the run gets; b"" for none.
     settings: nested by stage.
     makers: as for `main`.
+    pictures: GivenPictures of the object.
     """
     asked = TASKS[options.command].check(
         options.prompt,
         mesh,
+        pictures,
         preset_name=options.preset,
         settings=settings,
         output=options.output,

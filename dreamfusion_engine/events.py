@@ -46,7 +46,8 @@ class Progress:
 class Preview:
     """A picture of the current state.
 
-    name: str, 'latest': one render; 'views': a row of front, side, back and top.
+    name: str, 'latest': one render; 'views': a row of front, side, back and top; 'input-0' ...: the object as it was
+        cut out of a given picture.
     step: int, training step.
     png: bytes of a PNG.
     """

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Sequence
 from pathlib import Path
+
+import torch
 
 from dreamfusion_engine.config.stages import GenerateConfig
 from dreamfusion_engine.events import Control, Report, Result, Stage
@@ -19,10 +22,12 @@ from dreamfusion_engine.mesh.pictures.sheet import portrait_scene, write_turntab
 from dreamfusion_engine.mesh.surface.silhouette import ReferenceViews
 from dreamfusion_engine.optimize.overlap import may_overlap
 from dreamfusion_engine.optimize.previews import Previews
-from dreamfusion_engine.optimize.session import Session
+from dreamfusion_engine.optimize.session import NewTraining, Session
 from dreamfusion_engine.optimize.step_trial import StepTrial
 from dreamfusion_engine.optimize.volume_training import VolumeTraining
+from dreamfusion_engine.pictures.prepare import CutOut
 from dreamfusion_engine.run.entrance import in_folder, trained, write_result
+from dreamfusion_engine.run.pictures import RunPictures, keep_pictures, kept_pictures, run_pictures, show
 from dreamfusion_engine.run.report import ignore, run_report, simple_unwrap, stopped_late
 from dreamfusion_engine.run.source import keep_source, kept_source
 from dreamfusion_engine.run.stage_clock import StageClock
@@ -46,6 +51,7 @@ def generate(
     control: Control = lambda: "continue",
     resume: bool = False,
     blockout: bytes = b"",
+    pictures: Sequence[CutOut] = (),
 ) -> Result:
     """Make the object of `config.prompt` and write it to the folder `output`.
 
@@ -60,15 +66,18 @@ def generate(
     resume: bool, whether to continue from the checkpoint in `output`.
     blockout: bytes of a binary glTF, from whose shape the object begins and whose place it takes; b"": from nothing,
         or with `resume` from what the run began with.
+    pictures: CutOuts of the object, from `pictures.prepare.prepared`, that it is held to; none with `resume`: those
+        that the run began with.
     Raises InputError or SetupError before anything is written, also when another run holds `output`.
     Raises RunError when the run fails, Cancelled when it was stopped; the last checkpoint is kept.
     """
     start = start_of(blockout or (kept_source(output) if resume else b""), config)
+    given = run_pictures(tuple(pictures) or (kept_pictures(output) if resume else ()), config)
     return in_folder(
         config,
         output,
         report,
-        lambda processes, heard: _generate(config, output, processes, heard, control, resume, start),
+        lambda processes, heard: _generate(config, output, processes, heard, control, resume, start, given),
     )
 
 
@@ -80,8 +89,13 @@ def _generate(
     control: Control,
     resume: bool,
     start: Start | None,
+    pictures: RunPictures | None,
 ) -> Result:
     clock = StageClock(report)
+    if processes.first and not resume:
+        keep_pictures(() if pictures is None else pictures.cut_outs, output)
+    if pictures is not None:
+        show(pictures.cut_outs, report)
     # 1. The frozen diffusion model, and the prompt in its language, from every side and in every shading.
     device = run_device(config, processes)
     model = open_run_model(config, report)
@@ -103,8 +117,8 @@ def _generate(
         fitted=teacher.fitted,
         step_down=teacher.step_down(report),
         processes=processes,
-        subject="" if start is None else start.digest,
-        new_training=VolumeTraining if start is None else functools.partial(VolumeTraining, lock=start.lock(device)),
+        subject=("" if start is None else start.digest) + ("" if pictures is None else pictures.digest),
+        new_training=_new_training(start, pictures, device),
     )
     if resume:
         session.resume()
@@ -157,10 +171,21 @@ def _generate(
             lambda share: advance("render", 0.2 + 0.8 * share),
         )
         content = {**run_report(config, session, clock, device), "mesh": mesh_report.to_json()}
+        if pictures is not None:
+            content["pictures"] = pictures.measured(mesh, device)
         write_result(content, files["result.json"])
     except OSError as error:
         raise output_error(output, error) from error
     return Result(folder=str(output), files={name: str(path) for name, path in files.items()}, report=content)
+
+
+def _new_training(start: Start | None, pictures: RunPictures | None, device: torch.device) -> NewTraining:
+    """What makes the run's training: from nothing, or led by a mesh, pictures or both."""
+    if start is None and pictures is None:
+        return VolumeTraining
+    lock = None if start is None else start.lock(device)
+    references = None if pictures is None else pictures.references(device)
+    return functools.partial(VolumeTraining, lock=lock, references=references)
 
 
 def reference_views(training: VolumeTraining) -> ReferenceViews:

@@ -12,10 +12,10 @@ import stat
 import struct
 import tempfile
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dreamfusion_engine.config.paint import PaintConfig, painting
 from dreamfusion_engine.config.presets import Resolved, dotted, from_json, preset, resolve
@@ -32,6 +32,11 @@ from dreamfusion_engine.models.adapters.files import check_asked
 from dreamfusion_engine.models.card import VIEWS, check_length, check_prompts
 from dreamfusion_engine.models.family import FAMILIES
 from dreamfusion_engine.models.pipeline_folder import ModelFacts, locate_model, model_facts
+from dreamfusion_engine.pictures.asked import check_pictures, cut_outs_of
+from dreamfusion_engine.pictures.given import GivenPicture
+
+if TYPE_CHECKING:
+    from dreamfusion_engine.pictures.prepare import CutOut
 
 _DISK_NEEDED = 200 << 20  # bytes: textures, video and previews, and room; two checkpoints come on top
 SLUG_LIMIT = 60  # characters
@@ -53,6 +58,16 @@ class Request:
     resume: bool
     paint: PaintConfig | None = None  # of a run that paints meshes
     mesh: bytes = b""  # a binary glTF: the meshes to paint, or the blockout to begin from
+    pictures: tuple[CutOut, ...] = ()  # the object, cut out of given pictures
+
+    @property
+    def size(self) -> int:
+        """Bytes of the meshes and pictures that it holds."""
+        return len(self.mesh) + sum(len(each.png) for each in self.pictures)
+
+    def emptied(self) -> Request:
+        """Return it without its meshes and pictures, which can be large."""
+        return replace(self, mesh=b"", pictures=())
 
 
 def checked_request(
@@ -64,6 +79,7 @@ def checked_request(
     output_root: Path = Path("outputs"),
     resume: bool = False,
     blockout: Path | bytes = b"",
+    pictures: Sequence[GivenPicture] = (),
 ) -> Request:
     """Return a request that can be started. Nothing is written.
 
@@ -74,6 +90,7 @@ def checked_request(
     output_root: Path.
     resume: bool, whether to continue from the folder's checkpoint.
     blockout: Path of a .glb from which the object begins, or its bytes; b"": from nothing.
+    pictures: GivenPictures of the object.
     Raises InputError or SetupError for every bad prompt, word, setting, device name, model, adapter or folder.
     """
     mesh = _mesh_bytes(blockout) if isinstance(blockout, Path) else blockout
@@ -86,6 +103,7 @@ def checked_request(
             why="They say how a given mesh leads the run, and none was given.",
             fix='Give the mesh: --from MESH.glb. Or leave out "start".',
         )
+    check_pictures(prompt, pictures, settings, resume)
     asked = _checked(prompt, preset_name, settings, output, output_root, resume)
     if not resume:
         check_not_taken(asked.output, asked.config)
@@ -94,7 +112,7 @@ def checked_request(
     if begins and config.start.lock > 0.0 and not _given(settings, "optimize", "levels_until"):
         # A shape that is there from the start needs no coarse beginning.
         config = replace(config, optimize=replace(config.optimize, levels_until=0.0))
-    return replace(asked, config=config, mesh=mesh)
+    return replace(asked, config=config, mesh=mesh, pictures=cut_outs_of(pictures))
 
 
 def _checked(

@@ -61,17 +61,18 @@ TABLE: dict[str, set[str]] = {
     "field": GROUND | {"scene"},
     "render": GROUND | {"scene"},
     "mesh": GROUND | {"scene"},
+    "pictures": GROUND | {"scene"},
     # What brings them together.
     "optimize": GROUND | METHOD - {"optimize"},
     "paint": GROUND | METHOD,
-    "run": GROUND | METHOD | {"speed"},
-    "generate": GROUND | METHOD | {"speed", "run"},
+    "run": GROUND | METHOD | {"speed", "pictures"},
+    "generate": GROUND | METHOD | {"speed", "run", "pictures"},
     "texture": GROUND | METHOD | {"run", "paint"},
     # What people and programs talk to.
-    "request": GROUND | {"models"},
+    "request": GROUND | {"models", "pictures"},
     "commands": GROUND | {"hub", "models", "memory", "speed"},
-    "server": GROUND | {"failures", "hub", "models", "request", "commands", "generate", "texture"},
-    "cli": GROUND | {"failures", "hub", "models", "request", "commands", "generate", "texture", "server"},
+    "server": GROUND | {"failures", "hub", "models", "pictures", "request", "commands", "generate", "texture"},
+    "cli": GROUND | {"failures", "hub", "models", "pictures", "request", "commands", "generate", "texture", "server"},
     "__main__": {"cli"},
 }
 HEAVY = {"torch", "warp", "diffusers", "transformers", "skimage", "trimesh", "xatlas", "uvunwrap", "numpy", "PIL"}
@@ -91,6 +92,7 @@ LIGHT_ROOMS = {
         "optimize",
         "pace",
         "prompts",
+        "reference",
         "render",
         "score",
         "start",
@@ -115,7 +117,8 @@ LIGHT_ROOMS = {
         "sizes",
     },
     "models.single_file": {"layouts", "read"},
-    "server": {"download_job", "job", "model_news", "server", "work"},
+    "pictures": {"asked", "given", "viewpoint"},
+    "server": {"attachments", "download_job", "job", "model_news", "server", "work"},
     "speed": {"device_speed", "model_costs", "run_time"},
     "wire": {"assignments", "bounded_json", "messages", "pipe_reader", "protocol"},
 }

@@ -48,6 +48,32 @@ class _Parser(argparse.ArgumentParser):
         return f"A prompt that begins with a dash goes after the options and two dashes: {self.prog} {words}. "
 
 
+class _Picture(argparse.Action):
+    """Notes a picture, with no mask."""
+
+    def __call__(
+        self, parser: Any, namespace: argparse.Namespace, values: Any, option_string: str | None = None
+    ) -> None:
+        namespace.images = [*namespace.images, (values, "")]
+
+
+class _Mask(argparse.Action):
+    """Gives the last picture its mask."""
+
+    def __call__(
+        self, parser: Any, namespace: argparse.Namespace, values: Any, option_string: str | None = None
+    ) -> None:
+        if not namespace.images or namespace.images[-1][1]:
+            raise InputError(
+                "input.mask",
+                what="A mask has no picture.",
+                why="Each --mask belongs to the --image before it, and a picture has one mask.",
+                fix="For example: --image chair.png@front --mask chair-mask.png",
+            )
+        *before, (image, _) = namespace.images
+        namespace.images = [*before, (image, values)]
+
+
 def _options(parser: argparse.ArgumentParser) -> list[str]:
     """Every option of a parser and of the commands below it."""
     found: list[str] = []
@@ -74,7 +100,23 @@ def parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
     commands = top.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
 
     make = commands.add_parser("generate", help="make an object from a prompt", allow_abbrev=False)
-    make.add_argument("prompt", metavar="PROMPT", help='what to make, such as "a hamburger"')
+    pictured = any(word.split("=")[0] == "--image" for word in words)
+    if pictured:  # whether the model can do without a prompt is said later
+        make.add_argument("prompt", metavar="PROMPT", nargs="?", default="", help="what the pictures show")
+    else:
+        make.add_argument("prompt", metavar="PROMPT", help='what to make, such as "a hamburger"')
+    make.add_argument(
+        "--image",
+        dest="images",
+        action=_Picture,
+        metavar="FILE[@VIEW]",
+        help="a picture of the object, seen from VIEW: front (default), right, back, left, or AZIMUTH,ELEVATION in "
+        "degrees; may be repeated",
+    )
+    make.add_argument(
+        "--mask", dest="images", action=_Mask, metavar="FILE", help="the mask of the --image before it: white is object"
+    )
+    make.set_defaults(images=[])
     make.add_argument("--from", dest="blockout", metavar="MESH.glb", help="begin from this shape, and take its place")
     make.add_argument("--lock", type=float, metavar="0..1", help="how strongly that shape holds (default 0.5)")
     _add_run(make, "outputs/<prompt>-<seed>", words)

@@ -12,7 +12,9 @@ from dreamfusion_engine.machine.file_lock import only_one
 
 LOCK = ".run.lock"
 SOURCE = "source.glb"  # the mesh that the run was given
-_WRITTEN = ("mesh.glb", "views.png", "turntable.mp4", "result.json")
+INPUTS = "inputs.json"  # the pictures that it was given, and from where they show the object
+INPUT = "input-{}.png"  # a picture, cut out
+_WRITTEN = ("mesh.glb", "views.png", "turntable.mp4", "result.json", INPUTS, INPUT.format("*"))
 _WRITTEN_INSIDE = {"checkpoint*": ("state-*.safetensors", "checkpoint.json"), "previews": ("step-*.png",)}
 
 

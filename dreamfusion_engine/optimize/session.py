@@ -66,7 +66,7 @@ class Session:
     seconds_after: float, estimate of the time after training, for the ETA.
     snapshot: called now and then with the training, for previews.
     model: str, digest of the diffusion model's weights; a checkpoint of other weights is refused.
-    subject: str, digest of a given surface that is trained on, likewise; "": there is none.
+    subject: str, digest of a given surface or pictures that it is about, likewise; "": there are none.
     fitted: config with what was changed to fit the memory; None: nothing was.
     step_down: StepDown, what to give up when memory runs out.
     processes: Processes, the processes that train together.
@@ -129,9 +129,9 @@ class Session:
         if saved.extra.get("subject", "") != self.subject:
             raise InputError(
                 "checkpoint.other_run",
-                what="The saved checkpoint is about another mesh.",
-                why="The mesh, its UVs or its front are not those that the run began with.",
-                fix="Resume with the mesh of then, or leave out --resume to start anew.",
+                what="The saved checkpoint is about another mesh or other pictures.",
+                why="The mesh, its UVs, its front or the pictures and their views are not those of the run.",
+                fix="Resume with those of then, or leave out --resume to start anew.",
             )
         attempt, then = (from_json(GenerateConfig, values) for values in (saved.extra["attempt"], saved.config))
         self._start(resumed_attempt(attempt, then, self.fitted or self.config))

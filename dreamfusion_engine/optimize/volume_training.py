@@ -17,6 +17,7 @@ from dreamfusion_engine.machine.processes import ALONE, Processes
 from dreamfusion_engine.optimize import schedules
 from dreamfusion_engine.optimize.health import Probe, make_probe, probe_cameras
 from dreamfusion_engine.optimize.overlap import add_gradients_overlapped, halves, may_overlap
+from dreamfusion_engine.optimize.reference import References
 from dreamfusion_engine.optimize.sample_capacity import sample_capacity
 from dreamfusion_engine.optimize.shape_lock import ShapeLock
 from dreamfusion_engine.optimize.step_graphs import StepGraphs
@@ -31,6 +32,7 @@ class VolumeTraining(Training):
 
     config, seed, device, processes, graphs: as for `Training`.
     lock: ShapeLock, the solid as which it begins (`begin`) and that it keeps; None: it begins from nothing.
+    references: References, pictures that it is held to; None: there are none.
     """
 
     def __init__(
@@ -42,9 +44,11 @@ class VolumeTraining(Training):
         processes: Processes = ALONE,
         graphs: StepGraphs | None = None,
         lock: ShapeLock | None = None,
+        references: References | None = None,
     ) -> None:
         super().__init__(config, seed=seed, device=device, processes=processes, graphs=graphs)
         self._lock = lock
+        self._references = references
         self._seed = seed
         # On a CPU there is nobody to wait for, and samples are counted.
         self.room = None if device.type == "cpu" else sample_capacity(config, device)
@@ -125,11 +129,23 @@ class VolumeTraining(Training):
             self.occupancy.update(self.field.density, self.generator)
 
     def _add_own_gradients(self, progress: float, score_size: float) -> None:
-        weight = 0.0 if self._lock is None else self._lock.weight(progress, score_size) / self.processes.count
-        if self._lock is None or weight == 0.0:
-            return
+        lock, references, count = self._lock, self._references, self.processes.count
+        weight = 0.0 if lock is None else lock.weight(progress, score_size) / count
+        if lock is not None and weight > 0.0:
+            self._add_gradients_of(weight * lock.loss(self.field, self.generator))
+        if references is not None and references.due(self.step):
+            loss = references.loss(
+                self.field,
+                self.occupancy,
+                self.generator,
+                turn=references.turn(self.step) * count + self.processes.index,
+                progress=progress,
+                score_size=score_size / count,
+            )
+            self._add_gradients_of(loss)
+
+    def _add_gradients_of(self, loss: Tensor) -> None:
         parameters = list(self.field.parameters())
-        loss = weight * self._lock.loss(self.field, self.generator)
         add_to_gradients(parameters, torch.autograd.grad(loss, parameters, allow_unused=True))
 
     def _undo(self) -> Callable[[], None]:

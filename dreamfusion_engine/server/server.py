@@ -14,7 +14,6 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -26,6 +25,7 @@ from dreamfusion_engine.machine.device import device_report, release_memory
 from dreamfusion_engine.machine.main_memory import check_room_to_start
 from dreamfusion_engine.machine.stop_signals import stop_signals
 from dreamfusion_engine.request import Request
+from dreamfusion_engine.server.attachments import attached
 from dreamfusion_engine.server.download_job import Downloads
 from dreamfusion_engine.server.job import Job
 from dreamfusion_engine.server.model_news import ModelNews
@@ -36,7 +36,7 @@ from dreamfusion_engine.wire.protocol import COMMANDS, PROTOCOL_VERSION, Damaged
 
 HEARTBEAT_SECONDS = 2.0
 GRACE_SECONDS = 30.0  # for a running job to stop after the client has gone
-MESHES_LIMIT = 1 << 29  # bytes of the meshes of all jobs that wait or run
+MESHES_LIMIT = 1 << 29  # bytes of the meshes and pictures of all jobs that wait or run
 COMPLAINTS = 10  # damaged messages in a row that are answered; a flood of garbage does not become a flood of answers
 
 
@@ -197,12 +197,14 @@ class Server:
             "output_root": self._output_root,
             "resume": bool(message.get("resume")),
         }
-        waiting = sum(len(job.request.mesh) for job in list(self._jobs.values()) if job.state != "over")
+        waiting = sum(job.request.size for job in list(self._jobs.values()) if job.state != "over")
         if waiting + len(data) > MESHES_LIMIT:
             limit = MESHES_LIMIT >> 20
-            why = f"The meshes of the jobs that wait have {waiting >> 20} MiB; all together may have {limit}."
+            why = f"The jobs that wait hold {waiting >> 20} MiB of meshes and pictures; all together may hold {limit}."
             raise _refusal("protocol.full", why, "Wait for some of them, or cancel them.")
-        return TASKS[message["type"]].check(message["prompt"], data, **asked)
+        pictured = "pictures" in COMMANDS[message["type"]]
+        mesh, pictures = attached(message, data) if pictured else (data, ())
+        return TASKS[message["type"]].check(message["prompt"], mesh, pictures, **asked)
 
     def _steer(self, command: str, name: str) -> None:
         if command == "cancel" and name in self._downloads:
@@ -272,7 +274,7 @@ class Server:
         release_memory()
         self._running = None
         job.state = "over"
-        job.request = replace(job.request, mesh=b"")  # it can be large
+        job.request = job.request.emptied()
         self._send(job.name, last, data)
         self._say_times()
 
@@ -297,7 +299,7 @@ class Server:
             if job.state != "waiting":
                 return
             job.state = "over"
-        job.request = replace(job.request, mesh=b"")  # it waits in the queue still, and can be large
+        job.request = job.request.emptied()  # it waits in the queue still
         error = Cancelled("cancelled", what="Cancelled.", why="The job had not begun.", fix="Nothing was written.")
         self._send(job.name, error_message(error))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from dreamfusion_engine.config.paint import PaintConfig
 from dreamfusion_engine.events import Control, Report, Result
 from dreamfusion_engine.machine.main_memory import check_room_to_start
+from dreamfusion_engine.pictures.given import GivenPicture
 from dreamfusion_engine.request import Request, checked_request, checked_texture_request
 
 Maker = Callable[..., Result]  # such as generate.generate
@@ -19,8 +20,8 @@ Maker = Callable[..., Result]  # such as generate.generate
 class Task:
     """What the engine does for one command.
 
-    check: makes the request of a prompt and a mesh (Path, or bytes of a binary glTF, b"" for none); by name it takes
-        preset_name, settings, output, output_root and resume.
+    check: makes the request of a prompt, a mesh (Path, or bytes of a binary glTF, b"" for none) and GivenPictures; by
+        name it takes preset_name, settings, output, output_root and resume.
     load: gives the function that does the work. It imports what is heavy.
     run: calls that function for a request.
     """
@@ -42,8 +43,8 @@ def work(task: str, asked: Request, report: Report, control: Control, makers: Ma
     return known.run(makers.get(task) or known.load(), asked, report, control)
 
 
-def _check_generate(prompt: str, mesh: Path | bytes, **asked: Any) -> Request:
-    return checked_request(prompt, blockout=mesh, **asked)
+def _check_generate(prompt: str, mesh: Path | bytes, pictures: Sequence[GivenPicture] = (), **asked: Any) -> Request:
+    return checked_request(prompt, blockout=mesh, pictures=pictures, **asked)
 
 
 def _load_generate() -> Maker:
@@ -54,7 +55,20 @@ def _load_generate() -> Maker:
 
 
 def _run_generate(make: Maker, asked: Request, report: Report, control: Control) -> Result:
-    return make(asked.config, asked.output, report=report, control=control, resume=asked.resume, blockout=asked.mesh)
+    return make(
+        asked.config,
+        asked.output,
+        report=report,
+        control=control,
+        resume=asked.resume,
+        blockout=asked.mesh,
+        pictures=asked.pictures,
+    )
+
+
+def _check_texture(prompt: str, mesh: Path | bytes, pictures: Sequence[GivenPicture] = (), **asked: Any) -> Request:
+    assert not pictures  # neither the command line nor the wire lets them through
+    return checked_texture_request(prompt, mesh, **asked)
 
 
 def _load_texture() -> Maker:
@@ -71,5 +85,5 @@ def _run_texture(make: Maker, asked: Request, report: Report, control: Control) 
 
 TASKS = {
     "generate": Task(_check_generate, _load_generate, _run_generate),
-    "texture": Task(checked_texture_request, _load_texture, _run_texture),
+    "texture": Task(_check_texture, _load_texture, _run_texture),
 }

@@ -53,7 +53,10 @@ COMMANDS: dict[str, dict[str, str]] = {
     # Queue a run. settings: nested by stage like result.json's config, over the preset. output: folder on the
     # engine's machine; without it <output root>/<prompt>-<seed>. resume: go on from that folder's checkpoint.
     # It may carry a binary glTF: the blockout from which the object begins; the settings' stage "start" is about it.
-    "generate": _RUN,
+    # And pictures of the object: each {"bytes": n, "view": name or [azimuth, elevation] in degrees, "mask": m}; view
+    # and mask may be left out. After the blockout come picture, its mask, next picture ... as files, of n and m bytes.
+    # The blockout is what "bytes" has beyond them. With pictures the prompt may be "" where the model needs none.
+    "generate": {**_RUN, "pictures": "list?"},
     # Queue a run that paints a new texture onto meshes. Carries them as a binary glTF; none with resume: the run's own.
     # settings: as for generate, and the stage "paint". The result carries the file with its new base colours. Where the
     # meshes have the vertex attribute _PART, 0 to 1, only what is above 0 there changes.
@@ -111,6 +114,8 @@ EVENTS: dict[str, dict[str, str]] = {
         "rate": "rate?",
         "memory_mib": "mib=0",
     },
+    # name: 'latest' or 'views', of the object as it is; before the first step 'input-0' and so on: the object as it was
+    # cut out of each picture.
     "preview": {"id": "str", "name": "str", "step": "count", "bytes": "png"},
     # vertices, triangles: V and T. In the box, Z up; of a run with a blockout where that stands, in its units.
     "mesh_preview": {"id": "str", "step": "count", "vertices": "count", "triangles": "count", "bytes": "mesh"},

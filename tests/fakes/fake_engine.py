@@ -13,7 +13,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from dreamfusion_engine.config.paint import PaintConfig
 from dreamfusion_engine.config.stages import GenerateConfig
 from dreamfusion_engine.errors import Cancelled, RunError
 from dreamfusion_engine.events import Control, MeshPreview, Note, Preview, Progress, Report, Result, TexturePreview
+from dreamfusion_engine.pictures.prepare import CutOut
 from dreamfusion_engine.server import model_news, server
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -44,6 +45,7 @@ def counting_generate(
     control: Control,
     resume: bool = False,
     blockout: bytes = b"",
+    pictures: Sequence[CutOut] = (),
 ) -> Result:
     """Count to config.optimize.steps with a checkpoint every 10, then write a 'mesh' that depends on every step."""
     words = config.prompt.split()
@@ -85,6 +87,7 @@ def counting_generate(
     (output / "mesh.glb").write_bytes(ball_glb(digest, 200))
     summary = {"prompt": config.prompt, "seed": config.seed, "steps": step, "psnr": float("inf")}
     summary |= {"blockout_bytes": len(blockout), "lock": config.start.lock} if blockout else {}
+    summary |= {"pictures": [each.viewpoint.text for each in pictures]} if pictures else {}
     (output / "result.json").write_text(json.dumps({"prompt": config.prompt, "seed": config.seed}))
     return Result(folder=str(output), files={"mesh": str(output / "mesh.glb")}, report=summary)
 

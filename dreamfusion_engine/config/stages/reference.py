@@ -1,0 +1,37 @@
+"""The stage `reference`: how given pictures lead the run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dreamfusion_engine.config.setting import Stage, setting
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReferenceConfig(Stage, stage="reference"):
+    """How strongly the object is held to given pictures, where these were taken. Without one, nothing here counts."""
+
+    colour: float = setting(
+        50.0, low=0.0, high=1e6, unit="weight", says="Weight of the squared differences of colour from a picture"
+    )
+    mask: float = setting(
+        50.0, low=0.0, high=1e6, unit="weight", says="Weight of the squared differences of opacity from its mask"
+    )
+    normals: float = setting(
+        0.05,
+        low=0.0,
+        high=1e6,
+        unit="weight",
+        says="Weight of the differences between neighbouring normals in a picture's view, at the end",
+    )
+    depth: float = setting(
+        0.05,
+        low=0.0,
+        high=1e6,
+        unit="weight",
+        says="Weight of the bends of the depth along rows and columns in a picture's view, at the end",
+    )
+    resolution: int = setting(
+        64, low=8, high=512, unit="pixels", says="Side of the render that is compared with a picture"
+    )
+    every: int = setting(1, low=1, high=1000, unit="steps", says="Steps from one look at a picture to the next")

@@ -1,0 +1,53 @@
+"""Check the pictures of a request beside its words, and cut them out. What decodes is loaded for pictures only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from dreamfusion_engine.errors import InputError
+from dreamfusion_engine.pictures.given import GivenPicture, check_number
+
+if TYPE_CHECKING:
+    from dreamfusion_engine.pictures.prepare import CutOut
+
+
+def check_pictures(
+    prompt: str, pictures: Sequence[GivenPicture], settings: Mapping[str, Any] | None, resume: bool
+) -> None:
+    """Raise InputError for pictures and words that do not make a run. Nothing is decoded.
+
+    prompt: str, the artist's words.
+    pictures: GivenPictures.
+    settings: nested by stage, as the artist gave them.
+    resume: bool, whether the run goes on, perhaps with pictures of its own.
+    """
+    check_number(pictures)
+    if not pictures and not resume and "reference" in (settings or {}):
+        raise InputError(
+            "input.setting",
+            what="The settings of the stage 'reference' do nothing in this run.",
+            why="They say how given pictures lead the run, and none was given.",
+            fix='Give a picture: --image FILE@front. Or leave out "reference".',
+        )
+    if pictures and not prompt.strip():
+        # Every family so far reads words and sees no picture: what no picture shows would have nothing to go by.
+        raise InputError(
+            "input.prompt_missing",
+            what="The pictures come without a prompt, and the model needs one.",
+            why="It makes up the sides that no picture shows, and it is told in words what the object is.",
+            fix='Say what the pictures show: generate "a red car" --image car.png@front.',
+        )
+
+
+def cut_outs_of(pictures: Sequence[GivenPicture]) -> tuple[CutOut, ...]:
+    """Return the objects of given pictures, each alone: `prepare.prepared`.
+
+    pictures: GivenPictures.
+    Raises InputError for those in which no object is found, and those that are broken.
+    """
+    if not pictures:
+        return ()
+    from dreamfusion_engine.pictures.prepare import prepared
+
+    return prepared(pictures)

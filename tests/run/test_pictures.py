@@ -1,0 +1,111 @@
+"""The pictures of a run: kept in its folder, shown before it begins, measured at its end."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from pictures.painting import bytes_of, disc
+
+from dreamfusion_engine.config.presets import preset
+from dreamfusion_engine.events import Event, Note, Preview
+from dreamfusion_engine.mesh.textured import TexturedMesh
+from dreamfusion_engine.pictures.given import GivenPicture
+from dreamfusion_engine.pictures.placing import HALF_LENGTH
+from dreamfusion_engine.pictures.prepare import CutOut, digest_of, prepared
+from dreamfusion_engine.pictures.viewpoint import Viewpoint
+from dreamfusion_engine.run.pictures import keep_pictures, kept_pictures, mask_iou, run_pictures, show
+
+GREEN = 0.2, 0.6, 0.3
+
+
+def cut_outs(*azimuths: float) -> tuple[CutOut, ...]:
+    """A green disc as seen from each azimuth."""
+    picture = np.concatenate([np.full((96, 96, 3), GREEN, np.float32), disc(96, 96)[..., None]], -1)
+    return prepared([GivenPicture(data=bytes_of(picture), viewpoint=Viewpoint(each)) for each in azimuths])
+
+
+def ball(radius: float) -> TexturedMesh:
+    """A green ball of some thousand triangles."""
+    rows, columns = 33, 64
+    polar, turn = np.meshgrid(
+        np.linspace(0.0, np.pi, rows), np.linspace(0.0, 2.0 * np.pi, columns, endpoint=False), indexing="ij"
+    )
+    normals = np.stack([np.sin(polar) * np.cos(turn), np.sin(polar) * np.sin(turn), np.cos(polar)], -1)
+    normals = normals.reshape(-1, 3).astype(np.float32)
+    index = np.arange(rows * columns).reshape(rows, columns)
+    a, b, c, d = index[:-1], index[1:], np.roll(index, -1, 1)[:-1], np.roll(index, -1, 1)[1:]
+    triangles = np.concatenate([np.stack([a, b, d], -1), np.stack([a, d, c], -1)]).reshape(-1, 3).astype(np.int32)
+    texture = np.broadcast_to((255.0 * np.array(GREEN) + 0.5).astype(np.uint8), (8, 8, 3)).copy()
+    return TexturedMesh(
+        vertices=radius * normals,
+        triangles=triangles,
+        normals=normals,
+        uv=np.full((len(triangles), 3, 2), 0.5, np.float32),
+        texture=texture,
+    )
+
+
+def test_pictures_come_back_from_the_folder_as_they_went(tmp_path: Path) -> None:
+    given = cut_outs(0.0, 90.0)
+    keep_pictures(given, tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["input-0.png", "input-1.png", "inputs.json"]
+    assert kept_pictures(tmp_path) == given and digest_of(kept_pictures(tmp_path)) == digest_of(given)
+
+
+def test_a_run_with_fewer_pictures_or_none_leaves_nothing_of_an_earlier_one(tmp_path: Path) -> None:
+    keep_pictures(cut_outs(0.0, 90.0), tmp_path)
+    keep_pictures(cut_outs(0.0), tmp_path)
+    assert len(kept_pictures(tmp_path)) == 1
+    keep_pictures((), tmp_path)
+    assert list(tmp_path.iterdir()) == [] and kept_pictures(tmp_path) == ()
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["", "[1]", "{}", '[{"azimuth_deg": 900}]', '[{"azimuth_deg": 0, "elevation_deg": 0, "by": []}]', "[" * 9999],
+)
+def test_a_damaged_folder_has_none(said: str, tmp_path: Path) -> None:
+    keep_pictures(cut_outs(0.0), tmp_path)
+    (tmp_path / "inputs.json").write_text(said)
+    assert kept_pictures(tmp_path) == ()
+
+
+def test_a_damaged_picture_is_none(tmp_path: Path) -> None:
+    keep_pictures(cut_outs(0.0), tmp_path)
+    (tmp_path / "input-0.png").write_bytes(b"\x89PNG and then nothing")
+    assert kept_pictures(tmp_path) == ()
+
+
+def test_each_cut_out_is_shown_and_told() -> None:
+    said: list[Event] = []
+    show(cut_outs(0.0, 180.0), said.append)
+    assert [each.name for each in said if isinstance(each, Preview)] == ["input-0", "input-1"]
+    notes = [each.text for each in said if isinstance(each, Note)]
+    assert "front" in notes[0] and "alpha" in notes[0] and "back" in notes[1]
+
+
+def test_a_ball_measures_as_its_own_picture_and_a_smaller_one_does_not() -> None:
+    config = preset("draft", "a ball")
+    pictures = run_pictures(cut_outs(0.0, 90.0), config)
+    assert pictures is not None
+    good = pictures.measured(ball(HALF_LENGTH), torch.device("cpu"))
+    bad = pictures.measured(ball(0.7 * HALF_LENGTH), torch.device("cpu"))
+    assert [each["view"] for each in good] == ["front", "right"]
+    assert all(each["psnr"] > 25.0 and each["mask_iou"] > 0.97 for each in good)
+    assert all(each["psnr"] < 20.0 and each["mask_iou"] == pytest.approx(0.49, abs=0.03) for each in bad)
+    json.dumps(good, allow_nan=False)
+
+
+def test_masks_overlap_by_their_areas() -> None:
+    a, b = np.zeros((4, 4), np.float32), np.zeros((4, 4), np.float32)
+    a[:2], b[1:3] = 1.0, 1.0
+    assert mask_iou(a, b) == pytest.approx(1.0 / 3.0)
+    assert mask_iou(0.0 * a, 0.0 * a) == 0.0
+
+
+def test_no_pictures_are_none() -> None:
+    assert run_pictures((), preset("draft", "a ball")) is None

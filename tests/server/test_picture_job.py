@@ -1,0 +1,66 @@
+"""A job with pictures, through a real process.
+
+Of: dreamfusion_engine/server/server.py, dreamfusion_engine/request.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from pictures.painting import bytes_of, disc
+from reference.glb_builder import square
+from reference.paper_model import write_paper_model
+from reference.wire_client import Client
+
+from dreamfusion_engine.wire.protocol import write_frame
+
+MASK = disc(64, 96)
+ROUND = bytes_of(np.concatenate([np.full((64, 96, 3), 0.4, np.float32), MASK[..., None]], -1))
+
+
+@pytest.fixture
+def client(tmp_path: Path) -> Iterator[Client]:
+    with Client(tmp_path, model=write_paper_model(tmp_path / "model")) as engine:
+        engine.hello()
+        yield engine
+
+
+def generate(client: Client, name: str, pictures: list[Any], data: bytes, prompt: str = "a mug", **more: Any) -> None:
+    settings: dict[str, Any] = {"model": str(client.model), "optimize": {"steps": 3}, **more}
+    message = {"type": "generate", "id": name, "prompt": prompt, "pictures": pictures, "settings": settings}
+    write_frame(client.stdin, message, data)
+
+
+def test_pictures_reach_the_run_beside_a_blockout(client: Client) -> None:
+    mesh, mask = square().data(), bytes_of(MASK)
+    pictures = [{"bytes": len(ROUND), "view": "left"}, {"bytes": len(ROUND), "view": [10, 20], "mask": len(mask)}]
+    generate(client, "a", pictures, mesh + ROUND + ROUND + mask)
+    report = client.wait_for("result", "a").message["report"]
+    assert report["pictures"] == ["left", "10, 20 degrees"]
+    assert report["blockout_bytes"] == len(mesh)
+
+
+@pytest.mark.parametrize(
+    ("pictures", "data", "more", "code"),
+    [
+        ([{"bytes": len(ROUND) + 1}], ROUND, {}, "protocol.pictures"),
+        ([{"bytes": len(ROUND)}], b"junk" + ROUND, {}, "input.mesh"),
+        ([{"bytes": len(ROUND)}, {"bytes": len(ROUND)}], 2 * ROUND, {}, "input.picture_twice"),
+        ([{"bytes": 9}], b"no bitmap", {}, "input.picture"),
+        ([{"bytes": len(ROUND)}], ROUND, {"prompt": " "}, "input.prompt_missing"),
+        ([{"bytes": len(ROUND)}], ROUND, {"reference": {"mask": -1}}, "input.setting"),
+        ([], b"", {"reference": {"mask": 1}}, "input.setting"),
+    ],
+)
+def test_bad_input_is_refused_and_the_next_job_runs(
+    client: Client, pictures: list[Any], data: bytes, more: dict[str, Any], code: str
+) -> None:
+    generate(client, "a", pictures, data, **more)
+    said = client.wait_for("failed", "a").message
+    assert said["code"] == code and said["why"] and said["fix"]
+    generate(client, "b", [{"bytes": len(ROUND)}], ROUND)
+    assert client.wait_for("result", "b").message["report"]["pictures"] == ["front"]

@@ -1,0 +1,121 @@
+"""`generate --image FILE@VIEW`: what is asked of the engine, and what is refused before it begins.
+
+Of: dreamfusion_engine/request.py, dreamfusion_engine/cli.py, dreamfusion_engine/generate.py.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from pictures.painting import bytes_of, disc
+
+from dreamfusion_engine import cli
+from dreamfusion_engine.config.stages import GenerateConfig
+from dreamfusion_engine.events import Result
+from dreamfusion_engine.mesh.gltf.read import read_gltf
+
+MASK = disc(96, 96)
+ROUND = bytes_of(np.concatenate([np.full((96, 96, 3), (0.8, 0.1, 0.1), np.float32), MASK[..., None]], -1))
+FLAT = bytes_of(np.full((96, 96, 3), 0.5, np.float32))
+NOTHING = bytes_of(np.zeros((96, 96, 4), np.float32))
+
+
+class Spy:
+    """Takes the place of generate.generate."""
+
+    def __init__(self) -> None:
+        self.config: GenerateConfig | None = None
+        self.more: dict[str, Any] = {}
+
+    def __call__(self, config: GenerateConfig, output: Path, **more: Any) -> Result:
+        self.config, self.more = config, more
+        return Result(folder=str(output), files={})
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with pictures, where the command is given."""
+    for name, data in (("round", ROUND), ("flat", FLAT), ("nothing", NOTHING), ("mask", bytes_of(MASK))):
+        (tmp_path / f"{name}.png").write_bytes(data)
+    (tmp_path / "cut.png").write_bytes(ROUND[:150])
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def asked(*words: str) -> tuple[int, Spy]:
+    """The exit code, and what generate was asked."""
+    spy = Spy()
+    return cli.main(["generate", *words, "--output", "out"], generate=spy), spy
+
+
+def test_pictures_reach_the_engine_cut_out_with_their_views(here: Path) -> None:
+    words = ("--image", "round.png@left", "--image", "flat.png@10,20", "--mask", "mask.png", "--image", "round.png")
+    code, spy = asked("a mug", *words, "--set", "reference.mask=5")
+    assert code == 0 and spy.config is not None
+    assert [each.viewpoint.text for each in spy.more["pictures"]] == ["left", "10, 20 degrees", "front"]
+    assert [each.by for each in spy.more["pictures"]] == ["alpha", "mask", "alpha"]
+    assert spy.config.reference.mask == 5.0
+
+
+def test_without_a_picture_there_is_none(here: Path) -> None:
+    code, spy = asked("a mug")
+    assert code == 0 and spy.more["pictures"] == ()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("a mug", "--image", "round.png@frnt"), "'frnt'"),
+        (("a mug", "--image", "round.png@0,100"), "[-90, 90]"),
+        (("a mug", "--image", "round.png", "--image", "round.png@front"), "one view"),
+        (("a mug", "--image", "round.png@0,2", "--image", "round.png@358,0"), "one view"),
+        (("a mug", "--image", "missing.png"), "missing.png"),
+        (("a mug", "--image", "cut.png"), "broken"),
+        (("a mug", "--image", "nothing.png"), "transparent"),
+        (("a mug", "--image", "flat.png"), "--mask"),
+        (("a mug", "--image", "round.png", "--mask", "flat.png"), "mask shows no object"),
+        (("a mug", "--mask", "mask.png"), "A mask has no picture"),
+        (("a mug", "--mask", "mask.png", "--image", "round.png"), "A mask has no picture"),
+        (("a mug", "--image", "round.png", "--mask", "mask.png", "--mask", "mask.png"), "A mask has no picture"),
+        (("--image", "round.png"), "in words"),
+        (("  ", "--image", "round.png"), "in words"),
+        (("a mug", "--set", "reference.mask=5"), "--image"),
+        (("a mug", "--image", "round.png", "--set", "reference.mask=-5"), "reference.mask"),
+    ],
+)
+def test_bad_input_is_refused_before_anything_is_written(
+    words: tuple[str, ...], said: str, here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, spy = asked(*words)
+    assert code == 2 and spy.config is None
+    assert said in capsys.readouterr().err
+    assert not (here / "out").exists()
+
+
+def test_a_prompt_is_still_needed_without_pictures(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert asked()[0] == 2
+    assert "PROMPT" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_real_run_shows_its_pictures_measures_them_and_can_be_resumed_without_them(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = ["--preset", "draft", "--steps", "30", "--set", "mesh.resolution=48", "--set", "mesh.texture=128"]
+    words = ["generate", "a red mug", "--output", "out", "--json", *settings, "--set", "reference.resolution=24"]
+    assert cli.main([*words, "--image", "round.png@front"]) == 0
+    shown = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    begin = [each["type"] for each in shown].index("progress")
+    assert [each["name"] for each in shown[:begin] if each["type"] == "preview"] == ["input-0"]
+    report = json.loads((here / "out" / "result.json").read_text())
+    assert report["pictures"][0]["view"] == "front" and report["pictures"][0]["psnr"] > 5.0
+    first = (here / "out" / "mesh.glb").read_bytes()
+    assert len(read_gltf(first).primitives[0].vertices) > 100
+    assert cli.main([*words, "--resume"]) == 0
+    assert (here / "out" / "mesh.glb").read_bytes() == first
+    assert cli.main([*words, "--resume", "--image", "round.png@back"]) == 2
+    assert "other pictures" in capsys.readouterr().out
