@@ -64,14 +64,16 @@ TABLE: dict[str, set[str]] = {
     # What brings them together.
     "optimize": GROUND | METHOD - {"optimize"},
     "paint": GROUND | METHOD,
+    "refinement": GROUND | METHOD | {"paint"},
     "run": GROUND | METHOD | {"speed"},
-    "generate": GROUND | METHOD | {"speed", "run"},
+    "generate": GROUND | METHOD | {"speed", "run", "paint", "refinement"},
     "texture": GROUND | METHOD | {"run", "paint"},
+    "refine": GROUND | METHOD | {"run", "paint", "refinement"},
     # What people and programs talk to.
     "request": GROUND | {"models"},
     "commands": GROUND | {"hub", "models", "memory", "speed"},
-    "server": GROUND | {"failures", "hub", "models", "request", "commands", "generate", "texture"},
-    "cli": GROUND | {"failures", "hub", "models", "request", "commands", "generate", "texture", "server"},
+    "server": GROUND | {"failures", "hub", "models", "request", "commands", "generate", "texture", "refine"},
+    "cli": GROUND | {"failures", "hub", "models", "request", "commands", "generate", "texture", "refine", "server"},
     "__main__": {"cli"},
 }
 HEAVY = {"torch", "warp", "diffusers", "transformers", "skimage", "trimesh", "xatlas", "numpy", "PIL"}
@@ -79,7 +81,7 @@ HEAVY = {"torch", "warp", "diffusers", "transformers", "skimage", "trimesh", "xa
 LIGHT_ROOMS = {
     "": {"", "__main__", "cli", "errors", "events", "failures", "request"},
     "commands": {"arguments", "console", "doctor", "given_models", "model_list", "model_table", "settings_table"},
-    "config": {"paint", "presets", "prompt_text", "recipes", "scores", "setting"},
+    "config": {"paint", "presets", "prompt_text", "recipes", "refine", "scores", "setting"},
     "config.stages": {
         "adapters",
         "camera",
@@ -91,6 +93,7 @@ LIGHT_ROOMS = {
         "optimize",
         "pace",
         "prompts",
+        "refine",
         "render",
         "score",
         "start",

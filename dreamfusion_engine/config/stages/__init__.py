@@ -17,6 +17,7 @@ from dreamfusion_engine.config.stages.mesh import MeshConfig
 from dreamfusion_engine.config.stages.optimize import OptimizeConfig
 from dreamfusion_engine.config.stages.pace import PaceConfig
 from dreamfusion_engine.config.stages.prompts import PromptsConfig
+from dreamfusion_engine.config.stages.refine import RefineConfig
 from dreamfusion_engine.config.stages.render import RenderConfig, Shading
 from dreamfusion_engine.config.stages.score import ScoreConfig
 from dreamfusion_engine.config.stages.start import StartConfig
@@ -36,6 +37,7 @@ __all__ = [
     "PaceConfig",
     "Precision",
     "PromptsConfig",
+    "RefineConfig",
     "RenderConfig",
     "ScoreConfig",
     "Shading",

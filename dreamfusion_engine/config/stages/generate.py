@@ -17,6 +17,7 @@ from dreamfusion_engine.config.stages.mesh import MeshConfig
 from dreamfusion_engine.config.stages.optimize import OptimizeConfig
 from dreamfusion_engine.config.stages.pace import PaceConfig
 from dreamfusion_engine.config.stages.prompts import PromptsConfig
+from dreamfusion_engine.config.stages.refine import RefineConfig
 from dreamfusion_engine.config.stages.render import RenderConfig
 from dreamfusion_engine.config.stages.score import ScoreConfig
 from dreamfusion_engine.config.stages.start import StartConfig
@@ -59,6 +60,7 @@ class GenerateConfig(Stage, stage=""):
     optimize: OptimizeConfig = dataclasses.field(default_factory=OptimizeConfig)
     pace: PaceConfig = dataclasses.field(default_factory=PaceConfig)
     mesh: MeshConfig = dataclasses.field(default_factory=MeshConfig)
+    refine: RefineConfig = dataclasses.field(default_factory=RefineConfig)
     start: StartConfig = dataclasses.field(default_factory=StartConfig)
     memory: MemoryConfig = dataclasses.field(default_factory=MemoryConfig)
 
