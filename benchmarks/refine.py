@@ -100,9 +100,7 @@ def refined(prompt: Prompt, mesh: Path, folder: Path, arguments: argparse.Namesp
 def grade(prompt: Prompt, content: GlbContent, grader: quality.Grader) -> Grade:
     """Grade a mesh."""
     colour, textureless = grader.grade(prompt, *portraits.mesh_portraits(content))
-    distance, overlap = distance_to_kind(
-        content.positions, content.triangles, prompt.kind, prompt.look, quality.EXACT
-    )
+    distance, overlap = distance_to_kind(content.positions, content.triangles, prompt.kind, prompt.look, quality.EXACT)
     albedo, inside = mesh_albedo(content)
     return Grade(
         colour=colour,

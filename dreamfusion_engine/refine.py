@@ -6,8 +6,6 @@ The command line, the server and any script with torch call `refine`; `generate`
 
 from __future__ import annotations
 
-import functools
-import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -26,24 +24,19 @@ from dreamfusion_engine.mesh.gltf.read import GltfFile, read_gltf
 from dreamfusion_engine.mesh.pictures.sheet import portrait_scene, write_turntable, write_views
 from dreamfusion_engine.mesh.textured import TexturedMesh
 from dreamfusion_engine.mesh.uv.unwrap import unwrap
-from dreamfusion_engine.optimize.health import Verdict
-from dreamfusion_engine.optimize.session import Session
 from dreamfusion_engine.refinement.finish import finished
-from dreamfusion_engine.refinement.previews import RefinePreviews
 from dreamfusion_engine.refinement.surface import surface_of, textured_as_is, textured_mesh, welded
 from dreamfusion_engine.refinement.training import RefineTraining
 from dreamfusion_engine.run.entrance import in_folder, trained, write_result
-from dreamfusion_engine.run.report import ignore, run_report, simple_unwrap, stopped_late
+from dreamfusion_engine.run.refinement import refine_session
+from dreamfusion_engine.run.report import run_report, simple_unwrap, stopped_late
 from dreamfusion_engine.run.source import keep_source, kept_source
 from dreamfusion_engine.run.stage_clock import StageClock
 from dreamfusion_engine.run.teacher import load_run_teacher, open_run_model, run_device
 
-MOST_TRIANGLES = 500_000  # the linear system of so many takes some 400 MiB
+MOST_TRIANGLES = 500_000  # the linear system of so many takes some 700 MiB
 LARGEST_TEXTURE = 4096  # pixels; an artist's own texture keeps its size up to that
 GREY = 204  # sRGB: a part without a colour, as Blender shows it
-_SECONDS_AFTER = 10.0  # of texture and pictures on two cores
-# The shape is there: the run cannot make it empty, flat or two-faced.
-WATCHED: tuple[Verdict, ...] = ("non_finite",)
 
 
 def refine(
@@ -74,7 +67,10 @@ def refine(
     file = read_gltf(mesh)
     check_size(sum(len(part.triangles) for part in file.primitives))
     return in_folder(
-        config, output, report, lambda processes, heard: _refine(config, file, mesh, output, processes, heard, control, resume)
+        config,
+        output,
+        report,
+        lambda processes, heard: _refine(config, file, mesh, output, processes, heard, control, resume),
     )
 
 
@@ -105,22 +101,16 @@ def _refine(
     clock.enter("load", device)
     teacher = load_run_teacher(config, *model, device, report, processes)
     # 3. Vertices and colours, moved until the model likes what it sees from every side.
-    session = Session(
-        config=config,
-        distillation=teacher.distillation,
-        device=device,
-        folder=output / "checkpoint",
+    session = refine_session(
+        surface,
+        config,
+        teacher,
+        fitted=teacher.fitted,
+        output=output,
+        checkpoint="checkpoint",
+        processes=processes,
         report=report,
         control=control,
-        seconds_after=_SECONDS_AFTER,
-        snapshot=RefinePreviews(surface, output / "previews", report) if processes.first else ignore,
-        model=teacher.weights,
-        subject=hashlib.sha256(mesh).hexdigest(),
-        fitted=teacher.fitted,
-        step_down=teacher.step_down(report),
-        processes=processes,
-        new_training=functools.partial(RefineTraining, surface),
-        watched=WATCHED,
     )
     if resume:
         session.resume()

@@ -65,7 +65,7 @@ TABLE: dict[str, set[str]] = {
     "optimize": GROUND | METHOD - {"optimize"},
     "paint": GROUND | METHOD,
     "refinement": GROUND | METHOD | {"paint"},
-    "run": GROUND | METHOD | {"speed"},
+    "run": GROUND | METHOD | {"speed", "paint", "refinement"},
     "generate": GROUND | METHOD | {"speed", "run", "paint", "refinement"},
     "texture": GROUND | METHOD | {"run", "paint"},
     "refine": GROUND | METHOD | {"run", "paint", "refinement"},

@@ -18,6 +18,7 @@ from reference.tiny_pipeline import tiny_pipeline, write_card
 from refinement.surfaces import ball
 from scipy import ndimage
 
+from dreamfusion_engine import cli
 from dreamfusion_engine import refine as engine
 from dreamfusion_engine.config.presets import preset
 from dreamfusion_engine.config.refine import refining
@@ -196,3 +197,22 @@ def test_an_empty_folder_cannot_be_resumed(model: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError) as refused:
         Refining(model, b"", tmp_path, resume=True)
     assert refused.value.code == "checkpoint.missing"
+
+
+@pytest.mark.slow
+def test_generate_ends_in_a_refinement_where_it_has_steps_and_goes_on_within_it(tmp_path: Path) -> None:
+    words = ["generate", "a pumpkin", "--output", str(tmp_path / "out"), "--preset", "draft", "--steps", "40", "--json"]
+    for each in ("mesh.resolution=48", "mesh.texture=128", "mesh.triangles=2000", "optimize.levels_until=0"):
+        words += ["--set", each]
+    assert cli.main(words) == 0
+    plain = (tmp_path / "out" / "mesh.glb").read_bytes()
+    assert "refine" not in json.loads((tmp_path / "out" / "result.json").read_text())["mesh"]
+    (tmp_path / "out" / "result.json").unlink()
+    assert cli.main([*words, "--set", "refine.steps=6"]) == 0
+    report = json.loads((tmp_path / "out" / "result.json").read_text())
+    assert report["mesh"]["refine"]["closed"] and report["mesh"]["watertight"]
+    assert report["mesh"]["crossings"] == report["mesh"]["refine"]["crossings"][1]
+    refined = (tmp_path / "out" / "mesh.glb").read_bytes()
+    assert refined != plain
+    assert cli.main([*words, "--set", "refine.steps=6", "--resume"]) == 0
+    assert (tmp_path / "out" / "mesh.glb").read_bytes() == refined
