@@ -100,7 +100,9 @@ def refined(prompt: Prompt, mesh: Path, folder: Path, arguments: argparse.Namesp
 def grade(prompt: Prompt, content: GlbContent, grader: quality.Grader) -> Grade:
     """Grade a mesh."""
     colour, textureless = grader.grade(prompt, *portraits.mesh_portraits(content))
-    distance, overlap = distance_to_kind(content.positions, content.triangles, prompt.kind, prompt.look, quality.EXACT)
+    distance, overlap = distance_to_kind(
+        content.positions, content.triangles, prompt.kind, prompt.appearance, quality.EXACT
+    )
     albedo, inside = mesh_albedo(content)
     return Grade(
         colour=colour,
@@ -128,7 +130,7 @@ def mesh_albedo(content: GlbContent) -> tuple[Pictures, NDArray[np.bool_]]:
 def exact_albedo(prompt: Prompt, seed: int) -> tuple[Pictures, NDArray[np.bool_]]:
     """The same of an exact object of the corpus. seed: int, chooses the object."""
     seen = portraits.cameras()
-    parts = make_object(np.random.default_rng([11, seed]), prompt.kind, prompt.look)
+    parts = make_object(np.random.default_rng([11, seed]), prompt.kind, prompt.appearance)
     traced = render_objects(
         [parts] * len(seen), seen, portraits.light(seen), torch.ones(len(seen)), pixels=PIXELS, samples=2
     )
@@ -148,7 +150,7 @@ def sharpness(albedo: Pictures, inside: NDArray[np.bool_]) -> float:
 
 def palettes(prompt: Prompt) -> list[NDArray[np.float64]]:
     """The colours of the parts of EXACT exact objects, float64[P, 3] each, sRGB in [0, 1]."""
-    objects = [make_object(np.random.default_rng([7, seed]), prompt.kind, prompt.look) for seed in range(EXACT)]
+    objects = [make_object(np.random.default_rng([7, seed]), prompt.kind, prompt.appearance) for seed in range(EXACT)]
     return [np.array([colour for part in parts for colour in (part.colour, part.second)]) for parts in objects]
 
 
