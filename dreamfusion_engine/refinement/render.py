@@ -6,6 +6,7 @@ Axis letters: B views, N hits, V vertices.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -22,6 +23,20 @@ from dreamfusion_engine.scene.cameras import Cameras, camera_rays
 
 # Points float32[N, 3] where the surface began, and UVs float32[N, 2] in [0, 1], to sRGB in [0, 1], float32[N, 3].
 PlacedColours = Callable[[Tensor, Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class SurfaceView:
+    """What cameras see of a moving surface.
+
+    pictures: Rendering [B, size, size, ...].
+    albedo: float32[B, F, F, 3], the colours without light, a sample each; 0 where nothing is met.
+    met: bool[B, F, F], whether the sample met the surface.
+    """
+
+    pictures: Rendering
+    albedo: Tensor
+    met: Tensor
 
 
 class MovingRenderer:
@@ -57,7 +72,7 @@ class MovingRenderer:
         shading: Shading = "albedo",
         light: Tensor | None = None,
         grid: int | None = None,
-    ) -> Rendering:
+    ) -> SurfaceView:
         """Return pictures [B, size, size, ...], with gradients to the colours and the vertices.
 
         colours: PlacedColours, asked once, at the hits.
@@ -86,6 +101,7 @@ class MovingRenderer:
             began = interpolated(canvas.vertices, canvas.triangles, fixed)
             uv = interpolated(canvas.uv, canvas.triangles, fixed)
             colour = colours(self._still.shown(fixed, began), uv - uv.floor())
+        albedo = torch.zeros_like(origins).index_copy(0, rays, colour)
         if shading != "albedo":
             if light is None:
                 raise ValueError(f"Shading '{shading}' needs the position of a light.")
@@ -99,7 +115,7 @@ class MovingRenderer:
         coverage = pixels[..., 3]
         depth = torch.where(cast.triangle >= 0, cast.depth, 0.0)
         hit = pixel_means(opacity[:, None], views, along)[..., 0]
-        return Rendering(
+        pictures = Rendering(
             colour=pixels[..., :3],
             opacity=coverage,
             depth=pixel_means(depth[:, None], views, along)[..., 0] / hit.clamp_min(1e-6),
@@ -107,6 +123,8 @@ class MovingRenderer:
             orientation=None,
             samples=len(rays),
         )
+        across = (views, fine, fine)
+        return SurfaceView(pictures, albedo.view(*across, 3), (cast.triangle >= 0).view(across))
 
     def _facing(self, met: SurfaceHits, fixed: SurfaceHits, vertices: Tensor, directions: Tensor) -> Tensor:
         """Smooth normals float32[N, 3] of the vertices as they are, turned to the camera."""

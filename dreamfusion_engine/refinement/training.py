@@ -18,7 +18,7 @@ from dreamfusion_engine.optimize.step_graphs import StepGraphs
 from dreamfusion_engine.optimize.step_part import add_to_gradients
 from dreamfusion_engine.optimize.training import InputsOf, Training, under
 from dreamfusion_engine.paint.canvas import DeviceCanvas
-from dreamfusion_engine.refinement.colours import SurfaceColours, change_nothing
+from dreamfusion_engine.refinement.colours import SurfaceColours, change_nothing, flatness_loss
 from dreamfusion_engine.refinement.render import MovingRenderer
 from dreamfusion_engine.refinement.shape import SmoothShape, edge_loss, roughness_loss
 from dreamfusion_engine.refinement.surface import RefinedSurface
@@ -91,7 +91,7 @@ class RefineTraining(Training):
             shading=shading,
             light=cameras.position,
             grid=1,
-        )
+        ).pictures
 
     def probe(self, size: int = 32) -> Probe:
         """Render four small views and measure them for the health check.
@@ -139,7 +139,11 @@ class RefineTraining(Training):
             shading=shading,
             light=views.light,
         )
-        loss, _ = distillation.loss(distillation.seen(seen.colour.permute(0, 3, 1, 2), inputs.step), inputs.step)
+        images = seen.pictures.colour.permute(0, 3, 1, 2)
+        loss, _ = distillation.loss(distillation.seen(images, inputs.step), inputs.step)
+        flatness = self.config.refine.flatness * distillation.score_size(self.progress, size)
+        if flatness and shading != "textureless":
+            loss = loss + flatness * flatness_loss(seen.albedo, seen.met)
         self._add(inputs.weights.share * loss)
 
     def _add_own_gradients(self, progress: float, score_size: float) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from reference.tiny_training import CPU, tiny_config
 
 from dreamfusion_engine.field.radiance import RadianceField
-from dreamfusion_engine.refinement.colours import SurfaceColours, change_nothing, changed
+from dreamfusion_engine.refinement.colours import EDGE, SurfaceColours, change_nothing, changed, flatness_loss
 
 
 def test_an_albedo_of_half_changes_nothing_and_others_go_their_way() -> None:
@@ -44,3 +46,30 @@ def test_a_fresh_field_shows_the_texture_as_it_is_and_can_learn() -> None:
     assert float((made.detach().view(8, 8, 3) - texture).abs().max()) < 1e-5
     made.sum().backward()
     assert field.out.weight.grad is not None and float(field.out.weight.grad.abs().sum()) > 0.0
+
+
+def test_small_steps_are_flattened_and_an_edge_is_pulled_less_the_larger_it_is() -> None:
+    def pull(step: float) -> float:
+        picture = torch.zeros(1, 4, 4, 3)
+        picture[:, :, 2:] = step
+        picture.requires_grad_(True)
+        loss = flatness_loss(picture, torch.ones(1, 4, 4, dtype=torch.bool))
+        (gradient,) = torch.autograd.grad(loss, picture)
+        return float(gradient[0, 0, 2, 0])
+
+    small, middle, large = pull(0.005), pull(0.02), pull(0.8)
+    assert 0.0 < small < middle and 0.0 < large < 0.2 * middle
+    assert pull(0.0) == 0.0
+
+
+def test_a_step_to_what_is_beside_the_surface_costs_nothing() -> None:
+    picture = torch.zeros(1, 4, 4, 3)
+    picture[:, :, 2:] = 1.0
+    beside = torch.zeros(1, 4, 4, dtype=torch.bool)
+    beside[:, :, :2] = True
+    assert float(flatness_loss(picture, beside)) == 0.0
+    assert float(flatness_loss(picture, torch.zeros(1, 4, 4, dtype=torch.bool))) == 0.0
+    one = torch.zeros(1, 1, 2, 3)
+    one[0, 0, 1] = EDGE
+    whole = torch.ones(1, 1, 2, dtype=torch.bool)
+    assert abs(float(flatness_loss(one, whole)) - math.log(4.0)) < 1e-5

@@ -106,7 +106,7 @@ def test_a_ball_pulled_by_silhouettes_becomes_an_ellipsoid() -> None:
         seen = run.renderer.render(
             run.colours, vertices, cameras, 48, background=black, shading="textureless", light=cameras.position
         )
-        return seen.opacity
+        return seen.pictures.opacity
 
     with torch.no_grad():
         goal = pictures(run.shape.rest * half)

@@ -35,6 +35,9 @@ class RefineConfig(Stage, stage="refine"):
         1.0, low=0.0, high=1e6, unit="weight", says="Weight of the differences between neighbours' moves"
     )
     edges: float = setting(1.0, low=0.0, high=1e6, unit="weight", says="Weight of the edges' lengths against the first")
+    flatness: float = setting(
+        0.02, low=0.0, high=1e6, unit="weight", says="Weight of small steps of colour: mottles become flat, edges stay"
+    )
     uv: Literal["keep", "new"] = setting(
         "keep", says="The mesh's own UVs, or new ones; several parts, or UVs outside the texture, get new ones always"
     )
