@@ -16,7 +16,7 @@ from reference.paper_model import write_paper_model
 
 from dreamfusion_engine import cli, request
 from dreamfusion_engine.config.presets import preset
-from dreamfusion_engine.config.refine import RATE_SHARE, STEPS_SHARE
+from dreamfusion_engine.config.refine import STEPS_SHARE
 from dreamfusion_engine.errors import EngineError
 
 
@@ -61,9 +61,7 @@ def test_a_run_ends_with_its_files_named(model: Path, mesh: Path, capsys: pytest
     assert str(folder) in said.out and "mesh.glb" in said.out and "12/12" in said.err
 
 
-def test_a_run_that_refines_has_fewer_steps_a_slower_rate_and_light_from_the_start_unless_asked(
-    model: Path, mesh: Path
-) -> None:
+def test_a_run_that_refines_has_fewer_steps_and_light_from_the_start_unless_asked(model: Path, mesh: Path) -> None:
     def configured(preset_name: str = "standard", **more: Any) -> Any:
         settings = {"model": str(model), **more}
         asked = request.checked_refine_request("a mug", mesh, preset_name=preset_name, settings=settings)
@@ -73,7 +71,6 @@ def test_a_run_that_refines_has_fewer_steps_a_slower_rate_and_light_from_the_sta
     made = preset("standard", "a mug").optimize
     plain = configured()
     assert plain.optimize.steps == round(STEPS_SHARE * made.steps)
-    assert plain.optimize.learning_rate == RATE_SHARE * made.learning_rate
     assert plain.optimize.albedo_until == plain.optimize.levels_until == 0.0
     assert plain.guidance.scale == 2.5 and plain.guidance.t_max[0] <= 0.5
     assert configured(optimize={"steps": 7}).optimize.steps == 7

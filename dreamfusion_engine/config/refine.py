@@ -10,7 +10,6 @@ from dreamfusion_engine.config.recipes import STARTER_RECIPE
 from dreamfusion_engine.config.stages import GenerateConfig
 
 STEPS_SHARE = 0.25  # of a generate run's steps: what is there is only improved
-RATE_SHARE = 0.3  # of its learning rate, of the colours
 # Guidance w by recipe, as for painting: of a colour that is there, a strong pull makes a burnt one. Other families keep
 # their recipe's, not measured.
 SCALES = {STARTER_RECIPE: 2.5}
@@ -29,7 +28,6 @@ def refining(config: GenerateConfig, given: Mapping[str, Any]) -> GenerateConfig
         "optimize": {
             "steps": max(1, config.refine.steps or round(STEPS_SHARE * optimize.steps)),
             "resolution": (max(optimize.resolution), max(optimize.resolution)),
-            "learning_rate": RATE_SHARE * optimize.learning_rate,
             "albedo_until": 0.0,
             "levels_until": 0.0,
         },

@@ -20,7 +20,10 @@ from torch import Tensor
 
 from dreamfusion_engine.mesh.arrays import Floats
 from dreamfusion_engine.mesh.surface.topology import Triangles, directed_edges
+from dreamfusion_engine.render.surface.antialias import edge_neighbours
+from dreamfusion_engine.render.surface.normals import face_normals
 
+CREASE = 0.3  # length of the difference of two unit normals: 17 degrees; more is a crease, which stays
 _BETAS = (0.9, 0.999)  # Nicolet 2021, section 4
 
 
@@ -139,6 +142,32 @@ def roughness_loss(move: Tensor, edges: Tensor, scale: float) -> Tensor:
         return move.sum() * 0.0
     difference = move.index_select(0, edges[:, 0]) - move.index_select(0, edges[:, 1])
     return difference.square().sum(-1).mean() / scale**2
+
+
+def crease_loss(vertices: Tensor, triangles: Tensor, pairs: Tensor) -> Tensor:
+    """Return the mean over pairs of triangles of log(1 + |n_i - n_j|^2 / e^2), e = CREASE: bumps go, creases stay.
+
+    vertices: float32[V, 3], world units.
+    triangles: int[T, 3].
+    pairs: int64[P, 2], triangles that share an edge.
+    Source: the Lorentzian of Black 1998, "Robust anisotropic diffusion", IEEE TIP 7(3), on normals.
+    """
+    if not len(pairs):
+        return vertices.sum() * 0.0
+    normal = face_normals(vertices, triangles)
+    step = normal.index_select(0, pairs[:, 0]) - normal.index_select(0, pairs[:, 1])
+    return torch.log1p(step.square().sum(-1) / CREASE**2).mean()
+
+
+def triangle_pairs(triangles: Tensor) -> Tensor:
+    """Return the pairs of triangles that share an edge, int64[P, 2], each once.
+
+    triangles: int[T, 3].
+    """
+    beside = edge_neighbours(triangles).long()
+    own = torch.arange(len(triangles), device=triangles.device)[:, None].expand_as(beside)
+    pairs = torch.stack([own, beside], -1).view(-1, 2)
+    return pairs[pairs[:, 1] > pairs[:, 0]]
 
 
 def edge_loss(vertices: Tensor, edges: Tensor, lengths: Tensor) -> Tensor:

@@ -20,7 +20,7 @@ from dreamfusion_engine.optimize.training import InputsOf, Training, under
 from dreamfusion_engine.paint.canvas import DeviceCanvas
 from dreamfusion_engine.refinement.colours import SurfaceColours, change_nothing, flatness_loss
 from dreamfusion_engine.refinement.render import MovingRenderer
-from dreamfusion_engine.refinement.shape import SmoothShape, edge_loss, roughness_loss
+from dreamfusion_engine.refinement.shape import SmoothShape, crease_loss, edge_loss, roughness_loss, triangle_pairs
 from dreamfusion_engine.refinement.surface import RefinedSurface
 from dreamfusion_engine.render.renderer import Rendering
 from dreamfusion_engine.scene.cameras import Cameras
@@ -63,6 +63,7 @@ class RefineTraining(Training):
         self.colours = SurfaceColours(texture, self.field)
         ends = self.shape.rest[self.shape.edges]
         self._lengths = torch.linalg.vector_norm(ends[:, 0] - ends[:, 1], dim=-1)
+        self._pairs = triangle_pairs(self.renderer.canvas.triangles)
         self._scale = float(self._lengths.mean()) if len(self._lengths) else 1.0
         self._vertices = self.shape.vertices()
         self._pull = torch.zeros_like(self._vertices)
@@ -153,7 +154,9 @@ class RefineTraining(Training):
         settings, edges = self.config.refine, self.shape.edges
         rough = roughness_loss(self._vertices - self.shape.rest, edges, self._scale)
         long = edge_loss(self._vertices, edges, self._lengths)
-        self._add(score_size / self.processes.count * (settings.roughness * rough + settings.edges * long))
+        bumpy = crease_loss(self._vertices, self.renderer.canvas.triangles, self._pairs)
+        loss = settings.roughness * rough + settings.edges * long + settings.bumps * bumpy
+        self._add(score_size / self.processes.count * loss)
 
     def _add(self, loss: Tensor) -> None:
         if not loss.requires_grad:

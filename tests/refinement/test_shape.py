@@ -8,7 +8,15 @@ import torch
 from reference.tiny_training import CPU
 from refinement.surfaces import sphere
 
-from dreamfusion_engine.refinement.shape import SmoothShape, edge_loss, edges_of, roughness_loss, system
+from dreamfusion_engine.refinement.shape import (
+    SmoothShape,
+    crease_loss,
+    edge_loss,
+    edges_of,
+    roughness_loss,
+    system,
+    triangle_pairs,
+)
 
 NO = torch.tensor(False)
 
@@ -95,3 +103,22 @@ def test_a_move_of_the_whole_costs_nothing_and_a_spike_does() -> None:
     assert float(edge_loss(rest + whole, edges, lengths)) == pytest.approx(0.0, abs=1e-12)
     assert float(edge_loss(2.0 * rest, edges, lengths)) == pytest.approx(1.0, rel=1e-5)
     assert float(edge_loss(rest + spike, edges, lengths)) > 1e-3
+
+
+def test_a_flat_surface_has_no_creases_and_a_sharp_one_is_pulled_less_than_a_bump() -> None:
+    triangles = torch.tensor([[0, 1, 2], [2, 1, 3]])
+    pairs = triangle_pairs(triangles)
+    assert pairs.tolist() == [[0, 1]]
+
+    def pull(height: float) -> float:
+        vertices = torch.tensor([[0.0, 0.0, 0.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [1.0, 1.0, height]])
+        vertices.requires_grad_(True)
+        return float(torch.autograd.grad(crease_loss(vertices, triangles, pairs), vertices)[0][3, 2])
+
+    assert abs(pull(0.0)) < 1e-6
+    assert pull(0.2) > 0.0 and 0.0 < pull(2.0) < 0.3 * pull(0.2)
+
+
+def test_every_edge_of_a_closed_surface_is_a_pair() -> None:
+    _, triangles = sphere(1)
+    assert len(triangle_pairs(torch.from_numpy(triangles))) == len(edges_of(triangles))

@@ -145,7 +145,7 @@ def test_a_cancelled_run_resumes_and_ends_bit_for_bit_like_an_unbroken_one(tmp_p
     assert resumed.training.step == 5
     resumed.run()
     assert same_state(unbroken.training.state(), resumed.training.state())
-    other = session(tmp_path / "broken", settings(refine={"stiffness": 3.0}))
+    other = session(tmp_path / "broken", settings(refine={"stiffness": 30.0}))
     with pytest.raises(InputError) as refused:
         other.resume()
     assert "refine.stiffness" in refused.value.why

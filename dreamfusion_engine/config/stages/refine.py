@@ -20,7 +20,7 @@ class RefineConfig(Stage, stage="refine"):
         says="Steps of refinement at the end of `generate`; 0: none. The command `refine` has `optimize.steps`",
     )
     strength: float = setting(
-        0.5,
+        1.0,
         low=0.0,
         high=1.0,
         says="How fast vertices move: 1 is 0.002 world units a step, at most; 0: they stay bit for bit",
@@ -29,12 +29,15 @@ class RefineConfig(Stage, stage="refine"):
         0.06, low=0.0, high=0.5, unit="world units", says="How far a vertex may end from where it began"
     )
     stiffness: float = setting(
-        20.0, low=0.0, high=10_000.0, says="How smoothly vertices move together: the weight of the Laplacian"
+        3.0, low=0.0, high=10_000.0, says="How smoothly vertices move together: the weight of the Laplacian"
     )
     roughness: float = setting(
         1.0, low=0.0, high=1e6, unit="weight", says="Weight of the differences between neighbours' moves"
     )
     edges: float = setting(1.0, low=0.0, high=1e6, unit="weight", says="Weight of the edges' lengths against the first")
+    bumps: float = setting(
+        2.0, low=0.0, high=1e6, unit="weight", says="Weight of small turns of the surface: bumps go, creases stay"
+    )
     flatness: float = setting(
         0.02, low=0.0, high=1e6, unit="weight", says="Weight of small steps of colour: mottles become flat, edges stay"
     )
