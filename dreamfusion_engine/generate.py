@@ -154,7 +154,7 @@ def _generate(
     # 4. Vertices and colours once more, on the surface itself, where the preset asks for it.
     if config.refine.steps:
         clock.enter("train", device)
-        mesh, facts = _refined(mesh, session, teacher, output, report, control, resume, advance)
+        mesh, facts = _refined(mesh, session, teacher, output, report, control, resume, start, advance)
         mesh_report = dataclasses.replace(mesh_report, folds=facts.folds[1], crossings=facts.crossings[1])
         refinement = {"refine": facts.to_json()}
     # 5. What people look at.
@@ -189,11 +189,12 @@ def _refined(
     report: Report,
     control: Control,
     resume: bool,
+    start: Start | None,
     advance: Callable[[Stage, float], None],
 ) -> tuple[TexturedMesh, RefineReport]:
     """The mesh after its refinement, by this process alone, and what was measured."""
     config, fitted = (refining(each, {}) for each in (session.config, teacher.fitted))
-    if config.start.lock == 1.0 and session.subject:  # the blockout's shape holds to the end
+    if start is not None and config.start.lock == 1.0:  # the blockout's shape holds to the end
         config, fitted = (
             dataclasses.replace(each, refine=dataclasses.replace(each.refine, strength=0.0))
             for each in (config, fitted)
@@ -213,6 +214,7 @@ def _refined(
             processes=ALONE,
             report=report,
             control=control,
+            place=None if start is None else start.place,
         )
 
     better = begun()

@@ -24,6 +24,7 @@ from dreamfusion_engine.mesh.gltf.read import GltfFile, read_gltf
 from dreamfusion_engine.mesh.pictures.sheet import portrait_scene, write_turntable, write_views
 from dreamfusion_engine.mesh.textured import TexturedMesh
 from dreamfusion_engine.mesh.uv.unwrap import unwrap
+from dreamfusion_engine.paint.portrait import GREY
 from dreamfusion_engine.refinement.finish import finished
 from dreamfusion_engine.refinement.surface import surface_of, textured_as_is, textured_mesh, welded
 from dreamfusion_engine.refinement.training import RefineTraining
@@ -36,7 +37,6 @@ from dreamfusion_engine.run.teacher import load_run_teacher, open_run_model, run
 
 MOST_TRIANGLES = 500_000  # the linear system of so many takes some 700 MiB
 LARGEST_TEXTURE = 4096  # pixels; an artist's own texture keeps its size up to that
-GREY = 204  # sRGB: a part without a colour, as Blender shows it
 
 
 def refine(

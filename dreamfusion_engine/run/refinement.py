@@ -12,7 +12,7 @@ from dreamfusion_engine.machine.processes import Processes
 from dreamfusion_engine.mesh.textured import TexturedMesh
 from dreamfusion_engine.optimize.health import Verdict
 from dreamfusion_engine.optimize.session import Session
-from dreamfusion_engine.refinement.previews import RefinePreviews
+from dreamfusion_engine.refinement.previews import Place, RefinePreviews
 from dreamfusion_engine.refinement.surface import RefinedSurface
 from dreamfusion_engine.refinement.training import RefineTraining
 from dreamfusion_engine.run.report import ignore
@@ -34,6 +34,7 @@ def refine_session(
     processes: Processes,
     report: Report,
     control: Control,
+    place: Place | None = None,
 ) -> Session:
     """Return the session that refines a surface, from its beginning.
 
@@ -45,6 +46,7 @@ def refine_session(
     checkpoint: str, name of the checkpoint's folder there.
     processes: Processes that train together.
     report, control: of the run.
+    place: as for `RefinePreviews`.
     """
     return Session(
         config=config,
@@ -54,7 +56,7 @@ def refine_session(
         report=report,
         control=control,
         seconds_after=SECONDS_AFTER,
-        snapshot=RefinePreviews(surface, output / "previews", report) if processes.first else ignore,
+        snapshot=RefinePreviews(surface, output / "previews", report, place) if processes.first else ignore,
         model=teacher.weights,
         subject=digest(surface.mesh),
         fitted=fitted,
