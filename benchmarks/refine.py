@@ -30,9 +30,10 @@ from PIL import Image
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from benchmarks import portraits, quality  # noqa: E402
-from benchmarks.prompt_list import Prompt, read_prompts  # noqa: E402
-from benchmarks.shape_distance import HALF_LENGTH, distance_to_kind, to_box  # noqa: E402
+from benchmarks import quality  # noqa: E402
+from benchmarks.shared import portraits  # noqa: E402
+from benchmarks.shared.prompt_list import Prompt, read_prompts  # noqa: E402
+from benchmarks.shared.shape_distance import HALF_LENGTH, distance_to_kind, to_box  # noqa: E402
 from dreamfusion_engine.judge.model import WEIGHTS, load_judge  # noqa: E402
 from dreamfusion_engine.mesh.export import GlbContent, read_glb  # noqa: E402
 from dreamfusion_engine.mesh.pictures.render import render_mesh, scene_of  # noqa: E402

@@ -47,8 +47,8 @@ class RefinePreviews(ViewPreviews):
         assert isinstance(training, RefineTraining)
         rest = training.shape.rest
         colours = training.colours(rest, torch.from_numpy(self._uv).to(rest.device)).cpu().numpy()
-        vertices = self._surface.frame.from_box(training.shape.vertices().cpu().numpy())
-        vertices = (vertices if self._place is None else self._place(vertices)).astype(np.float32)
+        stands = self._surface.frame.from_box(training.shape.vertices().cpu().numpy())
+        vertices = (stands if self._place is None else self._place(stands)).astype(np.float32)
         triangles = self._surface.canvas.triangles
         if len(triangles) > MOST_TRIANGLES:
             vertices, triangles, kept = _fewer(vertices, triangles)

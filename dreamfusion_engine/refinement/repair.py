@@ -9,7 +9,7 @@ from scipy import sparse
 
 from dreamfusion_engine.mesh.arrays import Bools, Doubles, Floats
 from dreamfusion_engine.mesh.surface.crossing import crossings_of
-from dreamfusion_engine.mesh.surface.folds import Folds, folds_of
+from dreamfusion_engine.mesh.surface.folds import folds_of
 from dreamfusion_engine.mesh.surface.topology import Triangles, directed_edges, is_closed
 
 ROUNDS = 12  # of taking moves back around faults; after them all moves are taken back
@@ -49,17 +49,13 @@ def surface_faults(vertices: Floats | Doubles, triangles: Triangles) -> SurfaceF
     touched = np.zeros(len(vertices), bool)
     touched[triangles[crossed > 0]] = True
     if folds is not None:
-        touched[triangles[_folded(folds)]] = True
+        touched[triangles[folds.edges // 3]] = True
     return SurfaceFaults(
         closed=closed,
         folds=0 if folds is None else len(folds.edges),
         crossings=int(crossed.sum()) // 2,
         touched=touched,
     )
-
-
-def _folded(folds: Folds) -> Doubles:
-    return folds.edges // 3
 
 
 def repaired(before: Floats, after: Floats, triangles: Triangles) -> tuple[Floats, SurfaceFaults, SurfaceFaults]:
