@@ -88,6 +88,7 @@ def welded(folder: Path) -> tuple[Any, Any]:
     return places, corners.reshape(-1)[content.triangles]
 
 
+@pytest.mark.slow
 def test_all_files_come_out_and_the_mesh_stays_closed_in_its_place(model: Path, tmp_path: Path) -> None:
     run = Refining(model, own(), tmp_path / "out")
     for name, path in run.result.files.items():
