@@ -37,7 +37,7 @@ FILE_WORDS = {
     "mesh.glb": "the textured mesh: File > Import > glTF 2.0 in Blender",
     "turntable.mp4": "360 degrees, colour next to normals",
     "views.png": "8 views, colour over clay",
-    "before.png": "the same views with the old colours",
+    "before.png": "the same views as it was before",
     "result.json": "settings, times, measurements",
 }
 
@@ -64,6 +64,8 @@ def main(argv: Sequence[str] | None = None, **makers: Maker) -> int:
             return _generate(options, arguments, makers)
         if options.command == "texture":
             return _texture(options, arguments, makers)
+        if options.command == "refine":
+            return _refine(options, arguments, makers)
         if options.command == "settings":
             return _settings(options)
         if options.command == "models":
@@ -97,6 +99,10 @@ def _generate(options: argparse.Namespace, arguments: list[str], makers: Mapping
 def _texture(options: argparse.Namespace, arguments: list[str], makers: Mapping[str, Maker]) -> int:
     settings = _with_part(_run_settings(options), options)
     return _made(options, arguments, Path(options.mesh), settings, makers)
+
+
+def _refine(options: argparse.Namespace, arguments: list[str], makers: Mapping[str, Maker]) -> int:
+    return _made(options, arguments, Path(options.mesh), _run_settings(options), makers)
 
 
 def _run_settings(options: argparse.Namespace) -> dict[str, Any]:

@@ -5,40 +5,51 @@ The command line, the server and any script with torch call `generate`.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 
+from dreamfusion_engine.config.refine import refining
 from dreamfusion_engine.config.stages import GenerateConfig
-from dreamfusion_engine.events import Control, Report, Result, Stage
+from dreamfusion_engine.errors import InputError
+from dreamfusion_engine.events import Control, Note, Report, Result, Stage
 from dreamfusion_engine.machine.disk import output_error
-from dreamfusion_engine.machine.processes import Processes
+from dreamfusion_engine.machine.processes import ALONE, Processes
 from dreamfusion_engine.mesh.build import build_mesh
 from dreamfusion_engine.mesh.export import write_glb
 from dreamfusion_engine.mesh.pictures.sheet import portrait_scene, write_turntable, write_views
 from dreamfusion_engine.mesh.surface.silhouette import ReferenceViews
+from dreamfusion_engine.mesh.textured import TexturedMesh
 from dreamfusion_engine.optimize.overlap import may_overlap
 from dreamfusion_engine.optimize.previews import Previews
 from dreamfusion_engine.optimize.session import NewTraining, Session
 from dreamfusion_engine.optimize.step_trial import StepTrial
 from dreamfusion_engine.optimize.volume_training import VolumeTraining
 from dreamfusion_engine.pictures.prepare import CutOut
+from dreamfusion_engine.refinement.finish import RefineReport, finished
+from dreamfusion_engine.refinement.surface import surface_of
+from dreamfusion_engine.refinement.training import RefineTraining
 from dreamfusion_engine.run.entrance import in_folder, trained, write_result
 from dreamfusion_engine.run.pictures import RunPictures, keep_pictures, kept_pictures, run_pictures, show
+from dreamfusion_engine.run.refinement import refine_session
 from dreamfusion_engine.run.report import ignore, run_report, simple_unwrap, stopped_late
 from dreamfusion_engine.run.source import keep_source, kept_source
 from dreamfusion_engine.run.stage_clock import StageClock
 from dreamfusion_engine.run.start import Start, start_of
-from dreamfusion_engine.run.teacher import load_run_teacher, open_run_model, run_device
+from dreamfusion_engine.run.teacher import RunTeacher, load_run_teacher, open_run_model, run_device
 from dreamfusion_engine.scene.cameras import turntable_cameras
 from dreamfusion_engine.speed.device_speed import learn_ratio
-from dreamfusion_engine.speed.run_time import step_seconds
+from dreamfusion_engine.speed.run_time import refining_seconds, step_seconds
 
 REFERENCE_VIEWS = 8  # around the object, from 20 degrees above
 REFERENCE_PIXELS = 192
+REFINE_CHECKPOINT = "checkpoint-refine"
+REFINING = "The mesh stands. Now its vertices and its colours are refined, in {:,} steps."
 LEARNT_ABOVE = 20  # steps of a run that say something of the next; the first ones compile
 _SECONDS_AFTER = {"draft": 8.0, "standard": 14.0, "high": 40.0}  # of mesh and pictures on two cores, from result.json
 
@@ -109,7 +120,8 @@ def _generate(
         folder=output / "checkpoint",
         report=report,
         control=control,
-        seconds_after=_SECONDS_AFTER.get(config.preset, 60.0),
+        seconds_after=_SECONDS_AFTER.get(config.preset, 60.0)
+        + refining_seconds(teacher.sizes, teacher.fitted, teacher.speed),
         snapshot=Previews(output / "previews", report, None if start is None else start.place)
         if processes.first
         else ignore,
@@ -153,7 +165,14 @@ def _generate(
     )
     if mesh_report.unwrap_trouble:
         report(simple_unwrap(mesh_report.unwrap_trouble))
-    # 4. What people look at.
+    refinement: dict[str, Any] = {}
+    # 4. Vertices and colours once more, on the surface itself, where the preset asks for it.
+    if config.refine.steps:
+        clock.enter("train", device)
+        mesh, facts = _refined(mesh, session, teacher, output, report, control, resume, start, advance)
+        mesh_report = dataclasses.replace(mesh_report, folds=facts.folds[1], crossings=facts.crossings[1])
+        refinement = {"refine": facts.to_json()}
+    # 5. What people look at.
     advance("render", 0.0)
     files = {name: output / name for name in ("mesh.glb", "turntable.mp4", "views.png", "result.json")}
     try:
@@ -170,7 +189,7 @@ def _generate(
             config.camera,
             lambda share: advance("render", 0.2 + 0.8 * share),
         )
-        content = {**run_report(config, session, clock, device), "mesh": mesh_report.to_json()}
+        content = {**run_report(config, session, clock, device), "mesh": mesh_report.to_json() | refinement}
         if pictures is not None:
             content["pictures"] = pictures.measured(mesh, device)
         write_result(content, files["result.json"])
@@ -186,6 +205,55 @@ def _new_training(start: Start | None, pictures: RunPictures | None, device: tor
     lock = None if start is None else start.lock(device)
     references = None if pictures is None else pictures.references(device)
     return functools.partial(VolumeTraining, lock=lock, references=references)
+
+
+def _refined(
+    mesh: TexturedMesh,
+    session: Session,
+    teacher: RunTeacher,
+    output: Path,
+    report: Report,
+    control: Control,
+    resume: bool,
+    start: Start | None,
+    advance: Callable[[Stage, float], None],
+) -> tuple[TexturedMesh, RefineReport]:
+    """The mesh after its refinement, by this process alone, and what was measured."""
+    config, fitted = (refining(each, {}) for each in (session.config, teacher.fitted))
+    # A locked blockout's shape holds to the end, and so does a mirror image, which moves would break.
+    if config.field.symmetry == "x" or (start is not None and config.start.lock == 1.0):
+        config, fitted = (
+            dataclasses.replace(each, refine=dataclasses.replace(each.refine, strength=0.0))
+            for each in (config, fitted)
+        )
+    surface = surface_of(mesh)
+    teacher.distillation.restart(config.guidance, config.seed)
+    report(Note(code="run.refining", text=REFINING.format(config.optimize.steps)))
+
+    def begun() -> Session:
+        return refine_session(
+            surface,
+            config,
+            teacher,
+            fitted=fitted,
+            output=output,
+            checkpoint=REFINE_CHECKPOINT,
+            processes=ALONE,
+            report=report,
+            control=control,
+            place=None if start is None else start.place,
+        )
+
+    better = begun()
+    if resume and (output / REFINE_CHECKPOINT).is_dir():
+        try:
+            better.resume()
+        except InputError:  # of an earlier run in this folder, or damaged
+            better = begun()
+    better.denoiser = session.denoiser
+    training = better.run()
+    assert isinstance(training, RefineTraining)
+    return finished(surface, training, padding=config.mesh.padding, advance=lambda share: advance("bake", share))
 
 
 def reference_views(training: VolumeTraining) -> ReferenceViews:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from dreamfusion_engine.config.paint import PaintConfig, painting
 from dreamfusion_engine.config.presets import Resolved, dotted, from_json, preset, resolve
 from dreamfusion_engine.config.recipes import NEEDS_AUTOENCODER, recipe_named
+from dreamfusion_engine.config.refine import refining
 from dreamfusion_engine.config.setting import require
 from dreamfusion_engine.config.stages import GenerateConfig
 from dreamfusion_engine.errors import InputError
@@ -42,7 +43,7 @@ _DISK_NEEDED = 200 << 20  # bytes: textures, video and previews, and room; two c
 SLUG_LIMIT = 60  # characters
 MESH_LIMIT = 1 << 28  # bytes of a mesh that is painted: five million triangles are some 200 MiB
 # By task: what it makes, in a word, and the key of result.json that only such a run writes.
-RESULTS = {"texture": ("texture", "paint"), "generate": ("object", "prompt")}
+RESULTS = {"texture": ("texture", "paint"), "refine": ("refinement", "refine"), "generate": ("object", "prompt")}
 _GLB_HEAD = 20  # bytes before the description of a GLB: its header, and the chunk's
 _PART_ATTRIBUTE = b'"_PART"'
 _LONGEST_STEM = 30  # characters of a mesh file's name in that of the run's folder
@@ -57,7 +58,7 @@ class Request:
     output: Path
     resume: bool
     paint: PaintConfig | None = None  # of a run that paints meshes
-    mesh: bytes = b""  # a binary glTF: the meshes to paint, or the blockout to begin from
+    mesh: bytes = b""  # a binary glTF: the meshes to paint or to refine, or the blockout to begin from
     pictures: tuple[CutOut, ...] = ()  # the object, cut out of given pictures
 
     @property
@@ -164,11 +165,8 @@ def checked_texture_request(
     """
     given = dict(settings or {})
     paint = from_json(PaintConfig, _stage(given.pop("paint", {})), "paint.")
-    name = f"{mesh.stem[:_LONGEST_STEM]} {prompt}" if isinstance(mesh, Path) else prompt
-    data = _mesh_bytes(mesh) if isinstance(mesh, Path) else mesh
-    if data or not resume:
-        check_glb(data)
-    folder = output if output is not None else output_root / folder_name(f"{name} texture", _seed_of(given))
+    data = _given_mesh(mesh, resume)
+    folder = output or output_root / folder_name(_of_mesh(mesh, f"{prompt} texture"), _seed_of(given))
     asked = _checked(prompt, preset_name, given, folder, output_root, resume)
     if not resume:
         check_not_taken(asked.output, asked.config, "texture")
@@ -191,6 +189,46 @@ def _begun_with(folder: Path) -> bytes:
             return stream.read(MESH_LIMIT)
     except OSError:
         return b""
+
+
+def checked_refine_request(
+    prompt: str,
+    mesh: Path | bytes,
+    *,
+    preset_name: str = "standard",
+    settings: Mapping[str, Any] | None = None,
+    output: Path | None = None,
+    output_root: Path = Path("outputs"),
+    resume: bool = False,
+) -> Request:
+    """Return a request to refine a mesh that can be started. Nothing is written.
+
+    prompt: str, the artist's words.
+    mesh: Path of a .glb, or its bytes; b"" with `resume`: the one that the run began with.
+    settings: nested by stage, over the preset; the stage `refine` is `config.stages.RefineConfig`.
+    preset_name, output, output_root, resume: as for `checked_request`.
+    Raises InputError or SetupError as `checked_request`, and for a mesh that is none.
+    """
+    given = dict(settings or {})
+    data = _given_mesh(mesh, resume)
+    folder = output or output_root / folder_name(_of_mesh(mesh, f"{prompt} refined"), _seed_of(given))
+    asked = _checked(prompt, preset_name, given, folder, output_root, resume)
+    if not resume:
+        check_not_taken(asked.output, asked.config, "refine")
+    return replace(asked, config=refining(asked.config, given), mesh=data)
+
+
+def _given_mesh(mesh: Path | bytes, resume: bool) -> bytes:
+    """The bytes of the mesh that a run works on, looked at; b"" for the one that a run began with."""
+    data = _mesh_bytes(mesh) if isinstance(mesh, Path) else mesh
+    if data or not resume:
+        check_glb(data)
+    return data
+
+
+def _of_mesh(mesh: Path | bytes, words: str) -> str:
+    """Words for a folder, after the name of the mesh's file where there is one."""
+    return f"{mesh.stem[:_LONGEST_STEM]} {words}" if isinstance(mesh, Path) else words
 
 
 def _given(settings: Mapping[str, Any] | None, stage: str, name: str) -> bool:
@@ -241,7 +279,7 @@ def check_mesh_size(size: int, subject: str = "It has") -> None:
             "input.mesh",
             what="The mesh file is too large.",
             why=f"{subject} {size >> 20:,} MiB; the limit is {MESH_LIMIT >> 20} MiB.",
-            fix="Export it without textures, or paint a decimated copy.",
+            fix="Export it without textures, or give a decimated copy.",
         )
 
 

@@ -65,14 +65,18 @@ TABLE: dict[str, set[str]] = {
     # What brings them together.
     "optimize": GROUND | METHOD - {"optimize"},
     "paint": GROUND | METHOD,
-    "run": GROUND | METHOD | {"speed", "pictures"},
-    "generate": GROUND | METHOD | {"speed", "run", "pictures"},
+    "refinement": GROUND | METHOD | {"paint"},
+    "run": GROUND | METHOD | {"speed", "paint", "pictures", "refinement"},
+    "generate": GROUND | METHOD | {"speed", "run", "paint", "pictures", "refinement"},
     "texture": GROUND | METHOD | {"run", "paint"},
+    "refine": GROUND | METHOD | {"run", "paint", "refinement"},
     # What people and programs talk to.
     "request": GROUND | {"models", "pictures"},
     "commands": GROUND | {"hub", "models", "memory", "speed"},
-    "server": GROUND | {"failures", "hub", "models", "pictures", "request", "commands", "generate", "texture"},
-    "cli": GROUND | {"failures", "hub", "models", "pictures", "request", "commands", "generate", "texture", "server"},
+    "server": GROUND
+    | {"failures", "hub", "models", "pictures", "request", "commands", "generate", "texture", "refine"},
+    "cli": GROUND
+    | {"failures", "hub", "models", "pictures", "request", "commands", "generate", "texture", "refine", "server"},
     "__main__": {"cli"},
 }
 HEAVY = {"torch", "warp", "diffusers", "transformers", "skimage", "trimesh", "xatlas", "uvunwrap", "numpy", "PIL"}
@@ -80,7 +84,7 @@ HEAVY = {"torch", "warp", "diffusers", "transformers", "skimage", "trimesh", "xa
 LIGHT_ROOMS = {
     "": {"", "__main__", "cli", "errors", "events", "failures", "request"},
     "commands": {"arguments", "console", "doctor", "given_models", "model_list", "model_table", "settings_table"},
-    "config": {"paint", "presets", "prompt_text", "recipes", "scores", "setting"},
+    "config": {"paint", "presets", "prompt_text", "recipes", "refine", "scores", "setting"},
     "config.stages": {
         "adapters",
         "camera",
@@ -93,6 +97,7 @@ LIGHT_ROOMS = {
         "pace",
         "prompts",
         "reference",
+        "refine",
         "render",
         "score",
         "start",

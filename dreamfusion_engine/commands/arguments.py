@@ -17,7 +17,7 @@ from dreamfusion_engine.config.presets import PRESET_NAMES, nearest
 from dreamfusion_engine.errors import InputError
 from dreamfusion_engine.wire.assignments import BadAssignment, assigned, nested
 
-COMMANDS = ("generate", "texture", "settings", "models", "download", "doctor", "serve")
+COMMANDS = ("generate", "texture", "refine", "settings", "models", "download", "doctor", "serve")
 # How the program was called, when a wrapper such as install.py called it: shown in the advice to resume.
 CALLED_AS = "DREAMFUSION_CALLED_AS"
 
@@ -126,6 +126,11 @@ def parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
     paint.add_argument("--part", metavar="NAME", help="only this material, object or mesh of the file changes")
     paint.before_prompt = ("MESH.glb",)
     _add_run(paint, "outputs/<mesh>-<prompt>-texture-<seed>", words)
+    better = commands.add_parser("refine", help="improve a mesh that you have: shape and colours", allow_abbrev=False)
+    better.add_argument("mesh", metavar="MESH.glb", help="binary glTF; it begins with its shape and its colours")
+    better.add_argument("prompt", metavar="PROMPT", help='what it is, such as "a green robot"')
+    better.before_prompt = ("MESH.glb",)
+    _add_run(better, "outputs/<mesh>-<prompt>-refined-<seed>", words)
     show = commands.add_parser("settings", help="show what a model's runs are set to, and why", allow_abbrev=False)
     _add_model(show)
     show.add_argument("--json", action="store_true", help="print as JSON")

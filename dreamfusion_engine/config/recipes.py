@@ -95,6 +95,7 @@ _LARGE: Settings = {
     "optimize.orientation": (9e-4, "between SDF and TS: their 1e-2 and 1000 are 2e-7 and 2e-2 in that unit"),
     "optimize.smoothness": (0.0, "SDF, TS, MVD: none"),
     "reference.resolution": (128, "TS, stable-zero123: 64, then 128, then 256; ours one size"),
+    "refine.flatness": (0.0, "ours: photographs have small steps of colour; " + _NOT_MEASURED),
     "pace.lit": (0.75, "TS: diffuse .75"),
     "pace.opacity_start": (1.0, "TS: the same weight throughout"),
 }

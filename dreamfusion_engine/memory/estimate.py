@@ -21,6 +21,7 @@ RESERVE = {"cpu": 0.25, "cuda": 0.1}  # share on top in training, for work space
 RESERVE_ELSE = 0.1  # ... before and after it. On a CPU convolutions copy what they read into an order of their own
 PROCESS_BYTES = 600 << 20  # Python, torch, Warp and diffusers with nothing loaded, resident on a CPU
 MESH_BYTES = 310 << 20  # what making the mesh and its pictures takes besides: libraries, charts, texture, frames ...
+REFINE_BYTES = 1500  # for each triangle that `generate` refines: the factors of the linear system, 1.3 KiB at 32,768
 LATTICE_BYTES = 24  # ... and for each point of the lattice, at most
 SAMPLE_BYTES = {"cpu": 85, "cuda": 215}  # a ray's step in training: what it and its gradient keep, at most
 SEEN_BYTES = {"cpu": 60, "cuda": 140}  # a ray's step in a preview, without gradients
@@ -161,11 +162,12 @@ def _training(sizes: ModelSizes, config: GenerateConfig, device_type: str) -> di
 def _meshing(sizes: ModelSizes, config: GenerateConfig) -> dict[str, int]:
     """After training, in main memory: the model is still there, and the mesh and its pictures are made."""
     points = (config.mesh.resolution + 1) ** 3
+    refining = REFINE_BYTES * config.mesh.triangles if config.refine.steps else 0
     parts = {
         "denoiser": sizes.denoiser * weight_bytes(sizes, config, "cpu"),
         "VAE": sizes.vae * _vae_bytes(sizes, config, "cpu"),
         "field": field_bytes(config.field),
-        "mesh": MESH_BYTES + LATTICE_BYTES * points,
+        "mesh": MESH_BYTES + LATTICE_BYTES * points + refining,
     }
     return _with_process(parts, "cpu", RESERVE_ELSE)
 

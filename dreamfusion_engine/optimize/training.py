@@ -122,6 +122,13 @@ class Training(ABC):
         """float32[] above 0 on the device where a step must move nothing for a reason of its own; [] without one."""
         return []
 
+    def _gradients_beside(self) -> list[Tensor]:
+        """The gradients of what this kind moves beside the field, of this process; the processes' are added up."""
+        return []
+
+    def _move_beside(self, left_out: Tensor) -> None:  # noqa: B027
+        """Move what `_gradients_beside` is about. left_out: bool[], on the device: nothing may change."""
+
     def _look(self) -> None:  # noqa: B027
         """Do what needs the host to wait for the device, now that it does."""
 
@@ -251,16 +258,20 @@ class Training(ABC):
     def _move(self) -> None:
         """The optimizer's step on the gradients of all processes, left out on the device where they are not finite."""
         settings = self.config.optimize
-        short = self._short()
-        self.processes.add_up([*self._fill_gradients(), *short])  # a step short in one process is left out in all
+        short, beside = self._short(), self._gradients_beside()
+        # A step that is short in one process is left out in all.
+        self.processes.add_up([*self._fill_gradients(), *beside, *short])
         norm = torch.nn.utils.clip_grad_norm_(
             self.field.parameters(), settings.gradient_clip if settings.gradient_clip > 0.0 else math.inf
         )
         wrong = ~torch.isfinite(norm)
+        for gradient in beside:
+            wrong = wrong | ~torch.isfinite(gradient).all()
         left_out = wrong | (short[0] > 0.0) if short else wrong
         # What torch's gradient scaler tells a fused optimizer: where this is 1, it changes nothing, steps included.
         self.optimizer.found_inf = left_out.float()  # type: ignore[attr-defined]
         self.optimizer.step()
+        self._move_beside(left_out)
         self._broken.logical_or_(wrong)
         self.step += 1
 

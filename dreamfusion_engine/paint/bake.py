@@ -100,7 +100,7 @@ def baked_colours(
     Raises RunError run.non_finite.
     """
     advance(0.0)
-    seen = [_coarse_seen(canvas, part, cameras, device) for part in range(len(canvas.parts))]
+    seen = [coarse_seen(canvas, part, cameras, device) for part in range(len(canvas.parts))]
     advance(0.4)
     known = _SeenColours(canvas, seen, albedo, device)
     for part, (texels, looked) in enumerate(zip(canvas.maps, seen, strict=True)):
@@ -114,8 +114,14 @@ def baked_colours(
         yield colour, float(hidden.sum() / max(1, texels.used.sum()))
 
 
-def _coarse_seen(canvas: Canvas, part: int, cameras: CameraConfig, device: torch.device) -> Bools:
-    """bool[H / COARSE, W / COARSE]: whether a camera of the training sees a place that those texels colour."""
+def coarse_seen(canvas: Canvas, part: int, cameras: CameraConfig, device: torch.device) -> Bools:
+    """Return whether a camera of the training sees a place that texels colour, bool[H / COARSE, W / COARSE].
+
+    canvas: Canvas.
+    part: int, index of the part.
+    cameras: CameraConfig of the training.
+    device: torch.device to compute on.
+    """
     texels = canvas.maps[part]
     owner, position = _coarse(texels)
     rows = np.flatnonzero(owner.reshape(-1) >= 0)

@@ -32,7 +32,7 @@ class SurfaceRenderer:
     def __init__(self, canvas: DeviceCanvas, grid: int = 2) -> None:
         self.canvas = canvas
         self.grid = grid
-        self._caster = SurfaceCaster(canvas.vertices, canvas.triangles, canvas.vertices.device)
+        self.caster = SurfaceCaster(canvas.vertices, canvas.triangles, canvas.vertices.device)
 
     def render(
         self,
@@ -59,7 +59,7 @@ class SurfaceRenderer:
         views, along = len(cameras), self.grid if grid is None else grid
         fine = size * along
         origins, directions = camera_rays(cameras, fine, fine)
-        hits = self._caster.cast(origins, directions)
+        hits = self.caster.cast(origins, directions)
         rays = (hits.triangle >= 0).nonzero()[:, 0]
         met = SurfaceHits(hits.triangle[rays], hits.barycentric[rays], hits.depth[rays])
         point = origins[rays] + met.depth[:, None] * directions[rays]
@@ -74,19 +74,19 @@ class SurfaceRenderer:
         picture = behind.index_copy(0, rays, colour)
         opacity = (hits.triangle >= 0).float()
         depth = torch.where(hits.triangle >= 0, hits.depth, 0.0)
-        coverage = _pixels(opacity[:, None], views, along)[..., 0]
+        coverage = pixel_means(opacity[:, None], views, along)[..., 0]
         return Rendering(
-            colour=_pixels(picture, views, along),
+            colour=pixel_means(picture, views, along),
             opacity=coverage,
-            depth=_pixels(depth[:, None], views, along)[..., 0] / coverage.clamp_min(1e-6),
-            normal=_pixels(torch.zeros_like(origins).index_copy(0, rays, normal), views, along),
+            depth=pixel_means(depth[:, None], views, along)[..., 0] / coverage.clamp_min(1e-6),
+            normal=pixel_means(torch.zeros_like(origins).index_copy(0, rays, normal), views, along),
             orientation=None,
             samples=len(rays),
         )
 
     def _colour(self, colours: Colours, met: SurfaceHits, point: Tensor) -> Tensor:
         """The colours of what is met, float32[N, 3]."""
-        return colours(self._shown(met, point))
+        return colours(self.shown(met, point))
 
     def _facing(self, met: SurfaceHits, directions: Tensor) -> Tensor:
         """Smooth normals float32[N, 3], turned to the camera: artists' meshes are open, and have flipped faces."""
@@ -98,8 +98,12 @@ class SurfaceRenderer:
         inside = ((flat * directions).sum(-1) > 0.0) != ((flat * normal).sum(-1) < 0.0)
         return torch.where(inside[:, None], -normal, normal)
 
-    def _shown(self, met: SurfaceHits, point: Tensor) -> Tensor:
-        """The points whose colour is shown, float32[N, 3]: what the texel shows where that is another place."""
+    def shown(self, met: SurfaceHits, point: Tensor) -> Tensor:
+        """Return the points whose colour is shown, float32[N, 3]: what the texel shows where that is another place.
+
+        met: SurfaceHits, N of them, all on the surface.
+        point: float32[N, 3], where they are.
+        """
         canvas = self.canvas
         if not len(canvas.positions):
             return point
@@ -114,8 +118,13 @@ class SurfaceRenderer:
         return torch.where(elsewhere[:, None], shown, point)
 
 
-def _pixels(values: Tensor, views: int, along: int) -> Tensor:
-    """Means over each pixel's samples, `along` x `along` of them: float32[B S S, C] to float32[B, H, W, C]."""
+def pixel_means(values: Tensor, views: int, along: int) -> Tensor:
+    """Return the means over each pixel's samples, float32[B, H, W, C].
+
+    values: float32[B S S, C], of each sample.
+    views: int, B.
+    along: int, samples along a pixel's side.
+    """
     side = math.isqrt(len(values) // views)
     planes = values.view(views, side, side, -1).permute(0, 3, 1, 2)
     return torch.nn.functional.avg_pool2d(planes, along).permute(0, 2, 3, 1)

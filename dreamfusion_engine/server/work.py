@@ -11,7 +11,7 @@ from dreamfusion_engine.config.paint import PaintConfig
 from dreamfusion_engine.events import Control, Report, Result
 from dreamfusion_engine.machine.main_memory import check_room_to_start
 from dreamfusion_engine.pictures.given import GivenPicture
-from dreamfusion_engine.request import Request, checked_request, checked_texture_request
+from dreamfusion_engine.request import Request, checked_refine_request, checked_request, checked_texture_request
 
 Maker = Callable[..., Result]  # such as generate.generate
 
@@ -83,7 +83,24 @@ def _run_texture(make: Maker, asked: Request, report: Report, control: Control) 
     return make(asked.config, paint, asked.mesh, asked.output, report=report, control=control, resume=asked.resume)
 
 
+def _check_refine(prompt: str, mesh: Path | bytes, pictures: Sequence[GivenPicture] = (), **asked: Any) -> Request:
+    assert not pictures  # as above
+    return checked_refine_request(prompt, mesh, **asked)
+
+
+def _load_refine() -> Maker:
+    check_room_to_start()
+    from dreamfusion_engine.refine import refine
+
+    return refine
+
+
+def _run_refine(make: Maker, asked: Request, report: Report, control: Control) -> Result:
+    return make(asked.config, asked.mesh, asked.output, report=report, control=control, resume=asked.resume)
+
+
 TASKS = {
     "generate": Task(_check_generate, _load_generate, _run_generate),
     "texture": Task(_check_texture, _load_texture, _run_texture),
+    "refine": Task(_check_refine, _load_refine, _run_refine),
 }

@@ -7,6 +7,7 @@ health check. `docs/benchmarks.md` compares estimates with runs.
 
 from __future__ import annotations
 
+from dreamfusion_engine.config.refine import refining
 from dreamfusion_engine.config.scores import BACKWARD_ALONE, SCORES
 from dreamfusion_engine.config.stages import FieldConfig, GenerateConfig, views_at_once
 from dreamfusion_engine.guidance.denoiser.choice import why_torch
@@ -147,6 +148,20 @@ def training_seconds(sizes: ModelSizes, config: GenerateConfig, speed: Speed) ->
     return config.optimize.steps * step_seconds(sizes, config, speed) * speed.ratio(config.model)
 
 
+def refining_seconds(sizes: ModelSizes, config: GenerateConfig, speed: Speed) -> float:
+    """Return the seconds of the refinement at the end of `generate`: 0 without one, or where a step's are unknown.
+
+    Its renders are counted as the field's, which take longer.
+
+    sizes: ModelSizes of the model.
+    config: GenerateConfig of the run.
+    speed: Speed of the device.
+    """
+    if not config.refine.steps:
+        return 0.0
+    return training_seconds(sizes, refining(config, {}), speed)
+
+
 def estimated_seconds(sizes: ModelSizes, config: GenerateConfig, speed: Speed | None) -> float:
     """Return the seconds from the start of a run to its files; 0: unknown.
 
@@ -157,7 +172,7 @@ def estimated_seconds(sizes: ModelSizes, config: GenerateConfig, speed: Speed | 
     training = training_seconds(sizes, config, speed) if speed is not None else 0.0
     if speed is None or not training:
         return 0.0
-    training += watching_seconds(config, speed, training)
+    training += watching_seconds(config, speed, training) + refining_seconds(sizes, config, speed)
     after = _AFTER_SECONDS + _POINT_SECONDS * (config.mesh.resolution + 1) ** 3
     return training + _LOAD_SECONDS + after
 

@@ -1,8 +1,8 @@
 """The real command line and server around a run that only counts, for tests through a real process.
 
-`python fake_engine.py COMMAND ...` is `dreamfusion-engine COMMAND ...` with `counting_generate` and `counting_texture`
-in place of the methods. A word of the prompt chooses what goes wrong. `--real-devices` lets `serve` look for devices,
-which loads torch. `--small-meshes` lowers the limits of meshes, so that a test can reach them.
+`python fake_engine.py COMMAND ...` is `dreamfusion-engine COMMAND ...` with `counting_generate`, `counting_texture` and
+`counting_refine` in place of the methods. A word of the prompt chooses what goes wrong. `--real-devices` lets `serve`
+look for devices, which loads torch. `--small-meshes` lowers the limits of meshes, so that a test can reach them.
 """
 
 from __future__ import annotations
@@ -113,6 +113,24 @@ def counting_texture(
     return replace(made, report=made.report | {"paint": asdict(paint), "mesh_bytes": len(mesh)})
 
 
+def counting_refine(
+    config: GenerateConfig,
+    mesh: bytes,
+    output: Path,
+    *,
+    report: Report,
+    control: Control,
+    resume: bool = False,
+) -> Result:
+    """Count as `counting_generate` does, from a mesh; what comes out is a ball."""
+    if resume and not mesh:
+        mesh = (output / "source.glb").read_bytes()
+    output.mkdir(parents=True, exist_ok=True)
+    (output / "source.glb").write_bytes(mesh)
+    made = counting_generate(config, output, report=report, control=control, resume=resume)
+    return replace(made, report=made.report | {"refine": {"strength": config.refine.strength}, "mesh_bytes": len(mesh)})
+
+
 def few_devices() -> dict[str, Any]:
     """A device report that needs no torch."""
     return {"default": "cpu", "devices": [{"name": "cpu", "title": "paper", "memory_mib": 1}]}
@@ -138,4 +156,4 @@ if __name__ == "__main__":
         sys.argv.remove("--small-meshes")
         vars(server)["MESHES_LIMIT"] = SMALL_MESHES
         vars(request)["MESH_LIMIT"] = SMALL_MESH
-    sys.exit(main(generate=counting_generate, texture=counting_texture))
+    sys.exit(main(generate=counting_generate, texture=counting_texture, refine=counting_refine))

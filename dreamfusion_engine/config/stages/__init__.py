@@ -18,6 +18,7 @@ from dreamfusion_engine.config.stages.optimize import OptimizeConfig
 from dreamfusion_engine.config.stages.pace import PaceConfig
 from dreamfusion_engine.config.stages.prompts import PromptsConfig
 from dreamfusion_engine.config.stages.reference import ReferenceConfig
+from dreamfusion_engine.config.stages.refine import RefineConfig
 from dreamfusion_engine.config.stages.render import RenderConfig, Shading
 from dreamfusion_engine.config.stages.score import ScoreConfig
 from dreamfusion_engine.config.stages.start import StartConfig
@@ -38,6 +39,7 @@ __all__ = [
     "Precision",
     "PromptsConfig",
     "ReferenceConfig",
+    "RefineConfig",
     "RenderConfig",
     "ScoreConfig",
     "Shading",

@@ -18,6 +18,7 @@ from dreamfusion_engine.config.stages.optimize import OptimizeConfig
 from dreamfusion_engine.config.stages.pace import PaceConfig
 from dreamfusion_engine.config.stages.prompts import PromptsConfig
 from dreamfusion_engine.config.stages.reference import ReferenceConfig
+from dreamfusion_engine.config.stages.refine import RefineConfig
 from dreamfusion_engine.config.stages.render import RenderConfig
 from dreamfusion_engine.config.stages.score import ScoreConfig
 from dreamfusion_engine.config.stages.start import StartConfig
@@ -60,6 +61,7 @@ class GenerateConfig(Stage, stage=""):
     optimize: OptimizeConfig = dataclasses.field(default_factory=OptimizeConfig)
     pace: PaceConfig = dataclasses.field(default_factory=PaceConfig)
     mesh: MeshConfig = dataclasses.field(default_factory=MeshConfig)
+    refine: RefineConfig = dataclasses.field(default_factory=RefineConfig)
     start: StartConfig = dataclasses.field(default_factory=StartConfig)
     reference: ReferenceConfig = dataclasses.field(default_factory=ReferenceConfig)
     memory: MemoryConfig = dataclasses.field(default_factory=MemoryConfig)

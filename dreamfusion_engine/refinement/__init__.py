@@ -1,0 +1,1 @@
+"""Refinement of a mesh by score distillation: its vertices and its colours, moved together on the surface."""
