@@ -61,6 +61,10 @@ COMMANDS: dict[str, dict[str, str]] = {
     # settings: as for generate, and the stage "paint". The result carries the file with its new base colours. Where the
     # meshes have the vertex attribute _PART, 0 to 1, only what is above 0 there changes.
     "texture": _RUN,
+    # Queue a run that refines a mesh: its vertices and its colours. Carries it as a binary glTF; none with resume: the
+    # run's own. settings: as for generate; the stage "refine" is about it. Its mesh previews and the result's mesh.glb
+    # stand where the mesh that came stands. They are one mesh with one texture.
+    "refine": _RUN,
     # Stop a job, queued or running; a running one keeps a checkpoint. Ignored when the job is over.
     "cancel": {"id": "str"},
     # Hold a running job between two steps, and go on.
