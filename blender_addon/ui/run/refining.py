@@ -1,17 +1,14 @@
-"""Jobs that refine a finished object: what is queued, and its mesh when it is done."""
+"""Jobs that refine a finished object: their recipe, and the mesh when it is done."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import bpy
-from bpy.types import Context, Object
 
 from ...core.adapters import STAGE
 from ...core.job import START, EngineTrouble, Job, Recipe, Trouble
 from ...core.jobs.folder import read_source
-from ..scene import refine_result, refine_source
-from . import enqueue, painting, session
+from ..scene import refine_result
+from . import painting, session
 
 ABOUT = "refine"  # what a job's placement has under this name is for `refine_result`
 _SHARED = ("device", "base", STAGE, "mesh")  # of an object's recipe: the others are about another kind of run
@@ -27,15 +24,6 @@ def recipe(made_by: Recipe) -> Recipe:
     front = led.get("front_deg", 0.0) if isinstance(led, dict) else 0.0
     values = {**made_by.to_json(), "settings": {**kept, ABOUT: {"front_deg": front}}, "versions": {}}
     return Recipe.from_json(values)
-
-
-def where(context: Context, obj: Object) -> tuple[dict[str, Any], bytes]:
-    """Placement and file of a job that refines an object.
-
-    Raises EngineTrouble where it cannot be refined as it is.
-    """
-    file, about = refine_source.read(context, obj)
-    return {**enqueue.where(context), ABOUT: about}, file
 
 
 def apply(here: session.Session, job: Job) -> None:

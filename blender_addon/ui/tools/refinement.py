@@ -41,10 +41,11 @@ class DREAMFUSION_OT_refine(ChangingTool, Operator):
             self.report({"ERROR"}, "The recipe on the object is damaged, so that its prompt is not known")
             return {"CANCELLED"}
         try:
-            place, file = refining.where(context, obj)
+            file, about = refine_source.read(context, obj)
         except EngineTrouble as error:
             enqueue.refuse(self, error)
             return {"CANCELLED"}
+        place = {**enqueue.where(context), refining.ABOUT: about}
         if not enqueue.ask(self, context, refining.recipe(made_by), place, file, REFINE):
             return {"CANCELLED"}
         redraw.panels()
