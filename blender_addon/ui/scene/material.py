@@ -65,11 +65,6 @@ def surface_node(material: Material | None) -> Node | None:
     return None
 
 
-def base_socket(principled: Node) -> Any:
-    """The socket of a principled node for the base colour."""
-    return _socket(principled, "base colour")
-
-
 def add_image(material: Material, image: Image, uv_layer: str, *, repeats: bool) -> None:
     """Make an image the base colour of a material by a node of its own. What was linked there stays in the material.
 

@@ -103,8 +103,8 @@ def test_the_engine_reads_the_pictures_and_plain_colours_that_parts_have() -> No
     reader = pytest.importorskip("dreamfusion_engine.mesh.gltf.read")
     pictures = pytest.importorskip("dreamfusion_engine.mesh.gltf.picture")
     (first, _, _), (second, _, _), (third, _, _) = (part(name, 3, 0) for name in "ABC")
-    painted_one = replace(first, picture=png(5, 3, 200), colour=(1.0, 1.0, 1.0, 1.0))  # 5 x 3: of an odd length
-    plain = replace(second, colour=(1.0, 0.0, 0.0, 1.0))
+    painted_one = replace(first, picture=png(5, 3, 200), colour=(1.0, 1.0, 1.0))  # 5 x 3: of an odd length
+    plain = replace(second, colour=(1.0, 0.0, 0.0))
     read = reader.read_gltf(mesh_file([painted_one, plain, third]))
     shown = [pictures.read_base_colour(read, number) for number in range(3)]
     assert shown[0].shape == (3, 5, 3) and (shown[0] == (200, 128, 55)).all()
