@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import struct
-import zlib
 from array import array
 from pathlib import Path
 
@@ -11,7 +9,8 @@ import bpy
 from bpy.types import Image
 
 from ...core.jobs.folder import read_source
-from ...core.picture import JPEG_BEGIN, PNG_BEGIN, can_be_texture
+from ...core.picture import JPEG_BEGIN, PNG_BEGIN, TEXTURE_SIDE, can_be_texture
+from ...core.png import png_file
 
 
 def picture_file(image: Image) -> bytes:
@@ -24,7 +23,7 @@ def picture_file(image: Image) -> bytes:
         if data.startswith((PNG_BEGIN, JPEG_BEGIN)) and can_be_texture(data):
             return data
     width, height = image.size
-    return _png(image, width, height) if 0 < width <= 8192 and 0 < height <= 8192 else b""
+    return _png(image, width, height) if min(width, height) > 0 and max(width, height) <= TEXTURE_SIDE else b""
 
 
 def _kept(image: Image) -> bytes:
@@ -40,7 +39,7 @@ def _kept(image: Image) -> bytes:
 
 
 def _png(image: Image, width: int, height: int) -> bytes:
-    """An 8-bit RGB PNG (PNG specification, 2nd edition). Blender's rows go from the bottom up."""
+    """An 8-bit RGB PNG, without numpy. Blender's rows go from the bottom up."""
     channels = image.channels
     pixels = array("f", bytes(4 * width * height * channels))
     image.pixels.foreach_get(pixels)
@@ -49,10 +48,4 @@ def _png(image: Image, width: int, height: int) -> bytes:
     for channel in range(3):
         colours[channel::3] = values[min(channel, channels - 1) :: channels]
     rows = (colours[3 * width * row : 3 * width * (row + 1)] for row in reversed(range(height)))
-    chunks = [
-        (b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)),
-        (b"IDAT", zlib.compress(b"".join(b"\0" + row for row in rows), 1)),
-        (b"IEND", b""),
-    ]
-    body = (struct.pack(">I", len(d)) + name + d + struct.pack(">I", zlib.crc32(name + d)) for name, d in chunks)
-    return PNG_BEGIN + b"".join(body)
+    return png_file(b"".join(rows), width, height, 3)
