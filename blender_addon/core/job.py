@@ -10,7 +10,11 @@ from pathlib import Path
 from typing import Any
 
 SEEDS = 1 << 31
-TASKS = GENERATE, TEXTURE = "generate", "texture"  # what a job may be: the names of the engine's commands
+TASKS = GENERATE, TEXTURE, REFINE = (
+    "generate",
+    "texture",
+    "refine",
+)  # what a job may be: the names of the engine's commands
 START = "start"  # the stage of the settings of a run that begins from a mesh; only such a run may have it
 WORDS_LIMIT = 2000  # characters of a sentence that is shown
 VERSIONS_KEPT = 100
@@ -152,7 +156,7 @@ class Job:
     """One object, or one texture for objects that are there, from the order to the result.
 
     id: str, a uuid in hex.
-    task: str, GENERATE or TEXTURE.
+    task: str, one of TASKS.
     folder: Path, the folder with all files of the job.
     created, started, ended: float, seconds since 1970; None before it happened.
     stage, step, total: of the last progress.
@@ -197,9 +201,14 @@ class Job:
         return self.task == TEXTURE
 
     @property
+    def refines(self) -> bool:
+        """Whether the job refines a mesh that is there, which lies in its folder."""
+        return self.task == REFINE
+
+    @property
     def has_source(self) -> bool:
         """Whether the job is about meshes of the artist's, which lie in its folder and are sent to the engine."""
-        return self.paints or self.recipe.begins_from_mesh
+        return self.task != GENERATE or self.recipe.begins_from_mesh
 
     @property
     def can_resume(self) -> bool:

@@ -113,7 +113,7 @@ class ScriptedEngine:
                 self.say("models", models=MODELS, given=[line for line in GIVEN if line["name"] in asked])
             elif message_type == "generate" and message["prompt"] == "unreadable":
                 self.say("failed", id=None, code="protocol.json", what="Not read.", why="It says so.", fix="Report it.")
-            elif message_type in ("generate", "texture"):
+            elif message_type in ("generate", "texture", "refine"):
                 message["meshes"] = frame.data
                 self.wishes[message["id"]] = []
                 if "ponder" in message["prompt"].split():
@@ -165,9 +165,9 @@ class ScriptedEngine:
                 self.running = None
                 return
             step = json.loads(checkpoint.read_text())["step"]
-        if job["type"] == "texture" or "start" in settings:
+        if job["type"] != "generate" or "start" in settings:
             job["meshes"] = source_of(job, job["meshes"])
-        job["box"] = box_of(job["meshes"]) if job["type"] == "generate" and job["meshes"] else None
+        job["box"] = box_of(job["meshes"]) if job["type"] != "texture" and job["meshes"] else None
         if self.fails(name, words, begun=True):
             self.running = None
             return

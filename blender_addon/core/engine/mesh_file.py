@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..picture import JPEG_BEGIN
 from .glb_file import CHOSEN, FLOAT, KEPT_UVS, UNSIGNED
 
 
@@ -23,7 +24,7 @@ class MeshPart:
     move: where the node puts it, in the file's axes.
     chosen: bytes of little-endian float32[V] in [0, 1], how much each vertex may change; b"": nothing is said of it.
     colour: linear RGB in [0, 1], the base colour that the part has; None: nothing is said of it.
-    picture: bytes of a PNG, its base colour where that is a picture; b"" for none.
+    picture: bytes of a PNG or JPEG, its base colour where that is a picture; b"" for none.
     """
 
     name: str
@@ -94,7 +95,10 @@ def mesh_file(parts: Sequence[MeshPart], kept_uvs: Sequence[bytes | None] = ()) 
         if part.picture:
             if part.picture not in textures:
                 images = document.setdefault("images", [])
-                images.append({"bufferView": view(part.picture), "mimeType": "image/png"})
+                mime = "image/jpeg" if part.picture.startswith(JPEG_BEGIN) else "image/png"
+                number = view(part.picture + b"\0" * (-len(part.picture) % 4))  # what follows stays aligned
+                document["bufferViews"][number]["byteLength"] = len(part.picture)
+                images.append({"bufferView": number, "mimeType": mime})
                 document.setdefault("textures", []).append({"source": len(images) - 1})
                 textures[part.picture] = len(images) - 1
             surface["baseColorTexture"] = {"index": textures[part.picture]}

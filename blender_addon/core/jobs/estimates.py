@@ -16,7 +16,7 @@ from typing import Any
 
 from ..bounded_json import read_json_file
 from ..engine_preset import PRESETS, preset_value
-from ..job import Job, Recipe
+from ..job import GENERATE, Job, Recipe
 from ..model_card import Card, CardEstimate, estimate, recipe_settings
 from .folder import REPORT, is_between
 from .writer import Pending, Writer, write_whole
@@ -120,7 +120,7 @@ class Estimates:
         card: the engine's line on the job's model.
         Returns None when there is nothing to learn from the job.
         """
-        if job.paints:  # the times around its training are others
+        if job.task != GENERATE:  # the times around its training are others
             return None
         try:
             report = read_json_file(job.folder / REPORT)

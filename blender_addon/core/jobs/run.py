@@ -8,7 +8,7 @@ import uuid
 from typing import Any
 
 from ..engine.host import EngineHost
-from ..job import Job, JobState, Trouble, versions_of
+from ..job import GENERATE, REFINE, TEXTURE, Job, JobState, Trouble, versions_of
 from ..protocol import Frame
 from .changes import Change, Changes
 from .folder import CHECKPOINT, MESH, NOTES_KEPT, REPORT, ROW, SOURCE, THUMBNAIL, read_source, write_trouble
@@ -17,9 +17,10 @@ from .writer import Pending
 
 REMOTE_FOLDER = "~/DreamFusion/jobs"  # on the engine's machine, where it does not see this one's files
 _SAVE_EVERY_S = 5.0  # seconds between two entries of progress in the journal
-_MISSING = {  # by whether the job paints
-    True: ("The meshes to paint cannot be read.", "Select the objects and press Texture This again."),
-    False: ("The mesh to start from cannot be read.", "Choose it in Placement and press Generate again."),
+_MISSING = {  # what, and what to do, by task
+    TEXTURE: ("The meshes to paint cannot be read.", "Select the objects and press Texture This again."),
+    REFINE: ("The mesh to refine cannot be read.", "Select the object and press Refine again."),
+    GENERATE: ("The mesh to start from cannot be read.", "Choose it in Placement and press Generate again."),
 }
 _PICTURES = {"latest": THUMBNAIL, "views": ROW}
 
@@ -191,7 +192,7 @@ class Run:
             self._send(found[0])
             return
         self.good = True
-        what, fix = _MISSING[self.job.paints]
+        what, fix = _MISSING[self.job.task]
         why = f"{self.job.folder / SOURCE}: {pending.error.strerror or pending.error}"
         self.end(JobState.FAILED, Trouble("job.source_missing", what, why, fix))
 

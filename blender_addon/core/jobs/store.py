@@ -122,7 +122,7 @@ class JobStore:
         recipe: Recipe, what to make.
         placement: JSON that the UI keeps with the job.
         source: the meshes that it paints or begins from, a GLB or the Path of one; None for a job without.
-        task: str, GENERATE or TEXTURE.
+        task: str, one of TASKS.
         Raises TypeError when recipe or placement are not plain JSON.
         """
         name = new_id()

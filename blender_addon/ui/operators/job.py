@@ -8,7 +8,7 @@ import bpy
 from bpy.types import Context, Event, Operator
 
 from ...core import engine_preset, model_card
-from ...core.job import Job, JobState, Recipe
+from ...core.job import GENERATE, Job, JobState, Recipe
 from ...core.jobs.folder import SOURCE
 from ..run import enqueue, insertion, session
 from ..scene import icons, object_recipe
@@ -39,7 +39,7 @@ class DREAMFUSION_OT_insert(JobAction, Operator):
         if job.id in here.waiting:
             here.waiting.remove(job.id)
         here.notice = ""
-        if not job.paints:
+        if job.task == GENERATE:
             job.placement = enqueue.where_again(context, job)
         if not insertion.insert(here, job):
             self.report({"ERROR"}, str(here.trouble))

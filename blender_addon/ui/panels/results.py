@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bpy.types import Context, Menu, Panel
 
-from ...core.job import JobState
+from ...core.job import GENERATE, JobState
 from ..operators.job import insertable
 from ..run import job_rows, session
 from ..settings import scene_settings
@@ -56,7 +56,7 @@ class DREAMFUSION_PT_results(Sidebar, Panel):
         else:
             row = layout.row(align=True)
             if insertable(job):
-                text = ("Apply" if job.paints else "Insert") + (" Again" if job.inserted else "")
+                text = ("Insert" if job.task == GENERATE else "Apply") + (" Again" if job.inserted else "")
                 row.operator("dreamfusion.insert", text=text, icon="IMPORT").job_id = job.id
                 if job.paints:
                     layout.operator("dreamfusion.insert_copies", icon="MESH_CUBE").job_id = job.id

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bpy.types import Context, UILayout
 
-from ...core.job import Job, JobState
+from ...core.job import GENERATE, REFINE, TEXTURE, Job, JobState
 from ...core.jobs.estimates import duration_text
 from ...core.protocol import STAGE_WORDS
 from ..run import insertion, session
@@ -12,6 +12,12 @@ from ..scene import icons
 from . import trouble_box
 
 _WISHES = {"cancel": "Cancelling...", "pause": "Pausing...", "resume": "Going on...", "finish": "Stopping..."}
+_ICONS = {GENERATE: "MESH_CUBE", TEXTURE: "TEXTURE", REFINE: "MOD_SMOOTH"}
+_COMING = {
+    GENERATE: "The object comes into the scene",
+    TEXTURE: "The texture comes onto its objects",
+    REFINE: "The refined mesh comes into its object",
+}
 VIEWS = ("Front", "Side", "Back", "Top")
 _SILENT_S = 6.0  # the engine speaks every two seconds
 
@@ -43,8 +49,8 @@ def draw_job(layout: UILayout, context: Context, here: session.Session, job: Job
 
 
 def icon_of(job: Job) -> str:
-    """The icon of a job without a picture: of a new object, or of a texture."""
-    return "TEXTURE" if job.paints else "MESH_CUBE"
+    """The icon of a job without a picture: of a new object, of a texture, or of a refinement."""
+    return _ICONS[job.task]
 
 
 def draw_end(layout: UILayout, context: Context, job: Job) -> None:
@@ -109,7 +115,7 @@ def draw_pictures(layout: UILayout, context: Context, here: session.Session, job
     """Draw the latest render, and below it the row of four views. A job at work has room for them before they come."""
     if job.id in here.waiting:
         reason = insertion.obstacle()
-        what = "The texture comes onto its objects" if job.paints else "The object comes into the scene"
+        what = _COMING[job.task]
         text = f"{what} when {reason}" if reason else f"{what} now"
         trouble_box.draw_text(layout, context, text, "INFO")
     latest = icons.icon(f"{job.id}/latest") or icons.icon(f"{job.id}/thumbnail")

@@ -11,7 +11,7 @@ from ...core.job import EngineTrouble, Job, Trouble
 from ..scene import blockout, moment, preview_object, texture_preview
 from ..scene import insert as result
 from ..scene.placement import Placement
-from . import painting, session
+from . import painting, refining, session
 
 
 @contextmanager
@@ -70,7 +70,7 @@ def insert_next(here: session.Session) -> bool:
 
 
 def insert(here: session.Session, job: Job) -> bool:
-    """Put a job's object into the scene, or its textures onto its objects, with one undo step.
+    """Put a job's object into the scene, its textures onto its objects or its mesh into its object, as one undo step.
 
     Returns whether that worked; else the panel says why.
     """
@@ -80,6 +80,9 @@ def insert(here: session.Session, job: Job) -> bool:
     try:
         if job.paints:
             painting.apply(here, job)
+        elif job.refines:
+            with _scene(Placement.from_json(job.placement)):
+                refining.apply(here, job)
         else:
             _insert(job)
     except EngineTrouble as damage:

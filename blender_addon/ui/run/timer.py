@@ -144,7 +144,8 @@ def _show(change: Change) -> None:
         return
     key = f"{job.id}/{change.name}"
     if change.topic == "mesh":
-        if session.same_file(job.placement):
+        # A refined mesh lies in its object's own surface, and both would flicker: the panel has its pictures.
+        if session.same_file(job.placement) and not job.refines:
             preview_object.show(job.id, change.data, change.vertices, change.triangles, job.placement)
     elif change.topic == "texture":
         painting.show(job, int(change.name), change.data)

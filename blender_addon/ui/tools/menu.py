@@ -15,7 +15,7 @@ _GROUPS = (
         ("dreamfusion.regenerate", "FILE_REFRESH"),
         ("dreamfusion.copy_recipe", "COPYDOWN"),
     ),
-    (("dreamfusion.change_part", "FACESEL"),),
+    (("dreamfusion.refine", "MOD_SMOOTH"), ("dreamfusion.change_part", "FACESEL")),
     (("dreamfusion.quads", "MOD_REMESH"), ("dreamfusion.decimate", "MOD_DECIM")),
     (("dreamfusion.mark_asset", "ASSET_MANAGER"), ("dreamfusion.turntable", "CAMERA_DATA")),
 )

@@ -10,7 +10,7 @@ from bpy.types import Context, Event, Operator
 
 from ..run import session
 from ..scene import object_recipe
-from . import asset, decimate, menu, quads, regeneration, texture_bake, turntable
+from . import asset, decimate, menu, quads, refinement, regeneration, texture_bake, turntable
 from .chosen_object import ChangingTool, Tool
 from .turntable import Orbit
 
@@ -234,6 +234,7 @@ CLASSES = (
     DREAMFUSION_OT_copy_recipe,
     DREAMFUSION_OT_show_material_preview,
     *regeneration.CLASSES,
+    *refinement.CLASSES,
     *menu.CLASSES,
 )
 

@@ -39,3 +39,4 @@ def test_an_object_begins_from_a_mesh_and_takes_its_place(blender: Session) -> N
     words, queued, code = facts["bad"]
     assert "nowhere" in words and queued == 0 and code == "start.not_finite"
     assert facts["elsewhere"] == [pytest.approx([-1, -1, 0, 1, 1, 4], abs=1e-3), SEEN]
+    assert facts["bug"] == "None"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import struct
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -96,6 +97,18 @@ def test_the_engine_reads_shared_vertices_where_their_node_puts_them() -> None:
     placed = corners + (1.0, 2.0, 3.0)  # Y up; the engine's axes are Z up
     assert np.allclose(read.vertices, np.stack([placed[:, 0], -placed[:, 2], placed[:, 1]], 1))
     assert np.array_equal(read.triangles, faces) and read.normals is None and read.uv is None
+
+
+def test_the_engine_reads_the_pictures_and_plain_colours_that_parts_have() -> None:
+    reader = pytest.importorskip("dreamfusion_engine.mesh.gltf.read")
+    pictures = pytest.importorskip("dreamfusion_engine.mesh.gltf.picture")
+    (first, _, _), (second, _, _), (third, _, _) = (part(name, 3, 0) for name in "ABC")
+    painted_one = replace(first, picture=png(5, 3, 200), colour=(1.0, 1.0, 1.0))  # 5 x 3: of an odd length
+    plain = replace(second, colour=(1.0, 0.0, 0.0))
+    read = reader.read_gltf(mesh_file([painted_one, plain, third]))
+    shown = [pictures.read_base_colour(read, number) for number in range(3)]
+    assert shown[0].shape == (3, 5, 3) and (shown[0] == (200, 128, 55)).all()
+    assert shown[1].reshape(-1).tolist() == [255, 0, 0] and (shown[2] == 255).all()
 
 
 def test_parts_become_meshes_of_their_own() -> None:

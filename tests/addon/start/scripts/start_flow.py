@@ -168,5 +168,6 @@ run.prepare()
 stranger = cube("Two", (0.0, 0.0, 0.0))
 bpy.ops.dreamfusion.insert(job_id=job.id)
 said["elsewhere"] = [box(made()[0]), hidden(stranger)]
+said["bug"] = str(run.session.bug)
 addon.disable()
 addon.tell(**said)
