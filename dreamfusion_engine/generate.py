@@ -27,6 +27,7 @@ from dreamfusion_engine.optimize.step_trial import StepTrial
 from dreamfusion_engine.optimize.volume_training import VolumeTraining
 from dreamfusion_engine.pictures.prepare import CutOut
 from dreamfusion_engine.run.entrance import in_folder, trained, write_result
+from dreamfusion_engine.run.judgement import judgement
 from dreamfusion_engine.run.pictures import RunPictures, keep_pictures, kept_pictures, run_pictures, show
 from dreamfusion_engine.run.report import ignore, run_report, simple_unwrap, stopped_late
 from dreamfusion_engine.run.source import keep_source, kept_source
@@ -170,7 +171,8 @@ def _generate(
             config.camera,
             lambda share: advance("render", 0.2 + 0.8 * share),
         )
-        content = {**run_report(config, session, clock, device), "mesh": mesh_report.to_json()}
+        said = judgement(config, mesh, report)
+        content = {**run_report(config, session, clock, device), **said, "mesh": mesh_report.to_json()}
         if pictures is not None:
             content["pictures"] = pictures.measured(mesh, device)
         write_result(content, files["result.json"])

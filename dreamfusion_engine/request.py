@@ -24,6 +24,7 @@ from dreamfusion_engine.config.setting import require
 from dreamfusion_engine.config.stages import GenerateConfig
 from dreamfusion_engine.errors import InputError
 from dreamfusion_engine.inputs.given_path import UnusablePath, absence, given_path, shortened
+from dreamfusion_engine.judge.folder import judge_folder
 from dreamfusion_engine.machine.cache_folder import cache_folder
 from dreamfusion_engine.machine.device import check_device_name
 from dreamfusion_engine.machine.disk import check_room
@@ -135,6 +136,7 @@ def _checked(
     check_length(config, FAMILIES[facts.family])
     check_prompts(config, facts.card)
     check_asked(config)
+    judge_folder(config.judge, config.model)
     cache_folder()
     if config.memory.tiny_vae:
         locate_model(config.memory.tiny_vae)
