@@ -68,11 +68,14 @@ TABLE: dict[str, set[str]] = {
     "run": GROUND | METHOD | {"speed", "pictures", "judge"},
     "generate": GROUND | METHOD | {"speed", "run", "pictures"},
     "texture": GROUND | METHOD | {"run", "paint"},
+    "contest": GROUND | METHOD | {"run", "judge", "generate"},
     # What people and programs talk to.
     "request": GROUND | {"models", "pictures", "judge"},
     "commands": GROUND | {"hub", "models", "memory", "speed"},
-    "server": GROUND | {"failures", "hub", "models", "pictures", "request", "commands", "generate", "texture"},
-    "cli": GROUND | {"failures", "hub", "models", "pictures", "request", "commands", "generate", "texture", "server"},
+    "server": GROUND
+    | {"failures", "hub", "models", "pictures", "request", "commands", "generate", "texture", "contest"},
+    "cli": GROUND
+    | {"failures", "hub", "models", "pictures", "request", "commands", "generate", "texture", "contest", "server"},
     "__main__": {"cli"},
 }
 HEAVY = {"torch", "warp", "diffusers", "transformers", "skimage", "trimesh", "xatlas", "uvunwrap", "numpy", "PIL"}
@@ -80,7 +83,7 @@ HEAVY = {"torch", "warp", "diffusers", "transformers", "skimage", "trimesh", "xa
 LIGHT_ROOMS = {
     "": {"", "__main__", "cli", "errors", "events", "failures", "request"},
     "commands": {"arguments", "console", "doctor", "given_models", "model_list", "model_table", "settings_table"},
-    "config": {"paint", "presets", "prompt_text", "recipes", "scores", "setting"},
+    "config": {"paint", "presets", "prompt_text", "recipes", "scores", "seed_range", "setting"},
     "config.stages": {
         "adapters",
         "camera",

@@ -24,13 +24,16 @@ class Appraisal:
 
     by: str, who judged, for people.
     score: float in [0, 1], share of the pictures of which the prompt is the best caption (R-Precision).
-    surety: float in [0, 1], mean probability that the judge gives the prompt: it tells results of one score apart.
-    views: int, pictures.
+    shape: float in [0, 1], the same of the pictures in white clay, whatever the colour is.
+    surety: float in [0, 1], mean probability that the judge gives the prompt, in colour and in clay: it tells results
+        of one score apart.
+    views: int, pictures of each sort.
     captions: int, captions to choose among.
     """
 
     by: str
     score: float
+    shape: float
     surety: float
     views: int
     captions: int
@@ -51,23 +54,21 @@ class Appraiser:
     def __init__(self, judge: Judge, question: Question, by: str) -> None:
         self._judge = judge
         self._count = len(question.captions)
-        self._captions = judge.captions(question.captions)
+        self._captions, self._shapes = (judge.captions(each) for each in (question.captions, question.shapes))
         self.by = by
 
-    def appraise(self, pictures: Tensor) -> Appraisal:
+    def appraise(self, colour: Tensor, clay: Tensor) -> Appraisal:
         """Grade the pictures of one object.
 
-        pictures: float32[B, 3, H, H], sRGB in [0, 1].
+        colour: float32[B, 3, H, H], sRGB in [0, 1].
+        clay: of the same shape, from the same sides, in white clay.
         """
-        similarity = self._judge.pictures(pictures) @ self._captions.T
-        sure = (similarity * float(self._judge.model.logit_scale.detach().exp())).softmax(dim=1)[:, 0]
-        return Appraisal(
-            by=self.by,
-            score=round(r_precision(similarity, [0] * len(similarity)), 4),
-            surety=round(float(sure.mean()), 4),
-            views=len(similarity),
-            captions=self._count,
-        )
+        seen = self._judge.pictures(colour) @ self._captions.T, self._judge.pictures(clay) @ self._shapes.T
+        temperature = float(self._judge.model.logit_scale.detach().exp())
+        sure = [float((similarity * temperature).softmax(dim=1)[:, 0].mean()) for similarity in seen]
+        score, shape = (round(r_precision(similarity, [0] * len(similarity)), 4) for similarity in seen)
+        surety = round(0.5 * sum(sure), 4)
+        return Appraisal(by=self.by, score=score, shape=shape, surety=surety, views=len(colour), captions=self._count)
 
 
 def question_about(prompt: str, folder: Path) -> Question | None:

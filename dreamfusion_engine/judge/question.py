@@ -39,9 +39,11 @@ class Question:
     """A choice among captions.
 
     captions: str each, all different; the first is the prompt's.
+    shapes: str each, of pictures without colour; the first is the prompt's.
     """
 
     captions: tuple[str, ...]
+    shapes: tuple[str, ...]
 
 
 def known_question(prompt: str, card: PromptCard) -> Question | None:
@@ -65,7 +67,8 @@ def known_question(prompt: str, card: PromptCard) -> Question | None:
     part = next((word for word in after.split() if word in card.colours), "")
     if part:
         others.append(_caption(part, name))
-    return Question(captions=tuple(dict.fromkeys([own, *others])))
+    shapes = [_caption("", each) for each in (name, *card.kinds) if each != kind or each == name]
+    return Question(captions=tuple(dict.fromkeys([own, *others])), shapes=tuple(dict.fromkeys(shapes)))
 
 
 def open_question(prompt: str) -> Question:
@@ -76,7 +79,8 @@ def open_question(prompt: str) -> Question:
     own = " ".join(prompt.split())
     objects = [line for line in OBJECTS.read_text(encoding="utf-8").splitlines() if line and not line.startswith("#")]
     others = [each for each in objects if each.lower() != own.lower()]
-    return Question(captions=tuple(dict.fromkeys([own, *others])))
+    captions = tuple(dict.fromkeys([own, *others]))
+    return Question(captions=captions, shapes=captions)
 
 
 def _caption(colour: str, kind: str) -> str:

@@ -29,7 +29,7 @@ def judgement(config: GenerateConfig, mesh: TexturedMesh, report: Report) -> dic
     try:
         ready = appraiser(config.prompt, judge_folder(config.judge, config.model))
         if ready is not None:
-            said = ready.appraise(mesh_portraits(mesh)[0])
+            said = ready.appraise(*mesh_portraits(mesh))
             grade = {**said.to_json(), "seconds": round(time.monotonic() - begun, 2)}
     except EngineError as error:
         report(Note(code="judge.silent", text=f"The result has no grade: {error.what} {error.why}"))

@@ -46,6 +46,9 @@ def test_second_names_are_those_of_the_corpus() -> None:
     kinds = [kind_named(name) for name in CARD.kinds]
     assert {other: kind.names[0] for kind in kinds for other in kind.names[1:]} == OTHER_NAMES
     assert asked("a burger")[0] == "a burger" and "a hamburger" not in asked("a burger")
+    found = known_question("a blue burger", CARD)
+    assert found is not None and found.shapes[0] == "a burger" and "a hamburger" not in found.shapes
+    assert len(found.shapes) == len(CARD.kinds), "of clay nobody asks the colour"
     assert "a lamp" not in asked("a table lamp") and "a table" in asked("a table lamp")
 
 
