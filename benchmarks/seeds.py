@@ -21,8 +21,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.prompt_list import Prompt, read_prompts  # noqa: E402
-from benchmarks.shape_distance import distance_to_kind  # noqa: E402
+from benchmarks.shared.prompt_list import Prompt, read_prompts  # noqa: E402
+from benchmarks.shared.shape_distance import distance_to_kind  # noqa: E402
 from dreamfusion_engine.config.presets import preset  # noqa: E402
 from dreamfusion_engine.contest.rounds import all_steps, rounds_of  # noqa: E402
 from dreamfusion_engine.mesh.export import read_glb  # noqa: E402

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.prompt_list import full_list
 from benchmarks.seeds import Enough, Row, Runs, summary_of
+from benchmarks.shared.prompt_list import full_list
 
 
 def test_a_finished_run_is_not_made_again_and_the_limit_holds(tmp_path: Path) -> None:
