@@ -57,26 +57,28 @@ def prompt_gain(training: VolumeTraining, distillation: ScoreDistillation, size:
     size: int, pixels, width and height of the renders.
     """
     generator = torch.Generator().manual_seed(0)
-    cameras = _sides(training)
+    together = distillation.together  # views that the teacher judges at once
+    cameras = _sides(training, max(_SIDES, together))
     x = distillation.teacher.to_model_space(_pictures(training.view(cameras, size, shading="albedo").colour))
     texts = distillation.conditioning
     usable = distillation.teacher.schedule.usable
     gain = 0.0
-    for side in range(_SIDES):
-        seen = texts.embeddings(cameras.azimuth[side : side + 1], cameras.elevation[side : side + 1], "albedo")
+    groups = list(torch.arange(len(x) // together * together).split(together))
+    for rows in groups:
+        seen = texts.embeddings(cameras.azimuth[rows], cameras.elevation[rows], "albedo")
         asked = Conditioning.join([seen.uncond, seen.cond])
         for share in _NOISY:
-            t = torch.full((1,), int(share * usable), device=x.device)
-            noise = torch.randn(x[:1].shape, generator=generator).to(x.device)
-            x_t = add_noise(x[side : side + 1], noise, *distillation.teacher.schedule.at(t))
+            t = torch.full((together,), int(share * usable), device=x.device)
+            noise = torch.randn(x[rows].shape, generator=generator).to(x.device)
+            x_t = add_noise(x[rows], noise, *distillation.teacher.schedule.at(t))
             found = distillation.teacher.predict_noise(x_t.repeat(2, *[1] * (x.ndim - 1)), t.repeat(2), asked)
-            uncond, cond = (found - noise).square().flatten(1).mean(1).tolist()
+            uncond, cond = (float((each - noise).square().mean()) for each in found.chunk(2))
             gain += uncond - cond
-    return gain / (_SIDES * len(_NOISY))
+    return gain / (len(groups) * len(_NOISY))
 
 
-def _sides(training: VolumeTraining) -> Cameras:
-    azimuth = torch.arange(_SIDES, device=training.device, dtype=torch.float32) * (2.0 * torch.pi / _SIDES)
+def _sides(training: VolumeTraining, count: int) -> Cameras:
+    azimuth = torch.arange(count, device=training.device, dtype=torch.float32) * (2.0 * torch.pi / count)
     return mid_orbit_cameras(azimuth, torch.full_like(azimuth, 0.25), training.config.camera)
 
 
