@@ -22,15 +22,21 @@ from dreamfusion_engine.request import Request, checked_request
 
 pytestmark = pytest.mark.slow
 
-SEEDS = SeedRange(first=3, count=3)
+SEEDS = SeedRange(first=3, count=2)
 SETTINGS = {
-    "optimize": {"steps": 20, "views": 1, "resolution": [16, 16]},
-    "checkpoint_every": 4,
+    "optimize": {"steps": 10, "views": 1, "resolution": [16, 16]},
+    "checkpoint_every": 2,
     "field": {"levels": 2},
     "mesh": {"resolution": 32, "texture": 64, "triangles": 200},
     "memory": {"overlap": "off"},
     "device": "cpu",
 }
+
+
+@pytest.fixture(autouse=True)
+def no_video(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sixty frames would be most of the work, and another test has them."""
+    monkeypatch.setattr("dreamfusion_engine.generate.write_turntable", lambda _, path, *rest: path.write_bytes(b""))
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +59,7 @@ def test_the_winner_is_what_its_seed_gives_and_every_draft_is_there(model: Path,
 
     report = json.loads((request.output / "result.json").read_text(encoding="utf-8"))
     places = [place["seed"] for place in report["contest"]["ranking"]]
-    assert sorted(places) == [3, 4, 5] and places[0] == report["seed"] == made.report["seed"]
+    assert sorted(places) == [3, 4] and places[0] == report["seed"] == made.report["seed"]
     assert report["contest"]["judge"] == "the built-in judge" == report["judge"]["by"]
     assert {Path(path).parent for path in made.files.values()} == {request.output}
     assert all((request.output / "seeds" / str(seed) / "thumbnail.png").is_file() for seed in places)
@@ -73,7 +79,7 @@ def test_the_winner_is_what_its_seed_gives_and_every_draft_is_there(model: Path,
 def test_a_contest_that_was_broken_off_twice_ends_as_one_that_was_not(model: Path, tmp_path: Path) -> None:
     whole, broken = asked(model, tmp_path / "whole", judge="off"), asked(model, tmp_path / "broken", judge="off")
     contest(whole.config, SEEDS, whole.output)
-    for moves, resume in ((6, False), (9, True)):
+    for moves, resume in ((3, False), (5, True)):
         left = iter(["continue"] * moves)
 
         def control(left: object = left) -> Move:
