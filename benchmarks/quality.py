@@ -30,8 +30,10 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks.shared import portraits  # noqa: E402
 from benchmarks.shared.prompt_list import Prompt, full_list, read_prompts  # noqa: E402
-from benchmarks.shared.shape_distance import HALF_LENGTH, distance_to_kind  # noqa: E402
-from dreamfusion_engine.judge.model import WEIGHTS, Judge, load_judge  # noqa: E402
+from benchmarks.shared.shape_distance import distance_to_kind  # noqa: E402
+from dreamfusion_engine.judge.folder import WEIGHTS  # noqa: E402
+from dreamfusion_engine.judge.model import Judge, load_judge  # noqa: E402
+from dreamfusion_engine.judge.portraits import HALF_LENGTH  # noqa: E402
 from dreamfusion_engine.judge.scores import r_precision  # noqa: E402
 from dreamfusion_engine.mesh.export import read_glb  # noqa: E402
 from dreamfusion_engine.models.pipeline_folder import locate_model, open_pipeline  # noqa: E402

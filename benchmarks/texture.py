@@ -28,7 +28,8 @@ sys.path.insert(0, str(ROOT))
 from benchmarks.quality import Grader, contact_sheet, mean  # noqa: E402
 from benchmarks.shared import portraits  # noqa: E402
 from benchmarks.shared.prompt_list import Prompt, read_prompts  # noqa: E402
-from dreamfusion_engine.judge.model import WEIGHTS, load_judge  # noqa: E402
+from dreamfusion_engine.judge.folder import WEIGHTS  # noqa: E402
+from dreamfusion_engine.judge.model import load_judge  # noqa: E402
 from dreamfusion_engine.mesh.export import GlbContent, write_glb  # noqa: E402
 from dreamfusion_engine.mesh.gltf.picture import read_base_colour  # noqa: E402
 from dreamfusion_engine.mesh.gltf.read import read_gltf  # noqa: E402

@@ -21,6 +21,7 @@ from dreamfusion_engine.commands import arguments as command_line
 from dreamfusion_engine.commands import console
 from dreamfusion_engine.commands.settings_table import about_json, about_text, settings_about, settings_text
 from dreamfusion_engine.config.recipes import RECIPES
+from dreamfusion_engine.config.seed_range import SeedRange
 from dreamfusion_engine.errors import Cancelled
 from dreamfusion_engine.events import Downloaded, Event, Result
 from dreamfusion_engine.failures import as_engine_error
@@ -92,8 +93,11 @@ def main(argv: Sequence[str] | None = None, **makers: Maker) -> int:
 
 def _generate(options: argparse.Namespace, arguments: list[str], makers: Mapping[str, Maker]) -> int:
     settings = _with_lock(_run_settings(options), options)
+    seeds = command_line.given_seeds(options.seeds, options.seed)
+    if seeds is not None:
+        options.command = "contest"
     mesh = Path(options.blockout) if options.blockout else b""
-    return _made(options, arguments, mesh, settings, makers, read_given(options.images))
+    return _made(options, arguments, mesh, settings, makers, read_given(options.images), seeds)
 
 
 def _texture(options: argparse.Namespace, arguments: list[str], makers: Mapping[str, Maker]) -> int:
@@ -108,7 +112,7 @@ def _refine(options: argparse.Namespace, arguments: list[str], makers: Mapping[s
 def _run_settings(options: argparse.Namespace) -> dict[str, Any]:
     """What the options of a run say, nested by stage."""
     return _given_settings(options) | {
-        "seed": options.seed,
+        "seed": options.seed or 0,
         "negative": options.negative,
         "device": options.device,
     }
@@ -135,6 +139,7 @@ def _made(
     settings: dict[str, Any],
     makers: Mapping[str, Maker],
     pictures: Sequence[GivenPicture] = (),
+    seeds: SeedRange | None = None,
 ) -> int:
     """Check and run what a command asks for, show how it goes, and return the exit code.
 
@@ -144,6 +149,7 @@ def _made(
     settings: nested by stage.
     makers: as for `main`.
     pictures: GivenPictures of the object.
+    seeds: SeedRange of a contest.
     """
     asked = TASKS[options.command].check(
         options.prompt,
@@ -153,6 +159,7 @@ def _made(
         settings=settings,
         output=options.output,
         resume=options.resume,
+        **({} if seeds is None else {"seeds": seeds}),
     )
     new = [p for p in (asked.output, *asked.output.parents) if not p.exists()]
     screen = console.ProgressDisplay(sys.stderr)
@@ -233,6 +240,8 @@ def _print_result(result: Result, seconds: float) -> None:
     for name, path in result.files.items():
         words = FILE_WORDS.get(Path(path).name)
         print(f"  {Path(path).name:<14}  {words}" if words else f"  {name:<14}  {path}")
+    for line in console.verdict_lines(result.report):
+        print(f"  {line}")
 
 
 def _given_settings(options: argparse.Namespace) -> dict[str, Any]:

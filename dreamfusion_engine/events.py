@@ -91,6 +91,21 @@ class TexturePreview:
 
 
 @dataclass(frozen=True, kw_only=True)
+class DraftMesh:
+    """The object of a contest's draft that goes no further, as a binary glTF.
+
+    seed: int, of the draft.
+    step: int, training step at which it stopped.
+    glb: bytes of the file.
+    """
+
+    message: ClassVar[str] = "draft"
+    seed: int
+    step: int
+    glb: bytes
+
+
+@dataclass(frozen=True, kw_only=True)
 class Note:
     """Something that the artist should know: a changed setting, a new attempt, a warning about the object.
 
@@ -136,7 +151,7 @@ class Downloaded:
     license: str
 
 
-Event = Progress | Preview | MeshPreview | TexturePreview | Note
+Event = Progress | Preview | MeshPreview | TexturePreview | DraftMesh | Note
 Report = Callable[[Event], None]
 # 'finish': stop training here and make the result; 'cancel': keep a checkpoint and stop.
 Move = Literal["continue", "finish", "cancel"]

@@ -35,6 +35,7 @@ from dreamfusion_engine.refinement.finish import RefineReport, finished
 from dreamfusion_engine.refinement.surface import surface_of
 from dreamfusion_engine.refinement.training import RefineTraining
 from dreamfusion_engine.run.entrance import in_folder, trained, write_result
+from dreamfusion_engine.run.judgement import judgement
 from dreamfusion_engine.run.pictures import RunPictures, keep_pictures, kept_pictures, run_pictures, show
 from dreamfusion_engine.run.refinement import refine_session
 from dreamfusion_engine.run.report import ignore, run_report, simple_unwrap, stopped_late
@@ -189,7 +190,8 @@ def _generate(
             config.camera,
             lambda share: advance("render", 0.2 + 0.8 * share),
         )
-        content = {**run_report(config, session, clock, device), "mesh": mesh_report.to_json() | refinement}
+        said = judgement(config, mesh, report)
+        content = {**run_report(config, session, clock, device), **said, "mesh": mesh_report.to_json() | refinement}
         if pictures is not None:
             content["pictures"] = pictures.measured(mesh, device)
         write_result(content, files["result.json"])

@@ -21,14 +21,16 @@ from dreamfusion_engine.config.paint import PaintConfig, painting
 from dreamfusion_engine.config.presets import Resolved, dotted, from_json, preset, resolve
 from dreamfusion_engine.config.recipes import NEEDS_AUTOENCODER, recipe_named
 from dreamfusion_engine.config.refine import refining
+from dreamfusion_engine.config.seed_range import SeedRange
 from dreamfusion_engine.config.setting import require
 from dreamfusion_engine.config.stages import GenerateConfig
 from dreamfusion_engine.errors import InputError
 from dreamfusion_engine.inputs.given_path import UnusablePath, absence, given_path, shortened
+from dreamfusion_engine.judge.folder import judge_folder
 from dreamfusion_engine.machine.cache_folder import cache_folder
 from dreamfusion_engine.machine.device import check_device_name
 from dreamfusion_engine.machine.disk import check_room
-from dreamfusion_engine.machine.run_folder import SOURCE
+from dreamfusion_engine.machine.run_folder import SOURCE, check_contest
 from dreamfusion_engine.models.adapters.files import check_asked
 from dreamfusion_engine.models.card import VIEWS, check_length, check_prompts
 from dreamfusion_engine.models.family import FAMILIES
@@ -43,7 +45,12 @@ _DISK_NEEDED = 200 << 20  # bytes: textures, video and previews, and room; two c
 SLUG_LIMIT = 60  # characters
 MESH_LIMIT = 1 << 28  # bytes of a mesh that is painted: five million triangles are some 200 MiB
 # By task: what it makes, in a word, and the key of result.json that only such a run writes.
-RESULTS = {"texture": ("texture", "paint"), "refine": ("refinement", "refine"), "generate": ("object", "prompt")}
+RESULTS = {
+    "texture": ("texture", "paint"),
+    "refine": ("refinement", "refine"),
+    "contest": ("contest", "contest"),
+    "generate": ("object", "prompt"),
+}
 _GLB_HEAD = 20  # bytes before the description of a GLB: its header, and the chunk's
 _PART_ATTRIBUTE = b'"_PART"'
 _LONGEST_STEM = 30  # characters of a mesh file's name in that of the run's folder
@@ -59,6 +66,7 @@ class Request:
     resume: bool
     paint: PaintConfig | None = None  # of a run that paints meshes
     mesh: bytes = b""  # a binary glTF: the meshes to paint or to refine, or the blockout to begin from
+    seeds: SeedRange | None = None  # of a contest; the config's seed is the first of them
     pictures: tuple[CutOut, ...] = ()  # the object, cut out of given pictures
 
     @property
@@ -81,6 +89,7 @@ def checked_request(
     resume: bool = False,
     blockout: Path | bytes = b"",
     pictures: Sequence[GivenPicture] = (),
+    seeds: SeedRange | None = None,
 ) -> Request:
     """Return a request that can be started. Nothing is written.
 
@@ -92,6 +101,7 @@ def checked_request(
     resume: bool, whether to continue from the folder's checkpoint.
     blockout: Path of a .glb from which the object begins, or its bytes; b"": from nothing.
     pictures: GivenPictures of the object.
+    seeds: SeedRange of a contest, in place of the settings' seed; None: there is none.
     Raises InputError or SetupError for every bad prompt, word, setting, device name, model, adapter or folder.
     """
     mesh = _mesh_bytes(blockout) if isinstance(blockout, Path) else blockout
@@ -105,15 +115,28 @@ def checked_request(
             fix='Give the mesh: --from MESH.glb. Or leave out "start".',
         )
     check_pictures(prompt, pictures, settings, resume)
+    if seeds is not None and pictures:
+        raise InputError(
+            "input.seeds",
+            what="A contest of seeds takes no pictures.",
+            why="Its drafts begin from the prompt, and with --from from a mesh.",
+            fix="Leave out the pictures, or --seeds.",
+        )
+    if seeds is not None:
+        settings = {**(settings or {}), "seed": seeds.first}
+        output = output or output_root / f"{folder_name(prompt, seeds.first)}-to-{seeds.seeds[-1]}"
     asked = _checked(prompt, preset_name, settings, output, output_root, resume)
+    check_contest(asked.output, "" if seeds is None else seeds.words, resume=resume)
+    if seeds is not None:
+        check_output(asked.output, disk_needed(asked.config, seeds.count))
     if not resume:
-        check_not_taken(asked.output, asked.config)
+        check_not_taken(asked.output, asked.config, "generate" if seeds is None else "contest", seeds)
     config = asked.config
     begins = mesh or (resume and (asked.output / SOURCE).is_file())
     if begins and config.start.lock > 0.0 and not _given(settings, "optimize", "levels_until"):
         # A shape that is there from the start needs no coarse beginning.
         config = replace(config, optimize=replace(config.optimize, levels_until=0.0))
-    return replace(asked, config=config, mesh=mesh, pictures=cut_outs_of(pictures))
+    return replace(asked, config=config, mesh=mesh, pictures=cut_outs_of(pictures), seeds=seeds)
 
 
 def _checked(
@@ -136,6 +159,7 @@ def _checked(
     check_length(config, FAMILIES[facts.family])
     check_prompts(config, facts.card)
     check_asked(config)
+    judge_folder(config.judge, config.model)
     cache_folder()
     if config.memory.tiny_vae:
         locate_model(config.memory.tiny_vae)
@@ -385,11 +409,11 @@ def check_encodable(text: str, name: str) -> None:
         ) from None
 
 
-def disk_needed(config: GenerateConfig) -> int:
-    """Bytes that a run may take on the disk: two checkpoints of field and optimizer, and what it leaves."""
+def disk_needed(config: GenerateConfig, seeds: int = 1) -> int:
+    """Bytes that a run may take on the disk: checkpoints of field and optimizer, one more than seeds, and its files."""
     field = config.field
     table = field.levels * field.features * (4 << field.log2_table)  # float32; a coarse level has fewer entries
-    return _DISK_NEEDED + 2 * 3 * table  # Adam keeps two moments of each
+    return _DISK_NEEDED + (seeds + 1) * 3 * table  # Adam keeps two moments of each
 
 
 def check_output(folder: Path, needed: int = _DISK_NEEDED) -> None:
@@ -440,25 +464,28 @@ def _dangling(folder: Path, link: Path) -> InputError:
     )
 
 
-def check_not_taken(folder: Path, config: GenerateConfig, task: str = "generate") -> None:
+def check_not_taken(
+    folder: Path, config: GenerateConfig, task: str = "generate", seeds: SeedRange | None = None
+) -> None:
     """Raise InputError when `folder` holds the finished result of another run, which this one would replace.
 
-    It is another one if its prompt, seed or task are.
+    It is another one if its prompt, seeds or task are.
 
     folder: Path of the run.
     config: GenerateConfig of the run.
     task: str, of RESULTS.
+    seeds: SeedRange of a contest.
     """
     report = folder / "result.json"
     if not report.is_file():
         return
     try:
         found = json.loads(report.read_text(encoding="utf-8"))
-        prompt, seed = found["prompt"], found["seed"]
+        prompt, seed = found["prompt"], found["contest"]["seeds"] if "contest" in found else found["seed"]
         made = next((name for name, (_, key) in RESULTS.items() if key in found), "generate")
     except (OSError, ValueError, KeyError, TypeError):
         prompt, seed, made = "something that is not a result of this engine", None, task
-    if (prompt, seed, made) != (config.prompt, config.seed, task):
+    if (prompt, seed, made) != (config.prompt, config.seed if seeds is None else list(seeds.seeds), task):
         called = "result" if made == task else RESULTS[made][0]
         shown = prompt if seed is None else f"the {called} for {str(prompt)[:80]!r}, seed {seed}"
         raise InputError(

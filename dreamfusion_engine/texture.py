@@ -35,6 +35,7 @@ from dreamfusion_engine.paint.texels import areas_of
 from dreamfusion_engine.paint.training import SurfaceTraining
 from dreamfusion_engine.paint.whole import WholeSurface
 from dreamfusion_engine.run.entrance import in_folder, trained, write_result
+from dreamfusion_engine.run.judgement import judgement
 from dreamfusion_engine.run.report import ignore, run_report, simple_unwrap, stopped_late
 from dreamfusion_engine.run.source import keep_source, kept_source
 from dreamfusion_engine.run.stage_clock import StageClock
@@ -161,7 +162,9 @@ def _texture(
             config.camera,
             lambda share: advance("render", 0.3 + 0.7 * share),
         )
-        content = run_report(config, session, clock, device) | {"paint": dataclasses.asdict(paint)} | painted.report
+        said = judgement(config, painted.after, report)
+        content = run_report(config, session, clock, device) | {**said, "paint": dataclasses.asdict(paint)}
+        content |= painted.report
         write_result(content, files["result.json"])
     except OSError as error:
         raise output_error(output, error) from error

@@ -54,7 +54,6 @@ TABLE: dict[str, set[str]] = {
     "guidance": GROUND | {"models"},
     "memory": GROUND | {"models", "guidance"},
     "speed": GROUND | {"models", "memory", "guidance"},
-    "judge": {"errors"},
     "starter": set(),
     # The object.
     "scene": GROUND,
@@ -62,21 +61,24 @@ TABLE: dict[str, set[str]] = {
     "render": GROUND | {"scene"},
     "mesh": GROUND | {"scene"},
     "pictures": GROUND | {"scene"},
+    "judge": GROUND | {"models", "scene", "mesh"},
     # What brings them together.
     "optimize": GROUND | METHOD - {"optimize"},
     "paint": GROUND | METHOD,
     "refinement": GROUND | METHOD | {"paint"},
-    "run": GROUND | METHOD | {"speed", "paint", "pictures", "refinement"},
+    "run": GROUND | METHOD | {"speed", "paint", "pictures", "refinement", "judge"},
     "generate": GROUND | METHOD | {"speed", "run", "paint", "pictures", "refinement"},
     "texture": GROUND | METHOD | {"run", "paint"},
     "refine": GROUND | METHOD | {"run", "paint", "refinement"},
+    "contest": GROUND | METHOD | {"run", "judge", "generate"},
     # What people and programs talk to.
-    "request": GROUND | {"models", "pictures"},
+    "request": GROUND | {"models", "pictures", "judge"},
     "commands": GROUND | {"hub", "models", "memory", "speed"},
     "server": GROUND
-    | {"failures", "hub", "models", "pictures", "request", "commands", "generate", "texture", "refine"},
+    | {"failures", "hub", "models", "pictures", "request", "commands", "generate", "texture", "refine", "contest"},
     "cli": GROUND
-    | {"failures", "hub", "models", "pictures", "request", "commands", "generate", "texture", "refine", "server"},
+    | {"failures", "hub", "models", "pictures", "request", "commands"}
+    | {"generate", "texture", "refine", "contest", "server"},
     "__main__": {"cli"},
 }
 HEAVY = {"torch", "warp", "diffusers", "transformers", "skimage", "trimesh", "xatlas", "uvunwrap", "numpy", "PIL"}
@@ -84,7 +86,7 @@ HEAVY = {"torch", "warp", "diffusers", "transformers", "skimage", "trimesh", "xa
 LIGHT_ROOMS = {
     "": {"", "__main__", "cli", "errors", "events", "failures", "request"},
     "commands": {"arguments", "console", "doctor", "given_models", "model_list", "model_table", "settings_table"},
-    "config": {"paint", "presets", "prompt_text", "recipes", "refine", "scores", "setting"},
+    "config": {"paint", "presets", "prompt_text", "recipes", "refine", "scores", "seed_range", "setting"},
     "config.stages": {
         "adapters",
         "camera",
@@ -104,6 +106,7 @@ LIGHT_ROOMS = {
     },
     "guidance.denoiser": {"choice"},
     "hub": {"address", "api", "connection", "download", "lock", "repository_cache", "selection", "transfer"},
+    "judge": {"folder"},
     "inputs": {"given_path", "outside_text", "visible_text"},
     "machine": {"cache_folder", "device", "disk", "file_lock", "main_memory", "run_folder", "stop_signals"},
     "memory": {"estimate"},
@@ -120,6 +123,7 @@ LIGHT_ROOMS = {
         "pipeline_folder",
         "safetensors_header",
         "sizes",
+        "terms",
     },
     "models.single_file": {"layouts", "read"},
     "pictures": {"asked", "given", "viewpoint"},

@@ -112,6 +112,8 @@ def test_a_run_leaves_everything_it_promises(whole: Path) -> None:
     report = json.loads((whole / "result.json").read_text(encoding="utf-8"))
     assert (report["prompt"], report["seed"], report["steps"]) == ("a red mug", 0, STEPS)
     assert report["config"]["mesh"]["texture"] == 64
+    assert report["judge"]["by"] == "the built-in judge" and 0.0 <= report["judge"]["score"] <= 1.0
+    assert report["terms"]["sell"] == "unknown" and report["terms"]["line"], "a folder may hold anything"
     assert {"load", "train", "extract", "unwrap", "bake", "render"} <= set(report["seconds"])
     assert report["denoiser"]["runtime"] == "torch" and report["denoiser"]["why"]
     assert report["peak_memory_mib"] > 100 and report["versions"]["torch"] and report["health"] and report["mesh"]

@@ -35,7 +35,9 @@ from benchmarks.shared.prompt_list import Prompt, read_prompts  # noqa: E402
 from dreamfusion_engine.commands.arguments import parse_settings  # noqa: E402
 from dreamfusion_engine.config.presets import preset  # noqa: E402
 from dreamfusion_engine.guidance.distillation import ScoreDistillation  # noqa: E402
-from dreamfusion_engine.judge.model import WEIGHTS, Judge, load_judge  # noqa: E402
+from dreamfusion_engine.judge.folder import WEIGHTS  # noqa: E402
+from dreamfusion_engine.judge.model import Judge, load_judge  # noqa: E402
+from dreamfusion_engine.judge.portraits import ELEVATION, judge_cameras  # noqa: E402
 from dreamfusion_engine.mesh.export import read_glb  # noqa: E402
 from dreamfusion_engine.models.card import View, view_of  # noqa: E402
 from dreamfusion_engine.models.load import load_teacher  # noqa: E402
@@ -80,7 +82,7 @@ def sides_of(judge: Judge, prompt: Prompt, pictures: torch.Tensor) -> Sides | No
         return None
     captions = judge.captions([f"{describe(prompt.kind, Appearance())}, {VIEW_WORDS[view]}" for view in AROUND])
     said = [AROUND[int(i)] for i in (judge.pictures(pictures) @ captions.T).argmax(dim=1)]
-    true = [view_of(float(azimuth), portraits.ELEVATION) for azimuth in portraits.cameras().azimuth]
+    true = [view_of(float(azimuth), ELEVATION) for azimuth in judge_cameras().azimuth]
     return Sides(
         views=sum(a == b for a, b in zip(said, true, strict=True)) / len(said),
         fronts=said.count("front") / len(said),
@@ -105,7 +107,7 @@ def guidance_milliseconds(names: Sequence[str], model: str, rounds: int = 12) ->
     rounds: int; the variants take turns, and the least of each counts.
     """
     pipeline = open_pipeline(locate_model(model))
-    teacher = load_teacher(pipeline, portraits.CPU, precision="bfloat16")
+    teacher = load_teacher(pipeline, torch.device("cpu"), precision="bfloat16")
     made = {}
     for name in names:
         config = preset("draft", "a red car", parse_settings(VARIANTS[name]))

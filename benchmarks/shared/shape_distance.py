@@ -12,6 +12,7 @@ import warp as wp
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from dreamfusion_engine.judge.portraits import HALF_LENGTH, to_box
 from dreamfusion_engine.machine.warp_runtime import launch, vectors
 from training.starter.exact_mesh import exact_mesh, lattice_points, signed_distance
 from training.starter.objects.kinds import Appearance, Kind, make_object
@@ -21,7 +22,6 @@ CPU = torch.device("cpu")
 SURFACE_POINTS = 4096
 LATTICE = 48  # cells along the box for volumes
 EXACT_RESOLUTION = 64  # cells along the box of the exact meshes
-HALF_LENGTH = 0.83  # world units, the middle of what the corpus uses
 _TURNS = 12  # about the vertical axis, for kinds without a front
 
 
@@ -44,15 +44,6 @@ class Shape:
 
     points: Floats
     filled: NDArray[np.bool_]
-
-
-def to_box(vertices: Floats) -> Floats:
-    """The vertices moved and scaled so that their box is centred and its longest half side is HALF_LENGTH.
-
-    vertices: float32[V, 3].
-    """
-    low, high = vertices.min(0), vertices.max(0)
-    return np.asarray((vertices - 0.5 * (low + high)) * (2.0 * HALF_LENGTH / (high - low).max()), np.float32)
 
 
 def surface_points(vertices: Floats, triangles: NDArray[np.int32], seed: int = 0) -> Floats:

@@ -170,6 +170,7 @@ class Job:
     result: Path of mesh.glb, None before it is there.
     wish: str, a request to the running job that is not done yet: 'cancel', 'pause', 'resume', 'finish', or ''.
     owner: str, '' for a job of this Blender, else a name for the other Blender that has it.
+    verdict: sentences on the result: a judge's grade, where there is one, and what its model's licence allows.
     """
 
     id: str
@@ -194,6 +195,7 @@ class Job:
     wish: str = ""
     owner: str = ""
     task: str = GENERATE
+    verdict: list[str] = field(default_factory=list)
 
     @property
     def paints(self) -> bool:
@@ -249,6 +251,24 @@ def share_done(stage: str, step: int, total: int) -> float:
     begin, end = _STAGES.get(stage, (0.0, 0.0))
     inside = min(1.0, max(0.0, step / total)) if total > 0 else 0.0
     return begin + (end - begin) * inside
+
+
+def verdict_of(report: dict[str, Any]) -> list[str]:
+    """What a result's report says of it, in sentences of a bounded length: the judge's grade, the model's licence.
+
+    report: the content of result.json, which may be anything.
+    """
+    lines = []
+    judge, terms = report.get("judge"), report.get("terms")
+    if isinstance(judge, dict):
+        shares = [judge.get(name) for name in ("score", "shape")]
+        good = [share for share in shares if isinstance(share, (int, float)) and 0.0 <= share <= 1.0]
+        if len(good) == len(shares) and not any(isinstance(share, bool) for share in shares):
+            by = str(judge.get("by") or "a judge")
+            lines.append(f"Recognised by {by} from {good[0]:.0%} of the sides, without colour from {good[1]:.0%}")
+    if isinstance(terms, dict) and isinstance(terms.get("line"), str) and terms["line"]:
+        lines.append(terms["line"])
+    return [line[:WORDS_LIMIT] for line in lines]
 
 
 def versions_of(values: dict[Any, Any]) -> dict[str, str]:

@@ -14,7 +14,9 @@ from typing import Any, NoReturn
 
 from dreamfusion_engine import __version__
 from dreamfusion_engine.config.presets import PRESET_NAMES, nearest
+from dreamfusion_engine.config.seed_range import SeedRange, typed_range
 from dreamfusion_engine.errors import InputError
+from dreamfusion_engine.inputs.given_path import shortened
 from dreamfusion_engine.wire.assignments import BadAssignment, assigned, nested
 
 COMMANDS = ("generate", "texture", "refine", "settings", "models", "download", "doctor", "serve")
@@ -119,6 +121,7 @@ def parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
     make.set_defaults(images=[])
     make.add_argument("--from", dest="blockout", metavar="MESH.glb", help="begin from this shape, and take its place")
     make.add_argument("--lock", type=float, metavar="0..1", help="how strongly that shape holds (default 0.5)")
+    make.add_argument("--seeds", metavar="N|A-B", help="a contest: begin N seeds, or A to B, and finish the best one")
     _add_run(make, "outputs/<prompt>-<seed>", words)
     paint = commands.add_parser("texture", help="paint a mesh that you have, as a prompt says", allow_abbrev=False)
     paint.add_argument("mesh", metavar="MESH.glb", help="binary glTF; its shape and UVs stay as they are")
@@ -164,7 +167,7 @@ def _add_run(command: _Parser, folder: str, words: Sequence[str]) -> None:
     """Add the options of a run. folder: where it writes by default. words: as for `parser`."""
     _add_model(command)
     command.add_argument("--output", type=Path, metavar="DIR", help=f"default: {folder}")
-    command.add_argument("--seed", type=int, default=0, metavar="N", help="another seed, another result (default 0)")
+    command.add_argument("--seed", type=int, metavar="N", help="another seed, another result (default 0)")
     command.add_argument("--negative", default="", metavar="TEXT", help="what it should not look like")
     command.add_argument("--device", default="auto", help="auto | cpu | cuda | cuda:1 ... (default auto)")
     command.add_argument("--resume", action="store_true", help="go on from the checkpoint in the output folder")
@@ -255,6 +258,24 @@ def given_settings(
                 fix="Keep one of them.",
             )
     return _nested([*settings.items(), *more.items()])
+
+
+def given_seeds(seeds: str | None, seed: int | None) -> SeedRange | None:
+    """Return what --seeds says; None without it.
+
+    seeds, seed: what --seeds and --seed gave; None where not given.
+    Raises InputError input.seeds for both at once, and for what is no range.
+    """
+    if seeds is None:
+        return None
+    if seed is not None:
+        raise InputError(
+            "input.seeds",
+            what="--seed and --seeds contradict each other.",
+            why=f"--seed {seed} is one seed, and --seeds {shortened(seeds)} are those of a contest.",
+            fix="Keep one of them.",
+        )
+    return typed_range(seeds)
 
 
 def parse_settings(assignments: Sequence[str]) -> dict[str, Any]:

@@ -7,7 +7,8 @@ import shutil
 import sys
 import textwrap
 import time
-from typing import BinaryIO, TextIO, cast
+from collections.abc import Mapping
+from typing import Any, BinaryIO, TextIO, cast
 
 from dreamfusion_engine.errors import Cancelled, EngineError
 from dreamfusion_engine.events import Event, Note, Progress
@@ -68,6 +69,23 @@ def labelled(label: str, text: str, columns: int = 88) -> str:
         break_on_hyphens=False,
         drop_whitespace=True,
     )
+
+
+def verdict_lines(report: Mapping[str, Any]) -> list[str]:
+    """Return what a result is said to be worth: who won a contest, the judge's grade, what may be done with it.
+
+    report: content of result.json.
+    """
+    lines = []
+    contest, judge, terms = (report.get(name) for name in ("contest", "judge", "terms"))
+    if contest:
+        places = ", ".join(str(place["seed"]) for place in contest["ranking"])
+        lines.append(f"Best first, by {contest['judge']}: {places}. The drafts are in seeds/N: thumbnail.png, mesh.glb")
+    if judge:
+        lines.append(f"Found by {judge['by']} in {judge['score']:.0%} of the views, as a shape in {judge['shape']:.0%}")
+    if terms:
+        lines.append(terms["line"])
+    return lines
 
 
 def duration_text(seconds: float) -> str:

@@ -13,10 +13,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 from transformers import AutoTokenizer, CLIPModel, PreTrainedTokenizerFast
+from transformers.utils import logging
 
 from dreamfusion_engine.errors import SetupError
+from dreamfusion_engine.judge.folder import WEIGHTS
 
-WEIGHTS = Path(__file__).parent / "weights"
 MEAN, STD = (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)
 HASHES = "hashes.json"
 
@@ -113,6 +114,8 @@ def load_judge(folder: Path = WEIGHTS, device: str | torch.device = "cpu") -> Ju
                 why=f"Its SHA-256 is {found}, expected {expected}.",
                 fix=f"Copy the folder {folder} again, complete.",
             )
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()  # it would write across the command line's own
     try:
         model = CLIPModel.from_pretrained(folder, dtype=torch.float32)
         tokenizer = AutoTokenizer.from_pretrained(folder)
@@ -124,4 +127,7 @@ def load_judge(folder: Path = WEIGHTS, device: str | torch.device = "cpu") -> Ju
             why=f"{folder}: {type(error).__name__}: {str(error)[:300]}",
             fix="Give a whole CLIPModel folder: config.json, model.safetensors, tokenizer, preprocessor_config.json.",
         ) from error
+    finally:
+        if shown:
+            logging.enable_progress_bar()
     return Judge(model.to(device), tokenizer, processor["image_mean"], processor["image_std"])

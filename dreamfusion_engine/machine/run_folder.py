@@ -14,8 +14,35 @@ LOCK = ".run.lock"
 SOURCE = "source.glb"  # the mesh that the run was given
 INPUTS = "inputs.json"  # the pictures that it was given, and from where they show the object
 INPUT = "input-{}.png"  # a picture, cut out
-_WRITTEN = ("mesh.glb", "views.png", "turntable.mp4", "result.json", INPUTS, INPUT.format("*"))
+CONTEST = "contest.json"  # where a contest of seeds stands
+_WRITTEN = ("mesh.glb", "views.png", "turntable.mp4", "result.json", INPUTS, INPUT.format("*"), CONTEST)
 _WRITTEN_INSIDE = {"checkpoint*": ("state-*.safetensors", "checkpoint.json"), "previews": ("step-*.png",)}
+
+
+def check_contest(folder: Path, seeds: str, *, resume: bool) -> None:
+    """Raise InputError where a run is to resume and the folder holds another kind of run: a contest, or a single seed.
+
+    folder: Path of the run.
+    seeds: str, the seeds of a contest as they are typed; '' for a run of a single seed.
+    resume: bool, whether the run resumes.
+    """
+    contest, single = (folder / CONTEST).is_file(), (folder / "checkpoint").is_dir()
+    if not resume or bool(seeds) == contest:
+        return
+    if contest:
+        raise InputError(
+            "checkpoint.other_run",
+            what="The run in this folder is a contest of seeds.",
+            why=f"{folder / CONTEST} is there, and no seeds were given.",
+            fix="Add the --seeds that it was begun with, or resume one of its seeds: --output FOLDER/seeds/N --seed N.",
+        )
+    if seeds:
+        raise InputError(
+            "checkpoint.missing",
+            what="There is no contest to resume in this folder.",
+            why=f"{folder} holds {'a run of a single seed' if single else 'no ' + CONTEST}.",
+            fix="Leave out --seeds to resume that run." if single else "Leave out --resume to begin the contest.",
+        )
 
 
 @contextlib.contextmanager

@@ -10,11 +10,12 @@ import functools
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from dreamfusion_engine.models.sizes import ModelSizes
 
 Access = Literal["open", "gated", "withdrawn"]
+Sale = Literal["yes", "conditions", "no"]
 CATALOGUE = Path(__file__).with_name("catalogue.json")
 FORMAT = 1
 
@@ -50,18 +51,47 @@ class KnownModel:
     architecture: str = ""
 
 
+@dataclass(frozen=True, kw_only=True)
+class KnownLicence:
+    """What a licence says of selling what a model made.
+
+    title: str, name for people.
+    sell: Sale, whether it may be sold.
+    says: str, the condition or the reason, which goes on after a colon; '' where there is none.
+    checked: str, when and how the line was confirmed.
+    """
+
+    title: str
+    sell: Sale
+    says: str
+    checked: str
+
+
+@functools.cache
+def licences() -> dict[str, KnownLicence]:
+    """Return what is known of licences, by the name in a model's line.
+
+    Raises as `catalogue`.
+    """
+    return {name: KnownLicence(**line) for name, line in _values()["licences"].items()}
+
+
 @functools.cache
 def catalogue() -> tuple[KnownModel, ...]:
     """Return every line, in the order of the file.
 
     Raises ValueError, KeyError or TypeError for a broken file.
     """
-    values = json.loads(CATALOGUE.read_text(encoding="utf-8"))
-    if values["format"] != FORMAT:
-        raise ValueError(f"format {values['format']!r}; this version reads format {FORMAT}")
-    return tuple(KnownModel(**{**line, "sizes": ModelSizes(**line["sizes"])}) for line in values["models"])
+    return tuple(KnownModel(**{**line, "sizes": ModelSizes(**line["sizes"])}) for line in _values()["models"])
 
 
 def known_model(name: str) -> KnownModel | None:
     """Return the catalogue's line for a hub id, in any case of letters; None without one."""
     return next((model for model in catalogue() if model.id.lower() == name.lower()), None)
+
+
+def _values() -> dict[str, Any]:
+    values: dict[str, Any] = json.loads(CATALOGUE.read_text(encoding="utf-8"))
+    if values["format"] != FORMAT:
+        raise ValueError(f"format {values['format']!r}; this version reads format {FORMAT}")
+    return values

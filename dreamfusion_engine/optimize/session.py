@@ -148,17 +148,19 @@ class Session:
         self.seconds = float(saved.extra["seconds"])
         self.steps_taken = int(saved.extra["steps_taken"])
 
-    def run(self) -> Training:
+    def run(self, until: int | None = None) -> Training:
         """Train to the end, or until `control` says 'finish'; return the training with its last state.
 
+        until: int, step at which to stop with a checkpoint, to go on later; None: the last one.
         Raises Cancelled, with a checkpoint kept, and RunError where a verdict cannot be repaired.
         """
         settings = self.config.optimize
+        last = settings.steps if until is None else min(until, settings.steps)
         reported = snapped = 0.0
         snapshot_cost = 0.0
         if not self._begun:
             self._begin()
-        while self.training.step < settings.steps:
+        while self.training.step < last:
             wish = self.processes.agree(self.control())
             if wish == "cancel":
                 if self.steps_taken:  # a run that has done nothing must not replace what an earlier one has left

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from dreamfusion_engine import __version__
+from dreamfusion_engine.config.seed_range import told_range
 from dreamfusion_engine.errors import Cancelled, EngineError, InputError
 from dreamfusion_engine.events import Event, Move
 from dreamfusion_engine.failures import as_engine_error
@@ -197,6 +198,8 @@ class Server:
             "output_root": self._output_root,
             "resume": bool(message.get("resume")),
         }
+        if "seeds" in message:
+            asked["seeds"] = told_range(message["seeds"])
         waiting = sum(job.request.size for job in list(self._jobs.values()) if job.state != "over")
         if waiting + len(data) > MESHES_LIMIT:
             limit = MESHES_LIMIT >> 20

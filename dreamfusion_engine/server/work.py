@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dreamfusion_engine.config.paint import PaintConfig
+from dreamfusion_engine.config.seed_range import SeedRange
 from dreamfusion_engine.events import Control, Report, Result
 from dreamfusion_engine.machine.main_memory import check_room_to_start
 from dreamfusion_engine.pictures.given import GivenPicture
@@ -21,7 +22,7 @@ class Task:
     """What the engine does for one command.
 
     check: makes the request of a prompt, a mesh (Path, or bytes of a binary glTF, b"" for none) and GivenPictures; by
-        name it takes preset_name, settings, output, output_root and resume.
+        name it takes preset_name, settings, output, output_root and resume, and for a contest seeds.
     load: gives the function that does the work. It imports what is heavy.
     run: calls that function for a request.
     """
@@ -99,8 +100,34 @@ def _run_refine(make: Maker, asked: Request, report: Report, control: Control) -
     return make(asked.config, asked.mesh, asked.output, report=report, control=control, resume=asked.resume)
 
 
+def _check_contest(
+    prompt: str, mesh: Path | bytes, pictures: Sequence[GivenPicture], *, seeds: SeedRange, **asked: Any
+) -> Request:
+    return checked_request(prompt, blockout=mesh, pictures=pictures, seeds=seeds, **asked)
+
+
+def _load_contest() -> Maker:
+    check_room_to_start()
+    from dreamfusion_engine.contest.run import contest
+
+    return contest
+
+
+def _run_contest(make: Maker, asked: Request, report: Report, control: Control) -> Result:
+    return make(
+        asked.config,
+        asked.seeds,
+        asked.output,
+        report=report,
+        control=control,
+        resume=asked.resume,
+        blockout=asked.mesh,
+    )
+
+
 TASKS = {
     "generate": Task(_check_generate, _load_generate, _run_generate),
+    "contest": Task(_check_contest, _load_contest, _run_contest),
     "texture": Task(_check_texture, _load_texture, _run_texture),
     "refine": Task(_check_refine, _load_refine, _run_refine),
 }

@@ -57,6 +57,9 @@ COMMANDS: dict[str, dict[str, str]] = {
     # and mask may be left out. After the blockout come picture, its mask, next picture ... as files, of n and m bytes.
     # The blockout is what "bytes" has beyond them. With pictures the prompt may be "" where the model needs none.
     "generate": {**_RUN, "pictures": "list?"},
+    # Queue a contest of seeds: {"first": 3, "count": 8}. The rest as for generate; the settings' seed does not count.
+    # Its previews "seed-N" are the newest pictures of the drafts.
+    "contest": {**_RUN, "seeds": "object"},
     # Queue a run that paints a new texture onto meshes. Carries them as a binary glTF; none with resume: the run's own.
     # settings: as for generate, and the stage "paint". The result carries the file with its new base colours. Where the
     # meshes have the vertex attribute _PART, 0 to 1, only what is above 0 there changes.
@@ -125,6 +128,8 @@ EVENTS: dict[str, dict[str, str]] = {
     "mesh_preview": {"id": "str", "step": "count", "vertices": "count", "triangles": "count", "bytes": "mesh"},
     # A small texture of one part of what is painted. part: its place among the file's parts.
     "texture_preview": {"id": "str", "step": "count", "part": "place", "bytes": "png"},
+    # The object of a contest's draft that goes no further.
+    "draft": {"id": "str", "seed": "count", "step": "count", "bytes": "glb"},
     "note": {"id": "str", "code": "str", "text": "str"},
     # The end of a job, one of three. result carries mesh.glb; files: name -> path on the engine's machine; report:
     # the content of result.json.

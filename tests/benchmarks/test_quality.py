@@ -16,15 +16,14 @@ from benchmarks.quality import health_words
 from benchmarks.shared import portraits
 from benchmarks.shared.prompt_list import described, full_list, read_prompts
 from benchmarks.shared.shape_distance import (
-    HALF_LENGTH,
     chamfer,
     distance_to_kind,
     exact_shapes,
     iou,
     shape_of_mesh,
-    to_box,
     turned,
 )
+from dreamfusion_engine.judge.portraits import HALF_LENGTH, to_box
 from dreamfusion_engine.mesh.export import GlbContent
 from training.starter.exact_mesh import exact_mesh
 from training.starter.objects.kinds import KINDS, Appearance, kind_named, make_object

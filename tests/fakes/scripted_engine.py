@@ -292,6 +292,8 @@ class ScriptedEngine:
             "steps_per_second": 1.0 / STEP_SECONDS,
             "seconds": {"load": 0.5, "train": trained, "render": 0.5, "train_all_sessions": trained},
             "versions": {"torch": "0"},
+            "judge": {"by": "a judge", "score": 0.875, "shape": 1.0},
+            "terms": {"line": "Made with paper: you may sell it: yes."},
         }
         files = {}
         if folder is not None:

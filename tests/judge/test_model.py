@@ -11,7 +11,8 @@ import torch
 from transformers import CLIPModel
 
 from dreamfusion_engine.errors import SetupError
-from dreamfusion_engine.judge.model import WEIGHTS, Judge, load_judge
+from dreamfusion_engine.judge.folder import WEIGHTS
+from dreamfusion_engine.judge.model import Judge, load_judge
 from training.judge.network import JudgeSize, make_judge, save_judge
 from training.judge.train import JudgePlan, JudgeTrainer, varied
 from training.starter.captions import make_tokenizer

@@ -60,4 +60,4 @@ def test_no_model_is_named_in_code() -> None:
 
 def test_the_file_has_no_field_that_nobody_reads() -> None:
     values = json.loads(CATALOGUE.read_text(encoding="utf-8"))
-    assert set(values) == {"format", "about", "models"}
+    assert set(values) == {"format", "about", "licences", "models"}

@@ -18,7 +18,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from dreamfusion_engine.judge.model import WEIGHTS, Judge, load_judge
+from dreamfusion_engine.judge.folder import WEIGHTS
+from dreamfusion_engine.judge.model import Judge, load_judge
 from dreamfusion_engine.judge.scores import top1
 from dreamfusion_engine.models.card import CARD_NAME, HEADINGS, VIEWS, Heading, View, azimuth_of, read_card
 from dreamfusion_engine.models.pipeline_folder import STARTER_FOLDER

@@ -91,6 +91,7 @@ def change_record(job: Job, owner: str) -> dict[str, Any]:
         "placement": job.placement,
         "inserted": job.inserted,
         "versions": job.recipe.versions,
+        "verdict": job.verdict,
     }
 
 
@@ -250,6 +251,9 @@ def _change(job: Job, record: dict[str, Any]) -> str:
         job.placement = placement
     if isinstance(versions, dict):
         job.recipe.versions = versions_of(versions)
+    verdict = record.get("verdict")
+    if isinstance(verdict, list):
+        job.verdict = [str(line)[:WORDS_LIMIT] for line in verdict[:NOTES_KEPT]]
     job.inserted = record.get("inserted") is True
     owner = record.get("owner")
     return owner if isinstance(owner, str) and _TOKEN.fullmatch(owner) else ""

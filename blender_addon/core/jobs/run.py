@@ -8,7 +8,7 @@ import uuid
 from typing import Any
 
 from ..engine.host import EngineHost
-from ..job import GENERATE, REFINE, TEXTURE, Job, JobState, Trouble, versions_of
+from ..job import GENERATE, REFINE, TEXTURE, Job, JobState, Trouble, verdict_of, versions_of
 from ..protocol import Frame
 from .changes import Change, Changes
 from .folder import CHECKPOINT, MESH, NOTES_KEPT, REPORT, ROW, SOURCE, THUMBNAIL, read_source, write_trouble
@@ -60,7 +60,7 @@ class Run:
         elif resume and host.local:
             resume = (job.folder / CHECKPOINT).is_file()
         job.started, job.ended, job.trouble, job.wish = time.time(), None, None, ""
-        job.stage, job.eta_s, job.rate = "", None, None
+        job.stage, job.eta_s, job.rate, job.verdict = "", None, None, []
         if not resume:
             job.step = job.total = 0
         self._generate(resume=resume)
@@ -254,6 +254,7 @@ class Run:
         versions = frame.message["report"].get("versions")
         if isinstance(versions, dict):
             job.recipe.versions = versions_of(versions)
+        job.verdict = verdict_of(frame.message["report"])
         if self._host.version:
             job.recipe.versions["dreamfusion_engine"] = self._host.version
         job.result = job.folder / MESH

@@ -10,6 +10,7 @@ from ..run import job_rows, session
 from ..settings import scene_settings
 from . import trouble_box
 from .main import Sidebar
+from .run_box import draw_verdict
 
 
 class DREAMFUSION_MT_job(Menu):
@@ -67,6 +68,8 @@ class DREAMFUSION_PT_results(Sidebar, Panel):
             elif not job.owner:
                 row.operator("dreamfusion.retry_job", icon="FILE_REFRESH").job_id = job.id
             shown = session.current().shown
+            if job is not shown:
+                draw_verdict(layout.column(align=True), context, job)
             if job.state is JobState.FAILED and job.trouble is not None and job is not shown:
                 trouble_box.draw_trouble(layout, context, job.trouble, job)
         if session.current().missing is None:

@@ -67,6 +67,13 @@ def draw_end(layout: UILayout, context: Context, job: Job) -> None:
         box.operator("dreamfusion.resume_job", text="Resume", icon="PLAY").job_id = job.id
     for note in job.notes[-2:]:
         trouble_box.draw_text(box, context, note, "INFO", limit=4, inset=trouble_box.BOX)
+    draw_verdict(box, context, job)
+
+
+def draw_verdict(layout: UILayout, context: Context, job: Job) -> None:
+    """Draw a judge's grade of the result, where there is one, and what its model's licence allows."""
+    for line in job.verdict:
+        trouble_box.draw_text(layout, context, line, "BLANK1", limit=4, inset=trouble_box.BOX)
 
 
 def describe(here: session.Session, job: Job) -> list[str]:

@@ -46,6 +46,10 @@ class GenerateConfig(Stage, stage=""):
         says="Folder or hub id that gives a single file its configs and the parts it lacks; empty: the catalogue's",
     )
     device: str = setting("auto", says="'auto', 'cpu', 'cuda', or one of several cards, such as 'cuda:1'")
+    judge: str = setting(
+        "auto",
+        says="Who grades the result: 'auto' is the built-in judge, of what the starter knows; 'off'; or a CLIP folder",
+    )
     checkpoint_every: int = setting(
         50, low=1, high=50, unit="steps", says="Steps between checkpoints: what a killed run can lose at most"
     )

@@ -37,6 +37,7 @@ def stored(root: Path, state: JobState = JobState.CANCELLED) -> Job:
     store.save(job)
     store.close(10.0)
     job.state, job.notes, job.inserted = state, ["A note."], True
+    job.verdict = ["Made with X."]
     job.trouble = Trouble("a.b", "What.", "Why.", "Fix.")
     store.save(job)
     store.close(10.0)
@@ -214,7 +215,9 @@ def damaged_line(line: bytes, name: str, value: str) -> bytes:
 
 
 @pytest.mark.parametrize("value", ABSURD)
-@pytest.mark.parametrize("name", ["started", "ended", "step", "total", "memory_mib", "stage", "notes", "owner"])
+@pytest.mark.parametrize(
+    "name", ["started", "ended", "step", "total", "memory_mib", "stage", "notes", "verdict", "owner"]
+)
 def test_an_absurd_value_in_a_change_loses_no_job(tmp_path: Path, name: str, value: str) -> None:
     job, other = stored(tmp_path), stored(tmp_path)
     lines = (job.folder / JOURNAL).read_bytes().splitlines(keepends=True)

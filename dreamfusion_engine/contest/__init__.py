@@ -1,0 +1,1 @@
+"""A contest of seeds: many runs begun, the worst given up early, the best one finished."""

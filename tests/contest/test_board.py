@@ -1,0 +1,71 @@
+"""A contest's standing: halves, ranks, survives a restart, and refuses what is not its own."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from dreamfusion_engine.config.seed_range import SeedRange
+from dreamfusion_engine.contest.board import Board, load_board
+from dreamfusion_engine.contest.rounds import Round, rounds_of
+from dreamfusion_engine.errors import InputError
+from dreamfusion_engine.machine.run_folder import CONTEST
+
+SEEDS = SeedRange(first=5, count=4)
+
+
+def after_a_round() -> Board:
+    board = Board(seeds=SEEDS)
+    for entry, grade in zip(board.entries, (-0.1, 0.4, 0.4, 0.2), strict=True):
+        entry.grades.append(grade)
+        entry.step = 10
+    board.close(0, Round(step=10, keep=2))
+    return board
+
+
+def test_the_worse_half_stops_and_of_equals_the_lower_seed_leads() -> None:
+    board = after_a_round()
+    assert [entry.seed for entry in board.alive] == [6, 7]
+    assert [entry.seed for entry in board.ranking] == [6, 7, 8, 5]
+
+
+def test_who_failed_is_last_and_who_has_no_grade_never_wins() -> None:
+    board = Board(seeds=SEEDS)
+    board.entries[0].trouble, board.entries[0].out = "it vanished", 0
+    board.entries[2].grades.append(-3.0)
+    assert board.ranking[0].seed == 7 and board.ranking[-1].seed == 5
+    assert [entry.seed for entry in board.to_grade(0)] == [6, 8]
+
+
+def test_a_board_comes_back_as_it_was(tmp_path: Path) -> None:
+    board = after_a_round()
+    board.judge = "the built-in judge"
+    board.save(tmp_path)
+    assert load_board(tmp_path, SEEDS) == board
+    report = board.report(rounds_of(4, 50))
+    assert [place["seed"] for place in report["ranking"]] == [6, 7, 8, 5]
+    assert json.loads(json.dumps(report)) == report
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"format": 1, "first": 5, "count": 4, "judge": "", "seconds": 0}'])
+def test_a_damaged_board_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / CONTEST).write_text(text, encoding="utf-8")
+    with pytest.raises(InputError) as refused:
+        load_board(tmp_path, SEEDS)
+    assert refused.value.code == "checkpoint.damaged" and "--resume" in refused.value.fix
+
+
+def test_other_seeds_cannot_go_on_with_it(tmp_path: Path) -> None:
+    after_a_round().save(tmp_path)
+    with pytest.raises(InputError, match="other seeds") as refused:
+        load_board(tmp_path, SeedRange(first=0, count=4))
+    assert "--seeds 5-8" in refused.value.fix
+
+
+def test_a_plain_run_is_no_contest(tmp_path: Path) -> None:
+    (tmp_path / "checkpoint").mkdir()
+    with pytest.raises(InputError, match="no contest") as refused:
+        load_board(tmp_path, SEEDS)
+    assert "single seed" in refused.value.why and "--seeds" in refused.value.fix
