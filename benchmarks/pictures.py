@@ -26,9 +26,10 @@ from PIL import Image
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.prompt_list import Prompt, read_prompts  # noqa: E402
-from benchmarks.shape_distance import EXACT_RESOLUTION, HALF_LENGTH, chamfer, iou, shape_of_mesh  # noqa: E402
+from benchmarks.shared.prompt_list import Prompt, read_prompts  # noqa: E402
+from benchmarks.shared.shape_distance import EXACT_RESOLUTION, chamfer, iou, shape_of_mesh  # noqa: E402
 from dreamfusion_engine.config.stages import CameraConfig  # noqa: E402
+from dreamfusion_engine.judge.portraits import HALF_LENGTH  # noqa: E402
 from dreamfusion_engine.mesh.export import read_glb  # noqa: E402
 from dreamfusion_engine.models.pipeline_folder import locate_model, open_pipeline  # noqa: E402
 from dreamfusion_engine.scene.cameras import mid_orbit_cameras  # noqa: E402

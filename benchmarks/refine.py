@@ -33,8 +33,10 @@ sys.path.insert(0, str(ROOT))
 from benchmarks import quality  # noqa: E402
 from benchmarks.shared import portraits  # noqa: E402
 from benchmarks.shared.prompt_list import Prompt, read_prompts  # noqa: E402
-from benchmarks.shared.shape_distance import HALF_LENGTH, distance_to_kind, to_box  # noqa: E402
-from dreamfusion_engine.judge.model import WEIGHTS, load_judge  # noqa: E402
+from benchmarks.shared.shape_distance import distance_to_kind  # noqa: E402
+from dreamfusion_engine.judge.folder import WEIGHTS  # noqa: E402
+from dreamfusion_engine.judge.model import load_judge  # noqa: E402
+from dreamfusion_engine.judge.portraits import HALF_LENGTH, judge_cameras, light_above, to_box  # noqa: E402
 from dreamfusion_engine.mesh.export import GlbContent, read_glb  # noqa: E402
 from dreamfusion_engine.mesh.pictures.render import render_mesh, scene_of  # noqa: E402
 from dreamfusion_engine.mesh.textured import TexturedMesh  # noqa: E402
@@ -124,16 +126,16 @@ def mesh_albedo(content: GlbContent) -> tuple[Pictures, NDArray[np.bool_]]:
         uv=content.uv[content.triangles],
         texture=content.texture,
     )
-    views = render_mesh(scene_of(mesh, portraits.CPU), portraits.cameras(), PIXELS, PIXELS, grid=2)
+    views = render_mesh(scene_of(mesh, torch.device("cpu")), judge_cameras(), PIXELS, PIXELS, grid=2)
     return views.albedo, views.coverage > 0.999
 
 
 def exact_albedo(prompt: Prompt, seed: int) -> tuple[Pictures, NDArray[np.bool_]]:
     """The same of an exact object of the corpus. seed: int, chooses the object."""
-    seen = portraits.cameras()
+    seen = judge_cameras()
     parts = make_object(np.random.default_rng([11, seed]), prompt.kind, prompt.appearance)
     traced = render_objects(
-        [parts] * len(seen), seen, portraits.light(seen), torch.ones(len(seen)), pixels=PIXELS, samples=2
+        [parts] * len(seen), seen, light_above(seen), torch.ones(len(seen)), pixels=PIXELS, samples=2
     )
     colour = compose(traced, torch.zeros(len(seen), 3), "albedo").permute(0, 2, 3, 1).numpy()
     return colour, traced[:, 7].numpy() > 0.999

@@ -133,13 +133,17 @@ def test_the_quick_tests_make_no_blender_and_leave_out_what_is_slow(
         asked.append(" ".join(command[2:]))
         return 0
 
+    def make_blenders() -> list[str]:
+        asked.append("blenders")
+        return []
+
     def run_in_turn(given: list[tuple[str, list[str]]], at_once: int) -> list[str]:
         assert at_once == 2
         return [name for name, command in given if run(command)]
 
     monkeypatch.chdir(".")  # the command goes to its checkout, and the test comes back
     monkeypatch.setattr(command_line, "make_environment", lambda tests: Path("python"))
-    monkeypatch.setattr(command_line, "make_test_blenders", lambda: asked.append("blenders") or [])
+    monkeypatch.setattr(command_line, "make_test_blenders", make_blenders)
     monkeypatch.setattr(command_line, "install_test_programs", list)
     monkeypatch.setattr(command_line, "run", run)
     monkeypatch.setattr(command_line, "run_in_turn", run_in_turn)

@@ -122,7 +122,8 @@ def test_json_lines_carry_progress_and_the_result(model: Path, mesh: Path, capfd
 def test_results_of_other_kinds_are_not_replaced(model: Path, mesh: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Path("o").mkdir()
     words = [mesh, "a mug", "--model", model, "--output", "o"]
-    for found, said in (({}, "object"), ({"paint": {}}, "texture")):
+    others: list[tuple[dict[str, object], str]] = [({}, "object"), ({"paint": {}}, "texture")]
+    for found, said in others:
         Path("o/result.json").write_text(json.dumps({"prompt": "a mug", "seed": 0, **found}))
         assert f"the {said} for 'a mug'" in refused(words, capsys)
     Path("o/result.json").write_text(json.dumps({"prompt": "a mug", "seed": 0, "refine": {}}))

@@ -6,6 +6,8 @@ is found that cuts through as few likenesses as possible (GrabCut, Rother 2004).
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
@@ -105,7 +107,7 @@ def _of(model: Mixture, picture: Doubles) -> Doubles:
 _STEPS = ((0, 1), (1, 0), (1, 1), (1, -1))  # to four of a pixel's eight neighbours
 
 
-def _ends(values: NDArray[np.generic], step: tuple[int, int]) -> tuple[NDArray[np.generic], NDArray[np.generic]]:
+def _ends(values: NDArray[Any], step: tuple[int, int]) -> tuple[NDArray[Any], NDArray[Any]]:
     """The values at both ends of every pair of neighbours one step apart."""
     down, right = step
     height, width = values.shape[:2]
@@ -171,7 +173,7 @@ def _softened(mask: Mask, colour: Floats) -> Floats:
     guide = colour.mean(-1)
     reach = max(1, round(1.5 * max(height, width) / max(mask.shape)))
 
-    def near(values: Floats) -> Floats:
+    def near(values: NDArray[np.floating]) -> Floats:
         return np.asarray(ndimage.uniform_filter(values, 2 * reach + 1, mode="nearest"), np.float32)
 
     mean, level = near(guess), near(guide)

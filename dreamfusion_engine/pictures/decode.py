@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageCms, ImageOps
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from dreamfusion_engine.errors import InputError
 from dreamfusion_engine.pictures.given import check_size
@@ -57,7 +57,7 @@ def decoded(data: bytes, name: str) -> Decoded:
     except Image.DecompressionBombError as error:  # Pillow's own limit, above this module's
         raise _too_large(f"{name}: {error}") from error
     except Exception as error:  # a stranger's picture: each of Pillow's decoders raises what it likes
-        unknown = isinstance(error, Image.UnidentifiedImageError)
+        unknown = isinstance(error, UnidentifiedImageError)
         raise InputError(
             "input.picture",
             what="The picture cannot be read.",
@@ -120,7 +120,7 @@ def _alpha(picture: Image.Image) -> Image.Image | None:
     if not picture.has_transparency_data:
         return None
     alpha = picture.convert("RGBA").getchannel("A")
-    return alpha if alpha.getextrema()[0] < _SEE_THROUGH else None
+    return alpha if np.asarray(alpha).min() < _SEE_THROUGH else None
 
 
 def _reduced(picture: Image.Image) -> Image.Image:

@@ -51,8 +51,8 @@ def picture_cameras(viewpoints: Sequence[Viewpoint], config: CameraConfig) -> Ca
     viewpoints: V Viewpoints.
     config: CameraConfig.
     """
-    angles = torch.tensor([[each.azimuth_deg, each.elevation_deg] for each in viewpoints])
-    return mid_orbit_cameras(*torch.deg2rad(angles).unbind(-1), config)
+    angles = torch.deg2rad(torch.tensor([[each.azimuth_deg, each.elevation_deg] for each in viewpoints]))
+    return mid_orbit_cameras(angles[:, 0], angles[:, 1], config)
 
 
 def ellipsoid_boxes(half_axes: Doubles, cameras: Cameras) -> Doubles:

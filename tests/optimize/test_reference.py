@@ -100,7 +100,7 @@ def test_a_slope_costs_nothing_a_fold_costs_and_what_is_no_object_does_not_count
 @pytest.mark.parametrize("name", ["colour", "mask", "normals", "depth"])
 def test_each_loss_has_a_gradient_that_lowers_it(name: str) -> None:
     weights = {"colour": 0.0, "mask": 0.0, name: 1.0}
-    config = config_of(**weights)
+    config = config_of(30, **weights)
     training = VolumeTraining(config, seed=3, device=CPU)
     training.field.open_levels(1.0)
     training.occupancy.update(training.field.density, training.generator)

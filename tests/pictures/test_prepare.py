@@ -82,8 +82,8 @@ def test_a_preview_shows_the_object_before_a_checker() -> None:
         (with_alpha(disc(100, 100, radius=0.04)), b"", "input.picture_no_object"),
         (with_alpha(disc(100, 100)), b"no mask", "input.picture"),
         (with_alpha(disc(100, 100)), bytes_of(disc(100, 140)), "input.mask"),
-        (with_alpha(disc(100, 100)), bytes_of(np.zeros((100, 100))), "input.mask"),
-        (with_alpha(disc(100, 100)), bytes_of(np.ones((100, 100))), "input.mask"),
+        (with_alpha(disc(100, 100)), bytes_of(np.zeros((100, 100), np.float32)), "input.mask"),
+        (with_alpha(disc(100, 100)), bytes_of(np.ones((100, 100), np.float32)), "input.mask"),
     ],
     ids=["transparent", "faint", "no object", "too small", "no mask", "other shape", "black mask", "white mask"],
 )

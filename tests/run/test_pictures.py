@@ -41,7 +41,7 @@ def ball(radius: float) -> TexturedMesh:
     triangles = np.concatenate([np.stack([a, b, d], -1), np.stack([a, d, c], -1)]).reshape(-1, 3).astype(np.int32)
     texture = np.broadcast_to((255.0 * np.array(GREEN) + 0.5).astype(np.uint8), (8, 8, 3)).copy()
     return TexturedMesh(
-        vertices=radius * normals,
+        vertices=(radius * normals).astype(np.float32),
         triangles=triangles,
         normals=normals,
         uv=np.full((len(triangles), 3, 2), 0.5, np.float32),

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from mesh.gltf.test_write import lamp, layout, png
+from mesh.gltf.painted import lamp, layout, png
 from reference.glb_builder import parts
 
 from dreamfusion_engine.errors import InputError
