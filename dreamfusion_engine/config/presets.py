@@ -22,7 +22,7 @@ from dreamfusion_engine.errors import InputError
 _PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     "draft": {
         "optimize": {"steps": 500},
-        "mesh": {"resolution": 128, "triangles": 10_000, "unwrap_seconds": 20.0, "normal_map": False},
+        "mesh": {"resolution": 128, "triangles": 10_000, "unwrap_seconds": 20.0},
     },
     "standard": {},
     "high": {

@@ -18,7 +18,7 @@ from dreamfusion_engine.mesh.textured import TexturedMesh
 
 pytestmark = pytest.mark.slow
 
-SMALL = MeshConfig(resolution=80, triangles=5000, texture=512, unwrap_seconds=120.0)
+SMALL = MeshConfig(resolution=80, triangles=5000, texture=512, unwrap_seconds=120.0, normal_map=True)
 FIELD = soft_fields.hamburger(bumps=0.004, edge=0.008)
 
 

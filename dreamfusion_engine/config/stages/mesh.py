@@ -90,7 +90,7 @@ class MeshConfig(Stage, stage="mesh"):
         shown=Shown(label="Padding", says="Pixels of colour beyond the edges of the texture's islands, against seams"),
     )
     normal_map: bool = setting(
-        True,
+        False,
         says="Whether the details of the surface before its decimation are baked into a normal map",
         shown=Shown(
             label="Normal Map",

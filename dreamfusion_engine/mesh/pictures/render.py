@@ -189,7 +189,7 @@ def scene_of(mesh: TexturedMesh, device: torch.device) -> Scene:
         normals=torch.from_numpy(np.ascontiguousarray(mesh.normals, dtype=np.float32)).to(device),
         sky=torch.from_numpy(sky).to(device),
         uv=torch.from_numpy(np.ascontiguousarray(mesh.uv.reshape(-1, 2), dtype=np.float32)).to(device),
-        texture=torch.from_numpy(np.ascontiguousarray(mesh.texture)).to(device),
+        texture=torch.from_numpy(np.array(mesh.texture)).to(device),
         tangents=_tangents(mesh, device),
         normal_map=_normal_map(mesh, device),
     )
@@ -218,7 +218,7 @@ def retextured(scene: Scene, mesh: TexturedMesh) -> Scene:
     return replace(
         scene,
         uv=torch.from_numpy(np.ascontiguousarray(mesh.uv.reshape(-1, 2), dtype=np.float32)).to(device),
-        texture=torch.from_numpy(np.ascontiguousarray(mesh.texture)).to(device),
+        texture=torch.from_numpy(np.array(mesh.texture)).to(device),
         tangents=_tangents(mesh, device),
         normal_map=_normal_map(mesh, device),
     )
