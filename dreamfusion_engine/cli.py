@@ -27,9 +27,10 @@ from dreamfusion_engine.events import Downloaded, Event, Result
 from dreamfusion_engine.failures import as_engine_error
 from dreamfusion_engine.hub.address import cache_folder, hub_address
 from dreamfusion_engine.machine.processes import started_as_follower
+from dreamfusion_engine.machine.run_folder import check_spared
 from dreamfusion_engine.machine.stop_signals import STOP_DOWNLOAD, stop_on_signals
 from dreamfusion_engine.models.pipeline_folder import model_facts
-from dreamfusion_engine.pictures.given import GivenPicture, read_given
+from dreamfusion_engine.pictures.given import GivenPicture, picture_files, read_given
 from dreamfusion_engine.server.work import TASKS, Maker, work
 from dreamfusion_engine.wire.messages import error_message, event_message
 from dreamfusion_engine.wire.protocol import encode
@@ -92,7 +93,7 @@ def main(argv: Sequence[str] | None = None, **makers: Maker) -> int:
 
 
 def _generate(options: argparse.Namespace, arguments: list[str], makers: Mapping[str, Maker]) -> int:
-    settings = _with_lock(_run_settings(options), options)
+    settings = _run_settings(options)
     seeds = command_line.given_seeds(options.seeds, options.seed)
     if seeds is not None:
         options.command = "contest"
@@ -101,8 +102,7 @@ def _generate(options: argparse.Namespace, arguments: list[str], makers: Mapping
 
 
 def _texture(options: argparse.Namespace, arguments: list[str], makers: Mapping[str, Maker]) -> int:
-    settings = _with_part(_run_settings(options), options)
-    return _made(options, arguments, Path(options.mesh), settings, makers)
+    return _made(options, arguments, Path(options.mesh), _run_settings(options), makers)
 
 
 def _refine(options: argparse.Namespace, arguments: list[str], makers: Mapping[str, Maker]) -> int:
@@ -116,20 +116,6 @@ def _run_settings(options: argparse.Namespace) -> dict[str, Any]:
         "negative": options.negative,
         "device": options.device,
     }
-
-
-def _with_lock(settings: dict[str, Any], options: argparse.Namespace) -> dict[str, Any]:
-    """The settings with what --lock says."""
-    if options.lock is None:
-        return settings
-    return settings | {"start": {**settings.get("start", {}), "lock": options.lock}}
-
-
-def _with_part(settings: dict[str, Any], options: argparse.Namespace) -> dict[str, Any]:
-    """The settings with what --part says."""
-    if options.part is None:
-        return settings
-    return settings | {"paint": {**settings.get("paint", {}), "part": options.part}}
 
 
 def _made(
@@ -161,6 +147,8 @@ def _made(
         resume=options.resume,
         **({} if seeds is None else {"seeds": seeds}),
     )
+    given = [mesh] if isinstance(mesh, Path) else []
+    check_spared(asked.output, [*given, *picture_files(getattr(options, "images", ()))], resume=options.resume)
     new = [p for p in (asked.output, *asked.output.parents) if not p.exists()]
     screen = console.ProgressDisplay(sys.stderr)
     lines = console.claim_stdout() if options.json else None
@@ -245,8 +233,11 @@ def _print_result(result: Result, seconds: float) -> None:
 
 
 def _given_settings(options: argparse.Namespace) -> dict[str, Any]:
-    """What --set, --steps, --model, --base, --lora and --embedding say, nested by stage."""
-    settings = command_line.given_settings(options.set, options.steps, options.lora, options.embedding)
+    """What --set, --model, --base and the options that are short for a --set say, nested by stage."""
+    lock, part = (getattr(options, name, None) for name in ("lock", "part"))  # each of one command
+    settings = command_line.given_settings(
+        options.set, options.steps, options.lora, options.embedding, lock=lock, part=part
+    )
     return settings | {"model": options.model, "base": options.base}
 
 

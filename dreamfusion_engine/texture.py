@@ -277,7 +277,8 @@ def _write_textures(pictures: dict[int, bytes], folder: Path) -> dict[str, Path]
     """Write each part's texture as a file, and return the files by name."""
     folder.mkdir(exist_ok=True)
     for left in folder.glob("part-*.png"):  # of an earlier run, which may have had more parts
-        left.unlink()
+        if left.stem.removeprefix("part-").isdecimal():
+            left.unlink()
     files = {}
     for i, picture in pictures.items():
         name = f"textures/part-{i:03d}.png"

@@ -270,6 +270,7 @@ def test_a_picture_that_cannot_be_kept_is_refused(model: Path, tmp_path: Path, h
     with pytest.raises(InputError) as refused:
         Change(model, made.data(), tmp_path)
     assert refused.value.code == "paint.picture" and "flag" in refused.value.what and refused.value.fix
+    assert "object at 0x" not in refused.value.why, "for people"
 
 
 @pytest.mark.slow

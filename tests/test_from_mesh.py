@@ -58,6 +58,9 @@ def test_levels_that_were_asked_for_stay(tmp_path: Path) -> None:
     [
         (("--lock", "1.5"), None, "start.lock"),
         (("--lock", "nan"), None, "start.lock"),
+        (("--lock", "1", "--set", "start.lock=0"), None, "contradict"),
+        (("--lock", "1", "--set", "start=5"), None, "contradict"),
+        (("--from", ""), None, "--from: nothing was given"),
         ((), b"", "binary glTF"),
         ((), b"\x00" * 64, "binary glTF"),
         ((), b'{"asset": {"version": "2.0"}}', "binary glTF"),

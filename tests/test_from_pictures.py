@@ -83,6 +83,8 @@ def test_without_a_picture_there_is_none(here: Path) -> None:
         (("a mug", "--image", "round.png", "--mask", "mask.png", "--mask", "mask.png"), "A mask has no picture"),
         (("--image", "round.png"), "in words"),
         (("  ", "--image", "round.png"), "in words"),
+        (("a mug", "--image", ""), "--image: nothing was given"),
+        (("a mug", "--image", "round.png", "--mask", ""), "--mask: nothing was given"),
         (("a mug", "--set", "reference.mask=5"), "--image"),
         (("a mug", "--image", "round.png", "--set", "reference.mask=-5"), "reference.mask"),
     ],

@@ -169,6 +169,30 @@ def test_a_bad_mesh_is_refused(name: str, model: Path, tmp_path: Path, capsys: p
     assert reason in said and "glTF" in said and "300" not in said
 
 
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (["--part", ""], "--part: nothing was given"),
+        (["--part", "Roof", "--set", "paint.part=Wall"], "contradict"),
+        (["--part", "Roof", "--set", "paint=5"], "contradict"),
+    ],
+    ids=" ".join,
+)
+def test_a_bad_part_is_refused(
+    words: list[str], reason: str, model: Path, mesh: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert reason in refused([mesh, "a mug", "--model", model, *words], capsys)
+
+
+def test_the_mesh_that_was_given_is_not_written_over(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mine = tmp_path / "mesh.glb"
+    mine.write_bytes(square().data())
+    said = refused([mine, "a mug", "--model", model, "--output", tmp_path], capsys)
+    assert "would write over" in said and mine.read_bytes() == square().data()
+
+
 def no_numbers() -> bytes:
     made = Glb()
     made.node([{"attributes": {"POSITION": made.array(np.full((3, 3), np.nan))}}])

@@ -76,6 +76,13 @@ class _Mask(argparse.Action):
         namespace.images = [*before, (image, values)]
 
 
+def _filled(word: str) -> str:
+    """The word of an option that would be left out unseen if it were empty, as a variable of a shell may be."""
+    if not word.strip():
+        raise argparse.ArgumentTypeError("nothing was given")
+    return word
+
+
 def _options(parser: argparse.ArgumentParser) -> list[str]:
     """Every option of a parser and of the commands below it."""
     found: list[str] = []
@@ -112,21 +119,31 @@ def parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
         dest="images",
         action=_Picture,
         metavar="FILE[@VIEW]",
+        type=_filled,
         help="a picture of the object, seen from VIEW: front (default), right, back, left, or AZIMUTH,ELEVATION in "
         "degrees; may be repeated",
     )
     make.add_argument(
-        "--mask", dest="images", action=_Mask, metavar="FILE", help="the mask of the --image before it: white is object"
+        "--mask",
+        dest="images",
+        action=_Mask,
+        metavar="FILE",
+        type=_filled,
+        help="the mask of the --image before it: white is object",
     )
     make.set_defaults(images=[])
-    make.add_argument("--from", dest="blockout", metavar="MESH.glb", help="begin from this shape, and take its place")
+    make.add_argument(
+        "--from", dest="blockout", metavar="MESH.glb", type=_filled, help="begin from this shape, and take its place"
+    )
     make.add_argument("--lock", type=float, metavar="0..1", help="how strongly that shape holds (default 0.5)")
     make.add_argument("--seeds", metavar="N|A-B", help="a contest: begin N seeds, or A to B, and finish the best one")
     _add_run(make, "outputs/<prompt>-<seed>", words)
     paint = commands.add_parser("texture", help="paint a mesh that you have, as a prompt says", allow_abbrev=False)
     paint.add_argument("mesh", metavar="MESH.glb", help="binary glTF; its shape and UVs stay as they are")
     paint.add_argument("prompt", metavar="PROMPT", help='what it is to look like, such as "a green robot"')
-    paint.add_argument("--part", metavar="NAME", help="only this material, object or mesh of the file changes")
+    paint.add_argument(
+        "--part", metavar="NAME", type=_filled, help="only this material, object or mesh of the file changes"
+    )
     paint.before_prompt = ("MESH.glb",)
     _add_run(paint, "outputs/<mesh>-<prompt>-texture-<seed>", words)
     better = commands.add_parser("refine", help="improve a mesh that you have: shape and colours", allow_abbrev=False)
@@ -222,22 +239,36 @@ def _add_cache(command: argparse.ArgumentParser) -> None:
 # Settings with an option of their own, which always has a value and would win unseen.
 _OWN_OPTIONS = {"seed": "--seed", "negative": "--negative", "device": "--device", "model": "--model", "base": "--base"}
 # Settings that an option may give as well.
-_SHORT_OPTIONS = {"optimize.steps": "--steps", "adapters.lora": "--lora", "adapters.embeddings": "--embedding"}
+_SHORT_OPTIONS = {
+    "optimize.steps": "--steps",
+    "adapters.lora": "--lora",
+    "adapters.embeddings": "--embedding",
+    "start.lock": "--lock",
+    "paint.part": "--part",
+}
 
 
 def given_settings(
-    assignments: Sequence[str], steps: int | None, loras: Sequence[str], embeddings: Sequence[str]
+    assignments: Sequence[str],
+    steps: int | None,
+    loras: Sequence[str],
+    embeddings: Sequence[str],
+    lock: float | None = None,
+    part: str | None = None,
 ) -> dict[str, Any]:
-    """Return what --set, --steps, --lora and --embedding say, nested by stage. A contradiction is an error.
+    """Return what --set and the options that are short for one say, nested by stage. A contradiction is an error.
 
     assignments: 'stage.key=value' words.
     steps: int; None where not given.
     loras: 'FILE[:WEIGHT]' words.
     embeddings: file names.
+    lock: float, of --lock; None where not given.
+    part: str, of --part; None where not given.
     Raises InputError input.set for a --set of what another option gives.
     """
     settings = parse_settings(assignments)
-    more = {} if steps is None else {"optimize.steps": steps}
+    said = {"optimize.steps": steps, "start.lock": lock, "paint.part": part}
+    more = {name: value for name, value in said.items() if value is not None}
     more |= adapter_settings(loras, embeddings)
     for name, option in _OWN_OPTIONS.items():
         if name in settings:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import os
+from collections.abc import Iterable, Iterator
+from fnmatch import fnmatch
 from pathlib import Path
 
 from dreamfusion_engine.errors import InputError
@@ -16,6 +18,7 @@ INPUTS = "inputs.json"  # the pictures that it was given, and from where they sh
 INPUT = "input-{}.png"  # a picture, cut out
 CONTEST = "contest.json"  # where a contest of seeds stands
 _WRITTEN = ("mesh.glb", "views.png", "turntable.mp4", "result.json", INPUTS, INPUT.format("*"), CONTEST)
+_REPLACED = (*_WRITTEN, "before.png", "textures", "previews", "seeds")  # by a run that begins anew
 _WRITTEN_INSIDE = {"checkpoint*": ("state-*.safetensors", "checkpoint.json"), "previews": ("step-*.png",)}
 
 
@@ -43,6 +46,27 @@ def check_contest(folder: Path, seeds: str, *, resume: bool) -> None:
             why=f"{folder} holds {'a run of a single seed' if single else 'no ' + CONTEST}.",
             fix="Leave out --seeds to resume that run." if single else "Leave out --resume to begin the contest.",
         )
+
+
+def check_spared(folder: Path, given: Iterable[Path], *, resume: bool) -> None:
+    """Raise InputError where a run would write over a file that it was given.
+
+    folder: Path of the run.
+    given: Path each, of the meshes and pictures that it reads.
+    resume: bool, whether the run resumes.
+    """
+    if resume:
+        return
+    for path in given:
+        place = Path(os.path.realpath(os.path.expanduser(path)))
+        inside = [above.name for above in (place, *place.parents) if above.parent == Path(os.path.realpath(folder))]
+        if any(fnmatch(found, name) for found in inside for name in _REPLACED):
+            raise InputError(
+                "input.output_taken",
+                what="The run would write over a file that it was given.",
+                why=f"{path} lies in the output folder {folder}, by a name that a run writes there.",
+                fix="Give another --output folder, or move the file out of this one.",
+            )
 
 
 @contextlib.contextmanager

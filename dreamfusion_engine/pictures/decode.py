@@ -55,7 +55,7 @@ def decoded(data: bytes, name: str) -> Decoded:
     except InputError:
         raise
     except Image.DecompressionBombError as error:  # Pillow's own limit, above this module's
-        raise _too_large(f"{name}: {error}") from error
+        raise _too_large(f"{name} has more pixels than the limit of {PIXEL_LIMIT:,}") from error
     except Exception as error:  # a stranger's picture: each of Pillow's decoders raises what it likes
         unknown = isinstance(error, UnidentifiedImageError)
         raise InputError(

@@ -59,6 +59,14 @@ def read_given(images: Sequence[tuple[str, str]]) -> tuple[GivenPicture, ...]:
     return tuple(found)
 
 
+def picture_files(images: Sequence[tuple[str, str]]) -> list[Path]:
+    """Return the files that words of the command line mean, of pictures and masks.
+
+    images: as for `read_given`.
+    """
+    return [Path(file) for word, mask in images for file in (split_word(word)[0], mask) if file]
+
+
 def split_word(word: str) -> tuple[str, Viewpoint]:
     """Return file and viewpoint of FILE[@VIEW]. A file whose own name holds an @ is found too.
 

@@ -28,7 +28,7 @@ from dreamfusion_engine.pictures.placing import targets_of
 from dreamfusion_engine.pictures.prepare import CutOut, digest_of
 from dreamfusion_engine.pictures.viewpoint import checked_viewpoint
 from dreamfusion_engine.scene.cameras import Cameras
-from dreamfusion_engine.wire.bounded_json import read_json_file
+from dreamfusion_engine.wire.bounded_json import UnsafeJson, read_json_file
 
 GRID = 3  # samples along a pixel's side of a measured view
 _BY = {"alpha": "by its alpha", "mask": "by the mask", "colours": "by its colours"}
@@ -141,9 +141,10 @@ def keep_pictures(cut_outs: Sequence[CutOut], folder: Path) -> None:
     Raises InputError where they cannot be written.
     """
     try:
+        earlier = _number_kept(folder)
         (folder / INPUTS).unlink(missing_ok=True)
-        for old in folder.glob(INPUT.format("*")):
-            old.unlink(missing_ok=True)
+        for i in range(earlier):  # a picture that no run has listed is somebody's own
+            (folder / INPUT.format(i)).unlink(missing_ok=True)
         for i, each in enumerate(cut_outs):
             write_atomically(folder / INPUT.format(i), each.png)
         if cut_outs:  # last, so that it never names a picture that is not there
@@ -160,6 +161,15 @@ def keep_pictures(cut_outs: Sequence[CutOut], folder: Path) -> None:
             write_atomically(folder / INPUTS, (json.dumps(said, indent=1) + "\n").encode())
     except OSError as error:
         raise output_error(folder, error) from error
+
+
+def _number_kept(folder: Path) -> int:
+    """How many pictures an earlier run has kept in the folder."""
+    try:
+        said = read_json_file(folder / INPUTS)
+    except (OSError, UnsafeJson):
+        return 0
+    return min(len(said), MOST) if isinstance(said, list) else 0
 
 
 def kept_pictures(folder: Path) -> tuple[CutOut, ...]:

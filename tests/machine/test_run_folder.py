@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from dreamfusion_engine.errors import InputError
-from dreamfusion_engine.machine.run_folder import held
+from dreamfusion_engine.machine.run_folder import check_spared, held
 
 ROOT = Path(__file__).resolve().parents[2]
 KILLED = """
@@ -77,3 +77,15 @@ def test_a_run_that_wrote_nothing_leaves_no_folder(tmp_path: Path) -> None:
     with held(tmp_path / "old"):
         pass
     assert (tmp_path / "old").is_dir(), "a folder that was there stays"
+
+
+def test_a_run_never_writes_over_what_it_was_given(tmp_path: Path) -> None:
+    """Meshes and pictures may lie in the output folder, but not by a name that a run writes."""
+    (tmp_path / "link").symlink_to(tmp_path, target_is_directory=True)
+    for name in ("mesh.glb", "views.png", "input-0.png", "textures/part-000.png", "link/mesh.glb"):
+        with pytest.raises(InputError) as caught:
+            check_spared(tmp_path, [tmp_path / "mine.glb", tmp_path / name], resume=False)
+        assert caught.value.code == "input.output_taken" and name in caught.value.why
+        check_spared(tmp_path, [tmp_path / name], resume=True)
+        check_spared(tmp_path / "out", [tmp_path / name], resume=False)
+    check_spared(tmp_path, [tmp_path / "mine.glb", tmp_path / "source.glb", tmp_path], resume=False)

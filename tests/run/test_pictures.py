@@ -64,6 +64,16 @@ def test_a_run_with_fewer_pictures_or_none_leaves_nothing_of_an_earlier_one(tmp_
     assert list(tmp_path.iterdir()) == [] and kept_pictures(tmp_path) == ()
 
 
+def test_pictures_that_no_run_has_listed_are_somebodys_own(tmp_path: Path) -> None:
+    for name in ("input-0.png", "input-front.png"):
+        (tmp_path / name).write_bytes(b"mine")
+    keep_pictures((), tmp_path)
+    assert len(list(tmp_path.iterdir())) == 2
+    keep_pictures(cut_outs(0.0, 90.0), tmp_path / ".")
+    keep_pictures((), tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["input-front.png"]
+
+
 @pytest.mark.parametrize(
     "said",
     ["", "[1]", "{}", '[{"azimuth_deg": 900}]', '[{"azimuth_deg": 0, "elevation_deg": 0, "by": []}]', "[" * 9999],

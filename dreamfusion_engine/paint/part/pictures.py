@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from dreamfusion_engine.errors import InputError
 from dreamfusion_engine.mesh.gltf.container import Unusable
@@ -113,6 +113,10 @@ def _decoded(content: bytes, name: str) -> Pixels:
                     raise ValueError(f"it has {max(picture.size):,} pixels along a side; {SIDE_LIMIT:,} can be read")
                 clear = "A" in picture.getbands() or "transparency" in picture.info
                 return np.array(picture.convert("RGBA" if clear else "RGB"))
+    except UnidentifiedImageError as error:
+        raise _unreadable(name, "Its texture is no PNG or JPEG.") from error
+    except Image.DecompressionBombError as error:  # Pillow's own limit, above this module's
+        raise _unreadable(name, f"Its texture has more than {SIDE_LIMIT:,} pixels along a side.") from error
     except Exception as error:  # a stranger's picture: each of Pillow's decoders raises what it likes
         raise _unreadable(name, f"Its texture is no readable PNG or JPEG: {error}.") from error
 
