@@ -27,7 +27,7 @@ from dreamfusion_engine.events import Downloaded, Event, Result
 from dreamfusion_engine.failures import as_engine_error
 from dreamfusion_engine.hub.address import cache_folder, hub_address
 from dreamfusion_engine.machine.processes import started_as_follower
-from dreamfusion_engine.machine.run_folder import check_spared
+from dreamfusion_engine.machine.run_folder import can_resume, check_spared
 from dreamfusion_engine.machine.stop_signals import STOP_DOWNLOAD, stop_on_signals
 from dreamfusion_engine.models.pipeline_folder import model_facts
 from dreamfusion_engine.pictures.given import GivenPicture, picture_files, read_given
@@ -190,7 +190,10 @@ def _made(
         if lines is None:
             _tell(console.error_text(ours))
             if isinstance(ours, Cancelled):
-                _tell(f"\nTo go on where it stopped:\n  {command_line.resume_command(arguments)}")
+                goes_on = can_resume(asked.output)
+                words = "To go on where it stopped" if goes_on else "To begin again"
+                command = command_line.resume_command if goes_on else command_line.again_command
+                _tell(f"\n{words}:\n  {command(arguments)}")
         return ours.exit_code
     screen.clear()
     if started_as_follower():

@@ -18,6 +18,7 @@ from reference.wire_client import FAKE_ENGINE
 
 from dreamfusion_engine import cli, request
 from dreamfusion_engine.commands import arguments as command_line
+from dreamfusion_engine.errors import Cancelled
 
 WORDS = ("a", "red", "mug", "hamburger", "crash", "memory", "full", "empty", "noisy")
 
@@ -209,6 +210,22 @@ def test_the_advice_to_resume_is_read_as_the_same_run(
     assert words == [sys.executable, "-m", "dreamfusion_engine", *advised]
     before, after = command_line.parser().parse_args(typed), command_line.parser().parse_args(words[3:])
     assert after.resume and vars(after) | {"resume": before.resume} == vars(before)
+
+
+@pytest.mark.parametrize("begun", [False, True], ids=["before training", "in training"])
+def test_only_a_run_that_left_a_checkpoint_is_advised_to_resume(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], begun: bool
+) -> None:
+    def stopped(config: Any, output: Path, **rest: Any) -> Any:
+        if begun:
+            (output / "checkpoint").mkdir(parents=True)
+        raise Cancelled("run.cancelled", what="Stopped.", why="You asked for it.", fix="Go on.")
+
+    words = ["generate", "a mug", "--model", str(model), "--output", str(tmp_path / "o")]
+    assert cli.main(words, generate=stopped) == 130
+    said = capsys.readouterr().err
+    assert ("--resume" in said) == ("where it stopped" in said) == begun
+    assert shlex.join(words) in said
 
 
 def test_bad_input_is_json_when_json_is_asked(model: Path, capsys: pytest.CaptureFixture[str]) -> None:

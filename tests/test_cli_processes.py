@@ -125,5 +125,5 @@ def test_a_reader_that_goes_away_cancels_the_run(tmp_path: Path, model: Path) ->
     process.stdout.readline()
     process.stdout.close()
     assert process.wait(timeout=PATIENCE) == 130
-    assert (tmp_path / "o" / "checkpoint.json").is_file()
+    assert (tmp_path / "o" / "checkpoint" / "checkpoint.json").is_file()
     process.stderr.close()  # type: ignore[union-attr]

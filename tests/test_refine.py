@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from reference.glb_builder import Glb, square_primitive
+from reference.glb_builder import Glb, square, square_primitive
 from reference.tiny_pipeline import tiny_pipeline, write_card
 from refinement.surfaces import ball
 from scipy import ndimage
@@ -26,8 +26,9 @@ from dreamfusion_engine.config.stages import GenerateConfig
 from dreamfusion_engine.errors import Cancelled, InputError
 from dreamfusion_engine.events import Event, MeshPreview, Note, Preview, Progress, Result
 from dreamfusion_engine.mesh.export import glb_bytes, read_glb
+from dreamfusion_engine.mesh.gltf.read import read_gltf
 from dreamfusion_engine.mesh.surface.topology import is_closed
-from dreamfusion_engine.refinement.surface import surface_of
+from dreamfusion_engine.refinement.surface import surface_of, textured_as_is
 
 STEPS, TEXTURE = 3, 64
 SETTINGS: dict[str, Any] = {
@@ -156,6 +157,13 @@ def test_a_mesh_without_a_texture_begins_grey_and_is_told(model: Path, tmp_path:
     run = Refining(model, made.data(), tmp_path)
     assert {"refine.no_texture", "refine.new_uv"} <= run.notes()
     assert not run.result.report["refine"]["closed"]
+
+
+def test_a_texture_of_another_size_is_a_copy_that_torch_takes_without_a_warning() -> None:
+    part = read_gltf(square().data()).primitives[0]
+    assert part.uv is not None
+    made = textured_as_is(part, np.zeros((2, 3, 3), np.uint8), part.uv, TEXTURE)
+    assert made.texture.shape == (TEXTURE, TEXTURE, 3) and made.texture.flags.writeable
 
 
 def test_several_parts_become_one_with_one_texture_and_it_is_told(model: Path, tmp_path: Path) -> None:

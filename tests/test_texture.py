@@ -273,7 +273,7 @@ def test_a_run_stops_in_every_stage_and_goes_on_to_the_same_texture(model: Path,
     assert stopped.value.what and stopped.value.why and stopped.value.fix
     assert not list((tmp_path / "broken").rglob(".*"))
     resumable = (tmp_path / "broken" / "checkpoint.json").exists() or (tmp_path / "broken" / "checkpoint").exists()
-    assert resumable == (stage in ("train", "bake", "render"))
+    assert resumable == (stage in ("train", "bake", "render")) == ("--resume" in stopped.value.fix)
     assert (tmp_path / "broken" / "mesh.glb").exists() == (stage == "render")
     # Without the mesh: the run's own.
     again = Painting(model, b"" if resumable else mesh, tmp_path / "broken", resume=resumable)

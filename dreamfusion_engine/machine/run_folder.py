@@ -22,6 +22,14 @@ _REPLACED = (*_WRITTEN, "before.png", "textures", "previews", "seeds")  # by a r
 _WRITTEN_INSIDE = {"checkpoint*": ("state-*.safetensors", "checkpoint.json"), "previews": ("step-*.png",)}
 
 
+def can_resume(folder: Path) -> bool:
+    """Return whether a run or a contest in the folder has left something to go on from.
+
+    folder: Path of the run.
+    """
+    return (folder / "checkpoint").is_dir() or (folder / CONTEST).is_file()
+
+
 def check_contest(folder: Path, seeds: str, *, resume: bool) -> None:
     """Raise InputError where a run is to resume and the folder holds another kind of run: a contest, or a single seed.
 

@@ -79,7 +79,7 @@ def textured_as_is(part: GltfPrimitive, picture: NDArray[np.uint8], uv: Floats, 
     """
     vertices, triangles = welded((part,))
     if picture.shape[:2] != (size, size):
-        picture = np.asarray(
+        picture = np.array(  # a copy, which torch may take as its own
             Image.fromarray(np.ascontiguousarray(picture)).resize((size, size), Image.Resampling.BICUBIC)
         )
     return TexturedMesh(

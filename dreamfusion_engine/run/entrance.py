@@ -16,7 +16,7 @@ from dreamfusion_engine.events import Report, Result
 from dreamfusion_engine.machine.atomic_file import write_atomically
 from dreamfusion_engine.machine.disk import output_error
 from dreamfusion_engine.machine.processes import Processes, join, leave
-from dreamfusion_engine.machine.run_folder import held
+from dreamfusion_engine.machine.run_folder import can_resume, held
 from dreamfusion_engine.optimize.session import Session
 from dreamfusion_engine.optimize.training import Training
 from dreamfusion_engine.run.report import ignore
@@ -43,7 +43,17 @@ def in_folder(
             stack.enter_context(held(output))
         except OSError as error:
             raise output_error(output, error) from error
-        return work(processes, report)
+        try:
+            return work(processes, report)
+        except Cancelled as error:
+            if can_resume(output):
+                raise
+            raise Cancelled(
+                error.code,
+                what="Stopped before training began.",
+                why=error.why,
+                fix="Give the same command to begin again.",
+            ) from error
 
 
 def trained(session: Session) -> Training:

@@ -198,7 +198,7 @@ class Server:
             "output_root": self._output_root,
             "resume": bool(message.get("resume")),
         }
-        if "seeds" in message:
+        if "seeds" in COMMANDS[message["type"]]:  # a field that a message does not have is passed over
             asked["seeds"] = told_range(message["seeds"])
         waiting = sum(job.request.size for job in list(self._jobs.values()) if job.state != "over")
         if waiting + len(data) > MESHES_LIMIT:

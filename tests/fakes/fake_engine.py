@@ -56,7 +56,7 @@ def counting_generate(
         raise MemoryError("2 TiB")
     if "full" in words:
         raise OSError(errno.ENOSPC, "No space left on device", str(output / "mesh.glb"))
-    checkpoint = output / "checkpoint.json"
+    checkpoint = output / "checkpoint" / "checkpoint.json"
     step, digest = 0, hashlib.sha256(f"{config.prompt}/{config.seed}".encode()).hexdigest()
     if resume and checkpoint.is_file():
         step, digest = json.loads(checkpoint.read_text())
@@ -64,6 +64,7 @@ def counting_generate(
     while step < total:
         move = control()
         if move == "cancel":
+            checkpoint.parent.mkdir(exist_ok=True)
             checkpoint.write_text(json.dumps([step, digest]))
             raise Cancelled("cancelled", what=f"Stopped at step {step}.", why="It was asked to.", fix="Use --resume.")
         if move == "finish":
@@ -79,6 +80,7 @@ def counting_generate(
         step, digest = step + 1, hashlib.sha256(digest.encode()).hexdigest()
         report(Progress(stage="train", step=step, total=total, eta_s=1.0, rate=100.0, memory_mib=12.5))
         if step % 10 == 0:
+            checkpoint.parent.mkdir(exist_ok=True)
             checkpoint.write_text(json.dumps([step, digest]))
             report(Preview(name="latest", step=step, png=PNG))
     mesh = tetrahedron(0.5)

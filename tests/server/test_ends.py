@@ -38,7 +38,7 @@ def test_the_end_of_input_keeps_a_checkpoint_and_ends_the_process(greeted: Clien
     greeted.wait_for("preview")
     greeted.stdin.close()
     assert greeted.wait_end() == 0
-    step, _ = json.loads((tmp_path / "outputs/a-mug-0/checkpoint.json").read_text())
+    step, _ = json.loads((tmp_path / "outputs/a-mug-0/checkpoint/checkpoint.json").read_text())
     assert step >= 10
 
 
@@ -74,7 +74,7 @@ def test_a_dead_reader_ends_the_process_and_keeps_a_checkpoint(greeted: Client, 
             assert process.wait(timeout=PATIENCE) == 0
         finally:
             process.kill()
-    assert (tmp_path / "dead/a-mug-0/checkpoint.json").is_file()
+    assert (tmp_path / "dead/a-mug-0/checkpoint/checkpoint.json").is_file()
 
 
 def test_a_job_that_does_not_stop_is_ended_with_the_conversation(tmp_path: Path) -> None:
@@ -113,4 +113,4 @@ def test_a_signal_ends_the_conversation_as_shutdown_does(greeted: Client, tmp_pa
     greeted.wait_for("cancelled", "a")
     greeted.wait_for("bye")
     assert greeted.process.wait(timeout=PATIENCE) == 0
-    assert (tmp_path / "outputs/a-mug-0/checkpoint.json").is_file()
+    assert (tmp_path / "outputs/a-mug-0/checkpoint/checkpoint.json").is_file()
