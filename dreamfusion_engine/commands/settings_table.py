@@ -6,6 +6,7 @@ import json
 import textwrap
 from typing import Any
 
+from dreamfusion_engine.config.paint import PaintConfig
 from dreamfusion_engine.config.presets import Resolved, dotted, nearest
 from dreamfusion_engine.config.recipes import RECIPES
 from dreamfusion_engine.config.setting import Setting, Stage, every_setting
@@ -35,14 +36,15 @@ def value_text(value: Any) -> str:
     return value if isinstance(value, str) and value else json.dumps(value)
 
 
-def settings_about(word: str = "", stage_class: type[Stage] = GenerateConfig) -> list[Setting]:
+def settings_about(word: str = "", *stage_classes: type[Stage]) -> list[Setting]:
     """Return the settings with a word in their dotted name, in the order of the stages.
 
     word: str; "" for every setting.
-    stage_class: the stage whose settings these are, with those below it.
+    stage_classes: the stages whose settings these are, with those below them; none: all that --set takes.
     Raises InputError input.unknown_setting where no name has the word.
     """
-    every = every_setting(stage_class)
+    stages = stage_classes or (GenerateConfig, PaintConfig)
+    every = {about.name: about for each in stages for about in every_setting(each).values()}
     found = [about for name, about in every.items() if word in name]
     if not found:
         close = nearest(word, every)

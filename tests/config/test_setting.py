@@ -157,6 +157,11 @@ def test_a_new_setting_is_checked_read_and_explained_by_its_declaration_alone() 
     assert about_json(declared(Paint)["coat"])["choices"] == ["matt", "glossy"]
 
 
+def test_what_only_a_run_that_paints_takes_is_explained_too() -> None:
+    assert [about.name for about in settings_about("paint.blend")] == ["paint.blend"]
+    assert {"paint.uv", "mesh.texture"} <= {about.name for about in settings_about()}
+
+
 def test_the_page_is_up_to_date() -> None:
     spec = importlib.util.spec_from_file_location("settings_table", DOCS / "settings_table.py")
     assert spec is not None and spec.loader is not None
