@@ -55,9 +55,9 @@ def test_a_run_goes_on_without_the_mesh(client: Client, tmp_path: Path) -> None:
     assert client.wait_for("result", "b").data
 
 
-def test_a_field_of_another_command_is_passed_over(client: Client) -> None:
+def test_a_field_of_another_command_is_passed_over(client: Client, tmp_path: Path) -> None:
     for number, seeds in enumerate(({"first": 0, "count": 4}, None, 5)):
-        refine(client, f"job-{number}", square().data(), seeds=seeds, output=f"out-{number}")
+        refine(client, f"job-{number}", square().data(), seeds=seeds, output=str(tmp_path / f"out-{number}"))
         assert client.wait_for("result", f"job-{number}").data
 
 
