@@ -30,7 +30,7 @@ _PRESETS: dict[str, dict[str, dict[str, Any]]] = {
         "render": {"steps": 96, "occupancy_resolution": 64, "max_samples_per_ray": 192},
         "optimize": {"steps": 2500, "views": 4},
         "mesh": {"resolution": 256, "triangles": 50_000, "texture": 2048, "unwrap_seconds": 120.0},
-        "refine": {"steps": 200},
+        "refine": {"steps": 60},  # as in the drafts that were looked at (docs/experiments.md)
     },
 }
 PRESET_NAMES = tuple(_PRESETS)
