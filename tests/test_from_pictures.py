@@ -105,12 +105,12 @@ def test_a_prompt_is_still_needed_without_pictures(here: Path, capsys: pytest.Ca
 
 @pytest.mark.slow
 def test_a_real_run_shows_its_pictures_measures_them_and_can_be_resumed_without_them(
-    here: Path, capsys: pytest.CaptureFixture[str]
+    here: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     settings = ["--preset", "draft", "--steps", "30", "--set", "mesh.resolution=48", "--set", "mesh.texture=128"]
     words = ["generate", "a red mug", "--output", "out", "--json", *settings, "--set", "reference.resolution=24"]
     assert cli.main([*words, "--image", "round.png@front"]) == 0
-    shown = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    shown = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
     begin = [each["type"] for each in shown].index("progress")
     assert [each["name"] for each in shown[:begin] if each["type"] == "preview"] == ["input-0"]
     report = json.loads((here / "out" / "result.json").read_text())
@@ -120,4 +120,4 @@ def test_a_real_run_shows_its_pictures_measures_them_and_can_be_resumed_without_
     assert cli.main([*words, "--resume"]) == 0
     assert (here / "out" / "mesh.glb").read_bytes() == first
     assert cli.main([*words, "--resume", "--image", "round.png@back"]) == 2
-    assert "other pictures" in capsys.readouterr().out
+    assert "other pictures" in "".join(capfd.readouterr())  # standard output was given away before

@@ -64,6 +64,11 @@ class Board:
         return [entry for entry in self.entries if entry.out < 0]
 
     @property
+    def without_mesh(self) -> list[Entry]:
+        """The seeds that have stopped, and whose draft's mesh was not made yet."""
+        return [entry for entry in self.entries if entry.out >= 0 and not entry.trouble and not entry.mesh]
+
+    @property
     def ranking(self) -> list[Entry]:
         """Every seed, the best first: who lasted longer, then by the last grade, then the lower seed."""
 

@@ -97,7 +97,7 @@ def _rank(
 ) -> None:
     """Hold the rounds that are left; the board has the winner then."""
     course.begin(sum(entry.step for entry in board.entries))
-    if len(board.alive) == 1 and len(board.alive[0].grades) == len(rounds):
+    if len(board.alive) == 1 and len(board.alive[0].grades) == len(rounds) and not board.without_mesh:
         return  # the drafts are done; the winner is to be finished
     # 1. One teacher for all drafts, and who grades them.
     heard = course.of_draft(0)
@@ -129,7 +129,7 @@ def _rank(
         stopped = board.close(number, about)
         board.save(output)
         report(Note(code="contest.round", text=round_text(number, len(rounds), board, stopped)))
-        for entry in [each for each in board.entries if each.out >= 0 and not each.trouble and not each.mesh]:
+        for entry in board.without_mesh:
             begun = time.monotonic()
             entry.mesh = "yes" if drafts.keep(entry.seed, entry.step) else "none"
             board.seconds += time.monotonic() - begun

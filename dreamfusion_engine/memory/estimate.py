@@ -167,7 +167,7 @@ def _meshing(sizes: ModelSizes, config: GenerateConfig) -> dict[str, int]:
         "denoiser": sizes.denoiser * weight_bytes(sizes, config, "cpu"),
         "VAE": sizes.vae * _vae_bytes(sizes, config, "cpu"),
         "field": field_bytes(config.field),
-        "mesh": MESH_BYTES + LATTICE_BYTES * points + refining,
+        "mesh": MESH_BYTES + max(LATTICE_BYTES * points, refining),  # the lattice has gone by then
     }
     return _with_process(parts, "cpu", RESERVE_ELSE)
 

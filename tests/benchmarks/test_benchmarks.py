@@ -203,9 +203,8 @@ def test_the_large_teacher_is_as_large_as_it_says() -> None:
 
 
 def test_one_command_gathers_what_each_benchmark_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(
-        card, "RUNS", {"render": ["render.py", "--resolutions", "8", "--repeats", "1"], "step": ["step.py", "--what"]}
-    )
+    small = ["speed/render.py", "--resolutions", "8", "--repeats", "1"]
+    monkeypatch.setattr(card, "RUNS", {"render": small, "step": ["speed/step.py", "--what"]})
     monkeypatch.setattr(sys, "argv", ["card", "--device", "cpu", "--output", str(tmp_path / "card.json")])
     with pytest.raises(SystemExit):
         card.main()

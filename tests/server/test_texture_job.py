@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from dataclasses import asdict
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -65,7 +66,7 @@ def test_the_mesh_goes_in_and_comes_back_with_previews_between(client: Client, t
     result = client.wait_for("result", "a")
     assert result.data == given
     report = result.message["report"]
-    assert report["paint"] == {"uv": "new", "front_deg": 90.0, "samples": 2}
+    assert report["paint"] == asdict(PaintConfig(uv="new", front_deg=90.0))
     assert report["steps"] == 5 and report["mesh_bytes"] == len(given)
 
 
