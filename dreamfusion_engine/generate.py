@@ -192,8 +192,8 @@ def _generate(
         )
         said = judgement(config, mesh, report)
         content = {**run_report(config, session, clock, device), **said, "mesh": mesh_report.to_json() | refinement}
-        if pictures is not None:
-            content["pictures"] = pictures.measured(mesh, device)
+        if pictures is not None and training.references is not None:
+            content["pictures"] = pictures.measured(mesh, training.references, device)
         write_result(content, files["result.json"])
     except OSError as error:
         raise output_error(output, error) from error

@@ -5,7 +5,12 @@ V pictures, S pixels along the side of a render, R = S * S rays.
 
 from __future__ import annotations
 
+import math
+from typing import Protocol
+
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from dreamfusion_engine.config.stages import GenerateConfig
@@ -17,6 +22,18 @@ from dreamfusion_engine.render.renderer import Rendering, render
 from dreamfusion_engine.scene.background import random_backgrounds
 from dreamfusion_engine.scene.cameras import Cameras, camera_rays
 
+FIT_PIXELS = 96  # along a render by which the size of the pictures is fitted
+
+
+class Places(Protocol):
+    """Where pictures lie in their views, V rows of three numbers, and what the views are then."""
+
+    def fitted(self, opacity: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return the rows that fit renders of the opacity, float32[V, S, S]."""
+
+    def views(self, rows: NDArray[np.float64]) -> NDArray[np.float32]:
+        """Return the views, float32[V, 4, N, N], premultiplied."""
+
 
 class References:
     """The wish that a field looks like given pictures where they were taken.
@@ -24,15 +41,29 @@ class References:
     Each step compares one picture, in turn. Its rays lie on a square lattice that is moved at random by parts of a
     pixel, so that the whole picture counts, however few rays there are.
 
+    The first steps are the prompt's alone. What has come of them says at which size and place the pictures count.
+
     cameras: Cameras, V of them.
     pictures: float32[V, 4, N, N], colours in sRGB times alpha, and alpha, in [0, 1].
     config: GenerateConfig of the run.
+    places: Places, to fit the pictures to the object; None: they stay as they are.
+    rows: float64[V, 3], what `places` was last fitted to; None: it was not yet.
     """
 
-    def __init__(self, cameras: Cameras, pictures: Tensor, config: GenerateConfig) -> None:
+    def __init__(
+        self,
+        cameras: Cameras,
+        pictures: Tensor,
+        config: GenerateConfig,
+        places: Places | None = None,
+        rows: Tensor | None = None,
+    ) -> None:
         self.cameras = cameras
         self.pictures = pictures
+        self.rows = rows
         self._config = config
+        self._places = places
+        self._first = math.ceil(config.reference.begin * config.optimize.steps)
 
     def __len__(self) -> int:
         return len(self.cameras)
@@ -42,7 +73,31 @@ class References:
 
         step: int, from 0.
         """
-        return step % self._config.reference.every == 0
+        return step >= self._first and step % self._config.reference.every == 0
+
+    def fits(self, step: int) -> bool:
+        """Return whether the pictures are to be fitted to the object before a step.
+
+        step: int, from 0.
+        """
+        return self._places is not None and self.rows is None and step >= self._first > 0
+
+    def fitted(self, opacity: Tensor) -> References:
+        """Return the same pictures, at the size and the place of the object.
+
+        opacity: float32[V, FIT_PIXELS, FIT_PIXELS] in [0, 1], renders from the cameras.
+        """
+        assert self._places is not None
+        return self.placed(torch.from_numpy(self._places.fitted(opacity.cpu().numpy())))
+
+    def placed(self, rows: Tensor) -> References:
+        """Return the same pictures where they were fitted to before.
+
+        rows: float64[V, 3].
+        """
+        assert self._places is not None
+        pictures = torch.from_numpy(self._places.views(rows.cpu().numpy())).to(self.pictures.device)
+        return References(self.cameras, pictures, self._config, self._places, rows.cpu())
 
     def turn(self, step: int) -> int:
         """Return how many steps before this one have looked at a picture.

@@ -17,7 +17,7 @@ from dreamfusion_engine.machine.processes import ALONE, Processes
 from dreamfusion_engine.optimize import schedules
 from dreamfusion_engine.optimize.health import Probe, make_probe, probe_cameras
 from dreamfusion_engine.optimize.overlap import add_gradients_overlapped, halves, may_overlap
-from dreamfusion_engine.optimize.reference import References
+from dreamfusion_engine.optimize.reference import FIT_PIXELS, References
 from dreamfusion_engine.optimize.sample_capacity import sample_capacity
 from dreamfusion_engine.optimize.shape_lock import ShapeLock
 from dreamfusion_engine.optimize.step_graphs import StepGraphs
@@ -25,6 +25,8 @@ from dreamfusion_engine.optimize.step_part import PartInputs, PartPlan, add_grad
 from dreamfusion_engine.optimize.training import InputsOf, Training, under
 from dreamfusion_engine.render.renderer import Rendering, render_image
 from dreamfusion_engine.scene.cameras import Cameras, camera_rays
+
+_PLACES = "references.places"  # in a checkpoint: where the pictures lie in their views
 
 
 class VolumeTraining(Training):
@@ -48,7 +50,7 @@ class VolumeTraining(Training):
     ) -> None:
         super().__init__(config, seed=seed, device=device, processes=processes, graphs=graphs)
         self._lock = lock
-        self._references = references
+        self.references = references
         self._seed = seed
         # On a CPU there is nobody to wait for, and samples are counted.
         self.room = None if device.type == "cpu" else sample_capacity(config, device)
@@ -111,12 +113,16 @@ class VolumeTraining(Training):
 
     def state(self) -> dict[str, Tensor]:
         """Return every tensor that a checkpoint needs to continue bit for bit."""
-        return super().state() | {f"occupancy.{n}": t for n, t in self.occupancy.state_dict().items()}
+        state = super().state() | {f"occupancy.{n}": t for n, t in self.occupancy.state_dict().items()}
+        fitted = None if self.references is None else self.references.rows
+        return state if fitted is None else state | {_PLACES: fitted}
 
     def load_state(self, tensors: Mapping[str, Tensor]) -> None:
         """Restore what `state()` of a training with the same configuration returned."""
         super().load_state(tensors)
         self.occupancy.load_state_dict(under(tensors, "occupancy."))
+        if self.references is not None and _PLACES in tensors:
+            self.references = self.references.placed(tensors[_PLACES])
 
     def begin(self) -> None:
         """Make the field the solid that it begins as. That takes seconds."""
@@ -127,9 +133,11 @@ class VolumeTraining(Training):
         if self.step % self.config.render.occupancy_every == 0:
             self.occupancy.set_threshold(schedules.occupancy_threshold(progress, self.config.render))
             self.occupancy.update(self.field.density, self.generator)
+        if self.references is not None and self.references.fits(self.step):
+            self.references = self.references.fitted(self.view(self.references.cameras, FIT_PIXELS).opacity)
 
     def _add_own_gradients(self, progress: float, score_size: float) -> None:
-        lock, references, count = self._lock, self._references, self.processes.count
+        lock, references, count = self._lock, self.references, self.processes.count
         weight = 0.0 if lock is None else lock.weight(progress, score_size) / count
         if lock is not None and weight > 0.0:
             self._add_gradients_of(weight * lock.loss(self.field, self.generator))

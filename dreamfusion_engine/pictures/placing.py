@@ -18,7 +18,6 @@ from scipy.optimize import least_squares
 
 from dreamfusion_engine.config.stages import CameraConfig
 from dreamfusion_engine.pictures.decode import Floats, resized
-from dreamfusion_engine.pictures.prepare import CutOut
 from dreamfusion_engine.pictures.viewpoint import Viewpoint
 from dreamfusion_engine.scene.cameras import Cameras, mid_orbit_cameras
 
@@ -158,15 +157,3 @@ def placed(pixels: Floats, placement: Placement) -> Floats:
     wide = np.pad(premultiplied, ((around[0], beyond[0]), (around[1], beyond[1]), (0, 0)))
     x, y = x + around[1], y + around[0]
     return resized(wide, TARGET_PIXELS, TARGET_PIXELS, (x, y, x + side, y + side))
-
-
-def targets_of(cut_outs: Sequence[CutOut], config: CameraConfig) -> tuple[Cameras, Floats]:
-    """Return the cameras of cut-outs and their views, float32[V, 4, TARGET_PIXELS, TARGET_PIXELS], premultiplied.
-
-    cut_outs: V CutOuts.
-    config: CameraConfig.
-    """
-    cameras = picture_cameras([each.viewpoint for each in cut_outs], config)
-    pixels = [each.pixels() for each in cut_outs]
-    views = [placed(each, where) for each, where in zip(pixels, placements(pixels, cameras), strict=True)]
-    return cameras, np.ascontiguousarray(np.moveaxis(np.stack(views), -1, 1))

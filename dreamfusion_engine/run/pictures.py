@@ -23,8 +23,9 @@ from dreamfusion_engine.mesh.pictures.render import render_mesh, scene_of
 from dreamfusion_engine.mesh.textured import TexturedMesh
 from dreamfusion_engine.optimize.reference import References
 from dreamfusion_engine.pictures.decode import Floats
+from dreamfusion_engine.pictures.fitting import Fitting
 from dreamfusion_engine.pictures.given import MOST
-from dreamfusion_engine.pictures.placing import targets_of
+from dreamfusion_engine.pictures.placing import picture_cameras, placements
 from dreamfusion_engine.pictures.prepare import CutOut, digest_of
 from dreamfusion_engine.pictures.viewpoint import checked_viewpoint
 from dreamfusion_engine.scene.cameras import Cameras
@@ -55,18 +56,20 @@ class RunPictures:
 
         device: torch.device of the training.
         """
-        cameras, views = self._targets
-        return References(cameras.seen_from(device), torch.from_numpy(views).to(device), self.config)
+        views = torch.from_numpy(self._fitting.views(self._fitting.guess))
+        return References(self._cameras.seen_from(device), views.to(device), self.config, self._fitting)
 
-    def measured(self, mesh: TexturedMesh, device: torch.device) -> list[dict[str, Any]]:
+    def measured(self, mesh: TexturedMesh, references: References, device: torch.device) -> list[dict[str, Any]]:
         """Return how like its pictures a finished mesh is, ready for json.dumps: PSNR in dB over white, and mask IoU.
 
         mesh: TexturedMesh in the box.
+        references: References as training left them.
         device: torch.device to render on.
         """
-        cameras, wanted = self._targets
+        wanted = references.pictures.cpu().numpy()
+        factor = 1.0 if references.rows is None else self._fitting.factor(references.rows.numpy())
         size = wanted.shape[-1]
-        seen = render_mesh(scene_of(mesh, device), cameras.seen_from(device), size, size, grid=GRID)
+        seen = render_mesh(scene_of(mesh, device), self._cameras.seen_from(device), size, size, grid=GRID)
         found = []
         for i, each in enumerate(self.cut_outs):
             colour, mask = np.moveaxis(wanted[i, :3], 0, -1), wanted[i, 3]
@@ -78,6 +81,7 @@ class RunPictures:
                     "azimuth_deg": each.viewpoint.azimuth_deg,
                     "elevation_deg": each.viewpoint.elevation_deg,
                     "cut_out_by": each.by,
+                    "size": round(factor, 4),
                     "psnr": round(float(-10.0 * np.log10(max(error, 1e-10))), 2),
                     "mask_iou": round(mask_iou(seen.coverage[i], mask), 4),
                 }
@@ -85,8 +89,13 @@ class RunPictures:
         return found
 
     @cached_property
-    def _targets(self) -> tuple[Cameras, Floats]:
-        return targets_of(self.cut_outs, self.config.camera)
+    def _cameras(self) -> Cameras:
+        return picture_cameras([each.viewpoint for each in self.cut_outs], self.config.camera)
+
+    @cached_property
+    def _fitting(self) -> Fitting:
+        pixels = tuple(each.pixels() for each in self.cut_outs)
+        return Fitting(pixels, tuple(placements(pixels, self._cameras)))
 
 
 def run_pictures(cut_outs: Sequence[CutOut], config: GenerateConfig) -> RunPictures | None:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import dataclasses
 import math
 
+import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from reference.tiny_training import disc_teacher, tiny_config
 
 from dreamfusion_engine.config.stages import GenerateConfig, ReferenceConfig
 from dreamfusion_engine.guidance.distillation import ScoreDistillation
 from dreamfusion_engine.models.card import PromptCard
 from dreamfusion_engine.optimize.reference import (
+    FIT_PIXELS,
     References,
     colour_loss,
     depth_bend_loss,
@@ -31,7 +34,7 @@ PIXELS = 64
 
 
 def config_of(steps: int = 30, **reference: float) -> GenerateConfig:
-    settings = {"resolution": 16, "normals": 0.0, "depth": 0.0, **reference}
+    settings = {"resolution": 16, "normals": 0.0, "depth": 0.0, "begin": 0.0, **reference}
     return dataclasses.replace(tiny_config(steps=steps), reference=ReferenceConfig(**settings))  # type: ignore[arg-type]
 
 
@@ -42,9 +45,20 @@ def green_square(views: int = 1) -> tuple[torch.Tensor, list[Viewpoint]]:
     return picture[None].repeat(views, 1, 1, 1), [Viewpoint(90.0 * i) for i in range(views)]
 
 
-def references_of(config: GenerateConfig, views: int = 1) -> References:
+class Moved:
+    """Places that move pictures down by whole pixels: half of them where anything is seen."""
+
+    def fitted(self, opacity: NDArray[np.float32]) -> NDArray[np.float64]:
+        assert opacity.shape == (1, FIT_PIXELS, FIT_PIXELS) and np.isfinite(opacity).all()
+        return np.array([[1.0, 0.0, 0.5 * float(opacity.max() > 0.0)]])
+
+    def views(self, rows: NDArray[np.float64]) -> NDArray[np.float32]:
+        return np.roll(green_square()[0].numpy(), round(rows[0, 2] * PIXELS), axis=2)
+
+
+def references_of(config: GenerateConfig, views: int = 1, places: Moved | None = None) -> References:
     pictures, around = green_square(views)
-    return References(picture_cameras(around, config.camera), pictures, config)
+    return References(picture_cameras(around, config.camera), pictures, config, places)
 
 
 def test_moved_rays_go_through_moved_pixels() -> None:
@@ -125,6 +139,40 @@ def test_pictures_take_turns() -> None:
     steps = [step for step in range(12) if references.due(step)]
     assert steps == [0, 3, 6, 9]
     assert [references.turn(step) % len(references) for step in steps] == [0, 1, 0, 1]
+
+
+def test_pictures_wait_for_their_share_of_training_and_are_fitted_once_before_they_count() -> None:
+    waiting = references_of(config_of(10, begin=0.25), places=Moved())
+    assert [step for step in range(10) if waiting.due(step)] == list(range(3, 10))
+    assert [step for step in range(10) if waiting.fits(step)] == list(range(3, 10))
+    fitted = waiting.fitted(torch.ones(1, FIT_PIXELS, FIT_PIXELS))
+    assert not any(fitted.fits(step) for step in range(10)) and fitted.due(3) and not fitted.due(2)
+    assert torch.equal(fitted.pictures, waiting.pictures.roll(PIXELS // 2, 2))
+    at_once = references_of(config_of(10, begin=0.0), places=Moved())
+    assert at_once.due(0) and not any(at_once.fits(step) for step in range(10))
+    assert not any(references_of(config_of(10, begin=0.25)).fits(step) for step in range(10))
+
+
+def test_a_checkpoint_holds_where_the_pictures_were_put() -> None:
+    """A run that was broken off after the fit ends as one that was not, and does not fit again."""
+    config = config_of(6, begin=0.3)
+    judge = ScoreDistillation(disc_teacher(), config.prompt, "", PromptCard(), config.guidance)
+
+    def trained() -> VolumeTraining:
+        return VolumeTraining(config, seed=3, device=CPU, references=references_of(config, places=Moved()))
+
+    whole, before = trained(), trained()
+    assert whole.references is not None and whole.references.rows is None
+    for _ in range(3):
+        whole.train_step(judge)
+    assert whole.references.rows is not None and whole.references.rows[0, 2] == 0.5
+    again = trained()
+    again.load_state(whole.state())
+    assert again.references is not None and torch.equal(again.references.pictures, whole.references.pictures)
+    assert torch.equal(again.references.rows, whole.references.rows) and "references.places" not in before.state()
+    for training in (whole, again):
+        training.train_step(judge)
+    assert all(torch.equal(a, b) for a, b in zip(whole.state().values(), again.state().values(), strict=True))
 
 
 @pytest.mark.slow

@@ -12,13 +12,16 @@ from pictures.painting import bytes_of, disc
 
 from dreamfusion_engine.config.presets import preset
 from dreamfusion_engine.events import Event, Note, Preview
+from dreamfusion_engine.mesh.pictures.render import render_mesh, scene_of
 from dreamfusion_engine.mesh.textured import TexturedMesh
+from dreamfusion_engine.optimize.reference import FIT_PIXELS
 from dreamfusion_engine.pictures.given import GivenPicture
 from dreamfusion_engine.pictures.placing import HALF_LENGTH
 from dreamfusion_engine.pictures.prepare import CutOut, digest_of, prepared
 from dreamfusion_engine.pictures.viewpoint import Viewpoint
-from dreamfusion_engine.run.pictures import keep_pictures, kept_pictures, mask_iou, run_pictures, show
+from dreamfusion_engine.run.pictures import GRID, keep_pictures, kept_pictures, mask_iou, run_pictures, show
 
+CPU = torch.device("cpu")
 GREEN = 0.2, 0.6, 0.3
 
 
@@ -102,12 +105,23 @@ def test_a_ball_measures_as_its_own_picture_and_a_smaller_one_does_not() -> None
     config = preset("draft", "a ball")
     pictures = run_pictures(cut_outs(0.0, 90.0), config)
     assert pictures is not None
-    good = pictures.measured(ball(HALF_LENGTH), torch.device("cpu"))
-    bad = pictures.measured(ball(0.7 * HALF_LENGTH), torch.device("cpu"))
+    references = pictures.references(CPU)
+    good = pictures.measured(ball(HALF_LENGTH), references, CPU)
+    bad = pictures.measured(ball(0.7 * HALF_LENGTH), references, CPU)
     assert [each["view"] for each in good] == ["front", "right"]
     assert all(each["psnr"] > 25.0 and each["mask_iou"] > 0.97 for each in good)
     assert all(each["psnr"] < 20.0 and each["mask_iou"] == pytest.approx(0.49, abs=0.03) for each in bad)
     json.dumps(good, allow_nan=False)
+
+
+def test_pictures_that_were_fitted_to_a_smaller_ball_measure_as_it_does() -> None:
+    pictures = run_pictures(cut_outs(0.0, 90.0), preset("draft", "a ball"))
+    assert pictures is not None
+    small, references = ball(0.7 * HALF_LENGTH), pictures.references(CPU)
+    seen = render_mesh(scene_of(small, CPU), references.cameras, FIT_PIXELS, FIT_PIXELS, grid=GRID)
+    found = pictures.measured(small, references.fitted(torch.from_numpy(seen.coverage)), CPU)
+    assert all(each["psnr"] > 24.0 and each["mask_iou"] > 0.96 for each in found)
+    assert found[0]["size"] == found[1]["size"] == pytest.approx(0.68, abs=0.02)  # the nearer, the larger it looks
 
 
 def test_masks_overlap_by_their_areas() -> None:

@@ -11,6 +11,13 @@ from dreamfusion_engine.config.setting import Stage, setting
 class ReferenceConfig(Stage, stage="reference"):
     """How strongly the object is held to given pictures, where these were taken. Without one, nothing here counts."""
 
+    begin: float = setting(
+        0.2,
+        low=0.0,
+        high=0.9,
+        unit="share of training",
+        says="The prompt begins alone; then pictures count, at the size of what has come. 0: at once, at a guessed one",
+    )
     colour: float = setting(
         50.0, low=0.0, high=1e6, unit="weight", says="Weight of the squared differences of colour from a picture"
     )
