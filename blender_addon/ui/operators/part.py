@@ -5,7 +5,7 @@ from __future__ import annotations
 from bpy.props import StringProperty
 from bpy.types import Context, Event, Operator
 
-from ...core.job import EngineTrouble
+from ...core.job import TEXTURE, EngineTrouble
 from ...core.visible_text import visible
 from ..run import enqueue, painting, session
 from ..scene import object_recipe, part, redraw, surfaces
@@ -62,7 +62,7 @@ class DREAMFUSION_OT_change_part(Operator):
             redraw.panels()
             return {"CANCELLED"}
         place = {**enqueue.where(context), painting.ABOUT: {**read.about, "material": "EXISTING"}}
-        if not enqueue.ask(self, context, enqueue.texture_recipe(context, prompt), place, read.file):
+        if not enqueue.ask(self, context, enqueue.texture_recipe(context, prompt), place, read.file, TEXTURE):
             return {"CANCELLED"}
         if editing:
             self.report({"INFO"}, "Go back to Object Mode to see the part change")
