@@ -31,6 +31,7 @@ Walk = Callable[[WalkSettings, float, float], float]  # settings, t of the large
 class ScoreRecord:
     """What a score is and needs.
 
+    label, says: its name and what it does, for menus.
     walk: mean number of guided calls one after another, from the settings, the largest t of those in the call and the
         upper end of the range, both shares of T.
     names_bad: bool, whether it also needs the prediction for bad pictures.
@@ -41,6 +42,8 @@ class ScoreRecord:
     own: settings that recipes of large models change with it, and their sources.
     """
 
+    label: str
+    says: str
     walk: Walk = lambda score, largest, high: 1.0
     names_bad: bool = False
     draws_more: bool = False
@@ -77,16 +80,36 @@ def _sampling(score: WalkSettings, largest: float, high: float) -> float:
 _WEAK = (7.5, "TS's prolificdreamer, NFSD and SDI (arXiv 2305.16213, 2310.17590, 2405.15891)")
 
 SCORES: Mapping[Score, ScoreRecord] = {
-    "sds": ScoreRecord(),
-    "csd": ScoreRecord(rescales=False),
-    "nfsd": ScoreRecord(names_bad=True, rescales=False, own={"guidance.scale": _WEAK}),
-    "sdi": ScoreRecord(walk=_inversion, recordable=False, own={"guidance.scale": _WEAK}),
+    "sds": ScoreRecord(label="SDS", says="Score distillation, as in DreamFusion"),
+    "csd": ScoreRecord(
+        label="CSD",
+        says="Towards the prompt alone. For large models; the built-in one falls apart",
+        rescales=False,
+    ),
+    "nfsd": ScoreRecord(
+        label="NFSD",
+        says="Without the part that is noise. For large models; the built-in one falls apart",
+        names_bad=True,
+        rescales=False,
+        own={"guidance.scale": _WEAK},
+    ),
+    "sdi": ScoreRecord(
+        label="SDI",
+        says="Noise found by inversion, several times as slow",
+        walk=_inversion,
+        recordable=False,
+        own={"guidance.scale": _WEAK},
+    ),
     "vsd": ScoreRecord(
+        label="VSD",
+        says="Against a model that learns the renders, two to three times as slow",
         learns=True,
         recordable=False,
         own={"guidance.scale": _WEAK, "score.lora_rate": (1e-4, "arXiv 2305.16213")},
     ),
     "sampled": ScoreRecord(
+        label="Sampled",
+        says="Towards a picture sampled from the noised render. Softer, nearly twice as slow",
         walk=_sampling,
         draws_more=True,
         own={"guidance.scale": (7.5, "ours: what such models are sampled with; not measured")},

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from dreamfusion_engine.config.scores import Score
+from dreamfusion_engine.config.scores import SCORES, Score
 from dreamfusion_engine.config.setting import Shown, Stage, setting
 
 Annealing = Literal["linear", "sqrt", "step"]
@@ -23,17 +23,7 @@ class GuidanceConfig(Stage, stage="guidance"):
         shown=Shown(
             label="Score",
             says="What the model's predictions are made into",
-            words={
-                "sds": ("SDS", "Score distillation, as in DreamFusion"),
-                "csd": ("CSD", "Towards the prompt alone. For large models; the built-in one falls apart"),
-                "nfsd": ("NFSD", "Without the part that is noise. For large models; the built-in one falls apart"),
-                "sdi": ("SDI", "Noise found by inversion, several times as slow"),
-                "vsd": ("VSD", "Against a model that learns the renders, two to three times as slow"),
-                "sampled": (
-                    "Sampled",
-                    "Towards a picture sampled from the noised render. Softer, nearly twice as slow",
-                ),
-            },
+            words={name: (record.label, record.says) for name, record in SCORES.items()},
         ),
     )
     scale: float = setting(

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Mapping
 
-from dreamfusion_engine.config.scores import Score
-from dreamfusion_engine.guidance.scores import csd, nfsd, sampled, sdi, sds, vsd
+from dreamfusion_engine.config.scores import SCORES, Score
 from dreamfusion_engine.guidance.scores.guide import Residual
 
+# Each score's function is `residual` in the file of its name, so that a new score is that file and its record.
 RESIDUALS: Mapping[Score, Residual] = {
-    "sds": sds.residual,
-    "csd": csd.residual,
-    "nfsd": nfsd.residual,
-    "sdi": sdi.residual,
-    "vsd": vsd.residual,
-    "sampled": sampled.residual,
+    name: importlib.import_module(f"{__package__}.{name}").residual for name in SCORES
 }
