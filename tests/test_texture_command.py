@@ -309,7 +309,8 @@ def test_the_advice_to_resume_is_the_same_command(
 ) -> None:
     monkeypatch.delenv(command_line.CALLED_AS, raising=False)
 
-    def stopped(*given: Any, **rest: Any) -> Any:
+    def stopped(config: Any, paint: Any, mesh: bytes, output: Path, **rest: Any) -> Any:
+        (output / "checkpoint").mkdir(parents=True, exist_ok=True)
         raise Cancelled("cancelled", what="Stopped.", why="It was asked to.", fix="Use --resume.")
 
     words = [mesh, "a red mug", "--model", model, "--set", "paint.front_deg=90"]

@@ -111,5 +111,5 @@ def test_a_run_whose_terminal_is_closed_keeps_a_checkpoint(tmp_path: Path) -> No
         shown += os.read(ours, 4096)
     os.close(ours)
     assert process.wait(timeout=PATIENCE) == 130
-    step, _ = json.loads((folder / "checkpoint.json").read_text())
+    step, _ = json.loads((folder / "checkpoint" / "checkpoint.json").read_text())
     assert step > 0 and not list(folder.glob("error-*.log"))
