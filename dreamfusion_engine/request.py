@@ -124,7 +124,7 @@ def checked_request(
         )
     if seeds is not None:
         settings = {**(settings or {}), "seed": seeds.first}
-        output = output or output_root / f"{folder_name(prompt, seeds.first)}-to-{seeds.seeds[-1]}"
+        output = output or output_root / contest_name(prompt, seeds)
     asked = _checked(prompt, preset_name, settings, output, output_root, resume)
     check_contest(asked.output, "" if seeds is None else seeds.words, resume=resume)
     if seeds is not None:
@@ -379,6 +379,15 @@ def output_folder(given: Path) -> Path:
             why=f"{shortened(given)}: {error}.",
             fix="Give another --output folder.",
         ) from error
+
+
+def contest_name(prompt: str, seeds: SeedRange) -> str:
+    """Return the name of a contest's folder: of its prompt and of its first and last seed.
+
+    prompt: str.
+    seeds: SeedRange.
+    """
+    return f"{folder_name(prompt, seeds.first)}-to-{seeds.seeds[-1]}"
 
 
 def folder_name(prompt: str, seed: int) -> str:

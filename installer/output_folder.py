@@ -15,7 +15,13 @@ from dreamfusion_engine.commands import arguments
 def main() -> None:
     """Print the absolute path."""
     asked = arguments.parser().parse_args(["generate", *sys.argv[1:]])
-    folder: Path = asked.output or Path("outputs") / request.folder_name(asked.prompt, asked.seed)
+    seeds = arguments.given_seeds(asked.seeds, asked.seed)
+    name = (
+        request.folder_name(asked.prompt, asked.seed or 0)
+        if seeds is None
+        else request.contest_name(asked.prompt, seeds)
+    )
+    folder: Path = asked.output or Path("outputs") / name
     print(folder.absolute())
 
 

@@ -44,7 +44,13 @@ def test_a_blender_as_a_module_gets_the_python_that_its_wheel_is_made_for(
 
 
 @pytest.mark.parametrize(
-    ("words", "expected"), [(["a red mug", "--seed", "2"], "outputs/a-red-mug-2"), (["a mug", "--output", "o"], "o")]
+    ("words", "expected"),
+    [
+        (["a red mug"], "outputs/a-red-mug-0"),
+        (["a red mug", "--seed", "2"], "outputs/a-red-mug-2"),
+        (["a red mug", "--seeds", "3-5"], "outputs/a-red-mug-3-to-5"),
+        (["a mug", "--output", "o"], "o"),
+    ],
 )
 def test_the_demo_finds_the_folder_of_its_run(tmp_path: Path, words: list[str], expected: str) -> None:
     program = [sys.executable, str(ROOT / "installer" / "output_folder.py"), *words]
