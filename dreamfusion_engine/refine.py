@@ -16,7 +16,6 @@ from dreamfusion_engine.errors import InputError
 from dreamfusion_engine.events import Control, Note, Report, Result, Stage
 from dreamfusion_engine.machine.disk import output_error
 from dreamfusion_engine.machine.processes import Processes
-from dreamfusion_engine.machine.run_folder import SOURCE
 from dreamfusion_engine.mesh.arrays import Floats
 from dreamfusion_engine.mesh.export import write_glb
 from dreamfusion_engine.mesh.gltf.picture import read_base_colour
@@ -31,7 +30,7 @@ from dreamfusion_engine.refinement.training import RefineTraining
 from dreamfusion_engine.run.entrance import in_folder, trained, write_result
 from dreamfusion_engine.run.refinement import refine_session
 from dreamfusion_engine.run.report import run_report, simple_unwrap, stopped_late
-from dreamfusion_engine.run.source import keep_source, kept_source
+from dreamfusion_engine.run.source import begun_with, keep_source
 from dreamfusion_engine.run.stage_clock import StageClock
 from dreamfusion_engine.run.teacher import load_run_teacher, open_run_model, run_device
 
@@ -63,7 +62,7 @@ def refine(
     Raises RunError when the run fails, Cancelled when it was stopped; the last checkpoint is kept.
     """
     if resume and not mesh:
-        mesh = _source_of(output)
+        mesh = begun_with(output, "refines")
     file = read_gltf(mesh)
     check_size(sum(len(part.triangles) for part in file.primitives))
     return in_folder(
@@ -218,15 +217,3 @@ def check_size(triangles: int) -> None:
             why=f"It has {triangles:,}; the limit is {MOST_TRIANGLES:,}.",
             fix="Refine a decimated copy. `texture` paints larger meshes, without moving their vertices.",
         )
-
-
-def _source_of(output: Path) -> bytes:
-    mesh = kept_source(output)
-    if not mesh:
-        raise InputError(
-            "checkpoint.missing",
-            what="There is no run to resume in this folder.",
-            why=f"{output / SOURCE} is not there, or cannot be read.",
-            fix="Give the folder of a run that refines, or leave out --resume to start anew.",
-        )
-    return mesh

@@ -16,12 +16,10 @@ import numpy as np
 
 from dreamfusion_engine.config.paint import PaintConfig
 from dreamfusion_engine.config.stages import GenerateConfig, MeshConfig
-from dreamfusion_engine.errors import InputError
 from dreamfusion_engine.events import Control, Note, Report, Result, Stage
 from dreamfusion_engine.machine.atomic_file import write_atomically
 from dreamfusion_engine.machine.disk import output_error
 from dreamfusion_engine.machine.processes import Processes
-from dreamfusion_engine.machine.run_folder import SOURCE
 from dreamfusion_engine.mesh.arrays import Floats
 from dreamfusion_engine.mesh.gltf.read import GltfFile, GltfPrimitive, read_gltf
 from dreamfusion_engine.mesh.pictures.render import retextured
@@ -37,7 +35,7 @@ from dreamfusion_engine.paint.whole import WholeSurface
 from dreamfusion_engine.run.entrance import in_folder, trained, write_result
 from dreamfusion_engine.run.judgement import judgement
 from dreamfusion_engine.run.report import ignore, run_report, simple_unwrap, stopped_late
-from dreamfusion_engine.run.source import keep_source, kept_source
+from dreamfusion_engine.run.source import begun_with, keep_source
 from dreamfusion_engine.run.stage_clock import StageClock
 from dreamfusion_engine.run.teacher import load_run_teacher, open_run_model, run_device
 
@@ -77,7 +75,7 @@ def texture(
     Raises RunError when the run fails, Cancelled when it was stopped; the last checkpoint is kept.
     """
     if resume and not mesh:
-        mesh = _source_of(output)
+        mesh = begun_with(output, "paints")
     file = read_gltf(mesh)
     chosen_weights(file, paint.part)
     return in_folder(
@@ -259,18 +257,6 @@ def _unwrapped(each: GltfPrimitive, config: MeshConfig, advance: Callable[[float
 def _digest(mesh: bytes, paint: PaintConfig) -> str:
     """What a checkpoint says of the surface that it painted: another mesh or layout cannot continue it."""
     return hashlib.sha256(mesh + json.dumps(dataclasses.asdict(paint), sort_keys=True).encode()).hexdigest()
-
-
-def _source_of(output: Path) -> bytes:
-    mesh = kept_source(output)
-    if not mesh:
-        raise InputError(
-            "checkpoint.missing",
-            what="There is no run to resume in this folder.",
-            why=f"{output / SOURCE} is not there, or cannot be read.",
-            fix="Give the folder of a run that paints, or leave out --resume to start anew.",
-        )
-    return mesh
 
 
 def _write_textures(pictures: dict[int, bytes], folder: Path) -> dict[str, Path]:

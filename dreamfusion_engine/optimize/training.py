@@ -21,7 +21,7 @@ from dreamfusion_engine.machine.device import out_of_memory
 from dreamfusion_engine.machine.processes import ALONE, Processes
 from dreamfusion_engine.optimize import schedules
 from dreamfusion_engine.optimize.checkpoint import optimizer_tensors, restore_optimizer
-from dreamfusion_engine.optimize.health import Probe
+from dreamfusion_engine.optimize.health import Probe, make_probe, probe_cameras
 from dreamfusion_engine.optimize.step_graphs import StepGraphs
 from dreamfusion_engine.optimize.step_part import PartInputs, part_weights
 from dreamfusion_engine.optimize.step_views import StepViews, sample_step_views
@@ -81,12 +81,19 @@ class Training(ABC):
         shading: Shading of the pictures.
         """
 
-    @abstractmethod
     def probe(self, size: int = 32) -> Probe:
         """Render four small views and measure them for the health check.
 
         size: int, pixels.
         """
+        cameras = probe_cameras(self.config.camera, self.device)
+        seen = self.view(cameras, size)
+        colour, focal = seen.colour.permute(0, 3, 1, 2), float(cameras.focal[0])
+        return make_probe(self.step, self.progress, colour, seen.opacity, seen.depth, self._occupied(), focal)
+
+    def _occupied(self) -> float:
+        """The fraction of the box that is in use; 0 where a surface is given, which cannot fill it."""
+        return 0.0
 
     @abstractmethod
     def _add_gradients(

@@ -15,7 +15,6 @@ from dreamfusion_engine.field.occupancy import OccupancyGrid
 from dreamfusion_engine.guidance.distillation import ScoreDistillation
 from dreamfusion_engine.machine.processes import ALONE, Processes
 from dreamfusion_engine.optimize import schedules
-from dreamfusion_engine.optimize.health import Probe, make_probe, probe_cameras
 from dreamfusion_engine.optimize.overlap import add_gradients_overlapped, halves, may_overlap
 from dreamfusion_engine.optimize.reference import FIT_PIXELS, References
 from dreamfusion_engine.optimize.sample_capacity import sample_capacity
@@ -93,23 +92,9 @@ class VolumeTraining(Training):
 
         return density, albedo
 
-    def probe(self, size: int = 32) -> Probe:
-        """Render four small views and measure them for the health check.
-
-        size: int, pixels.
-        """
-        cameras = probe_cameras(self.config.camera, self.device)
-        seen = self.view(cameras, size)
-        return make_probe(
-            self.step,
-            self.progress,
-            seen.colour.permute(0, 3, 1, 2),
-            seen.opacity,
-            seen.depth,
-            # Not the fraction that rays look at: early in training they look nearly everywhere.
-            self.occupancy.fraction_above(self.config.render.occupancy_threshold),
-            float(cameras.focal[0]),
-        )
+    def _occupied(self) -> float:
+        # Not the fraction that rays look at: early in training they look nearly everywhere.
+        return self.occupancy.fraction_above(self.config.render.occupancy_threshold)
 
     def state(self) -> dict[str, Tensor]:
         """Return every tensor that a checkpoint needs to continue bit for bit."""

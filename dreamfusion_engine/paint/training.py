@@ -8,7 +8,6 @@ from torch import Tensor
 from dreamfusion_engine.config.stages import GenerateConfig, Shading
 from dreamfusion_engine.guidance.distillation import ScoreDistillation
 from dreamfusion_engine.machine.processes import ALONE, Processes
-from dreamfusion_engine.optimize.health import Probe, make_probe, probe_cameras
 from dreamfusion_engine.optimize.step_graphs import StepGraphs
 from dreamfusion_engine.optimize.step_part import add_to_gradients
 from dreamfusion_engine.optimize.training import InputsOf, Training
@@ -62,16 +61,6 @@ class SurfaceTraining(Training):
             light=cameras.position,
             grid=1,
         )
-
-    def probe(self, size: int = 32) -> Probe:
-        """Render four small views and measure them for the health check.
-
-        size: int, pixels.
-        """
-        cameras = probe_cameras(self.config.camera, self.device)
-        seen = self.view(cameras, size)
-        colour = seen.colour.permute(0, 3, 1, 2)
-        return make_probe(self.step, self.progress, colour, seen.opacity, seen.depth, 0.0, float(cameras.focal[0]))
 
     def _choose_shading(self, progress: float) -> Shading:
         """Without textureless views: they say nothing of colours."""

@@ -13,7 +13,6 @@ from dreamfusion_engine.guidance.distillation import ScoreDistillation
 from dreamfusion_engine.machine.processes import ALONE, Processes
 from dreamfusion_engine.mesh.arrays import Floats
 from dreamfusion_engine.optimize import schedules
-from dreamfusion_engine.optimize.health import Probe, make_probe, probe_cameras
 from dreamfusion_engine.optimize.step_graphs import StepGraphs
 from dreamfusion_engine.optimize.step_part import add_to_gradients
 from dreamfusion_engine.optimize.training import InputsOf, Training, under
@@ -93,16 +92,6 @@ class RefineTraining(Training):
             light=cameras.position,
             grid=1,
         ).pictures
-
-    def probe(self, size: int = 32) -> Probe:
-        """Render four small views and measure them for the health check.
-
-        size: int, pixels.
-        """
-        cameras = probe_cameras(self.config.camera, self.device)
-        seen = self.view(cameras, size)
-        colour = seen.colour.permute(0, 3, 1, 2)
-        return make_probe(self.step, self.progress, colour, seen.opacity, seen.depth, 0.0, float(cameras.focal[0]))
 
     def state(self) -> dict[str, Tensor]:
         """Return every tensor that a checkpoint needs to continue bit for bit."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from dreamfusion_engine.errors import InputError
 from dreamfusion_engine.machine.atomic_file import write_atomically
 from dreamfusion_engine.machine.disk import output_error
 from dreamfusion_engine.machine.run_folder import SOURCE
@@ -34,3 +35,21 @@ def kept_source(folder: Path) -> bytes:
         return (folder / SOURCE).read_bytes()
     except OSError:
         return b""
+
+
+def begun_with(folder: Path, does: str) -> bytes:
+    """Return the mesh that the folder's run began with, for a run that goes on with it.
+
+    folder: Path of the run.
+    does: str, what such a run does, as in 'a run that paints'.
+    Raises InputError checkpoint.missing where there is none.
+    """
+    mesh = kept_source(folder)
+    if not mesh:
+        raise InputError(
+            "checkpoint.missing",
+            what="There is no run to resume in this folder.",
+            why=f"{folder / SOURCE} is not there, or cannot be read.",
+            fix=f"Give the folder of a run that {does}, or leave out --resume to start anew.",
+        )
+    return mesh
