@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 from benchmarks.shared import portraits
 from dreamfusion_engine.config.presets import preset
@@ -68,16 +68,16 @@ def test_a_clip_folder_is_named_and_asked_about_any_prompt(tmp_path: Path) -> No
 
 @pytest.mark.parametrize(
     ("settings", "advice"),
-    [({}, "Try again with another seed"), ({"guidance.view_prompts": "off"}, "Try again with view prompts")],
+    [({}, "Try again with another seed"), ({"guidance": {"view_prompts": "off"}}, "Try again with view prompts")],
 )
 def test_an_object_with_two_faces_is_told_with_what_to_try(
-    settings: dict[str, str], advice: str, monkeypatch: pytest.MonkeyPatch
+    settings: dict[str, Any], advice: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    colour, clay = portraits.truth_portraits(kind_named("chair"), Appearance(), 0)
-    both = torch.cat([colour[:3], colour[7:], colour[:2], colour[1:3]])  # front, front, side, then the same again
+    colour, clay = portraits.truth_portraits(kind_named("penguin"), Appearance(), 0)
+    both = colour[[0, 1, 2, 4, 0, 1, 2, 4]]  # front, side, back, and the same again
     monkeypatch.setattr(module, "mesh_portraits", lambda mesh: (both, clay))
     told: list[Event] = []
-    found = judgement(preset("draft", "a chair", settings), red_box(), told.append)
+    found = judgement(preset("draft", "a penguin", {"seed": 0, **settings}), red_box(), told.append)
     assert found["judge"]["many_faced"] and found["judge"]["faces"] > 1
     (note,) = (event for event in told if isinstance(event, Note))
     assert note.code == "judge.many_faced" and advice in note.text and "MVDream" in note.text
