@@ -134,6 +134,21 @@ class Result:
 
 
 @dataclass(frozen=True, kw_only=True)
+class WholeCutOut:
+    """A given picture with the alpha by which its object is cut out.
+
+    by: str, what the alpha is from: 'alpha', 'mask' or 'colours'.
+    cropped: bool, whether the object reaches the edge of the picture, and may go on beyond it.
+    png: bytes of a PNG; where alpha is 0, colours are those of the background.
+    """
+
+    message: ClassVar[str] = "cut_out"
+    by: str
+    cropped: bool
+    png: bytes
+
+
+@dataclass(frozen=True, kw_only=True)
 class Downloaded:
     """The end of a good download.
 

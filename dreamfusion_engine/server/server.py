@@ -26,7 +26,8 @@ from dreamfusion_engine.machine.device import device_report, release_memory
 from dreamfusion_engine.machine.main_memory import check_room_to_start
 from dreamfusion_engine.machine.stop_signals import stop_signals
 from dreamfusion_engine.request.run import Request
-from dreamfusion_engine.server.attachments import attached
+from dreamfusion_engine.server.attachments import attached, picture_of
+from dreamfusion_engine.server.cut_out_job import CutOuts
 from dreamfusion_engine.server.download_job import Downloads
 from dreamfusion_engine.server.job import Job
 from dreamfusion_engine.server.model_news import ModelNews
@@ -51,6 +52,7 @@ class Server:
         self._output_root = output_root
         self._jobs: dict[str, Job] = {}
         self._downloads = Downloads(self._send)
+        self._cut_outs = CutOuts(self._send, MESHES_LIMIT)
         self._asked: set[str] = set()  # questions that wait for their answer, each once
         self._models = ModelNews()
         self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
@@ -79,6 +81,7 @@ class Server:
         for job in list(self._jobs.values()):
             self._drop(job)
         self._downloads.end()
+        self._cut_outs.end()
         self._wire.send({"type": "bye"})
         return 0
 
@@ -137,6 +140,8 @@ class Server:
             self._queue(message, data)
         elif command == "download":
             self._download(message)
+        elif command == "cut_out":
+            self._cut_out(message, data)
         elif command == "models":
             self._models.ask(message)
             self._ask(command, self._say_models)
@@ -189,6 +194,16 @@ class Server:
             self._send(name, error_message(_refusal("protocol.full", why, "Wait for some of them, or cancel them.")))
             return
         self._downloads.begin(name, message["model"], message.get("revision") or "main")
+
+    def _cut_out(self, message: dict[str, Any], data: bytes) -> None:
+        try:
+            picture = picture_of(message, data)
+            if not self._cut_outs.has_room(len(data)):
+                raise _refusal("protocol.full", "So many pictures wait to be cut out.", "Wait for some of them.")
+        except InputError as error:
+            self._send(message["id"], error_message(error))
+            return
+        self._cut_outs.begin(message["id"], picture)
 
     def _request(self, message: dict[str, Any], data: bytes) -> Request:
         asked: dict[str, Any] = {
@@ -308,7 +323,7 @@ class Server:
 
     def _beat(self) -> None:
         while not self._stopping.wait(HEARTBEAT_SECONDS):
-            if self._busy.is_set() or self._downloads.busy:
+            if self._busy.is_set() or self._downloads.busy or self._cut_outs.busy:
                 running = self._running
                 waiting = sum(job.state == "waiting" for job in list(self._jobs.values()))
                 self._send(running.name if running else None, {"type": "heartbeat", "queued": waiting})

@@ -37,7 +37,8 @@ NUMBERS: dict[str, tuple[tuple[type, ...], float]] = {
     "rate": ((int, float), 1e15),  # a second
     "mib": ((int, float), 1e9),  # a pebibyte
 }
-DATA = ("png", "glb", "mesh")  # mesh: vertices float32[V, 3], triangles int32[T, 3], colours uint8[V, 3], little-endian
+# mesh: vertices float32[V, 3], triangles int32[T, 3], colours uint8[V, 3], little-endian. picture: of any usual format.
+DATA = ("png", "glb", "mesh", "picture")
 _RUN = {  # what every command that queues a run says
     "id": "str",
     "prompt": "str",
@@ -68,6 +69,9 @@ COMMANDS: dict[str, dict[str, str]] = {
     # run's own. settings: as for generate; the stage "refine" is about it. Its mesh previews and the result's mesh.glb
     # stand where the mesh that came stands. They are one mesh with one texture.
     "refine": _RUN,
+    # Show how a run would cut the object out of a picture: its file, and after it that of its mask, of `mask` bytes. It
+    # is done beside whatever runs, and answered by `cut_out` or `failed`.
+    "cut_out": {"id": "str", "mask": "int?", "bytes": "picture"},
     # Stop a job, queued or running; a running one keeps a checkpoint. Ignored when the job is over.
     "cancel": {"id": "str"},
     # Hold a running job between two steps, and go on.
@@ -131,6 +135,9 @@ EVENTS: dict[str, dict[str, str]] = {
     # The object of a contest's draft that goes no further.
     "draft": {"id": "str", "seed": "count", "step": "count", "bytes": "glb"},
     "note": {"id": "str", "code": "str", "text": "str"},
+    # The answer to cut_out: the whole picture, 1024 pixels along a side at most; its alpha says what is the object.
+    # by: what that is from, "alpha", "mask" or "colours". cropped: the object reaches the edge and may go on beyond it.
+    "cut_out": {"id": "str", "by": "str", "cropped": "bool?", "bytes": "png"},
     # The end of a job, one of three. result carries mesh.glb; files: name -> path on the engine's machine; report:
     # the content of result.json.
     "result": {"id": "str", "folder": "str", "files": "object", "report": "object", "bytes": "glb"},
@@ -144,7 +151,7 @@ EVENTS: dict[str, dict[str, str]] = {
 }
 
 # The events that end something: a client that must drop some drops these last.
-ENDINGS = ("result", "failed", "cancelled", "downloaded", "ready")
+ENDINGS = ("result", "failed", "cancelled", "downloaded", "cut_out", "ready")
 # Only the newest of these matters: of one job, and of one value of the fields that are named.
 NEWEST_MATTERS: dict[str, tuple[str, ...]] = {
     "progress": (),
