@@ -9,6 +9,8 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
+from . import given_pictures
+
 SEEDS = 1 << 31
 TASKS = GENERATE, TEXTURE, REFINE = (
     "generate",
@@ -60,6 +62,7 @@ class Recipe:
     preset: str, 'draft', 'standard' or 'high'.
     settings: overrides nested by stage, as in the message `generate`: {"device": "cpu", "optimize": {"steps": 800}}.
     versions: versions of the engine and its packages by name; empty until there is a result.
+    pictures: what is said of pictures of the object, see `given_pictures`. Their files are no part of the recipe.
     """
 
     prompt: str
@@ -69,6 +72,7 @@ class Recipe:
     preset: str = "standard"
     settings: dict[str, Any] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
+    pictures: list[dict[str, Any]] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
         """The recipe as nested plain values; `from_json` reads it back."""
@@ -90,6 +94,7 @@ class Recipe:
             "preset": str,
             "settings": dict,
             "versions": dict,
+            "pictures": list,
         }
         if "prompt" not in values:
             raise RecipeError("the recipe has no prompt")
@@ -104,6 +109,10 @@ class Recipe:
             raise RecipeError(f"'seed' of the recipe must be a whole number from 0 to {SEEDS - 1}")
         if "versions" in given:
             given["versions"] = versions_of(given["versions"])
+        try:
+            given_pictures.checked(given.get("pictures", []))
+        except ValueError as error:
+            raise RecipeError(f"'pictures' of the recipe are damaged: {error}") from None
         return cls(**given)
 
     @property
@@ -211,6 +220,11 @@ class Job:
     def has_source(self) -> bool:
         """Whether the job is about meshes of the artist's, which lie in its folder and are sent to the engine."""
         return self.task != GENERATE or self.recipe.begins_from_mesh
+
+    @property
+    def has_pictures(self) -> bool:
+        """Whether the job has pictures of its object, whose files lie in its folder and are sent to the engine."""
+        return self.task == GENERATE and bool(self.recipe.pictures)
 
     @property
     def can_resume(self) -> bool:

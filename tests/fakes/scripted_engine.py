@@ -19,6 +19,7 @@ import struct
 import sys
 import threading
 import time
+import zlib
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -26,7 +27,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from fakes.painted_glb import box_of, painted, part_count, source_of
-from fakes.shapes import ball, ball_glb, growing, plain_png, png, stretched, tetrahedron
+from fakes.shapes import ball, ball_glb, cut_out_png, growing, plain_png, png, stretched, tetrahedron
 
 from dreamfusion_engine.wire.protocol import COMMANDS, PROTOCOL_VERSION, encode, read_frame
 
@@ -114,7 +115,7 @@ class ScriptedEngine:
             elif message_type == "generate" and message["prompt"] == "unreadable":
                 self.say("failed", id=None, code="protocol.json", what="Not read.", why="It says so.", fix="Report it.")
             elif message_type in ("generate", "texture", "refine"):
-                message["meshes"] = frame.data
+                message["meshes"], message["given"] = cut(frame.data, message.get("pictures") or [])
                 self.wishes[message["id"]] = []
                 if "ponder" in message["prompt"].split():
                     time.sleep(1.0)
@@ -122,11 +123,25 @@ class ScriptedEngine:
                 with self.changed:
                     self.jobs.append(message)
                     self.changed.notify_all()
+            elif message_type == "cut_out" and not self.options.old:
+                self.cut_out(message["id"], frame.data)
+            elif message_type == "cut_out":
+                self.say("failed", id=None, code="protocol.unknown", what="Not read.", why="No such.", fix="Update.")
             elif message.get("id") in self.wishes:
                 self.wishes[message["id"]].append(message_type)
         with self.changed:
             self.ending = True
             self.changed.notify_all()
+
+    def cut_out(self, name: str, data: bytes) -> None:
+        """A blue square. A picture with the word nothing has no object; one with torn is answered by half a PNG."""
+        if b"nothing" in data:
+            self.say(
+                "failed", id=name, code="input.picture_no_object", what="No object.", why="It says so.", fix="Paint."
+            )
+            return
+        png_data = cut_out_png(64)
+        self.say("cut_out", png_data[: 40 if b"torn" in data else None], id=name, by="colours", cropped=False)
 
     def hello(self) -> None:
         options = self.options
@@ -289,6 +304,7 @@ class ScriptedEngine:
             "settings": settings,
             "device": "cpu",
             "steps": step,
+            "given": job["given"],
             "steps_per_second": 1.0 / STEP_SECONDS,
             "seconds": {"load": 0.5, "train": trained, "render": 0.5, "train_all_sessions": trained},
             "versions": {"torch": "0"},
@@ -304,6 +320,18 @@ class ScriptedEngine:
         self.say("result", glb, id=name, folder=str(folder or ""), files=files, report=report)
 
 
+def cut(data: bytes, pictures: list[dict[str, Any]]) -> tuple[bytes, list[list[Any]]]:
+    """The blockout of a message, and of each picture its view and the CRC-32 of its file and of its mask's."""
+    place = len(data) - sum(each["bytes"] + each.get("mask", 0) for each in pictures)
+    blockout, given = data[:place], []
+    for each in pictures:
+        middle = place + each["bytes"]
+        end = middle + each.get("mask", 0)
+        given.append([each["view"], zlib.crc32(data[place:middle]), zlib.crc32(data[middle:end])])
+        place = end
+    return blockout, given
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--beat", type=float, default=0.2, help="seconds between heartbeats")
@@ -317,6 +345,7 @@ def main() -> int:
     parser.add_argument("--ignore-end", action="store_true", help="outlive the end of the input and SIGTERM")
     parser.add_argument("--remote", action="store_true", help="as if on another computer: write no files")
     parser.add_argument("--child", action="store_true", help="start a child that holds the pipes and would live on")
+    parser.add_argument("--old", action="store_true", help="know nothing of cut-outs")
     parser.add_argument("--say-token", action="store_true", help="print HF_TOKEN on standard error")
     parser.add_argument("command", nargs="*")
     options = parser.parse_args()

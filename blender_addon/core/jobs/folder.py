@@ -3,6 +3,7 @@
     job.json        what the job is: id, time, recipe, placement; written once, whole
     journal.jsonl   the job's state: the same first line, then a line for every change; the last good line counts
     source.glb      the meshes that a job paints or begins from; written once, whole, before the other two
+    pictures.bin    pictures of the object, one after another as its recipe says; written so too
     thumbnail.png, row.png, mesh.glb, result.json, and what a local engine writes there
 
 A line of the journal is the CRC-32 of its JSON as eight hex digits, a space, the JSON. A torn or damaged line is
@@ -24,12 +25,14 @@ from ..bounded_json import UnsafeJson, parse_json
 from ..job import GENERATE, TASKS, WORDS_LIMIT, Job, JobState, Recipe, RecipeError, Trouble, versions_of
 from ..protocol import DATA_LIMIT
 
-FORMAT = 2  # of both files; a reader refuses a higher one
-_WITH_SOURCE, _WITHOUT = 2, 1  # what a job needs: an older add-on would make an object of a texture
+FORMAT = 3  # of both files; a reader refuses a higher one
+# What a job needs: an older add-on would make an object of a texture, or leave out its pictures.
+_WITH_PICTURES, _WITH_SOURCE, _WITHOUT = 3, 2, 1
 KIND = "dreamfusion-job"
 BIRTH, JOURNAL = "job.json", "journal.jsonl"
 MESH, REPORT, THUMBNAIL, ROW = "mesh.glb", "result.json", "thumbnail.png", "row.png"
 SOURCE = "source.glb"  # as a local engine names it too
+PICTURES = "pictures.bin"
 RUN_LOCK = "run.lock"
 CHECKPOINT = Path("checkpoint") / "checkpoint.json"  # of a local engine
 NOTES_KEPT = 50
@@ -63,7 +66,7 @@ def birth_record(job: Job) -> dict[str, Any]:
     """The part of a job that never changes."""
     return {
         "kind": KIND,
-        "format": _WITH_SOURCE if job.has_source else _WITHOUT,
+        "format": _WITH_PICTURES if job.has_pictures else _WITH_SOURCE if job.has_source else _WITHOUT,
         "task": job.task,
         "id": job.id,
         "created": job.created,
@@ -179,7 +182,7 @@ def read_bounded(path: Path) -> bytes:
 
 
 def read_source(path: Path) -> bytes:
-    """The meshes that a job paints or begins from.
+    """The meshes that a job paints or begins from, or its pictures.
 
     Raises OSError, also for a file that is longer than the engine takes.
     """

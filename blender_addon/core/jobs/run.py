@@ -8,10 +8,11 @@ import uuid
 from typing import Any
 
 from ..engine.host import EngineHost
+from ..given_pictures import size_of
 from ..job import GENERATE, REFINE, TEXTURE, Job, JobState, Trouble, verdict_of, versions_of
 from ..protocol import Frame
 from .changes import Change, Changes
-from .folder import CHECKPOINT, MESH, NOTES_KEPT, REPORT, ROW, SOURCE, THUMBNAIL, read_source, write_trouble
+from .folder import CHECKPOINT, MESH, NOTES_KEPT, PICTURES, REPORT, ROW, SOURCE, THUMBNAIL, read_source, write_trouble
 from .store import JobStore
 from .writer import Pending
 
@@ -22,7 +23,8 @@ _MISSING = {  # what, and what to do, by task
     REFINE: ("The mesh to refine cannot be read.", "Select the object and press Refine again."),
     GENERATE: ("The mesh to start from cannot be read.", "Choose it in Placement and press Generate again."),
 }
-_PICTURES = {"latest": THUMBNAIL, "views": ROW}
+_NO_PICTURES = ("The pictures of the object cannot be read.", "Add them in Pictures and press Generate again.")
+_SHOWN = {"latest": THUMBNAIL, "views": ROW}
 
 
 class Run:
@@ -51,7 +53,8 @@ class Run:
         self._saved = time.monotonic()
         self._result: tuple[Pending, Frame] | None = None
         self._thumbnail: Pending | None = None
-        self._reading: tuple[Pending, list[bytes]] | None = None  # the artist's meshes, on their way from the disk
+        # The artist's meshes and pictures, on their way from the disk, by file.
+        self._reading: tuple[Pending, dict[str, bytes]] | None = None
         self._acknowledged = False  # the engine has understood what it was asked for
         self._finishing = False
         if resume and job.step and host.local and not (job.folder / CHECKPOINT).is_file():
@@ -156,7 +159,7 @@ class Run:
                 self.job.thumbnail = self.job.folder / THUMBNAIL
             self._thumbnail = None
         if self._reading is not None and self._reading[0].done and not self.over:
-            self._send_source(*self._reading)
+            self._send_files(*self._reading)
         if self._result is not None and self._result[0].done:
             self._finish(*self._result)
         elif not self.over and now - self._saved > _SAVE_EVERY_S:
@@ -179,25 +182,35 @@ class Run:
 
     def _generate(self, *, resume: bool) -> None:
         self._resumed = resume
-        if self.job.has_source and not resume:  # an engine that resumes has kept the meshes itself
-            found: list[bytes] = []
-            path = self.job.folder / SOURCE
-            self._reading = self._store.in_background(lambda: found.append(read_source(path))), found
-        else:
-            self._send(b"")
+        job, found = self.job, dict[str, bytes]()
+        names = [name for name, has in ((SOURCE, job.has_source), (PICTURES, job.has_pictures)) if has]
+        if not names or resume:  # an engine that resumes has kept the files itself
+            self._send(found)
+            return
 
-    def _send_source(self, pending: Pending, found: list[bytes]) -> None:
+        def work() -> None:
+            for name in names:
+                found[name] = read_source(job.folder / name)
+            if job.has_pictures and len(found[PICTURES]) != size_of(job.recipe.pictures):
+                del found[PICTURES]
+                raise OSError("it has another length than the recipe says")
+
+        self._reading = self._store.in_background(work), found
+
+    def _send_files(self, pending: Pending, found: dict[str, bytes]) -> None:
         self._reading = None
         if pending.error is None:
-            self._send(found[0])
+            self._send(found)
             return
         self.good = True
-        what, fix = _MISSING[self.job.task]
-        why = f"{self.job.folder / SOURCE}: {pending.error.strerror or pending.error}"
-        self.end(JobState.FAILED, Trouble("job.source_missing", what, why, fix))
+        lost = SOURCE if self.job.has_source and SOURCE not in found else PICTURES
+        code, (what, fix) = ("source", _MISSING[self.job.task]) if lost == SOURCE else ("pictures", _NO_PICTURES)
+        why = f"{self.job.folder / lost}: {pending.error.strerror or pending.error}"
+        self.end(JobState.FAILED, Trouble(f"job.{code}_missing", what, why, fix))
 
-    def _send(self, meshes: bytes) -> None:
+    def _send(self, files: dict[str, bytes]) -> None:
         job = self.job
+        pictures = {"pictures": job.recipe.pictures} if PICTURES in files else {}
         self._request = f"{job.id}-{uuid.uuid4().hex[:8]}"
         self._host.send(
             {
@@ -208,8 +221,9 @@ class Run:
                 "settings": job.recipe.settings_message(),
                 "output": str(job.folder) if self._host.local else f"{REMOTE_FOLDER}/{job.folder.name}",
                 "resume": self._resumed,
+                **pictures,
             },
-            meshes,
+            files.get(SOURCE, b"") + files.get(PICTURES, b""),
         )
 
     def _state(self, state: JobState) -> None:
@@ -226,8 +240,8 @@ class Run:
 
     def _picture(self, frame: Frame) -> None:
         name, step = frame.message["name"], frame.message["step"]
-        if name in _PICTURES:
-            pending = self._store.write(self.job, _PICTURES[name], frame.data, durable=False)
+        if name in _SHOWN:
+            pending = self._store.write(self.job, _SHOWN[name], frame.data, durable=False)
             if name == "latest":
                 self._thumbnail = pending
         self._changes.say(Change(self.job, "picture", name=name, data=frame.data, step=step))

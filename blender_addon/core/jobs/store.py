@@ -21,6 +21,7 @@ from .folder import (
     BIRTH,
     FILE_LIMIT,
     JOURNAL,
+    PICTURES,
     RUN_LOCK,
     SOURCE,
     NotAJob,
@@ -116,6 +117,7 @@ class JobStore:
         placement: Mapping[str, Any],
         source: bytes | Path | None = None,
         task: str = GENERATE,
+        pictures: bytes | Path | None = None,
     ) -> Job:
         """Make a new job, QUEUED, in a folder <slug of prompt>-<seed>-<id>. Returns at once; see `failures`.
 
@@ -123,6 +125,7 @@ class JobStore:
         placement: JSON that the UI keeps with the job.
         source: the meshes that it paints or begins from, a GLB or the Path of one; None for a job without.
         task: str, one of TASKS.
+        pictures: the files of the recipe's pictures, `given_pictures.joined`, or the Path of them; None for none.
         Raises TypeError when recipe or placement are not plain JSON.
         """
         name = new_id()
@@ -141,8 +144,9 @@ class JobStore:
             job.folder.mkdir(parents=True, exist_ok=True)
             (self.root / OWN_FOLDER).mkdir(exist_ok=True)
             self._presence.acquire()
-            if source is not None:
-                write_whole(job.folder / SOURCE, read_source(source) if isinstance(source, Path) else source)
+            for name, files in ((SOURCE, source), (PICTURES, pictures)):
+                if files is not None:
+                    write_whole(job.folder / name, read_source(files) if isinstance(files, Path) else files)
             # The journal first, because it names the owner. To another Blender a job without one looks interrupted.
             write_whole(job.folder / JOURNAL, journal)
             write_whole(job.folder / BIRTH, text)

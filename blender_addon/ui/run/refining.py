@@ -22,8 +22,8 @@ def recipe(made_by: Recipe) -> Recipe:
     kept = {key: value for key, value in made_by.settings.items() if key in _SHARED}
     led = made_by.settings.get(START)
     front = led.get("front_deg", 0.0) if isinstance(led, dict) else 0.0
-    values = {**made_by.to_json(), "settings": {**kept, ABOUT: {"front_deg": front}}, "versions": {}}
-    return Recipe.from_json(values)
+    settings = {**kept, ABOUT: {"front_deg": front}}
+    return Recipe.from_json({**made_by.to_json(), "settings": settings, "versions": {}, "pictures": []})
 
 
 def apply(here: session.Session, job: Job) -> None:
