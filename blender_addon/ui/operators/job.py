@@ -10,7 +10,7 @@ from bpy.types import Context, Event, Operator
 from ...core import engine_preset, model_card
 from ...core.job import GENERATE, Job, JobState, Recipe
 from ...core.jobs.folder import SOURCE
-from ..run import enqueue, insertion, session
+from ..run import enqueue, insertion, pictures, session
 from ..scene import icons, object_recipe
 from ..settings import models
 from .job_action import JobAction
@@ -98,7 +98,7 @@ class DREAMFUSION_OT_lower_quality(JobAction, Operator):
         """Queue a copy of the job with a cheaper recipe."""
         views = model_card.views_together(models.card(job.recipe.model))
         what = cheaper(job.recipe, views)
-        return enqueue.ask(self, context, what, dict(job.placement), source_of(job), job.task)
+        return _again(self, context, job, what)
 
 
 class DREAMFUSION_OT_next_seed(JobAction, Operator):
@@ -110,7 +110,7 @@ class DREAMFUSION_OT_next_seed(JobAction, Operator):
     def act(self, context: Context, job: Job) -> bool:
         """Queue a copy of the job with the next seed."""
         values = {**job.recipe.to_json(), "seed": enqueue.next_seed(job.recipe.seed), "versions": {}}
-        return enqueue.ask(self, context, Recipe.from_json(values), dict(job.placement), source_of(job), job.task)
+        return _again(self, context, job, Recipe.from_json(values))
 
 
 class DREAMFUSION_OT_copy_job_recipe(JobAction, Operator):
@@ -136,6 +136,7 @@ class DREAMFUSION_OT_use_settings(JobAction, Operator):
     def act(self, context: Context, job: Job) -> bool:
         """Write the recipe into the scene's settings."""
         enqueue.write(context, job.recipe, job.placement)
+        pictures.put_back(context, job)
         return True
 
 
@@ -164,6 +165,12 @@ CLASSES = (
     DREAMFUSION_OT_use_settings,
     DREAMFUSION_OT_open_folder,
 )
+
+
+def _again(operator: Operator, context: Context, job: Job, what: Recipe) -> bool:
+    """Queue another recipe for what a job was given. Returns whether it was queued."""
+    files = pictures.file_of(job)
+    return enqueue.ask(operator, context, what, dict(job.placement), source_of(job), job.task, files)
 
 
 def cheaper(wanted: Recipe, views: int = 1) -> Recipe:

@@ -25,6 +25,7 @@ from .engine_settings import (
     DREAMFUSION_PG_optimize,
     DREAMFUSION_PG_start,
 )
+from .picture_settings import DREAMFUSION_PG_pictures
 from .texture_settings import DREAMFUSION_PG_texture, front_property
 
 PROMPT_LIMIT = int(ENGINE.limits["prompt"])  # characters
@@ -208,6 +209,7 @@ class DREAMFUSION_PG_settings(PropertyGroup):
         default="OBJECT",
     )
     texture: PointerProperty(name="Texture", type=DREAMFUSION_PG_texture)
+    pictures: PointerProperty(name="Pictures", type=DREAMFUSION_PG_pictures)
 
 
 CLASSES = (DREAMFUSION_PG_placement, DREAMFUSION_PG_settings)

@@ -41,7 +41,7 @@ def test_an_engine_is_started_for_it_and_it_comes_beside_a_run(tmp_path: Path) -
         ((), b"nothing", "input.picture_no_object"),
         ((), b"torn", "input.picture"),
         (("--old",), b"a photo", "engine.version"),
-        (("--complain",), b"a photo", "engine.missing_package"),
+        (("--complain",), b"a photo", "setup.package"),
     ],
 )
 def test_why_there_is_none_is_told(tmp_path: Path, options: tuple[str, ...], data: bytes, code: str) -> None:
