@@ -68,8 +68,7 @@ class DREAMFUSION_OT_remove(JobAction, Operator):
         if job.id in here.waiting:
             here.waiting.remove(job.id)
         here.queue.remove(job)
-        for name in ("latest", "views", "thumbnail"):
-            icons.forget(f"{job.id}/{name}")
+        icons.forget(job.id)
         return True
 
 
