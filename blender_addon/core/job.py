@@ -75,8 +75,11 @@ class Recipe:
     pictures: list[dict[str, Any]] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
-        """The recipe as nested plain values; `from_json` reads it back."""
-        return asdict(self)
+        """The recipe as nested plain values; `from_json` reads it back. Without pictures they are as before."""
+        values = asdict(self)
+        if not self.pictures:
+            del values["pictures"]
+        return values
 
     @classmethod
     def from_json(cls, values: Any) -> Recipe:

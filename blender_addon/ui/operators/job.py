@@ -169,7 +169,7 @@ CLASSES = (
 def _again(operator: Operator, context: Context, job: Job, what: Recipe) -> bool:
     """Queue another recipe for what a job was given. Returns whether it was queued."""
     files = pictures.file_of(job)
-    return enqueue.ask(operator, context, what, dict(job.placement), source_of(job), job.task, files)
+    return enqueue.ask(operator, context, what, dict(job.placement), source_of(job), job.task, pictures=files)
 
 
 def cheaper(wanted: Recipe, views: int = 1) -> Recipe:
