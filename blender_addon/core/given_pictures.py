@@ -16,6 +16,7 @@ from .declared_settings import ENGINE
 MOST = int(ENGINE.limits["pictures"])  # of one job
 FILE_LIMIT = int(ENGINE.limits["picture_bytes"])  # bytes of a picture's file
 PIXEL_LIMIT = int(ENGINE.limits["picture_pixels"])  # of a picture
+TOTAL_LIMIT = 1 << 28  # bytes of all files of one job; a message has room for twice that, with a blockout
 APART_DEG = ENGINE.limits["pictures_apart_deg"]  # two that are nearer than that are of one view
 SIDES = {"front": 0.0, "right": 90.0, "back": 180.0, "left": 270.0}  # degrees from -Y, counter-clockwise from above
 _FIELDS = {"bytes", "view", "mask"}

@@ -338,6 +338,8 @@ class JobQueue:
         """Begin the next job, start the engine for it, or end an engine that has been idle for long."""
         self.downloads.go_on()
         self.cut_outs.go_on()
+        if self.held:
+            self.cut_outs.fail(self._host.trouble)
         self._host.ask_about(self._given)
         if self._run is not None or self.held:
             return

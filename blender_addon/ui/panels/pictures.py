@@ -55,6 +55,8 @@ class DREAMFUSION_PT_pictures(Sidebar, Panel):
         reason = pictures.obstacle(context)
         if reason:
             trouble_box.draw_text(layout, context, reason, "ERROR", limit=6)
+        elif len(rows) and not scene_settings.of(context).prompt.strip():
+            trouble_box.draw_text(layout, context, "Say in the prompt what they show", "INFO")
 
 
 CLASSES = (DREAMFUSION_PT_pictures,)

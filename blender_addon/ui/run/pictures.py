@@ -9,7 +9,7 @@ from typing import Any
 import bpy
 from bpy.types import Context, Image
 
-from ...core.given_pictures import MOST, GivenPicture, joined, split, twice, view_text
+from ...core.given_pictures import MOST, TOTAL_LIMIT, GivenPicture, joined, size_of, split, twice, view_text
 from ...core.job import EngineTrouble, Job, Trouble
 from ...core.jobs.folder import PICTURES, read_source
 from ..scene import given_image, material
@@ -49,7 +49,12 @@ def read(context: Context) -> tuple[list[dict[str, Any]], bytes | None]:
     if reason:
         raise EngineTrouble(Trouble("pictures.choice", "These pictures cannot be used.", f"{reason}.", ""))
     found = [picture_of(row) for row in rows]
-    return [picture.said() for picture in found], joined(found)
+    said = [picture.said() for picture in found]
+    if size_of(said) > TOTAL_LIMIT:
+        what, fix = "These pictures are too large together.", "Save smaller copies, or remove some in Pictures."
+        why = f"Their files have {size_of(said) >> 20} MiB, and {TOTAL_LIMIT >> 20} are the limit."
+        raise EngineTrouble(Trouble("pictures.large", what, why, fix))
+    return said, joined(found)
 
 
 def picture_of(row: Any) -> GivenPicture:

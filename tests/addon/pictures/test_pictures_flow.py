@@ -24,13 +24,14 @@ def test_pictures_go_with_a_job_and_their_cut_outs_can_be_seen_and_painted(blend
     assert facts["drawn"][1] == sorted([*adding, "dreamfusion.remove_picture", "dreamfusion.show_cut_out"])
     assert facts["draws an image"] == [6, 3], "a picture and a mask for each, and a thumbnail"
 
-    assert facts["no words"] is False and facts["good"] == [True, ""]
+    assert facts["no words"] == [False, True] and facts["good"] == [True, ""]
     words = ["one view, left", "one view, left", "an image for picture 3", "Picture 3: 'Clip' is a movie"]
     words += ["Picture 3: 'Clip' is a movie", "17 pictures"]
     assert all(word in said for word, said in zip(words, facts["bad"], strict=True)), facts["bad"]
     assert facts["room"] == [False, False]
     assert "IMG_2.png" in facts["missing"][0] and facts["missing"][1:] == [0, "pictures.image"]
 
+    assert "300 MiB" in facts["too large"][0] and facts["too large"][1] == "pictures.large"
     assert facts["given"] == [["left", [45.0, 1.0], "back"], True, [False, False, True]]
     assert facts["recipe"] == ["left", [45.0, 1.0], "back"] and facts["text"]
     assert facts["again"] == [True] * 3 and facts["refined"] == []

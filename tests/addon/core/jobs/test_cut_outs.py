@@ -74,6 +74,15 @@ def test_the_death_of_the_engine_ends_the_wait(tmp_path: Path) -> None:
         driver.until(lambda: not driver.queue.cut_outs.active)
 
 
+def test_a_queue_that_waits_for_a_button_does_not_let_it_wait(tmp_path: Path) -> None:
+    with driving(tmp_path, "--complain") as driver:
+        add(driver, "a mug")
+        driver.until(lambda: driver.queue.held)
+        driver.queue.cut_outs.ask("one", PHOTO)
+        driver.until(lambda: not driver.queue.cut_outs.active)
+        assert driver.queue.held and driver.queue.cut_outs.troubles["one"].code == "setup.package"
+
+
 def test_the_real_server_cuts_out(tmp_path: Path) -> None:
     with driving(tmp_path, command=COUNTING, environ={"PYTHONPATH": str(ROOT)}) as driver:
         cut_outs = driver.queue.cut_outs

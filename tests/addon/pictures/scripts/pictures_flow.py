@@ -81,7 +81,7 @@ said["draws an image"] = [sum(name == kind for name, _ in drawn.calls) for kind 
 
 # What is in the way is said by Generate and in the panel, and nothing is queued.
 run.settings.prompt = ""
-said["no words"] = ops.generate.poll()
+said["no words"] = [ops.generate.poll(), "Say in the prompt what they show" in draw(Pictures).texts()]
 run.settings.prompt = "a red car"
 said["good"] = [ops.generate.poll(), addon.part("ui.run.pictures").obstacle(context)]
 bad = []
@@ -112,6 +112,18 @@ kept.reload()
 said["missing"] = [fails(ops.generate), len(run.jobs), run.session.trouble.code]
 os.rename(os.path.join(FOLDER, "moved.png"), os.path.join(FOLDER, "IMG_2.png"))
 kept.reload()
+
+heavy = []
+for number in range(6):
+    heavy.append({"name": f"heavy-{number}.png"})
+    with open(file(heavy[-1]["name"]), "r+b") as stream:
+        stream.truncate(50 << 20)
+ops.add_pictures(directory=FOLDER, files=heavy)
+for number, row in enumerate(list(rows())[3:]):
+    row.view, row.azimuth, row.elevation = "ANGLES", 20.0 * number, 70.0
+said["too large"] = [fails(ops.generate), run.session.trouble.code]
+while len(rows()) > 3:
+    rows().remove(3)
 
 # A job carries them: what was sent is what the files hold, with a painted mask.
 mask = bpy.data.images.new("Mask", 64, 64)
