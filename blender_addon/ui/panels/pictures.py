@@ -63,9 +63,10 @@ CLASSES = (DREAMFUSION_PT_pictures,)
 
 
 def _draw_row(box: UILayout, context: Context, index: int, row: Any) -> None:
-    head = box.row(align=True)
-    head.template_ID(row, "image", open="image.open")
+    head = box.row()
+    head.label(text=f"Picture {index + 1}")
     head.operator("dreamfusion.remove_picture", text="", icon="X", emboss=False).index = index
+    box.template_ID(row, "image", open="image.open")
     image = row.image
     if image is not None:
         box.template_icon(icon_value=box.icon(image), scale=_THUMBNAIL)
@@ -87,10 +88,12 @@ def _draw_row(box: UILayout, context: Context, index: int, row: Any) -> None:
         )
         box.operator("dreamfusion.uncut_picture", icon="LOOP_BACK").index = index
         return
+    column = box.column(align=True)
+    column.label(text="Mask")
+    column.template_ID(row, "mask", open="image.open")
     line = box.row(align=True)
-    line.label(text="Mask")
-    line.template_ID(row, "mask", open="image.open")
-    if cut_outs.waits(image):
-        box.label(text="Cutting out...", icon="TIME")
-    else:
-        box.operator("dreamfusion.show_cut_out", icon="IMAGE_ALPHA").index = index
+    waits = cut_outs.waits(image)
+    if waits:
+        line.label(text="Cutting out...", icon="TIME")
+    again = {"text": "", "icon": "FILE_REFRESH"} if waits else {"icon": "IMAGE_ALPHA"}
+    line.operator("dreamfusion.show_cut_out", **again).index = index
