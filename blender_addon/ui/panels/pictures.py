@@ -68,8 +68,11 @@ def _draw_row(box: UILayout, context: Context, index: int, row: Any) -> None:
     head.operator("dreamfusion.remove_picture", text="", icon="X", emboss=False).index = index
     box.template_ID(row, "image", open="image.open")
     image = row.image
-    if image is not None:
-        box.template_icon(icon_value=box.icon(image), scale=_THUMBNAIL)
+    shown = box.icon(image) if image is not None and row.uncut is None else 0
+    if row.uncut is not None and image is not None:
+        shown = cut_outs.icon_of(row)
+    if shown:
+        box.template_icon(icon_value=shown, scale=_THUMBNAIL)
     box.row(align=True).prop(row, "view", text="")
     if row.view == picture_settings.ANGLES:
         column = box.column(align=True)

@@ -9,7 +9,8 @@ from bpy.types import Image
 
 from ...core.job import Trouble
 from ...core.jobs.changes import Change
-from ..scene import insert, moment
+from ..scene import given_image, icons, insert, moment
+from ..settings import scene_settings
 from . import insertion, pictures, session
 
 _arrived: dict[str, bytes] = {}  # PNGs that wait for a moment in which they disturb nobody, by `key_of`
@@ -24,6 +25,15 @@ def waits(image: Image) -> bool:
     """Whether the cut-out of an image is on its way."""
     key = key_of(image)
     return key in _arrived or session.current().queue.cut_outs.waits(key)
+
+
+def icon_of(row: Any) -> int:
+    """The number of the thumbnail of a line's cut-out; 0 where there is none, or no longer one of what was painted."""
+    return 0 if row.image.is_dirty else icons.icon(_icon_key(row.image))
+
+
+def _icon_key(image: Image) -> str:
+    return f"cut-out/{key_of(image)}"
 
 
 def ask(row: Any) -> None:
@@ -49,6 +59,8 @@ def take(here: session.Session, change: Change) -> None:
 
 def poll(here: session.Session) -> bool:
     """Put one cut-out that waits into its lines, as one undo step, if nothing is in the way. Returns whether it did."""
+    if _draw_one():
+        return True
     with insertion.window():
         if not _arrived or not moment.settled(bpy.context):
             return False
@@ -58,6 +70,22 @@ def poll(here: session.Session) -> bool:
         if file == here.file and not _put(bpy.data.images.get(name), png):
             here.notice = f"The cut-out of '{name}' has come, and no line in Pictures has that picture any more"
         return True
+
+
+def _draw_one() -> bool:
+    """Make the thumbnail of one cut-out that lacks it, and drop those of cut-outs that are being painted."""
+    for row in scene_settings.of(bpy.context).pictures.rows if bpy.context.scene is not None else ():
+        if row.uncut is None or row.image is None:
+            continue
+        key = _icon_key(row.image)
+        if row.image.is_dirty:
+            icons.forget(key)
+        elif not icons.has(key):
+            pixels = given_image.thumbnail(row.image)
+            if pixels is not None:
+                icons.put(key, pixels)
+                return True
+    return False
 
 
 def forget() -> None:

@@ -11,8 +11,11 @@ from bpy.types import Image
 from ...core.given_pictures import FILE_LIMIT, PIXEL_LIMIT
 from ...core.job import EngineTrouble, Trouble
 from ...core.picture import JPEG_BEGIN, PNG_BEGIN, picture_size
+from .icons import Pixels
 
 SIDE = 1024  # pixels along the longer side of what is made here; the engine keeps no more
+THUMBNAIL = 128  # pixels along the longer side of a thumbnail
+_CHECKER = 8, 0.35, 0.5  # pixels of a square behind one, and its greys
 READ_PIXELS = 1 << 24  # of an image whose pixels are read from Blender, in which each takes 16 bytes
 _TABLE = 1 << 13  # steps of light for which sRGB is looked up; at black one is 0.4 of a step in sRGB
 _KINDS = {  # of Image.source or Image.type: what it is, and what to do
@@ -45,6 +48,27 @@ def image_file(image: Image) -> bytes:
         if _engine_reads(data, image) and image.alpha_mode in ("STRAIGHT", "PREMUL"):
             return data
     return _made_file(image)
+
+
+def thumbnail(image: Image) -> Pixels | None:
+    """A small picture of an image of 8 bits over a checker; None for one without pixels.
+
+    Blender's own shows the colours where alpha is 0 too, as if they were opaque.
+    """
+    width, height = image.size
+    if not 0 < width * height <= READ_PIXELS:
+        return None
+    values = array("f", bytes(4 * width * height * image.channels))
+    image.pixels.foreach_get(values)
+    values, size = _shrunk(_with_four_channels(values, image.channels), width, height, THUMBNAIL, is_float=False)
+    square, *greys = _CHECKER
+    for place in range(0, len(values), 4):
+        y, x = divmod(place // 4, size[0])
+        behind, alpha = greys[(x // square + y // square) % 2], values[place + 3]
+        for channel in range(place, place + 3):
+            values[channel] = values[channel] * alpha + behind * (1.0 - alpha)
+        values[place + 3] = 1.0
+    return Pixels(*size, values)
 
 
 def _engine_reads(data: bytes, image: Image) -> bool:
@@ -109,21 +133,25 @@ def _made_file(image: Image) -> bytes:
     values = _with_four_channels(values, image.channels)
     if image.alpha_mode in ("NONE", "CHANNEL_PACKED"):  # its alpha is not about what can be seen
         values[3::4] = array("f", [1.0]) * (width * height)
-    shrunk = min(1.0, SIDE / max(width, height))
-    size = max(1, round(width * shrunk)), max(1, round(height * shrunk))
-    if size != (width, height):
-        values = _scaled(values, width, height, size, is_float=image.is_float)
+    values, size = _shrunk(values, width, height, SIDE, is_float=image.is_float)
     return _png(_display_values(values) if image.is_float else values, *size)
 
 
-def _scaled(values: array[float], width: int, height: int, size: tuple[int, int], *, is_float: bool) -> array[float]:
+def _shrunk(
+    values: array[float], width: int, height: int, side: int, *, is_float: bool
+) -> tuple[array[float], tuple[int, int]]:
+    """RGBA with `side` pixels along the longer side at most, scaled by Blender; and its width and height."""
+    share = min(1.0, side / max(width, height))
+    size = max(1, round(width * share)), max(1, round(height * share))
+    if size == (width, height):
+        return values, size
     copy = bpy.data.images.new("DreamFusion Picture", width, height, alpha=True, float_buffer=is_float)
     try:
         copy.pixels.foreach_set(values)
         copy.scale(*size)
         made = array("f", bytes(16 * size[0] * size[1]))
         copy.pixels.foreach_get(made)
-        return made
+        return made, size
     finally:
         bpy.data.images.remove(copy)
 

@@ -32,7 +32,8 @@ def script() -> drive.Script:
     yield 1.0
     yield from drive.picture("addon-pictures-none")
     names = [{"name": "front.png"}, {"name": "left.png"}]
-    bpy.ops.dreamfusion.add_pictures(directory=os.environ["DREAMFUSION_TEST_GIVEN"], files=names)
+    add = bpy.ops.dreamfusion.add_pictures
+    add("EXEC_DEFAULT", True, directory=os.environ["DREAMFUSION_TEST_GIVEN"], files=names)  # with an undo step
     rows = chosen.pictures.rows
     addon.part("ui.scene.redraw").panels()
     yield 2.0

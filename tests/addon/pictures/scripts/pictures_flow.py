@@ -178,11 +178,19 @@ cut.pixels.foreach_get(values)
 centre = 4 * (32 * 64 + 32)
 said["cut"] = [cut.name, list(cut.size), row.uncut == whole, row.mask is None, cut.packed_file is not None]
 said["its pixels"] = [[round(255 * v) for v in values[at : at + 4]] for at in (0, centre)]
+run.ticks(0.1)
+small = addon.part("ui.scene.given_image").thumbnail(cut)
+said["thumbnail"] = [
+    addon.part("ui.scene.icons").has(f"cut-out/{cut_outs.key_of(cut)}"),
+    [[round(value, 2) for value in small.values[at : at + 4]] for at in (0, 4 * 8, centre)],
+]
 said["cut is drawn"] = "dreamfusion.uncut_picture" in draw(Pictures).operators()
 values[3] = 1.0
 cut.pixels.foreach_set(values)
 cut.update()
 painted = addon.part("ui.scene.icons").decoded(addon.part("ui.scene.given_image").image_file(cut))
+run.ticks(0.1)
+said["no thumbnail of what was painted"] = not addon.part("ui.scene.icons").has(f"cut-out/{cut_outs.key_of(cut)}")
 said["painted back"] = [round(255 * value) for value in painted.values[:8]]
 ops.uncut_picture(index=0)
 said["uncut"] = [rows()[0].image == whole, rows()[0].uncut is None]
