@@ -60,8 +60,13 @@ PICTURES = Path(__file__).with_name("pictures.py")
 def test_an_artist_gives_pictures_and_takes_a_cut_out_back(window_blender: Session) -> None:
     for name in ("front", "left"):
         (window_blender.folder / f"{name}.png").write_bytes(cut_out_png(256))
-    given = {"DREAMFUSION_TEST_ENGINE": str(ENGINE), "DREAMFUSION_TEST_GIVEN": str(window_blender.folder)}
-    facts = window_blender.run(PICTURES, window=True, timeout=2000, **given).facts
+    facts = window_blender.run(
+        PICTURES,
+        window=True,
+        timeout=2000,
+        DREAMFUSION_TEST_ENGINE=str(ENGINE),
+        DREAMFUSION_TEST_GIVEN=str(window_blender.folder),
+    ).facts
     assert facts["cut"] == "front.png Cut Out" and facts["undone"] == ["front.png", "left.png"]
     assert facts["views"] == ["front", "left"] and facts["bug"] == "None"
     ticks = sorted(cpu_s for cpu_s, insertion in facts["cpu"] if not insertion)
