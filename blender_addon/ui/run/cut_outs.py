@@ -109,7 +109,8 @@ def _put(image: Image | None, png: bytes) -> bool:
     if made is None:
         return False
     for row in rows:
-        row.uncut, row.image, row.mask = image, made, None
+        row.image, row.mask = made, None
+        row.uncut = image  # after the image, whose choice empties it
     for window in bpy.context.window_manager.windows:
         for area in window.screen.areas:
             if area.type == "IMAGE_EDITOR" and area.spaces.active.image in (None, image):

@@ -5,11 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from bpy.props import CollectionProperty, EnumProperty, FloatProperty, PointerProperty
-from bpy.types import Image, PropertyGroup
+from bpy.types import Context, Image, PropertyGroup
 
 from ...core.given_pictures import View
 
 ANGLES = "ANGLES"  # the view that two angles say; the others are the engine's names in capitals
+
+
+def _image_chosen(row: DREAMFUSION_PG_picture, _context: Context) -> None:
+    """Another image is no cut-out of the one before."""
+    row.uncut = None
 
 
 class DREAMFUSION_PG_picture(PropertyGroup):
@@ -19,6 +24,7 @@ class DREAMFUSION_PG_picture(PropertyGroup):
         name="Picture",
         description="A picture that shows the object. Its alpha says what is the object; without alpha it is cut out",
         type=Image,
+        update=_image_chosen,
     )
     view: EnumProperty(
         name="View",

@@ -46,7 +46,7 @@ def test_pictures_go_with_a_job_and_their_cut_outs_can_be_seen_and_painted(blend
     assert facts["thumbnail"] == [True, [[0.35, 0.35, 0.35, 1.0], [0.5, 0.5, 0.5, 1.0], [0.08, 0.16, 0.86, 1.0]]]
     assert facts["no thumbnail of what was painted"]
     assert facts["cut is drawn"] and facts["painted back"] == [220, 40, 20, 255, 220, 40, 20, 0]
-    assert facts["uncut"] == [True, True]
+    assert facts["uncut"] == [True, True] and facts["another image"]
     assert facts["no object"] == ["input.picture_no_object", True]
     assert "Choose an image first" in facts["no image"][1] and "Choose an image first" in facts["no image"][2]
     assert "car-left.png" in facts["no line"]

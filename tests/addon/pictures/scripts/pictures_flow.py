@@ -192,6 +192,11 @@ painted = addon.part("ui.scene.icons").decoded(addon.part("ui.scene.given_image"
 run.ticks(0.1)
 said["no thumbnail of what was painted"] = not addon.part("ui.scene.icons").has(f"cut-out/{cut_outs.key_of(cut)}")
 said["painted back"] = [round(255 * value) for value in painted.values[:8]]
+rows().add().image = cut
+rows()[1].uncut = whole
+rows()[1].image = kept
+said["another image"] = rows()[1].uncut is None
+rows().remove(1)
 ops.uncut_picture(index=0)
 said["uncut"] = [rows()[0].image == whole, rows()[0].uncut is None]
 
