@@ -17,7 +17,7 @@ from fakes.shapes import ball_glb, png
 
 from blender_addon.core.given_pictures import GivenPicture, joined
 from blender_addon.core.job import REFINE, Job, JobState, Recipe
-from blender_addon.core.jobs.folder import BIRTH, FORMAT, PICTURES, REPORT
+from blender_addon.core.jobs.folder import BIRTH, PICTURES, REPORT
 from blender_addon.core.jobs.store import JobStore
 
 COUNTING = [sys.executable, str(SCRIPTED_ENGINE.with_name("fake_engine.py")), "serve"]
@@ -76,7 +76,7 @@ def test_after_a_restart_it_has_its_pictures_still_and_older_addons_leave_it_alo
     store.close(10.0)
     (back,) = JobStore(tmp_path).load()
     assert back.has_pictures and back.recipe.pictures == SAID
-    assert json.loads((job.folder / BIRTH).read_text())["format"] == FORMAT
+    assert json.loads((job.folder / BIRTH).read_text())["format"] == 3
     assert not Job("0", back.recipe, tmp_path, task=REFINE).has_pictures, "what is refined has its own mesh"
 
 
