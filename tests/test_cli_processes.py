@@ -1,6 +1,6 @@
 """Commands in a process of their own: what they print, and that they can be stopped, killed and resumed.
 
-Of: dreamfusion_engine/cli.py.
+Of: dreamfusion_engine/cli.
 """
 
 from __future__ import annotations

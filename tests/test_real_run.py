@@ -3,7 +3,7 @@
 What comes out is no object worth looking at. That it comes out, is complete, and is the same bit for bit however often
 the run was broken off, is what is tested here.
 
-Of: dreamfusion_engine/generate.py, dreamfusion_engine/cli.py, dreamfusion_engine/server/server.py.
+Of: dreamfusion_engine/generate.py, dreamfusion_engine/cli, dreamfusion_engine/server/server.py.
 """
 
 from __future__ import annotations
