@@ -128,7 +128,7 @@ LIGHT_ROOMS = {
     },
     "models.single_file": {"layouts", "read"},
     "pictures": {"asked", "given", "viewpoint"},
-    "request": {"contest", "generate", "mesh", "output", "refine", "run", "settings", "texture"},
+    "request": {"contest", "generate", "mesh", "output", "refine", "run", "settings", "stages", "texture"},
     "server": {"attachments", "download_job", "job", "model_news", "server", "work"},
     "speed": {"device_speed", "model_costs", "run_time"},
     "wire": {"assignments", "bounded_json", "messages", "pipe_reader", "protocol"},
