@@ -67,6 +67,7 @@ def test_json_lines_are_all_there_is_on_standard_output(tmp_path: Path, model: P
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for one process")
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [getattr(signal, name, signal.SIGTERM) for name in ("SIGINT", "SIGTERM", "SIGHUP")])
 def test_a_signal_keeps_a_checkpoint_and_the_printed_command_resumes_to_the_same_mesh(
     tmp_path: Path, model: Path, number: signal.Signals
