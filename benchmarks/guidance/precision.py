@@ -45,6 +45,8 @@ class Rounded(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = func(*args, **(kwargs or {}))
+        if func is torch.ops.aten.empty.memory_format:  # what a streamed layer fills afterwards
+            return result
 
         def rounded(value: Any) -> Any:
             if isinstance(value, Tensor) and value.dtype == torch.float32 and not func.is_view:
