@@ -20,6 +20,7 @@ from dreamfusion_engine.errors import InputError
 from dreamfusion_engine.events import Control, Note, Report, Result, Stage
 from dreamfusion_engine.machine.disk import output_error
 from dreamfusion_engine.machine.processes import ALONE, Processes
+from dreamfusion_engine.machine.run_folder import can_resume
 from dreamfusion_engine.mesh.build import build_mesh
 from dreamfusion_engine.mesh.export import write_glb
 from dreamfusion_engine.mesh.pictures.sheet import portrait_scene, write_turntable, write_views
@@ -44,15 +45,15 @@ from dreamfusion_engine.run.stage_clock import StageClock
 from dreamfusion_engine.run.start import Start, start_of
 from dreamfusion_engine.run.teacher import RunTeacher, load_run_teacher, open_run_model, run_device
 from dreamfusion_engine.scene.cameras import turntable_cameras
-from dreamfusion_engine.speed.device_speed import learn_ratio
-from dreamfusion_engine.speed.run_time import refining_seconds, step_seconds
+from dreamfusion_engine.speed.device_speed import learn_ratio, learn_rest
+from dreamfusion_engine.speed.run_time import after_seconds, refining_seconds, step_seconds
 
 REFERENCE_VIEWS = 8  # around the object, from 20 degrees above
 REFERENCE_PIXELS = 192
 REFINE_CHECKPOINT = "checkpoint-refine"
 REFINING = "The mesh stands. Now its vertices and its colours are refined, in {:,} steps."
 LEARNT_ABOVE = 20  # steps of a run that say something of the next; the first ones compile
-_SECONDS_AFTER = {"draft": 8.0, "standard": 14.0, "high": 40.0}  # of mesh and pictures on two cores, from result.json
+_AFTER: tuple[Stage, ...] = ("extract", "unwrap", "bake", "render")  # training; from them the next estimate learns
 
 
 def generate(
@@ -104,8 +105,10 @@ def _generate(
     pictures: RunPictures | None,
 ) -> Result:
     clock = StageClock(report)
-    if processes.first and not resume:
-        keep_pictures(() if pictures is None else pictures.cut_outs, output)
+    cut_outs = () if pictures is None else pictures.cut_outs
+    blockout = b"" if start is None else start.blockout
+    if processes.first and not resume and not can_resume(output):  # else an earlier run needs its own
+        keep_pictures(cut_outs, output)
     if pictures is not None:
         show(pictures.cut_outs, report)
     # 1. The frozen diffusion model, and the prompt in its language, from every side and in every shading.
@@ -121,7 +124,7 @@ def _generate(
         folder=output / "checkpoint",
         report=report,
         control=control,
-        seconds_after=_SECONDS_AFTER.get(config.preset, 60.0)
+        seconds_after=after_seconds(teacher.fitted, teacher.speed)
         + refining_seconds(teacher.sizes, teacher.fitted, teacher.speed),
         snapshot=Previews(output / "previews", report, None if start is None else start.place)
         if processes.first
@@ -136,7 +139,7 @@ def _generate(
     if resume:
         session.resume()
     elif processes.first:
-        keep_source(b"" if start is None else start.blockout, output)
+        session.keep_inputs = functools.partial(_keep_inputs, cut_outs, blockout, output)
     trial = StepTrial(teacher.fitted, teacher.distillation, device)
     session.denoiser = teacher.settle_runtime(
         alone=processes.count == 1,
@@ -190,6 +193,9 @@ def _generate(
             config.camera,
             lambda share: advance("render", 0.2 + 0.8 * share),
         )
+        if processes.count == 1 and not config.refine.steps:  # refining bakes once more
+            plain = dataclasses.replace(teacher.speed, rest=1.0)
+            learn_rest(device.type, clock.seconds_of(_AFTER), after_seconds(teacher.fitted, plain))
         said = judgement(config, mesh, report)
         content = {**run_report(config, session, clock, device), **said, "mesh": mesh_report.to_json() | refinement}
         if pictures is not None and training.references is not None:
@@ -198,6 +204,11 @@ def _generate(
     except OSError as error:
         raise output_error(output, error) from error
     return Result(folder=str(output), files={name: str(path) for name, path in files.items()}, report=content)
+
+
+def _keep_inputs(cut_outs: Sequence[CutOut], blockout: bytes, output: Path) -> None:
+    keep_pictures(cut_outs, output)
+    keep_source(blockout, output)
 
 
 def _new_training(start: Start | None, pictures: RunPictures | None, device: torch.device) -> NewTraining:
