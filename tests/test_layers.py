@@ -91,6 +91,7 @@ LIGHT_ROOMS = {
     "config.stages": {
         "adapters",
         "camera",
+        "clip",
         "field",
         "generate",
         "guidance",
@@ -115,6 +116,7 @@ LIGHT_ROOMS = {
     "models": {
         "card",
         "catalogue",
+        "clip_folder",
         "family",
         "few_step_models",
         "file_kinds",
@@ -125,6 +127,7 @@ LIGHT_ROOMS = {
         "safetensors_header",
         "sizes",
         "terms",
+        "useless_settings",
     },
     "models.single_file": {"layouts", "read"},
     "pictures": {"asked", "given", "viewpoint"},
