@@ -245,7 +245,6 @@ RECIPES: dict[str, Recipe] = {
     CLIP_RECIPE: Recipe(
         title="CLIP",
         family="CLIPModel",
-        experimental=True,
         settings={
             **_CLIP,
             **{name: _LARGE[name] for name in _LARGE if name.startswith("field.") and name != "field.background"},
