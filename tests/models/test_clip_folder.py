@@ -77,28 +77,38 @@ def test_the_sizes_of_the_towers_are_those_of_the_loaded_model(tmp_path: Path) -
         assert sizes.compares and sizes.vae == 0 and sizes.pixels == vision.pixels
 
 
-def test_arithmetic_and_kept_numbers_are_those_that_torch_counts(tmp_path: Path) -> None:
+def test_the_arithmetic_there_and_back_is_what_torch_counts(tmp_path: Path) -> None:
+    """With attention written out, because torch's counter does not know the one of a CPU."""
+    folder = write_tiny_clip(tmp_path / "clip", size=LARGER)
+    model = CLIPModel.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").requires_grad_(False)
+    x = torch.randn(1, 3, 32, 32, requires_grad=True)
+    there, back = FlopCounterMode(display=False), FlopCounterMode(display=False)
+    with there:
+        vector = model.visual_projection(model.vision_model(pixel_values=x).pooler_output)
+    with back:
+        torch.autograd.grad(vector.sum(), x)
+    expected = tower_operations(towers(folder)[0])
+    assert there.get_total_flops() == pytest.approx(expected, rel=0.02)
+    assert back.get_total_flops() == pytest.approx(expected, rel=0.2)  # attention's is twice as much
+
+
+def test_the_numbers_kept_for_the_way_back_are_those_that_torch_keeps(tmp_path: Path) -> None:
     folder = write_tiny_clip(tmp_path / "clip", size=LARGER)
     model = CLIPModel.from_pretrained(folder, dtype=torch.float32).requires_grad_(False)
-    vision, weights = towers(folder)[0], {p.data_ptr() for p in model.parameters()}
+    weights = {parameter.untyped_storage().data_ptr() for parameter in model.parameters()}
     kept: dict[int, int] = {}
 
     def keep(tensor: torch.Tensor) -> torch.Tensor:
-        if tensor.untyped_storage().data_ptr() not in weights:
-            kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes() // 4
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in weights:
+            kept[storage.data_ptr()] = storage.nbytes() // 4
         return tensor
 
     x = torch.randn(1, 3, 32, 32, requires_grad=True)
-    counter = FlopCounterMode(display=False)
-    with counter, torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
         pooled = model.vision_model(pixel_values=x).pooler_output
-        vector = model.visual_projection(pooled)
-    assert counter.get_total_flops() == pytest.approx(tower_operations(vision), rel=0.03)
-    assert sum(kept.values()) == pytest.approx(tower_kept(vision), rel=0.25)
-    backward = FlopCounterMode(display=False)
-    with backward:
-        torch.autograd.grad(vector.sum(), x)
-    assert backward.get_total_flops() == pytest.approx(tower_operations(vision), rel=0.15)
+        assert pooled.requires_grad
+    assert sum(kept.values()) == pytest.approx(tower_kept(towers(folder)[0]), rel=0.1)
 
 
 @pytest.mark.parametrize("tower", ["vision", "text"])
