@@ -140,7 +140,7 @@ _CLIP: Settings = {
     "camera.distance": ((4.0, 4.0), _DREAM_FIELDS),
     "camera.elevation_deg": ((30.0, 30.0), _DREAM_FIELDS),
     "camera.fov_deg": ((33.4, 33.4), _DREAM_FIELDS),
-    "camera.target_jitter": (0.0, f"{_DREAM_FIELDS}: it looks at the middle of the density; ours at that of the box"),
+    "camera.target_jitter": (0.0, f"{_DREAM_FIELDS}: looks at the density's middle; ours at the box's"),
     "optimize.views": (2, "ours: 2 views of 4 crops; Dream Fields 8 crops a step"),
     "optimize.albedo_until": (1.0, f"{_DREAM_FIELDS}: colours without light"),
     "optimize.opacity": (0.0, f"{_DREAM_FIELDS}: transmittance in its place"),
@@ -253,7 +253,7 @@ RECIPES: dict[str, Recipe] = {
             "render.occupancy_resolution": (96, "ours: a cell of two steps"),
             "optimize.resolution": ((168, 168), _DREAM_FIELDS),
             "optimize.levels_until": (0.0, f"{_DREAM_FIELDS}: all frequencies from the start"),
-            "optimize.learning_rate": (0.01, "TS, for a grid; Dream Fields 1e-4 for its network; " + _NOT_MEASURED),
+            "optimize.learning_rate": (0.01, "TS, for a grid; Dream Fields 1e-4 for its network; ours, not measured"),
             "optimize.gradient_clip": (0.0, f"{_DREAM_FIELDS}: none"),
         },
         presets={
