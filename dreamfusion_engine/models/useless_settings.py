@@ -34,8 +34,13 @@ def refuse_useless(family: Family, values: Mapping[str, Any], plain: Mapping[str
         about.append((NEEDS_AUTOENCODER, why, "give a --model that has an autoencoder, such as Stable Diffusion"))
     if family.compares:
         why = f"It is about a model that denoises, and {title} compares pictures with words."
-        names = [*NEEDS_DENOISER, *_of_stages(values, DENOISER_STAGES)]
-        about.append((names, why, "give a text-to-image model, such as Stable Diffusion"))
+        about.append(
+            (
+                (*NEEDS_DENOISER, *_of_stages(values, DENOISER_STAGES)),
+                why,
+                "give a text-to-image model, such as Stable Diffusion",
+            )
+        )
     else:
         why = f"It is about a teacher that compares pictures with words, and {title} denoises them."
         about.append((_of_stages(values, COMPARING_STAGES), why, "give the folder of a CLIP as the --model"))
