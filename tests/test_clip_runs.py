@@ -47,7 +47,7 @@ def report_of(folder: Path) -> dict[str, Any]:
     return report
 
 
-def test_a_clip_leads_from_a_prompt_to_a_mesh_the_same_one_again_and_that_is_painted(tmp_path: Path) -> None:
+def test_a_clip_leads_from_a_prompt_to_a_mesh_the_same_one_again_that_is_painted_and_refined(tmp_path: Path) -> None:
     model = str(write_tiny_clip(tmp_path / "clip"))
     whole, twice = tmp_path / "whole", tmp_path / "twice"
     status, _, said = command("generate", "a red mug", "--model", model, "--preset", "draft", "--output", str(whole))
@@ -71,6 +71,11 @@ def test_a_clip_leads_from_a_prompt_to_a_mesh_the_same_one_again_and_that_is_pai
     )
     assert status == 0, said
     assert "paint" in report_of(painted)
+
+    refined = tmp_path / "refined"
+    status, _, said = command("refine", mesh, "a red mug", *more[:-1], str(refined), "--set", "refine.steps=2")
+    assert status == 0, said
+    assert "refine" in report_of(refined)
 
 
 def test_a_clip_ranks_a_contest_itself_where_no_judge_knows_the_prompt(tmp_path: Path) -> None:
