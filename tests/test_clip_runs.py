@@ -64,16 +64,13 @@ def test_a_clip_leads_from_a_prompt_to_a_mesh_the_same_one_again_that_is_painted
     assert status == 0, said
     assert (twice / "mesh.glb").read_bytes() == (whole / "mesh.glb").read_bytes(), "from its last checkpoint"
 
-    painted = tmp_path / "painted"
-    mesh = str(whole / "mesh.glb")
-    status, _, said = command(
-        "texture", mesh, "a blue mug", "--model", model, "--preset", "draft", "--output", str(painted)
-    )
+    painted, refined, mesh = tmp_path / "painted", tmp_path / "refined", str(whole / "mesh.glb")
+    with_clip = ("--model", model, "--preset", "draft", "--output")
+    status, _, said = command("texture", mesh, "a blue mug", *with_clip, str(painted))
     assert status == 0, said
     assert "paint" in report_of(painted)
 
-    refined = tmp_path / "refined"
-    status, _, said = command("refine", mesh, "a red mug", *more[:-1], str(refined), "--set", "refine.steps=2")
+    status, _, said = command("refine", mesh, "a red mug", *with_clip, str(refined), "--set", "refine.steps=2")
     assert status == 0, said
     assert "refine" in report_of(refined)
 

@@ -10,7 +10,7 @@ from dreamfusion_engine.config.recipes import recipe_named
 from dreamfusion_engine.errors import InputError
 from dreamfusion_engine.models.family import FAMILIES
 from dreamfusion_engine.models.pipeline_folder import ModelFacts
-from dreamfusion_engine.models.useless_settings import refuse_useless
+from dreamfusion_engine.request.useless_settings import refuse_useless
 
 
 def settings_for(

@@ -15,7 +15,8 @@ from dreamfusion_engine.judge.folder import WEIGHTS
 from dreamfusion_engine.models.card import PromptCard
 from dreamfusion_engine.models.family import FAMILIES
 from dreamfusion_engine.models.pipeline_folder import ModelFacts, model_facts
-from dreamfusion_engine.request import checked_request, settings_for
+from dreamfusion_engine.request.generate import checked_request
+from dreamfusion_engine.request.settings import settings_for
 
 CLIP = ModelFacts(family="CLIPModel", card=PromptCard())
 
