@@ -19,6 +19,7 @@ from reference.tiny_clip import write_tiny_clip
 from reference.wire_client import PATIENCE
 
 from dreamfusion_engine.config.seed_range import SeedRange
+from dreamfusion_engine.contest.grading import BY_COMPARISON
 from dreamfusion_engine.contest.run import contest
 from dreamfusion_engine.errors import Cancelled
 from dreamfusion_engine.generate import generate
@@ -111,7 +112,7 @@ def test_a_clip_ranks_a_contest_itself_where_no_judge_knows_the_prompt(
         "a peacock", SEEDS, preset_name="draft", settings=settings, output=tmp_path / "contest"
     )
     contest(request.config, SEEDS, request.output)
-    assert "teacher" in report_of(request.output)["contest"]["by"]
+    assert report_of(request.output)["contest"]["judge"] == BY_COMPARISON
 
 
 def command(*words: str) -> tuple[int, str, str]:

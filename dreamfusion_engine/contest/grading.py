@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from dreamfusion_engine.config.stages import GenerateConfig
+from dreamfusion_engine.guidance.clip.comparison import ClipGuidance
 from dreamfusion_engine.guidance.guidance import Guidance
 from dreamfusion_engine.judge.appraisal import Appraiser
 from dreamfusion_engine.judge.portraits import BACKGROUND, PIXELS, judge_cameras
@@ -13,6 +14,7 @@ from dreamfusion_engine.optimize.volume_training import VolumeTraining
 from dreamfusion_engine.scene.cameras import Cameras, mid_orbit_cameras
 
 BY_TEACHER = "the teacher's own residual, because no judge knows this prompt"
+BY_COMPARISON = "the teacher's own comparison, because no judge knows this prompt"
 _SIDES = 4
 
 
@@ -26,7 +28,8 @@ class Grading:
 
     def __init__(self, config: GenerateConfig, guidance: Guidance, judge: Appraiser | None) -> None:
         self._config, self._guidance, self._judge = config, guidance, judge
-        self.by = BY_TEACHER if judge is None else judge.by
+        by_teacher = BY_COMPARISON if isinstance(guidance, ClipGuidance) else BY_TEACHER
+        self.by = by_teacher if judge is None else judge.by
 
     def grade(self, training: VolumeTraining) -> float:
         """Return the grade of a draft.
