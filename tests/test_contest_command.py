@@ -82,6 +82,18 @@ def test_each_kind_of_run_resumes_its_own_folder_only(
     assert code == 0 and seen["resume"] is True
 
 
+def test_a_plain_run_in_the_folder_of_an_unfinished_contest_is_resumed_and_so_is_the_contest(
+    model: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "both"
+    (folder / "checkpoint").mkdir(parents=True)
+    (folder / CONTEST).write_text("{}", encoding="utf-8")
+    assert ask(model, "--output", str(folder), "--resume") == (0, {}), "the plain run went on"
+    (folder / "result.json").unlink()
+    code, seen = ask(model, "--output", str(folder), "--seeds", "4", "--resume")
+    assert code == 0 and seen["resume"] is True
+
+
 def test_a_finished_contest_is_replaced_by_no_other_run(
     model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

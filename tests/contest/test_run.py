@@ -16,7 +16,7 @@ from dreamfusion_engine.config.seed_range import SeedRange
 from dreamfusion_engine.contest.grading import BY_TEACHER
 from dreamfusion_engine.contest.run import contest
 from dreamfusion_engine.errors import Cancelled
-from dreamfusion_engine.events import DraftMesh, Event, Move, Preview, Progress
+from dreamfusion_engine.events import DraftMesh, Event, Move, Preview, Progress, Standing
 from dreamfusion_engine.generate import generate
 from dreamfusion_engine.request.contest import checked_contest_request
 from dreamfusion_engine.request.run import Request
@@ -93,3 +93,20 @@ def test_a_contest_that_was_broken_off_twice_ends_as_one_that_was_not(model: Pat
     assert (whole.output / "mesh.glb").read_bytes() == (broken.output / "mesh.glb").read_bytes()
     rankings = [json.loads((each.output / "result.json").read_text())["contest"]["ranking"] for each in (whole, broken)]
     assert rankings[0] == rankings[1]
+
+
+def test_the_seed_that_a_person_chooses_is_finished_whatever_its_grade(model: Path, tmp_path: Path) -> None:
+    told: list[Event] = []
+    request = asked(model, tmp_path / "chosen")
+
+    def chosen() -> int | None:
+        """The first seed, as soon as the second one is at work: its draft ends early."""
+        return 3 if any(isinstance(event, Standing) and event.seeds[0]["grade"] is not None for event in told) else None
+
+    made = contest(request.config, SEEDS, request.output, report=told.append, chosen=chosen)
+    assert made.report["seed"] == made.report["contest"]["chosen"] == 3
+    standings = [event for event in told if isinstance(event, Standing)]
+    assert [row["seed"] for row in standings[-1].seeds] == [3, 4]
+    assert [row["on"] for row in standings[-1].seeds] == [True, False]
+    generate(replace(request.config, seed=3), tmp_path / "alone")
+    assert (tmp_path / "alone" / "mesh.glb").read_bytes() == (request.output / "mesh.glb").read_bytes()
