@@ -176,6 +176,14 @@ class JobQueue:
         if job is self.current and job.state in (JobState.RUNNING, JobState.PAUSED):
             self._talk("finish")
 
+    def choose(self, job: Job, seed: int) -> bool:
+        """Let a seed of the contest at work win, whatever its grade. Returns whether the engine was asked.
+
+        seed: int.
+        """
+        able = job is self.current and job.state in (JobState.RUNNING, JobState.PAUSED)
+        return able and self._run is not None and self._run.choose(seed)
+
     def retry(self, job: Job) -> None:
         """Make a finished or stopped job again from its beginning."""
         if job.state.over and not job.owner and job is not self.current:

@@ -175,7 +175,7 @@ class JobStore:
         """Put a file into the job's folder. Returns at once.
 
         job: Job whose folder it is.
-        name: str, the file's name.
+        name: str, the file's name; in a folder of its own if need be.
         data: bytes, the whole content.
         durable: bool, whether the file must survive a crash of the machine. If not, it is skipped when a newer file of
             its name is waiting for the writer.
@@ -183,6 +183,8 @@ class JobStore:
 
         def work() -> None:
             path = job.folder / name
+            if path.parent != job.folder:
+                path.parent.mkdir(parents=True, exist_ok=True)
             if durable and path.is_file() and path.stat().st_size == len(data) and path.read_bytes() == data:
                 return  # a local engine wrote it
             write_whole(path, data, durable=durable)

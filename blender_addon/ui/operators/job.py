@@ -10,7 +10,7 @@ from bpy.types import Context, Event, Operator
 from ...core import engine_preset, model_card
 from ...core.job import GENERATE, Job, JobState, Recipe
 from ...core.jobs.folder import SOURCE
-from ..run import enqueue, insertion, session
+from ..run import contest_pictures, enqueue, insertion, session
 from ..scene import icons, object_recipe
 from ..settings import models
 from .job_action import JobAction
@@ -68,6 +68,7 @@ class DREAMFUSION_OT_remove(JobAction, Operator):
         if job.id in here.waiting:
             here.waiting.remove(job.id)
         here.queue.remove(job)
+        contest_pictures.forget(job)
         for name in ("latest", "views", "thumbnail"):
             icons.forget(f"{job.id}/{name}")
         return True
@@ -102,14 +103,15 @@ class DREAMFUSION_OT_lower_quality(JobAction, Operator):
 
 
 class DREAMFUSION_OT_next_seed(JobAction, Operator):
-    """Queue the same prompt with the next seed, which gives another shape or texture"""
+    """Queue the same prompt with the next seed, which gives another shape or texture; a contest with its next seeds"""
 
     bl_idname = "dreamfusion.next_seed"
     bl_label = "Try the Next Seed"
 
     def act(self, context: Context, job: Job) -> bool:
         """Queue a copy of the job with the next seed."""
-        values = {**job.recipe.to_json(), "seed": enqueue.next_seed(job.recipe.seed), "versions": {}}
+        seed = enqueue.next_seed(job.recipe.seed + job.recipe.seeds - 1, job.recipe.seeds)
+        values = {**job.recipe.to_json(), "seed": seed, "versions": {}}
         return enqueue.ask(self, context, Recipe.from_json(values), dict(job.placement), source_of(job), job.task)
 
 
@@ -121,7 +123,7 @@ class DREAMFUSION_OT_copy_job_recipe(JobAction, Operator):
 
     def act(self, context: Context, job: Job) -> bool:
         """Put the job's recipe on the clipboard."""
-        context.window_manager.clipboard = object_recipe.as_text(job.recipe)
+        context.window_manager.clipboard = object_recipe.as_text(job.outcome)
         self.report({"INFO"}, "Copied the recipe")
         return True
 
