@@ -26,7 +26,8 @@ def draw(layout: UILayout, context: Context, job: Job) -> None:
     box = layout.box()
     box.label(text=headline(job, standing), icon="SORTBYEXT", translate=False)
     if standing.judge:
-        trouble_box.draw_text(box, context, f"Ranked by {standing.judge}", "BLANK1", limit=3, inset=trouble_box.BOX)
+        text = f"Ranked by {standing.judge}. Higher is better"
+        trouble_box.draw_text(box, context, text, "BLANK1", limit=4, inset=trouble_box.BOX)
     columns = _COLUMNS if trouble_box.is_wide(context) else _NARROW
     grid = box.grid_flow(row_major=True, columns=columns, even_columns=True, even_rows=False, align=False)
     for rank, each in enumerate(standing.seeds, start=1):
@@ -55,8 +56,10 @@ def headline(job: Job, standing: Standing) -> str:
 
 
 def grade_text(each: Seed) -> str:
-    """The grade of a seed as short text; '...' before the first."""
-    return f"{each.grade:.3g}" if each.grade is not None else "failed" if each.trouble else "..."
+    """The grade of a seed as short text, or why there is none."""
+    if each.grade is not None:
+        return f"{each.grade:.3g}"
+    return "failed" if each.trouble else "..." if each.on else "not begun"
 
 
 def _seed(column: UILayout, job: Job, standing: Standing, rank: int, each: Seed) -> None:

@@ -41,11 +41,11 @@ def test_the_best_seed_is_finished_and_every_draft_is_kept(tmp_path: Path) -> No
 
 def test_a_person_s_choice_wins_and_one_for_a_run_that_cannot_take_it_is_refused(tmp_path: Path) -> None:
     with driving(tmp_path) as driver:
-        job = add(driver, "a slow mug", count=8)
+        job = add(driver, "a slow mug", steps=3)
         assert driver.queue.choose(job, 3) is False, "it has not begun"
         driver.until(lambda: job.standing is not None and any(each.step for each in job.standing.seeds))
         assert driver.queue.choose(job, 3) is True and job.choice == 3
-        plain = driver.queue.add(Recipe("a plate", settings={"optimize": {"steps": 40}}))
+        plain = driver.queue.add(Recipe("a plate", settings={"optimize": {"steps": 60}}))
         driver.over(job)
         assert (job.state, job.winner) == (JobState.DONE, 3), driver.story()
         assert job.standing is not None and [each.seed for each in job.standing.left] == [3]
@@ -56,7 +56,7 @@ def test_a_person_s_choice_wins_and_one_for_a_run_that_cannot_take_it_is_refused
 
 def test_it_is_cancelled_between_drafts_and_goes_on_from_its_state(tmp_path: Path) -> None:
     with driving(tmp_path) as driver:
-        job = add(driver, "a slow mug", count=8)
+        job = add(driver, "a slow mug", steps=3)
         driver.until(lambda: job.standing is not None and any(each.step for each in job.standing.seeds))
         driver.queue.cancel(job)
         assert driver.over(job).state is JobState.CANCELLED and job.standing is not None
@@ -65,12 +65,12 @@ def test_it_is_cancelled_between_drafts_and_goes_on_from_its_state(tmp_path: Pat
         driver.queue.resume(job)
         driver.until(lambda: job.state is JobState.RUNNING)
         assert job.standing is not None and not any("from the beginning" in note for note in job.notes)
-        assert driver.over(job).state is JobState.DONE and job.winner == 10
+        assert driver.over(job).state is JobState.DONE and job.winner == 6
         (job.folder / STATE).unlink()
         driver.queue.retry(job)
         driver.until(lambda: job.state is JobState.RUNNING)
         assert job.winner is None
-        assert driver.over(job).winner == 10
+        assert driver.over(job).winner == 6
 
 
 def test_seeds_that_failed_are_told(tmp_path: Path) -> None:
