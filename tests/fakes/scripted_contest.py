@@ -57,6 +57,8 @@ def winner(engine: Engine, job: dict[str, Any], wishes: list[str], wait: Callabl
             engine.say(
                 "preview", png(64, 64, 40 + 20 * (row["seed"] - first)), id=name, name=f"seed-{row['seed']}", step=step
             )
+            total, fields = STEPS_A_ROUND * count * (rounds + 1), {"rate": 50.0, "eta_s": 9.0, "memory_mib": 960.0}
+            engine.say("progress", id=name, stage="train", step=step, total=total, **fields)
             row["step"], row["grade"] = step, (1 + row["seed"] - first) / (count + 1)
             if frail and row["seed"] - first < FAILS:
                 row["on"], row["grade"], row["trouble"] = False, None, "The object vanished."

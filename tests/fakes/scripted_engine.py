@@ -178,7 +178,7 @@ class ScriptedEngine:
             if checkpoint is not None:
                 checkpoint.parent.mkdir(parents=True, exist_ok=True)
                 checkpoint.write_text(json.dumps({"step": 0}))
-            won = scripted_contest.winner(self, job, wishes, lambda: self.passed(words, wishes))
+            won = scripted_contest.winner(self, job, wishes, lambda: self.passed(name, words, wishes))
             if won is None:
                 self.say("cancelled", id=name, what="Stopped between drafts.", why="You asked.", fix="Resume.")
                 self.running = None
@@ -235,9 +235,19 @@ class ScriptedEngine:
                 return True
         return False
 
-    def passed(self, words: set[str], wishes: list[str]) -> bool:
-        """Take the time of a draft; whether the job is to stop."""
+    def passed(self, name: str, words: set[str], wishes: list[str]) -> bool:
+        """Take the time of a draft, longer while the job is held; whether the job is to stop."""
         time.sleep(0.2 if "slow" in words else STEP_SECONDS)
+        held = False
+        while "cancel" not in wishes and not self.ending:
+            if ([wish for wish in wishes if not wish.startswith("choose")] or [""])[-1] != "pause":
+                break
+            if not held:
+                self.say("paused", id=name)
+            held = True
+            time.sleep(0.01)
+        if held:
+            self.say("resumed", id=name)
         return "cancel" in wishes or self.ending
 
     def misbehave(self, words: set[str], name: str, step: int) -> None:
