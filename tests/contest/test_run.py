@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from reference.tiny_pipeline import tiny_pipeline, write_card
 
 from dreamfusion_engine.config.seed_range import SeedRange
@@ -18,6 +19,7 @@ from dreamfusion_engine.contest.run import contest
 from dreamfusion_engine.errors import Cancelled
 from dreamfusion_engine.events import DraftMesh, Event, Move, Preview, Progress, Standing
 from dreamfusion_engine.generate import generate
+from dreamfusion_engine.optimize.previews import BACKGROUND
 from dreamfusion_engine.request.contest import checked_contest_request
 from dreamfusion_engine.request.run import Request
 
@@ -64,6 +66,9 @@ def test_the_winner_is_what_its_seed_gives_and_every_draft_is_there(model: Path,
     assert report["contest"]["judge"] == "the built-in judge" == report["judge"]["by"]
     assert {Path(path).parent for path in made.files.values()} == {request.output}
     assert all((request.output / "seeds" / str(seed) / "thumbnail.png").is_file() for seed in places)
+    for seed in places:  # on grey, on which a white object is seen
+        corner = Image.open(request.output / "seeds" / str(seed) / "thumbnail.png").convert("L").getpixel((0, 0))
+        assert corner == pytest.approx(255 * BACKGROUND, abs=10)
     losers = [place["seed"] for place in report["contest"]["ranking"][1:] if place["mesh"]]
     assert sorted(losers) == sorted(event.seed for event in told if isinstance(event, DraftMesh))
     for seed in losers:
