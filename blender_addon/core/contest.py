@@ -133,6 +133,14 @@ def mesh_file(seed: int) -> str:
     return str(Path("seeds") / str(seed) / "mesh.glb")
 
 
+def draft_folder(seed: int) -> str:
+    """Where a local engine keeps a draft, as the folder of a run that can go on.
+
+    seed: int.
+    """
+    return str(Path("seeds") / str(seed))
+
+
 def training_share(count: int, steps: int) -> float:
     """The training steps of a whole contest over those of one run.
 

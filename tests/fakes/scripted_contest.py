@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Protocol
 
 from fakes.shapes import ball_glb, png
@@ -22,10 +24,13 @@ def chosen(wishes: list[str]) -> int | None:
     return next((int(wish.split()[1]) for wish in reversed(wishes) if wish.startswith("choose ")), None)
 
 
-def winner(engine: Engine, job: dict[str, Any], wishes: list[str], wait: Callable[[], bool]) -> int | None:
+def winner(
+    engine: Engine, job: dict[str, Any], wishes: list[str], wait: Callable[[], bool], folder: Path | None
+) -> int | None:
     """The seed that wins, after its rounds were told; None where the job was cancelled meanwhile.
 
     wait: takes the time of a draft; returns whether the job is to stop.
+    folder: of the contest, where every draft gets a checkpoint; None: elsewhere.
     """
     name, first, count = job["id"], job["seeds"]["first"], job["seeds"]["count"]
     frail = "frail" in job["prompt"].split()
@@ -59,6 +64,10 @@ def winner(engine: Engine, job: dict[str, Any], wishes: list[str], wait: Callabl
             )
             total, fields = STEPS_A_ROUND * count * (rounds + 1), {"rate": 50.0, "eta_s": 9.0, "memory_mib": 960.0}
             engine.say("progress", id=name, stage="train", step=step, total=total, **fields)
+            if folder is not None:
+                checkpoint = folder / "seeds" / str(row["seed"]) / "checkpoint" / "checkpoint.json"
+                checkpoint.parent.mkdir(parents=True, exist_ok=True)
+                checkpoint.write_text(json.dumps({"step": step}))
             row["step"], row["grade"] = step, (1 + row["seed"] - first) / (count + 1)
             if frail and row["seed"] - first < FAILS:
                 row["on"], row["grade"], row["trouble"] = False, None, "The object vanished."

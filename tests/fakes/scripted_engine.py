@@ -178,7 +178,7 @@ class ScriptedEngine:
             if checkpoint is not None:
                 checkpoint.parent.mkdir(parents=True, exist_ok=True)
                 checkpoint.write_text(json.dumps({"step": 0}))
-            won = scripted_contest.winner(self, job, wishes, lambda: self.passed(name, words, wishes))
+            won = scripted_contest.winner(self, job, wishes, lambda: self.passed(name, words, wishes), folder)
             if won is None:
                 self.say("cancelled", id=name, what="Stopped between drafts.", why="You asked.", fix="Resume.")
                 self.running = None

@@ -133,14 +133,17 @@ class JobQueue:
         placement: Mapping[str, Any] | None = None,
         source: bytes | Path | None = None,
         task: str = GENERATE,
+        begun: Path | None = None,
     ) -> Job:
         """Queue a new job and return it.
 
         recipe: Recipe, what to make.
         placement: JSON that the UI wants to find again, such as where to insert.
-        source, task: as for `JobStore.create`.
+        source, task, begun: as for `JobStore.create`.
         """
-        job = self.store.create(recipe, placement or {}, source, task)
+        job = self.store.create(recipe, placement or {}, source, task, begun)
+        if begun is not None:
+            self._from_checkpoint.add(job.id)
         self.jobs.append(job)
         self._deaths.held = False
         self._changes.say(Change(job, "state"))
@@ -327,7 +330,8 @@ class JobQueue:
             self.store.remove(job)
 
     def _next(self) -> Job | None:
-        return next((job for job in self.jobs if job.state is JobState.QUEUED and not job.owner), None)
+        waiting = (job for job in self.jobs if job.state is JobState.QUEUED and not job.owner)
+        return next((job for job in waiting if self.store.is_ready(job)), None)
 
     def _go_on(self, now: float) -> None:
         """Begin the next job, start the engine for it, or end an engine that has been idle for long."""

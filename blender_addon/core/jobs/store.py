@@ -19,6 +19,7 @@ from ..job import GENERATE, Job, Recipe, new_id
 from .file_lock import FileLock, owner
 from .folder import (
     BIRTH,
+    CHECKPOINT,
     FILE_LIMIT,
     JOURNAL,
     RUN_LOCK,
@@ -73,6 +74,7 @@ class JobStore:
         self._running: dict[str, FileLock] = {}
         self._writer = Writer()
         self._saves: list[tuple[str, Pending]] = []
+        self._copying: dict[str, Pending] = {}  # new jobs whose checkpoint is on its way
 
     def load(self) -> list[Job]:
         """Every job, oldest first. Jobs whose Blender went away are INTERRUPTED, or DONE if the engine had finished.
@@ -116,6 +118,7 @@ class JobStore:
         placement: Mapping[str, Any],
         source: bytes | Path | None = None,
         task: str = GENERATE,
+        begun: Path | None = None,
     ) -> Job:
         """Make a new job, QUEUED, in a folder <slug of prompt>-<seed>-<id>. Returns at once; see `failures`.
 
@@ -123,6 +126,8 @@ class JobStore:
         placement: JSON that the UI keeps with the job.
         source: the meshes that it paints or begins from, a GLB or the Path of one; None for a job without.
         task: str, one of TASKS.
+        begun: folder of a run of the same recipe that this one goes on with, from a copy of its checkpoint; without it
+            the job begins from nothing.
         Raises TypeError when recipe or placement are not plain JSON.
         """
         name = new_id()
@@ -141,14 +146,27 @@ class JobStore:
             job.folder.mkdir(parents=True, exist_ok=True)
             (self.root / OWN_FOLDER).mkdir(exist_ok=True)
             self._presence.acquire()
+            if begun is not None:
+                with contextlib.suppress(OSError, shutil.Error):  # then the job begins from nothing
+                    shutil.copytree(begun / CHECKPOINT.parent, job.folder / CHECKPOINT.parent)
             if source is not None:
                 write_whole(job.folder / SOURCE, read_source(source) if isinstance(source, Path) else source)
             # The journal first, because it names the owner. To another Blender a job without one looks interrupted.
             write_whole(job.folder / JOURNAL, journal)
             write_whole(job.folder / BIRTH, text)
 
-        self._saves.append((job.id, self._writer.put(work)))
+        pending = self._writer.put(work)
+        self._saves.append((job.id, pending))
+        if begun is not None:
+            self._copying[job.id] = pending
         return job
+
+    def is_ready(self, job: Job) -> bool:
+        """Whether what a job goes on with is in its folder. A new job that begins from nothing is ready at once."""
+        pending = self._copying.get(job.id)
+        if pending is not None and pending.done:
+            del self._copying[job.id]
+        return pending is None or pending.done
 
     def save(self, job: Job) -> None:
         """Write the job's present state. Returns at once; see `failures`.

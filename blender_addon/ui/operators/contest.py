@@ -30,8 +30,8 @@ class _SeedAction(JobAction):
 
 
 class DREAMFUSION_OT_finish_seed(_SeedAction, Operator):
-    """Finish this seed, whatever its grade. While the seeds are ranked it wins, and the others stop. Afterwards it is \
-queued as a run of its own"""
+    """Finish this seed, whatever its grade. While the seeds are ranked it wins, and the others stop. Afterwards a \
+run of its own goes on with it"""
 
     bl_idname = "dreamfusion.finish_seed"
     bl_label = "Finish This One"
@@ -47,7 +47,8 @@ queued as a run of its own"""
             self.report({"WARNING"}, f"Seed {self.seed} is the one that is finished")
             return False
         place = contest_drafts.beside(context, job, self.seed)
-        if not enqueue.ask(self, context, job.of_seed(self.seed), place, source_of(job)):
+        draft = contest_drafts.begun(job, self.seed)
+        if not enqueue.ask(self, context, job.of_seed(self.seed), place, source_of(job), begun=draft):
             return False
         self.report({"INFO"}, f"'{job.recipe.prompt}' is queued with seed {self.seed}")
         return True

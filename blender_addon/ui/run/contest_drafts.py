@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import bpy
@@ -9,6 +10,7 @@ from bpy.types import Context, Object
 
 from ...core import contest
 from ...core.job import Job
+from ...core.jobs.folder import CHECKPOINT
 from ..scene import insert
 from ..scene.placement import Placement
 from . import enqueue, insertion
@@ -24,6 +26,15 @@ def note(job: Job, seed: int) -> str:
     found = job.standing.of(seed) if job.standing is not None else None
     step = f" at step {found.step}" if found is not None and found.step else ""
     return f"A draft of a contest: its training stopped{step}. Regenerate makes the whole object"
+
+
+def begun(job: Job, seed: int) -> Path | None:
+    """The folder of a draft that a run of its own can go on with; None where it lies on another machine or is gone.
+
+    seed: int.
+    """
+    folder = job.folder / contest.draft_folder(seed)
+    return folder if (folder / CHECKPOINT).is_file() else None
 
 
 def put(context: Context, job: Job, seed: int) -> Object:

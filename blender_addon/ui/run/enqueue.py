@@ -140,6 +140,7 @@ def enqueue(
     place: dict[str, Any] | None = None,
     source: bytes | Path | None = None,
     task: str = GENERATE,
+    begun: Path | None = None,
 ) -> Job:
     """Add a job to the queue and wake the timer.
 
@@ -147,6 +148,7 @@ def enqueue(
     place: placement; None for the sidebar's.
     source: the meshes to paint or to begin from, a GLB or the Path of one; None for none.
     task: str, what the job is.
+    begun: folder of a run of the same recipe that it goes on with; None: it begins from nothing.
     Raises EngineTrouble, with nothing queued, where a file of a LoRA or a word does not exist.
     """
     here = session.current()
@@ -154,7 +156,7 @@ def enqueue(
     if missing is not None:
         raise EngineTrouble(missing)
     here.trouble, here.notice = None, ""
-    job = here.queue.add(what, place if place is not None else where(context), source, task)
+    job = here.queue.add(what, place if place is not None else where(context), source, task, begun)
     timer.wake()
     return job
 
@@ -166,15 +168,16 @@ def ask(
     place: dict[str, Any] | None = None,
     source: bytes | Path | None = None,
     task: str = GENERATE,
+    begun: Path | None = None,
 ) -> bool:
     """Call `enqueue` for an operator. A missing file is reported by the operator and in the panel.
 
     operator: Operator that reports.
-    what, place, source, task: as for `enqueue`.
+    what, place, source, task, begun: as for `enqueue`.
     Returns whether a job was queued.
     """
     try:
-        enqueue(context, what, place, source, task)
+        enqueue(context, what, place, source, task, begun)
     except EngineTrouble as error:
         refuse(operator, error)
         return False

@@ -6,12 +6,14 @@ Of: blender_addon/core/contest.py, blender_addon/core/jobs/run.py, blender_addon
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 
 import pytest
 from addon.core.driving import Driver, driving
+from fakes.scripted_contest import STEPS_A_ROUND
 
-from blender_addon.core.contest import STATE, mesh_file, thumbnail_file
+from blender_addon.core.contest import STATE, draft_folder, mesh_file, thumbnail_file
 from blender_addon.core.job import GENERATE, Job, JobState, Recipe
 from blender_addon.core.jobs.estimates import Estimates
 from blender_addon.core.jobs.folder import BIRTH, FORMAT, MESH, REPORT, read_job
@@ -20,6 +22,10 @@ from blender_addon.core.jobs.store import JobStore
 
 def add(driver: Driver, prompt: str = "a mug", steps: int = 30, first: int = 3, count: int = 4) -> Job:
     return driver.queue.add(Recipe(prompt, seed=first, settings={"optimize": {"steps": steps}}, seeds=count))
+
+
+def reached(job: Job) -> bool:
+    return job.step > 0 or job.state.over
 
 
 def test_the_best_seed_is_finished_and_every_draft_is_kept(tmp_path: Path) -> None:
@@ -54,6 +60,7 @@ def test_a_person_s_choice_wins_and_one_for_a_run_that_cannot_take_it_is_refused
         assert driver.over(plain).state is JobState.DONE
 
 
+@pytest.mark.slow
 def test_it_is_cancelled_between_drafts_and_goes_on_from_its_state(tmp_path: Path) -> None:
     with driving(tmp_path) as driver:
         job = add(driver, "a slow mug", steps=3)
@@ -71,6 +78,19 @@ def test_it_is_cancelled_between_drafts_and_goes_on_from_its_state(tmp_path: Pat
         driver.until(lambda: job.state is JobState.RUNNING)
         assert job.winner is None
         assert driver.over(job).winner == 6
+
+
+def test_a_run_of_its_own_goes_on_with_a_draft_and_without_one_begins_anew(tmp_path: Path) -> None:
+    with driving(tmp_path) as driver:
+        contest = driver.over(add(driver))
+        steps = {"optimize": {"steps": 30}}
+        for begun, first in ((contest.folder / draft_folder(4), STEPS_A_ROUND + 1), (tmp_path / "gone", 1)):
+            job = driver.queue.add(Recipe("a slow mug", seed=4, settings=steps), begun=begun)
+            driver.until(partial(reached, job))
+            assert first <= job.step < first + 5, driver.story()
+            driver.queue.finish(job)
+            assert driver.over(job).state is JobState.DONE and job.recipe.seed == 4
+        assert (contest.folder / draft_folder(4)).is_dir(), "it is a copy"
 
 
 def test_seeds_that_failed_are_told(tmp_path: Path) -> None:
