@@ -29,6 +29,7 @@ def ask(model: Path, *words: str) -> tuple[int, dict[str, Any]]:
     seen: dict[str, Any] = {}
 
     def spy(config: Any, seeds: SeedRange, output: Path, **rest: Any) -> Result:
+        assert rest.pop("chosen")() is None, "nobody can choose on a command line"
         seen.update(config=config, seeds=seeds, output=output, resume=rest["resume"])
         return counting_generate(config, output, **rest)
 
