@@ -41,6 +41,7 @@ def test_a_contest_goes_from_the_sidebar_to_the_scene(blender: Session) -> None:
     assert facts["resumed"] == ["done", 7]
     assert "The draft cannot be read" in facts["gone"][0] and facts["gone"][1] == "contest.no_draft"
     assert facts["freed"] is False
+    assert facts["other"] == [] and facts["damaged"] == [[], [], [], ["1", "x"]]
     assert facts["judges"] == [None, "off", "/models/clip", "~/clip", facts["judges"][4]]
     assert facts["back"] == [True, True, 8, False]
     words = " ".join(facts["results"])

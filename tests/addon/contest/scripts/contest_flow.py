@@ -125,6 +125,15 @@ except RuntimeError as error:
 bpy.ops.dreamfusion.remove(job_id=job.id)
 said["freed"] = icons.has(f"{job.id}/seed-3")
 
+# What is said of a result belongs to that result: another one's replaces it, and a damaged one is none.
+recipes.write(winner, recipes.read(winner), job.id)
+said["other"] = recipes.verdict(winner)
+damaged = ("{", 7, '{"a": 1}', '[1, "x"]')
+said["damaged"] = []
+for text in damaged:
+    winner["dreamfusion_verdict"] = text
+    said["damaged"].append(recipes.verdict(winner))
+
 # The judge of the preferences goes with the recipe.
 preferences = addon.preferences()
 judges = []
