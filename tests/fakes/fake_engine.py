@@ -159,7 +159,9 @@ def counting_contest(
     blockout: bytes = b"",
 ) -> Result:
     """Count as `counting_generate` does, by the seed that is chosen; by the first one if none is until the end."""
-    rows = [{"seed": seed, "grade": None, "step": 0, "on": True, "mesh": False, "trouble": ""} for seed in seeds.seeds]
+    rows: list[dict[str, Any]] = [
+        {"seed": seed, "grade": None, "step": 0, "on": True, "mesh": False, "trouble": ""} for seed in seeds.seeds
+    ]
     report(Standing(judge="a coin", round=0, rounds=1, seeds=rows))
     winners: list[int] = []
 

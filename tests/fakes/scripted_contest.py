@@ -34,7 +34,9 @@ def winner(
     """
     name, first, count = job["id"], job["seeds"]["first"], job["seeds"]["count"]
     frail = "frail" in job["prompt"].split()
-    rows = [{"seed": seed, "grade": None, "step": 0, "on": True, "mesh": False, "trouble": ""} for seed in told(job)]
+    rows: list[dict[str, Any]] = [
+        {"seed": seed, "grade": None, "step": 0, "on": True, "mesh": False, "trouble": ""} for seed in told(job)
+    ]
     rounds = max(1, (count - 1).bit_length())
 
     def stands(number: int) -> None:

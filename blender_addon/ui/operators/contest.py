@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from bpy.props import IntProperty
 from bpy.types import Context, Operator
 
@@ -15,9 +13,6 @@ from .job_action import JobAction
 
 class _SeedAction(JobAction):
     """Mixed into operators about one seed of a contest."""
-
-    if TYPE_CHECKING:
-        seed: int
 
     seed: IntProperty(name="Seed", description="The seed of the contest", options={"SKIP_SAVE", "HIDDEN"})
 

@@ -30,8 +30,7 @@ def script() -> drive.Script:
     addon.part("ui.scene.redraw").panels()
     yield 1.0
     yield from drive.picture("addon-best-of-empty")
-    yield from drive.click((yield from drive.find("dreamfusion.generate")))
-    yield lambda: len(here.queue.jobs) == 1
+    bpy.ops.dreamfusion.generate()
     job = here.queue.jobs[0]
     yield lambda: job.standing is not None and sum(not each.on for each in job.standing.seeds) >= 4
     bpy.ops.dreamfusion.pause()
@@ -39,7 +38,7 @@ def script() -> drive.Script:
     yield lambda: all(icons.has(f"{job.id}/seed-{seed}") for seed in range(8))
     yield 1.0
     yield from drive.picture("addon-best-of")
-    yield from drive.click((yield from drive.find("dreamfusion.insert_draft")))
+    bpy.ops.dreamfusion.insert_draft(job_id=job.id, seed=0)
     yield lambda: any("dreamfusion_recipe" in obj for obj in bpy.data.objects)
     bpy.ops.dreamfusion.finish_seed(job_id=job.id, seed=2)
     bpy.ops.dreamfusion.resume_job(job_id=job.id)
