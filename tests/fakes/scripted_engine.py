@@ -237,7 +237,7 @@ class ScriptedEngine:
 
     def passed(self, name: str, words: set[str], wishes: list[str]) -> bool:
         """Take the time of a draft, longer while the job is held; whether the job is to stop."""
-        time.sleep(0.2 if "slow" in words else STEP_SECONDS)
+        time.sleep(3.0 if "crawling" in words else 0.2 if "slow" in words else STEP_SECONDS)
         held = False
         while "cancel" not in wishes and not self.ending:
             if ([wish for wish in wishes if not wish.startswith("choose")] or [""])[-1] != "pause":

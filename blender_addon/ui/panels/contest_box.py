@@ -49,7 +49,7 @@ def headline(job: Job, standing: Standing) -> str:
         return f"Best of {count}, not finished"
     left = standing.left
     if len(left) == 1:
-        return f"Seed {left[0].seed} is finished"
+        return f"Seed {left[0].seed} is being finished"
     if job.choice is not None:
         return f"You chose seed {job.choice}"
     return f"Round {min(standing.round + 1, standing.rounds)} of {standing.rounds}: {len(left)} of {count} go on"
