@@ -64,7 +64,8 @@ def winner(
             engine.say(
                 "preview", png(64, 64, 40 + 20 * (row["seed"] - first)), id=name, name=f"seed-{row['seed']}", step=step
             )
-            total, fields = STEPS_A_ROUND * count * (rounds + 1), {"rate": 50.0, "eta_s": 9.0, "memory_mib": 960.0}
+            total = STEPS_A_ROUND * count * (rounds + 1)
+            fields: dict[str, Any] = {"rate": 50.0, "eta_s": 9.0, "memory_mib": 960.0}
             engine.say("progress", id=name, stage="train", step=step, total=total, **fields)
             if folder is not None:
                 checkpoint = folder / "seeds" / str(row["seed"]) / "checkpoint" / "checkpoint.json"
