@@ -26,7 +26,7 @@ def script() -> drive.Script:
     yield from drive.open_tab()
     yield lambda: here.models is not None
     chosen = bpy.context.scene.dreamfusion
-    chosen.prompt, chosen.preset, chosen.optimize.steps, chosen.best_of = "a crawling house", "draft", STEPS, 8
+    chosen.prompt, chosen.preset, chosen.optimize.steps, chosen.best_of = "a patient house", "draft", STEPS, 8
     addon.part("ui.scene.redraw").panels()
     yield 1.0
     yield from drive.picture("addon-best-of-empty")
