@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bpy
 
-from .operators import adapters, download, install, job, part, pictures, run, texture, trouble
+from .operators import adapters, contest, download, install, job, part, pictures, run, texture, trouble
 from .operators import preferences as preferences_operators
 from .panels import job_list, main, presets, results
 from .panels import pictures as pictures_panel
@@ -41,6 +41,7 @@ _MODULES = (
     texture,
     part,
     job,
+    contest,
     download,
     trouble,
     install,

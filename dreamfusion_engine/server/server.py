@@ -147,6 +147,8 @@ class Server:
             self._ask(command, self._say_models)
         elif command == "devices":
             self._ask(command, self._say_devices)
+        elif command == "choose":
+            self._choose(message["id"], message["seed"])
         else:
             self._steer(command, message["id"])
 
@@ -228,9 +230,7 @@ class Server:
         if command == "cancel" and name in self._downloads:
             self._downloads.cancel(name)
             return
-        job = self._jobs.get(name)
-        if job is None:
-            raise _refusal("protocol.id", f"There is no job {name[:60]!r}.", "Use the id of a job.")
+        job = self._job(name)
         if command == "cancel":
             job.want("cancel")
             if job.state == "waiting":
@@ -239,6 +239,18 @@ class Server:
             job.want("finish")
         else:
             job.hold(command == "pause")
+
+    def _choose(self, name: str, seed: int) -> None:
+        job = self._job(name)
+        if job.request.seeds is None or seed not in job.request.seeds.seeds:
+            raise _refusal("protocol.seed", f"The job {name[:60]!r} has no seed {seed}.", "Choose a seed of a contest.")
+        job.chosen = seed
+
+    def _job(self, name: str) -> Job:
+        job = self._jobs.get(name)
+        if job is None:
+            raise _refusal("protocol.id", f"There is no job {name[:60]!r}.", "Use the id of a job.")
+        return job
 
     # The main thread's side.
 
@@ -303,7 +315,7 @@ class Server:
         def control() -> Move:
             return job.next_move(self._ending, lambda event: self._send(job.name, {"type": event}))
 
-        result = work(job.task, job.request, report, control, self._makers)
+        result = work(job.task, job.request, report, control, self._makers, lambda: job.chosen)
         glb = [path for path in result.files.values() if Path(path).name == "mesh.glb"]
         data = (Path(result.folder) / glb[0]).read_bytes() if glb else b""
         return {**event_message(result)[0], "bytes": len(data)}, data

@@ -79,6 +79,9 @@ COMMANDS: dict[str, dict[str, str]] = {
     "resume": {"id": "str"},
     # Stop training here and make the mesh from what there is.
     "finish": {"id": "str"},
+    # Let a seed of a running contest win, whatever its grade: the others stop, and it is finished. Passed over once the
+    # winner is being finished, and for a seed that has no picture yet.
+    "choose": {"id": "str", "seed": "count"},
     # Download a model by its hub id, beside whatever runs. `cancel` stops it; what has arrived is kept.
     "download": {"id": "str", "model": "str", "revision": "str?"},
     # Ask again for what `ready` said: the models, the devices. given: models that the client has by folder, file or id,
@@ -132,6 +135,10 @@ EVENTS: dict[str, dict[str, str]] = {
     "mesh_preview": {"id": "str", "step": "count", "vertices": "count", "triangles": "count", "bytes": "mesh"},
     # A small texture of one part of what is painted. part: its place among the file's parts.
     "texture_preview": {"id": "str", "step": "count", "part": "place", "bytes": "png"},
+    # Where a contest stands, after every grade. judge: who ranks, in words. round: rounds that are over. seeds: all of
+    # them, the best first: {"seed", "grade": null before the first, "step": of it, "on": whether it goes on, "mesh":
+    # whether its object was made, "trouble": why it failed, or ""}.
+    "standing": {"id": "str", "judge": "str", "round": "place", "rounds": "place", "seeds": "list"},
     # The object of a contest's draft that goes no further.
     "draft": {"id": "str", "seed": "count", "step": "count", "bytes": "glb"},
     "note": {"id": "str", "code": "str", "text": "str"},
@@ -158,6 +165,7 @@ NEWEST_MATTERS: dict[str, tuple[str, ...]] = {
     "preview": ("name",),
     "mesh_preview": (),
     "texture_preview": ("part",),
+    "standing": (),
 }
 
 # The stages of `progress`, in words for people: the terminal and the add-on's sidebar show these.
@@ -182,8 +190,8 @@ _TYPES: dict[str, tuple[type, ...]] = {
 }
 
 
-# A command about a job that is there says its id and nothing else; these begin one.
-_BEGINNINGS = [name for name, fields in COMMANDS.items() if "id" in fields and len(fields) > 1]
+# These begin a job; the other commands with an id are about one that is there.
+_BEGINNINGS = [name for name, fields in COMMANDS.items() if "prompt" in fields or "model" in fields]
 
 
 class DamagedFrame(ValueError):

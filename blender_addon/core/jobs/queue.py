@@ -140,15 +140,18 @@ class JobQueue:
         placement: Mapping[str, Any] | None = None,
         source: bytes | Path | None = None,
         task: str = GENERATE,
+        begun: Path | None = None,
         pictures: bytes | Path | None = None,
     ) -> Job:
         """Queue a new job and return it.
 
         recipe: Recipe, what to make.
         placement: JSON that the UI wants to find again, such as where to insert.
-        source, task, pictures: as for `JobStore.create`.
+        source, task, begun, pictures: as for `JobStore.create`.
         """
-        job = self.store.create(recipe, placement or {}, source, task, pictures)
+        job = self.store.create(recipe, placement or {}, source, task, begun, pictures)
+        if begun is not None:
+            self._from_checkpoint.add(job.id)
         self.jobs.append(job)
         self._deaths.held = False
         self._changes.say(Change(job, "state"))
@@ -183,6 +186,14 @@ class JobQueue:
         """Stop training and make the mesh from what there is, for a job that runs or is held in the engine."""
         if job is self.current and job.state in (JobState.RUNNING, JobState.PAUSED):
             self._talk("finish")
+
+    def choose(self, job: Job, seed: int) -> bool:
+        """Let a seed of the contest at work win, whatever its grade. Returns whether the engine was asked.
+
+        seed: int.
+        """
+        able = job is self.current and job.state in (JobState.RUNNING, JobState.PAUSED)
+        return able and self._run is not None and self._run.choose(seed)
 
     def retry(self, job: Job) -> None:
         """Make a finished or stopped job again from its beginning."""
@@ -332,7 +343,8 @@ class JobQueue:
             self.store.remove(job)
 
     def _next(self) -> Job | None:
-        return next((job for job in self.jobs if job.state is JobState.QUEUED and not job.owner), None)
+        waiting = (job for job in self.jobs if job.state is JobState.QUEUED and not job.owner)
+        return next((job for job in waiting if self.store.is_ready(job)), None)
 
     def _go_on(self, now: float) -> None:
         """Begin the next job, start the engine for it, or end an engine that has been idle for long."""

@@ -10,7 +10,7 @@ from bpy.types import Context, Event, Operator
 from ...core import engine_preset, model_card
 from ...core.job import GENERATE, Job, JobState, Recipe
 from ...core.jobs.folder import SOURCE
-from ..run import enqueue, insertion, pictures, session
+from ..run import contest_pictures, enqueue, insertion, pictures, session
 from ..scene import icons, object_recipe
 from ..settings import models
 from .job_action import JobAction
@@ -68,6 +68,7 @@ class DREAMFUSION_OT_remove(JobAction, Operator):
         if job.id in here.waiting:
             here.waiting.remove(job.id)
         here.queue.remove(job)
+        contest_pictures.forget(job)
         icons.forget(job.id)
         return True
 
@@ -101,14 +102,15 @@ class DREAMFUSION_OT_lower_quality(JobAction, Operator):
 
 
 class DREAMFUSION_OT_next_seed(JobAction, Operator):
-    """Queue the same prompt with the next seed, which gives another shape or texture"""
+    """Queue the same prompt with the next seed, which gives another shape or texture; a contest with its next seeds"""
 
     bl_idname = "dreamfusion.next_seed"
     bl_label = "Try the Next Seed"
 
     def act(self, context: Context, job: Job) -> bool:
         """Queue a copy of the job with the next seed."""
-        values = {**job.recipe.to_json(), "seed": enqueue.next_seed(job.recipe.seed), "versions": {}}
+        seed = enqueue.next_seed(job.recipe.seed + job.recipe.seeds - 1, job.recipe.seeds)
+        values = {**job.recipe.to_json(), "seed": seed, "versions": {}}
         return _again(self, context, job, Recipe.from_json(values))
 
 
@@ -120,7 +122,7 @@ class DREAMFUSION_OT_copy_job_recipe(JobAction, Operator):
 
     def act(self, context: Context, job: Job) -> bool:
         """Put the job's recipe on the clipboard."""
-        context.window_manager.clipboard = object_recipe.as_text(job.recipe)
+        context.window_manager.clipboard = object_recipe.as_text(job.outcome)
         self.report({"INFO"}, "Copied the recipe")
         return True
 

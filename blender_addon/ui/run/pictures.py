@@ -19,6 +19,8 @@ from ..settings import picture_settings, scene_settings
 def obstacle(context: Context) -> str:
     """Why no job can have the sidebar's pictures, as a sentence without its point; "" where one can. Cheap."""
     rows = scene_settings.of(context).pictures.rows
+    if len(rows) and scene_settings.of(context).best_of > 1:
+        return "A contest of seeds takes no pictures. Set Best of to 1, or remove the pictures"
     if len(rows) > MOST:
         return f"There are {len(rows)} pictures, and an object takes {MOST} at most. Remove some in Pictures"
     for number, row in enumerate(rows, 1):

@@ -22,7 +22,7 @@ from ...core.job import JobState, Trouble
 from ...core.jobs.queue import Change
 from ..scene import icons, preview_object, redraw, texture_preview
 from ..settings import artist_settings, models
-from . import cut_outs, job_rows, painting, render_pause, session
+from . import contest_pictures, cut_outs, job_rows, painting, render_pause, session
 from . import insertion as arrival
 
 BUDGET_S = 0.008  # of the main thread a tick
@@ -112,7 +112,7 @@ def _work(began: float) -> tuple[float, bool]:
         job_rows.refresh()
         here.listed = news = True
     elif not _arrived and not _parts and not shown:
-        news = job_rows.load_thumbnail(here) or news
+        news = job_rows.load_thumbnail(here) or contest_pictures.load_chosen(here) or news
     redraw.after(news)
     if _arrived or _parts or preview_object.waiting() or texture_preview.waiting():
         return _FAST_S, inserted

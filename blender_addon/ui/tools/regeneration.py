@@ -80,7 +80,8 @@ class DREAMFUSION_OT_variation(_AgainTool, Operator):
 def _last_seed(made_by: Recipe) -> int:
     """The last seed, counted up from the recipe's own, before one that the queue lacks for this prompt and model."""
     jobs = session.current().queue.jobs
-    same = {job.recipe.seed for job in jobs if (job.recipe.prompt, job.recipe.model) == (made_by.prompt, made_by.model)}
+    alike = [job.recipe for job in jobs if (job.recipe.prompt, job.recipe.model) == (made_by.prompt, made_by.model)]
+    same = {seed for recipe in alike for seed in range(recipe.seed, recipe.seed + recipe.seeds)}
     seed = made_by.seed
     while seed + 1 in same:
         seed += 1

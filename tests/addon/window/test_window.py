@@ -53,6 +53,17 @@ def test_an_artist_starts_from_the_first_cube_and_gets_it_back(window_blender: S
     assert facts["hidden"] and not facts["undone"]
 
 
+BEST_OF = Path(__file__).with_name("best_of.py")
+
+
+@pytest.mark.slow
+def test_an_artist_holds_a_contest_takes_a_draft_and_chooses_the_winner(window_blender: Session) -> None:
+    facts = window_blender.run(BEST_OF, window=True, timeout=2000, DREAMFUSION_TEST_ENGINE=str(ENGINE)).facts
+    assert facts["winner"] == 2 and facts["made"] == 2
+    ticks = sorted(cpu_s for cpu_s, insertion in facts["cpu"] if not insertion)
+    assert ticks[int(0.99 * (len(ticks) - 1))] <= TICK_S
+
+
 PICTURES = Path(__file__).with_name("pictures.py")
 
 
