@@ -52,7 +52,7 @@ def headline(job: Job, standing: Standing) -> str:
         return f"Seed {left[0].seed} is being finished"
     if job.choice is not None:
         return f"You chose seed {job.choice}"
-    return f"Round {min(standing.round + 1, standing.rounds)} of {standing.rounds}: {len(left)} of {count} go on"
+    return f"Round {min(standing.round + 1, standing.rounds)} of {standing.rounds}: {len(left)} of {count} left"
 
 
 def grade_text(each: Seed) -> str:

@@ -23,7 +23,7 @@ def test_a_contest_goes_from_the_sidebar_to_the_scene(blender: Session) -> None:
     assert facts["last seeds"] == [3, 6, 0]
     texts, finishing, task = facts["running"]
     assert "Ranked by a scripted judge" in " ".join(texts) and task == "generate"
-    assert any("of 4 go on" in text for text in texts)
+    assert any("of 4 left" in text for text in texts)
     assert {"1. Seed 6", "2. Seed 5"} <= set(texts) and finishing > 0 and facts["draft button"]
     seed, count, verdict, x = facts["draft"]
     assert (seed, count) == (3, 1) and x > 1.0 and "A draft" in verdict[0] and "Regenerate" in verdict[0]
