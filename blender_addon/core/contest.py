@@ -60,13 +60,14 @@ class Standing:
         """What is known of a seed; None for one of another contest."""
         return next((each for each in self.seeds if each.seed == seed), None)
 
-    def with_mesh(self, seed: int) -> Standing:
-        """The standing after the mesh of a draft has come.
+    def with_mesh(self, seed: int, there: bool = True) -> Standing:
+        """The standing after the mesh of a draft has come, or while it is on its way to the disk.
 
         seed: int.
+        there: bool, whether it can be read.
         """
         return replace(
-            self, seeds=tuple(replace(each, mesh=True) if each.seed == seed else each for each in self.seeds)
+            self, seeds=tuple(replace(each, mesh=there) if each.seed == seed else each for each in self.seeds)
         )
 
     def to_json(self) -> dict[str, Any]:

@@ -57,6 +57,7 @@ class Run:
         self._thumbnail: Pending | None = None
         # The artist's meshes and pictures, on their way from the disk, by file.
         self._reading: tuple[Pending, dict[str, bytes]] | None = None
+        self._drafts: dict[int, Pending] = {}  # meshes of a contest's seeds, on their way to the disk
         self._acknowledged = False  # the engine has understood what it was asked for
         self._finishing = False
         checkpoint = job.folder / (STATE if job.recipe.is_contest else CHECKPOINT)
@@ -177,6 +178,7 @@ class Run:
             if self._thumbnail.error is None:
                 self.job.thumbnail = self.job.folder / THUMBNAIL
             self._thumbnail = None
+        self._take_drafts(all_of_them=False)
         if self._reading is not None and self._reading[0].done and not self.over:
             self._send_files(*self._reading)
         if self._result is not None and self._result[0].done:
@@ -193,6 +195,7 @@ class Run:
         """
         if self.over:
             return
+        self._take_drafts(all_of_them=True)  # the disk has them in a moment
         job = self.job
         job.trouble, job.wish, job.ended, job.eta_s, job.rate = trouble, "", time.time(), None, None
         self.over = True
@@ -282,13 +285,21 @@ class Run:
         job, message = self.job, frame.message
         if message["type"] == "draft":
             if self._has(message["seed"]):
-                self._store.write(job, mesh_file(message["seed"]), frame.data)
-                job.standing = job.standing and job.standing.with_mesh(message["seed"])
+                self._drafts[message["seed"]] = self._store.write(job, mesh_file(message["seed"]), frame.data)
         else:
             told = standing_of(message, job.recipe.seed, job.recipe.seeds)
             job.standing = told or job.standing
+        for seed in self._drafts:
+            job.standing = job.standing and job.standing.with_mesh(seed, False)
         self._store.save(job)
         self._changes.say(Change(job, "progress"))
+
+    def _take_drafts(self, *, all_of_them: bool) -> None:
+        """Note the meshes of drafts that are on the disk, or that will be."""
+        for seed in [seed for seed, pending in self._drafts.items() if pending.done or all_of_them]:
+            there = self._drafts.pop(seed).error is None
+            self.job.standing = self.job.standing and self.job.standing.with_mesh(seed, there)
+            self._changes.say(Change(self.job, "progress"))
 
     def _note(self, code: str, text: str) -> None:
         if text not in self.job.notes:

@@ -38,6 +38,7 @@ def script() -> drive.Script:
     yield lambda: all(icons.has(f"{job.id}/seed-{seed}") for seed in range(8))
     yield 1.0
     yield from drive.picture("addon-best-of")
+    yield lambda: job.standing.of(0).mesh
     bpy.ops.dreamfusion.insert_draft(job_id=job.id, seed=0)
     yield lambda: any("dreamfusion_recipe" in obj for obj in bpy.data.objects)
     bpy.ops.dreamfusion.finish_seed(job_id=job.id, seed=2)

@@ -48,7 +48,7 @@ settings.seed, settings.best_of = 3, 4
 
 # While it runs: pictures with rank and grade, who ranks, who is out; then the winner comes into the scene.
 job = run.generate("a slow red mug")
-run.until(lambda: job.standing is not None and any(not each.on for each in job.standing.seeds), "a seed that is out")
+run.until(lambda: job.standing is not None and job.standing.of(3).mesh, "a seed that is out, and its draft")
 run.until(lambda: all(icons.has(f"{job.id}/seed-{seed}") for seed in (3, 4, 5, 6)), "four pictures")
 drawn = draw(Main)
 said["running"] = [drawn.texts(), drawn.operators().count("dreamfusion.finish_seed"), job.task]
