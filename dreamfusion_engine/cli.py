@@ -1,4 +1,4 @@
-"""The command `dreamfusion-engine`: generate, texture, settings, models, download, doctor, serve. Only it prints.
+"""The command `dreamfusion-engine`: generate, texture, refine, batch, settings, models and so on. Only it prints.
 
 Exit codes: 0 done; 2 bad input or set-up; 3 the run failed; 130 cancelled, a checkpoint is kept.
 """
@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from dreamfusion_engine import request
+from dreamfusion_engine.batch.command import batch_command
 from dreamfusion_engine.commands import arguments as command_line
 from dreamfusion_engine.commands import console
 from dreamfusion_engine.commands.settings_table import about_json, about_text, settings_about, settings_text
@@ -68,6 +69,8 @@ def main(argv: Sequence[str] | None = None, **makers: Maker) -> int:
             return _texture(options, arguments, makers)
         if options.command == "refine":
             return _refine(options, arguments, makers)
+        if options.command == "batch":
+            return _batch(options, arguments)
         if options.command == "settings":
             return _settings(options)
         if options.command == "models":
@@ -107,6 +110,26 @@ def _texture(options: argparse.Namespace, arguments: list[str], makers: Mapping[
 
 def _refine(options: argparse.Namespace, arguments: list[str], makers: Mapping[str, Maker]) -> int:
     return _made(options, arguments, Path(options.mesh), _run_settings(options), makers)
+
+
+def _batch(options: argparse.Namespace, arguments: list[str]) -> int:
+    settings = _given_settings(options) | {"negative": options.negative, "device": options.device}
+    screen = console.ProgressDisplay(sys.stderr)
+    lines = console.claim_stdout() if options.json else None
+    try:
+        return batch_command(options, settings, screen, lines)
+    except (Exception, KeyboardInterrupt) as error:
+        screen.clear()
+        at_once = isinstance(error, KeyboardInterrupt)
+        ours = _interrupted(Path(options.output)) if at_once else as_engine_error(error)
+        if lines is not None:
+            lines.write(encode(error_message(ours)))
+            lines.flush()
+        else:
+            _tell(console.error_text(ours))
+            if isinstance(ours, Cancelled):
+                _tell(f"\nTo go on where it stopped:\n  {command_line.again_command(arguments)}")
+        return ours.exit_code
 
 
 def _run_settings(options: argparse.Namespace) -> dict[str, Any]:

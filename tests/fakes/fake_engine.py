@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from dreamfusion_engine import request
+from dreamfusion_engine.batch import engine_process
 from dreamfusion_engine.cli import main
 from dreamfusion_engine.commands.model_list import Machine
 from dreamfusion_engine.config.paint import PaintConfig
@@ -158,4 +159,5 @@ if __name__ == "__main__":
         sys.argv.remove("--small-meshes")
         vars(server)["MESHES_LIMIT"] = SMALL_MESHES
         vars(request)["MESH_LIMIT"] = SMALL_MESH
+    vars(engine_process)["PROGRAM"] = (sys.executable, os.path.abspath(__file__))  # the jobs of `batch`
     sys.exit(main(generate=counting_generate, texture=counting_texture, refine=counting_refine))
