@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from dreamfusion_engine.batch.ray_place import RayPlace
 from dreamfusion_engine.batch.run import BatchRequest, Place, checked_batch, local_place, run_batch
 from dreamfusion_engine.batch.view import View
 from dreamfusion_engine.commands.console import ProgressDisplay
@@ -85,12 +87,13 @@ def place_named(name: str, asked: BatchRequest, most: int) -> Place:
     most: int, runs at once; 0: as many as there is room for.
     Raises InputError input.place for another name.
     """
-    found: dict[str, Callable[[], Place]] = {"local": lambda: local_place(asked, most)}
-    if name not in found:
-        raise InputError(
-            "input.place",
-            what="There is no such place for a batch.",
-            why=f"--on {name[:100]!r} is none.",
-            fix="Give --on local, --on ray, or --on ray://HOST:PORT.",
-        )
-    return found[name]()
+    if name == "local":
+        return local_place(asked, most)
+    if re.fullmatch(r"ray|(ray://)?[^\s:/]+:\d{1,5}", name):
+        return RayPlace(name, asked.config, asked.needs, most=most)
+    raise InputError(
+        "input.place",
+        what="There is no such place for a batch.",
+        why=f"--on {name[:100]!r} is none.",
+        fix="Give --on local, --on ray, or --on ray://HOST:PORT.",
+    )

@@ -26,6 +26,7 @@ from dreamfusion_engine.config.paint import PaintConfig
 from dreamfusion_engine.config.stages import GenerateConfig
 from dreamfusion_engine.errors import Cancelled, RunError
 from dreamfusion_engine.events import Control, MeshPreview, Note, Preview, Progress, Report, Result, TexturePreview
+from dreamfusion_engine.machine.atomic_file import write_atomically
 from dreamfusion_engine.pictures.prepare import CutOut
 from dreamfusion_engine.server import model_news, server
 
@@ -65,8 +66,7 @@ def counting_generate(
     while step < total:
         move = control()
         if move == "cancel":
-            checkpoint.parent.mkdir(exist_ok=True)
-            checkpoint.write_text(json.dumps([step, digest]))
+            write_checkpoint(checkpoint, step, digest)
             raise Cancelled("cancelled", what=f"Stopped at step {step}.", why="It was asked to.", fix="Use --resume.")
         if move == "finish":
             break
@@ -81,8 +81,7 @@ def counting_generate(
         step, digest = step + 1, hashlib.sha256(digest.encode()).hexdigest()
         report(Progress(stage="train", step=step, total=total, eta_s=1.0, rate=100.0, memory_mib=12.5))
         if step % 10 == 0:
-            checkpoint.parent.mkdir(exist_ok=True)
-            checkpoint.write_text(json.dumps([step, digest]))
+            write_checkpoint(checkpoint, step, digest)
             report(Preview(name="latest", step=step, png=PNG))
     mesh = tetrahedron(0.5)
     report(MeshPreview(step=step, vertices=mesh[:48], triangles=mesh[48:96], colours=mesh[96:]))
@@ -93,6 +92,12 @@ def counting_generate(
     summary |= {"pictures": [each.viewpoint.text for each in pictures]} if pictures else {}
     (output / "result.json").write_text(json.dumps({"prompt": config.prompt, "seed": config.seed}))
     return Result(folder=str(output), files={"mesh": str(output / "mesh.glb")}, report=summary)
+
+
+def write_checkpoint(path: Path, step: int, digest: str) -> None:
+    """Write the state of a count, whole or not at all."""
+    path.parent.mkdir(exist_ok=True)
+    write_atomically(path, json.dumps([step, digest]).encode())
 
 
 def counting_texture(

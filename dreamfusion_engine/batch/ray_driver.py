@@ -1,0 +1,385 @@
+"""The process that speaks with Ray, so that whatever ends there does not end the batch: `python -m ...ray_driver`.
+
+It gets the work as one JSON line on standard input, and "stop" as another. It answers with News as JSON lines. The files
+of jobs go straight into the batch's folder, so that it looks as if they ran here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import queue
+import socket
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import ray
+from ray._private import services
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from dreamfusion_engine.batch.bundle import unpack, whole
+from dreamfusion_engine.batch.carried import Parcel, pieces
+from dreamfusion_engine.batch.engine_process import died
+from dreamfusion_engine.batch.job_queue import DISK_FULL, JobQueue
+from dreamfusion_engine.batch.news import News, Outcome
+from dreamfusion_engine.batch.ray_faults import cluster_error, no_answer, no_machine, several_heads, unlike
+from dreamfusion_engine.batch.ray_node import NodeJob, Report, facts, failed_by
+from dreamfusion_engine.batch.room import CONTEXT_BYTES, HOST_BYTES
+from dreamfusion_engine.commands.console import claim_stdin, claim_stdout
+from dreamfusion_engine.errors import EngineError
+from dreamfusion_engine.machine.disk import output_error
+from dreamfusion_engine.wire.protocol import encode
+
+LOST = 75  # exit code: the cluster is gone, and may come back
+_WAIT = 1.0  # seconds for which answers are awaited at a time
+_SILENT = 90.0  # seconds without an answer after which a job counts as lost
+_LOOK_EVERY = 10.0  # seconds between two looks for new machines
+_KNOCK_EVERY, _KNOCKS = (
+    2.0,
+    4,
+)  # seconds between two knocks at the head's door, and how many in vain mean that it is gone
+_STOP_SECONDS = 120.0
+_DISK_LEAST = 400 << 20  # bytes that a machine must have free
+_CARD_SHARE = 0.9
+
+
+@dataclass
+class Machine:
+    """A machine of the cluster.
+
+    id: str, Ray's.
+    name: str, for people.
+    places: int, jobs that it has room for.
+    """
+
+    id: str
+    name: str
+    places: int
+
+
+@dataclass
+class Active:
+    """A job that was given to the cluster.
+
+    job: {"name", "prompt", "seed"}.
+    actor: its handle.
+    asked: the answer that is awaited, and since when.
+    machine: str, id of the machine that it was given to; '' where Ray chooses.
+    """
+
+    job: Mapping[str, Any]
+    actor: Any
+    asked: Any
+    since: float
+    machine: str = ""
+    where: str = ""
+    begun: bool = False
+    stopping: bool = False
+
+
+@dataclass
+class Driver:
+    """The work, given to a cluster job by job.
+
+    spec: the work as `ray_place` tells it.
+    out: stream for News.
+    """
+
+    spec: Mapping[str, Any]
+    out: BinaryIO
+    stop: threading.Event = field(default_factory=threading.Event)
+    machines: dict[str, Machine] = field(default_factory=dict)
+    bad: dict[str, str] = field(default_factory=dict)  # id of a machine that cannot work -> why
+    active: dict[str, Active] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.waiting = JobQueue(self.spec["jobs"])
+        self.folder = Path(self.spec["folder"])
+        self.parcels = [Parcel(**values) for values in self.spec["parcels"]]
+        self.here = facts()
+        self._looked = -1e9
+        self._told_places = -1
+
+    def run(self) -> None:
+        """Work until every job has ended, or has been stopped."""
+        until = 0.0
+        while self.active or (len(self.waiting) and not self.stop.is_set()):
+            if self.stop.is_set() and not until:
+                until = time.monotonic() + _STOP_SECONDS
+            if until and time.monotonic() > until:
+                break
+            if not until:
+                self._look()
+                self._give()
+            self._hear()
+            self._say({"kind": "alive"})
+        for each in self.active.values():
+            self._release(each)
+
+    def _look(self) -> None:
+        """Ask machines that are new what they are; tell how many places there are."""
+        if time.monotonic() - self._looked < _LOOK_EVERY:
+            return
+        self._looked = time.monotonic()
+        alive = {node["NodeID"]: node for node in ray.nodes() if node["Alive"]}
+        for gone in [name for name in self.machines if name not in alive]:
+            self._note(f"The machine {self.machines.pop(gone).name} is gone. Its jobs go on elsewhere.")
+        new = [name for name in alive if name not in self.machines and name not in self.bad]
+        for name in new:
+            there = self._facts_of(name, alive[name])
+            if name in self.bad:
+                self._note(f"The machine {alive[name]['NodeManagerAddress']} is left out: {self.bad[name]}.")
+            elif there is not None:
+                title = f"{there['host']} ({alive[name]['NodeManagerAddress']})"
+                self.machines[name] = Machine(name, title, self._room(alive[name]["Resources"], there))
+        if not self.machines and not self.active and all(name in self.bad for name in alive):
+            raise no_machine(list(self.bad.values()))
+        places = sum(machine.places for machine in self.machines.values())
+        if places != self._told_places:
+            self._told_places = places
+            self._tell(News(kind="places", count=min(places, self.spec["most"] or places)))
+
+    def _facts_of(self, name: str, node: Mapping[str, Any]) -> dict[str, Any] | None:
+        """What a machine says of itself; None where it is too busy, or is bad, which is noted."""
+        there = NodeAffinitySchedulingStrategy(node_id=name, soft=False)
+        asked = ray.remote(facts).options(num_cpus=0, max_retries=0, scheduling_strategy=there).remote()
+        try:
+            said: dict[str, Any] = ray.get(asked, timeout=120)
+        except ray.exceptions.GetTimeoutError:
+            return None
+        except ray.exceptions.RayError as error:
+            reason = str(getattr(error, "cause", None) or error).strip().splitlines()[-1][:300]
+            self.bad[name] = f"{node['NodeManagerAddress']}: the engine does not run there ({reason})"
+            return None
+        why = unlike(self.here, said)
+        if not why and said["disk_free"] < _DISK_LEAST:
+            why = f"its disk has only {said['disk_free'] >> 20} MiB free in {said['folder']}"
+        if why:
+            self.bad[name] = f"{said['host']}: {why}"
+        return said
+
+    def _room(self, resources: Mapping[str, float], there: Mapping[str, Any]) -> int:
+        """How many jobs a machine takes at once."""
+        memory = resources.get("memory", 0.0)
+        if self._on_cards:
+            cards = there["cards"][: int(resources.get("GPU", 0))]
+            each = min((self._a_card(total) for total in cards), default=0)
+            self._jobs_a_card = min(self._jobs_a_card, each) if each else self._jobs_a_card
+            room = int(resources.get("GPU", 0)) * self._jobs_a_card if each else 0
+            return min(room, int(memory // HOST_BYTES))
+        return min(int(resources.get("CPU", 0) // self.spec["threads"]), int(memory // self.spec["main"]))
+
+    _jobs_a_card = 64
+
+    def _a_card(self, total: int) -> int:
+        return max(1, int(total * _CARD_SHARE) // (self.spec["card"] + CONTEXT_BYTES))
+
+    @property
+    def _on_cards(self) -> bool:
+        if self.spec["device"] == "cpu":
+            return False
+        return any(node["Resources"].get("GPU") for node in ray.nodes() if node["Alive"])
+
+    def _give(self) -> None:
+        """Give jobs to the cluster while it has places; one more waits there, so that no place is empty."""
+        places = sum(machine.places for machine in self.machines.values())
+        room = min(places, self.spec["most"] or places)
+        while len(self.active) < room and (job := self.waiting.next()) is not None:
+            self._begin(job)
+
+    def _begin(self, job: Mapping[str, Any]) -> None:
+        avoided = self.waiting.avoided(job["name"])
+        good = [machine for machine in self.machines.values() if machine.id not in avoided]
+        needs: dict[str, Any] = {"num_cpus": self.spec["threads"], "memory": self.spec["main"]}
+        if self._on_cards:
+            needs = {"num_cpus": 1, "memory": HOST_BYTES, "num_gpus": round(1.0 / self._jobs_a_card - 5e-5, 4)}
+        strategy: Any = "SPREAD"
+        machine = ""
+        if self.bad or avoided:  # Ray does not know which machines cannot work, so it is told where to
+            taken = [each.machine for each in self.active.values()]
+            free = sorted(good, key=lambda one: taken.count(one.id) - one.places)
+            machine = free[0].id
+            strategy = NodeAffinitySchedulingStrategy(node_id=machine, soft=False)
+        made = ray.remote(NodeJob).options(**needs, max_restarts=0, scheduling_strategy=strategy)
+        actor = made.remote(self.spec["program"], self.spec["options"], self.spec["threads"], self.spec["every_s"])
+        name = str(job["name"])
+        asked = actor.begin.remote(job, whole(self.folder / name)) if not self.parcels else None
+        self.active[name] = Active(job=job, actor=actor, asked=asked, since=time.monotonic(), machine=machine)
+        if asked is None:
+            self._send_parcels(self.active[name])
+
+    def _send_parcels(self, each: Active) -> None:
+        """Send a machine what it lacks of models and adapters, and then the job."""
+        try:
+            for parcel in self.parcels:
+                if ray.get(each.actor.lacks.remote(parcel), timeout=600):
+                    self._note(f"{parcel.given} is sent to a machine of the cluster.")
+                    for name, offset, piece in pieces(parcel):
+                        ray.get(each.actor.take.remote(parcel, name, offset, piece), timeout=600)
+                    ray.get(each.actor.close.remote(parcel), timeout=600)
+        except (ray.exceptions.RayError, OSError) as error:
+            self._end(each, failed_by(_cause(error)))
+            return
+        each.asked = each.actor.begin.remote(each.job, whole(self.folder / str(each.job["name"])))
+
+    def _hear(self) -> None:
+        """Take the answers that have come, and ask again."""
+        asked = {each.asked: each for each in self.active.values()}
+        if not asked:
+            time.sleep(_WAIT / 4)
+            return
+        ready, _ = ray.wait(list(asked), num_returns=len(asked), timeout=_WAIT)
+        for answer in ready:
+            self._answered(asked[answer], answer)
+        for each in [one for one in self.active.values() if one.begun and time.monotonic() - one.since > _SILENT]:
+            self._end(each, Outcome(fate="died", trouble=died(f"{each.where} does not answer any more.")))
+        if self.stop.is_set():  # those that have not begun need not begin
+            for each in [one for one in self.active.values() if not one.begun]:
+                self._end(each, Outcome(fate="stopped"))
+
+    def _answered(self, each: Active, answer: Any) -> None:
+        name = str(each.job["name"])
+        try:
+            said = ray.get(answer)
+        except ray.exceptions.RayError as error:
+            self._end(each, failed_by(_cause(error)))
+            return
+        if isinstance(said, Report):
+            if said.bundle is not None:
+                try:
+                    unpack(said.bundle, self.folder / name)
+                except OSError as error:
+                    raise output_error(self.folder, error) from error
+            for news in said.news:
+                if news.outcome is not None:
+                    self._end(each, news.outcome)
+                    return
+                self.waiting.progressed(name, news.share)
+                self._tell(news)
+        else:
+            each.begun, each.where = True, str(said)
+            self._tell(News(kind="began", job=name, where=each.where))
+        each.asked, each.since = each.actor.report.remote(self.stop.is_set()), time.monotonic()
+
+    def _end(self, each: Active, outcome: Outcome) -> None:
+        """Let go of a job's machine; tell how it ended, or let it wait for another one."""
+        name = str(each.job["name"])
+        if outcome.trouble.get("code") == DISK_FULL and not each.machine:
+            each.machine = self._machine_of(each)
+        self._release(each)
+        del self.active[name]
+        left = [m for m in self.machines.values() if m.id not in {each.machine, *self.waiting.avoided(name)}]
+        elsewhere = each.machine if left else ""
+        end = outcome if self.stop.is_set() else self.waiting.ended(each.job, outcome, elsewhere=elsewhere)
+        if end is not None:
+            self._tell(News(kind="ended", job=name, where=each.where, outcome=end))
+            return
+        self._note(f"{outcome.trouble.get('why', '')} It goes on from its last checkpoint.", name)
+        self._looked = -1e9
+
+    def _machine_of(self, each: Active) -> str:
+        return next((machine.id for machine in self.machines.values() if machine.name.startswith(each.where)), "")
+
+    def _release(self, each: Active) -> None:
+        with contextlib.suppress(Exception):
+            ray.get(each.actor.leave.remote(), timeout=5)
+        with contextlib.suppress(Exception):
+            ray.kill(each.actor)
+
+    def _note(self, text: str, job: str = "") -> None:
+        self._tell(News(kind="note", job=job, text=text))
+
+    def _tell(self, news: News) -> None:
+        self._say(news.to_json())
+
+    def _say(self, message: Mapping[str, Any]) -> None:
+        self.out.write(encode(dict(message)))
+        self.out.flush()
+
+
+def connect(address: str) -> str:
+    """Connect to a cluster; return HOST:PORT of what must keep answering.
+
+    address: 'ray', 'ray://HOST:PORT' or 'HOST:PORT'.
+    Raises EngineError.
+    """
+    if address == "ray":
+        address = os.environ.get("RAY_ADDRESS", "") or _only_head()
+    door = address.removeprefix("ray://")
+    host, _, port = door.rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), timeout=5.0).close()
+    except (OSError, ValueError, OverflowError) as error:
+        raise no_answer(address, str(error)) from error
+    try:
+        ray.init(address=address, log_to_driver=False, logging_level="ERROR")
+    except Exception as error:  # Ray has no common base for what can go wrong here
+        raise cluster_error(error, address) from error
+    return door
+
+
+def _only_head() -> str:
+    """The address of the one cluster that runs on this machine."""
+    found = sorted(services.find_gcs_addresses())
+    if len(found) > 1:
+        raise several_heads(found)
+    if not found:
+        raise no_answer("ray", "no cluster runs on this machine, and RAY_ADDRESS is not set")
+    return str(found[0])
+
+
+def _cause(error: Exception) -> Exception:
+    """What a machine raised, where Ray brings it home."""
+    cause = getattr(error, "cause", None)
+    return cause if isinstance(cause, Exception) else error
+
+
+def _watch(door: str) -> None:
+    """End this process when the head is gone: Ray's own calls would wait for it."""
+    host, _, port = door.rpartition(":")
+    missed = 0
+    while missed < _KNOCKS:
+        time.sleep(_KNOCK_EVERY)
+        try:
+            socket.create_connection((host, int(port)), timeout=_KNOCK_EVERY).close()
+            missed = 0
+        except OSError:
+            missed += 1
+    os._exit(LOST)
+
+
+def _listen(commands: BinaryIO, told: queue.Queue[str], stop: threading.Event) -> None:
+    """Take commands. Where whoever gave them has gone, all stops."""
+    told.put(commands.readline().decode())
+    while line := commands.readline():
+        if line.strip() == b"stop":
+            break
+    stop.set()
+
+
+def main() -> int:
+    """Do the work that standard input tells."""
+    commands, out = claim_stdin(), claim_stdout()
+    told: queue.Queue[str] = queue.Queue()
+    stop = threading.Event()
+    threading.Thread(target=_listen, args=(commands, told, stop), daemon=True).start()
+    spec = json.loads(told.get())
+    try:
+        door = connect(spec["address"])
+        threading.Thread(target=_watch, args=(door,), daemon=True).start()
+        Driver(spec, out, stop).run()
+    except EngineError as error:
+        out.write(encode({"kind": "fatal", "error": error.to_json(), "name": type(error).__name__}))
+        out.flush()
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
