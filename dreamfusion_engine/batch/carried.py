@@ -49,9 +49,8 @@ def parcels_of(config: GenerateConfig) -> list[Parcel]:
     """
     names = [config.base, config.judge, config.memory.tiny_vae, *config.adapters.embeddings]
     names += [file for file, _ in config.adapters.lora]
-    found = {
-        name: Path(os.path.expanduser(name)) for name in names if name and os.path.exists(os.path.expanduser(name))
-    }
+    paths = {name: Path(os.path.expanduser(name)) for name in names if name}
+    found = {name: path for name, path in paths.items() if path.exists()}  # the others are built in, or of the hub
     if config.model != STARTER:
         path = Path(os.path.expanduser(config.model))
         found[config.model] = path if path.exists() else locate_model(config.model, config.base)

@@ -1,7 +1,7 @@
 """The process that speaks with Ray, so that whatever ends there does not end the batch: `python -m ...ray_driver`.
 
-It gets the work as one JSON line on standard input, and "stop" as another. It answers with News as JSON lines. The files
-of jobs go straight into the batch's folder, so that it looks as if they ran here.
+It gets the work as one JSON line on standard input, and "stop" as another. It answers with News as JSON lines. The
+files of jobs go straight into the batch's folder, so that it looks as if they ran here.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 `python fake_engine.py COMMAND ...` is `dreamfusion-engine COMMAND ...` with `counting_generate`, `counting_texture` and
 `counting_refine` in place of the methods. A word of the prompt chooses what goes wrong. `--real-devices` lets `serve`
 look for devices, which loads torch. `--small-meshes` lowers the limits of meshes, so that a test can reach them.
+The variable FAKE_ENGINE_DISK=full makes every run find its disk full.
 """
 
 from __future__ import annotations
@@ -26,7 +27,6 @@ from dreamfusion_engine.config.paint import PaintConfig
 from dreamfusion_engine.config.stages import GenerateConfig
 from dreamfusion_engine.errors import Cancelled, RunError
 from dreamfusion_engine.events import Control, MeshPreview, Note, Preview, Progress, Report, Result, TexturePreview
-from dreamfusion_engine.machine.atomic_file import write_atomically
 from dreamfusion_engine.pictures.prepare import CutOut
 from dreamfusion_engine.server import model_news, server
 
@@ -56,7 +56,7 @@ def counting_generate(
         raise ZeroDivisionError("division by a carrot")
     if "memory" in words:
         raise MemoryError("2 TiB")
-    if "full" in words:
+    if "full" in words or os.environ.get("FAKE_ENGINE_DISK") == "full":
         raise OSError(errno.ENOSPC, "No space left on device", str(output / "mesh.glb"))
     checkpoint = output / "checkpoint" / "checkpoint.json"
     step, digest = 0, hashlib.sha256(f"{config.prompt}/{config.seed}".encode()).hexdigest()
@@ -97,7 +97,9 @@ def counting_generate(
 def write_checkpoint(path: Path, step: int, digest: str) -> None:
     """Write the state of a count, whole or not at all."""
     path.parent.mkdir(exist_ok=True)
-    write_atomically(path, json.dumps([step, digest]).encode())
+    whole = path.with_name(".checkpoint.json")
+    whole.write_text(json.dumps([step, digest]))
+    os.replace(whole, path)
 
 
 def counting_texture(

@@ -1,0 +1,78 @@
+"""Ray clusters on the loopback of this machine: nodes as processes that a test can kill."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+ROOT = Path(__file__).resolve().parents[2]
+PATIENCE = 240.0  # seconds for what comes unless something hangs
+
+
+def free_port() -> int:
+    """A port that nobody listens on now."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+def answers(port: int) -> bool:
+    """Whether somebody listens on a port."""
+    with contextlib.suppress(OSError):
+        socket.create_connection(("127.0.0.1", port), timeout=1.0).close()
+        return True
+    return False
+
+
+class Node:
+    """One node of a cluster, with one core. Its head's port is the cluster's address."""
+
+    def __init__(self, port: int, *, head: bool, cache: Path, cores: int = 1, **variables: str) -> None:
+        self.port, self.head = port, head
+        self._temporary = tempfile.mkdtemp(prefix="ray-", dir="/tmp")  # sockets have short paths
+        words = ["--head", f"--port={port}", "--include-dashboard=false", f"--temp-dir={self._temporary}"]
+        if not head:
+            words = [f"--address=127.0.0.1:{port}"]
+        limits = [f"--num-cpus={cores}", "--memory=8000000000", "--object-store-memory=100000000"]
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "ray.scripts.scripts", "start", "--block", "--disable-usage-stats"]
+            + ["--node-ip-address=127.0.0.1", *limits, *words],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, "PYTHONPATH": str(ROOT), "DREAMFUSION_CACHE": str(cache), **variables},
+            start_new_session=True,
+        )
+        until = time.monotonic() + PATIENCE
+        while head and not answers(port):
+            assert time.monotonic() < until and self._process.poll() is None, "no head came up"
+            time.sleep(0.2)
+
+    def kill(self) -> None:
+        """End all of its processes at once, as a power cut does."""
+        ours: list[Any] = [self._process.pid]
+        with contextlib.suppress(psutil.Error):
+            ours = [psutil.Process(self._process.pid), *psutil.Process(self._process.pid).children(recursive=True)]
+            ours += [each for each in list(ours) for each in _engines_of(each)]
+        for each in ours:
+            with contextlib.suppress(psutil.Error, AttributeError):
+                each.kill()
+        self._process.wait(timeout=PATIENCE)
+        if self.head:
+            shutil.rmtree(self._temporary, ignore_errors=True)
+
+
+def _engines_of(process: Any) -> list[Any]:
+    with contextlib.suppress(psutil.Error):
+        return list(process.children(recursive=True))
+    return []
