@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from dreamfusion_engine.batch.news import News
+from dreamfusion_engine.batch.plan import Plan
 from dreamfusion_engine.batch.ray_place import RayPlace
+from dreamfusion_engine.batch.remote import Remote, is_url, with_saving
 from dreamfusion_engine.batch.run import BatchRequest, Place, checked_batch, local_place, run_batch
 from dreamfusion_engine.batch.view import View
 from dreamfusion_engine.commands.console import ProgressDisplay
@@ -48,25 +52,39 @@ def batch_command(
     lines: stream for JSON lines, in place of the screen; None for none.
     Raises InputError or SetupError before anything runs, Cancelled when it was stopped.
     """
+    remote = Remote(options.output) if is_url(options.output) else None
     asked = checked_batch(
         Path(options.list),
         options.seeds,
         preset_name=options.preset,
         settings=settings,
         options=run_words(options),
-        folder=Path(options.output),
+        folder=Path(options.output) if remote is None else remote.folder,
         threads=options.threads,
     )
     place = place_named(options.on, asked, options.jobs)
-    view = View(asked.folder, screen, lines)
+    view = View(options.output if remote else asked.folder, screen, lines)
     for bad in asked.bad:
         view.left_out(bad)
-    with stop_on_signals(STOPPING) as stopped:
+    with contextlib.ExitStack() as stack:
+        stopped = stack.enter_context(stop_on_signals(STOPPING))
+        if remote is not None:
+            stack.enter_context(remote.held())
+        hear: Callable[[News], None] = view.hear
 
         def stop() -> bool:
             return stopped() or view.gone
 
-        plan = run_batch(asked, place, view.begin, view.hear, stop)
+        def begin(plan: Plan) -> None:
+            nonlocal hear
+            if remote is not None:
+                remote.save(plan, [job.name for job in plan.jobs])
+                hear = with_saving(remote, plan, view.hear)
+            view.begin(plan)
+
+        plan = run_batch(asked, place, begin, lambda news: hear(news), stop)
+        if remote is not None:
+            remote.save(plan, [job.name for job in plan.open])
         cut = stop() and bool(plan.count("waiting"))
     view.end(plan, len(asked.bad), stopped=cut)
     if cut:

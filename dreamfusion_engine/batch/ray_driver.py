@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import queue
-import socket
 import sys
 import threading
 import time
@@ -20,7 +18,6 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import ray
-from ray._private import services
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from dreamfusion_engine.batch.bundle import unpack, whole
@@ -28,39 +25,17 @@ from dreamfusion_engine.batch.carried import Parcel, pieces
 from dreamfusion_engine.batch.engine_process import died
 from dreamfusion_engine.batch.job_queue import DISK_FULL, JobQueue
 from dreamfusion_engine.batch.news import News, Outcome
-from dreamfusion_engine.batch.ray_faults import cluster_error, no_answer, no_machine, several_heads, unlike
-from dreamfusion_engine.batch.ray_node import NodeJob, Report, facts, failed_by
-from dreamfusion_engine.batch.room import CONTEXT_BYTES, HOST_BYTES
+from dreamfusion_engine.batch.ray_cluster import Machines, connect, watch
+from dreamfusion_engine.batch.ray_node import NodeJob, Report, failed_by
 from dreamfusion_engine.commands.console import claim_stdin, claim_stdout
 from dreamfusion_engine.errors import EngineError
 from dreamfusion_engine.machine.disk import output_error
 from dreamfusion_engine.wire.protocol import encode
 
-LOST = 75  # exit code: the cluster is gone, and may come back
 _WAIT = 1.0  # seconds for which answers are awaited at a time
 _SILENT = 90.0  # seconds without an answer after which a job counts as lost
-_LOOK_EVERY = 10.0  # seconds between two looks for new machines
-_KNOCK_EVERY, _KNOCKS = (
-    2.0,
-    4,
-)  # seconds between two knocks at the head's door, and how many in vain mean that it is gone
 _STOP_SECONDS = 120.0
-_DISK_LEAST = 400 << 20  # bytes that a machine must have free
-_CARD_SHARE = 0.9
-
-
-@dataclass
-class Machine:
-    """A machine of the cluster.
-
-    id: str, Ray's.
-    name: str, for people.
-    places: int, jobs that it has room for.
-    """
-
-    id: str
-    name: str
-    places: int
+_PARCEL_SECONDS = 600.0  # for a piece of a model
 
 
 @dataclass
@@ -80,7 +55,6 @@ class Active:
     machine: str = ""
     where: str = ""
     begun: bool = False
-    stopping: bool = False
 
 
 @dataclass
@@ -94,16 +68,13 @@ class Driver:
     spec: Mapping[str, Any]
     out: BinaryIO
     stop: threading.Event = field(default_factory=threading.Event)
-    machines: dict[str, Machine] = field(default_factory=dict)
-    bad: dict[str, str] = field(default_factory=dict)  # id of a machine that cannot work -> why
     active: dict[str, Active] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.waiting = JobQueue(self.spec["jobs"])
         self.folder = Path(self.spec["folder"])
         self.parcels = [Parcel(**values) for values in self.spec["parcels"]]
-        self.here = facts()
-        self._looked = -1e9
+        self.machines = Machines(self.spec, self._note)
         self._told_places = -1
 
     def run(self) -> None:
@@ -115,98 +86,35 @@ class Driver:
             if until and time.monotonic() > until:
                 break
             if not until:
-                self._look()
+                self.machines.look(at_work=bool(self.active))
                 self._give()
             self._hear()
             self._say({"kind": "alive"})
         for each in self.active.values():
             self._release(each)
 
-    def _look(self) -> None:
-        """Ask machines that are new what they are; tell how many places there are."""
-        if time.monotonic() - self._looked < _LOOK_EVERY:
-            return
-        self._looked = time.monotonic()
-        alive = {node["NodeID"]: node for node in ray.nodes() if node["Alive"]}
-        for gone in [name for name in self.machines if name not in alive]:
-            self._note(f"The machine {self.machines.pop(gone).name} is gone. Its jobs go on elsewhere.")
-        new = [name for name in alive if name not in self.machines and name not in self.bad]
-        for name in new:
-            there = self._facts_of(name, alive[name])
-            if name in self.bad:
-                self._note(f"The machine {alive[name]['NodeManagerAddress']} is left out: {self.bad[name]}.")
-            elif there is not None:
-                title = f"{there['host']} ({alive[name]['NodeManagerAddress']})"
-                self.machines[name] = Machine(name, title, self._room(alive[name]["Resources"], there))
-        if not self.machines and not self.active and all(name in self.bad for name in alive):
-            raise no_machine(list(self.bad.values()))
-        places = sum(machine.places for machine in self.machines.values())
+    def _give(self) -> None:
+        """Give jobs to the cluster while it has places."""
+        places = self.machines.places
         if places != self._told_places:
             self._told_places = places
-            self._tell(News(kind="places", count=min(places, self.spec["most"] or places)))
-
-    def _facts_of(self, name: str, node: Mapping[str, Any]) -> dict[str, Any] | None:
-        """What a machine says of itself; None where it is too busy, or is bad, which is noted."""
-        there = NodeAffinitySchedulingStrategy(node_id=name, soft=False)
-        asked = ray.remote(facts).options(num_cpus=0, max_retries=0, scheduling_strategy=there).remote()
-        try:
-            said: dict[str, Any] = ray.get(asked, timeout=120)
-        except ray.exceptions.GetTimeoutError:
-            return None
-        except ray.exceptions.RayError as error:
-            reason = str(getattr(error, "cause", None) or error).strip().splitlines()[-1][:300]
-            self.bad[name] = f"{node['NodeManagerAddress']}: the engine does not run there ({reason})"
-            return None
-        why = unlike(self.here, said)
-        if not why and said["disk_free"] < _DISK_LEAST:
-            why = f"its disk has only {said['disk_free'] >> 20} MiB free in {said['folder']}"
-        if why:
-            self.bad[name] = f"{said['host']}: {why}"
-        return said
-
-    def _room(self, resources: Mapping[str, float], there: Mapping[str, Any]) -> int:
-        """How many jobs a machine takes at once."""
-        memory = resources.get("memory", 0.0)
-        if self._on_cards:
-            cards = there["cards"][: int(resources.get("GPU", 0))]
-            each = min((self._a_card(total) for total in cards), default=0)
-            self._jobs_a_card = min(self._jobs_a_card, each) if each else self._jobs_a_card
-            room = int(resources.get("GPU", 0)) * self._jobs_a_card if each else 0
-            return min(room, int(memory // HOST_BYTES))
-        return min(int(resources.get("CPU", 0) // self.spec["threads"]), int(memory // self.spec["main"]))
-
-    _jobs_a_card = 64
-
-    def _a_card(self, total: int) -> int:
-        return max(1, int(total * _CARD_SHARE) // (self.spec["card"] + CONTEXT_BYTES))
-
-    @property
-    def _on_cards(self) -> bool:
-        if self.spec["device"] == "cpu":
-            return False
-        return any(node["Resources"].get("GPU") for node in ray.nodes() if node["Alive"])
-
-    def _give(self) -> None:
-        """Give jobs to the cluster while it has places; one more waits there, so that no place is empty."""
-        places = sum(machine.places for machine in self.machines.values())
-        room = min(places, self.spec["most"] or places)
-        while len(self.active) < room and (job := self.waiting.next()) is not None:
+            self._tell(News(kind="places", count=places))
+        while len(self.active) < places and (job := self.waiting.next()) is not None:
             self._begin(job)
 
     def _begin(self, job: Mapping[str, Any]) -> None:
         avoided = self.waiting.avoided(job["name"])
-        good = [machine for machine in self.machines.values() if machine.id not in avoided]
-        needs: dict[str, Any] = {"num_cpus": self.spec["threads"], "memory": self.spec["main"]}
-        if self._on_cards:
-            needs = {"num_cpus": 1, "memory": HOST_BYTES, "num_gpus": round(1.0 / self._jobs_a_card - 5e-5, 4)}
+        good = [machine for machine in self.machines.good.values() if machine.id not in avoided]
         strategy: Any = "SPREAD"
         machine = ""
-        if self.bad or avoided:  # Ray does not know which machines cannot work, so it is told where to
+        if good and (
+            self.machines.bad or avoided
+        ):  # Ray does not know which machines cannot work, so it is told where to
             taken = [each.machine for each in self.active.values()]
             free = sorted(good, key=lambda one: taken.count(one.id) - one.places)
             machine = free[0].id
             strategy = NodeAffinitySchedulingStrategy(node_id=machine, soft=False)
-        made = ray.remote(NodeJob).options(**needs, max_restarts=0, scheduling_strategy=strategy)
+        made = ray.remote(NodeJob).options(**self.machines.needs, max_restarts=0, scheduling_strategy=strategy)
         actor = made.remote(self.spec["program"], self.spec["options"], self.spec["threads"], self.spec["every_s"])
         name = str(job["name"])
         asked = actor.begin.remote(job, whole(self.folder / name)) if not self.parcels else None
@@ -218,11 +126,11 @@ class Driver:
         """Send a machine what it lacks of models and adapters, and then the job."""
         try:
             for parcel in self.parcels:
-                if ray.get(each.actor.lacks.remote(parcel), timeout=600):
+                if ray.get(each.actor.lacks.remote(parcel), timeout=_PARCEL_SECONDS):
                     self._note(f"{parcel.given} is sent to a machine of the cluster.")
                     for name, offset, piece in pieces(parcel):
-                        ray.get(each.actor.take.remote(parcel, name, offset, piece), timeout=600)
-                    ray.get(each.actor.close.remote(parcel), timeout=600)
+                        ray.get(each.actor.take.remote(parcel, name, offset, piece), timeout=_PARCEL_SECONDS)
+                    ray.get(each.actor.close.remote(parcel), timeout=_PARCEL_SECONDS)
         except (ray.exceptions.RayError, OSError) as error:
             self._end(each, failed_by(_cause(error)))
             return
@@ -274,17 +182,17 @@ class Driver:
             each.machine = self._machine_of(each)
         self._release(each)
         del self.active[name]
-        left = [m for m in self.machines.values() if m.id not in {each.machine, *self.waiting.avoided(name)}]
+        left = [m for m in self.machines.good.values() if m.id not in {each.machine, *self.waiting.avoided(name)}]
         elsewhere = each.machine if left else ""
         end = outcome if self.stop.is_set() else self.waiting.ended(each.job, outcome, elsewhere=elsewhere)
         if end is not None:
             self._tell(News(kind="ended", job=name, where=each.where, outcome=end))
             return
         self._note(f"{outcome.trouble.get('why', '')} It goes on from its last checkpoint.", name)
-        self._looked = -1e9
+        self.machines.look_at_once()
 
     def _machine_of(self, each: Active) -> str:
-        return next((machine.id for machine in self.machines.values() if machine.name.startswith(each.where)), "")
+        return next((machine.id for machine in self.machines.good.values() if machine.name.startswith(each.where)), "")
 
     def _release(self, each: Active) -> None:
         with contextlib.suppress(Exception):
@@ -303,55 +211,10 @@ class Driver:
         self.out.flush()
 
 
-def connect(address: str) -> str:
-    """Connect to a cluster; return HOST:PORT of what must keep answering.
-
-    address: 'ray', 'ray://HOST:PORT' or 'HOST:PORT'.
-    Raises EngineError.
-    """
-    if address == "ray":
-        address = os.environ.get("RAY_ADDRESS", "") or _only_head()
-    door = address.removeprefix("ray://")
-    host, _, port = door.rpartition(":")
-    try:
-        socket.create_connection((host, int(port)), timeout=5.0).close()
-    except (OSError, ValueError, OverflowError) as error:
-        raise no_answer(address, str(error)) from error
-    try:
-        ray.init(address=address, log_to_driver=False, logging_level="ERROR")
-    except Exception as error:  # Ray has no common base for what can go wrong here
-        raise cluster_error(error, address) from error
-    return door
-
-
-def _only_head() -> str:
-    """The address of the one cluster that runs on this machine."""
-    found = sorted(services.find_gcs_addresses())
-    if len(found) > 1:
-        raise several_heads(found)
-    if not found:
-        raise no_answer("ray", "no cluster runs on this machine, and RAY_ADDRESS is not set")
-    return str(found[0])
-
-
 def _cause(error: Exception) -> Exception:
     """What a machine raised, where Ray brings it home."""
     cause = getattr(error, "cause", None)
     return cause if isinstance(cause, Exception) else error
-
-
-def _watch(door: str) -> None:
-    """End this process when the head is gone: Ray's own calls would wait for it."""
-    host, _, port = door.rpartition(":")
-    missed = 0
-    while missed < _KNOCKS:
-        time.sleep(_KNOCK_EVERY)
-        try:
-            socket.create_connection((host, int(port)), timeout=_KNOCK_EVERY).close()
-            missed = 0
-        except OSError:
-            missed += 1
-    os._exit(LOST)
 
 
 def _listen(commands: BinaryIO, told: queue.Queue[str], stop: threading.Event) -> None:
@@ -372,7 +235,7 @@ def main() -> int:
     spec = json.loads(told.get())
     try:
         door = connect(spec["address"])
-        threading.Thread(target=_watch, args=(door,), daemon=True).start()
+        threading.Thread(target=watch, args=(door,), daemon=True).start()
         Driver(spec, out, stop).run()
     except EngineError as error:
         out.write(encode({"kind": "fatal", "error": error.to_json(), "name": type(error).__name__}))

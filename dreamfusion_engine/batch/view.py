@@ -16,12 +16,12 @@ from dreamfusion_engine.wire.protocol import encode
 class View:
     """Shows how a batch goes.
 
-    folder: Path of the batch.
+    folder: path of the batch, or its URL.
     screen: ProgressDisplay for people.
     lines: stream for JSON lines, in place of the screen; None for none.
     """
 
-    def __init__(self, folder: Path, screen: ProgressDisplay, lines: BinaryIO | None) -> None:
+    def __init__(self, folder: Path | str, screen: ProgressDisplay, lines: BinaryIO | None) -> None:
         self._folder, self._screen, self._lines = folder, screen, lines
         self._jobs: dict[str, Job] = {}
         self._tally: Tally | None = None
