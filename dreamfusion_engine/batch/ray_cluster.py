@@ -102,6 +102,9 @@ class Machines:
                 self.good[name] = Machine(name, title, self._room(alive[name]["Resources"], there))
         if not self.good and not at_work and all(name in self.bad for name in alive):
             raise no_machine(list(self.bad.values()))
+        if self.good and not self.places and not at_work:
+            needs = f"{self.spec['threads']} cores and {self.spec['main'] >> 20:,} MiB"
+            raise no_machine([f"{each.name} has too little room: a run takes {needs}" for each in self.good.values()])
 
     def _facts_of(self, name: str, node: Mapping[str, Any]) -> dict[str, Any] | None:
         """What a machine says of itself; None where it is too busy, or is bad, which is noted."""

@@ -132,7 +132,7 @@ class Driver:
                         ray.get(each.actor.take.remote(parcel, name, offset, piece), timeout=_PARCEL_SECONDS)
                     ray.get(each.actor.close.remote(parcel), timeout=_PARCEL_SECONDS)
         except (ray.exceptions.RayError, OSError) as error:
-            self._end(each, failed_by(_cause(error)))
+            self._end(each, failed_by(_cause(error), each.where or "A machine of the cluster"))
             return
         each.asked = each.actor.begin.remote(each.job, whole(self.folder / str(each.job["name"])))
 
@@ -156,7 +156,7 @@ class Driver:
         try:
             said = ray.get(answer)
         except ray.exceptions.RayError as error:
-            self._end(each, failed_by(_cause(error)))
+            self._end(each, failed_by(_cause(error), each.where or "A machine of the cluster"))
             return
         if isinstance(said, Report):
             if said.bundle is not None:

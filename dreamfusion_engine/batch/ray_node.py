@@ -25,6 +25,7 @@ from dreamfusion_engine.batch.engine_process import EngineProcess, died, job_com
 from dreamfusion_engine.batch.news import News, Outcome
 from dreamfusion_engine.batch.room import cards
 from dreamfusion_engine.errors import RunError
+from dreamfusion_engine.inputs.outside_text import first_line
 from dreamfusion_engine.machine.cache_folder import cache_folder
 from dreamfusion_engine.machine.disk import disk_full, is_full
 from dreamfusion_engine.machine.file_lock import only_one
@@ -148,7 +149,7 @@ class NodeJob:
                 self._pack_s = self._packed_at - began
         except OSError as error:
             self._process.kill()
-            news.append(News(kind="ended", job=self._process.name, outcome=failed_by(error)))
+            news.append(News(kind="ended", job=self._process.name, outcome=failed_by(error, platform.node()[:60])))
         return Report(news=news, bundle=bundle)
 
     def leave(self) -> None:
@@ -172,15 +173,16 @@ class NodeJob:
         return time.monotonic() - self._packed_at >= wait and self._packer.checkpoint_marks() != self._marks
 
 
-def failed_by(error: Exception) -> Outcome:
-    """Return the end of a job that this machine could not do.
+def failed_by(error: Exception, where: str) -> Outcome:
+    """Return the end of a job that a machine could not do.
 
     error: Exception.
+    where: str, the machine, for people.
     """
     if isinstance(error, OSError) and is_full(error):
-        full = disk_full(f"{platform.node()[:60]}: {error}.", "Make room there, and give the same command to go on.")
+        full = disk_full(f"{where}: {error}.", "Make room there, and give the same command to go on.")
         return Outcome(fate="failed", trouble=full.to_json())
-    return Outcome(fate="died", trouble=died(f"{platform.node()[:60]}: {type(error).__name__}: {error}"))
+    return Outcome(fate="died", trouble=died(f"{where}: {type(error).__name__}: {first_line(str(error))}."))
 
 
 def sweep(root: Path) -> None:
