@@ -107,9 +107,8 @@ class Driver:
         good = [machine for machine in self.machines.good.values() if machine.id not in avoided]
         strategy: Any = "SPREAD"
         machine = ""
-        if good and (
-            self.machines.bad or avoided
-        ):  # Ray does not know which machines cannot work, so it is told where to
+        # Ray does not know which machines cannot work.
+        if good and (self.machines.bad or avoided):
             taken = [each.machine for each in self.active.values()]
             free = sorted(good, key=lambda one: taken.count(one.id) - one.places)
             machine = free[0].id
