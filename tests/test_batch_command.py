@@ -180,7 +180,8 @@ def test_what_cannot_be_is_refused_before_anything_is_written(
 
 
 def test_without_ray_the_command_says_how_to_get_it(tmp_path: Path, model: Path) -> None:
-    without = "import importlib.util as u; f = u.find_spec; u.find_spec = lambda name, *a: None if name == 'ray' else f(name, *a)"
+    without = "import importlib.util as u; find = u.find_spec; "
+    without += "u.find_spec = lambda name, *rest: None if name == 'ray' else find(name, *rest)"
     asked = words(model, tmp_path, "--on", "ray://127.0.0.1:10001")[2:]
     program = f"{without}; import sys; from dreamfusion_engine.cli import main; sys.exit(main({asked!r}))"
     code, _, err = finished(start([sys.executable, "-c", program], tmp_path))
