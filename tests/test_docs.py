@@ -23,7 +23,7 @@ TROUBLE = ROOT / "docs" / "troubleshooting.md"
 COLUMNS = 124  # of a line of a page, so that two pages fit on a screen
 REFERENCE = re.compile(r"`([\w/]+\.py)::([A-Za-z_][\w.]*)(?: = ([^`]+))?`")
 STAGES = "camera|field|render|guidance|prompts|adapters|score|optimize|mesh"
-FAMILIES = "input|model|setup|run|checkpoint|protocol|internal|health|paint|contest"
+FAMILIES = "input|model|setup|run|checkpoint|protocol|internal|health|paint|contest|batch"
 CODE = re.compile(rf"(?:{FAMILIES})\.[a-z_]+|cancelled")
 
 

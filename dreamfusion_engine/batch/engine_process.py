@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from dreamfusion_engine.batch.news import News, Outcome, share_of
+from dreamfusion_engine.errors import RunError
 from dreamfusion_engine.machine.run_folder import can_resume
 from dreamfusion_engine.wire.bounded_json import UnsafeJson, parse_json
 from dreamfusion_engine.wire.protocol import LINE_LIMIT
@@ -151,12 +152,12 @@ def died(why: str) -> dict[str, str]:
 
     why: str.
     """
-    return {
-        "code": "batch.died",
-        "what": "The run ended without a word.",
-        "why": why.strip(),
-        "fix": "Was memory short, or did somebody end it? The same command tries again; with --jobs 1 it takes less.",
-    }
+    return RunError(
+        "batch.died",
+        what="The run ended without a word.",
+        why=why.strip(),
+        fix="Was memory short, or did somebody end it? The same command tries again; with --jobs 1 it takes less.",
+    ).to_json()
 
 
 def job_environment(threads: int, changes: Mapping[str, str] | None = None) -> dict[str, str]:

@@ -136,11 +136,11 @@ def load_plan(folder: Path, wanted: Plan) -> Plan:
             "input.batch_damaged",
             what="The plan of the batch is damaged.",
             why=f"{path}: {type(error).__name__}: {str(error)[:300]}",
-            fix=f"Move {PLAN} away to plan it anew: objects that are finished are found again by their folders.",
+            fix="Give another --output folder. The objects that are finished stay in their folders here.",
         ) from error
     if found_format != FORMAT:
         raise SetupError(
-            "input.batch_damaged",
+            "checkpoint.format",
             what="The batch was begun by another version of DreamFusion.",
             why=f"{path} has format {str(found_format)[:20]}; this version reads format {FORMAT}.",
             fix="Go on with the version that began it, or give another --output folder.",

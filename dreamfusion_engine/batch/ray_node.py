@@ -199,7 +199,7 @@ def sweep(root: Path) -> None:
 
 
 def _never(holder: str) -> RunError:
-    return RunError("batch.folder", what="The folder of a job is held.", why=holder, fix="Try again.")
+    return RunError("input.output_busy", what="The folder of a job is held.", why=f"{holder}.", fix="Try again.")
 
 
 def _here(program: list[str]) -> list[str]:
