@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +75,9 @@ def work_here(work: Work, slots: Sequence[Slot], tell: Callable[[News], None], s
                 continue
             _, job, slot = running.pop(news.job)
             free.append(slot)
-            end = news.outcome if until else waiting.ended(job, news.outcome)
+            stop = until and news.outcome.fate == "died"
+            end = replace(news.outcome, fate="stopped") if stop else news.outcome
+            end = end if until else waiting.ended(job, news.outcome)
             if end is None:
                 tell(News(kind="note", job=news.job, text=f"{news.outcome.trouble['why']} It is tried again."))
             else:

@@ -16,6 +16,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from dreamfusion_engine.batch.ray_faults import cluster_error, no_answer, no_machine, several_heads, unlike
 from dreamfusion_engine.batch.ray_node import facts
 from dreamfusion_engine.batch.room import CONTEXT_BYTES, HOST_BYTES
+from dreamfusion_engine.inputs.outside_text import first_line
 
 LOST = 75  # exit code: the cluster is gone, and may come back
 _LOOK_EVERY = 10.0  # seconds between two looks for new machines
@@ -24,7 +25,6 @@ _KNOCKS = 4  # ... of which so many in vain mean that it is gone
 _DISK_LEAST = 400 << 20  # bytes that a machine must have free
 _CARD_SHARE = 0.9  # of a card's memory that is given to jobs
 _MOST_A_CARD = 64
-_FACTS_SECONDS = 120.0
 
 
 @dataclass
@@ -59,6 +59,8 @@ class Machines:
     def __post_init__(self) -> None:
         self._here = facts()
         self._looked = -1e9
+        self._alive: dict[str, Any] = {}
+        self._asked: dict[Any, str] = {}  # a question -> the machine's id
 
     @property
     def places(self) -> int:
@@ -74,56 +76,71 @@ class Machines:
         share = round(1.0 / self.jobs_a_card - 5e-5, 4) if self.jobs_a_card > 1 else 1
         return {"num_cpus": 1, "memory": HOST_BYTES, "num_gpus": share}
 
-    def look_at_once(self) -> None:
-        """Let the next look not wait."""
+    def doubt(self, machine: Machine) -> None:
+        """Give a machine nothing before it has answered again: an actor of ours was lost there.
+
+        machine: Machine.
+        """
+        self.good.pop(machine.id, None)
         self._looked = -1e9
 
     def look(self, *, at_work: bool) -> None:
-        """Ask machines that are new what they are.
+        """Ask machines that are new what they are, and take in what those that were asked have answered.
 
         at_work: bool, whether jobs are.
         Raises SetupError where no machine can work.
         """
-        if time.monotonic() - self._looked < _LOOK_EVERY:
-            return
-        self._looked = time.monotonic()
-        alive = {node["NodeID"]: node for node in ray.nodes() if node["Alive"]}
-        for gone in [name for name in self.good if name not in alive]:
+        if time.monotonic() - self._looked >= _LOOK_EVERY:
+            self._looked = time.monotonic()
+            self._ask()
+        if self._asked:
+            ready, _ = ray.wait(list(self._asked), num_returns=len(self._asked), timeout=0.1)
+            for answer in ready:
+                self._answered(answer)
+            if ready and not at_work and not self._asked and not self.places:
+                raise no_machine([*self.bad.values(), *map(self._too_small, self.good.values())])
+
+    def _ask(self) -> None:
+        """See which machines are alive, and ask those that are not known."""
+        self._alive = {node["NodeID"]: node for node in ray.nodes() if node["Alive"]}
+        for gone in [name for name in self.good if name not in self._alive]:
             self.note(f"The machine {self.good.pop(gone).name} is gone. Its jobs go on elsewhere.")
         on_cards = self.spec["device"] != "cpu"
-        self.on_cards = on_cards and any(node["Resources"].get("GPU") for node in alive.values())
-        new = [name for name in alive if name not in self.good and name not in self.bad]
-        for name in new:
-            there = self._facts_of(name, alive[name])
-            if name in self.bad:
-                self.note(f"The machine {alive[name]['NodeManagerAddress']} is left out: {self.bad[name]}.")
-            elif there is not None:
-                title = f"{there['host']} ({alive[name]['NodeManagerAddress']})"
-                self.good[name] = Machine(name, title, self._room(alive[name]["Resources"], there))
-        if not self.good and not at_work and all(name in self.bad for name in alive):
-            raise no_machine(list(self.bad.values()))
-        if self.good and not self.places and not at_work:
-            needs = f"{self.spec['threads']} cores and {self.spec['main'] >> 20:,} MiB"
-            raise no_machine([f"{each.name} has too little room: a run takes {needs}" for each in self.good.values()])
+        self.on_cards = on_cards and any(node["Resources"].get("GPU") for node in self._alive.values())
+        self._asked = {ref: name for ref, name in self._asked.items() if name in self._alive}
+        known = {*self.good, *self.bad, *self._asked.values()}
+        for name in [name for name in self._alive if name not in known]:
+            there = NodeAffinitySchedulingStrategy(node_id=name, soft=False)
+            asked = ray.remote(facts).options(num_cpus=0, max_retries=0, scheduling_strategy=there).remote()
+            self._asked[asked] = name
 
-    def _facts_of(self, name: str, node: Mapping[str, Any]) -> dict[str, Any] | None:
-        """What a machine says of itself; None where it is too busy, or is bad, which is noted."""
-        there = NodeAffinitySchedulingStrategy(node_id=name, soft=False)
-        asked = ray.remote(facts).options(num_cpus=0, max_retries=0, scheduling_strategy=there).remote()
+    def _answered(self, answer: Any) -> None:
+        name = self._asked.pop(answer)
+        node = self._alive[name]
         try:
-            said: dict[str, Any] = ray.get(asked, timeout=_FACTS_SECONDS)
-        except ray.exceptions.GetTimeoutError:
-            return None
+            said: dict[str, Any] = ray.get(answer)
         except ray.exceptions.RayError as error:
-            reason = str(getattr(error, "cause", None) or error).strip().splitlines()[-1][:300]
-            self.bad[name] = f"{node['NodeManagerAddress']}: the engine does not run there ({reason})"
-            return None
+            cause = getattr(error, "cause", None)
+            if isinstance(cause, Exception):  # else it died under the question, which is no fault of the engine there
+                reason = first_line(str(cause))
+                self._leave_out(name, f"{node['NodeManagerAddress']}: the engine does not run there ({reason})")
+            return
         why = unlike(self._here, said)
         if not why and said["disk_free"] < _DISK_LEAST:
             why = f"its disk has only {said['disk_free'] >> 20} MiB free in {said['folder']}"
         if why:
-            self.bad[name] = f"{said['host']}: {why}"
-        return said
+            self._leave_out(name, f"{said['host']}: {why}")
+            return
+        title = f"{said['host']} ({node['NodeManagerAddress']})"
+        self.good[name] = Machine(name, title, self._room(node["Resources"], said))
+
+    def _leave_out(self, name: str, why: str) -> None:
+        self.bad[name] = why
+        self.note(f"A machine is left out. {why}.")
+
+    def _too_small(self, machine: Machine) -> str:
+        needs = f"{self.spec['threads']} cores and {self.spec['main'] >> 20:,} MiB"
+        return f"{machine.name} has too little room: a run takes {needs}"
 
     def _room(self, resources: Mapping[str, float], there: Mapping[str, Any]) -> int:
         """How many jobs a machine takes at once."""

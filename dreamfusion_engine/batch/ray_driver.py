@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -23,9 +23,9 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from dreamfusion_engine.batch.bundle import unpack, whole
 from dreamfusion_engine.batch.carried import Parcel, pieces
 from dreamfusion_engine.batch.engine_process import died
-from dreamfusion_engine.batch.job_queue import DISK_FULL, JobQueue
+from dreamfusion_engine.batch.job_queue import JobQueue
 from dreamfusion_engine.batch.news import News, Outcome
-from dreamfusion_engine.batch.ray_cluster import Machines, connect, watch
+from dreamfusion_engine.batch.ray_cluster import Machine, Machines, connect, watch
 from dreamfusion_engine.batch.ray_node import NodeJob, Report, failed_by
 from dreamfusion_engine.commands.console import claim_stdin, claim_stdout
 from dreamfusion_engine.errors import EngineError
@@ -45,15 +45,15 @@ class Active:
     job: {"name", "prompt", "seed"}.
     actor: its handle.
     asked: the answer that is awaited, and since when.
-    machine: str, id of the machine that it was given to; '' where Ray chooses.
+    machine: Machine that it was given to.
+    begun: bool, whether it runs there.
     """
 
     job: Mapping[str, Any]
     actor: Any
     asked: Any
     since: float
-    machine: str = ""
-    where: str = ""
+    machine: Machine
     begun: bool = False
 
 
@@ -100,26 +100,30 @@ class Driver:
             self._told_places = places
             self._tell(News(kind="places", count=places))
         while len(self.active) < places and (job := self.waiting.next()) is not None:
-            self._begin(job)
+            if not self._begin(job):
+                break
 
-    def _begin(self, job: Mapping[str, Any]) -> None:
+    def _begin(self, job: Mapping[str, Any]) -> bool:
+        """Give a job to the machine with the most room; return whether there is one. Ray accounts for what it takes."""
         avoided = self.waiting.avoided(job["name"])
         good = [machine for machine in self.machines.good.values() if machine.id not in avoided]
-        strategy: Any = "SPREAD"
-        machine = ""
-        # Ray does not know which machines cannot work.
-        if good and (self.machines.bad or avoided):
-            taken = [each.machine for each in self.active.values()]
-            free = sorted(good, key=lambda one: taken.count(one.id) - one.places)
-            machine = free[0].id
-            strategy = NodeAffinitySchedulingStrategy(node_id=machine, soft=False)
-        made = ray.remote(NodeJob).options(**self.machines.needs, max_restarts=0, scheduling_strategy=strategy)
+        if not good:  # where it could have gone is gone
+            self.waiting.put_back(job)
+            return False
+        taken = [each.machine.id for each in self.active.values()]
+        machine = max(good, key=lambda one: one.places - taken.count(one.id))
+        if machine.places <= taken.count(machine.id):
+            self.waiting.put_back(job)
+            return False
+        there = NodeAffinitySchedulingStrategy(node_id=machine.id, soft=False)
+        made = ray.remote(NodeJob).options(**self.machines.needs, max_restarts=0, scheduling_strategy=there)
         actor = made.remote(self.spec["program"], self.spec["options"], self.spec["threads"], self.spec["every_s"])
         name = str(job["name"])
         asked = actor.begin.remote(job, whole(self.folder / name)) if not self.parcels else None
         self.active[name] = Active(job=job, actor=actor, asked=asked, since=time.monotonic(), machine=machine)
         if asked is None:
             self._send_parcels(self.active[name])
+        return True
 
     def _send_parcels(self, each: Active) -> None:
         """Send a machine what it lacks of models and adapters, and then the job."""
@@ -131,7 +135,7 @@ class Driver:
                         ray.get(each.actor.take.remote(parcel, name, offset, piece), timeout=_PARCEL_SECONDS)
                     ray.get(each.actor.close.remote(parcel), timeout=_PARCEL_SECONDS)
         except (ray.exceptions.RayError, OSError) as error:
-            self._end(each, failed_by(_cause(error), each.where or "A machine of the cluster"))
+            self._lost(each, error)
             return
         each.asked = each.actor.begin.remote(each.job, whole(self.folder / str(each.job["name"])))
 
@@ -145,7 +149,8 @@ class Driver:
         for answer in ready:
             self._answered(asked[answer], answer)
         for each in [one for one in self.active.values() if one.begun and time.monotonic() - one.since > _SILENT]:
-            self._end(each, Outcome(fate="died", trouble=died(f"{each.where} does not answer any more.")))
+            self.machines.doubt(each.machine)
+            self._end(each, Outcome(fate="died", trouble=died(f"{each.machine.name} does not answer any more.")))
         if self.stop.is_set():  # those that have not begun need not begin
             for each in [one for one in self.active.values() if not one.begun]:
                 self._end(each, Outcome(fate="stopped"))
@@ -155,7 +160,7 @@ class Driver:
         try:
             said = ray.get(answer)
         except ray.exceptions.RayError as error:
-            self._end(each, failed_by(_cause(error), each.where or "A machine of the cluster"))
+            self._lost(each, error)
             return
         if isinstance(said, Report):
             if said.bundle is not None:
@@ -170,28 +175,31 @@ class Driver:
                 self.waiting.progressed(name, news.share)
                 self._tell(news)
         else:
-            each.begun, each.where = True, str(said)
-            self._tell(News(kind="began", job=name, where=each.where))
+            each.begun = True
+            self._tell(News(kind="began", job=name, where=each.machine.name))
         each.asked, each.since = each.actor.report.remote(self.stop.is_set()), time.monotonic()
+
+    def _lost(self, each: Active, error: Exception) -> None:
+        """Take note of a job's actor that raised an error or is gone."""
+        cause = getattr(error, "cause", None)
+        if not isinstance(cause, Exception):
+            self.machines.doubt(each.machine)
+        self._end(each, failed_by(cause if isinstance(cause, Exception) else error, each.machine.name))
 
     def _end(self, each: Active, outcome: Outcome) -> None:
         """Let go of a job's machine; tell how it ended, or let it wait for another one."""
         name = str(each.job["name"])
-        if outcome.trouble.get("code") == DISK_FULL and not each.machine:
-            each.machine = self._machine_of(each)
         self._release(each)
         del self.active[name]
-        left = [m for m in self.machines.good.values() if m.id not in {each.machine, *self.waiting.avoided(name)}]
-        elsewhere = each.machine if left else ""
+        tried = {each.machine.id, *self.waiting.avoided(name)}
+        elsewhere = each.machine.id if any(one not in tried for one in self.machines.good) else ""
+        if self.stop.is_set() and outcome.fate == "died":
+            outcome = replace(outcome, fate="stopped")
         end = outcome if self.stop.is_set() else self.waiting.ended(each.job, outcome, elsewhere=elsewhere)
         if end is not None:
-            self._tell(News(kind="ended", job=name, where=each.where, outcome=end))
+            self._tell(News(kind="ended", job=name, where=each.machine.name, outcome=end))
             return
         self._note(f"{outcome.trouble.get('why', '')} It goes on from its last checkpoint.", name)
-        self.machines.look_at_once()
-
-    def _machine_of(self, each: Active) -> str:
-        return next((machine.id for machine in self.machines.good.values() if machine.name.startswith(each.where)), "")
 
     def _release(self, each: Active) -> None:
         with contextlib.suppress(Exception):
@@ -208,12 +216,6 @@ class Driver:
     def _say(self, message: Mapping[str, Any]) -> None:
         self.out.write(encode(dict(message)))
         self.out.flush()
-
-
-def _cause(error: Exception) -> Exception:
-    """What a machine raised, where Ray brings it home."""
-    cause = getattr(error, "cause", None)
-    return cause if isinstance(cause, Exception) else error
 
 
 def _listen(commands: BinaryIO, told: queue.Queue[str], stop: threading.Event) -> None:
