@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from fakes.pretend_ray import Cluster, PretendNode, installed
 from reference.paper_model import write_paper_model
-from reference.wire_client import FAKE_ENGINE, PATIENCE
+from reference.wire_client import PATIENCE, QUICK_ENGINE
 
 from dreamfusion_engine.batch.carried import parcel
 from dreamfusion_engine.batch.room import HOST_BYTES
@@ -58,7 +58,7 @@ class Drive:
             "folder": str(self.folder),
             "options": ["--model=own/model", "--device=cpu", f"--steps={steps}"],
             "threads": 1,
-            "program": [sys.executable, str(FAKE_ENGINE)],
+            "program": [sys.executable, str(QUICK_ENGINE)],
             "parcels": [parcel("own/model", model).to_json()],
             "main": GIB,
             "card": 6 * GIB,

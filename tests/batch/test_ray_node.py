@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from reference.paper_model import write_paper_model
-from reference.wire_client import FAKE_ENGINE, PATIENCE
+from reference.wire_client import PATIENCE, QUICK_ENGINE
 
 from dreamfusion_engine.batch import ray_node
 from dreamfusion_engine.batch.bundle import Bundle, unpack, whole
@@ -20,7 +20,7 @@ from dreamfusion_engine.batch.ray_node import NodeJob, facts, failed_by, sweep, 
 from dreamfusion_engine.machine.file_lock import only_one
 
 JOB = {"name": "a-red-mug-0", "prompt": "a red mug", "seed": 0}
-PROGRAM = [sys.executable, str(FAKE_ENGINE)]
+PROGRAM = [sys.executable, str(QUICK_ENGINE)]
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ import psutil
 import pytest
 from reference.paper_model import write_paper_model
 from reference.ray_nodes import PATIENCE, Node, free_port
-from reference.wire_client import FAKE_ENGINE
+from reference.wire_client import QUICK_ENGINE
 
 from dreamfusion_engine.batch import engine_process
 from dreamfusion_engine.batch.news import News
@@ -36,7 +36,7 @@ STEPS = 1500  # of a count: some ten seconds
 @pytest.fixture(autouse=True)
 def counting(monkeypatch: pytest.MonkeyPatch) -> None:
     """The jobs only count."""
-    monkeypatch.setattr(engine_process, "PROGRAM", (sys.executable, str(FAKE_ENGINE)))
+    monkeypatch.setattr(engine_process, "PROGRAM", (sys.executable, str(QUICK_ENGINE)))
 
 
 @pytest.fixture(scope="module")
@@ -129,7 +129,7 @@ def engine_of(name: str) -> psutil.Process:
     """The process of a job."""
     for process in psutil.process_iter(["cmdline"]):
         words = process.info["cmdline"] or []
-        if str(FAKE_ENGINE) in words and any(word.endswith(f"/{name}") for word in words):
+        if str(QUICK_ENGINE) in words and any(word.endswith(f"/{name}") for word in words):
             return process
     raise AssertionError(f"no process of {name}")
 
