@@ -59,6 +59,7 @@ class Machines:
     def __post_init__(self) -> None:
         self._here = facts()
         self._looked = -1e9
+        self._doubted: dict[str, Machine] = {}
         self._alive: dict[str, Any] = {}
         self._asked: dict[Any, str] = {}  # a question -> the machine's id
 
@@ -81,7 +82,8 @@ class Machines:
 
         machine: Machine.
         """
-        self.good.pop(machine.id, None)
+        if self.good.pop(machine.id, None) is not None:
+            self._doubted[machine.id] = machine
         self._looked = -1e9
 
     def look(self, *, at_work: bool) -> None:
@@ -103,19 +105,21 @@ class Machines:
     def _ask(self) -> None:
         """See which machines are alive, and ask those that are not known."""
         self._alive = {node["NodeID"]: node for node in ray.nodes() if node["Alive"]}
-        for gone in [name for name in self.good if name not in self._alive]:
-            self.note(f"The machine {self.good.pop(gone).name} is gone. Its jobs go on elsewhere.")
+        for known in (self.good, self._doubted):
+            for gone in [name for name in known if name not in self._alive]:
+                self.note(f"The machine {known.pop(gone).name} is gone. Its jobs go on elsewhere.")
         on_cards = self.spec["device"] != "cpu"
         self.on_cards = on_cards and any(node["Resources"].get("GPU") for node in self._alive.values())
         self._asked = {ref: name for ref, name in self._asked.items() if name in self._alive}
-        known = {*self.good, *self.bad, *self._asked.values()}
-        for name in [name for name in self._alive if name not in known]:
+        met = {*self.good, *self.bad, *self._asked.values()}
+        for name in [name for name in self._alive if name not in met]:
             there = NodeAffinitySchedulingStrategy(node_id=name, soft=False)
             asked = ray.remote(facts).options(num_cpus=0, max_retries=0, scheduling_strategy=there).remote()
             self._asked[asked] = name
 
     def _answered(self, answer: Any) -> None:
         name = self._asked.pop(answer)
+        self._doubted.pop(name, None)
         node = self._alive[name]
         try:
             said: dict[str, Any] = ray.get(answer)

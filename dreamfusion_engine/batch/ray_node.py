@@ -182,7 +182,7 @@ def failed_by(error: Exception, where: str) -> Outcome:
     if isinstance(error, OSError) and is_full(error):
         full = disk_full(f"{where}: {error}.", "Make room there, and give the same command to go on.")
         return Outcome(fate="failed", trouble=full.to_json())
-    return Outcome(fate="died", trouble=died(f"{where}: {type(error).__name__}: {first_line(str(error))}."))
+    return Outcome(fate="died", trouble=died(f"{where}: {type(error).__name__}: {first_line(str(error)).rstrip('.')}."))
 
 
 def sweep(root: Path) -> None:

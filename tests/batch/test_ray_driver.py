@@ -116,7 +116,7 @@ def test_two_machines_share_the_jobs_and_get_the_model_once(tmp_path: Path, two:
 
 
 def test_the_job_of_a_machine_that_dies_goes_on_at_the_other_from_its_checkpoint(tmp_path: Path, two: Cluster) -> None:
-    drive = Drive(tmp_path, two, steps=1500)
+    drive = Drive(tmp_path, two, steps=400)
     saved = [drive.folder / name / "checkpoint" / "checkpoint.json" for name in ("job-0", "job-1")]
     drive.wait_for(lambda: all(path.is_file() for path in saved))
     two.kill("second")
@@ -127,7 +127,7 @@ def test_the_job_of_a_machine_that_dies_goes_on_at_the_other_from_its_checkpoint
     assert "is gone" in drive.notes() and "last checkpoint" in drive.notes()
     again = [each for each in drive.told.said if each["job" if "job" in each else "kind"] == moved]
     second_life = again[max(i for i, each in enumerate(again) if each["kind"] == "began") :]
-    assert next(each["share"] for each in second_life if each["kind"] == "progress") > 0.005
+    assert next(each["share"] for each in second_life if each["kind"] == "progress") > 0.01
 
 
 def test_a_machine_without_room_on_its_disk_gives_the_job_away(tmp_path: Path, two: Cluster) -> None:
