@@ -18,7 +18,7 @@ from typing import Any
 import psutil
 import pytest
 from reference.paper_model import write_paper_model
-from reference.wire_client import FAKE_ENGINE, PATIENCE
+from reference.wire_client import FAKE_ENGINE, PATIENCE, QUICK_ENGINE
 
 pytestmark = pytest.mark.slow
 
@@ -82,8 +82,8 @@ def test_every_prompt_and_seed_becomes_the_object_that_a_run_of_its_own_makes(tm
     assert code == 0
     found = meshes(tmp_path / "o")
     assert list(found) == ["a-hamburger-0", "a-hamburger-1", "a-red-mug-0", "a-red-mug-1"]
-    alone = ["generate", "a hamburger", "--seed=1", "--output=alone", f"--model={model}", "--device=cpu", "--steps=60"]
-    assert finished(start([sys.executable, str(FAKE_ENGINE), *alone], tmp_path))[0] == 0
+    alone = ["generate", "--seed=1", "--output=alone", f"--model={model}", "--device=cpu", "--steps=60"]
+    assert finished(start([sys.executable, str(QUICK_ENGINE), *alone, "a hamburger"], tmp_path))[0] == 0
     assert found["a-hamburger-1"] == (tmp_path / "alone" / "mesh.glb").read_bytes()
     assert said[-1]["done"] == 4 and said[-1]["type"] == "batch" and not said[-1]["stopped"]
     began = [message["name"] for message in said if message["type"] == "batch_job" and message["state"] == "began"]

@@ -165,5 +165,5 @@ if __name__ == "__main__":
         sys.argv.remove("--small-meshes")
         vars(server)["MESHES_LIMIT"] = SMALL_MESHES
         vars(request)["MESH_LIMIT"] = SMALL_MESH
-    vars(engine_process)["PROGRAM"] = (sys.executable, os.path.abspath(__file__))  # the jobs of `batch`
+    vars(engine_process)["PROGRAM"] = (sys.executable, str(Path(__file__).with_name("quick_engine.py")))
     sys.exit(main(generate=counting_generate, texture=counting_texture, refine=counting_refine))

@@ -1,7 +1,8 @@
 """A stand-in for the command `generate` that only counts, with the standard library alone: it starts at once.
 
 It keeps a checkpoint every ten steps, stops with one on Ctrl-C or where nobody reads, and goes on with --resume. Its
-'mesh' depends on every step. A model that is no folder here is an error. FAKE_ENGINE_DISK=full makes every disk full.
+`mesh` depends on every step. A model that is no folder here is an error, as is the word "crash" in the prompt.
+FAKE_ENGINE_DISK=full makes every disk full.
 """
 
 from __future__ import annotations
@@ -47,6 +48,7 @@ def main() -> int:
     model = json.loads(os.environ.get("DREAMFUSION_CARRIED", "{}")).get(option("model"), option("model"))
     trouble = "" if not model or Path(model).is_dir() else "model.missing"
     trouble = "input.disk_full" if os.environ.get("FAKE_ENGINE_DISK") == "full" else trouble
+    trouble = "internal.bug" if "crash" in prompt.split() else trouble
     if trouble:
         say(type="failed", code=trouble, what="It cannot begin.", why="No space left on device.", fix="Mend it.")
         return 2
