@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 from dreamfusion_engine import request
-from dreamfusion_engine.batch.command import batch_command
 from dreamfusion_engine.commands import arguments as command_line
 from dreamfusion_engine.commands import console
 from dreamfusion_engine.commands.settings_table import about_json, about_text, settings_about, settings_text
@@ -113,6 +112,8 @@ def _refine(options: argparse.Namespace, arguments: list[str], makers: Mapping[s
 
 
 def _batch(options: argparse.Namespace, arguments: list[str]) -> int:
+    from dreamfusion_engine.batch.command import batch_command
+
     settings = _given_settings(options) | {"negative": options.negative, "device": options.device}
     screen = console.ProgressDisplay(sys.stderr)
     lines = console.claim_stdout() if options.json else None
