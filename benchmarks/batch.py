@@ -1,11 +1,13 @@
 """What a batch costs beside its runs, and what a second process brings.
 
     python benchmarks/batch.py [--objects 4] [--steps 40] [--on HOST:PORT] [--json]
+    python benchmarks/batch.py --idle 10
 
 The same objects of the built-in model in the preset draft: one run after another, each by the command `generate`; by
 `batch --jobs 1`; by `batch --jobs 2`; and on a Ray cluster where one is named. Seconds are by the clock, so other
 programs on the machine count. Processor seconds are of all processes that ended, and leave a cluster's out. Every mesh
-must be the same bit for bit, or the program fails.
+must be the same bit for bit, or the program fails. --idle has runs that do nothing, and measures the batch's own
+process.
 """
 
 from __future__ import annotations
@@ -22,6 +24,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
+
+from dreamfusion_engine import cli  # noqa: E402
+from dreamfusion_engine.batch import engine_process  # noqa: E402
 
 ENGINE = [sys.executable, "-m", "dreamfusion_engine"]
 PROMPTS = ("a hamburger", "a red mug", "a cactus", "a robot", "a snowman", "a blue chair", "a pumpkin", "a rocket")
@@ -71,14 +76,35 @@ def measure(objects: int, steps: int, place: str, folder: Path) -> list[Row]:
     return rows
 
 
+def own_cost(objects: int, folder: Path) -> float:
+    """Return the processor seconds of the batch's own process for runs that do nothing."""
+    vars(engine_process)["PROGRAM"] = (sys.executable, str(ROOT / "tests" / "fakes" / "quick_engine.py"))
+    lines, output = folder / f"{objects}.txt", folder / str(objects)
+    lines.write_text("a red mug\n", encoding="utf-8")
+    words = ["batch", str(lines), f"--output={output}", f"--seeds=0-{objects - 1}"]
+    words += ["--device=cpu", "--steps=1", "--jobs=2"]
+    before = os.times()
+    if cli.main(words):
+        raise SystemExit("the batch failed")
+    after = os.times()
+    return after.user + after.system - before.user - before.system
+
+
 def main() -> None:
     """Print a table, or JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--objects", type=int, default=4, choices=range(1, len(PROMPTS) + 1))
     parser.add_argument("--steps", type=int, default=40)
     parser.add_argument("--on", default="", metavar="HOST:PORT")
+    parser.add_argument("--idle", type=int, default=0, metavar="N", help="runs that do nothing")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
+    if options.idle:
+        with tempfile.TemporaryDirectory() as folder:
+            first, one, many = (own_cost(count, Path(folder)) for count in (2, 1, 1 + options.idle))
+        print(f"{first:.2f} s with what is loaded once; then one object {one:.3f} s, {1 + options.idle} {many:.3f} s")
+        print(f"{1e3 * (many - one) / options.idle:.1f} ms an object")
+        return
     with tempfile.TemporaryDirectory() as folder:
         rows = measure(options.objects, options.steps, options.on, Path(folder))
     if options.json:
