@@ -16,7 +16,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from dreamfusion_engine import request
 from dreamfusion_engine.commands import arguments as command_line
 from dreamfusion_engine.commands import console
 from dreamfusion_engine.commands.settings_table import about_json, about_text, settings_about, settings_text
@@ -31,6 +30,7 @@ from dreamfusion_engine.machine.run_folder import can_resume, check_spared
 from dreamfusion_engine.machine.stop_signals import STOP_DOWNLOAD, stop_on_signals
 from dreamfusion_engine.models.pipeline_folder import model_facts
 from dreamfusion_engine.pictures.given import GivenPicture, picture_files, read_given
+from dreamfusion_engine.request.settings import settings_for
 from dreamfusion_engine.server.work import TASKS, Maker, work
 from dreamfusion_engine.wire.messages import error_message, event_message
 from dreamfusion_engine.wire.protocol import encode
@@ -274,7 +274,7 @@ def _settings(options: argparse.Namespace) -> int:
         print(json.dumps([about_json(about) for about in found]) if options.json else about_text(found))
         return 0
     facts = model_facts(options.model, options.base)
-    made = request.settings_for(facts, options.preset, "an object", _given_settings(options))
+    made = settings_for(facts, options.preset, "an object", _given_settings(options))
     if options.json:
         recipe = {"name": made.config.recipe, "experimental": RECIPES[made.config.recipe].experimental}
         print(json.dumps({"recipe": recipe, "preset": options.preset, "settings": made.to_json()}))

@@ -8,19 +8,15 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from dreamfusion_engine import request
 from dreamfusion_engine.commands import arguments
+from dreamfusion_engine.request.output import contest_name, folder_name
 
 
 def main() -> None:
     """Print the absolute path."""
     asked = arguments.parser().parse_args(["generate", *sys.argv[1:]])
     seeds = arguments.given_seeds(asked.seeds, asked.seed)
-    name = (
-        request.folder_name(asked.prompt, asked.seed or 0)
-        if seeds is None
-        else request.contest_name(asked.prompt, seeds)
-    )
+    name = folder_name(asked.prompt, asked.seed or 0) if seeds is None else contest_name(asked.prompt, seeds)
     folder: Path = asked.output or Path("outputs") / name
     print(folder.absolute())
 

@@ -16,9 +16,10 @@ from fakes.fake_engine import counting_generate
 from reference.paper_model import paper_tensors, write_paper_model
 from reference.wire_client import FAKE_ENGINE
 
-from dreamfusion_engine import cli, request
+from dreamfusion_engine import cli
 from dreamfusion_engine.commands import arguments as command_line
 from dreamfusion_engine.errors import Cancelled
+from dreamfusion_engine.request.output import folder_name
 
 WORDS = ("a", "red", "mug", "hamburger", "crash", "memory", "full", "empty", "noisy")
 
@@ -256,7 +257,7 @@ def test_an_unwritable_output_is_refused(
     def refuse(**_: object) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("dreamfusion_engine.request.tempfile.TemporaryFile", refuse)
+    monkeypatch.setattr("dreamfusion_engine.request.output.tempfile.TemporaryFile", refuse)
     assert ask("generate", "a mug", "--model", str(model), "--output", str(tmp_path / "o" / "p")) == 2
     assert "Permission denied" in " ".join(capsys.readouterr().err.split())
     assert not (tmp_path / "o").exists()
@@ -336,7 +337,7 @@ def test_the_advice_names_the_program_that_was_called(monkeypatch: pytest.Monkey
     ],
 )
 def test_the_default_folder_is_a_safe_name(prompt: str, name: str) -> None:
-    assert request.folder_name(prompt, 0) == name
+    assert folder_name(prompt, 0) == name
 
 
 def test_help_and_version_answer(capsys: pytest.CaptureFixture[str]) -> None:

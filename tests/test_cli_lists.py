@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from dreamfusion_engine import cli, request
+from dreamfusion_engine import cli
+from dreamfusion_engine.request.generate import checked_request
+from dreamfusion_engine.request.output import disk_needed
 
 
 def test_models_lists_what_the_starter_knows(capsys: pytest.CaptureFixture[str]) -> None:
@@ -65,13 +67,13 @@ def test_a_run_with_a_large_model_gets_its_recipe(tmp_path: Path) -> None:
     from reference.tiny_families import stable_diffusion
 
     stable_diffusion().save_pretrained(tmp_path / "sd")
-    asked = request.checked_request(
+    asked = checked_request(
         "a mug", settings={"model": str(tmp_path / "sd"), "optimize": {"views": 1}}, output=tmp_path / "out"
     )
     assert asked.config.recipe == "StableDiffusionPipeline"
     assert asked.config.guidance.scale == 100.0 and asked.config.optimize.resolution == (64, 128)
     assert asked.config.optimize.views == 1 and asked.config.optimize.steps == 5000
-    assert request.disk_needed(asked.config) > 384 << 20, "two checkpoints of 16 levels of 2^19"
+    assert disk_needed(asked.config) > 384 << 20, "two checkpoints of 16 levels of 2^19"
 
 
 def test_settings_are_explained_with_range_and_unit(capsys: pytest.CaptureFixture[str]) -> None:

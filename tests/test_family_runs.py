@@ -28,7 +28,7 @@ from dreamfusion_engine.config.stages import GenerateConfig
 from dreamfusion_engine.errors import InputError
 from dreamfusion_engine.machine.cache_folder import FOLDER_VARIABLE
 from dreamfusion_engine.models.families import flux
-from dreamfusion_engine.request import checked_request
+from dreamfusion_engine.request.generate import checked_request
 
 pytestmark = pytest.mark.slow
 

@@ -27,7 +27,7 @@ from dreamfusion_engine.errors import Cancelled
 from dreamfusion_engine.events import Event, Progress
 from dreamfusion_engine.generate import generate
 from dreamfusion_engine.guidance.denoiser.choice import installed
-from dreamfusion_engine.request import checked_request
+from dreamfusion_engine.request.generate import checked_request
 
 pytestmark = pytest.mark.slow
 

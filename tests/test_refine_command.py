@@ -1,6 +1,6 @@
 """The command `refine`: what is asked is done or refused on one screen, before anything is written.
 
-Of: dreamfusion_engine/cli.py, dreamfusion_engine/request.py, dreamfusion_engine/commands/arguments.py.
+Of: dreamfusion_engine/cli.py, dreamfusion_engine/request/refine.py, dreamfusion_engine/commands/arguments.py.
 """
 
 from __future__ import annotations
@@ -14,10 +14,12 @@ from fakes.fake_engine import counting_refine
 from reference.glb_builder import square
 from reference.paper_model import write_paper_model
 
-from dreamfusion_engine import cli, request
+from dreamfusion_engine import cli
 from dreamfusion_engine.config.presets import preset
 from dreamfusion_engine.config.refine import STEPS_SHARE
 from dreamfusion_engine.errors import EngineError
+from dreamfusion_engine.request.generate import checked_request
+from dreamfusion_engine.request.refine import checked_refine_request
 
 
 @pytest.fixture
@@ -64,7 +66,7 @@ def test_a_run_ends_with_its_files_named(model: Path, mesh: Path, capsys: pytest
 def test_a_run_that_refines_has_fewer_steps_and_light_from_the_start_unless_asked(model: Path, mesh: Path) -> None:
     def configured(preset_name: str = "standard", **more: Any) -> Any:
         settings = {"model": str(model), **more}
-        asked = request.checked_refine_request("a mug", mesh, preset_name=preset_name, settings=settings)
+        asked = checked_refine_request("a mug", mesh, preset_name=preset_name, settings=settings)
         assert asked.paint is None
         return asked.config
 
@@ -130,5 +132,5 @@ def test_results_of_other_kinds_are_not_replaced(model: Path, mesh: Path, capsys
     assert ask(*words, "--steps", "2") == 0
     Path("o/result.json").write_text(json.dumps({"prompt": "a mug", "seed": 0, "refine": {}}))
     with pytest.raises(EngineError) as taken:
-        request.checked_request("a mug", settings={"model": str(model)}, output=Path("o"))
+        checked_request("a mug", settings={"model": str(model)}, output=Path("o"))
     assert "the refinement for 'a mug'" in taken.value.why

@@ -1,6 +1,6 @@
 """The command `texture`: what is asked is done or refused on one screen, before anything is written.
 
-Of: dreamfusion_engine/cli.py, dreamfusion_engine/request.py, dreamfusion_engine/commands/arguments.py.
+Of: dreamfusion_engine/cli.py, dreamfusion_engine/request/texture.py, dreamfusion_engine/commands/arguments.py.
 """
 
 from __future__ import annotations
@@ -19,10 +19,13 @@ from fakes.fake_engine import counting_texture
 from reference.glb_builder import Glb, square
 from reference.paper_model import write_paper_model
 
-from dreamfusion_engine import cli, request
+from dreamfusion_engine import cli
 from dreamfusion_engine.commands import arguments as command_line
 from dreamfusion_engine.config.paint import PaintConfig
 from dreamfusion_engine.errors import Cancelled, EngineError
+from dreamfusion_engine.request.generate import checked_request
+from dreamfusion_engine.request.mesh import MESH_LIMIT
+from dreamfusion_engine.request.texture import checked_texture_request
 
 
 @pytest.fixture
@@ -89,12 +92,12 @@ def test_every_option_reaches_the_run(model: Path, mesh: Path, tmp_path: Path) -
 def test_a_run_that_paints_has_fewer_steps_and_light_from_the_start_unless_asked(model: Path, mesh: Path) -> None:
     def configured(*words: str) -> Any:
         options = command_line.parser().parse_args(["texture", str(mesh), "a mug", "--model", str(model), *words])
-        asked = request.checked_texture_request(
+        asked = checked_texture_request(
             options.prompt, Path(options.mesh), settings=cli._run_settings(options), preset_name=options.preset
         )
         return asked.config.optimize
 
-    made = request.checked_request("a mug", settings={"model": str(model)}).config.optimize
+    made = checked_request("a mug", settings={"model": str(model)}).config.optimize
     painted = configured()
     assert painted.steps == round(0.4 * made.steps) and painted.albedo_until == painted.textureless == 0.0
     assert configured("--steps", "7").steps == 7
@@ -103,7 +106,7 @@ def test_a_run_that_paints_has_fewer_steps_and_light_from_the_start_unless_asked
 
 def test_a_part_keeps_the_recipes_guidance_also_when_it_is_resumed(mesh: Path, tmp_path: Path) -> None:
     def scale(data: bytes, settings: dict[str, Any] | None = None, **more: Any) -> float:
-        return request.checked_texture_request("a red mug", data, settings=settings, **more).config.guidance.scale
+        return checked_texture_request("a red mug", data, settings=settings, **more).config.guidance.scale
 
     whole = square()
     marked = whole.copy()
@@ -224,7 +227,7 @@ def test_a_mesh_over_the_limit_is_refused_unread(
 ) -> None:
     path = tmp_path / "huge.glb"
     with path.open("wb") as file:
-        file.truncate(request.MESH_LIMIT + 1)  # takes no room
+        file.truncate(MESH_LIMIT + 1)  # takes no room
     monkeypatch.setattr(Path, "read_bytes", lambda path: pytest.fail("it was read"))
     said = refused([path, "a mug", "--model", model], capsys)
     assert "too large" in said and "the limit is 256 MiB" in said
@@ -350,5 +353,5 @@ def test_a_finished_object_is_not_painted_over_and_the_other_way_round(
     assert ask(*words, "--steps", "2") == 0
     Path("o/result.json").write_text(json.dumps({"prompt": "a mug", "seed": 0, "paint": {}}))
     with pytest.raises(EngineError) as taken:
-        request.checked_request("a mug", settings={"model": str(model)}, output=Path("o"))
+        checked_request("a mug", settings={"model": str(model)}, output=Path("o"))
     assert taken.value.code == "input.output_taken" and "the texture for 'a mug'" in taken.value.why

@@ -13,7 +13,7 @@ from dreamfusion_engine.batch.prompt_list import Line
 from dreamfusion_engine.errors import InputError, SetupError
 from dreamfusion_engine.machine.atomic_file import write_atomically
 from dreamfusion_engine.machine.disk import output_error
-from dreamfusion_engine.request import folder_name
+from dreamfusion_engine.request.output import folder_name
 from dreamfusion_engine.wire.bounded_json import UnsafeJson, read_json_file
 
 FORMAT = 1

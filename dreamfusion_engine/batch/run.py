@@ -22,7 +22,8 @@ from dreamfusion_engine.machine.device import usable_cores
 from dreamfusion_engine.machine.disk import output_error
 from dreamfusion_engine.machine.file_lock import only_one
 from dreamfusion_engine.machine.main_memory import available_bytes
-from dreamfusion_engine.request import checked_request, output_folder
+from dreamfusion_engine.request.generate import checked_request
+from dreamfusion_engine.request.output import output_folder
 
 LOCK = ".batch.lock"
 MOST_THREADS = 256

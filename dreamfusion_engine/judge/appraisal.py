@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
+from dreamfusion_engine.judge.faces import faces
 from dreamfusion_engine.judge.folder import WEIGHTS
 from dreamfusion_engine.judge.model import Judge, load_judge
 from dreamfusion_engine.judge.question import Question, known_question, open_question
@@ -29,6 +30,9 @@ class Appraisal:
         of one score apart.
     views: int, pictures of each sort.
     captions: int, captions to choose among.
+    fronts: float in [0, 1], share of the pictures that show the front; None for an object without a front.
+    faces: int, how many faces the object shows; None for an object without a front.
+    many_faced: bool, whether it probably has more faces than one.
     """
 
     by: str
@@ -37,6 +41,9 @@ class Appraisal:
     surety: float
     views: int
     captions: int
+    fronts: float | None = None
+    faces: int | None = None
+    many_faced: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """Return the appraisal as result.json has it."""
@@ -55,20 +62,33 @@ class Appraiser:
         self._judge = judge
         self._count = len(question.captions)
         self._captions, self._shapes = (judge.captions(each) for each in (question.captions, question.shapes))
+        self._sides = judge.captions(question.sides) if question.sides else None
         self.by = by
 
     def appraise(self, colour: Tensor, clay: Tensor) -> Appraisal:
         """Grade the pictures of one object.
 
-        colour: float32[B, 3, H, H], sRGB in [0, 1].
+        colour: float32[B, 3, H, H], sRGB in [0, 1], evenly spaced all around, in order.
         clay: of the same shape, from the same sides, in white clay.
         """
-        seen = self._judge.pictures(colour) @ self._captions.T, self._judge.pictures(clay) @ self._shapes.T
+        coloured = self._judge.pictures(colour)
+        seen = coloured @ self._captions.T, self._judge.pictures(clay) @ self._shapes.T
         temperature = float(self._judge.model.logit_scale.detach().exp())
         sure = [float((similarity * temperature).softmax(dim=1)[:, 0].mean()) for similarity in seen]
         score, shape = (round(r_precision(similarity, [0] * len(similarity)), 4) for similarity in seen)
         surety = round(0.5 * sum(sure), 4)
-        return Appraisal(by=self.by, score=score, shape=shape, surety=surety, views=len(colour), captions=self._count)
+        found = None if self._sides is None else faces(coloured @ self._sides.T, temperature)
+        return Appraisal(
+            by=self.by,
+            score=score,
+            shape=shape,
+            surety=surety,
+            views=len(colour),
+            captions=self._count,
+            fronts=None if found is None else found.share,
+            faces=None if found is None else found.count,
+            many_faced=found is not None and found.many,
+        )
 
 
 def question_about(prompt: str, folder: Path) -> Question | None:

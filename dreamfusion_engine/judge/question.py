@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from dreamfusion_engine.judge.faces import SIDES
 from dreamfusion_engine.models.card import PromptCard, unknown_words
 
 OBJECTS = Path(__file__).with_name("objects.txt")
@@ -40,10 +41,12 @@ class Question:
 
     captions: str each, all different; the first is the prompt's.
     shapes: str each, of pictures without colour; the first is the prompt's.
+    sides: str each, of the object's front, side and back (`faces.SIDES`); none where it has no front.
     """
 
     captions: tuple[str, ...]
     shapes: tuple[str, ...]
+    sides: tuple[str, ...] = ()
 
 
 def known_question(prompt: str, card: PromptCard) -> Question | None:
@@ -68,7 +71,10 @@ def known_question(prompt: str, card: PromptCard) -> Question | None:
     if part:
         others.append(_caption(part, name))
     shapes = [_caption("", each) for each in (name, *card.kinds) if each != kind or each == name]
-    return Question(captions=tuple(dict.fromkeys([own, *others])), shapes=tuple(dict.fromkeys(shapes)))
+    sides = [f"{_caption('', name)}, {side} view" for side in SIDES] if card.has_front(kind) else []
+    return Question(
+        captions=tuple(dict.fromkeys([own, *others])), shapes=tuple(dict.fromkeys(shapes)), sides=tuple(sides)
+    )
 
 
 def open_question(prompt: str) -> Question:
@@ -80,7 +86,7 @@ def open_question(prompt: str) -> Question:
     objects = [line for line in OBJECTS.read_text(encoding="utf-8").splitlines() if line and not line.startswith("#")]
     others = [each for each in objects if each.lower() != own.lower()]
     captions = tuple(dict.fromkeys([own, *others]))
-    return Question(captions=captions, shapes=captions)
+    return Question(captions=captions, shapes=captions, sides=tuple(f"{side} view of {own}" for side in SIDES))
 
 
 def _caption(colour: str, kind: str) -> str:

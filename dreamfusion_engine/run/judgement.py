@@ -8,7 +8,7 @@ from typing import Any
 from dreamfusion_engine.config.stages import GenerateConfig
 from dreamfusion_engine.errors import EngineError
 from dreamfusion_engine.events import Note, Report
-from dreamfusion_engine.judge.appraisal import appraiser
+from dreamfusion_engine.judge.appraisal import Appraisal, appraiser
 from dreamfusion_engine.judge.folder import judge_folder
 from dreamfusion_engine.judge.portraits import mesh_portraits
 from dreamfusion_engine.mesh.textured import TexturedMesh
@@ -22,7 +22,7 @@ def judgement(config: GenerateConfig, mesh: TexturedMesh, report: Report) -> dic
 
     config: GenerateConfig of the run.
     mesh: TexturedMesh that was made.
-    report: told why there is no grade where there should be one.
+    report: told why there is no grade where there should be one, and what to do about an object with several faces.
     """
     begun = time.monotonic()
     grade = None
@@ -30,7 +30,21 @@ def judgement(config: GenerateConfig, mesh: TexturedMesh, report: Report) -> dic
         ready = appraiser(config.prompt, judge_folder(config.judge, config.model))
         if ready is not None:
             said = ready.appraise(*mesh_portraits(mesh))
+            if said.many_faced:
+                report(Note(code="judge.many_faced", text=_many_faced(said, config)))
             grade = {**said.to_json(), "seconds": round(time.monotonic() - begun, 2)}
     except EngineError as error:
         report(Note(code="judge.silent", text=f"The result has no grade: {error.what} {error.why}"))
     return {"judge": grade, "terms": terms(config)}
+
+
+def _many_faced(said: Appraisal, config: GenerateConfig) -> str:
+    """What the artist is told of an object with several faces."""
+    seen = round((said.fronts or 0.0) * said.views)
+    remedies = ["another seed", "a model that knows 3D, such as MVDream"]
+    if config.guidance.view_prompts == "off":
+        remedies.insert(0, "view prompts")
+    return (
+        f"The object may have more than one face: {seen} of {said.views} sides look like its front. "
+        f"Try again with {', or '.join(remedies)}."
+    )

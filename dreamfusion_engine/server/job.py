@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import Literal
 
-from dreamfusion_engine.request import Request
+from dreamfusion_engine.request.run import Request
 
 
 class Job:

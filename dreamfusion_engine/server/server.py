@@ -25,7 +25,7 @@ from dreamfusion_engine.failures import as_engine_error
 from dreamfusion_engine.machine.device import device_report, release_memory
 from dreamfusion_engine.machine.main_memory import check_room_to_start
 from dreamfusion_engine.machine.stop_signals import stop_signals
-from dreamfusion_engine.request import Request
+from dreamfusion_engine.request.run import Request
 from dreamfusion_engine.server.attachments import attached
 from dreamfusion_engine.server.download_job import Downloads
 from dreamfusion_engine.server.job import Job

@@ -12,7 +12,11 @@ from dreamfusion_engine.config.seed_range import SeedRange
 from dreamfusion_engine.events import Control, Report, Result
 from dreamfusion_engine.machine.main_memory import check_room_to_start
 from dreamfusion_engine.pictures.given import GivenPicture
-from dreamfusion_engine.request import Request, checked_refine_request, checked_request, checked_texture_request
+from dreamfusion_engine.request.contest import checked_contest_request
+from dreamfusion_engine.request.generate import checked_request
+from dreamfusion_engine.request.refine import checked_refine_request
+from dreamfusion_engine.request.run import Request
+from dreamfusion_engine.request.texture import checked_texture_request
 
 Maker = Callable[..., Result]  # such as generate.generate
 
@@ -103,7 +107,7 @@ def _run_refine(make: Maker, asked: Request, report: Report, control: Control) -
 def _check_contest(
     prompt: str, mesh: Path | bytes, pictures: Sequence[GivenPicture], *, seeds: SeedRange, **asked: Any
 ) -> Request:
-    return checked_request(prompt, blockout=mesh, pictures=pictures, seeds=seeds, **asked)
+    return checked_contest_request(prompt, seeds, blockout=mesh, pictures=pictures, **asked)
 
 
 def _load_contest() -> Maker:

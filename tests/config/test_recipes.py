@@ -27,7 +27,7 @@ from dreamfusion_engine.errors import InputError
 from dreamfusion_engine.models.card import PromptCard
 from dreamfusion_engine.models.family import FAMILIES
 from dreamfusion_engine.models.pipeline_folder import ModelFacts
-from dreamfusion_engine.request import settings_for
+from dreamfusion_engine.request.settings import settings_for
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 LARGE = [name for name in RECIPES if name not in (STARTER_RECIPE, LATENT_RECIPE)]

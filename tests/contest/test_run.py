@@ -18,7 +18,8 @@ from dreamfusion_engine.contest.run import contest
 from dreamfusion_engine.errors import Cancelled
 from dreamfusion_engine.events import DraftMesh, Event, Move, Preview, Progress
 from dreamfusion_engine.generate import generate
-from dreamfusion_engine.request import Request, checked_request
+from dreamfusion_engine.request.contest import checked_contest_request
+from dreamfusion_engine.request.run import Request
 
 pytestmark = pytest.mark.slow
 
@@ -49,7 +50,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def asked(model: Path, output: Path, *, resume: bool = False, judge: str = "auto") -> Request:
     settings = SETTINGS | {"model": str(model), "judge": judge}
-    return checked_request("a red mug", settings=settings, output=output, seeds=SEEDS, resume=resume)
+    return checked_contest_request("a red mug", SEEDS, settings=settings, output=output, resume=resume)
 
 
 def test_the_winner_is_what_its_seed_gives_and_every_draft_is_there(model: Path, tmp_path: Path) -> None:

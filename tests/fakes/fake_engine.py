@@ -18,7 +18,6 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from dreamfusion_engine import request
 from dreamfusion_engine.batch import engine_process
 from dreamfusion_engine.cli import main
 from dreamfusion_engine.commands.model_list import Machine
@@ -27,6 +26,7 @@ from dreamfusion_engine.config.stages import GenerateConfig
 from dreamfusion_engine.errors import Cancelled, RunError
 from dreamfusion_engine.events import Control, MeshPreview, Note, Preview, Progress, Report, Result, TexturePreview
 from dreamfusion_engine.pictures.prepare import CutOut
+from dreamfusion_engine.request import mesh as given_mesh
 from dreamfusion_engine.server import model_news, server
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -164,6 +164,6 @@ if __name__ == "__main__":
     if "--small-meshes" in sys.argv:
         sys.argv.remove("--small-meshes")
         vars(server)["MESHES_LIMIT"] = SMALL_MESHES
-        vars(request)["MESH_LIMIT"] = SMALL_MESH
+        vars(given_mesh)["MESH_LIMIT"] = SMALL_MESH
     vars(engine_process)["PROGRAM"] = (sys.executable, str(Path(__file__).with_name("quick_engine.py")))
     sys.exit(main(generate=counting_generate, texture=counting_texture, refine=counting_refine))

@@ -15,7 +15,8 @@ from dreamfusion_engine.inputs.given_path import UnusablePath, given_path, short
 from dreamfusion_engine.machine import cache_folder
 from dreamfusion_engine.models.pipeline_folder import model_facts
 from dreamfusion_engine.models.single_file.read import read_single_file
-from dreamfusion_engine.request import checked_request, folder_name
+from dreamfusion_engine.request.generate import checked_request
+from dreamfusion_engine.request.output import folder_name
 
 LONG = "x" * 300  # letters; file systems take 255 bytes
 DEEP = "/".join(["y" * 200] * 25)  # 5,000 letters; a path has 4,096 at most

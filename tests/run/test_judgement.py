@@ -5,14 +5,19 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pytest
 
+from benchmarks.shared import portraits
 from dreamfusion_engine.config.presets import preset
 from dreamfusion_engine.events import Event, Note
 from dreamfusion_engine.judge.folder import WEIGHTS
 from dreamfusion_engine.mesh.textured import TexturedMesh
+from dreamfusion_engine.run import judgement as module
 from dreamfusion_engine.run.judgement import judgement
+from training.starter.objects.kinds import Appearance, kind_named
 
 
 def red_box() -> TexturedMesh:
@@ -29,6 +34,7 @@ def red_box() -> TexturedMesh:
     )
 
 
+@pytest.mark.slow
 def test_a_box_with_a_red_coat_is_a_red_gift_rather_than_a_blue_one() -> None:
     red, blue = (
         judgement(preset("draft", f"a {colour} gift"), red_box(), lambda _: None) for colour in ("red", "blue")
@@ -58,3 +64,20 @@ def test_a_clip_folder_is_named_and_asked_about_any_prompt(tmp_path: Path) -> No
     shutil.copytree(WEIGHTS, folder)
     found = judgement(preset("draft", "a steampunk teapot", {"judge": str(folder)}), red_box(), lambda _: None)
     assert (found["judge"]["by"], found["judge"]["captions"]) == ("clip", 101)
+
+
+@pytest.mark.parametrize(
+    ("settings", "advice"),
+    [({}, "Try again with another seed"), ({"guidance": {"view_prompts": "off"}}, "Try again with view prompts")],
+)
+def test_an_object_with_two_faces_is_told_with_what_to_try(
+    settings: dict[str, Any], advice: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    colour, clay = portraits.truth_portraits(kind_named("penguin"), Appearance(), 0)
+    both = colour[[0, 1, 2, 4, 0, 1, 2, 4]]  # front, side, back, and the same again
+    monkeypatch.setattr(module, "mesh_portraits", lambda mesh: (both, clay))
+    told: list[Event] = []
+    found = judgement(preset("draft", "a penguin", {"seed": 0, **settings}), red_box(), told.append)
+    assert found["judge"]["many_faced"] and found["judge"]["faces"] > 1
+    (note,) = (event for event in told if isinstance(event, Note))
+    assert note.code == "judge.many_faced" and advice in note.text and "MVDream" in note.text

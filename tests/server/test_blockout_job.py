@@ -1,6 +1,6 @@
 """A job that begins from a blockout, through a real process: the mesh comes with it, and its settings need one.
 
-Of: dreamfusion_engine/server/server.py, dreamfusion_engine/request.py.
+Of: dreamfusion_engine/server/server.py, dreamfusion_engine/request/generate.py.
 """
 
 from __future__ import annotations

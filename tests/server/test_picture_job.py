@@ -1,6 +1,6 @@
 """A job with pictures, through a real process.
 
-Of: dreamfusion_engine/server/server.py, dreamfusion_engine/request.py.
+Of: dreamfusion_engine/server/server.py, dreamfusion_engine/request/generate.py.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """A job that refines a mesh, through a real process: what comes with it, what comes back, and that it goes on.
 
-Of: dreamfusion_engine/server/server.py, dreamfusion_engine/request.py.
+Of: dreamfusion_engine/server/server.py, dreamfusion_engine/request/refine.py.
 """
 
 from __future__ import annotations

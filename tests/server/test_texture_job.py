@@ -1,6 +1,6 @@
 """A job that paints meshes, through a real process: what comes with it, what comes back, and what it may hold.
 
-Of: dreamfusion_engine/server/server.py, dreamfusion_engine/request.py.
+Of: dreamfusion_engine/server/server.py, dreamfusion_engine/request/texture.py.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from reference.wire_client import FAKE_ENGINE, Client
 
 from dreamfusion_engine.config.paint import PaintConfig
 from dreamfusion_engine.config.presets import preset
-from dreamfusion_engine.request import Request
+from dreamfusion_engine.request.run import Request
 from dreamfusion_engine.server.job import Job
 from dreamfusion_engine.server.server import Server
 from dreamfusion_engine.wire.protocol import write_frame

@@ -1,0 +1,57 @@
+"""The request of a contest of seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from dreamfusion_engine.config.seed_range import SeedRange
+from dreamfusion_engine.errors import InputError
+from dreamfusion_engine.machine.run_folder import check_contest
+from dreamfusion_engine.pictures.asked import check_pictures
+from dreamfusion_engine.pictures.given import GivenPicture
+from dreamfusion_engine.request.generate import begun_with, checked_blockout
+from dreamfusion_engine.request.output import check_not_taken, check_output, contest_name, disk_needed
+from dreamfusion_engine.request.run import Request, checked_run
+
+
+def checked_contest_request(
+    prompt: str,
+    seeds: SeedRange,
+    *,
+    preset_name: str = "standard",
+    settings: Mapping[str, Any] | None = None,
+    output: Path | None = None,
+    output_root: Path = Path("outputs"),
+    resume: bool = False,
+    blockout: Path | bytes = b"",
+    pictures: Sequence[GivenPicture] = (),
+) -> Request:
+    """Return a request for a contest that can be started. Nothing is written.
+
+    prompt: str, the artist's words.
+    seeds: SeedRange, in place of the settings' seed.
+    output: Path, the contest's folder; None: output_root/<prompt>-<first>-to-<last>.
+    pictures: GivenPictures, which a contest refuses.
+    preset_name, settings, output_root, resume, blockout: as for `generate.checked_request`.
+    Raises InputError or SetupError as `generate.checked_request`.
+    """
+    mesh = checked_blockout(blockout, settings, resume)
+    check_pictures(prompt, pictures, settings, resume)
+    if pictures:
+        raise InputError(
+            "input.seeds",
+            what="A contest of seeds takes no pictures.",
+            why="Its drafts begin from the prompt, and with --from from a mesh.",
+            fix="Leave out the pictures, or --seeds.",
+        )
+    settings = {**(settings or {}), "seed": seeds.first}
+    output = output or output_root / contest_name(prompt, seeds)
+    asked = checked_run(prompt, preset_name, settings, output, output_root, resume)
+    check_contest(asked.output, seeds.words, resume=resume)
+    check_output(asked.output, disk_needed(asked.config, seeds.count))
+    if not resume:
+        check_not_taken(asked.output, asked.config, "contest", seeds)
+    return replace(asked, config=begun_with(mesh, asked, settings), mesh=mesh, seeds=seeds)

@@ -1,0 +1,147 @@
+"""The folder of a run: its name, and whether a run can be written there. Nothing is left in it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import tempfile
+import unicodedata
+from pathlib import Path
+
+from dreamfusion_engine.config.seed_range import SeedRange
+from dreamfusion_engine.config.stages import GenerateConfig
+from dreamfusion_engine.errors import InputError
+from dreamfusion_engine.inputs.given_path import UnusablePath, absence, given_path, shortened
+from dreamfusion_engine.machine.disk import check_room
+
+_DISK_NEEDED = 200 << 20  # bytes: textures, video and previews, and room; two checkpoints come on top
+SLUG_LIMIT = 60  # characters
+# By task: what it makes, in a word, and the key of result.json that only such a run writes.
+RESULTS = {
+    "texture": ("texture", "paint"),
+    "refine": ("refinement", "refine"),
+    "contest": ("contest", "contest"),
+    "generate": ("object", "prompt"),
+}
+_LONGEST_NAME = "checkpoint/" + 50 * "x"  # of what a run makes in its folder, with room for temporary names
+
+
+def output_folder(given: Path) -> Path:
+    """The absolute path of an output folder. Raises InputError for a path that no folder can have."""
+    try:
+        return Path(os.path.abspath(given_path(given, holds=_LONGEST_NAME)))
+    except UnusablePath as error:
+        raise InputError(
+            "input.output",
+            what="The output folder cannot be written.",
+            why=f"{shortened(given)}: {error}.",
+            fix="Give another --output folder.",
+        ) from error
+
+
+def contest_name(prompt: str, seeds: SeedRange) -> str:
+    """Return the name of a contest's folder: of its prompt and of its first and last seed.
+
+    prompt: str.
+    seeds: SeedRange.
+    """
+    return f"{folder_name(prompt, seeds.first)}-to-{seeds.seeds[-1]}"
+
+
+def folder_name(prompt: str, seed: int) -> str:
+    """A name that every file system takes: 'A red mug!' with seed 3 -> 'a-red-mug-3'. Letters of any script stay.
+
+    prompt: str.
+    seed: int.
+    """
+    plain = unicodedata.normalize("NFKC", prompt).lower()
+    words = re.sub(r"[\W_]+", "-", plain).strip("-")[:SLUG_LIMIT].strip("-")
+    return f"{words or 'object'}-{seed}"
+
+
+def disk_needed(config: GenerateConfig, seeds: int = 1) -> int:
+    """Bytes that a run may take on the disk: checkpoints of field and optimizer, one more than seeds, and its files."""
+    field = config.field
+    table = field.levels * field.features * (4 << field.log2_table)  # float32; a coarse level has fewer entries
+    return _DISK_NEEDED + (seeds + 1) * 3 * table  # Adam keeps two moments of each
+
+
+def check_output(folder: Path, needed: int = _DISK_NEEDED) -> None:
+    """Raise InputError unless `folder` can be made and written, with room on its disk. Leaves no trace.
+
+    folder: Path.
+    needed: int, bytes that must be free.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise InputError(
+            "input.output_file",
+            what="The output must be a folder, and this is a file.",
+            why=f"{folder} is a file.",
+            fix="Give another --output, or leave it out for outputs/<prompt>-<seed>.",
+        )
+    parent = folder
+    try:
+        while not parent.exists():
+            if parent.is_symlink():
+                raise _dangling(folder, parent)
+            parent = parent.parent
+        if not parent.is_dir():
+            raise NotADirectoryError(f"{parent} is a file, not a folder")
+        with tempfile.TemporaryFile(dir=parent):
+            pass
+        check_room(
+            parent,
+            needed,
+            what="There is too little room on the disk.",
+            needs="A run",
+            fix="Make room, or give an --output folder on another disk.",
+        )
+    except OSError as error:
+        raise InputError(
+            "input.output",
+            what="The output folder cannot be written.",
+            why=f"{folder}: {error.strerror or error}",
+            fix="Give another --output folder, or change the permissions of this one.",
+        ) from error
+
+
+def _dangling(folder: Path, link: Path) -> InputError:
+    return InputError(
+        "input.output",
+        what="The output folder cannot be made.",
+        why=f"{link} {absence(link)}" + (f", and {folder} is below it." if folder != link else "."),
+        fix="Make the folder that the link leads to (is its disk connected?), or give another --output.",
+    )
+
+
+def check_not_taken(
+    folder: Path, config: GenerateConfig, task: str = "generate", seeds: SeedRange | None = None
+) -> None:
+    """Raise InputError when `folder` holds the finished result of another run, which this one would replace.
+
+    It is another one if its prompt, seeds or task are.
+
+    folder: Path of the run.
+    config: GenerateConfig of the run.
+    task: str, of RESULTS.
+    seeds: SeedRange of a contest.
+    """
+    report = folder / "result.json"
+    if not report.is_file():
+        return
+    try:
+        found = json.loads(report.read_text(encoding="utf-8"))
+        prompt, seed = found["prompt"], found["contest"]["seeds"] if "contest" in found else found["seed"]
+        made = next((name for name, (_, key) in RESULTS.items() if key in found), "generate")
+    except (OSError, ValueError, KeyError, TypeError):
+        prompt, seed, made = "something that is not a result of this engine", None, task
+    if (prompt, seed, made) != (config.prompt, config.seed if seeds is None else list(seeds.seeds), task):
+        called = "result" if made == task else RESULTS[made][0]
+        shown = prompt if seed is None else f"the {called} for {str(prompt)[:80]!r}, seed {seed}"
+        raise InputError(
+            "input.output_taken",
+            what="The output folder is taken.",
+            why=f"{report} is {shown}; this run would replace it.",
+            fix="Give another --output folder, or move the old result away.",
+        )

@@ -1,0 +1,64 @@
+"""The settings of a run with a model, and the checks of them that need to know its family."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from dreamfusion_engine.config.presets import Resolved, dotted, preset, resolve
+from dreamfusion_engine.config.recipes import NEEDS_AUTOENCODER, recipe_named
+from dreamfusion_engine.errors import InputError
+from dreamfusion_engine.models.family import FAMILIES
+from dreamfusion_engine.models.pipeline_folder import ModelFacts
+
+
+def settings_for(
+    facts: ModelFacts, preset_name: str, prompt: str, settings: Mapping[str, Any] | None = None
+) -> Resolved:
+    """The settings of a run with a model: preset, the recipe of its family, then the person's own.
+
+    facts: ModelFacts of the model.
+    preset_name: str, such as 'draft'.
+    prompt: str.
+    settings: nested by stage; None for none.
+    Raises InputError for a recipe of another family and for settings that the family cannot have.
+    """
+    asked = (settings or {}).get("recipe", facts.recipe)
+    recipe = recipe_named(str(asked))
+    if recipe.family != facts.family:
+        raise InputError(
+            "input.recipe",
+            what=f"The recipe '{asked}' does not fit this model.",
+            why=f"It is for {FAMILIES[recipe.family].title}; the model is a {FAMILIES[facts.family].title}.",
+            fix=f"Leave the recipe out, or give {facts.recipe}.",
+        )
+    made = resolve(preset_name, prompt, settings, str(asked))
+    together = FAMILIES[facts.family].views_together
+    if made.config.camera.group != together:
+        raise InputError(
+            "input.setting",
+            what=f"The setting 'camera.group' cannot be {made.config.camera.group} with this model.",
+            why=f"{FAMILIES[facts.family].title} judges "
+            + (f"{together} views of one object together." if together > 1 else "every view alone."),
+            fix=f"Leave camera.group out: the model's recipe has {together}.",
+        )
+    if not FAMILIES[facts.family].vae:
+        values, plain = dotted(made.config), dotted(preset(preset_name, prompt))
+        for name in NEEDS_AUTOENCODER:
+            if values[name] != plain[name]:
+                raise InputError(
+                    "input.setting",
+                    what=f"The setting '{name}' does nothing with this model.",
+                    why=f"It is about an autoencoder, and {FAMILIES[facts.family].title} works on pixels without one.",
+                    fix=f"Leave {name} out, or give a --model that has an autoencoder, such as Stable Diffusion.",
+                )
+    return made
+
+
+def seed_of(settings: Mapping[str, Any]) -> int:
+    """Return the seed for a folder's name; one that cannot be is refused later, with the other settings.
+
+    settings: nested by stage.
+    """
+    seed = settings.get("seed", 0)
+    return seed if isinstance(seed, int) else 0

@@ -1,0 +1,73 @@
+"""The request of a run that paints meshes."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from dreamfusion_engine.config.paint import PaintConfig, painting
+from dreamfusion_engine.config.presets import from_json
+from dreamfusion_engine.config.setting import require
+from dreamfusion_engine.machine.run_folder import SOURCE
+from dreamfusion_engine.request.mesh import MESH_LIMIT, given_mesh, of_mesh
+from dreamfusion_engine.request.output import check_not_taken, folder_name
+from dreamfusion_engine.request.run import Request, checked_run
+from dreamfusion_engine.request.settings import seed_of
+
+_GLB_HEAD = 20  # bytes before the description of a GLB: its header, and the chunk's
+_PART_ATTRIBUTE = b'"_PART"'
+
+
+def checked_texture_request(
+    prompt: str,
+    mesh: Path | bytes,
+    *,
+    preset_name: str = "standard",
+    settings: Mapping[str, Any] | None = None,
+    output: Path | None = None,
+    output_root: Path = Path("outputs"),
+    resume: bool = False,
+) -> Request:
+    """Return a request to paint meshes that can be started. Nothing is written.
+
+    prompt: str, the artist's words.
+    mesh: Path of a .glb, or its bytes; b"" with `resume`: the one that the run began with.
+    settings: nested by stage, over the preset; the stage `paint` is `config.paint.PaintConfig`.
+    preset_name, output, output_root, resume: as for `checked_request`.
+    Raises InputError or SetupError as `checked_request`, and for a mesh that is none.
+    """
+    given = dict(settings or {})
+    paint = from_json(PaintConfig, _stage(given.pop("paint", {})), "paint.")
+    data = given_mesh(mesh, resume)
+    folder = output or output_root / folder_name(of_mesh(mesh, f"{prompt} texture"), seed_of(given))
+    asked = checked_run(prompt, preset_name, given, folder, output_root, resume)
+    if not resume:
+        check_not_taken(asked.output, asked.config, "texture")
+    part = bool(paint.part) or _says_what_changes(data or _begun_with(asked.output))
+    return replace(asked, config=painting(asked.config, given, part=part), paint=paint, mesh=data)
+
+
+def _says_what_changes(data: bytes) -> bool:
+    """Whether the description of a GLB, its first chunk, names the attribute of a part that changes."""
+    if len(data) < _GLB_HEAD:
+        return False
+    (length,) = struct.unpack_from("<I", data, 12)
+    return _PART_ATTRIBUTE in data[_GLB_HEAD : _GLB_HEAD + length]
+
+
+def _begun_with(folder: Path) -> bytes:
+    """The mesh that a folder's run began with; b"" where it cannot be read, which the run will say."""
+    try:
+        with (folder / SOURCE).open("rb") as stream:
+            return stream.read(MESH_LIMIT)
+    except OSError:
+        return b""
+
+
+def _stage(values: Any) -> Mapping[str, Any]:
+    require(isinstance(values, Mapping), "paint", values, "a group of settings")
+    stage: Mapping[str, Any] = values
+    return stage
