@@ -6,6 +6,8 @@ Of: dreamfusion_engine/batch/ray_place.py, dreamfusion_engine/batch/ray_driver.p
 from __future__ import annotations
 
 import importlib.util
+import os
+import subprocess
 import sys
 import threading
 import time
@@ -15,7 +17,7 @@ from pathlib import Path
 import psutil
 import pytest
 from reference.paper_model import write_paper_model
-from reference.ray_nodes import PATIENCE, Node, free_port
+from reference.ray_nodes import PATIENCE, ROOT, Node, free_port
 from reference.wire_client import QUICK_ENGINE
 
 from dreamfusion_engine.batch import engine_process
@@ -23,7 +25,7 @@ from dreamfusion_engine.batch.news import News
 from dreamfusion_engine.batch.plan import Plan
 from dreamfusion_engine.batch.ray_place import RayPlace
 from dreamfusion_engine.batch.run import BatchRequest, checked_batch, local_place, run_batch
-from dreamfusion_engine.errors import EngineError, RunError, SetupError
+from dreamfusion_engine.errors import EngineError, InputError, RunError, SetupError
 
 pytestmark = [
     pytest.mark.ray,
@@ -221,3 +223,30 @@ def test_an_address_that_does_not_answer_is_told_at_once(tmp_path: Path) -> None
     batch._thread.join(PATIENCE)
     assert isinstance(batch.error, SetupError) and batch.error.code == "setup.cluster"
     assert "refused" in batch.error.why and "ray start" in batch.error.fix
+
+
+def test_two_heads_on_one_machine_are_named_and_none_is_chosen(
+    tmp_path: Path, port: int, head: list[Node], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    other = Node(free_port(), head=True, cache=tmp_path / "cache")
+    try:
+        asked = asked_batch(tmp_path / "o", STEPS)
+        place = RayPlace("ray", asked.config, asked.needs)
+        with pytest.raises(InputError) as caught:
+            run_batch(asked, place, lambda plan: None, lambda news: None, lambda: False)
+    finally:
+        other.kill()
+    assert caught.value.code == "input.cluster"
+    assert str(port) in caught.value.why and str(other.port) in caught.value.why
+
+
+def test_another_version_of_ray_is_told_as_such(port: int, head: list[Node]) -> None:
+    code = "import ray; ray.__version__ = '2.0.0'; from dreamfusion_engine.batch.ray_cluster import connect; "
+    code += f"connect('127.0.0.1:{port}')"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    run = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=environment, timeout=PATIENCE
+    )
+    assert run.returncode and "The Ray cluster is of another version." in run.stderr
+    assert "this environment has Ray 2.0.0" in run.stderr

@@ -26,14 +26,6 @@ def free_port() -> int:
         return int(one.getsockname()[1])
 
 
-def answers(port: int) -> bool:
-    """Whether somebody listens on a port."""
-    with contextlib.suppress(OSError):
-        socket.create_connection(("127.0.0.1", port), timeout=1.0).close()
-        return True
-    return False
-
-
 class Node:
     """One node of a cluster, with one core. Its head's port is the cluster's address."""
 
@@ -48,14 +40,14 @@ class Node:
             [sys.executable, "-m", "ray.scripts.scripts", "start", "--block", "--disable-usage-stats"]
             + ["--node-ip-address=127.0.0.1", *limits, *words],
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
+            stdout=(Path(self._temporary) / "said.txt").open("wb"),
             stderr=subprocess.DEVNULL,
             env={**os.environ, "PYTHONPATH": str(ROOT), "DREAMFUSION_CACHE": str(cache), **variables},
             start_new_session=True,
         )
         until = time.monotonic() + PATIENCE
-        while head and not answers(port):
-            assert time.monotonic() < until and self._process.poll() is None, "no head came up"
+        while b"Ray runtime started" not in (Path(self._temporary) / "said.txt").read_bytes():
+            assert time.monotonic() < until and self._process.poll() is None, "the node did not come up"
             time.sleep(0.2)
 
     def kill(self) -> None:
@@ -68,8 +60,7 @@ class Node:
             with contextlib.suppress(psutil.Error, AttributeError):
                 each.kill()
         self._process.wait(timeout=PATIENCE)
-        if self.head:
-            shutil.rmtree(self._temporary, ignore_errors=True)
+        shutil.rmtree(self._temporary, ignore_errors=True)
 
 
 def _engines_of(process: Any) -> list[Any]:
