@@ -11,7 +11,6 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
 import psutil
 
@@ -41,8 +40,9 @@ class Node:
             + ["--node-ip-address=127.0.0.1", *limits, *words],
             stdin=subprocess.DEVNULL,
             stdout=(Path(self._temporary) / "said.txt").open("wb"),
-            stderr=subprocess.DEVNULL,
-            env={**os.environ, "PYTHONPATH": str(ROOT), "DREAMFUSION_CACHE": str(cache), **variables},
+            stderr=subprocess.STDOUT,
+            env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", "DREAMFUSION_CACHE": str(cache)}
+            | variables,
             start_new_session=True,
         )
         until = time.monotonic() + PATIENCE
@@ -52,18 +52,12 @@ class Node:
 
     def kill(self) -> None:
         """End all of its processes at once, as a power cut does."""
-        ours: list[Any] = [self._process.pid]
+        ours: list[psutil.Process] = []
         with contextlib.suppress(psutil.Error):
-            ours = [psutil.Process(self._process.pid), *psutil.Process(self._process.pid).children(recursive=True)]
-            ours += [each for each in list(ours) for each in _engines_of(each)]
+            top = psutil.Process(self._process.pid)
+            ours = [top, *top.children(recursive=True)]
         for each in ours:
-            with contextlib.suppress(psutil.Error, AttributeError):
+            with contextlib.suppress(psutil.Error):
                 each.kill()
         self._process.wait(timeout=PATIENCE)
         shutil.rmtree(self._temporary, ignore_errors=True)
-
-
-def _engines_of(process: Any) -> list[Any]:
-    with contextlib.suppress(psutil.Error):
-        return list(process.children(recursive=True))
-    return []
