@@ -101,8 +101,8 @@ def main() -> None:
     options = parser.parse_args()
     if options.idle:
         with tempfile.TemporaryDirectory() as folder:
-            first, one, many = (own_cost(count, Path(folder)) for count in (2, 1, 1 + options.idle))
-        print(f"{first:.2f} s with what is loaded once; then one object {one:.3f} s, {1 + options.idle} {many:.3f} s")
+            begin, one, many = (own_cost(count, Path(folder)) for count in (2, 1, 1 + options.idle))
+        print(f"{begin:.2f} s with what is loaded once; then one object {one:.3f} s, {1 + options.idle} {many:.3f} s")
         print(f"{1e3 * (many - one) / options.idle:.1f} ms an object")
         return
     with tempfile.TemporaryDirectory() as folder:

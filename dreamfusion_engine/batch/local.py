@@ -75,9 +75,9 @@ def work_here(work: Work, slots: Sequence[Slot], tell: Callable[[News], None], s
                 continue
             _, job, slot = running.pop(news.job)
             free.append(slot)
-            stop = until and news.outcome.fate == "died"
-            end = replace(news.outcome, fate="stopped") if stop else news.outcome
-            end = end if until else waiting.ended(job, news.outcome)
+            end = news.outcome if until else waiting.ended(job, news.outcome)
+            if until and news.outcome.fate == "died":  # it took too long to stop
+                end = replace(news.outcome, fate="stopped")
             if end is None:
                 tell(News(kind="note", job=news.job, text=f"{news.outcome.trouble['why']} It is tried again."))
             else:

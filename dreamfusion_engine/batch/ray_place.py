@@ -143,8 +143,8 @@ class _Conversation:
         tell: Callable[[News], None],
         stopped: Callable[[], bool],
     ) -> None:
-        self.connected, self.fatal, self.code = False, None, 0
-        self.fatal: EngineError | None
+        self.connected, self.code = False, 0
+        self.fatal: EngineError | None = None
         heard: queue.Queue[bytes | None] = queue.Queue()
         process = _started(folder)
         assert process.stdin is not None and process.stdout is not None

@@ -28,13 +28,13 @@ def free_port() -> int:
 class Node:
     """One node of a cluster, with one core. Its head's port is the cluster's address."""
 
-    def __init__(self, port: int, *, head: bool, cache: Path, cores: int = 1, **variables: str) -> None:
+    def __init__(self, port: int, *, head: bool, cache: Path, **variables: str) -> None:
         self.port, self.head = port, head
         self._temporary = tempfile.mkdtemp(prefix="ray-", dir="/tmp")  # sockets have short paths
         words = ["--head", f"--port={port}", "--include-dashboard=false", f"--temp-dir={self._temporary}"]
         if not head:
             words = [f"--address=127.0.0.1:{port}"]
-        limits = [f"--num-cpus={cores}", "--memory=8000000000", "--object-store-memory=100000000"]
+        limits = ["--num-cpus=1", "--memory=8000000000", "--object-store-memory=100000000"]
         self._process = subprocess.Popen(
             [sys.executable, "-m", "ray.scripts.scripts", "start", "--block", "--disable-usage-stats"]
             + ["--node-ip-address=127.0.0.1", *limits, *words],
