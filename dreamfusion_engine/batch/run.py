@@ -14,7 +14,7 @@ from dreamfusion_engine.batch.needs import Needs, needs_of
 from dreamfusion_engine.batch.news import News
 from dreamfusion_engine.batch.plan import PLAN, RESULT, Plan, load_plan, mark_done, planned_jobs, to_values
 from dreamfusion_engine.batch.prompt_list import BadLine, read_list, usable
-from dreamfusion_engine.batch.room import cards, shared_threads, slots
+from dreamfusion_engine.batch.room import Card, Slot, cards, shared_threads, slots
 from dreamfusion_engine.batch.seed_list import typed_seeds
 from dreamfusion_engine.config.stages import GenerateConfig
 from dreamfusion_engine.errors import InputError
@@ -163,16 +163,7 @@ def local_place(asked: BatchRequest, most: int = 0) -> Place:
         )
 
     def work(work: Work, tell: Callable[[News], None], stopped: Callable[[], bool]) -> None:
-        room = slots(
-            cores=usable_cores(),
-            threads=work.threads,
-            main_memory=available_bytes(),
-            needs=asked.needs.main,
-            cards=cards(asked.config.device),
-            needs_of_card=asked.needs.card,
-            most=most,
-        )
-        work_here(work, room, tell, stopped)
+        work_here(work, _slots_here(asked, work.threads, cards(asked.config.device), most), tell, stopped)
 
     return work
 
@@ -215,8 +206,23 @@ def _plan(asked: BatchRequest) -> Plan:
     else:
         _check_free(plan, asked.folder)
     if not plan.threads:
-        plan.threads = shared_threads(usable_cores(), len(plan.jobs))
+        found = cards(asked.config.device)
+        at_once = len(_slots_here(asked, 1, found)) if found else usable_cores()
+        plan.threads = shared_threads(usable_cores(), min(at_once, len(plan.jobs)))
     return plan
+
+
+def _slots_here(asked: BatchRequest, threads: int, found: Sequence[Card], most: int = 0) -> list[Slot]:
+    """The room of this machine. found: its cards."""
+    return slots(
+        cores=usable_cores(),
+        threads=threads,
+        main_memory=available_bytes(),
+        needs=asked.needs.main,
+        cards=found,
+        needs_of_card=asked.needs.card,
+        most=most,
+    )
 
 
 def _check_free(plan: Plan, folder: Path) -> None:

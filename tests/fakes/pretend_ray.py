@@ -12,6 +12,7 @@ import threading
 import types
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import TimeoutError as NotInTime
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -152,7 +153,7 @@ def installed(cluster: Cluster) -> Iterator[None]:
     def got(ref: Future[Any], timeout: float | None = None) -> Any:
         try:
             return ref.result(timeout)
-        except TimeoutError as error:
+        except NotInTime as error:
             raise GetTimeoutError(str(error)) from error
 
     def listed() -> list[dict[str, Any]]:
