@@ -22,8 +22,10 @@ from dreamfusion_engine.machine.device import usable_cores
 from dreamfusion_engine.machine.disk import output_error
 from dreamfusion_engine.machine.file_lock import only_one
 from dreamfusion_engine.machine.main_memory import available_bytes
+from dreamfusion_engine.models.pipeline_folder import ModelFacts, model_facts
 from dreamfusion_engine.request.generate import checked_request
 from dreamfusion_engine.request.output import output_folder
+from dreamfusion_engine.request.run import prompted
 
 LOCK = ".batch.lock"
 MOST_THREADS = 256
@@ -88,11 +90,15 @@ def checked_batch(
     folder = output_folder(folder)
     found: list[GenerateConfig] = []
 
+    given = {**settings, "seed": numbers[0]}
+    facts: list[ModelFacts] = []
+
     def check(prompt: str) -> str:
-        asked = checked_request(
-            prompt, preset_name=preset_name, settings={**settings, "seed": numbers[0]}, output=folder / "any"
-        )
-        found[:] = [asked.config]
+        if facts:  # the first good prompt has been checked together with everything else
+            return prompted(prompt, preset_name, given, facts[0]).prompt
+        asked = checked_request(prompt, preset_name=preset_name, settings=given, output=folder / "any")
+        found.append(asked.config)
+        facts.append(model_facts(asked.config.model, asked.config.base))
         return asked.config.prompt
 
     good, refused = usable(lines, check)
