@@ -29,17 +29,19 @@ from twins.torch_field import TorchField  # noqa: E402
 
 from benchmarks.shared import measurement  # noqa: E402
 from dreamfusion_engine.commands.arguments import parse_settings  # noqa: E402
-from dreamfusion_engine.config.presets import PRESET_NAMES, preset  # noqa: E402
+from dreamfusion_engine.config.presets import PRESET_NAMES  # noqa: E402
 from dreamfusion_engine.config.stages import GenerateConfig  # noqa: E402
 from dreamfusion_engine.guidance.distillation import ScoreDistillation  # noqa: E402
 from dreamfusion_engine.machine.device import resolve_device, usable_cores  # noqa: E402
+from dreamfusion_engine.models.family import FAMILIES  # noqa: E402
 from dreamfusion_engine.models.load import load_teacher  # noqa: E402
-from dreamfusion_engine.models.pipeline_folder import locate_model, open_pipeline  # noqa: E402
+from dreamfusion_engine.models.pipeline_folder import locate_model, model_facts, open_pipeline  # noqa: E402
 from dreamfusion_engine.optimize import step_part  # noqa: E402
 from dreamfusion_engine.optimize.checkpoint import load_checkpoint  # noqa: E402
 from dreamfusion_engine.optimize.step_graphs import step_graphs  # noqa: E402
 from dreamfusion_engine.optimize.volume_training import VolumeTraining  # noqa: E402
 from dreamfusion_engine.render.renderer import Rendering  # noqa: E402
+from dreamfusion_engine.request.settings import settings_for  # noqa: E402
 
 
 def run_preset(config: GenerateConfig, settings: list[str], output: Path) -> dict[str, Any]:
@@ -89,7 +91,14 @@ def step_ratio(config: GenerateConfig, output: Path, steps: int, cores: int) -> 
     device = resolve_device(config.device)
     pipeline = open_pipeline(locate_model(config.model))
     teacher = load_teacher(pipeline, device, precision="bfloat16" if device.type == "cpu" else "auto")
-    distillation = ScoreDistillation(teacher, config.prompt, config.negative, pipeline.card, config.guidance)
+    distillation = ScoreDistillation(
+        teacher,
+        config.prompt,
+        config.negative,
+        pipeline.card,
+        config.guidance,
+        together=FAMILIES[pipeline.family].views_together,
+    )
     graphs = step_graphs(config.memory, device, lambda event: None)
     trainings = [VolumeTraining(config, seed=config.seed, device=device, graphs=each) for each in (graphs, None)]
     saved = load_checkpoint(output / "checkpoint", config, device.type)
@@ -137,8 +146,9 @@ def main() -> None:
     device = resolve_device(options.device)
     report: dict[str, Any] = {"machine": measurement.machine(device), "prompt": options.prompt, "presets": {}}
     overrides = {**parse_settings(options.set), "model": options.model, "device": options.device}
+    facts = model_facts(options.model, "")
     for name in options.preset:
-        config = preset(name, options.prompt, overrides)
+        config = settings_for(facts, name, options.prompt, overrides).config
         with tempfile.TemporaryDirectory() as folder:
             row = run_preset(config, options.set, Path(folder))
             row |= step_ratio(config, Path(folder), options.twin_steps, options.cores)

@@ -20,6 +20,7 @@ from dreamfusion_engine.errors import InputError
 from dreamfusion_engine.events import Control, Note, Report, Result, Stage
 from dreamfusion_engine.machine.disk import output_error
 from dreamfusion_engine.machine.processes import ALONE, Processes
+from dreamfusion_engine.machine.run_folder import can_resume
 from dreamfusion_engine.mesh.build import build_mesh
 from dreamfusion_engine.mesh.export import write_glb
 from dreamfusion_engine.mesh.pictures.sheet import portrait_scene, write_turntable, write_views
@@ -104,8 +105,10 @@ def _generate(
     pictures: RunPictures | None,
 ) -> Result:
     clock = StageClock(report)
-    if processes.first and not resume:
-        keep_pictures(() if pictures is None else pictures.cut_outs, output)
+    cut_outs = () if pictures is None else pictures.cut_outs
+    blockout = b"" if start is None else start.blockout
+    if processes.first and not resume and not can_resume(output):  # else an earlier run needs its own
+        keep_pictures(cut_outs, output)
     if pictures is not None:
         show(pictures.cut_outs, report)
     # 1. The frozen diffusion model, and the prompt in its language, from every side and in every shading.
@@ -136,7 +139,7 @@ def _generate(
     if resume:
         session.resume()
     elif processes.first:
-        keep_source(b"" if start is None else start.blockout, output)
+        session.keep_inputs = functools.partial(_keep_inputs, cut_outs, blockout, output)
     trial = StepTrial(teacher.fitted, teacher.distillation, device)
     session.denoiser = teacher.settle_runtime(
         alone=processes.count == 1,
@@ -198,6 +201,11 @@ def _generate(
     except OSError as error:
         raise output_error(output, error) from error
     return Result(folder=str(output), files={name: str(path) for name, path in files.items()}, report=content)
+
+
+def _keep_inputs(cut_outs: Sequence[CutOut], blockout: bytes, output: Path) -> None:
+    keep_pictures(cut_outs, output)
+    keep_source(blockout, output)
 
 
 def _new_training(start: Start | None, pictures: RunPictures | None, device: torch.device) -> NewTraining:

@@ -6,6 +6,7 @@ The command line, the server and any script with torch call `refine`; `generate`
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 
@@ -114,7 +115,7 @@ def _refine(
     if resume:
         session.resume()
     elif processes.first:
-        keep_source(mesh, output)
+        session.keep_inputs = functools.partial(keep_source, mesh, output)
     session.denoiser = teacher.settle_runtime(
         alone=processes.count == 1, resumed=resume, recorded=session.denoiser, step_seconds=None, report=report
     )

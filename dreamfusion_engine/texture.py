@@ -133,7 +133,7 @@ def _texture(
     if resume:
         session.resume()
     elif processes.first:
-        keep_source(mesh, output)
+        session.keep_inputs = functools.partial(keep_source, mesh, output)
     session.denoiser = teacher.settle_runtime(
         alone=processes.count == 1, resumed=resume, recorded=session.denoiser, step_seconds=None, report=report
     )

@@ -1,6 +1,6 @@
 """The command `batch` in a process of its own, whose jobs only count: lists, resuming, Ctrl-C, killed workers.
 
-Of: dreamfusion_engine/batch, dreamfusion_engine/cli.py.
+Of: dreamfusion_engine/batch, dreamfusion_engine/cli/batch.py.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The commands that tell: models and settings, and that a run gets what they say.
 
-Of: dreamfusion_engine/cli.py.
+Of: dreamfusion_engine/cli.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Commands in a process of their own: what they print, and that they can be stopped, killed and resumed.
 
-Of: dreamfusion_engine/cli.py.
+Of: dreamfusion_engine/cli.
 """
 
 from __future__ import annotations
@@ -67,6 +67,7 @@ def test_json_lines_are_all_there_is_on_standard_output(tmp_path: Path, model: P
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for one process")
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [getattr(signal, name, signal.SIGTERM) for name in ("SIGINT", "SIGTERM", "SIGHUP")])
 def test_a_signal_keeps_a_checkpoint_and_the_printed_command_resumes_to_the_same_mesh(
     tmp_path: Path, model: Path, number: signal.Signals

@@ -1,6 +1,6 @@
 """A contest of seeds from the command line: it reaches the method with its seeds, and bad seeds are refused at once.
 
-Of: dreamfusion_engine/cli.py, dreamfusion_engine/request/contest.py, dreamfusion_engine/commands/arguments.py.
+Of: dreamfusion_engine/cli, dreamfusion_engine/request/contest.py, dreamfusion_engine/commands/arguments.py.
 """
 
 from __future__ import annotations

@@ -17,6 +17,10 @@ ROOT = Path(__file__).resolve().parents[1]
 ENGINE = ROOT / "dreamfusion_engine"
 DOCS = sorted((ROOT / "docs").rglob("*.md"))
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *DOCS]
+NAMING = [*PAGES, *sorted(p for name in ("dreamfusion_engine", "training") for p in (ROOT / name).rglob("*.md"))]
+CODE_FOLDERS = ("benchmarks", "blender_addon", "docs", "dreamfusion_engine", "installer", "tests", "training")
+MADE = {"outputs", "previews", "checkpoint", "checkpoint-refine", "textures", "seeds", "extensions"}  # folders, by runs
+EXAMPLE = re.compile(r"[A-Z]{4}|test_Y|^make\.py$")  # in the name of a file that a reader might write: NAME, STAGE
 MATHS = ROOT / "docs" / "maths.md"
 TROUBLE = ROOT / "docs" / "troubleshooting.md"
 
@@ -185,6 +189,36 @@ def test_links_lead_somewhere(page: Path) -> None:
         assert goal.exists(), f"{page.name} links to {file}"
         if anchor:
             assert anchor in anchors_of(goal), f"{goal.name} has no heading {anchor}"
+
+
+@cache
+def paths_here() -> tuple[set[str], set[str]]:
+    """Files and folders of the code, from the root, with "/"."""
+    inside = [path for path in ROOT.iterdir() if path.is_file()]
+    for name in CODE_FOLDERS:
+        inside += [ROOT / name, *(path for path in (ROOT / name).rglob("*") if "__pycache__" not in path.parts)]
+    named = [(path.relative_to(ROOT).as_posix(), path.is_dir()) for path in inside]
+    return {name for name, folder in named if not folder}, {name for name, folder in named if folder}
+
+
+def names_nothing(name: str) -> bool:
+    """Whether no path of the code is, or ends in, what a page names: 'load.py', 'models/load.py' or 'models/'."""
+    files, folders = paths_here()
+    wanted = name.rstrip("/")
+    return not any(f"/{path}".endswith(f"/{wanted}") for path in (folders if name.endswith("/") else files))
+
+
+@pytest.mark.parametrize("page", NAMING, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_every_file_and_folder_of_the_code_that_a_page_names_exists(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    named = re.findall(r"(?<![\w/.$<>-])((?:[\w-]+/)*[\w-]+\.py)\b", text) + re.findall(r"`((?:[\w.-]+/)+)`", text)
+    named = [name for name in named if not EXAMPLE.search(name) and name.split("/")[0] not in MADE]
+    assert [name for name in named if names_nothing(name)] == []
+
+
+def test_a_path_that_does_not_exist_is_found() -> None:
+    assert not names_nothing("models/load.py") and not names_nothing("load.py") and not names_nothing("models/")
+    assert names_nothing("models/unload.py") and names_nothing("oad.py") and names_nothing("load.py/")
 
 
 def anchors_of(page: Path) -> set[str]:

@@ -1,6 +1,6 @@
 """The command `download` and the server's message of that name: progress, the end, and every refusal in words.
 
-Of: dreamfusion_engine/cli.py, dreamfusion_engine/server/server.py, dreamfusion_engine/server/download_job.py.
+Of: dreamfusion_engine/cli, dreamfusion_engine/server/server.py, dreamfusion_engine/server/download_job.py.
 """
 
 from __future__ import annotations

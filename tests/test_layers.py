@@ -85,7 +85,7 @@ TABLE: dict[str, set[str]] = {
 HEAVY = {"torch", "warp", "diffusers", "transformers", "skimage", "trimesh", "xatlas", "uvunwrap", "numpy", "PIL"}
 # Loaded before a request has been found good, so that a typing mistake is answered at once. Room -> modules.
 LIGHT_ROOMS = {
-    "": {"", "__main__", "cli", "errors", "events", "failures"},
+    "": {"", "__main__", "errors", "events", "failures"},
     "batch": {
         "bundle",
         "carried",
@@ -107,6 +107,7 @@ LIGHT_ROOMS = {
         "tally",
         "view",
     },
+    "cli": {"batch", "download", "lists", "options", "run"},
     "commands": {"arguments", "console", "doctor", "given_models", "model_list", "model_table", "settings_table"},
     "config": {"paint", "presets", "prompt_text", "recipes", "refine", "scores", "seed_range", "setting"},
     "config.stages": {
@@ -149,7 +150,7 @@ LIGHT_ROOMS = {
     },
     "models.single_file": {"layouts", "read"},
     "pictures": {"asked", "given", "viewpoint"},
-    "request": {"contest", "generate", "mesh", "output", "refine", "run", "settings", "texture"},
+    "request": {"contest", "generate", "mesh", "output", "refine", "run", "settings", "stages", "texture"},
     "server": {"attachments", "download_job", "job", "model_news", "server", "work"},
     "speed": {"device_speed", "model_costs", "run_time"},
     "wire": {"assignments", "bounded_json", "messages", "pipe_reader", "protocol"},

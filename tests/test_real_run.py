@@ -3,7 +3,7 @@
 What comes out is no object worth looking at. That it comes out, is complete, and is the same bit for bit however often
 the run was broken off, is what is tested here.
 
-Of: dreamfusion_engine/generate.py, dreamfusion_engine/cli.py, dreamfusion_engine/server/server.py.
+Of: dreamfusion_engine/generate.py, dreamfusion_engine/cli, dreamfusion_engine/server/server.py.
 """
 
 from __future__ import annotations
@@ -18,13 +18,14 @@ from typing import Literal
 
 import pytest
 import torch
+from fakes.shapes import ball_glb
 from reference.tiny_adapters import factors_for, kohya, write
 from reference.tiny_families import VARIANTS
 from reference.tiny_pipeline import tiny_pipeline, write_card
 from reference.wire_client import PATIENCE, Client
 
-from dreamfusion_engine.errors import Cancelled
-from dreamfusion_engine.events import Event, Progress
+from dreamfusion_engine.errors import Cancelled, InputError
+from dreamfusion_engine.events import Event, Progress, Stage
 from dreamfusion_engine.generate import generate
 from dreamfusion_engine.guidance.denoiser.choice import installed
 from dreamfusion_engine.request.generate import checked_request
@@ -171,6 +172,39 @@ def test_a_run_that_is_stopped_while_pictures_are_taken_says_that_the_mesh_is_th
     assert not (tmp_path / "late" / "turntable.mp4").exists()
     gc.collect()
     assert "Output file is empty" not in capfd.readouterr().err, "nothing of the encoder's comes after the advice"
+
+
+def test_a_run_goes_on_from_its_mesh_though_a_new_one_was_begun_in_its_folder_and_says_when_that_is_gone(
+    model: Path, tmp_path: Path
+) -> None:
+    folder, mine, other = tmp_path / "run", ball_glb("ball", 40), ball_glb("other", 60)
+    settings = {**SETTINGS, "model": str(model)}
+
+    def run(mesh: bytes, *, stage: Stage | None, resume: bool = False) -> None:
+        """One that is cancelled when a stage has come, if one is named."""
+        seen: set[str] = set()
+        asked = checked_request("a red mug", settings=settings, output=folder, blockout=mesh, resume=resume)
+        generate(
+            asked.config,
+            folder,
+            report=lambda event: seen.add(event.stage) if isinstance(event, Progress) else None,
+            control=lambda: "cancel" if stage in seen else "continue",
+            blockout=asked.mesh,
+            resume=resume,
+        )
+
+    with pytest.raises(Cancelled):
+        run(mine, stage="train")
+    with pytest.raises(Cancelled):
+        run(other, stage="load")
+    assert (folder / "source.glb").read_bytes() == mine
+    run(b"", stage=None, resume=True)
+    assert (folder / "mesh.glb").is_file() and not list(folder.glob("checkpoint-*"))
+    (folder / "source.glb").unlink()
+    with pytest.raises(InputError) as caught:
+        run(b"", stage=None, resume=True)
+    assert "source.glb" in caught.value.why and "--from" in caught.value.fix
+    assert "levels_until" not in caught.value.why
 
 
 def test_a_cancelled_job_of_the_server_resumes_to_the_same_mesh(model: Path, whole: Path, tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """The command `refine`: what is asked is done or refused on one screen, before anything is written.
 
-Of: dreamfusion_engine/cli.py, dreamfusion_engine/request/refine.py, dreamfusion_engine/commands/arguments.py.
+Of: dreamfusion_engine/cli, dreamfusion_engine/request/refine.py, dreamfusion_engine/commands/arguments.py.
 """
 
 from __future__ import annotations

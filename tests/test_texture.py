@@ -303,6 +303,9 @@ def test_a_checkpoint_goes_on_only_with_its_mesh_its_front_and_its_uvs(model: Pa
         with pytest.raises(InputError) as refused:
             Painting(model, other, tmp_path, paint=paint, resume=True)
         assert refused.value.code == "checkpoint.other_run"
+    early = Stopping("load")
+    with pytest.raises(Cancelled):  # one that begins anew and has not come to its first step
+        Painting(model, glb(translation=[1, 0, 0]).data(), tmp_path, report=early.report, control=early)
     assert (tmp_path / "source.glb").read_bytes() == kept
     assert whole(Painting(model, mesh, tmp_path, resume=True).result)["steps"] == STEPS
 

@@ -1,6 +1,6 @@
 """The command `texture`: what is asked is done or refused on one screen, before anything is written.
 
-Of: dreamfusion_engine/cli.py, dreamfusion_engine/request/texture.py, dreamfusion_engine/commands/arguments.py.
+Of: dreamfusion_engine/cli, dreamfusion_engine/request/texture.py, dreamfusion_engine/commands/arguments.py.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from reference.glb_builder import Glb, square
 from reference.paper_model import write_paper_model
 
 from dreamfusion_engine import cli
+from dreamfusion_engine.cli.options import run_settings
 from dreamfusion_engine.commands import arguments as command_line
 from dreamfusion_engine.config.paint import PaintConfig
 from dreamfusion_engine.errors import Cancelled, EngineError
@@ -93,7 +94,7 @@ def test_a_run_that_paints_has_fewer_steps_and_light_from_the_start_unless_asked
     def configured(*words: str) -> Any:
         options = command_line.parser().parse_args(["texture", str(mesh), "a mug", "--model", str(model), *words])
         asked = checked_texture_request(
-            options.prompt, Path(options.mesh), settings=cli._run_settings(options), preset_name=options.preset
+            options.prompt, Path(options.mesh), settings=run_settings(options), preset_name=options.preset
         )
         return asked.config.optimize
 

@@ -31,6 +31,7 @@ from reference.distillation_step import distillation_step  # noqa: E402
 
 from benchmarks.quality import Grader, Row, mean, measure  # noqa: E402
 from benchmarks.shared import portraits  # noqa: E402
+from benchmarks.shared.lone_views import lone_pipeline  # noqa: E402
 from benchmarks.shared.prompt_list import Prompt, read_prompts  # noqa: E402
 from dreamfusion_engine.commands.arguments import parse_settings  # noqa: E402
 from dreamfusion_engine.config.presets import preset  # noqa: E402
@@ -41,7 +42,6 @@ from dreamfusion_engine.judge.portraits import ELEVATION, judge_cameras  # noqa:
 from dreamfusion_engine.mesh.export import read_glb  # noqa: E402
 from dreamfusion_engine.models.card import View, view_of  # noqa: E402
 from dreamfusion_engine.models.load import load_teacher  # noqa: E402
-from dreamfusion_engine.models.pipeline_folder import locate_model, open_pipeline  # noqa: E402
 from training.starter.captions import VIEW_WORDS, describe  # noqa: E402
 from training.starter.objects.kinds import Appearance  # noqa: E402
 
@@ -106,7 +106,7 @@ def guidance_milliseconds(names: Sequence[str], model: str, rounds: int = 12) ->
     model: str, the teacher.
     rounds: int; the variants take turns, and the least of each counts.
     """
-    pipeline = open_pipeline(locate_model(model))
+    pipeline = lone_pipeline(model)
     teacher = load_teacher(pipeline, torch.device("cpu"), precision="bfloat16")
     made = {}
     for name in names:
@@ -183,7 +183,7 @@ def main() -> None:
     parser.add_argument("--judge", type=Path, default=WEIGHTS)
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
-    known = open_pipeline(locate_model(given.model)).card.kinds
+    known = lone_pipeline(given.model).card.kinds
     prompts, _ = read_prompts(given.prompts.read_text(encoding="utf-8").splitlines(), known)
     torch.set_num_threads(1)
     judge = load_judge(given.judge)

@@ -25,13 +25,13 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT)]
 
 from benchmarks.shared import measurement  # noqa: E402
+from benchmarks.shared.lone_views import lone_pipeline  # noqa: E402
 from dreamfusion_engine.config.presets import preset  # noqa: E402
 from dreamfusion_engine.guidance.denoiser import choice, openvino_graph  # noqa: E402
 from dreamfusion_engine.guidance.denoiser.host import FlatDenoiser, HostedDenoiser, step_call, tensors_of  # noqa: E402
 from dreamfusion_engine.guidance.distillation import ScoreDistillation  # noqa: E402
 from dreamfusion_engine.machine.device import usable_cores  # noqa: E402
 from dreamfusion_engine.models.load import load_teacher  # noqa: E402
-from dreamfusion_engine.models.pipeline_folder import locate_model, open_pipeline  # noqa: E402
 
 CPU = torch.device("cpu")
 
@@ -42,7 +42,7 @@ def ways(model: str, threads: list[int]) -> tuple[dict[str, Callable[[], Tensor]
     model: str, the teacher.
     threads: numbers of threads for OpenVINO.
     """
-    pipeline = open_pipeline(locate_model(model))
+    pipeline = lone_pipeline(model)
     teacher = load_teacher(pipeline, CPU, precision="float32")
     prompt = pipeline.card.examples[0] if pipeline.card.examples else "a hamburger"
     config = preset("standard", prompt, {"model": model})

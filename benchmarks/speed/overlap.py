@@ -29,6 +29,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT)]
 
 from benchmarks.shared import measurement  # noqa: E402
+from benchmarks.shared.lone_views import lone_pipeline  # noqa: E402
 from dreamfusion_engine.commands.arguments import parse_settings  # noqa: E402
 from dreamfusion_engine.config.presets import PRESET_NAMES, preset  # noqa: E402
 from dreamfusion_engine.config.stages import GenerateConfig  # noqa: E402
@@ -39,7 +40,6 @@ from dreamfusion_engine.machine import warp_runtime  # noqa: E402
 from dreamfusion_engine.machine.device import usable_cores  # noqa: E402
 from dreamfusion_engine.models.families.adapter import Adapter  # noqa: E402
 from dreamfusion_engine.models.load import load_teacher  # noqa: E402
-from dreamfusion_engine.models.pipeline_folder import locate_model, open_pipeline  # noqa: E402
 from dreamfusion_engine.optimize.volume_training import VolumeTraining  # noqa: E402
 
 CPU = torch.device("cpu")
@@ -66,7 +66,7 @@ class Bench:
     """One young training. Every way makes its steps in it, always at the same moment of the schedules."""
 
     def __init__(self, config: GenerateConfig, model: str, cores: int, progress: float) -> None:
-        pipeline = open_pipeline(locate_model(model))
+        pipeline = lone_pipeline(model)
         self.teacher = load_teacher(pipeline, CPU, precision="bfloat16")
         self.scores = ScoreDistillation(self.teacher, config.prompt, "", pipeline.card, config.guidance)
         self.networks = hosted(self.teacher, self.scores, config, cores)

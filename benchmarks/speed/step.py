@@ -25,6 +25,7 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[2] / part) for part in ("."
 
 from benchmarks.shared import measurement  # noqa: E402
 from benchmarks.shared.bench_scene import FIELDS, BenchScene, Side, bench_scene  # noqa: E402
+from benchmarks.shared.lone_views import lone_pipeline  # noqa: E402
 from benchmarks.shared.measurement import Limits, Threads  # noqa: E402
 from benchmarks.shared.work_counts import Work, step_work  # noqa: E402
 from dreamfusion_engine.config.stages import GuidanceConfig  # noqa: E402
@@ -32,7 +33,6 @@ from dreamfusion_engine.guidance.distillation import ScoreDistillation  # noqa: 
 from dreamfusion_engine.guidance.scores.sds import score_loss  # noqa: E402
 from dreamfusion_engine.machine.device import usable_cores  # noqa: E402
 from dreamfusion_engine.models.load import load_teacher  # noqa: E402
-from dreamfusion_engine.models.pipeline_folder import locate_model, open_pipeline  # noqa: E402
 from dreamfusion_engine.optimize.losses import smoothness_loss  # noqa: E402
 from dreamfusion_engine.render.renderer import SURFACE_OPACITY, surface_of  # noqa: E402
 from dreamfusion_engine.render.shading import lambertian, over_background  # noqa: E402
@@ -48,7 +48,7 @@ class Guide:
     """The diffusion model with a prompt, for calls whose parts can be timed. The noise is the same in every step."""
 
     def __init__(self, model: str, device: torch.device) -> None:
-        pipeline = open_pipeline(locate_model(model))
+        pipeline = lone_pipeline(model)
         self.teacher = load_teacher(pipeline, device, precision="bfloat16" if device.type == "cpu" else "auto")
         prompt = pipeline.card.examples[0] if pipeline.card.examples else "a hamburger"
         self.distillation = ScoreDistillation(self.teacher, prompt, "", pipeline.card, GuidanceConfig())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import sys
@@ -43,6 +44,15 @@ def claim_stdin() -> BinaryIO:
     os.dup2(nothing, 0)
     os.close(nothing)
     return cast(BinaryIO, os.fdopen(private, "rb", buffering=0))
+
+
+def tell(text: str) -> None:
+    """Write a text and a line's end on standard error; where a terminal is gone there is nobody to tell.
+
+    text: str.
+    """
+    with contextlib.suppress(OSError):
+        sys.stderr.write(text + "\n")
 
 
 def error_text(error: EngineError, columns: int = 88) -> str:

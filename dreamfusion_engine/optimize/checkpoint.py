@@ -28,6 +28,7 @@ from dreamfusion_engine.errors import InputError, SetupError
 from dreamfusion_engine.guidance.denoiser.choice import installed
 from dreamfusion_engine.machine.atomic_file import write_atomically
 from dreamfusion_engine.machine.disk import output_error
+from dreamfusion_engine.machine.run_folder import INPUTS, SOURCE
 
 FORMAT = 1
 INDEX = "checkpoint.json"
@@ -154,16 +155,19 @@ def set_aside(folder: Path) -> Path | None:
     return aside
 
 
-def load_checkpoint(folder: Path, config: GenerateConfig, device: str) -> Checkpoint:
+def load_checkpoint(folder: Path, config: GenerateConfig, device: str, *, given: bool = True) -> Checkpoint:
     """Load the checkpoint in `folder`, after a check that it is whole and of this run.
 
     folder: Path of the checkpoint.
     config: GenerateConfig of this run.
     device: 'cpu' or 'cuda'.
+    given: bool, whether this run has a mesh or pictures.
     Raises InputError checkpoint.missing, checkpoint.damaged, checkpoint.other_run (naming the settings that differ).
     Raises SetupError checkpoint.format.
     """
     index = _read_index(folder)
+    if index["extra"].get("subject") and not given:  # before the settings, some of which follow from it
+        raise _inputs_missing(folder.parent)
     differing = differing_settings(index["config"], to_json(config))
     if index["device"] != device:
         differing.append(f"device: {index['device']} then, {device} now")
@@ -249,6 +253,19 @@ def _read_state(folder: Path, index: Mapping[str, Any]) -> dict[str, Tensor]:
 
 def _checksum(index: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(index, sort_keys=True).encode()).hexdigest()
+
+
+def _inputs_missing(folder: Path) -> InputError:
+    found = [name for name in (SOURCE, INPUTS) if (folder / name).exists()]
+    why = (
+        f"{' and '.join(found)} in {folder} cannot be read." if found else f"{folder} has no {SOURCE} and no {INPUTS}."
+    )
+    return InputError(
+        "checkpoint.missing",
+        what="The mesh or the pictures that this run began with are missing.",
+        why=why,
+        fix="Give them again, by --from MESH.glb or --image FILE@VIEW, or leave out --resume to start anew.",
+    )
 
 
 def _damaged(path: Path, error: Exception) -> InputError:

@@ -73,6 +73,7 @@ class Session:
     new_training: what is trained.
     watched: verdicts that can be about this kind of training.
     denoiser: Choice of what runs it, from the checkpoint once resumed; None: not settled.
+    keep_inputs: puts what the run was given in place of an earlier run's, once that run's checkpoint is set aside.
     seconds: float, of training, over all attempts and sessions.
     steps_taken: int, over all attempts and sessions.
     restarts: int, number of restarts so far.
@@ -94,6 +95,7 @@ class Session:
     new_training: NewTraining = VolumeTraining
     watched: tuple[Verdict, ...] = VERDICTS
     denoiser: Choice | None = None
+    keep_inputs: Callable[[], None] = lambda: None
     seconds: float = 0.0
     steps_taken: int = 0
     restarts: int = 0
@@ -118,7 +120,7 @@ class Session:
 
         Raises InputError or SetupError where no checkpoint fits.
         """
-        saved = load_checkpoint(self.folder, self.config, self.device.type)
+        saved = load_checkpoint(self.folder, self.config, self.device.type, given=bool(self.subject))
         if saved.extra["model"] != self.model:
             raise InputError(
                 "checkpoint.other_run",
@@ -204,7 +206,11 @@ class Session:
         return self.training
 
     def save(self) -> None:
-        """Write a checkpoint, in the first process only. An unfinished run's checkpoint is set aside first."""
+        """Write a checkpoint, in the first process only.
+
+        Before the first one an earlier run's is set aside, and only then its inputs are replaced: at every moment
+        before, that run can be resumed.
+        """
         if not self.processes.first:
             return
         if not self._resumed:
@@ -213,6 +219,7 @@ class Session:
             if aside is not None:
                 text = f"An unfinished run was in this folder. Its checkpoint is kept: {aside.name}"
                 self.report(Note(code="run.set_aside", text=text))
+            self.keep_inputs()
         save_checkpoint(
             self.folder,
             Checkpoint(

@@ -15,6 +15,7 @@ from dreamfusion_engine.pictures.given import GivenPicture
 from dreamfusion_engine.request.generate import begun_with, checked_blockout
 from dreamfusion_engine.request.output import check_not_taken, check_output, contest_name, disk_needed
 from dreamfusion_engine.request.run import Request, checked_run
+from dreamfusion_engine.request.stages import check_refinement
 
 
 def checked_contest_request(
@@ -50,6 +51,7 @@ def checked_contest_request(
     settings = {**(settings or {}), "seed": seeds.first}
     output = output or output_root / contest_name(prompt, seeds)
     asked = checked_run(prompt, preset_name, settings, output, output_root, resume)
+    check_refinement(asked.config, settings)
     check_contest(asked.output, seeds.words, resume=resume)
     check_output(asked.output, disk_needed(asked.config, seeds.count))
     if not resume:

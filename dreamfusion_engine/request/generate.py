@@ -15,6 +15,7 @@ from dreamfusion_engine.pictures.given import GivenPicture
 from dreamfusion_engine.request.mesh import check_glb, mesh_bytes
 from dreamfusion_engine.request.output import check_not_taken
 from dreamfusion_engine.request.run import Request, checked_run
+from dreamfusion_engine.request.stages import check_refinement
 
 
 def checked_request(
@@ -43,6 +44,7 @@ def checked_request(
     mesh = checked_blockout(blockout, settings, resume)
     check_pictures(prompt, pictures, settings, resume)
     asked = checked_run(prompt, preset_name, settings, output, output_root, resume)
+    check_refinement(asked.config, settings)
     check_contest(asked.output, "", resume=resume)
     if not resume:
         check_not_taken(asked.output, asked.config)

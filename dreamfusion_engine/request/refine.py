@@ -12,6 +12,7 @@ from dreamfusion_engine.request.mesh import given_mesh, of_mesh
 from dreamfusion_engine.request.output import check_not_taken, folder_name
 from dreamfusion_engine.request.run import Request, checked_run
 from dreamfusion_engine.request.settings import seed_of
+from dreamfusion_engine.request.stages import check_stages
 
 
 def checked_refine_request(
@@ -32,6 +33,7 @@ def checked_refine_request(
     preset_name, output, output_root, resume: as for `checked_request`.
     Raises InputError or SetupError as `checked_request`, and for a mesh that is none.
     """
+    check_stages("refine", settings)
     given = dict(settings or {})
     data = given_mesh(mesh, resume)
     folder = output or output_root / folder_name(of_mesh(mesh, f"{prompt} refined"), seed_of(given))

@@ -16,6 +16,7 @@ from dreamfusion_engine.request.mesh import MESH_LIMIT, given_mesh, of_mesh
 from dreamfusion_engine.request.output import check_not_taken, folder_name
 from dreamfusion_engine.request.run import Request, checked_run
 from dreamfusion_engine.request.settings import seed_of
+from dreamfusion_engine.request.stages import check_stages
 
 _GLB_HEAD = 20  # bytes before the description of a GLB: its header, and the chunk's
 _PART_ATTRIBUTE = b'"_PART"'
@@ -39,6 +40,7 @@ def checked_texture_request(
     preset_name, output, output_root, resume: as for `checked_request`.
     Raises InputError or SetupError as `checked_request`, and for a mesh that is none.
     """
+    check_stages("texture", settings)
     given = dict(settings or {})
     paint = from_json(PaintConfig, _stage(given.pop("paint", {})), "paint.")
     data = given_mesh(mesh, resume)

@@ -61,12 +61,14 @@ def test_two_processes_have_the_gradients_of_one_on_the_same_views(folder: Path)
         assert float((both[0][step] - one).norm() / one.norm()) < (1e-5 if step == 0 else 1e-2)
 
 
+@pytest.mark.slow
 def test_a_wish_of_the_first_process_stops_both_at_the_same_step_in_the_same_state(folder: Path) -> None:
     first, second = (json.loads((folder / f"stopped-{k}.json").read_text()) for k in range(2))
     assert first == second
     assert (first["step"], first["count"]) == (CANCEL_AT, 2)
 
 
+@pytest.mark.slow
 def test_memory_that_runs_out_in_one_process_makes_both_step_down_and_go_on(folder: Path) -> None:
     first, second = (json.loads((folder / f"short-{k}.json").read_text()) for k in range(2))
     assert first == second, "the same field after the same steps"
@@ -76,11 +78,13 @@ def test_memory_that_runs_out_in_one_process_makes_both_step_down_and_go_on(fold
     assert taken["reason"] == "CUDA out of memory in the second process."
 
 
+@pytest.mark.slow
 def test_only_the_first_process_writes(folder: Path) -> None:
     assert (folder / "checkpoint-of-0" / "checkpoint.json").is_file()
     assert not (folder / "checkpoint-of-1").exists()
 
 
+@pytest.mark.slow
 def test_the_command_line_makes_one_object_with_two_processes(tmp_path: Path) -> None:
     small = ["optimize.steps=3", "optimize.resolution=[8,8]", "mesh.resolution=24", "mesh.triangles=200"]
     small += ["mesh.texture=64", "render.steps=16", "mesh.iso=1.0"]

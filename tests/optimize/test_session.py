@@ -206,6 +206,50 @@ def test_a_run_stopped_before_its_first_step_leaves_an_earlier_checkpoint_alone(
     assert resumed.training.step == resumed.steps_taken == 17
 
 
+def test_inputs_are_replaced_after_an_earlier_run_is_set_aside_and_before_the_new_checkpoint(tmp_path: Path) -> None:
+    """Whatever ends the new run before that, a refusal or a kill, leaves an earlier run with its own inputs."""
+    folder, seen = tmp_path / "checkpoint", []
+    with pytest.raises(Cancelled):
+        session(folder, tiny_config(), control=stop_at(9, "cancel")).run()
+
+    def keep() -> None:
+        seen.append(sorted(path.name for path in tmp_path.iterdir()))
+
+    refused = session(folder, tiny_config(), control=stop_at(0, "cancel"))
+    refused.keep_inputs = keep
+    with pytest.raises(Cancelled):
+        refused.run()
+    assert seen == [] and (folder / "checkpoint.json").is_file()
+    begun = session(folder, tiny_config(), control=stop_at(3, "cancel"))
+    begun.keep_inputs = keep
+    with pytest.raises(Cancelled):
+        begun.run()
+    assert seen == [["checkpoint-step-9"]]
+    resumed = session(folder, tiny_config(), control=stop_at(5, "cancel"))
+    resumed.keep_inputs = keep
+    resumed.resume()
+    with pytest.raises(Cancelled):
+        resumed.run()
+    assert len(seen) == 1, "who resumes has them already"
+
+
+def test_a_run_that_misses_its_mesh_is_told_so_and_not_which_settings_follow_from_that(tmp_path: Path) -> None:
+    folder = tmp_path / "checkpoint"
+    broken = session(folder, tiny_config(), control=stop_at(2, "cancel"))
+    broken.subject = "of a mesh"
+    with pytest.raises(Cancelled):
+        broken.run()
+    without = session(folder, tiny_config(levels_until=0.5))
+    with pytest.raises(InputError) as caught:
+        without.resume()
+    assert caught.value.code == "checkpoint.missing" and "no source.glb" in caught.value.why
+    assert "--from" in caught.value.fix
+    (tmp_path / "source.glb").mkdir()
+    with pytest.raises(InputError, match="mesh or the pictures") as caught:
+        without.resume()
+    assert "source.glb" in caught.value.why and "cannot be read" in caught.value.why
+
+
 def test_a_checkpoint_holds_what_ran_the_denoiser(tmp_path: Path) -> None:
     before, after = (session(tmp_path, tiny_config()) for _ in range(2))
     before.denoiser = Choice(runtime="openvino", precision="bfloat16", threads=2, why="the fastest")

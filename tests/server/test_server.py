@@ -167,6 +167,7 @@ def test_a_question_about_no_models_is_refused(greeted: Client, given: list[obje
     assert "given" not in greeted.wait_for("models").message
 
 
+@pytest.mark.slow
 def test_the_list_comes_again_once_when_the_speed_was_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DREAMFUSION_CACHE", str(tmp_path / "cache"))
     command = [sys.executable, str(FAKE_ENGINE), "--real-devices"]

@@ -9,117 +9,51 @@ import json
 from pathlib import Path
 
 import pytest
-from addon.blenders import ROOT, Session
+from addon.blenders import Session
 
-FAKE = ROOT / "tests" / "fakes" / "scripted_engine.py"
-
-USE_FAKE = f"""
-import bpy, addon, sys
-addon.enable()
-preferences = addon.preferences()
-preferences.engine = "command"
-preferences.command = f'"{{addon.ENGINE_PYTHON}}" "{FAKE}"'
-headless = addon.part("ui.run.headless")
-"""
-
-GENERATE = (
-    USE_FAKE
-    + """
-lines = []
-obj = headless.generate("a hamburger", output=sys.argv[1], size=2.0, tell=lines.append)
-addon.tell(lines=lines, size=max(obj.dimensions), ground=min((obj.matrix_world @ v.co).z for v in obj.data.vertices))
-addon.tell(saved=bpy.data.filepath, objects=[o.name for o in bpy.context.scene.objects])
-"""
-)
+SCRIPTS = Path(__file__).with_name("scripts")
 
 
 def test_a_script_gets_its_object_and_its_file(blender: Session, tmp_path: Path) -> None:
     target = tmp_path / "folder" / "a burger.blend"
-    facts = blender.run(GENERATE, str(target), DREAMFUSION_FAKE_STEP_S="0.0005").facts
+    facts = blender.run(SCRIPTS / "headless_generate.py", str(target)).facts
     assert target.stat().st_size > 10_000 and facts["saved"] == str(target)
     assert facts["objects"] == ["Hamburger"]
     assert facts["size"] == pytest.approx(2.0, abs=1e-3) and facts["ground"] == pytest.approx(0.0, abs=1e-3)
     assert facts["lines"][0] == "queued" and "done" in facts["lines"]
 
 
-FAILS = (
-    USE_FAKE
-    + """
-troubles = []
-for prompt in ("a fail hamburger", "a die hamburger", "a hamburger"):
-    try:
-        headless.generate(prompt)
-        troubles.append(None)
-    except headless.HeadlessFailed as failure:
-        troubles.append([str(failure), failure.trouble.code])
-addon.tell(troubles=troubles)
-"""
-)
-
-
 def test_a_failure_is_an_exception_that_says_what_to_do_and_the_next_one_works(newest_blender: Session) -> None:
-    first, second, third = newest_blender.run(FAILS, DREAMFUSION_FAKE_STEP_S="0.0005").facts["troubles"]
+    first, second, third = newest_blender.run(SCRIPTS / "headless_fails.py").facts["troubles"]
     assert "fix:" in first[0] and "fix:" in second[0] and first[1] != second[1]
     assert third is None
 
 
 def test_without_an_engine_a_script_is_told_to_install_it(newest_blender: Session) -> None:
-    script = """
-    import addon
-    addon.enable()
-    headless = addon.part("ui.run.headless")
-    try:
-        headless.generate("a hamburger")
-    except headless.HeadlessFailed as failure:
-        addon.tell(code=failure.trouble.code, text=str(failure))
-    """
-    facts = newest_blender.run(script).facts
+    facts = newest_blender.run(SCRIPTS / "headless_no_engine.py").facts
     assert "nstall" in facts["text"]
-
-
-COMMAND = (
-    USE_FAKE
-    + """
-import io, contextlib
-terminal = addon.part("ui.run.command")
-asked = ["generate", "a hamburger", "--output", sys.argv[1], "--seed", "3", "--set", "optimize.steps=40"]
-codes = [terminal.main(asked)]
-codes.append(terminal.main(["generate"]))
-codes.append(terminal.main(["generate", "a hamburger", "--set", "nothing"]))
-codes.append(terminal.main(["generate", "a fail hamburger"]))
-recipe = addon.part("ui.scene.object_recipe")
-made = [recipe.read(o) for o in bpy.context.scene.objects if recipe.is_result(o)][0]
-addon.tell(codes=codes, seed=made.seed, settings=made.settings, registered=len(terminal._commands))
-"""
-)
 
 
 def test_the_command_line_makes_the_file_and_says_by_its_code_how_it_went(blender: Session, tmp_path: Path) -> None:
     target = tmp_path / "x.blend"
-    outcome = blender.run(COMMAND, str(target), DREAMFUSION_FAKE_STEP_S="0.0005")
+    outcome = blender.run(SCRIPTS / "headless_command.py", str(target))
     assert outcome.facts["codes"] == [0, 2, 2, 3] and target.exists()
     assert outcome.facts["seed"] == 3 and outcome.facts["settings"]["optimize"]["steps"] == 40
     assert outcome.facts["registered"] == (1 if blender.blender.has_extensions else 0)
     assert "Traceback" not in outcome.output
 
 
-PICTURE = Path(__file__).with_name("scripts") / "headless_picture.py"
-
-
 def test_the_picture_shows_the_object_and_leaves_the_file_as_it_was(blender: Session, tmp_path: Path) -> None:
-    facts = blender.run(PICTURE, str(tmp_path / "still.png")).facts
+    facts = blender.run(SCRIPTS / "headless_picture.py", str(tmp_path / "still.png")).facts
     assert facts["before"] == facts["after"] and facts["size"] == [64, 64]
     assert 0.05 < facts["middle"] < 0.98 and facts["corner"] > 0.3
     assert abs(facts["middle"] - facts["corner"]) > 0.02
 
 
-REAL = Path(__file__).with_name("scripts") / "headless_real.py"
-
-
 @pytest.mark.slow
 def test_the_real_engine_makes_a_textured_hamburger_through_the_addon(newest_blender: Session, tmp_path: Path) -> None:
     target = tmp_path / "hamburger.blend"
-    facts = newest_blender.run(REAL, str(target)).facts
+    facts = newest_blender.run(SCRIPTS / "headless_real.py", str(target)).facts
     assert target.exists() and facts["packed"]
     assert 500 < facts["faces"] <= 3000 and facts["texture"] == [256, 256]
     red, green, blue = facts["colours"]

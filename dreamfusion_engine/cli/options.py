@@ -1,0 +1,32 @@
+"""What the options of a command say, as settings nested by stage."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from dreamfusion_engine.commands import arguments as command_line
+
+
+def run_settings(options: argparse.Namespace) -> dict[str, Any]:
+    """Return what the options of a run say.
+
+    options: of a command that makes something.
+    """
+    return given_settings(options) | {
+        "seed": options.seed or 0,
+        "negative": options.negative,
+        "device": options.device,
+    }
+
+
+def given_settings(options: argparse.Namespace) -> dict[str, Any]:
+    """Return what --set, --model, --base and the options that are short for a --set say.
+
+    options: of a command that has them.
+    """
+    lock, part = (getattr(options, name, None) for name in ("lock", "part"))  # each of one command
+    settings = command_line.given_settings(
+        options.set, options.steps, options.lora, options.embedding, lock=lock, part=part
+    )
+    return settings | {"model": options.model, "base": options.base}
