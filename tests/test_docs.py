@@ -19,7 +19,16 @@ DOCS = sorted((ROOT / "docs").rglob("*.md"))
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *DOCS]
 NAMING = [*PAGES, *sorted(p for name in ("dreamfusion_engine", "training") for p in (ROOT / name).rglob("*.md"))]
 CODE_FOLDERS = ("benchmarks", "blender_addon", "docs", "dreamfusion_engine", "installer", "tests", "training")
-MADE = {"outputs", "previews", "checkpoint", "checkpoint-refine", "textures", "seeds", "extensions"}  # folders, by runs
+MADE = {
+    "outputs",
+    "previews",
+    "checkpoint",
+    "checkpoint-refine",
+    "textures",
+    "seeds",
+    "logs",
+    "extensions",
+}  # folders, by runs
 EXAMPLE = re.compile(r"[A-Z]{4}|test_Y|^make\.py$")  # in the name of a file that a reader might write: NAME, STAGE
 MATHS = ROOT / "docs" / "maths.md"
 TROUBLE = ROOT / "docs" / "troubleshooting.md"
