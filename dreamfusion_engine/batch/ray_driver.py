@@ -133,6 +133,7 @@ class Driver:
                     self._note(f"{parcel.given} is sent to a machine of the cluster.")
                     for name, offset, piece in pieces(parcel):
                         ray.get(each.actor.take.remote(parcel, name, offset, piece), timeout=_PARCEL_SECONDS)
+                        self._say({"kind": "alive"})
                     ray.get(each.actor.close.remote(parcel), timeout=_PARCEL_SECONDS)
         except (ray.exceptions.RayError, OSError) as error:
             self._lost(each, error)
