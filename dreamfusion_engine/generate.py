@@ -45,15 +45,15 @@ from dreamfusion_engine.run.stage_clock import StageClock
 from dreamfusion_engine.run.start import Start, start_of
 from dreamfusion_engine.run.teacher import RunTeacher, load_run_teacher, open_run_model, run_device
 from dreamfusion_engine.scene.cameras import turntable_cameras
-from dreamfusion_engine.speed.device_speed import learn_ratio
-from dreamfusion_engine.speed.run_time import refining_seconds, step_seconds
+from dreamfusion_engine.speed.device_speed import learn_ratio, learn_rest
+from dreamfusion_engine.speed.run_time import after_seconds, refining_seconds, step_seconds
 
 REFERENCE_VIEWS = 8  # around the object, from 20 degrees above
 REFERENCE_PIXELS = 192
 REFINE_CHECKPOINT = "checkpoint-refine"
 REFINING = "The mesh stands. Now its vertices and its colours are refined, in {:,} steps."
 LEARNT_ABOVE = 20  # steps of a run that say something of the next; the first ones compile
-_SECONDS_AFTER = {"draft": 8.0, "standard": 14.0, "high": 40.0}  # of mesh and pictures on two cores, from result.json
+_AFTER: tuple[Stage, ...] = ("extract", "unwrap", "bake", "render")  # training; from them the next estimate learns
 
 
 def generate(
@@ -124,7 +124,7 @@ def _generate(
         folder=output / "checkpoint",
         report=report,
         control=control,
-        seconds_after=_SECONDS_AFTER.get(config.preset, 60.0)
+        seconds_after=after_seconds(teacher.fitted, teacher.speed)
         + refining_seconds(teacher.sizes, teacher.fitted, teacher.speed),
         snapshot=Previews(output / "previews", report, None if start is None else start.place)
         if processes.first
@@ -193,6 +193,9 @@ def _generate(
             config.camera,
             lambda share: advance("render", 0.2 + 0.8 * share),
         )
+        if processes.count == 1 and not config.refine.steps:  # refining bakes once more
+            plain = dataclasses.replace(teacher.speed, rest=1.0)
+            learn_rest(device.type, clock.seconds_of(_AFTER), after_seconds(teacher.fitted, plain))
         said = judgement(config, mesh, report)
         content = {**run_report(config, session, clock, device), **said, "mesh": mesh_report.to_json() | refinement}
         if pictures is not None and training.references is not None:

@@ -29,6 +29,7 @@ from dreamfusion_engine.events import Event, Progress, Stage
 from dreamfusion_engine.generate import generate
 from dreamfusion_engine.guidance.denoiser.choice import installed
 from dreamfusion_engine.request.generate import checked_request
+from dreamfusion_engine.speed.device_speed import stored_speed
 
 pytestmark = pytest.mark.slow
 
@@ -118,6 +119,8 @@ def test_a_run_leaves_everything_it_promises(whole: Path) -> None:
     assert {"load", "train", "extract", "unwrap", "bake", "render"} <= set(report["seconds"])
     assert report["denoiser"]["runtime"] == "torch" and report["denoiser"]["why"]
     assert report["peak_memory_mib"] > 100 and report["versions"]["torch"] and report["health"] and report["mesh"]
+    speed = stored_speed("cpu")
+    assert speed is not None and speed.rest != 1.0, "it has taught the next estimate what mesh and pictures take"
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")

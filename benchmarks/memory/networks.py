@@ -208,15 +208,16 @@ ARCHITECTURES: dict[str, Architecture] = {
 }
 
 
-def denoiser_inputs(model: Any, views: int, size: int) -> dict[str, Any]:
+def denoiser_inputs(model: Any, views: int, size: int, words: int = 0) -> dict[str, Any]:
     """The arguments of one call.
 
     model: the denoiser.
     views: int, pictures in the call.
     size: int, latents along a side.
+    words: int, tokens of a text. 0: as many as the family has.
     """
     config, name = model.config, type(model).__name__
-    tokens = TOKENS.get(name, 77)
+    tokens = words or TOKENS.get(name, 77)
     time = torch.ones(views, dtype=torch.long)
     if name == "UNet2DConditionModel":
         width = config.encoder_hid_dim or config.cross_attention_dim

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 
 import torch
 
@@ -44,6 +45,14 @@ class StageClock:
         """Seconds by stage so far, rounded."""
         self._close()
         return {stage: round(seconds, 2) for stage, seconds in self._seconds.items()}
+
+    def seconds_of(self, stages: Collection[Stage]) -> float:
+        """Seconds in these stages so far.
+
+        stages: Stages.
+        """
+        finished = self.finished()
+        return sum(seconds for stage, seconds in finished.items() if stage in stages)
 
     def _close(self) -> None:
         now = time.monotonic()

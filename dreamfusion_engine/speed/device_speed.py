@@ -39,12 +39,14 @@ class Speed:
     single: float, in float32.
     card: bool, whether the device is one.
     ratios: model to measured over estimated seconds of a step, from runs that were made here.
+    rest: float, the same of everything in a run but steps, which is the engine's own work; above 1 on a busy machine.
     """
 
     half: float
     single: float
     card: bool = False
     ratios: dict[str, float] = field(default_factory=dict)
+    rest: float = 1.0
 
     def ratio(self, model: str) -> float:
         """Return measured over estimated seconds of a step with this model; 1 before the first run."""
@@ -62,11 +64,12 @@ def stored_speed(device_type: str) -> Speed | None:
             return None
         half, single = float(values["half"]), float(values["single"])
         ratios = {str(model): _believed(ratio) for model, ratio in values["ratios"].items()}
+        rest = _believed(values.get("rest", 1.0))  # earlier versions did not keep it
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
     if not all(SLOWEST <= rate <= FASTEST for rate in (half, single)):
         return None
-    return Speed(half=half, single=single, card=device_type == "cuda", ratios=ratios)
+    return Speed(half=half, single=single, card=device_type == "cuda", ratios=ratios, rest=rest)
 
 
 def measured_speed(device: torch.device) -> Speed:
@@ -92,6 +95,18 @@ def learn_ratio(device_type: str, model: str, measured: float, estimated: float)
     others = {name: ratio for name, ratio in speed.ratios.items() if name != model}
     newest = dict(list(others.items())[-(_MODELS - 1) :])
     _store(replace(speed, ratios={**newest, model: _believed(measured / estimated)}))
+
+
+def learn_rest(device_type: str, measured: float, estimated: float) -> None:
+    """Keep the ratio of measured to estimated seconds of a run's work after training; nothing where either is 0.
+
+    device_type: 'cpu' or 'cuda'.
+    measured: float, seconds.
+    estimated: float, seconds without any ratio.
+    """
+    speed = stored_speed(device_type)
+    if speed is not None and measured > 0.0 and estimated > 0.0 and math.isfinite(measured / estimated):
+        _store(replace(speed, rest=_believed(measured / estimated)))
 
 
 def _believed(ratio: Any) -> float:
@@ -124,7 +139,13 @@ def _key(device_type: str) -> str | None:
 def _store(speed: Speed) -> None:
     """Keep it; a cache that cannot be written costs the next measurement, nothing else."""
     device_type = "cuda" if speed.card else "cpu"
-    values = {"key": _key(device_type), "half": speed.half, "single": speed.single, "ratios": speed.ratios}
+    values = {
+        "key": _key(device_type),
+        "half": speed.half,
+        "single": speed.single,
+        "ratios": speed.ratios,
+        "rest": speed.rest,
+    }
     try:
         _file(device_type).parent.mkdir(parents=True, exist_ok=True)
         write_atomically(_file(device_type), (json.dumps(values, indent=1) + "\n").encode())

@@ -123,13 +123,13 @@ def watching_seconds(config: GenerateConfig, speed: Speed, steps: float) -> floa
     """Return the seconds of previews and health checks.
 
     A preview of c seconds comes every min(max(2, 20 c), max(5, 4 c)) seconds (optimize/session.py), its own among
-    them.
+    them. On a busy machine c is larger, and so is its share.
 
     config: GenerateConfig of the run.
     speed: Speed of the device.
     steps: float, seconds of the training steps.
     """
-    slower = REFERENCE / speed.single
+    slower = REFERENCE / speed.single * speed.rest
     steps_a_ray = _RAY_FIXED + (1.0 - _RAY_FIXED) * config.render.steps / _RAY_STEPS
     ray = _PICTURE_RAY_SECONDS * steps_a_ray + _more_levels(config, 1.0)
     preview = (_PREVIEW_RAYS * ray + _PREVIEW_ELSE) * slower
@@ -162,6 +162,15 @@ def refining_seconds(sizes: ModelSizes, config: GenerateConfig, speed: Speed) ->
     return training_seconds(sizes, refining(config, {}), speed)
 
 
+def after_seconds(config: GenerateConfig, speed: Speed) -> float:
+    """Return the seconds of mesh and pictures after training.
+
+    config: GenerateConfig of the run.
+    speed: Speed of the device.
+    """
+    return (_AFTER_SECONDS + _POINT_SECONDS * (config.mesh.resolution + 1) ** 3) * speed.rest
+
+
 def estimated_seconds(sizes: ModelSizes, config: GenerateConfig, speed: Speed | None) -> float:
     """Return the seconds from the start of a run to its files; 0: unknown.
 
@@ -173,8 +182,7 @@ def estimated_seconds(sizes: ModelSizes, config: GenerateConfig, speed: Speed | 
     if speed is None or not training:
         return 0.0
     training += watching_seconds(config, speed, training) + refining_seconds(sizes, config, speed)
-    after = _AFTER_SECONDS + _POINT_SECONDS * (config.mesh.resolution + 1) ** 3
-    return training + _LOAD_SECONDS + after
+    return training + _LOAD_SECONDS * speed.rest + after_seconds(config, speed)
 
 
 def spoken(seconds: float) -> str:

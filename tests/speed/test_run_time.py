@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import subprocess
 import sys
 from pathlib import Path
@@ -23,7 +24,7 @@ from dreamfusion_engine.models.catalogue import catalogue
 from dreamfusion_engine.models.sizes import ModelSizes
 from dreamfusion_engine.run.teacher import estimate_text
 from dreamfusion_engine.speed import device_speed, run_time
-from dreamfusion_engine.speed.device_speed import Speed, learn_ratio, measured_speed, stored_speed
+from dreamfusion_engine.speed.device_speed import Speed, learn_ratio, learn_rest, measured_speed, stored_speed
 from dreamfusion_engine.speed.model_costs import estimates_of
 from dreamfusion_engine.speed.run_time import (
     estimated_seconds,
@@ -35,6 +36,7 @@ from dreamfusion_engine.speed.run_time import (
 
 SIZES = {model.title: model.sizes for model in catalogue()}
 SD15 = SIZES["Stable Diffusion 1.5"]
+STARTER = ModelSizes(denoiser=9_096_166, text_encoders=0, denoiser_operations=7.56e8, closed_vocabulary=True)
 SPEED = Speed(half=1e11, single=1e11)
 CPU = torch.device("cpu")
 
@@ -136,14 +138,13 @@ def test_more_levels_and_a_larger_table_cost_the_fields_part_of_a_step_and_nothi
 
 
 def test_previews_and_checks_take_a_share_of_training_that_is_bounded() -> None:
-    starter = ModelSizes(denoiser=9_096_166, text_encoders=0, denoiser_operations=7.56e8, closed_vocabulary=True)
     for rate in (1e9, 1e11, 1e13):
         speed = Speed(half=rate, single=rate)
-        steps = run_time.training_seconds(starter, config(), speed)
+        steps = run_time.training_seconds(STARTER, config(), speed)
         watching = run_time.watching_seconds(config(), speed, steps)
         checks = run_time.watching_seconds(config(), speed, 0.0)
         assert 0 < watching <= (steps + checks) / 3 + checks  # a quarter of the time at most goes into previews
-        whole = estimated_seconds(starter, config(), speed)
+        whole = estimated_seconds(STARTER, config(), speed)
         assert whole > steps + watching
     slow, quick = (Speed(half=rate, single=rate) for rate in (1e10, 1e12))
     shares = [run_time.watching_seconds(config(), speed, 1000.0) for speed in (slow, quick)]
@@ -212,6 +213,39 @@ def test_a_run_teaches_the_next_estimate_within_bounds(cache: Path) -> None:
     assert speed is not None and speed.ratio("starter") == device_speed.RATIOS[1]
     learn_ratio("cpu", "starter", 1.0, 0.0)
     assert stored_speed("cpu") == speed
+
+
+def test_a_run_teaches_what_the_rest_of_the_next_one_takes_within_bounds(cache: Path) -> None:
+    measured_speed(CPU)
+    path = cache / "speed-cpu.json"
+    kept = json.loads(path.read_text())
+    del kept["rest"]
+    path.write_text(json.dumps(kept))  # as an earlier version left it
+    speed = stored_speed("cpu")
+    assert speed is not None and speed.rest == 1.0
+    learn_ratio("cpu", "starter", 3.0, 2.0)
+    learn_rest("cpu", 40.0, 10.0)
+    busy = stored_speed("cpu")
+    assert busy is not None and busy.rest == 4.0 and busy.ratio("starter") == 1.5 and busy.half == speed.half
+    assert run_time.after_seconds(config(), busy) == 4 * run_time.after_seconds(config(), speed)
+    learn_rest("cpu", 1e9, 1.0)
+    busy = stored_speed("cpu")
+    assert busy is not None and busy.rest == device_speed.RATIOS[1]
+    for measured, estimated in ((1.0, 0.0), (0.0, 1.0), (math.inf, 1.0)):
+        learn_rest("cpu", measured, estimated)
+        assert stored_speed("cpu") == busy
+
+
+def test_a_whole_run_on_a_busy_machine_is_told_once_its_ratios_are_known() -> None:
+    """The starter's standard preset, measured: 489 s of steps, 172 s of previews, 19 s before and 54 s after."""
+    idle = Speed(half=389e9, single=113.9e9)
+    step = step_seconds(STARTER, config(), idle)
+    after = run_time.after_seconds(config(), idle)
+    busy = dataclasses.replace(idle, ratios={"starter": 0.4074 / step}, rest=54.31 / after)
+    steps = run_time.training_seconds(STARTER, config(), busy)
+    assert steps == pytest.approx(489, rel=0.01)
+    assert run_time.watching_seconds(config(), busy, steps) == pytest.approx(172, rel=0.1)
+    assert estimated_seconds(STARTER, config(), busy) == pytest.approx(734, rel=0.05)
 
 
 def test_every_preset_is_told_with_time_and_memory(cache: Path) -> None:

@@ -128,16 +128,17 @@ class Estimates:
             steps = int(report["steps"])
             rate = float(report["steps_per_second"])
             rest = sum(float(value) for stage, value in seconds.items() if stage not in ("train", "train_all_sessions"))
+            watched = _watched(seconds)
         except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError):
             return None
-        if steps <= 0 or not 0.0 < rate < math.inf or not 0.0 <= rest < math.inf:
+        if steps <= 0 or not 0.0 < rate < math.inf or not 0.0 <= rest < math.inf or not watched < math.inf:
             return None
         made_by = job.recipe
         work_a_step = _work(made_by.preset, made_by.settings, card) / _steps(made_by.preset, made_by.settings, card)
         device = device_title(str(report.get("device", "auto")), devices)
         runs = self._runs.setdefault(device, {}).setdefault(_key(made_by.preset, made_by.model), [])
         memory = job.memory_mib if 0.0 < job.memory_mib < math.inf else 0.0
-        runs.append(_Cost(1.0 / rate / work_a_step, rest, memory))
+        runs.append(_Cost(watched / rate / work_a_step, rest, memory))
         del runs[:-_KEPT]
         text = json.dumps(
             {
@@ -183,6 +184,15 @@ def duration_text(seconds: float) -> str:
         return f"{round(seconds / 3600):,} h"
     hours, rest = divmod(round(minutes / 10) * 10, 60)
     return f"{hours} h {rest} min" if rest else f"{hours} h"
+
+
+def _watched(seconds: dict[str, Any]) -> float:
+    """The training stage over its steps, at least 1: the rest went into previews and checkpoints.
+
+    seconds: of result.json. After a resume the stage has the last session's time alone, and nothing is known.
+    """
+    stage, steps = float(seconds.get("train", 0.0)), float(seconds.get("train_all_sessions", 0.0))
+    return max(1.0, stage / steps) if steps > 0.0 else 1.0
 
 
 def _key(preset: str, model: str) -> str:

@@ -19,11 +19,24 @@ DEVICES = {
 }
 
 
-def made(folder: Path, recipe: Recipe, *, rate: float, rest: float, device: str = "cpu", memory: float = 0.0) -> Job:
-    """A job that is done, with the report of its engine."""
+def made(
+    folder: Path,
+    recipe: Recipe,
+    *,
+    rate: float,
+    rest: float,
+    device: str = "cpu",
+    memory: float = 0.0,
+    watched: float = 1.0,
+) -> Job:
+    """A job that is done, with the report of its engine.
+
+    watched: the training stage over its steps; below 1 after a resume.
+    """
     folder.mkdir(exist_ok=True)
     steps = recipe.settings.get("optimize", {}).get("steps", 1200)
-    seconds = {"load": rest / 2, "train": 5.0, "render": rest / 2, "train_all_sessions": steps / rate}
+    seconds = {"load": rest / 2, "train": watched * steps / rate}
+    seconds |= {"render": rest / 2, "train_all_sessions": steps / rate}
     report = {"device": device, "steps": steps, "steps_per_second": rate, "seconds": seconds}
     (folder / "result.json").write_text(json.dumps(report))
     return Job("0" * 32, recipe, folder, state=JobState.DONE, memory_mib=memory)
@@ -110,6 +123,20 @@ def test_a_run_teaches_the_next_one_its_time(tmp_path: Path) -> None:
     while not pending.done:
         pass
     assert Estimates(tmp_path / "estimates.json").of(recipe, DEVICES) == after
+
+
+def test_previews_of_a_run_count_in_the_next_one(tmp_path: Path) -> None:
+    estimates = Estimates(tmp_path / "estimates.json")
+    estimates.learn(made(tmp_path, Recipe("a mug"), rate=2.455, rest=73.0, watched=1.352), DEVICES)
+    half = Recipe("a mug", settings={"optimize": {"steps": 600}})
+    assert estimates.of(Recipe("a mug"), DEVICES).seconds == pytest.approx(1.352 * 1200 / 2.455 + 73.0)
+    assert estimates.of(half, DEVICES).seconds == pytest.approx(1.352 * 600 / 2.455 + 73.0)
+
+
+def test_a_resumed_run_teaches_its_steps(tmp_path: Path) -> None:
+    estimates = Estimates(tmp_path / "estimates.json")
+    estimates.learn(made(tmp_path, Recipe("a mug"), rate=6.0, rest=30.0, watched=0.1), DEVICES)
+    assert estimates.of(Recipe("a mug"), DEVICES).seconds == pytest.approx(1200 / 6.0 + 30.0)
 
 
 def test_one_measured_preset_scales_the_others_and_is_not_called_a_measurement(tmp_path: Path) -> None:
