@@ -21,6 +21,9 @@ from dreamfusion_engine.config.presets import PRESET_NAMES, dotted, nested, pres
 from dreamfusion_engine.config.prompt_text import PROMPT_LIMIT  # noqa: E402
 from dreamfusion_engine.config.setting import Setting, Stage, declared, every_setting, stages_below  # noqa: E402
 from dreamfusion_engine.config.stages import GenerateConfig  # noqa: E402
+from dreamfusion_engine.pictures.decode import PIXEL_LIMIT  # noqa: E402
+from dreamfusion_engine.pictures.given import FILE_LIMIT, MOST  # noqa: E402
+from dreamfusion_engine.pictures.viewpoint import APART_DEG  # noqa: E402
 
 PAGE = ROOT / "docs" / "settings.md"
 ADDON = ROOT / "blender_addon" / "core" / "engine_settings.json"
@@ -77,6 +80,8 @@ def addon_text() -> str:
     shown = addon_settings(GenerateConfig)
     presets = {name: _changes(name, shown) for name in PRESET_NAMES}
     limits = {"prompt": PROMPT_LIMIT, "lora_weight": every_setting(GenerateConfig)["adapters.lora"].high}
+    limits |= {"pictures": MOST, "picture_bytes": FILE_LIMIT, "picture_pixels": PIXEL_LIMIT}
+    limits |= {"pictures_apart_deg": APART_DEG}
     stages = [f"{_line(stage)}: {_block(settings)}" for stage, settings in shown.items()]
     parts = [
         f'"made_by": {_line("python docs/settings_table.py")}',

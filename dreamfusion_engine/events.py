@@ -91,6 +91,23 @@ class TexturePreview:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Standing:
+    """Where a contest stands.
+
+    judge: str, who ranks, for people.
+    round: int, rounds that are over.
+    rounds: int, in all.
+    seeds: of every seed, the best first, what `Board.standing` says.
+    """
+
+    message: ClassVar[str] = "standing"
+    judge: str
+    round: int
+    rounds: int
+    seeds: list[dict[str, Any]]
+
+
+@dataclass(frozen=True, kw_only=True)
 class DraftMesh:
     """The object of a contest's draft that goes no further, as a binary glTF.
 
@@ -134,6 +151,21 @@ class Result:
 
 
 @dataclass(frozen=True, kw_only=True)
+class WholeCutOut:
+    """A given picture with the alpha by which its object is cut out.
+
+    by: str, what the alpha is from: 'alpha', 'mask' or 'colours'.
+    cropped: bool, whether the object reaches the edge of the picture, and may go on beyond it.
+    png: bytes of a PNG; where alpha is 0, colours are those of the background.
+    """
+
+    message: ClassVar[str] = "cut_out"
+    by: str
+    cropped: bool
+    png: bytes
+
+
+@dataclass(frozen=True, kw_only=True)
 class Downloaded:
     """The end of a good download.
 
@@ -151,8 +183,9 @@ class Downloaded:
     license: str
 
 
-Event = Progress | Preview | MeshPreview | TexturePreview | DraftMesh | Note
+Event = Progress | Preview | MeshPreview | TexturePreview | Standing | DraftMesh | Note
 Report = Callable[[Event], None]
 # 'finish': stop training here and make the result; 'cancel': keep a checkpoint and stop.
 Move = Literal["continue", "finish", "cancel"]
 Control = Callable[[], Move]  # asked between steps; a paused caller blocks inside the call
+Chosen = Callable[[], int | None]  # the seed of a contest that a person lets win; None: nobody has chosen

@@ -29,6 +29,7 @@ def ask(model: Path, *words: str) -> tuple[int, dict[str, Any]]:
     seen: dict[str, Any] = {}
 
     def spy(config: Any, seeds: SeedRange, output: Path, **rest: Any) -> Result:
+        assert rest.pop("chosen")() is None, "nobody can choose on a command line"
         seen.update(config=config, seeds=seeds, output=output, resume=rest["resume"])
         return counting_generate(config, output, **rest)
 
@@ -79,6 +80,18 @@ def test_each_kind_of_run_resumes_its_own_folder_only(
     assert ask(model, "--output", str(contest), "--resume")[0] == 2
     assert "Add the --seeds" in " ".join(capsys.readouterr().err.split())
     code, seen = ask(model, "--output", str(contest), "--seeds", "4", "--resume")
+    assert code == 0 and seen["resume"] is True
+
+
+def test_a_plain_run_in_the_folder_of_an_unfinished_contest_is_resumed_and_so_is_the_contest(
+    model: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "both"
+    (folder / "checkpoint").mkdir(parents=True)
+    (folder / CONTEST).write_text("{}", encoding="utf-8")
+    assert ask(model, "--output", str(folder), "--resume") == (0, {}), "the plain run went on"
+    (folder / "result.json").unlink()
+    code, seen = ask(model, "--output", str(folder), "--seeds", "4", "--resume")
     assert code == 0 and seen["resume"] is True
 
 

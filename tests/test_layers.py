@@ -113,6 +113,7 @@ LIGHT_ROOMS = {
     "config.stages": {
         "adapters",
         "camera",
+        "clip",
         "field",
         "generate",
         "guidance",
@@ -137,6 +138,7 @@ LIGHT_ROOMS = {
     "models": {
         "card",
         "catalogue",
+        "clip_folder",
         "family",
         "few_step_models",
         "file_kinds",
@@ -150,8 +152,19 @@ LIGHT_ROOMS = {
     },
     "models.single_file": {"layouts", "read"},
     "pictures": {"asked", "given", "viewpoint"},
-    "request": {"contest", "generate", "mesh", "output", "refine", "run", "settings", "stages", "texture"},
-    "server": {"attachments", "download_job", "job", "model_news", "server", "work"},
+    "request": {
+        "contest",
+        "generate",
+        "mesh",
+        "output",
+        "refine",
+        "run",
+        "settings",
+        "stages",
+        "texture",
+        "useless_settings",
+    },
+    "server": {"attachments", "cut_out_job", "download_job", "job", "model_news", "server", "work"},
     "speed": {"device_speed", "model_costs", "run_time"},
     "wire": {"assignments", "bounded_json", "messages", "pipe_reader", "protocol"},
 }

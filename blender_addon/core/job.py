@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import time
 import uuid
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from enum import Enum
 from pathlib import Path
 from typing import Any
+
+from . import given_pictures
+from .contest import MOST_SEEDS, Standing
 
 SEEDS = 1 << 31
 TASKS = GENERATE, TEXTURE, REFINE = (
@@ -60,6 +63,8 @@ class Recipe:
     preset: str, 'draft', 'standard' or 'high'.
     settings: overrides nested by stage, as in the message `generate`: {"device": "cpu", "optimize": {"steps": 800}}.
     versions: versions of the engine and its packages by name; empty until there is a result.
+    seeds: int, how many seeds from `seed` on hold a contest, of which the best is finished; 1: it is a plain run.
+    pictures: what is said of pictures of the object, see `given_pictures`. Their files are no part of the recipe.
     """
 
     prompt: str
@@ -69,10 +74,20 @@ class Recipe:
     preset: str = "standard"
     settings: dict[str, Any] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
+    seeds: int = 1
+    pictures: list[dict[str, Any]] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
-        """The recipe as nested plain values; `from_json` reads it back."""
-        return asdict(self)
+        """The recipe as nested plain values; `from_json` reads it back.
+
+        Those of a plain run without pictures are those of earlier versions.
+        """
+        values = asdict(self)
+        if not self.is_contest:
+            del values["seeds"]
+        if not self.pictures:
+            del values["pictures"]
+        return values
 
     @classmethod
     def from_json(cls, values: Any) -> Recipe:
@@ -90,6 +105,8 @@ class Recipe:
             "preset": str,
             "settings": dict,
             "versions": dict,
+            "seeds": int,
+            "pictures": list,
         }
         if "prompt" not in values:
             raise RecipeError("the recipe has no prompt")
@@ -102,9 +119,20 @@ class Recipe:
                 given[name] = value
         if not 0 <= given.get("seed", 0) < SEEDS:
             raise RecipeError(f"'seed' of the recipe must be a whole number from 0 to {SEEDS - 1}")
+        if not 1 <= given.get("seeds", 1) <= min(MOST_SEEDS, SEEDS - given.get("seed", 0)):
+            raise RecipeError(f"'seeds' of the recipe must be a whole number from 1 to {MOST_SEEDS}")
         if "versions" in given:
             given["versions"] = versions_of(given["versions"])
+        try:
+            given_pictures.checked(given.get("pictures", []))
+        except ValueError as error:
+            raise RecipeError(f"'pictures' of the recipe are damaged: {error}") from None
         return cls(**given)
+
+    @property
+    def is_contest(self) -> bool:
+        """Whether several seeds begin, and the best one is finished."""
+        return self.seeds > 1
 
     @property
     def begins_from_mesh(self) -> bool:
@@ -171,6 +199,9 @@ class Job:
     wish: str, a request to the running job that is not done yet: 'cancel', 'pause', 'resume', 'finish', or ''.
     owner: str, '' for a job of this Blender, else a name for the other Blender that has it.
     verdict: sentences on the result: a judge's grade, where there is one, and what its model's licence allows.
+    standing: Standing of a contest; None before its first word, and for a plain run.
+    winner: int, the seed that won a contest; None while nobody has.
+    choice: int, the seed that the artist let win in the run at work; None for none. It is not written down.
     """
 
     id: str
@@ -196,6 +227,21 @@ class Job:
     owner: str = ""
     task: str = GENERATE
     verdict: list[str] = field(default_factory=list)
+    standing: Standing | None = None
+    winner: int | None = None
+    choice: int | None = None
+
+    @property
+    def outcome(self) -> Recipe:
+        """The recipe of the result: of a contest that of a plain run of the seed that won, which gives the same."""
+        return self.recipe if self.winner is None else replace(self.recipe, seed=self.winner, seeds=1)
+
+    def of_seed(self, seed: int) -> Recipe:
+        """The recipe of a plain run of one seed.
+
+        seed: int.
+        """
+        return replace(self.recipe, seed=seed, seeds=1, versions={})
 
     @property
     def paints(self) -> bool:
@@ -211,6 +257,11 @@ class Job:
     def has_source(self) -> bool:
         """Whether the job is about meshes of the artist's, which lie in its folder and are sent to the engine."""
         return self.task != GENERATE or self.recipe.begins_from_mesh
+
+    @property
+    def has_pictures(self) -> bool:
+        """Whether the job has pictures of its object, whose files lie in its folder and are sent to the engine."""
+        return self.task == GENERATE and bool(self.recipe.pictures)
 
     @property
     def can_resume(self) -> bool:
@@ -269,6 +320,18 @@ def verdict_of(report: dict[str, Any]) -> list[str]:
     if isinstance(terms, dict) and isinstance(terms.get("line"), str) and terms["line"]:
         lines.append(terms["line"])
     return [line[:WORDS_LIMIT] for line in lines]
+
+
+def winner_of(report: dict[str, Any], recipe: Recipe) -> int | None:
+    """The seed that won a contest, by its result's report; None for a plain run, and where the report does not say.
+
+    report: the content of result.json, which may be anything.
+    recipe: Recipe of the job.
+    """
+    seed = report.get("seed")
+    if not recipe.is_contest or not isinstance(seed, int) or isinstance(seed, bool):
+        return None
+    return seed if recipe.seed <= seed < recipe.seed + recipe.seeds else None
 
 
 def versions_of(values: dict[Any, Any]) -> dict[str, str]:

@@ -37,7 +37,8 @@ NUMBERS: dict[str, tuple[tuple[type, ...], float]] = {
     "rate": ((int, float), 1e15),  # a second
     "mib": ((int, float), 1e9),  # a pebibyte
 }
-DATA = ("png", "glb", "mesh")  # mesh: vertices float32[V, 3], triangles int32[T, 3], colours uint8[V, 3], little-endian
+# mesh: vertices float32[V, 3], triangles int32[T, 3], colours uint8[V, 3], little-endian. picture: of any usual format.
+DATA = ("png", "glb", "mesh", "picture")
 _RUN = {  # what every command that queues a run says
     "id": "str",
     "prompt": "str",
@@ -68,6 +69,9 @@ COMMANDS: dict[str, dict[str, str]] = {
     # run's own. settings: as for generate; the stage "refine" is about it. Its mesh previews and the result's mesh.glb
     # stand where the mesh that came stands. They are one mesh with one texture.
     "refine": _RUN,
+    # Show how a run would cut the object out of a picture: its file, and after it that of its mask, of `mask` bytes. It
+    # is done beside whatever runs, and answered by `cut_out` or `failed`.
+    "cut_out": {"id": "str", "mask": "int?", "bytes": "picture"},
     # Stop a job, queued or running; a running one keeps a checkpoint. Ignored when the job is over.
     "cancel": {"id": "str"},
     # Hold a running job between two steps, and go on.
@@ -75,6 +79,9 @@ COMMANDS: dict[str, dict[str, str]] = {
     "resume": {"id": "str"},
     # Stop training here and make the mesh from what there is.
     "finish": {"id": "str"},
+    # Let a seed of a running contest win, whatever its grade: the others stop, and it is finished. Passed over once the
+    # winner is being finished, and for a seed that has no picture yet.
+    "choose": {"id": "str", "seed": "count"},
     # Download a model by its hub id, beside whatever runs. `cancel` stops it; what has arrived is kept.
     "download": {"id": "str", "model": "str", "revision": "str?"},
     # Ask again for what `ready` said: the models, the devices. given: models that the client has by folder, file or id,
@@ -128,9 +135,16 @@ EVENTS: dict[str, dict[str, str]] = {
     "mesh_preview": {"id": "str", "step": "count", "vertices": "count", "triangles": "count", "bytes": "mesh"},
     # A small texture of one part of what is painted. part: its place among the file's parts.
     "texture_preview": {"id": "str", "step": "count", "part": "place", "bytes": "png"},
+    # Where a contest stands, after every grade. judge: who ranks, in words. round: rounds that are over. seeds: all of
+    # them, the best first: {"seed", "grade": null before the first, "step": of it, "on": whether it goes on, "mesh":
+    # whether its object was made, "trouble": why it failed, or ""}.
+    "standing": {"id": "str", "judge": "str", "round": "place", "rounds": "place", "seeds": "list"},
     # The object of a contest's draft that goes no further.
     "draft": {"id": "str", "seed": "count", "step": "count", "bytes": "glb"},
     "note": {"id": "str", "code": "str", "text": "str"},
+    # The answer to cut_out: the whole picture, 1024 pixels along a side at most; its alpha says what is the object.
+    # by: what that is from, "alpha", "mask" or "colours". cropped: the object reaches the edge and may go on beyond it.
+    "cut_out": {"id": "str", "by": "str", "cropped": "bool?", "bytes": "png"},
     # The end of a job, one of three. result carries mesh.glb; files: name -> path on the engine's machine; report:
     # the content of result.json.
     "result": {"id": "str", "folder": "str", "files": "object", "report": "object", "bytes": "glb"},
@@ -144,13 +158,14 @@ EVENTS: dict[str, dict[str, str]] = {
 }
 
 # The events that end something: a client that must drop some drops these last.
-ENDINGS = ("result", "failed", "cancelled", "downloaded", "ready")
+ENDINGS = ("result", "failed", "cancelled", "downloaded", "cut_out", "ready")
 # Only the newest of these matters: of one job, and of one value of the fields that are named.
 NEWEST_MATTERS: dict[str, tuple[str, ...]] = {
     "progress": (),
     "preview": ("name",),
     "mesh_preview": (),
     "texture_preview": ("part",),
+    "standing": (),
 }
 
 # The stages of `progress`, in words for people: the terminal and the add-on's sidebar show these.
@@ -175,8 +190,8 @@ _TYPES: dict[str, tuple[type, ...]] = {
 }
 
 
-# A command about a job that is there says its id and nothing else; these begin one.
-_BEGINNINGS = [name for name, fields in COMMANDS.items() if "id" in fields and len(fields) > 1]
+# These begin a job; the other commands with an id are about one that is there.
+_BEGINNINGS = [name for name, fields in COMMANDS.items() if "prompt" in fields or "model" in fields]
 
 
 class DamagedFrame(ValueError):

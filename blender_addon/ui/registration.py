@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import bpy
 
-from .operators import adapters, download, install, job, part, run, texture, trouble
+from .operators import adapters, contest, download, install, job, part, pictures, run, texture, trouble
 from .operators import preferences as preferences_operators
 from .panels import job_list, main, presets, results
+from .panels import pictures as pictures_panel
 from .panels import preferences as preferences_panel
 from .panels import settings as setting_panels
 from .run import command, job_rows, session, timer
@@ -15,6 +16,7 @@ from .settings import (
     adapter_settings,
     engine_report,
     engine_settings,
+    picture_settings,
     preferences,
     scene_settings,
     texture_settings,
@@ -26,6 +28,7 @@ _MODULES = (
     engine_settings,
     adapter_settings,
     texture_settings,
+    picture_settings,
     scene_settings,
     preferences,
     preferences_operators,
@@ -34,13 +37,16 @@ _MODULES = (
     job_list,
     presets,
     run,
+    pictures,
     texture,
     part,
     job,
+    contest,
     download,
     trouble,
     install,
     main,
+    pictures_panel,
     setting_panels,
     results,
 )

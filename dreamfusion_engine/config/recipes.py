@@ -21,6 +21,8 @@ Value = tuple[Any, str]  # a setting's value and where it comes from
 Settings = Mapping[str, Value]  # by dotted name
 STARTER_RECIPE = "starter"
 LATENT_RECIPE = "latent"
+SMALL_CLIP_RECIPE = "small-clip"
+CLIP_RECIPE = "CLIPModel"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,6 +132,24 @@ _FLOW = _experimental(
     guidance__weighting=("uniform", "RFDS distils the velocity (arXiv 2406.03293); " + _NOT_MEASURED),
 )
 
+_DREAM_FIELDS = "arXiv 2112.01455 (Dream Fields)"
+# A CLIP's loss is a mean over crops and is not scaled; its only regulariser is the reward for empty pictures.
+_CLIP: Settings = {
+    "guidance.view_prompts": ("off", f"{_DREAM_FIELDS}: the prompt alone"),
+    "guidance.perp_neg": ("off", f"{_DREAM_FIELDS}: none"),
+    "camera.distance": ((4.0, 4.0), _DREAM_FIELDS),
+    "camera.elevation_deg": ((30.0, 30.0), _DREAM_FIELDS),
+    "camera.fov_deg": ((33.4, 33.4), _DREAM_FIELDS),
+    "camera.target_jitter": (0.0, f"{_DREAM_FIELDS}: looks at the density's middle; ours at the box's"),
+    "optimize.views": (2, "ours: 2 views of 4 crops; Dream Fields 8 crops a step"),
+    "optimize.albedo_until": (1.0, f"{_DREAM_FIELDS}: colours without light"),
+    "optimize.opacity": (0.0, f"{_DREAM_FIELDS}: transmittance in its place"),
+    "optimize.entropy": (0.0, f"{_DREAM_FIELDS}: none"),
+    "optimize.orientation": (0.0, f"{_DREAM_FIELDS}: none"),
+    "optimize.smoothness": (0.0, f"{_DREAM_FIELDS}: none"),
+    "clip.transmittance": (0.5, _DREAM_FIELDS),
+}
+
 RECIPES: dict[str, Recipe] = {
     STARTER_RECIPE: Recipe(title="Starter", family="IFPipeline"),
     LATENT_RECIPE: Recipe(
@@ -222,9 +242,55 @@ RECIPES: dict[str, Recipe] = {
         presets=_LARGE_PRESETS,
         scores=_SCORES,
     ),
+    CLIP_RECIPE: Recipe(
+        title="CLIP",
+        family="CLIPModel",
+        settings={
+            **_CLIP,
+            **{name: _LARGE[name] for name in _LARGE if name.startswith("field.") and name != "field.background"},
+            "render.steps": (192, _DREAM_FIELDS),
+            "render.max_samples_per_ray": (384, "ours: the box's longest ray at 192 steps has 334"),
+            "render.occupancy_resolution": (96, "ours: a cell of two steps"),
+            "optimize.resolution": ((168, 168), _DREAM_FIELDS),
+            "optimize.levels_until": (0.0, f"{_DREAM_FIELDS}: all frequencies from the start"),
+            "optimize.learning_rate": (0.01, "TS, for a grid; Dream Fields 1e-4 for its network; ours, not measured"),
+            "optimize.gradient_clip": (0.0, f"{_DREAM_FIELDS}: none"),
+        },
+        presets={
+            "draft": {"optimize.steps": (2000, "ours: a fifth")},
+            "standard": {"optimize.steps": (5000, "ours: half")},
+            "high": {"optimize.steps": (10_000, _DREAM_FIELDS)},
+        },
+    ),
+    SMALL_CLIP_RECIPE: Recipe(
+        title="Small CLIP",
+        family="CLIPModel",
+        settings={
+            **_CLIP,
+            "optimize.resolution": ((48, 48), "ours: 1.5 times its 32 pixels, as a crop is averaged down to them"),
+        },
+    ),
 }
 
 
+# Settings of a teacher that denoises; one that compares, as CLIP, is refused them ...
+NEEDS_DENOISER = (
+    "negative",
+    "guidance.score",
+    "guidance.scale",
+    "guidance.scale_kept",
+    "guidance.rescale",
+    "guidance.t_max",
+    "guidance.t_min",
+    "guidance.anneal_until",
+    "guidance.annealing",
+    "guidance.weighting",
+    "memory.denoiser_runtime",
+    "memory.overlap",
+    "memory.offload",
+)
+# ... and these stages. Those of the stage 'clip' are refused to all others.
+DENOISER_STAGES, COMPARING_STAGES = ("score", "adapters"), ("clip",)
 # Settings that only a teacher with an autoencoder can have; a pixel model is refused them.
 NEEDS_AUTOENCODER = (
     "memory.recompute",
@@ -250,7 +316,7 @@ def recipe_named(name: str) -> Recipe:
     )
 
 
-_SMALL = {RECIPES[name].family: name for name in (STARTER_RECIPE, LATENT_RECIPE)}
+_SMALL = {RECIPES[name].family: name for name in (STARTER_RECIPE, LATENT_RECIPE, SMALL_CLIP_RECIPE)}
 
 
 def recipe_for(family: str, *, closed_vocabulary: bool) -> str:
@@ -258,6 +324,6 @@ def recipe_for(family: str, *, closed_vocabulary: bool) -> str:
 
     family: str, its pipeline class.
     closed_vocabulary: bool, as its card says. Such a model is a small one of this project, in the layout of DeepFloyd
-        IF or of Stable Diffusion, and is not of their families.
+        IF, of Stable Diffusion or of CLIP, and is not of their families.
     """
     return _SMALL.get(family, family) if closed_vocabulary else family

@@ -12,12 +12,14 @@ from typing import Any
 from dreamfusion_engine.config.seed_range import SeedRange
 from dreamfusion_engine.contest.rounds import Round
 from dreamfusion_engine.errors import InputError
+from dreamfusion_engine.events import Standing
 from dreamfusion_engine.machine.atomic_file import write_atomically
 from dreamfusion_engine.machine.disk import output_error
 from dreamfusion_engine.machine.run_folder import CONTEST, check_contest
 from dreamfusion_engine.wire.bounded_json import UnsafeJson, read_json_file
 
 FORMAT = 1
+_TROUBLE_LIMIT = 500  # characters of why a seed failed, in a message about all of them
 
 
 @dataclass(kw_only=True)
@@ -48,10 +50,12 @@ class Board:
     judge: str, who ranks, for people.
     entries: Entry each, by seed.
     seconds: float, spent on drafts.
+    chosen: int, the seed that a person let win; None: the judge ranks.
     """
 
     seeds: SeedRange
     judge: str = ""
+    chosen: int | None = None
     entries: list[Entry] = field(default_factory=list)
     seconds: float = 0.0
 
@@ -70,11 +74,12 @@ class Board:
 
     @property
     def ranking(self) -> list[Entry]:
-        """Every seed, the best first: who lasted longer, then by the last grade, then the lower seed."""
+        """Every seed, the best first: the chosen one, who lasted longer, the better last grade, the lower seed."""
 
-        def place(entry: Entry) -> tuple[bool, float, float, int]:
+        def place(entry: Entry) -> tuple[bool, bool, float, float, int]:
             worst = -entry.grades[-1] if entry.grades else math.inf
-            return bool(entry.trouble), -len(entry.grades) if entry.out >= 0 else -math.inf, worst, entry.seed
+            lasted = -len(entry.grades) if entry.out >= 0 else -math.inf
+            return entry.seed != self.chosen, bool(entry.trouble), lasted, worst, entry.seed
 
         return sorted(self.entries, key=place)
 
@@ -96,6 +101,58 @@ class Board:
             entry.out = number
         return ranked[about.keep :]
 
+    def decided(self, rounds: int) -> bool:
+        """Return whether there is a winner.
+
+        rounds: int, of the contest.
+        """
+        alive = self.alive
+        return self.chosen is not None or (len(alive) == 1 and len(alive[0].grades) == rounds)
+
+    def candidate(self, seed: int | None) -> Entry | None:
+        """Return the seed that a person chose, where it can win: a draft of it is there, and nobody has won yet.
+
+        seed: int; None: nobody has chosen.
+        """
+        if self.chosen is not None:
+            return None
+        return next((each for each in self.entries if each.seed == seed and each.step and not each.trouble), None)
+
+    def choose(self, winner: Entry, number: int) -> list[Entry]:
+        """Let a seed win by a person's choice, also one that had stopped. Returns those who stop now.
+
+        winner: Entry of `candidate`.
+        number: int, of the round.
+        """
+        stopped = [entry for entry in self.alive if entry is not winner]
+        for entry in stopped:
+            entry.out, entry.mesh = number, "" if entry.step else "none"  # of one that never began there is none
+        winner.out, winner.mesh, self.chosen = -1, "", winner.seed
+        return stopped
+
+    def standing(self, rounds: int) -> Standing:
+        """Return what is told of the contest while it goes on.
+
+        rounds: int, in all.
+        """
+        over = min((len(entry.grades) for entry in self.alive), default=rounds)
+        return Standing(
+            judge=self.judge,
+            round=min(over, rounds),
+            rounds=rounds,
+            seeds=[
+                {
+                    "seed": entry.seed,
+                    "grade": entry.grades[-1] if entry.grades else None,
+                    "step": entry.step,
+                    "on": entry.out < 0,
+                    "mesh": entry.mesh == "yes",
+                    "trouble": entry.trouble[:_TROUBLE_LIMIT],
+                }
+                for entry in self.ranking
+            ],
+        )
+
     def save(self, folder: Path) -> None:
         """Write contest.json.
 
@@ -103,7 +160,11 @@ class Board:
         Raises InputError where it cannot be written.
         """
         values = {"format": FORMAT, "first": self.seeds.first, "count": self.seeds.count, "judge": self.judge}
-        values |= {"seconds": round(self.seconds, 2), "entries": [asdict(entry) for entry in self.entries]}
+        values |= {
+            "chosen": self.chosen,
+            "seconds": round(self.seconds, 2),
+            "entries": [asdict(entry) for entry in self.entries],
+        }
         try:
             write_atomically(folder / CONTEST, (json.dumps(values, indent=1, allow_nan=False) + "\n").encode())
         except OSError as error:
@@ -117,6 +178,7 @@ class Board:
         return {
             "seeds": list(self.seeds.seeds),
             "judge": self.judge,
+            "chosen": self.chosen,
             "rounds": [asdict(each) for each in rounds],
             "ranking": [
                 {
@@ -149,7 +211,16 @@ def load_board(folder: Path, seeds: SeedRange) -> Board:
         entries = [_entry(each) for each in values["entries"]]
         if [entry.seed for entry in entries] != list(found.seeds):
             raise ValueError("its entries are not its seeds")
-        board = Board(seeds=found, judge=str(values["judge"])[:200], entries=entries, seconds=float(values["seconds"]))
+        chosen = values.get("chosen")  # not in a contest of an earlier version
+        if chosen is not None and chosen not in found.seeds:
+            raise ValueError("the seed that was chosen is none of its seeds")
+        board = Board(
+            seeds=found,
+            judge=str(values["judge"])[:200],
+            chosen=chosen,
+            entries=entries,
+            seconds=float(values["seconds"]),
+        )
     except (OSError, UnsafeJson, InputError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(
             "checkpoint.damaged",

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from dreamfusion_engine.events import Event, Note, Progress, Report
 
 _NOT_HEARD = ("run.estimate",)  # it is about a single run
+_OF_WINNER = ("run.finished_early",)  # a draft ends early for many reasons
 
 
 class Course:
@@ -35,19 +36,19 @@ class Course:
 
         begun_at: int, its training step when its part began.
         """
-        return self._heard(lambda event: self._progress(event, begun_at))
+        return self._heard(lambda event: self._progress(event, begun_at), (*_NOT_HEARD, *_OF_WINNER))
 
     def of_winner(self, begun_at: int) -> Report:
         """Return whom the winner's last part tells: what comes before its training moves no bar.
 
         begun_at: int, its training step then.
         """
-        return self._heard(lambda event: self._winners(event, begun_at))
+        return self._heard(lambda event: self._winners(event, begun_at), _NOT_HEARD)
 
-    def _heard(self, progress: Callable[[Progress], Progress]) -> Report:
+    def _heard(self, progress: Callable[[Progress], Progress], unheard: Sequence[str]) -> Report:
         def heard(event: Event) -> None:
             if isinstance(event, Note):
-                if event.text in self._told or event.code in _NOT_HEARD:
+                if event.text in self._told or event.code in unheard:
                     return
                 self._told.add(event.text)
             self._report(progress(event) if isinstance(event, Progress) else event)

@@ -21,7 +21,7 @@ from dreamfusion_engine.mesh.export import write_glb
 from dreamfusion_engine.mesh.surface.silhouette import ReferenceViews
 from dreamfusion_engine.optimize.checkpoint import INDEX
 from dreamfusion_engine.optimize.overlap import may_overlap
-from dreamfusion_engine.optimize.previews import Previews, png, preview_cameras
+from dreamfusion_engine.optimize.previews import BACKGROUND, Previews, png, preview_cameras
 from dreamfusion_engine.optimize.session import Session, cancelled
 from dreamfusion_engine.optimize.step_trial import StepTrial
 from dreamfusion_engine.optimize.volume_training import VolumeTraining
@@ -83,7 +83,8 @@ class Drafts:
         session = self._session(seed)
         heard = self._course.of_draft(since)
         session.report = heard
-        session.snapshot = Previews(seed_folder(self._output, seed) / "previews", heard)
+        place = None if self._start is None else self._start.place
+        session.snapshot = Previews(seed_folder(self._output, seed) / "previews", heard, place)
         training = session.run(until)
         assert isinstance(training, VolumeTraining)
         return training
@@ -97,8 +98,8 @@ class Drafts:
         """
         cameras = preview_cameras(training)
         first, rest = cameras.rows(slice(0, 1)), cameras.rows(slice(1, None))
-        large = png(training.view(first, THUMBNAIL_PIXELS, shading="lambertian").colour[0])
-        row = training.view(rest, _VIEW_PIXELS, shading="lambertian").colour
+        large = png(training.view(first, THUMBNAIL_PIXELS, background=BACKGROUND, shading="lambertian").colour[0])
+        row = training.view(rest, _VIEW_PIXELS, background=BACKGROUND, shading="lambertian").colour
         folder = seed_folder(self._output, seed)
         try:
             write_atomically(folder / THUMBNAIL, large)

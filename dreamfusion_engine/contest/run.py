@@ -22,7 +22,7 @@ from dreamfusion_engine.contest.drafts import Drafts, seed_folder
 from dreamfusion_engine.contest.grading import Grading
 from dreamfusion_engine.contest.rounds import Round, all_steps, rounds_of
 from dreamfusion_engine.errors import InputError, RunError
-from dreamfusion_engine.events import Control, Note, Report, Result
+from dreamfusion_engine.events import Chosen, Control, Move, Note, Report, Result
 from dreamfusion_engine.generate import generate
 from dreamfusion_engine.judge.appraisal import appraiser
 from dreamfusion_engine.judge.folder import judge_folder
@@ -44,11 +44,12 @@ def contest(
     control: Control = lambda: "continue",
     resume: bool = False,
     blockout: bytes = b"",
+    chosen: Chosen = lambda: None,
 ) -> Result:
     """Make the best object of several seeds, and write it to the folder `output`; the others lie in its `seeds`.
 
     The winner's object is the one that `generate` makes of its seed. Where `control` says 'finish', the best of what
-    there is becomes the mesh.
+    there is becomes the mesh; where `chosen` says a seed that has a draft, the rounds end, and that one is finished.
 
     config: GenerateConfig of a run; its seed does not count.
     seeds: SeedRange.
@@ -57,6 +58,7 @@ def contest(
     control: asked between steps whether to continue.
     resume: bool, whether to go on where the contest in `output` was broken off.
     blockout: bytes of a binary glTF, as for `generate`.
+    chosen: asked between steps which seed a person lets win.
     Raises as `generate`, and InputError where several processes train together.
     """
     if os.environ.get("WORLD_SIZE", "1") != "1":
@@ -79,7 +81,9 @@ def contest(
             board.save(output)
         rounds = rounds_of(seeds.count, config.optimize.steps)
         course = Course(all_steps(seeds.count, config.optimize.steps, rounds), report)
-        _rank(config, board, rounds, course, output, start, report, control)
+        report(board.standing(len(rounds)))
+        _rank(config, board, rounds, course, output, start, report, control, chosen)
+        report(board.standing(len(rounds)))
         release_memory()  # the teacher of the drafts is gone
         winner = board.ranking[0]
         return _finish(config, board, rounds, winner, course, output, start, control)
@@ -94,11 +98,24 @@ def _rank(
     start: Start | None,
     report: Report,
     control: Control,
+    chosen: Chosen,
 ) -> None:
     """Hold the rounds that are left; the board has the winner then."""
     course.begin(sum(entry.step for entry in board.entries))
-    if len(board.alive) == 1 and len(board.alive[0].grades) == len(rounds) and not board.without_mesh:
+    if board.decided(len(rounds)) and not board.without_mesh:
         return  # the drafts are done; the winner is to be finished
+
+    favourites: list[Entry] = []  # the first choice that can win; a draft was stopped for it
+
+    def favourite() -> Entry | None:
+        if not favourites and (found := board.candidate(chosen())) is not None:
+            favourites.append(found)
+        return favourites[0] if favourites else None
+
+    def draft_control() -> Move:
+        move = control()
+        return "finish" if move == "continue" and favourite() is not None else move
+
     # 1. One teacher for all drafts, and who grades them.
     heard = course.of_draft(0)
     device = run_device(config)
@@ -107,17 +124,31 @@ def _rank(
     judge = appraiser(config.prompt, judge_folder(config.judge, config.model))
     grading = Grading(config, teacher.distillation, judge)
     board.judge = grading.by
-    drafts = Drafts(config, teacher, output, start, course, report, control)
+    drafts = Drafts(config, teacher, output, start, course, report, draft_control)
+    if board.decided(len(rounds)):  # and broken off since, before the meshes of the others were made
+        _keep(board, drafts, output)
+        return
     for number, about in enumerate(rounds):
         # 2. Every draft up to the round's step, and its grade.
         for entry in board.to_grade(number):
             if control() == "finish" and any(each.grades for each in board.alive):
                 return
+            if favourite() is not None:
+                break
             begun = time.monotonic()
             course.begin(sum(each.step for each in board.entries))
             _grade(entry, number, about, drafts, grading)
             board.seconds += time.monotonic() - begun
             board.save(output)
+            report(board.standing(len(rounds)))
+        winner = favourite()
+        if winner is not None:
+            stopped = board.choose(winner, number)
+            board.save(output)
+            report(board.standing(len(rounds)))
+            report(Note(code="contest.chosen", text=chosen_text(winner, stopped)))
+            _keep(board, drafts, output)
+            return
         if not board.alive:
             raise RunError(
                 "contest.none_left",
@@ -128,12 +159,18 @@ def _rank(
         # 3. The worse half stops. What it has become is kept as a mesh.
         stopped = board.close(number, about)
         board.save(output)
+        report(board.standing(len(rounds)))
         report(Note(code="contest.round", text=round_text(number, len(rounds), board, stopped)))
-        for entry in board.without_mesh:
-            begun = time.monotonic()
-            entry.mesh = "yes" if drafts.keep(entry.seed, entry.step) else "none"
-            board.seconds += time.monotonic() - begun
-            board.save(output)
+        _keep(board, drafts, output)
+
+
+def _keep(board: Board, drafts: Drafts, output: Path) -> None:
+    """Make the meshes of the drafts that have stopped."""
+    for entry in board.without_mesh:
+        begun = time.monotonic()
+        entry.mesh = "yes" if drafts.keep(entry.seed, entry.step) else "none"
+        board.seconds += time.monotonic() - begun
+        board.save(output)
 
 
 def _grade(entry: Entry, number: int, about: Round, drafts: Drafts, grading: Grading) -> None:
@@ -195,6 +232,17 @@ def _set_aside(output: Path, report: Report) -> None:
     except OSError as error:
         raise output_error(output, error) from error
     report(Note(code="run.set_aside", text=f"An unfinished contest was in this folder. It is kept: {aside.name}"))
+
+
+def chosen_text(winner: Entry, stopped: list[Entry]) -> str:
+    """Return one or two sentences on a person's choice, for the artist.
+
+    winner: Entry that was chosen.
+    stopped: Entry each, that stopped for it.
+    """
+    out = ", ".join(str(entry.seed) for entry in sorted(stopped, key=lambda entry: entry.seed))
+    text = f"Seed {winner.seed} was chosen by hand, and is finished."
+    return f"{text} Stopped: {out}." if out else text
 
 
 def round_text(number: int, count: int, board: Board, stopped: list[Entry]) -> str:

@@ -16,8 +16,10 @@ from torch import Tensor
 from dreamfusion_engine.config.scores import SCORES
 from dreamfusion_engine.config.stages import GuidanceConfig, PromptsConfig, ScoreConfig, Shading
 from dreamfusion_engine.guidance.classifier_free import guidance_scale, guided_noise
+from dreamfusion_engine.guidance.guidance import Behind
 from dreamfusion_engine.guidance.perp_neg import perp_neg_noise
 from dreamfusion_engine.guidance.prompt_conditioning import Encode, PromptConditioning, PromptEmbeddings
+from dreamfusion_engine.guidance.prompt_gain import denoising_gain
 from dreamfusion_engine.guidance.score_size import mean_weight, score_size
 from dreamfusion_engine.guidance.scores.guide import Predictions
 from dreamfusion_engine.guidance.scores.render_model import RenderScore
@@ -185,11 +187,16 @@ class ScoreDistillation:
             posterior=self._noise_of(part, shape, generator) if self.settings.latents == "sample" else None,
         )
 
-    def seen(self, images: Tensor, step: StepInputs) -> Tensor:
+    def further_noises(self, step: StepInputs) -> int:
+        """Return how many noises the score adds on the way down."""
+        return 0 if step.fresh is None else len(step.fresh)
+
+    def seen(self, images: Tensor, step: StepInputs, behind: Behind | None = None) -> Tensor:
         """Return renders as the model sees them, float32[B, C, h, w]: x of `loss`.
 
         images: float32[B, 3, H, W] in [0, 1].
         step: StepInputs of the same renders.
+        behind: not used; the renders keep their background.
         """
         if step.posterior is None:
             return self.teacher.to_model_space(images)
@@ -283,6 +290,14 @@ class ScoreDistillation:
             apart += float((e_front - e_back).square().sum())
             of_prompt += float((0.5 * (e_front + e_back) - uncond).square().sum())
         return math.sqrt(apart) / max(math.sqrt(of_prompt), 1e-12)
+
+    def prompt_gain(self, images: Tensor, azimuth: Tensor, elevation: Tensor) -> float:
+        """Return `denoising_gain` of pictures: how much better their noise is found with the prompt than without.
+
+        images: float32[B, 3, H, W] in [0, 1].
+        azimuth, elevation: float32[B], radians, cameras of the pictures.
+        """
+        return denoising_gain(self.teacher, self.conditioning, images, azimuth, elevation, self.together)
 
     def _guided(self, seen: Predictions, x_t: Tensor, t: Tensor, scale: float | Tensor) -> Tensor:
         alpha, sigma = self.teacher.schedule.at(t)

@@ -38,8 +38,8 @@ def check_contest(folder: Path, seeds: str, *, resume: bool) -> None:
     resume: bool, whether the run resumes.
     """
     contest, single = (folder / CONTEST).is_file(), (folder / "checkpoint").is_dir()
-    if not resume or bool(seeds) == contest:
-        return
+    if not resume or (contest if seeds else single or not contest):
+        return  # where one was begun in the other's folder both are there, and the seeds say which is meant
     if contest:
         raise InputError(
             "checkpoint.other_run",

@@ -92,10 +92,21 @@ def hosted_bytes(sizes: ModelSizes, config: GenerateConfig, device_type: str) ->
 
     sizes, config, device_type: as for `estimate`.
     """
-    if why_torch(sizes.denoiser, config, device=device_type):
+    if sizes.compares or why_torch(sizes.denoiser, config, device=device_type):
         return 0
-    rows = predictions_a_view(config.guidance, PromptCard(closed_vocabulary=sizes.closed_vocabulary))
+    rows = pictures_a_view(sizes, config)
     return 3 * 4 * sizes.denoiser + HOST_BYTES + 4 * rows * views_at_once(config) * sizes.denoiser_live
+
+
+def pictures_a_view(sizes: ModelSizes, config: GenerateConfig) -> int:
+    """Return how many pictures the model is shown of a view: one for each text, or a CLIP's crops.
+
+    sizes: ModelSizes of the model.
+    config: GenerateConfig of the run.
+    """
+    if sizes.compares:
+        return config.clip.crops
+    return predictions_a_view(config.guidance, PromptCard(closed_vocabulary=sizes.closed_vocabulary))
 
 
 def weight_bytes(sizes: ModelSizes, config: GenerateConfig, device_type: str) -> int:
@@ -140,9 +151,9 @@ def _training(sizes: ModelSizes, config: GenerateConfig, device_type: str) -> di
     denoiser = sizes.denoiser * each
     if config.memory.offload == "all" and device_type != "cpu":
         denoiser = min(denoiser, _LARGEST_LAYER)
-    rows = predictions_a_view(config.guidance, PromptCard(closed_vocabulary=sizes.closed_vocabulary))
+    rows = pictures_a_view(sizes, config)
     predicting = rows * views * sizes.denoiser_live * each
-    if SCORES[config.guidance.score].learns:
+    if SCORES[config.guidance.score].learns and not sizes.compares:
         learning = VSD_KEPT["transformer" if sizes.transformer else "unet"] * views * sizes.denoiser_live * each
         predicting = max(predicting, learning)
     kept, encoding = _encoder(sizes, config, of_vae)

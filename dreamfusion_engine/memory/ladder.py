@@ -94,12 +94,13 @@ def least_bytes(sizes: ModelSizes, config: GenerateConfig, device_type: str) -> 
     sizes, config, device_type: as for `fit`.
     """
     memory = config.memory
+    streams_text = memory.offload == "none" and not sizes.compares
     saving = dataclasses.replace(
         memory,
         recompute=True,
         tiling=True,
         views_at_once=config.camera.group,
-        offload="text" if memory.offload == "none" else memory.offload,
+        offload="text" if streams_text else memory.offload,
     )
     return estimate(sizes, dataclasses.replace(config, memory=saving), device_type).total
 
@@ -121,7 +122,7 @@ def _rungs(sizes: ModelSizes, config: GenerateConfig, device_type: str, *, loade
         yield _memory(config, "steps are not recorded as CUDA graphs, and take a little longer", graphs=False)
     if card and memory.precision == "float32" and not loaded:
         yield _memory(config, "the model in half precision", precision="auto")
-    if card and memory.offload == "none" and not loaded:
+    if card and memory.offload == "none" and not loaded and not sizes.compares:
         yield _memory(config, "the text encoder comes to the card a layer at a time", offload="text")
     if sizes.encoder_kept and not memory.recompute:
         yield _memory(config, "the VAE is computed again in the backward pass", recompute=True)
@@ -135,7 +136,9 @@ def _rungs(sizes: ModelSizes, config: GenerateConfig, device_type: str, *, loade
     smaller = _smaller_render(config, SMALLEST_LATENT_RENDER if sizes.vae else SMALLEST_RENDER)
     if smaller is not None:
         yield smaller
-    if card and memory.offload != "all" and not SCORES[config.guidance.score].learns:
+    # A layer that has left the card cannot give a gradient.
+    needs_gradients = sizes.compares or SCORES[config.guidance.score].learns
+    if card and memory.offload != "all" and not needs_gradients:
         yield _memory(config, "the denoiser comes to the card a layer at a time, which is slow", offload="all")
 
 

@@ -1,7 +1,8 @@
-"""The families of text-to-image models that can teach, and the parts that a folder of each must hold.
+"""The families of models that can teach, and the parts that a folder of each must hold.
 
-A family is a pipeline class of diffusers, as `model_index.json` names it. Nothing heavy is imported here, so a model is
-known and checked before torch is loaded. The adapters that run the families are in `models/families/`.
+A family is a pipeline class of diffusers, as `model_index.json` names it, or CLIP, whose folder is one network. Nothing
+heavy is imported here, so a model is known and checked before torch is loaded. The adapters that run the families are
+in `models/families/`.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ class Family:
     tokens: int, most tokens that it reads of a prompt.
     views_together: int, views of one object that its denoiser judges together, told where each is from; 1: each alone,
         told by words.
+    compares: bool, whether it is no denoiser but compares pictures with words, as CLIP.
     """
 
     title: str
@@ -31,6 +33,7 @@ class Family:
     optional: tuple[str, ...] = ()
     tokens: int = 77  # of CLIP, and what the pipeline of DeepFloyd IF gives T5
     views_together: int = 1
+    compares: bool = False
 
     @property
     def weights(self) -> tuple[str, ...]:
@@ -43,6 +46,8 @@ class Family:
         return (*self.weights, *self.tokenizers, "scheduler")
 
 
+CLIP = "CLIPModel"
+WHOLE = "."  # the part of a folder that is one network: itself
 _TWO_TEXTS = ("text_encoder", "text_encoder_2")
 _TWO_TOKENIZERS = ("tokenizer", "tokenizer_2")
 
@@ -65,4 +70,5 @@ FAMILIES: dict[str, Family] = {
     "FluxPipeline": Family(
         title="Flux", denoiser="transformer", text_encoders=_TWO_TEXTS, tokenizers=_TWO_TOKENIZERS, tokens=512
     ),
+    CLIP: Family(title="CLIP", denoiser=WHOLE, text_encoders=(), tokenizers=(WHOLE,), vae=False, compares=True),
 }

@@ -14,6 +14,7 @@ from dreamfusion_engine.models.adapters.files import NO_ADAPTERS, AdapterFiles
 from dreamfusion_engine.models.adapters.lora_merge import check_finite
 from dreamfusion_engine.models.adapters.textual_inversion import read_vectors
 from dreamfusion_engine.models.families.adapter import Adapter
+from dreamfusion_engine.models.families.clip import ClipTeacher
 from dreamfusion_engine.models.families.flux import Flux
 from dreamfusion_engine.models.families.mvdream import MVDream
 from dreamfusion_engine.models.families.parts import Parts, Place
@@ -61,3 +62,14 @@ def load_teacher(
         for part in word.tensors:
             read_vectors(word, part)
     return ADAPTERS[folder.family](Parts(folder, device, precision, place, adapters, vae_precision))
+
+
+def load_clip(
+    folder: PipelineFolder, device: torch.device, precision: Precision = "auto", place: Place | None = None
+) -> ClipTeacher:
+    """Return the teacher of a checked CLIP folder, which compares pictures with words and denoises nothing.
+
+    folder, device, precision, place: as for `load_teacher`.
+    Raises SetupError as `load_teacher`.
+    """
+    return ClipTeacher(Parts(folder, device, precision, place))

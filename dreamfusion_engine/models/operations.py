@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from dreamfusion_engine.models.clip_folder import Tower
+
 BACKWARD = 1.03  # of a VAE's encoder with frozen weights, times its forward pass: attention's is more than once
 _CLIP_TOKENS = 77
 # Prompt tokens, from the pipelines' defaults.
@@ -56,6 +58,16 @@ def encoder_operations(config: Mapping[str, Any], pixels: int) -> float:
     area = pixels * pixels / 4 ** (len(channels) - 1)
     c = channels[-1]
     return total + 2 * _resnet(c, c, area) + 8 * c * c * area + 4 * area * area * c
+
+
+def tower_operations(tower: Tower) -> float:
+    """Return the operations of a CLIP's tower of pictures, forwards, for one picture.
+
+    tower: Tower.
+    """
+    n, width = tower.tokens, tower.width
+    layer = 8.0 * n * width * width + 4.0 * n * width * tower.inner + 4.0 * n * n * width
+    return tower.layers * layer + 2.0 * (n - 1) * tower.inputs * width + 2.0 * width * tower.vector
 
 
 def _convolution(before: float, after: float, area: float) -> float:

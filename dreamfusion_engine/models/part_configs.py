@@ -47,9 +47,8 @@ def check_configs(folder: Path, family: Family, parts: frozenset[str]) -> None:
     Raises SetupError model.damaged: numbers that cannot be.
     Raises SetupError model.unsupported: pictures that are not square, or of a size that no such model has.
     """
-    for part in family.tokenizers:
-        if part in parts and not any(next((folder / part).glob(name), None) for name in VOCABULARIES):
-            raise incomplete(folder, f"{part} holds no vocabulary")
+    for part in (part for part in family.tokenizers if part in parts):
+        check_vocabulary_of(folder, part)
     scheduler = folder / "scheduler" / "scheduler_config.json"
     if not scheduler.is_file():
         raise incomplete(folder, f"scheduler/scheduler_config.json {absence(scheduler)}")
@@ -62,7 +61,7 @@ def check_configs(folder: Path, family: Family, parts: frozenset[str]) -> None:
     for part in (part for part in family.weights if part in parts):
         check_network(folder, part)
     for part in (part for part in family.tokenizers if part in parts):
-        _check_tokenizer(folder, part)
+        check_tokenizer(folder, part)
     scale = _vae_scale(folder) if family.vae else 1
     config = read_denoiser_config(folder / family.denoiser / "config.json")
     size = config.get("sample_size")
@@ -109,7 +108,24 @@ def _settings(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
             yield from _settings(item, name)
 
 
-def _check_tokenizer(folder: Path, part: str) -> None:
+def check_vocabulary_of(folder: Path, part: str) -> None:
+    """Refuse a tokenizer without a vocabulary.
+
+    folder: Path of the model.
+    part: str, a part of it; '.' for a folder that holds the tokenizer itself.
+    Raises SetupError model.incomplete.
+    """
+    if not any(next((folder / part).glob(name), None) for name in VOCABULARIES):
+        raise incomplete(folder, f"{'it' if part == '.' else part} holds no vocabulary")
+
+
+def check_tokenizer(folder: Path, part: str) -> None:
+    """Refuse a tokenizer that names code, or a class that is none.
+
+    folder: Path of the model.
+    part: str, as for `check_vocabulary_of`.
+    Raises SetupError model.unsupported, model.damaged.
+    """
     path = folder / part / "tokenizer_config.json"
     if not path.is_file():
         return

@@ -1,7 +1,8 @@
 """Find a model on disk and check, before anything heavy is imported, that it can be used.
 
 A model is a diffusers pipeline folder: `model_index.json` names a pipeline class and its parts, each in a subfolder
-with a `config.json` and weights in safetensors. Each kind of fault has its own error here.
+with a `config.json` and weights in safetensors. Or it is a CLIP's folder, which is one network. Each kind of fault has
+its own error here.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from dreamfusion_engine.hub.address import is_hub_id
 from dreamfusion_engine.hub.selection import INDEX
 from dreamfusion_engine.inputs.given_path import UnusablePath, absence, given_path, shortened
 from dreamfusion_engine.models.card import PromptCard, read_card
-from dreamfusion_engine.models.family import FAMILIES
+from dreamfusion_engine.models.clip_folder import check_clip, is_clip
+from dreamfusion_engine.models.family import CLIP, FAMILIES, WHOLE
 from dreamfusion_engine.models.few_step_models import refuse_distilled
 from dreamfusion_engine.models.hub_models import downloaded_folder
 from dreamfusion_engine.models.multi_view import FAMILY as MULTI_VIEW_FAMILY
@@ -172,6 +174,8 @@ def open_pipeline(path: Path, *, checked_bytes: float = math.inf) -> PipelineFol
     """
     index_path = path / INDEX
     if not index_path.is_file():
+        if is_clip(path):
+            return _open_clip(path, checked_bytes)
         raise SetupError(
             "model.not_pipeline",
             what="The model folder is not a diffusers pipeline.",
@@ -210,6 +214,15 @@ def open_pipeline(path: Path, *, checked_bytes: float = math.inf) -> PipelineFol
     card = read_card(path)
     check_files(path, card, checked_bytes)
     return PipelineFolder(path=path, family=str(name), components=components, weights=weights, card=card)
+
+
+def _open_clip(path: Path, checked_bytes: float) -> PipelineFolder:
+    """Check a CLIP's folder, as `open_pipeline` does."""
+    check_clip(path)
+    weights = {WHOLE: read_part_weights(path, WHOLE)}
+    card = read_card(path)
+    check_files(path, card, checked_bytes)
+    return PipelineFolder(path=path, family=CLIP, components={WHOLE: CLIP}, weights=weights, card=card)
 
 
 def check_files(path: Path, card: PromptCard, most: float = math.inf) -> None:

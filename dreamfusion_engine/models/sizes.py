@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from dreamfusion_engine.models.card import read_card
+from dreamfusion_engine.models.clip_folder import Tower, is_clip, towers
 from dreamfusion_engine.models.multi_view import read_denoiser_config
-from dreamfusion_engine.models.operations import denoiser_operations, encoder_operations
+from dreamfusion_engine.models.operations import denoiser_operations, encoder_operations, tower_operations
 from dreamfusion_engine.models.part_weights import PartWeights, damaged, read_part_weights
 
 TEXT_ENCODERS = ("text_encoder", "text_encoder_2", "text_encoder_3")
@@ -33,6 +34,9 @@ _LIVE = {"AutoencoderTiny": 3.1}
 _LIVE_ELSE = 5.0
 _RECOMPUTED = {"AutoencoderTiny": 6.1, "AutoencoderDC": 11.1}
 _RECOMPUTED_ELSE = 9.1
+# Numbers a token that a layer of CLIP keeps with frozen weights: the inputs of its two norms, queries, keys, values and
+# what attention makes of them; and in its feed-forward, for each inner number, the sum and its sigmoid (quick GELU).
+_TOWER_KEPT, _TOWER_KEPT_INNER = 6.0, 2.0
 _PACKED = {"FluxTransformer2DModel": (128, 2)}  # latent size and patch, which this class's config does not say
 _SHARED_TEXT = {"FluxTransformer2DModel": 512, "SD3Transformer2DModel": 333}  # prompt tokens beside the picture's
 
@@ -55,6 +59,8 @@ class ModelSizes:
         automatic.
     closed_vocabulary: as its card says; models without one are told other views' prompts too (Perp-Neg).
     denoiser_operations, encoder_operations: arithmetic of one forward pass for one picture (operations.py); 0: unknown.
+    compares: bool, whether it compares pictures with words and denoises nothing. What is said of the denoiser is then
+        about the tower of pictures, and its live numbers are those that it keeps for its backward pass.
     """
 
     denoiser: int
@@ -70,6 +76,7 @@ class ModelSizes:
     closed_vocabulary: bool = False
     denoiser_operations: float = 0.0
     encoder_operations: float = 0.0
+    compares: bool = False
 
 
 def read_sizes(folder: Path, weights: Mapping[str, PartWeights] | None = None) -> ModelSizes:
@@ -86,6 +93,9 @@ def read_sizes(folder: Path, weights: Mapping[str, PartWeights] | None = None) -
 
 
 def _read_sizes(folder: Path, weights: Mapping[str, PartWeights] | None) -> ModelSizes:
+    if is_clip(folder):
+        return _clip_sizes(folder)
+
     def count(part: str) -> int:
         if weights is None:
             return parameters(folder, part)
@@ -111,6 +121,28 @@ def _read_sizes(folder: Path, weights: Mapping[str, PartWeights] | None) -> Mode
         denoiser_operations=denoiser_operations(config, latent),
         encoder_operations=encoder_operations(vae, pixels),
     )
+
+
+def _clip_sizes(folder: Path) -> ModelSizes:
+    vision, text = towers(folder)
+    return ModelSizes(
+        denoiser=vision.parameters,
+        text_encoders=vision.parameters + text.parameters,  # both towers are read with the prompt
+        denoiser_live=tower_kept(vision),
+        pixels=vision.pixels,
+        closed_vocabulary=read_card(folder).closed_vocabulary,
+        denoiser_operations=tower_operations(vision),
+        compares=True,
+    )
+
+
+def tower_kept(tower: Tower) -> int:
+    """Return the numbers that a CLIP's tower of pictures keeps for the way back to one picture.
+
+    tower: Tower.
+    """
+    layer = _TOWER_KEPT * tower.width + _TOWER_KEPT_INNER * tower.inner
+    return round(tower.tokens * tower.layers * layer)
 
 
 def parameters(folder: Path, part: str) -> int:

@@ -216,7 +216,7 @@ class HealthMonitor:
     """Remembers the probes of a run and says what is wrong, as early as possible.
 
     views_differ: bool, whether the model expects this prompt's front and back to look different
-        (`guidance.distillation.ScoreDistillation.view_contrast`); many_faced needs it.
+        (`guidance.guidance.Guidance.view_contrast`); many_faced needs it.
     watched: verdicts that it can come to.
     """
 

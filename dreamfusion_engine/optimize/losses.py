@@ -1,4 +1,4 @@
-"""Regularisers of the field. Each is a pure function from per-ray values to a scalar. Axis letter: R rays."""
+"""Regularisers of the field. Each is a pure function from per-ray values to a scalar. Axis letters: B views, R rays."""
 
 from __future__ import annotations
 
@@ -16,6 +16,18 @@ def opacity_loss(opacity: Tensor) -> Tensor:
     Source: DreamFusion, arXiv 2209.14988, App. A.2.
     """
     return torch.sqrt(opacity.square() + OPACITY_SOFTENING).mean()
+
+
+def transmittance_loss(opacity: Tensor, target: Tensor) -> Tensor:
+    """-mean_b min(tau, 1 - mean_r o): a picture that one sees through costs less, but no less beyond tau of it.
+
+    It is taken a view at a time, so that a step's parts give what the whole does.
+
+    opacity: float32[B, R] in [0, 1], o, of R rays of B views.
+    target: float32[], tau in [0, 1].
+    Source: Dream Fields, Jain 2021, arXiv 2112.01455, equation 6.
+    """
+    return -torch.minimum(1.0 - opacity.mean(1), target).mean()
 
 
 def binary_entropy_loss(opacity: Tensor, margin: float = 1e-4) -> Tensor:

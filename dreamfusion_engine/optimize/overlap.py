@@ -21,7 +21,7 @@ from dreamfusion_engine.config.scores import SCORES
 from dreamfusion_engine.config.stages import GenerateConfig, views_at_once
 from dreamfusion_engine.field.occupancy import OccupancyGrid
 from dreamfusion_engine.field.radiance import RadianceField
-from dreamfusion_engine.guidance.distillation import ScoreDistillation
+from dreamfusion_engine.guidance.guidance import Guidance
 from dreamfusion_engine.guidance.scores.sds import mean_score_loss
 from dreamfusion_engine.optimize.step_part import PartInputs, PartPlan, add_way_back, render_part
 from dreamfusion_engine.render.renderer import Rendering
@@ -52,7 +52,7 @@ def add_gradients_overlapped(
     field: RadianceField,
     occupancy: OccupancyGrid,
     config: GenerateConfig,
-    distillation: ScoreDistillation,
+    distillation: Guidance,
     parts: Sequence[PartInputs],
     plans: Sequence[PartPlan],
 ) -> None:
@@ -63,7 +63,7 @@ def add_gradients_overlapped(
     field: RadianceField; gets the gradients.
     occupancy: OccupancyGrid of the field.
     config: GenerateConfig of the attempt.
-    distillation: ScoreDistillation of the teacher.
+    distillation: Guidance of the teacher.
     parts: PartInputs of each part.
     plans: PartPlan of each part.
     """

@@ -25,7 +25,7 @@ from dreamfusion_engine.scene.cameras import Cameras, mid_orbit_cameras
 
 PIXELS = 128
 KEEP_EVERY = 100  # steps between the previews that stay on disk
-_BACKGROUND = 0.6
+BACKGROUND = 0.6  # grey, on which white and black objects are seen
 
 
 class ViewPreviews:
@@ -45,7 +45,7 @@ class ViewPreviews:
 
         Raises InputError where the folder cannot be written.
         """
-        row = training.view(preview_cameras(training), PIXELS, background=_BACKGROUND, shading="lambertian").colour
+        row = training.view(preview_cameras(training), PIXELS, background=BACKGROUND, shading="lambertian").colour
         self._report(Preview(name="latest", step=training.step, png=png(row[0])))
         self._report(Preview(name="views", step=training.step, png=png(torch.cat(list(row[1:]), dim=1))))
         self._show_more(training)

@@ -9,7 +9,7 @@ import math
 
 import torch
 
-from dreamfusion_engine.config.stages import OptimizeConfig, PaceConfig, RenderConfig, Shading
+from dreamfusion_engine.config.stages import ClipConfig, OptimizeConfig, PaceConfig, RenderConfig, Shading
 
 OCCUPANCY_START = 0.01  # of the occupancy threshold ...
 OCCUPANCY_UNTIL = 0.4  # ... before this
@@ -99,6 +99,19 @@ def smoothness_weight(progress: float, config: OptimizeConfig, pace: PaceConfig)
     pace: PaceConfig.
     """
     return config.smoothness * linear_ramp(progress, pace.smoothness_from, 1.0)
+
+
+def transmittance_target(progress: float, config: ClipConfig) -> float:
+    """Return the share of a picture that should be empty: it moves evenly from the first target to the second.
+
+    A field is dense and large at first; to ask for much emptiness at once would remove it.
+
+    progress: float in [0, 1], share of training done.
+    config: ClipConfig.
+    Source: Dream Fields, arXiv 2112.01455, section 4.2.
+    """
+    first, last = config.target
+    return first + (last - first) * linear_ramp(progress, 0.0, config.target_until)
 
 
 def orientation_weight(progress: float, config: OptimizeConfig, pace: PaceConfig) -> float:

@@ -16,7 +16,7 @@ from dreamfusion_engine.config.stages import GenerateConfig
 from dreamfusion_engine.errors import Cancelled, InputError, RunError
 from dreamfusion_engine.events import Control, Note, Progress, Report
 from dreamfusion_engine.guidance.denoiser.choice import Choice
-from dreamfusion_engine.guidance.distillation import ScoreDistillation
+from dreamfusion_engine.guidance.guidance import Guidance
 from dreamfusion_engine.machine.device import MIB, out_of_memory, peak_memory_mib, release_memory
 from dreamfusion_engine.machine.processes import ALONE, Processes
 from dreamfusion_engine.memory.estimate import estimate
@@ -58,7 +58,7 @@ class Session:
     """One run's training, from a fresh field or a checkpoint to a field worth a mesh.
 
     config: GenerateConfig as asked for.
-    distillation: ScoreDistillation, the teacher with the prompt.
+    distillation: Guidance, the teacher with the prompt.
     device: torch.device of the training.
     folder: Path of the checkpoint.
     report: told of progress and notes.
@@ -80,7 +80,7 @@ class Session:
     """
 
     config: GenerateConfig
-    distillation: ScoreDistillation
+    distillation: Guidance
     device: torch.device
     folder: Path
     report: Report

@@ -17,8 +17,7 @@ from torch import Tensor
 from dreamfusion_engine.config.stages import GenerateConfig, Shading
 from dreamfusion_engine.field.occupancy import OccupancyGrid
 from dreamfusion_engine.field.radiance import RadianceField
-from dreamfusion_engine.guidance.distillation import ScoreDistillation
-from dreamfusion_engine.guidance.step_inputs import StepInputs
+from dreamfusion_engine.guidance.guidance import Behind, Guidance
 from dreamfusion_engine.machine.device import sent
 from dreamfusion_engine.optimize import losses, schedules
 from dreamfusion_engine.optimize.step_views import StepViews
@@ -32,20 +31,30 @@ T = TypeVar("T")
 class PartWeights:
     """The weights of a part's losses. They are one tensor, so that one copy brings them to the device.
 
-    values: float32[5]: opacity, entropy, orientation and smoothness weigh the regularisers; share is the part's share
-        of the step's views and weighs everything.
+    values: float32[6]: opacity, entropy, orientation and smoothness weigh the regularisers; share is the part's share
+        of the step's views and weighs everything; target is how empty a picture should be.
     """
 
     values: Tensor
 
     @classmethod
-    def of(cls, *, opacity: float, entropy: float, orientation: float, smoothness: float, share: float) -> PartWeights:
+    def of(
+        cls,
+        *,
+        opacity: float,
+        entropy: float,
+        orientation: float,
+        smoothness: float,
+        share: float,
+        target: float = 0.0,
+    ) -> PartWeights:
         """Build the weights from numbers, on the host.
 
         opacity, entropy, orientation, smoothness: float, weights of the losses.
         share: float in (0, 1], share of the step's views that the part has.
+        target: float in [0, 1], of `losses.transmittance_loss`.
         """
-        return cls(torch.tensor([opacity, entropy, orientation, smoothness, share]))
+        return cls(torch.tensor([opacity, entropy, orientation, smoothness, share, target]))
 
     def on(self, device: torch.device) -> PartWeights:
         """Return the same on a device; the host does not wait."""
@@ -71,18 +80,22 @@ class PartWeights:
     def share(self) -> Tensor:
         return self.values[4]
 
+    @property
+    def target(self) -> Tensor:
+        return self.values[5]
+
 
 @dataclass(frozen=True, kw_only=True)
 class PartInputs:
     """The tensors that differ between two parts of the same plan; all on the device that computes.
 
     views: StepViews, B of them.
-    step: StepInputs, what the diffusion model gets for them.
+    step: what the guidance has drawn for them, a dataclass of tensors.
     weights: PartWeights, of the losses.
     """
 
     views: StepViews
-    step: StepInputs
+    step: Any
     weights: PartWeights
 
 
@@ -122,6 +135,7 @@ def part_weights(progress: float, share: float, config: GenerateConfig, score_si
         orientation=score_size * schedules.orientation_weight(progress, settings, pace),
         smoothness=score_size * schedules.smoothness_weight(progress, settings, pace),
         share=share,
+        target=schedules.transmittance_target(progress, config.clip),
     )
 
 
@@ -159,23 +173,34 @@ def add_gradients(
     field: RadianceField,
     occupancy: OccupancyGrid,
     config: GenerateConfig,
-    distillation: ScoreDistillation,
+    distillation: Guidance,
     inputs: PartInputs,
     plan: PartPlan,
 ) -> Rendering:
-    """Render the views, ask the diffusion model, and add the loss's gradients to those of the parameters.
+    """Render the views, ask the teacher, and add the loss's gradients to those of the parameters.
 
     field: RadianceField; gets the gradients.
     occupancy: OccupancyGrid of the field.
     config: GenerateConfig of the attempt.
-    distillation: ScoreDistillation of the teacher.
+    distillation: Guidance of the teacher.
     inputs: PartInputs.
     plan: PartPlan of the part.
     """
     seen, images = render_part(field, occupancy, config, inputs.views, plan)
-    loss, _ = distillation.loss(distillation.seen(images, inputs.step), inputs.step)
+    behind = None if config.field.background == "learned" else behind_of(seen.opacity, inputs.views, plan.size)
+    loss, _ = distillation.loss(distillation.seen(images, inputs.step, behind), inputs.step)
     add_way_back(field, config, inputs, plan, seen, loss)
     return seen
+
+
+def behind_of(opacity: Tensor, views: StepViews, size: int) -> Behind:
+    """Return what lies behind the object in renders over their views' plain backgrounds.
+
+    opacity: float32 of B * size * size values, rays of one view after those of another.
+    views: StepViews, B of them.
+    size: int, pixels along a side.
+    """
+    return Behind(opacity=opacity.reshape(len(views), 1, size, size), colour=views.background)
 
 
 def add_way_back(
@@ -194,6 +219,9 @@ def add_way_back(
     weights = inputs.weights
     regularisers = weights.opacity * losses.opacity_loss(seen.opacity)
     regularisers = regularisers + weights.entropy * losses.binary_entropy_loss(seen.opacity)
+    if config.clip.transmittance > 0.0:
+        of_views = seen.opacity.view(len(inputs.views), -1)
+        regularisers = regularisers + config.clip.transmittance * losses.transmittance_loss(of_views, weights.target)
     if seen.orientation is not None:
         regularisers = regularisers + weights.orientation * losses.orientation_loss(seen.orientation)
     if seen.normal is not None:

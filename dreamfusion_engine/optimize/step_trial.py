@@ -8,7 +8,7 @@ import time
 import torch
 
 from dreamfusion_engine.config.stages import GenerateConfig
-from dreamfusion_engine.guidance.distillation import ScoreDistillation
+from dreamfusion_engine.guidance.guidance import Guidance
 from dreamfusion_engine.machine.device import out_of_memory
 from dreamfusion_engine.optimize.volume_training import VolumeTraining
 
@@ -17,11 +17,11 @@ class StepTrial:
     """Steps from the middle of a run, made one after another.
 
     config: GenerateConfig of the run.
-    distillation: ScoreDistillation, whose denoiser may be changed between steps; a score that learns would learn here.
+    distillation: Guidance, whose denoiser may be changed between steps; a score that learns would learn here.
     device: torch.device of the run.
     """
 
-    def __init__(self, config: GenerateConfig, distillation: ScoreDistillation, device: torch.device) -> None:
+    def __init__(self, config: GenerateConfig, distillation: Guidance, device: torch.device) -> None:
         self._config, self._distillation, self._device = config, distillation, device
         self._training: VolumeTraining | None = None
 

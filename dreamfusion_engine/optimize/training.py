@@ -15,7 +15,7 @@ from torch import Tensor
 
 from dreamfusion_engine.config.stages import GenerateConfig, Shading
 from dreamfusion_engine.field.radiance import RadianceField
-from dreamfusion_engine.guidance.distillation import ScoreDistillation
+from dreamfusion_engine.guidance.guidance import Guidance
 from dreamfusion_engine.guidance.step_inputs import ViewRange
 from dreamfusion_engine.machine.device import out_of_memory
 from dreamfusion_engine.machine.processes import ALONE, Processes
@@ -104,7 +104,7 @@ class Training(ABC):
         *,
         size: int,
         shading: Shading,
-        distillation: ScoreDistillation,
+        distillation: Guidance,
         overlap: bool,
     ) -> None:
         """Add the gradients of `count` of the step's views, from `first` on, to those before them."""
@@ -150,13 +150,13 @@ class Training(ABC):
         """Share of training done, in [0, 1]."""
         return self.step / self.config.optimize.steps
 
-    def train_step(self, distillation: ScoreDistillation, *, overlap: bool = False) -> None:
+    def train_step(self, distillation: Guidance, *, overlap: bool = False) -> None:
         """Make one step of the optimizer on the score distillation of new random views; `broken` tells how it went.
 
         A gradient that is not finite moves nothing. Where memory runs out during the step, everything is restored,
         random numbers too, and the same step can be made again.
 
-        distillation: ScoreDistillation of the teacher.
+        distillation: Guidance of the teacher.
         overlap: bool, on a CPU: score half of the views on another thread while the other half is rendered, see
             `overlap`.
         """
@@ -169,7 +169,7 @@ class Training(ABC):
                 before.restore()
             raise
 
-    def _gather(self, distillation: ScoreDistillation, overlap: bool) -> None:
+    def _gather(self, distillation: Guidance, overlap: bool) -> None:
         """This process's gradients of the step. Processes do not meet here."""
         settings = self.config.optimize
         # 1. What this step looks like.
@@ -289,7 +289,7 @@ class _Moment:
     The field itself needs no copy: the optimizer moves it last, in one operation.
     """
 
-    def __init__(self, training: Training, distillation: ScoreDistillation, undo: Callable[[], None]) -> None:
+    def __init__(self, training: Training, distillation: Guidance, undo: Callable[[], None]) -> None:
         self._training, self._distillation, self._undo = training, distillation, undo
         self._generator = training.generator.get_state()
         self._host_generator = training.host_generator.get_state()

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from dreamfusion_engine.config.stages import GenerateConfig, Shading
 from dreamfusion_engine.field.occupancy import OccupancyGrid
-from dreamfusion_engine.guidance.distillation import ScoreDistillation
+from dreamfusion_engine.guidance.guidance import Guidance
 from dreamfusion_engine.machine.processes import ALONE, Processes
 from dreamfusion_engine.optimize import schedules
 from dreamfusion_engine.optimize.overlap import add_gradients_overlapped, halves, may_overlap
@@ -167,7 +167,7 @@ class VolumeTraining(Training):
         *,
         size: int,
         shading: Shading,
-        distillation: ScoreDistillation,
+        distillation: Guidance,
         overlap: bool,
     ) -> None:
         group = self.config.camera.group
@@ -178,12 +178,12 @@ class VolumeTraining(Training):
         else:
             self._add_part(inputs_of(first, count), size, shading, distillation)
 
-    def _add_part(self, inputs: PartInputs, size: int, shading: Shading, distillation: ScoreDistillation) -> None:
+    def _add_part(self, inputs: PartInputs, size: int, shading: Shading, distillation: Guidance) -> None:
         """A part's gradients on top of those before it: by a recorded graph where that is possible."""
         rays = len(inputs.views) * size * size
         room = self.room
         rows = None if room is None else room.rows(rays)
-        fresh = 0 if inputs.step.fresh is None else len(inputs.step.fresh)
+        fresh = distillation.further_noises(inputs.step)
         plan = PartPlan(size=size, shading=shading, views=len(inputs.views), rows=rows, fresh=fresh)
 
         def work(read: PartInputs) -> None:

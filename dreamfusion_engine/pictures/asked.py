@@ -9,6 +9,7 @@ from dreamfusion_engine.errors import InputError
 from dreamfusion_engine.pictures.given import GivenPicture, check_number
 
 if TYPE_CHECKING:
+    from dreamfusion_engine.events import WholeCutOut
     from dreamfusion_engine.pictures.prepare import CutOut
 
 
@@ -51,3 +52,14 @@ def cut_outs_of(pictures: Sequence[GivenPicture]) -> tuple[CutOut, ...]:
     from dreamfusion_engine.pictures.prepare import prepared
 
     return prepared(pictures)
+
+
+def whole_cut_out(picture: GivenPicture) -> WholeCutOut:
+    """Return a picture as a whole, with the alpha by which its object is cut out: `prepare.whole`.
+
+    picture: GivenPicture.
+    Raises InputError where no object is found, and for a broken picture.
+    """
+    from dreamfusion_engine.pictures.prepare import whole
+
+    return whole(picture)

@@ -12,6 +12,7 @@ from PIL import Image
 from scipy import ndimage
 
 from dreamfusion_engine.errors import InputError
+from dreamfusion_engine.events import WholeCutOut
 from dreamfusion_engine.pictures.cut_out import cut_out
 from dreamfusion_engine.pictures.decode import Floats, decoded, resized
 from dreamfusion_engine.pictures.given import GivenPicture, check_number
@@ -79,6 +80,18 @@ def prepared(pictures: Sequence[GivenPicture]) -> tuple[CutOut, ...]:
     return tuple(_prepared(picture) for picture in pictures)
 
 
+def whole(picture: GivenPicture) -> WholeCutOut:
+    """Return a given picture as a whole, with the alpha by which `prepared` cuts its object out.
+
+    picture: GivenPicture.
+    Raises InputError as `prepared`.
+    """
+    colour, alpha, by = _masked(picture)
+    found = _cropped(colour, alpha, by, picture)
+    png = _png(np.concatenate([_of_inside(colour, alpha, by), alpha[..., None]], -1))
+    return WholeCutOut(by=by, cropped=found.cropped, png=png)
+
+
 def digest_of(cut_outs: Sequence[CutOut]) -> str:
     """Return the SHA-256 of cut-outs and their viewpoints, hex; "" for none."""
     if not cut_outs:
@@ -90,6 +103,12 @@ def digest_of(cut_outs: Sequence[CutOut]) -> str:
 
 
 def _prepared(given: GivenPicture) -> CutOut:
+    colour, alpha, by = _masked(given)
+    return _cropped(colour, alpha, by, given)
+
+
+def _masked(given: GivenPicture) -> tuple[Floats, Floats, str]:
+    """Colours float32[H, W, 3], the object's share of each pixel float32[H, W], and what that is from."""
     picture = decoded(given.data, given.name)
     colour = picture.colour
     if given.mask:
@@ -113,7 +132,7 @@ def _prepared(given: GivenPicture) -> CutOut:
                 fix=_FIX_MASK,
             )
         by, alpha = "colours", found
-    return _cropped(colour, alpha, by, given)
+    return colour, alpha, by
 
 
 def _mask(given: GivenPicture, height: int, width: int) -> Floats:
@@ -155,12 +174,7 @@ def _cropped(colour: Floats, alpha: Floats, by: str, given: GivenPicture) -> Cut
     cropped = by != "alpha" and (top == 0 or bottom == height or left == 0 or right == width)
     rim = max(2, round(MARGIN * max(bottom - top, right - left)))
     box = np.s_[max(0, top - rim) : bottom + rim, max(0, left - rim) : right + rim]
-    share, colour, alpha = float((alpha > 0.5).mean()), colour[box], alpha[box]
-    if by != "alpha":  # at the edge its pixels hold the background's colour too
-        inside = ndimage.minimum_filter(alpha, 3) > _SOLID
-        if inside.any():
-            near = ndimage.distance_transform_edt(~inside, return_distances=False, return_indices=True)
-            colour = np.where(inside[..., None], colour, colour[tuple(near)])
+    share, colour, alpha = float((alpha > 0.5).mean()), _of_inside(colour[box], alpha[box], by), alpha[box]
     scale = min(1.0, SIDE / max(alpha.shape))
     high, wide = (max(1, round(scale * side)) for side in alpha.shape)
     weighted = resized(np.concatenate([colour * alpha[..., None], alpha[..., None]], -1), high, wide)
@@ -168,6 +182,15 @@ def _cropped(colour: Floats, alpha: Floats, by: str, given: GivenPicture) -> Cut
     plain = np.clip(weighted[..., :3] / np.maximum(alpha, 1e-4), 0.0, 1.0)
     png = _png(np.concatenate([plain, alpha], -1))
     return CutOut(png=png, viewpoint=given.viewpoint, by=by, share=share, cropped=cropped)
+
+
+def _of_inside(colour: Floats, alpha: Floats, by: str) -> Floats:
+    """The colours, but at the object's edge those of its inside: there pixels hold the background's colour too."""
+    inside = ndimage.minimum_filter(alpha, 3) > _SOLID
+    if by == "alpha" or not inside.any():
+        return colour
+    near = ndimage.distance_transform_edt(~inside, return_distances=False, return_indices=True)
+    return np.where((~inside & (alpha > 0.0))[..., None], colour[tuple(near)], colour)
 
 
 def _png(pixels: Floats) -> bytes:

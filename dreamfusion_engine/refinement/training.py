@@ -9,12 +9,12 @@ import torch
 from torch import Tensor
 
 from dreamfusion_engine.config.stages import GenerateConfig, Shading
-from dreamfusion_engine.guidance.distillation import ScoreDistillation
+from dreamfusion_engine.guidance.guidance import Guidance
 from dreamfusion_engine.machine.processes import ALONE, Processes
 from dreamfusion_engine.mesh.arrays import Floats
 from dreamfusion_engine.optimize import schedules
 from dreamfusion_engine.optimize.step_graphs import StepGraphs
-from dreamfusion_engine.optimize.step_part import add_to_gradients
+from dreamfusion_engine.optimize.step_part import add_to_gradients, behind_of
 from dreamfusion_engine.optimize.training import InputsOf, Training, under
 from dreamfusion_engine.paint.canvas import DeviceCanvas
 from dreamfusion_engine.refinement.colours import SurfaceColours, change_nothing, flatness_loss
@@ -115,7 +115,7 @@ class RefineTraining(Training):
         *,
         size: int,
         shading: Shading,
-        distillation: ScoreDistillation,
+        distillation: Guidance,
         overlap: bool,
     ) -> None:
         inputs = inputs_of(first, count)
@@ -130,7 +130,8 @@ class RefineTraining(Training):
             light=views.light,
         )
         images = seen.pictures.colour.permute(0, 3, 1, 2)
-        loss, _ = distillation.loss(distillation.seen(images, inputs.step), inputs.step)
+        behind = behind_of(seen.pictures.opacity, views, size)
+        loss, _ = distillation.loss(distillation.seen(images, inputs.step, behind), inputs.step)
         flatness = self.config.refine.flatness * distillation.score_size(self.progress, size)
         if flatness and shading != "textureless":
             loss = loss + flatness * flatness_loss(seen.albedo, seen.met)

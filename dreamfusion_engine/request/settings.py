@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from dreamfusion_engine.config.presets import Resolved, dotted, preset, resolve
-from dreamfusion_engine.config.recipes import NEEDS_AUTOENCODER, recipe_named
+from dreamfusion_engine.config.recipes import recipe_named
 from dreamfusion_engine.errors import InputError
 from dreamfusion_engine.models.family import FAMILIES
 from dreamfusion_engine.models.pipeline_folder import ModelFacts
+from dreamfusion_engine.request.useless_settings import refuse_useless
 
 
 def settings_for(
@@ -42,16 +43,7 @@ def settings_for(
             + (f"{together} views of one object together." if together > 1 else "every view alone."),
             fix=f"Leave camera.group out: the model's recipe has {together}.",
         )
-    if not FAMILIES[facts.family].vae:
-        values, plain = dotted(made.config), dotted(preset(preset_name, prompt))
-        for name in NEEDS_AUTOENCODER:
-            if values[name] != plain[name]:
-                raise InputError(
-                    "input.setting",
-                    what=f"The setting '{name}' does nothing with this model.",
-                    why=f"It is about an autoencoder, and {FAMILIES[facts.family].title} works on pixels without one.",
-                    fix=f"Leave {name} out, or give a --model that has an autoencoder, such as Stable Diffusion.",
-                )
+    refuse_useless(FAMILIES[facts.family], dotted(made.config), dotted(preset(preset_name, prompt)))
     return made
 
 

@@ -1,4 +1,4 @@
-"""The frozen diffusion model of a run, and the prompt in its language: the first step of every kind of run."""
+"""The frozen teacher of a run, and the prompt in its language: the first step of every kind of run."""
 
 from __future__ import annotations
 
@@ -13,10 +13,13 @@ import torch
 from dreamfusion_engine.config.recipes import RECIPES
 from dreamfusion_engine.config.stages import GenerateConfig
 from dreamfusion_engine.events import Note, Report
+from dreamfusion_engine.guidance.clip.comparison import ClipGuidance
 from dreamfusion_engine.guidance.denoiser.choice import Choice
-from dreamfusion_engine.guidance.denoiser.runtime import settle_runtime
+from dreamfusion_engine.guidance.denoiser.runtime import settle_runtime, torch_as_it_is
 from dreamfusion_engine.guidance.distillation import ScoreDistillation
 from dreamfusion_engine.guidance.embedding_cache import EmbeddingCache, model_digest
+from dreamfusion_engine.guidance.guidance import Guidance
+from dreamfusion_engine.guidance.prompt_conditioning import Encode
 from dreamfusion_engine.machine.cache_folder import cache_folder
 from dreamfusion_engine.machine.device import compute_threads, free_memory_bytes, has_bfloat16, resolve_device
 from dreamfusion_engine.machine.processes import ALONE, Processes
@@ -27,9 +30,10 @@ from dreamfusion_engine.models.adapters.files import AdapterFiles, check_adapter
 from dreamfusion_engine.models.adapters.learned_word import unsaid
 from dreamfusion_engine.models.card import check_prompts
 from dreamfusion_engine.models.families.adapter import Adapter
+from dreamfusion_engine.models.families.clip import ClipTeacher
 from dreamfusion_engine.models.family import FAMILIES
 from dreamfusion_engine.models.few_step_models import few_steps
-from dreamfusion_engine.models.load import Precision, load_teacher
+from dreamfusion_engine.models.load import Precision, load_clip, load_teacher
 from dreamfusion_engine.models.pipeline_folder import PipelineFolder, locate_model, open_pipeline
 from dreamfusion_engine.models.single_file.convert import ready_model
 from dreamfusion_engine.models.sizes import ModelSizes, read_sizes
@@ -51,8 +55,8 @@ class RunTeacher:
     fitted: GenerateConfig with what was changed to fit the memory.
     sizes: ModelSizes of the model.
     placement: Placement of its networks.
-    teacher: Adapter, the frozen model.
-    distillation: ScoreDistillation with the prompt.
+    teacher: Adapter, or ClipTeacher, the frozen model.
+    distillation: Guidance by it with the prompt.
     weights: str, digest of the model's weights and adapters; a checkpoint of other weights is refused.
     cache_key: str, under which measurements of this model are kept.
     speed: Speed of the device.
@@ -63,8 +67,8 @@ class RunTeacher:
     fitted: GenerateConfig
     sizes: ModelSizes
     placement: Placement
-    teacher: Adapter
-    distillation: ScoreDistillation
+    teacher: Adapter | ClipTeacher
+    distillation: Guidance
     weights: str
     cache_key: str
     speed: Speed
@@ -89,8 +93,12 @@ class RunTeacher:
     ) -> Choice:
         """Choose what runs the denoiser: `guidance.denoiser.runtime.settle_runtime` for this teacher.
 
+        A teacher that compares runs in torch, because its gradients are needed.
+
         alone, resumed, recorded, step_seconds, report: as there.
         """
+        if isinstance(self.teacher, ClipTeacher) or not isinstance(self.distillation, ScoreDistillation):
+            return torch_as_it_is(self.teacher.parts, "a model that compares pictures must give gradients")
         return settle_runtime(
             self.teacher,
             self.distillation,
@@ -146,7 +154,7 @@ def load_run_teacher(
     report: Report,
     processes: Processes = ALONE,
 ) -> RunTeacher:
-    """Load the frozen diffusion model within the memory that is free, and encode the prompt for every view and shading.
+    """Load the frozen teacher within the memory that is free, and encode the prompt for every view and shading.
 
     config: GenerateConfig of the run.
     pipeline, adapters: from `open_run_model`.
@@ -168,30 +176,48 @@ def load_run_teacher(
         report(Note(code="run.estimate", text=estimate_text(config, whole)))
     placement = Placement(fitted.memory, device, locate_model)
     precision: Precision = fitted.memory.precision
-    if precision == "auto" and device.type == "cpu":
+    if precision == "auto" and device.type == "cpu" and not sizes.compares:
         precision = "bfloat16"
-    teacher = load_teacher(
-        pipeline,
-        device,
-        precision=precision,
-        place=placement.place,
-        adapters=adapters,
-        vae_precision=fitted.memory.vae_precision,
-    )
     cache = EmbeddingCache(cache_folder() / "embeddings", report)
     cache_key = model_digest(pipeline.path, precision=precision, device=device) + changes
-    distillation = ScoreDistillation(
-        teacher,
-        config.prompt,
-        config.negative,
-        pipeline.card,
-        config.guidance,
-        texts=config.prompts,
-        score=config.score,
-        seed=config.seed,
-        encode=lambda texts: cache.encode(teacher.encode_prompts, cache_key, texts, device),
-        together=FAMILIES[pipeline.family].views_together,
-    )
+
+    def kept(encode: Encode) -> Encode:
+        return lambda texts: cache.encode(encode, cache_key, texts, device)
+
+    teacher: Adapter | ClipTeacher
+    distillation: Guidance
+    if sizes.compares:
+        clip = teacher = load_clip(pipeline, device, precision, placement.place)
+        distillation = ClipGuidance(
+            clip,
+            config.prompt,
+            pipeline.card,
+            config.guidance,
+            config.clip,
+            texts=config.prompts,
+            encode=kept(clip.encode_prompts),
+        )
+    else:
+        denoiser = teacher = load_teacher(
+            pipeline,
+            device,
+            precision=precision,
+            place=placement.place,
+            adapters=adapters,
+            vae_precision=fitted.memory.vae_precision,
+        )
+        distillation = ScoreDistillation(
+            denoiser,
+            config.prompt,
+            config.negative,
+            pipeline.card,
+            config.guidance,
+            texts=config.prompts,
+            score=config.score,
+            seed=config.seed,
+            encode=kept(denoiser.encode_prompts),
+            together=FAMILIES[pipeline.family].views_together,
+        )
     return RunTeacher(
         device=device,
         config=config,

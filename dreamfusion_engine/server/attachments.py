@@ -1,4 +1,4 @@
-"""What a `generate` message carries: a blockout and pictures, one after another in its bytes."""
+"""What messages carry: the blockout and the pictures of a `generate`, the picture of a `cut_out`; one after another."""
 
 from __future__ import annotations
 
@@ -40,6 +40,19 @@ def attached(message: dict[str, Any], data: bytes) -> tuple[bytes, tuple[GivenPi
         found.append(picture)
         end += size + mask
     return blockout, tuple(found)
+
+
+def picture_of(message: dict[str, Any], data: bytes) -> GivenPicture:
+    """Return the picture of a message.
+
+    message: `cut_out`, checked against the table of messages.
+    data: bytes that followed it.
+    Raises InputError for a mask's length that is none or leaves nothing for the picture.
+    """
+    end = len(data) - _length(message.get("mask") or 0, least=0)
+    if end < 1:
+        raise _refused(f"Its mask leaves {max(0, end):,} of {len(data):,} bytes for the picture.")
+    return GivenPicture(data=data[:end], mask=data[end:])
 
 
 def _length(value: Any, *, least: int) -> int:

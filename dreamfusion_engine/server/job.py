@@ -18,6 +18,7 @@ class Job:
         self.request = request
         self.state: Literal["waiting", "running", "over"] = "waiting"
         self.wanted: Literal["continue", "finish", "cancel"] = "continue"
+        self.chosen: int | None = None  # the seed of a contest that is to win
         self.paused = False
         self.changed = threading.Condition()
 

@@ -26,7 +26,8 @@ from dreamfusion_engine.machine.device import device_report, release_memory
 from dreamfusion_engine.machine.main_memory import check_room_to_start
 from dreamfusion_engine.machine.stop_signals import stop_signals
 from dreamfusion_engine.request.run import Request
-from dreamfusion_engine.server.attachments import attached
+from dreamfusion_engine.server.attachments import attached, picture_of
+from dreamfusion_engine.server.cut_out_job import CutOuts
 from dreamfusion_engine.server.download_job import Downloads
 from dreamfusion_engine.server.job import Job
 from dreamfusion_engine.server.model_news import ModelNews
@@ -51,6 +52,7 @@ class Server:
         self._output_root = output_root
         self._jobs: dict[str, Job] = {}
         self._downloads = Downloads(self._send)
+        self._cut_outs = CutOuts(self._send, MESHES_LIMIT)
         self._asked: set[str] = set()  # questions that wait for their answer, each once
         self._models = ModelNews()
         self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
@@ -79,6 +81,7 @@ class Server:
         for job in list(self._jobs.values()):
             self._drop(job)
         self._downloads.end()
+        self._cut_outs.end()
         self._wire.send({"type": "bye"})
         return 0
 
@@ -137,11 +140,15 @@ class Server:
             self._queue(message, data)
         elif command == "download":
             self._download(message)
+        elif command == "cut_out":
+            self._cut_out(message, data)
         elif command == "models":
             self._models.ask(message)
             self._ask(command, self._say_models)
         elif command == "devices":
             self._ask(command, self._say_devices)
+        elif command == "choose":
+            self._choose(message["id"], message["seed"])
         else:
             self._steer(command, message["id"])
 
@@ -190,6 +197,16 @@ class Server:
             return
         self._downloads.begin(name, message["model"], message.get("revision") or "main")
 
+    def _cut_out(self, message: dict[str, Any], data: bytes) -> None:
+        try:
+            picture = picture_of(message, data)
+            if not self._cut_outs.has_room(len(data)):
+                raise _refusal("protocol.full", "So many pictures wait to be cut out.", "Wait for some of them.")
+        except InputError as error:
+            self._send(message["id"], error_message(error))
+            return
+        self._cut_outs.begin(message["id"], picture)
+
     def _request(self, message: dict[str, Any], data: bytes) -> Request:
         asked: dict[str, Any] = {
             "preset_name": message.get("preset") or "standard",
@@ -213,9 +230,7 @@ class Server:
         if command == "cancel" and name in self._downloads:
             self._downloads.cancel(name)
             return
-        job = self._jobs.get(name)
-        if job is None:
-            raise _refusal("protocol.id", f"There is no job {name[:60]!r}.", "Use the id of a job.")
+        job = self._job(name)
         if command == "cancel":
             job.want("cancel")
             if job.state == "waiting":
@@ -224,6 +239,18 @@ class Server:
             job.want("finish")
         else:
             job.hold(command == "pause")
+
+    def _choose(self, name: str, seed: int) -> None:
+        job = self._job(name)
+        if job.request.seeds is None or seed not in job.request.seeds.seeds:
+            raise _refusal("protocol.seed", f"The job {name[:60]!r} has no seed {seed}.", "Choose a seed of a contest.")
+        job.chosen = seed
+
+    def _job(self, name: str) -> Job:
+        job = self._jobs.get(name)
+        if job is None:
+            raise _refusal("protocol.id", f"There is no job {name[:60]!r}.", "Use the id of a job.")
+        return job
 
     # The main thread's side.
 
@@ -288,7 +315,7 @@ class Server:
         def control() -> Move:
             return job.next_move(self._ending, lambda event: self._send(job.name, {"type": event}))
 
-        result = work(job.task, job.request, report, control, self._makers)
+        result = work(job.task, job.request, report, control, self._makers, lambda: job.chosen)
         glb = [path for path in result.files.values() if Path(path).name == "mesh.glb"]
         data = (Path(result.folder) / glb[0]).read_bytes() if glb else b""
         return {**event_message(result)[0], "bytes": len(data)}, data
@@ -308,7 +335,7 @@ class Server:
 
     def _beat(self) -> None:
         while not self._stopping.wait(HEARTBEAT_SECONDS):
-            if self._busy.is_set() or self._downloads.busy:
+            if self._busy.is_set() or self._downloads.busy or self._cut_outs.busy:
                 running = self._running
                 waiting = sum(job.state == "waiting" for job in list(self._jobs.values()))
                 self._send(running.name if running else None, {"type": "heartbeat", "queued": waiting})

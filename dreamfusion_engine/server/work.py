@@ -9,7 +9,7 @@ from typing import Any
 
 from dreamfusion_engine.config.paint import PaintConfig
 from dreamfusion_engine.config.seed_range import SeedRange
-from dreamfusion_engine.events import Control, Report, Result
+from dreamfusion_engine.events import Chosen, Control, Report, Result
 from dreamfusion_engine.machine.main_memory import check_room_to_start
 from dreamfusion_engine.pictures.given import GivenPicture
 from dreamfusion_engine.request.contest import checked_contest_request
@@ -28,24 +28,36 @@ class Task:
     check: makes the request of a prompt, a mesh (Path, or bytes of a binary glTF, b"" for none) and GivenPictures; by
         name it takes preset_name, settings, output, output_root and resume, and for a contest seeds.
     load: gives the function that does the work. It imports what is heavy.
-    run: calls that function for a request.
+    run: calls that function for a request, with what it reports to and asks.
     """
 
     check: Callable[..., Request]
     load: Callable[[], Maker]
-    run: Callable[[Maker, Request, Report, Control], Result]
+    run: Callable[[Maker, Request, Report, Control, Chosen], Result]
 
 
-def work(task: str, asked: Request, report: Report, control: Control, makers: Mapping[str, Maker]) -> Result:
+def nobody_chose() -> None:
+    """Say that no seed of a contest was chosen by a person."""
+
+
+def work(
+    task: str,
+    asked: Request,
+    report: Report,
+    control: Control,
+    makers: Mapping[str, Maker],
+    chosen: Chosen = nobody_chose,
+) -> Result:
     """Do what a request asks for.
 
     task: str, a name of TASKS.
     asked: Request.
     report, control: as for generate.generate.
     makers: by task, functions that stand in for the engine's own.
+    chosen: asked by a contest which seed a person lets win.
     """
     known = TASKS[task]
-    return known.run(makers.get(task) or known.load(), asked, report, control)
+    return known.run(makers.get(task) or known.load(), asked, report, control, chosen)
 
 
 def _check_generate(prompt: str, mesh: Path | bytes, pictures: Sequence[GivenPicture] = (), **asked: Any) -> Request:
@@ -59,7 +71,7 @@ def _load_generate() -> Maker:
     return generate
 
 
-def _run_generate(make: Maker, asked: Request, report: Report, control: Control) -> Result:
+def _run_generate(make: Maker, asked: Request, report: Report, control: Control, _chosen: Chosen) -> Result:
     return make(
         asked.config,
         asked.output,
@@ -83,7 +95,7 @@ def _load_texture() -> Maker:
     return texture
 
 
-def _run_texture(make: Maker, asked: Request, report: Report, control: Control) -> Result:
+def _run_texture(make: Maker, asked: Request, report: Report, control: Control, _chosen: Chosen) -> Result:
     paint = asked.paint or PaintConfig()
     return make(asked.config, paint, asked.mesh, asked.output, report=report, control=control, resume=asked.resume)
 
@@ -100,7 +112,7 @@ def _load_refine() -> Maker:
     return refine
 
 
-def _run_refine(make: Maker, asked: Request, report: Report, control: Control) -> Result:
+def _run_refine(make: Maker, asked: Request, report: Report, control: Control, _chosen: Chosen) -> Result:
     return make(asked.config, asked.mesh, asked.output, report=report, control=control, resume=asked.resume)
 
 
@@ -117,7 +129,7 @@ def _load_contest() -> Maker:
     return contest
 
 
-def _run_contest(make: Maker, asked: Request, report: Report, control: Control) -> Result:
+def _run_contest(make: Maker, asked: Request, report: Report, control: Control, chosen: Chosen) -> Result:
     return make(
         asked.config,
         asked.seeds,
@@ -126,6 +138,7 @@ def _run_contest(make: Maker, asked: Request, report: Report, control: Control) 
         control=control,
         resume=asked.resume,
         blockout=asked.mesh,
+        chosen=chosen,
     )
 
 

@@ -47,7 +47,7 @@ def estimates_of(sizes: ModelSizes, model: str, device_type: str, recipe: str) -
         own = preset(name, "a", {"model": model}, recipe)
         step = 0.0 if speed is None else step_seconds(sizes, own, speed)
         scores: dict[str, dict[str, float]] = {}
-        for score in get_args(Score):
+        for score in () if sizes.compares else get_args(Score):
             if score != own.guidance.score:
                 other = preset(name, "a", {"model": model, "guidance": {"score": score}}, recipe)
                 pace = 0.0 if speed is None or not step else round(step_seconds(sizes, other, speed) / step, 3)

@@ -11,8 +11,7 @@ from dreamfusion_engine.config.refine import refining
 from dreamfusion_engine.config.scores import BACKWARD_ALONE, SCORES
 from dreamfusion_engine.config.stages import FieldConfig, GenerateConfig, views_at_once
 from dreamfusion_engine.guidance.denoiser.choice import why_torch
-from dreamfusion_engine.memory.estimate import TILE_PIXELS, field_numbers
-from dreamfusion_engine.models.card import PromptCard, predictions_a_view
+from dreamfusion_engine.memory.estimate import TILE_PIXELS, field_numbers, pictures_a_view
 from dreamfusion_engine.models.operations import BACKWARD, encoder_operations
 from dreamfusion_engine.models.sizes import ModelSizes
 from dreamfusion_engine.speed.device_speed import Speed
@@ -37,18 +36,22 @@ _AFTER_SECONDS = 5.0  # mesh and pictures: 8, 14 and 40 s in the presets, from r
 _POINT_SECONDS = 2.1e-6  # ... and for each point of the lattice
 _RECOMPUTED_PASSES = 2.0  # the encoder again, and its blocks once more within (memory/placement.py)
 _TILES = 1.5  # pixels in overlapping tiles over the picture's, at 1024
+_COMPARING_CALLS = 2  # of a CLIP's tower: there and back
 _TINY = {"_class_name": "AutoencoderTiny", "block_out_channels": [64]}
 
 
 def denoiser_step_operations(sizes: ModelSizes, config: GenerateConfig) -> float:
     """Return the denoiser's operations in one training step of one process; 0 where the model's are unknown.
 
+    Of a CLIP they are those of its tower of pictures, there and back.
+
     sizes: ModelSizes.
     config: GenerateConfig.
     """
+    if sizes.compares:
+        return config.optimize.views * config.clip.crops * (1.0 + BACKWARD_ALONE) * sizes.denoiser_operations
     work = SCORES[config.guidance.score]
-    texts = float(predictions_a_view(config.guidance, PromptCard(closed_vocabulary=sizes.closed_vocabulary)))
-    rows = texts * work.walk(config.score, *timesteps_of_a_call(config))
+    rows = pictures_a_view(sizes, config) * work.walk(config.score, *timesteps_of_a_call(config))
     rows += work.learns * (2.0 + BACKWARD_ALONE)  # the copy's prediction, and its lesson
     return config.optimize.views * rows * sizes.denoiser_operations
 
@@ -91,13 +94,17 @@ def step_seconds(sizes: ModelSizes, config: GenerateConfig, speed: Speed) -> flo
     """
     if not sizes.denoiser_operations:
         return 0.0
-    of_denoiser = speed.single if config.memory.precision == "float32" else speed.half
+    single = config.memory.precision == "float32" or (sizes.compares and not speed.card)
+    of_denoiser = speed.single if single else speed.half
     device = "cuda" if speed.card else "cpu"
-    if config.memory.precision == "auto" and not why_torch(sizes.denoiser, config, device=device, there=True):
+    hosted = config.memory.precision == "auto" and not sizes.compares
+    if hosted and not why_torch(sizes.denoiser, config, device=device, there=True):
         of_denoiser = max(speed.half, speed.single)  # a trial takes the faster: half precision is slow on older CPUs
     of_encoder = speed.single if sizes.vae_float32 else of_denoiser
     parts = -(-config.optimize.views // views_at_once(config))
-    calls = parts * SCORES[config.guidance.score].calls(config.score, *timesteps_of_a_call(config))
+    calls: float = parts * _COMPARING_CALLS
+    if not sizes.compares:
+        calls = parts * SCORES[config.guidance.score].calls(config.score, *timesteps_of_a_call(config))
     seconds = denoiser_step_operations(sizes, config) / of_denoiser
     seconds += encoder_step_operations(sizes, config) / of_encoder
     slower = REFERENCE / speed.single

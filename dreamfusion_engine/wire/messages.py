@@ -8,13 +8,13 @@ from dataclasses import fields
 from typing import Any
 
 from dreamfusion_engine.errors import Cancelled, EngineError
-from dreamfusion_engine.events import Downloaded, Event, Result
+from dreamfusion_engine.events import Downloaded, Event, Result, WholeCutOut
 from dreamfusion_engine.wire.protocol import LINE_LIMIT
 
 MODELS_BYTES = LINE_LIMIT * 3 // 4  # of the lines on models in one message, which has the devices beside them
 
 
-def event_message(event: Event | Result | Downloaded) -> tuple[dict[str, Any], bytes]:
+def event_message(event: Event | Result | Downloaded | WholeCutOut) -> tuple[dict[str, Any], bytes]:
     """Return the message of an event, without an id, and the bytes that go with it."""
     message: dict[str, Any] = {"type": event.message}
     data = b""

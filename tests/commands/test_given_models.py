@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from reference.stable_diffusion_2 import write_stable_diffusion_2
+from reference.tiny_clip import write_tiny_clip
 from reference.tiny_families import Case
 
 from dreamfusion_engine.commands.given_models import LARGEST, bounded_json, given_model
@@ -39,6 +40,15 @@ def test_a_line_says_which_adapters_its_family_takes(
     cases: Callable[[str], Case], variant: str, takes: list[str]
 ) -> None:
     assert given_model(str(cases(variant).folder), MACHINE).to_json()["adapters"] == takes
+
+
+def test_a_clips_folder_has_a_line_with_its_own_recipe_and_takes_no_adapters(tmp_path: Path) -> None:
+    line = given_model(str(write_tiny_clip(tmp_path / "clip")), MACHINE).to_json()
+    assert (line["family"], line["state"], line["fit"], line["adapters"]) == ("CLIPModel", "given", "fits", [])
+    assert line["recipe"]["settings"]["draft"]["clip.transmittance"] == 0.5
+    (tmp_path / "clip" / "preprocessor_config.json").unlink()
+    broken = given_model(str(tmp_path / "clip"), MACHINE)
+    assert broken.state == "broken" and "preprocessor_config.json" in broken.trouble["why"]
 
 
 def test_the_starters_line_takes_none(tmp_path: Path) -> None:

@@ -30,7 +30,8 @@ from dreamfusion_engine.models.pipeline_folder import ModelFacts
 from dreamfusion_engine.request.settings import settings_for
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
-LARGE = [name for name in RECIPES if name not in (STARTER_RECIPE, LATENT_RECIPE)]
+COMPARING = [name for name, recipe in RECIPES.items() if FAMILIES[recipe.family].compares]
+LARGE = [name for name in RECIPES if name not in (STARTER_RECIPE, LATENT_RECIPE, *COMPARING)]
 LATENT = [name for name in LARGE if FAMILIES[name].vae]
 
 
@@ -48,6 +49,21 @@ def test_every_value_is_a_possible_setting_and_has_a_source(name: str, level: st
     for key, (value, source) in given.items():
         assert made[key] == (list(value) if isinstance(value, tuple) else value)
         assert source.startswith(("SDF", "TS", "MVD", "ours", "arXiv", "RFDS", "between")), (key, source)
+
+
+@pytest.mark.parametrize("name", COMPARING)
+@pytest.mark.parametrize("level", PRESET_NAMES)
+def test_a_clips_recipe_is_that_of_dream_fields(name: str, level: str) -> None:
+    """The cameras, crops, reward and target of arXiv 2112.01455; no light, no view words, no other regulariser."""
+    made = preset(level, "a mug", recipe=name)
+    assert (made.camera.distance, made.camera.fov_deg) == ((4.0, 4.0), (33.4, 33.4))
+    assert made.camera.elevation_deg == (30.0, 30.0) and made.camera.target_jitter == 0.0
+    assert made.optimize.views * made.clip.crops == 8 or level == "high"
+    assert (made.clip.transmittance, made.clip.target, made.clip.target_until) == (0.5, (0.4, 0.88), 0.05)
+    assert made.clip.crop * 168 == pytest.approx(154) and made.clip.blur * 168 == pytest.approx(10)
+    weights = made.optimize
+    assert weights.opacity == weights.entropy == weights.orientation == weights.smoothness == 0.0
+    assert weights.albedo_until == 1.0 and made.guidance.view_prompts == "off"
 
 
 @pytest.mark.parametrize("level", PRESET_NAMES)

@@ -10,14 +10,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from reference.tiny_pipeline import tiny_pipeline, write_card
 
 from dreamfusion_engine.config.seed_range import SeedRange
 from dreamfusion_engine.contest.grading import BY_TEACHER
 from dreamfusion_engine.contest.run import contest
 from dreamfusion_engine.errors import Cancelled
-from dreamfusion_engine.events import DraftMesh, Event, Move, Preview, Progress
+from dreamfusion_engine.events import DraftMesh, Event, Move, Preview, Progress, Standing
 from dreamfusion_engine.generate import generate
+from dreamfusion_engine.optimize.previews import BACKGROUND
 from dreamfusion_engine.request.contest import checked_contest_request
 from dreamfusion_engine.request.run import Request
 
@@ -64,6 +66,9 @@ def test_the_winner_is_what_its_seed_gives_and_every_draft_is_there(model: Path,
     assert report["contest"]["judge"] == "the built-in judge" == report["judge"]["by"]
     assert {Path(path).parent for path in made.files.values()} == {request.output}
     assert all((request.output / "seeds" / str(seed) / "thumbnail.png").is_file() for seed in places)
+    for seed in places:  # on grey, on which a white object is seen
+        corner = Image.open(request.output / "seeds" / str(seed) / "thumbnail.png").convert("L").getpixel((0, 0))
+        assert corner == pytest.approx(255 * BACKGROUND, abs=10)
     losers = [place["seed"] for place in report["contest"]["ranking"][1:] if place["mesh"]]
     assert sorted(losers) == sorted(event.seed for event in told if isinstance(event, DraftMesh))
     for seed in losers:
@@ -93,3 +98,20 @@ def test_a_contest_that_was_broken_off_twice_ends_as_one_that_was_not(model: Pat
     assert (whole.output / "mesh.glb").read_bytes() == (broken.output / "mesh.glb").read_bytes()
     rankings = [json.loads((each.output / "result.json").read_text())["contest"]["ranking"] for each in (whole, broken)]
     assert rankings[0] == rankings[1]
+
+
+def test_the_seed_that_a_person_chooses_is_finished_whatever_its_grade(model: Path, tmp_path: Path) -> None:
+    told: list[Event] = []
+    request = asked(model, tmp_path / "chosen")
+
+    def chosen() -> int | None:
+        """The first seed, as soon as the second one is at work: its draft ends early."""
+        return 3 if any(isinstance(event, Standing) and event.seeds[0]["grade"] is not None for event in told) else None
+
+    made = contest(request.config, SEEDS, request.output, report=told.append, chosen=chosen)
+    assert made.report["seed"] == made.report["contest"]["chosen"] == 3
+    standings = [event for event in told if isinstance(event, Standing)]
+    assert [row["seed"] for row in standings[-1].seeds] == [3, 4]
+    assert [row["on"] for row in standings[-1].seeds] == [True, False]
+    generate(replace(request.config, seed=3), tmp_path / "alone")
+    assert (tmp_path / "alone" / "mesh.glb").read_bytes() == (request.output / "mesh.glb").read_bytes()

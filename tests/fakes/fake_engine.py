@@ -1,8 +1,9 @@
 """The real command line and server around a run that only counts, for tests through a real process.
 
-`python fake_engine.py COMMAND ...` is `dreamfusion-engine COMMAND ...` with `counting_generate`, `counting_texture` and
-`counting_refine` in place of the methods. A word of the prompt chooses what goes wrong. `--real-devices` lets `serve`
-look for devices, which loads torch. `--small-meshes` lowers the limits of meshes, so that a test can reach them.
+`python fake_engine.py COMMAND ...` is `dreamfusion-engine COMMAND ...` with `counting_generate`, `counting_texture`,
+`counting_refine` and `counting_contest` in place of the methods. A word of the prompt chooses what goes wrong.
+`--real-devices` lets `serve` look for devices, which loads torch. `--small-meshes` lowers the limits of meshes, so that
+a test can reach them.
 """
 
 from __future__ import annotations
@@ -22,9 +23,22 @@ from dreamfusion_engine.batch import engine_process
 from dreamfusion_engine.cli import main
 from dreamfusion_engine.commands.model_list import Machine
 from dreamfusion_engine.config.paint import PaintConfig
+from dreamfusion_engine.config.seed_range import SeedRange
 from dreamfusion_engine.config.stages import GenerateConfig
 from dreamfusion_engine.errors import Cancelled, RunError
-from dreamfusion_engine.events import Control, MeshPreview, Note, Preview, Progress, Report, Result, TexturePreview
+from dreamfusion_engine.events import (
+    Chosen,
+    Control,
+    MeshPreview,
+    Move,
+    Note,
+    Preview,
+    Progress,
+    Report,
+    Result,
+    Standing,
+    TexturePreview,
+)
 from dreamfusion_engine.pictures.prepare import CutOut
 from dreamfusion_engine.request import mesh as given_mesh
 from dreamfusion_engine.server import model_news, server
@@ -140,6 +154,32 @@ def counting_refine(
     return replace(made, report=made.report | {"refine": {"strength": config.refine.strength}, "mesh_bytes": len(mesh)})
 
 
+def counting_contest(
+    config: GenerateConfig,
+    seeds: SeedRange,
+    output: Path,
+    *,
+    report: Report,
+    control: Control,
+    chosen: Chosen,
+    resume: bool = False,
+    blockout: bytes = b"",
+) -> Result:
+    """Count as `counting_generate` does, by the seed that is chosen; by the first one if none is until the end."""
+    rows: list[dict[str, Any]] = [
+        {"seed": seed, "grade": None, "step": 0, "on": True, "mesh": False, "trouble": ""} for seed in seeds.seeds
+    ]
+    report(Standing(judge="a coin", round=0, rounds=1, seeds=rows))
+    winners: list[int] = []
+
+    def until_chosen() -> Move:
+        winners.extend(seed for seed in [chosen()] if seed is not None)
+        return "finish" if winners else control()
+
+    made = counting_generate(config, output, report=report, control=until_chosen, resume=resume, blockout=blockout)
+    return replace(made, report=made.report | {"seed": winners[0] if winners else seeds.first})
+
+
 def few_devices() -> dict[str, Any]:
     """A device report that needs no torch."""
     return {"default": "cpu", "devices": [{"name": "cpu", "title": "paper", "memory_mib": 1}]}
@@ -166,4 +206,11 @@ if __name__ == "__main__":
         vars(server)["MESHES_LIMIT"] = SMALL_MESHES
         vars(given_mesh)["MESH_LIMIT"] = SMALL_MESH
     vars(engine_process)["PROGRAM"] = (sys.executable, str(Path(__file__).with_name("quick_engine.py")))
-    sys.exit(main(generate=counting_generate, texture=counting_texture, refine=counting_refine))
+    sys.exit(
+        main(
+            generate=counting_generate,
+            texture=counting_texture,
+            refine=counting_refine,
+            contest=counting_contest,
+        )
+    )

@@ -19,14 +19,16 @@ import struct
 import sys
 import threading
 import time
+import zlib
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from fakes import scripted_contest
 from fakes.painted_glb import box_of, painted, part_count, source_of
-from fakes.shapes import ball, ball_glb, growing, plain_png, png, stretched, tetrahedron
+from fakes.shapes import ball, ball_glb, cut_out_png, growing, plain_png, png, stretched, tetrahedron
 
 from dreamfusion_engine.wire.protocol import COMMANDS, PROTOCOL_VERSION, encode, read_frame
 
@@ -35,6 +37,7 @@ STEP_SECONDS = float(os.environ.get("DREAMFUSION_FAKE_STEP_S", "0.01"))
 TRIANGLES = int(os.environ.get("DREAMFUSION_FAKE_TRIANGLES", "960"))
 RINGS = int(os.environ.get("DREAMFUSION_FAKE_RINGS", "12"))
 CHECKPOINT_EVERY = 10
+PATIENT = 8  # drafts, after which a contest with the word "patient" waits to be paused
 MODEL = {
     "name": "starter",
     "closed_vocabulary": True,
@@ -74,6 +77,7 @@ class ScriptedEngine:
         self.silent = False
         self.running: str | None = None
         self.last = ""
+        self.drafts = 0
 
     def say(self, message_type: str, data: bytes = b"", **fields: Any) -> None:
         self.raw(encode({"type": message_type, **fields}, data))
@@ -113,8 +117,8 @@ class ScriptedEngine:
                 self.say("models", models=MODELS, given=[line for line in GIVEN if line["name"] in asked])
             elif message_type == "generate" and message["prompt"] == "unreadable":
                 self.say("failed", id=None, code="protocol.json", what="Not read.", why="It says so.", fix="Report it.")
-            elif message_type in ("generate", "texture", "refine"):
-                message["meshes"] = frame.data
+            elif message_type in ("generate", "contest", "texture", "refine"):
+                message["meshes"], message["given"] = cut(frame.data, message.get("pictures") or [])
                 self.wishes[message["id"]] = []
                 if "ponder" in message["prompt"].split():
                     time.sleep(1.0)
@@ -122,11 +126,26 @@ class ScriptedEngine:
                 with self.changed:
                     self.jobs.append(message)
                     self.changed.notify_all()
+            elif message_type == "cut_out" and not self.options.old:
+                self.cut_out(message["id"], frame.data)
+            elif message_type == "cut_out":
+                self.say("failed", id=None, code="protocol.unknown", what="Not read.", why="No such.", fix="Update.")
             elif message.get("id") in self.wishes:
-                self.wishes[message["id"]].append(message_type)
+                choice = f" {message['seed']}" if message_type == "choose" else ""
+                self.wishes[message["id"]].append(message_type + choice)
         with self.changed:
             self.ending = True
             self.changed.notify_all()
+
+    def cut_out(self, name: str, data: bytes) -> None:
+        """A blue square. A picture with the word nothing has no object; one with torn is answered by half a PNG."""
+        if b"nothing" in data:
+            self.say(
+                "failed", id=name, code="input.picture_no_object", what="No object.", why="It says so.", fix="Paint."
+            )
+            return
+        png_data = cut_out_png(64)
+        self.say("cut_out", png_data[: 40 if b"torn" in data else None], id=name, by="colours", cropped=False)
 
     def hello(self) -> None:
         options = self.options
@@ -152,7 +171,8 @@ class ScriptedEngine:
         settings = job.get("settings") or {}
         total = (settings.get("optimize") or {}).get("steps", STEPS)
         folder = Path(job["output"]).expanduser() if job.get("output") and not self.options.remote else None
-        checkpoint = folder / "checkpoint" / "checkpoint.json" if folder else None
+        state = "contest.json" if job["type"] == "contest" else "checkpoint/checkpoint.json"
+        checkpoint = folder / state if folder else None
         if self.fails(name, words, begun=False):
             return
         self.running = name
@@ -165,12 +185,22 @@ class ScriptedEngine:
                 self.running = None
                 return
             step = json.loads(checkpoint.read_text())["step"]
-        if job["type"] != "generate" or "start" in settings:
+        if job["type"] in ("texture", "refine") or "start" in settings:
             job["meshes"] = source_of(job, job["meshes"])
         job["box"] = box_of(job["meshes"]) if job["type"] != "texture" and job["meshes"] else None
         if self.fails(name, words, begun=True):
             self.running = None
             return
+        if job["type"] == "contest" and not step:
+            if checkpoint is not None:
+                checkpoint.parent.mkdir(parents=True, exist_ok=True)
+                checkpoint.write_text(json.dumps({"step": 0}))
+            won = scripted_contest.winner(self, job, wishes, lambda: self.passed(name, words, wishes), folder)
+            if won is None:
+                self.say("cancelled", id=name, what="Stopped between drafts.", why="You asked.", fix="Resume.")
+                self.running = None
+                return
+            settings["seed"] = won
         held = False
         while step < total:
             if "deaf" not in words:
@@ -180,7 +210,8 @@ class ScriptedEngine:
                     return
                 if "finish" in wishes:
                     break
-                if wishes and (wishes[-1] == "pause") != held:
+                steered = [wish for wish in wishes if not wish.startswith("choose")]
+                if steered and (steered[-1] == "pause") != held:
                     held = not held
                     self.say("paused" if held else "resumed", id=name)
             if held:
@@ -220,6 +251,26 @@ class ScriptedEngine:
                 self.say("failed", id=name, code=code, what=what, why=why, fix=fix)
                 return True
         return False
+
+    def passed(self, name: str, words: set[str], wishes: list[str]) -> bool:
+        """Take the time of a draft, longer while the job is held; whether the job is to stop."""
+        time.sleep(0.2 if "slow" in words else STEP_SECONDS)
+        self.drafts += 1
+        while (
+            "patient" in words and self.drafts > PATIENT and not {"pause", "cancel"} & set(wishes) and not self.ending
+        ):
+            time.sleep(0.01)  # a window on a busy machine sees the second round, however slow it is
+        held = False
+        while "cancel" not in wishes and not self.ending:
+            if ([wish for wish in wishes if not wish.startswith("choose")] or [""])[-1] != "pause":
+                break
+            if not held:
+                self.say("paused", id=name)
+            held = True
+            time.sleep(0.01)
+        if held:
+            self.say("resumed", id=name)
+        return "cancel" in wishes or self.ending
 
     def misbehave(self, words: set[str], name: str, step: int) -> None:
         if self.last and "late" in words:
@@ -289,6 +340,7 @@ class ScriptedEngine:
             "settings": settings,
             "device": "cpu",
             "steps": step,
+            "given": job["given"],
             "steps_per_second": 1.0 / STEP_SECONDS,
             "seconds": {"load": 0.5, "train": trained, "render": 0.5, "train_all_sessions": trained},
             "versions": {"torch": "0"},
@@ -304,6 +356,18 @@ class ScriptedEngine:
         self.say("result", glb, id=name, folder=str(folder or ""), files=files, report=report)
 
 
+def cut(data: bytes, pictures: list[dict[str, Any]]) -> tuple[bytes, list[list[Any]]]:
+    """The blockout of a message, and of each picture its view and the CRC-32 of its file and of its mask's."""
+    place = len(data) - sum(each["bytes"] + each.get("mask", 0) for each in pictures)
+    blockout, given = data[:place], []
+    for each in pictures:
+        middle = place + each["bytes"]
+        end = middle + each.get("mask", 0)
+        given.append([each["view"], zlib.crc32(data[place:middle]), zlib.crc32(data[middle:end])])
+        place = end
+    return blockout, given
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--beat", type=float, default=0.2, help="seconds between heartbeats")
@@ -317,6 +381,7 @@ def main() -> int:
     parser.add_argument("--ignore-end", action="store_true", help="outlive the end of the input and SIGTERM")
     parser.add_argument("--remote", action="store_true", help="as if on another computer: write no files")
     parser.add_argument("--child", action="store_true", help="start a child that holds the pipes and would live on")
+    parser.add_argument("--old", action="store_true", help="know nothing of cut-outs")
     parser.add_argument("--say-token", action="store_true", help="print HF_TOKEN on standard error")
     parser.add_argument("command", nargs="*")
     options = parser.parse_args()

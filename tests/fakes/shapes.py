@@ -24,9 +24,17 @@ def plain_png(side: int, part: int) -> bytes:
     return png_file(side, [upper] * (side - half) + [lower] * half)
 
 
-def png_file(width: int, rows: list[bytes]) -> bytes:
-    """A PNG of rows of 8-bit RGB that begin with their filter."""
-    head = struct.pack(">IIBBBBB", width, len(rows), 8, 2, 0, 0, 0)
+def cut_out_png(side: int) -> bytes:
+    """A blue square that is opaque in its middle half, and red where it is transparent."""
+    inside = [side // 4 <= i < side - side // 4 for i in range(side)]
+    pixels = {True: bytes((20, 40, 220, 255)), False: bytes((220, 40, 20, 0))}
+    rows = [b"\0" + b"".join(pixels[row and column] for column in inside) for row in inside]
+    return png_file(side, rows, colour_type=6)
+
+
+def png_file(width: int, rows: list[bytes], colour_type: int = 2) -> bytes:
+    """A PNG of rows of 8-bit RGB, or with colour type 6 of RGBA, that begin with their filter."""
+    head = struct.pack(">IIBBBBB", width, len(rows), 8, colour_type, 0, 0, 0)
     chunks = [(b"IHDR", head), (b"IDAT", zlib.compress(b"".join(rows))), (b"IEND", b"")]
     body = b"".join(
         struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in chunks

@@ -12,6 +12,7 @@ from dreamfusion_engine.optimize.losses import (
     opacity_loss,
     orientation_loss,
     smoothness_loss,
+    transmittance_loss,
 )
 
 
@@ -33,6 +34,23 @@ def test_entropy_pushes_every_ray_away_from_one_half() -> None:
     binary_entropy_loss(o).backward()
     assert o.grad is not None
     assert torch.sign(o.grad).tolist() == [1.0, 1.0, -1.0, -1.0]  # descent: down below one half, up above it
+
+
+def test_emptiness_is_worth_its_share_up_to_the_target_and_no_more() -> None:
+    """Analytic: views that are 70 %, 30 % and 5 % covered, with a target of 0.6."""
+    opacity = torch.tensor([[0.7, 0.7], [0.6, 0.0], [0.1, 0.0]], requires_grad=True)
+    loss = transmittance_loss(opacity, torch.tensor(0.6))
+    assert float(loss.detach()) == pytest.approx(-(0.3 + 0.6 + 0.6) / 3.0)
+    (gradient,) = torch.autograd.grad(loss, opacity)
+    expected = [[1.0 / 6.0, 1.0 / 6.0], [0.0, 0.0], [0.0, 0.0]]  # only the first view is not empty enough
+    torch.testing.assert_close(gradient, torch.tensor(expected))
+
+
+def test_the_reward_for_emptiness_is_the_same_for_parts_of_a_step() -> None:
+    opacity = torch.rand(4, 9, generator=torch.Generator().manual_seed(0))
+    whole = transmittance_loss(opacity, torch.tensor(0.5))
+    parts = [transmittance_loss(part, torch.tensor(0.5)) for part in opacity.split(1)]
+    torch.testing.assert_close(whole, torch.stack(parts).mean())
 
 
 def test_gradients_are_finite_at_empty_and_solid_rays() -> None:

@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 import torch
 
-from dreamfusion_engine.config.stages import OptimizeConfig, PaceConfig, RenderConfig
+from dreamfusion_engine.config.stages import ClipConfig, OptimizeConfig, PaceConfig, RenderConfig
 from dreamfusion_engine.optimize import schedules
 
 CONFIG = OptimizeConfig()
@@ -97,3 +97,10 @@ def test_little_is_skipped_until_the_shape_stands() -> None:
     config = RenderConfig()
     assert schedules.occupancy_threshold(0.0, config) == pytest.approx(0.01 * config.occupancy_threshold)
     assert schedules.occupancy_threshold(0.5, config) == config.occupancy_threshold
+
+
+def test_the_target_of_emptiness_rises_evenly_over_the_first_twentieth() -> None:
+    """Dream Fields: 0.40 to 0.88 over 500 of 10,000 steps."""
+    targets = [schedules.transmittance_target(step / 10_000, ClipConfig()) for step in (0, 250, 500, 9_999)]
+    assert targets == pytest.approx([0.40, 0.64, 0.88, 0.88])
+    assert schedules.transmittance_target(0.0, ClipConfig(target_until=0.0)) == 0.88

@@ -11,7 +11,7 @@ from PIL import Image
 
 from dreamfusion_engine.errors import InputError
 from dreamfusion_engine.pictures.given import GivenPicture
-from dreamfusion_engine.pictures.prepare import SIDE, CutOut, digest_of, prepared
+from dreamfusion_engine.pictures.prepare import SIDE, CutOut, digest_of, prepared, whole
 from dreamfusion_engine.pictures.viewpoint import Viewpoint
 
 RED = 0.75, 0.12, 0.1
@@ -112,3 +112,23 @@ def test_what_was_not_made_here_is_no_cut_out() -> None:
     for png in (b"", bytes_of(np.ones((40, 40, 3), np.float32)), bytes_of(np.ones((600, 40, 4), np.float32))):
         with pytest.raises(ValueError, match="no cut-out"):
             CutOut(png, Viewpoint()).pixels()
+
+
+def test_the_whole_picture_shows_what_a_run_cuts_out_and_keeps_the_background_for_who_paints_it_back() -> None:
+    data = bytes_of(painted(disc(200, 300), RED, 0.9))
+    shown = whole(GivenPicture(data=data))
+    pixels = np.asarray(Image.open(io.BytesIO(shown.png)), np.float32) / 255.0
+    assert (shown.by, shown.cropped, pixels.shape) == ("colours", False, (200, 300, 4))
+    assert pixels[0, 0] == pytest.approx([0.9, 0.9, 0.9, 0.0], abs=0.05)
+    again, before = one(shown.png), one(data)
+    assert again.by == "alpha" and again.share == pytest.approx(before.share, abs=1e-4)
+    both = again.pixels(), before.pixels()
+    solid = (both[0][..., 3] > 0.1) & (both[1][..., 3] > 0.1)
+    assert both[0].shape == both[1].shape
+    assert np.abs(both[0] - both[1])[solid].max() < 0.02, "the edge has no background's colour in it either way"
+
+
+def test_a_whole_picture_in_which_there_is_nothing_is_refused_as_it_is_for_a_run() -> None:
+    with pytest.raises(InputError) as caught:
+        whole(GivenPicture(data=bytes_of(np.full((64, 64, 3), 0.5, np.float32))))
+    assert caught.value.code == "input.picture_no_object"

@@ -9,7 +9,7 @@ import pytest
 from dreamfusion_engine.errors import InputError
 from dreamfusion_engine.pictures.given import MOST
 from dreamfusion_engine.pictures.viewpoint import Viewpoint
-from dreamfusion_engine.server.attachments import attached
+from dreamfusion_engine.server.attachments import attached, picture_of
 
 
 def test_a_message_without_pictures_carries_a_blockout() -> None:
@@ -61,3 +61,18 @@ def test_lies_about_sizes_and_views_are_refused(pictures: list[Any], code: str) 
     with pytest.raises(InputError) as caught:
         attached({"pictures": pictures}, bytes(10))
     assert caught.value.code == code and caught.value.why and caught.value.fix
+
+
+def test_a_mask_follows_the_picture_of_a_cut_out() -> None:
+    found = picture_of({"mask": 2}, b"AAAaa")
+    assert (found.data, found.mask, found.viewpoint) == (b"AAA", b"aa", Viewpoint())
+    assert picture_of({}, b"AAA").mask == b""
+
+
+@pytest.mark.parametrize(
+    ("mask", "data"), [(0, b""), (3, b"AAA"), (4, b"AAA"), (-1, b"AAA"), (True, b"AAA"), (10**18, b"A")]
+)
+def test_a_mask_that_leaves_no_picture_is_refused(mask: Any, data: bytes) -> None:
+    with pytest.raises(InputError) as caught:
+        picture_of({"mask": mask}, data)
+    assert caught.value.code == "protocol.pictures"

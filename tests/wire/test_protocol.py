@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from dreamfusion_engine.errors import Cancelled, RunError
-from dreamfusion_engine.events import Downloaded, Event, MeshPreview, Note, Preview, Progress, Result
+from dreamfusion_engine.events import Downloaded, Event, MeshPreview, Note, Preview, Progress, Result, WholeCutOut
 from dreamfusion_engine.server.work import TASKS
 from dreamfusion_engine.wire import protocol
 from dreamfusion_engine.wire.messages import error_message, event_message
@@ -72,7 +72,9 @@ def test_every_event_of_a_run_fits_the_table() -> None:
         assert frame is not None and frame.data == data and frame.message["id"] == "job"
 
 
-@pytest.mark.parametrize("event", [*typing.get_args(Event), Result, Downloaded], ids=lambda event: event.message)
+@pytest.mark.parametrize(
+    "event", [*typing.get_args(Event), Result, Downloaded, WholeCutOut], ids=lambda event: event.message
+)
 def test_the_fields_of_an_event_are_those_of_its_message(event: Any) -> None:
     told = {about.name for about in dataclasses.fields(event) if about.type != "bytes" or "row" in about.metadata}
     carries = any(about.type == "bytes" for about in dataclasses.fields(event)) or event is Result  # the server adds it

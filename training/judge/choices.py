@@ -1,4 +1,4 @@
-"""Questions with one right answer among captions that differ in a word: which kind, which colour, which view.
+"""Questions with one right answer among captions that differ in a word: which kind, colour, view, colour of a part.
 
 Random captions of a batch differ in so much that telling them apart teaches little; these are what the judge is later
 asked (`judge.evaluate`, `benchmarks/quality.py`). Axis letters: B pictures, C captions, Q questions, K answers.
@@ -17,7 +17,9 @@ from dreamfusion_engine.models.card import VIEWS
 from training.starter.captions import VIEW_WORDS, describe, spoken_name
 from training.starter.corpus import Label
 from training.starter.objects.kinds import KINDS, Appearance, Kind
+from training.starter.objects.palette import COLOURS
 
+FOREIGN = ("green", "purple", "pink")  # no kind's part has one of these by nature
 _NO_ANSWER = -1
 _IMPOSSIBLE = -1e4  # similarity of an answer that is not there
 
@@ -30,6 +32,29 @@ def colour_captions(kind: Kind, part: str | None = None) -> list[str]:
         truck with a green box, which is mostly green; "a green truck with a green box" is.
     """
     return [describe(kind, Appearance(colour=colour, part=part)) for colour in kind.colours]
+
+
+def part_captions(kind: Kind, colour: str | None, part: str | None) -> list[str]:
+    """Return what can be said of an object and of its part, the truth first, all different.
+
+    With a part of its own colour: the part in every other colour, both colours swapped, the part left out, and its
+    colour spread over the whole. Without: the part in colours that it never has by nature.
+
+    kind: Kind, with a part.
+    colour: str, of the object; None: its natural one.
+    part: str, the part's own colour; None: it has none.
+    """
+
+    def said(of_whole: str | None, of_part: str | None) -> str:
+        return describe(kind, Appearance(colour=of_whole, part=of_part))
+
+    if part is None:
+        return [said(colour, None), *(said(colour, other) for other in FOREIGN if other != colour)]
+    captions = [said(colour, part), *(said(colour, other) for other in COLOURS if other != part), said(colour, None)]
+    if part in kind.colours:
+        captions.append(said(part, None))
+        captions += [said(part, colour)] if colour else []
+    return captions
 
 
 def view_captions(kind: Kind) -> list[str]:
@@ -53,7 +78,7 @@ class Choices:
     right: Tensor
 
 
-def choices(rng: np.random.Generator, labels: Sequence[Label]) -> Choices:
+def choices(rng: np.random.Generator, labels: Sequence[Label], *, parts: bool = False) -> Choices:
     """Draw questions about pictures.
 
     They ask for the kind of each; the colour of two in three, where a caption could give it; the view of two in three,
@@ -61,6 +86,7 @@ def choices(rng: np.random.Generator, labels: Sequence[Label]) -> Choices:
 
     rng: source of the random numbers.
     labels: describe the pictures.
+    parts: bool, whether the colour of a part is asked too.
     """
     places: dict[str, int] = {}
 
@@ -75,6 +101,8 @@ def choices(rng: np.random.Generator, labels: Sequence[Label]) -> Choices:
         if i % 3 != 1 and colour and label.shading != "textureless":
             answers = [place(c) for c in colour_captions(kind, label.appearance.part)]
             asked.append((i, answers, kind.colours.index(colour)))
+        if parts and kind.part and label.shading != "textureless":
+            asked.append((i, [place(c) for c in part_captions(kind, colour, label.appearance.part)], 0))
         if i % 3 != 2 and kind.front:
             asked.append((i, [place(c) for c in view_captions(kind)], VIEWS.index(label.view)))
     widest = max(len(answers) for _, answers, _ in asked)

@@ -23,7 +23,7 @@ from dreamfusion_engine.judge.model import Judge, load_judge
 from dreamfusion_engine.judge.scores import top1
 from dreamfusion_engine.models.card import CARD_NAME, HEADINGS, VIEWS, Heading, View, azimuth_of, read_card
 from dreamfusion_engine.models.pipeline_folder import STARTER_FOLDER
-from training.judge.choices import colour_captions, view_captions
+from training.judge.choices import colour_captions, part_captions, view_captions
 from training.starter.captions import SHADING_WORDS, camera_words, describe, view_words
 from training.starter.corpus import Corpus, Label
 from training.starter.model_card import SCORES
@@ -50,6 +50,8 @@ class Scores:
     kind_clay: the same for white clay.
     colour: among the colours that the kind takes, the rest of the caption given; pictures in colour without pattern.
     view: among front, side, back and overhead, the kind given; kinds with a front only.
+    part: among the part in every colour, both colours swapped, the part left out and its colour spread over the whole;
+        pictures in colour without pattern, whose part has a colour of its own.
     """
 
     pictures: int
@@ -57,6 +59,7 @@ class Scores:
     kind_clay: float | None
     colour: float | None
     view: float | None
+    part: float | None = None
 
 
 def judged(judge: Judge, pictures: Tensor, labels: Sequence[Label]) -> Scores:
@@ -72,7 +75,7 @@ def judged(judge: Judge, pictures: Tensor, labels: Sequence[Label]) -> Scores:
     clay = torch.tensor([label.shading == "textureless" for label in labels], device=vectors.device)
     colours: dict[tuple[Kind, str | None], Tensor] = {}
     views: dict[Kind, Tensor] = {}
-    right_colour, right_view = [], []
+    right_colour, right_view, right_part = [], [], []
     for vector, label in zip(vectors, labels, strict=True):
         kind = label.kind
         if label.appearance.colour and not label.appearance.pattern and label.shading != "textureless":
@@ -80,6 +83,10 @@ def judged(judge: Judge, pictures: Tensor, labels: Sequence[Label]) -> Scores:
             if asked not in colours:
                 colours[asked] = judge.captions(colour_captions(*asked))
             right_colour.append(kind.colours[int((colours[asked] @ vector).argmax())] == label.appearance.colour)
+        look = label.appearance
+        if look.part and not look.pattern and label.shading != "textureless":
+            asked_part = judge.captions(part_captions(kind, look.colour, look.part))
+            right_part.append(int((asked_part @ vector).argmax()) == 0)
         if kind.front:
             if kind not in views:
                 views[kind] = judge.captions(view_captions(kind))
@@ -90,6 +97,7 @@ def judged(judge: Judge, pictures: Tensor, labels: Sequence[Label]) -> Scores:
         kind_clay=_share(right_kind[clay].tolist()),
         colour=_share(right_colour),
         view=_share(right_view),
+        part=_share(right_part),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +13,10 @@ import torch
 from transformers import CLIPConfig, CLIPModel, CLIPTextConfig, CLIPVisionConfig
 
 from dreamfusion_engine.judge.model import HASHES, MEAN, STD, load_judge
-from training.starter.captions import TOKENS, make_tokenizer
+from dreamfusion_engine.models.card import CARD_NAME
+from training.starter.captions import SHADING_WORDS, TOKENS, VIEW_WORDS, known_words, make_tokenizer
+from training.starter.objects.kinds import KINDS
+from training.starter.objects.palette import COLOURS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,6 +95,28 @@ def start_from(model: CLIPModel, folder: Path) -> None:
     model.load_state_dict(state | found)
 
 
+def write_card(folder: Path, files: Mapping[str, str]) -> None:
+    """Write `dreamfusion.json`, with which a CLIP of the corpus is one that knows these words only when it teaches.
+
+    folder: Path of the CLIP.
+    files: names of its files to their SHA-256.
+    """
+    card = {
+        "format": 1,
+        "closed_vocabulary": True,
+        "words": known_words(KINDS),
+        "kinds": [kind.names[0] for kind in KINDS],
+        "colours": list(COLOURS),
+        "parts": [f"{kind.names[0]} {kind.part}" for kind in KINDS if kind.part],
+        "without_front": [name for kind in KINDS if not kind.front for name in kind.names],
+        "examples": ["a red apple", "a blue car", "a castle"],
+        "views": VIEW_WORDS,
+        "shading": {"albedo": "", "lambertian": "", "textureless": SHADING_WORDS["textureless"]},
+        "files": dict(files),
+    }
+    (folder / CARD_NAME).write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
+
+
 def save_judge(model: CLIPModel, folder: Path) -> None:
     """Write the judge as a CLIPModel folder in fp16, with the checksums of its files.
 
@@ -111,6 +137,7 @@ def save_judge(model: CLIPModel, folder: Path) -> None:
         "image_std": list(STD),
     }
     (folder / "preprocessor_config.json").write_text(json.dumps(processor, indent=1) + "\n", encoding="utf-8")
-    files = sorted(p for p in folder.iterdir() if p.is_file() and p.name not in (HASHES, "README.md"))
+    files = sorted(p for p in folder.iterdir() if p.is_file() and p.name not in (HASHES, CARD_NAME, "README.md"))
     hashes = {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
+    write_card(folder, hashes)
     (folder / HASHES).write_text(json.dumps(hashes, indent=1) + "\n", encoding="utf-8")

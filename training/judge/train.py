@@ -41,6 +41,7 @@ class JudgePlan:
     fresh: float = 0.1  # new pictures traced for each one used
     capacity: int = 32_768
     seed: int = 0
+    parts: float = 0.0  # how often a part has a colour of its own, which is asked then; 0: as in the starter's corpus
     start: str = ""  # a judge's folder whose weights training begins with; '' for random ones
 
 
@@ -103,6 +104,7 @@ class JudgeTrainer:
             fresh=self.plan.fresh,
             seed=_SEEDS + self.plan.seed + self.images,
             device=self.device,
+            parts=self.plan.parts,
         )
 
     def train_step(self, corpus: Corpus, generator: torch.Generator) -> Tensor:
@@ -115,7 +117,7 @@ class JudgeTrainer:
         pictures, labels = corpus.pictures(self.plan.batch)
         texts, said = zip(*(statement(corpus.rng, label) for label in labels), strict=True)
         true = truth([shown(label) for label in labels], list(said)).to(self.device)
-        asked = choices(corpus.rng, labels)
+        asked = choices(corpus.rng, labels, parts=self.plan.parts > 0.0)
         encoded = self.judge.tokenizer([*texts, *asked.captions], padding=True, return_tensors="pt").to(self.device)
         with training_cast(self.device):
             seen = picture_vectors(self.model, self.judge.normalised(varied(pictures, generator)))

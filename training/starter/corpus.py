@@ -57,6 +57,7 @@ class Corpus:
     device: torch.device of the pictures.
     kinds: Kinds that the pictures show.
     fronts: float, weight of a kind with a front, where the others have 1: there is more to learn of it.
+    parts: float in [0, 1], how often a named part has a colour of its own; 0: as often as the starter sees it.
     """
 
     def __init__(
@@ -69,8 +70,10 @@ class Corpus:
         device: torch.device,
         kinds: Sequence[Kind] = KINDS,
         fronts: float = 1.0,
+        parts: float = 0.0,
     ) -> None:
         self._kinds = tuple(kinds)
+        self._parts = parts
         weights = np.array([fronts if kind.front else 1.0 for kind in self._kinds])
         self._shares = weights / weights.sum()
         self._pixels = pixels
@@ -87,7 +90,7 @@ class Corpus:
         count: int, pictures.
         """
         kinds = [self._kinds[i] for i in self.rng.choice(len(self._kinds), size=count, p=self._shares)]
-        appearances = [(kind, random_appearance(self.rng, kind)) for kind in kinds]
+        appearances = [(kind, random_appearance(self.rng, kind, self._parts)) for kind in kinds]
         objects = [make_object(self.rng, kind, appearance) for kind, appearance in appearances]
         cameras = sample_cameras(count, CameraConfig(), self._generator)
         light = sample_lights(cameras.position, self._generator)

@@ -12,7 +12,7 @@ from .inbox import Inbox
 from .log import EngineLog
 from .payload import payload_fault
 from .sound_message import sound_message
-from .troubles import babble_trouble, damaged_result_trouble, version_trouble
+from .troubles import babble_trouble, damaged_cut_out_trouble, damaged_result_trouble, version_trouble
 
 BABBLE_LIMIT = 200  # lines in a row that are no message: a login banner is shorter, a broken stream is longer
 _LOGGED = 20  # of these lines go into the log
@@ -20,6 +20,7 @@ _LOGGED = 20  # of these lines go into the log
 # pipe holds back a flood, which would take Python's lock from Blender's main thread. An engine that sends a
 # picture every two seconds never notices.
 FLOOD_PAUSE_S = 0.005
+_DAMAGED = {"result": damaged_result_trouble, "cut_out": damaged_cut_out_trouble}  # for which somebody waits
 
 
 class WireReader:
@@ -99,6 +100,7 @@ class WireReader:
         if why is None:
             return frame
         self._log.say(f"A damaged '{frame.message['type']}': {why}")
-        if frame.message["type"] != "result":
+        trouble = _DAMAGED.get(frame.message["type"])
+        if trouble is None:
             return None
-        return Frame({"type": "failed", "id": frame.message["id"], **damaged_result_trouble(why).to_json()})
+        return Frame({"type": "failed", "id": frame.message["id"], **trouble(why).to_json()})

@@ -191,6 +191,11 @@ def damaged_result_trouble(why: str) -> Trouble:
     )
 
 
+def damaged_cut_out_trouble(why: str) -> Trouble:
+    """The trouble for a picture's cut-out that is not whole."""
+    return Trouble("input.picture", "The cut-out did not arrive whole.", why, "Press Show Cut-Out again.")
+
+
 def version_trouble(theirs: object, ours: int) -> Trouble:
     """The trouble for an engine of another protocol version."""
     older = "engine" if isinstance(theirs, int) and theirs < ours else "add-on"

@@ -8,14 +8,14 @@ from typing import Literal
 
 from ..job import Job
 
-Topic = Literal["state", "progress", "picture", "mesh", "texture", "note", "result", "engine", "download"]
+Topic = Literal["state", "progress", "picture", "mesh", "texture", "note", "result", "engine", "download", "cut_out"]
 
 
 @dataclass(frozen=True)
 class Change:
     """One thing that happened.
 
-    job: Job that it happened to; None for 'engine' and 'download'.
+    job: Job that it happened to; None for 'engine', 'download' and 'cut_out'.
     topic: str, one of
         'state': job.state, job.wish or job.owner changed.
         'progress': the job's step, stage or speed changed.
@@ -26,6 +26,7 @@ class Change:
         'result': data is the GLB; job.result is on disk already.
         'engine': queue.engine_state changed.
         'download': queue.downloads changed.
+        'cut_out': name is what it was asked by, data a PNG with alpha; b"" where queue.cut_outs.troubles says why not.
     vertices, triangles: int, V and T of a mesh.
     step: int, the training step of a picture or mesh.
     """

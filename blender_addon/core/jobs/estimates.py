@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ..bounded_json import read_json_file
+from ..contest import training_share
 from ..engine_preset import PRESETS, preset_value
 from ..job import GENERATE, Job, Recipe
 from ..model_card import Card, CardEstimate, estimate, recipe_settings
@@ -94,7 +95,8 @@ class Estimates:
         device = device_title(recipe.settings.get("device", "auto"), devices)
         runs = self._runs.get(device, {})
         said = _said(recipe, device, devices, card)
-        work = _work(recipe.preset, recipe.settings, card)
+        steps = _steps(recipe.preset, recipe.settings, card)
+        work = _work(recipe.preset, recipe.settings, card) * training_share(recipe.seeds, steps)
         memory = float(said.memory_mib) if said is not None else 0.0
         own = runs.get(_key(recipe.preset, recipe.model))
         if own:

@@ -3,6 +3,7 @@
     job.json        what the job is: id, time, recipe, placement; written once, whole
     journal.jsonl   the job's state: the same first line, then a line for every change; the last good line counts
     source.glb      the meshes that a job paints or begins from; written once, whole, before the other two
+    pictures.bin    pictures of the object, one after another as its recipe says; written so too
     thumbnail.png, row.png, mesh.glb, result.json, and what a local engine writes there
 
 A line of the journal is the CRC-32 of its JSON as eight hex digits, a space, the JSON. A torn or damaged line is
@@ -21,15 +22,30 @@ from pathlib import Path
 from typing import Any, TypeGuard
 
 from ..bounded_json import UnsafeJson, parse_json
-from ..job import GENERATE, TASKS, WORDS_LIMIT, Job, JobState, Recipe, RecipeError, Trouble, versions_of
+from ..contest import standing_of
+from ..job import (
+    GENERATE,
+    TASKS,
+    WORDS_LIMIT,
+    Job,
+    JobState,
+    Recipe,
+    RecipeError,
+    Trouble,
+    verdict_of,
+    versions_of,
+    winner_of,
+)
 from ..protocol import DATA_LIMIT
 
-FORMAT = 2  # of both files; a reader refuses a higher one
-_WITH_SOURCE, _WITHOUT = 2, 1  # what a job needs: an older add-on would make an object of a texture
+FORMAT = 3  # of both files; a reader refuses a higher one
+# What a job needs: an older add-on would make an object of a texture, a plain run of a contest, or leave out pictures.
+_WITHOUT, _WITH_SOURCE, _CONTEST, _WITH_PICTURES = 1, 2, 3, 3
 KIND = "dreamfusion-job"
 BIRTH, JOURNAL = "job.json", "journal.jsonl"
 MESH, REPORT, THUMBNAIL, ROW = "mesh.glb", "result.json", "thumbnail.png", "row.png"
 SOURCE = "source.glb"  # as a local engine names it too
+PICTURES = "pictures.bin"
 RUN_LOCK = "run.lock"
 CHECKPOINT = Path("checkpoint") / "checkpoint.json"  # of a local engine
 NOTES_KEPT = 50
@@ -63,7 +79,7 @@ def birth_record(job: Job) -> dict[str, Any]:
     """The part of a job that never changes."""
     return {
         "kind": KIND,
-        "format": _WITH_SOURCE if job.has_source else _WITHOUT,
+        "format": _needed(job),
         "task": job.task,
         "id": job.id,
         "created": job.created,
@@ -72,12 +88,19 @@ def birth_record(job: Job) -> dict[str, Any]:
     }
 
 
+def _needed(job: Job) -> int:
+    """The format that an add-on must know to make this job."""
+    if job.has_pictures:
+        return _WITH_PICTURES
+    return _CONTEST if job.recipe.is_contest else _WITH_SOURCE if job.has_source else _WITHOUT
+
+
 def change_record(job: Job, owner: str) -> dict[str, Any]:
     """The present state of a job.
 
     owner: str, the token of the store that has it.
     """
-    return {
+    record: dict[str, Any] = {
         "state": str(job.state),
         "owner": owner if job.state.active else "",
         "started": job.started,
@@ -93,6 +116,11 @@ def change_record(job: Job, owner: str) -> dict[str, Any]:
         "versions": job.recipe.versions,
         "verdict": job.verdict,
     }
+    if job.standing is not None:
+        record["standing"] = job.standing.to_json()
+    if job.winner is not None:
+        record["winner"] = job.winner
+    return record
 
 
 def journal_line(record: dict[str, Any]) -> bytes:
@@ -136,6 +164,7 @@ def interrupted(job: Job) -> None:
     if _finished_alone(job):
         job.state, job.ended, job.trouble = JobState.DONE, (job.folder / REPORT).stat().st_mtime, None
         job.result = job.folder / MESH
+        _read_report(job)
         return
     job.state = JobState.INTERRUPTED
     reached = f"It had reached step {job.step} of {job.total}." if job.step and job.stage == "train" else ""
@@ -146,6 +175,16 @@ def interrupted(job: Job) -> None:
         "Press Resume to go on from there." if job.started else "Press Resume to put it into the queue again.",
     )
     job.eta_s = job.rate = None
+
+
+def _read_report(job: Job) -> None:
+    """Note what a report says that no Blender has taken in; nothing where it cannot be read."""
+    try:
+        report = parse_json(read_bounded(job.folder / REPORT), largest=LARGEST)
+    except (OSError, NotAJob, UnsafeJson):
+        return
+    if isinstance(report, dict):
+        job.verdict, job.winner = verdict_of(report), winner_of(report, job.recipe)
 
 
 def write_trouble(job: Job, error: OSError) -> Trouble:
@@ -179,7 +218,7 @@ def read_bounded(path: Path) -> bytes:
 
 
 def read_source(path: Path) -> bytes:
-    """The meshes that a job paints or begins from.
+    """The meshes that a job paints or begins from, or its pictures.
 
     Raises OSError, also for a file that is longer than the engine takes.
     """
@@ -254,6 +293,9 @@ def _change(job: Job, record: dict[str, Any]) -> str:
     verdict = record.get("verdict")
     if isinstance(verdict, list):
         job.verdict = [str(line)[:WORDS_LIMIT] for line in verdict[:NOTES_KEPT]]
+    if job.recipe.is_contest:
+        job.standing = standing_of(record.get("standing"), job.recipe.seed, job.recipe.seeds)
+        job.winner = winner_of({"seed": record.get("winner")}, job.recipe)
     job.inserted = record.get("inserted") is True
     owner = record.get("owner")
     return owner if isinstance(owner, str) and _TOKEN.fullmatch(owner) else ""

@@ -14,6 +14,7 @@ from ..engine.sound_message import sound_devices
 from ..job import GENERATE, Job, JobState, Recipe, Trouble
 from .changes import Change, Changes, Topic
 from .crash_limit import EngineDeaths
+from .cut_outs import CutOuts
 from .model_download import Downloads
 from .run import Run
 from .store import JobStore
@@ -59,6 +60,7 @@ class JobQueue:
         self._given: tuple[tuple[str, str], ...] = ()
         self._changes = Changes()
         self.downloads = Downloads(self._host, self._changes)
+        self.cut_outs = CutOuts(self._host, self._changes)
         self._run: Run | None = None
         self._from_checkpoint: set[str] = set()  # jobs that are to be resumed
         self._removed: set[str] = set()  # jobs to be deleted as soon as the engine has let go of them
@@ -113,8 +115,13 @@ class JobQueue:
         """Whether something may change soon. Then tick every tenth of a second or two; else once a second is enough."""
         waiting = not self.held and any(job.state is JobState.QUEUED and not job.owner for job in self.jobs)
         starting = self._host.state == "starting" or self._host.ending
-        working = self._run is not None or self.downloads.active
+        working = self._run is not None or self._beside
         return waiting or starting or working or self._wanted or bool(self._changes)
+
+    @property
+    def _beside(self) -> bool:
+        """Whether something beside jobs needs an engine."""
+        return self.downloads.active or self.cut_outs.active
 
     @property
     def silence_s(self) -> float:
@@ -133,14 +140,18 @@ class JobQueue:
         placement: Mapping[str, Any] | None = None,
         source: bytes | Path | None = None,
         task: str = GENERATE,
+        begun: Path | None = None,
+        pictures: bytes | Path | None = None,
     ) -> Job:
         """Queue a new job and return it.
 
         recipe: Recipe, what to make.
         placement: JSON that the UI wants to find again, such as where to insert.
-        source, task: as for `JobStore.create`.
+        source, task, begun, pictures: as for `JobStore.create`.
         """
-        job = self.store.create(recipe, placement or {}, source, task)
+        job = self.store.create(recipe, placement or {}, source, task, begun, pictures)
+        if begun is not None:
+            self._from_checkpoint.add(job.id)
         self.jobs.append(job)
         self._deaths.held = False
         self._changes.say(Change(job, "state"))
@@ -175,6 +186,14 @@ class JobQueue:
         """Stop training and make the mesh from what there is, for a job that runs or is held in the engine."""
         if job is self.current and job.state in (JobState.RUNNING, JobState.PAUSED):
             self._talk("finish")
+
+    def choose(self, job: Job, seed: int) -> bool:
+        """Let a seed of the contest at work win, whatever its grade. Returns whether the engine was asked.
+
+        seed: int.
+        """
+        able = job is self.current and job.state in (JobState.RUNNING, JobState.PAUSED)
+        return able and self._run is not None and self._run.choose(seed)
 
     def retry(self, job: Job) -> None:
         """Make a finished or stopped job again from its beginning."""
@@ -213,7 +232,7 @@ class JobQueue:
 
     def stop_engine(self) -> None:
         """End an engine without work, to free its memory. Returns at once."""
-        working = self._run is not None or self.downloads.active
+        working = self._run is not None or self._beside
         if not working and self._host.state in ("starting", "ready"):
             self._host.end()
             self._wanted = False
@@ -238,7 +257,7 @@ class JobQueue:
                 break
             if frame.message["type"] in ("ready", "models", "devices"):
                 self._greet(frame.message)
-            elif self.downloads.take(frame.message):
+            elif self.downloads.take(frame.message) or self.cut_outs.take(frame):
                 self._idle_since = now
             elif self._run is not None:
                 self._run.take(frame)
@@ -293,11 +312,16 @@ class JobQueue:
 
     def _engine_died(self, was_starting: bool) -> None:
         self._wanted = False
-        self.downloads.fail(self._host.trouble)
+        self._fail_beside()
         failed = self._deaths.one_more(self._run, self._next(), self._host.trouble, was_starting=was_starting)
         if failed is not None:
             self._set(failed, JobState.FAILED)
         self._changes.say(Change(None, "engine"))
+
+    def _fail_beside(self) -> None:
+        """Fail what waits for an engine beside jobs: it is gone, or cannot be had."""
+        self.downloads.fail(self._host.trouble)
+        self.cut_outs.fail(self._host.trouble)
 
     def _insist(self, now: float) -> None:
         """End an engine that does not stop a cancelled job in time. Its last checkpoint stays."""
@@ -319,16 +343,20 @@ class JobQueue:
             self.store.remove(job)
 
     def _next(self) -> Job | None:
-        return next((job for job in self.jobs if job.state is JobState.QUEUED and not job.owner), None)
+        waiting = (job for job in self.jobs if job.state is JobState.QUEUED and not job.owner)
+        return next((job for job in waiting if self.store.is_ready(job)), None)
 
     def _go_on(self, now: float) -> None:
         """Begin the next job, start the engine for it, or end an engine that has been idle for long."""
         self.downloads.go_on()
+        self.cut_outs.go_on()
+        if self.held:
+            self.cut_outs.fail(self._host.trouble)
         self._host.ask_about(self._given)
         if self._run is not None or self.held:
             return
         job = self._next()
-        if job is None and not self._wanted and not self.downloads.active:
+        if job is None and not self._wanted and not self._beside:
             if self._host.state == "ready" and now - self._idle_since >= self.keep_loaded_s:
                 self.stop_engine()
             return
@@ -340,7 +368,7 @@ class JobQueue:
             self._changes.say(Change(None, "engine"))
             if self._host.trouble is not None:
                 self._wanted = False
-                self.downloads.fail(self._host.trouble)
+                self._fail_beside()
                 failed = self._deaths.none_to_be_had(job, self._host.trouble)
                 if failed is not None:
                     self._set(failed, JobState.FAILED)

@@ -7,11 +7,13 @@ import time
 import uuid
 from typing import Any
 
+from ..contest import STATE, mesh_file, pictured_seed, standing_of, thumbnail_file
 from ..engine.host import EngineHost
-from ..job import GENERATE, REFINE, TEXTURE, Job, JobState, Trouble, verdict_of, versions_of
+from ..given_pictures import size_of
+from ..job import GENERATE, REFINE, TEXTURE, Job, JobState, Trouble, verdict_of, versions_of, winner_of
 from ..protocol import Frame
 from .changes import Change, Changes
-from .folder import CHECKPOINT, MESH, NOTES_KEPT, REPORT, ROW, SOURCE, THUMBNAIL, read_source, write_trouble
+from .folder import CHECKPOINT, MESH, NOTES_KEPT, PICTURES, REPORT, ROW, SOURCE, THUMBNAIL, read_source, write_trouble
 from .store import JobStore
 from .writer import Pending
 
@@ -22,7 +24,9 @@ _MISSING = {  # what, and what to do, by task
     REFINE: ("The mesh to refine cannot be read.", "Select the object and press Refine again."),
     GENERATE: ("The mesh to start from cannot be read.", "Choose it in Placement and press Generate again."),
 }
-_PICTURES = {"latest": THUMBNAIL, "views": ROW}
+_NO_PICTURES = ("The pictures of the object cannot be read.", "Add them in Pictures and press Generate again.")
+CONTEST = "contest"  # the engine's command for a recipe with several seeds
+_SHOWN = {"latest": THUMBNAIL, "views": ROW}
 
 
 class Run:
@@ -51,18 +55,21 @@ class Run:
         self._saved = time.monotonic()
         self._result: tuple[Pending, Frame] | None = None
         self._thumbnail: Pending | None = None
-        self._reading: tuple[Pending, list[bytes]] | None = None  # the artist's meshes, on their way from the disk
+        # The artist's meshes and pictures, on their way from the disk, by file.
+        self._reading: tuple[Pending, dict[str, bytes]] | None = None
         self._acknowledged = False  # the engine has understood what it was asked for
         self._finishing = False
-        if resume and job.step and host.local and not (job.folder / CHECKPOINT).is_file():
+        checkpoint = job.folder / (STATE if job.recipe.is_contest else CHECKPOINT)
+        if resume and job.step and host.local and not checkpoint.is_file():
             self._note("job.from_the_start", "There was no checkpoint to go on from, so it starts from the beginning.")
             resume = False
         elif resume and host.local:
-            resume = (job.folder / CHECKPOINT).is_file()
+            resume = checkpoint.is_file()
         job.started, job.ended, job.trouble, job.wish = time.time(), None, None, ""
         job.stage, job.eta_s, job.rate, job.verdict = "", None, None, []
+        job.winner = job.choice = None
         if not resume:
-            job.step = job.total = 0
+            job.step, job.total, job.standing = 0, 0, None
         self._generate(resume=resume)
         self._state(JobState.RUNNING)
 
@@ -99,6 +106,19 @@ class Run:
         self.job.wish = "" if done else wish
         self._changes.say(Change(self.job, "state"))
 
+    def choose(self, seed: int) -> bool:
+        """Ask the engine to let a seed of the contest win. Returns whether it was asked.
+
+        seed: int.
+        """
+        able = not (self.over or self.saving) and self._reading is None and self._asked_at is None
+        if not able or not self.job.recipe.is_contest or self.job.stage not in ("", "load", "train"):
+            return False
+        self._host.send({"type": "choose", "id": self._request, "seed": seed})
+        self.job.choice = seed
+        self._changes.say(Change(self.job, "progress"))
+        return True
+
     def overdue_s(self, now: float) -> float:
         """Seconds since cancel was asked for; 0 when it was not."""
         return 0.0 if self._asked_at is None or self.over or self.saving else now - self._asked_at
@@ -133,6 +153,8 @@ class Run:
         elif message_type == "texture_preview":
             name, step = str(message["part"]), message["step"]
             self._changes.say(Change(self.job, "texture", name=name, data=frame.data, step=step))
+        elif message_type in ("standing", "draft"):
+            self._contest(frame)
         elif message_type == "note":
             self._note(message["code"], message["text"])
         elif message_type in ("paused", "resumed") and not self._finishing:
@@ -156,7 +178,7 @@ class Run:
                 self.job.thumbnail = self.job.folder / THUMBNAIL
             self._thumbnail = None
         if self._reading is not None and self._reading[0].done and not self.over:
-            self._send_source(*self._reading)
+            self._send_files(*self._reading)
         if self._result is not None and self._result[0].done:
             self._finish(*self._result)
         elif not self.over and now - self._saved > _SAVE_EVERY_S:
@@ -179,37 +201,50 @@ class Run:
 
     def _generate(self, *, resume: bool) -> None:
         self._resumed = resume
-        if self.job.has_source and not resume:  # an engine that resumes has kept the meshes itself
-            found: list[bytes] = []
-            path = self.job.folder / SOURCE
-            self._reading = self._store.in_background(lambda: found.append(read_source(path))), found
-        else:
-            self._send(b"")
+        job, found = self.job, dict[str, bytes]()
+        names = [name for name, has in ((SOURCE, job.has_source), (PICTURES, job.has_pictures)) if has]
+        if not names or resume:  # an engine that resumes has kept the files itself
+            self._send(found)
+            return
 
-    def _send_source(self, pending: Pending, found: list[bytes]) -> None:
+        def work() -> None:
+            for name in names:
+                found[name] = read_source(job.folder / name)
+            if job.has_pictures and len(found[PICTURES]) != size_of(job.recipe.pictures):
+                del found[PICTURES]
+                raise OSError("it has another length than the recipe says")
+
+        self._reading = self._store.in_background(work), found
+
+    def _send_files(self, pending: Pending, found: dict[str, bytes]) -> None:
         self._reading = None
         if pending.error is None:
-            self._send(found[0])
+            self._send(found)
             return
         self.good = True
-        what, fix = _MISSING[self.job.task]
-        why = f"{self.job.folder / SOURCE}: {pending.error.strerror or pending.error}"
-        self.end(JobState.FAILED, Trouble("job.source_missing", what, why, fix))
+        lost = SOURCE if self.job.has_source and SOURCE not in found else PICTURES
+        code, (what, fix) = ("source", _MISSING[self.job.task]) if lost == SOURCE else ("pictures", _NO_PICTURES)
+        why = f"{self.job.folder / lost}: {pending.error.strerror or pending.error}"
+        self.end(JobState.FAILED, Trouble(f"job.{code}_missing", what, why, fix))
 
-    def _send(self, meshes: bytes) -> None:
+    def _send(self, files: dict[str, bytes]) -> None:
         job = self.job
+        pictures = {"pictures": job.recipe.pictures} if PICTURES in files else {}
         self._request = f"{job.id}-{uuid.uuid4().hex[:8]}"
+        contest = {"seeds": {"first": job.recipe.seed, "count": job.recipe.seeds}} if job.recipe.is_contest else {}
         self._host.send(
             {
-                "type": job.task,
+                "type": CONTEST if contest else job.task,
                 "id": self._request,
                 "prompt": job.recipe.prompt,
                 "preset": job.recipe.preset,
                 "settings": job.recipe.settings_message(),
                 "output": str(job.folder) if self._host.local else f"{REMOTE_FOLDER}/{job.folder.name}",
                 "resume": self._resumed,
+                **contest,
+                **pictures,
             },
-            meshes,
+            files.get(SOURCE, b"") + files.get(PICTURES, b""),
         )
 
     def _state(self, state: JobState) -> None:
@@ -226,11 +261,34 @@ class Run:
 
     def _picture(self, frame: Frame) -> None:
         name, step = frame.message["name"], frame.message["step"]
-        if name in _PICTURES:
-            pending = self._store.write(self.job, _PICTURES[name], frame.data, durable=False)
+        if name in _SHOWN:
+            pending = self._store.write(self.job, _SHOWN[name], frame.data, durable=False)
             if name == "latest":
                 self._thumbnail = pending
+        seed = pictured_seed(name)
+        if seed is not None:
+            if not self._has(seed):
+                return
+            self._store.write(self.job, thumbnail_file(seed), frame.data)
         self._changes.say(Change(self.job, "picture", name=name, data=frame.data, step=step))
+
+    def _has(self, seed: int) -> bool:
+        """Whether a seed is one of the contest's."""
+        recipe = self.job.recipe
+        return recipe.is_contest and recipe.seed <= seed < recipe.seed + recipe.seeds
+
+    def _contest(self, frame: Frame) -> None:
+        """Take in where a contest stands, or the mesh of a draft that goes no further."""
+        job, message = self.job, frame.message
+        if message["type"] == "draft":
+            if self._has(message["seed"]):
+                self._store.write(job, mesh_file(message["seed"]), frame.data)
+                job.standing = job.standing and job.standing.with_mesh(message["seed"])
+        else:
+            told = standing_of(message, job.recipe.seed, job.recipe.seeds)
+            job.standing = told or job.standing
+        self._store.save(job)
+        self._changes.say(Change(job, "progress"))
 
     def _note(self, code: str, text: str) -> None:
         if text not in self.job.notes:
@@ -255,6 +313,7 @@ class Run:
         if isinstance(versions, dict):
             job.recipe.versions = versions_of(versions)
         job.verdict = verdict_of(frame.message["report"])
+        job.winner = winner_of(frame.message["report"], job.recipe)
         if self._host.version:
             job.recipe.versions["dreamfusion_engine"] = self._host.version
         job.result = job.folder / MESH

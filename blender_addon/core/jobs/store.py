@@ -19,8 +19,10 @@ from ..job import GENERATE, Job, Recipe, new_id
 from .file_lock import FileLock, owner
 from .folder import (
     BIRTH,
+    CHECKPOINT,
     FILE_LIMIT,
     JOURNAL,
+    PICTURES,
     RUN_LOCK,
     SOURCE,
     NotAJob,
@@ -73,6 +75,7 @@ class JobStore:
         self._running: dict[str, FileLock] = {}
         self._writer = Writer()
         self._saves: list[tuple[str, Pending]] = []
+        self._copying: dict[str, Pending] = {}  # new jobs whose checkpoint is on its way
 
     def load(self) -> list[Job]:
         """Every job, oldest first. Jobs whose Blender went away are INTERRUPTED, or DONE if the engine had finished.
@@ -116,6 +119,8 @@ class JobStore:
         placement: Mapping[str, Any],
         source: bytes | Path | None = None,
         task: str = GENERATE,
+        begun: Path | None = None,
+        pictures: bytes | Path | None = None,
     ) -> Job:
         """Make a new job, QUEUED, in a folder <slug of prompt>-<seed>-<id>. Returns at once; see `failures`.
 
@@ -123,6 +128,9 @@ class JobStore:
         placement: JSON that the UI keeps with the job.
         source: the meshes that it paints or begins from, a GLB or the Path of one; None for a job without.
         task: str, one of TASKS.
+        begun: folder of a run of the same recipe that this one goes on with, from a copy of its checkpoint; without it
+            the job begins from nothing.
+        pictures: the files of the recipe's pictures, `given_pictures.joined`, or the Path of them; None for none.
         Raises TypeError when recipe or placement are not plain JSON.
         """
         name = new_id()
@@ -141,14 +149,28 @@ class JobStore:
             job.folder.mkdir(parents=True, exist_ok=True)
             (self.root / OWN_FOLDER).mkdir(exist_ok=True)
             self._presence.acquire()
-            if source is not None:
-                write_whole(job.folder / SOURCE, read_source(source) if isinstance(source, Path) else source)
+            if begun is not None:
+                with contextlib.suppress(OSError, shutil.Error):  # then the job begins from nothing
+                    shutil.copytree(begun / CHECKPOINT.parent, job.folder / CHECKPOINT.parent)
+            for name, files in ((SOURCE, source), (PICTURES, pictures)):
+                if files is not None:
+                    write_whole(job.folder / name, read_source(files) if isinstance(files, Path) else files)
             # The journal first, because it names the owner. To another Blender a job without one looks interrupted.
             write_whole(job.folder / JOURNAL, journal)
             write_whole(job.folder / BIRTH, text)
 
-        self._saves.append((job.id, self._writer.put(work)))
+        pending = self._writer.put(work)
+        self._saves.append((job.id, pending))
+        if begun is not None:
+            self._copying[job.id] = pending
         return job
+
+    def is_ready(self, job: Job) -> bool:
+        """Whether what a job goes on with is in its folder. A new job that begins from nothing is ready at once."""
+        pending = self._copying.get(job.id)
+        if pending is not None and pending.done:
+            del self._copying[job.id]
+        return pending is None or pending.done
 
     def save(self, job: Job) -> None:
         """Write the job's present state. Returns at once; see `failures`.
@@ -175,7 +197,7 @@ class JobStore:
         """Put a file into the job's folder. Returns at once.
 
         job: Job whose folder it is.
-        name: str, the file's name.
+        name: str, the file's name; in a folder of its own if need be.
         data: bytes, the whole content.
         durable: bool, whether the file must survive a crash of the machine. If not, it is skipped when a newer file of
             its name is waiting for the writer.
@@ -183,6 +205,8 @@ class JobStore:
 
         def work() -> None:
             path = job.folder / name
+            if path.parent != job.folder:
+                path.parent.mkdir(parents=True, exist_ok=True)
             if durable and path.is_file() and path.stat().st_size == len(data) and path.read_bytes() == data:
                 return  # a local engine wrote it
             write_whole(path, data, durable=durable)

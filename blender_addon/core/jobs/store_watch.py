@@ -11,7 +11,21 @@ from .store import JobStore
 from .writer import Pending
 
 _EVERY_S = 5.0  # seconds between two looks at the same job of another Blender
-_TAKEN_OVER = ("state", "owner", "trouble", "ended", "stage", "step", "total", "result", "thumbnail", "notes")
+_TAKEN_OVER = (
+    "state",
+    "owner",
+    "trouble",
+    "ended",
+    "stage",
+    "step",
+    "total",
+    "result",
+    "thumbnail",
+    "notes",
+    "standing",
+    "winner",
+    "verdict",
+)
 
 
 class StoreWatch:

@@ -10,7 +10,7 @@ from bpy.types import Context, Event, Operator
 from ...core import engine_preset, model_card
 from ...core.job import GENERATE, Job, JobState, Recipe
 from ...core.jobs.folder import SOURCE
-from ..run import enqueue, insertion, session
+from ..run import contest_pictures, enqueue, insertion, pictures, session
 from ..scene import icons, object_recipe
 from ..settings import models
 from .job_action import JobAction
@@ -68,8 +68,8 @@ class DREAMFUSION_OT_remove(JobAction, Operator):
         if job.id in here.waiting:
             here.waiting.remove(job.id)
         here.queue.remove(job)
-        for name in ("latest", "views", "thumbnail"):
-            icons.forget(f"{job.id}/{name}")
+        contest_pictures.forget(job)
+        icons.forget(job.id)
         return True
 
 
@@ -98,19 +98,20 @@ class DREAMFUSION_OT_lower_quality(JobAction, Operator):
         """Queue a copy of the job with a cheaper recipe."""
         views = model_card.views_together(models.card(job.recipe.model))
         what = cheaper(job.recipe, views)
-        return enqueue.ask(self, context, what, dict(job.placement), source_of(job), job.task)
+        return _again(self, context, job, what)
 
 
 class DREAMFUSION_OT_next_seed(JobAction, Operator):
-    """Queue the same prompt with the next seed, which gives another shape or texture"""
+    """Queue the same prompt with the next seed, which gives another shape or texture; a contest with its next seeds"""
 
     bl_idname = "dreamfusion.next_seed"
     bl_label = "Try the Next Seed"
 
     def act(self, context: Context, job: Job) -> bool:
         """Queue a copy of the job with the next seed."""
-        values = {**job.recipe.to_json(), "seed": enqueue.next_seed(job.recipe.seed), "versions": {}}
-        return enqueue.ask(self, context, Recipe.from_json(values), dict(job.placement), source_of(job), job.task)
+        seed = enqueue.next_seed(job.recipe.seed + job.recipe.seeds - 1, job.recipe.seeds)
+        values = {**job.recipe.to_json(), "seed": seed, "versions": {}}
+        return _again(self, context, job, Recipe.from_json(values))
 
 
 class DREAMFUSION_OT_copy_job_recipe(JobAction, Operator):
@@ -121,7 +122,7 @@ class DREAMFUSION_OT_copy_job_recipe(JobAction, Operator):
 
     def act(self, context: Context, job: Job) -> bool:
         """Put the job's recipe on the clipboard."""
-        context.window_manager.clipboard = object_recipe.as_text(job.recipe)
+        context.window_manager.clipboard = object_recipe.as_text(job.outcome)
         self.report({"INFO"}, "Copied the recipe")
         return True
 
@@ -136,6 +137,7 @@ class DREAMFUSION_OT_use_settings(JobAction, Operator):
     def act(self, context: Context, job: Job) -> bool:
         """Write the recipe into the scene's settings."""
         enqueue.write(context, job.recipe, job.placement)
+        pictures.put_back(context, job)
         return True
 
 
@@ -164,6 +166,12 @@ CLASSES = (
     DREAMFUSION_OT_use_settings,
     DREAMFUSION_OT_open_folder,
 )
+
+
+def _again(operator: Operator, context: Context, job: Job, what: Recipe) -> bool:
+    """Queue another recipe for what a job was given. Returns whether it was queued."""
+    files = pictures.file_of(job)
+    return enqueue.ask(operator, context, what, dict(job.placement), source_of(job), job.task, pictures=files)
 
 
 def cheaper(wanted: Recipe, views: int = 1) -> Recipe:

@@ -51,7 +51,7 @@ class DREAMFUSION_OT_test_connection(Operator):
 
 
 class DREAMFUSION_OT_add_model(FolderChoice, Operator):
-    """Add a diffusers model by its folder, or all models in a folder, single files too, to the list of models"""
+    """Add a diffusers model or a CLIP by its folder, or all models in a folder, single files too"""
 
     bl_idname = "dreamfusion.add_model"
     bl_label = "Add Model"
@@ -62,7 +62,7 @@ class DREAMFUSION_OT_add_model(FolderChoice, Operator):
         known = preferences.of().models
         found = model_folders.find(Path(bpy.path.abspath(self.directory)))
         if not found:
-            needed = "choose a folder with a model_index.json or a whole .safetensors model"
+            needed = "choose a folder with a model_index.json, a CLIP's folder or a whole .safetensors model"
             self.report({"ERROR"}, f"No model in {self.directory}: {needed}")
             return {"CANCELLED"}
         for folder in found:

@@ -12,11 +12,15 @@ from bpy.types import Context, Operator
 from ...core import engine_preset
 from ...core.job import EngineTrouble, Job, JobState, Recipe
 from ...core.visible_text import visible
-from ..run import session
+from ..run import pictures, session
 from ..run.enqueue import ask, beginning, engine_is_there, recipe, refuse, start_obstacle
 from ..scene import redraw
 from ..settings import artist_settings, scene_settings
 from .job_action import JobAction
+
+_NO_WORDS_FOR_PICTURES = (
+    "Say in the prompt what the pictures show, such as 'a red car': from it the model makes up the other sides"
+)
 
 
 class DREAMFUSION_OT_generate(Operator):
@@ -32,7 +36,8 @@ class DREAMFUSION_OT_generate(Operator):
         if not engine_is_there(cls):
             return False
         if not visible(scene_settings.of(context).prompt).strip():
-            cls.poll_message_set("Type a prompt first, such as 'a hamburger'")
+            shown = len(scene_settings.of(context).pictures.rows)
+            cls.poll_message_set(_NO_WORDS_FOR_PICTURES if shown else "Type a prompt first, such as 'a hamburger'")
             return False
         return _can_start(cls, context)
 
@@ -71,22 +76,24 @@ class DREAMFUSION_OT_queue_text(Operator):
 
 
 def _can_start(operator: Any, context: Context) -> bool:
-    """Whether what Placement says to start from can be used. Else the grey button's hint says why not."""
-    reason = start_obstacle(context)
+    """Whether what Placement says to start from, and the pictures, can be used. Else the button's hint says why not."""
+    reason = start_obstacle(context) or pictures.obstacle(context)
     if reason:
         operator.poll_message_set(reason)
     return not reason
 
 
 def _queue(operator: Operator, context: Context, wanted: Sequence[Recipe]) -> set[str]:
-    """Queue recipes for new objects, all from what Placement says to start from."""
+    """Queue recipes for new objects, all with the same pictures and from what Placement says to start from."""
     try:
         place, source = beginning(context)
+        said, files = pictures.read(context)
     except EngineTrouble as error:
         refuse(operator, error)
         return {"CANCELLED"}
     for what in wanted:
-        if not ask(operator, context, what, place, source):
+        what.pictures = said
+        if not ask(operator, context, what, place, source, pictures=files):
             return {"CANCELLED"}  # the others lack the same file
     redraw.panels()
     return {"FINISHED"}

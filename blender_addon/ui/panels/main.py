@@ -10,7 +10,7 @@ from ...core import engine_preset, suggestions
 from ...core.job import JobState
 from ..run import enqueue, session
 from ..settings import artist_settings, models, scene_settings
-from . import adapter_list, engine_box, texture_box, trouble_box
+from . import adapter_list, contest_box, engine_box, texture_box, trouble_box
 from .presets import DREAMFUSION_PT_presets
 from .run_box import draw_end, draw_job, draw_pictures
 
@@ -79,6 +79,8 @@ def _prompt(layout: UILayout, context: Context) -> None:
     row = layout.row(align=True)
     row.prop(chosen, "seed")
     row.operator("dreamfusion.randomize_seed", text="", icon="FILE_REFRESH")
+    if not paints:
+        layout.prop(chosen, "best_of")
     layout.row(align=True).prop(chosen, "preset", expand=True)
 
 
@@ -154,4 +156,5 @@ def _news(layout: UILayout, context: Context, here: session.Session) -> None:
         return
     if shown.state in (JobState.CANCELLED, JobState.INTERRUPTED, JobState.DONE):
         draw_end(layout, context, shown)
+    contest_box.draw(layout, context, shown)
     draw_pictures(layout, context, here, shown)

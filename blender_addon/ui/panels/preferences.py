@@ -74,6 +74,7 @@ def _computing(layout: UILayout, chosen: Any) -> None:
     row = box.row()
     row.prop(chosen, "keep_loaded", text="Keep Engine for (Minutes)")
     box.prop(chosen, "pause_rendering")
+    box.prop(chosen, "judge")
 
 
 def _models(layout: UILayout, context: Context, chosen: Any) -> None:

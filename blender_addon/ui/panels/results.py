@@ -8,7 +8,7 @@ from ...core.job import GENERATE, JobState
 from ..operators.job import insertable
 from ..run import job_rows, session
 from ..settings import scene_settings
-from . import trouble_box
+from . import contest_box, trouble_box
 from .main import Sidebar
 from .run_box import draw_verdict
 
@@ -70,6 +70,7 @@ class DREAMFUSION_PT_results(Sidebar, Panel):
             shown = session.current().shown
             if job is not shown:
                 draw_verdict(layout.column(align=True), context, job)
+                contest_box.draw(layout, context, job)
             if job.state is JobState.FAILED and job.trouble is not None and job is not shown:
                 trouble_box.draw_trouble(layout, context, job.trouble, job)
         if session.current().missing is None:

@@ -19,6 +19,7 @@ _COMING = {
     REFINE: "The refined mesh comes into its object",
 }
 VIEWS = ("Front", "Side", "Back", "Top")
+_INPUTS = 4  # cut-outs of the artist's pictures that are shown
 _SILENT_S = 6.0  # the engine speaks every two seconds
 
 
@@ -118,6 +119,19 @@ def bar(layout: UILayout, context: Context, name: str, share: float, text: str) 
         layout.prop(context.window_manager.dreamfusion, name, text="", slider=True)
 
 
+def draw_inputs(layout: UILayout, context: Context, job: Job) -> None:
+    """Draw what the engine has cut out of the artist's pictures, once it has said so."""
+    found = [icons.icon(f"{job.id}/input-{number}") for number in range(len(job.recipe.pictures))]
+    shown = [icon for icon in found if icon]
+    if not shown:
+        return
+    layout.label(text="Taken from Your Pictures")
+    row = layout.row(align=True)
+    unit = 20.0 * trouble_box.ui_scale(context)
+    for icon in shown[:_INPUTS]:
+        row.template_icon(icon, scale=max(1.5, min(4.0, trouble_box.text_width(context, 4.0) / unit / _INPUTS)))
+
+
 def draw_pictures(layout: UILayout, context: Context, here: session.Session, job: Job) -> None:
     """Draw the latest render, and below it the row of four views. A job at work has room for them before they come."""
     if job.id in here.waiting:
@@ -141,3 +155,5 @@ def draw_pictures(layout: UILayout, context: Context, here: session.Session, job
             caption = column.row()
             caption.alignment = "CENTER"
             caption.label(text=name)
+    if job.has_pictures and job.state.active:
+        draw_inputs(box, context, job)

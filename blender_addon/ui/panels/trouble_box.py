@@ -157,6 +157,11 @@ _FIXES = {
     "input.embedding": "Switch this word off or remove it, or choose a model that it was made for. Where its word is "
     "taken, rename the file.",
     "input.lora": "Switch this LoRA off or remove it, or choose a model that it was made for.",
+    "input.mask": "Choose a mask as large as its picture in Pictures, white on the object and black elsewhere.",
+    "input.picture_empty": "Paint alpha back where the object is, or choose a picture without alpha in Pictures.",
+    "input.picture_no_object": "Choose a mask in Pictures, an image that is white where the object is. Or paint the "
+    "background's alpha away in an Image Editor.",
+    "input.picture_twice": "Choose another view for one of them in Pictures, or remove one.",
     "setup.device": "Choose Automatic as the device in the preferences, or install the card's driver.",
     "setup.package": "Install the engine again.",
     "setup.ffmpeg": "Install the engine again.",
@@ -212,6 +217,7 @@ _BUTTONS: dict[str, tuple[tuple[str, str, str], ...]] = {
     "job.write": (_FOLDER, _RESUME),
     "internal": (_RETRY, _LOG),
     "model": (_PREFERENCES,),
+    "pictures": (),
     "protocol": (_INSTALL, _LOG),
     "run.empty": (_SEED,),
     "run.non_finite": (_SEED,),

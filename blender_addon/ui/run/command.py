@@ -14,7 +14,7 @@ import bpy
 
 from ...core.assignments import BadAssignment, assigned, nested
 from ...core.bounded_json import parse_json
-from ..settings import preferences
+from ..settings import preferences, scene_settings
 from . import headless
 
 NAME = "dreamfusion"
@@ -51,6 +51,14 @@ def _parser() -> argparse.ArgumentParser:
     make.add_argument("--output", default="", metavar="FILE.blend", help="save the scene with the object")
     make.add_argument("--picture", default="", metavar="FILE.png", help="render the object")
     make.add_argument("--seed", type=int, default=0, help="another seed gives another object (default 0)")
+    make.add_argument(
+        "--best-of",
+        type=int,
+        default=1,
+        choices=range(1, scene_settings.BEST_OF_LIMIT + 1),
+        metavar="N",
+        help="begin N seeds, from --seed on, and finish the best one (default 1)",
+    )
     make.add_argument("--preset", default="standard", help="draft | standard | high (default standard)")
     make.add_argument("--model", default="starter", help="starter (built in), a diffusers folder or hub id")
     make.add_argument("--negative", default="", help="what it should not look like")
@@ -83,6 +91,7 @@ def _generate(options: argparse.Namespace) -> int:
         options.prompt,
         negative=options.negative,
         seed=options.seed,
+        best_of=options.best_of,
         model=options.model,
         preset=options.preset,
         settings=settings,

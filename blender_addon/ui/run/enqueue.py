@@ -16,7 +16,7 @@ from ...core.visible_text import visible
 from ..scene import blockout, placement, redraw
 from ..scene.placement import Placement
 from ..settings import adapter_settings, artist_settings, models, preferences, scene_settings, texture_settings
-from ..settings.scene_settings import SEED_LIMIT
+from ..settings.scene_settings import BEST_OF_LIMIT, SEED_LIMIT
 from . import session, timer
 
 
@@ -33,6 +33,9 @@ def recipe(context: Context, prompt: str = "") -> Recipe:
     device = preferences.of().device
     if device != "auto":
         overrides["device"] = device
+    judge = preferences.judge(preferences.of())
+    if judge:
+        overrides["judge"] = judge
     adapters = adapter_settings.sent(chosen).to_json()
     if adapters:
         overrides[STAGE] = adapters
@@ -46,6 +49,7 @@ def recipe(context: Context, prompt: str = "") -> Recipe:
         model=chosen.model,
         preset=chosen.preset,
         settings=overrides,
+        seeds=min(chosen.best_of, SEED_LIMIT + 1 - chosen.seed),
     )
 
 
@@ -59,6 +63,7 @@ def texture_recipe(context: Context, prompt: str = "") -> Recipe:
     own = texture_settings.overrides(scene_settings.of(context).texture)
     rest = {stage: group for stage, group in what.settings.items() if stage not in ("field", START)}  # of a new object
     what.settings = {**rest, **own, "mesh": {**shared, **own["mesh"]}}
+    what.seeds = 1
     return what
 
 
@@ -66,9 +71,11 @@ def of_preset(context: Context, preset: str) -> Recipe:
     """The recipe of an unchanged preset with the sidebar's model and task, to estimate what it costs."""
     device = preferences.of().device
     overrides: dict[str, Any] = {"device": device} if device != "auto" else {}
-    if scene_settings.of(context).task == "TEXTURE":
+    chosen = scene_settings.of(context)
+    paints = chosen.task == "TEXTURE"
+    if paints:
         overrides["paint"] = {}
-    return Recipe(prompt="a", preset=preset, model=scene_settings.of(context).model, settings=overrides)
+    return Recipe("a", preset=preset, model=chosen.model, settings=overrides, seeds=1 if paints else chosen.best_of)
 
 
 def where(context: Context) -> dict[str, Any]:
@@ -133,6 +140,8 @@ def enqueue(
     place: dict[str, Any] | None = None,
     source: bytes | Path | None = None,
     task: str = GENERATE,
+    begun: Path | None = None,
+    pictures: bytes | Path | None = None,
 ) -> Job:
     """Add a job to the queue and wake the timer.
 
@@ -140,6 +149,8 @@ def enqueue(
     place: placement; None for the sidebar's.
     source: the meshes to paint or to begin from, a GLB or the Path of one; None for none.
     task: str, what the job is.
+    begun: folder of a run of the same recipe that it goes on with; None: it begins from nothing.
+    pictures: the files of the recipe's pictures, or the Path of them; None for none.
     Raises EngineTrouble, with nothing queued, where a file of a LoRA or a word does not exist.
     """
     here = session.current()
@@ -147,7 +158,7 @@ def enqueue(
     if missing is not None:
         raise EngineTrouble(missing)
     here.trouble, here.notice = None, ""
-    job = here.queue.add(what, place if place is not None else where(context), source, task)
+    job = here.queue.add(what, place if place is not None else where(context), source, task, begun, pictures)
     timer.wake()
     return job
 
@@ -159,15 +170,17 @@ def ask(
     place: dict[str, Any] | None = None,
     source: bytes | Path | None = None,
     task: str = GENERATE,
+    begun: Path | None = None,
+    pictures: bytes | Path | None = None,
 ) -> bool:
     """Call `enqueue` for an operator. A missing file is reported by the operator and in the panel.
 
     operator: Operator that reports.
-    what, place, source, task: as for `enqueue`.
+    what, place, source, task, begun, pictures: as for `enqueue`.
     Returns whether a job was queued.
     """
     try:
-        enqueue(context, what, place, source, task)
+        enqueue(context, what, place, source, task, begun, pictures)
     except EngineTrouble as error:
         refuse(operator, error)
         return False
@@ -189,9 +202,13 @@ def engine_is_there(operator: Any) -> bool:
     return True
 
 
-def next_seed(seed: int) -> int:
-    """The seed after this one. After the largest comes 0."""
-    return (seed + 1) % (SEED_LIMIT + 1)
+def next_seed(seed: int, count: int = 1) -> int:
+    """The seed after this one. After the largest comes 0.
+
+    count: int, seeds that are needed from there on.
+    """
+    after = seed + 1
+    return after if after + count - 1 <= SEED_LIMIT else 0
 
 
 def write(context: Context, what: Recipe, place: Mapping[str, Any] | None = None) -> None:
@@ -202,6 +219,7 @@ def write(context: Context, what: Recipe, place: Mapping[str, Any] | None = None
     chosen = scene_settings.of(context)
     artist_settings.reset(chosen)
     chosen.prompt, chosen.negative, chosen.seed, chosen.model = what.prompt, what.negative, what.seed, what.model
+    chosen.best_of = min(what.seeds, BEST_OF_LIMIT)
     if what.preset in engine_preset.PRESETS:
         chosen.preset = what.preset
     chosen.task = "TEXTURE" if texture_settings.put(chosen.texture, what.settings) else "OBJECT"

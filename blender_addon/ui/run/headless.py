@@ -39,6 +39,7 @@ def generate(
     *,
     negative: str = "",
     seed: int = 0,
+    best_of: int = 1,
     model: str = "starter",
     preset: str = "standard",
     settings: Mapping[str, Any] | None = None,
@@ -52,6 +53,7 @@ def generate(
 
     prompt, negative: str, words.
     seed: int, in [0, 2**31).
+    best_of: int, how many seeds from there begin, of which the best is finished; 1: a single run.
     model: str, 'starter', a folder or a hub id.
     preset: str, 'draft', 'standard' or 'high'.
     settings: nested by stage, over the preset, such as {"optimize": {"steps": 300}}.
@@ -67,7 +69,7 @@ def generate(
     here.poll(now=True)
     if here.missing is not None:
         raise HeadlessFailed(here.missing)
-    what = Recipe(prompt, negative, seed, model, preset, dict(settings or {}))
+    what = Recipe(prompt, negative, seed, model, preset, dict(settings or {}), seeds=best_of)
     place = placement.captured(bpy.context, where=where, size=size, on_ground=where == "ORIGIN")
     try:
         job = enqueue.enqueue(bpy.context, what, {**place, "file": here.file, "path": bpy.data.filepath})

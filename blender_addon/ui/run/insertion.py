@@ -26,7 +26,7 @@ def window() -> Iterator[None]:
 
 
 @contextmanager
-def _scene(place: Placement) -> Iterator[None]:
+def scene_of(place: Placement) -> Iterator[None]:
     """A context with the scene in which the job was begun. The window may show another one by now."""
     scene = place.home(bpy.context)
     if scene == bpy.context.scene:
@@ -81,7 +81,7 @@ def insert(here: session.Session, job: Job) -> bool:
         if job.paints:
             painting.apply(here, job)
         elif job.refines:
-            with _scene(Placement.from_json(job.placement)):
+            with scene_of(Placement.from_json(job.placement)):
                 refining.apply(here, job)
         else:
             _insert(job)
@@ -109,6 +109,6 @@ def remove_preview(job: Job) -> None:
 
 def _insert(job: Job) -> None:
     if job.result is not None:
-        with _scene(Placement.from_json(job.placement)):
+        with scene_of(Placement.from_json(job.placement)):
             hidden = blockout.to_hide(job.placement, same_session=painting.same_session(job))
-            result.insert(bpy.context, job.result, job.recipe, job.placement, job.id, hidden)
+            result.insert(bpy.context, job.result, job.outcome, job.placement, job.id, hidden, job.verdict)

@@ -66,6 +66,11 @@ def chosen(context: Context) -> Job | None:
     return None
 
 
+def chosen_now() -> Job | None:
+    """The job of the chosen line, without a context, as for the timer."""
+    return chosen(bpy.context)
+
+
 def refresh() -> None:
     """Update the lines from the queue. The chosen job stays chosen, unless a new one comes, which is then chosen."""
     window = bpy.context.window_manager.dreamfusion

@@ -81,7 +81,9 @@ def apply(here: session.Session, job: Job) -> None:
     if any(each["new"] for each in noted["objects"]) and (job.folder / SOURCE).is_file():
         source = PaintedFile(read_source(job.folder / SOURCE))
     result = PaintedFile(read_source(job.result))
-    done = repaint.paint(bpy.context, result, source, noted, job.recipe, same_session=same_session(job))
+    done = repaint.paint(
+        bpy.context, result, source, noted, job.recipe, same_session=same_session(job), verdict=job.verdict
+    )
     if not done.objects:
         raise EngineTrouble(_nowhere(job, " ".join(done.missing)))
     if done.missing:

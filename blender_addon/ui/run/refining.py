@@ -11,7 +11,7 @@ from ..scene import refine_result
 from . import painting, session
 
 ABOUT = "refine"  # what a job's placement has under this name is for `refine_result`
-_SHARED = ("device", "base", STAGE, "mesh")  # of an object's recipe: the others are about another kind of run
+_SHARED = ("device", "base", "judge", STAGE, "mesh")  # of an object's recipe: the others are about another kind of run
 
 
 def recipe(made_by: Recipe) -> Recipe:
@@ -22,8 +22,8 @@ def recipe(made_by: Recipe) -> Recipe:
     kept = {key: value for key, value in made_by.settings.items() if key in _SHARED}
     led = made_by.settings.get(START)
     front = led.get("front_deg", 0.0) if isinstance(led, dict) else 0.0
-    values = {**made_by.to_json(), "settings": {**kept, ABOUT: {"front_deg": front}}, "versions": {}}
-    return Recipe.from_json(values)
+    others = {"settings": {**kept, ABOUT: {"front_deg": front}}, "versions": {}, "seeds": 1, "pictures": []}
+    return Recipe.from_json({**made_by.to_json(), **others})
 
 
 def apply(here: session.Session, job: Job) -> None:
@@ -50,6 +50,7 @@ def apply(here: session.Session, job: Job) -> None:
         job.recipe,
         job.id,
         same_session=painting.same_session(job),
+        verdict=job.verdict,
     )
     if told:
         here.notice = told

@@ -22,8 +22,8 @@ from ...core.job import JobState, Trouble
 from ...core.jobs.queue import Change
 from ..scene import icons, preview_object, redraw, texture_preview
 from ..settings import artist_settings, models
+from . import contest_pictures, cut_outs, job_rows, painting, render_pause, session
 from . import insertion as arrival
-from . import job_rows, painting, render_pause, session
 
 BUDGET_S = 0.008  # of the main thread a tick
 _QUEUE_SHARE_S = 0.004  # of that for the queue; the rest is for pictures and meshes
@@ -101,6 +101,7 @@ def _work(began: float) -> tuple[float, bool]:
             _show(_arrived.popitem(last=False)[1])
         news = True
     news = artist_settings.poll() or news
+    news = cut_outs.poll(here) or news
     inserted = False
     if here.waiting and not _arrived:
         inserted = arrival.insert_next(here)
@@ -111,7 +112,7 @@ def _work(began: float) -> tuple[float, bool]:
         job_rows.refresh()
         here.listed = news = True
     elif not _arrived and not _parts and not shown:
-        news = job_rows.load_thumbnail(here) or news
+        news = job_rows.load_thumbnail(here) or contest_pictures.load_chosen(here) or news
     redraw.after(news)
     if _arrived or _parts or preview_object.waiting() or texture_preview.waiting():
         return _FAST_S, inserted
@@ -122,6 +123,8 @@ def _work(began: float) -> tuple[float, bool]:
 def _take(here: session.Session, change: Change) -> None:
     """Handle a change at once, or put it aside for a later tick if it takes time."""
     job = change.job
+    if change.topic == "cut_out":
+        cut_outs.take(here, change)
     if job is None:
         return
     if change.topic == "state":
@@ -227,6 +230,7 @@ def stop() -> None:
         if handler in handlers:
             handlers.remove(handler)
     artist_settings.forget()
+    cut_outs.forget()
     session.close()
     _arrived.clear()
     _parts.clear()

@@ -33,6 +33,7 @@ def insert(
     where: Mapping[str, Any],
     job_id: str = "",
     hidden: Sequence[Object] = (),
+    verdict: Sequence[str] = (),
 ) -> Object:
     """Put a GLB into the scene and return the object: Z up, front -Y, origin at its base, scale 1, shaded smooth.
 
@@ -41,6 +42,7 @@ def insert(
     where: as `placement.captured` gives it.
     job_id: str, id of the job to store on the object.
     hidden: objects that the new one takes the place of, and that stay.
+    verdict: sentences on the result to store on the object, as `Job.verdict`.
     Raises DamagedMesh, or OSError where the file cannot be read.
 
     The object is selected and made active, unless the artist is in another mode or drags something.
@@ -69,7 +71,7 @@ def insert(
     obj.data.materials.append(_material(name, content))
     for old in hidden:
         replacement.hide(old, context)
-    object_recipe.write(obj, made_by, job_id)
+    object_recipe.write(obj, made_by, job_id, verdict)
     show_in_local_views(context, obj)
     if not moment.in_other_mode(context) and not moment.in_stroke(context):
         select_only(context, obj)

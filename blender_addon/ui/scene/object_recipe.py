@@ -3,24 +3,40 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 from bpy.types import Object
 
 from ...core.bounded_json import UnsafeJson, parse_json
-from ...core.job import Recipe, RecipeError
+from ...core.job import WORDS_LIMIT, Recipe, RecipeError
 
 RECIPE = "dreamfusion_recipe"  # custom property: JSON text
 JOB = "dreamfusion_job"  # custom property: id of the job
+VERDICT = "dreamfusion_verdict"  # custom property: JSON list of sentences
+_LINES = 10  # of a verdict; the add-on writes three at most
 
 
-def write(obj: Object, recipe: Recipe, job_id: str = "") -> None:
-    """Store a recipe, and the id of its job, on the object.
+def write(obj: Object, recipe: Recipe, job_id: str = "", verdict: Sequence[str] = ()) -> None:
+    """Store a recipe, the id of its job, and what is said of the result on the object.
 
     recipe: Recipe that made the object.
     job_id: str, '' if unknown.
+    verdict: sentences, as `Job.verdict`.
     """
     obj[RECIPE] = json.dumps(recipe.to_json(), ensure_ascii=False, sort_keys=True)
     obj[JOB] = job_id
+    write_verdict(obj, verdict)
+
+
+def write_verdict(obj: Object, verdict: Sequence[str]) -> None:
+    """Store what is said of the result that the object is now.
+
+    verdict: sentences, as `Job.verdict`; empty for none.
+    """
+    if verdict:
+        obj[VERDICT] = json.dumps(list(verdict), ensure_ascii=False)
+    elif VERDICT in obj:
+        del obj[VERDICT]  # it was of another result
 
 
 def read(obj: Object) -> Recipe | None:
@@ -32,6 +48,18 @@ def read(obj: Object) -> Recipe | None:
         return Recipe.from_json(parse_json(text.encode("utf-8", "surrogatepass")))
     except (UnsafeJson, RecipeError):
         return None
+
+
+def verdict(obj: Object) -> list[str]:
+    """What was said of the result that the object is; empty where nothing was, or it is damaged."""
+    text = obj.get(VERDICT)
+    if not isinstance(text, str):
+        return []
+    try:
+        lines = parse_json(text.encode("utf-8", "surrogatepass"))
+    except UnsafeJson:
+        return []
+    return [str(line)[:WORDS_LIMIT] for line in lines[:_LINES]] if isinstance(lines, list) else []
 
 
 def is_result(obj: Object | None) -> bool:
@@ -47,7 +75,7 @@ def job_id(obj: Object) -> str:
 
 def copy(source: Object, target: Object) -> None:
     """Copy the recipe of the source to the target."""
-    for name in (RECIPE, JOB):
+    for name in (RECIPE, JOB, VERDICT):
         if name in source:
             target[name] = source[name]
 

@@ -6,7 +6,7 @@ The old mesh stays in the file as long as Blender keeps what nobody uses.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import bpy
@@ -36,7 +36,14 @@ def is_sound(about: Any) -> bool:
 
 
 def put(
-    context: Context, result: bytes, about: Mapping[str, Any], made_by: Recipe, job_id: str, *, same_session: bool
+    context: Context,
+    result: bytes,
+    about: Mapping[str, Any],
+    made_by: Recipe,
+    job_id: str,
+    *,
+    same_session: bool,
+    verdict: Sequence[str] = (),
 ) -> str:
     """Give the object its refined mesh, or add that as a new object beside it, as one undo step.
 
@@ -45,6 +52,7 @@ def put(
     made_by: Recipe of the job, for a new object.
     job_id: str, of the job, for a new object.
     same_session: bool, whether the file has been open since the object was read.
+    verdict: sentences on the result to store on the object.
     Returns why it came beside the object, as a sentence; "" where it took the place of the object's mesh.
     Raises DamagedMesh, with nothing changed.
     """
@@ -56,6 +64,7 @@ def put(
         _replace(obj, content, shrink)
     else:
         obj = _beside(context, obj, content, about, made_by, job_id)
+    object_recipe.write_verdict(obj, verdict)
     insert.push_undo(context, f"DreamFusion: Refine {obj.name}")
     return why
 

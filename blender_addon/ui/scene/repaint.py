@@ -6,7 +6,7 @@ slot gets a copy. New UVs come as one more layer.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +16,7 @@ from bpy.types import Context, Image, Material, Object
 from ...core.engine.painted_glb import DamagedMesh, PaintedFile
 from ...core.file_name import file_name, within
 from ...core.job import Recipe
-from . import material, mesh_identity
+from . import material, mesh_identity, object_recipe
 from .insert import name_of, push_undo
 
 LAYER = "DreamFusion"  # name of a layer with new UVs
@@ -60,6 +60,7 @@ def paint(
     made_by: Recipe,
     *,
     same_session: bool,
+    verdict: Sequence[str] = (),
 ) -> Painted:
     """Give the objects their new textures, as one undo step.
 
@@ -68,6 +69,7 @@ def paint(
     about: `Surfaces.about`, and "material": 'EXISTING' or 'NEW'.
     made_by: Recipe, for names.
     same_session: bool, whether the file has been open since the objects were read.
+    verdict: sentences on the result, for those of the objects that are results themselves.
     Raises DamagedMesh, with nothing changed.
     """
     parts = about["parts"]
@@ -96,6 +98,8 @@ def paint(
         layer = _layer(obj, noted, uvs)
         for each in slots:
             _paint_slot(obj, each, layer, about.get("material") == "NEW", made_by.prompt, done)
+        if object_recipe.is_result(obj):
+            object_recipe.write_verdict(obj, verdict)  # what was said of it was about its earlier colours
         done.objects.append(obj.name)
     if done.objects:
         push_undo(context, f"DreamFusion: {image_name(made_by.prompt)}")

@@ -127,6 +127,12 @@ class DREAMFUSION_AP_preferences(AddonPreferences):
         subtype="DIR_PATH",
         update=_output_moved,
     )
+    judge: StringProperty(
+        name="Judge",
+        description="Folder of a CLIP model, on the engine's machine: it grades results and ranks the seeds of a "
+        "contest. Empty is the built-in judge, of what the built-in model knows; 'off' is none",
+        subtype="DIR_PATH",
+    )
     keep_loaded: IntProperty(
         name="Keep Engine for",
         description="Minutes that the engine stays in memory without work. It then gives its memory back",
@@ -170,6 +176,13 @@ def user_folder() -> Path:
 def output_folder(chosen: Any) -> Path:
     """The folder of all jobs: the chosen one, or `jobs` in the add-on's own folder."""
     return Path(bpy.path.abspath(chosen.output)) if chosen.output else user_folder() / "jobs"
+
+
+def judge(chosen: Any) -> str:
+    """Who grades, as the engine's setting `judge` takes it; "" for the engine's own choice."""
+    text = str(chosen.judge).strip()
+    elsewhere = chosen.engine == "command"  # whose paths Blender does not know
+    return text if elsewhere or text in ("", "auto", "off") else bpy.path.abspath(text)
 
 
 def location(chosen: Any) -> EngineLocation:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import bpy
-from bpy.props import BoolProperty, EnumProperty, FloatProperty, PointerProperty, StringProperty
+from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, PointerProperty, StringProperty
 from bpy.types import Context, Object, PropertyGroup, Text
 
 from ...core import suggestions
@@ -25,9 +25,11 @@ from .engine_settings import (
     DREAMFUSION_PG_optimize,
     DREAMFUSION_PG_start,
 )
+from .picture_settings import DREAMFUSION_PG_pictures
 from .texture_settings import DREAMFUSION_PG_texture, front_property
 
 PROMPT_LIMIT = int(ENGINE.limits["prompt"])  # characters
+BEST_OF_LIMIT = 8
 SEED_LIMIT = int(ENGINE.stages[""]["seed"].range[1])
 # What is said of each preset: a few words, what it sets, and a few words more.
 _PRESET_WORDS = {
@@ -175,6 +177,14 @@ class DREAMFUSION_PG_settings(PropertyGroup):
         update=_preset_chosen,
     )
     seed: engine_properties.one(ENGINE.stages[""]["seed"])
+    best_of: IntProperty(
+        name="Best of",
+        description="How many seeds begin, from the one beside this on. Those that look worse stop early, and the best "
+        "one is finished. 1 is a single run",
+        default=1,
+        min=1,
+        max=BEST_OF_LIMIT,
+    )
     prompts: PointerProperty(
         name="Prompts",
         description="A text block with one prompt a line, to be made one after another",
@@ -208,6 +218,7 @@ class DREAMFUSION_PG_settings(PropertyGroup):
         default="OBJECT",
     )
     texture: PointerProperty(name="Texture", type=DREAMFUSION_PG_texture)
+    pictures: PointerProperty(name="Pictures", type=DREAMFUSION_PG_pictures)
 
 
 CLASSES = (DREAMFUSION_PG_placement, DREAMFUSION_PG_settings)

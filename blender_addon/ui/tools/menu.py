@@ -5,7 +5,7 @@ from __future__ import annotations
 import bpy
 from bpy.types import Context, Menu, Panel, UILayout
 
-from ..panels import adapter_list
+from ..panels import adapter_list, trouble_box
 from ..panels.main import Sidebar
 from ..scene import object_recipe
 
@@ -58,6 +58,9 @@ class DREAMFUSION_PT_object(Sidebar, Panel):
         else:
             layout.label(text=f"{made_by.prompt}, seed {made_by.seed}", icon="OBJECT_DATA", translate=False)
             adapter_list.draw_recipe(layout, made_by)
+            lines = layout.column(align=True)
+            for line in object_recipe.verdict(context.active_object):
+                trouble_box.draw_text(lines, context, line, "BLANK1", limit=4)
         for group in _GROUPS:
             column = layout.column(align=True)
             for operator, icon in group:

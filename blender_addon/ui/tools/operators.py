@@ -137,7 +137,8 @@ class DREAMFUSION_OT_mark_asset(ChangingTool, Operator):
             self.report({"ERROR"}, "The recipe on the object is damaged. Use Blender's own Mark as Asset")
             return {"CANCELLED"}
         job = session.current().job(object_recipe.job_id(obj)) if session.begun() else None
-        picture = asset.picture_of(job.thumbnail if job is not None else None)
+        its_own = job is not None and job.outcome.seed == made_by.seed  # a contest's picture is the winner's
+        picture = asset.picture_of(job.thumbnail if job is not None and its_own else None)
         asset.mark(obj, made_by, picture, asset.Rights(self.author, self.license, self.copyright))
         if picture is None and not bpy.app.background:  # without a window there may be nothing to draw it with
             obj.asset_generate_preview()

@@ -8,7 +8,7 @@ from typing import Any
 from bpy.types import Context, Object, Operator
 
 from ...core.job import Recipe
-from ...core.jobs.folder import SOURCE
+from ...core.jobs.folder import PICTURES, SOURCE
 from ..run import enqueue, session
 from ..scene import object_recipe
 from .chosen_object import Tool
@@ -36,11 +36,16 @@ class _AgainTool(Tool):
             return {"CANCELLED"}
         seed = enqueue.next_seed(_last_seed(made_by)) if steps else made_by.seed
         values = {**made_by.to_json(), "seed": seed, "versions": {}}
-        source = _source(obj) if made_by.begins_from_mesh else None
+        source = _kept(obj, SOURCE) if made_by.begins_from_mesh else None
+        pictures = _kept(obj, PICTURES) if made_by.pictures else None
         if made_by.begins_from_mesh and source is None:
             self.report({"ERROR"}, "The mesh that it started from is gone with its job. Choose it in Placement again")
             return {"CANCELLED"}
-        if not enqueue.ask(self, context, Recipe.from_json(values), _beside(context, obj, made_by), source):
+        if made_by.pictures and pictures is None:
+            self.report({"ERROR"}, "Its pictures are gone with its job. Add them in Pictures and press Generate")
+            return {"CANCELLED"}
+        place = _beside(context, obj, made_by)
+        if not enqueue.ask(self, context, Recipe.from_json(values), place, source, pictures=pictures):
             return {"CANCELLED"}
         self.report({"INFO"}, f"'{made_by.prompt}' is queued with seed {seed}")
         return {"FINISHED"}
@@ -75,17 +80,18 @@ class DREAMFUSION_OT_variation(_AgainTool, Operator):
 def _last_seed(made_by: Recipe) -> int:
     """The last seed, counted up from the recipe's own, before one that the queue lacks for this prompt and model."""
     jobs = session.current().queue.jobs
-    same = {job.recipe.seed for job in jobs if (job.recipe.prompt, job.recipe.model) == (made_by.prompt, made_by.model)}
+    alike = [job.recipe for job in jobs if (job.recipe.prompt, job.recipe.model) == (made_by.prompt, made_by.model)]
+    same = {seed for recipe in alike for seed in range(recipe.seed, recipe.seed + recipe.seeds)}
     seed = made_by.seed
     while seed + 1 in same:
         seed += 1
     return seed
 
 
-def _source(obj: Object) -> Path | None:
-    """The file of the mesh that an object began from; None where it is gone."""
+def _kept(obj: Object, name: str) -> Path | None:
+    """A file that an object's job was given, in the job's folder; None where it is gone."""
     job = session.current().job(object_recipe.job_id(obj))
-    return job.folder / SOURCE if job is not None and (job.folder / SOURCE).is_file() else None
+    return job.folder / name if job is not None and (job.folder / name).is_file() else None
 
 
 def _beside(context: Context, obj: Object, made_by: Recipe) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dreamfusion_engine.config.stages.adapters import AdaptersConfig
 from dreamfusion_engine.config.stages.camera import CameraConfig
+from dreamfusion_engine.config.stages.clip import ClipConfig
 from dreamfusion_engine.config.stages.field import FieldConfig
 from dreamfusion_engine.config.stages.generate import GenerateConfig, views_at_once
 from dreamfusion_engine.config.stages.guidance import Annealing, GuidanceConfig, ViewPrompts, Weighting
@@ -27,6 +28,7 @@ __all__ = [
     "AdaptersConfig",
     "Annealing",
     "CameraConfig",
+    "ClipConfig",
     "DenoiserRuntime",
     "FieldConfig",
     "GenerateConfig",

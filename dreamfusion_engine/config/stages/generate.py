@@ -10,6 +10,7 @@ from dreamfusion_engine.config.scores import SCORES
 from dreamfusion_engine.config.setting import Shown, Stage, require, required, setting
 from dreamfusion_engine.config.stages.adapters import AdaptersConfig
 from dreamfusion_engine.config.stages.camera import CameraConfig
+from dreamfusion_engine.config.stages.clip import ClipConfig
 from dreamfusion_engine.config.stages.field import FieldConfig
 from dreamfusion_engine.config.stages.guidance import GuidanceConfig
 from dreamfusion_engine.config.stages.memory import MemoryConfig
@@ -62,6 +63,7 @@ class GenerateConfig(Stage, stage=""):
     prompts: PromptsConfig = dataclasses.field(default_factory=PromptsConfig)
     adapters: AdaptersConfig = dataclasses.field(default_factory=AdaptersConfig)
     score: ScoreConfig = dataclasses.field(default_factory=ScoreConfig)
+    clip: ClipConfig = dataclasses.field(default_factory=ClipConfig)
     optimize: OptimizeConfig = dataclasses.field(default_factory=OptimizeConfig)
     pace: PaceConfig = dataclasses.field(default_factory=PaceConfig)
     mesh: MeshConfig = dataclasses.field(default_factory=MeshConfig)

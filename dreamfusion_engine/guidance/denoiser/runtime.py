@@ -55,6 +55,7 @@ from dreamfusion_engine.machine.atomic_file import write_atomically
 from dreamfusion_engine.machine.cache_folder import cache_folder
 from dreamfusion_engine.machine.device import asked_threads, has_bfloat16, kernel_threads, usable_cores
 from dreamfusion_engine.models.families.adapter import Adapter
+from dreamfusion_engine.models.families.parts import Parts
 
 _ROUNDS = (3, 9)  # of timing every way in turn, fewest and most ...
 _TIME_BOX = 2.0  # ... for as many seconds after the fewest
@@ -97,7 +98,7 @@ def settle_runtime(
     wish = config.memory.denoiser_runtime
     allowed = _PRECISIONS.get(config.memory.precision, ())
     begun = recorded if recorded is not None and wish == "auto" and recorded.precision in allowed else None
-    reference = Choice(runtime="torch", precision=_precision(teacher), threads=torch.get_num_threads())
+    reference = torch_as_it_is(teacher.parts)
     why = why_torch(parameters, config, device=teacher.device.type, alone=alone, changed=changed)
     if resumed and recorded is None and wish == "auto":
         why = why or "the run began with a version that had no other"
@@ -142,8 +143,17 @@ def worth_trying(allowed: tuple[Computed, ...], reference: Choice) -> tuple[Comp
     return tuple(p for p in allowed if p == reference.precision or p == "float32" or has_bfloat16("cpu"))
 
 
-def _precision(teacher: Adapter) -> Computed:
-    dtype = teacher.parts.autocast or teacher.parts.dtype
+def torch_as_it_is(parts: Parts, why: str = "") -> Choice:
+    """Return the choice of torch, in the precision of a loaded model and with the threads that it has now.
+
+    parts: Parts of the model.
+    why: str, the reason, for people.
+    """
+    return Choice(runtime="torch", precision=_precision(parts), threads=torch.get_num_threads(), why=why)
+
+
+def _precision(parts: Parts) -> Computed:
+    dtype = parts.autocast or parts.dtype
     return {torch.bfloat16: "bfloat16", torch.float16: "float16"}.get(dtype, "float32")  # type: ignore[return-value]
 
 

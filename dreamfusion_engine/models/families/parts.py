@@ -84,8 +84,10 @@ class Parts:
             return _DTYPES[precision]
         if self.device.type != "cuda" or self.folder.weights[self.family.denoiser].parameters <= HALF_ABOVE:
             return torch.float32
-        # Emulated bfloat16 is slow, and yet better than the overflows of a transformer's activations in float16.
-        return torch.bfloat16 if self.family.denoiser == "transformer" else torch.float16
+        # Emulated bfloat16 is slow, and yet better than the overflows of a transformer's activations in float16. And
+        # gradients that come back through a CLIP would vanish in float16.
+        wide = self.family.denoiser == "transformer" or self.family.compares
+        return torch.bfloat16 if wide else torch.float16
 
     def _vae_precision(self, precision: Precision) -> torch.dtype:
         if precision != "auto":
@@ -116,7 +118,7 @@ class Parts:
         """Load the part's network, frozen, placed, in the part's precision.
 
         part: str, its name in the folder.
-        class_name: str, its class, of transformers for text encoders, else of diffusers.
+        class_name: str, its class, of transformers for text encoders and CLIP, else of diffusers.
         memory_format: of its convolutions.
         Raises SetupError model.unsupported where the folder names another class.
         Raises SetupError model.damaged, setup.package; InputError input.lora, input.embedding.
@@ -124,8 +126,9 @@ class Parts:
         self._refuse_class(part, class_name)
         text = part in self.family.text_encoders
         dtype = self.text_dtype if text else self.vae_dtype if part == "vae" else self.dtype
+        of_transformers = text or self.family.compares
         with self.foreign_errors():
-            library: Any = importlib.import_module("transformers" if text else "diffusers")
+            library: Any = importlib.import_module("transformers" if of_transformers else "diffusers")
             with _quiet(library):
                 module, info = getattr(library, class_name).from_pretrained(
                     self.folder.path / part,
@@ -133,7 +136,7 @@ class Parts:
                     use_safetensors=True,
                     local_files_only=True,
                     output_loading_info=True,
-                    **{"dtype" if text else "torch_dtype": dtype},
+                    **{"dtype" if of_transformers else "torch_dtype": dtype},
                 )
         self._refuse_missing(part, [*info.get("missing_keys", ()), *info.get("mismatched_keys", ())])
         return self._finished(part, module, memory_format)

@@ -18,6 +18,9 @@ from dreamfusion_engine.config.presets import PRESET_NAMES, dotted, preset
 from dreamfusion_engine.config.prompt_text import PROMPT_LIMIT
 from dreamfusion_engine.config.setting import Shown, Stage, every_setting, setting
 from dreamfusion_engine.config.stages import GenerateConfig
+from dreamfusion_engine.pictures.decode import PIXEL_LIMIT
+from dreamfusion_engine.pictures.given import FILE_LIMIT, MOST
+from dreamfusion_engine.pictures.viewpoint import APART_DEG
 
 ROOT = Path(__file__).resolve().parents[3]
 EVERY = every_setting(GenerateConfig)
@@ -53,7 +56,13 @@ def test_a_preset_has_the_engines_values(name: str) -> None:
 
 
 def test_the_limits_are_the_engines() -> None:
-    assert ENGINE.limits == {"prompt": PROMPT_LIMIT, "lora_weight": EVERY["adapters.lora"].high}
+    pictures = {"pictures": MOST, "picture_bytes": FILE_LIMIT, "picture_pixels": PIXEL_LIMIT}
+    assert ENGINE.limits == {
+        "prompt": PROMPT_LIMIT,
+        "lora_weight": EVERY["adapters.lora"].high,
+        **pictures,
+        "pictures_apart_deg": APART_DEG,
+    }
     assert adapters.HEAVIEST == 10.0
     assert ENGINE.stages[""]["seed"].range == (EVERY["seed"].low, EVERY["seed"].high)
 

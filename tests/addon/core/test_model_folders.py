@@ -30,3 +30,17 @@ def test_models_of_both_kinds_in_a_folder_are_found_by_name(tmp_path: Path) -> N
 
 def test_nothing_is_found_where_there_is_nothing(tmp_path: Path) -> None:
     assert find(tmp_path) == find(tmp_path / "absent") == []
+
+
+def test_a_whole_clip_is_a_model_and_a_tower_or_a_damaged_config_is_none(tmp_path: Path) -> None:
+    configs = {
+        "whole": '{"model_type": "clip"}',
+        "tower": '{"model_type": "clip_vision_model"}',
+        "damaged": "{",
+        "deep": "[" * 100_000,
+        "large": '{"model_type": "clip"}' + " " * (1 << 20),
+    }
+    for name, text in configs.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "config.json").write_text(text, encoding="utf-8")
+    assert find(tmp_path) == [tmp_path / "whole"] == find(tmp_path / "whole")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from addon.blenders import Session
+from fakes.shapes import cut_out_png
 
 SCRIPT = Path(__file__).with_name("first_object.py")
 # Of the processor, for a tick and for the one that inserts the object: five times the bars that
@@ -50,3 +51,34 @@ def test_an_artist_starts_from_the_first_cube_and_gets_it_back(window_blender: S
     assert facts["settings"] == {"front_deg": 0.0}
     assert facts["size"] == [2.0, 2.0, 4.0]
     assert facts["hidden"] and not facts["undone"]
+
+
+BEST_OF = Path(__file__).with_name("best_of.py")
+
+
+@pytest.mark.slow
+def test_an_artist_holds_a_contest_takes_a_draft_and_chooses_the_winner(window_blender: Session) -> None:
+    facts = window_blender.run(BEST_OF, window=True, timeout=2000, DREAMFUSION_TEST_ENGINE=str(ENGINE)).facts
+    assert facts["winner"] == 2 and facts["made"] == 2
+    ticks = sorted(cpu_s for cpu_s, insertion in facts["cpu"] if not insertion)
+    assert ticks[int(0.99 * (len(ticks) - 1))] <= TICK_S
+
+
+PICTURES = Path(__file__).with_name("pictures.py")
+
+
+@pytest.mark.slow
+def test_an_artist_gives_pictures_and_takes_a_cut_out_back(window_blender: Session) -> None:
+    for name in ("front", "left"):
+        (window_blender.folder / f"{name}.png").write_bytes(cut_out_png(256))
+    facts = window_blender.run(
+        PICTURES,
+        window=True,
+        timeout=2000,
+        DREAMFUSION_TEST_ENGINE=str(ENGINE),
+        DREAMFUSION_TEST_GIVEN=str(window_blender.folder),
+    ).facts
+    assert facts["cut"] == "front.png Cut Out" and facts["undone"] == ["front.png", "left.png"]
+    assert facts["views"] == ["front", "left"] and facts["bug"] == "None"
+    ticks = sorted(cpu_s for cpu_s, insertion in facts["cpu"] if not insertion)
+    assert ticks[int(0.99 * (len(ticks) - 1))] <= TICK_S

@@ -37,7 +37,7 @@ def latent_shape(teacher: Adapter) -> tuple[int, ...]:
 
 
 def test_every_family_has_an_adapter_and_a_case() -> None:
-    assert set(ADAPTERS) == set(FAMILIES)
+    assert set(ADAPTERS) == {name for name, family in FAMILIES.items() if not family.compares}
 
 
 @pytest.mark.parametrize("variant", VARIANTS)

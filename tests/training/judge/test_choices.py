@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from dreamfusion_engine.judge.model import load_judge
-from training.judge.choices import Choices, choice_loss, choices, colour_captions, view_captions
+from training.judge.choices import Choices, choice_loss, choices, colour_captions, part_captions, view_captions
 from training.judge.network import JudgeSize, make_judge, save_judge, start_from
 from training.starter.corpus import Label
 from training.starter.objects.kinds import KINDS, Appearance, kind_named
@@ -114,3 +114,24 @@ def test_a_smaller_patch_gives_an_enlarged_patch_s_vector(tmp_path: Path) -> Non
     assert new.position_embedding.weight.shape == (17, 16)
     corner = old.position_embedding.weight[1]
     torch.testing.assert_close(new.position_embedding.weight[1], corner)
+
+
+def test_a_part_is_asked_in_every_colour_swapped_left_out_and_spread_over_the_whole() -> None:
+    captions = part_captions(MUG.kind, "red", "green")
+    assert captions[0] == "a red mug with a green handle"
+    assert {"a green mug with a red handle", "a red mug", "a green mug", "a red mug with a red handle"} <= set(captions)
+    assert len(captions) == len(set(captions)) == 13  # ten colours of the handle, and three more
+
+
+def test_a_part_without_a_colour_of_its_own_is_not_asked_in_those_that_it_may_have_by_nature() -> None:
+    captions = part_captions(MUG.kind, "pink", None)
+    assert captions == ["a pink mug", "a pink mug with a green handle", "a pink mug with a purple handle"]
+
+
+def test_a_part_is_asked_only_on_demand_and_only_where_it_is_seen_in_colour() -> None:
+    plain = choices(np.random.default_rng(0), [TWO_COLOURED])
+    asked = choices(np.random.default_rng(0), [TWO_COLOURED, CLAY], parts=True)
+    own = "a red mug with a green handle"
+    assert "a green mug with a red handle" not in plain.captions
+    assert [right for right in right_captions(asked) if right == (0, own)] == [(0, own)] * 2, "for colour and for part"
+    assert not any("with a" in text for i, text in right_captions(asked) if i == 1)

@@ -146,15 +146,16 @@ def kinds_named(names: str) -> tuple[Kind, ...]:
     return tuple(kind_named(name.strip()) for name in names.split(",")) if names else KINDS
 
 
-def random_appearance(rng: Rng, kind: Kind) -> Appearance:
+def random_appearance(rng: Rng, kind: Kind, parts: float = 0.0) -> Appearance:
     """Colours and pattern for an instance: each named at times, never one that cannot be told from its neighbour.
 
     rng: Rng.
     kind: Kind of the instance.
+    parts: float in [0, 1], how often the named part has a colour of its own; 0: as often as the starter sees it.
     """
     colour = str(rng.choice(kind.colours)) if kind.colours and rng.random() < 0.7 else None
     part = pattern = pattern_colour = None
-    if kind.part and rng.random() < (0.25 if kind.colours else 0.6):
+    if kind.part and rng.random() < (parts or (0.25 if kind.colours else 0.6)):
         part = str(rng.choice([c for c in COLOURS if c != colour]))
     if kind.patterned and colour is not None and rng.random() < 0.2:
         pattern = str(rng.choice(list(PATTERNS)))

@@ -14,7 +14,7 @@ from fakes.painted_glb import box_of
 from fakes.shapes import ball_glb
 
 from blender_addon.core.job import GENERATE, Job, JobState, Recipe
-from blender_addon.core.jobs.folder import BIRTH, FORMAT, SOURCE
+from blender_addon.core.jobs.folder import BIRTH, SOURCE
 from blender_addon.core.jobs.store import JobStore
 
 BOX = ((-1.0, -2.0, 0.0), (1.0, 2.0, 5.0))
@@ -69,4 +69,4 @@ def test_after_a_restart_it_begins_from_its_mesh_still_and_older_addons_leave_it
     store.close(10.0)
     (back,) = JobStore(tmp_path).load()
     assert back.has_source and back.task == GENERATE and back.placement == job.placement
-    assert json.loads((job.folder / BIRTH).read_text())["format"] == FORMAT
+    assert json.loads((job.folder / BIRTH).read_text())["format"] == 2

@@ -1,4 +1,4 @@
-"""The command line of the add-on: one run that ends well, and three words that cannot."""
+"""The command line of the add-on: a run and a contest that end well, and four words that cannot."""
 
 import sys
 
@@ -15,6 +15,9 @@ codes = [terminal.main(asked)]
 codes.append(terminal.main(["generate"]))
 codes.append(terminal.main(["generate", "a hamburger", "--set", "nothing"]))
 codes.append(terminal.main(["generate", "a fail hamburger"]))
+codes.append(terminal.main(["generate", "a hamburger", "--best-of", "9"]))
+codes.append(terminal.main(["generate", "a mug", "--best-of", "2", "--set", "optimize.steps=4"]))
 recipe = addon.part("ui.scene.object_recipe")
-made = [recipe.read(o) for o in bpy.context.scene.objects if recipe.is_result(o)][0]
-addon.tell(codes=codes, seed=made.seed, settings=made.settings, registered=len(terminal._commands))
+made, best = (recipe.read(o) for o in bpy.context.scene.objects if recipe.is_result(o))
+won = [best.prompt, best.seed, best.seeds]
+addon.tell(codes=codes, seed=made.seed, best=won, settings=made.settings, registered=len(terminal._commands))

@@ -1,0 +1,67 @@
+"""Refuse settings that do nothing with a model, so that nobody waits for their effect."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from dreamfusion_engine.config.recipes import COMPARING_STAGES, DENOISER_STAGES, NEEDS_AUTOENCODER, NEEDS_DENOISER
+from dreamfusion_engine.errors import InputError
+from dreamfusion_engine.models.family import Family
+
+# Settings with which a family that compares works in one way only: what they must be, and why.
+_COMPARING_ONLY: Mapping[str, tuple[tuple[str, ...], str]] = {
+    "guidance.perp_neg": (("off",), "There is no prediction without the prompt to push other views away from."),
+    "memory.precision": (
+        ("auto", "float32", "bfloat16"),
+        "The gradients that come back through it would vanish in float16.",
+    ),
+    "field.background": (("random",), "Patterns lie behind every crop that it is shown (docs/maths.md, section 5.14)."),
+}
+
+
+def refuse_useless(family: Family, values: Mapping[str, Any], plain: Mapping[str, Any]) -> None:
+    """Raise InputError input.setting for a setting that does nothing with a model of a family, or cannot be.
+
+    family: Family of the model.
+    values: settings of the run by dotted name.
+    plain: those of its preset.
+    """
+    title = f"a {family.title}" if family.compares else family.title
+    about: list[tuple[Sequence[str], str, str]] = []
+    if not family.vae:
+        why = f"It is about an autoencoder, and {family.title} works on pixels without one."
+        about.append((NEEDS_AUTOENCODER, why, "give a --model that has an autoencoder, such as Stable Diffusion"))
+    if family.compares:
+        why = f"It is about a model that denoises, and {title} compares pictures with words."
+        about.append(
+            (
+                (*NEEDS_DENOISER, *_of_stages(values, DENOISER_STAGES)),
+                why,
+                "give a text-to-image model, such as Stable Diffusion",
+            )
+        )
+    else:
+        why = f"It is about a teacher that compares pictures with words, and {title} denoises them."
+        about.append((_of_stages(values, COMPARING_STAGES), why, "give the folder of a CLIP as the --model"))
+    for names, why, other in about:
+        for name in names:
+            if values[name] != plain[name]:
+                raise InputError(
+                    "input.setting",
+                    what=f"The setting '{name}' does nothing with this model.",
+                    why=why,
+                    fix=f"Leave {name} out, or {other}.",
+                )
+    for name, (possible, why) in _COMPARING_ONLY.items() if family.compares else ():
+        if values[name] not in possible:
+            raise InputError(
+                "input.setting",
+                what=f"The setting '{name}' cannot be {values[name]!r} with {title}.",
+                why=why,
+                fix=f"Leave {name} out, or give {' or '.join(possible)}.",
+            )
+
+
+def _of_stages(values: Mapping[str, Any], stages: Sequence[str]) -> list[str]:
+    return [name for name in values if name.partition(".")[0] in stages]
