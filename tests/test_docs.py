@@ -19,7 +19,16 @@ DOCS = sorted((ROOT / "docs").rglob("*.md"))
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *DOCS]
 NAMING = [*PAGES, *sorted(p for name in ("dreamfusion_engine", "training") for p in (ROOT / name).rglob("*.md"))]
 CODE_FOLDERS = ("benchmarks", "blender_addon", "docs", "dreamfusion_engine", "installer", "tests", "training")
-MADE = {"outputs", "previews", "checkpoint", "checkpoint-refine", "textures", "seeds", "extensions"}  # folders, by runs
+MADE = {
+    "outputs",
+    "previews",
+    "checkpoint",
+    "checkpoint-refine",
+    "textures",
+    "seeds",
+    "logs",
+    "extensions",
+}  # folders, by runs
 EXAMPLE = re.compile(r"[A-Z]{4}|test_Y|^make\.py$")  # in the name of a file that a reader might write: NAME, STAGE
 MATHS = ROOT / "docs" / "maths.md"
 TROUBLE = ROOT / "docs" / "troubleshooting.md"
@@ -27,7 +36,7 @@ TROUBLE = ROOT / "docs" / "troubleshooting.md"
 COLUMNS = 124  # of a line of a page, so that two pages fit on a screen
 REFERENCE = re.compile(r"`([\w/]+\.py)::([A-Za-z_][\w.]*)(?: = ([^`]+))?`")
 STAGES = "camera|field|render|guidance|prompts|adapters|score|optimize|mesh"
-FAMILIES = "input|model|setup|run|checkpoint|protocol|internal|health|paint|contest"
+FAMILIES = "input|model|setup|run|checkpoint|protocol|internal|health|paint|contest|batch"
 CODE = re.compile(rf"(?:{FAMILIES})\.[a-z_]+|cancelled")
 
 

@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 
-from dreamfusion_engine.cli import download, lists, run
+from dreamfusion_engine.cli import batch, download, lists, run
 from dreamfusion_engine.commands import arguments as command_line
 from dreamfusion_engine.commands import console
 from dreamfusion_engine.errors import Cancelled
@@ -45,6 +45,8 @@ def main(argv: Sequence[str] | None = None, **makers: Maker) -> int:
             return run.texture(options, arguments, makers)
         if options.command == "refine":
             return run.refine(options, arguments, makers)
+        if options.command == "batch":
+            return batch.batch(options, arguments)
         if options.command == "settings":
             return lists.settings(options)
         if options.command == "models":

@@ -19,7 +19,7 @@ from dreamfusion_engine.errors import InputError
 from dreamfusion_engine.inputs.given_path import shortened
 from dreamfusion_engine.wire.assignments import BadAssignment, assigned, nested
 
-COMMANDS = ("generate", "texture", "refine", "settings", "models", "download", "doctor", "serve")
+COMMANDS = ("generate", "texture", "refine", "batch", "settings", "models", "download", "doctor", "serve")
 # How the program was called, when a wrapper such as install.py called it: shown in the advice to resume.
 CALLED_AS = "DREAMFUSION_CALLED_AS"
 
@@ -151,6 +151,7 @@ def parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
     better.add_argument("prompt", metavar="PROMPT", help='what it is, such as "a green robot"')
     better.before_prompt = ("MESH.glb",)
     _add_run(better, "outputs/<mesh>-<prompt>-refined-<seed>", words)
+    _add_batch(commands.add_parser("batch", help="make many objects from a list of prompts", allow_abbrev=False))
     show = commands.add_parser("settings", help="show what a model's runs are set to, and why", allow_abbrev=False)
     _add_model(show)
     show.add_argument("--json", action="store_true", help="print as JSON")
@@ -178,6 +179,26 @@ def parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
     serve = commands.add_parser("serve", help="take requests on standard input, for the add-on", allow_abbrev=False)
     serve.add_argument("--output-root", type=Path, default=Path("outputs"), metavar="DIR", help="default: outputs")
     return top
+
+
+def _add_batch(many: argparse.ArgumentParser) -> None:
+    many.add_argument("list", metavar="LIST", help="text file with a prompt a line; # begins a comment")
+    many.add_argument(
+        "--seeds", default="0", metavar="SEEDS", help="0-3, 5 or 0,2,7: every prompt with each (default 0)"
+    )
+    many.add_argument(
+        "--output", required=True, metavar="DIR|URL", help="folder of the batch; the same command goes on"
+    )
+    many.add_argument("--on", default="local", metavar="PLACE", help="local | ray | ray://HOST:PORT (default local)")
+    many.add_argument("--jobs", type=int, default=0, metavar="N", help="runs at once (default: as many as fit)")
+    many.add_argument(
+        "--threads", type=int, default=0, metavar="N", help="threads of a run on a CPU (default: by cores)"
+    )
+    many.add_argument("--negative", default="", metavar="TEXT", help="what they should not look like")
+    many.add_argument("--device", default="auto", help="auto | cpu | cuda | cuda:1 ... (default auto)")
+    many.add_argument("--json", action="store_true", help="print progress and results as JSON lines")
+    _add_model(many)
+    _add_settings(many)
 
 
 def _add_run(command: _Parser, folder: str, words: Sequence[str]) -> None:

@@ -18,6 +18,7 @@ from dreamfusion_engine.wire.protocol import STAGE_WORDS
 
 SPARSE_SECONDS = 10.0  # between two lines of progress where the output is a file or a pipe
 REDRAW_SECONDS = 0.1
+BAR = 24  # characters
 _LONGEST = 20_000  # characters of one text: all that a model's card may list
 
 
@@ -106,7 +107,7 @@ def duration_text(seconds: float) -> str:
     return f"{hours}:{minutes:02d}:{secs:02d}" if hours else f"{minutes}:{secs:02d}"
 
 
-def progress_text(event: Progress, *, width: int = 24, full: str = "#", empty: str = "-") -> str:
+def progress_text(event: Progress, *, width: int = BAR, full: str = "#", empty: str = "-") -> str:
     """Return one line: stage, bar, step, it/s, ETA and peak memory; what is not known yet is left out.
 
     event: Progress.
@@ -146,6 +147,7 @@ class ProgressDisplay:
         self._over = False
         self._last = -1e9
         self.gone = False  # whether nobody reads any more: a closed window, an ended pager
+        self.sparse = not self._terminal  # whether every line stays, so that few are written
         self._full, self._empty = ("█", "░") if self._terminal and _can_encode(stream, "█░") else ("#", "-")
 
     def show(self, event: Event) -> None:
@@ -154,6 +156,20 @@ class ProgressDisplay:
             self._progress(event)
         elif isinstance(event, Note):
             self.line(f"note: {shown(event.text, _LONGEST)}")
+
+    def bar(self, share: float, words: str, *, now: bool = False) -> None:
+        """Draw another progress than a run's.
+
+        share: float, 0..1.
+        words: str, after the bar.
+        now: bool, whether to draw it even if the last one is young.
+        """
+        moment = time.monotonic()
+        if not now and moment - self._last < (REDRAW_SECONDS if self._terminal else SPARSE_SECONDS):
+            return
+        self._last = moment
+        filled = round(min(1.0, max(0.0, share)) * BAR)
+        self._draw(f"[{self._full * filled}{self._empty * (BAR - filled)}]  {words}")
 
     def line(self, text: str) -> None:
         """Write a line above the progress line."""
@@ -184,7 +200,9 @@ class ProgressDisplay:
         if not (new_stage or over or now - self._last >= gap):
             return
         self._stage, self._last, self._over = event.stage, now, event.step >= event.total
-        text = progress_text(event, full=self._full, empty=self._empty)
+        self._draw(progress_text(event, full=self._full, empty=self._empty))
+
+    def _draw(self, text: str) -> None:
         if self._terminal:
             text = text[: shutil.get_terminal_size().columns - 1]
             self._write("\r" + text.ljust(self._drawn))

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
+
+CARRIED = (
+    "DREAMFUSION_CARRIED"  # JSON, path as given -> path here: set for a run on a machine that files were carried to
+)
 
 
 class UnusablePath(ValueError):
@@ -13,12 +18,14 @@ class UnusablePath(ValueError):
 def given_path(given: str | os.PathLike[str], holds: str = "") -> Path:
     """Return the path that a person gave, with `~` expanded. Whether something is there is not checked.
 
+    What a batch has carried to this machine is found by the name that it was given by.
+
     given: as typed.
     holds: str, the longest relative path of what will be made in it, which must be possible too.
     Raises UnusablePath for a name that is too long, a zero byte, an unknown `~user`, a circle of links, or a folder on
         the way that may not be entered.
     """
-    text = os.path.expanduser(given)
+    text = os.path.expanduser(_carried().get(os.fspath(given), given))
     if text.startswith("~") and not os.path.lexists(text):
         raise UnusablePath(f"there is no user {shortened(text[1:].partition('/')[0])!r}, as ~ asks for")
     path = Path(text)
@@ -32,6 +39,11 @@ def given_path(given: str | os.PathLike[str], holds: str = "") -> Path:
     except OSError as error:
         raise UnusablePath(error.strerror or str(error)) from error
     return path
+
+
+def _carried() -> dict[str, str]:
+    said = os.environ.get(CARRIED)
+    return json.loads(said) if said else {}
 
 
 def absence(path: Path) -> str:

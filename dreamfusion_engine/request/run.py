@@ -18,7 +18,7 @@ from dreamfusion_engine.machine.device import check_device_name
 from dreamfusion_engine.models.adapters.files import check_asked
 from dreamfusion_engine.models.card import VIEWS, check_length, check_prompts
 from dreamfusion_engine.models.family import FAMILIES
-from dreamfusion_engine.models.pipeline_folder import locate_model, model_facts
+from dreamfusion_engine.models.pipeline_folder import ModelFacts, locate_model, model_facts
 from dreamfusion_engine.request.output import check_output, disk_needed, folder_name, output_folder
 from dreamfusion_engine.request.settings import settings_for
 
@@ -73,9 +73,7 @@ def checked_run(
         check_encodable(getattr(config.prompts, view), f"prompt of the {view} view")
     check_device_name(config.device)
     facts = model_facts(config.model, config.base)
-    config = settings_for(facts, preset_name, prompt, settings).config
-    check_length(config, FAMILIES[facts.family])
-    check_prompts(config, facts.card)
+    config = prompted(prompt, preset_name, settings, facts)
     check_asked(config)
     judge_folder(config.judge, config.model)
     cache_folder()
@@ -85,6 +83,20 @@ def checked_run(
     folder = output_folder(folder)
     check_output(folder, disk_needed(config))
     return Request(config=config, output=folder, resume=resume)
+
+
+def prompted(prompt: str, preset_name: str, settings: Mapping[str, Any] | None, facts: ModelFacts) -> GenerateConfig:
+    """Return the settings of a run with a model that is known; only the prompt is looked at, which takes a millisecond.
+
+    prompt, preset_name, settings: as for `checked_run`.
+    facts: ModelFacts of the model.
+    Raises InputError for a prompt that the model cannot have.
+    """
+    check_encodable(prompt, "prompt")
+    config = settings_for(facts, preset_name, prompt, settings).config
+    check_length(config, FAMILIES[facts.family])
+    check_prompts(config, facts.card)
+    return config
 
 
 def check_encodable(text: str, name: str) -> None:

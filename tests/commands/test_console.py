@@ -55,6 +55,17 @@ def test_a_terminal_gets_one_line_that_is_wiped_before_anything_else() -> None:
     assert drawn.split("\r")[-2].isspace()
 
 
+def test_a_bar_of_something_else_is_redrawn_on_a_terminal_and_sparse_in_a_file() -> None:
+    screen, file = io.StringIO(), io.StringIO()
+    terminal, plain = console.ProgressDisplay(screen, terminal=True), console.ProgressDisplay(file)
+    for display in (terminal, plain):
+        for share in (-0.5, 0.5, 2.0):
+            display.bar(share, "3/6 done", now=display is terminal)
+    drawn = [line for line in screen.getvalue().split("\r") if line]
+    assert [line.count(drawn[2][1]) for line in drawn] == [0, console.BAR // 2, console.BAR]
+    assert file.getvalue().count("3/6 done") == 1 and plain.sparse and not terminal.sparse
+
+
 def test_an_error_folds_and_keeps_commands_whole() -> None:
     command = "--model /a/very/long/folder/" + "x" * 100
     text = console.error_text(RunError("a.b", what="It failed.", why="w " * 200, fix=f"Use {command} please."), 80)

@@ -19,6 +19,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from dreamfusion_engine.batch import engine_process
 from dreamfusion_engine.cli import main
 from dreamfusion_engine.commands.model_list import Machine
 from dreamfusion_engine.config.paint import PaintConfig
@@ -78,8 +79,7 @@ def counting_generate(
     while step < total:
         move = control()
         if move == "cancel":
-            checkpoint.parent.mkdir(exist_ok=True)
-            checkpoint.write_text(json.dumps([step, digest]))
+            write_checkpoint(checkpoint, step, digest)
             raise Cancelled("cancelled", what=f"Stopped at step {step}.", why="It was asked to.", fix="Use --resume.")
         if move == "finish":
             break
@@ -94,8 +94,7 @@ def counting_generate(
         step, digest = step + 1, hashlib.sha256(digest.encode()).hexdigest()
         report(Progress(stage="train", step=step, total=total, eta_s=1.0, rate=100.0, memory_mib=12.5))
         if step % 10 == 0:
-            checkpoint.parent.mkdir(exist_ok=True)
-            checkpoint.write_text(json.dumps([step, digest]))
+            write_checkpoint(checkpoint, step, digest)
             report(Preview(name="latest", step=step, png=PNG))
     mesh = tetrahedron(0.5)
     report(MeshPreview(step=step, vertices=mesh[:48], triangles=mesh[48:96], colours=mesh[96:]))
@@ -106,6 +105,14 @@ def counting_generate(
     summary |= {"pictures": [each.viewpoint.text for each in pictures]} if pictures else {}
     (output / "result.json").write_text(json.dumps({"prompt": config.prompt, "seed": config.seed}))
     return Result(folder=str(output), files={"mesh": str(output / "mesh.glb")}, report=summary)
+
+
+def write_checkpoint(path: Path, step: int, digest: str) -> None:
+    """Write the state of a count, whole or not at all."""
+    path.parent.mkdir(exist_ok=True)
+    whole = path.with_name(".checkpoint.json")
+    whole.write_text(json.dumps([step, digest]))
+    os.replace(whole, path)
 
 
 def counting_texture(
@@ -198,6 +205,7 @@ if __name__ == "__main__":
         sys.argv.remove("--small-meshes")
         vars(server)["MESHES_LIMIT"] = SMALL_MESHES
         vars(given_mesh)["MESH_LIMIT"] = SMALL_MESH
+    vars(engine_process)["PROGRAM"] = (sys.executable, str(Path(__file__).with_name("quick_engine.py")))
     sys.exit(
         main(
             generate=counting_generate,

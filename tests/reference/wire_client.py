@@ -16,6 +16,7 @@ from dreamfusion_engine.wire.protocol import EVENTS, PROTOCOL_VERSION, Frame, re
 
 PATIENCE = 600.0  # seconds for what will come unless something hangs, on a busy machine too
 FAKE_ENGINE = Path(__file__).resolve().parents[1] / "fakes" / "fake_engine.py"
+QUICK_ENGINE = FAKE_ENGINE.with_name("quick_engine.py")
 
 
 class Client:

@@ -1,0 +1,49 @@
+"""The command that makes many objects of a list."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from dreamfusion_engine.cli.options import given_settings
+from dreamfusion_engine.commands import arguments as command_line
+from dreamfusion_engine.commands import console
+from dreamfusion_engine.errors import Cancelled, EngineError
+from dreamfusion_engine.failures import as_engine_error
+from dreamfusion_engine.wire.messages import error_message
+from dreamfusion_engine.wire.protocol import encode
+
+
+def batch(options: argparse.Namespace, arguments: list[str]) -> int:
+    """Make the objects of a list, show how it goes, and return the exit code.
+
+    options: of the command.
+    arguments: str words of the command line.
+    """
+    from dreamfusion_engine.batch.command import batch_command
+
+    settings = given_settings(options) | {"negative": options.negative, "device": options.device}
+    screen = console.ProgressDisplay(sys.stderr)
+    lines = console.claim_stdout() if options.json else None
+    try:
+        return batch_command(options, settings, screen, lines)
+    except (Exception, KeyboardInterrupt) as error:
+        screen.clear()
+        ours = _at_once() if isinstance(error, KeyboardInterrupt) else as_engine_error(error)
+        if lines is not None:
+            lines.write(encode(error_message(ours)))
+            lines.flush()
+        else:
+            console.tell(console.error_text(ours))
+            if isinstance(ours, Cancelled):
+                console.tell(f"\nTo go on where it stopped:\n  {command_line.again_command(arguments)}")
+        return ours.exit_code
+
+
+def _at_once() -> EngineError:
+    return Cancelled(
+        "cancelled",
+        what="Stopped at once.",
+        why="Ctrl-C was pressed twice.",
+        fix="Give the same command to go on from the last checkpoints.",
+    )
