@@ -69,6 +69,7 @@ def places_of(primitive: GltfPrimitive) -> tuple[NDArray[np.float32], NDArray[np
     return places, corners.reshape(-1)[primitive.triangles]
 
 
+@pytest.mark.slow
 def test_the_part_moves_and_outside_not_a_bit_of_vertices_normals_uvs_or_texels_differs(
     model: Path, tmp_path: Path
 ) -> None:
@@ -104,8 +105,9 @@ def test_the_move_fades_to_nothing_at_the_border(model: Path, tmp_path: Path) ->
     old, new = both(given, run.made)
     x, moves = old.vertices[:, 0], np.linalg.norm(new.vertices - old.vertices, axis=1)
     assert not moves[x <= 0.0].any()
-    assert moves[(x > 0.0) & (x < 0.1)].max() < 0.3 * moves.max()
-    assert moves[x > 0.5].mean() > 3.0 * moves[(x > 0.0) & (x < 0.15)].mean()
+    beside, within = moves[(x > 0.0) & (x < 0.15)], moves[x > 0.4]
+    assert len(beside) > 20 and len(within) > 20
+    assert 0.0 < beside.max() < 0.75 * moves.max() and beside.mean() < 0.6 * within.mean()
 
 
 def test_flat_faces_stay_flat(model: Path, tmp_path: Path) -> None:
