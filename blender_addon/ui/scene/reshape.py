@@ -30,7 +30,7 @@ def refuse(obj: Object, mesh: Mesh) -> None:
         raise _refused(
             obj,
             "It has shape keys, and each of them has places of its own for the vertices.",
-            "Apply them (Object Data > Shape Keys > Apply All), or change the texture alone.",
+            "Apply them (Object Data > Shape Keys, its menu: Apply All Shape Keys), or change the texture alone.",
         )
     if any(modifier.type == "MULTIRES" for modifier in obj.modifiers):
         raise _refused(

@@ -51,6 +51,8 @@ def test_a_part_changes_from_the_operator_to_the_result(blender: Session) -> Non
     assert facts["cancelled"] == [[], same]
     assert facts["done"] == ["White cube with a red side base colour", [], True]
     assert facts["undone"] == same
+    paint, noted = facts["shape"]
+    assert paint == {"uv": "keep", "front_deg": 0.0, "shape": True} and "shape" in noted[0] and facts["reshaped"]
     assert "Nothing is selected" in facts["empty"] and facts["told"] == ["texture.part_empty", 0, "EDIT_MESH"]
     assert facts["gone"] == ["texture.nowhere", []] and facts["disabled"] == [[], []]
 

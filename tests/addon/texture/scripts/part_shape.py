@@ -136,7 +136,7 @@ refusals["faces"] = refusal(odd)
 modifier.show_viewport = False
 refusals["off"] = refusal(odd)
 odd.modifiers.clear()
-odd.modifiers.new("Round", "CAST")
+odd.modifiers.new("Round", "DISPLACE")
 refusals["moved"] = refusal(odd)
 odd.modifiers.clear()
 odd.modifiers.new("Fine", "MULTIRES")
