@@ -179,8 +179,8 @@ def refusal(model: Path, mesh: bytes, output: Path, paint: PaintConfig = SHAPE) 
 
 
 def test_what_cannot_move_is_refused_with_the_way(model: Path, tmp_path: Path, monkeypatch: Any) -> None:
-    mesh = plane(1)
-    one = np.array([[1.0, 1.0, 1.0], [0.0, 0.0, 0.0]])
+    mesh = plane(4)
+    one = np.repeat((np.arange(32) == 10).astype(float)[:, None], 3, 1)  # each vertex is another triangle's too
     loose = joined(plane(1), moved(plane(1), (3.0, 0.0, 0.0)))
     tied = refusal(model, with_part(mesh, one, noise()).data(), tmp_path / "tied")
     assert tied.code == "paint.part" and "also" in tied.why or "too" in tied.why
