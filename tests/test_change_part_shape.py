@@ -161,6 +161,7 @@ def test_two_nodes_with_one_mesh_and_only_one_of_them_moves(model: Path, tmp_pat
     assert (before[1].vertices != after[1].vertices).any()
 
 
+@pytest.mark.slow
 def test_strength_0_writes_the_vertices_as_they_were(model: Path, tmp_path: Path) -> None:
     mesh = plane(4)
     given = with_part(mesh, right_half(mesh), noise()).data()
