@@ -1,7 +1,6 @@
 """Facts about processes that train together, seen in two real ones started as people start them, by torchrun.
 
-Of: dreamfusion_engine/machine/processes.py, dreamfusion_engine/optimize/volume_training.py,
-dreamfusion_engine/refinement/moving.py.
+Of: dreamfusion_engine/machine/processes.py, dreamfusion_engine/optimize/volume_training.py.
 """
 
 from __future__ import annotations
