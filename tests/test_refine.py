@@ -31,6 +31,7 @@ from dreamfusion_engine.mesh.gltf.read import read_gltf
 from dreamfusion_engine.mesh.surface.topology import is_closed
 from dreamfusion_engine.mesh.textured import TexturedMesh
 from dreamfusion_engine.refinement.surface import surface_of, textured_as_is
+from dreamfusion_engine.run.judgement import judgement
 
 STEPS, TEXTURE = 3, 64
 SETTINGS: dict[str, Any] = {
@@ -116,11 +117,10 @@ def test_all_files_come_out_and_the_mesh_stays_closed_in_its_place(model: Path, 
 @pytest.mark.slow
 def test_the_judge_grades_the_refined_mesh(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     graded: list[TexturedMesh] = []
-    judge = engine.judgement
 
     def seen(config: GenerateConfig, mesh: TexturedMesh, report: Report) -> dict[str, Any]:
         graded.append(mesh)
-        return judge(config, mesh, report)
+        return judgement(config, mesh, report)
 
     monkeypatch.setattr(engine, "judgement", seen)
     run = Refining(model, own(), tmp_path)

@@ -73,7 +73,8 @@ def moved_places(
     places = _places(obj.data)
     world = places.astype(np.float64) @ matrix[:3, :3].T + matrix[:3, 3]
     sent = np.stack([world[:, 0], world[:, 2], -world[:, 1]], axis=1).astype("<f4") + np.float32(0.0)  # no -0
-    before, after = [], []
+    before: list[Any] = []
+    after: list[Any] = []
     for number in parts:
         for file, found in ((source, before), (result, after)):
             values = file.positions(number)

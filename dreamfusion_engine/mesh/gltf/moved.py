@@ -109,7 +109,7 @@ def _move(
     """Give one primitive its vertices. rows: int64[T, 3], the file's vertex at each corner."""
     attributes, linear = entry["attributes"], world[:3, :3]
     places = to_gltf_axes(moved.vertices[moved.moves].astype(np.float64)).astype(np.float64)
-    local = np.linalg.solve(linear, (places - world[:3, 3]).T).T
+    local: Doubles = np.asarray(np.linalg.solve(linear, (places - world[:3, 3]).T).T, np.float64)
     attributes["POSITION"] = _replaced(attributes["POSITION"], rows[moved.moves], local, accessors, additions)
     if "NORMAL" in attributes and moved.turns.any():
         turned = _unit(to_gltf_axes(moved.normals[moved.turns]).astype(np.float64) @ linear)

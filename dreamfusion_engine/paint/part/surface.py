@@ -148,17 +148,17 @@ class PartSurface:
             NewTexture(primitive=n, png=png, uv=self._layouts[n][0] if self._layouts[n][1] else None, same=True)
             for n, png in pictures.items()
         ]
-        made = self._shaped(with_textures(self._file, new), training)
+        shaped = self._shaped(with_textures(self._file, new), training)
         return PaintedMesh(
-            file=made.file,
+            file=shaped.file,
             pictures=pictures,
             before=portrait_mesh(self._canvas, self._seen),
-            after=portrait_mesh(made.canvas, after),
+            after=portrait_mesh(shaped.canvas, after),
             report={
                 "parts": [self._part_report(at[n], may_differ[n], unseen[n]) for n in pictures],
                 "surface_changed": round(self._surface_changed(), 4),
-                **made.report,
-                "outside_changed": changed_outside(self._file, made.file, self.layers, may_differ, made.free),
+                **shaped.report,
+                "outside_changed": changed_outside(self._file, shaped.file, self.layers, may_differ, shaped.free),
             },
         )
 

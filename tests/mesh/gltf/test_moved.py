@@ -74,7 +74,7 @@ def test_normals_turn_as_asked_and_tangents_stay_square_to_them(scale: list[floa
     tangent = rows["TANGENT"]
     assert abs(float(tangent[2, :3] @ rows["NORMAL"][2])) < 1e-6 and tangent[2, 3] == -1.0
     np.testing.assert_allclose(np.linalg.norm(tangent[:, :3], axis=1), 1.0, atol=1e-6)
-    np.testing.assert_array_equal(tangent[0], np.float32([0.6, 0.8, 0.0, -1.0]))
+    np.testing.assert_array_equal(tangent[0], np.array([0.6, 0.8, 0.0, -1.0], np.float32))
 
 
 def test_another_primitive_over_the_same_array_stays() -> None:
@@ -106,7 +106,7 @@ def test_vertices_that_no_triangle_uses_and_sparse_changes_are_kept() -> None:
     accessor = document["accessors"][document["meshes"][0]["primitives"][0]["attributes"]["POSITION"]]
     start = document["bufferViews"][accessor["bufferView"]]["byteOffset"]
     rows = np.frombuffer(binary, "<f4", 15, start).reshape(5, 3)
-    np.testing.assert_array_equal(rows[[0, 1, 3, 4]], np.float32([*SQUARE[[0, 1, 3]], [7, 7, 7]]))
+    np.testing.assert_array_equal(rows[[0, 1, 3, 4]], np.array([*SQUARE[[0, 1, 3]], [7, 7, 7]], np.float32))
     assert accessor["max"] == rows.max(0).tolist() and accessor["min"] == rows.min(0).tolist()
 
 
