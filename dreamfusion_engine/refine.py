@@ -26,16 +26,17 @@ from dreamfusion_engine.mesh.textured import TexturedMesh
 from dreamfusion_engine.mesh.uv.unwrap import unwrap
 from dreamfusion_engine.paint.portrait import GREY
 from dreamfusion_engine.refinement.finish import finished
+from dreamfusion_engine.refinement.shape import MOST_TRIANGLES
 from dreamfusion_engine.refinement.surface import surface_of, textured_as_is, textured_mesh, welded
 from dreamfusion_engine.refinement.training import RefineTraining
 from dreamfusion_engine.run.entrance import in_folder, trained, write_result
+from dreamfusion_engine.run.judgement import judgement
 from dreamfusion_engine.run.refinement import refine_session
 from dreamfusion_engine.run.report import run_report, simple_unwrap, stopped_late
 from dreamfusion_engine.run.source import begun_with, keep_source
 from dreamfusion_engine.run.stage_clock import StageClock
 from dreamfusion_engine.run.teacher import load_run_teacher, open_run_model, run_device
 
-MOST_TRIANGLES = 500_000  # the linear system of so many takes some 700 MiB
 LARGEST_TEXTURE = 4096  # pixels; an artist's own texture keeps its size up to that
 
 
@@ -138,7 +139,8 @@ def _refine(
         write_turntable(
             scene, files["turntable.mp4"], config.camera, lambda share: advance("render", 0.3 + 0.7 * share)
         )
-        content = run_report(config, session, clock, device) | {"refine": facts.to_json()}
+        said = judgement(config, made, report)
+        content = run_report(config, session, clock, device) | {**said, "refine": facts.to_json()}
         write_result(content, files["result.json"])
     except OSError as error:
         raise output_error(output, error) from error

@@ -1,6 +1,7 @@
 """Paint a new texture onto meshes that are there, or onto a part of them, by score distillation, step by step.
 
-Shape and UVs stay. The command line, the server and any script with torch call `texture`.
+UVs stay, and shapes too, but for that of a part where `paint.shape` asks for another. The command line, the server and
+any script with torch call `texture`.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import numpy as np
 
 from dreamfusion_engine.config.paint import PaintConfig
 from dreamfusion_engine.config.stages import GenerateConfig, MeshConfig
+from dreamfusion_engine.errors import InputError
 from dreamfusion_engine.events import Control, Note, Report, Result, Stage
 from dreamfusion_engine.machine.atomic_file import write_atomically
 from dreamfusion_engine.machine.disk import output_error
@@ -32,6 +34,7 @@ from dreamfusion_engine.paint.part.surface import PartSurface, own_layout
 from dreamfusion_engine.paint.texels import areas_of
 from dreamfusion_engine.paint.training import SurfaceTraining
 from dreamfusion_engine.paint.whole import WholeSurface
+from dreamfusion_engine.refinement.part.surface import PartShapeSurface
 from dreamfusion_engine.run.entrance import in_folder, trained, write_result
 from dreamfusion_engine.run.judgement import judgement
 from dreamfusion_engine.run.report import ignore, run_report, simple_unwrap, stopped_late
@@ -77,7 +80,13 @@ def texture(
     if resume and not mesh:
         mesh = begun_with(output, "paints")
     file = read_gltf(mesh)
-    chosen_weights(file, paint.part)
+    if chosen_weights(file, paint.part) is None and paint.shape:
+        raise InputError(
+            "paint.shape",
+            what="Only the shape of a part can change with its texture.",
+            why="Neither --part nor the attribute _PART of the mesh says what the part is.",
+            fix="Say it, or leave out --shape. To move all vertices, use the command refine.",
+        )
     return in_folder(
         config,
         output,
@@ -152,7 +161,9 @@ def _texture(
         done = True
         scene = portrait_scene(painted.after, device)
         advance("render", 0.15)
-        write_views(retextured(scene, painted.before), files["before.png"], config.camera)
+        same = painted.after.vertices is painted.before.vertices
+        before = retextured(scene, painted.before) if same else portrait_scene(painted.before, device)
+        write_views(before, files["before.png"], config.camera)
         write_views(scene, files["views.png"], config.camera)
         write_turntable(
             scene,
@@ -190,9 +201,8 @@ def _surface(
     )
     found = iter(made)
     layouts = [next(found) if it else own_layout(each) for each, it in zip(file.primitives, chosen, strict=True)]
-    return PartSurface(
-        file, weights, layouts, size, config, paint, report, lambda share: advance("unwrap", 0.5 + 0.5 * share)
-    )
+    kind = PartShapeSurface if paint.shape else PartSurface
+    return kind(file, weights, layouts, size, config, paint, report, lambda share: advance("unwrap", 0.5 + 0.5 * share))
 
 
 def _sized(config: GenerateConfig, size: int) -> MeshConfig:

@@ -6,34 +6,22 @@ Of: dreamfusion_engine/texture.py, dreamfusion_engine/paint/part.
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
+from paint.part_runs import RNG, SIZE, Change, noise, right_half, with_part
 from paint.surfaces import mirrored, plane
 from PIL import Image
-from reference.glb_builder import Glb, parts, stored
+from reference.glb_builder import parts, stored
 from reference.tiny_pipeline import tiny_pipeline, write_card
 
 from dreamfusion_engine import texture as engine
-from dreamfusion_engine.config.paint import PaintConfig, painting
-from dreamfusion_engine.config.presets import preset
+from dreamfusion_engine.config.paint import PaintConfig
 from dreamfusion_engine.errors import Cancelled, InputError
-from dreamfusion_engine.events import Event, Note, Progress, Result, TexturePreview
-from dreamfusion_engine.mesh.export import png_bytes
-
-SIZE = 64
-SETTINGS: dict[str, Any] = {
-    "optimize": {"steps": 3, "views": 1, "resolution": [16, 16], "learning_rate": 0.05},
-    "field": {"levels": 2},
-    "mesh": {"texture": SIZE, "padding": 2},
-    "device": "cpu",
-}
-RNG = np.random.default_rng(5)
+from dreamfusion_engine.events import Event, Progress, TexturePreview
 
 
 @pytest.fixture(scope="module")
@@ -52,70 +40,6 @@ def small_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
         path.write_bytes(b"film")
 
     monkeypatch.setattr(engine, "write_turntable", touch)
-
-
-def noise(height: int = SIZE, width: int = SIZE, channels: int = 3) -> NDArray[np.uint8]:
-    return RNG.integers(0, 256, (height, width, channels)).astype(np.uint8)
-
-
-def with_part(
-    mesh: Any, chosen: NDArray[Any], picture: NDArray[np.uint8] | None, *, factor: Any = None, **attributes: Any
-) -> Glb:
-    """A GLB of one part, from vertices with Z up. chosen: [T, 3], of the corners. attributes: of the corners."""
-    vertices, triangles, uv = mesh
-    made = Glb()
-    corners = vertices[triangles].reshape(-1, 3)[:, [0, 2, 1]] * [1.0, 1.0, -1.0]
-    entry: dict[str, Any] = {
-        "POSITION": made.array(corners, min=corners.min(0).tolist(), max=corners.max(0).tolist()),
-        "TEXCOORD_0": made.array(uv.reshape(-1, 2)),
-        "_PART": made.array(np.asarray(chosen, np.float32).reshape(-1)),
-    }
-    entry |= {name: made.array(values) for name, values in attributes.items()}
-    surface: dict[str, Any] = {"roughnessFactor": 0.25}
-    if picture is not None:
-        made.document["images"] = [{"bufferView": made.view(png_bytes(picture)), "mimeType": "image/png"}]
-        made.document["samplers"] = [{"magFilter": 9728, "minFilter": 9728, "wrapS": 33071, "wrapT": 33071}]
-        made.document["textures"] = [{"source": 0, "sampler": 0}]
-        surface["baseColorTexture"] = {"index": 0}
-    if factor is not None:
-        surface["baseColorFactor"] = factor
-    made.document["materials"] = [{"name": "cloth", "pbrMetallicRoughness": surface}]
-    made.node([{"attributes": entry, "material": 0}], mesh="net", name="flag")
-    return made
-
-
-def right_half(mesh: Any) -> NDArray[np.bool_]:
-    """The triangles at +X, for each of their corners."""
-    vertices, triangles, _ = mesh
-    return np.repeat((vertices[triangles].mean(1)[:, 0] > 0.0)[:, None], 3, 1)
-
-
-class Change:
-    """A run, and what it said."""
-
-    def __init__(
-        self, model: Path, mesh: bytes, output: Path, *, paint: PaintConfig | None = None, **more: Any
-    ) -> None:
-        self.events: list[Event] = []
-        more.setdefault("report", self.events.append)
-        settings = SETTINGS | {"model": str(model)}
-        config = painting(preset("draft", "a red mug", settings), settings)
-        self.result: Result = engine.texture(config, paint or PaintConfig(), mesh, output, **more)
-        self.folder = output
-        self.report: dict[str, Any] = json.loads((output / "result.json").read_text())
-        self.made = (output / "mesh.glb").read_bytes()
-
-    def notes(self) -> set[str]:
-        return {event.code for event in self.events if isinstance(event, Note)}
-
-    def picture(self) -> NDArray[np.uint8]:
-        """The base colour of the first primitive, by the file's own words."""
-        document, binary = parts(self.made)
-        material = document["materials"][document["meshes"][0]["primitives"][0]["material"]]
-        texture = document["textures"][material["pbrMetallicRoughness"]["baseColorTexture"]["index"]]
-        view = document["bufferViews"][document["images"][texture["source"]]["bufferView"]]
-        start = view["byteOffset"]
-        return np.array(Image.open(io.BytesIO(binary[start : start + view["byteLength"]])))
 
 
 def test_outside_nothing_differs_by_a_bit_and_inside_all_does(model: Path, tmp_path: Path) -> None:

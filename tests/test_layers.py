@@ -68,7 +68,7 @@ TABLE: dict[str, set[str]] = {
     "refinement": GROUND | METHOD | {"paint"},
     "run": GROUND | METHOD | {"speed", "paint", "pictures", "refinement", "judge"},
     "generate": GROUND | METHOD | {"speed", "run", "paint", "pictures", "refinement"},
-    "texture": GROUND | METHOD | {"run", "paint"},
+    "texture": GROUND | METHOD | {"run", "paint", "refinement"},
     "refine": GROUND | METHOD | {"run", "paint", "refinement"},
     "contest": GROUND | METHOD | {"run", "judge", "generate"},
     # What people and programs talk to.

@@ -24,11 +24,14 @@ from dreamfusion_engine.config.presets import preset
 from dreamfusion_engine.config.refine import refining
 from dreamfusion_engine.config.stages import GenerateConfig
 from dreamfusion_engine.errors import Cancelled, InputError
-from dreamfusion_engine.events import Event, MeshPreview, Note, Preview, Progress, Result
+from dreamfusion_engine.events import Event, MeshPreview, Note, Preview, Progress, Report, Result
+from dreamfusion_engine.generate import generate
 from dreamfusion_engine.mesh.export import glb_bytes, read_glb
 from dreamfusion_engine.mesh.gltf.read import read_gltf
 from dreamfusion_engine.mesh.surface.topology import is_closed
+from dreamfusion_engine.mesh.textured import TexturedMesh
 from dreamfusion_engine.refinement.surface import surface_of, textured_as_is
+from dreamfusion_engine.run.judgement import judgement
 
 STEPS, TEXTURE = 3, 64
 SETTINGS: dict[str, Any] = {
@@ -49,7 +52,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def small_pictures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Turntable and pictures take seconds of each run, whatever was refined."""
+    """Turntable, pictures and a judge take seconds of each run, whatever was refined."""
 
     def touch(scene: Any, path: Path, config: Any, advance: Callable[[float], None] = lambda share: None) -> None:
         advance(0.5)
@@ -58,6 +61,8 @@ def small_pictures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(engine, "write_turntable", touch)
     if "pictures" not in request.node.name:
         monkeypatch.setattr(engine, "write_views", touch)
+    if "judge" not in request.node.name:
+        monkeypatch.setattr(engine, "judgement", lambda config, mesh, report: {"judge": None, "terms": None})
 
 
 def config(model: Path, **more: Any) -> GenerateConfig:
@@ -107,6 +112,22 @@ def test_all_files_come_out_and_the_mesh_stays_closed_in_its_place(model: Path, 
     stages = [event.stage for event in run.events if isinstance(event, Progress)]
     assert list(dict.fromkeys(stages)) == ["unwrap", "load", "train", "bake", "render"]
     assert any(isinstance(event, Preview) for event in run.events)
+
+
+@pytest.mark.slow
+def test_the_judge_grades_the_refined_mesh(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    graded: list[TexturedMesh] = []
+
+    def seen(config: GenerateConfig, mesh: TexturedMesh, report: Report) -> dict[str, Any]:
+        graded.append(mesh)
+        return judgement(config, mesh, report)
+
+    monkeypatch.setattr(engine, "judgement", seen)
+    run = Refining(model, own(), tmp_path)
+    grade = run.result.report["judge"]
+    assert grade["by"] == "the built-in judge" and 0.0 <= grade["score"] <= 1.0 and grade["views"] > 0
+    assert "line" in run.result.report["terms"]
+    assert np.array_equal(np.unique(graded[0].vertices, axis=0), welded(tmp_path)[0])
 
 
 @pytest.mark.slow
@@ -225,3 +246,36 @@ def test_generate_ends_in_a_refinement_where_it_has_steps_and_goes_on_within_it(
     assert refined != plain
     assert cli.main([*words, "--set", "refine.steps=6", "--resume"]) == 0
     assert (tmp_path / "out" / "mesh.glb").read_bytes() == refined
+
+
+@pytest.mark.slow
+def test_a_high_run_goes_from_the_prompt_to_the_mesh_also_when_it_is_stopped_in_its_refinement(tmp_path: Path) -> None:
+    assert preset("high", "a pumpkin").refine.steps > 0, "its last stage"
+    small = {
+        "optimize": {"steps": 40, "views": 1, "resolution": [16, 16], "levels_until": 0.0},
+        "mesh": {"resolution": 48, "triangles": 2000, "texture": 128},
+        "refine": {"steps": 6},
+        "judge": "off",
+        "device": "cpu",
+    }
+    made = preset("high", "a pumpkin", small)
+    heard: list[Event] = []
+
+    def control() -> Any:
+        refining = any(isinstance(event, Note) and event.code == "run.refining" for event in heard)
+        steps = [event.step for event in heard if isinstance(event, Progress) and event.stage == "train"]
+        return "cancel" if refining and steps and steps[-1] == 3 else "continue"
+
+    whole = generate(made, tmp_path / "whole")
+    assert whole.report["mesh"]["refine"]["closed"] and whole.report["config"]["preset"] == "high"
+    with pytest.raises(Cancelled):
+        generate(made, tmp_path / "cut", report=heard.append, control=control)
+    assert (tmp_path / "cut" / "checkpoint-refine").is_dir() and not (tmp_path / "cut" / "mesh.glb").exists()
+    heard.clear()
+    generate(made, tmp_path / "cut", resume=True, report=heard.append)
+    first, second = ((tmp_path / name / "mesh.glb").read_bytes() for name in ("whole", "cut"))
+    assert first == second
+    # It went on where it stopped: three steps of the six were made anew.
+    begun = next(n for n, event in enumerate(heard) if isinstance(event, Note) and event.code == "run.refining")
+    steps = {event.step for event in heard[begun:] if isinstance(event, Progress) and event.total == 6}
+    assert min(steps - {0}) > 3

@@ -83,9 +83,9 @@ def test_every_option_reaches_the_run(model: Path, mesh: Path, tmp_path: Path) -
 
     words = [mesh, "a mug", "--model", model, "--output", tmp_path / "o", "--seed", "9", "--preset", "draft"]
     words += ["--set", "paint.uv=new", "--set", "paint.front_deg=-90", "--set", "paint.samples=1", "--resume"]
-    words += ["--part", "Roof tiles"]
+    words += ["--part", "Roof tiles", "--shape"]
     assert ask(*words, texture=spy) == 0
-    assert seen["paint"] == PaintConfig(uv="new", front_deg=-90.0, samples=1, part="Roof tiles")
+    assert seen["paint"] == PaintConfig(uv="new", front_deg=-90.0, samples=1, part="Roof tiles", shape=True)
     assert seen["config"].seed == 9 and seen["config"].preset == "draft"
     assert seen["data"] == mesh.read_bytes() and seen["output"] == tmp_path / "o" and seen["resume"] is True
 
@@ -179,6 +179,7 @@ def test_a_bad_mesh_is_refused(name: str, model: Path, tmp_path: Path, capsys: p
         (["--part", ""], "--part: nothing was given"),
         (["--part", "Roof", "--set", "paint.part=Wall"], "contradict"),
         (["--part", "Roof", "--set", "paint=5"], "contradict"),
+        (["--part", "Roof", "--shape", "--set", "paint.shape=false"], "contradict"),
     ],
     ids=" ".join,
 )

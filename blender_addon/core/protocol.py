@@ -63,7 +63,8 @@ COMMANDS: dict[str, dict[str, str]] = {
     "contest": {**_RUN, "seeds": "object"},
     # Queue a run that paints a new texture onto meshes. Carries them as a binary glTF; none with resume: the run's own.
     # settings: as for generate, and the stage "paint". The result carries the file with its new base colours. Where the
-    # meshes have the vertex attribute _PART, 0 to 1, only what is above 0 there changes.
+    # meshes have the vertex attribute _PART, 0 to 1, only what is above 0 there changes: its colours, and with the
+    # setting paint.shape its vertices.
     "texture": _RUN,
     # Queue a run that refines a mesh: its vertices and its colours. Carries it as a binary glTF; none with resume: the
     # run's own. settings: as for generate; the stage "refine" is about it. Its mesh previews and the result's mesh.glb

@@ -25,8 +25,8 @@ def given_settings(options: argparse.Namespace) -> dict[str, Any]:
 
     options: of a command that has them.
     """
-    lock, part = (getattr(options, name, None) for name in ("lock", "part"))  # each of one command
+    lock, part, shape = (getattr(options, name, None) for name in ("lock", "part", "shape"))  # each of one command
     settings = command_line.given_settings(
-        options.set, options.steps, options.lora, options.embedding, lock=lock, part=part
+        options.set, options.steps, options.lora, options.embedding, lock=lock, part=part, shape=shape
     )
     return settings | {"model": options.model, "base": options.base}

@@ -139,10 +139,15 @@ def parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
     make.add_argument("--seeds", metavar="N|A-B", help="a contest: begin N seeds, or A to B, and finish the best one")
     _add_run(make, "outputs/<prompt>-<seed>", words)
     paint = commands.add_parser("texture", help="paint a mesh that you have, as a prompt says", allow_abbrev=False)
-    paint.add_argument("mesh", metavar="MESH.glb", help="binary glTF; its shape and UVs stay as they are")
+    paint.add_argument(
+        "mesh", metavar="MESH.glb", help="binary glTF; its UVs stay as they are, its shape too without --shape"
+    )
     paint.add_argument("prompt", metavar="PROMPT", help='what it is to look like, such as "a green robot"')
     paint.add_argument(
         "--part", metavar="NAME", type=_filled, help="only this material, object or mesh of the file changes"
+    )
+    paint.add_argument(
+        "--shape", action="store_const", const=True, help="of a part: its vertices move too, not its colours alone"
     )
     paint.before_prompt = ("MESH.glb",)
     _add_run(paint, "outputs/<mesh>-<prompt>-texture-<seed>", words)
@@ -266,6 +271,7 @@ _SHORT_OPTIONS = {
     "adapters.embeddings": "--embedding",
     "start.lock": "--lock",
     "paint.part": "--part",
+    "paint.shape": "--shape",
 }
 
 
@@ -276,6 +282,7 @@ def given_settings(
     embeddings: Sequence[str],
     lock: float | None = None,
     part: str | None = None,
+    shape: bool | None = None,
 ) -> dict[str, Any]:
     """Return what --set and the options that are short for one say, nested by stage. A contradiction is an error.
 
@@ -285,10 +292,11 @@ def given_settings(
     embeddings: file names.
     lock: float, of --lock; None where not given.
     part: str, of --part; None where not given.
+    shape: bool, whether --shape was given; None where it was not.
     Raises InputError input.set for a --set of what another option gives.
     """
     settings = parse_settings(assignments)
-    said = {"optimize.steps": steps, "start.lock": lock, "paint.part": part}
+    said = {"optimize.steps": steps, "start.lock": lock, "paint.part": part, "paint.shape": shape}
     more = {name: value for name, value in said.items() if value is not None}
     more |= adapter_settings(loras, embeddings)
     for name, option in _OWN_OPTIONS.items():

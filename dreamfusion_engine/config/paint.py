@@ -44,24 +44,30 @@ class PaintConfig(Stage, stage="paint"):
         unit="share of the object's longest side",
         says="Width of the blend from the old colours to the new ones, inside a part that changes",
     )
+    shape: bool = setting(
+        False, says="Whether the vertices of a part that changes move too; the settings `refine` say how (not `steps`)"
+    )
     close: float = setting(
         0.5, low=0.0, high=1.0, unit="share", says="Share of the views that look at a part that changes closely"
     )
 
 
-def painting(config: GenerateConfig, given: Mapping[str, Any], *, part: bool = False) -> GenerateConfig:
+def painting(
+    config: GenerateConfig, given: Mapping[str, Any], *, part: bool = False, shape: bool = False
+) -> GenerateConfig:
     """Return a generate run's settings as those of a run that paints: fewer steps, weaker guidance, always lit.
 
     config: GenerateConfig of the preset, the recipe and what was given.
     given: settings that the person gave, nested by stage; they stay as they are.
     part: bool, whether only a part changes. It needs the recipe's own guidance: all around it is right already, so
         little pulls at it.
+    shape: bool, whether the part's shape changes too. It is seen in textureless views, so these stay.
     """
     changes: dict[str, dict[str, Any]] = {
         "optimize": {
             "steps": max(1, round(STEPS_SHARE * config.optimize.steps)),
             "albedo_until": 0.0,
-            "textureless": 0.0,
+            **({} if shape else {"textureless": 0.0}),
         },
         "guidance": {} if part else {"scale": SCALES.get(config.recipe, config.guidance.scale)},
     }

@@ -64,7 +64,7 @@ class SurfaceRenderer:
         met = SurfaceHits(hits.triangle[rays], hits.barycentric[rays], hits.depth[rays])
         point = origins[rays] + met.depth[:, None] * directions[rays]
         normal = self._facing(met, directions[rays])
-        colour = torch.ones_like(point) if shading == "textureless" else self._colour(colours, met, point)
+        colour = torch.ones_like(point) if shading == "textureless" else self.coloured(colours, met, point)
         if shading != "albedo":
             if light is None:
                 raise ValueError(f"Shading '{shading}' needs the position of a light.")
@@ -84,8 +84,13 @@ class SurfaceRenderer:
             samples=len(rays),
         )
 
-    def _colour(self, colours: Colours, met: SurfaceHits, point: Tensor) -> Tensor:
-        """The colours of what is met, float32[N, 3]."""
+    def coloured(self, colours: Colours, met: SurfaceHits, point: Tensor) -> Tensor:
+        """Return the colours of what is met, float32[N, 3].
+
+        colours: asked once.
+        met: SurfaceHits, N of them, all on the surface.
+        point: float32[N, 3], where they are; on a surface that moves: where they began.
+        """
         return colours(self.shown(met, point))
 
     def _facing(self, met: SurfaceHits, directions: Tensor) -> Tensor:

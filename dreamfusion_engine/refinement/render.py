@@ -46,12 +46,13 @@ class MovingRenderer:
 
     canvas: DeviceCanvas, the surface as it began.
     grid: int, samples along a pixel's side.
+    still: SurfaceRenderer of the canvas, whose rays are used; None: a new one.
     """
 
-    def __init__(self, canvas: DeviceCanvas, grid: int = 2) -> None:
+    def __init__(self, canvas: DeviceCanvas, grid: int = 2, still: SurfaceRenderer | None = None) -> None:
         self.canvas = canvas
         self.grid = grid
-        self._still = SurfaceRenderer(canvas, grid)
+        self._still = SurfaceRenderer(canvas, grid) if still is None else still
         self._neighbours = edge_neighbours(canvas.triangles)
 
     def move(self, vertices: Tensor) -> None:
@@ -98,9 +99,7 @@ class MovingRenderer:
         if shading == "textureless":
             colour = torch.ones_like(point)
         else:
-            began = interpolated(canvas.vertices, canvas.triangles, fixed)
-            uv = interpolated(canvas.uv, canvas.triangles, fixed)
-            colour = colours(self._still.shown(fixed, began), uv - uv.floor())
+            colour = self._coloured(colours, fixed, interpolated(canvas.vertices, canvas.triangles, fixed))
         albedo = torch.zeros_like(origins).index_copy(0, rays, colour)
         if shading != "albedo":
             if light is None:
@@ -125,6 +124,11 @@ class MovingRenderer:
         )
         across = (views, fine, fine)
         return SurfaceView(pictures, albedo.view(*across, 3), (cast.triangle >= 0).view(across))
+
+    def _coloured(self, colours: PlacedColours, met: SurfaceHits, began: Tensor) -> Tensor:
+        """The colours of what is met, float32[N, 3]. began: float32[N, 3], where that was at first."""
+        uv = interpolated(self.canvas.uv, self.canvas.triangles, met)
+        return colours(self._still.shown(met, began), uv - uv.floor())
 
     def _facing(self, met: SurfaceHits, fixed: SurfaceHits, vertices: Tensor, directions: Tensor) -> Tensor:
         """Smooth normals float32[N, 3] of the vertices as they are, turned to the camera."""

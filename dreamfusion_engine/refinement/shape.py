@@ -23,6 +23,7 @@ from dreamfusion_engine.mesh.surface.topology import Triangles, directed_edges
 from dreamfusion_engine.render.surface.antialias import edge_neighbours
 from dreamfusion_engine.render.surface.normals import face_normals
 
+MOST_TRIANGLES = 500_000  # of a surface that moves: the linear system of so many takes some 700 MiB
 CREASE = 0.3  # length of the difference of two unit normals: 17 degrees; more is a crease, which stays
 _BETAS = (0.9, 0.999)  # Nicolet 2021, section 4
 

@@ -49,7 +49,7 @@ def checked_texture_request(
     if not resume:
         check_not_taken(asked.output, asked.config, "texture")
     part = bool(paint.part) or _says_what_changes(data or _begun_with(asked.output))
-    return replace(asked, config=painting(asked.config, given, part=part), paint=paint, mesh=data)
+    return replace(asked, config=painting(asked.config, given, part=part, shape=paint.shape), paint=paint, mesh=data)
 
 
 def _says_what_changes(data: bytes) -> bool:

@@ -12,10 +12,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
-from reference.one_process import CANCEL_AT, SHORT_FROM
+from paint.part_runs import noise, right_half, with_part
+from paint.surfaces import unwrapped_ball
+from reference.one_process import CANCEL_AT, SHORT_FROM, refined
 from reference.tiny_training import CPU, disc_teacher, tiny_config
+from refinement.surfaces import surface
 
 from dreamfusion_engine.guidance.distillation import ScoreDistillation
 from dreamfusion_engine.machine import processes
@@ -96,6 +100,34 @@ def test_the_command_line_makes_one_object_with_two_processes(tmp_path: Path) ->
     assert done.stdout.count("mesh.glb") == 1, "the second process says nothing"
     result = json.loads((tmp_path / "result.json").read_text())
     assert (result["steps"], result["processes"]) == (3, 2)
+
+
+def test_two_processes_move_vertices_as_one_does_on_the_same_views(folder: Path) -> None:
+    first, second = (torch.load(folder / f"refined-{k}.pt") for k in range(2))
+    one, began = refined(4, processes.ALONE), torch.from_numpy(surface().canvas.vertices)
+    assert torch.equal(first, second)
+    moved = float((one - began).norm())
+    assert moved > 0.0 and float((first - one).norm()) < 1e-2 * moved
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", [("refine",), ("texture",), ("texture", "--shape")], ids=lambda words: words[-1])
+def test_the_command_line_works_on_a_mesh_with_two_processes(tmp_path: Path, command: tuple[str, ...]) -> None:
+    mesh = unwrapped_ball(2, 64)
+    part = right_half(mesh) if "--shape" in command else np.ones((len(mesh[1]), 3))
+    made = with_part(mesh, part, noise(64, 64))
+    if part.all():
+        del made.document["meshes"][0]["primitives"][0]["attributes"]["_PART"]
+    (tmp_path / "ball.glb").write_bytes(made.data())
+    small = ["optimize.steps=2", "optimize.resolution=[8,8]", "optimize.views=1", "mesh.texture=64", "judge=off"]
+    words = [word for setting in small for word in ("--set", setting)]
+    words += [*command[1:], "--device", "cpu", "--output", str(tmp_path / "out")]
+    done = torchrun("-m", "dreamfusion_engine", command[0], str(tmp_path / "ball.glb"), "a hamburger", *words)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.stdout.count("mesh.glb") == 1, "the second process says nothing"
+    result = json.loads((tmp_path / "out" / "result.json").read_text())
+    assert (result["steps"], result["processes"]) == (2, 2)
+    assert result.get("outside_changed", 0) == 0 and (tmp_path / "out" / "mesh.glb").is_file()
 
 
 def test_a_process_of_its_own_is_alone(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from reference.tiny_training import CPU, disc_teacher, tiny_config  # noqa: E402
+from refinement.surfaces import settings, surface  # noqa: E402
 
 from dreamfusion_engine.errors import Cancelled  # noqa: E402
 from dreamfusion_engine.guidance.distillation import ScoreDistillation  # noqa: E402
@@ -19,6 +20,7 @@ from dreamfusion_engine.machine import processes  # noqa: E402
 from dreamfusion_engine.models.card import PromptCard  # noqa: E402
 from dreamfusion_engine.optimize.session import Session  # noqa: E402
 from dreamfusion_engine.optimize.volume_training import VolumeTraining  # noqa: E402
+from dreamfusion_engine.refinement.training import RefineTraining  # noqa: E402
 
 SHORT_FROM = 3
 CANCEL_AT = 7  # the first process wishes to stop there; the other one never does
@@ -62,7 +64,18 @@ def main() -> None:
         found = {"step": session.training.step, "sum": state.double().sum().item(), "count": us.count}
         (folder / f"stopped-{us.index}.json").write_text(json.dumps(found))
     short_of_memory(us, folder)
+    torch.save(refined(2, us), folder / f"refined-{us.index}.pt")
     processes.leave()
+
+
+def refined(views: int, us: processes.Processes) -> torch.Tensor:
+    """The vertices of a surface after three steps of a refinement with so many views for each process."""
+    config = settings(views=views, gradient_clip=0.0)
+    scores = ScoreDistillation(disc_teacher(), config.prompt, "", PromptCard(), config.guidance)
+    training = RefineTraining(surface(), config, seed=3, device=CPU, processes=us)
+    for _ in range(3):
+        training.train_step(scores)
+    return training.moves.shape.vertices()
 
 
 def short_of_memory(us: processes.Processes, folder: Path) -> None:

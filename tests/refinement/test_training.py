@@ -102,8 +102,8 @@ def test_a_ball_pulled_by_silhouettes_becomes_an_ellipsoid() -> None:
     black = torch.zeros(3)
 
     def pictures(vertices: torch.Tensor) -> torch.Tensor:
-        run.renderer.move(vertices)
-        seen = run.renderer.render(
+        run.moving.move(vertices)
+        seen = run.moving.render(
             run.colours, vertices, cameras, 48, background=black, shading="textureless", light=cameras.position
         )
         return seen.pictures.opacity
@@ -157,7 +157,7 @@ def test_views_in_parts_have_the_gradient_of_all_at_once() -> None:
         run = training(config)
         run.train_step(distillation(config))
         fields = [p.grad.flatten() for p in run.field.parameters() if p.grad is not None]
-        return torch.cat([run._pull.flatten(), *fields])
+        return torch.cat([run.moves.pulls()[0].flatten(), *fields])
 
     whole, parts = gradient(0), gradient(2)
     assert float(whole.norm()) > 0.0 and float((parts - whole).norm() / whole.norm()) < 1e-5
@@ -170,5 +170,5 @@ def test_the_pull_of_the_regularisers_is_against_the_move() -> None:
     run._begin_step(0.0)
     run._add_own_gradients(0.0, 1.0)
     move = (run.shape.vertices() - run.shape.rest).flatten()
-    assert float(run._pull.flatten() @ move) > 0.0
-    assert len(unwrapped_ball(2, 64)[0]) == len(run._pull)
+    assert float(run.moves.pulls()[0].flatten() @ move) > 0.0
+    assert len(unwrapped_ball(2, 64)[0]) == len(run.moves.pulls()[0])

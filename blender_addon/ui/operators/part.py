@@ -1,8 +1,8 @@
-"""Change Part: new colours for selected faces, or for a vertex group, and nothing else."""
+"""Change Part: new colours for selected faces, or for a vertex group, a new shape too if asked, and nothing else."""
 
 from __future__ import annotations
 
-from bpy.props import StringProperty
+from bpy.props import EnumProperty, StringProperty
 from bpy.types import Context, Event, Operator
 
 from ...core.job import TEXTURE, EngineTrouble
@@ -13,7 +13,7 @@ from ..settings import scene_settings
 
 
 class DREAMFUSION_OT_change_part(Operator):
-    """Paint the selected faces, or the active vertex group, anew from a prompt. All other colours stay as they are"""
+    """Change the selected faces, or the active vertex group, by a prompt. All else stays as it is"""
 
     bl_idname = "dreamfusion.change_part"
     bl_label = "Change Part"
@@ -23,6 +23,15 @@ class DREAMFUSION_OT_change_part(Operator):
         name="Whole Object",
         description="The whole object with the change, such as 'a white mug with a red handle'; not the part alone",
         options={"SKIP_SAVE"},
+    )
+    change: EnumProperty(
+        name="Change",
+        description="What of the part becomes another",
+        items=(
+            ("TEXTURE", "Texture", "The colours alone. Every vertex stays"),
+            ("SHAPE", "Texture and Shape", "Colours and vertices. From the border of the part inwards they move more"),
+        ),
+        default="TEXTURE",
     )
 
     @classmethod
@@ -44,6 +53,7 @@ class DREAMFUSION_OT_change_part(Operator):
         """Draw the prompt, and what it should say."""
         self.layout.label(text="Describe the whole object with the change:")
         self.layout.prop(self, "prompt", text="")
+        self.layout.row(align=True).prop(self, "change", expand=True)
 
     def execute(self, context: Context) -> set[str]:
         """Read what is selected and queue a job for it."""
@@ -55,14 +65,17 @@ class DREAMFUSION_OT_change_part(Operator):
         objects = part.chosen(context)
         try:
             with part.in_object_mode(context), part.marked(objects, faces=editing) as found:
-                read = surfaces.read(context, found, new_uvs=False, part=True)
+                read = surfaces.read(context, found, new_uvs=False, part=True, shape=self.change == "SHAPE")
         except EngineTrouble as error:
             session.current().trouble = error.trouble
             self.report({"ERROR"}, str(error))
             redraw.panels()
             return {"CANCELLED"}
         place = {**enqueue.where(context), painting.ABOUT: {**read.about, "material": "EXISTING"}}
-        if not enqueue.ask(self, context, enqueue.texture_recipe(context, prompt), place, read.file, TEXTURE):
+        what = enqueue.texture_recipe(context, prompt)
+        if self.change == "SHAPE":
+            what.settings["paint"] = {**what.settings["paint"], "shape": True}
+        if not enqueue.ask(self, context, what, place, read.file, TEXTURE):
             return {"CANCELLED"}
         if editing:
             self.report({"INFO"}, "Go back to Object Mode to see the part change")

@@ -12,7 +12,7 @@ from ...core.engine.painted_glb import PaintedFile
 from ...core.job import EngineTrouble, Job, Trouble
 from ...core.jobs.folder import SOURCE, read_source
 from ...core.jobs.writer import Pending
-from ..scene import painted_copies, repaint, skin, texture_preview
+from ..scene import painted_copies, repaint, reshape, skin, texture_preview
 from ..scene.skin import Skin
 from . import session
 
@@ -78,7 +78,8 @@ def apply(here: session.Session, job: Job) -> None:
     if noted is None:
         raise EngineTrouble(_nowhere(job, "What the job noted about its objects is damaged."))
     source = None
-    if any(each["new"] for each in noted["objects"]) and (job.folder / SOURCE).is_file():
+    needed = any(each["new"] or reshape.SHAPE in each for each in noted["objects"])
+    if needed and (job.folder / SOURCE).is_file():
         source = PaintedFile(read_source(job.folder / SOURCE))
     result = PaintedFile(read_source(job.result))
     done = repaint.paint(
@@ -121,6 +122,7 @@ def _is_object(noted: Any) -> bool:
     if not isinstance(noted, dict) or not isinstance(noted.get("matrix"), list):
         return False
     matrix = noted["matrix"]
-    texts = all(isinstance(noted.get(key), str) for key in ("name", "layer", "faces"))
+    texts = all(isinstance(noted.get(key, ""), str) for key in ("name", "layer", "faces", reshape.SHAPE))
+    texts = texts and all(key in noted for key in ("name", "layer", "faces"))
     numbers = len(matrix) == 16 and all(isinstance(value, (int, float)) for value in matrix)
     return texts and numbers and isinstance(noted.get("new"), bool)

@@ -1,7 +1,7 @@
 """Puts painted textures onto the objects that were read: new images, in their materials or in new ones.
 
-Meshes, modifiers, poses and other materials stay as they are. A material that other faces use too is not changed: the
-slot gets a copy. New UVs come as one more layer.
+Modifiers, poses and other materials stay as they are, and so do meshes, but for the vertices of a part whose shape
+changes. A material that other faces use too is not changed: the slot gets a copy. New UVs come as one more layer.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from bpy.types import Context, Image, Material, Object
 from ...core.engine.painted_glb import DamagedMesh, PaintedFile
 from ...core.file_name import file_name, within
 from ...core.job import Recipe
-from . import material, mesh_identity, object_recipe
+from . import material, mesh_identity, object_recipe, reshape
 from .insert import name_of, push_undo
 
 LAYER = "DreamFusion"  # name of a layer with new UVs
@@ -65,7 +65,7 @@ def paint(
     """Give the objects their new textures, as one undo step.
 
     result: PaintedFile, what came back.
-    source: PaintedFile, what was sent, for new UVs; None where it is gone.
+    source: PaintedFile, what was sent, for new UVs and a new shape; None where it is gone.
     about: `Surfaces.about`, and "material": 'EXISTING' or 'NEW'.
     made_by: Recipe, for names.
     same_session: bool, whether the file has been open since the objects were read.
@@ -77,15 +77,17 @@ def paint(
         raise DamagedMesh(f"It has {len(result)} parts instead of {len(parts)}.")
     pictures = [b"" if part.get("stays") else result.picture(number) for number, part in enumerate(parts)]
     done = Painted()
-    ready: list[tuple[Object, Mapping[str, Any], Any, list[_Slot]]] = []
+    ready: list[tuple[Object, Mapping[str, Any], Any, list[_Slot], Any]] = []
     for number, noted in enumerate(about["objects"]):
         obj = mesh_identity.find(noted, same_session=same_session)
         uvs = source.kept_uvs(number) if noted["new"] and source is not None else None
         own = [place for place, part in enumerate(parts) if part["object"] == number and not part.get("stays")]
-        why = _obstacle(obj, noted, [parts[place]["slot"] for place in own], uvs is not None)
+        used = [parts[place]["slot"] for place in own]
+        why = _obstacle(obj, noted, used, has_uvs=uvs is not None, has_source=source is not None)
         if obj is None or why:
             done.missing.append(f"'{noted['name']}': {why}.")
             continue
+        moved = _places(obj, noted, source, result, number, parts)
         slots = []
         for slot in sorted({parts[place]["slot"] for place in own}):
             places = [place for place in own if parts[place]["slot"] == slot]
@@ -93,8 +95,10 @@ def paint(
             image = _image(made_by.prompt, tiles)  # all images come before the first change
             same = any("stays" in parts[place] for place in places)
             slots.append(_Slot(slot, image, any(parts[place]["repeats"] for place in places), same))
-        ready.append((obj, noted, uvs, slots))
-    for obj, noted, uvs, slots in ready:
+        ready.append((obj, noted, uvs, slots, moved))
+    for obj, noted, uvs, slots, moved in ready:
+        if moved is not None:
+            _reshape(obj, moved, done)
         layer = _layer(obj, noted, uvs)
         for each in slots:
             _paint_slot(obj, each, layer, about.get("material") == "NEW", made_by.prompt, done)
@@ -111,7 +115,9 @@ def image_name(prompt: str) -> str:
     return f"{within(file_name(name_of(prompt)), _WORDS_BYTES).rstrip()} base colour"
 
 
-def _obstacle(obj: Object | None, noted: Mapping[str, Any], slots: list[int], has_uvs: bool) -> str:
+def _obstacle(
+    obj: Object | None, noted: Mapping[str, Any], slots: list[int], *, has_uvs: bool, has_source: bool
+) -> str:
     """Why an object cannot get its textures; "" where it can."""
     if obj is None or not obj.users_scene:
         return "there is no such object any more"
@@ -122,6 +128,12 @@ def _obstacle(obj: Object | None, noted: Mapping[str, Any], slots: list[int], ha
     count = max(1, len(obj.material_slots))
     if any(slot >= count for slot in slots):
         return "it has fewer material slots than it had"
+    if reshape.SHAPE in noted and reshape.mark(obj.data) != noted[reshape.SHAPE]:
+        return "its shape has changed meanwhile, so the new one no longer fits"
+    if reshape.SHAPE in noted and not has_source:
+        return "the file with its old shape is gone"
+    if reshape.SHAPE in noted and obj.data.shape_keys is not None:
+        return "it has shape keys now, which hold places of their own"
     if not noted["new"]:
         return "" if obj.data.uv_layers.get(noted["layer"]) else f"its UV layer '{noted['layer']}' is gone"
     if mesh_identity.faces_mark(obj.data) != noted["faces"]:
@@ -129,6 +141,24 @@ def _obstacle(obj: Object | None, noted: Mapping[str, Any], slots: list[int], ha
     if not has_uvs:
         return "the file with its new UVs is gone"
     return "" if len(obj.data.uv_layers) < MOST_LAYERS else f"it has {MOST_LAYERS} UV layers already"
+
+
+def _places(
+    obj: Object, noted: Mapping[str, Any], source: PaintedFile | None, result: PaintedFile, number: int, parts: Any
+) -> Any:
+    """Where the vertices of the object's mesh are now; None where its shape was not to change."""
+    if reshape.SHAPE not in noted or source is None:
+        return None
+    own = [place for place, part in enumerate(parts) if part["object"] == number]
+    return reshape.moved_places(obj, dict(noted), source, result, own)
+
+
+def _reshape(obj: Object, places: Any, done: Painted) -> None:
+    """Move the vertices of an object's mesh, of a copy of it where others use it too."""
+    if _users(obj.data) > 1:
+        obj.data = obj.data.copy()
+        done.notes.append(f"'{obj.name}' got a copy of its mesh, because others use it too and keep their shape.")
+    reshape.move(obj.data, places)
 
 
 def _layer(obj: Object, noted: Mapping[str, Any], uvs: Any) -> str:

@@ -15,7 +15,7 @@ from bpy.types import Context, Mesh, Object
 from ...core.engine.mesh_file import MeshPart, file_size, mesh_file
 from ...core.job import EngineTrouble
 from ...core.protocol import DATA_LIMIT
-from . import mesh_identity, paintable, part_colours, unwrap
+from . import mesh_identity, paintable, part_colours, reshape, unwrap
 from .paintable import refused
 
 MOST_TRIANGLES = 5_000_000
@@ -46,16 +46,20 @@ class _Reading:
     told: list[dict[str, Any]] = field(default_factory=list)  # of every part
     objects: list[dict[str, Any]] = field(default_factory=list)
     part: bool = False  # whether only what is marked changes
+    shape: bool = False  # whether vertices move
     kept: list[bytes | None] = field(default_factory=list)  # new UVs of every object
     triangles: int = 0
 
 
-def read(context: Context, objects: Sequence[Object], *, new_uvs: bool, part: bool = False) -> Surfaces:
+def read(
+    context: Context, objects: Sequence[Object], *, new_uvs: bool, part: bool = False, shape: bool = False
+) -> Surfaces:
     """Read mesh objects. The context must be in Object Mode.
 
     objects: those to paint, as `paintable.chosen` gives them.
     new_uvs: bool, make new UVs instead of those of the active layers.
     part: bool, only what `part.marked` says changes, and the present colours are read too.
+    shape: bool, the vertices of that part are to move.
     Raises EngineTrouble where they cannot be painted as they are.
     """
     for obj in objects:
@@ -64,7 +68,7 @@ def read(context: Context, objects: Sequence[Object], *, new_uvs: bool, part: bo
     fresh = {obj.name: _fresh(context, obj) for obj in objects if new_uvs or not obj.data.uv_layers}
     depsgraph = context.evaluated_depsgraph_get()
     paintable.refuse_instances(depsgraph, objects)
-    reading = _Reading(part=part)
+    reading = _Reading(part=part, shape=shape)
     for obj in objects:
         evaluated = obj.evaluated_get(depsgraph)
         mesh = evaluated.to_mesh(preserve_all_data_layers=True, depsgraph=depsgraph)
@@ -87,6 +91,8 @@ def _read_object(reading: _Reading, obj: Object, mesh: Mesh, fresh: Any) -> None
     reading.triangles += count
     if reading.triangles > MOST_TRIANGLES:
         raise _too_many(f"They have {reading.triangles:,} triangles or more; {MOST_TRIANGLES:,} can be painted.")
+    if reading.shape:
+        reshape.refuse(obj, mesh)
     mesh.calc_loop_triangles()
     corners = np.empty(3 * len(mesh.loop_triangles), np.int32)
     slots = np.empty(len(mesh.loop_triangles), np.int32)
@@ -100,7 +106,8 @@ def _read_object(reading: _Reading, obj: Object, mesh: Mesh, fresh: Any) -> None
     change = part_colours.read(obj, mesh, corners.reshape(-1, 3), slots) if reading.part else None
     uvs, layer, kept = _uvs(obj, mesh, fresh, change.layer if change is not None else None)
     number = len(reading.objects)
-    reading.objects.append(mesh_identity.told(obj) | {"layer": layer, "new": fresh is not None})
+    told = mesh_identity.told(obj) | {"layer": layer, "new": fresh is not None}
+    reading.objects.append(told | ({reshape.SHAPE: reshape.mark(obj.data)} if reading.shape else {}))
     reading.kept.append(kept)
     for slot in np.unique(slots).tolist():
         chosen = np.flatnonzero(slots == slot)
@@ -113,8 +120,8 @@ def _read_object(reading: _Reading, obj: Object, mesh: Mesh, fresh: Any) -> None
             part = _part(obj, slot, tile, positions[loops], normals[loops], uvs[loops])
             reading.parts.append(part if change is None else change.on(part, slot, loops))
             inside = bool((uvs[loops] >= 0.0).all() and (uvs[loops] <= 1.0).all())
-            told = {"object": number, "slot": slot, "tile": tile, "repeats": not (tile or inside)}
-            reading.told.append(told if change is None else {**told, "stays": slot not in change.changing})
+            where = {"object": number, "slot": slot, "tile": tile, "repeats": not (tile or inside)}
+            reading.told.append(where if change is None else {**where, "stays": slot not in change.changing})
     if len(reading.parts) > MOST_PARTS:
         raise refused(
             "parts",

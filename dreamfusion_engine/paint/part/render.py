@@ -136,8 +136,11 @@ class PartRenderer(SurfaceRenderer):
         super().__init__(canvas, grid)
         self.changing = changing
 
-    def _colour(self, colours: Colours, met: SurfaceHits, point: Tensor) -> Tensor:
-        """o + w (c - o): the old colour o, the field's c where the weight w is above 0."""
+    def coloured(self, colours: Colours, met: SurfaceHits, point: Tensor) -> Tensor:
+        """Return o + w (c - o): the old colour o, the field's c where the weight w is above 0.
+
+        colours, met, point: as for `SurfaceRenderer.coloured`.
+        """
         triangle = met.triangle.long()
         uv = interpolated(self.canvas.uv, self.canvas.triangles, met)
         old = self.changing.own.smooth(triangle, uv)

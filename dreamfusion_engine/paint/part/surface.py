@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from dreamfusion_engine.config.paint import PaintConfig
 from dreamfusion_engine.config.stages import GenerateConfig
@@ -30,7 +32,7 @@ from dreamfusion_engine.paint.part.previews import PartPreviews
 from dreamfusion_engine.paint.part.render import Changing, PartRenderer
 from dreamfusion_engine.paint.part.selection import Weights, changes
 from dreamfusion_engine.paint.part.training import PartTraining
-from dreamfusion_engine.paint.part.unchanged import changed_outside
+from dreamfusion_engine.paint.part.unchanged import FreeCorners, changed_outside
 from dreamfusion_engine.paint.portrait import GREY, portrait_mesh
 from dreamfusion_engine.paint.training import SurfaceTraining
 from dreamfusion_engine.paint.whole import UNSEEN_TOLD, Layouts, PaintedMesh, canvas_parts, unseen_note
@@ -39,6 +41,22 @@ TEXELS = 1 << 27  # of all textures that change together
 KEPT_TOLD = 0.02  # share of the change that shared texels lose, from which the artist is told
 ZOOM = 2.0  # a close view's lens is longer by this at most: a teacher must still know what it sees
 _PLACES = 1 << 17  # points of the part that the field is fitted to
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShapedFile:
+    """A painted file and its shape.
+
+    file: bytes of the GLB.
+    canvas: Canvas with the vertices of the file.
+    report: of result.json.
+    free: by the number of a primitive, its corners that may have moved, and those whose normal may have turned.
+    """
+
+    file: bytes
+    canvas: Canvas
+    report: Mapping[str, Any] = field(default_factory=dict)
+    free: Mapping[int, FreeCorners] = field(default_factory=dict)
 
 
 class PartSurface:
@@ -94,13 +112,19 @@ class PartSurface:
 
         device: torch.device of it.
         """
+        return functools.partial(PartTraining, *self._trained_on(DeviceCanvas.of(self._plain, device), device))
+
+    def _trained_on(
+        self, sent: DeviceCanvas, device: torch.device
+    ) -> tuple[PartRenderer, PartViews, float, Tensor, Tensor]:
+        """What a PartTraining begins with. sent: the canvas on the device."""
         changing = Changing.of(self._canvas, self.layers, self._seen, device)
-        renderer = PartRenderer(DeviceCanvas.of(self._plain, device), changing, self._paint.samples)
+        renderer = PartRenderer(sent, changing, self._paint.samples)
         places, colours = self._present()
         canvas = self._canvas
         views = PartViews(canvas.vertices, canvas.triangles, places, self._config.camera, ZOOM, device)
         where, what = (torch.from_numpy(values.astype(np.float32)).to(device) for values in (places, colours))
-        return functools.partial(PartTraining, renderer, views, self._paint.close, where, what)
+        return renderer, views, self._paint.close, where, what
 
     def previews(self, folder: Path, report: Report) -> PartPreviews:
         """Return what shows the run. Arguments as for `ViewPreviews`."""
@@ -124,18 +148,23 @@ class PartSurface:
             NewTexture(primitive=n, png=png, uv=self._layouts[n][0] if self._layouts[n][1] else None, same=True)
             for n, png in pictures.items()
         ]
-        made_file = with_textures(self._file, new)
+        shaped = self._shaped(with_textures(self._file, new), training)
         return PaintedMesh(
-            file=made_file,
+            file=shaped.file,
             pictures=pictures,
             before=portrait_mesh(self._canvas, self._seen),
-            after=portrait_mesh(self._canvas, after),
+            after=portrait_mesh(shaped.canvas, after),
             report={
                 "parts": [self._part_report(at[n], may_differ[n], unseen[n]) for n in pictures],
                 "surface_changed": round(self._surface_changed(), 4),
-                "outside_changed": changed_outside(self._file, made_file, self.layers, may_differ),
+                **shaped.report,
+                "outside_changed": changed_outside(self._file, shaped.file, self.layers, may_differ, shaped.free),
             },
         )
+
+    def _shaped(self, file: bytes, training: SurfaceTraining) -> ShapedFile:
+        """The file with its vertices where the training left them: here, where they were."""
+        return ShapedFile(file=file, canvas=self._canvas)
 
     def _present(self) -> tuple[Doubles, Doubles]:
         """Places of the part, and what is seen there now, in [0, 1]; float[N, 3] each."""

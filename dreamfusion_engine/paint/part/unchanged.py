@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +14,24 @@ from dreamfusion_engine.paint.part.layer import PartLayer
 from dreamfusion_engine.paint.part.pictures import own_picture
 
 
+@dataclass(frozen=True)
+class FreeCorners:
+    """The corners of a primitive's triangles that need not be what they were.
+
+    moves: bool[T, 3], those whose vertex may be elsewhere.
+    turns: bool[T, 3], those whose normal may be another.
+    """
+
+    moves: Bools
+    turns: Bools
+
+
 def changed_outside(
-    before: GltfFile, after: bytes, layers: Sequence[PartLayer], may_differ: Mapping[int, Bools]
+    before: GltfFile,
+    after: bytes,
+    layers: Sequence[PartLayer],
+    may_differ: Mapping[int, Bools],
+    free: Mapping[int, FreeCorners] | None = None,
 ) -> int:
     """Return how many texels, vertices, normals and UVs differ that should not; 0 is right.
 
@@ -24,13 +41,18 @@ def changed_outside(
     after: bytes of the GLB that comes out.
     layers: PartLayer of each part that changed.
     may_differ: by the number of a part, its texels that may differ, bool[H, W].
+    free: by the number of a part, its corners that may differ; None: no vertex may.
     """
     file = read_gltf(after)
     wrong = 0
-    for old, new in zip(before.primitives, file.primitives, strict=True):
-        wrong += _differences(old.vertices[old.triangles], new.vertices[new.triangles])
+    for number, (old, new) in enumerate(zip(before.primitives, file.primitives, strict=True)):
+        if old.triangles.shape != new.triangles.shape:
+            wrong += old.triangles.size
+            continue
+        moves, turns = _stay(number, old.triangles.shape, free or {})
+        wrong += _differences(old.vertices[old.triangles][moves], new.vertices[new.triangles][moves])
         if old.normals is not None and new.normals is not None:
-            wrong += _differences(old.normals[old.triangles], new.normals[new.triangles])
+            wrong += _differences(old.normals[old.triangles][turns], new.normals[new.triangles][turns])
         wrong += int((old.normals is None) != (new.normals is None))
     changed = {layer.number: layer for layer in layers}
     for number, (old, new) in enumerate(zip(before.primitives, file.primitives, strict=True)):
@@ -43,6 +65,13 @@ def changed_outside(
             materials = [_material(each, number) for each in (before, file)]
             wrong += int(materials[0] != materials[1])
     return wrong
+
+
+def _stay(number: int, shape: tuple[int, ...], free: Mapping[int, FreeCorners]) -> tuple[Bools, Bools]:
+    """The corners whose vertex must be what it was, and those whose normal must."""
+    if number not in free:
+        return np.ones(shape, bool), np.ones(shape, bool)
+    return ~free[number].moves, ~free[number].turns
 
 
 def _material(file: GltfFile, number: int) -> object:

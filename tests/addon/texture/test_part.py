@@ -1,6 +1,6 @@
 """Change Part in real Blenders: what is read of a selection, what must not change, and what is refused.
 
-Of: blender_addon/ui/operators/part.py, blender_addon/ui/scene/part.py, blender_addon/ui/scene/present_colour.py.
+Of: blender_addon/ui/operators/part.py, blender_addon/ui/scene/part.py, blender_addon/ui/scene/reshape.py.
 """
 
 from __future__ import annotations
@@ -50,5 +50,27 @@ def test_a_part_changes_from_the_operator_to_the_result(blender: Session) -> Non
     assert facts["cancelled"] == [[], same]
     assert facts["done"] == ["White cube with a red side base colour", [], True]
     assert facts["undone"] == same
+    paint, noted = facts["shape"]
+    assert paint == {"uv": "keep", "front_deg": 0.0, "shape": True} and "shape" in noted[0] and facts["reshaped"]
     assert "Nothing is selected" in facts["empty"] and facts["told"] == ["texture.part_empty", 0, "EDIT_MESH"]
     assert facts["gone"] == ["texture.nowhere", []] and facts["disabled"] == [[], []]
+
+
+def test_a_new_shape_is_written_to_the_base_mesh_and_nowhere_else(blender: Session) -> None:
+    facts = blender.run(SCRIPTS / "part_shape.py", str(blender.folder)).facts
+    assert facts["untouched"] and facts["moved"] == [True, ["Grid"], []] and facts["step"] < 1e-5
+    assert facts["image"] == "Rusty bucket base colour" and facts["undone"] == [True, True]
+    assert facts["sculpted"][1] and "has changed meanwhile" in facts["sculpted"][0][0]
+    assert "old shape is gone" in facts["lost"][0]
+    stays, moves, apart, notes = facts["shared"]
+    assert stays and moves and apart and "copy of its mesh" in notes[0]
+    refusals = facts["refusals"]
+    assert refusals["off"] == [] and facts["same"]
+    for name, word in (
+        ("faces", "'Smooth'"),
+        ("moved", "'Round'"),
+        ("multires", "Multiresolution"),
+        ("keys", "shape keys"),
+    ):
+        assert refusals[name][0] == "texture.part_shape" and word in " ".join(refusals[name]), name
+        assert all(refusals[name]), name

@@ -69,6 +69,18 @@ said["done"] = [artist.base_image(cube.data.materials[0]).name, leftovers(), art
 bpy.ops.ed.undo()
 said["undone"] = untouched()
 
+# The shape too: the job says so, and a cancelled one leaves everything as it was.
+select_faces(bpy.data.objects["Cube"], 0)
+bpy.ops.dreamfusion.change_part(prompt="a cube with a round side", change="SHAPE")
+bpy.ops.object.mode_set(mode="OBJECT")
+shaped = run.jobs[-1]
+said["shape"] = [shaped.recipe.settings["paint"], [sorted(each) for each in shaped.placement["texture"]["objects"]]]
+run.until(lambda: shaped.state.value == "running" and shaped.stage == "train", "training of a shape")
+bpy.ops.dreamfusion.finish()
+run.until(run.inserted(shaped), "the part with its shape")
+said["reshaped"] = artist.everything(bpy.data.objects["Cube"]) == mine  # the scripted engine moves nothing
+bpy.ops.ed.undo()
+
 # A bad selection is told, and nothing is queued.
 count = len(run.jobs)
 select_faces(bpy.data.objects["Cube"])
