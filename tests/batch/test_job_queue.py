@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
-from dreamfusion_engine.batch import job_queue
 from dreamfusion_engine.batch.job_queue import BUSY, DISK_FULL, TRIES, JobQueue
 from dreamfusion_engine.batch.news import Outcome
 
@@ -52,7 +53,7 @@ def test_a_run_that_failed_itself_is_not_tried_again() -> None:
 
 def test_a_held_folder_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0.0]
-    monkeypatch.setattr(job_queue.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
     jobs = JobQueue([A])
     jobs.next()
     assert jobs.ended(A, of_code(BUSY)) is None and jobs.next() is None and len(jobs) == 1

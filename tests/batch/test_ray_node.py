@@ -77,12 +77,12 @@ def test_what_is_left_of_a_killed_job_is_taken_away_and_one_at_work_is_not(
     for name in ("job-dead", "job-alive", "job-young", "carried"):
         (tmp_path / name).mkdir()
     now = time.time()
-    monkeypatch.setattr(ray_node.time, "time", lambda: now + 3600.0)
+    monkeypatch.setattr(time, "time", lambda: now + 3600.0)
     with only_one(tmp_path / "job-alive" / ".node.lock", ray_node._never):
         sweep(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["carried", "job-alive"]
     (tmp_path / "job-young").mkdir()
-    monkeypatch.setattr(ray_node.time, "time", lambda: now)
+    monkeypatch.setattr(time, "time", lambda: now)
     sweep(tmp_path)
     assert (tmp_path / "job-young").is_dir(), "it is being made"
 

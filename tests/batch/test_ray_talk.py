@@ -5,6 +5,7 @@ Of: dreamfusion_engine/batch/ray_place.py.
 
 from __future__ import annotations
 
+import importlib.util
 import subprocess
 import sys
 from pathlib import Path
@@ -35,7 +36,7 @@ class Talk:
     """A place whose driver is a script a life."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, *lives: str, patience: float = 600.0) -> None:
-        monkeypatch.setattr(ray_place.importlib.util, "find_spec", lambda name: object())
+        monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
         monkeypatch.setattr(ray_place, "_started", self._started)
         monkeypatch.setattr(ray_place, "_AGAIN", 0.01)
         self.lives = list(lives)
@@ -104,6 +105,6 @@ def test_a_stop_is_passed_on_and_ends_the_talk(tmp_path: Path, monkeypatch: pyte
 
 
 def test_a_card_by_its_number_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ray_place.importlib.util, "find_spec", lambda name: object())
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
     with pytest.raises(InputError, match="chooses the card"):
         RayPlace("ray", preset("draft", "a mug", {"device": "cuda:1"}), Needs(main=1, card=1))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from dreamfusion_engine.batch.room import CONTEXT_BYTES, MIB, Card, chosen_cards, shared_threads, slots
@@ -10,8 +12,8 @@ GIB = 1 << 30
 TWO = "0, GPU-aa, 81920, 80000\n1, GPU-bb, 24576, 24000\n"
 
 
-def room(**given: int) -> int:
-    known = {"cores": 8, "threads": 1, "main_memory": 64 * GIB, "needs": GIB}
+def room(**given: Any) -> int:
+    known: dict[str, Any] = {"cores": 8, "threads": 1, "main_memory": 64 * GIB, "needs": GIB}
     return len(slots(**(known | given)))
 
 

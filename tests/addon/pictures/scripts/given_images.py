@@ -116,14 +116,15 @@ text = os.path.join(FOLDER, "text.png")
 with open(text, "w") as file:
     file.write("this is no picture")
 said["no picture"] = refused(bpy.data.images.load(text))
-with open(os.path.join(FOLDER, "heavy.png"), "wb") as file:
-    file.write(b"\x89PNG\r\n\x1a\n")
-    file.truncate((64 << 20) + 1)
-said["heavy"] = refused(bpy.data.images.load(file.name))
+heavy = os.path.join(FOLDER, "heavy.png")
+with open(heavy, "wb") as stream:
+    stream.write(b"\x89PNG\r\n\x1a\n")
+    stream.truncate((64 << 20) + 1)
+said["heavy"] = refused(bpy.data.images.load(heavy))
 wide = os.path.join(FOLDER, "wide.png")
 head = addon.part("core.png").png_file(bytes(12), 2, 2, 3)
-with open(wide, "wb") as file:
-    file.write(head[:16] + (40000).to_bytes(4, "big") + (40000).to_bytes(4, "big") + head[24:])
+with open(wide, "wb") as stream:
+    stream.write(head[:16] + (40000).to_bytes(4, "big") + (40000).to_bytes(4, "big") + head[24:])
 said["wide"] = refused(bpy.data.images.load(wide))
 said["left behind"] = [image.name for image in bpy.data.images if image.name.startswith("DreamFusion")]
 said["same twice"] = hashlib.sha256(sent(large)).hexdigest() == hashlib.sha256(sent(large)).hexdigest()

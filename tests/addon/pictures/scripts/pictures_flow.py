@@ -116,8 +116,8 @@ kept.reload()
 heavy = []
 for number in range(6):
     heavy.append({"name": f"heavy-{number}.png"})
-    with open(file(heavy[-1]["name"]), "r+b") as stream:
-        stream.truncate(50 << 20)
+    with open(file(heavy[-1]["name"]), "r+b") as large:
+        large.truncate(50 << 20)
 ops.add_pictures(directory=FOLDER, files=heavy)
 for number, row in enumerate(list(rows())[3:]):
     row.view, row.azimuth, row.elevation = "ANGLES", 20.0 * number, 70.0
