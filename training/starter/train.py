@@ -138,16 +138,32 @@ class Averaged:
                 parameter.copy_(self.average[name])
 
 
+@dataclass(frozen=True, kw_only=True)
+class Examples:
+    """What a step is made of: B pictures and what is told of them.
+
+    pictures: float32[B, 3, H, W] in [0, 1].
+    captions: B texts; "" where guidance without a prompt is trained.
+    t: int64[B], timesteps.
+    """
+
+    pictures: Tensor
+    captions: list[str]
+    t: Tensor
+
+
 class Trainer(Averaged):
     """The model, its moving average and its optimizer, with everything that a checkpoint holds.
 
     plan: TrainingPlan.
     device: torch.device to train on.
     text_rate: float, learning rate of the text encoder as a multiple; T5's weights are an order larger.
+    added: beginnings of the names of what the pipeline that training begins with may lack.
     """
 
     model: TextToImage
     text_rate = 3.0
+    added: tuple[str, ...] = ()
 
     def __init__(self, plan: TrainingPlan, device: torch.device) -> None:
         torch.manual_seed(plan.seed)
@@ -155,7 +171,7 @@ class Trainer(Averaged):
         self.device = device
         self.model = self.make_model()
         if plan.start:
-            start_from(self.model, Path(plan.start))
+            start_from(self.model, Path(plan.start), self.added)
         self.model.to(device)
         self.model.unet.to(memory_format=torch.channels_last)
         self.average = {name: p.detach().clone() for name, p in self.model.named_parameters()}
@@ -197,28 +213,49 @@ class Trainer(Averaged):
             kinds=kinds_named(self.plan.kinds),
         )
 
+    def examples(self, corpus: Corpus, generator: torch.Generator) -> Examples:
+        """Return what the next step is made of.
+
+        corpus: Corpus of the pictures.
+        generator: source of the timesteps, and of which captions are left out.
+        """
+        size = 2 * self.plan.batch if self.half_resolution else self.plan.batch
+        pictures, captions = corpus.batch(size)
+        captions = self.some_left_out(captions, generator)
+        return Examples(pictures=pictures, captions=captions, t=self.timesteps(size, generator))
+
+    def some_left_out(self, captions: list[str], generator: torch.Generator, group: int = 1) -> list[str]:
+        """Return the captions with some of them, by whole groups, empty: for classifier-free guidance."""
+        drop = torch.rand(len(captions) // group, generator=generator, device=self.device) < self.plan.no_caption
+        return ["" if d else c for d, c in zip(drop.repeat_interleave(group).tolist(), captions, strict=True)]
+
+    def timesteps(self, count: int, generator: torch.Generator) -> Tensor:
+        """Return timesteps int64[count], one in each of `count` equal intervals, so that losses vary less."""
+        u = (
+            torch.arange(count, device=self.device) + torch.rand(count, generator=generator, device=self.device)
+        ) / count
+        return (u * len(self.alphas)).long().clamp(max=len(self.alphas) - 1)
+
+    def predict(self, noised: Tensor, examples: Examples) -> Tensor:
+        """Return v of the noised examples."""
+        return self.model(noised, examples.t, self.model.tokens(examples.captions).to(self.device))
+
     def train_step(self, corpus: Corpus, generator: torch.Generator) -> Tensor:
         """Make one optimizer step and return the loss, a scalar that stays on the device.
 
         corpus: Corpus of the pictures.
         generator: source of the noise and the timesteps.
         """
-        size = 2 * self.plan.batch if self.half_resolution else self.plan.batch
-        pictures, captions = corpus.batch(size)
-        drop = torch.rand(size, generator=generator, device=self.device) < self.plan.no_caption
-        captions = ["" if d else c for d, c in zip(drop.tolist(), captions, strict=True)]
-        tokens = self.model.tokens(captions).to(self.device)
-        clean = self.clean(pictures).contiguous(memory_format=torch.channels_last)
-        # Stratified timesteps: one in each of `size` equal intervals, so that the loss of a step varies less.
-        u = (torch.arange(size, device=self.device) + torch.rand(size, generator=generator, device=self.device)) / size
-        t = (u * len(self.alphas)).long().clamp(max=len(self.alphas) - 1)
+        examples = self.examples(corpus, generator)
+        clean = self.clean(examples.pictures).contiguous(memory_format=torch.channels_last)
+        t = examples.t
         alpha = self.alphas[t].sqrt()[:, None, None, None]
         sigma = (1.0 - self.alphas[t]).sqrt()[:, None, None, None]
         noise = torch.randn(clean.shape, generator=generator, device=self.device)
         # Few keys, few queries: on a CPU the plain attention trains a tenth faster than the blockwise one.
         attention = sdpa_kernel(SDPBackend.MATH) if self.device.type == "cpu" else contextlib.nullcontext()
         with training_cast(self.device), attention:
-            v = self.model(alpha * clean + sigma * noise, t, tokens)
+            v = self.predict(alpha * clean + sigma * noise, examples)
         loss = torch.nn.functional.mse_loss(v.float(), alpha * noise - sigma * clean)
         for group in self.optimizer.param_groups:
             group["lr"] = group["rate"] * learning_rate(self.plan, self.step, self.images)
@@ -228,7 +265,7 @@ class Trainer(Averaged):
         self.optimizer.zero_grad()
         average_in(self.average, self.model, self.step)
         self.step += 1
-        self.images += size
+        self.images += len(t)
         return loss.detach()
 
     def averaged_model(self) -> TextToImage:
