@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from dreamfusion_engine.models.card import PICTURE_NAME
-from dreamfusion_engine.models.multi_view import VIEWS
+from dreamfusion_engine.models.multi_view import PIXEL_FAMILY, VIEWS
 from dreamfusion_engine.models.pipeline_folder import STARTER_FOLDER
 from training.multiview.model import CAMERA_EMBEDDING, MultiViewModel, cameras_told
 from training.starter.contact_sheet import contact_sheet
@@ -23,7 +23,6 @@ from training.starter.model import ModelSize, save_pipeline
 from training.starter.objects.kinds import kinds_named
 from training.starter.train import FRONTS, Examples, Trainer, TrainingPlan, arguments_of, told_of, train
 
-FAMILY = "MultiViewPixelPipeline"
 STARTER_KINDS = (
     "hamburger,donut,ice cream,cupcake,apple,carrot,pineapple,pumpkin,mushroom,mug,chair,table,lamp,cactus,pine tree,"
     "rocket,car,hot air balloon,snowman,robot,rubber duck,penguin,house,gift"
@@ -112,7 +111,7 @@ def export(trainer: MultiViewTrainer, folder: Path) -> None:
     folder: Path.
     """
     kinds = kinds_named(trainer.plan.kinds)
-    save_pipeline(trainer.averaged_model(), folder, kinds, told_of(trainer), FAMILY)
+    save_pipeline(trainer.averaged_model(), folder, kinds, told_of(trainer), PIXEL_FAMILY)
     if not (folder / PICTURE_NAME).exists():
         contact_sheet(kinds, _PICTURE_PIXELS, torch.device("cpu")).save(folder / PICTURE_NAME)
 
