@@ -20,13 +20,9 @@ from training.multiview.model import CAMERA_EMBEDDING, MultiViewModel, cameras_t
 from training.starter.contact_sheet import contact_sheet
 from training.starter.corpus import Corpus
 from training.starter.model import ModelSize, save_pipeline
-from training.starter.objects.kinds import kinds_named
+from training.starter.objects.kinds import STARTER_KINDS, kinds_named
 from training.starter.train import FRONTS, Examples, Trainer, TrainingPlan, arguments_of, told_of, train
 
-STARTER_KINDS = (
-    "hamburger,donut,ice cream,cupcake,apple,carrot,pineapple,pumpkin,mushroom,mug,chair,table,lamp,cactus,pine tree,"
-    "rocket,car,hot air balloon,snowman,robot,rubber duck,penguin,house,gift"
-)
 _PICTURE_PIXELS = 72  # side of one view in the picture of what the model knows
 
 
