@@ -22,6 +22,7 @@ from dreamfusion_engine.models.pipeline_folder import open_pipeline
 from dreamfusion_engine.models.sizes import read_sizes
 from training.multiview.measure import LEVELS, errors, held_out
 from training.multiview.model import CAMERA_EMBEDDING, MultiViewModel, cameras_told
+from training.multiview.packed import pack, unpack
 from training.multiview.train import MultiViewPlan, MultiViewTrainer, export
 from training.starter.captions import AZIMUTH_WORDS
 from training.starter.model import ModelSize, StarterModel, save_pipeline, start_from
@@ -198,3 +199,14 @@ def test_errors_are_measured_on_pictures_that_no_training_sees(folder: Path) -> 
     pictures, labels = held_out(8, 16)
     rows = [errors(teacher, pictures, labels), errors(teacher, pictures, labels, words=False)]
     assert all(len(row) == len(LEVELS) and min(row) > 0.0 for row in rows) and rows[0] != rows[1]
+
+
+def test_eight_bits_give_nearly_the_same_model_back(trained: MultiViewTrainer, folder: Path, tmp_path: Path) -> None:
+    pack(folder / "pipeline", tmp_path / "model.safetensors", SIZE)
+    again = open_pipeline(unpack(tmp_path / "again", tmp_path / "model.safetensors"))
+    assert again.family == "MultiViewPixelPipeline" and again.card.kinds == ("mug", "rubber duck")
+    back = MultiViewModel(SIZE, 16)
+    start_from(back, again.path)
+    for name, parameter in trained.averaged_model().named_parameters():
+        step = float(parameter.abs().max()) / 200
+        assert torch.allclose(dict(back.named_parameters())[name], parameter, atol=max(step, 1e-6)), name
