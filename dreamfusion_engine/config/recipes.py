@@ -212,8 +212,13 @@ RECIPES: dict[str, Recipe] = {
         title="Small multi-view model",
         family="MultiViewPixelPipeline",
         settings={
+            "guidance.weighting": ("reconstruction", "MVD: half the squared distance to the model's picture"),
             "camera.group": (4, "MVD: azimuths a quarter turn apart"),
-            "optimize.views": (4, "MVD: one group"),
+            "optimize.views": (4, "ours: one group"),
+        },
+        presets={
+            "draft": {"optimize.steps": (250, "ours: as many views as the starter's preset")},
+            "standard": {"optimize.steps": (600, "ours: as many views as the starter's preset")},
         },
     ),
     "StableDiffusionXLPipeline": Recipe(
