@@ -17,7 +17,8 @@ def multi_view_unet() -> Any:
     from diffusers import UNet2DConditionModel
 
     torch.manual_seed(3)
-    return UNet2DConditionModel.from_config({**tiny_pipeline().unet.config, **TOLD_CAMERAS}).eval()
+    config = {name: value for name, value in tiny_pipeline().unet.config.items() if not name.startswith("_")}
+    return UNet2DConditionModel(**{**config, **TOLD_CAMERAS}).eval()
 
 
 def write_multi_view_pixel(folder: Path) -> None:

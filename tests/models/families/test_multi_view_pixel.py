@@ -17,6 +17,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from dreamfusion_engine.errors import SetupError
 from dreamfusion_engine.guidance.camera_matrices import camera_matrices
+from dreamfusion_engine.models.families.adapter import Adapter
 from dreamfusion_engine.models.families.multi_view_pixel import MultiViewPixel
 from dreamfusion_engine.models.families.views_together import AttentionTogether, let_views_see_each_other
 from dreamfusion_engine.models.load import load_teacher
@@ -34,9 +35,15 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def teacher(model: Path) -> Adapter:
+    made = load_teacher(open_pipeline(model), CPU)
+    assert made.denoiser is not None and made.encode_prompts(["a red mug"]) is not None  # loads the libraries
+    return made
+
+
 @torch.no_grad()
-def test_views_of_a_group_see_each_other_and_the_cameras_are_told(model: Path) -> None:
-    teacher = load_teacher(open_pipeline(model), CPU)
+def test_views_of_a_group_see_each_other_and_the_cameras_are_told(teacher: Adapter) -> None:
     assert isinstance(teacher, MultiViewPixel) and teacher.image_size == 16
     x, t = torch.randn(8, 3, 16, 16, generator=torch.Generator().manual_seed(0)), torch.full((8,), 600)
     angles = torch.arange(8) * 0.5 * math.pi + 0.2, torch.full((8,), 0.3)
@@ -66,7 +73,8 @@ def test_its_arithmetic_counts_the_views_that_each_pixel_sees(model: Path) -> No
     config = json.loads((model / "unet" / "config.json").read_text(encoding="utf-8"))
     network = multi_view_unet()
     let_views_see_each_other(network, 4)
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+    network.to("meta")  # shapes without numbers
+    with torch.device("meta"), torch.no_grad(), FlopCounterMode(display=False) as counter:
         network(torch.randn(4, 3, 16, 16), torch.tensor(1), torch.randn(4, 77, 32), class_labels=torch.randn(4, 16))
     counted = stock_config(config)
     assert counted["views_together"] == 4
