@@ -14,6 +14,7 @@ from dreamfusion_engine.models.families.views_together import let_views_see_each
 from dreamfusion_engine.models.multi_view import CAMERA
 from training.starter.model import ModelSize, StarterModel
 
+ATTENTION = ".attn1."  # in the names of the weights of self-attention
 CAMERA_EMBEDDING = "class_embedding."  # diffusers' name, whatever the vector stands for
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -16,7 +17,7 @@ from torch import Tensor
 from dreamfusion_engine.models.card import PICTURE_NAME
 from dreamfusion_engine.models.multi_view import PIXEL_FAMILY, VIEWS
 from dreamfusion_engine.models.pipeline_folder import STARTER_FOLDER
-from training.multiview.model import CAMERA_EMBEDDING, MultiViewModel, cameras_told
+from training.multiview.model import ATTENTION, CAMERA_EMBEDDING, MultiViewModel, cameras_told
 from training.starter.contact_sheet import contact_sheet
 from training.starter.corpus import Corpus
 from training.starter.model import ModelSize, save_pipeline
@@ -33,7 +34,8 @@ class MultiViewPlan(TrainingPlan):
     pixels: int = 32
     half_images: int = 0
     batch: int = 24  # pictures, whole groups of four
-    learning_rate: float = 3e-4
+    learning_rate: float = 5e-4  # of the attention among views and the camera's embedding
+    rest: float = 0.06  # learning rate of all else, which the starter has learnt, as a share of that
     fresh: float = 0.3
     kinds: str = STARTER_KINDS
     start: str = str(STARTER_FOLDER)
@@ -70,6 +72,18 @@ class MultiViewTrainer(Trainer):
 
     def make_model(self) -> MultiViewModel:
         return MultiViewModel(self._size, self.plan.pixels)
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        named = dict(self.model.named_parameters())
+        new = [p for name, p in named.items() if CAMERA_EMBEDDING in name or ATTENTION in name]
+        text = list(self.model.text_encoder.parameters())
+        apart = {id(p) for p in (*new, *text)}
+        rest = [p for p in named.values() if id(p) not in apart]
+        return [
+            {"params": new, "rate": 1.0},
+            {"params": rest, "rate": self.plan.rest},
+            {"params": text, "rate": self.plan.rest * self.text_rate},
+        ]
 
     def corpus(self) -> Corpus:
         return Corpus(

@@ -88,15 +88,18 @@ class Trainer(Averaged):
         self.model.to(device)
         self.model.unet.to(memory_format=torch.channels_last)
         self.average = {name: p.detach().clone() for name, p in self.model.named_parameters()}
-        text = list(self.model.text_encoder.parameters())
-        groups = [{"params": list(self.model.unet.parameters()), "rate": 1.0}, {"params": text, "rate": self.text_rate}]
         self.optimizer = torch.optim.AdamW(
-            groups, lr=plan.learning_rate, betas=(0.9, 0.99), weight_decay=0.01, fused=True
+            self.parameter_groups(), lr=plan.learning_rate, betas=(0.9, 0.99), weight_decay=0.01, fused=True
         )
         self.alphas = make_scheduler().alphas_cumprod.to(device)
         self.step = 0
         self.images = 0
         self.seconds = 0.0
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """Return the parameters for the optimizer, in groups with the "rate" of each, of the learning rate."""
+        unet, text = (list(part.parameters()) for part in (self.model.unet, self.model.text_encoder))
+        return [{"params": unet, "rate": 1.0}, {"params": text, "rate": self.text_rate}]
 
     def make_model(self) -> TextToImage:
         """Return the model with which training begins."""
