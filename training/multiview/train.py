@@ -39,6 +39,9 @@ class MultiViewPlan(TrainingPlan):
     fresh: float = 0.3
     kinds: str = STARTER_KINDS
     start: str = str(STARTER_FOLDER)
+    # Share of the groups' steps whose views have a time each (Chen 2024, arXiv 2407.01392): a view with more noise
+    # learns to look at one with less. With one time for all there is little to be had from looking.
+    apart: float = 0.5
     alone: float = 0.3  # share of the steps whose pictures are by themselves (MVDream: 30 %)
 
 
@@ -98,12 +101,15 @@ class MultiViewTrainer(Trainer):
         )
 
     def examples(self, corpus: Corpus, generator: torch.Generator) -> ViewExamples:
-        """Return what the next step is made of: groups, each with one caption and one timestep, or single pictures."""
+        """Return what the next step is made of: groups of one caption each, or single pictures."""
         pictures, labels = corpus.pictures(self.plan.batch)
         alone = float(torch.rand(1, generator=generator, device=self.device)) < self.plan.alone
         views = 1 if alone else VIEWS
         captions = self.some_left_out(corpus.captions(labels), generator, views)
-        t = self.timesteps(len(labels) // views, generator).repeat_interleave(views)
+        apart = views > 1 and float(torch.rand(1, generator=generator, device=self.device)) < self.plan.apart
+        shared = 1 if apart else views  # rows of one time
+        t = self.timesteps(len(labels) // shared, generator).repeat_interleave(shared)
+        t = t[torch.randperm(len(t), generator=generator, device=self.device)] if apart else t  # they come rising
         azimuth, elevation = [x.azimuth for x in labels], [x.elevation for x in labels]
         camera = cameras_told(azimuth, elevation, views=views).to(self.device)
         return ViewExamples(pictures=pictures, captions=captions, t=t, camera=camera, views=views)

@@ -138,7 +138,7 @@ def test_a_group_shows_one_object_from_four_sides_in_the_same_words() -> None:
 def test_a_step_is_of_groups_with_one_time_each_or_of_pictures_that_are_told_no_camera(
     trained: MultiViewTrainer, alone: float, views: int
 ) -> None:
-    trainer = MultiViewTrainer(replace(PLAN, alone=alone, no_caption=0.5, batch=16), CPU, SIZE)
+    trainer = MultiViewTrainer(replace(PLAN, alone=alone, apart=0.0, no_caption=0.5, batch=16), CPU, SIZE)
     generator = torch.Generator().manual_seed(0)
     examples = trainer.examples(trainer.corpus(), generator)
     assert examples.views == views and len(examples.captions) == len(examples.t) == 16
@@ -148,6 +148,14 @@ def test_a_step_is_of_groups_with_one_time_each_or_of_pictures_that_are_told_no_
     assert {len(set(group)) for group in left_out} == {1} and len({group[0] for group in left_out}) == 2
     assert examples.camera.shape == (16, CAMERA)
     assert bool(examples.camera.any()) == (views > 1)
+
+
+def test_views_of_a_group_may_have_a_time_each_while_they_see_each_other() -> None:
+    trainer = MultiViewTrainer(replace(PLAN, alone=0.0, apart=1.0, batch=16), CPU, SIZE)
+    examples = trainer.examples(trainer.corpus(), torch.Generator().manual_seed(0))
+    assert examples.views == VIEWS and bool(examples.camera.any())
+    spans = examples.t.view(-1, VIEWS)
+    assert len(set(examples.t.tolist())) == 16 and float((spans.amax(1) - spans.amin(1)).min()) > 250
 
 
 def test_the_engine_loads_its_folder_and_hears_what_training_computed(trained: MultiViewTrainer, folder: Path) -> None:
