@@ -164,6 +164,7 @@ def test_the_engine_loads_its_folder_and_hears_what_training_computed(trained: M
     teacher = load_teacher(pipeline, CPU, precision="float32")
     assert isinstance(teacher, MultiViewPixel) and teacher.image_size == 16
     model = trained.averaged_model()
+    assert isinstance(model, MultiViewModel)
     texts = ["a red mug, front view"] * 4 + ["a rubber duck"] * 4
     with torch.no_grad():
         found = teacher.predict_noise(NOISED, TIMES, teacher.encode_prompts(texts).seen_from(CAMERAS))
