@@ -12,6 +12,7 @@ import argparse
 import json
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import safe_open
@@ -61,7 +62,7 @@ def unpack(folder: Path, file: Path) -> Path:
     return folder
 
 
-def _plain(value: int | list[int]) -> int | tuple[int, ...]:
+def _plain(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
