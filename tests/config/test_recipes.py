@@ -31,8 +31,7 @@ from dreamfusion_engine.request.settings import settings_for
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 COMPARING = [name for name, recipe in RECIPES.items() if FAMILIES[recipe.family].compares]
-LARGE = [name for name in RECIPES if name not in (STARTER_RECIPE, LATENT_RECIPE, *COMPARING)]
-LARGE = [name for name in RECIPES if name not in (STARTER_RECIPE, LATENT_RECIPE, MULTI_VIEW_RECIPE)]
+LARGE = [name for name in RECIPES if name not in (STARTER_RECIPE, LATENT_RECIPE, MULTI_VIEW_RECIPE, *COMPARING)]
 LATENT = [name for name in LARGE if FAMILIES[name].vae]
 
 
