@@ -20,10 +20,12 @@ import torch
 from reference.stable_diffusion_2 import write_stable_diffusion_2
 from reference.tiny_adapters import factors_for, kohya, write
 from reference.tiny_families import LATENT, VARIANTS
+from reference.tiny_multi_view_pixel import write_multi_view_pixel
 from reference.tiny_mvdream import write_mvdream_file
 from reference.wire_client import PATIENCE
 
 from dreamfusion_engine.config.presets import preset
+from dreamfusion_engine.config.recipes import MULTI_VIEW_RECIPE
 from dreamfusion_engine.config.stages import GenerateConfig
 from dreamfusion_engine.errors import InputError
 from dreamfusion_engine.machine.cache_folder import FOLDER_VARIABLE
@@ -90,6 +92,23 @@ def test_a_multi_view_model_leads_from_a_prompt_to_a_mesh_as_folder_and_as_file(
         given = {**settings, "model": str(base), "optimize": {"views": 6}}
         checked_request("a red mug", preset_name="draft", settings=given, output=tmp_path / "refused")
     assert caught.value.code == "input.setting" and not (tmp_path / "refused").exists()
+
+
+def test_a_multi_view_pixel_model_leads_from_a_prompt_to_a_mesh(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dreamfusion_engine import generate as engine
+
+    for name in ("write_turntable", "write_views"):
+        monkeypatch.setattr(engine, name, lambda mesh, path, *more: path.touch())
+    write_multi_view_pixel(tmp_path / "model")
+    optimize = {**SETTINGS["optimize"], "views": 4}
+    given = {**SETTINGS, "optimize": optimize, "model": str(tmp_path / "model"), "device": "cpu"}
+    request = checked_request("a red mug", preset_name="draft", settings=given, output=tmp_path / "out")
+    engine.generate(request.config, request.output)
+    report = whole(tmp_path / "out")
+    assert report["steps"] == 4 and report["config"]["recipe"] == MULTI_VIEW_RECIPE
+    assert report["config"]["camera"]["group"] == 4
 
 
 def test_a_run_with_adapters_keeps_them_in_its_result_and_resumes_with_no_others(

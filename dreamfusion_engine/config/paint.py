@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from dreamfusion_engine.config.recipes import STARTER_RECIPE
+from dreamfusion_engine.config.recipes import MULTI_VIEW_RECIPE, STARTER_RECIPE
 from dreamfusion_engine.config.setting import Stage, setting
 from dreamfusion_engine.config.stages import GenerateConfig
 
 STEPS_SHARE = 0.4  # of a generate run's steps: colours alone settle sooner than colours and shape
 # Guidance w by recipe. The shape needs no strong pull, and 7 burns colours: of 7, 4 and 2.5, seen on two exact meshes,
 # 2.5 has the cleanest and most natural ones (docs/experiments.md). Other families keep their recipe's, not measured.
-SCALES = {STARTER_RECIPE: 2.5}
+SCALES = {STARTER_RECIPE: 2.5, MULTI_VIEW_RECIPE: 2.5}
 
 
 @dataclass(frozen=True, kw_only=True)

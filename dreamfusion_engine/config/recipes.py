@@ -1,7 +1,8 @@
 """Recipes: the settings that each family of teachers needs to make objects, as one table.
 
 A recipe lies between the preset and the person's own settings. The presets are tuned to the built-in starter model,
-which has the empty recipe. The small latent model that `training/latent` makes of the same corpus has nearly that.
+which has the empty recipe. The small models that `training/latent` and `training/multiview` make of the same corpus
+have nearly that.
 Every other value here has its source:
 SDF stable-dreamfusion (its option -O), TS threestudio (dreamfusion-sd and -if), MVD MVDream-threestudio, a paper by its
 arXiv number, or "ours". No published weights were at hand: values that are ours and not measured say so.
@@ -23,6 +24,7 @@ STARTER_RECIPE = "starter"
 LATENT_RECIPE = "latent"
 SMALL_CLIP_RECIPE = "small-clip"
 CLIP_RECIPE = "CLIPModel"
+MULTI_VIEW_RECIPE = "MultiViewPixelPipeline"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -205,6 +207,19 @@ RECIPES: dict[str, Recipe] = {
             },
         },
         scores=_SCORES,
+    ),
+    MULTI_VIEW_RECIPE: Recipe(
+        title="Small multi-view model",
+        family="MultiViewPixelPipeline",
+        settings={
+            "guidance.weighting": ("reconstruction", "MVD: half the squared distance to the model's picture"),
+            "camera.group": (4, "MVD: azimuths a quarter turn apart"),
+            "optimize.views": (4, "ours: one group"),
+        },
+        presets={
+            "draft": {"optimize.steps": (250, "ours: as many views as the starter's preset")},
+            "standard": {"optimize.steps": (600, "ours: as many views as the starter's preset")},
+        },
     ),
     "StableDiffusionXLPipeline": Recipe(
         title="Stable Diffusion XL",

@@ -6,13 +6,13 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from dreamfusion_engine.config.recipes import STARTER_RECIPE
+from dreamfusion_engine.config.recipes import MULTI_VIEW_RECIPE, STARTER_RECIPE
 from dreamfusion_engine.config.stages import GenerateConfig
 
 STEPS_SHARE = 0.12  # of a generate run's steps: 60 in draft, which is what was looked at; more was not
 # Guidance w by recipe, as for painting: of a colour that is there, a strong pull makes a burnt one. Other families keep
 # their recipe's, not measured.
-SCALES = {STARTER_RECIPE: 2.5}
+SCALES = {STARTER_RECIPE: 2.5, MULTI_VIEW_RECIPE: 2.5}
 T_MAX = (0.5, 0.3)  # of the timesteps: higher ones would ask for another object
 
 

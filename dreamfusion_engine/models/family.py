@@ -55,6 +55,7 @@ FAMILIES: dict[str, Family] = {
     "IFPipeline": Family(title="DeepFloyd IF, first stage", denoiser="unet", vae=False),
     "StableDiffusionPipeline": Family(title="Stable Diffusion 1 and 2", denoiser="unet"),
     "MVDreamPipeline": Family(title="MVDream", denoiser="unet", views_together=4),
+    "MultiViewPixelPipeline": Family(title="Multi-view pixel model", denoiser="unet", vae=False, views_together=4),
     "StableDiffusionXLPipeline": Family(
         title="Stable Diffusion XL", denoiser="unet", text_encoders=_TWO_TEXTS, tokenizers=_TWO_TOKENIZERS
     ),

@@ -16,6 +16,7 @@ from dreamfusion_engine.models.adapters.textual_inversion import read_vectors
 from dreamfusion_engine.models.families.adapter import Adapter
 from dreamfusion_engine.models.families.clip import ClipTeacher
 from dreamfusion_engine.models.families.flux import Flux
+from dreamfusion_engine.models.families.multi_view_pixel import MultiViewPixel
 from dreamfusion_engine.models.families.mvdream import MVDream
 from dreamfusion_engine.models.families.parts import Parts, Place
 from dreamfusion_engine.models.families.parts import Precision as Precision
@@ -30,6 +31,7 @@ ADAPTERS: dict[str, Callable[[Parts], Adapter]] = {
     "IFPipeline": PixelDiffusion,
     "StableDiffusionPipeline": StableDiffusion,
     "MVDreamPipeline": MVDream,
+    "MultiViewPixelPipeline": MultiViewPixel,
     "StableDiffusionXLPipeline": StableDiffusionXL,
     "PixArtSigmaPipeline": PixArtSigma,
     "StableDiffusion3Pipeline": StableDiffusion3,

@@ -1,8 +1,9 @@
-"""The multi-view unet of MVDream: its own config and weights, and what they are in the terms of diffusers.
+"""The unets that judge several views together: what their configs and weights are in the terms of diffusers.
 
-Published folders keep the config and the names of weights of the model's first program. The network is that of Stable
-Diffusion 2 with two changes: attention among the pixels of a picture is among those of four views, and an embedding of
-the camera is added to that of the time. Only configs and headers are read here.
+MVDream's published folders keep the config and the names of weights of the model's first program. The network is that
+of Stable Diffusion 2 with two changes: attention among the pixels of a picture is among those of four views, and an
+embedding of the camera is added to that of the time. A multi-view pixel model is a unet of diffusers with the same two
+changes; its config says so by an embedding of a class that is 16 numbers. Only configs and headers are read here.
 """
 
 from __future__ import annotations
@@ -17,11 +18,15 @@ from dreamfusion_engine.models.part_weights import PartWeights, damaged, read_js
 from dreamfusion_engine.models.safetensors_header import TensorEntry, read_header
 
 FAMILY = "MVDreamPipeline"
+PIXEL_FAMILY = "MultiViewPixelPipeline"
 MULTI_VIEW_UNET = "MultiViewUNetModel"  # as `_class_name` of its config
 STOCK_UNET = "UNet2DConditionModel"
 VIEWS = FAMILIES[FAMILY].views_together
 CAMERA = 16  # numbers of a camera's matrix
 CAMERA_WEIGHTS = ("camera_embed.0.weight", "camera_embed.2.weight")
+STOCK_CAMERA_WEIGHTS = ("class_embedding.linear_1.weight", "class_embedding.linear_2.weight")  # in diffusers' folders
+# What a unet of diffusers that is told cameras has in its config: a class is a vector there, the camera.
+TOLD_CAMERAS: Mapping[str, Any] = {"class_embed_type": "projection", "projection_class_embeddings_input_dim": CAMERA}
 # Settings that would make it another network, with the values that they may have.
 _PLAIN: Mapping[str, tuple[Any, ...]] = {
     "dims": (None, 2),
@@ -58,7 +63,7 @@ def stock_config(config: Mapping[str, Any]) -> dict[str, Any]:
     Raises ValueError, KeyError, TypeError or ArithmeticError.
     """
     if config.get("_class_name") != MULTI_VIEW_UNET:
-        return dict(config)
+        return {**config, "views_together": VIEWS} if _is_told_cameras(config) else dict(config)
     for name, plain in _PLAIN.items():
         if config.get(name) not in plain:
             raise ValueError(f"it gives {name} as {str(config[name])[:40]!r}")
@@ -85,33 +90,49 @@ def stock_config(config: Mapping[str, Any]) -> dict[str, Any]:
         "transformer_layers_per_block": config.get("transformer_depth") or 1,
         "cross_attention_dim": config["context_dim"],
         "use_linear_projection": True,
-        "class_embed_type": "projection",  # a class of diffusers is a vector here, the camera
-        "projection_class_embeddings_input_dim": CAMERA,
+        **TOLD_CAMERAS,
         "views_together": VIEWS,
     }
 
 
-def check_multi_view(folder: Path, weights: PartWeights) -> None:
-    """Refuse a folder whose unet is not MVDream's, by its config and its weights' header.
+def _is_told_cameras(config: Mapping[str, Any]) -> bool:
+    return all(config.get(name) == value for name, value in TOLD_CAMERAS.items())
+
+
+def check_multi_view(folder: Path, family: str, weights: PartWeights) -> None:
+    """Refuse a folder whose unet is not a multi-view one of its family, by its config and its weights' header.
 
     folder: Path of the model.
+    family: str, FAMILY or PIXEL_FAMILY.
     weights: PartWeights of its unet.
     Raises SetupError model.unsupported: a model that is told pictures, or another network.
     Raises SetupError model.damaged: no weights for the camera, or of another shape.
     """
     path = folder / "unet" / "config.json"
     config = read_json(path)
+    if family == PIXEL_FAMILY:
+        if not _is_told_cameras(config):
+            raise _unsupported(f"{path} has no embedding of cameras: {', '.join(TOLD_CAMERAS)} say so.")
+        _check_camera_weights(folder, weights, STOCK_CAMERA_WEIGHTS)
+        return
     if config.get("_class_name") != MULTI_VIEW_UNET:
         raise _unsupported(f"{path} names the class {str(config.get('_class_name'))[:60]!r}, not {MULTI_VIEW_UNET}.")
     if config.get("ip_dim"):
         raise _unsupported("Its unet is told a picture (ip_dim): it is ImageDream, which words alone cannot guide.")
-    width = 4 * int(read_denoiser_config(path)["block_out_channels"][0])
+    _check_camera_weights(folder, weights, CAMERA_WEIGHTS)
+
+
+def _check_camera_weights(folder: Path, weights: PartWeights, names: tuple[str, str]) -> None:
+    channels = read_denoiser_config(folder / "unet" / "config.json").get("block_out_channels")
+    if not (isinstance(channels, list) and channels and isinstance(channels[0], int)):
+        raise damaged(folder, f"unet/config.json gives the blocks {str(channels)[:60]}")
+    width = 4 * channels[0]
     tensors: dict[str, TensorEntry] = {}
     for file in weights.files:
         tensors |= read_header(file)  # read before, and sound
-    for name, shape in zip(CAMERA_WEIGHTS, ((width, CAMERA), (width, width)), strict=True):
+    for name, shape in zip(names, ((width, CAMERA), (width, width)), strict=True):
         if name not in tensors:
-            raise damaged(folder, f"unet lacks {name}, which reads the camera: it may be a unet of Stable Diffusion 2")
+            raise damaged(folder, f"unet lacks {name}, which reads the camera: it may be a unet for single pictures")
         if tuple(tensors[name].shape) != shape:
             raise damaged(folder, f"unet has {name} of shape {list(tensors[name].shape)}, not {list(shape)}")
 
@@ -121,5 +142,5 @@ def _unsupported(why: str) -> SetupError:
         "model.unsupported",
         what="This version cannot use this multi-view model.",
         why=why,
-        fix="Give MVDream as it was published, or leave --model out for the built-in model.",
+        fix="Give the model as it was published, or leave --model out for the built-in model.",
     )

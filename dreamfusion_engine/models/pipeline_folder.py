@@ -22,7 +22,6 @@ from dreamfusion_engine.models.clip_folder import check_clip, is_clip
 from dreamfusion_engine.models.family import CLIP, FAMILIES, WHOLE
 from dreamfusion_engine.models.few_step_models import refuse_distilled
 from dreamfusion_engine.models.hub_models import downloaded_folder
-from dreamfusion_engine.models.multi_view import FAMILY as MULTI_VIEW_FAMILY
 from dreamfusion_engine.models.multi_view import check_multi_view
 from dreamfusion_engine.models.part_configs import check_configs
 from dreamfusion_engine.models.part_weights import PartWeights, incomplete, read_part_weights
@@ -207,8 +206,8 @@ def open_pipeline(path: Path, *, checked_bytes: float = math.inf) -> PipelineFol
         if not (path / part / "config.json").is_file():
             raise incomplete(path, f"{part}/config.json {absence(path / part / 'config.json')}")
         weights[part] = read_part_weights(path, part)
-    if name == MULTI_VIEW_FAMILY:
-        check_multi_view(path, weights[family.denoiser])
+    if family.views_together > 1:
+        check_multi_view(path, str(name), weights[family.denoiser])
     check_configs(path, family, frozenset(components))
     refuse_distilled(path, family.denoiser)
     card = read_card(path)

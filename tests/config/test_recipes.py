@@ -21,7 +21,7 @@ from dreamfusion_engine.config.presets import (
     resolve,
     to_json,
 )
-from dreamfusion_engine.config.recipes import LATENT_RECIPE, RECIPES, STARTER_RECIPE, recipe_for
+from dreamfusion_engine.config.recipes import LATENT_RECIPE, MULTI_VIEW_RECIPE, RECIPES, STARTER_RECIPE, recipe_for
 from dreamfusion_engine.config.stages import GenerateConfig
 from dreamfusion_engine.errors import InputError
 from dreamfusion_engine.models.card import PromptCard
@@ -31,7 +31,7 @@ from dreamfusion_engine.request.settings import settings_for
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 COMPARING = [name for name, recipe in RECIPES.items() if FAMILIES[recipe.family].compares]
-LARGE = [name for name in RECIPES if name not in (STARTER_RECIPE, LATENT_RECIPE, *COMPARING)]
+LARGE = [name for name in RECIPES if name not in (STARTER_RECIPE, LATENT_RECIPE, MULTI_VIEW_RECIPE, *COMPARING)]
 LATENT = [name for name in LARGE if FAMILIES[name].vae]
 
 
@@ -170,6 +170,7 @@ def facts(family: str, closed: bool = False) -> ModelFacts:
         ("StableDiffusionPipeline", {"recipe": 7}, "input.recipe", "7"),
         ("IFPipeline", {"memory": {"tiling": True}}, "input.setting", "memory.tiling"),
         ("MVDreamPipeline", {"camera": {"group": 2}}, "input.setting", "camera.group"),
+        ("MultiViewPixelPipeline", {"camera": {"group": 1}}, "input.setting", "4 views of one object together"),
         ("MVDreamPipeline", {"camera": {"group": 1}}, "input.setting", "4 views of one object together"),
         ("StableDiffusionPipeline", {"camera": {"group": 2}}, "input.setting", "every view alone"),
         ("IFPipeline", {"memory": {"tiny_vae": "a/b"}}, "input.setting", "memory.tiny_vae"),

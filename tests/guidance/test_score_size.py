@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from dreamfusion_engine.config.presets import preset
-from dreamfusion_engine.config.recipes import LATENT_RECIPE, RECIPES, STARTER_RECIPE
+from dreamfusion_engine.config.recipes import LATENT_RECIPE, MULTI_VIEW_RECIPE, RECIPES, STARTER_RECIPE
 from dreamfusion_engine.guidance.distillation import ScoreDistillation
 from dreamfusion_engine.guidance.score_size import mean_weight, score_size
 from dreamfusion_engine.guidance.step_inputs import ViewRange
@@ -24,7 +24,7 @@ TEXT = 0.05  # |e_c - e_u| of the synthetic teacher; on published models it is 0
 PUBLIC_SCALE, PUBLIC_ELEMENTS, PUBLIC_OPACITY = 101.0, 4 * 64 * 64, 1.0
 FACTOR = 3.0  # ours may be so many times the public ratio, or a share of it; measured: 0.38 to 0.40
 SHAPES = {"IFPipeline": (3, 64), "StableDiffusion3Pipeline": (16, 128), "FluxPipeline": (16, 128)}
-SMALL = (STARTER_RECIPE, LATENT_RECIPE)  # tuned by their meshes, beside a larger |e_c - e_u|
+SMALL = (STARTER_RECIPE, LATENT_RECIPE, MULTI_VIEW_RECIPE)  # tuned by their meshes, beside a larger |e_c - e_u|
 LARGE = [name for name in RECIPES if name not in SMALL]
 FLOWS = ("StableDiffusion3Pipeline", "FluxPipeline")
 

@@ -19,15 +19,11 @@ from PIL import Image
 from torch import Tensor
 
 from dreamfusion_engine.machine.device import training_cast
+from training.starter.averaged import Averaged, average_in, learning_rate
 from training.starter.checkpoint import FILE
 from training.starter.corpus import Corpus
-from training.starter.objects.kinds import kinds_named
-from training.starter.train import Averaged, average_in, learning_rate
+from training.starter.objects.kinds import STARTER_KINDS, kinds_named
 
-STARTER_KINDS = (
-    "hamburger,donut,ice cream,cupcake,apple,carrot,pineapple,pumpkin,mushroom,mug,chair,table,lamp,cactus,pine tree,"
-    "rocket,car,hot air balloon,snowman,robot,rubber duck,penguin,house,gift"
-)
 HELD_OUT_SEED = 900_001  # of the pictures that it is measured with
 _TAIL, _LAST_RATE = 0.6, 0.01  # of the learning rate, see `AutoencoderPlan`
 _FIRST_LOG_VARIANCE = -6.0  # a posterior as wide as its mean would drown the first pictures in noise

@@ -12,9 +12,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from training.latent.autoencoder import STARTER_KINDS
 from training.latent.model import LatentModel, LatentSize, encoded, load_autoencoder, save_latent_pipeline, take_words
-from training.starter.objects.kinds import kinds_named
+from training.starter.objects.kinds import STARTER_KINDS, kinds_named
 from training.starter.train import Trainer, TrainingPlan, arguments_of, told_of, train
 
 WEIGHTS = Path(__file__).resolve().parent / "weights"

@@ -81,9 +81,10 @@ class StarterModel(TextToImage):
 
     size: ModelSize.
     pixels: int, side of its pictures.
+    told: settings of what else its UNet is told.
     """
 
-    def __init__(self, size: ModelSize, pixels: int) -> None:
+    def __init__(self, size: ModelSize, pixels: int, **told: Any) -> None:
         super().__init__()
         self.text_encoder = T5EncoderModel(
             T5Config(
@@ -114,6 +115,7 @@ class StarterModel(TextToImage):
             norm_num_groups=8,
             addition_embed_type="text",
             addition_embed_type_num_heads=4,
+            **told,
         )
 
     def forward(self, noised: Tensor, t: Tensor, tokens: Tensor) -> Tensor:
@@ -127,7 +129,7 @@ class StarterModel(TextToImage):
         return self.unet(noised, t, encoder_hidden_states=states).sample[:, :3]
 
 
-def start_from(model: TextToImage, folder: Path) -> None:
+def start_from(model: TextToImage, folder: Path, added: tuple[str, ...] = ()) -> None:
     """Copy the weights of the pipeline in `folder`, made by an earlier version of this module, into `model`.
 
     Words that both know keep their embedding. New ones stay as they are, but those for exact cameras begin as mixtures
@@ -135,6 +137,7 @@ def start_from(model: TextToImage, folder: Path) -> None:
 
     model: TextToImage.
     folder: Path of the pipeline.
+    added: beginnings of the names of parameters that the pipeline may lack; without it they stay as they are.
     Raises ValueError where the sizes differ.
     """
     words = PreTrainedTokenizerFast.from_pretrained(folder / "tokenizer").get_vocab()
@@ -152,6 +155,8 @@ def start_from(model: TextToImage, folder: Path) -> None:
                     for word, row in model.tokenizer.get_vocab().items():
                         if word in known:
                             parameter[row] = known[word]
+                elif key not in found and key.startswith(added):
+                    continue
                 elif key not in found or found[key].shape != parameter.shape:
                     raise ValueError(f"{folder / name} has no {key} of shape {tuple(parameter.shape)}.")
                 else:
@@ -169,18 +174,21 @@ def make_scheduler() -> DDPMScheduler:
     )
 
 
-def save_pipeline(model: TextToImage, folder: Path, kinds: Sequence[Kind], training: dict[str, Any]) -> None:
+def save_pipeline(
+    model: TextToImage, folder: Path, kinds: Sequence[Kind], training: dict[str, Any], family: str = "IFPipeline"
+) -> None:
     """Write `model` to `folder` as a diffusers pipeline in fp16 safetensors, with our card `dreamfusion.json`.
 
     model: TextToImage.
     folder: Path.
     kinds: Kinds that it was trained on.
     training: what the card says of the training.
+    family: str, the pipeline class that the folder names.
     """
     save_parts(model, folder)
     make_scheduler().save_pretrained(folder / "scheduler")
     index = {
-        "_class_name": "IFPipeline",
+        "_class_name": family,
         "_diffusers_version": "0.35.0",
         "feature_extractor": [None, None],
         "requires_safety_checker": False,

@@ -10,28 +10,26 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
-import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from dreamfusion_engine.machine.device import training_cast
 from dreamfusion_engine.models.card import PICTURE_NAME
-from training.starter.checkpoint import FILE, load_training, save_training
+from training.starter.averaged import Averaged, average_in, learning_rate
+from training.starter.checkpoint import FILE
 from training.starter.contact_sheet import contact_sheet
 from training.starter.corpus import Corpus
 from training.starter.model import ModelSize, StarterModel, TextToImage, make_scheduler, save_pipeline, start_from
 from training.starter.model_card import model_card
 from training.starter.objects.kinds import kinds_named
 
-_EMA_DECAY = 0.999
-_WARM_UP = 200  # steps
 FRONTS = 2.0  # pictures of a kind with a front, to one of another kind
 _PICTURE_PIXELS = 72  # side of one view in the picture of what the model knows
 
@@ -53,89 +51,18 @@ class TrainingPlan:
     start: str = ""  # pipeline folder whose weights training begins with; '' for random ones
 
 
-class Paced(Protocol):
-    """A plan of so many pictures at that learning rate."""
+@dataclass(frozen=True, kw_only=True)
+class Examples:
+    """What a step is made of: B pictures and what is told of them.
 
-    @property
-    def images(self) -> int: ...
-    @property
-    def learning_rate(self) -> float: ...
-
-
-def learning_rate(plan: Paced, step: int, images: int, *, tail: float = 0.4, last: float = 0.1) -> float:
-    """Return the learning rate of a step: it rises, stays, and falls by a cosine.
-
-    plan: Paced.
-    step: int, for the rise.
-    images: int, pictures seen.
-    tail: float in (0, 1], share of the pictures over which it falls.
-    last: float in [0, 1], share of the rate at the end.
-    """
-    done = max(0.0, images / plan.images - (1.0 - tail)) / tail
-    decay = last + (1.0 - last) * 0.5 * (1.0 + math.cos(math.pi * min(done, 1.0)))
-    return plan.learning_rate * min(1.0, (step + 1) / _WARM_UP) * decay
-
-
-def average_in(average: Mapping[str, Tensor], model: nn.Module, step: int) -> None:
-    """Move the moving average of parameters towards them; in the first steps by more.
-
-    average: tensors by the parameters' names, changed in place.
-    model: nn.Module with the parameters.
-    step: int, from 0.
-    """
-    decay = min(_EMA_DECAY, (1 + step) / (10 + step))
-    parameters = dict(model.named_parameters())
-    torch._foreach_lerp_(list(average.values()), [parameters[name].detach() for name in average], 1.0 - decay)
-
-
-class Averaged:
-    """A model in training with its moving average and its optimizer: what a checkpoint holds.
-
-    model: nn.Module.
-    average: moving average of each parameter, by name.
-    optimizer: of the parameters.
-    device: torch.device of all of them.
-    step: int, steps done.
-    images: int, pictures seen.
-    seconds: float, time spent in training.
+    pictures: float32[B, 3, H, W] in [0, 1].
+    captions: B texts; "" where guidance without a prompt is trained.
+    t: int64[B], timesteps.
     """
 
-    model: nn.Module
-    average: dict[str, Tensor]  # of the parameters, by name
-    optimizer: torch.optim.Optimizer
-    device: torch.device
-    step: int
-    images: int
-    seconds: float
-
-    def save(self, folder: Path) -> None:
-        """Write the checkpoint whole or not at all.
-
-        folder: Path.
-        """
-        numbers = {"step": self.step, "images": self.images, "seconds": self.seconds}
-        averages = {f"average.{n}": p for n, p in self.average.items()}
-        save_training(folder, self.model, self.optimizer, numbers, averages)
-
-    def load(self, folder: Path) -> None:
-        """Continue from a checkpoint.
-
-        folder: Path that `save` wrote to.
-        """
-        numbers, tensors = load_training(folder, self.model, self.optimizer, self.device)
-        for name, average in self.average.items():
-            average.copy_(tensors[f"average.{name}"])
-        self.step, self.images = int(numbers["step"]), int(numbers["images"])
-        self.seconds = float(numbers["seconds"])
-
-    def fill_with_average(self, model: nn.Module) -> None:
-        """Give a model the averaged weights.
-
-        model: nn.Module of the same shape, changed in place.
-        """
-        with torch.no_grad():
-            for name, parameter in model.named_parameters():
-                parameter.copy_(self.average[name])
+    pictures: Tensor
+    captions: list[str]
+    t: Tensor
 
 
 class Trainer(Averaged):
@@ -144,10 +71,12 @@ class Trainer(Averaged):
     plan: TrainingPlan.
     device: torch.device to train on.
     text_rate: float, learning rate of the text encoder as a multiple; T5's weights are an order larger.
+    added: beginnings of the names of what the pipeline that training begins with may lack.
     """
 
     model: TextToImage
     text_rate = 3.0
+    added: tuple[str, ...] = ()
 
     def __init__(self, plan: TrainingPlan, device: torch.device) -> None:
         torch.manual_seed(plan.seed)
@@ -155,19 +84,22 @@ class Trainer(Averaged):
         self.device = device
         self.model = self.make_model()
         if plan.start:
-            start_from(self.model, Path(plan.start))
+            start_from(self.model, Path(plan.start), self.added)
         self.model.to(device)
         self.model.unet.to(memory_format=torch.channels_last)
         self.average = {name: p.detach().clone() for name, p in self.model.named_parameters()}
-        text = list(self.model.text_encoder.parameters())
-        groups = [{"params": list(self.model.unet.parameters()), "rate": 1.0}, {"params": text, "rate": self.text_rate}]
         self.optimizer = torch.optim.AdamW(
-            groups, lr=plan.learning_rate, betas=(0.9, 0.99), weight_decay=0.01, fused=True
+            self.parameter_groups(), lr=plan.learning_rate, betas=(0.9, 0.99), weight_decay=0.01, fused=True
         )
         self.alphas = make_scheduler().alphas_cumprod.to(device)
         self.step = 0
         self.images = 0
         self.seconds = 0.0
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """Return the parameters for the optimizer, in groups with the "rate" of each, of the learning rate."""
+        unet, text = (list(part.parameters()) for part in (self.model.unet, self.model.text_encoder))
+        return [{"params": unet, "rate": 1.0}, {"params": text, "rate": self.text_rate}]
 
     def make_model(self) -> TextToImage:
         """Return the model with which training begins."""
@@ -197,28 +129,49 @@ class Trainer(Averaged):
             kinds=kinds_named(self.plan.kinds),
         )
 
+    def examples(self, corpus: Corpus, generator: torch.Generator) -> Examples:
+        """Return what the next step is made of.
+
+        corpus: Corpus of the pictures.
+        generator: source of the timesteps, and of which captions are left out.
+        """
+        size = 2 * self.plan.batch if self.half_resolution else self.plan.batch
+        pictures, captions = corpus.batch(size)
+        captions = self.some_left_out(captions, generator)
+        return Examples(pictures=pictures, captions=captions, t=self.timesteps(size, generator))
+
+    def some_left_out(self, captions: list[str], generator: torch.Generator, group: int = 1) -> list[str]:
+        """Return the captions with some of them, by whole groups, empty: for classifier-free guidance."""
+        drop = torch.rand(len(captions) // group, generator=generator, device=self.device) < self.plan.no_caption
+        return ["" if d else c for d, c in zip(drop.repeat_interleave(group).tolist(), captions, strict=True)]
+
+    def timesteps(self, count: int, generator: torch.Generator) -> Tensor:
+        """Return timesteps int64[count], one in each of `count` equal intervals, so that losses vary less."""
+        u = (
+            torch.arange(count, device=self.device) + torch.rand(count, generator=generator, device=self.device)
+        ) / count
+        return (u * len(self.alphas)).long().clamp(max=len(self.alphas) - 1)
+
+    def predict(self, noised: Tensor, examples: Examples) -> Tensor:
+        """Return v of the noised examples."""
+        return self.model(noised, examples.t, self.model.tokens(examples.captions).to(self.device))
+
     def train_step(self, corpus: Corpus, generator: torch.Generator) -> Tensor:
         """Make one optimizer step and return the loss, a scalar that stays on the device.
 
         corpus: Corpus of the pictures.
         generator: source of the noise and the timesteps.
         """
-        size = 2 * self.plan.batch if self.half_resolution else self.plan.batch
-        pictures, captions = corpus.batch(size)
-        drop = torch.rand(size, generator=generator, device=self.device) < self.plan.no_caption
-        captions = ["" if d else c for d, c in zip(drop.tolist(), captions, strict=True)]
-        tokens = self.model.tokens(captions).to(self.device)
-        clean = self.clean(pictures).contiguous(memory_format=torch.channels_last)
-        # Stratified timesteps: one in each of `size` equal intervals, so that the loss of a step varies less.
-        u = (torch.arange(size, device=self.device) + torch.rand(size, generator=generator, device=self.device)) / size
-        t = (u * len(self.alphas)).long().clamp(max=len(self.alphas) - 1)
+        examples = self.examples(corpus, generator)
+        clean = self.clean(examples.pictures).contiguous(memory_format=torch.channels_last)
+        t = examples.t
         alpha = self.alphas[t].sqrt()[:, None, None, None]
         sigma = (1.0 - self.alphas[t]).sqrt()[:, None, None, None]
         noise = torch.randn(clean.shape, generator=generator, device=self.device)
         # Few keys, few queries: on a CPU the plain attention trains a tenth faster than the blockwise one.
         attention = sdpa_kernel(SDPBackend.MATH) if self.device.type == "cpu" else contextlib.nullcontext()
         with training_cast(self.device), attention:
-            v = self.model(alpha * clean + sigma * noise, t, tokens)
+            v = self.predict(alpha * clean + sigma * noise, examples)
         loss = torch.nn.functional.mse_loss(v.float(), alpha * noise - sigma * clean)
         for group in self.optimizer.param_groups:
             group["lr"] = group["rate"] * learning_rate(self.plan, self.step, self.images)
@@ -228,7 +181,7 @@ class Trainer(Averaged):
         self.optimizer.zero_grad()
         average_in(self.average, self.model, self.step)
         self.step += 1
-        self.images += size
+        self.images += len(t)
         return loss.detach()
 
     def averaged_model(self) -> TextToImage:

@@ -11,6 +11,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from dreamfusion_engine.models.families.stable_diffusion import StableDiffusion
+from dreamfusion_engine.models.families.views_together import let_views_see_each_other
 from dreamfusion_engine.models.multi_view import MULTI_VIEW_UNET, STOCK_UNET, VIEWS
 from dreamfusion_engine.models.teacher import Conditioning
 
@@ -26,12 +27,7 @@ class MVDream(StableDiffusion):
         network: Any = self.parts.original_network(
             "unet", MULTI_VIEW_UNET, STOCK_UNET, config, first_names, self._memory_format
         )
-        network.set_attn_processor(
-            {
-                name: AttentionTogether(VIEWS, each) if ".attn1." in name else each
-                for name, each in network.attn_processors.items()
-            }
-        )
+        let_views_see_each_other(network, VIEWS)
         joined: nn.Module = network
         return joined
 
@@ -40,35 +36,6 @@ class MVDream(StableDiffusion):
             x, t, encoder_hidden_states=told.tokens, class_labels=told.camera, return_dict=False
         )[0]
         return output
-
-
-class AttentionTogether:
-    """Attention among the pixels of several views: (b v) l c -> b (v l) c, attention, and back.
-
-    views: int, v, rows in a row that see each other.
-    inner: diffusers' processor, which attends.
-    Source: arXiv 2308.16512, section 3.1, "3D self-attention".
-    """
-
-    def __init__(self, views: int, inner: Any) -> None:
-        self._views = views
-        self._inner = inner
-
-    def __call__(
-        self,
-        attn: nn.Module,
-        hidden_states: Tensor,
-        encoder_hidden_states: Tensor | None = None,
-        attention_mask: Tensor | None = None,
-    ) -> Tensor:
-        """Return what `inner` does with the views of each group side by side; the arguments are those of diffusers."""
-        if encoder_hidden_states is not None:
-            prompted: Tensor = self._inner(attn, hidden_states, encoder_hidden_states, attention_mask)
-            return prompted
-        _, length, width = hidden_states.shape
-        side_by_side = hidden_states.reshape(-1, self._views * length, width)
-        seen: Tensor = self._inner(attn, side_by_side, None, attention_mask)
-        return seen.reshape(-1, length, width)
 
 
 def first_names(state: dict[str, Tensor]) -> dict[str, Tensor]:

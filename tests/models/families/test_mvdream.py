@@ -25,7 +25,8 @@ from dreamfusion_engine.errors import InputError, SetupError
 from dreamfusion_engine.guidance.camera_matrices import camera_matrices
 from dreamfusion_engine.models.adapters.files import check_adapters, read_adapters
 from dreamfusion_engine.models.families.adapter import Adapter
-from dreamfusion_engine.models.families.mvdream import AttentionTogether, MVDream
+from dreamfusion_engine.models.families.mvdream import MVDream
+from dreamfusion_engine.models.families.views_together import let_views_see_each_other
 from dreamfusion_engine.models.load import load_teacher
 from dreamfusion_engine.models.multi_view import stock_config
 from dreamfusion_engine.models.operations import denoiser_operations
@@ -140,9 +141,7 @@ def test_its_arithmetic_counts_the_views_that_each_pixel_sees() -> None:
     plain = {name: value for name, value in config.items() if name != "views_together"}
     with torch.device("meta"), torch.no_grad():
         network = UNet2DConditionModel.from_config(plain).eval()
-        network.set_attn_processor(
-            {n: AttentionTogether(4, p) if ".attn1." in n else p for n, p in network.attn_processors.items()}
-        )
+        let_views_see_each_other(network, 4)
         with FlopCounterMode(display=False) as counter:
             network(
                 torch.randn(4, 4, 32, 32), torch.tensor(1), torch.randn(4, 77, 1024), class_labels=torch.randn(4, 16)
@@ -179,9 +178,7 @@ def test_its_memory_is_that_of_a_picture_although_views_see_each_other() -> None
     with FakeTensorMode(allow_non_fake_inputs=True):
         plain = {name: value for name, value in config.items() if name != "views_together"}
         network = UNet2DConditionModel.from_config(plain).eval().requires_grad_(False)
-        network.set_attn_processor(
-            {n: AttentionTogether(4, p) if ".attn1." in n else p for n, p in network.attn_processors.items()}
-        )
+        let_views_see_each_other(network, 4)
         told = {"encoder_hidden_states": torch.randn(8, 77, 1024), "class_labels": torch.randn(8, 16)}
         latents, times = torch.randn(8, 4, 32, 32), torch.ones(8, dtype=torch.long)
         with torch.no_grad(), LiveTensors(network) as live:

@@ -9,9 +9,10 @@ import torch
 from safetensors.torch import load_file
 
 from dreamfusion_engine.models.pipeline_folder import open_pipeline
+from training.eight_bits import from_bytes, in_bytes
 from training.latent.autoencoder import AutoencoderPlan, AutoencoderTrainer
 from training.latent.model import LatentModel, LatentSize, save_latent_pipeline
-from training.latent.packed import from_bytes, in_bytes, pack, unpack
+from training.latent.packed import pack, unpack
 from training.starter.objects.kinds import kinds_named
 
 SIZE = LatentSize(channels=(8, 16, 32), heads=2)

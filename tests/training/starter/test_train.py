@@ -13,9 +13,10 @@ import torch
 
 from dreamfusion_engine.models.load import load_teacher
 from dreamfusion_engine.models.pipeline_folder import open_pipeline
+from training.starter.averaged import learning_rate
 from training.starter.corpus import Corpus
 from training.starter.model import ModelSize, StarterModel, make_scheduler, start_from
-from training.starter.train import Trainer, TrainingPlan, export, learning_rate
+from training.starter.train import Trainer, TrainingPlan, export
 
 pytestmark = pytest.mark.slow
 

@@ -141,6 +141,13 @@ def kind_named(name: str) -> Kind:
     raise KeyError(name)
 
 
+# What the model that comes with the engine knows, and the small ones beside it.
+STARTER_KINDS = (
+    "hamburger,donut,ice cream,cupcake,apple,carrot,pineapple,pumpkin,mushroom,mug,chair,table,lamp,cactus,pine tree,"
+    "rocket,car,hot air balloon,snowman,robot,rubber duck,penguin,house,gift"
+)
+
+
 def kinds_named(names: str) -> tuple[Kind, ...]:
     """The kinds in a list of names with commas between; all of them for ''. Raises KeyError."""
     return tuple(kind_named(name.strip()) for name in names.split(",")) if names else KINDS
