@@ -1,7 +1,6 @@
 """A contest of seeds in real Blenders with the scripted engine: from Best of to the winner in its place.
 
-Of: blender_addon/ui/panels/contest_box.py, blender_addon/ui/operators/contest.py, blender_addon/ui/run/enqueue.py,
-blender_addon/ui/run/contest_drafts.py, blender_addon/ui/run/contest_pictures.py.
+Of: blender_addon/ui/panels/contest_box.py, blender_addon/ui/operators/contest.py, blender_addon/ui/run.
 """
 
 from __future__ import annotations
