@@ -156,6 +156,7 @@ LIGHT_ROOMS = {
         "contest",
         "generate",
         "mesh",
+        "mesh_run",
         "output",
         "refine",
         "run",

@@ -19,6 +19,9 @@ TASKS = GENERATE, TEXTURE, REFINE = (
     "refine",
 )  # what a job may be: the names of the engine's commands
 START = "start"  # the stage of the settings of a run that begins from a mesh; only such a run may have it
+# Stages of settings that do nothing in a task, which the engine therefore refuses. A sidebar and older recipes may have
+# them, since they are set for every task.
+IDLE = {TEXTURE: ("render", START, "reference", "refine"), REFINE: ("render", START, "reference")}
 WORDS_LIMIT = 2000  # characters of a sentence that is shown
 VERSIONS_KEPT = 100
 
@@ -139,9 +142,17 @@ class Recipe:
         """Whether the object begins from a mesh of the artist's, which is no part of the recipe."""
         return START in self.settings
 
-    def settings_message(self) -> dict[str, Any]:
-        """The field `settings` of the message `generate`: the overrides with negative, seed and model."""
-        return {**self.settings, "negative": self.negative, "seed": self.seed, "model": self.model}
+    def settings_message(self, task: str = GENERATE) -> dict[str, Any]:
+        """The field `settings` of a task's message: the overrides that count in it, with negative, seed and model.
+
+        task: of TASKS.
+        """
+        idle = set(IDLE.get(task, ()))
+        paint = self.settings.get("paint")
+        if isinstance(paint, dict) and paint.get("shape"):
+            idle.discard("refine")  # it says how the shape of a part moves
+        counts = {stage: group for stage, group in self.settings.items() if stage not in idle}
+        return {**counts, "negative": self.negative, "seed": self.seed, "model": self.model}
 
 
 @dataclass(frozen=True)

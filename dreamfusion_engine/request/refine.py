@@ -8,10 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from dreamfusion_engine.config.refine import refining
-from dreamfusion_engine.request.mesh import given_mesh, of_mesh
-from dreamfusion_engine.request.output import check_not_taken, folder_name
-from dreamfusion_engine.request.run import Request, checked_run
-from dreamfusion_engine.request.settings import seed_of
+from dreamfusion_engine.request.mesh_run import checked_mesh_run
+from dreamfusion_engine.request.run import Request
 from dreamfusion_engine.request.stages import check_stages
 
 
@@ -35,9 +33,5 @@ def checked_refine_request(
     """
     check_stages("refine", settings)
     given = dict(settings or {})
-    data = given_mesh(mesh, resume)
-    folder = output or output_root / folder_name(of_mesh(mesh, f"{prompt} refined"), seed_of(given))
-    asked = checked_run(prompt, preset_name, given, folder, output_root, resume)
-    if not resume:
-        check_not_taken(asked.output, asked.config, "refine")
-    return replace(asked, config=refining(asked.config, given), mesh=data)
+    asked = checked_mesh_run("refine", "refined", prompt, mesh, preset_name, given, output, output_root, resume)
+    return replace(asked, config=refining(asked.config, given))

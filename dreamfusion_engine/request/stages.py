@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from dreamfusion_engine.config.stages import GenerateConfig
@@ -24,14 +24,15 @@ UNUSED: dict[str, dict[str, str]] = {
 }
 
 
-def check_stages(task: str, settings: Mapping[str, Any] | None) -> None:
+def check_stages(task: str, settings: Mapping[str, Any] | None, *, counts: Collection[str] = ()) -> None:
     """Raise InputError for settings of a stage that does nothing in a task.
 
     task: str, of UNUSED.
     settings: nested by stage, as the artist gave them.
+    counts: stages that count after all in this run.
     """
     for stage, why in UNUSED[task].items():
-        if (settings or {}).get(stage):
+        if stage not in counts and (settings or {}).get(stage):
             raise _does_nothing(stage, f"{why}.", f'Leave out "{stage}".')
 
 

@@ -12,10 +12,9 @@ from dreamfusion_engine.config.paint import PaintConfig, painting
 from dreamfusion_engine.config.presets import from_json
 from dreamfusion_engine.config.setting import require
 from dreamfusion_engine.machine.run_folder import SOURCE
-from dreamfusion_engine.request.mesh import MESH_LIMIT, given_mesh, of_mesh
-from dreamfusion_engine.request.output import check_not_taken, folder_name
-from dreamfusion_engine.request.run import Request, checked_run
-from dreamfusion_engine.request.settings import seed_of
+from dreamfusion_engine.request.mesh import MESH_LIMIT
+from dreamfusion_engine.request.mesh_run import checked_mesh_run
+from dreamfusion_engine.request.run import Request
 from dreamfusion_engine.request.stages import check_stages
 
 _GLB_HEAD = 20  # bytes before the description of a GLB: its header, and the chunk's
@@ -40,16 +39,12 @@ def checked_texture_request(
     preset_name, output, output_root, resume: as for `checked_request`.
     Raises InputError or SetupError as `checked_request`, and for a mesh that is none.
     """
-    check_stages("texture", settings)
     given = dict(settings or {})
     paint = from_json(PaintConfig, _stage(given.pop("paint", {})), "paint.")
-    data = given_mesh(mesh, resume)
-    folder = output or output_root / folder_name(of_mesh(mesh, f"{prompt} texture"), seed_of(given))
-    asked = checked_run(prompt, preset_name, given, folder, output_root, resume)
-    if not resume:
-        check_not_taken(asked.output, asked.config, "texture")
-    part = bool(paint.part) or _says_what_changes(data or _begun_with(asked.output))
-    return replace(asked, config=painting(asked.config, given, part=part, shape=paint.shape), paint=paint, mesh=data)
+    check_stages("texture", settings, counts=("refine",) if paint.shape else ())
+    asked = checked_mesh_run("texture", "texture", prompt, mesh, preset_name, given, output, output_root, resume)
+    part = bool(paint.part) or _says_what_changes(asked.mesh or _begun_with(asked.output))
+    return replace(asked, config=painting(asked.config, given, part=part, shape=paint.shape), paint=paint)
 
 
 def _says_what_changes(data: bytes) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from reference.glb_builder import square
 
+from blender_addon.core.job import IDLE, Recipe
 from dreamfusion_engine.config.seed_range import SeedRange
 from dreamfusion_engine.config.stages import GenerateConfig
 from dreamfusion_engine.errors import EngineError
@@ -61,3 +62,19 @@ def test_how_a_run_ends_in_a_refinement_is_refused_where_it_ends_in_none(task: s
     assert "'refine'" in caught.value.what and "refine.steps" in caught.value.fix
     assert ask(task, tmp_path, {"refine": {"strength": 0.5, "steps": 9}}, "draft").refine.strength == 0.5
     assert ask(task, tmp_path, {"refine": {"strength": 0.5}}, "high").refine.steps == 60
+
+
+def test_how_vertices_move_counts_in_a_texture_that_changes_a_parts_shape(tmp_path: Path) -> None:
+    shape = {"paint": {"part": "lid", "shape": True}, "refine": {"reach": 0.12}}
+    assert ask("texture", tmp_path, shape).refine.reach == 0.12
+
+
+def test_blender_sends_no_stage_that_the_engine_refuses() -> None:
+    assert {task: set(stages) for task, stages in IDLE.items()} == {
+        task: set(UNUSED[task]) for task in ("texture", "refine")
+    }
+    every: dict[str, Any] = {stage: {"steps": 1} for stage in ONE}
+    assert set(Recipe("a", settings=every).settings_message("texture")) == {"negative", "seed", "model"}
+    kept = Recipe("a", settings={**every, "paint": {"shape": True}}).settings_message("texture")
+    assert set(kept) == {"paint", "refine", "negative", "seed", "model"}
+    assert set(ONE) < set(Recipe("a", settings=every).settings_message())

@@ -241,7 +241,7 @@ class Run:
                 "id": self._request,
                 "prompt": job.recipe.prompt,
                 "preset": job.recipe.preset,
-                "settings": job.recipe.settings_message(),
+                "settings": job.recipe.settings_message(job.task),
                 "output": str(job.folder) if self._host.local else f"{REMOTE_FOLDER}/{job.folder.name}",
                 "resume": self._resumed,
                 **contest,
