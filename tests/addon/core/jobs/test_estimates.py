@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from blender_addon.core.job import Job, JobState, Recipe, share_done
-from blender_addon.core.jobs.estimates import Estimates, device_title, duration_text
+from blender_addon.core.jobs.estimates import Estimate, Estimates, device_title, duration_text
 from blender_addon.core.suggestions import knowledge, suggestions
 
 DEVICES = {
@@ -270,3 +270,9 @@ def test_another_score_is_told_with_its_own_time_and_memory(tmp_path: Path) -> N
     for nonsense in ({"score": 3}, {"score": "another"}, 7):
         odd = Recipe("a mug", preset="draft", model="owner/painter", settings={"guidance": nonsense})
         assert estimates.of(odd, DEVICES, card).seconds == pytest.approx(2100.0)
+
+
+def test_the_time_below_a_quality_fits_into_a_third_of_the_sidebar() -> None:
+    seconds = (0.0, 55.0, 4020.0, 6600.0, 35_940.0, 144_000.0)
+    texts = [Estimate(each, measured=False).short for each in seconds]
+    assert texts == ["?", "55 s", "67 min", "1.8 h", "10 h", "40 h"]
