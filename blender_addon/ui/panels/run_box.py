@@ -37,9 +37,8 @@ def draw_job(layout: UILayout, context: Context, here: session.Session, job: Job
         row.operator("dreamfusion.pause", text="", icon="PAUSE").job_id = job.id
     row.operator("dreamfusion.cancel", text="", icon="X").job_id = job.id
     column = box.column(align=True)
-    column.scale_y = 0.85
     for line in describe(here, job):
-        column.label(text=line, translate=False)
+        trouble_box.draw_text(column, context, line, limit=3, inset=trouble_box.BOX)
     if job.stage in ("", "load", "train") and job.state in (JobState.RUNNING, JobState.PAUSED):
         box.operator("dreamfusion.finish", icon="CHECKMARK").job_id = job.id
     ahead = sum(other.state is JobState.QUEUED for other in here.queue.jobs if other is not job)
@@ -74,7 +73,7 @@ def draw_end(layout: UILayout, context: Context, job: Job) -> None:
 def draw_verdict(layout: UILayout, context: Context, job: Job) -> None:
     """Draw a judge's grade of the result, where there is one, and what its model's licence allows."""
     for line in job.verdict:
-        trouble_box.draw_text(layout, context, line, "BLANK1", limit=4, inset=trouble_box.BOX)
+        trouble_box.draw_text(layout, context, line, "BLANK1", limit=6, inset=trouble_box.BOX)
 
 
 def describe(here: session.Session, job: Job) -> list[str]:
@@ -103,7 +102,7 @@ def describe(here: session.Session, job: Job) -> list[str]:
         facts.append(f"{duration_text(job.eta_s)} left")
     if job.memory_mib >= 1:
         facts.append(f"{job.memory_mib / 1024:.1f} GiB")
-    return [*lines, ", ".join(facts)] if facts else lines
+    return [*lines, ", ".join(fact.replace(" ", trouble_box.TIE) for fact in facts)] if facts else lines
 
 
 def bar(layout: UILayout, context: Context, name: str, share: float, text: str) -> None:

@@ -17,6 +17,7 @@ _ICON = 26.0  # pixels that an icon before a text takes
 BOX = 16.0  # ... the border of a box
 BUTTON = 24.0  # ... and a small button beside it
 _NARROWEST = 60.0
+TIE = "\N{NO-BREAK SPACE}"  # a blank at which no line breaks, as between a number and its unit
 _WIDE = 260.0  # Blender's sidebar is 155 wide at first, until somebody drags it
 
 
@@ -64,7 +65,7 @@ def draw_text(
 
 @functools.lru_cache(maxsize=256)
 def wrapped(text: str, width: int, points: float) -> list[str]:
-    """The text as lines. A word that is longer than a line is cut.
+    """The text as lines. A word that is longer than a line is cut. Words tied by `TIE` stay together.
 
     text: str, the paragraph.
     width: int, pixels that a line may take.
@@ -73,12 +74,12 @@ def wrapped(text: str, width: int, points: float) -> list[str]:
     blf.size(0, points)
 
     def fits(line: str) -> bool:
-        return bool(blf.dimensions(0, line)[0] <= width)
+        return bool(blf.dimensions(0, line.replace(TIE, " "))[0] <= width)
 
     lines: list[str] = []
     for paragraph in text.splitlines() or [""]:
         line = ""
-        for word in paragraph.split():
+        for word in re.split("[ \t]+", paragraph.strip(" \t")):
             joined = f"{line} {word}" if line else word
             if fits(joined):
                 line = joined
@@ -91,7 +92,7 @@ def wrapped(text: str, width: int, points: float) -> list[str]:
                 lines.append(line[:cut])
                 line = line[cut:]
         lines.append(line)
-    return lines
+    return [line.replace(TIE, " ") for line in lines]
 
 
 def _longest(word: str, fits: Callable[[str], bool]) -> int:

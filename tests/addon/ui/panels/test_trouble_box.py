@@ -74,6 +74,14 @@ def test_text_is_wrapped_to_the_width_and_nothing_is_lost(blender: Session) -> N
     assert joined == ("Theenginestoppedinthemiddleofitswork,andaveryveryverylongwordthatfitsnowhereatallfollowsit")
 
 
+def test_a_number_stays_with_its_unit(blender: Session) -> None:
+    tied = blender.run(DUMP, "run.empty").facts["tied"]
+    for lines in tied.values():
+        told = [fact for line in lines for fact in line.removesuffix(",").split(", ")]
+        assert told == ["12.3 steps/s", "2 h 50 min left", "1.2 GiB"]
+    assert len(tied["120"]) > 1 and len(tied["395"]) == 1
+
+
 PRESETS = Path(__file__).parents[1] / "scripts" / "trouble_box_presets.py"
 
 

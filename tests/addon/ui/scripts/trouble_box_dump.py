@@ -17,5 +17,7 @@ missing = [name for name in operators if not hasattr(bpy.types, "DREAMFUSION_OT_
 text = "The engine stopped in the middle of its work, and averyveryverylongwordthatfitsnowhereatall follows it"
 lines = messages.wrapped(text, 120, 11.0)
 
+facts = ", ".join(fact.replace(" ", messages.TIE) for fact in ("12.3 steps/s", "2 h 50 min left", "1.2 GiB"))
+tied = {width: messages.wrapped(facts, width, 11.0) for width in range(120, 400, 5)}
 blf.size(0, 11.0)
-addon.tell(told=told, missing=missing, lines=lines, widest=max(blf.dimensions(0, line)[0] for line in lines))
+addon.tell(told=told, missing=missing, lines=lines, tied=tied, widest=max(blf.dimensions(0, line)[0] for line in lines))
