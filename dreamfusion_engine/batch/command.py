@@ -91,8 +91,8 @@ def batch_command(
         raise Cancelled(
             "cancelled",
             what="The batch was stopped.",
-            why="You asked for it. Objects that are done stay, and every run that had begun kept a checkpoint.",
-            fix="Give the same command to go on.",
+            why="You asked for it. Objects that are done stay.",
+            fix="Give the same command to go on: a run begins at its last checkpoint, or anew where it has none.",
         )
     return RunError.exit_code if plan.count("failed") else InputError.exit_code if asked.bad else 0
 

@@ -7,9 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from dreamfusion_engine.config.recipes import recipe_named
 from dreamfusion_engine.config.stages import GenerateConfig
 from dreamfusion_engine.errors import InputError
 from dreamfusion_engine.machine.run_folder import SOURCE, check_contest
+from dreamfusion_engine.models.family import FAMILIES, Family
 from dreamfusion_engine.pictures.asked import check_pictures, cut_outs_of
 from dreamfusion_engine.pictures.given import GivenPicture
 from dreamfusion_engine.request.mesh import check_glb, mesh_bytes
@@ -44,12 +46,28 @@ def checked_request(
     mesh = checked_blockout(blockout, settings, resume)
     check_pictures(prompt, pictures, settings, resume)
     asked = checked_run(prompt, preset_name, settings, output, output_root, resume)
+    if pictures:
+        check_sees_beside_pictures(FAMILIES[recipe_named(asked.config.recipe).family])
     check_refinement(asked.config, settings)
     check_contest(asked.output, "", resume=resume)
     if not resume:
         check_not_taken(asked.output, asked.config)
     config = begun_with(mesh, asked, settings)
     return replace(asked, config=config, mesh=mesh, pictures=cut_outs_of(pictures))
+
+
+def check_sees_beside_pictures(family: Family) -> None:
+    """Raise InputError for a teacher beside which pictures have no weight that was tried.
+
+    family: Family of the model of a run with pictures.
+    """
+    if family.compares:
+        raise InputError(
+            "input.picture",
+            what="Pictures cannot lead a run with this model.",
+            why=f"How much they count is set beside a model that denoises. Beside a {family.title} it was never tried.",
+            fix="Leave out the pictures, or give a text-to-image model, such as Stable Diffusion.",
+        )
 
 
 def checked_blockout(blockout: Path | bytes, settings: Mapping[str, Any] | None, resume: bool) -> bytes:

@@ -15,6 +15,7 @@ from dreamfusion_engine.judge.folder import WEIGHTS
 from dreamfusion_engine.models.card import PromptCard
 from dreamfusion_engine.models.family import FAMILIES
 from dreamfusion_engine.models.pipeline_folder import ModelFacts, model_facts
+from dreamfusion_engine.pictures.given import GivenPicture
 from dreamfusion_engine.request.generate import checked_request
 from dreamfusion_engine.request.settings import settings_for
 
@@ -87,3 +88,13 @@ def test_words_that_a_clip_of_the_corpus_does_not_know_are_refused(tmp_path: Pat
     with pytest.raises(InputError) as caught:
         checked_request("a peacock", settings={"model": str(folder)}, output=tmp_path / "out")
     assert caught.value.code == "input.unknown_words" and "castle" in caught.value.why
+
+
+def test_pictures_are_refused_with_a_clip_before_anything_is_written(tmp_path: Path) -> None:
+    clip, out = write_tiny_clip(tmp_path / "clip"), tmp_path / "out"
+    with pytest.raises(InputError) as caught:
+        checked_request(
+            "a mug", settings={"model": str(clip)}, output=out, pictures=[GivenPicture(data=b"not looked at")]
+        )
+    assert caught.value.code == "input.picture" and "a CLIP" in caught.value.why
+    assert "text-to-image model" in caught.value.fix and not out.exists()
