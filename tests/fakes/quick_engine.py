@@ -2,8 +2,8 @@
 
 It keeps a checkpoint every ten steps, stops with one on Ctrl-C or where nobody reads, and goes on with --resume. Its
 `mesh` depends on every step. A model that is no folder here is an error, as is the word "crash" in the prompt.
-FAKE_ENGINE_DISK=full makes every disk full. With --hold=FILE it waits after half of its steps for as long as there is
-FILE, so that a test decides what comes first.
+FAKE_ENGINE_DISK=full makes every disk full. With --hold=FILE or FAKE_ENGINE_HOLD=FILE it waits after half of its
+steps for as long as there is FILE, so that a test decides what comes first.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def main() -> int:
     if "--resume" in sys.argv:
         step, digest = json.loads(checkpoint.read_text())
     total = int(option("steps"))
-    hold = option("hold")
+    hold = option("hold", os.environ.get("FAKE_ENGINE_HOLD", ""))
     try:
         while step < total:
             while step == total // 2 and hold and Path(hold).exists() and not stopped:
