@@ -37,7 +37,10 @@ def words(model: Path, folder: Path, *more: str, steps: int = 60, prompts: str =
     return [sys.executable, str(FAKE_ENGINE), "batch", "list.txt", *fixed]
 
 
-def start(command: list[str], folder: Path) -> subprocess.Popen[str]:
+def start(command: list[str], folder: Path, hold: Path | None = None) -> subprocess.Popen[str]:
+    """Start a command. Jobs wait halfway for as long as there is a file `hold`."""
+    if hold is not None:
+        hold.touch()
     return subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
@@ -46,7 +49,7 @@ def start(command: list[str], folder: Path) -> subprocess.Popen[str]:
         text=True,
         encoding="utf-8",
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "PYTHONPATH": str(ROOT), "FAKE_ENGINE_HOLD": str(hold or "")},
     )
 
 
@@ -113,7 +116,7 @@ def test_ctrl_c_keeps_checkpoints_and_the_printed_command_goes_on_to_the_same_me
 ) -> None:
     (tmp_path / "whole").mkdir()
     assert run(words(model, tmp_path / "whole", steps=400), tmp_path / "whole")[0] == 0
-    process = start(words(model, tmp_path, "--jobs", "2", steps=400), tmp_path)
+    process = start(words(model, tmp_path, "--jobs", "2", steps=400), tmp_path, tmp_path / "hold")
     wait_for_job(tmp_path / "o", "a-red-mug-0")
     process.send_signal(signal.SIGINT)
     code, out, err = finished(process)
@@ -129,8 +132,10 @@ def test_ctrl_c_keeps_checkpoints_and_the_printed_command_goes_on_to_the_same_me
 def test_a_killed_worker_goes_on_from_its_checkpoint(tmp_path: Path, model: Path) -> None:
     (tmp_path / "whole").mkdir()
     assert run(words(model, tmp_path / "whole", steps=400), tmp_path / "whole")[0] == 0
-    process = start([*words(model, tmp_path, "--jobs", "1", steps=400), "--json"], tmp_path)
+    hold = tmp_path / "hold"
+    process = start([*words(model, tmp_path, "--jobs", "1", steps=400), "--json"], tmp_path, hold)
     wait_for_job(tmp_path / "o", "a-red-mug-0").kill()
+    hold.unlink()
     code, out, _ = finished(process)
     said = [json.loads(line) for line in out.splitlines()]
     assert code == 0 and meshes(tmp_path / "o") == meshes(tmp_path / "whole" / "o")
@@ -139,20 +144,20 @@ def test_a_killed_worker_goes_on_from_its_checkpoint(tmp_path: Path, model: Path
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
 def test_a_killed_batch_leaves_no_run_behind_and_goes_on(tmp_path: Path, model: Path) -> None:
-    process = start(words(model, tmp_path, "--jobs", "1", steps=3000), tmp_path)
+    process = start(words(model, tmp_path, "--jobs", "1", steps=400), tmp_path, tmp_path / "hold")
     worker = wait_for_job(tmp_path / "o", "a-red-mug-0")
     process.kill()
     finished(process)
     worker.wait(timeout=PATIENCE)  # nobody reads what it prints, so it stops with a checkpoint
     assert not (tmp_path / "o" / "a-red-mug-0" / "mesh.glb").exists()
-    code, said, _ = run([*words(model, tmp_path, "--jobs", "2", steps=3000)], tmp_path)
+    code, said, _ = run([*words(model, tmp_path, "--jobs", "2", steps=400)], tmp_path)
     assert code == 0 and len(meshes(tmp_path / "o")) == 2
 
 
 def test_a_second_batch_and_another_one_are_refused_in_one_folder(tmp_path: Path, model: Path) -> None:
-    process = start(words(model, tmp_path, "--jobs", "1", steps=2000), tmp_path)
+    process = start(words(model, tmp_path, "--jobs", "1", steps=400), tmp_path, tmp_path / "hold")
     wait_for_job(tmp_path / "o", "a-red-mug-0")
-    code, _, err = finished(start(words(model, tmp_path, steps=2000), tmp_path))
+    code, _, err = finished(start(words(model, tmp_path, steps=400), tmp_path))
     assert code == 2 and "Another batch works in this folder" in err and f"process {process.pid}" in err
     process.terminate()
     finished(process)

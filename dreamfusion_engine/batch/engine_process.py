@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -56,7 +56,7 @@ class EngineProcess:
         self._began = time.monotonic()
         self._told_to_stop = False
         log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("ab") as errors:
+        with log.open("ab") as errors, _interruptible():
             # In a session of its own, Ctrl-C on the terminal reaches the batch alone, which stops its jobs in order.
             self._process = subprocess.Popen(
                 list(command),
@@ -145,6 +145,19 @@ class EngineProcess:
         except OSError:
             return ""
         return f"Its last words: {text.splitlines()[-1][-_LOG_TAIL:]}" if text else "It left no words."
+
+
+@contextlib.contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let a process that is started here take SIGINT. It inherits what is blocked, and Ray's workers block that."""
+    if os.name != "posix":
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def died(why: str) -> dict[str, str]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -69,6 +71,23 @@ def test_a_job_that_stops_here_goes_on_there_and_ends_as_one_that_never_stopped(
     job.begin({**JOB, "name": "again"}, Bundle(files={}, names=[]))
     assert followed(job, tmp_path / "other").fate == "done"
     assert (home / "mesh.glb").read_bytes() == (tmp_path / "other" / "mesh.glb").read_bytes()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="Windows blocks no signals")
+def test_a_job_stops_where_its_worker_blocks_the_signal_as_rays_do(
+    tmp_path: Path, job: NodeJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hold = tmp_path / "hold"
+    hold.touch()
+    monkeypatch.setenv("FAKE_ENGINE_HOLD", str(hold))
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        job.begin(JOB, Bundle(files={}, names=[]))
+        assert signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, set()), "the worker's own is as it was"
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    assert followed(job, tmp_path / "home", stop_at=0.1).fate == "stopped"
 
 
 def test_what_is_left_of_a_killed_job_is_taken_away_and_one_at_work_is_not(

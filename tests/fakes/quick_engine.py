@@ -2,7 +2,8 @@
 
 It keeps a checkpoint every ten steps, stops with one on Ctrl-C or where nobody reads, and goes on with --resume. Its
 `mesh` depends on every step. A model that is no folder here is an error, as is the word "crash" in the prompt.
-FAKE_ENGINE_DISK=full makes every disk full.
+FAKE_ENGINE_DISK=full makes every disk full. With --hold=FILE or FAKE_ENGINE_HOLD=FILE it waits after half of its
+steps for as long as there is FILE, so that a test decides what comes first.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 STEP_SECONDS = 0.004
+HELD_SECONDS = 0.05  # between two looks whether it may go on
 
 
 def say(**message: Any) -> None:
@@ -57,8 +59,12 @@ def main() -> int:
     if "--resume" in sys.argv:
         step, digest = json.loads(checkpoint.read_text())
     total = int(option("steps"))
+    hold = option("hold", os.environ.get("FAKE_ENGINE_HOLD", ""))
     try:
         while step < total:
+            while step == total // 2 and hold and Path(hold).exists() and not stopped:
+                time.sleep(HELD_SECONDS)
+                say(type="progress", stage="train", step=step, total=total)  # or it never learns that nobody reads
             if stopped:
                 save(checkpoint, step, digest)
                 say(type="cancelled", what="Stopped.", why="It was asked to.", fix="Use --resume.")
