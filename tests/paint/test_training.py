@@ -219,10 +219,10 @@ def test_a_cancelled_run_resumes_and_ends_bit_for_bit_like_an_unbroken_one(tmp_p
 def test_a_checkpoint_of_another_surface_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Cancelled):
         session(tmp_path, lit(), control=stop_at(3, "cancel")).run()
-    for subject in ("cube", ""):
+    for subject, code in (("cube", "checkpoint.other_run"), ("", "checkpoint.missing")):
         with pytest.raises(InputError) as refused:
             session(tmp_path, lit(), subject=subject).resume()
-        assert refused.value.code == "checkpoint.other_run" and "mesh" in refused.value.why
+        assert refused.value.code == code and "mesh" in refused.value.what
 
 
 def test_no_verdict_about_the_shape_ends_a_run(tmp_path: Path) -> None:
