@@ -18,7 +18,7 @@ from pathlib import Path
 import psutil
 import pytest
 from reference.paper_model import write_paper_model
-from reference.ray_nodes import PATIENCE, ROOT, Node, free_port
+from reference.ray_nodes import OPEN, PATIENCE, ROOT, Node, free_port
 from reference.wire_client import QUICK_ENGINE
 
 from dreamfusion_engine.batch import engine_process
@@ -42,6 +42,8 @@ FIRST, OTHER = "a-red-mug-0", "a-hamburger-0"
 def counting(monkeypatch: pytest.MonkeyPatch) -> None:
     """The jobs only count."""
     monkeypatch.setattr(engine_process, "PROGRAM", (sys.executable, str(QUICK_ENGINE)))
+    for name, value in OPEN.items():
+        monkeypatch.setenv(name, value)
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from reference.ray_nodes import PATIENCE, ROOT, Node, free_port
+from reference.ray_nodes import OPEN, PATIENCE, ROOT, Node, free_port
 from reference.tiny_pipeline import tiny_pipeline, write_card
 
 pytestmark = pytest.mark.slow
@@ -60,7 +60,11 @@ def test_a_real_batch_makes_the_mesh_of_a_run_alone(tmp_path: Path, model: Path,
 
 @pytest.mark.ray
 @pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="Ray is not installed")
-def test_a_real_batch_on_a_cluster_makes_it_too(tmp_path: Path, model: Path, alone: bytes) -> None:
+def test_a_real_batch_on_a_cluster_makes_it_too(
+    tmp_path: Path, model: Path, alone: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in OPEN.items():
+        monkeypatch.setenv(name, value)
     port = free_port()
     node = Node(port, head=True, cache=tmp_path / "cache")
     try:

@@ -16,6 +16,7 @@ import psutil
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 240.0  # seconds for what comes unless something hangs
+OPEN = {"RAY_AUTH_MODE": "disabled"}  # else a token that some other Ray left in the home folder decides who may enter
 
 
 def free_port() -> int:
@@ -42,6 +43,7 @@ class Node:
             stdout=(Path(self._temporary) / "said.txt").open("wb"),
             stderr=subprocess.STDOUT,
             env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", "DREAMFUSION_CACHE": str(cache)}
+            | OPEN
             | variables,
             start_new_session=True,
         )
