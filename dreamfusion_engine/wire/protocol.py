@@ -191,8 +191,8 @@ _TYPES: dict[str, tuple[type, ...]] = {
 }
 
 
-# These begin a job; the other commands with an id are about one that is there.
-_BEGINNINGS = [name for name, fields in COMMANDS.items() if "prompt" in fields or "model" in fields]
+# These begin something that has an end; the other commands with an id are about one that is there.
+_BEGINNINGS = [name for name, fields in COMMANDS.items() if fields.keys() & {"prompt", "model", "bytes"}]
 
 
 class DamagedFrame(ValueError):
@@ -356,7 +356,7 @@ def _parsed(line: bytes) -> dict[str, Any]:
 
 
 def _request_of(message: Any) -> str | None:
-    """The id of the job that a message was meant to begin, None where it has none that can be answered."""
+    """The id of what a message was meant to begin, None where it has none that can be answered."""
     if not isinstance(message, dict) or message.get("type") not in _BEGINNINGS:
         return None
     name = message.get("id")
