@@ -25,7 +25,6 @@ from dreamfusion_engine.config.refine import refining
 from dreamfusion_engine.config.stages import GenerateConfig
 from dreamfusion_engine.errors import Cancelled, InputError
 from dreamfusion_engine.events import Event, MeshPreview, Note, Preview, Progress, Report, Result
-from dreamfusion_engine.generate import generate
 from dreamfusion_engine.mesh.export import glb_bytes, read_glb
 from dreamfusion_engine.mesh.gltf.read import read_gltf
 from dreamfusion_engine.mesh.surface.topology import is_closed
@@ -246,36 +245,3 @@ def test_generate_ends_in_a_refinement_where_it_has_steps_and_goes_on_within_it(
     assert refined != plain
     assert cli.main([*words, "--set", "refine.steps=6", "--resume"]) == 0
     assert (tmp_path / "out" / "mesh.glb").read_bytes() == refined
-
-
-@pytest.mark.slow
-def test_a_high_run_goes_from_the_prompt_to_the_mesh_also_when_it_is_stopped_in_its_refinement(tmp_path: Path) -> None:
-    assert preset("high", "a pumpkin").refine.steps > 0, "its last stage"
-    small = {
-        "optimize": {"steps": 40, "views": 1, "resolution": [16, 16], "levels_until": 0.0},
-        "mesh": {"resolution": 48, "triangles": 2000, "texture": 128},
-        "refine": {"steps": 6},
-        "judge": "off",
-        "device": "cpu",
-    }
-    made = preset("high", "a pumpkin", small)
-    heard: list[Event] = []
-
-    def control() -> Any:
-        refining = any(isinstance(event, Note) and event.code == "run.refining" for event in heard)
-        steps = [event.step for event in heard if isinstance(event, Progress) and event.stage == "train"]
-        return "cancel" if refining and steps and steps[-1] == 3 else "continue"
-
-    whole = generate(made, tmp_path / "whole")
-    assert whole.report["mesh"]["refine"]["closed"] and whole.report["config"]["preset"] == "high"
-    with pytest.raises(Cancelled):
-        generate(made, tmp_path / "cut", report=heard.append, control=control)
-    assert (tmp_path / "cut" / "checkpoint-refine").is_dir() and not (tmp_path / "cut" / "mesh.glb").exists()
-    heard.clear()
-    generate(made, tmp_path / "cut", resume=True, report=heard.append)
-    first, second = ((tmp_path / name / "mesh.glb").read_bytes() for name in ("whole", "cut"))
-    assert first == second
-    # It went on where it stopped: three steps of the six were made anew.
-    begun = next(n for n, event in enumerate(heard) if isinstance(event, Note) and event.code == "run.refining")
-    steps = {event.step for event in heard[begun:] if isinstance(event, Progress) and event.total == 6}
-    assert min(steps - {0}) > 3
