@@ -20,8 +20,8 @@ from dreamfusion_engine.config.stages import GenerateConfig
 from dreamfusion_engine.errors import InputError
 from dreamfusion_engine.machine.device import usable_cores
 from dreamfusion_engine.machine.disk import output_error
-from dreamfusion_engine.machine.file_lock import only_one
 from dreamfusion_engine.machine.main_memory import available_bytes
+from dreamfusion_engine.machine.run_folder import held_by
 from dreamfusion_engine.models.pipeline_folder import ModelFacts, model_facts
 from dreamfusion_engine.request.generate import checked_request
 from dreamfusion_engine.request.output import output_folder
@@ -190,17 +190,11 @@ def held_batch(folder: Path) -> Iterator[None]:
             fix="Wait for that batch, or stop it, or give another --output folder.",
         )
 
-    made = [path for path in (folder, *folder.parents) if not path.exists()]
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with only_one(folder / LOCK, busy):
+        with held_by(folder, LOCK, busy):
             yield
     except OSError as error:
         raise output_error(folder, error) from error
-    finally:
-        for path in made:
-            with contextlib.suppress(OSError):
-                path.rmdir()
 
 
 def _plan(asked: BatchRequest) -> Plan:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -96,14 +96,27 @@ def held(folder: Path) -> Iterator[None]:
             fix="Wait for that run, or stop it, or give another --output folder.",
         )
 
+    with held_by(folder, LOCK, busy):
+        sweep(folder, _WRITTEN)
+        for pattern, names in _WRITTEN_INSIDE.items():
+            for inside in folder.glob(pattern):
+                sweep(inside, names)
+        yield
+
+
+@contextlib.contextmanager
+def held_by(folder: Path, lock: str, busy: Callable[[str], InputError]) -> Iterator[None]:
+    """Hold a folder for one process. It is made, and removed at the end if it is still empty.
+
+    folder: Path.
+    lock: str, name of the lock's file in it.
+    busy: what is raised while another process holds it; takes the words for that one.
+    Raises OSError where the folder cannot be made or written.
+    """
     made = [path for path in (folder, *folder.parents) if not path.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with only_one(folder / LOCK, busy):
-            sweep(folder, _WRITTEN)
-            for pattern, names in _WRITTEN_INSIDE.items():
-                for inside in folder.glob(pattern):
-                    sweep(inside, names)
+        with only_one(folder / lock, busy):
             yield
     finally:
         for path in made:

@@ -6,9 +6,9 @@ from bpy.props import IntProperty
 from bpy.types import Context, Operator
 
 from ...core.job import EngineTrouble, Job, JobState, Trouble
-from ..run import contest_drafts, enqueue, insertion, session
+from ..run import contest_drafts, enqueue, session
 from .job import source_of
-from .job_action import JobAction
+from .job_action import InsertAction, JobAction
 
 
 class _SeedAction(JobAction):
@@ -49,19 +49,11 @@ run of its own goes on with it"""
         return True
 
 
-class DREAMFUSION_OT_insert_draft(_SeedAction, Operator):
+class DREAMFUSION_OT_insert_draft(InsertAction, _SeedAction, Operator):
     """Put the draft of this seed into the scene, beside the winner: a quick mesh of how far its training came"""
 
     bl_idname = "dreamfusion.insert_draft"
     bl_label = "Insert Draft"
-
-    @classmethod
-    def poll(cls, _context: Context) -> bool:
-        """Whether nothing stops an object from coming into the scene now."""
-        reason = insertion.obstacle()
-        if reason:
-            cls.poll_message_set(f"Objects come into the scene when {reason}")
-        return not reason
 
     def act(self, context: Context, job: Job) -> bool:
         """Insert the draft's mesh, or say why there is none."""

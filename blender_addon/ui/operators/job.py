@@ -13,22 +13,14 @@ from ...core.jobs.folder import SOURCE
 from ..run import contest_pictures, enqueue, insertion, pictures, session
 from ..scene import icons, object_recipe
 from ..settings import models
-from .job_action import JobAction
+from .job_action import InsertAction, JobAction
 
 
-class DREAMFUSION_OT_insert(JobAction, Operator):
+class DREAMFUSION_OT_insert(InsertAction, Operator):
     """Put the object where Placement says, or where the mesh stood that it began from; put a texture on its objects"""
 
     bl_idname = "dreamfusion.insert"
     bl_label = "Insert"
-
-    @classmethod
-    def poll(cls, _context: Context) -> bool:
-        """Whether nothing stops an object from coming into the scene now."""
-        reason = insertion.obstacle()
-        if reason:
-            cls.poll_message_set(f"Objects come into the scene when {reason}")
-        return not reason
 
     def act(self, context: Context, job: Job) -> bool:
         """Insert the object where the sidebar says now, instead of where it said at first; or apply the texture."""

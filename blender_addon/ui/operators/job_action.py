@@ -8,7 +8,7 @@ from bpy.props import StringProperty
 from bpy.types import Context
 
 from ...core.job import Job
-from ..run import job_rows, session, timer
+from ..run import insertion, job_rows, session, timer
 from ..scene import redraw
 
 
@@ -48,3 +48,18 @@ class JobAction:
     def act(self, context: Context, job: Job) -> bool:
         """Work on the job. Returns whether that was possible."""
         raise NotImplementedError
+
+
+class InsertAction(JobAction):
+    """Mixed into operators that put a job's object into the scene."""
+
+    if TYPE_CHECKING:
+        poll_message_set: Any
+
+    @classmethod
+    def poll(cls, _context: Context) -> bool:
+        """Whether nothing stops an object from coming into the scene now."""
+        reason = insertion.obstacle()
+        if reason:
+            cls.poll_message_set(f"Objects come into the scene when {reason}")
+        return not reason

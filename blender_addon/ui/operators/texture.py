@@ -6,10 +6,10 @@ from bpy.types import Context, Operator
 
 from ...core.job import TEXTURE, EngineTrouble, Job
 from ...core.visible_text import visible
-from ..run import enqueue, insertion, painting, session
+from ..run import enqueue, painting, session
 from ..scene import paintable, redraw, surfaces
 from ..settings import scene_settings
-from .job_action import JobAction
+from .job_action import InsertAction
 
 
 def obstacle(context: Context) -> str:
@@ -58,19 +58,11 @@ class DREAMFUSION_OT_texture(Operator):
         return {"FINISHED"}
 
 
-class DREAMFUSION_OT_insert_copies(JobAction, Operator):
+class DREAMFUSION_OT_insert_copies(InsertAction, Operator):
     """Put the painted meshes into the scene as new objects, where the painted ones stood. These stay as they are"""
 
     bl_idname = "dreamfusion.insert_copies"
     bl_label = "Insert as New Object"
-
-    @classmethod
-    def poll(cls, _context: Context) -> bool:
-        """Whether nothing stops an object from coming into the scene now."""
-        reason = insertion.obstacle()
-        if reason:
-            cls.poll_message_set(f"Objects come into the scene when {reason}")
-        return not reason
 
     def act(self, _context: Context, job: Job) -> bool:
         """Insert the painted meshes of a job that is done."""
