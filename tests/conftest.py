@@ -17,7 +17,7 @@ pytest_plugins = ["reference.own_installer", "reference.saved_pipelines"]
 # each other. It is read when torch is loaded, here and in the processes that tests start.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-SLOW_S = 3.0  # of processor time, over all threads and the processes that have ended
+SLOW_S = 1.5  # of processor time, over all threads and the processes that have ended
 LONG = pytest.StashKey[dict[str, float]]()
 
 
@@ -80,6 +80,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     """A hint, no failure: the first test of a run also pays for what it loads, and machines differ."""
     long = config.stash.get(LONG, {})
     if long:
-        terminalreporter.write_line(f"Over {SLOW_S:.0f} s of processor time, and not marked slow:")
+        terminalreporter.write_line(f"Over {SLOW_S} s of processor time, and not marked slow:")
         for name, seconds in sorted(long.items(), key=lambda entry: -entry[1]):
             terminalreporter.write_line(f"  {seconds:5.1f} s  {name}")

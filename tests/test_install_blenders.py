@@ -107,12 +107,15 @@ QUICK = "-m not slow and not blender"
 NO_CACHE = "-p no:cacheprovider"
 
 
+ROOMS = ("addon/ui", "addon", "optimize", "guidance", "models", "mesh")  # each a part without those in it
 PARTS = (
-    "tests --ignore=tests/addon/ui --ignore=tests/addon --ignore=tests/guidance --ignore=tests/models",
     "tests/addon/ui",
     "tests/addon --ignore=tests/addon/ui",
+    f"tests {' '.join(f'--ignore=tests/{room}' for room in ROOMS)}",
+    "tests/optimize",
     "tests/guidance",
     "tests/models",
+    "tests/mesh",
 )
 
 
@@ -144,9 +147,10 @@ def test_the_quick_tests_make_no_blender_and_leave_out_what_is_slow(
         return []
 
     def run_in_turn(given: list[tuple[str, list[str]]], at_once: int) -> list[str]:
-        assert at_once == 2
+        assert at_once == 3
         return [name for name, command in given if run(command)]
 
+    monkeypatch.setattr(command_line.os, "cpu_count", lambda: 2)
     monkeypatch.chdir(".")  # the command goes to its checkout, and the test comes back
     monkeypatch.setattr(command_line, "make_environment", lambda tests: Path("python"))
     monkeypatch.setattr(command_line, "make_test_blenders", make_blenders)
