@@ -13,15 +13,15 @@ demo    [PROMPT] [OPTIONS]   any option of `generate`: --seed 1, --preset draft,
 test    [--quick] [PYTEST ARGUMENTS]   without arguments: ruff, mypy and the whole suite; with: only pytest, with them
           --quick    without the tests that are slow or need a Blender: some minutes, for while you work
 addon   [--into BLENDER]     also install and enable it: a Blender program, a version such as 4.5, or "newest"
-engine  [--torch auto|cpu|cuda] [--remake] [--dry-run]
-          --torch    which build of torch; auto: CUDA where there is an NVIDIA card, else CPU
+engine  [--torch auto|cpu|cuda|rocm|mps|xpu] [--remake] [--dry-run]
+          --torch    which build of torch; auto: the one for this machine's card and driver, else CPU
           --remake   throw the environment away first
-          --dry-run  only say what would be done
+          --dry-run  only say what was found, what would be done, and why
 
-The environment is the folder .venv beside this file. It is made once, takes about 2 GB (CPU) or 8 GB (CUDA), and is
-made anew when constraints.txt, pyproject.toml or Python change. Blenders for demo and test are in .venvs. Nothing
-outside this folder is touched, but for two things: `addon --into` installs in your Blender, and `test`, as root on
-Debian, installs blender, xvfb and what they need.
+The environment is the folder .venv beside this file. It is made once, takes about 2 GB (CPU), 8 GB (CUDA) or 16 GB
+(ROCm), and is made anew when constraints.txt, pyproject.toml or Python change. Blenders for demo and test are in
+.venvs. Nothing outside this folder is touched, but for two things: `addon --into` installs in your Blender, and
+`test`, as root on Debian, installs blender, xvfb and what they need.
 """
 
 import sys
@@ -42,9 +42,10 @@ from installer.blend_file import make_blend
 from installer.blenders import install_into, named_blender
 from installer.blenders_for_tests import install_test_programs, make_test_blenders
 from installer.environment import fingerprint, make_environment, read_stamp
+from installer.machine import check_wheels
 from installer.processes import ENVIRONMENT, ROOT, SetupFailed, run, run_in_turn, say
-from installer.python import base_python, environment_python, pinned
-from installer.torch_build import nvidia_card
+from installer.python import base_python, environment_python
+from installer.torch_choice import BUILDS, choose, found_lines
 
 # Of the tests, each without the others in it; the longest first, so that every core has work to the end.
 PARTS = ("tests/addon/ui", "tests/addon", "tests", "tests/optimize", "tests/guidance", "tests/models", "tests/mesh")
@@ -104,16 +105,17 @@ def engine(arguments: list[str]) -> int:
         else:
             why = "The options of engine are --torch, --remake and --dry-run."
             raise SetupFailed(f"There is no option {word!r}.", why, "python3 install.py --help")
-    if options["--torch"] not in ("auto", "cpu", "cuda"):
-        why = f"{options['--torch']!r} is not one of auto, cpu, cuda."
+    if options["--torch"] not in ("auto", *BUILDS):
+        why = f"{options['--torch']!r} is not one of auto, {', '.join(BUILDS)}."
         raise SetupFailed("The kind of torch cannot be read.", why, "For example: --torch cpu")
     if "--dry-run" in flags:
-        card = nvidia_card()
-        build = options["--torch"] if options["--torch"] != "auto" else ("cuda" if card else "cpu")
+        choice = choose(options["--torch"])
+        check_wheels()
         stamp = read_stamp() or {}
         say(f"python       {platform.python_version()}, {base_python()}")
-        say(f"NVIDIA card  {'yes' if card else 'no'}")
-        say(f"torch        {pinned('torch')} for {build}")
+        say(f"device       {choice.device}")
+        for line in found_lines(choice):
+            say(line)
         current = stamp.get("complete") is True and stamp.get("fingerprint") == fingerprint()
         say(f"environment  {ENVIRONMENT}: {'ready' if current else 'to be made'}")
         return 0

@@ -1,7 +1,7 @@
 """What the add-on's "Install Engine" runs, in a Python of its own: looks at the machine, or makes the environment.
 
   python -I addon_child.py look     --environment FOLDER
-  python -I addon_child.py install  --environment FOLDER --torch auto|cpu|cuda
+  python -I addon_child.py install  --environment FOLDER --torch auto|cpu|cuda|rocm|mps|xpu
 
 It writes JSON objects to stdout, one a line. The last one is "plan", "done", "failed" or "cancelled". When stdin ends,
 because Blender ends or cancels, the installation stops.
@@ -16,8 +16,6 @@ import threading
 from pathlib import Path
 
 OLDEST, NEWEST = (3, 10), (3, 13)  # the Pythons that constraints.txt is made for
-DOWNLOAD = {"cpu": 0.6, "cuda": 3.6}  # GB, estimated from the wheels' sizes
-DISK = {"cpu": 2.2, "cuda": 8.2}  # GB
 
 
 def main(arguments: list[str]) -> int:
@@ -29,7 +27,7 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("command", choices=["look", "install"])
     parser.add_argument("--environment", required=True)
-    parser.add_argument("--torch", choices=["auto", "cpu", "cuda"], default="auto")
+    parser.add_argument("--torch", choices=["auto", "cpu", "cuda", "rocm", "mps", "xpu"], default="auto")
     options = parser.parse_args(arguments)
     os.environ["DREAMFUSION_ENVIRONMENT"] = options.environment  # read when the set-up's modules are imported
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -59,30 +57,30 @@ def main(arguments: list[str]) -> int:
 def plan(torch: str) -> dict[str, object]:
     """What would be made here, by which Python, for which device.
 
-    torch: str, 'auto', 'cpu' or 'cuda'.
+    torch: str, 'auto' or a build.
     Raises SetupFailed where it cannot work.
     """
     from installer.environment import check_machine, fingerprint, free_room, read_stamp
     from installer.processes import ENVIRONMENT, SetupFailed
     from installer.python import base_python
-    from installer.torch_build import card_name
+    from installer.torch_choice import DISK, DOWNLOAD, choose
 
     version = sys.version_info[:2]
     if not OLDEST <= version <= NEWEST:
         what = "This Python is not one that the engine runs on."
         raise SetupFailed(what, f"{sys.executable} is Python {version[0]}.{version[1]}.", "Use Python 3.10 to 3.13.")
-    card = card_name()
-    build = torch if torch != "auto" else ("cuda" if card else "cpu")
-    check_machine(build)
+    choice = choose(torch)
+    check_machine(choice.build)
     stamp = read_stamp() or {}
     return {
         "python": base_python(),
         "version": sys.version.split()[0],
         "environment": str(ENVIRONMENT),
-        "device": card if build == "cuda" else "CPU",
-        "kind": build,
-        "download_gb": DOWNLOAD[build],
-        "disk_gb": DISK[build],
+        "device": choice.device,
+        "kind": choice.build,
+        "why": choice.why,
+        "download_gb": DOWNLOAD[choice.build],
+        "disk_gb": DISK[choice.build],
         "free_gb": round(free_room() / 1e9, 1),
         "ready": stamp.get("complete") is True and stamp.get("fingerprint") == fingerprint(),
     }

@@ -22,10 +22,13 @@ CHILD_NEEDS = (
     "__init__.py",
     "addon_child.py",
     "environment.py",
+    "graphics.py",
+    "machine.py",
     "processes.py",
     "python.py",
     "telling.py",
     "torch_build.py",
+    "torch_choice.py",
 )
 MOMENT = (1980, 1, 1, 0, 0, 0)  # the earliest time in a zip; a fixed one, so that the same content gives the same file
 EPOCH = "315532800"  # the same moment, for the wheel

@@ -15,12 +15,15 @@ import time
 from pathlib import Path
 from typing import Any
 
+from installer.machine import check_wheels
 from installer.processes import ENVIRONMENT, ROOT, SetupFailed, Told, only_one, output_of, say, step
 from installer.python import CONSTRAINTS, OLDEST_PIP, base_python, environment_python, pinned, pip, pip_install
-from installer.torch_build import install_torch, nvidia_card
+from installer.torch_build import install_torch
+from installer.torch_choice import choose
 
 STAMP = ENVIRONMENT / "dreamfusion-environment.json"  # written at the start; it says complete only at the end
-ROOM_NEEDED = {"cpu": 3 << 30, "cuda": 12 << 30}  # bytes on the disk, downloads included
+# Bytes on the disk, downloads included. Those for ROCm and XPU are estimates.
+ROOM_NEEDED = {"cpu": 3 << 30, "cuda": 12 << 30, "rocm": 24 << 30, "mps": 3 << 30, "xpu": 14 << 30}
 
 
 def wheel() -> Path | None:
@@ -60,7 +63,7 @@ def make_environment(*, tests: bool = False, torch: str = "auto", remake: bool =
     """Make the environment unless it is complete. Returns its interpreter.
 
     tests: bool, with the test tools.
-    torch: str, 'auto', 'cpu' or 'cuda'.
+    torch: str, 'auto' or one of `torch_choice.BUILDS`.
     remake: bool, make it anew even if it is complete.
     Raises SetupFailed.
     """
@@ -78,25 +81,26 @@ def make_environment(*, tests: bool = False, torch: str = "auto", remake: bool =
         if good and stamp is not None and (stamp.get("tests") or not tests):
             return environment_python()
         began = time.monotonic()
-        build = torch if torch != "auto" else ("cuda" if nvidia_card() else "cpu")
         try:
             if good and stamp is not None:
                 write_stamp(**{**stamp, "complete": False})
                 install_packages(tests=True)
                 write_stamp(**{**stamp, "complete": True, "tests": True})
             else:
-                check_machine(build)
+                choice = choose(torch)
+                check_machine(choice.build)
+                say(choice.why)
                 teller = Told.teller
                 teller.stage(0.0, 0.05)
                 begin(wanted)
                 teller.stage(0.05, 0.55)
-                install_torch(build)
+                install_torch(choice)
                 teller.stage(0.55, 0.95)
                 install_packages(tests=tests)
                 teller.stage(0.95, 1.0)
                 say("Trying the packages ...")
-                version = try_imports()
-                write_stamp(fingerprint=wanted, complete=True, tests=tests, torch=build, version=version)
+                version = try_imports(choice.build)
+                write_stamp(fingerprint=wanted, complete=True, tests=tests, torch=choice.build, version=version)
         except OSError as error:
             raise SetupFailed(
                 "The environment cannot be written.",
@@ -108,11 +112,12 @@ def make_environment(*, tests: bool = False, torch: str = "auto", remake: bool =
 
 
 def check_machine(build: str) -> None:
-    """Check the Python, the path and the disk, before anything is installed.
+    """Check the machine, the Python, the path and the disk, before anything is downloaded.
 
-    build: str, the build of torch, 'cpu' or 'cuda'.
+    build: str, the build of torch.
     Raises SetupFailed for what would fail later.
     """
+    check_wheels()
     if importlib.util.find_spec("ensurepip") is None or importlib.util.find_spec("venv") is None:
         version = f"{sys.version_info[0]}.{sys.version_info[1]}"
         raise SetupFailed(
@@ -195,7 +200,15 @@ def install_packages(*, tests: bool) -> None:
     step(label, [*pip_install(), "--no-build-isolation", "--editable", what])
 
 
-def try_imports() -> str:
-    """Import the main packages in the new environment. Returns torch's version."""
+def try_imports(build: str) -> str:
+    """Import the main packages in the new environment, and say where torch does not see its card. Returns its version.
+
+    build: str, the build of torch.
+    """
     code = "import torch, warp, diffusers, dreamfusion_engine; print(torch.__version__)"
-    return output_of([str(environment_python()), "-c", code]).strip().splitlines()[-1]
+    version = output_of([str(environment_python()), "-c", code]).strip().splitlines()[-1]
+    if build != "cpu":
+        asked = [str(environment_python()), "-c", "import torch; print(torch.accelerator.is_available())"]
+        if output_of(asked).strip().splitlines()[-1:] == ["False"]:
+            say(f"torch for {build} is installed, but sees no card now. Restart the computer; then ask the doctor.")
+    return version

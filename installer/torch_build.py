@@ -1,18 +1,14 @@
-"""Chooses the build of torch that suits this machine, and the ways to get it."""
+"""The ways to get the build of torch that was chosen."""
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 import json
-import os
-import re
-import subprocess
 import sys
 from dataclasses import dataclass
 
 from installer.processes import SetupFailed, output_of, step
 from installer.python import CONSTRAINTS, environment_python, pinned, pip_install
+from installer.torch_choice import DOWNLOAD, Choice
 
 
 @dataclass(frozen=True)
@@ -29,36 +25,14 @@ class Attempt:
     by_uv: bool = False
 
 
-def nvidia_card() -> bool:
-    """Whether NVIDIA's driver is here and sees a card."""
-    return bool(card_name())
-
-
-def card_name() -> str:
-    """The first card's name by NVIDIA's driver or, without it, by nvidia-smi; '' where there is no card."""
-    name = "nvcuda.dll" if os.name == "nt" else "libcuda.so.1"
-    with contextlib.suppress(OSError, AttributeError):
-        driver = ctypes.CDLL(name)
-        count, text = ctypes.c_int(0), ctypes.create_string_buffer(256)
-        if driver.cuInit(0) != 0 or driver.cuDeviceGetCount(ctypes.byref(count)) != 0 or count.value < 1:
-            return ""
-        driver.cuDeviceGetName(text, len(text), 0)
-        return text.value.decode("utf-8", "replace") or "NVIDIA card"
-    with contextlib.suppress(OSError, subprocess.SubprocessError):
-        run = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, timeout=20, check=False)
-        found = re.search(r"GPU \d+: (.+?)(?: \(UUID|$)", run.stdout, re.MULTILINE) if run.returncode == 0 else None
-        return found[1] if found else ""
-    return ""
-
-
-def install_torch(build: str) -> None:
+def install_torch(choice: Choice) -> None:
     """Install the first build of torch that can be had, in the order of `torch_attempts`.
 
-    build: str, 'cpu' or 'cuda'.
+    choice: Choice.
     Raises SetupFailed where none can be had.
     """
     failed: SetupFailed | None = None
-    for attempt in torch_attempts(build):
+    for attempt in torch_attempts(choice):
         try:
             if attempt.by_uv:
                 step("Getting uv, which knows where each build of torch is kept", [*pip_install(), pinned("uv")])
@@ -66,28 +40,35 @@ def install_torch(build: str) -> None:
             return
         except SetupFailed as error:
             failed = error
+    if failed is not None and choice.build not in ("cpu", "mps"):
+        fix = f"{failed.fix}\n       Or do without the card: python3 install.py engine --torch cpu"
+        why = f"{choice.device}, {choice.backend}. {failed.what} {failed.why}"
+        raise SetupFailed("No build of torch for this card could be had.", why, fix)
     if failed is not None:
         raise failed
 
 
-def torch_attempts(build: str) -> list[Attempt]:
+def torch_attempts(choice: Choice) -> list[Attempt]:
     """The ways to get torch, best first.
 
-    build: str, 'cpu' or 'cuda'.
+    choice: Choice.
 
-    uv knows where each build is and, for CUDA, which one the driver can run. pip takes what its index calls torch. On
-    macOS and Windows that is a CPU build. On Linux it is usually a CUDA build, unless somebody set up an index of their
-    own. So pip is asked first which build it would take.
+    uv knows where each build is kept. pip takes what its index calls torch. On macOS and Windows that is a CPU build.
+    On Linux it is usually the build for CUDA 13, unless somebody set up an index of their own. So pip is asked first
+    which build it would take. Where only uv can get the build that the card needs, nothing else takes its place.
     """
     torch = pinned("torch")
     by_pip = [*pip_install(), torch]
     if sys.platform == "darwin":
         return [Attempt(f"Installing {torch}", by_pip)]
     by_uv = [str(environment_python()), "-m", "uv", "pip", "install", "--python", str(environment_python())]
-    by_uv += ["-c", str(CONSTRAINTS), f"--torch-backend={'auto' if build == 'cuda' else 'cpu'}", torch]
-    if build == "cuda":
-        label = f"Installing {torch} for this NVIDIA card (about 3 GB)"
-        return [Attempt(label, by_uv, by_uv=True), Attempt(f"{label}, by pip", by_pip)]
+    by_uv += ["-c", str(CONSTRAINTS), f"--torch-backend={choice.backend}", torch]
+    if choice.build != "cpu":
+        label = f"Installing {torch} for {choice.device} (about {DOWNLOAD[choice.build]:.0f} GB)"
+        ways = [Attempt(label, by_uv, by_uv=True)]
+        if choice.backend == "cu130" and sys.platform == "linux":
+            ways.append(Attempt(f"{label}, by pip", by_pip))
+        return ways
     label = f"Installing {torch} for the CPU (about 200 MB)"
     if pip_takes_cpu_build(torch):
         return [Attempt(label, by_pip)]

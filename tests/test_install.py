@@ -43,8 +43,8 @@ def test_help_is_the_map(checkout: Path) -> None:
         (["engine", "--touch"], "--torch"),
         (["addon", "--in"], "--into"),
         (["addon", "--into", "/no/blender"], "/no/blender"),
-        (["engine", "--torch", "gpu"], "auto, cpu, cuda"),
-        (["engine", "--torch"], "auto, cpu, cuda"),
+        (["engine", "--torch", "gpu"], "auto, cpu, cuda, rocm, mps, xpu"),
+        (["engine", "--torch"], "auto, cpu, cuda, rocm, mps, xpu"),
         (["doctor"], "python3 install.py engine"),
     ],
 )
@@ -111,13 +111,20 @@ def test_new_versions_make_a_new_environment(
     assert any("-m venv" in command for command in recorder.commands)
 
 
-def test_another_kind_of_torch_is_another_environment(installer: ModuleType, recorder: Recorder) -> None:
+def test_another_kind_of_torch_is_another_environment(
+    installer: ModuleType, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    graphics = sys.modules["installer.graphics"]
     installer.make_environment(torch="cpu")
     made = len(recorder.commands)
     installer.make_environment(torch="auto")
     assert len(recorder.commands) == made, "what was chosen once is kept"
+    with pytest.raises(recorder.failed, match="cannot be used here"):
+        installer.make_environment(torch="cuda")
+    assert len(recorder.commands) == made, "nothing is thrown away for what cannot be"
+    monkeypatch.setattr(graphics, "found_cards", lambda: [graphics.Card("NVIDIA", "A card", "580.65", "sm_89")])
     installer.make_environment(torch="cuda")
-    assert any("--torch-backend=auto" in command for command in recorder.commands[made:])
+    assert any("--torch-backend=cu130" in command for command in recorder.commands[made:])
 
 
 def test_too_little_room_is_told_before_anything_is_made(
@@ -143,15 +150,19 @@ CUDA_NEEDS = ["filelock", 'nvidia-cudnn-cu13==9.20.0.48; platform_system == "Lin
 
 
 @pytest.mark.parametrize(
-    ("platform", "build", "version", "needs", "expected"),
+    ("platform", "build", "backend", "version", "needs", "expected"),
     [
-        ("linux", "cpu", "2.13.0+cpu", [], ["pip"]),
-        ("linux", "cpu", "2.13.0", CUDA_NEEDS, ["--torch-backend=cpu", "pip"]),
-        ("linux", "cpu", "2.13.0", ["filelock"], ["pip"]),
-        ("win32", "cpu", "2.13.0", CUDA_NEEDS, ["pip"]),
-        ("darwin", "cpu", "2.13.0", [], ["pip"]),
-        ("linux", "cuda", "2.13.0+cpu", [], ["--torch-backend=auto", "pip"]),
-        ("win32", "cuda", "2.13.0", [], ["--torch-backend=auto", "pip"]),
+        ("linux", "cpu", "cpu", "2.13.0+cpu", [], ["pip"]),
+        ("linux", "cpu", "cpu", "2.13.0", CUDA_NEEDS, ["--torch-backend=cpu", "pip"]),
+        ("linux", "cpu", "cpu", "2.13.0", ["filelock"], ["pip"]),
+        ("win32", "cpu", "cpu", "2.13.0", CUDA_NEEDS, ["pip"]),
+        ("darwin", "cpu", "cpu", "2.13.0", [], ["pip"]),
+        ("darwin", "mps", "cpu", "2.13.0", [], ["pip"]),
+        ("linux", "cuda", "cu130", "2.13.0+cpu", [], ["--torch-backend=cu130", "pip"]),
+        ("linux", "cuda", "cu126", "2.13.0+cpu", [], ["--torch-backend=cu126"]),
+        ("win32", "cuda", "cu130", "2.13.0", [], ["--torch-backend=cu130"]),
+        ("linux", "rocm", "rocm7.2", "2.13.0", [], ["--torch-backend=rocm7.2"]),
+        ("win32", "xpu", "xpu", "2.13.0", [], ["--torch-backend=xpu"]),
     ],
 )
 def test_the_build_of_torch_suits_the_machine(
@@ -159,20 +170,34 @@ def test_the_build_of_torch_suits_the_machine(
     monkeypatch: pytest.MonkeyPatch,
     platform: str,
     build: str,
+    backend: str,
     version: str,
     needs: list[str],
     expected: list[str],
 ) -> None:
-    torch_build = sys.modules["installer.torch_build"]
+    torch_build, torch_choice = sys.modules["installer.torch_build"], sys.modules["installer.torch_choice"]
     recorder.report = {"install": [{"metadata": {"version": version, "requires_dist": needs}}]}
     monkeypatch.setattr(sys, "platform", platform)
     ways = []
-    for attempt in torch_build.torch_attempts(build):
+    for attempt in torch_build.torch_attempts(torch_choice.Choice(build, backend, "a card", "")):
         last = attempt.command
         assert last[-1] == "torch==2.13.0" and "-c" in last
         assert attempt.by_uv == ("uv" in last)
         ways.append(next((word for word in last if word.startswith("--torch-backend")), "pip"))
     assert ways == expected
+
+
+def test_no_other_build_takes_the_place_of_a_cards_build(
+    installer: ModuleType, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    graphics = sys.modules["installer.graphics"]
+    monkeypatch.setattr(graphics, "found_cards", lambda: [graphics.Card("AMD", "A Radeon", "6.12.12", "gfx1100")])
+    monkeypatch.setattr(sys, "platform", "linux")
+    recorder.fail_at = "--torch-backend=rocm7.2"
+    with pytest.raises(recorder.failed) as caught:
+        installer.make_environment()
+    assert "A Radeon" in caught.value.why and "--torch cpu" in caught.value.fix
+    assert not any(command.endswith("torch==2.13.0") and "rocm" not in command for command in recorder.commands)
 
 
 def test_when_one_way_to_torch_fails_the_next_is_tried(installer: ModuleType, recorder: Recorder) -> None:

@@ -54,7 +54,7 @@ class Recorder:
         for module in (environment, torch_build):
             monkeypatch.setattr(module, "step", self.step)
             monkeypatch.setattr(module, "output_of", self.output_of)
-            monkeypatch.setattr(module, "nvidia_card", lambda: False, raising=False)
+        monkeypatch.setattr(sys.modules["installer.graphics"], "found_cards", list)
         self.python = environment.environment_python()
 
     def step(self, label: str, command: list[str]) -> None:

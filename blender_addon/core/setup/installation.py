@@ -32,6 +32,7 @@ class SetupPlan:
     version: str, of that interpreter.
     environment: Path of the environment's folder.
     device: str, "CPU" or the card's name.
+    why: str, what was found and why this build of torch follows; sentences.
     download_gb, disk_gb, free_gb: float, GB (10**9 bytes).
     """
 
@@ -39,16 +40,18 @@ class SetupPlan:
     version: str
     environment: Path
     device: str
+    why: str
     download_gb: float
     disk_gb: float
     free_gb: float
 
     def lines(self) -> list[str]:
-        """The plan in words, one line each: download, disk, device, Python, folder."""
+        """The plan in words, one line each: download, disk, device, why, Python, folder."""
         return [
             f"Download: about {self.download_gb:g} GB",
             f"On disk: about {self.disk_gb:g} GB of {self.free_gb:g} GB free",
             f"Device: {self.device}",
+            f"Why: {self.why}",
             f"Python: {self.version}",
             f"Folder: {self.environment}",
         ]
@@ -66,7 +69,7 @@ class EngineSetup:
 
     place: Path of the environment's folder.
     preferred_python: str, the only interpreter to try; '' to try those on this machine.
-    torch: str, 'auto', 'cpu' or 'cuda'.
+    torch: str, 'auto' or a build: 'cpu', 'cuda', 'rocm', 'mps', 'xpu'.
     """
 
     def __init__(self, place: Path, *, preferred_python: str = "", torch: str = "auto") -> None:
@@ -184,6 +187,7 @@ class EngineSetup:
             version=message["version"],
             environment=Path(message["environment"]),
             device=message["device"],
+            why=str(message.get("why", ""))[:1000],
             download_gb=message["download_gb"],
             disk_gb=message["disk_gb"],
             free_gb=message["free_gb"],

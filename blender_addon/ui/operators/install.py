@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +12,8 @@ from bpy.types import Context, Event, Operator
 from ...core.setup.installation import EngineSetup
 from ..run import session
 from ..settings import online, preferences
+
+_COLUMNS = 72  # characters that fit the dialog, 460 pixels wide
 
 
 def _setup() -> EngineSetup:
@@ -50,8 +53,9 @@ class DREAMFUSION_OT_install_engine(Operator):
     def draw(self, _context: Context) -> None:
         column = self.layout.column(align=True)
         setup = session.current().setup
-        for line in setup.plan.lines() if setup.plan is not None else ():
-            column.label(text=line, translate=False)
+        for paragraph in setup.plan.lines() if setup.plan is not None else ():
+            for line in textwrap.wrap(paragraph, _COLUMNS):
+                column.label(text=line, translate=False)
         self.layout.label(text="Blender can be used meanwhile.", icon="INFO")
         if online.offline_for_good():
             self.layout.label(text="Blender was started offline. Start it without --offline-mode.", icon="ERROR")

@@ -47,7 +47,7 @@ def draw_setup(layout: UILayout, context: Context, here: session.Session) -> Non
     elif setup.plan is not None and setup.trouble is None:
         column = layout.column(align=True)
         for line in setup.plan.lines():
-            trouble_box.draw_text(column, context, line, limit=3)
+            trouble_box.draw_text(column, context, line, limit=8)
 
 
 def _draw_running(layout: UILayout, context: Context, here: session.Session) -> None:
