@@ -148,6 +148,7 @@ BAD: list[tuple[str, list[str], str]] = [
     ("a folder that is no pipeline", ["generate", "a mug", "--model", str(Path(__file__).parent)], "model_index.json"),
     ("an output that is a file", ["generate", "a mug", "--output", __file__], "is a file"),
     ("a seed among the settings", ["generate", "a mug", "--set", "seed=7"], "--seed"),
+    ("a seed among those of a batch", ["batch", "list.txt", "--output", "o", "--set", "seed=7"], "Use --seeds VALUE"),
     ("a negative among the settings", ["generate", "a mug", "--set", "negative=mud"], "--negative"),
     ("a device among the settings", ["generate", "a mug", "--set", "device=cpu"], "--device"),
     ("a model among the settings", ["generate", "a mug", "--set", "model=starter"], "--model"),

@@ -13,13 +13,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from dreamfusion_engine.batch.news import News, Outcome, share_of
+from dreamfusion_engine.batch.news import News, Outcome, share_of, trained
 from dreamfusion_engine.errors import RunError
 from dreamfusion_engine.machine.run_folder import can_resume
 from dreamfusion_engine.wire.bounded_json import UnsafeJson, parse_json
 from dreamfusion_engine.wire.protocol import LINE_LIMIT
 
 PROGRAM = (sys.executable, "-m", "dreamfusion_engine")
+# What start_new_session is on Windows: Ctrl-C of the console does not reach it, and Ctrl-Break can be sent to it.
+OWN_GROUP: int = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
 _STEP = 0.01  # of a job's work, between two pieces of news of it
 _LOG_TAIL = 300  # characters of the end of a log that an error shows
 
@@ -55,16 +57,18 @@ class EngineProcess:
         self._hear, self._log = hear, log
         self._began = time.monotonic()
         self._told_to_stop = False
+        self.has_work = False  # whether a stop has something to save: it trains, or makes its mesh
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("ab") as errors, _interruptible():
-            # In a session of its own, Ctrl-C on the terminal reaches the batch alone, which stops its jobs in order.
+            # In a group of its own, Ctrl-C on the terminal reaches the batch alone, which stops its jobs in order.
             self._process = subprocess.Popen(
                 list(command),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 env=dict(environment),
-                start_new_session=os.name == "posix",
+                start_new_session=sys.platform != "win32",
+                creationflags=OWN_GROUP,
             )
         assert self._process.stdout is not None
         self._stdout: BinaryIO = self._process.stdout  # type: ignore[assignment]
@@ -81,19 +85,18 @@ class EngineProcess:
         if self._told_to_stop:
             return
         self._told_to_stop = True
-        with contextlib.suppress(OSError):
-            if os.name == "posix":
-                self._process.send_signal(signal.SIGINT)
+        try:
+            if sys.platform == "win32":
+                self._process.send_signal(signal.CTRL_BREAK_EVENT)
             else:
-                self._stdout.close()  # a run whose reader has gone stops with a checkpoint
+                self._process.send_signal(signal.SIGINT)
+        except OSError:  # Windows, where there is no console: a run whose reader has gone stops with a checkpoint
+            with contextlib.suppress(OSError):
+                self._stdout.close()
 
     def kill(self) -> None:
         """End it now, and what it started."""
-        with contextlib.suppress(OSError):
-            if os.name == "posix":
-                os.killpg(self._process.pid, signal.SIGKILL)
-            else:
-                self._process.kill()
+        end_group(self._process)
 
     def join(self, seconds: float) -> bool:
         """Wait for its end; return whether it came.
@@ -115,7 +118,9 @@ class EngineProcess:
                 kind = message.get("type") if isinstance(message, dict) else None
                 if kind in ("result", "failed", "cancelled"):
                     last = message
-                elif kind == "progress" and not told <= (share := share_of(message)) < told + _STEP:
+                if kind == "progress":
+                    self.has_work |= trained(message)
+                if kind == "progress" and not told <= (share := share_of(message)) < told + _STEP:
                     told = share
                     self._hear(News(kind="progress", job=self.name, share=share))
         code = self._process.wait()
@@ -150,7 +155,7 @@ class EngineProcess:
 @contextlib.contextmanager
 def _interruptible() -> Iterator[None]:
     """Let a process that is started here take SIGINT. It inherits what is blocked, and Ray's workers block that."""
-    if os.name != "posix":
+    if sys.platform == "win32":
         yield
         return
     before = signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
@@ -158,6 +163,22 @@ def _interruptible() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def end_group(process: subprocess.Popen[bytes]) -> None:
+    """End a process that leads a group of its own, and all that it started. One that has ended is left alone.
+
+    process: of `OWN_GROUP` or a session of its own.
+    """
+    if sys.platform == "win32":
+        tree = ["taskkill", "/F", "/T", "/PID", str(process.pid)]
+        with contextlib.suppress(OSError, subprocess.SubprocessError):
+            subprocess.run(tree, stdin=subprocess.DEVNULL, capture_output=True, timeout=20.0, check=False)
+        with contextlib.suppress(OSError):
+            process.kill()
+    else:
+        with contextlib.suppress(OSError):
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 def died(why: str) -> dict[str, str]:

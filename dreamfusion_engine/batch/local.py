@@ -13,10 +13,13 @@ from dreamfusion_engine.batch.engine_process import EngineProcess, job_command, 
 from dreamfusion_engine.batch.job_queue import JobQueue
 from dreamfusion_engine.batch.news import News
 from dreamfusion_engine.batch.room import Slot
+from dreamfusion_engine.commands.console import duration_text
 from dreamfusion_engine.machine.disk import output_error
 
 _ASKED_EVERY = 0.2  # seconds
-STOP_SECONDS = 120.0  # for a step, a checkpoint and the end; on a busy machine
+STOP_SECONDS = 600.0  # for a step and its checkpoint, or for the mesh of a run that has ended its training
+EMPTY_SECONDS = 15.0  # for a run that has not done a step: it loads its model, hears no signal and has nothing to save
+_TOLD_EVERY = 15.0  # seconds, while runs are waited for
 LOGS = "logs"
 
 
@@ -51,19 +54,22 @@ def work_here(work: Work, slots: Sequence[Slot], tell: Callable[[News], None], s
     heard: queue.Queue[News] = queue.Queue()
     running: dict[str, tuple[EngineProcess, Mapping[str, Any], Slot]] = {}
     tell(News(kind="places", count=len(slots)))
-    until = 0.0
+    until, told = 0.0, float("-inf")
     try:
         while running or (len(waiting) and not until):
             if stopped() and not until:
                 until = time.monotonic() + STOP_SECONDS
                 for process, _, _ in running.values():
                     process.stop()
+            if until and running and time.monotonic() - told > _TOLD_EVERY:
+                told = time.monotonic()
+                tell(News(kind="note", text=_stopping([each for each, _, _ in running.values()], until - told)))
             while free and not until and (job := waiting.next()) is not None:
                 slot = free.pop()
                 running[job["name"]] = (_begin(work, job, slot, heard.put), job, slot)
                 tell(News(kind="began", job=job["name"], where=slot.where))
-            if until and time.monotonic() > until:
-                for process, _, _ in running.values():
+            for process, _, _ in running.values() if until else ():
+                if time.monotonic() > (until if process.has_work else until - STOP_SECONDS + EMPTY_SECONDS):
                     process.kill()
             try:
                 news = heard.get(timeout=_ASKED_EVERY)
@@ -85,6 +91,19 @@ def work_here(work: Work, slots: Sequence[Slot], tell: Callable[[News], None], s
     finally:
         for process, _, _ in running.values():  # only where something failed, or at a second Ctrl-C
             process.kill()
+
+
+def _stopping(running: Sequence[EngineProcess], seconds: float) -> str:
+    """What the stop of a batch waits for, and for how long at most."""
+    saving = sum(process.has_work for process in running)
+    parts = []
+    if saving:
+        runs = "1 run saves" if saving == 1 else f"{saving} runs save"
+        parts.append(f"{runs} after the present step, or with the mesh where one was begun")
+    if empty := len(running) - saving:
+        parts.append(f"{empty} {'has' if empty == 1 else 'have'} not done a step and will begin anew")
+    limit = max(seconds, 0.0) if saving else min(max(seconds, 0.0), EMPTY_SECONDS)
+    return f"Stopping: {'; '.join(parts)}. This takes at most {duration_text(limit)}; Ctrl-C again stops at once."
 
 
 def _begin(work: Work, job: Mapping[str, Any], slot: Slot, hear: Callable[[News], None]) -> EngineProcess:

@@ -76,3 +76,12 @@ def share_of(message: Mapping[str, Any]) -> float:
     if not isinstance(step, int) or not isinstance(total, int) or total <= 0:
         return 0.0
     return _TRAINED * min(1.0, max(0.0, step / total))
+
+
+def trained(message: Mapping[str, Any]) -> bool:
+    """Return whether a run has done a step, by its `progress` message: only then is there something to save.
+
+    message: of the protocol.
+    """
+    stage, step = message.get("stage"), message.get("step")
+    return stage not in ("download", "load") and (stage != "train" or (isinstance(step, int) and step > 0))

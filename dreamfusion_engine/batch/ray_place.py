@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
-import os
 import queue
-import signal
 import subprocess
 import sys
 import threading
@@ -16,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from dreamfusion_engine.batch.carried import parcels_of
-from dreamfusion_engine.batch.engine_process import job_environment
+from dreamfusion_engine.batch.engine_process import OWN_GROUP, end_group, job_environment
 from dreamfusion_engine.batch.local import LOGS, Work
 from dreamfusion_engine.batch.needs import Needs
 from dreamfusion_engine.batch.news import News, told_news
@@ -197,7 +195,8 @@ def _started(folder: Path) -> subprocess.Popen[bytes]:
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 env=job_environment(0),
-                start_new_session=os.name == "posix",
+                start_new_session=sys.platform != "win32",
+                creationflags=OWN_GROUP,
             )
     except OSError as error:
         raise output_error(folder, error) from error
@@ -224,8 +223,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     try:
         process.wait(timeout=20.0)
     except subprocess.TimeoutExpired:
-        with contextlib.suppress(OSError):
-            os.killpg(process.pid, signal.SIGKILL) if os.name == "posix" else process.kill()
+        end_group(process)
         process.wait()
 
 

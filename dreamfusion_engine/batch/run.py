@@ -21,7 +21,7 @@ from dreamfusion_engine.errors import InputError
 from dreamfusion_engine.machine.device import usable_cores
 from dreamfusion_engine.machine.disk import output_error
 from dreamfusion_engine.machine.main_memory import available_bytes
-from dreamfusion_engine.machine.run_folder import held_by
+from dreamfusion_engine.machine.run_folder import can_resume, held_by
 from dreamfusion_engine.models.pipeline_folder import ModelFacts, model_facts
 from dreamfusion_engine.request.generate import checked_request
 from dreamfusion_engine.request.output import output_folder
@@ -226,7 +226,14 @@ def _slots_here(asked: BatchRequest, threads: int, found: Sequence[Card], most: 
 
 
 def _check_free(plan: Plan, folder: Path) -> None:
-    """Raise InputError where a new batch would write over the result of something else."""
+    """Raise InputError where a new batch would write over the result of something else, or into a run's own folder."""
+    if (folder / RESULT).exists() or can_resume(folder):
+        raise InputError(
+            "input.output_taken",
+            what="The output folder is that of a single run.",
+            why=f"{folder} holds {RESULT if (folder / RESULT).exists() else 'the checkpoint of a run'} and no {PLAN}.",
+            fix="Give another --output folder: a batch makes one in it for every object.",
+        )
     for job in plan.jobs:
         if (folder / job.name / RESULT).exists():
             raise InputError(

@@ -27,6 +27,13 @@ def given_settings(options: argparse.Namespace) -> dict[str, Any]:
     """
     lock, part, shape = (getattr(options, name, None) for name in ("lock", "part", "shape"))  # each of one command
     settings = command_line.given_settings(
-        options.set, options.steps, options.lora, options.embedding, lock=lock, part=part, shape=shape
+        options.set,
+        options.steps,
+        options.lora,
+        options.embedding,
+        lock=lock,
+        part=part,
+        shape=shape,
+        seed_option="--seed" if hasattr(options, "seed") else "--seeds",  # a batch has seeds alone
     )
     return settings | {"model": options.model, "base": options.base}

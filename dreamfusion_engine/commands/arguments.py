@@ -6,13 +6,13 @@ import argparse
 import math
 import os
 import shlex
-import subprocess
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
 from dreamfusion_engine import __version__
+from dreamfusion_engine.commands.shell_line import shell_line
 from dreamfusion_engine.config.presets import PRESET_NAMES, nearest
 from dreamfusion_engine.config.seed_range import SeedRange, typed_range
 from dreamfusion_engine.errors import InputError
@@ -283,6 +283,7 @@ def given_settings(
     lock: float | None = None,
     part: str | None = None,
     shape: bool | None = None,
+    seed_option: str = "--seed",
 ) -> dict[str, Any]:
     """Return what --set and the options that are short for one say, nested by stage. A contradiction is an error.
 
@@ -293,13 +294,14 @@ def given_settings(
     lock: float, of --lock; None where not given.
     part: str, of --part; None where not given.
     shape: bool, whether --shape was given; None where it was not.
+    seed_option: str, by which the command takes seeds.
     Raises InputError input.set for a --set of what another option gives.
     """
     settings = parse_settings(assignments)
     said = {"optimize.steps": steps, "start.lock": lock, "paint.part": part, "paint.shape": shape}
     more = {name: value for name, value in said.items() if value is not None}
     more |= adapter_settings(loras, embeddings)
-    for name, option in _OWN_OPTIONS.items():
+    for name, option in (_OWN_OPTIONS | {"seed": seed_option}).items():
         if name in settings:
             raise InputError(
                 "input.set",
@@ -402,9 +404,11 @@ def resume_command(arguments: Sequence[str]) -> str:
 
 
 def again_command(arguments: Sequence[str]) -> str:
-    """Return these arguments as the user would type them, after the program's name as it was called."""
+    """Return these arguments as the user would type them, after the program's name as it was called.
+
+    On Windows these are two lines where cmd and PowerShell need different ones.
+    """
     called_as = os.environ.get(CALLED_AS)
     program = [] if called_as else [sys.executable, "-m", "dreamfusion_engine"]
     words = [*program, *arguments[1 if called_as else 0 :]]
-    text = subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words)
-    return f"{called_as} {text}" if called_as else text
+    return shell_line(words, before=called_as or "")

@@ -1,10 +1,14 @@
-"""The signals that end a run: Ctrl-C, SIGTERM, and SIGHUP, sent when a terminal closes or a connection breaks."""
+"""The signals that end a run: Ctrl-C, SIGTERM, and SIGHUP, sent when a terminal closes or a connection breaks.
+
+Windows has no SIGHUP. There SIGBREAK comes at Ctrl-Break, when the console's window is closed, and from a batch.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterator
 
 STOP_RUN = b"\nStopping after this step, with a checkpoint. Press Ctrl-C again to stop at once.\n"
@@ -13,7 +17,9 @@ STOP_DOWNLOAD = b"\nStopping; what has arrived is kept.\n"
 
 def stop_signals() -> list[int]:
     """Return the signals to listen to. SIGHUP is not among them where it was ignored from the start, as by nohup."""
-    hang_up: int | None = getattr(signal, "SIGHUP", None)  # Windows has none
+    if sys.platform == "win32":
+        return [signal.SIGINT, signal.SIGTERM, signal.SIGBREAK]
+    hang_up: int | None = getattr(signal, "SIGHUP", None)
     if hang_up is None or signal.getsignal(hang_up) is signal.SIG_IGN:
         return [signal.SIGINT, signal.SIGTERM]
     return [signal.SIGINT, signal.SIGTERM, hang_up]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from dreamfusion_engine.config.presets import Resolved, dotted, preset, resolve
-from dreamfusion_engine.config.recipes import recipe_named
+from dreamfusion_engine.config.recipes import STARTER_RECIPE, recipe_named
 from dreamfusion_engine.errors import InputError
 from dreamfusion_engine.models.family import FAMILIES
 from dreamfusion_engine.models.pipeline_folder import ModelFacts
@@ -43,7 +43,8 @@ def settings_for(
             + (f"{together} views of one object together." if together > 1 else "every view alone."),
             fix=f"Leave camera.group out: the model's recipe has {together}.",
         )
-    refuse_useless(FAMILIES[facts.family], dotted(made.config), dotted(preset(preset_name, prompt)))
+    called = "the starter model" if facts.recipe == STARTER_RECIPE else None
+    refuse_useless(FAMILIES[facts.family], dotted(made.config), dotted(preset(preset_name, prompt)), called)
     return made
 
 

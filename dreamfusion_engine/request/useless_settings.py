@@ -20,17 +20,20 @@ _COMPARING_ONLY: Mapping[str, tuple[tuple[str, ...], str]] = {
 }
 
 
-def refuse_useless(family: Family, values: Mapping[str, Any], plain: Mapping[str, Any]) -> None:
+def refuse_useless(
+    family: Family, values: Mapping[str, Any], plain: Mapping[str, Any], model: str | None = None
+) -> None:
     """Raise InputError input.setting for a setting that does nothing with a model of a family, or cannot be.
 
     family: Family of the model.
     values: settings of the run by dotted name.
     plain: those of its preset.
+    model: str, what the artist calls the model; None for the name of its family.
     """
-    title = f"a {family.title}" if family.compares else family.title
+    title = model or (f"a {family.title}" if family.compares else family.title)
     about: list[tuple[Sequence[str], str, str]] = []
     if not family.vae:
-        why = f"It is about an autoencoder, and {family.title} works on pixels without one."
+        why = f"It is about an autoencoder, and {title} works on pixels without one."
         about.append((NEEDS_AUTOENCODER, why, "give a --model that has an autoencoder, such as Stable Diffusion"))
     if family.compares:
         why = f"It is about a model that denoises, and {title} compares pictures with words."

@@ -121,6 +121,16 @@ def test_a_second_batch_in_one_folder_is_refused_and_a_folder_that_stays_empty_g
     assert not (tmp_path / "a").exists()
 
 
+@pytest.mark.parametrize("left", ["result.json", "checkpoint/checkpoint.json", "contest.json"])
+def test_the_folder_of_a_single_run_is_refused(tmp_path: Path, left: str) -> None:
+    (tmp_path / left).parent.mkdir(exist_ok=True)
+    (tmp_path / left).write_text("{}", encoding="utf-8")
+    with pytest.raises(InputError) as caught:
+        Heard(tmp_path).run(asked(tmp_path, "a mug"))
+    assert caught.value.code == "input.output_taken" and "single run" in caught.value.what
+    assert not (tmp_path / PLAN).exists() and not (tmp_path / "a-mug-0").exists()
+
+
 def test_a_result_of_something_else_is_never_written_over(tmp_path: Path) -> None:
     (tmp_path / "a-mug-0").mkdir()
     (tmp_path / "a-mug-0" / "result.json").write_text("{}", encoding="utf-8")

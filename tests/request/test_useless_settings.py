@@ -98,3 +98,9 @@ def test_pictures_are_refused_with_a_clip_before_anything_is_written(tmp_path: P
         )
     assert caught.value.code == "input.picture" and "a CLIP" in caught.value.why
     assert "text-to-image model" in caught.value.fix and not out.exists()
+
+
+def test_the_starter_is_called_by_its_name_and_not_by_its_familys() -> None:
+    with pytest.raises(InputError) as caught:
+        settings_for(model_facts("starter"), "draft", "a mug", {"clip": {"crops": 3}})
+    assert "the starter model denoises them" in caught.value.why and "DeepFloyd" not in caught.value.why
