@@ -35,6 +35,8 @@ if sys.version_info < (3, 10):  # noqa: UP036  written so that an older Python c
 
 import os
 import platform
+import shlex
+import subprocess
 from pathlib import Path
 
 from installer.addon_package import build_addon
@@ -56,8 +58,9 @@ def demo(arguments: list[str]) -> int:
     blend = "--no-blend" not in arguments
     arguments = [word for word in arguments if word != "--no-blend"] or ["a hamburger"]
     python = make_environment()
-    program = Path(sys.executable).name
-    called_as = f"{program} {os.path.relpath(__file__) if Path.cwd().drive == ROOT.drive else __file__} demo"
+    own = os.path.relpath(__file__) if Path.cwd().drive == ROOT.drive else __file__
+    typed = [Path(sys.executable).name, own, "demo"]
+    called_as = subprocess.list2cmdline(typed) if sys.platform == "win32" else shlex.join(typed)
     code = run([str(python), "-m", "dreamfusion_engine", "generate", *arguments], DREAMFUSION_CALLED_AS=called_as)
     if code != 0 or not blend or {"--help", "-h", "--json"} & set(arguments):
         return code
@@ -160,11 +163,15 @@ def addon(arguments: list[str]) -> int:
     return 0
 
 
+_HELD = "Close programs that use it, such as Blender, or give yourself the right to write there; then try again."
 COMMANDS = {"demo": demo, "addon": addon, "test": test, "engine": engine, "doctor": doctor}
 
 
 def main(arguments: list[str]) -> int:
     """Run one command; returns its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a code page such as cp437 lacks letters that paths have
+            stream.reconfigure(errors="backslashreplace")
     if not arguments or arguments[0] in ("-h", "--help", "help"):
         say((__doc__ or "").strip())
         return 0 if arguments else 2
@@ -178,6 +185,10 @@ def main(arguments: list[str]) -> int:
         return COMMANDS[arguments[0]](arguments[1:])
     except SetupFailed as failure:
         print(failure.text, file=sys.stderr)
+        return 2
+    except OSError as error:
+        why = f"{error.filename or 'A file'}: {error.strerror or error}"
+        print(SetupFailed("A file may not be written.", why, _HELD).text, file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("\nStopped. What is half made is made anew next time.", file=sys.stderr)

@@ -126,7 +126,13 @@ def answers(command: list[str], version: tuple[int, int]) -> str | None:
     code = "import sys, venv, ensurepip; print(sys.version_info[0], sys.version_info[1]); print(sys.executable)"
     try:
         done = subprocess.run(
-            [*command, "-c", code], capture_output=True, text=True, timeout=30, env=clean_variables(), check=False
+            [*command, "-X", "utf8", "-c", code],
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            timeout=30,
+            env=clean_variables(),
+            check=False,
         )
     except (OSError, subprocess.SubprocessError):
         return None

@@ -5,6 +5,7 @@ Only the engine knows the folder of a prompt.
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
@@ -13,12 +14,12 @@ from dreamfusion_engine.request.output import contest_name, folder_name
 
 
 def main() -> None:
-    """Print the absolute path."""
+    """Print the absolute path as JSON."""
     asked = arguments.parser().parse_args(["generate", *sys.argv[1:]])
     seeds = arguments.given_seeds(asked.seeds, asked.seed)
     name = folder_name(asked.prompt, asked.seed or 0) if seeds is None else contest_name(asked.prompt, seeds)
     folder: Path = asked.output or Path("outputs") / name
-    print(folder.absolute())
+    print(json.dumps(str(folder.absolute())))  # letters that a code page lacks arrive whole
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ Of: install.py, installer.
 from __future__ import annotations
 
 import importlib
+import json
 import os
 import subprocess
 import sys
@@ -50,19 +51,21 @@ def test_a_blender_as_a_module_gets_the_python_that_its_wheel_is_made_for(
         (["a red mug", "--seed", "2"], "outputs/a-red-mug-2"),
         (["a red mug", "--seeds", "3-5"], "outputs/a-red-mug-3-to-5"),
         (["a mug", "--output", "o"], "o"),
+        (["武器 é"], "outputs/武器-é-0"),
     ],
 )
 def test_the_demo_finds_the_folder_of_its_run(tmp_path: Path, words: list[str], expected: str) -> None:
     program = [sys.executable, str(ROOT / "installer" / "output_folder.py"), *words]
-    run = subprocess.run(program, cwd=tmp_path, capture_output=True, text=True, timeout=600)
-    assert Path(run.stdout.strip()) == tmp_path / expected, run.stderr
+    german = {**os.environ, "PYTHONIOENCODING": "cp1252"}  # as a pipe on Windows, whatever the letters of the prompt
+    run = subprocess.run(program, cwd=tmp_path, capture_output=True, text=True, timeout=600, env=german)
+    assert Path(json.loads(run.stdout)) == tmp_path / expected, run.stderr
 
 
 def test_where_no_blender_fits_the_demo_says_so_and_names_the_mesh(
     installer: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     blend = importlib.import_module("installer.blend_file")
-    monkeypatch.setattr(blend, "output_of", lambda _: "/somewhere/a-mug-0\n")
+    monkeypatch.setattr(blend, "output_of", lambda _: '"/somewhere/a-mug-0"\n')
     monkeypatch.setattr(blend, "fitting", lambda: None)
     assert blend.make_blend(Path("python"), ["a mug"]) == 0
     told = capsys.readouterr().out
@@ -80,7 +83,7 @@ def test_the_demo_tells_the_size_before_it_fetches_blender(
         assert f"{wheel.megabytes} MB" in capsys.readouterr().out
         raise processes.SetupFailed("The disk is full.", "It is.", "Make room.")
 
-    monkeypatch.setattr(blend, "output_of", lambda _: "/somewhere/a-mug-0\n")
+    monkeypatch.setattr(blend, "output_of", lambda _: '"/somewhere/a-mug-0"\n')
     monkeypatch.setattr(blend, "fitting", lambda: wheel)
     monkeypatch.setattr(blend, "make_bpy_environment", fails)
     assert blend.make_blend(Path("python"), ["a mug"]) == 0

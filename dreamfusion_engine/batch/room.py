@@ -52,7 +52,7 @@ def cards(device: str, environ: Mapping[str, str] = os.environ) -> list[Card]:
         return []
     query = [program, "--query-gpu=index,uuid,memory.total,memory.free", "--format=csv,noheader,nounits"]
     try:
-        said = subprocess.run(query, capture_output=True, text=True, timeout=30, check=True).stdout
+        said = subprocess.run(query, capture_output=True, timeout=30, check=True).stdout.decode("utf-8", "replace")
     except (OSError, subprocess.SubprocessError):
         return []
     return chosen_cards(said, device, environ.get("CUDA_VISIBLE_DEVICES"))

@@ -219,9 +219,8 @@ def _ffmpeg() -> Check:
     import imageio_ffmpeg
 
     program = imageio_ffmpeg.get_ffmpeg_exe()
-    run = subprocess.run([program, "-version"], capture_output=True, text=True, timeout=30, env=child_environment())
+    run = subprocess.run([program, "-version"], capture_output=True, timeout=30, env=child_environment())
     if run.returncode != 0:
-        raise SetupError(
-            "setup.ffmpeg", what="ffmpeg does not start.", why=run.stderr.strip()[:200] or program, fix=REINSTALL
-        )
-    return Check(name="ffmpeg", detail=run.stdout.split("\n", 1)[0].split(" Copyright")[0])
+        said = run.stderr.decode("utf-8", "replace").strip()[:200]
+        raise SetupError("setup.ffmpeg", what="ffmpeg does not start.", why=said or program, fix=REINSTALL)
+    return Check(name="ffmpeg", detail=run.stdout.decode("utf-8", "replace").split("\n", 1)[0].split(" Copyright")[0])

@@ -26,6 +26,7 @@ from dreamfusion_engine.events import Chosen, Control, Move, Note, Report, Resul
 from dreamfusion_engine.generate import generate
 from dreamfusion_engine.judge.appraisal import appraiser
 from dreamfusion_engine.judge.folder import judge_folder
+from dreamfusion_engine.machine.atomic_file import move_into_place
 from dreamfusion_engine.machine.device import release_memory
 from dreamfusion_engine.machine.disk import output_error
 from dreamfusion_engine.machine.run_folder import held
@@ -210,7 +211,7 @@ def _finish(
         files = {}
         for name, path in made.files.items():
             files[name] = str(output / name)
-            os.replace(path, files[name])
+            move_into_place(path, Path(files[name]))
         write_result(json.loads(json.dumps(content)), output / "result.json")
     except OSError as error:
         raise output_error(output, error) from error
@@ -228,7 +229,7 @@ def _set_aside(output: Path, report: Report) -> None:
             return
         names = (f"seeds-before-{number}" for number in range(1, 10_000))
         aside = next(output / name for name in names if not (output / name).exists())
-        os.rename(drafts, aside)
+        move_into_place(drafts, aside)
     except OSError as error:
         raise output_error(output, error) from error
     report(Note(code="run.set_aside", text=f"An unfinished contest was in this folder. It is kept: {aside.name}"))

@@ -21,6 +21,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from dreamfusion_engine.hub.address import is_hub_id
+from dreamfusion_engine.machine.atomic_file import move_into_place
 from dreamfusion_engine.wire.bounded_json import read_json_file
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -196,7 +197,7 @@ class RepositoryCache:
         try:
             with fresh.open("x", encoding="utf-8") as stream:
                 stream.write(content)
-            os.replace(fresh, path)
+            move_into_place(fresh, path)
         finally:
             with contextlib.suppress(OSError):
                 fresh.unlink(missing_ok=True)

@@ -15,6 +15,7 @@ from dreamfusion_engine.errors import InputError, SetupError
 from dreamfusion_engine.hub.address import HubAddress
 from dreamfusion_engine.hub.connection import opened, unreachable
 from dreamfusion_engine.hub.repository_cache import RemoteFile
+from dreamfusion_engine.machine.atomic_file import move_into_place
 from dreamfusion_engine.machine.disk import disk_full, is_full
 
 RETRIES = 5  # in a row, without one new byte
@@ -55,7 +56,7 @@ def fetch(source: Source, partial: Path, whole: Path, *, seen: Seen, kept: Seen)
             partial.parent.mkdir(parents=True, exist_ok=True)
             hasher = _arrive(source, partial, seen, kept)
             if hasher.hexdigest() == file.blob:
-                os.replace(partial, whole)
+                move_into_place(partial, whole)
                 return
             partial.unlink()
         except OSError as error:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from pathlib import Path
 
+LONGEST_ON_WINDOWS = 259  # characters of a path, the zero at its end left out
 CARRIED = (
     "DREAMFUSION_CARRIED"  # JSON, path as given -> path here: set for a run on a machine that files were carried to
 )
@@ -38,7 +40,24 @@ def given_path(given: str | os.PathLike[str], holds: str = "") -> Path:
         raise UnusablePath(reason) from error
     except OSError as error:
         raise UnusablePath(error.strerror or str(error)) from error
+    if sys.platform == "win32" and not text.startswith("\\\\?\\"):
+        longest = len(os.path.abspath(path / holds if holds else path))
+        if longest > LONGEST_ON_WINDOWS and not _takes_long_paths():
+            raise UnusablePath(f"with what will be in it, it has {longest} characters, and Windows takes 259 here")
     return path
+
+
+def _takes_long_paths() -> bool:
+    """Whether this Windows takes longer paths, which a setting of the machine decides. True on other systems."""
+    if sys.platform != "win32":
+        return True
+    import winreg
+
+    try:
+        with winreg.OpenKey(winreg.HKEY_LOCAL_MACHINE, r"SYSTEM\CurrentControlSet\Control\FileSystem") as key:
+            return bool(winreg.QueryValueEx(key, "LongPathsEnabled")[0])
+    except OSError:
+        return False
 
 
 def _carried() -> dict[str, str]:

@@ -8,9 +8,12 @@ import os
 import re
 import secrets
 import stat
+import sys
+import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+_TRIES, _PAUSE = 50, 0.1  # seconds between them: five in all
 _RANDOM = 4  # bytes of a temporary name, two letters each
 _TEMPORARY = re.compile(r"\.(?P<stem>.+)-[0-9a-f]{8}(?P<suffix>\.[^.]+)?")
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
@@ -40,7 +43,7 @@ def write_whole(path: Path, write: Callable[[Path], None]) -> None:
         write(temporary)
         with temporary.open("r+b") as file:  # Windows flushes only what it may write
             os.fsync(file.fileno())
-        os.replace(temporary, path)
+        move_into_place(temporary, path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
@@ -50,6 +53,28 @@ def write_whole(path: Path, write: Callable[[Path], None]) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def move_into_place(source: Path, target: Path) -> None:
+    """Rename a file or folder over what is at `target`.
+
+    Windows refuses that while another program has it open: a viewer, a virus scanner, or a Blender that reads it. Such
+    programs are waited for a little.
+
+    source, target: Path, on one disk.
+    Raises OSError, after the wait with words for people; then both are as they were.
+    """
+    for tries_left in reversed(range(_TRIES)):
+        try:
+            os.replace(source, target)
+            return
+        except PermissionError as error:
+            if sys.platform != "win32":
+                raise
+            if not tries_left:
+                why = "another program has it open, or it may not be written"
+                raise PermissionError(error.errno, why, str(target)) from error
+            time.sleep(_PAUSE)
 
 
 def sweep(folder: Path, names: Iterable[str]) -> list[Path]:

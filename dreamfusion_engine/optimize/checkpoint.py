@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -26,7 +25,7 @@ from dreamfusion_engine.config.presets import to_json
 from dreamfusion_engine.config.stages import GenerateConfig
 from dreamfusion_engine.errors import InputError, SetupError
 from dreamfusion_engine.guidance.denoiser.choice import installed
-from dreamfusion_engine.machine.atomic_file import write_atomically
+from dreamfusion_engine.machine.atomic_file import move_into_place, write_atomically
 from dreamfusion_engine.machine.disk import output_error
 from dreamfusion_engine.machine.run_folder import INPUTS, SOURCE
 
@@ -149,7 +148,7 @@ def set_aside(folder: Path) -> Path | None:
     names = (f"{folder.name}-step-{step}{suffix}" for suffix in ("", *(f"-{n}" for n in range(2, 10_000))))
     aside = next(folder.with_name(name) for name in names if not folder.with_name(name).exists())
     try:
-        os.rename(folder, aside)
+        move_into_place(folder, aside)
     except OSError as error:
         raise output_error(folder, error) from error
     return aside

@@ -47,6 +47,7 @@ class Trial:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
                 text=True,
+                encoding="utf-8",
                 env=engine_child_environment(),
             )
         except OSError:

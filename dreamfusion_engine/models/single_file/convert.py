@@ -15,6 +15,7 @@ from typing import Any
 from dreamfusion_engine.errors import SetupError
 from dreamfusion_engine.events import Note, Report
 from dreamfusion_engine.hub.selection import INDEX, UNUSED_PARTS
+from dreamfusion_engine.machine.atomic_file import move_into_place
 from dreamfusion_engine.machine.disk import check_room
 from dreamfusion_engine.machine.file_lock import only_one
 from dreamfusion_engine.models.family import FAMILIES
@@ -62,7 +63,7 @@ def convert(file: SingleFile) -> None:
             _convert(file, configs, made)
             for part in file.borrowed:
                 _borrow(file.base, part, made)
-            os.replace(made, file.folder)
+            move_into_place(made, file.folder)
     except OSError as error:
         from dreamfusion_engine.hub.transfer import disk_error
 
