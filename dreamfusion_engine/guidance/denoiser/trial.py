@@ -92,7 +92,7 @@ class Trial:
 def main() -> int:
     """Try what the command line says; return 1 where the graph cannot be compiled or called."""
     # Answers leave by a private duplicate: whatever a library prints goes to stderr.
-    wire = os.fdopen(os.dup(1), "w")
+    wire = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     graph, call, precision, threads = sys.argv[1:]
     try:

@@ -14,16 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dreamfusion_engine.errors import SetupError
-from dreamfusion_engine.machine.child_process import child_environment
+from dreamfusion_engine.machine.child_process import APART, child_environment
 
 FRAMES_PER_SECOND = 20
 CODEC = "libx264"
 _QUALITY = ["-crf", "18", "-movflags", "+faststart"]  # hardly a loss that is seen; plays before it is loaded whole
 _SAID = 400  # characters of ffmpeg's last words
 _FULL = {errno.ENOSPC: "No space left on device", errno.EDQUOT: "Disk quota exceeded"}  # as ffmpeg says them
-
-# What start_new_session is on Windows; and no window of its own.
-_APART: int = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0) | getattr(subprocess, "CREATE_NO_WINDOW", 0)
 
 
 def encode_video(frames: Iterable[NDArray[np.uint8]], path: Path, size: tuple[int, int]) -> None:
@@ -74,7 +71,7 @@ def _started(path: Path, size: tuple[int, int]) -> subprocess.Popen[bytes]:
         stderr=subprocess.PIPE,
         env=child_environment(),
         start_new_session=True,  # a Ctrl-C or a closed window is for the engine, which ends the encoder itself
-        creationflags=_APART,
+        creationflags=APART,
     )
 
 

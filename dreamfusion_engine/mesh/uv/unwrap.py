@@ -21,7 +21,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from dreamfusion_engine.machine.child_process import engine_child_environment
+from dreamfusion_engine.machine.child_process import APART, engine_child_environment
 from dreamfusion_engine.mesh.arrays import Floats, Ints
 from dreamfusion_engine.mesh.surface.topology import Triangles, Vertices, directed_edges, parts_of
 from dreamfusion_engine.mesh.uv.charts import box_charts, packed_without_overlap
@@ -190,6 +190,7 @@ def _answer(given: bytes, seconds: float, advance: Callable[[float], None]) -> b
             stderr=subprocess.DEVNULL,
             env=engine_child_environment(),
             start_new_session=True,  # a Ctrl-C is for the engine, which ends the child itself
+            creationflags=APART,
         )
     except OSError as error:  # no Python to start (embedded in another program): the other way needs none
         raise NoCharts(f"the process for it could not be started ({error.strerror or error})") from error
