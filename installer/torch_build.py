@@ -41,7 +41,7 @@ def install_torch(choice: Choice) -> None:
         except SetupFailed as error:
             failed = error
     if failed is not None and choice.build not in ("cpu", "mps"):
-        fix = f"{failed.fix}\n       Or do without the card: python3 install.py engine --torch cpu"
+        fix = f"{failed.fix}\n       Or do without the card: --torch cpu, in Blender's preferences Processor Only."
         why = f"{choice.device}, {choice.backend}. {failed.what} {failed.why}"
         raise SetupFailed("No build of torch for this card could be had.", why, fix)
     if failed is not None:

@@ -6,6 +6,7 @@ Exit codes: 0 done; 2 bad input or set-up; 3 the run failed; 130 cancelled, a ch
 from __future__ import annotations
 
 import argparse
+import errno
 import json
 import os
 import sys
@@ -56,19 +57,25 @@ def main(argv: Sequence[str] | None = None, **makers: Maker) -> int:
         if options.command == "doctor":
             return lists.doctor(options)
         return _serve(options, makers)
-    except BrokenPipeError:  # whoever read our output has gone: head, less, a closed window
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return Cancelled.exit_code
     except KeyboardInterrupt:
         print("\nStopped.", file=sys.stderr)
         return Cancelled.exit_code
     except Exception as error:  # the last net: bugs too are shown on one screen, with their log
+        if _reader_gone(error):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            return Cancelled.exit_code
         ours = as_engine_error(error)
         if "--json" in arguments:
             print(json.dumps(error_message(ours)))
         else:
             console.tell(console.error_text(ours))
         return ours.exit_code
+
+
+def _reader_gone(error: Exception) -> bool:
+    """Whether whoever read our output has gone: head, less, more, a closed window. Windows calls that EINVAL."""
+    at_a_pipe = isinstance(error, OSError) and error.errno == errno.EINVAL and error.filename is None
+    return isinstance(error, BrokenPipeError) or (sys.platform == "win32" and at_a_pipe)
 
 
 def _serve(options: argparse.Namespace, makers: Mapping[str, Maker]) -> int:

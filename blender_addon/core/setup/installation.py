@@ -104,6 +104,14 @@ class EngineSetup:
             return 0.0
         return (self._ended or time.monotonic()) - self._began
 
+    def take_torch(self, torch: str) -> None:
+        """Take another build of torch; what was planned for the last one is dropped. While something runs, nothing.
+
+        torch: str, 'auto' or a build.
+        """
+        if torch != self.torch and self.state not in ("examining", "running"):
+            self.torch, self.plan = torch, None
+
     def examine(self) -> None:
         """Find a Python that fits, and what the installation would take. `poll` continues it. Needs no network."""
         if self.state in ("examining", "running"):

@@ -17,9 +17,10 @@ _COLUMNS = 72  # characters that fit the dialog, 460 pixels wide
 
 
 def _setup() -> EngineSetup:
-    """The session's installation, with the Python that the artist may have chosen."""
-    setup = session.current().setup
-    setup.preferred_python = bpy.path.abspath(getattr(preferences.of(), "setup_python", ""))
+    """The session's installation, with the Python and the device that the artist may have chosen."""
+    setup, chosen = session.current().setup, preferences.of()
+    setup.preferred_python = bpy.path.abspath(getattr(chosen, "setup_python", ""))
+    setup.take_torch("cpu" if getattr(chosen, "setup_processor", False) else "auto")
     return setup
 
 

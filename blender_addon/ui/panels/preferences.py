@@ -45,6 +45,8 @@ def _engine(layout: UILayout, context: Context, chosen: Any, here: session.Sessi
         box.prop(chosen, "setup_python")
     if chosen.engine == "own" and (here.missing is not None or here.setup.state == "running"):
         engine_box.draw_setup(box, context, here)
+        if here.setup.state != "running":
+            box.prop(chosen, "setup_processor")
         return
     if here.missing is not None:
         trouble_box.draw_text(box, context, f"{here.missing.what} {here.missing.fix}", "ERROR", inset=trouble_box.BOX)

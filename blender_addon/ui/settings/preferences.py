@@ -99,6 +99,10 @@ class DREAMFUSION_AP_preferences(AddonPreferences):
         description="A Python from which Install Engine makes the engine's environment. Empty is the first that fits",
         subtype="FILE_PATH",
     )
+    setup_processor: BoolProperty(
+        name="Processor Only",
+        description="Install the small build that computes on the processor, even where there is a graphics card",
+    )
     device: StringProperty(name="Device Name", description="auto, cpu, cuda or cuda:1 and so on", default="auto")
     device_choice: EnumProperty(
         name="Device",

@@ -162,6 +162,23 @@ def test_closing_ends_the_child(setup: EngineSetup, monkeypatch: pytest.MonkeyPa
     assert child.over() and setup.state == "cancelled"
 
 
+def test_the_processor_alone_is_planned_anew_and_passed_on(setup: EngineSetup) -> None:
+    setup.torch = "auto"
+    setup.examine()
+    wait(setup, lambda: setup.state != "examining")
+    assert setup.plan is not None and setup.plan.why
+    setup.take_torch("auto")
+    assert setup.plan is not None, "nothing has changed"
+    setup.take_torch("cpu")
+    assert setup.plan is None
+    setup.start()
+    assert setup._child is not None and setup._child.words[-2:] == ["--torch", "cpu"]
+    setup.take_torch("auto")
+    wait(setup, lambda: setup.state not in ("examining", "running"))
+    assert setup.state == "done" and setup.torch == "cpu"
+    assert json.loads((setup.place / "dreamfusion-environment.json").read_text())["torch"] == "cpu"
+
+
 def test_a_chosen_python_that_is_none_is_told(package: Path, tmp_path: Path) -> None:
     setup = EngineSetup(tmp_path / "engine", preferred_python=str(tmp_path / "no python"))
     setup.examine()

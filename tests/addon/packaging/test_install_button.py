@@ -43,6 +43,25 @@ def test_where_blender_is_offline_the_button_says_so_and_downloads_nothing(newes
     assert not facts["cancel"] and not facts["log"]
 
 
+PROCESSOR = (
+    LOOK
+    + """
+preferences = addon.part("ui.settings.preferences")
+operators = addon.part("ui.operators.install")
+before = (setup.torch, setup.plan is None)
+preferences.of().setup_processor = True
+operators._setup()
+addon.tell(before=before, after=(setup.torch, setup.plan is None))
+addon.disable()
+"""
+)
+
+
+def test_processor_only_drops_the_plan_for_the_card(newest_blender: Session) -> None:
+    facts = newest_blender.run(PROCESSOR).facts
+    assert facts["before"] == ["auto", False] and facts["after"] == ["cpu", True]
+
+
 PLACE = (
     LOOK
     + """
