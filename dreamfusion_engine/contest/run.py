@@ -211,7 +211,7 @@ def _finish(
         files = {}
         for name, path in made.files.items():
             files[name] = str(output / name)
-            move_into_place(path, Path(files[name]))
+            move_into_place(Path(path), Path(files[name]))
         write_result(json.loads(json.dumps(content)), output / "result.json")
     except OSError as error:
         raise output_error(output, error) from error
