@@ -138,7 +138,7 @@ def _apple(card: Card, system: str) -> Choice | str:
 
 
 def _processor(why: str) -> Choice:
-    """The build without a card. Macs have one build only, which is then used without MPS."""
+    """The build without a card. Macs have one build only, so there MPS comes along."""
     return Choice("cpu", "cpu", "CPU", why)
 
 
