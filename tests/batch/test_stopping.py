@@ -6,6 +6,7 @@ Of: dreamfusion_engine/batch/local.py, dreamfusion_engine/batch/engine_process.p
 from __future__ import annotations
 
 import itertools
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -50,7 +51,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
         seen.append(next(ticks) * 0.5)
         return seen[-1]
 
-    monkeypatch.setattr(local.time, "monotonic", now)
+    monkeypatch.setattr(time, "monotonic", now)
     monkeypatch.setattr(local, "EngineProcess", Run)
     monkeypatch.setattr(local, "_ASKED_EVERY", 0.001)
     Run.made = []

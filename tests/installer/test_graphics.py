@@ -6,6 +6,8 @@ Of: installer/graphics.py.
 from __future__ import annotations
 
 import ctypes
+import os
+import platform
 import sys
 from pathlib import Path
 from typing import Any
@@ -129,7 +131,7 @@ def test_who_may_not_open_amds_device_is_told_the_groups(system: Path, monkeypat
     amd(system, 110000)
     assert "container" in graphics.found_cards()[0].fault
     put(system / "dev/kfd")
-    monkeypatch.setattr(graphics.os, "access", lambda path, mode: False)
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
     assert "usermod -aG render,video" in graphics.found_cards()[0].fault
 
 
@@ -174,11 +176,11 @@ def test_windows_registry_tells_every_adapter(monkeypatch: pytest.MonkeyPatch) -
 
 def test_a_mac_names_its_chip(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "darwin")
-    monkeypatch.setattr(graphics.platform, "machine", lambda: "arm64")
-    monkeypatch.setattr(graphics.platform, "mac_ver", lambda: ("15.1", ("", "", ""), "arm64"))
+    monkeypatch.setattr(platform, "machine", lambda: "arm64")
+    monkeypatch.setattr(platform, "mac_ver", lambda: ("15.1", ("", "", ""), "arm64"))
     monkeypatch.setattr(graphics, "answer_of", lambda command: "Apple M2 Max\n")
     assert graphics.found_cards() == [Card("Apple", "Apple M2 Max", "15.1", "apple")]
-    monkeypatch.setattr(graphics.platform, "machine", lambda: "x86_64")
+    monkeypatch.setattr(platform, "machine", lambda: "x86_64")
     assert graphics.found_cards() == []
 
 

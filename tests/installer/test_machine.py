@@ -5,7 +5,9 @@ Of: installer/machine.py.
 
 from __future__ import annotations
 
+import platform
 import sys
+import sysconfig
 from pathlib import Path
 
 import pytest
@@ -14,13 +16,13 @@ from installer import machine
 from installer.processes import SetupFailed
 
 
-def here(monkeypatch: pytest.MonkeyPatch, system: str, platform: str, version: str = "") -> None:
-    """Stand on a machine: `platform` as sysconfig tells it, the version of glibc or macOS."""
+def here(monkeypatch: pytest.MonkeyPatch, system: str, kind: str, version: str = "") -> None:
+    """Stand on a machine: `kind` as sysconfig tells it, the version of glibc or macOS."""
     monkeypatch.setattr(sys, "platform", system)
-    monkeypatch.setattr(machine.sysconfig, "get_platform", lambda: platform)
-    monkeypatch.setattr(machine.platform, "machine", lambda: platform.rpartition("-")[2])
-    monkeypatch.setattr(machine.platform, "libc_ver", lambda: ("glibc", version) if version else ("", ""))
-    monkeypatch.setattr(machine.platform, "mac_ver", lambda: (version, ("", "", ""), ""))
+    monkeypatch.setattr(sysconfig, "get_platform", lambda: kind)
+    monkeypatch.setattr(platform, "machine", lambda: kind.rpartition("-")[2])
+    monkeypatch.setattr(platform, "libc_ver", lambda: ("glibc", version) if version else ("", ""))
+    monkeypatch.setattr(platform, "mac_ver", lambda: (version, ("", "", ""), ""))
 
 
 @pytest.mark.parametrize(

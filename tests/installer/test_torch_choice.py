@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from installer import torch_choice
+from installer import graphics
 from installer.graphics import Card
 from installer.processes import SetupFailed
 from installer.torch_choice import BUILDS, DISK, DOWNLOAD, choose
@@ -99,5 +99,5 @@ def test_what_is_asked_for_is_taken_where_it_can_be() -> None:
 
 
 def test_an_own_rocm_is_mentioned(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch_choice.graphics, "rocm_version", lambda: "6.4.1")
+    monkeypatch.setattr(graphics, "rocm_version", lambda: "6.4.1")
     assert "6.4.1" in choose("auto", [RADEON], "linux").why

@@ -5,6 +5,10 @@ Of: dreamfusion_engine/machine, dreamfusion_engine/batch/engine_process.py, blen
 
 from __future__ import annotations
 
+import ctypes
+import faulthandler
+import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +16,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import imageio_ffmpeg
 import psutil
 import pytest
 
@@ -137,7 +142,7 @@ def test_what_the_engine_starts_is_apart_from_the_console(tmp_path: Path, monkey
         monkeypatch.setattr(module, "APART", NEW_GROUP | NO_WINDOW)
     for module in (engine_process, ray_place):
         monkeypatch.setattr(module, "OWN_GROUP", NEW_GROUP)
-    monkeypatch.setattr(video.imageio_ffmpeg, "get_ffmpeg_exe", lambda: "ffmpeg")
+    monkeypatch.setattr(imageio_ffmpeg, "get_ffmpeg_exe", lambda: "ffmpeg")
     monkeypatch.setattr(subprocess, "Popen", refuse)
     with pytest.raises(OSError):
         video._started(tmp_path / "turntable.mp4", (2, 2))
@@ -191,16 +196,16 @@ class Kernel:
 def test_the_job_object_kills_on_close_and_gives_its_handle_back(monkeypatch: pytest.MonkeyPatch) -> None:
     kernel = Kernel()
     monkeypatch.setattr(sys, "platform", "win32")
-    monkeypatch.setattr(windows_job.ctypes, "WinDLL", lambda name, use_last_error: kernel, raising=False)
+    monkeypatch.setattr(ctypes, "WinDLL", lambda name, use_last_error: kernel, raising=False)
     job = windows_job.KillOnCloseJob(7)
     assert kernel.calls == ["CreateJobObjectW", "SetInformationJobObject", "AssignProcessToJobObject"]
     assert kernel.limits[16:20] == (0x2000).to_bytes(4, "little") and len(kernel.limits) == 144
     del job
     assert kernel.calls[-1] == "CloseHandle"
     refusing = Kernel(refuse="AssignProcessToJobObject")
-    monkeypatch.setattr(windows_job.ctypes, "WinDLL", lambda name, use_last_error: refusing)
-    monkeypatch.setattr(windows_job.ctypes, "WinError", lambda code: OSError(code, "no"), raising=False)
-    monkeypatch.setattr(windows_job.ctypes, "get_last_error", lambda: 5, raising=False)
+    monkeypatch.setattr(ctypes, "WinDLL", lambda name, use_last_error: refusing)
+    monkeypatch.setattr(ctypes, "WinError", lambda code: OSError(code, "no"), raising=False)
+    monkeypatch.setattr(ctypes, "get_last_error", lambda: 5, raising=False)
     with pytest.raises(OSError):
         windows_job.KillOnCloseJob(7)
     assert refusing.calls[-1] == "CloseHandle"
@@ -220,7 +225,7 @@ def test_memory_is_counted_in_the_units_of_each_system(monkeypatch: pytest.Monke
 
 
 def test_cores_are_counted_without_affinity(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delattr(device.os, "sched_getaffinity", raising=False)
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
     for system in ("darwin", "win32"):
         monkeypatch.setattr(sys, "platform", system)
         assert device.usable_cores() >= 1
@@ -230,16 +235,14 @@ def test_cores_are_counted_without_affinity(monkeypatch: pytest.MonkeyPatch) -> 
 def test_a_child_is_limited_where_no_death_signal_exists(monkeypatch: pytest.MonkeyPatch, system: str) -> None:
     limits: list[float] = []
     monkeypatch.setattr(sys, "platform", system)
-    monkeypatch.setattr(
-        child_process.faulthandler, "dump_traceback_later", lambda seconds, exit, file: limits.append(seconds)
-    )
+    monkeypatch.setattr(faulthandler, "dump_traceback_later", lambda seconds, exit, file: limits.append(seconds))
     if system == "win32":
         monkeypatch.setitem(sys.modules, "resource", None)
     else:
         import resource
 
         monkeypatch.setattr(resource, "setrlimit", lambda what, limit: limits.append(limit[0]))
-        monkeypatch.setattr(child_process.os, "getppid", lambda: 17)
+        monkeypatch.setattr(os, "getppid", lambda: 17)
     child_process.end_with(17, seconds=5.0, processor_seconds=2.5)
     assert limits == ([5.0] if system == "win32" else [5.0, 3])
 
@@ -251,8 +254,8 @@ def test_caches_lie_where_each_system_keeps_them() -> None:
 
 
 def test_pythons_launcher_is_asked_for_every_version(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(interpreters.os, "name", "nt")
+    monkeypatch.setattr(os, "name", "nt")
     monkeypatch.setattr(interpreters, "_own", list)
     monkeypatch.setattr(interpreters, "_on_path", list)
-    monkeypatch.setattr(interpreters.shutil, "which", lambda name: r"C:\Windows\py.exe" if name == "py" else None)
+    monkeypatch.setattr(shutil, "which", lambda name: r"C:\Windows\py.exe" if name == "py" else None)
     assert [words[1] for words in interpreters.candidates()] == ["-3.12", "-3.11", "-3.13", "-3.10"]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,8 +16,8 @@ from typing import Any
 import pytest
 
 from blender_addon.core.jobs import file_lock, writer
+from dreamfusion_engine.hub.selection import INDEX
 from dreamfusion_engine.inputs import given_path
-from dreamfusion_engine.machine import atomic_file
 from dreamfusion_engine.machine.atomic_file import move_into_place, write_atomically
 from dreamfusion_engine.machine.disk import output_error
 from dreamfusion_engine.models.pipeline_folder import STARTER_FOLDER
@@ -44,7 +45,7 @@ def windows(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """A Windows whose waits take no time; returns them."""
     waits: list[float] = []
     monkeypatch.setattr(sys, "platform", "win32")
-    monkeypatch.setattr(atomic_file.time, "sleep", waits.append)
+    monkeypatch.setattr(time, "sleep", waits.append)
     return waits
 
 
@@ -74,7 +75,7 @@ def test_a_reader_that_stays_is_told_after_a_bounded_wait_and_nothing_is_lost(
 
 def test_elsewhere_a_refusal_is_final(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "linux")
-    monkeypatch.setattr(atomic_file.time, "sleep", lambda seconds: pytest.fail("it waited"))
+    monkeypatch.setattr(time, "sleep", lambda seconds: pytest.fail("it waited"))
     held = Held(monkeypatch, tries=1)
     with pytest.raises(PermissionError):
         move_into_place(tmp_path / "a", tmp_path / "b")
@@ -85,7 +86,7 @@ def test_the_addons_files_wait_for_readers_too(tmp_path: Path, monkeypatch: pyte
     path = tmp_path / "job.json"
     path.write_bytes(b"old")
     held = Held(monkeypatch, tries=3)
-    monkeypatch.setattr(writer.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(time, "sleep", lambda seconds: None)
     monkeypatch.setattr(writer, "os", SimpleNamespace(**{**vars(os), "name": "nt", "replace": held.replace}))
     writer.write_whole(path, b"new")
     assert path.read_bytes() == b"new" and held.asked == 4
@@ -123,7 +124,7 @@ def test_a_long_output_folder_is_refused_beforehand_unless_windows_takes_it(
 ) -> None:
     registry = Registry(value)
     if value is not None:
-        registry.OpenKey = lambda root, path: Key()  # type: ignore[method-assign]
+        registry.OpenKey = lambda root, path: Key()  # type: ignore[assignment,method-assign]
     monkeypatch.setattr(sys, "platform", "win32")
     monkeypatch.setitem(sys.modules, "winreg", registry)  # type: ignore[arg-type]
     assert environment.long_paths() is allowed
@@ -168,8 +169,8 @@ def test_a_disk_without_links_gets_copies(tmp_path: Path, monkeypatch: pytest.Mo
     def refuse(source: object, target: object) -> None:
         raise OSError(1, "Incorrect function")
 
-    monkeypatch.setattr(convert.os, "link", refuse)
-    shutil.copy(STARTER_FOLDER / convert.INDEX, tmp_path)
+    monkeypatch.setattr(os, "link", refuse)
+    shutil.copy(STARTER_FOLDER / INDEX, tmp_path)
     convert._borrow(STARTER_FOLDER, "text_encoder", tmp_path)
     (weights,) = (tmp_path / "text_encoder").glob("*.safetensors")
     assert weights.read_bytes() == (STARTER_FOLDER / "text_encoder" / weights.name).read_bytes()
