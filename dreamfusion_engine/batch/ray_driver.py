@@ -27,14 +27,14 @@ from dreamfusion_engine.batch.job_queue import JobQueue
 from dreamfusion_engine.batch.news import News, Outcome
 from dreamfusion_engine.batch.ray_cluster import Machine, Machines, connect, watch
 from dreamfusion_engine.batch.ray_node import NodeJob, Report, failed_by
-from dreamfusion_engine.commands.console import claim_stdin, claim_stdout
+from dreamfusion_engine.commands.console import claim_stdin, claim_stdout, duration_text
 from dreamfusion_engine.errors import EngineError
 from dreamfusion_engine.machine.disk import output_error
 from dreamfusion_engine.wire.protocol import encode
 
 _WAIT = 1.0  # seconds for which answers are awaited at a time
 _SILENT = 90.0  # seconds without an answer after which a job counts as lost
-_STOP_SECONDS = 120.0
+_STOP_SECONDS = 600.0  # for a step and its checkpoint, or for a mesh that was begun
 _PARCEL_SECONDS = 600.0  # for a piece of a model
 
 
@@ -83,6 +83,11 @@ class Driver:
         while self.active or (len(self.waiting) and not self.stop.is_set()):
             if self.stop.is_set() and not until:
                 until = time.monotonic() + _STOP_SECONDS
+                if self.active:
+                    self._note(
+                        f"Stopping: {len(self.active)} at work on the cluster, which save after their present step. "
+                        f"This takes at most {duration_text(_STOP_SECONDS)}; Ctrl-C again stops at once."
+                    )
             if until and time.monotonic() > until:
                 break
             if not until:

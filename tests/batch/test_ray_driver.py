@@ -170,6 +170,8 @@ def test_a_stop_keeps_checkpoints_and_gives_no_more_jobs(tmp_path: Path, two: Cl
     drive.wait_for(lambda: any(each["share"] > 0.02 for each in drive.told.of("progress")))
     drive.stop.set()
     assert set(drive.end().values()) == {"stopped"} and len(drive.told.of("began")) == 2
+    notes = [note["text"] for note in drive.told.of("note")]
+    assert any("2 at work" in text and "10:00" in text for text in notes)
     for each in drive.told.of("began"):
         assert (drive.folder / each["job"] / "checkpoint" / "checkpoint.json").is_file()
 
