@@ -19,7 +19,7 @@ from dreamfusion_engine.machine.disk import output_error
 _ASKED_EVERY = 0.2  # seconds
 STOP_SECONDS = 600.0  # for a step and its checkpoint, or for the mesh of a run that has ended its training
 EMPTY_SECONDS = 15.0  # for a run that has not done a step: it loads its model, hears no signal and has nothing to save
-_TOLD_EVERY = 15.0  # seconds, while runs are waited for
+_TOLD_EVERY = 20.0  # seconds, while runs are waited for
 LOGS = "logs"
 
 
@@ -102,7 +102,7 @@ def _stopping(running: Sequence[EngineProcess], seconds: float) -> str:
         parts.append(f"{runs} after the present step, or with the mesh where one was begun")
     if empty := len(running) - saving:
         parts.append(f"{empty} {'has' if empty == 1 else 'have'} not done a step and will begin anew")
-    limit = max(seconds, 0.0) if saving else min(max(seconds, 0.0), EMPTY_SECONDS)
+    limit = max(0.0, seconds if saving else seconds - STOP_SECONDS + EMPTY_SECONDS)
     return f"Stopping: {'; '.join(parts)}. This takes at most {duration_text(limit)}; Ctrl-C again stops at once."
 
 

@@ -73,7 +73,7 @@ def test_a_run_that_has_not_done_a_step_is_not_waited_for(tmp_path: Path, clock:
     assert Run.made[0].stopped and Run.made[0].killed
     assert clock[-1] < local.EMPTY_SECONDS + local._TOLD_EVERY
     note = next(news.text for news in heard if news.kind == "note")
-    assert "has not done a step" in note and "0:15" in note and "save" not in note
+    assert "has not done a step" in note and "0:14" in note and "save" not in note
     assert [news.outcome.fate for news in heard if news.outcome] == ["stopped"]
 
 
