@@ -1,4 +1,4 @@
-"""The add-on as one zip: blender_addon/, and in its folder `engine` all that Install Engine needs but the packages."""
+"""The add-on as one zip: blender_addon/, the manual, and in `engine` all that Install Engine needs but the packages."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from installer.environment import fingerprint, read_stamp
+from installer.manual_pages import write_pages
 from installer.processes import ROOT, SetupFailed, clean_variables, explained, say
 from installer.python import CONSTRAINTS, base_python, environment_python, pinned
 
 ADDON = ROOT / "blender_addon"
 FOLDER = "dreamfusion"  # the only folder in the zip; Blender 3.4 names the add-on by it, and extensions may have one
+MANUAL = "manual"  # folder of the zip with the pages of docs/ that F1 leads to
 PACKED = "engine"  # folder of the zip with what Install Engine needs; a checkout may have one left over
 CHILD_NEEDS = (
     "__init__.py",
@@ -64,7 +66,10 @@ def build_addon(target: Path | None = None) -> Path:
     with tempfile.TemporaryDirectory(prefix="dreamfusion-wheel-") as folder:
         wheel = build_wheel(Path(folder))
         with zipfile.ZipFile(draft, "w") as archive:
-            for name, file in sorted(contents(wheel)):
+            pages = Path(folder) / MANUAL
+            pages.mkdir()
+            manual = [(f"{MANUAL}/{page.name}", page) for page in write_pages(pages)]
+            for name, file in sorted([*contents(wheel), *manual]):
                 compression = zipfile.ZIP_STORED if file.suffix == ".whl" else zipfile.ZIP_DEFLATED
                 entry = zipfile.ZipInfo(f"{FOLDER}/{name}", MOMENT)
                 entry.external_attr = 0o100644 << 16

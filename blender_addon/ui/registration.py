@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bpy
 
+from . import manual
 from .operators import adapters, contest, download, install, job, part, pictures, run, texture, trouble
 from .operators import preferences as preferences_operators
 from .panels import job_list, main, presets, results
@@ -73,6 +74,7 @@ def register() -> None:
     texture_preview.register()
     tools.register()
     command.register()
+    manual.register()
     timer.start()
 
 
@@ -81,6 +83,7 @@ def unregister() -> None:
     timer.stop()
     preview_object.remove_all()
     texture_preview.remove_all()
+    manual.unregister()
     command.unregister()
     tools.unregister()
     texture_preview.unregister()
