@@ -25,6 +25,7 @@ _MISSING = {  # what, and what to do, by task
     GENERATE: ("The mesh to start from cannot be read.", "Choose it in Placement and press Generate again."),
 }
 _NO_PICTURES = ("The pictures of the object cannot be read.", "Add them in Pictures and press Generate again.")
+_IN_STANDING = ("contest.round", "contest.chosen")  # notes that say in words what a contest's standing shows
 CONTEST = "contest"  # the engine's command for a recipe with several seeds
 _SHOWN = {"latest": THUMBNAIL, "views": ROW}
 
@@ -157,7 +158,8 @@ class Run:
         elif message_type in ("standing", "draft"):
             self._contest(frame)
         elif message_type == "note":
-            self._note(message["code"], message["text"])
+            if message["code"] not in _IN_STANDING:
+                self._note(message["code"], message["text"])
         elif message_type in ("paused", "resumed") and not self._finishing:
             if self.job.wish == ("pause" if message_type == "paused" else "resume"):
                 self.job.wish = ""
