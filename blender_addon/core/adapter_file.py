@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .phrase import phrase
+
 _LARGEST = 16 << 20  # bytes of a header; those of LoRAs are under one MiB
 _LONGEST = 100  # characters of a word, as the engine has it
 _PICKLES = (".pt", ".bin", ".ckpt", ".pth")
@@ -38,21 +40,35 @@ def read(path: Path) -> AdapterFile:
     Raises NoAdapter for any other file, and for one that cannot be read.
     """
     if path.suffix.lower() in _PICKLES:
-        raise NoAdapter(f"{path.name} is a Python pickle, which can run code. Get it as .safetensors, or convert it")
+        raise NoAdapter(
+            phrase(
+                "{name} is a Python pickle, which can run code. Get it as .safetensors, or convert it", name=path.name
+            )
+        )
     try:
         tensors = _header(path)
     except OSError as error:
-        raise NoAdapter(f"{path.name} cannot be read: {error.strerror or error}") from error
+        raise NoAdapter(
+            phrase("{name} cannot be read: {error}", name=path.name, error=error.strerror or error)
+        ) from error
     except (ValueError, RecursionError, struct.error) as error:
-        raise NoAdapter(f"{path.name} is no whole .safetensors file. Copy or download it again") from error
+        raise NoAdapter(
+            phrase("{name} is no whole .safetensors file. Copy or download it again", name=path.name)
+        ) from error
     names = [name for name in tensors if name != "__metadata__"]
     if not names:
-        raise NoAdapter(f"{path.name} is empty. Copy or download it again")
+        raise NoAdapter(phrase("{name} is empty. Copy or download it again", name=path.name))
     if len(names) > 2 or any("lora" in name for name in names) or not all(_is_flat(tensors[name]) for name in names):
         return AdapterFile()
     word = path.stem if names[0] in _UNNAMED else names[0]
     if not word.strip() or len(word) > _LONGEST or any(letter.isspace() for letter in word) or not word.isprintable():
-        raise NoAdapter(f"'{word[:_LONGEST]}' is no word that a prompt can say. Rename the file {path.name}")
+        raise NoAdapter(
+            phrase(
+                "'{word}' is no word that a prompt can say. Rename the file {name}",
+                word=word[:_LONGEST],
+                name=path.name,
+            )
+        )
     return AdapterFile(word)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from . import given_pictures
 from .contest import MOST_SEEDS, Standing
+from .phrase import phrase
 
 SEEDS = 1 << 31
 TASKS = GENERATE, TEXTURE, REFINE = (
@@ -326,11 +327,18 @@ def verdict_of(report: dict[str, Any]) -> list[str]:
         shares = [judge.get(name) for name in ("score", "shape")]
         good = [share for share in shares if isinstance(share, (int, float)) and 0.0 <= share <= 1.0]
         if len(good) == len(shares) and not any(isinstance(share, bool) for share in shares):
-            by = str(judge.get("by") or "a judge")
-            lines.append(f"Recognised by {by} from {good[0]:.0%} of the sides, without colour from {good[1]:.0%}")
+            by = str(judge.get("by") or phrase("a judge"))
+            lines.append(
+                phrase(
+                    "Recognised by {judge} from {colour:.0%} of the sides, without colour from {shape:.0%}",
+                    judge=by,
+                    colour=good[0],
+                    shape=good[1],
+                )
+            )
     if isinstance(terms, dict) and isinstance(terms.get("line"), str) and terms["line"]:
         lines.append(terms["line"])
-    return [line[:WORDS_LIMIT] for line in lines]
+    return [line if len(line) <= WORDS_LIMIT else line[:WORDS_LIMIT] for line in lines]
 
 
 def winner_of(report: dict[str, Any], recipe: Recipe) -> int | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from .phrase import phrase
+
 LIMIT = 12
 _VOWELS = "aeiou"
 
@@ -46,7 +48,7 @@ def knowledge(models: Sequence[dict[str, Any]] | None, model: str) -> str:
     kinds = _texts(card, "kinds")
     if card is None or not card.get("closed_vocabulary") or not kinds:
         return ""
-    return f"This model knows {len(kinds)} kinds of things: {', '.join(kinds)}"
+    return phrase("This model knows {count} kinds of things: {kinds}", count=len(kinds), kinds=", ".join(kinds))
 
 
 def _card(models: Sequence[dict[str, Any]] | None, model: str) -> dict[str, Any] | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bpy
 
-from . import manual
+from . import keymap, manual, translation
 from .operators import adapters, contest, download, install, job, part, pictures, run, texture, trouble
 from .operators import preferences as preferences_operators
 from .panels import job_list, main, presets, results
@@ -65,6 +65,8 @@ def connect() -> None:
 def register() -> None:
     """Register every class, give scenes and the window manager their properties, and start the timer."""
     connect()
+    translation.register()
+    translation.own_words((*CLASSES, *tools.CLASSES))
     for cls in CLASSES:
         bpy.utils.register_class(cls)
     scene_settings.attach()
@@ -74,6 +76,7 @@ def register() -> None:
     texture_preview.register()
     tools.register()
     command.register()
+    keymap.register()
     manual.register()
     timer.start()
 
@@ -84,6 +87,7 @@ def unregister() -> None:
     preview_object.remove_all()
     texture_preview.remove_all()
     manual.unregister()
+    keymap.unregister()
     command.unregister()
     tools.unregister()
     texture_preview.unregister()
@@ -93,3 +97,4 @@ def unregister() -> None:
     scene_settings.detach()
     for cls in reversed(CLASSES):
         bpy.utils.unregister_class(cls)
+    translation.unregister()

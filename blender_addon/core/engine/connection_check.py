@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..job import EngineTrouble, Trouble
+from ..phrase import phrase
 from .location import EngineLocation
 from .process import EngineProcess
 from .troubles import silence_trouble
@@ -39,7 +40,12 @@ class ConnectionReport:
         default = self.devices.get("default", "cpu")
         titles = [d.get("title") for d in self.devices.get("devices", []) if d.get("name") == default]
         title = f" ({titles[0]})" if titles and titles[0] else ""
-        return f"Engine {self.engine} answered after {self.seconds:.1f} s; it computes on {default}{title}"
+        return phrase(
+            "Engine {engine} answered after {seconds:.1f} s; it computes on {device}",
+            engine=self.engine,
+            seconds=self.seconds,
+            device=default + title,
+        )
 
 
 class ConnectionCheck:

@@ -12,6 +12,7 @@ from typing import Literal
 from ..blot import Blot
 from ..clean_environment import clean_environment
 from ..job import EngineTrouble, Trouble
+from ..phrase import phrase
 from .command_line import split_command
 from .process import EngineProcess
 from .troubles import INSTALL
@@ -88,12 +89,15 @@ class EngineLocation:
         if not self.python.is_file():
             if self.choice == "own":
                 return Trouble(
-                    "engine.not_installed", "The engine is not installed yet.", f"There is no {self.python}.", INSTALL
+                    "engine.not_installed",
+                    phrase("The engine is not installed yet."),
+                    phrase("There is no {python}.", python=self.python),
+                    INSTALL,
                 )
             return Trouble(
                 "engine.missing_program",
                 "The engine's Python is not there.",
-                f"There is no file {self.python}.",
+                phrase("There is no file {python}.", python=self.python),
                 "Choose another in the add-on's preferences, or press Install Engine.",
             )
         return None

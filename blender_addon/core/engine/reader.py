@@ -6,6 +6,7 @@ import threading
 from typing import BinaryIO, cast
 
 from ..job import Trouble
+from ..phrase import phrase
 from ..protocol import EVENTS, PROTOCOL_VERSION, DamagedFrame, Frame, read_frame
 from .byte_source import ByteSource
 from .inbox import Inbox
@@ -85,7 +86,7 @@ class WireReader:
             said = Trouble.from_json(message)
             self._log.say(str(said))
             if not self.ready and said.code == "protocol.version":
-                fix = "Update the engine: press Install Engine. If that does not help, update the add-on."
+                fix = phrase("Update the engine: press Install Engine. If that does not help, update the add-on.")
                 self.trouble = Trouble(
                     "engine.version", "The add-on and the engine do not fit together.", said.why, fix
                 )

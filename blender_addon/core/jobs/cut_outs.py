@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ..engine.host import EngineHost
 from ..given_pictures import MOST, GivenPicture
 from ..job import Trouble
+from ..phrase import phrase
 from ..protocol import Frame
 from .changes import Change, Changes
 
@@ -70,7 +71,9 @@ class CutOuts:
         elif name in self._asked and message["type"] == "failed":
             self._fail(name, Trouble.from_json(message))
         elif message["type"] == "failed" and name is None and message["code"] == "protocol.unknown" and self.active:
-            fix = "Install the engine again, or update it where it runs. A run cuts out the object without it too."
+            fix = phrase(
+                "Install the engine again, or update it where it runs. A run cuts out the object without it too."
+            )
             for key in list(self._asked):
                 self._fail(key, Trouble("engine.version", "This engine cannot show cut-outs.", "It is older.", fix))
         else:

@@ -19,6 +19,7 @@ from ..contest import training_share
 from ..engine_preset import PRESETS, preset_value
 from ..job import GENERATE, Job, Recipe
 from ..model_card import Card, CardEstimate, estimate, recipe_settings
+from ..phrase import phrase
 from .folder import REPORT, is_between
 from .writer import Pending, Writer, write_whole
 
@@ -70,13 +71,13 @@ class Estimate:
         """Time and memory: 'about 4 min, 1.2 GiB', or 'roughly 4 min, 1.2 GiB, not measured here yet'."""
         memory = f", {self.memory_mib / 1024:.1f} GiB" if self.memory_mib > 0.0 else ""
         if self.seconds <= 0.0:
-            return f"time not known before the first run{memory}"
+            return phrase("time not known before the first run{memory}", memory=memory)
         time = duration_text(self.seconds)
         if self.seconds >= _IN_HOURS:
-            time = f"{round(self.seconds / 3600):,} hours on this machine"
+            time = phrase("{hours:,} hours on this machine", hours=round(self.seconds / 3600))
         if self.measured:
-            return f"about {time}{memory}"
-        return f"roughly {time}{memory}, not measured here yet"
+            return phrase("about {time}{memory}", time=time, memory=memory)
+        return phrase("roughly {time}{memory}, not measured here yet", time=time, memory=memory)
 
 
 class Estimates:

@@ -36,6 +36,7 @@ from ..job import (
     versions_of,
     winner_of,
 )
+from ..phrase import phrase
 from ..protocol import DATA_LIMIT
 
 FORMAT = 3  # of both files; a reader refuses a higher one
@@ -167,12 +168,18 @@ def interrupted(job: Job) -> None:
         _read_report(job)
         return
     job.state = JobState.INTERRUPTED
-    reached = f"It had reached step {job.step} of {job.total}." if job.step and job.stage == "train" else ""
+    reached = (
+        phrase("It had reached step {step} of {total}.", step=job.step, total=job.total)
+        if job.step and job.stage == "train"
+        else ""
+    )
     job.trouble = Trouble(
         "job.interrupted",
         "Blender or the computer stopped before this was done.",
-        reached or ("It had begun." if job.started else "It had not begun."),
-        "Press Resume to go on from there." if job.started else "Press Resume to put it into the queue again.",
+        reached or (phrase("It had begun.") if job.started else phrase("It had not begun.")),
+        phrase("Press Resume to go on from there.")
+        if job.started
+        else phrase("Press Resume to put it into the queue again."),
     )
     job.eta_s = job.rate = None
 
@@ -313,7 +320,7 @@ def _add_files(job: Job) -> None:
             job.trouble = Trouble(
                 "job.mesh_missing",
                 "The mesh of this job is gone.",
-                f"There is no {job.folder / MESH} any more.",
+                phrase("There is no {file} any more.", file=job.folder / MESH),
                 "Press Retry to make it again.",
             )
 

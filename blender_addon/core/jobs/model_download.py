@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from ..engine.host import EngineHost
 from ..job import Trouble
+from ..phrase import joined, phrase
 from .changes import Change, Changes
 
 DownloadState = Literal["waiting", "running", "done", "cancelled", "failed"]
@@ -42,18 +43,18 @@ class ModelDownload:
     def text(self) -> str:
         """One line for a panel: '0.4 of 2.1 GB, 12 MB/s, 2:20 left'."""
         if self.stopping:
-            return "Stopping..."
+            return phrase("Stopping...")
         if self.state == "waiting":
-            return "Waiting for the engine..."
+            return phrase("Waiting for the engine...")
         if not self.total:
-            return "Asking the model hub..."
-        parts = [f"{self.done / 1e9:.1f} of {self.total / 1e9:.1f} GB"]
+            return phrase("Asking the model hub...")
+        parts: list[str] = [phrase("{done:.1f} of {total:.1f} GB", done=self.done / 1e9, total=self.total / 1e9)]
         if self.rate is not None:
             parts.append(f"{self.rate / 1e6:.0f} MB/s")
         if self.left_s is not None:
             minutes, seconds = divmod(round(self.left_s), 60)
-            parts.append(f"{minutes}:{seconds:02d} left")
-        return ", ".join(parts)
+            parts.append(phrase("{minutes}:{seconds:02d} left", minutes=minutes, seconds=seconds))
+        return joined(parts, ", ")
 
     def take(self, message: Mapping[str, Any]) -> bool:
         """Take over what a message of the engine says. Returns whether it was about this download."""

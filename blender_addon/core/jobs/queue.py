@@ -12,6 +12,7 @@ from ..engine.host import EngineHost, EngineState, Patience
 from ..engine.process import EngineProcess
 from ..engine.sound_message import sound_devices
 from ..job import GENERATE, Job, JobState, Recipe, Trouble
+from ..phrase import phrase
 from .changes import Change, Changes, Topic
 from .crash_limit import EngineDeaths
 from .cut_outs import CutOuts
@@ -279,7 +280,11 @@ class JobQueue:
             self._run.poll(time.monotonic())
         if self._run is not None:
             job = self._run.job
-            reached = f"It had reached step {job.step} of {job.total}." if job.total else "It had begun."
+            reached = (
+                phrase("It had reached step {step} of {total}.", step=job.step, total=job.total)
+                if job.total
+                else phrase("It had begun.")
+            )
             self._run.end(
                 JobState.INTERRUPTED,
                 Trouble("job.interrupted", "Blender was closed before the end.", reached, "Press Resume to go on."),

@@ -11,6 +11,7 @@ from ..contest import STATE, mesh_file, pictured_seed, standing_of, thumbnail_fi
 from ..engine.host import EngineHost
 from ..given_pictures import size_of
 from ..job import GENERATE, REFINE, TEXTURE, Job, JobState, Trouble, verdict_of, versions_of, winner_of
+from ..phrase import phrase
 from ..protocol import Frame
 from .changes import Change, Changes
 from .folder import CHECKPOINT, MESH, NOTES_KEPT, PICTURES, REPORT, ROW, SOURCE, THUMBNAIL, read_source, write_trouble
@@ -20,11 +21,20 @@ from .writer import Pending
 REMOTE_FOLDER = "~/DreamFusion/jobs"  # on the engine's machine, where it does not see this one's files
 _SAVE_EVERY_S = 5.0  # seconds between two entries of progress in the journal
 _MISSING = {  # what, and what to do, by task
-    TEXTURE: ("The meshes to paint cannot be read.", "Select the objects and press Texture This again."),
-    REFINE: ("The mesh to refine cannot be read.", "Select the object and press Refine again."),
-    GENERATE: ("The mesh to start from cannot be read.", "Choose it in Placement and press Generate again."),
+    TEXTURE: (
+        phrase("The meshes to paint cannot be read."),
+        phrase("Select the objects and press Texture This again."),
+    ),
+    REFINE: (phrase("The mesh to refine cannot be read."), phrase("Select the object and press Refine again.")),
+    GENERATE: (
+        phrase("The mesh to start from cannot be read."),
+        phrase("Choose it in Placement and press Generate again."),
+    ),
 }
-_NO_PICTURES = ("The pictures of the object cannot be read.", "Add them in Pictures and press Generate again.")
+_NO_PICTURES = (
+    phrase("The pictures of the object cannot be read."),
+    phrase("Add them in Pictures and press Generate again."),
+)
 _IN_STANDING = ("contest.round", "contest.chosen")  # notes that say in words what a contest's standing shows
 CONTEST = "contest"  # the engine's command for a recipe with several seeds
 _SHOWN = {"latest": THUMBNAIL, "views": ROW}
@@ -63,7 +73,9 @@ class Run:
         self._finishing = False
         checkpoint = job.folder / (STATE if job.recipe.is_contest else CHECKPOINT)
         if resume and job.step and host.local and not checkpoint.is_file():
-            self._note("job.from_the_start", "There was no checkpoint to go on from, so it starts from the beginning.")
+            self._note(
+                "job.from_the_start", phrase("There was no checkpoint to go on from, so it starts from the beginning.")
+            )
             resume = False
         elif resume and host.local:
             resume = checkpoint.is_file()
@@ -340,13 +352,18 @@ class Run:
         if self._asked_at is not None:
             self.end(JobState.CANCELLED, None)
             return
-        trouble = Trouble("job.interrupted", message["what"], "The engine was ended by somebody else.", "Press Resume.")
+        trouble = Trouble(
+            "job.interrupted", message["what"], phrase("The engine was ended by somebody else."), "Press Resume."
+        )
         self.end(JobState.INTERRUPTED, trouble)
 
     def _failed(self, message: dict[str, Any]) -> None:
         trouble = Trouble.from_json(message)
         if self._resumed and trouble.code.startswith("checkpoint."):
-            self._note("job.from_the_start", f"It starts from the beginning: {trouble.what} {trouble.why}")
+            self._note(
+                "job.from_the_start",
+                phrase("It starts from the beginning: {what} {why}", what=trouble.what, why=trouble.why),
+            )
             self._generate(resume=False)
             return
         self.good = True

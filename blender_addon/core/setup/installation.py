@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ..job import Trouble
+from ..phrase import joined, phrase
 from .child import SetupChild
 from .interpreters import candidates
 
@@ -48,12 +49,12 @@ class SetupPlan:
     def lines(self) -> list[str]:
         """The plan in words, one line each: download, disk, device, why, Python, folder."""
         return [
-            f"Download: about {self.download_gb:g} GB",
-            f"On disk: about {self.disk_gb:g} GB of {self.free_gb:g} GB free",
-            f"Device: {self.device}",
-            f"Why: {self.why}",
-            f"Python: {self.version}",
-            f"Folder: {self.environment}",
+            phrase("Download: about {size:g} GB", size=self.download_gb),
+            phrase("On disk: about {size:g} GB of {free:g} GB free", size=self.disk_gb, free=self.free_gb),
+            phrase("Device: {device}", device=self.device),
+            phrase("Why: {why}", why=self.why),
+            phrase("Python: {version}", version=self.version),
+            phrase("Folder: {folder}", folder=self.environment),
         ]
 
 
@@ -130,7 +131,7 @@ class EngineSetup:
             self._wants_start = True
             self.examine()
             return
-        self.trouble, self.fraction, self.stage = None, 0.0, "Starting"
+        self.trouble, self.fraction, self.stage = None, 0.0, phrase("Starting")
         self.log_tail.clear()
         self._began, self._ended = time.monotonic(), 0.0
         self._launch([str(self.plan.python)], "install", "running")
@@ -140,7 +141,7 @@ class EngineSetup:
         self._wants_start = False
         if self._child is not None:
             self._child.ask_to_end()
-            self.stage = "Stopping"
+            self.stage = phrase("Stopping")
 
     def close(self) -> None:
         """End the child, because Blender ends or the add-on is disabled."""
@@ -179,7 +180,7 @@ class EngineSetup:
             self._take_plan(message)
         elif message_type == "done":
             self.python = Path(message["python"])
-            self.fraction, self.stage = 1.0, "Ready"
+            self.fraction, self.stage = 1.0, phrase("Ready")
             self._end("done")
         elif message_type == "cancelled":
             self._end("cancelled")
@@ -212,7 +213,7 @@ class EngineSetup:
 
     def _next_candidate(self) -> None:
         if not self._candidates:
-            asked = " ".join(self._refusals[:3]) or "There is no Python on this machine besides."
+            asked = joined(self._refusals[:3]) or phrase("There is no Python on this machine besides.")
             self.trouble = Trouble(
                 "setup.python",
                 "No Python was found that the engine can run on.",
@@ -242,13 +243,16 @@ class EngineSetup:
             self._child = SetupChild(words, self.place.parent, EXAMINE_SECONDS if command == "look" else None)
         except OSError as error:
             if state == "examining":
-                self._refused(f"{python[0]} cannot be started.")
+                self._refused(phrase("{program} cannot be started.", program=python[0]))
                 return
             self.trouble = Trouble(
                 "setup.failed",
                 "The installation cannot be started.",
                 str(error),
-                f"Look whether you may write in {self.place.parent}, or choose another folder in the preferences.",
+                phrase(
+                    "Look whether you may write in {folder}, or choose another folder in the preferences.",
+                    folder=self.place.parent,
+                ),
             )
             self._end("failed")
             return
@@ -256,11 +260,11 @@ class EngineSetup:
 
     def _unexpected_end(self, child: SetupChild) -> None:
         if self.state == "examining":
-            self._refused(f"{child.words[0]} is no Python that works.")
+            self._refused(phrase("{program} is no Python that works.", program=child.words[0]))
         elif child.ending:
             self._end("cancelled")
         else:
-            why = child.last_words() or "It said nothing."
-            what, fix = "The installation ended in the middle.", "Try again; if it ends again, open the log."
-            self.trouble = Trouble("setup.failed", what, why, fix)
+            why = child.last_words() or phrase("It said nothing.")
+            fix = phrase("Try again; if it ends again, open the log.")
+            self.trouble = Trouble("setup.failed", "The installation ended in the middle.", why, fix)
             self._end("failed")

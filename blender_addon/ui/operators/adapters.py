@@ -11,10 +11,12 @@ from bpy.props import BoolProperty, CollectionProperty, IntProperty, StringPrope
 from bpy.types import Context, Event, Operator, OperatorFileListElement
 
 from ...core import adapter_file
+from ...core.phrase import phrase
 from ..settings import adapter_settings, models, preferences, scene_settings
+from ..translation import translated
 
-_ALWAYS = "The starter model takes no LoRAs or words. Choose another model first"
-_NEVER = "This model takes no LoRAs or words. Choose another one first"
+_ALWAYS = phrase("The starter model takes no LoRAs or words. Choose another model first")
+_NEVER = phrase("This model takes no LoRAs or words. Choose another one first")
 
 
 class DREAMFUSION_OT_add_adapter(Operator):
@@ -34,7 +36,7 @@ class DREAMFUSION_OT_add_adapter(Operator):
         """Whether the model takes any adapter. If not, the button's hint says so."""
         model = scene_settings.of(context).model
         if not any(adapter_settings.takes(model, adapter_type) for adapter_type in ("lora", "embeddings")):
-            cls.poll_message_set(_ALWAYS if model == models.STARTER else _NEVER)
+            cls.poll_message_set(translated(_ALWAYS if model == models.STARTER else _NEVER))
             return False
         return True
 
@@ -56,7 +58,7 @@ class DREAMFUSION_OT_add_adapter(Operator):
             return False
         lines = mine.words if about.word else mine.loras
         if any(adapter_settings.absolute(line.file) == adapter_settings.absolute(path) for line in lines):
-            self.report({"WARNING"}, f"{Path(path).name} is in the list already")
+            self.report({"WARNING"}, translated("{name} is in the list already", name=Path(path).name))
             return False
         lines.add().file = _beside_the_blend(path)
         return True
@@ -91,7 +93,11 @@ class DREAMFUSION_OT_change_adapter(_Line, Operator):
         """A tooltip with the line's path, which has no room in the list."""
         lines = getattr(scene_settings.of(context).adapters, "words" if properties.list_name == "words" else "loras")
         file = lines[properties.index].file if properties.index < len(lines) else ""
-        return f"Choose another file in place of {file}" if file else "Choose another file for this line"
+        return (
+            translated("Choose another file in place of {file}", file=file)
+            if file
+            else translated("Choose another file for this line")
+        )
 
     def invoke(self, context: Context, _event: Event) -> set[str]:
         """Open the file browser at the present file."""
@@ -108,7 +114,10 @@ class DREAMFUSION_OT_change_adapter(_Line, Operator):
         if lines is None or about is None:
             return {"CANCELLED"}
         if bool(about.word) != (self.list_name == "words"):
-            self.report({"ERROR"}, f"{Path(self.filepath).name} is {'a word' if about.word else 'a LoRA'}. Add it anew")
+            said = phrase("{name} is a word. Add it anew", name=Path(self.filepath).name)
+            if not about.word:
+                said = phrase("{name} is a LoRA. Add it anew", name=Path(self.filepath).name)
+            self.report({"ERROR"}, translated(said))
             return {"CANCELLED"}
         lines[self.index].file = _beside_the_blend(self.filepath)
         return {"FINISHED"}
@@ -137,14 +146,14 @@ def _recognised(operator: Operator, path: str) -> adapter_file.AdapterFile | Non
     """Whether a file is a LoRA or a word. For any other file, report why and return None."""
     file = Path(adapter_settings.absolute(path))
     if not path.strip() or file.is_dir():
-        operator.report({"ERROR"}, "Choose a .safetensors file")
+        operator.report({"ERROR"}, translated("Choose a .safetensors file"))
         return None
     if preferences.of().engine == "command" and not file.exists():
         return adapter_file.AdapterFile()  # it may be on the engine's machine
     try:
         return adapter_file.read(file)
     except adapter_file.NoAdapter as error:
-        operator.report({"ERROR"}, str(error))
+        operator.report({"ERROR"}, translated(error.args[0]))
         return None
 
 

@@ -7,6 +7,7 @@ from bpy.types import Context, Operator
 
 from ...core.job import EngineTrouble, Job, JobState, Trouble
 from ..run import contest_drafts, enqueue, session
+from ..translation import translated
 from .job import source_of
 from .job_action import InsertAction, JobAction
 
@@ -14,13 +15,15 @@ from .job_action import InsertAction, JobAction
 class _SeedAction(JobAction):
     """Mixed into operators about one seed of a contest."""
 
+    bl_options = {"REGISTER", "INTERNAL"}
+
     seed: IntProperty(name="Seed", description="The seed of the contest", options={"SKIP_SAVE", "HIDDEN"})
 
     def known(self, job: Job) -> bool:
         """Whether the contest has the seed; else that is reported."""
         if job.standing is not None and job.standing.of(self.seed) is not None:
             return True
-        self.report({"WARNING"}, f"This job has no seed {self.seed}")
+        self.report({"WARNING"}, translated("This job has no seed {seed}", seed=self.seed))
         return False
 
 
@@ -36,16 +39,18 @@ run of its own goes on with it"""
         if not self.known(job) or job.standing is None:
             return False
         if len(job.standing.left) > 1 and session.current().queue.choose(job, self.seed):
-            self.report({"INFO"}, f"Seed {self.seed} is finished next")
+            self.report({"INFO"}, translated("Seed {seed} is finished next", seed=self.seed))
             return True
         if self.seed in (job.winner, job.choice) and (job.state.active or job.state is JobState.DONE):
-            self.report({"WARNING"}, f"Seed {self.seed} is the one that is finished")
+            self.report({"WARNING"}, translated("Seed {seed} is the one that is finished", seed=self.seed))
             return False
         place = contest_drafts.beside(context, job, self.seed)
         draft = contest_drafts.begun(job, self.seed)
         if not enqueue.ask(self, context, job.of_seed(self.seed), place, source_of(job), begun=draft):
             return False
-        self.report({"INFO"}, f"'{job.recipe.prompt}' is queued with seed {self.seed}")
+        self.report(
+            {"INFO"}, translated("'{prompt}' is queued with seed {seed}", prompt=job.recipe.prompt, seed=self.seed)
+        )
         return True
 
 

@@ -8,6 +8,7 @@ from bpy.types import Context, Operator
 from ..run import enqueue, session, timer
 from ..scene import redraw
 from ..settings import online
+from ..translation import translated
 
 
 class DREAMFUSION_OT_download_model(Operator):
@@ -15,7 +16,7 @@ class DREAMFUSION_OT_download_model(Operator):
 
     bl_idname = "dreamfusion.download_model"
     bl_label = "Download"
-    bl_options = {"REGISTER"}
+    bl_options = {"REGISTER", "INTERNAL"}
 
     model: StringProperty(name="Model", description="Its id at the hub", options={"SKIP_SAVE"})
 
@@ -25,10 +26,10 @@ class DREAMFUSION_OT_download_model(Operator):
         if not enqueue.engine_is_there(cls):
             return False
         if session.current().queue.downloads.active:
-            cls.poll_message_set("Another model is being downloaded")
+            cls.poll_message_set(translated("Another model is being downloaded"))
             return False
         if not online.online():
-            cls.poll_message_set("Allow online access first: Preferences > System > Network")
+            cls.poll_message_set(translated("Allow online access first: Preferences > System > Network"))
             return False
         return True
 
@@ -47,7 +48,7 @@ class DREAMFUSION_OT_stop_download(Operator):
 
     bl_idname = "dreamfusion.stop_download"
     bl_label = "Stop"
-    bl_options = {"REGISTER"}
+    bl_options = {"REGISTER", "INTERNAL"}
 
     def execute(self, _context: Context) -> set[str]:
         """Stop the queue's download, which tells the engine."""

@@ -9,9 +9,11 @@ from typing import Any
 import bpy
 from bpy.types import Context, Event, Operator
 
+from ...core.phrase import phrase
 from ...core.setup.installation import EngineSetup
 from ..run import session
 from ..settings import online, preferences
+from ..translation import translated
 
 _COLUMNS = 72  # characters that fit the dialog, 460 pixels wide
 
@@ -36,10 +38,10 @@ class DREAMFUSION_OT_install_engine(Operator):
     def poll(cls, _context: Context) -> bool:
         setup = session.current().setup
         if setup.state == "running":
-            cls.poll_message_set("The engine is being installed")
+            cls.poll_message_set(translated("The engine is being installed"))
             return False
         if setup.state in ("idle", "examining"):
-            cls.poll_message_set("Looking for a Python that the engine can run on")
+            cls.poll_message_set(translated("Looking for a Python that the engine can run on"))
             return setup.state == "idle"
         return True
 
@@ -47,7 +49,7 @@ class DREAMFUSION_OT_install_engine(Operator):
         setup = _setup()
         if setup.plan is None:
             setup.examine()
-            self.report({"INFO"}, "Looking at this machine; press again in a moment")
+            self.report({"INFO"}, translated("Looking at this machine; press again in a moment"))
             return {"CANCELLED"}
         return context.window_manager.invoke_props_dialog(self, width=460)
 
@@ -55,22 +57,32 @@ class DREAMFUSION_OT_install_engine(Operator):
         column = self.layout.column(align=True)
         setup = session.current().setup
         for paragraph in setup.plan.lines() if setup.plan is not None else ():
-            for line in textwrap.wrap(paragraph, _COLUMNS):
+            for line in textwrap.wrap(translated(paragraph), _COLUMNS):
                 column.label(text=line, translate=False)
-        self.layout.label(text="Blender can be used meanwhile.", icon="INFO")
+        self.layout.label(text=translated("Blender can be used meanwhile."), translate=False, icon="INFO")
         if online.offline_for_good():
-            self.layout.label(text="Blender was started offline. Start it without --offline-mode.", icon="ERROR")
+            self.layout.label(
+                text=translated("Blender was started offline. Start it without --offline-mode."),
+                translate=False,
+                icon="ERROR",
+            )
         elif not online.online():
-            self.layout.label(text="Blender is not allowed to go online yet.", icon="ERROR")
-            self.layout.operator("extensions.userpref_allow_online_popup", text="Allow Online Access...")
+            self.layout.label(
+                text=translated("Blender is not allowed to go online yet."), translate=False, icon="ERROR"
+            )
+            self.layout.operator(
+                "extensions.userpref_allow_online_popup", text=translated("Allow Online Access..."), translate=False
+            )
 
     def execute(self, _context: Context) -> set[str]:
         if not online.online():
-            fix = "start it without --offline-mode" if online.offline_for_good() else "Preferences > System > Network"
-            self.report({"ERROR"}, f"Blender is not allowed to go online: {fix}")
+            why = phrase("Blender is not allowed to go online: Preferences > System > Network")
+            if online.offline_for_good():
+                why = phrase("Blender is not allowed to go online: start it without --offline-mode")
+            self.report({"ERROR"}, translated(why))
             return {"CANCELLED"}
         _setup().start()
-        self.report({"INFO"}, "Installing the engine; its progress is in the sidebar")
+        self.report({"INFO"}, translated("Installing the engine; its progress is in the sidebar"))
         return {"FINISHED"}
 
 
@@ -80,7 +92,7 @@ class DREAMFUSION_OT_look_again(Operator):
     bl_idname = "dreamfusion.look_again"
     bl_label = "Look Again"
     bl_description = "Look again for a Python that fits, and for room on the disk"
-    bl_options = {"REGISTER"}
+    bl_options = {"REGISTER", "INTERNAL"}
 
     def execute(self, _context: Context) -> set[str]:
         _setup().examine()
@@ -101,7 +113,7 @@ class DREAMFUSION_OT_cancel_install(Operator):
 
     def execute(self, _context: Context) -> set[str]:
         session.current().setup.cancel()
-        self.report({"WARNING"}, "The installation is being stopped")
+        self.report({"WARNING"}, translated("The installation is being stopped"))
         return {"FINISHED"}
 
 
@@ -116,7 +128,7 @@ class DREAMFUSION_OT_open_install_log(Operator):
     @classmethod
     def poll(cls, _context: Context) -> bool:
         if session.current().setup.log_path is None:
-            cls.poll_message_set("Nothing has been installed, so there is no log")
+            cls.poll_message_set(translated("Nothing has been installed, so there is no log"))
             return False
         return True
 

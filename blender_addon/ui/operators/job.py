@@ -13,6 +13,7 @@ from ...core.jobs.folder import SOURCE
 from ..run import contest_pictures, enqueue, insertion, pictures, session
 from ..scene import icons, object_recipe
 from ..settings import models
+from ..translation import told, translated
 from .job_action import InsertAction, JobAction
 
 
@@ -25,7 +26,7 @@ class DREAMFUSION_OT_insert(InsertAction, Operator):
     def act(self, context: Context, job: Job) -> bool:
         """Insert the object where the sidebar says now, instead of where it said at first; or apply the texture."""
         if job.result is None:
-            self.report({"WARNING"}, "This job has no object yet")
+            self.report({"WARNING"}, translated("This job has no object yet"))
             return False
         here = session.current()
         if job.id in here.waiting:
@@ -34,7 +35,7 @@ class DREAMFUSION_OT_insert(InsertAction, Operator):
         if job.task == GENERATE:
             job.placement = enqueue.where_again(context, job)
         if not insertion.insert(here, job):
-            self.report({"ERROR"}, str(here.trouble))
+            self.report({"ERROR"}, told(here.trouble) if here.trouble is not None else "")
             return False
         return True
 
@@ -44,6 +45,7 @@ class DREAMFUSION_OT_remove(JobAction, Operator):
 
     bl_idname = "dreamfusion.remove"
     bl_label = "Remove and Delete Files"
+    bl_options = {"REGISTER", "INTERNAL"}
 
     def invoke(self, context: Context, event: Event) -> set[str]:
         """Ask before deleting the folder, which undo cannot restore. Before 4.2 Blender asks by the button's name."""
@@ -51,8 +53,12 @@ class DREAMFUSION_OT_remove(JobAction, Operator):
         confirm = context.window_manager.invoke_confirm
         if job is None or not hasattr(bpy.app, "online_access"):  # before Blender 4.2 it asks by the button's name
             return set(confirm(self, event))
-        message = f"The folder of '{job.recipe.prompt}' is deleted, and undo does not bring it back"
-        return set(confirm(self, event, title="Remove and Delete Files", message=message, confirm_text="Delete"))
+        message = translated(
+            "The folder of '{prompt}' is deleted, and undo does not bring it back", prompt=job.recipe.prompt
+        )
+        return set(
+            confirm(self, event, title=translated(self.bl_label), message=message, confirm_text=translated("Delete"))
+        )
 
     def act(self, _context: Context, job: Job) -> bool:
         """Take the job out of the queue, delete its folder, and free its pictures."""
@@ -74,7 +80,7 @@ class DREAMFUSION_OT_retry_job(JobAction, Operator):
     def act(self, _context: Context, job: Job) -> bool:
         """Queue an ended job again without its checkpoint."""
         if job.state.active:
-            self.report({"WARNING"}, "This job has not ended")
+            self.report({"WARNING"}, translated("This job has not ended"))
             return False
         session.current().queue.retry(job)
         return True
@@ -115,7 +121,7 @@ class DREAMFUSION_OT_copy_job_recipe(JobAction, Operator):
     def act(self, context: Context, job: Job) -> bool:
         """Put the job's recipe on the clipboard."""
         context.window_manager.clipboard = object_recipe.as_text(job.outcome)
-        self.report({"INFO"}, "Copied the recipe")
+        self.report({"INFO"}, translated("Copied the recipe"))
         return True
 
 
@@ -142,7 +148,7 @@ class DREAMFUSION_OT_open_folder(JobAction, Operator):
     def act(self, _context: Context, job: Job) -> bool:
         """Open the job's folder, if it still exists."""
         if not job.folder.is_dir():
-            self.report({"ERROR"}, f"There is no folder {job.folder} any more")
+            self.report({"ERROR"}, translated("There is no folder {folder} any more", folder=job.folder))
             return False
         bpy.ops.wm.path_open(filepath=str(job.folder))
         return True

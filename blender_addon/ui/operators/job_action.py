@@ -10,6 +10,7 @@ from bpy.types import Context
 from ...core.job import Job
 from ..run import insertion, job_rows, session, timer
 from ..scene import redraw
+from ..translation import translated
 
 
 class JobAction:
@@ -34,10 +35,10 @@ class JobAction:
         here = session.current()
         job = here.job(self.job_id) if self.job_id else here.running or job_rows.chosen(context)
         if job is None:
-            self.report({"WARNING"}, "That job is not in the list any more")
+            self.report({"WARNING"}, translated("That job is not in the list any more"))
             return {"CANCELLED"}
         if job.owner:
-            self.report({"WARNING"}, "Another Blender is at work on this job")
+            self.report({"WARNING"}, translated("Another Blender is at work on this job"))
             return {"CANCELLED"}
         done = self.act(context, job)
         job_rows.refresh()
@@ -61,5 +62,5 @@ class InsertAction(JobAction):
         """Whether nothing stops an object from coming into the scene now."""
         reason = insertion.obstacle()
         if reason:
-            cls.poll_message_set(f"Objects come into the scene when {reason}")
+            cls.poll_message_set(translated("Objects come into the scene when {reason}", reason=reason))
         return not reason

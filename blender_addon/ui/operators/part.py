@@ -6,10 +6,12 @@ from bpy.props import EnumProperty, StringProperty
 from bpy.types import Context, Event, Operator
 
 from ...core.job import TEXTURE, EngineTrouble
+from ...core.phrase import phrase
 from ...core.visible_text import visible
 from ..run import enqueue, painting, session
 from ..scene import object_recipe, part, redraw, surfaces
 from ..settings import scene_settings
+from ..translation import translated
 
 
 class DREAMFUSION_OT_change_part(Operator):
@@ -38,9 +40,9 @@ class DREAMFUSION_OT_change_part(Operator):
     def poll(cls, context: Context) -> bool:
         """Whether there is an engine, and a part that can change."""
         missing = session.current().missing is not None
-        reason = "Install the engine first: it makes the texture" if missing else part.obstacle(context)
+        reason = phrase("Install the engine first: it makes the texture") if missing else part.obstacle(context)
         if reason:
-            cls.poll_message_set(reason)
+            cls.poll_message_set(translated(reason))
         return not reason
 
     def invoke(self, context: Context, _event: Event) -> set[str]:
@@ -51,7 +53,7 @@ class DREAMFUSION_OT_change_part(Operator):
 
     def draw(self, _context: Context) -> None:
         """Draw the prompt, and what it should say."""
-        self.layout.label(text="Describe the whole object with the change:")
+        self.layout.label(text=translated("Describe the whole object with the change:"), translate=False)
         self.layout.prop(self, "prompt", text="")
         self.layout.row(align=True).prop(self, "change", expand=True)
 
@@ -59,7 +61,7 @@ class DREAMFUSION_OT_change_part(Operator):
         """Read what is selected and queue a job for it."""
         prompt = self.prompt or scene_settings.of(context).prompt
         if not visible(prompt).strip():
-            self.report({"ERROR"}, "Type a prompt first, such as 'a white mug with a red handle'")
+            self.report({"ERROR"}, translated("Type a prompt first, such as 'a white mug with a red handle'"))
             return {"CANCELLED"}
         editing = context.mode == "EDIT_MESH"
         objects = part.chosen(context)
@@ -67,9 +69,7 @@ class DREAMFUSION_OT_change_part(Operator):
             with part.in_object_mode(context), part.marked(objects, faces=editing) as found:
                 read = surfaces.read(context, found, new_uvs=False, part=True, shape=self.change == "SHAPE")
         except EngineTrouble as error:
-            session.current().trouble = error.trouble
-            self.report({"ERROR"}, str(error))
-            redraw.panels()
+            enqueue.refuse(self, error)
             return {"CANCELLED"}
         place = {**enqueue.where(context), painting.ABOUT: {**read.about, "material": "EXISTING"}}
         what = enqueue.texture_recipe(context, prompt)
@@ -78,7 +78,7 @@ class DREAMFUSION_OT_change_part(Operator):
         if not enqueue.ask(self, context, what, place, read.file, TEXTURE):
             return {"CANCELLED"}
         if editing:
-            self.report({"INFO"}, "Go back to Object Mode to see the part change")
+            self.report({"INFO"}, translated("Go back to Object Mode to see the part change"))
         redraw.panels()
         return {"FINISHED"}
 

@@ -13,9 +13,11 @@ from bpy.types import Context, Event, Image, Operator, OperatorFileListElement
 
 from ...core.given_pictures import MOST, SIDES
 from ...core.job import EngineTrouble
+from ...core.phrase import phrase
 from ..run import cut_outs, enqueue, session, timer
 from ..scene import given_image
 from ..settings import picture_settings, scene_settings
+from ..translation import translated
 
 _EXTENSIONS = ".png;.jpg;.jpeg;.webp;.tif;.tiff;.bmp;.tga;.exr;.hdr"
 
@@ -23,7 +25,7 @@ _EXTENSIONS = ".png;.jpg;.jpeg;.webp;.tif;.tiff;.bmp;.tga;.exr;.hdr"
 def _has_room(operator: Any, context: Context) -> bool:
     """Whether one more picture may be added. Else the grey button's hint says why not."""
     if len(scene_settings.of(context).pictures.rows) >= MOST:
-        operator.poll_message_set(f"An object takes {MOST} pictures at most. Remove some first")
+        operator.poll_message_set(translated("An object takes {most} pictures at most. Remove some first", most=MOST))
         return False
     return True
 
@@ -63,7 +65,12 @@ class DREAMFUSION_OT_add_pictures(Operator):
         added = 0
         for path in paths:
             if len(rows) >= MOST:
-                self.report({"WARNING"}, f"An object takes {MOST} pictures at most: {Path(path).name} was left out")
+                self.report(
+                    {"WARNING"},
+                    translated(
+                        "An object takes {most} pictures at most: {name} was left out", most=MOST, name=Path(path).name
+                    ),
+                )
                 break
             image = _loaded(self, path)
             if image is not None:
@@ -127,7 +134,7 @@ class DREAMFUSION_OT_show_cut_out(_Line, Operator):
     def poll(cls, _context: Context) -> bool:
         """Whether there is an engine to ask."""
         if session.current().missing is not None:
-            cls.poll_message_set("Install the engine first: it cuts out the object")
+            cls.poll_message_set(translated("Install the engine first: it cuts out the object"))
             return False
         return True
 
@@ -135,7 +142,7 @@ class DREAMFUSION_OT_show_cut_out(_Line, Operator):
         """Ask the engine, which is started for it where need be."""
         row = self.row(context)
         if row is None or row.image is None:
-            self.report({"ERROR"}, "Choose an image first")
+            self.report({"ERROR"}, translated("Choose an image first"))
             return {"CANCELLED"}
         try:
             cut_outs.ask(row)
@@ -193,21 +200,21 @@ if hasattr(bpy.types, "FileHandler"):  # since Blender 4.1
 
 def _loaded(operator: Operator, path: str) -> Image | None:
     """The image of a file, which is loaded once; None where it is none, which is reported."""
-    name = Path(path).name or "The choice"
+    name = Path(path).name or translated("The choice")
     if not os.path.isfile(path):
-        operator.report({"ERROR"}, f"{name} is no file")
+        operator.report({"ERROR"}, translated("{name} is no file", name=name))
         return None
     try:
         image = bpy.data.images.load(path, check_existing=True)
     except RuntimeError as error:
-        operator.report({"ERROR"}, f"{name} cannot be opened: {error}")
+        operator.report({"ERROR"}, translated("{name} cannot be opened: {error}", name=name, error=error))
         return None
     reason = given_image.obstacle(image)
     if not reason and not image.size[0]:
-        reason = f"Blender cannot read {name} as a picture. Save it as PNG in a picture editor"
+        reason = phrase("Blender cannot read {name} as a picture. Save it as PNG in a picture editor", name=name)
     if not reason:
         return image
-    operator.report({"ERROR"}, reason)
+    operator.report({"ERROR"}, translated(reason))
     if not image.users:
         bpy.data.images.remove(image)
     return None

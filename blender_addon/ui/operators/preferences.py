@@ -10,9 +10,11 @@ from bpy.types import Context, Operator
 
 from ... import ADDON
 from ...core import model_folders
+from ...core.phrase import phrase
 from ..run import session, timer
 from ..scene import redraw
 from ..settings import preferences
+from ..translation import translated
 from .folder_choice import FolderChoice
 
 
@@ -62,8 +64,12 @@ class DREAMFUSION_OT_add_model(FolderChoice, Operator):
         known = preferences.of().models
         found = model_folders.find(Path(bpy.path.abspath(self.directory)))
         if not found:
-            needed = "choose a folder with a model_index.json, a CLIP's folder or a whole .safetensors model"
-            self.report({"ERROR"}, f"No model in {self.directory}: {needed}")
+            why = phrase(
+                "No model in {folder}: choose a folder with a model_index.json, a CLIP's folder or a whole "
+                ".safetensors model",
+                folder=self.directory,
+            )
+            self.report({"ERROR"}, translated(why))
             return {"CANCELLED"}
         for folder in found:
             if str(folder) not in {model.path for model in known}:

@@ -11,14 +11,17 @@ from bpy.types import Context, Operator
 
 from ...core import engine_preset
 from ...core.job import EngineTrouble, Job, JobState, Recipe
+from ...core.phrase import phrase
 from ...core.visible_text import visible
 from ..run import pictures, session
 from ..run.enqueue import ask, beginning, engine_is_there, recipe, refuse, start_obstacle
 from ..scene import redraw
 from ..settings import artist_settings, scene_settings
+from ..translation import translated
 from .job_action import JobAction
 
-_NO_WORDS_FOR_PICTURES = (
+_NO_WORDS = phrase("Type a prompt first, such as 'a hamburger'")
+_NO_WORDS_FOR_PICTURES = phrase(
     "Say in the prompt what the pictures show, such as 'a red car': from it the model makes up the other sides"
 )
 
@@ -37,7 +40,7 @@ class DREAMFUSION_OT_generate(Operator):
             return False
         if not visible(scene_settings.of(context).prompt).strip():
             shown = len(scene_settings.of(context).pictures.rows)
-            cls.poll_message_set(_NO_WORDS_FOR_PICTURES if shown else "Type a prompt first, such as 'a hamburger'")
+            cls.poll_message_set(translated(_NO_WORDS_FOR_PICTURES if shown else _NO_WORDS))
             return False
         return _can_start(cls, context)
 
@@ -60,7 +63,7 @@ class DREAMFUSION_OT_queue_text(Operator):
             return False
         text = scene_settings.of(context).prompts
         if text is None or not any(visible(line.body).strip() for line in text.lines):
-            cls.poll_message_set("Choose a text block that has one prompt a line")
+            cls.poll_message_set(translated("Choose a text block that has one prompt a line"))
             return False
         return _can_start(cls, context)
 
@@ -71,7 +74,7 @@ class DREAMFUSION_OT_queue_text(Operator):
         wanted = [recipe(context, prompt[: scene_settings.PROMPT_LIMIT]) for prompt in prompts]
         if _queue(self, context, wanted) == {"CANCELLED"}:
             return {"CANCELLED"}
-        self.report({"INFO"}, f"Queued {len(prompts)} prompts")
+        self.report({"INFO"}, translated("Queued {count} prompts", count=len(prompts)))
         return {"FINISHED"}
 
 
@@ -79,7 +82,7 @@ def _can_start(operator: Any, context: Context) -> bool:
     """Whether what Placement says to start from, and the pictures, can be used. Else the button's hint says why not."""
     reason = start_obstacle(context) or pictures.obstacle(context)
     if reason:
-        operator.poll_message_set(reason)
+        operator.poll_message_set(translated(reason))
     return not reason
 
 
@@ -120,7 +123,7 @@ class DREAMFUSION_OT_resume_job(JobAction, Operator):
     def act(self, _context: Context, job: Job) -> bool:
         """Continue a paused, interrupted, cancelled or failed job."""
         if not job.can_resume and job.wish != "pause":  # a pause that the engine has not heard of yet is taken back
-            self.report({"WARNING"}, "This job cannot be resumed")
+            self.report({"WARNING"}, translated("This job cannot be resumed"))
             return False
         session.current().queue.resume(job)
         return True
@@ -149,10 +152,10 @@ class DREAMFUSION_OT_finish(JobAction, Operator):
         """Whether a run has made a step and its mesh is not being made yet."""
         job = session.current().running
         if job is None or job.state not in (JobState.RUNNING, JobState.PAUSED) or job.step < 1:
-            cls.poll_message_set("There is nothing to keep yet")
+            cls.poll_message_set(translated("There is nothing to keep yet"))
             return False
         if job.stage not in ("", "load", "train"):
-            cls.poll_message_set("The mesh is being made already")
+            cls.poll_message_set(translated("The mesh is being made already"))
             return False
         return True
 
@@ -192,7 +195,7 @@ class DREAMFUSION_OT_reset_settings(Operator):
     def poll(cls, context: Context) -> bool:
         """Whether the artist has changed any setting."""
         if not artist_settings.changed(scene_settings.of(context)):
-            cls.poll_message_set("You have changed nothing of the model's recipe")
+            cls.poll_message_set(translated("You have changed nothing of the model's recipe"))
             return False
         return True
 

@@ -5,19 +5,21 @@ from __future__ import annotations
 from bpy.types import Context, Operator
 
 from ...core.job import TEXTURE, EngineTrouble, Job
+from ...core.phrase import phrase
 from ...core.visible_text import visible
 from ..run import enqueue, painting, session
 from ..scene import paintable, redraw, surfaces
 from ..settings import scene_settings
+from ..translation import translated
 from .job_action import InsertAction
 
 
 def obstacle(context: Context) -> str:
     """Why Texture This cannot be pressed; "" if it can. Cheap."""
     if session.current().missing is not None:
-        return "Install the engine first: it makes the texture"
+        return phrase("Install the engine first: it makes the texture")
     return paintable.obstacle(context) or (
-        "" if visible(scene_settings.of(context).prompt).strip() else "Type a prompt first, such as 'a red mug'"
+        "" if visible(scene_settings.of(context).prompt).strip() else phrase("Type a prompt first, such as 'a red mug'")
     )
 
 
@@ -33,7 +35,7 @@ class DREAMFUSION_OT_texture(Operator):
         """Whether there is an engine, a prompt, and something to paint."""
         reason = obstacle(context)
         if reason:
-            cls.poll_message_set(reason)
+            cls.poll_message_set(translated(reason))
         return not reason
 
     def execute(self, context: Context) -> set[str]:
@@ -43,9 +45,7 @@ class DREAMFUSION_OT_texture(Operator):
         try:
             read = surfaces.read(context, objects, new_uvs=chosen.uvs == "NEW")
         except EngineTrouble as error:
-            session.current().trouble = error.trouble
-            self.report({"ERROR"}, str(error))
-            redraw.panels()
+            enqueue.refuse(self, error)
             return {"CANCELLED"}
         place = {**enqueue.where(context), painting.ABOUT: {**read.about, "material": chosen.material}}
         if not enqueue.ask(self, context, enqueue.texture_recipe(context), place, read.file, TEXTURE):
@@ -53,7 +53,7 @@ class DREAMFUSION_OT_texture(Operator):
         others = paintable.left_out(context)
         if others:
             names = ", ".join(obj.name for obj in others)
-            self.report({"WARNING"}, f"Left out, because only meshes can be painted: {names}")
+            self.report({"WARNING"}, translated("Left out, because only meshes can be painted: {names}", names=names))
         redraw.panels()
         return {"FINISHED"}
 
@@ -67,16 +67,18 @@ class DREAMFUSION_OT_insert_copies(InsertAction, Operator):
     def act(self, _context: Context, job: Job) -> bool:
         """Insert the painted meshes of a job that is done."""
         if job.result is None or not job.paints:
-            self.report({"WARNING"}, "This job has no painted meshes yet")
+            self.report({"WARNING"}, translated("This job has no painted meshes yet"))
             return False
         try:
             painting.insert_copies(job)
         except EngineTrouble as error:
-            session.current().trouble = error.trouble
-            self.report({"ERROR"}, str(error))
+            enqueue.refuse(self, error)
             return False
         except OSError as error:
-            self.report({"ERROR"}, f"{job.result} cannot be read: {error.strerror or error}")
+            self.report(
+                {"ERROR"},
+                translated("{result} cannot be read: {error}", result=job.result, error=error.strerror or error),
+            )
             return False
         return True
 

@@ -15,6 +15,7 @@ from ...core.job import Trouble
 from ..run import session, timer
 from ..scene import redraw
 from ..settings import preferences
+from ..translation import translated
 from .folder_choice import FolderChoice
 
 
@@ -47,7 +48,7 @@ class DREAMFUSION_OT_open_log(Operator):
         """Show the log in the system's editor."""
         log = session.current().log
         if not log.is_file():
-            self.report({"WARNING"}, "There is no log yet: the engine has not been started")
+            self.report({"WARNING"}, translated("There is no log yet: the engine has not been started"))
             return {"CANCELLED"}
         bpy.ops.wm.path_open(filepath=str(log))
         return {"FINISHED"}
@@ -68,7 +69,7 @@ class DREAMFUSION_OT_copy_report(Operator):
         job = here.job(self.job_id)
         trouble = job.trouble if job is not None else here.trouble or here.queue.engine_trouble or here.missing
         context.window_manager.clipboard = report_text(trouble, here.log)
-        self.report({"INFO"}, "Copied the report")
+        self.report({"INFO"}, translated("Copied the report"))
         return {"FINISHED"}
 
 
@@ -83,7 +84,7 @@ class DREAMFUSION_OT_choose_folder(FolderChoice, Operator):
     def poll(cls, _context: Context) -> bool:
         """Whether no job writes to the present folder."""
         if session.is_working():
-            cls.poll_message_set("Let the queue end first: its jobs write to the present folder")
+            cls.poll_message_set(translated("Let the queue end first: its jobs write to the present folder"))
             return False
         return True
 

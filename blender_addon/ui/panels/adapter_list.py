@@ -9,7 +9,9 @@ from bpy.types import Context, UILayout
 
 from ...core.adapters import of_settings, short_name
 from ...core.job import Recipe
+from ...core.phrase import phrase
 from ..settings import adapter_settings, models, preferences
+from ..translation import translated
 from . import trouble_box
 
 _SHOWN = 8  # lines of an object's recipe
@@ -23,24 +25,25 @@ def draw(layout: UILayout, context: Context, chosen: Any) -> None:
     loras, words = chosen.adapters.loras, chosen.adapters.words
     column = layout.column(align=True)
     head = column.row()
-    head.label(text="LoRAs and Words")
+    head.label(text=translated("LoRAs and Words"), translate=False)
     head.operator("dreamfusion.add_adapter", text="", icon="ADD")
     takes_loras = adapter_settings.takes(chosen.model, "lora")
     takes_words = adapter_settings.takes(chosen.model, "embeddings")
     for index, line in enumerate(loras):
         row, value = _begun(column, line, takes_loras)
-        value.prop(line, "weight", text=short_name(line.file) or "No File", slider=True)
+        value.prop(line, "weight", text=short_name(line.file) or translated("No File"), translate=False, slider=True)
         _ended(column, row, line, "loras", index)
     for index, line in enumerate(words):
         row, value = _begun(column, line, takes_words)
-        value.label(text=line.word or short_name(line.file) or "No File", icon="SORTALPHA", translate=False)
+        value.label(text=line.word or short_name(line.file) or translated("No File"), icon="SORTALPHA", translate=False)
         _ended(column, row, line, "words", index)
     if (len(loras) and not takes_loras) or (len(words) and not takes_words):
         trouble_box.draw_text(layout, context, _left_out(chosen.model, takes_loras), "INFO", limit=4)
         return
     unsaid = [line.word for line in words if line.use and line.word and not _says(chosen.prompt, line.word)]
     if unsaid and chosen.prompt:
-        trouble_box.draw_text(layout, context, f"The prompt does not say {', '.join(unsaid)}", "INFO", limit=3)
+        text = phrase("The prompt does not say {words}", words=", ".join(unsaid))
+        trouble_box.draw_text(layout, context, text, "INFO", limit=3)
 
 
 def draw_recipe(layout: UILayout, made_by: Recipe) -> None:
@@ -55,7 +58,7 @@ def draw_recipe(layout: UILayout, made_by: Recipe) -> None:
     for number, line in enumerate(lines[:_SHOWN]):
         column.label(text=line, icon="BLANK1" if number else "MODIFIER", translate=False)
     if len(lines) > _SHOWN:
-        column.label(text=f"and {len(lines) - _SHOWN} more", icon="BLANK1")
+        column.label(text=translated("and {count} more", count=len(lines) - _SHOWN), translate=False, icon="BLANK1")
 
 
 def _begun(column: UILayout, line: Any, taken: bool) -> tuple[UILayout, UILayout]:
@@ -79,8 +82,10 @@ def _ended(column: UILayout, row: UILayout, line: Any, list_name: str, index: in
 def _left_out(model: str, takes_loras: bool) -> str:
     """The reason why lines are grey."""
     card = models.card(model) or {}
-    title = "The starter model" if model == models.STARTER else str(card.get("title") or model)[:60]
-    return f"{title} takes no {'words' if takes_loras else 'LoRAs or words'}: what is grey is left out"
+    title = phrase("The starter model") if model == models.STARTER else str(card.get("title") or model)[:60]
+    if takes_loras:
+        return phrase("{model} takes no words: what is grey is left out", model=title)
+    return phrase("{model} takes no LoRAs or words: what is grey is left out", model=title)
 
 
 def _says(prompt: str, word: str) -> bool:

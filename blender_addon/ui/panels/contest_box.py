@@ -6,8 +6,10 @@ from bpy.types import Context, UILayout
 
 from ...core.contest import Seed, Standing
 from ...core.job import Job, JobState
+from ...core.phrase import phrase
 from ..run import contest_pictures
 from ..scene import icons
+from ..translation import translated
 from . import trouble_box
 
 _COLUMNS, _NARROW = 4, 2  # of pictures, in a wide sidebar and in a narrow one
@@ -24,19 +26,19 @@ def draw(layout: UILayout, context: Context, job: Job) -> None:
     if standing is None:
         return
     box = layout.box()
-    box.label(text=headline(job, standing), icon="SORTBYEXT", translate=False)
+    box.label(text=translated(headline(job, standing)), icon="SORTBYEXT", translate=False)
     if standing.judge:
-        text = f"Ranked by {standing.judge}. Higher is better"
+        text = phrase("Ranked by {judge}. Higher is better", judge=standing.judge)
         trouble_box.draw_text(box, context, text, "BLANK1", limit=4, inset=trouble_box.BOX)
     columns = _COLUMNS if trouble_box.is_wide(context) else _NARROW
     grid = box.grid_flow(row_major=True, columns=columns, even_columns=True, even_rows=False, align=False)
     for rank, each in enumerate(standing.seeds, start=1):
         _seed(grid.column(align=True), job, standing, rank, each)
     if any(map(_can_finish, standing.seeds)):
-        text = "Check: finish that seed. Arrow: put its draft into the scene"
+        text = phrase("Check: finish that seed. Arrow: put its draft into the scene")
         trouble_box.draw_text(box, context, text, "INFO", limit=3, inset=trouble_box.BOX)
     for each in [each for each in standing.seeds if each.trouble][:_TROUBLES]:
-        text = f"Seed {each.seed} failed: {each.trouble}"
+        text = phrase("Seed {seed} failed: {reason}", seed=each.seed, reason=each.trouble)
         trouble_box.draw_text(box, context, text, "ERROR", limit=4, inset=trouble_box.BOX)
 
 
@@ -44,30 +46,38 @@ def headline(job: Job, standing: Standing) -> str:
     """What is happening in the contest, in a few words."""
     count = len(standing.seeds)
     if job.winner is not None and job.state is JobState.DONE:
-        return f"Seed {job.winner} won of {count}"
+        return phrase("Seed {seed} won of {count}", seed=job.winner, count=count)
     if job.state.over:
-        return f"Best of {count}, not finished"
+        return phrase("Best of {count}, not finished", count=count)
     left = standing.left
     if len(left) == 1:
-        return f"Seed {left[0].seed} is being finished"
+        return phrase("Seed {seed} is being finished", seed=left[0].seed)
     if job.choice is not None:
-        return f"You chose seed {job.choice}"
-    return f"Round {min(standing.round + 1, standing.rounds)} of {standing.rounds}: {len(left)} of {count} left"
+        return phrase("You chose seed {seed}", seed=job.choice)
+    return phrase(
+        "Round {round} of {rounds}: {left} of {count} left",
+        round=min(standing.round + 1, standing.rounds),
+        rounds=standing.rounds,
+        left=len(left),
+        count=count,
+    )
 
 
 def grade_text(each: Seed) -> str:
     """The grade of a seed as short text, or why there is none."""
     if each.grade is not None:
         return f"{each.grade:.3g}"
-    return "failed" if each.trouble else "..." if each.on else "not begun"
+    return phrase("failed") if each.trouble else "..." if each.on else phrase("not begun")
 
 
 def _seed(column: UILayout, job: Job, standing: Standing, rank: int, each: Seed) -> None:
     column.template_icon(icons.icon(contest_pictures.key(job, each.seed)), scale=_SCALE)
     place = f"{rank}. " if each.grade is not None else ""
-    column.label(text=f"{place}Seed {each.seed}", icon=_icon(job, standing, each), translate=False)
+    column.label(
+        text=place + translated("Seed {seed}", seed=each.seed), icon=_icon(job, standing, each), translate=False
+    )
     row = column.row(align=True)
-    row.label(text=grade_text(each), translate=False)
+    row.label(text=translated(grade_text(each)), translate=False)
     if _can_finish(each) and not _is_finished(job, standing, each):
         button = row.operator("dreamfusion.finish_seed", text="", icon="CHECKMARK")
         button.job_id, button.seed = job.id, each.seed

@@ -5,8 +5,10 @@ from __future__ import annotations
 from bpy.types import Context, UILayout
 
 from ...core.jobs.estimates import duration_text
+from ...core.phrase import phrase
 from ..run import session
 from ..settings import preferences
+from ..translation import translated
 from . import trouble_box
 from .run_box import bar
 
@@ -38,12 +40,12 @@ def draw_setup(layout: UILayout, context: Context, here: session.Session) -> Non
         trouble_box.draw_trouble(layout, context, setup.trouble)
     else:
         if setup.state == "cancelled":
-            layout.label(text="The installation was cancelled", icon="INFO")
+            layout.label(text=translated("The installation was cancelled"), translate=False, icon="INFO")
         row = layout.row()
         row.scale_y = 1.8
         row.operator("dreamfusion.install_engine", text="Install Engine...", icon="IMPORT")
     if setup.state == "examining":
-        layout.label(text="Looking at this computer...", icon="TIME")
+        layout.label(text=translated("Looking at this computer..."), translate=False, icon="TIME")
     elif setup.plan is not None and setup.trouble is None:
         column = layout.column(align=True)
         for line in setup.plan.lines():
@@ -53,17 +55,21 @@ def draw_setup(layout: UILayout, context: Context, here: session.Session) -> Non
 def _draw_running(layout: UILayout, context: Context, here: session.Session) -> None:
     setup = here.setup
     box = layout.box()
-    box.label(text="Installing the Engine", icon="IMPORT")
+    box.label(text=translated("Installing the Engine"), translate=False, icon="IMPORT")
     row = box.row(align=True)
     row.scale_y = 1.4
     share = setup.fraction or 0.0
     bar(row, context, "setup_share", share, f"{share:.0%}")
     row.operator("dreamfusion.cancel_install", text="", icon="X")
     trouble_box.draw_text(
-        box, context, f"{setup.stage}, {duration_text(setup.elapsed_s)} so far", limit=2, inset=trouble_box.BOX
+        box,
+        context,
+        phrase("{stage}, {time} so far", stage=setup.stage, time=duration_text(setup.elapsed_s)),
+        limit=2,
+        inset=trouble_box.BOX,
     )
     log = box.column(align=True)
     log.active = False
     for line in list(setup.log_tail)[-3:]:
-        trouble_box.draw_text(log, context, line, limit=2, inset=trouble_box.BOX)
+        trouble_box.draw_text(log, context, line, limit=2, inset=trouble_box.BOX, translate=False)
     box.operator("dreamfusion.open_install_log", text="Open Log", icon="TEXT")

@@ -8,11 +8,13 @@ from bpy.types import Context, UILayout, UIList
 
 from ...core.job import Job, JobState
 from ...core.jobs.estimates import duration_text
+from ...core.phrase import phrase
 from ..run import session
 from ..run.job_rows import DREAMFUSION_PG_row
 from ..scene import icons
+from ..translation import translated
 from . import trouble_box
-from .run_box import icon_of
+from .run_box import STATES, icon_of
 
 # Told apart by shape, not by colour.
 ICONS = {
@@ -45,7 +47,7 @@ class DREAMFUSION_UL_jobs(UIList):
         """Draw the picture, the prompt and the standing of one job."""
         job = session.current().job(item.name)
         if job is None:
-            layout.label(text="Removed", icon="BLANK1")
+            layout.label(text=translated("Removed"), translate=False, icon="BLANK1")
             return
         wide = trouble_box.is_wide(context)
         numbers = job.state in (JobState.RUNNING, JobState.FINISHING, JobState.DONE)
@@ -57,7 +59,7 @@ class DREAMFUSION_UL_jobs(UIList):
             name.label(text=job.recipe.prompt, translate=False)
         else:
             name.label(text=job.recipe.prompt, icon=icon_of(job), translate=False)
-        split.label(text=standing(job) if wide or numbers else "", icon=ICONS[job.state], translate=False)
+        split.label(text=translated(standing(job)) if wide or numbers else "", icon=ICONS[job.state], translate=False)
 
 
 CLASSES = (DREAMFUSION_UL_jobs,)
@@ -66,11 +68,11 @@ CLASSES = (DREAMFUSION_UL_jobs,)
 def standing(job: Job) -> str:
     """The state of a job in a word or two: 'Queued', '42 %', 'Done, 4 min', 'The memory ran out.'."""
     if job.owner:
-        return "In another Blender"
+        return phrase("In another Blender")
     if job.state in (JobState.RUNNING, JobState.FINISHING):
         return f"{job.share:.0%}"
     if job.state is JobState.FAILED and job.trouble is not None:
         return job.trouble.what
     if job.state is JobState.DONE and job.seconds is not None:
         return duration_text(job.seconds)
-    return job.state.value.capitalize()
+    return STATES[job.state]

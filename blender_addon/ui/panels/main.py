@@ -8,8 +8,10 @@ from bpy.types import Context, Panel, UILayout
 
 from ...core import engine_preset, suggestions
 from ...core.job import JobState
+from ...core.phrase import phrase
 from ..run import enqueue, session
 from ..settings import artist_settings, models, scene_settings
+from ..translation import is_foreign, sentences, translated
 from . import adapter_list, contest_box, engine_box, texture_box, trouble_box
 from .presets import DREAMFUSION_PT_presets
 from .run_box import draw_end, draw_job, draw_pictures
@@ -60,20 +62,27 @@ def _prompt(layout: UILayout, context: Context) -> None:
     layout.row(align=True).prop(chosen, "task", expand=True)
     paints = chosen.task == "TEXTURE"
     _words(
-        layout, chosen, "prompt", "What it is, such as 'a red mug'" if paints else "What to make, such as 'a hamburger'"
+        layout,
+        chosen,
+        "prompt",
+        phrase("What it is, such as 'a red mug'") if paints else phrase("What to make, such as 'a hamburger'"),
     )
     if not chosen.prompt:
+        if is_foreign():
+            text = phrase("Write prompts in English: the models know no other language")
+            trouble_box.draw_text(layout, context, text, "INFO", limit=5)
         known = suggestions.knowledge(models.told(), chosen.model)
         if known:
             trouble_box.draw_text(layout, context, known, "INFO", limit=5)
-    _words(layout, chosen, "negative", "What it should not look like")
+    _words(layout, chosen, "negative", phrase("What it should not look like"))
     layout.prop(chosen, "model_choice", text="")
     card = models.card(chosen.model)
     broken = models.trouble(card)
     if broken is not None:
-        trouble_box.draw_text(layout, context, f"{broken.what} {trouble_box.in_blender(broken)}", "ERROR", limit=6)
+        words = sentences(broken.what, trouble_box.in_blender(broken))
+        trouble_box.draw_text(layout, context, words, "ERROR", limit=6)
     if models.experimental_text(card):
-        text = "This model is experimental: no settings are known to make objects with it reliably"
+        text = phrase("This model is experimental: no settings are known to make objects with it reliably")
         trouble_box.draw_text(layout, context, text, "EXPERIMENTAL", limit=4)
     adapter_list.draw(layout, context, chosen)
     row = layout.row(align=True)
@@ -87,9 +96,9 @@ def _prompt(layout: UILayout, context: Context) -> None:
 def _words(layout: UILayout, chosen: Any, name: str, placeholder: str) -> None:
     """Draw a text field in the panel's whole width. Since Blender 4.1 the empty field shows a hint."""
     column = layout.column(align=True)
-    column.label(text="Prompt" if name == "prompt" else "Negative Prompt")
+    column.label(text=translated("Prompt") if name == "prompt" else translated("Negative Prompt"), translate=False)
     try:
-        column.prop(chosen, name, text="", placeholder=placeholder)
+        column.prop(chosen, name, text="", placeholder=translated(placeholder))
     except TypeError:  # before Blender 4.1
         column.prop(chosen, name, text="")
 
@@ -102,13 +111,13 @@ def _button(layout: UILayout, context: Context, here: session.Session) -> None:
     wanted = (enqueue.texture_recipe if paints else enqueue.recipe)(context, chosen.prompt or "a")
     cost = here.estimates.of(wanted, here.queue.devices, card)
     changed = artist_settings.changed(chosen)
-    text = cost.text[:1].upper() + cost.text[1:]
+    text = translated(cost.text)
     words = layout.column()
     words.active = False
-    trouble_box.draw_text(words, context, text, "TIME", limit=3)
+    trouble_box.draw_text(words, context, text[:1].upper() + text[1:], "TIME", limit=3)
     if changed:
         row = words.row()
-        row.label(text="Settings changed", icon="BLANK1")
+        row.label(text=translated("Settings changed"), translate=False, icon="BLANK1")
         row.operator("dreamfusion.reset_settings", text="", icon="LOOP_BACK", emboss=False)
     running = here.running
     if running is not None:

@@ -6,8 +6,10 @@ from typing import Any
 
 from bpy.types import Context, UILayout
 
+from ...core.phrase import phrase
 from ..run import session
 from ..settings import models
+from ..translation import sentences, translated
 from . import trouble_box
 
 
@@ -39,19 +41,20 @@ def _draw_download(layout: UILayout, context: Context, here: session.Session) ->
     box = layout.box()
     if download.active:
         row = box.row()
-        row.label(text=f"{download.model}: {download.text}", icon="IMPORT")
+        row.label(text=f"{download.model}: {translated(download.text)}", translate=False, icon="IMPORT")
         row.operator("dreamfusion.stop_download", text="", icon="X")
     elif download.trouble is not None:
-        trouble_box.draw_text(
-            box, context, f"{download.trouble.what} {download.trouble.why}", "ERROR", inset=trouble_box.BOX
-        )
+        text = sentences(download.trouble.what, download.trouble.why)
+        trouble_box.draw_text(box, context, text, "ERROR", inset=trouble_box.BOX)
         fix = trouble_box.in_blender(download.trouble)
         if fix:
             trouble_box.draw_text(box, context, fix, "BLANK1", inset=trouble_box.BOX)
     elif download.state == "done":
-        box.label(text=f"{download.model} is here. Choose it as the model in the sidebar", icon="CHECKMARK")
+        text = translated("{model} is here. Choose it as the model in the sidebar", model=download.model)
+        box.label(text=text, icon="CHECKMARK")
     else:
-        box.label(text=f"{download.model}: stopped. Download goes on from there", icon="INFO")
+        text = translated("{model}: stopped. Download goes on from there", model=download.model)
+        box.label(text=text, icon="INFO")
 
 
 def _draw_line(layout: UILayout, context: Context, line: dict[str, Any]) -> None:
@@ -63,11 +66,12 @@ def _draw_line(layout: UILayout, context: Context, line: dict[str, Any]) -> None
     buttons.alignment = "RIGHT"
     if line.get("page"):
         buttons.operator("wm.url_open", text="", icon="URL").url = str(line["page"])
-    text = "Mend" if line.get("state") == "broken" else "Download"
+    text = phrase("Mend") if line.get("state") == "broken" else phrase("Download")
     buttons.operator("dreamfusion.download_model", text=text, icon="IMPORT").model = str(line["name"])
     need = models.need_text(line)
-    facts = [models.experimental_text(line), models.size_text(line), f"takes {need}" if need else ""]
+    facts = [models.experimental_text(line), models.size_text(line), phrase("takes {need}", need=need) if need else ""]
     facts.append(str(line.get("license") or ""))
     if line.get("state") == "gated":
-        facts.append("to be accepted on its page first")
-    trouble_box.draw_text(column, context, ", ".join(fact for fact in facts if fact), "BLANK1", inset=trouble_box.BOX)
+        facts.append(phrase("to be accepted on its page first"))
+    facts_text = ", ".join(translated(fact) for fact in facts if fact)
+    trouble_box.draw_text(column, context, facts_text, "BLANK1", inset=trouble_box.BOX)

@@ -7,13 +7,15 @@ from typing import Any
 import bpy
 from bpy.types import Context, Panel, UILayout
 
+from ...core.phrase import phrase
 from ..run import cut_outs, pictures, session
 from ..settings import picture_settings, scene_settings
+from ..translation import translated
 from . import trouble_box
 from .main import Sidebar
 
 _THUMBNAIL = 4.0  # its height in lines
-_HINT = (
+_HINT = phrase(
     "Add pictures of what you want. The object is held to them, and the prompt says what they do not show. "
     "Alpha says what is the object; without it, the object is cut out by its colours"
 )
@@ -64,7 +66,7 @@ CLASSES = (DREAMFUSION_PT_pictures,)
 
 def _draw_row(box: UILayout, context: Context, index: int, row: Any) -> None:
     head = box.row()
-    head.label(text=f"Picture {index + 1}")
+    head.label(text=translated("Picture {number}", number=index + 1), translate=False)
     head.operator("dreamfusion.remove_picture", text="", icon="X", emboss=False).index = index
     box.template_ID(row, "image", open="image.open")
     image = row.image
@@ -92,11 +94,11 @@ def _draw_row(box: UILayout, context: Context, index: int, row: Any) -> None:
         box.operator("dreamfusion.uncut_picture", icon="LOOP_BACK").index = index
         return
     column = box.column(align=True)
-    column.label(text="Mask")
+    column.label(text=translated("Mask"), translate=False)
     column.template_ID(row, "mask", open="image.open")
     line = box.row(align=True)
     waits = cut_outs.waits(image)
     if waits:
-        line.label(text="Cutting out...", icon="TIME")
+        line.label(text=translated("Cutting out..."), translate=False, icon="TIME")
     again = {"text": "", "icon": "FILE_REFRESH"} if waits else {"icon": "IMAGE_ALPHA"}
     line.operator("dreamfusion.show_cut_out", **again).index = index

@@ -5,12 +5,16 @@ from __future__ import annotations
 from bpy.types import Context, Menu, Panel
 
 from ...core.job import GENERATE, JobState
+from ...core.phrase import phrase, phrases
 from ..operators.job import insertable
 from ..run import job_rows, session
 from ..settings import scene_settings
 from . import contest_box, trouble_box
 from .main import Sidebar
 from .run_box import draw_verdict
+
+_INSERT = phrases({True: "Insert", False: "Apply"})  # by whether a new object comes into the scene
+_AGAIN = phrases({True: "Insert Again", False: "Apply Again"})
 
 
 class DREAMFUSION_MT_job(Menu):
@@ -57,7 +61,7 @@ class DREAMFUSION_PT_results(Sidebar, Panel):
         else:
             row = layout.row(align=True)
             if insertable(job):
-                text = ("Insert" if job.task == GENERATE else "Apply") + (" Again" if job.inserted else "")
+                text = _AGAIN[job.task == GENERATE] if job.inserted else _INSERT[job.task == GENERATE]
                 row.operator("dreamfusion.insert", text=text, icon="IMPORT").job_id = job.id
                 if job.paints:
                     layout.operator("dreamfusion.insert_copies", icon="MESH_CUBE").job_id = job.id
@@ -80,7 +84,11 @@ class DREAMFUSION_PT_results(Sidebar, Panel):
             column.operator("dreamfusion.queue_text", icon="LINENUMBERS_ON")
         for folder in session.current().store.unreadable[:2]:
             trouble_box.draw_text(
-                layout, context, f"Not readable: {folder.folder.name}. {folder.why}", "ERROR", limit=4
+                layout,
+                context,
+                phrase("Not readable: {folder}. {why}", folder=folder.folder.name, why=folder.why),
+                "ERROR",
+                limit=4,
             )
 
 

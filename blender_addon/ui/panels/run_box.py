@@ -6,19 +6,51 @@ from bpy.types import Context, UILayout
 
 from ...core.job import GENERATE, REFINE, TEXTURE, Job, JobState
 from ...core.jobs.estimates import duration_text
-from ...core.protocol import STAGE_WORDS
+from ...core.phrase import phrase, phrases
 from ..run import insertion, session
 from ..scene import icons
+from ..translation import translated
 from . import trouble_box
 
-_WISHES = {"cancel": "Cancelling...", "pause": "Pausing...", "resume": "Going on...", "finish": "Stopping..."}
+STATES = phrases(
+    {
+        JobState.QUEUED: "Queued",
+        JobState.RUNNING: "Running",
+        JobState.PAUSED: "Paused",
+        JobState.FINISHING: "Finishing",
+        JobState.DONE: "Done",
+        JobState.FAILED: "Failed",
+        JobState.CANCELLED: "Cancelled",
+        JobState.INTERRUPTED: "Interrupted",
+    }
+)
+_WISHES = phrases({"cancel": "Cancelling...", "pause": "Pausing...", "resume": "Going on...", "finish": "Stopping..."})
 _ICONS = {GENERATE: "MESH_CUBE", TEXTURE: "TEXTURE", REFINE: "MOD_SMOOTH"}
+_COMING_NOW = phrases(
+    {
+        GENERATE: "The object comes into the scene now",
+        TEXTURE: "The texture comes onto its objects now",
+        REFINE: "The refined mesh comes into its object now",
+    }
+)
 _COMING = {
-    GENERATE: "The object comes into the scene",
-    TEXTURE: "The texture comes onto its objects",
-    REFINE: "The refined mesh comes into its object",
+    GENERATE: lambda reason: phrase("The object comes into the scene when {reason}", reason=reason),
+    TEXTURE: lambda reason: phrase("The texture comes onto its objects when {reason}", reason=reason),
+    REFINE: lambda reason: phrase("The refined mesh comes into its object when {reason}", reason=reason),
 }
-VIEWS = ("Front", "Side", "Back", "Top")
+_STAGES = phrases(
+    {
+        "": "Starting...",
+        "download": "Downloading...",
+        "load": "Loading the model...",
+        "train": "Training...",
+        "extract": "Cutting out the mesh...",
+        "unwrap": "Unwrapping...",
+        "bake": "Baking the texture...",
+        "render": "Rendering the turntable...",
+    }
+)
+VIEWS = (phrase("Front"), phrase("Side"), phrase("Back"), phrase("Top"))
 _INPUTS = 4  # cut-outs of the artist's pictures that are shown
 _SILENT_S = 6.0  # the engine speaks every two seconds
 
@@ -43,7 +75,7 @@ def draw_job(layout: UILayout, context: Context, here: session.Session, job: Job
         box.operator("dreamfusion.finish", icon="CHECKMARK").job_id = job.id
     ahead = sum(other.state is JobState.QUEUED for other in here.queue.jobs if other is not job)
     if ahead:
-        box.label(text=f"{ahead} more in the queue", icon="TIME")
+        box.label(text=translated("{count} more in the queue", count=ahead), translate=False, icon="TIME")
     for note in job.notes[-2:]:
         trouble_box.draw_text(box, context, note, "INFO", limit=4, inset=trouble_box.BOX)
 
@@ -58,8 +90,10 @@ def draw_end(layout: UILayout, context: Context, job: Job) -> None:
     box = layout.box()
     row = box.row()
     done = job.state is JobState.DONE
-    took = f" in {duration_text(job.seconds)}" if done and job.seconds is not None else ""
-    text = f"{job.state.value.capitalize()}{took}: {job.recipe.prompt}"
+    if done and job.seconds is not None:
+        text = phrase("Done in {time}: {prompt}", time=duration_text(job.seconds), prompt=job.recipe.prompt)
+    else:
+        text = phrase("{state}: {prompt}", state=STATES[job.state], prompt=job.recipe.prompt)
     icon = "CHECKMARK" if done else "INFO"
     trouble_box.draw_text(row.column(), context, text, icon, limit=3, inset=trouble_box.BOX + trouble_box.BUTTON)
     row.operator("dreamfusion.dismiss", text="", icon="X", emboss=False).job_id = job.id
@@ -82,27 +116,30 @@ def describe(here: session.Session, job: Job) -> list[str]:
         return [_WISHES[job.wish]]
     if job.state is JobState.PAUSED:
         if job.id == here.aside:
-            return ["Paused while Blender renders"]
-        return ["Paused" + (f" at step {job.step} of {job.total}" if job.total else "")]
+            return [phrase("Paused while Blender renders")]
+        paused = phrase("Paused at step {step} of {total}", step=job.step, total=job.total)
+        return [paused if job.total else STATES[JobState.PAUSED]]
     if job.state is JobState.QUEUED and here.queue.held:
-        return ["The queue waits for the engine"]
+        return [phrase("The queue waits for the engine")]
     if job.state is JobState.QUEUED:
         starting = here.queue.engine_state in ("absent", "starting")
-        return ["Starting the engine..." if starting else "Waiting for its turn"]
+        return [phrase("Starting the engine...") if starting else phrase("Waiting for its turn")]
     if here.queue.silence_s > _SILENT_S:
-        return [f"No word from the engine for {here.queue.silence_s:.0f} s..."]
-    stage = STAGE_WORDS.get(job.stage, "starting").capitalize()
-    lines = [f"{stage}, step {job.step} of {job.total}" if job.stage == "train" and job.total else f"{stage}..."]
+        return [phrase("No word from the engine for {seconds:.0f} s...", seconds=here.queue.silence_s)]
+    lines: list[str] = [_STAGES.get(job.stage, _STAGES[""])]
+    if job.stage == "train" and job.total:
+        lines = [phrase("Training, step {step} of {total}", step=job.step, total=job.total)]
     if job.state is JobState.FINISHING and job.stage == "train":
-        lines = ["Stopping, to make the mesh..."]
-    facts = []
+        lines = [phrase("Stopping, to make the mesh...")]
+    facts: list[str] = []
     if job.rate:
-        facts.append(f"{job.rate:.3g} steps/s" if job.rate >= 1 else f"{1 / job.rate:.3g} s/step")
+        fast = phrase("{rate:.3g} steps/s", rate=job.rate)
+        facts.append(fast if job.rate >= 1 else phrase("{seconds:.3g} s/step", seconds=1 / job.rate))
     if job.eta_s is not None:
-        facts.append(f"{duration_text(job.eta_s)} left")
+        facts.append(phrase("{time} left", time=duration_text(job.eta_s)))
     if job.memory_mib >= 1:
         facts.append(f"{job.memory_mib / 1024:.1f} GiB")
-    return [*lines, ", ".join(fact.replace(" ", trouble_box.TIE) for fact in facts)] if facts else lines
+    return [*lines, ", ".join(translated(fact).replace(" ", trouble_box.TIE) for fact in facts)] if facts else lines
 
 
 def bar(layout: UILayout, context: Context, name: str, share: float, text: str) -> None:
@@ -124,7 +161,7 @@ def draw_inputs(layout: UILayout, context: Context, job: Job) -> None:
     shown = [icon for icon in found if icon]
     if not shown:
         return
-    layout.label(text="Taken from Your Pictures")
+    layout.label(text=translated("Taken from Your Pictures"), translate=False)
     row = layout.row(align=True)
     unit = 20.0 * trouble_box.ui_scale(context)
     for icon in shown[:_INPUTS]:
@@ -135,8 +172,7 @@ def draw_pictures(layout: UILayout, context: Context, here: session.Session, job
     """Draw the latest render, and below it the row of four views. A job at work has room for them before they come."""
     if job.id in here.waiting:
         reason = insertion.obstacle()
-        what = _COMING[job.task]
-        text = f"{what} when {reason}" if reason else f"{what} now"
+        text = _COMING[job.task](reason) if reason else _COMING_NOW[job.task]
         trouble_box.draw_text(layout, context, text, "INFO")
     latest = icons.icon(f"{job.id}/latest") or icons.icon(f"{job.id}/thumbnail")
     if not latest and not job.state.active:
@@ -153,6 +189,6 @@ def draw_pictures(layout: UILayout, context: Context, here: session.Session, job
             column.template_icon(view, scale=max(1.5, min(4.0, room / unit / len(VIEWS))))
             caption = column.row()
             caption.alignment = "CENTER"
-            caption.label(text=name)
+            caption.label(text=translated(name), translate=False)
     if job.has_pictures and job.state.active:
         draw_inputs(box, context, job)

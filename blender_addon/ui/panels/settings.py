@@ -10,9 +10,11 @@ from ...core import engine_preset, model_card
 from ...core.declared_settings import Declared
 from ...core.engine_preset import SETTINGS
 from ...core.job import START
+from ...core.phrase import phrase
 from ..run import session
 from ..scene import blockout
 from ..settings import artist_settings, models, scene_settings
+from ..translation import translated
 from . import texture_box, trouble_box
 from .main import Sidebar
 
@@ -47,7 +49,9 @@ class _SettingPanel(Sidebar):
         tells = any(model_card.has_recipe(line) for line in models.known())
         card = models.card(chosen.model)
         if tells and not model_card.has_recipe(card) and models.trouble(card) is None:
-            text = "The engine has a recipe for this model that is not known here. What you change goes before it"
+            text = phrase(
+                "The engine has a recipe for this model that is not known here. What you change goes before it"
+            )
             trouble_box.draw_text(self.layout, context, text, "INFO")
 
     def column(self, context: Context) -> UILayout:
@@ -74,7 +78,7 @@ class DREAMFUSION_PT_guidance(_SettingPanel, Panel):
         card = models.card(chosen.model)
         unsure = card is not None and not model_card.tells_scores(card)  # an older engine does not tell
         if unsure and ("guidance", "score") in mine and ("guidance", "scale") not in mine:
-            text = "The model's recipe may have another scale for this score. One that you set counts"
+            text = phrase("The model's recipe may have another scale for this score. One that you set counts")
             trouble_box.draw_text(column, context, text, "INFO")
         _settings(column, chosen, "guidance", leave_out=_FIRST)
 
@@ -91,11 +95,11 @@ class DREAMFUSION_PT_training(_SettingPanel, Panel):
         chosen = scene_settings.of(context)
         _settings(self.column(context), chosen, "optimize")
         column = self.column(context)
-        column.label(text="Cameras")
+        column.label(text=translated("Cameras"), translate=False)
         _settings(column, chosen, "camera")
         for heading in _headings("optimize"):
             column = self.column(context)
-            column.label(text=heading)
+            column.label(text=translated(heading), translate=False)
             _settings(column, chosen, "optimize", heading)
 
 
@@ -135,8 +139,10 @@ class DREAMFUSION_PT_placement(_SettingPanel, Panel):
         chosen = scene_settings.of(context)
         placement = chosen.placement
         column = self.column(context)
-        column.label(text="Start From")
-        column.row(align=True).prop(placement, "start_from", expand=True)
+        column.label(text=translated("Start From"), translate=False)
+        row = column.row(align=True)
+        for item in type(placement).bl_rna.properties["start_from"].enum_items:
+            row.prop_enum(placement, "start_from", item.identifier, text=translated(item.name), translate=False)
         if placement.start_from != "NOTHING":
             self.draw_start(context, column)
             return
@@ -199,18 +205,21 @@ def _settings(
 def _setting(layout: UILayout, group: Any, key: str, about: Declared) -> None:
     """Draw one setting by its type."""
     if about.count == 2:
-        first, second = ("Min", "Max") if about.rising else ("Start", "End")
-        _pair(layout, group, key, f"{about.label} {first}", second)
+        label = translated(about.label)
+        if about.rising:
+            _pair(layout, group, key, translated("{setting} Min", setting=label), translated("Max"))
+        else:
+            _pair(layout, group, key, translated("{setting} Start", setting=label), translated("End"))
     elif about.word:
         switch = engine_preset.switch(key, about.word)
-        layout.prop(group, switch)
+        layout.prop(group, switch, text=translated(about.words[about.word][0]), translate=False)
         row = layout.row()
         row.enabled = not getattr(group, switch)
-        row.prop(group, key)
+        row.prop(group, key, text=translated(about.label), translate=False)
     elif about.value_type == "choice" or about.sizes:
         _choice(layout, group, key)
     else:
-        layout.prop(group, key)
+        layout.prop(group, key, text=translated(about.label), translate=False)
 
 
 def _choice(layout: UILayout, group: Any, name: str) -> None:
@@ -219,12 +228,12 @@ def _choice(layout: UILayout, group: Any, name: str) -> None:
         layout.prop(group, name)
         return
     row = layout.split(factor=0.48)
-    row.label(text=group.bl_rna.properties[name].name)
+    row.label(text=translated(group.bl_rna.properties[name].name), translate=False)
     row.prop(group, name, text="")
 
 
 def _pair(layout: UILayout, group: Any, name: str, first: str, second: str) -> None:
     """Draw two numbers that belong together, one above the other."""
     column = layout.column(align=True)
-    column.prop(group, name, index=0, text=first)
-    column.prop(group, name, index=1, text=second)
+    column.prop(group, name, index=0, text=first, translate=False)
+    column.prop(group, name, index=1, text=second, translate=False)

@@ -8,6 +8,7 @@ from bpy.types import Context, UILayout
 
 from ..operators import texture
 from ..scene import paintable
+from ..translation import translated
 from . import trouble_box
 
 
@@ -21,11 +22,11 @@ def draw_choices(layout: UILayout, context: Context, chosen: Any) -> None:
     box.label(text=selection_text([obj.name for obj in objects]), icon="OBJECT_DATA", translate=False)
     column = box.column()
     column.row(align=True).prop(chosen.texture, "uvs", expand=True)
-    column.label(text="Texture Size")
+    column.label(text=translated("Texture Size"), translate=False)
     column.row(align=True).prop(chosen.texture, "size", expand=True)
-    column.label(text="Front Side")
+    column.label(text=translated("Front Side"), translate=False)
     column.prop(chosen.texture, "front", text="")
-    column.label(text="Material")
+    column.label(text=translated("Material"), translate=False)
     column.row(align=True).prop(chosen.texture, "material", expand=True)
 
 
@@ -49,7 +50,9 @@ def draw_button(layout: UILayout, context: Context, *, beside: bool) -> None:
 
 
 def selection_text(names: list[str]) -> str:
-    """The selected objects in a few words: 'Cube', 'Cube and 2 more', 'No mesh is selected'."""
+    """The selected objects in a few words of Blender's language: 'Cube', 'Cube and 2 more', 'No mesh is selected'."""
     if not names:
-        return "No mesh is selected"
-    return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
+        return translated("No mesh is selected")
+    if len(names) == 1:
+        return names[0]
+    return translated("{name} and {count} more", name=names[0], count=len(names) - 1)

@@ -10,6 +10,8 @@ import blf
 from bpy.types import Context, UILayout
 
 from ...core.job import Job, Trouble
+from ...core.phrase import phrase, phrases
+from ..translation import translated
 
 _FONT_POINTS = 11.0  # the interface's text size in Blender's own theme
 _MARGIN = 56.0  # pixels at scale 1: panel borders, box borders, scroll bar
@@ -42,19 +44,27 @@ def is_wide(context: Context) -> bool:
 
 
 def draw_text(
-    layout: UILayout, context: Context, text: str, icon: str = "NONE", *, limit: int = 12, inset: float = 0.0
+    layout: UILayout,
+    context: Context,
+    text: str,
+    icon: str = "NONE",
+    *,
+    limit: int = 12,
+    inset: float = 0.0,
+    translate: bool = True,
 ) -> None:
-    """Draw a paragraph, wrapped to the region.
+    """Draw a paragraph in Blender's language, wrapped to the region.
 
     icon: str, the icon before its first line.
     limit: int, the most lines.
     inset: float, see `text_width`.
+    translate: bool, False for the artist's own words.
     """
     column = layout.column(align=True)
     column.scale_y = 0.8
     scale = ui_scale(context)
     room = text_width(context, inset + (_ICON if icon != "NONE" else 0.0))
-    lines = wrapped(text, round(room), round(_FONT_POINTS * scale, 2))
+    lines = wrapped(translated(text) if translate else text, round(room), round(_FONT_POINTS * scale, 2))
     shown = lines if len(lines) <= limit else [*lines[: limit - 1], lines[limit - 1] + " ..."]
     for number, line in enumerate(shown):
         if number == 0 or icon == "NONE":
@@ -114,7 +124,7 @@ def draw_trouble(layout: UILayout, context: Context, trouble: Trouble, job: Job 
     draw_text(row.column(), context, trouble.what, "ERROR", limit=4, inset=BOX + BUTTON)
     row.operator("dreamfusion.dismiss", text="", icon="X", emboss=False).job_id = job.id if job is not None else ""
     if job is not None:
-        draw_text(box, context, job.recipe.prompt, "MESH_CUBE", limit=2, inset=BOX)
+        draw_text(box, context, job.recipe.prompt, "MESH_CUBE", limit=2, inset=BOX, translate=False)
     if trouble.why:
         draw_text(box, context, trouble.why, "BLANK1", limit=8, inset=BOX)
     fix = in_blender(trouble)
@@ -134,62 +144,66 @@ def in_blender(trouble: Trouble) -> str:
     """The fix in words for the sidebar. The engine's own words may speak of its command line."""
     if trouble.code in _FIXES:
         return _FIXES[trouble.code]
+    if not _COMMAND_LINE.search(trouble.fix):
+        return trouble.fix
     sentences = [part for part in re.split(r"(?<=[.!?])\s+", trouble.fix) if not _COMMAND_LINE.search(part)]
     return " ".join(sentences)
 
 
 _COMMAND_LINE = re.compile(r"(?:^|\s)--[a-z]|install\.py|dreamfusion-engine|HF_[A-Z]+")
-_FIXES = {
-    "checkpoint.damaged": "Try again from the beginning.",
-    "checkpoint.format": "Try again from the beginning, or resume with the engine that wrote it.",
-    "checkpoint.missing": "Try again from the beginning.",
-    "checkpoint.other_run": "Resume with the same settings and model, or try again from the beginning.",
-    "input.preset": "Choose Draft, Standard or High, or install the engine again.",
-    "model.damaged": "Copy or download the model again, or choose another one.",
-    "model.unsupported": "Choose a model of a supported family, or the built-in one.",
-    "run.out_of_memory": "Close other programs, or use a lower quality, fewer views per step or a smaller texture.",
-    "input.disk_full": "Make room on the disk and resume, or choose another output folder.",
-    "input.output": "Choose another output folder, or change the permissions of this one.",
-    "input.output_file": "Choose another output folder.",
-    "input.output_busy": "Wait for the other run, or choose another output folder.",
-    "input.output_taken": "Choose another output folder, or move the old result away.",
-    "input.device": "Choose Automatic as the device in the preferences.",
-    "input.adapter_file": "Choose the file again by the folder beside its name, put it back, or switch it off.",
-    "input.embedding": "Switch this word off or remove it, or choose a model that it was made for. Where its word is "
-    "taken, rename the file.",
-    "input.lora": "Switch this LoRA off or remove it, or choose a model that it was made for.",
-    "input.mask": "Choose a mask as large as its picture in Pictures, white on the object and black elsewhere.",
-    "input.picture_empty": "Paint alpha back where the object is, or choose a picture without alpha in Pictures.",
-    "input.picture_no_object": "Choose a mask in Pictures, an image that is white where the object is. Or paint the "
-    "background's alpha away in an Image Editor.",
-    "input.picture_twice": "Choose another view for one of them in Pictures, or remove one.",
-    "setup.device": "Choose Automatic as the device in the preferences, or install the card's driver.",
-    "setup.package": "Install the engine again.",
-    "setup.ffmpeg": "Install the engine again.",
-    "model.missing": "Choose another model, or check its folder in the preferences.",
-    "model.not_downloaded": "Download it in the preferences, or choose another model.",
-    "model.incomplete": "Download it again in the preferences: what is there is kept. Or choose another model.",
-    "model.gated": "Open its page by the button in its line, accept the licence, and enter your account's token.",
-    "model.token": "Enter a valid hub token in the preferences, or none for models that ask for none.",
-    "model.network": "Check the network and try again: what has arrived is kept.",
-    "model.offline": "Allow online access in Blender's system preferences, and try again.",
-    "model.not_folder": "Choose the folder of a diffusers pipeline in the preferences.",
-    "run.cancelled": "Press Resume to go on.",
-}
+_FIXES = phrases(
+    {
+        "checkpoint.damaged": "Try again from the beginning.",
+        "checkpoint.format": "Try again from the beginning, or resume with the engine that wrote it.",
+        "checkpoint.missing": "Try again from the beginning.",
+        "checkpoint.other_run": "Resume with the same settings and model, or try again from the beginning.",
+        "input.preset": "Choose Draft, Standard or High, or install the engine again.",
+        "model.damaged": "Copy or download the model again, or choose another one.",
+        "model.unsupported": "Choose a model of a supported family, or the built-in one.",
+        "run.out_of_memory": "Close other programs, or use a lower quality, fewer views per step or a smaller texture.",
+        "input.disk_full": "Make room on the disk and resume, or choose another output folder.",
+        "input.output": "Choose another output folder, or change the permissions of this one.",
+        "input.output_file": "Choose another output folder.",
+        "input.output_busy": "Wait for the other run, or choose another output folder.",
+        "input.output_taken": "Choose another output folder, or move the old result away.",
+        "input.device": "Choose Automatic as the device in the preferences.",
+        "input.adapter_file": "Choose the file again by the folder beside its name, put it back, or switch it off.",
+        "input.embedding": "Switch this word off or remove it, or choose a model that it was made for. Where its word "
+        "is taken, rename the file.",
+        "input.lora": "Switch this LoRA off or remove it, or choose a model that it was made for.",
+        "input.mask": "Choose a mask as large as its picture in Pictures, white on the object and black elsewhere.",
+        "input.picture_empty": "Paint alpha back where the object is, or choose a picture without alpha in Pictures.",
+        "input.picture_no_object": "Choose a mask in Pictures, an image that is white where the object is. Or paint "
+        "the background's alpha away in an Image Editor.",
+        "input.picture_twice": "Choose another view for one of them in Pictures, or remove one.",
+        "setup.device": "Choose Automatic as the device in the preferences, or install the card's driver.",
+        "setup.package": "Install the engine again.",
+        "setup.ffmpeg": "Install the engine again.",
+        "model.missing": "Choose another model, or check its folder in the preferences.",
+        "model.not_downloaded": "Download it in the preferences, or choose another model.",
+        "model.incomplete": "Download it again in the preferences: what is there is kept. Or choose another model.",
+        "model.gated": "Open its page by the button in its line, accept the licence, and enter your account's token.",
+        "model.token": "Enter a valid hub token in the preferences, or none for models that ask for none.",
+        "model.network": "Check the network and try again: what has arrived is kept.",
+        "model.offline": "Allow online access in Blender's system preferences, and try again.",
+        "model.not_folder": "Choose the folder of a diffusers pipeline in the preferences.",
+        "run.cancelled": "Press Resume to go on.",
+    }
+)
 
-_INSTALL = ("dreamfusion.install_engine", "Install Engine...", "IMPORT")
-_INSTALL_AGAIN = ("dreamfusion.install_engine", "Try Again...", "FILE_REFRESH")
-_INSTALL_LOG = ("dreamfusion.open_install_log", "Open Log", "TEXT")
-_LOOK = ("dreamfusion.look_again", "Look Again", "FILE_REFRESH")
-_PREFERENCES = ("dreamfusion.open_preferences", "Open Preferences", "PREFERENCES")
-_RETRY = ("dreamfusion.retry_job", "Try Again", "FILE_REFRESH")
-_RESUME = ("dreamfusion.resume_job", "Resume", "PLAY")
-_LOWER = ("dreamfusion.lower_quality", "Try with Lower Quality", "TRIA_DOWN")
-_SEED = ("dreamfusion.next_seed", "Try the Next Seed", "FORWARD")
-_FOLDER = ("dreamfusion.choose_folder", "Choose Folder...", "FILE_FOLDER")
-_LOG = ("dreamfusion.open_log", "Open Log", "TEXT")
-_REPORT = ("dreamfusion.copy_report", "Copy Report", "COPYDOWN")
-_RESTART = ("dreamfusion.restart_engine", "Start Engine Again", "FILE_REFRESH")
+_INSTALL = ("dreamfusion.install_engine", phrase("Install Engine..."), "IMPORT")
+_INSTALL_AGAIN = ("dreamfusion.install_engine", phrase("Try Again..."), "FILE_REFRESH")
+_INSTALL_LOG = ("dreamfusion.open_install_log", phrase("Open Log"), "TEXT")
+_LOOK = ("dreamfusion.look_again", phrase("Look Again"), "FILE_REFRESH")
+_PREFERENCES = ("dreamfusion.open_preferences", phrase("Open Preferences"), "PREFERENCES")
+_RETRY = ("dreamfusion.retry_job", phrase("Try Again"), "FILE_REFRESH")
+_RESUME = ("dreamfusion.resume_job", phrase("Resume"), "PLAY")
+_LOWER = ("dreamfusion.lower_quality", phrase("Try with Lower Quality"), "TRIA_DOWN")
+_SEED = ("dreamfusion.next_seed", phrase("Try the Next Seed"), "FORWARD")
+_FOLDER = ("dreamfusion.choose_folder", phrase("Choose Folder..."), "FILE_FOLDER")
+_LOG = ("dreamfusion.open_log", phrase("Open Log"), "TEXT")
+_REPORT = ("dreamfusion.copy_report", phrase("Copy Report"), "COPYDOWN")
+_RESTART = ("dreamfusion.restart_engine", phrase("Start Engine Again"), "FILE_REFRESH")
 
 # The longest beginning of a trouble's code that is listed here decides its buttons.
 _BUTTONS: dict[str, tuple[tuple[str, str, str], ...]] = {

@@ -11,6 +11,7 @@ from bpy.types import Context, Object
 from ...core import contest
 from ...core.job import Job
 from ...core.jobs.folder import CHECKPOINT
+from ...core.phrase import phrase
 from ..scene import insert
 from ..scene.placement import Placement
 from . import enqueue, insertion
@@ -24,8 +25,11 @@ def note(job: Job, seed: int) -> str:
     seed: int.
     """
     found = job.standing.of(seed) if job.standing is not None else None
-    step = f" at step {found.step}" if found is not None and found.step else ""
-    return f"A draft of a contest: its training stopped{step}. Regenerate makes the whole object"
+    if found is None or not found.step:
+        return phrase("A draft of a contest: its training stopped. Regenerate makes the whole object")
+    return phrase(
+        "A draft of a contest: its training stopped at step {step}. Regenerate makes the whole object", step=found.step
+    )
 
 
 def begun(job: Job, seed: int) -> Path | None:

@@ -9,6 +9,7 @@ from bpy.types import Image
 
 from ...core.job import Trouble
 from ...core.jobs.changes import Change
+from ...core.phrase import phrase
 from ..scene import given_image, icons, insert, moment
 from ..settings import scene_settings
 from . import insertion, pictures, session
@@ -68,7 +69,9 @@ def poll(here: session.Session) -> bool:
         png = _arrived.pop(key)
         file, _, name = key.partition("/")
         if file == here.file and not _put(bpy.data.images.get(name), png):
-            here.notice = f"The cut-out of '{name}' has come, and no line in Pictures has that picture any more"
+            here.notice = phrase(
+                "The cut-out of '{name}' has come, and no line in Pictures has that picture any more", name=name
+            )
         return True
 
 

@@ -12,11 +12,13 @@ from bpy.types import Context
 from ...core import engine_preset
 from ...core.adapters import STAGE
 from ...core.job import GENERATE, START, EngineTrouble, Job, Recipe, Trouble
+from ...core.phrase import phrase
 from ...core.visible_text import visible
 from ..scene import blockout, placement, redraw
 from ..scene.placement import Placement
 from ..settings import adapter_settings, artist_settings, models, preferences, scene_settings, texture_settings
 from ..settings.scene_settings import BEST_OF_LIMIT, SEED_LIMIT
+from ..translation import told, translated
 from . import session, timer
 
 
@@ -128,7 +130,9 @@ def beginning(context: Context) -> tuple[dict[str, Any] | None, bytes | None]:
     why = start_obstacle(context)
     if why:
         raise EngineTrouble(
-            Trouble("start.not_now", "No object can start from that mesh now.", f"{why}.", "Try again then.")
+            Trouble(
+                "start.not_now", "No object can start from that mesh now.", phrase("{why}.", why=why), "Try again then."
+            )
         )
     read = blockout.read(context, blockout.chosen(context, chosen.start_from, chosen.blockout))
     return {**where(context), **read.placed(context, hide=chosen.hide_blockout)}, read.file
@@ -190,14 +194,14 @@ def ask(
 def refuse(operator: Any, error: EngineTrouble) -> None:
     """Say in the panel and by an operator's report why nothing was queued."""
     session.current().trouble = error.trouble
-    operator.report({"ERROR"}, str(error))
+    operator.report({"ERROR"}, told(error.trouble))
     redraw.panels()
 
 
 def engine_is_there(operator: Any) -> bool:
     """Whether there is an engine, for the `poll` of an operator that queues a job. Else the button's hint says so."""
     if session.current().missing is not None:
-        operator.poll_message_set("Install the engine first: it makes the objects")
+        operator.poll_message_set(translated("Install the engine first: it makes the objects"))
         return False
     return True
 

@@ -16,6 +16,7 @@ import bpy
 from bpy.types import Object
 
 from ...core.job import EngineTrouble, Job, JobState, Recipe, Trouble
+from ...core.phrase import phrase
 from ...core.setup.installation import EngineSetup
 from ..scene import object_recipe, placement, still
 from . import enqueue, session, timer
@@ -168,7 +169,9 @@ def _object_of(here: session.Session, job: Job) -> Object:
                 return obj
     trouble = job.trouble or here.trouble
     if trouble is None:
-        trouble = Trouble("internal.bug", "No object came of it.", f"The job is {job.state}.", "Open an issue.")
+        trouble = Trouble(
+            "internal.bug", "No object came of it.", phrase("The job is {state}.", state=job.state), "Open an issue."
+        )
     raise HeadlessFailed(trouble)
 
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import bpy
 
 from ...core.job import EngineTrouble, Job, Trouble
+from ...core.phrase import phrase
 from ..scene import blockout, moment, preview_object, texture_preview
 from ..scene import insert as result
 from ..scene.placement import Placement
@@ -39,11 +40,11 @@ def scene_of(place: Placement) -> Iterator[None]:
 def obstacle() -> str:
     """What an insertion waits for, as the end of 'The object comes when ...'; '' when nothing is in the way."""
     if moment.rendering():
-        return "the render is done"
+        return phrase("the render is done")
     if moment.in_other_mode(bpy.context):  # an undo step in another mode would not remove the object
-        return "you are back in Object Mode"
+        return phrase("you are back in Object Mode")
     if moment.in_stroke(bpy.context):
-        return "the present action is done"
+        return phrase("the present action is done")
     return ""
 
 
@@ -59,7 +60,9 @@ def insert_next(here: session.Session) -> bool:
     if not session.same_file(job.placement):
         here.waiting.pop(0)
         remove_preview(job)
-        here.notice = f"'{job.recipe.prompt}' is done. It was begun in another file: insert it from the results"
+        here.notice = phrase(
+            "'{prompt}' is done. It was begun in another file: insert it from the results", prompt=job.recipe.prompt
+        )
         return False
     with window():
         if obstacle():

@@ -12,6 +12,7 @@ from ...core.engine.painted_glb import PaintedFile
 from ...core.job import EngineTrouble, Job, Trouble
 from ...core.jobs.folder import SOURCE, read_source
 from ...core.jobs.writer import Pending
+from ...core.phrase import joined, phrase
 from ..scene import painted_copies, repaint, reshape, skin, texture_preview
 from ..scene.skin import Skin
 from . import session
@@ -76,7 +77,7 @@ def apply(here: session.Session, job: Job) -> None:
     assert job.result is not None
     noted = about(job)
     if noted is None:
-        raise EngineTrouble(_nowhere(job, "What the job noted about its objects is damaged."))
+        raise EngineTrouble(_nowhere(job, phrase("What the job noted about its objects is damaged.")))
     source = None
     needed = any(each["new"] or reshape.SHAPE in each for each in noted["objects"])
     if needed and (job.folder / SOURCE).is_file():
@@ -86,9 +87,13 @@ def apply(here: session.Session, job: Job) -> None:
         bpy.context, result, source, noted, job.recipe, same_session=same_session(job), verdict=job.verdict
     )
     if not done.objects:
-        raise EngineTrouble(_nowhere(job, " ".join(done.missing)))
+        raise EngineTrouble(_nowhere(job, joined(done.missing)))
     if done.missing:
-        here.notice = f"Painted {', '.join(done.objects)}. Not painted: {' '.join(done.missing)}"
+        here.notice = phrase(
+            "Painted {names}. Not painted: {reasons}",
+            names=", ".join(done.objects),
+            reasons=joined(done.missing),
+        )
     job.notes += [note for note in done.notes if note not in job.notes]
 
 
@@ -104,7 +109,9 @@ def insert_copies(job: Job) -> None:
 def _nowhere(job: Job, why: str) -> Trouble:
     return Trouble(
         "texture.nowhere",
-        f"The texture '{job.recipe.prompt}' is done, and the objects that it is for cannot take it.",
+        phrase(
+            "The texture '{prompt}' is done, and the objects that it is for cannot take it.", prompt=job.recipe.prompt
+        ),
         why,
         "Press Insert as New Object in the results. The painted meshes are in the job's folder too.",
     )

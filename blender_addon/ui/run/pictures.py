@@ -12,6 +12,7 @@ from bpy.types import Context, Image
 from ...core.given_pictures import MOST, TOTAL_LIMIT, GivenPicture, joined, size_of, split, twice, view_text
 from ...core.job import EngineTrouble, Job, Trouble
 from ...core.jobs.folder import PICTURES, read_source
+from ...core.phrase import phrase
 from ..scene import given_image, material
 from ..settings import picture_settings, scene_settings
 
@@ -20,22 +21,31 @@ def obstacle(context: Context) -> str:
     """Why no job can have the sidebar's pictures, as a sentence without its point; "" where one can. Cheap."""
     rows = scene_settings.of(context).pictures.rows
     if len(rows) and scene_settings.of(context).best_of > 1:
-        return "A contest of seeds takes no pictures. Set Best of to 1, or remove the pictures"
+        return phrase("A contest of seeds takes no pictures. Set Best of to 1, or remove the pictures")
     if len(rows) > MOST:
-        return f"There are {len(rows)} pictures, and an object takes {MOST} at most. Remove some in Pictures"
+        return phrase(
+            "There are {count} pictures, and an object takes {most} at most. Remove some in Pictures",
+            count=len(rows),
+            most=MOST,
+        )
     for number, row in enumerate(rows, 1):
         if row.image is None:
-            return f"Choose an image for picture {number} in Pictures, or remove its line"
+            return phrase("Choose an image for picture {number} in Pictures, or remove its line", number=number)
         for image in filter(None, (row.image, row.mask)):
             reason = given_image.obstacle(image)
             if reason:
-                return f"Picture {number}: {reason}"
+                return phrase("Picture {number}: {reason}", number=number, reason=reason)
     views = [picture_settings.view_of(row) for row in rows]
     same = twice(views)
     if same is not None:
         first, second = (place + 1 for place in same)
         view = view_text(views[same[0]])
-        return f"Pictures {first} and {second} are both of one view, {view}. Choose another view for one in Pictures"
+        return phrase(
+            "Pictures {first} and {second} are both of one view, {view}. Choose another view for one in Pictures",
+            first=first,
+            second=second,
+            view=view,
+        )
     return ""
 
 
@@ -49,12 +59,17 @@ def read(context: Context) -> tuple[list[dict[str, Any]], bytes | None]:
         return [], None
     reason = obstacle(context)
     if reason:
-        raise EngineTrouble(Trouble("pictures.choice", "These pictures cannot be used.", f"{reason}.", ""))
+        raise EngineTrouble(
+            Trouble("pictures.choice", "These pictures cannot be used.", phrase("{reason}.", reason=reason), "")
+        )
     found = [picture_of(row) for row in rows]
     said = [picture.said() for picture in found]
     if size_of(said) > TOTAL_LIMIT:
-        what, fix = "These pictures are too large together.", "Save smaller copies, or remove some in Pictures."
-        why = f"Their files have {size_of(said) >> 20} MiB, and {TOTAL_LIMIT >> 20} are the limit."
+        what = phrase("These pictures are too large together.")
+        fix = phrase("Save smaller copies, or remove some in Pictures.")
+        why = phrase(
+            "Their files have {size} MiB, and {most} are the limit.", size=size_of(said) >> 20, most=TOTAL_LIMIT >> 20
+        )
         raise EngineTrouble(Trouble("pictures.large", what, why, fix))
     return said, joined(found)
 

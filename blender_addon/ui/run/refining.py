@@ -7,6 +7,7 @@ import bpy
 from ...core.adapters import STAGE
 from ...core.job import START, EngineTrouble, Job, Recipe, Trouble
 from ...core.jobs.folder import read_source
+from ...core.phrase import phrase
 from ..scene import refine_result
 from . import painting, session
 
@@ -37,7 +38,7 @@ def apply(here: session.Session, job: Job) -> None:
         raise EngineTrouble(
             Trouble(
                 "refine.nowhere",
-                f"'{job.recipe.prompt}' is refined, and its object cannot be found.",
+                phrase("'{prompt}' is refined, and its object cannot be found.", prompt=job.recipe.prompt),
                 "What the job noted about it is damaged.",
                 "The refined mesh is in the job's folder: File > Import > glTF 2.0.",
             )

@@ -21,6 +21,7 @@ from ...core.engine import glb
 from ...core.engine.mesh_file import MeshPart, file_size, mesh_file
 from ...core.engine.payload import are_near
 from ...core.job import EngineTrouble, Trouble
+from ...core.phrase import phrase
 from . import mesh_identity, paintable
 from .placement import Placement
 from .surfaces import MOST_TRIANGLES
@@ -75,11 +76,11 @@ def obstacle(context: Context, choice: str, single: Object | None) -> str:
     objects = chosen(context, choice, single)
     if not objects:
         if choice == "OBJECT":
-            return "Choose the object to start from in Placement, or set Start From to Nothing"
+            return phrase("Choose the object to start from in Placement, or set Start From to Nothing")
         others = paintable.left_out(context)
         if others:
-            return f"'{others[0].name}' is no mesh. Use Object > Convert > Mesh first"
-        return "Select the mesh objects to start from, or set Start From to Nothing in Placement"
+            return phrase("'{name}' is no mesh. Use Object > Convert > Mesh first", name=others[0].name)
+        return phrase("Select the mesh objects to start from, or set Start From to Nothing in Placement")
     return next((why for why in (_obstacle(context, obj) for obj in objects) if why), "")
 
 
@@ -92,7 +93,12 @@ def read(context: Context, objects: Sequence[Object]) -> Blockout:
     for obj in objects:
         why = _obstacle(context, obj)
         if why:
-            raise _refused("not_now", "The object to start from cannot be read.", f"{why}.", "Then try again.")
+            raise _refused(
+                "not_now",
+                phrase("The object to start from cannot be read."),
+                phrase("{why}.", why=why),
+                phrase("Then try again."),
+            )
     origin = objects[0].matrix_world.translation.copy()
     if not all(map(isfinite, origin)):
         raise _nowhere(objects[0])
@@ -109,7 +115,7 @@ def read(context: Context, objects: Sequence[Object]) -> Blockout:
     floor = Vector((0.5 * (low.x + high.x), 0.5 * (low.y + high.y), low.z))
     parts = [_part(obj.name, *shape, floor) for obj, shape in zip(objects, shapes, strict=True)]
     if file_size(parts) > _FILE_LIMIT:
-        raise _too_many(f"Their file would have {file_size(parts) >> 20:,} MiB; 255 can be sent.")
+        raise _too_many(phrase("Their file would have {size:,} MiB; 255 can be sent.", size=file_size(parts) >> 20))
     noted = [{key: value for key, value in mesh_identity.told(obj).items() if key != "faces"} for obj in objects]
     return Blockout(mesh_file(parts), origin + floor, max(high - low), noted)
 
@@ -142,11 +148,11 @@ def to_hide(place: Mapping[str, Any], *, same_session: bool) -> list[Object]:
 
 def _obstacle(context: Context, obj: Object) -> str:
     if obj.name not in context.view_layer.objects:
-        return f"'{obj.name}' is not in this view layer: choose another object in Placement"
+        return phrase("'{name}' is not in this view layer: choose another object in Placement", name=obj.name)
     if obj.mode != "OBJECT":
-        return f"'{obj.name}' is being edited. Go back to Object Mode first"
+        return phrase("'{name}' is being edited. Go back to Object Mode first", name=obj.name)
     if not len(obj.data.polygons) and not len(obj.modifiers):
-        return f"'{obj.name}' has no faces"
+        return phrase("'{name}' has no faces", name=obj.name)
     return ""
 
 
@@ -175,9 +181,9 @@ def _refuse_instances(depsgraph: Depsgraph, objects: Sequence[Object]) -> None:
     if name:
         raise _refused(
             "instances",
-            f"'{name}' shows instances.",
-            "They are no faces of its own, so nothing would begin as they look.",
-            "Use Object > Apply > Make Instances Real, or add a Realize Instances node.",
+            phrase("'{name}' shows instances.", name=name),
+            phrase("They are no faces of its own, so nothing would begin as they look."),
+            phrase("Use Object > Apply > Make Instances Real, or add a Realize Instances node."),
         )
 
 
@@ -190,12 +196,14 @@ def _shape(obj: Object, depsgraph: Depsgraph, origin: Vector, most: int) -> tupl
         if not len(mesh.polygons) or count < 1:
             raise _refused(
                 "no_faces",
-                f"'{obj.name}' has no faces.",
-                "An object begins as what faces enclose, and here are only points or edges.",
-                "Give it faces, or choose another object.",
+                phrase("'{name}' has no faces.", name=obj.name),
+                phrase("An object begins as what faces enclose, and here are only points or edges."),
+                phrase("Give it faces, or choose another object."),
             )
         if count > most:
-            raise _too_many(f"There would be more than the {MOST_TRIANGLES:,} triangles that can be sent.")
+            raise _too_many(
+                phrase("There would be more than the {most:,} triangles that can be sent.", most=MOST_TRIANGLES)
+            )
         matrix = Matrix.Translation(-origin) @ evaluated.matrix_world
         mesh.transform(matrix)
         mesh.calc_loop_triangles()
@@ -210,9 +218,9 @@ def _shape(obj: Object, depsgraph: Depsgraph, origin: Vector, most: int) -> tupl
     if not are_near(positions):
         raise _refused(
             "far",
-            f"'{obj.name}' is too large.",
-            "Some of it is more than 1,000,000 units from its middle.",
-            "Move the objects together, or scale them down.",
+            phrase("'{name}' is too large.", name=obj.name),
+            phrase("Some of it is more than 1,000,000 units from its middle."),
+            phrase("Move the objects together, or scale them down."),
         )
     if matrix.determinant() < 0.0:  # it turns the triangles inside out
         corners[1::3], corners[2::3] = corners[2::3], corners[1::3]
@@ -240,15 +248,15 @@ def _part(name: str, positions: array[float], corners: array[int], floor: Vector
 def _nowhere(obj: Object) -> EngineTrouble:
     return _refused(
         "not_finite",
-        f"'{obj.name}' has vertices that are nowhere.",
-        "Some of their coordinates are no numbers.",
-        "Edit Mode, select all, Mesh > Clean Up > Delete Loose and Merge by Distance; or undo what broke them.",
+        phrase("'{name}' has vertices that are nowhere.", name=obj.name),
+        phrase("Some of their coordinates are no numbers."),
+        phrase("Edit Mode, select all, Mesh > Clean Up > Delete Loose and Merge by Distance; or undo what broke them."),
     )
 
 
 def _too_many(why: str) -> EngineTrouble:
-    fix = "Add a Decimate modifier: what you see is what is read. Or choose a simpler object."
-    return _refused("too_many", "The mesh to start from has too many faces.", why, fix)
+    fix = phrase("Add a Decimate modifier: what you see is what is read. Or choose a simpler object.")
+    return _refused("too_many", phrase("The mesh to start from has too many faces."), why, fix)
 
 
 def _refused(code: str, what: str, why: str, fix: str) -> EngineTrouble:

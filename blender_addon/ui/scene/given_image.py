@@ -10,6 +10,7 @@ from bpy.types import Image
 
 from ...core.given_pictures import FILE_LIMIT, PIXEL_LIMIT
 from ...core.job import EngineTrouble, Trouble
+from ...core.phrase import phrase
 from ...core.picture import JPEG_BEGIN, PNG_BEGIN, picture_size
 from .icons import Pixels
 
@@ -18,14 +19,18 @@ THUMBNAIL = 128  # pixels along the longer side of a thumbnail
 _CHECKER = 8, 0.35, 0.5  # pixels of a square behind one, and its greys
 READ_PIXELS = 1 << 24  # of an image whose pixels are read from Blender, in which each takes 16 bytes
 _TABLE = 1 << 13  # steps of light for which sRGB is looked up; at black one is 0.4 of a step in sRGB
+_SAVE = phrase("Save it: Image > Save As in the Image Editor. Open that file")
 _KINDS = {  # of Image.source or Image.type: what it is, and what to do
-    "MOVIE": ("is a movie", "Save one of its frames as a picture."),
-    "SEQUENCE": ("is a sequence of pictures", "Open one of them alone: in its settings choose Single Image as Source."),
-    "TILED": ("has UDIM tiles", "Save one tile as a picture of its own."),
-    "MULTILAYER": ("has several layers", "Save the layer that shows the object as PNG."),
-    "RENDER_RESULT": ("is a render that is not saved", "Save it: Image > Save As in the Image Editor. Open that file."),
-    "COMPOSITING": ("is a view of the compositor", "Save it: Image > Save As in the Image Editor. Open that file."),
-    "VIEWER": ("is a view of the compositor", "Save it: Image > Save As in the Image Editor. Open that file."),
+    "MOVIE": (phrase("is a movie"), phrase("Save one of its frames as a picture")),
+    "SEQUENCE": (
+        phrase("is a sequence of pictures"),
+        phrase("Open one of them alone: in its settings choose Single Image as Source"),
+    ),
+    "TILED": (phrase("has UDIM tiles"), phrase("Save one tile as a picture of its own")),
+    "MULTILAYER": (phrase("has several layers"), phrase("Save the layer that shows the object as PNG")),
+    "RENDER_RESULT": (phrase("is a render that is not saved"), _SAVE),
+    "COMPOSITING": (phrase("is a view of the compositor"), _SAVE),
+    "VIEWER": (phrase("is a view of the compositor"), _SAVE),
 }
 
 
@@ -33,7 +38,7 @@ def obstacle(image: Image) -> str:
     """Why an image cannot be a picture of the object, as a sentence without its point; "" where it can. Cheap."""
     for kind in (image.type, image.source):
         if kind in _KINDS:
-            return f"'{image.name}' {_KINDS[kind][0]}. {_KINDS[kind][1].rstrip('.')}"
+            return phrase("'{name}' {kind}. {fix}", name=image.name, kind=_KINDS[kind][0], fix=_KINDS[kind][1])
     return ""
 
 
@@ -81,7 +86,8 @@ def _engine_reads(data: bytes, image: Image) -> bool:
 def _check_kind(image: Image) -> None:
     for kind in (image.type, image.source):
         if kind in _KINDS:
-            raise _refused(image, f"It {_KINDS[kind][0]}.", _KINDS[kind][1])
+            what, fix = _KINDS[kind]
+            raise _refused(image, phrase("It {kind}.", kind=what), phrase("{fix}.", fix=fix))
 
 
 def _own_file(image: Image) -> bytes:
@@ -98,8 +104,10 @@ def _own_file(image: Image) -> bytes:
     except OSError as error:
         if image.has_data:
             return b""
-        why = f"{path or 'It'}: {error.strerror or error}."
-        fix = "Put the file back, or choose another picture: File > External Data > Find Missing Files looks for it."
+        why = phrase("{file}: {error}.", file=path or image.name, error=error.strerror or error)
+        fix = phrase(
+            "Put the file back, or choose another picture: File > External Data > Find Missing Files looks for it."
+        )
         raise _refused(image, why, fix) from error
     return _bounded(image, data if len(data) <= FILE_LIMIT else None)
 
@@ -107,10 +115,18 @@ def _own_file(image: Image) -> bytes:
 def _bounded(image: Image, data: bytes | None) -> bytes:
     """The bytes of a file. Raises EngineTrouble for None, a file that is too large, and for too many pixels."""
     if data is None:
-        raise _too_large(image, f"Its file has more than {FILE_LIMIT >> 20} MiB.")
+        raise _too_large(image, phrase("Its file has more than {size} MiB.", size=FILE_LIMIT >> 20))
     width, height = picture_size(data) or tuple(image.size)
     if width * height > PIXEL_LIMIT:
-        raise _too_large(image, f"It has {width:,} x {height:,} pixels; {PIXEL_LIMIT:,} are the limit.")
+        raise _too_large(
+            image,
+            phrase(
+                "It has {width:,} x {height:,} pixels; {most:,} are the limit.",
+                width=width,
+                height=height,
+                most=PIXEL_LIMIT,
+            ),
+        )
     return data
 
 
@@ -122,11 +138,15 @@ def _made_file(image: Image) -> bytes:
     width, height = image.size
     _check_kind(image)  # what Blender knows of a file only since it has loaded it
     if width * height == 0:
-        raise _refused(image, "It has no pixels.", "Check that its file is there and is a picture, or choose another.")
+        raise _refused(
+            image,
+            phrase("It has no pixels."),
+            phrase("Check that its file is there and is a picture, or choose another."),
+        )
     if width * height > READ_PIXELS:
-        why = f"It has {width:,} x {height:,} pixels, and is not as in its file."
+        why = phrase("It has {width:,} x {height:,} pixels, and is not as in its file.", width=width, height=height)
         raise _too_large(
-            image, why, "Save it first: Image > Save As in the Image Editor. Or scale it down: Image > Resize."
+            image, why, phrase("Save it first: Image > Save As in the Image Editor. Or scale it down: Image > Resize.")
         )
     values = array("f", bytes(4 * width * height * image.channels))
     image.pixels.foreach_get(values)
@@ -208,10 +228,12 @@ def _srgb(light: float) -> float:
 
 def _too_large(image: Image, why: str, fix: str = "") -> EngineTrouble:
     return _refused(
-        image, why, fix or "Save a smaller copy and choose that: 2,000 pixels along a side are more than enough."
+        image,
+        why,
+        fix or phrase("Save a smaller copy and choose that: 2,000 pixels along a side are more than enough."),
     )
 
 
 def _refused(image: Image, why: str, fix: str) -> EngineTrouble:
-    what = f"'{image.name}' cannot be a picture of the object."
+    what = phrase("'{name}' cannot be a picture of the object.", name=image.name)
     return EngineTrouble(Trouble("pictures.image", what, why, fix))

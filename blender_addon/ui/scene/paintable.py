@@ -9,10 +9,13 @@ from functools import cache
 from bpy.types import Context, Depsgraph, Mesh, Object
 
 from ...core.job import EngineTrouble, Trouble
+from ...core.phrase import phrase
 
 _CONVERTED = {"CURVE", "SURFACE", "FONT", "META", "CURVES", "POINTCLOUD", "VOLUME", "GREASEPENCIL", "GPENCIL"}
 
-NO_NUMPY = "This Blender has no numpy. Install it (Debian, Ubuntu: python3-numpy), or take Blender from blender.org"
+NO_NUMPY = phrase(
+    "This Blender has no numpy. Install it (Debian, Ubuntu: python3-numpy), or take Blender from blender.org"
+)
 
 
 def refused(code: str, what: str, why: str, fix: str) -> EngineTrouble:
@@ -43,17 +46,17 @@ def left_out(context: Context) -> list[Object]:
 def obstacle(context: Context) -> str:
     """Why the selected objects cannot be painted, as far as a glance tells; "" if nothing is in the way. Cheap."""
     if context.mode != "OBJECT":
-        return "Go back to Object Mode first"
+        return phrase("Go back to Object Mode first")
     if not has_numpy():
         return NO_NUMPY
     objects = chosen(context)
     if not objects:
         others = left_out(context)
         if others:
-            return f"'{others[0].name}' is no mesh. Use Object > Convert > Mesh first"
+            return phrase("'{name}' is no mesh. Use Object > Convert > Mesh first", name=others[0].name)
         if any(obj.type == "EMPTY" and obj.instance_type == "COLLECTION" for obj in context.selected_objects):
-            return "That is an instance of a collection. Use Object > Apply > Make Instances Real first"
-        return "Select one or more mesh objects"
+            return phrase("That is an instance of a collection. Use Object > Apply > Make Instances Real first")
+        return phrase("Select one or more mesh objects")
     return next((why for why in map(object_obstacle, objects) if why), "")
 
 
@@ -63,15 +66,15 @@ def object_obstacle(obj: Object, *, editing: bool = False) -> str:
     editing: bool, whether it may be in Edit Mode.
     """
     if obj.library is not None or obj.data.library is not None:
-        return f"'{obj.name}' belongs to another file. Use Object > Relations > Make Local first"
+        return phrase("'{name}' belongs to another file. Use Object > Relations > Make Local first", name=obj.name)
     if obj.override_library is not None or obj.data.override_library is not None:
-        return f"'{obj.name}' is a library override. Use Object > Relations > Make Local first"
+        return phrase("'{name}' is a library override. Use Object > Relations > Make Local first", name=obj.name)
     if obj.mode != "OBJECT" and not (editing and obj.mode == "EDIT"):
-        return f"'{obj.name}' is being edited. Go back to Object Mode first"
+        return phrase("'{name}' is being edited. Go back to Object Mode first", name=obj.name)
     if not len(obj.data.polygons) and not len(obj.modifiers):
-        return f"'{obj.name}' has no faces"
+        return phrase("'{name}' has no faces", name=obj.name)
     if obj.instance_type in {"VERTS", "FACES"} and len(obj.children):
-        return f"'{obj.name}' makes instances. Use Object > Apply > Make Instances Real first"
+        return phrase("'{name}' makes instances. Use Object > Apply > Make Instances Real first", name=obj.name)
     return ""
 
 
@@ -84,9 +87,9 @@ def refuse_instances(depsgraph: Depsgraph, objects: Iterable[Object]) -> None:
     if name:
         raise refused(
             "instances",
-            f"'{name}' shows instances.",
-            "They are no faces of its own, so a texture of its own cannot lie on them.",
-            "Use Object > Apply > Make Instances Real, or add a Realize Instances node.",
+            phrase("'{name}' shows instances.", name=name),
+            phrase("They are no faces of its own, so a texture of its own cannot lie on them."),
+            phrase("Use Object > Apply > Make Instances Real, or add a Realize Instances node."),
         )
 
 
@@ -116,7 +119,7 @@ def refuse_foreign_materials(obj: Object, mesh: Mesh, used: Sequence[int]) -> No
         if seen.original not in known:
             raise refused(
                 "materials",
-                f"'{obj.name}' gets the material '{seen.name}' from a modifier.",
-                "The new texture is put into the object's own materials, and this is none of them.",
-                "Apply the modifier, or give the object the material in its own slots.",
+                phrase("'{name}' gets the material '{material}' from a modifier.", name=obj.name, material=seen.name),
+                phrase("The new texture is put into the object's own materials, and this is none of them."),
+                phrase("Apply the modifier, or give the object the material in its own slots."),
             )

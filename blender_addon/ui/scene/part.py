@@ -14,6 +14,7 @@ import bpy
 from bpy.types import Context, Mesh, Object
 
 from ...core.job import EngineTrouble
+from ...core.phrase import phrase
 from . import paintable
 from .paintable import refused
 
@@ -32,12 +33,12 @@ def chosen(context: Context) -> list[Object]:
 def obstacle(context: Context) -> str:
     """Why no part can change, as far as a glance tells; "" if nothing is in the way. Cheap."""
     if context.mode not in {"OBJECT", "EDIT_MESH"}:
-        return "Go to Edit Mode and select faces, or to Object Mode first"
+        return phrase("Go to Edit Mode and select faces, or to Object Mode first")
     if not paintable.has_numpy():
         return paintable.NO_NUMPY
     objects = chosen(context)
     if not objects:
-        return "Select faces in Edit Mode, or choose a vertex group"
+        return phrase("Select faces in Edit Mode, or choose a vertex group")
     return next((why for why in (paintable.object_obstacle(obj, editing=True) for obj in objects) if why), "")
 
 
@@ -67,16 +68,20 @@ def marked(objects: Sequence[Object], *, faces: bool) -> Iterator[list[Object]]:
     if not found:
         raise refused(
             "part_empty",
-            "Nothing is selected, so nothing can change.",
-            "No face is selected in Edit Mode." if faces else "The active vertex group has no weight above 0.",
-            "Select the faces that are to change." if faces else "Paint weights, or select faces in Edit Mode.",
+            phrase("Nothing is selected, so nothing can change."),
+            phrase("No face is selected in Edit Mode.")
+            if faces
+            else phrase("The active vertex group has no weight above 0."),
+            phrase("Select the faces that are to change.")
+            if faces
+            else phrase("Paint weights, or select faces in Edit Mode."),
         )
     if all(min(values[obj.name]) >= 1.0 for obj in found):
         raise refused(
             "part_whole",
-            "Everything is selected.",
-            "A part can only change where something beside it stays.",
-            "Select fewer faces. For a new texture of the whole object, use Texture This.",
+            phrase("Everything is selected."),
+            phrase("A part can only change where something beside it stays."),
+            phrase("Select fewer faces. For a new texture of the whole object, use Texture This."),
         )
     done: list[tuple[Mesh, int]] = []
     try:
@@ -147,7 +152,7 @@ def _group_weights(obj: Object) -> array[float]:
 def _lost(obj: Object) -> EngineTrouble:
     return refused(
         "part_lost",
-        f"The selection of '{obj.name}' does not come through its modifiers.",
-        "What you see has other faces, and none of them is known to be selected.",
-        "Apply the modifier that makes them, or turn it off in the viewport.",
+        phrase("The selection of '{name}' does not come through its modifiers.", name=obj.name),
+        phrase("What you see has other faces, and none of them is known to be selected."),
+        phrase("Apply the modifier that makes them, or turn it off in the viewport."),
     )

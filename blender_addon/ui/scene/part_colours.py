@@ -9,6 +9,7 @@ from typing import Any
 from bpy.types import Mesh, Object
 
 from ...core.engine.mesh_file import MeshPart
+from ...core.phrase import phrase
 from . import part
 from .paintable import refused
 from .present_colour import PresentColour, png_of, present_colour
@@ -65,11 +66,15 @@ def read(obj: Object, mesh: Mesh, corners: Any, slots: Any) -> PartColours:
     for slot in sorted(changing):
         colour = colours[slot]
         if colour.problem:
-            name = materials[slot].name if slot < len(materials) and materials[slot] is not None else "its material"
+            name = (
+                materials[slot].name
+                if slot < len(materials) and materials[slot] is not None
+                else phrase("its material")
+            )
             raise refused(
                 "part_colours",
-                f"The colours of '{obj.name}' cannot be kept as they are.",
-                f"Material '{name}': {colour.problem[0].lower()}{colour.problem[1:]}.",
+                phrase("The colours of '{name}' cannot be kept as they are.", name=obj.name),
+                phrase("Material '{name}': {problem}.", name=name, problem=colour.problem),
                 colour.fix,
             )
         if colour.node is not None:
@@ -77,8 +82,8 @@ def read(obj: Object, mesh: Mesh, corners: Any, slots: Any) -> PartColours:
     if len(layers) > 1:
         raise refused(
             "part_layers",
-            f"The images of '{obj.name}' lie on different UV layers.",
-            f"They are {', '.join(sorted(layers))}.",
-            "Select faces of one material at a time.",
+            phrase("The images of '{name}' lie on different UV layers.", name=obj.name),
+            phrase("They are {layers}.", layers=", ".join(sorted(layers))),
+            phrase("Select faces of one material at a time."),
         )
     return PartColours(weights, changing, colours, next(iter(layers), ""))

@@ -7,6 +7,7 @@ from typing import Any
 
 from bpy.types import Image, Material, Node
 
+from ...core.phrase import phrase
 from ...core.picture import TEXTURE_SIDE
 from ...core.png import png_file
 from . import material
@@ -43,7 +44,9 @@ def present_colour(made: Material | None) -> PresentColour:
     colour = (shown[0], shown[1], shown[2])
     surface: Any = material.surface_node(made)
     if surface is None:
-        return _problem(colour, "It has no Principled surface", "Give it a Principled BSDF, or a new material.")
+        return _problem(
+            colour, phrase("it has no Principled surface"), phrase("Give it a Principled BSDF, or a new material.")
+        )
     socket = material.base_socket(surface)
     if not socket.links:
         red, green, blue = (min(max(float(value), 0.0), 1.0) for value in socket.default_value[:3])
@@ -52,15 +55,15 @@ def present_colour(made: Material | None) -> PresentColour:
     if node is None or node.type != "TEX_IMAGE" or socket.links[0].from_socket.name == "Alpha":
         return _problem(
             colour,
-            "Its base colour comes from nodes other than one image",
-            "Bake the colour to an image and connect that to Base Color (Cycles > Bake), or use Texture This.",
+            phrase("its base colour comes from nodes other than one image"),
+            phrase("Bake the colour to an image and connect that to Base Color (Cycles > Bake), or use Texture This."),
         )
     layer = _layer(node)
     if layer is None:
         return _problem(
             colour,
-            "Its image does not lie on a UV layer as it is",
-            "Connect a UV Map node straight to the image's Vector, or nothing.",
+            phrase("its image does not lie on a UV layer as it is"),
+            phrase("Connect a UV Map node straight to the image's Vector, or nothing."),
         )
     why = _image_problem(node.image)
     if why:
@@ -120,18 +123,22 @@ def _layer(node: Any) -> str | None:
 def _image_problem(image: Image | None) -> tuple[str, str] | None:
     """Why the pixels of an image cannot be kept, and what to do; None where they can."""
     if image is None:
-        return "Its image texture has no image", "Choose one in the node, or remove the node."
+        return phrase("its image texture has no image"), phrase("Choose one in the node, or remove the node.")
     if image.source == "TILED":
-        return f"'{image.name}' has UDIM tiles", "Use Texture This, which paints all tiles."
+        return phrase("'{name}' has UDIM tiles", name=image.name), phrase("Use Texture This, which paints all tiles.")
     if image.source not in {"FILE", "GENERATED"}:
-        return f"'{image.name}' is a movie, a sequence or a render", "Use a still image."
+        return phrase("'{name}' is a movie, a sequence or a render", name=image.name), phrase("Use a still image.")
     if not all(image.size):
         return (
-            f"The file of '{image.name}' is missing",
-            "Use File > External Data > Find Missing Files, or choose another image.",
+            phrase("the file of '{name}' is missing", name=image.name),
+            phrase("Use File > External Data > Find Missing Files, or choose another image."),
         )
     if image.is_float:
-        return f"'{image.name}' has 32 bits a channel; 8 can be kept", "Save a copy of it as PNG with 8 bits."
+        return phrase("'{name}' has 32 bits a channel; 8 can be kept", name=image.name), phrase(
+            "Save a copy of it as PNG with 8 bits."
+        )
     if max(image.size) > TEXTURE_SIDE:
-        return f"'{image.name}' has more than {TEXTURE_SIDE:,} pixels along a side", "Scale it down (Image > Resize)."
+        return phrase(
+            "'{name}' has more than {most:,} pixels along a side", name=image.name, most=TEXTURE_SIDE
+        ), phrase("Scale it down (Image > Resize).")
     return None

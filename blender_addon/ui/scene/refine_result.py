@@ -17,6 +17,7 @@ from ...core.engine import glb, node_transform
 from ...core.engine.glb import GlbMesh
 from ...core.file_name import file_name
 from ...core.job import Recipe
+from ...core.phrase import phrase
 from . import insert, material, mesh_data, mesh_identity, moment, object_recipe, refine_source
 
 _GAP = 1.25  # from the object to the new one beside it, in its width
@@ -73,16 +74,19 @@ def _obstacle(obj: Object | None, noted: Mapping[str, Any]) -> str:
     """Why the object's mesh cannot be replaced, as a sentence; "" where it can."""
     name = noted["name"]
     if obj is None or not obj.users_scene:
-        return f"'{name}' is gone, so the refined one is an object of its own."
+        return phrase("'{name}' is gone, so the refined one is an object of its own.", name=name)
     if obj.library is not None or obj.data.library is not None or obj.override_library is not None:
-        return f"'{name}' belongs to another file, so the refined one stands beside it."
+        return phrase("'{name}' belongs to another file, so the refined one stands beside it.", name=name)
     if obj.mode != "OBJECT":
-        return f"'{name}' is being edited, so the refined one stands beside it."
+        return phrase("'{name}' is being edited, so the refined one stands beside it.", name=name)
     if len(obj.modifiers) or obj.data.shape_keys is not None:
-        what = "modifiers" if len(obj.modifiers) else "shape keys"
-        return f"'{name}' has {what}, which the refined mesh would break, so it stands beside it."
+        if len(obj.modifiers):
+            return phrase(
+                "'{name}' has modifiers, which the refined mesh would break, so it stands beside it.", name=name
+            )
+        return phrase("'{name}' has shape keys, which the refined mesh would break, so it stands beside it.", name=name)
     if refine_source.shape_mark(obj.data) != noted["shape"]:
-        return f"'{name}' has changed meanwhile, so the refined one stands beside it."
+        return phrase("'{name}' has changed meanwhile, so the refined one stands beside it.", name=name)
     return ""
 
 

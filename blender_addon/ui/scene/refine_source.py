@@ -20,6 +20,7 @@ from ...core.engine import glb
 from ...core.engine.mesh_file import MeshPart, mesh_file
 from ...core.engine.payload import are_near
 from ...core.job import EngineTrouble, Trouble
+from ...core.phrase import phrase
 from . import material, mesh_identity, picture_file, unwrap
 
 MOST_TRIANGLES = 500_000  # as the engine
@@ -29,11 +30,11 @@ _LEAST = 1e-9  # of a scale
 def obstacle(obj: Object) -> str:
     """Why an object cannot be refined, as far as a glance tells; "" if it can. Cheap."""
     if not len(obj.data.polygons) and not len(obj.modifiers):
-        return "The object has no faces"
+        return phrase("The object has no faces")
     if len(obj.data.polygons) > MOST_TRIANGLES:
-        return f"The object has more than {MOST_TRIANGLES:,} faces. Decimate it first"
+        return phrase("The object has more than {most:,} faces. Decimate it first", most=MOST_TRIANGLES)
     if any(image.source == "TILED" for image in map(_image, _materials(obj)) if image is not None):
-        return "The object has UDIM tiles, and what comes back has one texture. Bake them into one image first"
+        return phrase("The object has UDIM tiles, and what comes back has one texture. Bake them into one image first")
     return ""
 
 
@@ -45,7 +46,12 @@ def read(context: Context, obj: Object) -> tuple[bytes, dict[str, Any]]:
     """
     why = obstacle(obj)
     if why:
-        raise _refused("not_now", f"'{obj.name}' cannot be refined.", f"{why}.", "Then press Refine again.")
+        raise _refused(
+            "not_now",
+            phrase("'{name}' cannot be refined.", name=obj.name),
+            phrase("{why}.", why=why),
+            phrase("Then press Refine again."),
+        )
     depsgraph = context.evaluated_depsgraph_get()
     evaluated = obj.evaluated_get(depsgraph)
     size = stretch(evaluated)
@@ -101,13 +107,18 @@ def _colour(made: Material | None) -> tuple[float, ...]:
 def _parts(obj: Object, mesh: Mesh, size: Vector) -> list[MeshPart]:
     count = len(mesh.loops) - 2 * len(mesh.polygons)
     if not len(mesh.polygons) or count < 1:
-        raise _refused("no_faces", f"'{obj.name}' has no faces.", "There is nothing to refine.", "Give it faces.")
+        raise _refused(
+            "no_faces",
+            phrase("'{name}' has no faces.", name=obj.name),
+            phrase("There is nothing to refine."),
+            phrase("Give it faces."),
+        )
     if count > MOST_TRIANGLES:
         raise _refused(
             "too_many",
-            f"'{obj.name}' has too many faces.",
-            f"It has {count:,} triangles; {MOST_TRIANGLES:,} can be refined.",
-            "Press Decimate first.",
+            phrase("'{name}' has too many faces.", name=obj.name),
+            phrase("It has {count:,} triangles; {most:,} can be refined.", count=count, most=MOST_TRIANGLES),
+            phrase("Press Decimate first."),
         )
     mesh.transform(Matrix.Diagonal((*size, 1.0)))
     mesh.calc_loop_triangles()
@@ -116,9 +127,11 @@ def _parts(obj: Object, mesh: Mesh, size: Vector) -> list[MeshPart]:
     if not isfinite(sum(places)) or not are_near(places):
         raise _refused(
             "not_finite",
-            f"'{obj.name}' has vertices that are nowhere.",
-            "Some of their coordinates are no numbers, or far away.",
-            "Edit Mode, select all, Mesh > Clean Up > Delete Loose and Merge by Distance; or undo what broke them.",
+            phrase("'{name}' has vertices that are nowhere.", name=obj.name),
+            phrase("Some of their coordinates are no numbers, or far away."),
+            phrase(
+                "Edit Mode, select all, Mesh > Clean Up > Delete Loose and Merge by Distance; or undo what broke them."
+            ),
         )
     vertices, loops = array("i", bytes(12 * count)), array("i", bytes(12 * count))
     mesh.loop_triangles.foreach_get("vertices", vertices)

@@ -16,6 +16,7 @@ from bpy.types import Context, Image, Material, Object
 from ...core.engine.painted_glb import DamagedMesh, PaintedFile
 from ...core.file_name import file_name, within
 from ...core.job import Recipe
+from ...core.phrase import phrase
 from . import material, mesh_identity, object_recipe, reshape
 from .insert import name_of, push_undo
 
@@ -85,7 +86,7 @@ def paint(
         used = [parts[place]["slot"] for place in own]
         why = _obstacle(obj, noted, used, has_uvs=uvs is not None, has_source=source is not None)
         if obj is None or why:
-            done.missing.append(f"'{noted['name']}': {why}.")
+            done.missing.append(phrase("'{name}': {why}.", name=noted["name"], why=why))
             continue
         moved = _places(obj, noted, source, result, number, parts)
         slots = []
@@ -120,27 +121,31 @@ def _obstacle(
 ) -> str:
     """Why an object cannot get its textures; "" where it can."""
     if obj is None or not obj.users_scene:
-        return "there is no such object any more"
+        return phrase("there is no such object any more")
     if obj.library is not None or obj.data.library is not None:
-        return "it belongs to another file now"
+        return phrase("it belongs to another file now")
     if obj.mode != "OBJECT":
-        return "it is being edited"
+        return phrase("it is being edited")
     count = max(1, len(obj.material_slots))
     if any(slot >= count for slot in slots):
-        return "it has fewer material slots than it had"
+        return phrase("it has fewer material slots than it had")
     if reshape.SHAPE in noted and reshape.mark(obj.data) != noted[reshape.SHAPE]:
-        return "its shape has changed meanwhile, so the new one no longer fits"
+        return phrase("its shape has changed meanwhile, so the new one no longer fits")
     if reshape.SHAPE in noted and not has_source:
-        return "the file with its old shape is gone"
+        return phrase("the file with its old shape is gone")
     if reshape.SHAPE in noted and obj.data.shape_keys is not None:
-        return "it has shape keys now, which hold places of their own"
+        return phrase("it has shape keys now, which hold places of their own")
     if not noted["new"]:
-        return "" if obj.data.uv_layers.get(noted["layer"]) else f"its UV layer '{noted['layer']}' is gone"
+        return (
+            ""
+            if obj.data.uv_layers.get(noted["layer"])
+            else phrase("its UV layer '{layer}' is gone", layer=noted["layer"])
+        )
     if mesh_identity.faces_mark(obj.data) != noted["faces"]:
-        return "its faces have changed, so its new UVs no longer fit"
+        return phrase("its faces have changed, so its new UVs no longer fit")
     if not has_uvs:
-        return "the file with its new UVs is gone"
-    return "" if len(obj.data.uv_layers) < MOST_LAYERS else f"it has {MOST_LAYERS} UV layers already"
+        return phrase("the file with its new UVs is gone")
+    return "" if len(obj.data.uv_layers) < MOST_LAYERS else phrase("it has {most} UV layers already", most=MOST_LAYERS)
 
 
 def _places(
@@ -157,7 +162,9 @@ def _reshape(obj: Object, places: Any, done: Painted) -> None:
     """Move the vertices of an object's mesh, of a copy of it where others use it too."""
     if _users(obj.data) > 1:
         obj.data = obj.data.copy()
-        done.notes.append(f"'{obj.name}' got a copy of its mesh, because others use it too and keep their shape.")
+        done.notes.append(
+            phrase("'{name}' got a copy of its mesh, because others use it too and keep their shape.", name=obj.name)
+        )
     reshape.move(obj.data, places)
 
 
@@ -203,14 +210,22 @@ def _paint_slot(obj: Object, slot: _Slot, layer: str, new: bool, prompt: str, do
     else:
         made = old.copy()
         made.name = f"{old.name} {name_of(prompt)}"
-        done.notes.append(f"'{obj.name}' got a copy of the material '{old.name}', because others use it too.")
+        done.notes.append(
+            phrase(
+                "'{name}' got a copy of the material '{material}', because others use it too.",
+                name=obj.name,
+                material=old.name,
+            )
+        )
     if not (slot.same and material.replace_image(made, slot.image)):
         material.add_image(made, slot.image, layer, repeats=slot.repeats)
     if made == old:
         return
     if shared_mesh and place.link == "DATA":  # the mesh's own material would change the others too
         place.link = "OBJECT"
-        done.notes.append(f"Others use the mesh of '{obj.name}' too, so the new material is the object's own.")
+        done.notes.append(
+            phrase("Others use the mesh of '{name}' too, so the new material is the object's own.", name=obj.name)
+        )
     place.material = made
 
 

@@ -13,6 +13,7 @@ from bpy.types import Mesh, Object
 from ...core.engine.painted_glb import DamagedMesh, PaintedFile
 from ...core.engine.payload import are_near
 from ...core.job import EngineTrouble
+from ...core.phrase import phrase
 from . import mesh_identity, refine_source
 from .paintable import refused
 
@@ -29,26 +30,28 @@ def refuse(obj: Object, mesh: Mesh) -> None:
     if obj.data.shape_keys is not None:
         raise _refused(
             obj,
-            "It has shape keys, and each of them has places of its own for the vertices.",
-            "Apply them (Object Data > Shape Keys, its menu: Apply All Shape Keys), or change the texture alone.",
+            phrase("It has shape keys, and each of them has places of its own for the vertices."),
+            phrase(
+                "Apply them (Object Data > Shape Keys, its menu: Apply All Shape Keys), or change the texture alone."
+            ),
         )
     if any(modifier.type == "MULTIRES" for modifier in obj.modifiers):
         raise _refused(
             obj,
-            "It has a Multiresolution modifier, whose details lie on the faces as they are.",
-            "Apply it, or change the texture alone.",
+            phrase("It has a Multiresolution modifier, whose details lie on the faces as they are."),
+            phrase("Apply it, or change the texture alone."),
         )
     if not mesh_identity.same_corners(obj.data, mesh):
         raise _refused(
             obj,
-            "A modifier makes other faces than the mesh's own, and only those can be written.",
-            f"Apply {_named(obj)}, or turn it off in the viewport. Or change the texture alone.",
+            phrase("A modifier makes other faces than the mesh's own, and only those can be written."),
+            phrase("Apply {what}, or turn it off in the viewport. Or change the texture alone.", what=_named(obj)),
         )
     if _places(obj.data).tobytes() != _places(mesh).tobytes():
         raise _refused(
             obj,
-            "A modifier or a pose moves its vertices, so those of the mesh are elsewhere than what you see.",
-            f"Apply {_named(obj)}, or turn it off in the viewport. Or change the texture alone.",
+            phrase("A modifier or a pose moves its vertices, so those of the mesh are elsewhere than what you see."),
+            phrase("Apply {what}, or turn it off in the viewport. Or change the texture alone.", what=_named(obj)),
         )
 
 
@@ -126,8 +129,8 @@ def _keys(rows: Any) -> list[bytes]:
 
 def _named(obj: Object) -> str:
     names = [f"'{modifier.name}'" for modifier in obj.modifiers if modifier.show_viewport]
-    return f"the modifier {', '.join(names[:3])}" if names else "what moves it"
+    return phrase("the modifier {names}", names=", ".join(names[:3])) if names else phrase("what moves it")
 
 
 def _refused(obj: Object, why: str, fix: str) -> EngineTrouble:
-    return refused("part_shape", f"The shape of '{obj.name}' cannot be changed.", why, fix)
+    return refused("part_shape", phrase("The shape of '{name}' cannot be changed.", name=obj.name), why, fix)

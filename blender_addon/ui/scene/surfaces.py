@@ -14,6 +14,7 @@ from bpy.types import Context, Mesh, Object
 
 from ...core.engine.mesh_file import MeshPart, file_size, mesh_file
 from ...core.job import EngineTrouble
+from ...core.phrase import phrase
 from ...core.protocol import DATA_LIMIT
 from . import mesh_identity, paintable, part_colours, reshape, unwrap
 from .paintable import refused
@@ -77,7 +78,12 @@ def read(
         finally:
             evaluated.to_mesh_clear()
     if file_size(reading.parts, reading.kept) > DATA_LIMIT - (1 << 24):
-        raise _too_many(f"Their file would have {file_size(reading.parts, reading.kept) >> 20:,} MiB; 496 can be sent.")
+        raise _too_many(
+            phrase(
+                "Their file would have {size:,} MiB; 496 can be sent.",
+                size=file_size(reading.parts, reading.kept) >> 20,
+            )
+        )
     about = {"objects": reading.objects, "parts": reading.told}
     return Surfaces(mesh_file(reading.parts, reading.kept), about, reading.triangles)
 
@@ -90,7 +96,13 @@ def _read_object(reading: _Reading, obj: Object, mesh: Mesh, fresh: Any) -> None
         raise _no_faces(obj)
     reading.triangles += count
     if reading.triangles > MOST_TRIANGLES:
-        raise _too_many(f"They have {reading.triangles:,} triangles or more; {MOST_TRIANGLES:,} can be painted.")
+        raise _too_many(
+            phrase(
+                "They have {triangles:,} triangles or more; {most:,} can be painted.",
+                triangles=reading.triangles,
+                most=MOST_TRIANGLES,
+            )
+        )
     if reading.shape:
         reshape.refuse(obj, mesh)
     mesh.calc_loop_triangles()
@@ -125,9 +137,9 @@ def _read_object(reading: _Reading, obj: Object, mesh: Mesh, fresh: Any) -> None
     if len(reading.parts) > MOST_PARTS:
         raise refused(
             "parts",
-            f"The selected objects would need more than {MOST_PARTS} textures.",
-            "Every material of every object gets one, and every UDIM tile.",
-            "Select fewer objects at once.",
+            phrase("The selected objects would need more than {most} textures.", most=MOST_PARTS),
+            phrase("Every material of every object gets one, and every UDIM tile."),
+            phrase("Select fewer objects at once."),
         )
 
 
@@ -140,17 +152,19 @@ def _world(obj: Object, mesh: Mesh, matrix: Any) -> tuple[Any, Any]:
     if not np.isfinite(places).all():
         raise refused(
             "not_finite",
-            f"'{obj.name}' has vertices that are nowhere.",
-            "Some of their coordinates are no numbers.",
-            "Edit Mode, select all, Mesh > Clean Up > Delete Loose and Merge by Distance; or undo what broke them.",
+            phrase("'{name}' has vertices that are nowhere.", name=obj.name),
+            phrase("Some of their coordinates are no numbers."),
+            phrase(
+                "Edit Mode, select all, Mesh > Clean Up > Delete Loose and Merge by Distance; or undo what broke them."
+            ),
         )
     world = places.reshape(-1, 3).astype(np.float64) @ matrix[:3, :3].T + matrix[:3, 3]
     if not (np.isfinite(world).all() and (np.abs(world) <= _FARTHEST).all()):
         raise refused(
             "far",
-            f"'{obj.name}' is too far away.",
-            f"Some of it is more than {_FARTHEST:,.0f} units from the middle of the world.",
-            "Move it nearer.",
+            phrase("'{name}' is too far away.", name=obj.name),
+            phrase("Some of it is more than {most:,.0f} units from the middle of the world.", most=_FARTHEST),
+            phrase("Move it nearer."),
         )
     vertex = np.empty(len(mesh.loops), np.int32)
     mesh.loops.foreach_get("vertex_index", vertex)
@@ -181,9 +195,11 @@ def _uvs(obj: Object, mesh: Mesh, fresh: Any, wanted: str | None) -> tuple[Any, 
         if not mesh_identity.same_corners(obj.data, mesh):
             raise refused(
                 "modified",
-                f"'{obj.name}' cannot get new UVs while a modifier makes other faces of its own.",
-                "New UVs belong to the mesh's own faces, and what you see has others.",
-                "Unwrap it first (Edit Mode, UV > Smart UV Project) and choose Keep UVs. Or apply the modifier.",
+                phrase("'{name}' cannot get new UVs while a modifier makes other faces of its own.", name=obj.name),
+                phrase("New UVs belong to the mesh's own faces, and what you see has others."),
+                phrase(
+                    "Unwrap it first (Edit Mode, UV > Smart UV Project) and choose Keep UVs. Or apply the modifier."
+                ),
             )
         values = np.array(fresh, np.float32)
         return values.reshape(-1, 2), "", values.astype("<f4").tobytes()
@@ -192,17 +208,19 @@ def _uvs(obj: Object, mesh: Mesh, fresh: Any, wanted: str | None) -> tuple[Any, 
     if layer is None:
         raise refused(
             "no_layer",
-            f"The UV layer '{name}' of '{obj.name}' does not come through its modifiers.",
-            "What you see has no such layer, so no texture can lie on it.",
-            "Apply the modifiers, or choose another UV layer as the active one.",
+            phrase(
+                "The UV layer '{layer}' of '{name}' does not come through its modifiers.", layer=name, name=obj.name
+            ),
+            phrase("What you see has no such layer, so no texture can lie on it."),
+            phrase("Apply the modifiers, or choose another UV layer as the active one."),
         )
     values = np.array(unwrap.layer_uvs(mesh, layer), np.float32)
     if not (np.isfinite(values).all() and (np.abs(values) <= _FARTHEST).all()):
         raise refused(
             "uv_not_finite",
-            f"The UV layer '{name}' of '{obj.name}' is damaged.",
-            "Some of its coordinates are no numbers.",
-            "Unwrap it again, or choose New UVs.",
+            phrase("The UV layer '{layer}' of '{name}' is damaged.", layer=name, name=obj.name),
+            phrase("Some of its coordinates are no numbers."),
+            phrase("Unwrap it again, or choose New UVs."),
         )
     return values.reshape(-1, 2), name, None
 
@@ -260,21 +278,21 @@ def _fresh(context: Context, obj: Object) -> Any:
     except RuntimeError as error:  # how an operator's error arrives in Python
         raise refused(
             "unwrap",
-            f"'{obj.name}' could not be unwrapped.",
+            phrase("'{name}' could not be unwrapped.", name=obj.name),
             str(error).strip(),
-            "Unwrap it yourself (Edit Mode, UV > Smart UV Project) and choose Keep UVs.",
+            phrase("Unwrap it yourself (Edit Mode, UV > Smart UV Project) and choose Keep UVs."),
         ) from error
 
 
 def _no_faces(obj: Object) -> EngineTrouble:
     return refused(
         "no_faces",
-        f"'{obj.name}' has no faces of its own.",
-        "A texture lies on faces and their UVs, and those that only a modifier makes have none.",
-        "Apply its modifiers, or select another object.",
+        phrase("'{name}' has no faces of its own.", name=obj.name),
+        phrase("A texture lies on faces and their UVs, and those that only a modifier makes have none."),
+        phrase("Apply its modifiers, or select another object."),
     )
 
 
 def _too_many(why: str) -> EngineTrouble:
-    fix = "Decimate a copy and paint that, or select fewer objects."
-    return refused("too_many", "The selected objects have too many faces.", why, fix)
+    fix = phrase("Decimate a copy and paint that, or select fewer objects.")
+    return refused("too_many", phrase("The selected objects have too many faces."), why, fix)

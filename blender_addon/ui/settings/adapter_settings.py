@@ -19,6 +19,7 @@ from ...core import adapter_file, model_card
 from ...core.adapters import HEAVIEST, MOST, STAGE, Adapters, of_settings, short_name
 from ...core.bounded_json import parse_json
 from ...core.job import Trouble
+from ...core.phrase import phrase
 from . import models, preferences
 
 
@@ -158,14 +159,14 @@ def missing(values: Mapping[str, Any]) -> Trouble | None:
     here = preferences.of().engine != "command"
     for file in wanted:
         if file.startswith("//"):
-            why = f"{file} is relative to this .blend, which was never saved."
+            why = phrase("{file} is relative to this .blend, which was never saved.", file=file)
         elif here and not os.path.isfile(file):
-            why = f"There is no file {file}."
+            why = phrase("There is no file {file}.", file=file)
         else:
             continue
         return Trouble(
             "input.adapter_file",
-            f"The file of '{short_name(file)}' is not there.",
+            phrase("The file of '{name}' is not there.", name=short_name(file)),
             why,
             "Choose the file again by the folder beside its name, put it back, or switch it off. Nothing was queued.",
         )

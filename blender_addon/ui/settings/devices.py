@@ -6,6 +6,7 @@ from typing import Any
 
 from bpy.types import Context
 
+from ..translation import translated
 from . import engine_report
 
 AUTOMATIC = "auto"
@@ -17,7 +18,7 @@ def title(name: str) -> str:
     """A device as artists call it: 'NVIDIA RTX 4090, 24 GiB', 'Processor'."""
     found = next((device for device in engine_report.devices().get("devices", []) if device.get("name") == name), None)
     if found is None or name == "cpu":
-        return "Processor (CPU)" if name == "cpu" else name
+        return translated("Processor (CPU)") if name == "cpu" else name
     return f"{found.get('title', name)}, {round(float(found.get('memory_mib', 0)) / 1024)} GiB"
 
 
@@ -30,11 +31,12 @@ def items(preferences: Any, _context: Context | None) -> list[tuple[str, str, st
     fresh = []
     for number, name in enumerate(dict.fromkeys(names)):
         label = (
-            f"Automatic ({title(engine_report.devices()['default'])})"
+            translated("Automatic ({device})", device=title(engine_report.devices()["default"]))
             if name == AUTOMATIC and engine_report.devices()
             else title(name)
         )
-        fresh.append((name, "Automatic" if label == AUTOMATIC else label, f"Compute on {name}", number))
+        label = translated("Automatic") if label == AUTOMATIC else label
+        fresh.append((name, label, translated("Compute on {device}", device=name), number))
     if fresh != _items:  # an open menu may still point into the old texts
         _items[:] = fresh
     return _items

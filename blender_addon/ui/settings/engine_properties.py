@@ -8,6 +8,7 @@ from bpy.props import BoolProperty, EnumProperty, FloatProperty, FloatVectorProp
 
 from ...core.declared_settings import ENGINE, Declared
 from ...core.engine_preset import switch
+from ..translation import fixed
 from . import range_limits
 from .range_limits import Update
 
@@ -56,8 +57,7 @@ def one(about: Declared, update: Update | None = None) -> Any:
         items = tuple((word, label, says) for word, (label, says) in about.words.items())
         return EnumProperty(items=items, default=about.default, **more)
     if about.sizes:
-        unit = " px" if about.unit == "pixels" else ""
-        sizes = tuple((str(size), f"{size}{unit}", f"{size} {about.unit}", size) for size in about.sizes)
+        sizes = tuple((str(size), f"{size} px", fixed("{size} pixels", size=size), size) for size in about.sizes)
         return EnumProperty(items=sizes, default=str(about.default), **more)
     return _number(about, more)
 

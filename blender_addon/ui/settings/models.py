@@ -9,6 +9,8 @@ from bpy.types import Context
 
 from ...core import model_card
 from ...core.job import Trouble
+from ...core.phrase import phrase, phrases
+from ..translation import translated
 from . import engine_report, preferences
 
 STARTER = "starter"
@@ -59,12 +61,13 @@ def items(settings: Any, _context: Context | None) -> list[tuple[str, str, str, 
     """The list of models: (name, label, description, icon, number). It holds the chosen one even if that is missing."""
     names = [(line["name"], _label(line), _description(line), _icon(line)) for line in known()]
     names += [
-        (model.path, model.name + experimental_text(card(model.path), " (", ")"), model.path, "FILE_FOLDER")
+        (model.path, _with(model.name, [experimental_text(card(model.path))]), model.path, "FILE_FOLDER")
         for model in preferences.of().models
         if model.path
     ]
     if settings is not None and settings.model not in {name for name, _, _, _ in names}:
-        names.append((settings.model, settings.model, "Not among the known models of the preferences", "QUESTION"))
+        unknown = translated("Not among the known models of the preferences")
+        names.append((settings.model, settings.model, unknown, "QUESTION"))
     fresh = [(*entry, number) for number, entry in enumerate(dict.fromkeys(names))]
     if fresh != _items:  # an open menu may still point into the old texts
         _items[:] = fresh
@@ -93,12 +96,12 @@ def base_of(model: str) -> str:
 
 
 FIT_ICONS = {"fits": "CHECKMARK", "tight": "ERROR", "too large": "CANCEL"}
-FIT_WORDS = {"fits": "fits", "tight": "just fits", "too large": "too large for this machine"}
+FIT_WORDS = phrases({"fits": "fits", "tight": "just fits", "too large": "too large for this machine"})
 
 
-def experimental_text(line: dict[str, Any] | None, before: str = "", after: str = "") -> str:
-    """'experimental' between `before` and `after` if the model's recipe is; else ''."""
-    return f"{before}experimental{after}" if model_card.is_experimental(line) else ""
+def experimental_text(line: dict[str, Any] | None) -> str:
+    """'experimental' if the model's recipe is; else ''."""
+    return phrase("experimental") if model_card.is_experimental(line) else ""
 
 
 def size_text(line: dict[str, Any]) -> str:
@@ -115,23 +118,32 @@ def need_text(line: dict[str, Any]) -> str:
     if not isinstance(need, int) or need <= 0:
         return ""
     fit = FIT_WORDS.get(str(line.get("fit")), "")
-    return f"{need / 1024:.1f} GiB" + (f", {fit}" if fit else "")
+    return phrase("{need}, {fit}", need=f"{need / 1024:.1f} GiB", fit=fit) if fit else f"{need / 1024:.1f} GiB"
 
 
 def _label(line: dict[str, Any]) -> str:
     name = str(line["name"])
     if name == STARTER:
-        return "Starter (Built In)"
-    facts = ", ".join(fact for fact in (size_text(line), experimental_text(line)) if fact)
-    return str(line.get("title") or name) + (f" ({facts})" if facts else "")
+        return translated("Starter (Built In)")
+    return _with(str(line.get("title") or name), [size_text(line), experimental_text(line)])
+
+
+def _with(name: str, facts: list[str]) -> str:
+    """A name with facts in brackets; '' are left out."""
+    said = ", ".join(translated(fact) for fact in facts if fact)
+    return f"{name} ({said})" if said else name
 
 
 def _description(line: dict[str, Any]) -> str:
     if str(line["name"]) == STARTER:
-        return "Comes with the engine"
+        return translated("Comes with the engine")
     need = need_text(line)
-    text = f"{line['name']}, downloaded" + (f". A run takes {need}" if need else "")
-    return text + experimental_text(line, ". As a teacher it is ", ": no settings are known to make objects reliably")
+    parts: list[str] = [phrase("{model}, downloaded", model=line["name"])]
+    if need:
+        parts.append(phrase("A run takes {need}", need=need))
+    if model_card.is_experimental(line):
+        parts.append(phrase("As a teacher it is experimental: no settings are known to make objects reliably"))
+    return ". ".join(map(translated, parts))
 
 
 def _icon(line: dict[str, Any]) -> str:

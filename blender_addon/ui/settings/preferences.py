@@ -119,6 +119,9 @@ class DREAMFUSION_AP_preferences(AddonPreferences):
     )
     show_offer: BoolProperty(name="Models to Download", description="Show what could be downloaded", default=False)
     models: CollectionProperty(name="Models", type=DREAMFUSION_PG_model)
+    show_shortcuts: BoolProperty(
+        name="Shortcuts in the 3D View", description="Show what can have a key of its own", default=False
+    )
     token: StringProperty(
         name="Hub Token",
         description="For models that ask who you are. Kept in these preferences only, never in a .blend or a log",

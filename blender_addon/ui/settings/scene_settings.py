@@ -14,6 +14,8 @@ from bpy.types import Context, Object, PropertyGroup, Text
 from ...core import suggestions
 from ...core.declared_settings import ENGINE
 from ...core.engine_preset import PRESETS, preset_value
+from ...core.phrase import phrase
+from ..translation import fixed
 from . import artist_settings, engine_properties, models
 from .adapter_settings import DREAMFUSION_PG_adapters
 from .engine_settings import (
@@ -31,12 +33,6 @@ from .texture_settings import DREAMFUSION_PG_texture, front_property
 PROMPT_LIMIT = int(ENGINE.limits["prompt"])  # characters
 BEST_OF_LIMIT = 8
 SEED_LIMIT = int(ENGINE.stages[""]["seed"].range[1])
-# What is said of each preset: a few words, what it sets, and a few words more.
-_PRESET_WORDS = {
-    "draft": "Fewer steps, {triangles:,} triangles. To see what a prompt gives",
-    "standard": "{triangles:,} triangles, a {texture} pixel texture",
-    "high": "More views and steps, {triangles:,} triangles, a {texture} pixel texture",
-}
 
 
 def _has_box(_placement: Any, candidate: Object) -> bool:
@@ -123,9 +119,29 @@ class DREAMFUSION_PG_placement(PropertyGroup):
 
 
 def _preset_line(preset: str) -> tuple[str, str, str]:
-    """The line of a preset in its menu."""
-    values = {key: preset_value(preset, "mesh", key) for key in ("triangles", "texture")}
-    return preset, preset.title(), _PRESET_WORDS[preset].format(**values)
+    """The line of a preset in its menu: its name, and what it sets."""
+    triangles, texture = (preset_value(preset, "mesh", key) for key in ("triangles", "texture"))
+    if preset == "draft":
+        return (
+            preset,
+            phrase("Draft"),
+            fixed("Fewer steps, {triangles:,} triangles. To see what a prompt gives", triangles=triangles),
+        )
+    if preset == "standard":
+        return (
+            preset,
+            phrase("Standard"),
+            fixed("{triangles:,} triangles, a {texture} pixel texture", triangles=triangles, texture=texture),
+        )
+    return (
+        preset,
+        phrase("High"),
+        fixed(
+            "More views and steps, {triangles:,} triangles, a {texture} pixel texture",
+            triangles=triangles,
+            texture=texture,
+        ),
+    )
 
 
 def _suggest(settings: DREAMFUSION_PG_settings, _context: Context, text: str) -> list[str]:
@@ -145,7 +161,7 @@ class DREAMFUSION_PG_settings(PropertyGroup):
 
     prompt: StringProperty(
         name="Prompt",
-        description="What the object is, in a few words, such as 'a hamburger'",
+        description="What the object is, in a few English words, such as 'a hamburger'",
         maxlen=PROMPT_LIMIT,
         search=_suggest,
         search_options={"SUGGESTION"},

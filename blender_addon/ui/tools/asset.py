@@ -10,6 +10,7 @@ import bpy
 from bpy.types import Context, Object
 
 from ...core.job import Recipe
+from ...core.phrase import phrase
 from ...core.picture import read_picture
 from ..scene import icons
 from ..scene.icons import Pixels
@@ -77,13 +78,17 @@ def description(recipe: Recipe) -> str:
 def ensure_catalog(context: Context) -> str:
     """Write the catalog beside the saved .blend. Returns "", or a sentence that says why it could not."""
     if not bpy.data.filepath:
-        return "Save the file and mark again to have the catalog DreamFusion in it"
+        return phrase("Save the file and mark again to have the catalog DreamFusion in it")
     libraries = [Path(bpy.path.abspath(entry.path)) for entry in context.preferences.filepaths.asset_libraries]
     folder = asset_catalog.library_of(Path(bpy.data.filepath), [root for root in libraries if root.name])
     try:
         asset_catalog.ensure(folder)
     except (OSError, UnicodeDecodeError) as error:
-        return f"The catalog could not be written into {folder}: {getattr(error, 'strerror', None) or error}"
+        return phrase(
+            "The catalog could not be written into {folder}: {error}",
+            folder=folder,
+            error=getattr(error, "strerror", None) or error,
+        )
     return ""
 
 

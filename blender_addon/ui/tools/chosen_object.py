@@ -6,7 +6,9 @@ from typing import Any
 
 from bpy.types import Context, Object
 
+from ...core.phrase import phrase
 from ..scene import object_recipe
+from ..translation import translated
 
 
 def chosen(context: Context) -> Object | None:
@@ -22,11 +24,11 @@ def obstacle(context: Context, *, changes: bool) -> str:
     """
     obj = chosen(context)
     if obj is None:
-        return "Select an object that DreamFusion made"
+        return phrase("Select an object that DreamFusion made")
     if changes and context.mode != "OBJECT":
-        return "Go back to Object Mode first"
+        return phrase("Go back to Object Mode first")
     if changes and (obj.library is not None or obj.data.library is not None):
-        return "The object belongs to another file"
+        return phrase("The object belongs to another file")
     return ""
 
 
@@ -40,7 +42,7 @@ class Tool:
         """Whether the tool can be used. If not, the grey button's hint says what is missing."""
         why_not = obstacle(context, changes=cls.changes)
         if why_not:
-            cls.poll_message_set(why_not)
+            cls.poll_message_set(translated(why_not))
         return not why_not
 
 

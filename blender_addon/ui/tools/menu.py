@@ -8,6 +8,7 @@ from bpy.types import Context, Menu, Panel, UILayout
 from ..panels import adapter_list, trouble_box
 from ..panels.main import Sidebar
 from ..scene import object_recipe
+from ..translation import translated
 
 _GROUPS = (
     (
@@ -35,6 +36,8 @@ class DREAMFUSION_MT_object(Menu):
                 layout.separator()
             for operator, icon in group:
                 _button(layout, operator, icon)
+        layout.separator()
+        layout.operator("dreamfusion.show_material_preview", icon="SHADING_TEXTURE")
 
 
 class DREAMFUSION_PT_object(Sidebar, Panel):
@@ -54,9 +57,13 @@ class DREAMFUSION_PT_object(Sidebar, Panel):
         layout = self.layout
         made_by = object_recipe.read(context.active_object)
         if made_by is None:
-            layout.label(text="The recipe on this object is damaged", icon="ERROR")
+            layout.label(text=translated("The recipe on this object is damaged"), translate=False, icon="ERROR")
         else:
-            layout.label(text=f"{made_by.prompt}, seed {made_by.seed}", icon="OBJECT_DATA", translate=False)
+            layout.label(
+                text=translated("{prompt}, seed {seed}", prompt=made_by.prompt, seed=made_by.seed),
+                icon="OBJECT_DATA",
+                translate=False,
+            )
             adapter_list.draw_recipe(layout, made_by)
             lines = layout.column(align=True)
             for line in object_recipe.verdict(context.active_object):

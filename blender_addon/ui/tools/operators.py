@@ -10,7 +10,8 @@ from bpy.types import Context, Event, Operator
 
 from ..run import session
 from ..scene import object_recipe
-from . import asset, decimate, menu, quads, refinement, regeneration, texture_bake, turntable
+from ..translation import translated
+from . import asset, decimate, main_menu, menu, quads, refinement, regeneration, texture_bake, turntable
 from .chosen_object import ChangingTool, Tool
 from .turntable import Orbit
 
@@ -64,7 +65,9 @@ class DREAMFUSION_OT_quads(ChangingTool, Operator):
         row.prop(self, "size")
         layout.prop(self, "keep_original")
         if self.bake and not texture_bake.can_bake():
-            layout.label(text="Baking needs the Cycles add-on, which is disabled", icon="ERROR")
+            layout.label(
+                text=translated("Baking needs the Cycles add-on, which is disabled"), translate=False, icon="ERROR"
+            )
 
     def execute(self, context: Context) -> set[str]:
         """Remesh the active object, and report the number of quads and what became of the texture."""
@@ -79,11 +82,14 @@ class DREAMFUSION_OT_quads(ChangingTool, Operator):
                 pixels=int(self.size),
             )
         except quads.QuadsFailed as failure:
-            self.report({"ERROR"}, f"No quads were made. {failure}")
+            self.report({"ERROR"}, translated("No quads were made. {failure}", failure=failure.args[0]))
             return {"CANCELLED"}
         finally:
             _wait_cursor(context, False)
-        self.report({"INFO"} if made.textured else {"WARNING"}, f"{made.faces:,} quads. {made.texture}")
+        self.report(
+            {"INFO"} if made.textured else {"WARNING"},
+            translated("{faces:,} quads. {texture}", faces=made.faces, texture=made.texture),
+        )
         return {"FINISHED"}
 
 
@@ -108,7 +114,7 @@ class DREAMFUSION_OT_decimate(ChangingTool, Operator):
         """Replace the active object's mesh by one with fewer triangles."""
         before = decimate.triangles(context.active_object)
         after = decimate.reduce(context, context.active_object, self.ratio)
-        self.report({"INFO"}, f"{after:,} of {before:,} triangles")
+        self.report({"INFO"}, translated("{after:,} of {before:,} triangles", after=after, before=before))
         return {"FINISHED"}
 
 
@@ -134,7 +140,7 @@ class DREAMFUSION_OT_mark_asset(ChangingTool, Operator):
         obj = context.active_object
         made_by = object_recipe.read(obj)
         if made_by is None:
-            self.report({"ERROR"}, "The recipe on the object is damaged. Use Blender's own Mark as Asset")
+            self.report({"ERROR"}, translated("The recipe on the object is damaged. Use Blender's own Mark as Asset"))
             return {"CANCELLED"}
         job = session.current().job(object_recipe.job_id(obj)) if session.begun() else None
         its_own = job is not None and job.outcome.seed == made_by.seed  # a contest's picture is the winner's
@@ -143,7 +149,10 @@ class DREAMFUSION_OT_mark_asset(ChangingTool, Operator):
         if picture is None and not bpy.app.background:  # without a window there may be nothing to draw it with
             obj.asset_generate_preview()
         missing = asset.ensure_catalog(context)
-        self.report({"WARNING"} if missing else {"INFO"}, missing or "In the Asset Browser, catalog DreamFusion")
+        self.report(
+            {"WARNING"} if missing else {"INFO"},
+            translated(missing) or translated("In the Asset Browser, catalog DreamFusion"),
+        )
         return {"FINISHED"}
 
 
@@ -179,7 +188,12 @@ class DREAMFUSION_OT_turntable(Tool, Operator):
         collection = turntable.build(context, context.active_object, orbit)
         if self.render:
             turntable.use(context, collection, orbit)
-        self.report({"INFO"}, "Press Render Animation to film it" if self.render else f"'{collection.name}' added")
+        self.report(
+            {"INFO"},
+            translated("Press Render Animation to film it")
+            if self.render
+            else translated("'{name}' added", name=collection.name),
+        )
         return {"FINISHED"}
 
 
@@ -195,10 +209,10 @@ class DREAMFUSION_OT_copy_recipe(Tool, Operator):
         """Put the active object's recipe on the clipboard."""
         made_by = object_recipe.read(context.active_object)
         if made_by is None:
-            self.report({"ERROR"}, "The recipe on the object is damaged, so that it cannot be read")
+            self.report({"ERROR"}, translated("The recipe on the object is damaged, so that it cannot be read"))
             return {"CANCELLED"}
         context.window_manager.clipboard = object_recipe.as_text(made_by)
-        self.report({"INFO"}, "The recipe is on the clipboard")
+        self.report({"INFO"}, translated("The recipe is on the clipboard"))
         return {"FINISHED"}
 
 
@@ -237,6 +251,7 @@ CLASSES = (
     *regeneration.CLASSES,
     *refinement.CLASSES,
     *menu.CLASSES,
+    *main_menu.CLASSES,
 )
 
 
@@ -245,10 +260,12 @@ def register() -> None:
     for cls in CLASSES:
         bpy.utils.register_class(cls)
     menu.attach()
+    main_menu.attach()
 
 
 def unregister() -> None:
     """Remove the tools and their menus."""
+    main_menu.detach()
     menu.detach()
     for cls in reversed(CLASSES):
         bpy.utils.unregister_class(cls)

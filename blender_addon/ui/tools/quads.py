@@ -8,6 +8,7 @@ import bpy
 from bpy.types import Context, Object
 
 from ...core.file_name import file_name
+from ...core.phrase import phrase
 from ..scene import insert, surface_maps, unwrap
 from . import texture_bake
 
@@ -64,21 +65,21 @@ def remesh(context: Context, obj: Object, faces: int, *, keep_original: bool, ba
 def _with_texture(context: Context, original: Object, obj: Object, pixels: int) -> tuple[str, bool]:
     old = texture_bake.base_image(original)
     if old is None:
-        return "The object had no texture", True
+        return phrase("The object had no texture"), True
     if not texture_bake.can_bake():
         _without_maps(obj)
-        return "The texture is lost: baking needs the Cycles add-on, which is disabled", False
+        return phrase("The texture is lost: baking needs the Cycles add-on, which is disabled"), False
     unwrap.unwrap(context, obj)
     try:
         texture_bake.bake(context, original, obj, pixels or max(old.size))
     except texture_bake.BakeFailed as failure:
-        return f"The texture is lost: {failure}", False
-    return "The texture is baked anew", True
+        return phrase("The texture is lost: {failure}", failure=failure.args[0]), False
+    return phrase("The texture is baked anew"), True
 
 
 def _without_texture(obj: Object) -> tuple[str, bool]:
     _without_maps(obj)
-    return "The texture is left out, as chosen", True
+    return phrase("The texture is left out, as chosen"), True
 
 
 def _without_maps(obj: Object) -> None:
@@ -113,5 +114,7 @@ def _forget(twin: Object) -> None:
 
 def _explained(report: str) -> str:
     if "manifold" in report or "consistent" in report:
-        return "The mesh has holes or flipped faces, which QuadriFlow cannot take: mend it, or use Blender's Remesh"
-    return "QuadriFlow made no mesh of this object: try another number of faces, or use Blender's Remesh"
+        return phrase(
+            "The mesh has holes or flipped faces, which QuadriFlow cannot take: mend it, or use Blender's Remesh"
+        )
+    return phrase("QuadriFlow made no mesh of this object: try another number of faces, or use Blender's Remesh")

@@ -9,6 +9,7 @@ from bpy.types import Context, Operator
 from ...core.job import REFINE, EngineTrouble
 from ..run import enqueue, refining
 from ..scene import object_recipe, redraw, refine_source
+from ..translation import translated
 from .chosen_object import ChangingTool
 
 
@@ -30,7 +31,7 @@ class DREAMFUSION_OT_refine(ChangingTool, Operator):
             return False
         reason = refine_source.obstacle(context.active_object)
         if reason:
-            cls.poll_message_set(reason)
+            cls.poll_message_set(translated(reason))
         return not reason
 
     def execute(self, context: Context) -> set[str]:
@@ -38,7 +39,7 @@ class DREAMFUSION_OT_refine(ChangingTool, Operator):
         obj = context.active_object
         made_by = object_recipe.read(obj)
         if made_by is None:
-            self.report({"ERROR"}, "The recipe on the object is damaged, so that its prompt is not known")
+            self.report({"ERROR"}, translated("The recipe on the object is damaged, so that its prompt is not known"))
             return {"CANCELLED"}
         try:
             file, about = refine_source.read(context, obj)
@@ -49,7 +50,7 @@ class DREAMFUSION_OT_refine(ChangingTool, Operator):
         if not enqueue.ask(self, context, refining.recipe(made_by), place, file, REFINE):
             return {"CANCELLED"}
         redraw.panels()
-        self.report({"INFO"}, f"'{obj.name}' is queued to be refined")
+        self.report({"INFO"}, translated("'{name}' is queued to be refined", name=obj.name))
         return {"FINISHED"}
 
 

@@ -11,6 +11,7 @@ from ...core.job import Recipe
 from ...core.jobs.folder import PICTURES, SOURCE
 from ..run import enqueue, session
 from ..scene import object_recipe
+from ..translation import translated
 from .chosen_object import Tool
 
 _GAP = 0.25  # between an object and its variation, of the object's width
@@ -32,22 +33,27 @@ class _AgainTool(Tool):
         obj = context.active_object
         made_by = object_recipe.read(obj)
         if made_by is None:
-            self.report({"ERROR"}, "The recipe on the object is damaged. Type its prompt and generate anew")
+            self.report({"ERROR"}, translated("The recipe on the object is damaged. Type its prompt and generate anew"))
             return {"CANCELLED"}
         seed = enqueue.next_seed(_last_seed(made_by)) if steps else made_by.seed
         values = {**made_by.to_json(), "seed": seed, "versions": {}}
         source = _kept(obj, SOURCE) if made_by.begins_from_mesh else None
         pictures = _kept(obj, PICTURES) if made_by.pictures else None
         if made_by.begins_from_mesh and source is None:
-            self.report({"ERROR"}, "The mesh that it started from is gone with its job. Choose it in Placement again")
+            self.report(
+                {"ERROR"},
+                translated("The mesh that it started from is gone with its job. Choose it in Placement again"),
+            )
             return {"CANCELLED"}
         if made_by.pictures and pictures is None:
-            self.report({"ERROR"}, "Its pictures are gone with its job. Add them in Pictures and press Generate")
+            self.report(
+                {"ERROR"}, translated("Its pictures are gone with its job. Add them in Pictures and press Generate")
+            )
             return {"CANCELLED"}
         place = _beside(context, obj, made_by)
         if not enqueue.ask(self, context, Recipe.from_json(values), place, source, pictures=pictures):
             return {"CANCELLED"}
-        self.report({"INFO"}, f"'{made_by.prompt}' is queued with seed {seed}")
+        self.report({"INFO"}, translated("'{prompt}' is queued with seed {seed}", prompt=made_by.prompt, seed=seed))
         return {"FINISHED"}
 
 

@@ -12,6 +12,7 @@ import bpy
 from bpy.types import Context, Image, Material, Object, Scene
 
 from ...core.file_name import file_name
+from ...core.phrase import phrase
 from ..scene import material, surface_maps
 
 _REACH = 0.03  # how far apart the two surfaces may be, of the longest side
@@ -111,7 +112,7 @@ def _material_for(source: Object, name: str, pixels: int) -> tuple[Material, Ima
     old = base_image(source)
     slot = next((slot.material for slot in source.material_slots if slot.material is not None), None)
     if old is None or slot is None:
-        raise BakeFailed("The object has no material with an image")
+        raise BakeFailed(phrase("The object has no material with an image"))
     made = slot.copy()
     made.name = file_name(name)
     image = bpy.data.images.new(file_name(name), pixels, pixels)

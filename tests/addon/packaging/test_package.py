@@ -47,6 +47,17 @@ def test_the_zip_has_the_addon_the_engine_and_what_installs_it(package: Path) ->
         assert f"{FOLDER}/engine/installer/{name}" in inside
 
 
+def test_the_zip_has_the_translations_and_the_manual(package: Path) -> None:
+    inside = names(package)
+    for name in ("translations/de.json", "translations/fr.json", "manual/addon.html", "manual/settings.html"):
+        assert f"{FOLDER}/{name}" in inside
+    with zipfile.ZipFile(package) as archive:
+        added = [
+            each for each in archive.infolist() if "/translations/" in each.filename or "/manual/" in each.filename
+        ]
+    assert sum(each.compress_size for each in added) < 200_000
+
+
 def test_nothing_of_the_workshop_is_in_the_zip(package: Path) -> None:
     odd = [name for name in names(package) if re.search(r"__pycache__|\.pyc|/\.|(?<!con)test|\.egg|\.log", name)]
     assert odd == []

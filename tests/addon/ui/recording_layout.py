@@ -88,7 +88,7 @@ class RecordingLayout:
 
     def _record(self, name: str, given: dict[str, Any]) -> Any:
         shown = str(given.get("text", ""))
-        if name in ("prop", "template_ID", "template_list"):
+        if name in ("prop", "prop_enum", "template_ID", "template_list"):
             data, key = (given["dataptr"], "propname") if name == "template_list" else (given["data"], "property")
             assert given[key] in data.bl_rna.properties, f"{data} has no {given[key]}"
             shown = f"{type(data).__name__}.{given[key]}"
@@ -98,10 +98,13 @@ class RecordingLayout:
             module, _, verb = shown.partition(".")
             assert verb in dir(getattr(bpy.ops, module)), f"there is no operator {shown}"
         elif name == "menu":
-            assert hasattr(bpy.types, given["menu"]), given["menu"]
+            shown = given["menu"]
+            assert hasattr(bpy.types, shown), shown
         elif name == "popover":
             assert hasattr(bpy.types, given["panel"]), given["panel"]
-        self.drawn.calls.append((name, shown))
+        call = ("prop" if name == "prop_enum" else name, shown)
+        if name != "prop_enum" or self.drawn.calls[-1:] != [call]:  # the buttons of one property are one field
+            self.drawn.calls.append(call)
         if name in _NESTING:
             return RecordingLayout(self.drawn)
         return _OperatorProperties(shown) if name == "operator" else None

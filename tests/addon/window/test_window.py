@@ -82,3 +82,14 @@ def test_an_artist_gives_pictures_and_takes_a_cut_out_back(window_blender: Sessi
     assert facts["views"] == ["front", "left"] and facts["bug"] == "None"
     ticks = sorted(cpu_s for cpu_s, insertion in facts["cpu"] if not insertion)
     assert ticks[int(0.99 * (len(ticks) - 1))] <= TICK_S
+
+
+OTHER_LANGUAGE = Path(__file__).with_name("other_language.py")
+
+
+@pytest.mark.slow
+def test_an_artist_reads_german_searches_and_keeps_a_shortcut(window_blender: Session) -> None:
+    facts = window_blender.run(OTHER_LANGUAGE, window=True, timeout=2000, DREAMFUSION_TEST_ENGINE=str(ENGINE)).facts
+    assert facts["seed_found"] != 0 and facts["seed_by_words"] != 0
+    assert facts["first"] != 0 and facts["gone"] == []
+    assert facts["key"] == "F17" and facts["second"] != 0
