@@ -12,7 +12,8 @@ from .panels import pictures as pictures_panel
 from .panels import preferences as preferences_panel
 from .panels import settings as setting_panels
 from .run import command, job_rows, session, timer
-from .scene import icons, preview_object, texture_preview
+from .scene import icons, preview_object
+from .scene.texture import texture_preview
 from .settings import (
     adapter_settings,
     engine_report,

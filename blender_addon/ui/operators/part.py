@@ -9,7 +9,8 @@ from ...core.job import TEXTURE, EngineTrouble
 from ...core.phrase import phrase
 from ...core.visible_text import visible
 from ..run import enqueue, painting, session
-from ..scene import object_recipe, part, redraw, surfaces
+from ..scene import object_recipe, redraw
+from ..scene.texture import part, surfaces
 from ..settings import scene_settings
 from ..translation import translated
 

@@ -8,7 +8,8 @@ from ...core.job import TEXTURE, EngineTrouble, Job
 from ...core.phrase import phrase
 from ...core.visible_text import visible
 from ..run import enqueue, painting, session
-from ..scene import paintable, redraw, surfaces
+from ..scene import redraw
+from ..scene.texture import paintable, surfaces
 from ..settings import scene_settings
 from ..translation import translated
 from .job_action import InsertAction

@@ -7,7 +7,7 @@ from typing import Any
 from bpy.types import Context, UILayout
 
 from ..operators import texture
-from ..scene import paintable
+from ..scene.texture import paintable
 from ..translation import translated
 from . import trouble_box
 

@@ -9,9 +9,10 @@ import bpy
 
 from ...core.job import EngineTrouble, Job, Trouble
 from ...core.phrase import phrase
-from ..scene import blockout, moment, preview_object, texture_preview
+from ..scene import blockout, moment, preview_object
 from ..scene import insert as result
 from ..scene.placement import Placement
+from ..scene.texture import texture_preview
 from . import painting, refining, session
 
 

@@ -13,8 +13,9 @@ from ...core.job import EngineTrouble, Job, Trouble
 from ...core.jobs.folder import SOURCE, read_source
 from ...core.jobs.writer import Pending
 from ...core.phrase import joined, phrase
-from ..scene import painted_copies, repaint, reshape, skin, texture_preview
-from ..scene.skin import Skin
+from ..scene import reshape
+from ..scene.texture import painted_copies, repaint, skin, texture_preview
+from ..scene.texture.skin import Skin
 from . import session
 
 ABOUT = "texture"  # what a job's placement has under this name is `Surfaces.about`

@@ -20,7 +20,8 @@ import bpy
 from ...core.blot import Blot
 from ...core.job import JobState, Trouble
 from ...core.jobs.queue import Change
-from ..scene import icons, preview_object, redraw, texture_preview
+from ..scene import icons, preview_object, redraw
+from ..scene.texture import texture_preview
 from ..settings import artist_settings, models
 from . import contest_pictures, cut_outs, job_rows, painting, render_pause, session
 from . import insertion as arrival

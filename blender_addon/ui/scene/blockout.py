@@ -22,9 +22,10 @@ from ...core.engine.mesh_file import MeshPart, file_size, mesh_file
 from ...core.engine.payload import are_near
 from ...core.job import EngineTrouble, Trouble
 from ...core.phrase import phrase
-from . import mesh_identity, paintable
+from . import mesh_identity
 from .placement import Placement
-from .surfaces import MOST_TRIANGLES
+from .texture import paintable
+from .texture.surfaces import MOST_TRIANGLES
 
 CHOICES = ("NOTHING", "OBJECT", "SELECTED")
 ABOUT = "blockout"  # what a job's placement has under this name is {"objects": [...], "hide": bool}

@@ -15,7 +15,7 @@ from ...core.engine.payload import are_near
 from ...core.job import EngineTrouble
 from ...core.phrase import phrase
 from . import mesh_identity, refine_source
-from .paintable import refused
+from .texture.paintable import refused
 
 SHAPE = "shape"  # of what is noted about an object: the mark of its mesh, where its vertices are to move
 

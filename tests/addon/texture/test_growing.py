@@ -1,6 +1,6 @@
 """Texture This with the scripted engine, in real Blenders: from the button to the result, whatever happens between.
 
-Of: blender_addon/ui/scene/texture_preview.py, blender_addon/ui/run/painting.py, blender_addon/ui/operators/texture.py.
+Of: blender_addon/ui/scene/texture/texture_preview.py, blender_addon/ui/run/painting.py.
 """
 
 from __future__ import annotations

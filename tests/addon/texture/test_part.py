@@ -1,6 +1,6 @@
 """Change Part in real Blenders: what is read of a selection, what must not change, and what is refused.
 
-Of: blender_addon/ui/operators/part.py, blender_addon/ui/scene/part.py, blender_addon/ui/scene/reshape.py.
+Of: blender_addon/ui/operators/part.py, blender_addon/ui/scene/texture/part.py, blender_addon/ui/scene/reshape.py.
 """
 
 from __future__ import annotations

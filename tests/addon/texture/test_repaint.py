@@ -1,6 +1,6 @@
 """A painted result on an artist's objects in real Blenders: what changes, and what must not, to the bit.
 
-Of: blender_addon/ui/scene/repaint.py, blender_addon/ui/scene/mesh_identity.py, blender_addon/ui/scene/material.py.
+Of: blender_addon/ui/scene/texture/repaint.py, blender_addon/ui/scene/mesh_identity.py.
 """
 
 from __future__ import annotations

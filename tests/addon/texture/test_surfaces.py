@@ -1,6 +1,6 @@
 """What Texture This reads of an artist's objects in real Blenders, and what it refuses.
 
-Of: blender_addon/ui/scene/surfaces.py, blender_addon/ui/scene/paintable.py, blender_addon/ui/scene/unwrap.py.
+Of: blender_addon/ui/scene/texture/surfaces.py, blender_addon/ui/scene/texture/paintable.py.
 """
 
 from __future__ import annotations

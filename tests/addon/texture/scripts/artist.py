@@ -123,7 +123,7 @@ def base_image(made: Any) -> Any:
 
 def read(*objects: Any, new: bool = False) -> Any:
     """Read objects as Texture This does."""
-    return addon.part("ui.scene.surfaces").read(bpy.context, list(objects), new_uvs=new)
+    return addon.part("ui.scene.texture.surfaces").read(bpy.context, list(objects), new_uvs=new)
 
 
 def refusal(*objects: Any, new: bool = False) -> list[str]:
@@ -141,7 +141,7 @@ def paint(surfaces: Any, choice: str = "EXISTING", same_session: bool = True, re
     file = addon.part("core.engine.painted_glb").PaintedFile
     result = file(painted(surfaces.file, lambda part: plain_png(64, part)))
     about = {**surfaces.about, "material": choice}
-    return addon.part("ui.scene.repaint").paint(
+    return addon.part("ui.scene.texture.repaint").paint(
         bpy.context, result, file(surfaces.file), about, recipe, same_session=same_session
     )
 

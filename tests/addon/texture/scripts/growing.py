@@ -14,7 +14,7 @@ from pumping import Run
 said: dict[str, Any] = {"numpy": artist.HAS_NUMPY}
 folder = artist.folder()
 run = Run(steps=100_000, step_s=0.002)
-previews = addon.part("ui.scene.texture_preview")
+previews = addon.part("ui.scene.texture.texture_preview")
 context = bpy.context
 
 

@@ -8,8 +8,8 @@ import artist
 import bpy
 
 said: dict[str, Any] = {"numpy": artist.HAS_NUMPY}
-part, surfaces = addon.part("ui.scene.part"), addon.part("ui.scene.surfaces")
-present = addon.part("ui.scene.present_colour")
+part, surfaces = addon.part("ui.scene.texture.part"), addon.part("ui.scene.texture.surfaces")
+present = addon.part("ui.scene.texture.present_colour")
 PaintedFile = addon.part("core.engine.painted_glb").PaintedFile
 trouble = addon.part("core.job").EngineTrouble
 
@@ -79,7 +79,7 @@ said["selected"] = [polygon.index for polygon in cube.data.polygons if polygon.s
 file = PaintedFile(got.file)
 said["chosen"] = [len(file), sum(file.chosen(0)), len(file.chosen(0))]
 said["told"] = [{key: value for key, value in told.items() if key != "object"} for told in got.about["parts"]]
-skins = addon.part("ui.scene.skin").skins(got.file, got.about)
+skins = addon.part("ui.scene.texture.skin").skins(got.file, got.about)
 said["skin"] = [len(skins), len(skins[0].triangles) // 3, len(skins[0].uvs) // 6, len(skins[0].slots)]
 # What was sent is what Blender has: the picture comes back through a packed image with the same pixels.
 again = addon.part("ui.scene.material").packed_image("Again", file.picture(0))

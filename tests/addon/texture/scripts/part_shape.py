@@ -12,8 +12,8 @@ from fakes.painted_glb import painted
 from fakes.shapes import plain_png
 
 said: dict[str, Any] = {"numpy": artist.HAS_NUMPY}
-part, surfaces = addon.part("ui.scene.part"), addon.part("ui.scene.surfaces")
-repaint = addon.part("ui.scene.repaint")
+part, surfaces = addon.part("ui.scene.texture.part"), addon.part("ui.scene.texture.surfaces")
+repaint = addon.part("ui.scene.texture.repaint")
 PaintedFile = addon.part("core.engine.painted_glb").PaintedFile
 trouble = addon.part("core.job").EngineTrouble
 STEP = (0.25, 0.0, 0.5)  # in the world, of the vertices that move

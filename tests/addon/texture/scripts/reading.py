@@ -7,7 +7,7 @@ import artist
 import bpy
 
 said: dict[str, Any] = {"numpy": artist.HAS_NUMPY}
-paintable = addon.part("ui.scene.paintable")
+paintable = addon.part("ui.scene.texture.paintable")
 file = addon.part("core.engine.painted_glb").PaintedFile
 
 
@@ -137,7 +137,7 @@ parent = artist.cube("Parent")
 child = artist.cube("Child")
 child.parent, parent.instance_type = parent, "VERTS"
 bpy.context.view_layer.update()
-surface_reader = addon.part("ui.scene.surfaces")
+surface_reader = addon.part("ui.scene.texture.surfaces")
 said["refused"] = {
     "subdivided": artist.refusal(subdivided, new=True),
     "subdivided keeps": artist.refusal(subdivided),

@@ -179,7 +179,7 @@ file = addon.part("core.engine.painted_glb").PaintedFile
 damaged = []
 for content in (surfaces.file, artist.painted(surfaces.file, lambda _: b"\x89PNG\r\n\x1a\n no picture")):
     try:
-        addon.part("ui.scene.repaint").paint(
+        addon.part("ui.scene.texture.repaint").paint(
             bpy.context, file(content), None, surfaces.about, artist.RECIPE, same_session=True
         )
     except addon.part("core.job").EngineTrouble as error:
@@ -192,7 +192,7 @@ stood.scale = (1.0, 2.0, 3.0)
 bpy.context.view_layer.update()
 surfaces = artist.read(stood, two)
 content = artist.painted(surfaces.file, lambda part: artist.plain_png(64, part))
-made = addon.part("ui.scene.painted_copies").insert_copies(bpy.context, content, artist.RECIPE)
+made = addon.part("ui.scene.texture.painted_copies").insert_copies(bpy.context, content, artist.RECIPE)
 bpy.context.view_layer.update()
 
 

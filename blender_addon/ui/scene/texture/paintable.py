@@ -8,8 +8,8 @@ from functools import cache
 
 from bpy.types import Context, Depsgraph, Mesh, Object
 
-from ...core.job import EngineTrouble, Trouble
-from ...core.phrase import phrase
+from ....core.job import EngineTrouble, Trouble
+from ....core.phrase import phrase
 
 _CONVERTED = {"CURVE", "SURFACE", "FONT", "META", "CURVES", "POINTCLOUD", "VOLUME", "GREASEPENCIL", "GPENCIL"}
 

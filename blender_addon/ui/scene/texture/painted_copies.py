@@ -5,10 +5,10 @@ from __future__ import annotations
 import bpy
 from bpy.types import Context, Object
 
-from ...core.engine import glb
-from ...core.file_name import file_name
-from ...core.job import Recipe
-from . import insert, material, mesh_data, moment
+from ....core.engine import glb
+from ....core.file_name import file_name
+from ....core.job import Recipe
+from .. import insert, material, mesh_data, moment
 
 
 def insert_copies(context: Context, result: bytes, made_by: Recipe) -> list[Object]:

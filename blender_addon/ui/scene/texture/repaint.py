@@ -13,12 +13,12 @@ from typing import Any
 import bpy
 from bpy.types import Context, Image, Material, Object
 
-from ...core.engine.painted_glb import DamagedMesh, PaintedFile
-from ...core.file_name import file_name, within
-from ...core.job import Recipe
-from ...core.phrase import phrase
-from . import material, mesh_identity, object_recipe, reshape
-from .insert import name_of, push_undo
+from ....core.engine.painted_glb import DamagedMesh, PaintedFile
+from ....core.file_name import file_name, within
+from ....core.job import Recipe
+from ....core.phrase import phrase
+from .. import material, mesh_identity, object_recipe, reshape
+from ..insert import name_of, push_undo
 
 LAYER = "DreamFusion"  # name of a layer with new UVs
 MOST_LAYERS = 8  # UV layers that Blender allows

@@ -7,10 +7,10 @@ from typing import Any
 
 from bpy.types import Image, Material, Node
 
-from ...core.phrase import phrase
-from ...core.picture import TEXTURE_SIDE
-from ...core.png import png_file
-from . import material
+from ....core.phrase import phrase
+from ....core.picture import TEXTURE_SIDE
+from ....core.png import png_file
+from .. import material
 
 _NO_MATERIAL = (0.8, 0.8, 0.8)  # linear: what Blender shows without one
 

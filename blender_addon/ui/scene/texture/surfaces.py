@@ -12,11 +12,12 @@ from typing import Any
 
 from bpy.types import Context, Mesh, Object
 
-from ...core.engine.mesh_file import MeshPart, file_size, mesh_file
-from ...core.job import EngineTrouble
-from ...core.phrase import phrase
-from ...core.protocol import DATA_LIMIT
-from . import mesh_identity, paintable, part_colours, reshape, unwrap
+from ....core.engine.mesh_file import MeshPart, file_size, mesh_file
+from ....core.job import EngineTrouble
+from ....core.phrase import phrase
+from ....core.protocol import DATA_LIMIT
+from .. import mesh_identity, reshape, unwrap
+from . import paintable, part_colours
 from .paintable import refused
 
 MOST_TRIANGLES = 5_000_000

@@ -13,8 +13,8 @@ from typing import Any
 import bpy
 from bpy.types import Context, Mesh, Object
 
-from ...core.job import EngineTrouble
-from ...core.phrase import phrase
+from ....core.job import EngineTrouble
+from ....core.phrase import phrase
 from . import paintable
 from .paintable import refused
 

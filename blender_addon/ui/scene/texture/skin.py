@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ...core.engine.painted_glb import PaintedFile
+from ....core.engine.painted_glb import PaintedFile
 
 MOST_TRIANGLES = 100_000  # of all skins of a job; larger meshes are shown in the panel only
 _THICKNESS = 0.0015  # of the box's diagonal: enough that the surface below does not flicker through

@@ -16,7 +16,7 @@ from bpy.app.handlers import persistent
 from bpy.types import Context, Image, Material, Mesh, Object
 from mathutils import Matrix
 
-from . import material, mesh_data, mesh_identity, moment
+from .. import material, mesh_data, mesh_identity, moment
 from .skin import Skin
 
 JOB = "dreamfusion_texture_preview"  # custom property of the skin, its materials and images: the job's id

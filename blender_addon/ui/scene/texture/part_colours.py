@@ -8,8 +8,8 @@ from typing import Any
 
 from bpy.types import Mesh, Object
 
-from ...core.engine.mesh_file import MeshPart
-from ...core.phrase import phrase
+from ....core.engine.mesh_file import MeshPart
+from ....core.phrase import phrase
 from . import part
 from .paintable import refused
 from .present_colour import PresentColour, png_of, present_colour
