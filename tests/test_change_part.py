@@ -1,6 +1,6 @@
 """Changing a part as a whole, on a tiny diffusion model with random weights: what changes, and that nothing else does.
 
-Of: dreamfusion_engine/texture.py, dreamfusion_engine/paint/part.
+Of: dreamfusion_engine/tasks/texture.py, dreamfusion_engine/paint/part.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from PIL import Image
 from reference.glb_builder import parts, stored
 from reference.tiny_pipeline import tiny_pipeline, write_card
 
-from dreamfusion_engine import texture as engine
 from dreamfusion_engine.config.paint import PaintConfig
 from dreamfusion_engine.errors import Cancelled, InputError
 from dreamfusion_engine.events import Event, Progress, TexturePreview
+from dreamfusion_engine.tasks import texture as engine
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,6 @@
 """Changing the texture and the shape of a part as a whole, on a tiny diffusion model: what moves, and what may not.
 
-Of: dreamfusion_engine/texture.py, dreamfusion_engine/refinement/part, dreamfusion_engine/mesh/gltf/moved.py.
+Of: dreamfusion_engine/tasks/texture.py, dreamfusion_engine/refinement/part, dreamfusion_engine/mesh/gltf/moved.py.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from paint.surfaces import joined, moved, plane, unwrapped_ball
 from reference.glb_builder import parts
 from reference.tiny_pipeline import tiny_pipeline, write_card
 
-from dreamfusion_engine import texture as engine
 from dreamfusion_engine.config.paint import PaintConfig
 from dreamfusion_engine.errors import Cancelled, InputError
 from dreamfusion_engine.events import Event, Progress
 from dreamfusion_engine.mesh.gltf.read import GltfPrimitive, read_gltf
 from dreamfusion_engine.mesh.surface.topology import is_closed
 from dreamfusion_engine.refinement.repair import surface_faults
+from dreamfusion_engine.tasks import texture as engine
 
 SHAPE = PaintConfig(shape=True)
 STRONG: dict[str, Any] = {"refine": {"roughness": 0.0, "edges": 0.0, "bumps": 0.0}}

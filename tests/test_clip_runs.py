@@ -2,7 +2,7 @@
 
 What comes out is no object worth looking at; that it comes out is tested here.
 
-Of: dreamfusion_engine/guidance/clip, dreamfusion_engine/generate.py.
+Of: dreamfusion_engine/guidance/clip, dreamfusion_engine/tasks/generate.py.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from dreamfusion_engine.config.seed_range import SeedRange
 from dreamfusion_engine.contest.grading import BY_COMPARISON
 from dreamfusion_engine.contest.run import contest
 from dreamfusion_engine.errors import Cancelled
-from dreamfusion_engine.generate import generate
-from dreamfusion_engine.refine import refine
 from dreamfusion_engine.request.contest import checked_contest_request
 from dreamfusion_engine.request.generate import checked_request
 from dreamfusion_engine.request.refine import checked_refine_request
 from dreamfusion_engine.request.texture import checked_texture_request
-from dreamfusion_engine.texture import texture
+from dreamfusion_engine.tasks.generate import generate
+from dreamfusion_engine.tasks.refine import refine
+from dreamfusion_engine.tasks.texture import texture
 
 pytestmark = pytest.mark.slow
 

@@ -3,7 +3,7 @@
 What comes out is no object worth looking at; that it comes out is tested here. Bit-for-bit repetition and resuming:
 test_real_run.py.
 
-Of: dreamfusion_engine/models/families, dreamfusion_engine/generate.py.
+Of: dreamfusion_engine/models/families, dreamfusion_engine/tasks/generate.py.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def whole(folder: Path) -> dict[str, Any]:
 def test_every_familys_folder_leads_from_a_prompt_to_a_mesh(
     variant: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from dreamfusion_engine import generate as engine
+    from dreamfusion_engine.tasks import generate as engine
 
     monkeypatch.setattr(flux, "LATENT_SIZE", LATENT)
     for name in ("write_turntable", "write_views"):  # seconds of each run, whatever the model
@@ -70,7 +70,7 @@ def test_a_multi_view_model_leads_from_a_prompt_to_a_mesh_as_folder_and_as_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two groups of four views a step, one after another; the recipe's own words for what is not wanted."""
-    from dreamfusion_engine import generate as engine
+    from dreamfusion_engine.tasks import generate as engine
 
     for name in ("write_turntable", "write_views"):
         monkeypatch.setattr(engine, name, lambda mesh, path, *more: path.touch())
@@ -97,7 +97,7 @@ def test_a_multi_view_model_leads_from_a_prompt_to_a_mesh_as_folder_and_as_file(
 def test_a_multi_view_pixel_model_leads_from_a_prompt_to_a_mesh(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from dreamfusion_engine import generate as engine
+    from dreamfusion_engine.tasks import generate as engine
 
     for name in ("write_turntable", "write_views"):
         monkeypatch.setattr(engine, name, lambda mesh, path, *more: path.touch())
@@ -114,7 +114,7 @@ def test_a_multi_view_pixel_model_leads_from_a_prompt_to_a_mesh(
 def test_a_run_with_adapters_keeps_them_in_its_result_and_resumes_with_no_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from dreamfusion_engine import generate as engine
+    from dreamfusion_engine.tasks import generate as engine
 
     for name in ("write_turntable", "write_views"):
         monkeypatch.setattr(engine, name, lambda mesh, path, *more: path.touch())

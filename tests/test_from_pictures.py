@@ -1,6 +1,6 @@
 """`generate --image FILE@VIEW`: what is asked of the engine, and what is refused before it begins.
 
-Of: dreamfusion_engine/request/generate.py, dreamfusion_engine/cli, dreamfusion_engine/generate.py.
+Of: dreamfusion_engine/request/generate.py, dreamfusion_engine/cli, dreamfusion_engine/tasks/generate.py.
 """
 
 from __future__ import annotations

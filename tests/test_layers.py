@@ -67,19 +67,16 @@ TABLE: dict[str, set[str]] = {
     "paint": GROUND | METHOD,
     "refinement": GROUND | METHOD | {"paint"},
     "run": GROUND | METHOD | {"speed", "paint", "pictures", "refinement", "judge"},
-    "generate": GROUND | METHOD | {"speed", "run", "paint", "pictures", "refinement"},
-    "texture": GROUND | METHOD | {"run", "paint", "refinement"},
-    "refine": GROUND | METHOD | {"run", "paint", "refinement"},
-    "contest": GROUND | METHOD | {"run", "judge", "generate"},
+    "tasks": GROUND | METHOD | {"speed", "run", "paint", "pictures", "refinement"},
+    "contest": GROUND | METHOD | {"run", "judge", "tasks"},
     # What people and programs talk to.
     "request": GROUND | {"models", "pictures", "judge"},
     "batch": GROUND | {"models", "memory", "request", "commands"},
     "commands": GROUND | {"hub", "models", "memory", "speed"},
-    "server": GROUND
-    | {"failures", "hub", "models", "pictures", "request", "commands", "generate", "texture", "refine", "contest"},
+    "server": GROUND | {"failures", "hub", "models", "pictures", "request", "commands", "tasks", "contest"},
     "cli": GROUND
     | {"failures", "hub", "models", "pictures", "request", "commands", "batch"}
-    | {"generate", "texture", "refine", "contest", "server"},
+    | {"tasks", "contest", "server"},
     "__main__": {"cli"},
 }
 HEAVY = {"torch", "warp", "diffusers", "transformers", "skimage", "trimesh", "xatlas", "uvunwrap", "numpy", "PIL"}

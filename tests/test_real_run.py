@@ -3,7 +3,7 @@
 What comes out is no object worth looking at. That it comes out, is complete, and is the same bit for bit however often
 the run was broken off, is what is tested here.
 
-Of: dreamfusion_engine/generate.py, dreamfusion_engine/cli, dreamfusion_engine/server/server.py.
+Of: dreamfusion_engine/tasks/generate.py, dreamfusion_engine/cli, dreamfusion_engine/server/server.py.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from reference.wire_client import PATIENCE, Client
 
 from dreamfusion_engine.errors import Cancelled, InputError
 from dreamfusion_engine.events import Event, Progress, Stage
-from dreamfusion_engine.generate import generate
 from dreamfusion_engine.guidance.denoiser.choice import installed
 from dreamfusion_engine.request.generate import checked_request
 from dreamfusion_engine.speed.device_speed import stored_speed
+from dreamfusion_engine.tasks.generate import generate
 
 pytestmark = pytest.mark.slow
 

@@ -299,7 +299,7 @@ def test_an_empty_folder_cannot_be_resumed(
     """With the real method, which is asked last of all: the paper model has no weights to load."""
 
     def painted(config: Any, paint: Any, data: bytes, output: Path, **rest: Any) -> Any:
-        from dreamfusion_engine import texture
+        from dreamfusion_engine.tasks import texture
 
         return texture.texture(config, paint, b"", output, **rest)
 

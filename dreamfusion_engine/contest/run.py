@@ -23,7 +23,6 @@ from dreamfusion_engine.contest.grading import Grading
 from dreamfusion_engine.contest.rounds import Round, all_steps, rounds_of
 from dreamfusion_engine.errors import InputError, RunError
 from dreamfusion_engine.events import Chosen, Control, Move, Note, Report, Result
-from dreamfusion_engine.generate import generate
 from dreamfusion_engine.judge.appraisal import appraiser
 from dreamfusion_engine.judge.folder import judge_folder
 from dreamfusion_engine.machine.atomic_file import move_into_place
@@ -34,6 +33,7 @@ from dreamfusion_engine.run.entrance import write_result
 from dreamfusion_engine.run.source import keep_source, kept_source
 from dreamfusion_engine.run.start import Start, start_of
 from dreamfusion_engine.run.teacher import load_run_teacher, open_run_model, run_device
+from dreamfusion_engine.tasks.generate import generate
 
 
 def contest(

@@ -18,7 +18,7 @@ from dreamfusion_engine.request.refine import checked_refine_request
 from dreamfusion_engine.request.run import Request
 from dreamfusion_engine.request.texture import checked_texture_request
 
-Maker = Callable[..., Result]  # such as generate.generate
+Maker = Callable[..., Result]  # such as tasks.generate.generate
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def work(
 
     task: str, a name of TASKS.
     asked: Request.
-    report, control: as for generate.generate.
+    report, control: as for tasks.generate.generate.
     makers: by task, functions that stand in for the engine's own.
     chosen: asked by a contest which seed a person lets win.
     """
@@ -66,7 +66,7 @@ def _check_generate(prompt: str, mesh: Path | bytes, pictures: Sequence[GivenPic
 
 def _load_generate() -> Maker:
     check_room_to_start()
-    from dreamfusion_engine.generate import generate
+    from dreamfusion_engine.tasks.generate import generate
 
     return generate
 
@@ -90,7 +90,7 @@ def _check_texture(prompt: str, mesh: Path | bytes, pictures: Sequence[GivenPict
 
 def _load_texture() -> Maker:
     check_room_to_start()
-    from dreamfusion_engine.texture import texture
+    from dreamfusion_engine.tasks.texture import texture
 
     return texture
 
@@ -107,7 +107,7 @@ def _check_refine(prompt: str, mesh: Path | bytes, pictures: Sequence[GivenPictu
 
 def _load_refine() -> Maker:
     check_room_to_start()
-    from dreamfusion_engine.refine import refine
+    from dreamfusion_engine.tasks.refine import refine
 
     return refine
 

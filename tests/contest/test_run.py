@@ -18,10 +18,10 @@ from dreamfusion_engine.contest.grading import BY_TEACHER
 from dreamfusion_engine.contest.run import contest
 from dreamfusion_engine.errors import Cancelled
 from dreamfusion_engine.events import DraftMesh, Event, Move, Preview, Progress, Standing
-from dreamfusion_engine.generate import generate
 from dreamfusion_engine.optimize.previews import BACKGROUND
 from dreamfusion_engine.request.contest import checked_contest_request
 from dreamfusion_engine.request.run import Request
+from dreamfusion_engine.tasks.generate import generate
 
 pytestmark = pytest.mark.slow
 
@@ -39,7 +39,9 @@ SETTINGS = {
 @pytest.fixture(autouse=True)
 def no_video(monkeypatch: pytest.MonkeyPatch) -> None:
     """Sixty frames would be most of the work, and another test has them."""
-    monkeypatch.setattr("dreamfusion_engine.generate.write_turntable", lambda _, path, *rest: path.write_bytes(b""))
+    monkeypatch.setattr(
+        "dreamfusion_engine.tasks.generate.write_turntable", lambda _, path, *rest: path.write_bytes(b"")
+    )
 
 
 @pytest.fixture(scope="module")

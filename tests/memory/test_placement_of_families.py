@@ -14,8 +14,8 @@ import pytest
 import torch
 from reference import tiny_families as tiny
 
-import dreamfusion_engine.generate as engine
 import dreamfusion_engine.run.teacher as run_teacher
+import dreamfusion_engine.tasks.generate as engine
 from dreamfusion_engine.config.presets import preset
 from dreamfusion_engine.config.stages import MemoryConfig
 from dreamfusion_engine.events import Event, Note

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from PIL import Image
 from reference.glb_builder import Glb, parts
 
-from dreamfusion_engine import texture as engine
 from dreamfusion_engine.config.paint import PaintConfig, painting
 from dreamfusion_engine.config.presets import preset
 from dreamfusion_engine.events import Event, Note, Result
 from dreamfusion_engine.mesh.export import png_bytes
+from dreamfusion_engine.tasks import texture as engine
 
 SIZE = 64
 SETTINGS: dict[str, Any] = {

@@ -1,6 +1,6 @@
 """Texture This through the add-on with the real engine: what an artist's object gets, and what stays.
 
-Of: blender_addon/ui/run/painting.py, blender_addon/ui/scene/texture/repaint.py, dreamfusion_engine/texture.py.
+Of: blender_addon/ui/run/painting.py, blender_addon/ui/scene/texture/repaint.py, dreamfusion_engine/tasks/texture.py.
 """
 
 from __future__ import annotations

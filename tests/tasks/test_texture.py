@@ -20,7 +20,6 @@ from reference.glb_builder import Glb, parts, square_primitive, stored
 from reference.tiny_mvdream import write_mvdream
 from reference.tiny_pipeline import tiny_pipeline, write_card
 
-from dreamfusion_engine import texture as engine
 from dreamfusion_engine.config.paint import PaintConfig, painting
 from dreamfusion_engine.config.presets import preset
 from dreamfusion_engine.config.stages import GenerateConfig
@@ -29,6 +28,7 @@ from dreamfusion_engine.events import Event, Note, Preview, Progress, Result, Te
 from dreamfusion_engine.mesh.export import png_bytes
 from dreamfusion_engine.mesh.gltf.picture import read_base_colour
 from dreamfusion_engine.mesh.gltf.read import read_gltf
+from dreamfusion_engine.tasks import texture as engine
 
 STEPS, TEXTURE = 3, 128
 SETTINGS: dict[str, Any] = {

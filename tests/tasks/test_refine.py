@@ -19,7 +19,6 @@ from refinement.surfaces import ball
 from scipy import ndimage
 
 from dreamfusion_engine import cli
-from dreamfusion_engine import refine as engine
 from dreamfusion_engine.config.presets import preset
 from dreamfusion_engine.config.refine import refining
 from dreamfusion_engine.config.stages import GenerateConfig
@@ -31,6 +30,7 @@ from dreamfusion_engine.mesh.surface.topology import is_closed
 from dreamfusion_engine.mesh.textured import TexturedMesh
 from dreamfusion_engine.refinement.surface import surface_of, textured_as_is
 from dreamfusion_engine.run.judgement import judgement
+from dreamfusion_engine.tasks import refine as engine
 
 STEPS, TEXTURE = 3, 64
 SETTINGS: dict[str, Any] = {
