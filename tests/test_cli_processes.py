@@ -53,7 +53,8 @@ def test_json_lines_are_all_there_is_on_standard_output(tmp_path: Path, model: P
     types = [message["type"] for message in messages]
     assert code == 0 and types.count("progress") == 10 and types[-1] == "result"
     assert {"preview", "mesh_preview", "note"} <= set(types)
-    assert messages[0] == {
+    assert types[0] == "hello" and types.count("hello") == 1
+    assert messages[1] == {
         "type": "progress",
         "stage": "train",
         "step": 1,
@@ -116,7 +117,7 @@ def test_a_killed_run_resumes_from_its_last_checkpoint(tmp_path: Path, model: Pa
     process.kill()
     finished(process)
     code, out, _ = finished(start(*words, "--resume", cwd=tmp_path))
-    assert code == 0 and json.loads(out.splitlines()[0])["step"] > 10
+    assert code == 0 and json.loads(out.splitlines()[1])["step"] > 10
 
 
 def test_a_reader_that_goes_away_cancels_the_run(tmp_path: Path, model: Path) -> None:

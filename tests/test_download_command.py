@@ -73,7 +73,7 @@ def test_json_tells_bytes_and_ends_with_the_folder(hub: FakeHub, tmp_path: Path)
     run = subprocess.run(program, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE)
     messages = [json.loads(line) for line in run.stdout.splitlines()]
     assert run.returncode == 0, run.stderr
-    assert {message["type"] for message in messages} == {"progress", "downloaded"}
+    assert {message["type"] for message in messages} == {"hello", "progress", "downloaded"}
     assert messages[-2]["stage"] == "download" and messages[-2]["step"] == messages[-2]["total"] == TOTAL
     assert messages[-1]["model"] == "someone/tiny" and messages[-1]["size"] == TOTAL
 

@@ -164,7 +164,7 @@ LIGHT_ROOMS = {
     },
     "server": {"attachments", "cut_out_job", "download_job", "job", "model_news", "server", "work"},
     "speed": {"device_speed", "model_costs", "run_time"},
-    "wire": {"assignments", "bounded_json", "messages", "pipe_reader", "protocol"},
+    "wire": {"assignments", "bounded_json", "messages", "pipe_reader", "printed", "protocol", "schema"},
 }
 LIGHT = {f"{room}.{name}".lstrip(".") for room, names in LIGHT_ROOMS.items() for name in names}
 

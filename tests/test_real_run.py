@@ -275,7 +275,7 @@ def test_a_second_run_into_the_folder_is_refused_until_the_first_is_over_or_dead
     failed = json.loads(out.splitlines()[-1])
     assert second.returncode == 2 and failed["code"] == "input.output_busy", err
     assert f"process {first.pid} of this computer" in failed["why"] and str(folder) in failed["why"]
-    assert [json.loads(line)["type"] for line in out.splitlines()] == ["failed"], "before the model is loaded"
+    assert [json.loads(line)["type"] for line in out.splitlines()] == ["hello", "failed"], "before the model is loaded"
     first.kill()
     first.communicate()
     for name in (".mesh-01234567.glb", "previews/.step-000000-01234567.png"):  # as if it had died while it wrote them

@@ -117,7 +117,7 @@ def test_what_is_no_mesh_is_refused(
 def test_json_lines_carry_progress_and_the_result(model: Path, mesh: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert ask(mesh, "a mug", "--model", model, "--steps", "3", "--json") == 0
     lines = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
-    assert lines[0]["type"] == "progress" and lines[-1]["type"] == "result"
+    assert lines[1]["type"] == "progress" and lines[-1]["type"] == "result"
     assert lines[-1]["report"]["refine"] == {"strength": preset("standard", "a").refine.strength}
 
 

@@ -340,7 +340,7 @@ def test_what_fails_inside_is_told_with_its_code(model: Path, mesh: Path, capsys
 def test_json_lines_carry_progress_and_the_result(model: Path, mesh: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert ask(mesh, "a mug", "--model", model, "--steps", "3", "--json") == 0
     lines = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
-    assert [line["type"] for line in lines][:1] == ["texture_preview"] and lines[-1]["type"] == "result"
+    assert [line["type"] for line in lines][1:2] == ["texture_preview"] and lines[-1]["type"] == "result"
     assert lines[-1]["report"]["paint"]["uv"] == "keep"
 
 

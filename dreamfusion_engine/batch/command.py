@@ -7,7 +7,7 @@ import contextlib
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from dreamfusion_engine.batch.news import News
 from dreamfusion_engine.batch.plan import Plan
@@ -18,6 +18,7 @@ from dreamfusion_engine.batch.view import View
 from dreamfusion_engine.commands.console import ProgressDisplay
 from dreamfusion_engine.errors import Cancelled, InputError, RunError
 from dreamfusion_engine.machine.stop_signals import stop_on_signals
+from dreamfusion_engine.wire.printed import JsonLines
 
 STOPPING = b"\nStopping every run after its step, with a checkpoint. Press Ctrl-C again to stop at once.\n"
 _OWN = {"model": "--model", "base": "--base", "preset": "--preset", "negative": "--negative", "device": "--device"}
@@ -42,14 +43,14 @@ def run_words(options: argparse.Namespace) -> list[str]:
 
 
 def batch_command(
-    options: argparse.Namespace, settings: Mapping[str, Any], screen: ProgressDisplay, lines: BinaryIO | None
+    options: argparse.Namespace, settings: Mapping[str, Any], screen: ProgressDisplay, lines: JsonLines | None
 ) -> int:
     """Run a batch as the command says, and return the exit code: 0, 3 where an object failed, 2 for lines left out.
 
     options: of the command.
     settings: what its options say, nested by stage.
     screen: ProgressDisplay for people.
-    lines: stream for JSON lines, in place of the screen; None for none.
+    lines: JsonLines, in place of the screen; None for none.
     Raises InputError or SetupError before anything runs, Cancelled when it was stopped.
     """
     remote = Remote(options.output) if is_url(options.output) else None

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from dreamfusion_engine.batch.news import News
 from dreamfusion_engine.batch.plan import Job, Plan
 from dreamfusion_engine.batch.prompt_list import BadLine
 from dreamfusion_engine.batch.tally import Tally
 from dreamfusion_engine.commands.console import ProgressDisplay, duration_text, labelled
-from dreamfusion_engine.wire.protocol import encode
+from dreamfusion_engine.wire.printed import JsonLines
 
 
 class View:
@@ -18,19 +18,18 @@ class View:
 
     folder: path of the batch, or its URL.
     screen: ProgressDisplay for people.
-    lines: stream for JSON lines, in place of the screen; None for none.
+    lines: JsonLines, in place of the screen; None for none.
     """
 
-    def __init__(self, folder: Path | str, screen: ProgressDisplay, lines: BinaryIO | None) -> None:
+    def __init__(self, folder: Path | str, screen: ProgressDisplay, lines: JsonLines | None) -> None:
         self._folder, self._screen, self._lines = folder, screen, lines
         self._jobs: dict[str, Job] = {}
         self._tally: Tally | None = None
-        self._reader_gone = False
 
     @property
     def gone(self) -> bool:
         """Whether nobody reads any more."""
-        return self._reader_gone or self._screen.gone
+        return self._screen.gone or (self._lines is not None and self._lines.gone)
 
     def left_out(self, bad: BadLine) -> None:
         """Tell of a line of the list that is left out.
@@ -135,10 +134,5 @@ class View:
         self._screen.bar(tally.share, "  ".join(parts), now=now and not self._screen.sparse)
 
     def _say(self, message: dict[str, Any]) -> None:
-        if self._reader_gone or self._lines is None:
-            return
-        try:
-            self._lines.write(encode(message))
-            self._lines.flush()
-        except OSError:
-            self._reader_gone = True
+        if self._lines is not None:
+            self._lines.say(message)

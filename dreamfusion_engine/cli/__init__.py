@@ -54,6 +54,8 @@ def main(argv: Sequence[str] | None = None, **makers: Maker) -> int:
             return lists.models(options)
         if options.command == "download":
             return download.download(options, arguments)
+        if options.command == "messages":
+            return lists.messages(options)
         if options.command == "doctor":
             return lists.doctor(options)
         return _serve(options, makers)

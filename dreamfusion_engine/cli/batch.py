@@ -11,7 +11,7 @@ from dreamfusion_engine.commands import console
 from dreamfusion_engine.errors import Cancelled, EngineError
 from dreamfusion_engine.failures import as_engine_error
 from dreamfusion_engine.wire.messages import error_message
-from dreamfusion_engine.wire.protocol import encode
+from dreamfusion_engine.wire.printed import JsonLines
 
 
 def batch(options: argparse.Namespace, arguments: list[str]) -> int:
@@ -24,15 +24,14 @@ def batch(options: argparse.Namespace, arguments: list[str]) -> int:
 
     settings = given_settings(options) | {"negative": options.negative, "device": options.device}
     screen = console.ProgressDisplay(sys.stderr)
-    lines = console.claim_stdout() if options.json else None
+    lines = JsonLines(console.claim_stdout(), "batch") if options.json else None
     try:
         return batch_command(options, settings, screen, lines)
     except (Exception, KeyboardInterrupt) as error:
         screen.clear()
         ours = _at_once() if isinstance(error, KeyboardInterrupt) else as_engine_error(error)
         if lines is not None:
-            lines.write(encode(error_message(ours)))
-            lines.flush()
+            lines.say(error_message(ours))
         else:
             console.tell(console.error_text(ours))
             if isinstance(ours, Cancelled):

@@ -14,7 +14,7 @@ from dreamfusion_engine.failures import as_engine_error
 from dreamfusion_engine.hub.address import hub_address
 from dreamfusion_engine.machine.stop_signals import STOP_DOWNLOAD, stop_on_signals
 from dreamfusion_engine.wire.messages import error_message, event_message
-from dreamfusion_engine.wire.protocol import encode
+from dreamfusion_engine.wire.printed import JsonLines
 
 
 def download(options: argparse.Namespace, arguments: list[str]) -> int:
@@ -29,14 +29,13 @@ def download(options: argparse.Namespace, arguments: list[str]) -> int:
     if options.offline:
         address = dataclasses.replace(address, offline=True)
     screen = console.ProgressDisplay(sys.stderr)
-    lines = console.claim_stdout() if options.json else None
+    lines = JsonLines(console.claim_stdout(), "download") if options.json else None
 
     def report(event: Event) -> None:
         if lines is None:
             screen.show(event)
         else:
-            lines.write(encode(event_message(event)[0]))
-            lines.flush()
+            lines.say(event_message(event)[0])
 
     try:
         with stop_on_signals(STOP_DOWNLOAD) as stopped:
@@ -52,8 +51,7 @@ def download(options: argparse.Namespace, arguments: list[str]) -> int:
         screen.clear()
         ours = as_engine_error(error)
         if lines is not None:
-            lines.write(encode(error_message(ours)))
-            lines.flush()
+            lines.say(error_message(ours))
         else:
             console.tell(console.error_text(ours))
             if isinstance(ours, Cancelled):
@@ -62,8 +60,7 @@ def download(options: argparse.Namespace, arguments: list[str]) -> int:
     screen.clear()
     if lines is not None:
         done = Downloaded(model=options.name, folder=str(got.folder), size=got.bytes, license=got.license)
-        lines.write(encode(event_message(done)[0]))
-        lines.flush()
+        lines.say(event_message(done)[0])
         return 0
     what = f"{got.files} files, {got.bytes / 1e6:,.0f} MB, every checksum is right"
     print(f"{options.name}: {what}")

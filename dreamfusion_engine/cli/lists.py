@@ -13,6 +13,7 @@ from dreamfusion_engine.config.recipes import RECIPES
 from dreamfusion_engine.models.pipeline_folder import model_facts
 from dreamfusion_engine.request.settings import settings_for
 from dreamfusion_engine.wire.protocol import encode
+from dreamfusion_engine.wire.schema import json_schema, messages_text
 
 
 def settings(options: argparse.Namespace) -> int:
@@ -38,6 +39,12 @@ def models(options: argparse.Namespace) -> int:
 
     here, to_get = ([line.to_json() for line in lines] for lines in model_lists())
     print(json.dumps([*here, *to_get]) if options.json else models_text(here, to_get))
+    return 0
+
+
+def messages(options: argparse.Namespace) -> int:
+    """Print the messages that programs read and write, and return the exit code; options are of the command."""
+    print(json.dumps(json_schema(), indent=1) if options.json else messages_text())
     return 0
 
 

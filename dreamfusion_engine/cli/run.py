@@ -23,7 +23,7 @@ from dreamfusion_engine.machine.stop_signals import stop_on_signals
 from dreamfusion_engine.pictures.given import GivenPicture, picture_files, read_given
 from dreamfusion_engine.server.work import TASKS, Maker, work
 from dreamfusion_engine.wire.messages import error_message, event_message
-from dreamfusion_engine.wire.protocol import encode
+from dreamfusion_engine.wire.printed import JsonLines
 
 FILE_WORDS = {
     "mesh.glb": "the textured mesh: File > Import > glTF 2.0 in Blender",
@@ -92,23 +92,19 @@ def _made(
     check_spared(asked.output, [*given, *picture_files(getattr(options, "images", ()))], resume=options.resume)
     new = [p for p in (asked.output, *asked.output.parents) if not p.exists()]
     screen = console.ProgressDisplay(sys.stderr)
-    lines = console.claim_stdout() if options.json else None
-    gone = False
+    lines = None
+    if options.json:
+        lines = JsonLines(console.claim_stdout(), options.command, follows=started_as_follower())
 
-    def say(message: dict[str, Any]) -> None:
-        nonlocal gone
-        if lines is not None and not gone:
-            try:
-                lines.write(encode(message))
-                lines.flush()
-            except OSError:  # the reader has gone: stop as on Ctrl-C
-                gone = True
+    def gone() -> bool:
+        """Whether nobody reads any more, which stops the run as Ctrl-C does."""
+        return screen.gone or (lines is not None and lines.gone)
 
     def report(event: Event) -> None:
         if lines is None:
             screen.show(event)
         else:
-            say(event_message(event)[0])
+            lines.say(event_message(event)[0])
 
     began = time.monotonic()
     try:
@@ -117,7 +113,7 @@ def _made(
                 options.command,
                 asked,
                 report,
-                lambda: "cancel" if stopped() or gone or screen.gone else "continue",
+                lambda: "cancel" if stopped() or gone() else "continue",
                 makers,
             )
     except (Exception, KeyboardInterrupt) as error:
@@ -127,8 +123,9 @@ def _made(
         _remove_empty(new)
         if started_as_follower() and isinstance(ours, Cancelled):
             return ours.exit_code
-        say(error_message(ours))
-        if lines is None:
+        if lines is not None:
+            lines.say(error_message(ours))
+        else:
             console.tell(console.error_text(ours))
             if isinstance(ours, Cancelled):
                 goes_on = can_resume(asked.output)
@@ -139,8 +136,9 @@ def _made(
     screen.clear()
     if started_as_follower():
         return 0
-    say(event_message(result)[0])
-    if lines is None:
+    if lines is not None:
+        lines.say(event_message(result)[0])
+    else:
         _print_result(result, time.monotonic() - began)
     return 0
 

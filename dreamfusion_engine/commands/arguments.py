@@ -19,7 +19,19 @@ from dreamfusion_engine.errors import InputError
 from dreamfusion_engine.inputs.given_path import shortened
 from dreamfusion_engine.wire.assignments import BadAssignment, assigned, nested
 
-COMMANDS = ("generate", "texture", "refine", "batch", "settings", "models", "download", "doctor", "serve")
+COMMANDS = (
+    "generate",
+    "texture",
+    "refine",
+    "batch",
+    "settings",
+    "models",
+    "download",
+    "doctor",
+    "messages",
+    "serve",
+    "mcp",
+)
 # How the program was called, when a wrapper such as install.py called it: shown in the advice to resume.
 CALLED_AS = "DREAMFUSION_CALLED_AS"
 
@@ -181,6 +193,8 @@ def parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
     _add_cache(get)
     doctor = commands.add_parser("doctor", help="check this machine and installation", allow_abbrev=False)
     doctor.add_argument("--json", action="store_true", help="print as JSON")
+    said = commands.add_parser("messages", help="show the messages that programs read and write", allow_abbrev=False)
+    said.add_argument("--json", action="store_true", help="print as a JSON Schema")
     serve = commands.add_parser("serve", help="take requests on standard input, for the add-on", allow_abbrev=False)
     serve.add_argument("--output-root", type=Path, default=Path("outputs"), metavar="DIR", help="default: outputs")
     return top
