@@ -29,7 +29,9 @@ MADE = {
     "logs",
     "extensions",
 }  # folders, by runs
-EXAMPLE = re.compile(r"[A-Z]{4}|test_Y|^make\.py$")  # in the name of a file that a reader might write: NAME, STAGE
+EXAMPLE = re.compile(
+    r"[A-Z]{4}|test_Y|^(make|into_blender)\.py$"
+)  # in the name of a file that a reader might write: NAME, STAGE
 MATHS = ROOT / "docs" / "maths.md"
 TROUBLE = ROOT / "docs" / "troubleshooting.md"
 

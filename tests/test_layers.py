@@ -76,7 +76,8 @@ TABLE: dict[str, set[str]] = {
     "server": GROUND | {"failures", "hub", "models", "pictures", "request", "commands", "tasks", "contest"},
     "cli": GROUND
     | {"failures", "hub", "models", "pictures", "request", "commands", "batch"}
-    | {"tasks", "contest", "server"},
+    | {"tasks", "contest", "server", "agents"},
+    "agents": GROUND | {"batch", "commands", "failures", "hub", "request"},
     "scripting": GROUND | {"failures", "pictures", "request", "server"},
     "__main__": {"cli"},
 }
@@ -105,7 +106,8 @@ LIGHT_ROOMS = {
         "tally",
         "view",
     },
-    "cli": {"batch", "download", "lists", "options", "run"},
+    "agents": {"arguments", "engine", "folder", "results", "runs", "server", "stdio", "tools"},
+    "cli": {"batch", "download", "lists", "mcp", "options", "run"},
     "commands": {"arguments", "console", "doctor", "given_models", "model_list", "model_table", "settings_table"},
     "config": {"paint", "presets", "prompt_text", "recipes", "refine", "scores", "seed_range", "setting"},
     "config.stages": {
@@ -273,7 +275,9 @@ def test_the_engine_declares_what_it_imports_and_nothing_that_only_tests_use() -
             top = name.split(".")[0]
             if top not in sys.stdlib_module_names and top != "dreamfusion_engine":
                 used[top] = {owner.lower().replace("_", "-") for owner in owners.get(top, [top])}
-    optional = {"ray"}  # the extra of this name: batch/ray_driver.py is a process of its own, begun where it is there
+    # The extras of these names. batch/ray_driver.py is a process of its own, begun where Ray is there. The command
+    # `mcp` alone loads agents/; with its SDK come anyio and pydantic.
+    optional = {"ray", "mcp", "mcp-types", "anyio", "pydantic"}
     assert {top: owner for top, owner in used.items() if not owner & (declared | optional)} == {}
     # Used by transformers and diffusers, where they load a model: nothing of ours imports them.
     beneath = {"protobuf", "sentencepiece"}

@@ -12,7 +12,7 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 
-from dreamfusion_engine.cli import batch, download, lists, run
+from dreamfusion_engine.cli import batch, download, lists, mcp, run
 from dreamfusion_engine.commands import arguments as command_line
 from dreamfusion_engine.commands import console
 from dreamfusion_engine.errors import Cancelled
@@ -48,6 +48,8 @@ def main(argv: Sequence[str] | None = None, **makers: Maker) -> int:
             return run.refine(options, arguments, makers)
         if options.command == "batch":
             return batch.batch(options, arguments)
+        if options.command == "mcp":
+            return mcp.mcp(options)
         if options.command == "settings":
             return lists.settings(options)
         if options.command == "models":

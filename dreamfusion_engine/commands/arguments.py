@@ -197,6 +197,14 @@ def parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
     said.add_argument("--json", action="store_true", help="print as a JSON Schema")
     serve = commands.add_parser("serve", help="take requests on standard input, for the add-on", allow_abbrev=False)
     serve.add_argument("--output-root", type=Path, default=Path("outputs"), metavar="DIR", help="default: outputs")
+    agents = commands.add_parser("mcp", help="serve agents by the Model Context Protocol", allow_abbrev=False)
+    agents.add_argument(
+        "--folder",
+        type=Path,
+        default=Path("outputs"),
+        metavar="DIR",
+        help="the only folder that agents may read and write (default: outputs)",
+    )
     return top
 
 

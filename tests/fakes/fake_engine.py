@@ -19,6 +19,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from dreamfusion_engine.agents import engine as agents_engine
 from dreamfusion_engine.batch import engine_process
 from dreamfusion_engine.cli import main
 from dreamfusion_engine.commands.model_list import Machine
@@ -205,6 +206,7 @@ if __name__ == "__main__":
         sys.argv.remove("--small-meshes")
         vars(server)["MESHES_LIMIT"] = SMALL_MESHES
         vars(given_mesh)["MESH_LIMIT"] = SMALL_MESH
+    vars(agents_engine)["PROGRAM"] = (sys.executable, __file__)
     vars(engine_process)["PROGRAM"] = (sys.executable, str(Path(__file__).with_name("quick_engine.py")))
     sys.exit(
         main(

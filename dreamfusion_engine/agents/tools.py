@@ -1,0 +1,328 @@
+"""The tools that an agent has: what each is for, what it takes, and what it does."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import anyio
+
+from dreamfusion_engine.agents.arguments import Argument, Arguments, checked
+from dreamfusion_engine.agents.folder import AllowedFolder
+from dreamfusion_engine.agents.results import files_of, newest_picture, short_report
+from dreamfusion_engine.agents.runs import Run, Runs
+from dreamfusion_engine.batch.news import share_of
+from dreamfusion_engine.commands.console import duration_text
+from dreamfusion_engine.config.presets import PRESET_NAMES
+from dreamfusion_engine.errors import EngineError, InputError, RunError
+from dreamfusion_engine.inputs.given_path import shortened
+from dreamfusion_engine.machine.run_folder import can_resume
+from dreamfusion_engine.request.mesh import mesh_bytes, of_mesh
+from dreamfusion_engine.wire.protocol import PROTOCOL_VERSION, STAGE_WORDS
+
+LOOK_SECONDS = 0.1  # between two looks at what the engine said
+WATCH_SECONDS = 60  # of a call at most: clients give up on calls that take long
+ANSWER_SECONDS = 120.0  # for the engine to say whether it takes a run; it starts in a few
+MODEL_FIELDS = (
+    "name",
+    "title",
+    "state",
+    "license",
+    "note",
+    "fit",
+    "memory_mib",
+    "kinds",
+    "colours",
+    "parts",
+    "examples",
+)
+
+Tell = Callable[[float, str], Awaitable[None]]  # share of the work, 0..1, and words
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What a tool answers.
+
+    said: JSON.
+    files: Paths of files that it is about.
+    picture: bytes of a PNG.
+    """
+
+    said: dict[str, Any]
+    files: list[Path] = field(default_factory=list)
+    picture: bytes = b""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tool:
+    """A tool.
+
+    says: str, for the agent.
+    takes: its arguments.
+    reads: bool, whether it changes nothing.
+    """
+
+    says: str
+    takes: Arguments = field(default_factory=dict)
+    reads: bool = False
+
+
+_RUN = {"run": Argument(type="string", says="Name of the run", needed=True)}
+_ASKED = {
+    "prompt": Argument(type="string", says='What it is, such as "a hamburger"', needed=True),
+    "preset": Argument(type="string", says="How much work the run does", default="standard", choices=PRESET_NAMES),
+    "seed": Argument(type="integer", says="Another seed, another result", default=0, low=0, high=2**32 - 1),
+    "model": Argument(type="string", says="Name of a model, as list_models says it", default="starter"),
+    "settings": Argument(
+        type="object", says='Settings by stage over the preset, such as {"optimize": {"steps": 400}}', default={}
+    ),
+}
+_MESH = Argument(type="string", says="Path of a .glb file in the allowed folder", needed=True)
+TOOLS: dict[str, Tool] = {
+    "list_models": Tool(
+        says="The models that are on this machine. The starter knows only its kinds, colours and parts.", reads=True
+    ),
+    "generate": Tool(
+        says="Begin to make a textured 3D object of a prompt. Answers at once with the run's name: watch it then.",
+        takes=_ASKED
+        | {
+            "begin_from": Argument(
+                type="string", says="Path of a .glb file in the allowed folder, from whose shape the object begins"
+            )
+        },
+    ),
+    "texture": Tool(says="Begin to paint a mesh as a prompt says; its shape stays.", takes={"mesh": _MESH} | _ASKED),
+    "refine": Tool(says="Begin to improve a mesh: its shape and its colours.", takes={"mesh": _MESH} | _ASKED),
+    "watch": Tool(
+        says="Wait until a run is over, or for some seconds, and say where it is. Tells progress meanwhile.",
+        takes=_RUN
+        | {"seconds": Argument(type="number", says="How long to wait at most", default=25, low=0, high=WATCH_SECONDS)},
+        reads=True,
+    ),
+    "cancel": Tool(says="Stop a run. What it has learnt is kept in a checkpoint: resume goes on.", takes=_RUN),
+    "resume": Tool(says="Go on with a run that was stopped or broken off.", takes=_RUN),
+    "list_runs": Tool(says="All runs in the allowed folder, the newest first, and their states.", reads=True),
+    "result": Tool(says="The files of a finished run, and what was measured of its object.", takes=_RUN, reads=True),
+    "look": Tool(says="The newest picture of a run, also while it is at work.", takes=_RUN, reads=True),
+}
+
+
+class Tools:
+    """The tools at work on one folder."""
+
+    def __init__(self, folder: AllowedFolder, runs: Runs) -> None:
+        self._folder = folder
+        self._runs = runs
+
+    async def call(self, name: str, given: Mapping[str, Any], tell: Tell) -> Answer:
+        """Return what a tool answers.
+
+        name: str, of TOOLS.
+        given: its arguments, as JSON gave them.
+        tell: hears of progress.
+        Raises EngineError.
+        """
+        if name not in TOOLS:
+            raise InputError(
+                "input.tool",
+                what="There is no such tool.",
+                why=f"{shortened(repr(name))} is none.",
+                fix=f"There are {', '.join(TOOLS)}.",
+            )
+        values = checked(TOOLS[name].takes, given)
+        if name in ("generate", "texture", "refine"):
+            return await self._begin(name, values)
+        if name == "watch":
+            return await self._watch(values["run"], float(values["seconds"]), tell)
+        if name == "resume":
+            return await self._resume(values["run"])
+        if name == "cancel":
+            return await self._cancel(values["run"])
+        if name == "result":
+            return self._result(values["run"])
+        if name == "look":
+            return self._look(values["run"])
+        return self._list_runs() if name == "list_runs" else await self._list_models()
+
+    async def _list_models(self) -> Answer:
+        await anyio.to_thread.run_sync(self._runs.engine)
+        await self._until(lambda: self._runs.models is not None)
+        lines = (self._runs.models or {}).get("models", [])
+        models = [{key: line[key] for key in MODEL_FIELDS if line.get(key)} for line in lines if isinstance(line, dict)]
+        return Answer(said={"models": models})
+
+    async def _begin(self, task: str, values: dict[str, Any]) -> Answer:
+        settings = self._folder.allowed_settings(
+            {**values["settings"], "model": values["model"], "seed": values["seed"]}
+        )
+        data, words = b"", values["prompt"]
+        given = values.get("mesh") or values.get("begin_from")
+        if given:
+            path = self._folder.inside(given)
+            data = await anyio.to_thread.run_sync(mesh_bytes, path)
+            words = of_mesh(path, words) if task != "generate" else words
+        folder = self._folder.new_run(words, values["seed"])
+        request = {"task": task, "prompt": values["prompt"], "preset": values["preset"], "settings": settings}
+        try:
+            return await self._ask(folder, request, data, resume=False)
+        except EngineError:
+            self._folder.forget(folder)  # nothing was begun
+            raise
+
+    async def _resume(self, name: str) -> Answer:
+        request = self._folder.request_of(name)
+        folder = self._folder.path / name
+        there = self._runs.get(name)
+        if there is None or there.over:
+            if self._folder.state_of(name) == "done":
+                raise InputError(
+                    "input.finished",
+                    what="This run is finished.",
+                    why=f"{name} has a result.",
+                    fix="The tool result names its files. Another object: generate with another seed.",
+                )
+            source = folder / "source.glb"
+            data = b""
+            if not can_resume(folder) and request["task"] != "generate":
+                data = await anyio.to_thread.run_sync(mesh_bytes, source) if source.is_file() else b""
+            settings = request.get("settings")
+            request["settings"] = self._folder.allowed_settings(settings if isinstance(settings, dict) else {})
+            return await self._ask(folder, request, data, resume=can_resume(folder))
+        return self._standing(there)
+
+    async def _ask(self, folder: Path, request: dict[str, Any], data: bytes, *, resume: bool) -> Answer:
+        """Ask the engine for a run, and wait until it has said whether it takes it."""
+        run = Run(name=folder.name, task=request["task"], folder=folder, job="")
+        if not resume:
+            self._folder.keep_request(folder, request)
+        message = {key: request.get(key) for key in ("prompt", "preset", "settings")}
+        message |= {"type": request["task"], "output": str(folder), "resume": resume}
+        await anyio.to_thread.run_sync(self._runs.ask, run, message, data)
+        try:
+            await self._until(lambda: run.state != "asked")
+        except EngineError:
+            self._runs.cancel(run)
+            raise
+        if run.end is not None and not run.taken:
+            self._runs.refused(run)
+            raise _told(run.end)
+        return self._standing(run)
+
+    async def _until(self, done: Callable[[], bool]) -> None:
+        """Wait for the engine's answer. Raises RunError where it does not come."""
+        with anyio.move_on_after(ANSWER_SECONDS):
+            while not done():
+                if self._runs.complaint is not None:
+                    raise _told(self._runs.complaint)
+                await anyio.sleep(LOOK_SECONDS / 5)
+            return
+        raise RunError(
+            "run.engine_silent",
+            what="The engine does not answer.",
+            why=f"It said nothing for {ANSWER_SECONDS:.0f} seconds.",
+            fix="Is the machine busy with other programs? Try again.",
+        )
+
+    async def _watch(self, name: str, seconds: float, tell: Tell) -> Answer:
+        run = self._runs.get(name)
+        if run is None:
+            return self._left(name)
+        told = -1.0
+        with anyio.move_on_after(seconds):
+            while not run.over:
+                share, words = _where(run)
+                if share > told:
+                    told = share
+                    await tell(share, words)
+                await anyio.sleep(LOOK_SECONDS)
+        if run.over and run.state == "done":
+            await tell(1.0, "done")
+        return self._standing(run)
+
+    def _standing(self, run: Run) -> Answer:
+        share, words = _where(run)
+        messages = [short_report(message) for message in run.messages()]
+        said = {"run": run.name, "state": run.state, "share": round(share, 4), "words": words}
+        return Answer(said=said | {"folder": str(run.folder), "protocol": PROTOCOL_VERSION, "messages": messages})
+
+    def _left(self, name: str) -> Answer:
+        """Of a run that another server began."""
+        self._folder.request_of(name)
+        state = self._folder.state_of(name)
+        words = {
+            "done": "done",
+            "stopped": "stopped; resume goes on",
+            "left": "left before a checkpoint; resume begins",
+        }
+        said = {"run": name, "state": state, "share": 1.0 if state == "done" else 0.0, "words": words[state]}
+        return Answer(
+            said=said | {"folder": str(self._folder.path / name), "protocol": PROTOCOL_VERSION, "messages": []}
+        )
+
+    async def _cancel(self, name: str) -> Answer:
+        run = self._runs.get(name)
+        if run is None:
+            return self._left(name)
+        self._runs.cancel(run)
+        with anyio.move_on_after(WATCH_SECONDS):
+            while not run.over:
+                await anyio.sleep(LOOK_SECONDS)
+        return self._standing(run)
+
+    def _list_runs(self) -> Answer:
+        listed = []
+        for name in self._folder.runs()[:500]:
+            run = self._runs.get(name)
+            listed.append({"run": name, "state": self._folder.state_of(name) if run is None else run.state})
+        return Answer(said={"folder": str(self._folder.path), "runs": listed})
+
+    def _result(self, name: str) -> Answer:
+        run = self._runs.get(name)
+        self._folder.request_of(name)
+        if (run is not None and run.state != "done") or self._folder.state_of(name) != "done":
+            state = self._folder.state_of(name) if run is None else run.state
+            raise InputError(
+                "input.unfinished",
+                what="This run has no result yet.",
+                why=f"{name} is {state}.",
+                fix="The tool watch waits for it; resume goes on with one that was stopped.",
+            )
+        files, report = files_of(self._folder.path / name)
+        listed = [{"name": path.name, "path": str(path), "bytes": path.stat().st_size} for path in files]
+        said = {"run": name, "folder": str(self._folder.path / name), "files": listed, "report": report}
+        return Answer(said=said, files=files)
+
+    def _look(self, name: str) -> Answer:
+        run = self._runs.get(name)
+        if run is None:
+            self._folder.request_of(name)
+        picture = (b"" if run is None else run.picture) or newest_picture(self._folder.path / name)
+        if not picture:
+            raise InputError(
+                "input.no_picture",
+                what="There is no picture of this run yet.",
+                why=f"{name} has made none.",
+                fix="Watch it for a while, and look again.",
+            )
+        return Answer(said={"run": name, "bytes": len(picture)}, picture=picture)
+
+
+def _told(message: Mapping[str, Any]) -> EngineError:
+    return RunError(message["code"], what=message["what"], why=message["why"], fix=message["fix"])
+
+
+def _where(run: Run) -> tuple[float, str]:
+    """How much of a run's work is done, 0..1, and where it is, in words."""
+    if run.end is not None:
+        return (1.0 if run.state == "done" else 0.0), run.end.get("what", "done")
+    if run.state in ("asked", "queued"):
+        return 0.0, f"waits behind {run.ahead} others" if run.ahead else "begins"
+    progress = run.newest.get("progress")
+    if progress is None:
+        return 0.0, "begins"
+    words = f"{STAGE_WORDS.get(progress['stage'], progress['stage'])}, {progress['step']:,} of {progress['total']:,}"
+    eta = progress.get("eta_s")
+    return share_of(progress), words + (f", {duration_text(eta)} to go" if eta is not None else "")
