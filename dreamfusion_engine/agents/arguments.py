@@ -66,7 +66,7 @@ class Argument:
             return f"it must be of the type {self.type}"
         if isinstance(value, str) and len(value) > LONGEST:
             return f"it has {len(value):,} characters; {LONGEST:,} are the most"
-        if self.type in ("integer", "number") and not self.low <= value <= self.high:
+        if isinstance(value, int | float) and self.type != "boolean" and not self.low <= value <= self.high:
             return f"it must be from {self.low:g} to {self.high:g}"
         if self.choices and value not in self.choices:
             return f"it must be one of {', '.join(self.choices)}"

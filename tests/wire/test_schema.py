@@ -28,7 +28,7 @@ WRONG: list[dict[str, Any]] = [
 
 def takes(schema: dict[str, Any], value: Any) -> bool:
     """Whether a value is of a schema, as far as these schemas go."""
-    kinds = {
+    kinds: dict[str, Any] = {
         "string": str,
         "integer": int,
         "number": (int, float),
