@@ -23,6 +23,7 @@ from dreamfusion_engine.request.mesh import mesh_bytes, of_mesh
 from dreamfusion_engine.wire.protocol import PROTOCOL_VERSION, STAGE_WORDS
 
 LOOK_SECONDS = 0.1  # between two looks at what the engine said
+TELL_SECONDS = 1.0  # between two notifications of progress
 WATCH_SECONDS = 60  # of a call at most: clients give up on calls that take long
 ANSWER_SECONDS = 120.0  # for the engine to say whether it takes a run; it starts in a few
 MODEL_FIELDS = (
@@ -230,12 +231,12 @@ class Tools:
         run = self._runs.get(name)
         if run is None:
             return self._left(name)
-        told = -1.0
+        told, again = -1.0, 0.0
         with anyio.move_on_after(seconds):
             while not run.over:
                 share, words = _where(run)
-                if share > told:
-                    told = share
+                if share > told and anyio.current_time() >= again:
+                    told, again = share, anyio.current_time() + TELL_SECONDS
                     await tell(share, words)
                 await anyio.sleep(LOOK_SECONDS)
         if run.over and run.state == "done":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from dreamfusion_engine.commands import console
 from dreamfusion_engine.errors import SetupError
@@ -28,4 +29,4 @@ def mcp(options: argparse.Namespace) -> int:
             why="`mcp` needs the package mcp, and the engine's environment has none. Nothing else needs it.",
             fix=f"Run {EXTRA} with the engine's Python.",
         ) from error
-    return serve(options.folder, commands, wire)
+    return serve(Path(options.folder), commands, wire)

@@ -200,8 +200,8 @@ def parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
     agents = commands.add_parser("mcp", help="serve agents by the Model Context Protocol", allow_abbrev=False)
     agents.add_argument(
         "--folder",
-        type=Path,
-        default=Path("outputs"),
+        type=_filled,
+        default="outputs",
         metavar="DIR",
         help="the only folder that agents may read and write (default: outputs)",
     )

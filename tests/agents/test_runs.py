@@ -64,7 +64,7 @@ def test_a_run_goes_from_the_queue_to_its_end(runs: Runs, engines: list[PretendE
     engine.hear({"type": "preview", "id": run.job, "name": "latest", "step": 1, "bytes": 3}, b"PNG")
     assert str(run.state) == "running" and run.picture == b"PNG"
     engine.hear({"type": "result", "id": run.job, "folder": "o", "files": {}, "report": {}, "bytes": 4}, b"glTF")
-    assert run.state == "done" and run.over and run.picture == b""
+    assert str(run.state) == "done" and run.over and run.picture == b""
     assert runs.get("a") is run and runs.get("b") is None
 
 
