@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -204,9 +205,8 @@ class AllowedFolder:
                 if number >= MOST_RUNS:
                     break
                 if RUN_NAME.fullmatch(entry.name) and entry.is_dir(follow_symlinks=False):
-                    request = Path(entry.path) / REQUEST
-                    if request.is_file():
-                        found.append((request.stat().st_mtime, entry.name))
+                    with contextlib.suppress(OSError):  # no run, or gone in this moment
+                        found.append((os.stat(os.path.join(entry.path, REQUEST)).st_mtime, entry.name))
         return [name for _, name in sorted(found, reverse=True)]
 
     def forget(self, folder: Path) -> None:

@@ -139,6 +139,7 @@ def test_runs_that_nobody_waits_for_are_bounded(client: AgentClient) -> None:
 
 
 @unix
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["leaves", "is killed with its server"])
 def test_a_client_that_goes_stops_its_run_which_another_one_resumes(how: str, folder: Path, tmp_path: Path) -> None:
     with AgentClient(folder, tmp_path / "first.txt") as client:
@@ -162,6 +163,7 @@ def test_a_client_that_goes_stops_its_run_which_another_one_resumes(how: str, fo
 
 
 @unix
+@pytest.mark.slow
 def test_an_engine_that_dies_fails_its_run_which_goes_on_in_a_new_one(folder: Path, tmp_path: Path) -> None:
     with AgentClient(folder, tmp_path / "log.txt") as client:
         run = client.made("a red mug", steps=400, seed=9)
@@ -188,6 +190,7 @@ def test_a_client_that_reads_no_more_ends_the_server_when_it_leaves(folder: Path
         assert "Traceback" not in client.log.read_text()
 
 
+@pytest.mark.slow
 def test_nothing_is_asked_of_a_network(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text(WATCH_NETWORK)
     log = tmp_path / "network.txt"
