@@ -156,9 +156,15 @@ class Tools:
         return Answer(said={"models": models})
 
     async def _begin(self, task: str, values: dict[str, Any]) -> Answer:
-        settings = self._folder.allowed_settings(
-            {**values["settings"], "model": values["model"], "seed": values["seed"]}
-        )
+        own = {name: values[name] for name in ("model", "seed")}
+        if twice := sorted(own.keys() & values["settings"].keys()):
+            raise InputError(
+                "input.argument",
+                what="The arguments of the tool cannot be used.",
+                why=f"settings has '{twice[0]}', which is an argument of its own.",
+                fix=f"Give {twice[0]} beside settings.",
+            )
+        settings = self._folder.allowed_settings(values["settings"] | own)
         data, words = b"", values["prompt"]
         given = values.get("mesh") or values.get("begin_from")
         if given:

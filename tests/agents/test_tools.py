@@ -102,6 +102,7 @@ BAD: list[tuple[str, dict[str, Any], str]] = [
     ("generate", {"prompt": "a mug", "begin_from": "../secret.glb"}, "input.outside_folder"),
     ("generate", {"prompt": "a mug", "settings": {"judge": "/etc"}}, "input.outside_folder"),
     ("generate", {"prompt": "a mug", "output": "/tmp/x"}, "input.argument"),
+    ("generate", {"prompt": "a mug", "settings": {"model": "model"}}, "input.argument"),
     ("generate", {"prompt": "a mug", "preset": "ultra"}, "input.argument"),
     ("texture", {"mesh": "../secret.glb", "prompt": "a mug"}, "input.outside_folder"),
     ("texture", {"mesh": "model/model_index.json", "prompt": "a mug", "model": "model"}, "input.mesh"),
