@@ -106,7 +106,7 @@ LIGHT_ROOMS = {
         "tally",
         "view",
     },
-    "agents": {"arguments", "engine", "folder", "results", "runs", "server", "stdio", "tools"},
+    "agents": {"arguments", "declared", "engine", "folder", "results", "runs", "server", "stdio", "tools"},
     "cli": {"batch", "download", "lists", "mcp", "options", "run"},
     "commands": {"arguments", "console", "doctor", "given_models", "model_list", "model_table", "settings_table"},
     "config": {"paint", "presets", "prompt_text", "recipes", "refine", "scores", "seed_range", "setting"},

@@ -16,11 +16,12 @@ from mcp.server.lowlevel import Server
 
 from dreamfusion_engine import __version__
 from dreamfusion_engine.agents.arguments import input_schema
+from dreamfusion_engine.agents.declared import TOOLS
 from dreamfusion_engine.agents.engine import Engine
 from dreamfusion_engine.agents.folder import AllowedFolder
 from dreamfusion_engine.agents.runs import Runs
 from dreamfusion_engine.agents.stdio import Transport
-from dreamfusion_engine.agents.tools import TOOLS, Answer, Tools
+from dreamfusion_engine.agents.tools import Answer, Tools
 from dreamfusion_engine.errors import EngineError
 from dreamfusion_engine.failures import as_engine_error
 

@@ -1,4 +1,4 @@
-"""The tools that an agent has: what each is for, what it takes, and what it does."""
+"""The tools at work: what each does on the allowed folder, and with the engine."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Any
 
 import anyio
 
-from dreamfusion_engine.agents.arguments import Argument, Arguments, checked
+from dreamfusion_engine.agents.arguments import checked
+from dreamfusion_engine.agents.declared import TOOLS, WATCH_SECONDS
 from dreamfusion_engine.agents.folder import AllowedFolder
 from dreamfusion_engine.agents.results import files_of, newest_picture, short_report
 from dreamfusion_engine.agents.runs import Run, Runs
 from dreamfusion_engine.batch.news import share_of
 from dreamfusion_engine.commands.console import duration_text
-from dreamfusion_engine.config.presets import PRESET_NAMES
 from dreamfusion_engine.errors import EngineError, InputError, RunError
 from dreamfusion_engine.inputs.given_path import shortened
 from dreamfusion_engine.machine.run_folder import can_resume
@@ -24,7 +24,6 @@ from dreamfusion_engine.wire.protocol import PROTOCOL_VERSION, STAGE_WORDS
 
 LOOK_SECONDS = 0.1  # between two looks at what the engine said
 TELL_SECONDS = 1.0  # between two notifications of progress
-WATCH_SECONDS = 60  # of a call at most: clients give up on calls that take long
 ANSWER_SECONDS = 120.0  # for the engine to say whether it takes a run; it starts in a few
 MODEL_FIELDS = (
     "name",
@@ -55,60 +54,6 @@ class Answer:
     said: dict[str, Any]
     files: list[Path] = field(default_factory=list)
     picture: bytes = b""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Tool:
-    """A tool.
-
-    says: str, for the agent.
-    takes: its arguments.
-    reads: bool, whether it changes nothing.
-    """
-
-    says: str
-    takes: Arguments = field(default_factory=dict)
-    reads: bool = False
-
-
-_RUN = {"run": Argument(type="string", says="Name of the run", needed=True)}
-_ASKED = {
-    "prompt": Argument(type="string", says='What it is, such as "a hamburger"', needed=True),
-    "preset": Argument(type="string", says="How much work the run does", default="standard", choices=PRESET_NAMES),
-    "seed": Argument(type="integer", says="Another seed, another result", default=0, low=0, high=2**32 - 1),
-    "model": Argument(type="string", says="Name of a model, as list_models says it", default="starter"),
-    "settings": Argument(
-        type="object", says='Settings by stage over the preset, such as {"optimize": {"steps": 400}}', default={}
-    ),
-}
-_MESH = Argument(type="string", says="Path of a .glb file in the allowed folder", needed=True)
-TOOLS: dict[str, Tool] = {
-    "list_models": Tool(
-        says="The models that are on this machine. The starter knows only its kinds, colours and parts.", reads=True
-    ),
-    "generate": Tool(
-        says="Begin to make a textured 3D object of a prompt. Answers at once with the run's name: watch it then.",
-        takes=_ASKED
-        | {
-            "begin_from": Argument(
-                type="string", says="Path of a .glb file in the allowed folder, from whose shape the object begins"
-            )
-        },
-    ),
-    "texture": Tool(says="Begin to paint a mesh as a prompt says; its shape stays.", takes={"mesh": _MESH} | _ASKED),
-    "refine": Tool(says="Begin to improve a mesh: its shape and its colours.", takes={"mesh": _MESH} | _ASKED),
-    "watch": Tool(
-        says="Wait until a run is over, or for some seconds, and say where it is. Tells progress meanwhile.",
-        takes=_RUN
-        | {"seconds": Argument(type="number", says="How long to wait at most", default=25, low=0, high=WATCH_SECONDS)},
-        reads=True,
-    ),
-    "cancel": Tool(says="Stop a run. What it has learnt is kept in a checkpoint: resume goes on.", takes=_RUN),
-    "resume": Tool(says="Go on with a run that was stopped or broken off.", takes=_RUN),
-    "list_runs": Tool(says="All runs in the allowed folder, the newest first, and their states.", reads=True),
-    "result": Tool(says="The files of a finished run, and what was measured of its object.", takes=_RUN, reads=True),
-    "look": Tool(says="The newest picture of a run, also while it is at work.", takes=_RUN, reads=True),
-}
 
 
 class Tools:

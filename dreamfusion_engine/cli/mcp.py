@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 from dreamfusion_engine.commands import console
@@ -17,6 +18,8 @@ def mcp(options: argparse.Namespace) -> int:
     options: of the command.
     Raises SetupError without the protocol's SDK, InputError for a folder that cannot be used.
     """
+    if sys.stdin.isatty():
+        console.tell("Waiting for a client of the Model Context Protocol on standard input: see docs/automation.md.")
     commands, wire = console.claim_stdin(), console.claim_stdout()
     try:
         from dreamfusion_engine.agents.server import serve

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from dreamfusion_engine.agents.arguments import LONGEST, SETTINGS_BYTES, Argument, checked, input_schema
-from dreamfusion_engine.agents.tools import TOOLS
+from dreamfusion_engine.agents.declared import TOOLS
 from dreamfusion_engine.errors import InputError
 
 TAKES = {

@@ -14,7 +14,7 @@ from fakes.shapes import ball_glb, png
 from reference.agent_client import AgentClient
 
 from dreamfusion_engine import __version__
-from dreamfusion_engine.agents.tools import TOOLS
+from dreamfusion_engine.agents.declared import TOOLS
 from dreamfusion_engine.wire.printed import PRINTED
 from dreamfusion_engine.wire.protocol import PROTOCOL_VERSION, check_message
 
