@@ -36,11 +36,6 @@ def engine_of(client: AgentClient) -> psutil.Process:
     return engine
 
 
-def wait_until_training(client: AgentClient, run: str) -> None:
-    while not [m for m in client.call("watch", run=run, seconds=0)["messages"] if m["type"] == "progress"]:
-        pass
-
-
 def wait_for_end(process: psutil.Process) -> None:
     end = time.monotonic() + PATIENCE
     while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
@@ -115,7 +110,7 @@ def test_a_flood_of_requests_waits_in_the_pipe_and_all_are_answered(client: Agen
 def test_calls_that_the_client_gives_up_on_make_room_for_others(client: AgentClient) -> None:
     """Given up, a call is never answered; the run goes on."""
     run = client.made("a red mug", steps=100_000, seed=1)
-    wait_until_training(client, run)
+    client.wait_until_training(run)
     for _ in range(3):
         numbers = [client.begin_call("watch", {"run": run, "seconds": 60}) for _ in range(UNANSWERED - 1)]
         for number in numbers:
@@ -144,7 +139,7 @@ def test_runs_that_nobody_waits_for_are_bounded(client: AgentClient) -> None:
 def test_a_client_that_goes_stops_its_run_which_another_one_resumes(how: str, folder: Path, tmp_path: Path) -> None:
     with AgentClient(folder, tmp_path / "first.txt") as client:
         run = client.made("a red mug", steps=1000, seed=7 if how == "leaves" else 8)
-        wait_until_training(client, run)
+        client.wait_until_training(run)
         engine = engine_of(client)
         if how == "leaves":
             client.stdin.close()
@@ -167,7 +162,7 @@ def test_a_client_that_goes_stops_its_run_which_another_one_resumes(how: str, fo
 def test_an_engine_that_dies_fails_its_run_which_goes_on_in_a_new_one(folder: Path, tmp_path: Path) -> None:
     with AgentClient(folder, tmp_path / "log.txt") as client:
         run = client.made("a red mug", steps=400, seed=9)
-        wait_until_training(client, run)
+        client.wait_until_training(run)
         while not (folder / run / "checkpoint" / "checkpoint.json").is_file():
             client.call("watch", run=run, seconds=0)
         engine_of(client).kill()

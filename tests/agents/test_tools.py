@@ -64,6 +64,7 @@ def test_a_mesh_in_the_folder_is_painted_refined_and_begun_from(client: AgentCli
 
 def test_a_run_is_stopped_with_a_checkpoint_and_goes_on(client: AgentClient, folder: Path) -> None:
     run = client.made("a green mug", steps=100_000)
+    client.wait_until_training(run)
     stopped = client.call("cancel", run=run)
     assert stopped["state"] == "cancelled" and (folder / run / "checkpoint").is_dir()
     assert client.call("result", run=run)["code"] == "input.unfinished"

@@ -91,6 +91,11 @@ class AgentClient:
         assert not said["error"], said
         return str(said["run"])
 
+    def wait_until_training(self, run: str) -> None:
+        """Wait until a run has begun and told progress."""
+        while not [m for m in self.call("watch", run=run, seconds=0)["messages"] if m["type"] == "progress"]:
+            pass
+
     def watched(self, run: str) -> dict[str, Any]:
         """What is said of a run once it is over."""
         while (said := self.call("watch", run=run, seconds=20))["state"] in ("asked", "queued", "running"):
