@@ -236,10 +236,12 @@ class Tools:
         self._folder.request_of(name)
         if (run is not None and run.state != "done") or self._folder.state_of(name) != "done":
             state = self._folder.state_of(name) if run is None else run.state
+            end = {} if run is None or run.end is None else run.end
+            reason = " ".join(end[part] for part in ("what", "why") if part in end)
             raise InputError(
                 "input.unfinished",
-                what="This run has no result yet.",
-                why=f"{name} is {state}.",
+                what="This run has no result.",
+                why=f"{name} is {state}. {reason}".strip(),
                 fix="The tool watch waits for it; resume goes on with one that was stopped.",
             )
         files, report = files_of(self._folder.path / name)

@@ -134,6 +134,7 @@ def test_a_run_that_fails_says_so_and_the_next_one_works(client: AgentClient) ->
     said = client.watched(client.made("an empty mug", steps=20))
     (failed,) = [message for message in said["messages"] if message["type"] == "failed"]
     assert said["state"] == "failed" and failed["code"] == "run.empty" and said["words"] == "The object vanished."
+    assert "The object vanished. Opacity is 0." in client.call("result", run=said["run"])["why"]
     assert client.watched(client.made("a brown mug", steps=5))["state"] == "done"
 
 
