@@ -321,7 +321,7 @@ def _add_files(job: Job) -> None:
                 "job.mesh_missing",
                 "The mesh of this job is gone.",
                 phrase("There is no {file} any more.", file=job.folder / MESH),
-                "Press Retry to make it again.",
+                "Press Try Again to make it once more.",
             )
 
 

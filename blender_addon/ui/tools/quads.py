@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import bmesh
 import bpy
 from bpy.types import Context, Object
 
@@ -50,10 +51,10 @@ def remesh(context: Context, obj: Object, faces: int, *, keep_original: bool, ba
         done = bpy.ops.object.quadriflow_remesh(mode="FACES", target_faces=faces, smooth_normals=True)
     except RuntimeError as error:  # how an operator's error report arrives in Python
         _forget(original)
-        raise QuadsFailed(_explained(str(error))) from error
+        raise QuadsFailed(_explained(obj)) from error
     if "FINISHED" not in done:
         _forget(original)
-        raise QuadsFailed(_explained(""))
+        raise QuadsFailed(_explained(obj))
     sentence, textured = _with_texture(context, original, obj, pixels) if bake else _without_texture(obj)
     if keep_original:
         _hide(context, original)
@@ -112,8 +113,15 @@ def _forget(twin: Object) -> None:
     bpy.data.meshes.remove(mesh)
 
 
-def _explained(report: str) -> str:
-    if "manifold" in report or "consistent" in report:
+def _explained(obj: Object) -> str:
+    """Why QuadriFlow made nothing. Blender's own report is in the artist's language, so the mesh is asked."""
+    surface = bmesh.new()
+    try:
+        surface.from_mesh(obj.data)
+        whole = all(edge.is_contiguous for edge in surface.edges)  # two faces, turned alike
+    finally:
+        surface.free()
+    if not whole:
         return phrase(
             "The mesh has holes or flipped faces, which QuadriFlow cannot take: mend it, or use Blender's Remesh"
         )
