@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+import urllib.parse
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -148,7 +149,7 @@ def _plain(text: str) -> str:
 
 def _target(target: str) -> str:
     """Where a link leads; "" for a page that is not among these."""
-    if target.startswith(("https://", "#")):
+    if target.startswith("#") or urllib.parse.urlsplit(target).scheme == "https":
         return target
     name, _, section = target.partition("#")
     if not name.endswith(".md") or name[:-3] not in PAGES:
