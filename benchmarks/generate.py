@@ -32,7 +32,8 @@ from dreamfusion_engine.commands.arguments import parse_settings  # noqa: E402
 from dreamfusion_engine.config.presets import PRESET_NAMES  # noqa: E402
 from dreamfusion_engine.config.stages import GenerateConfig  # noqa: E402
 from dreamfusion_engine.guidance.distillation import ScoreDistillation  # noqa: E402
-from dreamfusion_engine.machine.device import resolve_device, usable_cores  # noqa: E402
+from dreamfusion_engine.machine.device import usable_cores  # noqa: E402
+from dreamfusion_engine.machine.places import resolve_device  # noqa: E402
 from dreamfusion_engine.models.family import FAMILIES  # noqa: E402
 from dreamfusion_engine.models.load import load_teacher  # noqa: E402
 from dreamfusion_engine.models.pipeline_folder import locate_model, model_facts, open_pipeline  # noqa: E402
@@ -101,7 +102,7 @@ def step_ratio(config: GenerateConfig, output: Path, steps: int, cores: int) -> 
     )
     graphs = step_graphs(config.memory, device, lambda event: None)
     trainings = [VolumeTraining(config, seed=config.seed, device=device, graphs=each) for each in (graphs, None)]
-    saved = load_checkpoint(output / "checkpoint", config, device.type)
+    saved = load_checkpoint(output / "checkpoint", config)
     for training in trainings:
         training.load_state(saved.tensors)
     last = trainings[0].step - 1

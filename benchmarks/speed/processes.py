@@ -27,7 +27,8 @@ from benchmarks.shared import measurement  # noqa: E402
 from dreamfusion_engine.config.presets import preset  # noqa: E402
 from dreamfusion_engine.guidance.distillation import ScoreDistillation  # noqa: E402
 from dreamfusion_engine.machine import processes as together  # noqa: E402
-from dreamfusion_engine.machine.device import peak_memory_mib, resolve_device, usable_cores  # noqa: E402
+from dreamfusion_engine.machine.device import peak_memory_mib, usable_cores  # noqa: E402
+from dreamfusion_engine.machine.places import resolve_device  # noqa: E402
 from dreamfusion_engine.models.load import load_teacher  # noqa: E402
 from dreamfusion_engine.models.pipeline_folder import locate_model, open_pipeline  # noqa: E402
 from dreamfusion_engine.optimize.step_graphs import step_graphs  # noqa: E402

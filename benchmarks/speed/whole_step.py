@@ -33,7 +33,8 @@ from benchmarks.shared import measurement  # noqa: E402
 from dreamfusion_engine.config.presets import preset  # noqa: E402
 from dreamfusion_engine.config.stages import GenerateConfig  # noqa: E402
 from dreamfusion_engine.guidance.distillation import ScoreDistillation  # noqa: E402
-from dreamfusion_engine.machine.device import peak_memory_mib, resolve_device, usable_cores  # noqa: E402
+from dreamfusion_engine.machine.device import peak_memory_mib, usable_cores  # noqa: E402
+from dreamfusion_engine.machine.places import resolve_device  # noqa: E402
 from dreamfusion_engine.models.card import PromptCard  # noqa: E402
 from dreamfusion_engine.models.families.adapter import Adapter  # noqa: E402
 from dreamfusion_engine.models.load import load_teacher  # noqa: E402

@@ -1,18 +1,17 @@
-"""The device of a run: device names, thread count, peak memory. Torch is imported on use only."""
+"""What a run asks of the machine: threads, memory, copies between devices. Torch is imported on use only."""
 
 from __future__ import annotations
 
 import errno
 import gc
 import os
-import platform
 import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from dreamfusion_engine.errors import InputError, SetupError
-from dreamfusion_engine.machine import main_memory
+from dreamfusion_engine.machine import backends, main_memory
+from dreamfusion_engine.machine.backends import has_bfloat16
 
 if TYPE_CHECKING:
     import torch
@@ -25,78 +24,32 @@ _NO_MEMORY = (  # in lower case
     "cannot allocate memory",
     "failed to allocate",
     "status_alloc_failed",
+    "error_out_of_device_memory",  # Intel's runtime
+    "error_out_of_host_memory",
+    "error_out_of_resources",
     "failed to map segment from shared object",  # the loader of libraries
     "paging file is too small",  # the same on Windows
 )
-
-
-def check_device_name(name: str) -> None:
-    """Raise InputError input.device unless `name` is spelt like a device. Needs no torch, so it runs first."""
-    if not re.fullmatch(r"auto|cpu|cuda(:\d{1,3})?", name):
-        raise InputError(
-            "input.device",
-            what=f"There is no device '{name}'.",
-            why="A device is auto, cpu, cuda, or cuda:1 and so on for one card of several.",
-            fix="Use --device auto to let the engine choose.",
-        )
-
-
-def resolve_device(name: str) -> torch.device:
-    """Return the torch device for 'auto', 'cpu', 'cuda' or 'cuda:i' on this machine.
-
-    auto is the first CUDA device, or the CPU where there is none.
-
-    name: str.
-    Raises InputError input.device for another word.
-    Raises SetupError setup.device for a CUDA device that is absent, saying what there is.
-    """
-    check_device_name(name)
-    main_memory.check_room_to_start()
-    import torch
-
-    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    if name == "cpu" or (name == "auto" and count == 0):
-        return torch.device("cpu")
-    index = int(name.partition(":")[2] or 0)
-    if index < count:
-        return torch.device("cuda", index)
-    if count:
-        there = ", ".join(f"cuda:{i} ({torch.cuda.get_device_name(i)})" for i in range(count))
-        why = f"This machine has {there}."
-        fix = "Use one of those, or --device auto."
-    elif torch.version.cuda is None:
-        why = f"The installed torch {torch.__version__} is a build for the CPU only."
-        fix = "Use --device auto or cpu. With an NVIDIA card: python3 install.py engine --torch cuda"
-    else:
-        why = f"torch {torch.__version__} finds no usable NVIDIA card or driver."
-        fix = "Use --device auto or cpu, or install NVIDIA's driver and start again."
-    raise SetupError("setup.device", what=f"The device '{name}' is not available.", why=why, fix=fix)
-
-
-def device_report() -> dict[str, Any]:
-    """Return the devices of this machine, ready for JSON: platform, python, torch, cores, memory_mib, default, devices.
-
-    Raises RunError run.out_of_memory where there is too little memory to load torch.
-    """
-    main_memory.check_room_to_start()
-    import torch
-
-    devices = [{"name": "cpu", "title": platform.processor() or platform.machine(), "memory_mib": total_memory_mib()}]
-    if torch.cuda.is_available():
-        for i in range(torch.cuda.device_count()):
-            properties = torch.cuda.get_device_properties(i)
-            devices.append(
-                {"name": f"cuda:{i}", "title": properties.name, "memory_mib": round(properties.total_memory / MIB)}
-            )
-    return {
-        "platform": platform.platform(terse=True),
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "cuda": torch.version.cuda,
-        "cores": usable_cores(),
-        "default": str(resolve_device("auto")),
-        "devices": devices,
-    }
+_LOST = (  # in lower case, whoever says it
+    "error_device_lost",  # Intel's runtime: UR_RESULT_ERROR_DEVICE_LOST
+    "gpu is lost",
+    "fallen off the bus",
+    "kiogpucommandbuffercallbackerror",  # Apple's driver
+)
+_RUNTIME = re.compile(r"\b(cuda|hip|warp cuda|mps|xpu)\b[^:]{0,20} (error|failed)\b")
+_BROKEN = (  # after a runtime's name
+    "device lost",
+    "no cuda-capable device is detected",
+    "no rocm-capable device is detected",
+    "devices are busy or unavailable",
+    "device unavailable",
+    "unspecified launch failure",
+    "launch timed out",
+    "unknown error",
+    "illegal memory access",
+    "uncorrectable ecc",
+    "hardware stack error",
+)
 
 
 def usable_cores() -> int:
@@ -136,20 +89,6 @@ def asked_threads() -> int:
     return int(asked) if asked.isdigit() else 0
 
 
-def has_bfloat16(device_type: str) -> bool:
-    """Return whether a device is fast enough in bfloat16 to use it.
-
-    Cards from before 2020 emulate it, and processors without AVX-512 take ten times as long for it as for float32.
-
-    device_type: torch's word, such as "cpu".
-    """
-    import torch
-
-    if device_type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    return device_type != "cpu" or bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
-
-
 def training_cast(device: torch.device) -> torch.autocast:
     """Return the precision in which networks are trained on `device`: bfloat16 where it is fast, else float32."""
     import torch
@@ -158,12 +97,8 @@ def training_cast(device: torch.device) -> torch.autocast:
 
 
 def peak_memory_mib(device: torch.device) -> float:
-    """Return the peak memory, MiB: of the allocator on a CUDA device, else the resident set of this process."""
-    if device.type == "cuda":
-        import torch
-
-        return torch.cuda.max_memory_reserved(device) / MIB
-    return peak_resident_mib()
+    """Return the peak memory, MiB: of the allocator on a card, else the resident set of this process."""
+    return backends.peak_bytes(device) / MIB
 
 
 def peak_resident_mib() -> float:
@@ -172,24 +107,37 @@ def peak_resident_mib() -> float:
 
 
 def sent(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
-    """Return the tensor on `device`. To a CUDA device it is sent from pinned memory, and the host does not wait.
+    """Return the tensor on `device`. To a card it is sent from pinned memory, and the host does not wait.
 
-    torch does not reuse the pinned copy before it has been read.
+    torch does not reuse the pinned copy before it has been read. Where the card gives no such promise, and on the way
+    back from one, the host waits: its memory may be read before the copy is whole.
 
-    tensor: Tensor, on the host.
+    tensor: Tensor.
     device: torch.device.
     """
-    if device.type == "cuda" and tensor.device.type == "cpu":
-        tensor = tensor.pin_memory()
-    return tensor.to(device, non_blocking=True)
+    pinned = tensor.device.type == "cpu" and backends.backend_of(device).pinned
+    beside = pinned or (tensor.device.type == device.type == "cuda")
+    return (tensor.pin_memory() if pinned else tensor).to(device, non_blocking=beside)
+
+
+def copied(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """Return a copy of the tensor on `device`, in the same order of memory, even where it is there already.
+
+    tensor: Tensor.
+    device: torch.device.
+    """
+    import torch
+
+    pinned = tensor.device.type == "cpu" and backends.backend_of(device).pinned
+    source = tensor.pin_memory() if pinned else tensor
+    return torch.empty_like(source, device=device).copy_(source, non_blocking=pinned)
 
 
 def release_memory() -> None:
     """Free what a finished run held, so that a renderer on the same card can have it."""
     gc.collect()
-    torch_module = sys.modules.get("torch")
-    if torch_module is not None and torch_module.cuda.is_initialized():
-        torch_module.cuda.empty_cache()
+    if "torch" in sys.modules:
+        backends.free_unused()
 
 
 def trim_heap() -> None:
@@ -210,20 +158,21 @@ def total_memory_mib() -> int:
     return round(main_memory.total_bytes() / MIB)
 
 
-def free_memory_bytes(name: str) -> int:
-    """Return the memory that a run on a device could take now, bytes; 0 where the system does not say.
+def device_lost(error: BaseException) -> bool:
+    """Return whether an error means that a device stopped answering: unplugged, reset by its driver, or broken.
 
-    On a CUDA device this is what the driver has left, and what this process holds without using.
-
-    name: as for `resolve_device`.
+    Nothing that is on it can be read again, and no more work can be given to it from this process. Memory that ran out
+    is not meant, though Intel's driver may call that so. It is told by name and text, as `out_of_memory`.
     """
-    device = resolve_device(name)
-    if device.type == "cuda":
-        import torch
-
-        unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
-        return int(torch.cuda.mem_get_info(device)[0] + unused)
-    return main_memory.available_bytes()
+    if out_of_memory(error):
+        return False
+    if isinstance(error, RuntimeError | OSError):
+        if type(error).__name__ == "AcceleratorError":
+            return True
+        said = str(error).lower()
+        if any(sign in said for sign in _LOST) or (_RUNTIME.search(said) and any(sign in said for sign in _BROKEN)):
+            return True
+    return error.__cause__ is not None and device_lost(error.__cause__)
 
 
 def out_of_memory(error: BaseException) -> bool:

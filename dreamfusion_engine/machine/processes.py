@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, TypeVar, cast
 
@@ -18,6 +18,8 @@ from dreamfusion_engine.machine.device import out_of_memory
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
+
+    from dreamfusion_engine.machine.places import Places
 
 T = TypeVar("T")
 LONGEST_WAIT = timedelta(days=30)  # of one process for another
@@ -102,13 +104,20 @@ class Processes:
         distributed.all_gather_object(words, word)
         return next(each for each in words if each)
 
+    def places(self, chosen: Places) -> Places:
+        """Return this process's places: a card for each, as `device` gives it.
+
+        chosen: Places of the run.
+        """
+        return replace(chosen, teacher=self.device(chosen.teacher), field=self.device(chosen.field))
+
     def device(self, chosen: torch.device) -> torch.device:
         """Return this process's device: a card for each, where `chosen` is a card and there are several processes."""
         import torch
 
-        if self.count == 1 or chosen.type == "cpu":
+        if self.count == 1 or chosen.type in ("cpu", "mps"):
             return chosen
-        return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+        return torch.device(chosen.type, int(os.environ.get("LOCAL_RANK", "0")))
 
 
 ALONE = Processes()

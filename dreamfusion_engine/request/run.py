@@ -14,7 +14,7 @@ from dreamfusion_engine.config.stages import GenerateConfig
 from dreamfusion_engine.errors import InputError
 from dreamfusion_engine.judge.folder import judge_folder
 from dreamfusion_engine.machine.cache_folder import cache_folder
-from dreamfusion_engine.machine.device import check_device_name
+from dreamfusion_engine.machine.place_names import check_device_name
 from dreamfusion_engine.models.adapters.files import check_asked
 from dreamfusion_engine.models.card import VIEWS, check_length, check_prompts
 from dreamfusion_engine.models.family import FAMILIES

@@ -1,49 +1,15 @@
-"""Devices are found, refused with what there is instead, and memory is counted in MiB on every system."""
+"""Threads, memory in MiB on every system, copies between devices, and what errors of devices mean."""
 
 from __future__ import annotations
 
 import errno
-import json
 import sys
 
 import pytest
 import torch
 
-from dreamfusion_engine.errors import InputError, SetupError
 from dreamfusion_engine.machine import device
-
-
-def test_cpu_is_always_there_and_auto_is_a_device_that_works() -> None:
-    assert device.resolve_device("cpu") == torch.device("cpu")
-    assert float(torch.ones(3, device=device.resolve_device("auto")).sum()) == 3.0
-
-
-@pytest.mark.parametrize("name", ["gpu", "cuda:", "cuda:-1", "cuda:x", "CPU", "", "cpu:0", "mps", "cuda:1:2"])
-def test_a_word_that_is_no_device_is_refused(name: str) -> None:
-    with pytest.raises(InputError) as caught:
-        device.resolve_device(name)
-    assert caught.value.code == "input.device"
-
-
-def test_absent_cuda_says_what_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    for build, told in ((None, "build for the CPU only"), ("13.0", "no usable NVIDIA card")):
-        monkeypatch.setattr(torch.version, "cuda", build)
-        with pytest.raises(SetupError) as caught:
-            device.resolve_device("cuda")
-        assert caught.value.code == "setup.device" and told in caught.value.why
-    assert device.resolve_device("auto").type == "cpu"
-
-
-def test_a_card_beyond_the_last_names_the_cards(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    monkeypatch.setattr(torch.cuda, "get_device_name", lambda i: f"Card {i}")
-    assert device.resolve_device("cuda") == device.resolve_device("auto") == torch.device("cuda", 0)
-    assert device.resolve_device("cuda:1") == torch.device("cuda", 1)
-    with pytest.raises(SetupError) as caught:
-        device.resolve_device("cuda:2")
-    assert "cuda:0 (Card 0), cuda:1 (Card 1)" in caught.value.why
+from dreamfusion_engine.machine.places import resolve_device
 
 
 def test_peak_memory_grows_by_what_is_held() -> None:
@@ -66,10 +32,6 @@ def _resident_mib() -> float:
 def test_the_machine_has_cores_and_memory() -> None:
     assert 1 <= device.usable_cores() <= 4096
     assert 256 < device.total_memory_mib() < 64 << 20
-
-
-def test_free_memory_is_part_of_the_machine_s() -> None:
-    assert 0 < device.free_memory_bytes("cpu") <= device.total_memory_mib() * device.MIB
 
 
 def test_what_libraries_raise_while_they_are_loaded_is_known() -> None:
@@ -97,14 +59,9 @@ def test_every_library_s_word_for_no_memory_is_known(text: str) -> None:
     assert not device.out_of_memory(ValueError(text)) and not device.out_of_memory(RuntimeError("CUDA error: lost"))
 
 
-def test_the_report_is_json_and_names_its_default() -> None:
-    report = json.loads(json.dumps(device.device_report()))
-    assert report["default"] in [entry["name"] for entry in report["devices"]]
-
-
 @pytest.mark.cuda
 def test_peak_memory_of_a_card_grows_by_what_is_held() -> None:
-    card = device.resolve_device("cuda")
+    card = resolve_device("cuda")
     before = device.peak_memory_mib(card)
     held = torch.zeros(int(before + 100) << 18, device=card)
     assert device.peak_memory_mib(card) >= before + 100 - 1
@@ -136,8 +93,60 @@ def test_networks_are_trained_in_bfloat16_only_where_the_device_computes_in_it(
     assert product.dtype == (torch.bfloat16 if native else torch.float32)
 
 
-def test_a_processor_without_avx512_has_no_bfloat16() -> None:
-    if torch.backends.cpu.get_cpu_capability() in ("DEFAULT", "AVX2"):
-        assert not device.has_bfloat16("cpu")
-    else:
-        assert isinstance(device.has_bfloat16("cpu"), bool)
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.AcceleratorError("CUDA error: unspecified launch failure"),
+        RuntimeError("CUDA error: no CUDA-capable device is detected"),
+        RuntimeError("CUDA error: all CUDA-capable devices are busy or unavailable"),
+        RuntimeError("HIP error: unspecified launch failure"),
+        RuntimeError("Warp CUDA error 719: unspecified launch failure (in function memcpy)"),
+        RuntimeError("level_zero backend failed with error: 20 (UR_RESULT_ERROR_DEVICE_LOST)"),
+        RuntimeError("Native API failed. Native API returns: 20 (UR_RESULT_ERROR_DEVICE_LOST)"),
+        RuntimeError("Caused GPU Timeout Error (00000002:kIOGPUCommandBufferCallbackErrorTimeout)"),
+    ],
+    ids=str,
+)
+def test_what_a_device_that_is_gone_raises_is_known(error: RuntimeError) -> None:
+    assert device.device_lost(error) and not device.out_of_memory(error)
+    wrapped = RuntimeError("a step failed")
+    assert not device.device_lost(wrapped)
+    wrapped.__cause__ = error
+    assert device.device_lost(wrapped)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory."),
+        torch.AcceleratorError("CUDA error: out of memory"),
+        RuntimeError("MPS backend out of memory (MPS allocated: 9.00 GB)"),
+        RuntimeError("level_zero backend failed with error: 39 (UR_RESULT_ERROR_OUT_OF_DEVICE_MEMORY)"),
+        RuntimeError("mat1 and mat2 shapes cannot be multiplied"),
+        ValueError("CUDA error: unspecified launch failure"),
+        OSError("No space left on device"),
+    ],
+    ids=str,
+)
+def test_other_errors_are_no_lost_device(error: Exception) -> None:
+    assert not device.device_lost(error)
+
+
+def test_a_copy_is_another_tensor_of_the_same_order_and_what_is_there_is_not_sent() -> None:
+    cpu = torch.device("cpu")
+    picture = torch.rand(2, 4, 4, 3).permute(0, 3, 1, 2)
+    copy = device.copied(picture, cpu)
+    assert torch.equal(copy, picture) and copy.stride() == picture.stride()
+    assert copy.data_ptr() != picture.data_ptr() and device.sent(picture, cpu) is picture
+
+
+@pytest.mark.parametrize(("there", "waits"), [("cuda", False), ("xpu", False), ("mps", True)])
+def test_the_host_goes_on_only_where_a_copy_from_pinned_memory_is_safe(
+    there: str, waits: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noted: list[object] = []
+    monkeypatch.setattr(torch.Tensor, "pin_memory", lambda self: noted.append("pinned") or self)
+    monkeypatch.setattr(torch.Tensor, "to", lambda self, place, non_blocking: noted.append(non_blocking) or self)
+    monkeypatch.setattr(torch.version, "hip", None)
+    device.sent(torch.zeros(2), torch.device(there))
+    assert noted == ([False] if waits else ["pinned", True])

@@ -1,0 +1,64 @@
+"""How an artist names where a run computes: one place or two, by kind, by a card's name, or 'auto'. Needs no torch."""
+
+from __future__ import annotations
+
+import re
+
+from dreamfusion_engine.errors import InputError
+from dreamfusion_engine.inputs.given_path import shortened
+
+AUTOMATIC = "auto"
+_KIND = re.compile(r"auto|cpu|mps|(cuda|rocm|xpu)(:\d{1,3})?")
+_CARD = re.compile(r"[^\W_][\w .,()/+@®™-]{0,118}[\w)®™]")  # a card's name, or a part of it
+_ALSO = {"processor": "cpu"}
+_TWO = "Two places are named as teacher=mps,field=cpu."
+
+
+def check_device_name(name: str) -> None:
+    """Raise InputError input.device unless `name` is spelt like places.
+
+    name: str, as --device.
+    """
+    named(name)
+
+
+def named(name: str) -> tuple[str, str]:
+    """Return the words for the teacher's place and for the field's: a kind, a card's name, or 'auto'.
+
+    name: str, as --device: one word, which is about the teacher, or teacher=..., field=... or both of them.
+    Raises InputError input.device for what is not spelt so.
+    """
+    if not re.match(r"\s*(teacher|field)\s*=", name):
+        return _word(name, name), AUTOMATIC
+    words: dict[str, str] = {}
+    for part in re.split(r",(?=\s*(?:teacher|field)\s*=)", name):
+        role, _, word = part.partition("=")
+        if role.strip() in words:
+            raise _not_spelt(name, f"It names the {role.strip()} twice.")
+        words[role.strip()] = _word(word, name)
+    return words.get("teacher", AUTOMATIC), words.get("field", AUTOMATIC)
+
+
+def is_kind(word: str) -> bool:
+    """Return whether a word from `named` is a kind of device, with or without a number, and not a card's name."""
+    return _KIND.fullmatch(word) is not None
+
+
+def _word(word: str, whole: str) -> str:
+    """A word for a place, in its usual form."""
+    given = " ".join(word.split())
+    usual = _ALSO.get(given.casefold(), given.casefold())
+    if _KIND.fullmatch(usual):
+        return usual
+    if not _CARD.fullmatch(given):
+        raise _not_spelt(whole, "A place is auto, cpu, cuda, mps, xpu, cuda:1 and so on, or a card's name.")
+    return given
+
+
+def _not_spelt(name: str, why: str) -> InputError:
+    return InputError(
+        "input.device",
+        what=f"There is no device '{shortened(name)}'.",
+        why=why,
+        fix=f"Use --device auto to let the engine choose. {_TWO}",
+    )

@@ -1,0 +1,144 @@
+"""Where a run computes: chosen so that it is sure to work, named in an artist's words, refused with what there is."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+from reference.pretend_machine import pretend_machine
+
+from dreamfusion_engine.errors import InputError, SetupError
+from dreamfusion_engine.machine import backends
+from dreamfusion_engine.machine.places import Places, device_report, devices_here, resolve_places, spoken_kind
+
+CPU, CUDA, MPS, XPU = (torch.device(name) for name in ("cpu", "cuda:0", "mps", "xpu:0"))
+RTX, SUPER = "NVIDIA GeForce RTX 4090", "NVIDIA GeForce RTX 4070 SUPER"
+
+
+def test_the_processor_is_always_there_and_auto_works() -> None:
+    places = resolve_places("cpu")
+    assert (places.teacher, places.field, places.apart, places.kind) == (CPU, CPU, False, "cpu")
+    assert float(torch.ones(3, device=resolve_places("auto").teacher).sum()) == 3.0
+
+
+def test_auto_takes_what_is_sure_to_work_and_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    machines = {
+        "cpu": {},
+        "cuda": {"nvidia": (RTX,)},
+        "rocm+cpu": {"amd": ("AMD Radeon RX 7900 XTX",)},
+        "xpu+cpu": {"intel": ("Intel(R) Arc(TM) A770",)},
+        "mps+cpu": {"apple": "Apple M2"},
+        "cuda+cpu": {"nvidia": (RTX,), "warp": 0},
+    }
+    for kind, machine in machines.items():
+        pretend_machine(monkeypatch, **machine)  # type: ignore[arg-type]
+        places = resolve_places("auto")
+        assert places.kind == kind and places.apart == ("+" in kind)
+        assert "torch finds no graphics card" in places.why if kind == "cpu" else "small trial" in places.why
+        assert "Warp" in places.why or "+" not in kind
+        report = json.loads(json.dumps(device_report()))
+        assert report["default"] == str(places.teacher) and report["default_field"] == str(places.field)
+        assert report["why"] == places.why and {"cuda", "rocm"} <= report.keys()
+        fields = {entry["name"]: entry["field"] for entry in report["devices"]}
+        assert fields == {"cpu": True} | ({str(places.teacher): "+" not in kind} if kind != "cpu" else {})
+
+
+def test_a_card_that_fails_a_small_trial_is_passed_over_by_auto_and_taken_when_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pretend_machine(monkeypatch, apple="Apple M1", broken=("mps",))
+    places = resolve_places("auto")
+    assert places.kind == "cpu" and "mps (Apple M1) is not used: a small trial failed there" in places.why
+    assert resolve_places("mps").kind == "mps+cpu"
+    pretend_machine(monkeypatch, nvidia=(RTX, SUPER), broken=("cuda:0",))
+    assert resolve_places("auto").teacher == torch.device("cuda", 1)
+
+
+def test_of_two_cards_auto_takes_the_one_that_warp_has_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    pretend_machine(monkeypatch, nvidia=(RTX, SUPER), warp=1)
+    assert resolve_places("auto").teacher == CUDA
+    second = resolve_places("cuda:1")
+    assert (second.teacher, second.field, second.apart) == (torch.device("cuda", 1), CPU, True)
+    assert "driver" in second.why
+
+
+def test_a_single_word_is_the_teachers_and_the_field_goes_along_where_it_can(monkeypatch: pytest.MonkeyPatch) -> None:
+    pretend_machine(monkeypatch, nvidia=(RTX, SUPER))
+    assert resolve_places("cuda") == Places(teacher=CUDA, field=CUDA)
+    assert resolve_places("cuda:1") == Places.at(torch.device("cuda", 1))
+    both = resolve_places("teacher=cuda:1,field=cuda:0")
+    assert both.kind == "cuda+cuda" and both.apart
+    assert resolve_places("field=cpu") == Places(teacher=CUDA, field=CPU, apart=True)
+    assert resolve_places("teacher=cpu") == Places.at(CPU)
+    pretend_machine(monkeypatch, amd=("AMD Radeon RX 7900 XTX",))
+    for word in ("cuda", "rocm", "radeon", "AMD Radeon RX 7900 XTX"):
+        assert resolve_places(word).kind == "rocm+cpu"
+
+
+def test_two_names_are_two_places_even_where_they_are_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    places = resolve_places("teacher=cpu,field=cpu")
+    assert places.apart and places.kind == "cpu", "the same numbers: the same kind"
+
+
+def test_a_card_is_named_by_words_of_its_title(monkeypatch: pytest.MonkeyPatch) -> None:
+    pretend_machine(monkeypatch, nvidia=(RTX, SUPER, RTX))
+    assert resolve_places("4070 super").teacher == torch.device("cuda", 1)
+    with pytest.raises(InputError) as caught:
+        resolve_places("RTX 4090")
+    assert "more than one" in caught.value.what and "--device cuda:0" in caught.value.fix
+    with pytest.raises(InputError) as caught:
+        resolve_places("RTX 5090")
+    assert caught.value.code == "input.device" and f"cuda:1 ({SUPER})" in caught.value.why
+    pretend_machine(monkeypatch, apple="Apple M2")  # the chip's name is the processor's and the card's
+    assert resolve_places("M2").kind == "mps+cpu"
+
+
+def test_a_field_that_cannot_be_there_is_refused_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    pretend_machine(monkeypatch, apple="Apple M2")
+    with pytest.raises(SetupError) as absent:  # named by hand: no machine has both
+        resolve_places("teacher=mps,field=cuda")
+    assert absent.value.code == "setup.device" and "mps (Apple M2)" in absent.value.why
+    with pytest.raises(InputError) as caught:
+        resolve_places("field=mps")
+    assert "Warp" in caught.value.why and "teacher=mps,field=cpu" in caught.value.fix
+    pretend_machine(monkeypatch, amd=("AMD Radeon RX 7900 XTX",))
+    with pytest.raises(InputError) as caught:
+        resolve_places("teacher=cuda,field=cuda")
+    assert "AMD's torch calls its cards 'cuda'" in caught.value.why
+
+
+def test_an_absent_device_says_what_there_is_instead(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: dict[str, str] = {}
+    for build, word in ((None, "cuda"), ("13.0", "cuda"), (None, "mps"), (None, "xpu:0"), (None, "rocm")):
+        pretend_machine(monkeypatch)
+        monkeypatch.setattr(torch.version, "cuda", build)
+        with pytest.raises(SetupError) as caught:
+            resolve_places(word)
+        assert caught.value.code == "setup.device" and "--device auto" in caught.value.fix
+        told[f"{word} {build}"] = caught.value.why
+    assert "build for the CPU only" in told["cuda None"] and "no usable NVIDIA card" in told["cuda 13.0"]
+    assert "Apple" in told["mps None"] and "Intel" in told["xpu:0 None"] and "AMD" in told["rocm None"]
+    monkeypatch.setattr(torch.version, "hip", "6.4")
+    assert "no usable AMD card" in str(pytest.raises(SetupError, resolve_places, "cuda").value)
+    pretend_machine(monkeypatch, nvidia=("Card 0", "Card 1"))
+    with pytest.raises(SetupError) as caught:
+        resolve_places("cuda:2")
+    assert "cuda:0 (Card 0), cuda:1 (Card 1)" in caught.value.why
+
+
+def test_result_json_has_both_devices_and_people_are_told_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    pretend_machine(monkeypatch, apple="Apple M2")
+    said = resolve_places("auto").to_json()
+    assert said["kind"] == "mps+cpu" and said["teacher"] == {"device": "mps", "title": "Apple M2"}
+    assert spoken_kind("mps+cpu") == "an Apple card and, for the field, the processor"
+    assert spoken_kind("cpu") == "the processor" and spoken_kind("tpu") == "tpu"
+    assert len(spoken_kind("x" * 10_000)) < 200, "a checkpoint is a file from outside"
+
+
+def test_the_list_of_devices_begins_with_the_processor(monkeypatch: pytest.MonkeyPatch) -> None:
+    pretend_machine(monkeypatch, nvidia=(RTX,), warp=0)
+    processor, card = devices_here()
+    assert processor.name == "cpu" and not processor.no_field
+    assert card.to_json()["note"] == card.no_field and "driver" in card.no_field
+    assert card.memory == 24 << 30 and card.backend is backends.BACKENDS["cuda"]
