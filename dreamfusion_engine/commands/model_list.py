@@ -35,8 +35,8 @@ CHECKED_BYTES = 64 << 20  # of a model's files that are compared with their chec
 class Machine:
     """What a model must fit into.
 
-    device_type: 'cpu' or 'cuda'.
-    free_bytes: int, bytes that a run could take; 0: unknown.
+    device_type: kind of a run's places, such as 'cpu', 'cuda' or 'mps+cpu'.
+    free_bytes: int, bytes that a run could take where the teacher is; 0: unknown.
     """
 
     device_type: str

@@ -13,12 +13,14 @@ from dataclasses import dataclass
 from dreamfusion_engine.config.scores import SCORES
 from dreamfusion_engine.config.stages import FieldConfig, GenerateConfig, views_at_once
 from dreamfusion_engine.guidance.denoiser.choice import why_torch
+from dreamfusion_engine.machine.backends import BACKENDS, kinds_of, share_memory
 from dreamfusion_engine.models.card import PromptCard, predictions_a_view
 from dreamfusion_engine.models.sizes import HALF_ABOVE, ModelSizes
 
 TILE_PIXELS = 512  # with memory.tiling the VAE sees pictures in tiles of this size
-RESERVE = {"cpu": 0.25, "cuda": 0.1}  # share on top in training, for work space and fragments; ...
-RESERVE_ELSE = 0.1  # ... before and after it. On a CPU convolutions copy what they read into an order of their own
+# Share on top in training, for work space and fragments. Only cpu and cuda were measured; the others have the larger.
+RESERVE = {"cpu": 0.25, "cuda": 0.1, "rocm": 0.25, "xpu": 0.25, "mps": 0.25}
+RESERVE_ELSE = 0.1  # before and after it. On a CPU convolutions copy what they read into an order of their own
 PROCESS_BYTES = 600 << 20  # Python, torch, Warp and diffusers with nothing loaded, resident on a CPU
 MESH_BYTES = 310 << 20  # what making the mesh and its pictures takes besides: libraries, charts, texture, frames ...
 REFINE_BYTES = 1500  # for each triangle that `generate` refines: the factors of the linear system, 1.3 KiB at 32,768
@@ -51,19 +53,39 @@ class MemoryEstimate:
 def estimate(sizes: ModelSizes, config: GenerateConfig, device_type: str) -> MemoryEstimate:
     """Return the peak memory of a run: the largest of reading the prompt, training and making the mesh.
 
+    Where the field has a memory of its own, that is not counted: see `estimate_field`.
+
     sizes: ModelSizes of the model.
     config: GenerateConfig of the run.
-    device_type: 'cuda', whose own memory is counted, or 'cpu', where the process's is.
+    device_type: kind of the places (`machine.places.Places.kind`): 'cuda', 'rocm' and 'xpu' have a memory of their own,
+        with 'cpu' and 'mps' the process's is counted; 'mps+cpu': the teacher's and the field's.
     """
     hosted = hosted_bytes(sizes, config, device_type)
     moments = [
         _reading(sizes, config, device_type),
         {**_training(sizes, config, device_type), "denoiser's copy": hosted},
     ]
-    if device_type == "cpu":  # a card has less to do then than in training
-        moments.append({**_meshing(sizes, config), "denoiser's copy": hosted})
+    if not _on_card(device_type):  # a card has less to do then than in training
+        moments.append({**_meshing(sizes, config, device_type), "denoiser's copy": hosted})
     fullest = max(moments, key=lambda parts: sum(parts.values()))
     return MemoryEstimate(parts={name: size for name, size in fullest.items() if size})
+
+
+def estimate_field(config: GenerateConfig, device_type: str) -> MemoryEstimate:
+    """Return the peak memory of a run where the field is, if that is not the teacher's; else nothing.
+
+    config: GenerateConfig of the run.
+    device_type: kind of the places, as for `estimate`.
+    """
+    if share_memory(device_type):
+        return MemoryEstimate(parts={})
+    _, field = kinds_of(device_type)
+    training = {"field": field_bytes(config.field), "render": _render_bytes(config, field)}
+    moments = [_with_process(training, field, RESERVE[field])]
+    if not _on_card(field):
+        meshing = {"field": field_bytes(config.field), "mesh": _mesh_bytes(config)}
+        moments.append(_with_process(meshing, field, RESERVE_ELSE))
+    return MemoryEstimate(parts=max(moments, key=lambda parts: sum(parts.values())))
 
 
 def working_bytes(sizes: ModelSizes, config: GenerateConfig, device_type: str) -> int:
@@ -77,9 +99,14 @@ def working_bytes(sizes: ModelSizes, config: GenerateConfig, device_type: str) -
     return max(sum(reading.values()), sum(training.values()))
 
 
+def _on_card(device_type: str) -> bool:
+    """Whether the teacher has a memory of its own."""
+    return BACKENDS[kinds_of(device_type)[0]].own_memory
+
+
 def _with_process(parts: dict[str, int], device_type: str, reserve: float) -> dict[str, int]:
     """The parts, with what the program itself takes of main memory, and the reserve."""
-    whole = {**parts, "process": PROCESS_BYTES} if device_type == "cpu" else parts
+    whole = parts if _on_card(device_type) else {**parts, "process": PROCESS_BYTES}
     return {**whole, "reserve": round(reserve * sum(whole.values()))}
 
 
@@ -92,7 +119,7 @@ def hosted_bytes(sizes: ModelSizes, config: GenerateConfig, device_type: str) ->
 
     sizes, config, device_type: as for `estimate`.
     """
-    if sizes.compares or why_torch(sizes.denoiser, config, device=device_type):
+    if sizes.compares or why_torch(sizes.denoiser, config, device=kinds_of(device_type)[0]):
         return 0
     rows = pictures_a_view(sizes, config)
     return 3 * 4 * sizes.denoiser + HOST_BYTES + 4 * rows * views_at_once(config) * sizes.denoiser_live
@@ -115,7 +142,7 @@ def weight_bytes(sizes: ModelSizes, config: GenerateConfig, device_type: str) ->
     sizes, config, device_type: as for `estimate`.
     """
     precision = config.memory.precision
-    if device_type == "cpu":
+    if kinds_of(device_type)[0] == "cpu":
         return 4  # a CPU keeps float32 weights and casts as it computes
     if precision == "auto":
         return 2 if sizes.denoiser > HALF_ABOVE else 4
@@ -136,8 +163,8 @@ def _vae_bytes(sizes: ModelSizes, config: GenerateConfig, device_type: str) -> i
 def _reading(sizes: ModelSizes, config: GenerateConfig, device_type: str) -> dict[str, int]:
     """While the largest text encoder is there; the denoiser is not loaded yet."""
     size = sizes.text_encoders * weight_bytes(sizes, config, device_type)
-    offloaded = config.memory.offload != "none" and device_type != "cpu"
-    if device_type == "cpu":
+    offloaded = config.memory.offload != "none" and _on_card(device_type)
+    if not _on_card(device_type):
         size = size * 3 // 2  # while it is cast, the half-precision weights of its file are in main memory too
     parts = {"text encoder": min(size, _LARGEST_LAYER) if offloaded else size}
     return _with_process(parts, device_type, RESERVE_ELSE)
@@ -149,7 +176,7 @@ def _training(sizes: ModelSizes, config: GenerateConfig, device_type: str) -> di
     each = weight_bytes(sizes, config, device_type)
     of_vae = _vae_bytes(sizes, config, device_type)
     denoiser = sizes.denoiser * each
-    if config.memory.offload == "all" and device_type != "cpu":
+    if config.memory.offload == "all" and _on_card(device_type):
         denoiser = min(denoiser, _LARGEST_LAYER)
     rows = pictures_a_view(sizes, config)
     predicting = rows * views * sizes.denoiser_live * each
@@ -162,25 +189,30 @@ def _training(sizes: ModelSizes, config: GenerateConfig, device_type: str) -> di
     parts = {
         "denoiser": denoiser,
         "VAE": sizes.vae * of_vae,
-        "field": field_bytes(config.field),
-        "render": _render_bytes(config, device_type),
         "denoiser at work": predicting,
         "VAE at work": kept,
     }
-    return _with_process(parts, device_type, RESERVE[device_type])
+    teacher, field = kinds_of(device_type)
+    if share_memory(device_type):
+        parts |= {"field": field_bytes(config.field), "render": _render_bytes(config, field)}
+    return _with_process(parts, device_type, RESERVE[teacher])
 
 
-def _meshing(sizes: ModelSizes, config: GenerateConfig) -> dict[str, int]:
+def _meshing(sizes: ModelSizes, config: GenerateConfig, device_type: str) -> dict[str, int]:
     """After training, in main memory: the model is still there, and the mesh and its pictures are made."""
+    parts = {
+        "denoiser": sizes.denoiser * weight_bytes(sizes, config, device_type),
+        "VAE": sizes.vae * _vae_bytes(sizes, config, device_type),
+        "field": field_bytes(config.field),
+        "mesh": _mesh_bytes(config),
+    }
+    return _with_process(parts, device_type, RESERVE_ELSE)
+
+
+def _mesh_bytes(config: GenerateConfig) -> int:
     points = (config.mesh.resolution + 1) ** 3
     refining = REFINE_BYTES * config.mesh.triangles if config.refine.steps else 0
-    parts = {
-        "denoiser": sizes.denoiser * weight_bytes(sizes, config, "cpu"),
-        "VAE": sizes.vae * _vae_bytes(sizes, config, "cpu"),
-        "field": field_bytes(config.field),
-        "mesh": MESH_BYTES + max(LATTICE_BYTES * points, refining),  # the lattice has gone by then
-    }
-    return _with_process(parts, "cpu", RESERVE_ELSE)
+    return MESH_BYTES + max(LATTICE_BYTES * points, refining)  # the lattice has gone by then
 
 
 def _encoder(sizes: ModelSizes, config: GenerateConfig, each: int) -> tuple[int, int]:
@@ -210,9 +242,9 @@ def field_numbers(config: FieldConfig) -> int:
     return entries * config.features + network
 
 
-def _render_bytes(config: GenerateConfig, device_type: str) -> int:
+def _render_bytes(config: GenerateConfig, field: str) -> int:
     """What rendering keeps: of a training step, or of a preview where that is more; bytes."""
     rays = views_at_once(config) * max(config.optimize.resolution) ** 2
-    training = rays * config.render.steps * SAMPLE_BYTES[device_type]
-    preview = _PREVIEW_RAYS * config.render.steps * SEEN_BYTES[device_type]
+    training = rays * config.render.steps * SAMPLE_BYTES[field]
+    preview = _PREVIEW_RAYS * config.render.steps * SEEN_BYTES[field]
     return max(training, preview)

@@ -8,18 +8,20 @@ the next rung. Both are pure functions of sizes and settings.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from dreamfusion_engine.config.scores import SCORES
 from dreamfusion_engine.config.stages import GenerateConfig, views_at_once
-from dreamfusion_engine.memory.estimate import TILE_PIXELS, estimate, working_bytes
+from dreamfusion_engine.machine.backends import BACKENDS, kinds_of
+from dreamfusion_engine.memory.estimate import TILE_PIXELS, estimate, estimate_field, working_bytes
 from dreamfusion_engine.models.sizes import ModelSizes
 
 SMALLEST_RENDER = 24  # pixels; below it a model is shown too little to tell objects by
 SMALLEST_LATENT_RENDER = 64  # ... a model of latents: as many as DreamFusion rendered, and as SD has latents a side
 GIB = float(1 << 30)
+ShortOf = Literal["", "teacher", "field"]  # whose memory
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,29 +65,56 @@ class FittedSettings:
         return text
 
 
-def fit(sizes: ModelSizes, config: GenerateConfig, free: int, device_type: str) -> FittedSettings:
+def fit(sizes: ModelSizes, config: GenerateConfig, free: int, device_type: str, free_field: int = 0) -> FittedSettings:
     """Return the settings nearest to `config` that fit into the free memory; with every saving made where none fit.
 
     A rung that saves nothing with this model is skipped. Where everything fits already, nothing is changed.
 
     sizes: ModelSizes of the model.
     config: GenerateConfig of the run.
-    free: int, bytes, of the card for 'cuda', of the machine for 'cpu'.
-    device_type: 'cuda' or 'cpu'.
+    free: int, bytes, where the teacher is.
+    device_type: kind of the places, as for `memory.estimate.estimate`.
+    free_field: int, bytes, where the field is, if that is another memory; 0: not known, or the same.
     """
+
+    def of_teacher(tried: GenerateConfig) -> int:
+        return working_bytes(sizes, tried, device_type)
+
+    def of_field(tried: GenerateConfig) -> int:
+        return estimate_field(tried, device_type).total
+
     taken: list[Saving] = []
-    working = working_bytes(sizes, config, device_type)
+    config = _lowered(sizes, config, free, device_type, of_teacher, taken)
+    if free_field > 0:
+        config = _lowered(sizes, config, free_field, device_type, of_field, taken, short_of="field")
+    needed, of_it = estimate(sizes, config, device_type).total, of_field(config)
+    fits = needed <= free and (free_field <= 0 or of_it <= free_field)
+    short = needed if needed > free or fits else of_it
+    return FittedSettings(config=config, savings=tuple(taken), needed=short, fits=fits)
+
+
+def _lowered(
+    sizes: ModelSizes,
+    config: GenerateConfig,
+    free: int,
+    device_type: str,
+    working_of: Callable[[GenerateConfig], int],
+    taken: list[Saving],
+    *,
+    short_of: ShortOf = "",
+) -> GenerateConfig:
+    """The settings after as many savings as one place needs; they are added to `taken`."""
+    working = working_of(config)
     while working > free:
-        for saving in _rungs(sizes, config, device_type):
-            after = working_bytes(sizes, saving.config, device_type)
+        for saving in _rungs(sizes, config, device_type, short_of=short_of):
+            after = working_of(saving.config)
             if after < working:
                 taken.append(saving)
                 config, working = saving.config, after
                 break
         else:
             break
-    needed = estimate(sizes, config, device_type).total
-    return FittedSettings(config=config, savings=tuple(taken), needed=needed, fits=needed <= free)
+    return config
 
 
 def least_bytes(sizes: ModelSizes, config: GenerateConfig, device_type: str) -> int:
@@ -105,28 +134,37 @@ def least_bytes(sizes: ModelSizes, config: GenerateConfig, device_type: str) -> 
     return estimate(sizes, dataclasses.replace(config, memory=saving), device_type).total
 
 
-def next_saving(sizes: ModelSizes, config: GenerateConfig, device_type: str) -> Saving | None:
+def next_saving(sizes: ModelSizes, config: GenerateConfig, device_type: str, short_of: ShortOf = "") -> Saving | None:
     """Return the next rung for a run whose memory ran out in training; None at the end of the ladder.
 
     Precision and the place of text encoders are left out, because the model is loaded already.
 
     sizes, config, device_type: as for `fit`.
+    short_of: whose memory ran out, where both have their own; '': not known.
     """
-    return next(_rungs(sizes, config, device_type, loaded=True), None)
+    return next(_rungs(sizes, config, device_type, loaded=True, short_of=short_of), None)
 
 
-def _rungs(sizes: ModelSizes, config: GenerateConfig, device_type: str, *, loaded: bool = False) -> Iterator[Saving]:
-    """Every change that can still be made, in order. loaded: the model is, and is training."""
-    memory, card = config.memory, device_type != "cpu"
-    if card and loaded and memory.graphs and SCORES[config.guidance.score].recordable:
+def _rungs(
+    sizes: ModelSizes, config: GenerateConfig, device_type: str, *, loaded: bool = False, short_of: ShortOf = ""
+) -> Iterator[Saving]:
+    """Every change that can still be made, in order; only what the field feels where its memory alone is short.
+
+    loaded: the model is, and is training.
+    """
+    memory, teacher = config.memory, BACKENDS[kinds_of(device_type)[0]]
+    card = teacher.name != "cpu" and short_of != "field"
+    apart = teacher.own_memory and card  # a layer that waits in main memory saves nothing on a Mac
+    encodes = sizes.encoder_kept and short_of != "field"
+    if card and device_type == "cuda" and loaded and memory.graphs and SCORES[config.guidance.score].recordable:
         yield _memory(config, "steps are not recorded as CUDA graphs, and take a little longer", graphs=False)
     if card and memory.precision == "float32" and not loaded:
         yield _memory(config, "the model in half precision", precision="auto")
-    if card and memory.offload == "none" and not loaded and not sizes.compares:
+    if apart and memory.offload == "none" and not loaded and not sizes.compares:
         yield _memory(config, "the text encoder comes to the card a layer at a time", offload="text")
-    if sizes.encoder_kept and not memory.recompute:
+    if encodes and not memory.recompute:
         yield _memory(config, "the VAE is computed again in the backward pass", recompute=True)
-    if sizes.encoder_kept and sizes.pixels > TILE_PIXELS and not memory.tiling:
+    if encodes and sizes.pixels > TILE_PIXELS and not memory.tiling:
         yield _memory(config, "the VAE sees pictures in tiles", tiling=True)
     at_once, group = views_at_once(config), config.camera.group
     if at_once > group:
@@ -138,7 +176,7 @@ def _rungs(sizes: ModelSizes, config: GenerateConfig, device_type: str, *, loade
         yield smaller
     # A layer that has left the card cannot give a gradient.
     needs_gradients = sizes.compares or SCORES[config.guidance.score].learns
-    if card and memory.offload != "all" and not needs_gradients:
+    if apart and memory.offload != "all" and not needs_gradients:
         yield _memory(config, "the denoiser comes to the card a layer at a time, which is slow", offload="all")
 
 

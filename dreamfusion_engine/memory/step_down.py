@@ -13,10 +13,13 @@ from dreamfusion_engine.config.stages import GenerateConfig, MemoryConfig
 from dreamfusion_engine.errors import RunError
 from dreamfusion_engine.events import Note, Report
 from dreamfusion_engine.inputs.outside_text import first_line
+from dreamfusion_engine.machine.backends import BACKENDS, kinds_of, share_memory
 from dreamfusion_engine.machine.device import release_memory
-from dreamfusion_engine.memory.ladder import next_saving
+from dreamfusion_engine.memory.ladder import ShortOf, next_saving
 from dreamfusion_engine.models.sizes import ModelSizes
 
+_MAIN_MEMORY = ("cpuallocator", "device 'cpu'", "cannot allocate memory", "memoryerror", "unable to allocate")
+_CARDS = ("cuda", "hip", "xpu", "level_zero", "native api", "outofmemoryerror")
 # Settings that a run out of memory may be resumed with; they do not spoil what has been trained.
 CHANGED_ON_RESUME = ("views", "resolution")  # of optimize; and all of memory
 
@@ -25,9 +28,10 @@ CHANGED_ON_RESUME = ("views", "resolution")  # of optimize; and all of memory
 class StepDown:
     """The way down the ladder of `memory.ladder`.
 
-    device: torch.device of the run.
+    device: torch.device of the training.
     report: told of each step down.
     sizes: ModelSizes of the model.
+    kind: str, of the run's places (`machine.places.Places.kind`); '': both are on `device`.
     economise: brings the loaded model in line with changed memory settings.
     taken: every step down so far, for result.json and checkpoints: step, setting, text, reason.
     """
@@ -35,6 +39,7 @@ class StepDown:
     device: torch.device
     report: Report
     sizes: ModelSizes = field(default_factory=lambda: ModelSizes(denoiser=0, text_encoders=0))
+    kind: str = ""
     economise: Callable[[MemoryConfig], None] = lambda memory: None
     taken: list[dict[str, Any]] = field(default_factory=list)
 
@@ -49,20 +54,39 @@ class StepDown:
         Raises RunError run.out_of_memory at the end of the ladder.
         """
         release_memory()
-        saving = next_saving(self.sizes, config, self.device.type)
+        short_of = whose_memory(reason, self.kind or self.device.type)
+        whose = {"teacher": "The memory of the teacher's device", "field": "The memory of the field's device"}
+        what = f"{whose.get(short_of, 'The memory')} ran out at step {step}"
+        saving = next_saving(self.sizes, config, self.kind or self.device.type, short_of)
         if saving is None:
             raise RunError(
                 "run.out_of_memory",
-                what=f"The memory ran out at step {step}, and there is nothing left to save.",
+                what=f"{what}, and there is nothing left to save.",
                 why=first_line(reason),
                 fix="The training so far is kept. Close other programs, on a card also those that draw on it, and give "
                 "the same command with --resume; or start anew with a smaller --model, or with --device cpu.",
             )
         self.economise(saving.config.memory)
         self.taken.append({"step": step, "setting": saving.setting, "text": saving.text, "reason": first_line(reason)})
-        text = f"The memory ran out at step {step}. It goes on from there with less: {saving.text}."
+        text = f"{what}. It goes on from there with less: {saving.text}."
         self.report(Note(code="memory.step_down", text=text))
         return saving.config
+
+
+def whose_memory(reason: str, kind: str) -> ShortOf:
+    """Return whose memory ran out, by what the libraries said of it; '' where both share one, or nobody knows.
+
+    reason: str, text of the error.
+    kind: str, of the run's places.
+    """
+    if share_memory(kind):
+        return ""
+    said = reason.lower()
+    of_main = any(sign in said for sign in _MAIN_MEMORY)
+    teacher, field = (BACKENDS[name].own_memory for name in kinds_of(kind))
+    if teacher == field or (not of_main and not any(sign in said for sign in _CARDS)):
+        return ""
+    return "teacher" if of_main != teacher else "field"
 
 
 def resumed_attempt(attempt: GenerateConfig, then: GenerateConfig, now: GenerateConfig) -> GenerateConfig:

@@ -18,8 +18,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dreamfusion_engine.machine.atomic_file import write_atomically
+from dreamfusion_engine.machine.backends import (
+    BACKENDS,
+    computes_bfloat16,
+    count_of,
+    has_bfloat16,
+    kinds_of,
+    title_of,
+    wait_for,
+)
 from dreamfusion_engine.machine.cache_folder import cache_folder
-from dreamfusion_engine.machine.device import compute_threads, has_bfloat16
+from dreamfusion_engine.machine.device import compute_threads
+from dreamfusion_engine.machine.places import Places
 from dreamfusion_engine.wire.bounded_json import read_json_file
 
 if TYPE_CHECKING:
@@ -38,6 +48,8 @@ class Speed:
     half: float, in the half precision that runs use there.
     single: float, in float32.
     card: bool, whether the device is one.
+    field_single: float, the float32 rate where the field is, if that is another device; 0: the same.
+    kind: str, of the places that it is kept for (`machine.places.Places.kind`); '': 'cuda' for a card, else 'cpu'.
     ratios: model to measured over estimated seconds of a step, from runs that were made here.
     rest: float, the same of everything in a run but steps, which is the engine's own work; above 1 on a busy machine.
     """
@@ -45,6 +57,8 @@ class Speed:
     half: float
     single: float
     card: bool = False
+    field_single: float = 0.0
+    kind: str = ""
     ratios: dict[str, float] = field(default_factory=dict)
     rest: float = 1.0
 
@@ -54,7 +68,10 @@ class Speed:
 
 
 def stored_speed(device_type: str) -> Speed | None:
-    """Return what was measured of this machine's device, 'cpu' or 'cuda'; None where nothing usable is kept."""
+    """Return what was measured of this machine's device; None where nothing usable is kept.
+
+    device_type: kind of the places, such as 'cpu', 'cuda' or 'mps+cpu'.
+    """
     key = _key(device_type)
     if key is None:
         return None
@@ -65,18 +82,37 @@ def stored_speed(device_type: str) -> Speed | None:
         half, single = float(values["half"]), float(values["single"])
         ratios = {str(model): _believed(ratio) for model, ratio in values["ratios"].items()}
         rest = _believed(values.get("rest", 1.0))  # earlier versions did not keep it
+        field_single = float(values.get("field_single", 0.0))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
-    if not all(SLOWEST <= rate <= FASTEST for rate in (half, single)):
+    teacher, field = kinds_of(device_type)
+    rates = (half, single) if teacher == field else (half, single, field_single)
+    if not all(SLOWEST <= rate <= FASTEST for rate in rates):
         return None
-    return Speed(half=half, single=single, card=device_type == "cuda", ratios=ratios, rest=rest)
+    return Speed(
+        half=half,
+        single=single,
+        card=teacher != "cpu",
+        field_single=0.0 if teacher == field else field_single,
+        kind=device_type,
+        ratios=ratios,
+        rest=rest,
+    )
 
 
-def measured_speed(device: torch.device) -> Speed:
-    """Return the device's speed: what is kept, or else a measurement now, in about a second, which is then kept."""
-    speed = stored_speed(device.type)
+def measured_speed(device: torch.device, field: torch.device | None = None) -> Speed:
+    """Return a device's speed: what is kept, or else a measurement now, in about a second, which is then kept.
+
+    device: torch.device of the teacher.
+    field: torch.device of the field; None: the same.
+    """
+    places = Places(teacher=device, field=device if field is None else field)
+    speed = stored_speed(places.kind)
     if speed is None:
         speed = _measure(device)
+        if places.teacher != places.field:
+            speed = replace(speed, field_single=_measure(places.field).single)
+        speed = replace(speed, kind=places.kind)
         _store(speed)
     return speed
 
@@ -84,7 +120,7 @@ def measured_speed(device: torch.device) -> Speed:
 def learn_ratio(device_type: str, model: str, measured: float, estimated: float) -> None:
     """Keep the ratio of measured to estimated seconds of a run's steps; nothing where either is 0.
 
-    device_type: 'cpu' or 'cuda'.
+    device_type: kind of the places.
     model: str, the model's name.
     measured: float, seconds a step.
     estimated: float, seconds a step without any ratio.
@@ -100,7 +136,7 @@ def learn_ratio(device_type: str, model: str, measured: float, estimated: float)
 def learn_rest(device_type: str, measured: float, estimated: float) -> None:
     """Keep the ratio of measured to estimated seconds of a run's work after training; nothing where either is 0.
 
-    device_type: 'cpu' or 'cuda'.
+    device_type: kind of the places.
     measured: float, seconds.
     estimated: float, seconds without any ratio.
     """
@@ -122,13 +158,16 @@ def _file(device_type: str) -> Path:
 
 def _key(device_type: str) -> str | None:
     """Device, version of torch and threads; None where that device is not there, as far as is known without torch."""
-    if device_type == "cpu":
-        title = platform.processor() or platform.machine()
-    else:
+    titles = []
+    for name in dict.fromkeys(kinds_of(device_type)):
+        if name == "cpu":
+            titles.append(platform.processor() or platform.machine())
+            continue
         torch = sys.modules.get("torch")  # who knows of a card has loaded it
-        if torch is None or not torch.cuda.is_available():
+        if torch is None or name not in BACKENDS or not count_of(BACKENDS[name].device_type):
             return None
-        title = torch.cuda.get_device_name(0)
+        titles.append(title_of(torch.device(BACKENDS[name].device_type)))
+    title = " and ".join(titles)
     try:
         version = metadata.version("torch")
     except metadata.PackageNotFoundError:
@@ -138,11 +177,12 @@ def _key(device_type: str) -> str | None:
 
 def _store(speed: Speed) -> None:
     """Keep it; a cache that cannot be written costs the next measurement, nothing else."""
-    device_type = "cuda" if speed.card else "cpu"
+    device_type = speed.kind or ("cuda" if speed.card else "cpu")
     values = {
         "key": _key(device_type),
         "half": speed.half,
         "single": speed.single,
+        "field_single": speed.field_single,
         "ratios": speed.ratios,
         "rest": speed.rest,
     }
@@ -162,7 +202,7 @@ def _measure(device: torch.device) -> Speed:
         half, single = _rate(device, True), _rate(device, False)
     finally:
         torch.set_num_threads(threads)
-    return Speed(half=half, single=single, card=device.type == "cuda")
+    return Speed(half=half, single=single, card=device.type != "cpu")
 
 
 def _rate(device: torch.device, half: bool) -> float:
@@ -174,7 +214,8 @@ def _rate(device: torch.device, half: bool) -> float:
 
     pictures = 2 if device.type == "cpu" else 32
     side = 8 if half and not has_bfloat16(device.type) else 32  # emulation takes half a minute for 32
-    dtype = torch.bfloat16 if device.type == "cpu" or torch.cuda.is_bf16_supported() else torch.float16
+    wide = computes_bfloat16(device.type) and (device.type != "cuda" or torch.cuda.is_bf16_supported())
+    dtype = torch.bfloat16 if wide else torch.float16
     weight = torch.full((320, 320, 3, 3), 0.01, device=device)
     picture = torch.full((pictures, 320, side, side), 0.01, device=device)
     rows = torch.full((pictures * side * side // 2, 640), 0.01, device=device)
@@ -190,14 +231,11 @@ def _rate(device: torch.device, half: bool) -> float:
 
 def _median_seconds(device: torch.device, work: Callable[[], object]) -> float:
     """Of one call, after one that warms up; for as long as the time box lasts, at least once."""
-    import torch
-
     taken: list[float] = []
     for call in range(1000):
         begun = time.perf_counter()
         work()
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
+        wait_for(device)
         if call:
             taken.append(max(time.perf_counter() - begun, 1e-9))
         if sum(taken) >= _EACH:

@@ -19,7 +19,7 @@ def memory_of(sizes: ModelSizes, device_type: str, recipe: str) -> int:
     """Return the peak memory of a run in the preset `PRESET`, MiB, with the savings that cost no quality.
 
     sizes: ModelSizes of the model.
-    device_type: 'cpu' or 'cuda'.
+    device_type: kind of the places, such as 'cpu', 'cuda' or 'mps+cpu'.
     recipe: str, name of the model's recipe.
     """
     return _memory_mib(sizes, preset(PRESET, "a", {}, recipe), device_type)
@@ -32,7 +32,7 @@ def estimates_of(sizes: ModelSizes, model: str, device_type: str, recipe: str) -
 
     sizes: ModelSizes of the model.
     model: str, the model's name.
-    device_type: 'cpu' or 'cuda'.
+    device_type: kind of the places, such as 'cpu', 'cuda' or 'mps+cpu'.
     recipe: str, name of the model's recipe.
     """
     speed, estimates = stored_speed(device_type), {}

@@ -107,12 +107,12 @@ def step_seconds(sizes: ModelSizes, config: GenerateConfig, speed: Speed) -> flo
         calls = parts * SCORES[config.guidance.score].calls(config.score, *timesteps_of_a_call(config))
     seconds = denoiser_step_operations(sizes, config) / of_denoiser
     seconds += encoder_step_operations(sizes, config) / of_encoder
-    slower = REFERENCE / speed.single
+    slower = REFERENCE / (speed.field_single or speed.single)
     rays = config.optimize.views * sum(size * size for size in config.optimize.resolution) / 2.0
     steps = _RAY_FIXED + (1.0 - _RAY_FIXED) * config.render.steps / _RAY_STEPS
     nerf = parts * _NERF_SECONDS + rays * (_RAY_SECONDS * steps + _more_levels(config, 2.0)) + _more_adam(config)
     fixed = nerf * slower + calls * _CALL_SECONDS * slower
-    return seconds + (max(fixed, _NERF_LEAST) if speed.card else fixed)
+    return seconds + (max(fixed, _NERF_LEAST) if speed.card and not speed.field_single else fixed)
 
 
 def _more_levels(config: GenerateConfig, passes: float) -> float:
@@ -136,7 +136,7 @@ def watching_seconds(config: GenerateConfig, speed: Speed, steps: float) -> floa
     speed: Speed of the device.
     steps: float, seconds of the training steps.
     """
-    slower = REFERENCE / speed.single * speed.rest
+    slower = REFERENCE / (speed.field_single or speed.single) * speed.rest
     steps_a_ray = _RAY_FIXED + (1.0 - _RAY_FIXED) * config.render.steps / _RAY_STEPS
     ray = _PICTURE_RAY_SECONDS * steps_a_ray + _more_levels(config, 1.0)
     preview = (_PREVIEW_RAYS * ray + _PREVIEW_ELSE) * slower

@@ -108,7 +108,7 @@ def test_every_familys_folder_tells_its_sizes(variant: str, folders: Callable[[s
 def test_a_run_without_enough_memory_changes_its_settings_says_so_and_records_it(
     folders: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(run_teacher, "free_memory_bytes", lambda name: 1 << 20)
+    monkeypatch.setattr(run_teacher, "free_bytes", lambda device: 1 << 20)
     settings = {
         "optimize": {"steps": 3, "views": 2, "resolution": [24, 32]},
         "field": {"levels": 2},
@@ -126,4 +126,4 @@ def test_a_run_without_enough_memory_changes_its_settings_says_so_and_records_it
     assert memory["resolution"] == [24, 32] and memory["steps_down"] == [] and memory["estimate_mib"] > 100
     assert json.loads((tmp_path / "out" / "result.json").read_text())["config"]["memory"]["recompute"] is False
     quiet = preset("draft", "a red mug", {**settings, "memory": {"fit": False}})
-    assert fit_memory(quiet, read_sizes(folders("sd")), 1, CPU, events.append) == quiet
+    assert fit_memory(quiet, read_sizes(folders("sd")), 1, "cpu", events.append) == quiet
