@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from dreamfusion_engine.errors import SetupError
+from dreamfusion_engine.machine.backends import backend_of
 from dreamfusion_engine.models.families.parts import Parts
 from dreamfusion_engine.models.families.space import Space
 from dreamfusion_engine.models.noise import NoiseSchedule, PredictionType, noise_from_prediction
@@ -49,7 +50,8 @@ class Adapter(abc.ABC):
         self.prediction: PredictionType = prediction
         self._class_name = class_name
         self._space = space
-        self._memory_format = memory_format
+        ordered = backend_of(parts.device).channels_last
+        self._memory_format = memory_format if ordered else torch.contiguous_format
         self._denoiser: Any = None
 
     @abc.abstractmethod

@@ -21,7 +21,8 @@ from torch import nn
 from dreamfusion_engine.config.stages import Precision as Precision
 from dreamfusion_engine.errors import SetupError
 from dreamfusion_engine.hub.selection import INDEX
-from dreamfusion_engine.machine.device import has_bfloat16, trim_heap
+from dreamfusion_engine.machine.backends import computes_bfloat16, has_bfloat16
+from dreamfusion_engine.machine.device import trim_heap
 from dreamfusion_engine.models.adapters.files import NO_ADAPTERS, AdapterFiles
 from dreamfusion_engine.models.adapters.learned_word import spelt_out
 from dreamfusion_engine.models.adapters.lora_merge import merge_lora
@@ -41,7 +42,7 @@ class Parts:
 
     folder: PipelineFolder of the model.
     device: torch.device, where it computes.
-    precision: of the denoiser. 'auto' is float32, except for large models on a GPU: float16 for a unet, whose guidance
+    precision: of the denoiser. 'auto' is float32, except for large models on a card: float16 for a unet, whose guidance
         multiplies bfloat16's error (docs/benchmarks.md), and bfloat16 for a transformer, whose activations leave the
         range of float16.
     place: called with a part's name and its network in main memory; returns the network to use. By default it moves the
@@ -76,20 +77,28 @@ class Parts:
         reduced = compute != torch.float32
         self.dtype = torch.float32 if device.type == "cpu" else compute
         self.autocast = compute if reduced and device.type == "cpu" else None
-        self.text_dtype = torch.bfloat16 if self.dtype != torch.float32 else torch.float32
+        halved = self.dtype != torch.float32 and computes_bfloat16(device.type)
+        self.text_dtype = torch.bfloat16 if halved else torch.float32
         self.vae_dtype = self._vae_precision(vae_precision)
 
     def _precision(self, precision: Precision) -> torch.dtype:
+        kind = self.device.type
+        if precision == "bfloat16" and not computes_bfloat16(kind):
+            raise _no_bfloat16(kind)
         if precision != "auto":
             return _DTYPES[precision]
-        if self.device.type != "cuda" or self.folder.weights[self.family.denoiser].parameters <= HALF_ABOVE:
+        if kind == "cpu" or self.folder.weights[self.family.denoiser].parameters <= HALF_ABOVE:
             return torch.float32
         # Emulated bfloat16 is slow, and yet better than the overflows of a transformer's activations in float16. And
         # gradients that come back through a CLIP would vanish in float16.
         wide = self.family.denoiser == "transformer" or self.family.compares
+        if wide and not computes_bfloat16(kind):
+            return torch.float32
         return torch.bfloat16 if wide else torch.float16
 
     def _vae_precision(self, precision: Precision) -> torch.dtype:
+        if precision == "bfloat16" and not computes_bfloat16(self.device.type):
+            raise _no_bfloat16(self.device.type)
         if precision != "auto":
             return _DTYPES[precision]
         if self.dtype == torch.float32 or (self.family.vae and self.config("vae").get("force_upcast")):
@@ -256,6 +265,16 @@ class Parts:
             if isinstance(error, torch.OutOfMemoryError):
                 raise
             raise damaged(self.folder.path, str(error).strip()[:300]) from error
+
+
+def _no_bfloat16(device_type: str) -> SetupError:
+    needs = "macOS 14 or newer" if device_type == "mps" else "a newer card"
+    return SetupError(
+        "setup.precision",
+        what="This device cannot compute in bfloat16.",
+        why=f"On {device_type} it needs {needs}.",
+        fix="Leave memory.precision and memory.vae_precision at auto, or set them to float32.",
+    )
 
 
 def _package_error(why: str) -> SetupError:

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from dreamfusion_engine.machine.backends import backend_of
 from dreamfusion_engine.models.families.parts import Parts
 from dreamfusion_engine.models.teacher import resize_square
 
@@ -64,7 +65,8 @@ class LatentSpace:
         self.size = pixels
         self._parts = parts
         # A card's half-precision convolutions want channels last; a CPU's are as fast either way.
-        self._memory_format = torch.contiguous_format if parts.device.type == "cpu" else torch.channels_last
+        wanted = parts.device.type != "cpu" and backend_of(parts.device).channels_last
+        self._memory_format = torch.channels_last if wanted else torch.contiguous_format
 
     @cached_property
     def vae(self) -> Any:

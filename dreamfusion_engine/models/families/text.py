@@ -6,11 +6,11 @@ import gc
 from collections.abc import Callable
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from dreamfusion_engine.errors import InputError
 from dreamfusion_engine.inputs.given_path import shortened
+from dreamfusion_engine.machine.backends import free_unused
 from dreamfusion_engine.machine.device import trim_heap
 from dreamfusion_engine.models.families.parts import Parts
 
@@ -84,8 +84,8 @@ def with_encoder(
         encoder = None
         gc.collect()
         trim_heap()
-        if parts.device.type == "cuda":
-            torch.cuda.empty_cache()
+        if parts.device.type != "cpu":
+            free_unused()
 
 
 def clip_states(parts: Parts, number: str, class_name: str, texts: list[str]) -> tuple[Tensor, Tensor]:
