@@ -59,6 +59,8 @@ class ScoreDistillation:
     Raises InputError input.unknown_words where the card's vocabulary is closed and does not hold a word.
     """
 
+    looks_behind = False
+
     def __init__(
         self,
         teacher: Teacher,
@@ -213,7 +215,7 @@ class ScoreDistillation:
         gradient, norm = self.pull(x, step)
         if self.renders is not None and step.learning is not None:
             self.renders.learn(x, *step.learning, step.embeddings.cond, torch.isfinite(norm).all())
-        return mean_score_loss(x, gradient), norm
+        return self.loss_at(x, gradient), norm
 
     @torch.no_grad()
     def pull(self, x: Tensor, step: StepInputs) -> tuple[Tensor, Tensor]:
@@ -229,6 +231,14 @@ class ScoreDistillation:
         gradient = score_weight(*self.teacher.schedule.at(step.t), self.config.weighting) * residual
         gradient = clipped_pixels(gradient, self.settings.pixel_clip)
         return gradient, gradient.square().mean(dim=(1, 2, 3)).sqrt()
+
+    def loss_at(self, x: Tensor, gradient: Tensor) -> Tensor:
+        """Return the loss, a scalar, whose gradient at x is g, from `pull`.
+
+        x: float32[B, C, h, w], the renders as the model sees them, with their graph.
+        gradient: float32[B, C, h, w], g.
+        """
+        return mean_score_loss(x, gradient)
 
     @property
     def schedule(self) -> NoiseSchedule:

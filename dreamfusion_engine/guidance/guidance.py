@@ -33,11 +33,13 @@ class Guidance(Protocol):
     config: GuidanceConfig of the attempt.
     together: int, views in a row that are judged together; 1: each alone.
     has_front: bool, whether front and back of the prompt's object may differ.
+    looks_behind: bool, whether `seen` uses what it is told of the background.
     """
 
     config: GuidanceConfig
     together: int
     has_front: bool
+    looks_behind: bool
 
     @property
     def recordable(self) -> bool:
@@ -100,6 +102,10 @@ class Guidance(Protocol):
 
     def pull(self, x: Tensor, step: Any) -> tuple[Tensor, Tensor]:
         """Return the gradient at x, without a graph, and the measure; another thread may call it."""
+        ...
+
+    def loss_at(self, x: Tensor, gradient: Tensor) -> Tensor:
+        """Return the loss, a scalar, whose gradient at x is what `pull` returned."""
         ...
 
     def score_size(self, progress: float, size: int) -> float:

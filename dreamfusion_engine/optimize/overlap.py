@@ -22,7 +22,6 @@ from dreamfusion_engine.config.stages import GenerateConfig, views_at_once
 from dreamfusion_engine.field.occupancy import OccupancyGrid
 from dreamfusion_engine.field.radiance import RadianceField
 from dreamfusion_engine.guidance.guidance import Guidance
-from dreamfusion_engine.guidance.scores.sds import mean_score_loss
 from dreamfusion_engine.optimize.step_part import PartInputs, PartPlan, add_way_back, render_part
 from dreamfusion_engine.render.renderer import Rendering
 
@@ -78,7 +77,7 @@ def add_gradients_overlapped(
             inputs, plan, seen, x, pulled = waiting[0]
             gradient, _ = pulled.result()
             waiting.popleft()
-            add_way_back(field, config, inputs, plan, seen, mean_score_loss(x, gradient))
+            add_way_back(field, config, inputs, plan, seen, distillation.loss_at(x, gradient))
     finally:
         for *_, pulled in waiting:
             pulled.cancel()

@@ -18,6 +18,7 @@ from dreamfusion_engine.guidance.clip.backgrounds import patterned_backgrounds
 from dreamfusion_engine.guidance.clip.crops import crop_size, cropped
 from dreamfusion_engine.guidance.guidance import Behind
 from dreamfusion_engine.guidance.prompt_conditioning import Encode, PromptConditioning
+from dreamfusion_engine.guidance.scores.sds import mean_score_loss
 from dreamfusion_engine.guidance.step_inputs import ViewRange
 from dreamfusion_engine.machine.device import sent
 from dreamfusion_engine.models.card import AUTOMATIC, PromptCard
@@ -59,6 +60,7 @@ class ClipGuidance:
     """
 
     together = 1
+    looks_behind = True
 
     def __init__(
         self,
@@ -157,6 +159,10 @@ class ClipGuidance:
             loss, fits = self.loss(leaf, step)
             (gradient,) = torch.autograd.grad(loss, leaf)
         return gradient, fits
+
+    def loss_at(self, x: Tensor, gradient: Tensor) -> Tensor:
+        """Return the loss whose gradient at x is that of `pull`."""
+        return mean_score_loss(x, gradient)
 
     def score_size(self, progress: float, size: int) -> float:
         """Return 1: the weights of this family's recipe are beside a loss between -1 and 1."""

@@ -52,8 +52,9 @@ from dreamfusion_engine.guidance.denoiser.openvino_graph import (
 from dreamfusion_engine.guidance.denoiser.trial import Trial
 from dreamfusion_engine.guidance.distillation import ScoreDistillation
 from dreamfusion_engine.machine.atomic_file import write_atomically
+from dreamfusion_engine.machine.backends import has_bfloat16
 from dreamfusion_engine.machine.cache_folder import cache_folder
-from dreamfusion_engine.machine.device import asked_threads, has_bfloat16, kernel_threads, usable_cores
+from dreamfusion_engine.machine.device import asked_threads, kernel_threads, usable_cores
 from dreamfusion_engine.models.families.adapter import Adapter
 from dreamfusion_engine.models.families.parts import Parts
 

@@ -35,8 +35,10 @@ class RenderScore:
         self._model = copy.copy(teacher)
         self._model.denoiser = with_low_rank(teacher.denoiser, config.lora_rank, generator)
         self._parameters = low_rank_parameters(self._model.denoiser)
+        # MPS has ignored what a fused optimizer is told of gradients that are not finite (pytorch pull request 186360).
+        self._fused = teacher.device.type in ("cpu", "cuda")
         self._optimizer = torch.optim.AdamW(
-            self._parameters.values(), lr=config.lora_rate, weight_decay=0.0, fused=True
+            self._parameters.values(), lr=config.lora_rate, weight_decay=0.0, fused=self._fused
         )
 
     @torch.no_grad()
@@ -67,9 +69,12 @@ class RenderScore:
         for parameter, gradient in zip(self._parameters.values(), gradients, strict=True):
             parameter.grad = gradient / LOSS_SCALE
         wrong = ~torch.isfinite(torch.nn.utils.get_total_norm(gradients))
-        # As `optimize.volume_training` tells its own optimizer.
-        self._optimizer.found_inf = (wrong if sound is None else wrong | ~sound).float()  # type: ignore[attr-defined]
-        self._optimizer.step()
+        wrong = wrong if sound is None else wrong | ~sound
+        if self._fused:  # as `optimize.training` tells its own optimizer
+            self._optimizer.found_inf = wrong.float()  # type: ignore[attr-defined]
+            self._optimizer.step()
+        elif not bool(wrong):
+            self._optimizer.step()
         return loss.detach()
 
     def state(self) -> dict[str, Tensor]:
@@ -86,5 +91,9 @@ class RenderScore:
         for name, parameter in self._parameters.items():
             parameter.data.copy_(tensors[name])
             if f"{name}.step" in tensors:
-                moments = {m: tensors[f"{name}.{m}"].to(parameter.device, copy=True) for m in _MOMENTS}
+                moments = {m: tensors[f"{name}.{m}"].to(self._place_of(m, parameter), copy=True) for m in _MOMENTS}
                 self._optimizer.state[parameter] = moments
+
+    def _place_of(self, moment: str, parameter: Tensor) -> torch.device:
+        """Where AdamW keeps a moment: only a fused one counts its steps on the device."""
+        return torch.device("cpu") if moment == "step" and not self._fused else parameter.device

@@ -39,8 +39,8 @@ def inversion_timesteps(t: Tensor, steps: int) -> Tensor:
     t: int64[B], last timesteps.
     steps: int, at least 1.
     """
-    share = torch.linspace(0.0, 1.0, steps + 1, device=t.device, dtype=torch.float64)
-    return (share[:, None] * t).round().long()
+    share = torch.linspace(0.0, 1.0, steps + 1, dtype=torch.float64)  # on the host: not every card has float64
+    return (share[:, None] * t.cpu()).round().long().to(t.device)
 
 
 def inversion_steps(t: Tensor, total: int, whole: int) -> int:
