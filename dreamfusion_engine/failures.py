@@ -12,7 +12,7 @@ from pathlib import Path
 
 from dreamfusion_engine.errors import EngineError, InputError, RunError, SetupError
 from dreamfusion_engine.inputs.outside_text import first_line
-from dreamfusion_engine.machine.device import out_of_memory
+from dreamfusion_engine.machine.device import device_lost, out_of_memory
 from dreamfusion_engine.machine.disk import disk_full, is_full
 
 _NOT_WRITABLE = {errno.EACCES, errno.EPERM, errno.EROFS}
@@ -52,6 +52,14 @@ def _known(error: BaseException, output: Path | None) -> EngineError | None:
             why=first_line(str(error) or type(error).__name__),
             fix="Close other programs, or ask for less: --set memory.offload=all for a large model, --set "
             "mesh.resolution=128 for the mesh. What was saved before is kept: use --resume.",
+        )
+    if device_lost(error):
+        return RunError(
+            "run.device_lost",
+            what="A graphics card stopped answering.",
+            why=first_line(str(error) or type(error).__name__),
+            fix="Look after its cable, its power and its driver, and start the engine again. What was saved before is "
+            "kept: use --resume; with --device cpu it goes on without the card.",
         )
     if isinstance(error, OSError) and is_full(error):
         return _disk_full(error, output)

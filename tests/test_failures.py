@@ -23,6 +23,7 @@ def test_our_own_errors_pass_unchanged() -> None:
     ("error", "code", "exit_code"),
     [
         (MemoryError(), "run.out_of_memory", 3),
+        (torch.AcceleratorError("CUDA error: unspecified launch failure"), "run.device_lost", 3),
         (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"), "run.out_of_memory", 3),
         (RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 9 B."), "run.out_of_memory", 3),
         (OSError(errno.ENOSPC, "No space left on device", "x"), "input.disk_full", 2),

@@ -20,9 +20,10 @@ from dreamfusion_engine.mesh.build import build_mesh
 from dreamfusion_engine.mesh.export import write_glb
 from dreamfusion_engine.mesh.surface.silhouette import ReferenceViews
 from dreamfusion_engine.optimize.checkpoint import INDEX
+from dreamfusion_engine.optimize.endings import cancelled
 from dreamfusion_engine.optimize.overlap import may_overlap
 from dreamfusion_engine.optimize.previews import BACKGROUND, Previews, png, preview_cameras
-from dreamfusion_engine.optimize.session import Session, cancelled
+from dreamfusion_engine.optimize.session import Session
 from dreamfusion_engine.optimize.step_trial import StepTrial
 from dreamfusion_engine.optimize.volume_training import VolumeTraining
 from dreamfusion_engine.run.start import Start
@@ -143,13 +144,14 @@ class Drafts:
     def _session(self, seed: int) -> Session:
         teacher, folder = self._teacher, seed_folder(self._output, seed)
         config = replace(self._config, seed=seed)
-        device = teacher.device
+        device = teacher.places.field
         lock = None if self._start is None else self._start.lock(device)
         teacher.distillation.restart(config.guidance, seed)
         session = Session(
             config=config,
             distillation=teacher.distillation,
             device=device,
+            places=teacher.places,
             folder=folder / "checkpoint",
             report=self._report,
             control=self._control,

@@ -32,7 +32,7 @@ from dreamfusion_engine.machine.run_folder import held
 from dreamfusion_engine.run.entrance import write_result
 from dreamfusion_engine.run.source import keep_source, kept_source
 from dreamfusion_engine.run.start import Start, start_of
-from dreamfusion_engine.run.teacher import load_run_teacher, open_run_model, run_device
+from dreamfusion_engine.run.teacher import load_run_teacher, open_run_model, run_places
 from dreamfusion_engine.tasks.generate import generate
 
 
@@ -119,9 +119,9 @@ def _rank(
 
     # 1. One teacher for all drafts, and who grades them.
     heard = course.of_draft(0)
-    device = run_device(config)
+    places = run_places(config)
     model = open_run_model(config, heard)
-    teacher = load_run_teacher(config, *model, device, heard)
+    teacher = load_run_teacher(config, *model, places, heard)
     judge = appraiser(config.prompt, judge_folder(config.judge, config.model))
     grading = Grading(config, teacher.distillation, judge)
     board.judge = grading.by

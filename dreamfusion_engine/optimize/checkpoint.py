@@ -42,7 +42,7 @@ class Checkpoint:
 
     step: int, steps done.
     config: the GenerateConfig as JSON.
-    device: 'cpu' or 'cuda', the kind it was trained on.
+    device: str, kind of the places it was trained on (`machine.places.Places.kind`).
     tensors: name to tensor of any dtype, on the CPU once loaded.
     extra: JSON that the loop needs, such as the health history and restarts.
     versions: of the packages that wrote it.
@@ -154,12 +154,11 @@ def set_aside(folder: Path) -> Path | None:
     return aside
 
 
-def load_checkpoint(folder: Path, config: GenerateConfig, device: str, *, given: bool = True) -> Checkpoint:
-    """Load the checkpoint in `folder`, after a check that it is whole and of this run.
+def load_checkpoint(folder: Path, config: GenerateConfig, *, given: bool = True) -> Checkpoint:
+    """Load the checkpoint in `folder`, after a check that it is whole and of this run; its devices may be others.
 
     folder: Path of the checkpoint.
     config: GenerateConfig of this run.
-    device: 'cpu' or 'cuda'.
     given: bool, whether this run has a mesh or pictures.
     Raises InputError checkpoint.missing, checkpoint.damaged, checkpoint.other_run (naming the settings that differ).
     Raises SetupError checkpoint.format.
@@ -168,8 +167,6 @@ def load_checkpoint(folder: Path, config: GenerateConfig, device: str, *, given:
     if index["extra"].get("subject") and not given:  # before the settings, some of which follow from it
         raise _inputs_missing(folder.parent)
     differing = differing_settings(index["config"], to_json(config))
-    if index["device"] != device:
-        differing.append(f"device: {index['device']} then, {device} now")
     if differing:
         raise InputError(
             "checkpoint.other_run",

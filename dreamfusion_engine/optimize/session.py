@@ -13,15 +13,17 @@ import torch
 
 from dreamfusion_engine.config.presets import from_json, to_json
 from dreamfusion_engine.config.stages import GenerateConfig
-from dreamfusion_engine.errors import Cancelled, InputError, RunError
+from dreamfusion_engine.errors import EngineError, InputError, RunError
 from dreamfusion_engine.events import Control, Note, Progress, Report
 from dreamfusion_engine.guidance.denoiser.choice import Choice
 from dreamfusion_engine.guidance.guidance import Guidance
-from dreamfusion_engine.machine.device import MIB, out_of_memory, peak_memory_mib, release_memory
+from dreamfusion_engine.machine.device import MIB, device_lost, out_of_memory, peak_memory_mib, release_memory
+from dreamfusion_engine.machine.places import Places, spoken_kind
 from dreamfusion_engine.machine.processes import ALONE, Processes
 from dreamfusion_engine.memory.estimate import estimate
 from dreamfusion_engine.memory.step_down import StepDown, resumed_attempt
 from dreamfusion_engine.optimize.checkpoint import Checkpoint, load_checkpoint, save_checkpoint, set_aside
+from dreamfusion_engine.optimize.endings import cancelled, lost_device
 from dreamfusion_engine.optimize.health import VERDICTS, HealthMonitor, Verdict, probe_cameras
 from dreamfusion_engine.optimize.recovery import WARNINGS, recover
 from dreamfusion_engine.optimize.step_graphs import StepGraphs, step_graphs
@@ -73,6 +75,7 @@ class Session:
     new_training: what is trained.
     watched: verdicts that can be about this kind of training.
     denoiser: Choice of what runs it, from the checkpoint once resumed; None: not settled.
+    places: Places of the run; None: all is on `device`.
     keep_inputs: puts what the run was given in place of an earlier run's, once that run's checkpoint is set aside.
     seconds: float, of training, over all attempts and sessions.
     steps_taken: int, over all attempts and sessions.
@@ -95,6 +98,7 @@ class Session:
     new_training: NewTraining = VolumeTraining
     watched: tuple[Verdict, ...] = VERDICTS
     denoiser: Choice | None = None
+    places: Places | None = None
     keep_inputs: Callable[[], None] = lambda: None
     seconds: float = 0.0
     steps_taken: int = 0
@@ -104,7 +108,8 @@ class Session:
 
     def __post_init__(self) -> None:
         self.health = HealthMonitor(watched=self.watched)
-        self.memory = self.step_down or StepDown(device=self.device, report=self.report)
+        self._kind = (self.places or Places.at(self.device)).kind
+        self.memory = self.step_down or StepDown(device=self.device, report=self.report, kind=self._kind)
         self._resumed = self._begun = False
         self._previews = True
         attempt = self.fitted or self.config
@@ -120,7 +125,7 @@ class Session:
 
         Raises InputError or SetupError where no checkpoint fits.
         """
-        saved = load_checkpoint(self.folder, self.config, self.device.type, given=bool(self.subject))
+        saved = load_checkpoint(self.folder, self.config, given=bool(self.subject))
         if saved.extra["model"] != self.model:
             raise InputError(
                 "checkpoint.other_run",
@@ -135,6 +140,11 @@ class Session:
                 why="The mesh, its UVs, its front or the pictures and their views are not those of the run.",
                 fix="Resume with those of then, or leave out --resume to start anew.",
             )
+        if saved.device != self._kind:
+            then_on, now_on = (spoken_kind(kind) for kind in (str(saved.device), self._kind))
+            text = f"The run began on {then_on}. It continues on {now_on}. "
+            text += "The mesh may differ from that of an unbroken run."
+            self.report(Note(code="run.other_device", text=text))
         attempt, then = (from_json(GenerateConfig, values) for values in (saved.extra["attempt"], saved.config))
         self._start(resumed_attempt(attempt, then, self.fitted or self.config))
         self.memory.economise(self.training.config.memory)
@@ -177,6 +187,8 @@ class Session:
             try:
                 verdict = self._step()
             except Exception as error:
+                if device_lost(error):
+                    raise self._lost(error) from error
                 if not out_of_memory(error):
                     raise
                 short_of = str(error) or type(error).__name__
@@ -225,7 +237,7 @@ class Session:
             Checkpoint(
                 step=self.training.step,
                 config=to_json(self.config),
-                device=self.device.type,
+                device=self._kind,
                 tensors={
                     **self.training.state(),
                     **{_LEARNED + name: tensor for name, tensor in self.distillation.state().items()},
@@ -256,12 +268,24 @@ class Session:
             "changed": asked.memory != used.memory or asked.optimize.resolution != used.optimize.resolution,
             "steps_down": self.memory.taken,
             "replays": 0 if self.training.graphs is None else self.training.graphs.replays,
-            "estimate_mib": round(estimate(self.memory.sizes, used, self.device.type).total / MIB),
+            "estimate_mib": round(estimate(self.memory.sizes, used, self._kind).total / MIB),
         }
 
     def health_report(self) -> dict[str, Any]:
         """Return what result.json says of the run's health."""
         return {**self.health.to_json(), "restarts": self.restarts}
+
+    def _lost(self, error: BaseException) -> RunError:
+        """The end of a run whose device stopped answering. What can be kept is kept: all, where the field is here."""
+        kept = False
+        if self.device.type == "cpu" and self.steps_taken:
+            try:
+                self.save()
+                kept = True
+            except Exception as second:  # what the teacher has learned is lost with it
+                if isinstance(second, EngineError):
+                    raise
+        return lost_device(error, self.training.step, kept=kept)
 
     def _give_something_up(self, reason: str) -> None:
         """Go on with less memory. Raises RunError when there is nothing left, the training so far kept."""
@@ -369,17 +393,3 @@ def _recorded_runtime(saved: Checkpoint) -> Choice | None:
     """What ran the denoiser so far; None where it does not say, as an earlier version."""
     values = saved.extra.get("denoiser")
     return None if values is None else Choice.from_json(values)
-
-
-def cancelled(what: str, why: str = "You asked for it.") -> Cancelled:
-    """Build the exception for a run that was asked to stop, with its checkpoint kept.
-
-    what: str, what was stopped, one sentence.
-    why: str.
-    """
-    return Cancelled(
-        "run.cancelled",
-        what=what,
-        why=why,
-        fix="Give the same command with --resume to go on from here.",
-    )

@@ -17,7 +17,7 @@ from dreamfusion_engine.config.stages import GenerateConfig, Shading
 from dreamfusion_engine.field.radiance import RadianceField
 from dreamfusion_engine.guidance.guidance import Guidance
 from dreamfusion_engine.guidance.step_inputs import ViewRange
-from dreamfusion_engine.machine.device import out_of_memory
+from dreamfusion_engine.machine.device import device_lost, out_of_memory
 from dreamfusion_engine.machine.processes import ALONE, Processes
 from dreamfusion_engine.optimize import schedules
 from dreamfusion_engine.optimize.checkpoint import optimizer_tensors, restore_optimizer
@@ -56,6 +56,7 @@ class Training(ABC):
     ) -> None:
         self.config = config
         self.device = device
+        self._own_seed = seed
         self.processes = processes
         self.graphs = graphs
         self.field = RadianceField(config.field, seed=seed, device=device)
@@ -154,7 +155,7 @@ class Training(ABC):
         """Make one step of the optimizer on the score distillation of new random views; `broken` tells how it went.
 
         A gradient that is not finite moves nothing. Where memory runs out during the step, everything is restored,
-        random numbers too, and the same step can be made again.
+        random numbers too, and the same step can be made again. So it is where the device of the teacher alone is lost.
 
         distillation: Guidance of the teacher.
         overlap: bool, on a CPU: score half of the views on another thread while the other half is rendered, see
@@ -165,7 +166,8 @@ class Training(ABC):
             self.processes.all_or_none(lambda: self._gather(distillation, overlap))
             self._move()
         except Exception as error:
-            if out_of_memory(error):
+            # Of a lost device nothing can be read again; where it is the teacher's alone, the field is whole here.
+            if out_of_memory(error) or (device_lost(error) and self.device.type == "cpu"):
                 before.restore()
             raise
 
@@ -245,9 +247,13 @@ class Training(ABC):
         """Restore what `state()` of a training with the same configuration returned."""
         self.field.load_state_dict(under(tensors, "field."))
         restore_optimizer(self.optimizer, tensors)
-        self.generator.set_state(tensors["generator"].cpu())
-        self.host_generator.set_state(tensors["host_generator"].cpu())
         self.step = int(tensors["step"])
+        drawn = tensors["generator"].cpu()
+        if drawn.shape == self.generator.get_state().shape:
+            self.generator.set_state(drawn)
+        else:  # it was on another kind of device, whose random numbers are others
+            self.generator.manual_seed((self._own_seed << 32) + self.step)
+        self.host_generator.set_state(tensors["host_generator"].cpu())
 
     def _clear_gradients(self) -> None:
         """No gradient yet. Recorded work adds to the same memory always, so with graphs they are zeros."""

@@ -8,13 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from dreamfusion_engine.config.stages import GenerateConfig
 from dreamfusion_engine.errors import Cancelled
 from dreamfusion_engine.events import Report, Result
 from dreamfusion_engine.machine.atomic_file import write_atomically
 from dreamfusion_engine.machine.disk import output_error
+from dreamfusion_engine.machine.places import resolve_places
 from dreamfusion_engine.machine.processes import Processes, join, leave
 from dreamfusion_engine.machine.run_folder import can_resume, held
 from dreamfusion_engine.optimize.session import Session
@@ -35,7 +34,7 @@ def in_folder(
     work: the run, given its process and whom to tell.
     Raises InputError where the folder cannot be made, or another run holds it.
     """
-    processes = join("cuda" if config.device != "cpu" and torch.cuda.is_available() else "cpu")
+    processes = join(resolve_places(config.device).field.type)
     if not processes.first:
         return work(processes, ignore)
     with contextlib.ExitStack() as stack:

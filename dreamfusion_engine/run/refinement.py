@@ -51,7 +51,8 @@ def refine_session(
     return Session(
         config=config,
         distillation=teacher.distillation,
-        device=teacher.device,
+        device=teacher.places.field,
+        places=teacher.places,
         folder=output / checkpoint,
         report=report,
         control=control,

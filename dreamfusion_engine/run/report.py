@@ -11,25 +11,29 @@ from dreamfusion_engine.config.presets import origins_of, to_json
 from dreamfusion_engine.config.stages import GenerateConfig
 from dreamfusion_engine.errors import Cancelled
 from dreamfusion_engine.events import Note
+from dreamfusion_engine.guidance.crossing import CrossingGuidance
 from dreamfusion_engine.machine.device import peak_memory_mib
+from dreamfusion_engine.machine.places import Places
 from dreamfusion_engine.optimize.checkpoint import package_versions
-from dreamfusion_engine.optimize.session import Session, cancelled
+from dreamfusion_engine.optimize.endings import cancelled
+from dreamfusion_engine.optimize.session import Session
 from dreamfusion_engine.run.stage_clock import StageClock
 
 
-def run_report(config: GenerateConfig, session: Session, clock: StageClock, device: torch.device) -> dict[str, Any]:
+def run_report(config: GenerateConfig, session: Session, clock: StageClock, places: Places) -> dict[str, Any]:
     """Return what result.json says of a run of any kind, ready for json.dumps.
 
     config: GenerateConfig as asked for.
     session: Session that trained.
     clock: StageClock of the run.
-    device: torch.device of the run.
+    places: Places of the run.
     """
     return {
         "prompt": config.prompt,
         "seed": config.seed,
         "model": config.model,
-        "device": str(device),
+        "device": str(places.teacher),
+        "places": places_report(session, places),
         "config": to_json(config),
         "origins": origins_of(config),
         "versions": package_versions(),
@@ -41,10 +45,26 @@ def run_report(config: GenerateConfig, session: Session, clock: StageClock, devi
         "attempt": to_json(session.training.config),  # differs from config after a restart (see health)
         "weights": session.model,
         "seconds": {**clock.finished(), "train_all_sessions": round(session.seconds, 2)},
-        "peak_memory_mib": round(peak_memory_mib(device)),
+        "peak_memory_mib": round(peak_memory_mib(places.field)),
         "memory": session.memory_report(),
         "health": session.health_report(),
     }
+
+
+def places_report(session: Session, places: Places) -> dict[str, Any]:
+    """Return what result.json says of the devices: which, their peak memory, and the bytes of a step between them.
+
+    session: Session that trained.
+    places: Places of the run.
+    """
+    said = places.to_json()
+    for role, device in (("teacher", places.teacher), ("field", places.field)):
+        said[role]["peak_memory_mib"] = round(peak_memory_mib(device))
+    guidance = session.distillation
+    if isinstance(guidance, CrossingGuidance):
+        traffic = guidance.traffic
+        said["carried_bytes"] = {"to_teacher": traffic.there, "to_field": traffic.back}
+    return said
 
 
 def simple_unwrap(trouble: str, part: str = "") -> Note:

@@ -14,14 +14,17 @@ from dreamfusion_engine.config.recipes import RECIPES
 from dreamfusion_engine.config.stages import GenerateConfig
 from dreamfusion_engine.events import Note, Report
 from dreamfusion_engine.guidance.clip.comparison import ClipGuidance
+from dreamfusion_engine.guidance.crossing import CrossingGuidance
 from dreamfusion_engine.guidance.denoiser.choice import Choice
 from dreamfusion_engine.guidance.denoiser.runtime import settle_runtime, torch_as_it_is
 from dreamfusion_engine.guidance.distillation import ScoreDistillation
 from dreamfusion_engine.guidance.embedding_cache import EmbeddingCache, model_digest
 from dreamfusion_engine.guidance.guidance import Guidance
 from dreamfusion_engine.guidance.prompt_conditioning import Encode
+from dreamfusion_engine.machine.backends import free_bytes, has_bfloat16, share_memory
 from dreamfusion_engine.machine.cache_folder import cache_folder
-from dreamfusion_engine.machine.device import compute_threads, free_memory_bytes, has_bfloat16, resolve_device
+from dreamfusion_engine.machine.device import compute_threads
+from dreamfusion_engine.machine.places import Places, resolve_places
 from dreamfusion_engine.machine.processes import ALONE, Processes
 from dreamfusion_engine.memory.ladder import fit
 from dreamfusion_engine.memory.placement import Placement
@@ -50,19 +53,19 @@ TOLD_ABOVE = 600.0  # seconds that a run is estimated to take, from which the ar
 class RunTeacher:
     """A teacher that is ready to judge renders for one prompt.
 
-    device: torch.device of the run.
+    places: Places of the run.
     config: GenerateConfig as asked for.
     fitted: GenerateConfig with what was changed to fit the memory.
     sizes: ModelSizes of the model.
     placement: Placement of its networks.
     teacher: Adapter, or ClipTeacher, the frozen model.
-    distillation: Guidance by it with the prompt.
+    distillation: Guidance by it with the prompt, for a training where the field is.
     weights: str, digest of the model's weights and adapters; a checkpoint of other weights is refused.
     cache_key: str, under which measurements of this model are kept.
-    speed: Speed of the device.
+    speed: Speed of the places.
     """
 
-    device: torch.device
+    places: Places
     config: GenerateConfig
     fitted: GenerateConfig
     sizes: ModelSizes
@@ -80,7 +83,13 @@ class RunTeacher:
 
     def step_down(self, report: Report) -> StepDown:
         """Return what the run can give up when memory runs out."""
-        return StepDown(device=self.device, report=report, sizes=self.sizes, economise=self.placement.change)
+        return StepDown(
+            device=self.places.field,
+            report=report,
+            sizes=self.sizes,
+            kind=self.places.kind,
+            economise=self.placement.change,
+        )
 
     def settle_runtime(
         self,
@@ -97,11 +106,13 @@ class RunTeacher:
 
         alone, resumed, recorded, step_seconds, report: as there.
         """
-        if isinstance(self.teacher, ClipTeacher) or not isinstance(self.distillation, ScoreDistillation):
+        distillation = self.distillation
+        within = distillation.within if isinstance(distillation, CrossingGuidance) else distillation
+        if isinstance(self.teacher, ClipTeacher) or not isinstance(within, ScoreDistillation):
             return torch_as_it_is(self.teacher.parts, "a model that compares pictures must give gradients")
-        return settle_runtime(
+        choice = settle_runtime(
             self.teacher,
-            self.distillation,
+            within,
             self.fitted,
             parameters=self.sizes.denoiser,
             model=self.cache_key,
@@ -112,16 +123,21 @@ class RunTeacher:
             step_seconds=step_seconds,
             report=report,
         )
+        # While a card judges one half of the views, the processor renders the other.
+        beside = self.places.teacher.type != "cpu" and self.places.field.type == "cpu" and step_seconds is not None
+        if beside and self.fitted.memory.overlap == "auto":
+            choice = dataclasses.replace(choice, overlap=True)
+        return choice
 
 
-def run_device(config: GenerateConfig, processes: Processes = ALONE) -> torch.device:
-    """Return the device of a run's process.
+def run_places(config: GenerateConfig, processes: Processes = ALONE) -> Places:
+    """Return the places of a run's process.
 
     config: GenerateConfig of the run.
     processes: Processes, the processes that train together.
-    Raises InputError for a device that is not there.
+    Raises InputError or SetupError for a device that is not there.
     """
-    return processes.device(resolve_device(config.device))
+    return processes.places(resolve_places(config.device))
 
 
 def open_run_model(config: GenerateConfig, report: Report) -> tuple[PipelineFolder, AdapterFiles]:
@@ -150,7 +166,7 @@ def load_run_teacher(
     config: GenerateConfig,
     pipeline: PipelineFolder,
     adapters: AdapterFiles,
-    device: torch.device,
+    places: Places,
     report: Report,
     processes: Processes = ALONE,
 ) -> RunTeacher:
@@ -158,19 +174,25 @@ def load_run_teacher(
 
     config: GenerateConfig of the run.
     pipeline, adapters: from `open_run_model`.
-    device: torch.device of the run.
+    places: Places of the run.
     report: told of notes.
     processes: Processes, the processes that train together.
     Raises SetupError for a model that cannot be loaded.
     """
     changes = adapters.digest()
     torch.set_num_threads(compute_threads())
-    torch.use_deterministic_algorithms(device.type == "cpu")
+    torch.use_deterministic_algorithms(places.teacher.type == places.field.type == "cpu")
+    device = places.teacher
     sizes = read_sizes(pipeline.path)
     fitted = fit_memory(
-        _with_vae_precision(config, device), sizes, processes.agree(free_memory_bytes(str(device))), device, report
+        _with_vae_precision(config, device),
+        sizes,
+        processes.agree(free_bytes(device)),
+        places.kind,
+        report,
+        0 if share_memory(places.kind) else processes.agree(free_bytes(places.field)),
     )
-    speed = measured_speed(device)
+    speed = measured_speed(device, places.field)
     whole = estimated_seconds(sizes, fitted, speed)
     if whole > TOLD_ABOVE:
         report(Note(code="run.estimate", text=estimate_text(config, whole)))
@@ -218,8 +240,10 @@ def load_run_teacher(
             encode=kept(denoiser.encode_prompts),
             together=FAMILIES[pipeline.family].views_together,
         )
+    if places.apart:
+        distillation = CrossingGuidance(distillation, places.teacher, places.field)
     return RunTeacher(
-        device=device,
+        places=places,
         config=config,
         fitted=fitted,
         sizes=sizes,
@@ -233,19 +257,20 @@ def load_run_teacher(
 
 
 def fit_memory(
-    config: GenerateConfig, sizes: ModelSizes, free: int, device: torch.device, report: Report
+    config: GenerateConfig, sizes: ModelSizes, free: int, kind: str, report: Report, free_field: int = 0
 ) -> GenerateConfig:
     """Return the configuration with what `memory.fit` changes so that `free` bytes are enough; the artist is told.
 
     config: GenerateConfig of the run.
     sizes: ModelSizes of the model.
-    free: int, bytes; 0 or less: not known.
-    device: torch.device of the run.
+    free: int, bytes, where the teacher is; 0 or less: not known.
+    kind: str, of the run's places.
     report: told of the change.
+    free_field: int, bytes, where the field is, if that is another memory; 0: not known, or the same.
     """
     if not config.memory.fit or free <= 0:
         return config
-    chosen = fit(sizes, config, free, device.type)
+    chosen = fit(sizes, config, free, kind, free_field)
     if chosen.savings or not chosen.fits:
         report(Note(code="memory.fit", text=chosen.describe(free)))
     return chosen.config

@@ -43,7 +43,7 @@ from dreamfusion_engine.run.report import ignore, run_report, simple_unwrap, sto
 from dreamfusion_engine.run.source import keep_source, kept_source
 from dreamfusion_engine.run.stage_clock import StageClock
 from dreamfusion_engine.run.start import Start, start_of
-from dreamfusion_engine.run.teacher import RunTeacher, load_run_teacher, open_run_model, run_device
+from dreamfusion_engine.run.teacher import RunTeacher, load_run_teacher, open_run_model, run_places
 from dreamfusion_engine.scene.cameras import turntable_cameras
 from dreamfusion_engine.speed.device_speed import learn_ratio, learn_rest
 from dreamfusion_engine.speed.run_time import after_seconds, refining_seconds, step_seconds
@@ -112,15 +112,17 @@ def _generate(
     if pictures is not None:
         show(pictures.cut_outs, report)
     # 1. The frozen diffusion model, and the prompt in its language, from every side and in every shading.
-    device = run_device(config, processes)
+    places = run_places(config, processes)
+    device = places.field
     model = open_run_model(config, report)
     clock.enter("load", device)
-    teacher = load_run_teacher(config, *model, device, report, processes)
+    teacher = load_run_teacher(config, *model, places, report, processes)
     # 2. A radiance field, optimized until the model likes what it sees from every side.
     session = Session(
         config=config,
         distillation=teacher.distillation,
         device=device,
+        places=places,
         folder=output / "checkpoint",
         report=report,
         control=control,
@@ -153,7 +155,7 @@ def _generate(
     assert isinstance(training, VolumeTraining)
     if processes.count == 1 and session.training.step >= LEARNT_ABOVE and session.steps_taken:
         by_arithmetic = step_seconds(teacher.sizes, teacher.fitted, teacher.speed)
-        learn_ratio(device.type, config.model, session.seconds / session.steps_taken, by_arithmetic)
+        learn_ratio(places.kind, config.model, session.seconds / session.steps_taken, by_arithmetic)
     if not processes.first:
         return Result(folder=str(output), files={}, report={})
     # 3. Density to a closed surface, to charts, to a texture.
@@ -195,9 +197,9 @@ def _generate(
         )
         if processes.count == 1 and not config.refine.steps:  # refining bakes once more
             plain = dataclasses.replace(teacher.speed, rest=1.0)
-            learn_rest(device.type, clock.seconds_of(_AFTER), after_seconds(teacher.fitted, plain))
+            learn_rest(places.kind, clock.seconds_of(_AFTER), after_seconds(teacher.fitted, plain))
         said = judgement(config, mesh, report)
-        content = {**run_report(config, session, clock, device), **said, "mesh": mesh_report.to_json() | refinement}
+        content = {**run_report(config, session, clock, places), **said, "mesh": mesh_report.to_json() | refinement}
         if pictures is not None and training.references is not None:
             content["pictures"] = pictures.measured(mesh, training.references, device)
         write_result(content, files["result.json"])

@@ -35,7 +35,7 @@ from dreamfusion_engine.run.refinement import refine_session
 from dreamfusion_engine.run.report import run_report, simple_unwrap, stopped_late
 from dreamfusion_engine.run.source import begun_with, keep_source
 from dreamfusion_engine.run.stage_clock import StageClock
-from dreamfusion_engine.run.teacher import load_run_teacher, open_run_model, run_device
+from dreamfusion_engine.run.teacher import load_run_teacher, open_run_model, run_places
 
 LARGEST_TEXTURE = 4096  # pixels; an artist's own texture keeps its size up to that
 
@@ -86,7 +86,8 @@ def _refine(
     resume: bool,
 ) -> Result:
     clock = StageClock(report)
-    device = run_device(config, processes)
+    places = run_places(config, processes)
+    device = places.field
     model = open_run_model(config, report)
     done = False
 
@@ -100,7 +101,7 @@ def _refine(
     surface = surface_of(begun, config.refine.front_deg, lambda share: advance("unwrap", 0.8 + 0.2 * share))
     # 2. The frozen diffusion model, and the prompt in its language.
     clock.enter("load", device)
-    teacher = load_run_teacher(config, *model, device, report, processes)
+    teacher = load_run_teacher(config, *model, places, report, processes)
     # 3. Vertices and colours, moved until the model likes what it sees from every side.
     session = refine_session(
         surface,
@@ -140,7 +141,7 @@ def _refine(
             scene, files["turntable.mp4"], config.camera, lambda share: advance("render", 0.3 + 0.7 * share)
         )
         said = judgement(config, made, report)
-        content = run_report(config, session, clock, device) | {**said, "refine": facts.to_json()}
+        content = run_report(config, session, clock, places) | {**said, "refine": facts.to_json()}
         write_result(content, files["result.json"])
     except OSError as error:
         raise output_error(output, error) from error

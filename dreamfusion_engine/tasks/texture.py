@@ -40,7 +40,7 @@ from dreamfusion_engine.run.judgement import judgement
 from dreamfusion_engine.run.report import ignore, run_report, simple_unwrap, stopped_late
 from dreamfusion_engine.run.source import begun_with, keep_source
 from dreamfusion_engine.run.stage_clock import StageClock
-from dreamfusion_engine.run.teacher import load_run_teacher, open_run_model, run_device
+from dreamfusion_engine.run.teacher import load_run_teacher, open_run_model, run_places
 
 TEXELS = 1 << 27  # of all parts together: 2 GiB of what they show
 SMALLEST = 64  # pixels along a texture that is made smaller for that
@@ -107,7 +107,8 @@ def _texture(
     resume: bool,
 ) -> Result:
     clock = StageClock(report)
-    device = run_device(config, processes)
+    places = run_places(config, processes)
+    device = places.field
     model = open_run_model(config, report)
     done = False
 
@@ -120,12 +121,13 @@ def _texture(
     surface = _surface(file, config, paint, report, advance)
     # 2. The frozen diffusion model, and the prompt in its language.
     clock.enter("load", device)
-    teacher = load_run_teacher(config, *model, device, report, processes)
+    teacher = load_run_teacher(config, *model, places, report, processes)
     # 3. Colours on the surface, optimized until the model likes what it sees from every side.
     session = Session(
         config=config,
         distillation=teacher.distillation,
         device=device,
+        places=places,
         folder=output / "checkpoint",
         report=report,
         control=control,
@@ -172,7 +174,7 @@ def _texture(
             lambda share: advance("render", 0.3 + 0.7 * share),
         )
         said = judgement(config, painted.after, report)
-        content = run_report(config, session, clock, device) | {**said, "paint": dataclasses.asdict(paint)}
+        content = run_report(config, session, clock, places) | {**said, "paint": dataclasses.asdict(paint)}
         content |= painted.report
         write_result(content, files["result.json"])
     except OSError as error:

@@ -14,6 +14,7 @@ from paint.surfaces import canvas
 from reference.tiny_training import CPU, disc_teacher, tiny_config
 
 from dreamfusion_engine.guidance.distillation import ScoreDistillation
+from dreamfusion_engine.machine.places import Places
 from dreamfusion_engine.models.card import PromptCard
 from dreamfusion_engine.optimize.session import Session
 from dreamfusion_engine.paint.canvas import DeviceCanvas
@@ -47,11 +48,14 @@ def test_the_report_is_finite_json_of_a_run_of_any_kind(tmp_path: Path, paints: 
     clock = StageClock(ignore)
     clock.enter("train", CPU)
     session.run()
-    report = run_report(config, session, clock, CPU)
+    report = run_report(config, session, clock, Places.at(CPU))
     report = json.loads(json.dumps(report, allow_nan=False))
     assert (report["prompt"], report["seed"], report["steps"], report["weights"]) == ("a ball", 0, 2, "digest")
     assert report["steps_per_second"] > 0.0 and set(report["seconds"]) == {"train", "train_all_sessions"}
     assert report["config"]["optimize"]["steps"] == 2 and report["origins"]["optimize.steps"] == "yours"
+    assert report["device"] == "cpu" and report["places"]["kind"] == "cpu"
+    assert all(report["places"][role]["peak_memory_mib"] > 0 for role in ("teacher", "field"))
+    assert "carried_bytes" not in report["places"]
     assert report["health"]["restarts"] == 0 and report["memory"]["changed"] is False
 
 
