@@ -21,6 +21,7 @@ from dreamfusion_engine.batch.news import News, told_news
 from dreamfusion_engine.batch.ray_faults import cluster_gone, no_ray
 from dreamfusion_engine.config.stages import GenerateConfig
 from dreamfusion_engine.errors import Cancelled, EngineError, InputError, RunError, SetupError
+from dreamfusion_engine.inputs.given_path import shortened
 from dreamfusion_engine.machine.disk import output_error
 from dreamfusion_engine.wire.bounded_json import UnsafeJson, parse_json
 from dreamfusion_engine.wire.protocol import LINE_LIMIT, encode
@@ -58,11 +59,11 @@ class RayPlace:
     ) -> None:
         if importlib.util.find_spec("ray") is None:
             raise no_ray()
-        if ":" in config.device:
+        if config.device not in ("auto", "cpu", "cuda"):
             raise InputError(
                 "input.device",
                 what="A cluster chooses the card of a job itself.",
-                why=f"--device {config.device} names one.",
+                why=f"--device {shortened(config.device)} names one.",
                 fix="Give --device cuda, cpu or auto.",
             )
         self._address, self._config, self._needs = address, config, needs

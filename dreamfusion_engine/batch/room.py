@@ -9,6 +9,8 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from dreamfusion_engine.machine.place_names import is_kind, named
+
 MIB = 1 << 20
 _SPARE = 0.9  # of the free memory of a card, and ...
 _SPARE_MAIN = 0.8  # ... of main memory that is given to runs
@@ -48,9 +50,9 @@ def cards(device: str, environ: Mapping[str, str] = os.environ) -> list[Card]:
     environ: the environment; its CUDA_VISIBLE_DEVICES limits them.
     """
     program = shutil.which("nvidia-smi")
-    if device == "cpu" or program is None or _is_cpu_build():
+    if _elsewhere(device) or program is None or _is_cpu_build():
         return []
-    query = [program, "--query-gpu=index,uuid,memory.total,memory.free", "--format=csv,noheader,nounits"]
+    query = [program, "--query-gpu=index,uuid,memory.total,memory.free,name", "--format=csv,noheader,nounits"]
     try:
         said = subprocess.run(query, capture_output=True, timeout=30, check=True).stdout.decode("utf-8", "replace")
     except (OSError, subprocess.SubprocessError):
@@ -61,21 +63,26 @@ def cards(device: str, environ: Mapping[str, str] = os.environ) -> list[Card]:
 def chosen_cards(said: str, device: str, visible: str | None) -> list[Card]:
     """Return the cards of nvidia-smi's lines that runs may use.
 
-    said: str, a line a card: index, id, MiB in all, MiB that are free.
-    device: str, as --device; cuda:1 is the second of the visible ones.
+    said: str, a line a card: index, id, MiB in all, MiB that are free, name.
+    device: str, as --device; cuda:1 is the second of the visible ones, and words are those of a card's name.
     visible: str of CUDA_VISIBLE_DEVICES; None where it is not set.
     """
     found: dict[str, Card] = {}
+    titles: dict[str, str] = {}
     for line in said.splitlines():
-        words = [word.strip() for word in line.split(",")]
-        if len(words) == 4 and words[2].isdigit() and words[3].isdigit():
+        words = [word.strip() for word in line.split(",", 4)]
+        if len(words) >= 4 and words[2].isdigit() and words[3].isdigit():
             card = Card(name=words[0], total=int(words[2]) * MIB, free=int(words[3]) * MIB)
             found[words[0]] = found[words[1]] = card
+            titles[words[0]] = "".join(words[4:]).casefold()
     order = list(dict.fromkeys(found.values()))
     if visible is not None:
         names = [name.strip() for name in visible.split(",") if name.strip()]
         order = [found[name] for name in names if name in found]
-    _, _, index = device.partition(":")
+    wanted = named(device)[0]
+    if not is_kind(wanted):
+        return [card for card in order if all(word in titles[card.name] for word in wanted.casefold().split())]
+    _, _, index = wanted.partition(":")
     return order[int(index) : int(index) + 1] if index.isdigit() else order
 
 
@@ -124,6 +131,19 @@ def shared_threads(cores: int, jobs: int) -> int:
     jobs: int, of the batch.
     """
     return max(1, cores // max(1, min(cores, jobs)))
+
+
+def numbered(device: str) -> bool:
+    """Return whether a run is told which of the visible cards is its own: then it must see them all.
+
+    device: str, as --device.
+    """
+    return ":" in named(device)[0]
+
+
+def _elsewhere(device: str) -> bool:
+    """Whether the teacher is on no card of NVIDIA's."""
+    return named(device)[0].partition(":")[0] in ("cpu", "mps", "xpu", "rocm")
 
 
 def _is_cpu_build() -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -14,7 +14,7 @@ from dreamfusion_engine.batch.needs import Needs, needs_of
 from dreamfusion_engine.batch.news import News
 from dreamfusion_engine.batch.plan import PLAN, RESULT, Plan, load_plan, mark_done, planned_jobs, to_values
 from dreamfusion_engine.batch.prompt_list import BadLine, read_list, usable
-from dreamfusion_engine.batch.room import Card, Slot, cards, shared_threads, slots
+from dreamfusion_engine.batch.room import Card, Slot, cards, numbered, shared_threads, slots
 from dreamfusion_engine.batch.seed_list import typed_seeds
 from dreamfusion_engine.config.stages import GenerateConfig
 from dreamfusion_engine.errors import InputError
@@ -214,7 +214,7 @@ def _plan(asked: BatchRequest) -> Plan:
 
 def _slots_here(asked: BatchRequest, threads: int, found: Sequence[Card], most: int = 0) -> list[Slot]:
     """The room of this machine. found: its cards."""
-    return slots(
+    room = slots(
         cores=usable_cores(),
         threads=threads,
         main_memory=available_bytes(),
@@ -223,6 +223,7 @@ def _slots_here(asked: BatchRequest, threads: int, found: Sequence[Card], most: 
         needs_of_card=asked.needs.card,
         most=most,
     )
+    return [replace(slot, environment={}) for slot in room] if numbered(asked.config.device) else room
 
 
 def _check_free(plan: Plan, folder: Path) -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from dreamfusion_engine.batch.room import CONTEXT_BYTES, MIB, Card, chosen_cards, shared_threads, slots
+from dreamfusion_engine.batch import room as room_module
+from dreamfusion_engine.batch.room import CONTEXT_BYTES, MIB, Card, chosen_cards, numbered, shared_threads, slots
 
 GIB = 1 << 30
-TWO = "0, GPU-aa, 81920, 80000\n1, GPU-bb, 24576, 24000\n"
+TWO = "0, GPU-aa, 81920, 80000, NVIDIA H100\n1, GPU-bb, 24576, 24000, NVIDIA GeForce RTX 4090\n"
 
 
 def room(**given: Any) -> int:
@@ -59,10 +61,29 @@ def test_main_memory_limits_the_runs_on_cards_too() -> None:
         ("auto", "GPU-bb,0", ["1", "0"]),
         ("cuda:0", "1,0", ["1"]),
         ("auto", "", []),
+        ("RTX 4090", None, ["1"]),
+        ("teacher=h100,field=cpu", None, ["0"]),
+        ("teacher=cuda:1,field=cpu", None, ["1"]),
+        ("nvidia", "1,0", ["1", "0"]),
+        ("RTX 5090", None, []),
     ],
 )
 def test_the_cards_are_those_that_the_runs_would_see(device: str, visible: str | None, names: list[str]) -> None:
     assert [card.name for card in chosen_cards(TWO, device, visible)] == names
+
+
+@pytest.mark.parametrize(("device", "is_numbered"), [("cuda:1", True), ("teacher=cuda:0", True), ("RTX 4090", False)])
+def test_a_run_that_names_its_card_by_number_must_see_them_all(device: str, is_numbered: bool) -> None:
+    assert numbered(device) is is_numbered
+
+
+@pytest.mark.parametrize("device", ["cpu", "mps", "xpu:1", "teacher=cpu,field=cuda", "rocm"])
+def test_a_teacher_elsewhere_takes_no_card_of_nvidias(device: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room_module.shutil, "which", lambda name: "nvidia-smi")
+    monkeypatch.setattr(room_module, "_is_cpu_build", lambda: False)
+    said = SimpleNamespace(stdout=TWO)
+    monkeypatch.setattr(room_module.subprocess, "run", lambda *arguments, **options: said)
+    assert room_module.cards(device) == [] and len(room_module.cards("auto")) == 2
 
 
 def test_what_is_no_card_is_passed_over() -> None:
