@@ -94,12 +94,14 @@ COMMANDS: dict[str, dict[str, str]] = {
 }
 
 EVENTS: dict[str, dict[str, str]] = {
-    # Answer to hello. devices: as `doctor` reports them. models: those that can be used, as `models --json` prints
-    # them. suggestions: in the same form, those that are broken here or could be downloaded. A model's estimates: by
-    # preset (draft, standard, high) {"seconds": of a whole run on the default device, 0: unknown, "memory_mib": peak,
-    # "scores": by every other guidance.score the same two and "pace", a step's time over that with the recipe's score};
-    # its recipe: "settings" by preset, and "scores": what a guidance.score changes of these; its adapters: which of
-    # "lora" and "embeddings" it takes.
+    # Answer to hello. devices: as `doctor` reports them. Each has its "name", as the setting `device` takes it,
+    # "title", "memory_mib", and "field": whether the object can be computed there, and if not, why, as "note".
+    # "default" and "default_field" are what 'auto' is for model and object, "why" says why. models: those that can be
+    # used, as `models --json` prints them. suggestions: in the same form, those that are broken here or could be
+    # downloaded. A model's estimates: by preset (draft, standard, high) {"seconds": of a whole run on the default
+    # device, 0: unknown, "memory_mib": peak, "scores": by every other guidance.score the same two and "pace", a step's
+    # time over that with the recipe's score}; its recipe: "settings" by preset, and "scores": what a guidance.score
+    # changes of these; its adapters: which of "lora" and "embeddings" it takes.
     "ready": {
         "protocol": "count=0",
         "engine": "str",

@@ -222,7 +222,7 @@ def _add_batch(many: argparse.ArgumentParser) -> None:
         "--threads", type=int, default=0, metavar="N", help="threads of a run on a CPU (default: by cores)"
     )
     many.add_argument("--negative", default="", metavar="TEXT", help="what they should not look like")
-    many.add_argument("--device", default="auto", help="auto | cpu | cuda | cuda:1 ... (default auto)")
+    many.add_argument("--device", default="auto", help=_DEVICE)
     many.add_argument("--json", action="store_true", help="print progress and results as JSON lines")
     _add_model(many)
     _add_settings(many)
@@ -234,7 +234,7 @@ def _add_run(command: _Parser, folder: str, words: Sequence[str]) -> None:
     command.add_argument("--output", type=Path, metavar="DIR", help=f"default: {folder}")
     command.add_argument("--seed", type=int, metavar="N", help="another seed, another result (default 0)")
     command.add_argument("--negative", default="", metavar="TEXT", help="what it should not look like")
-    command.add_argument("--device", default="auto", help="auto | cpu | cuda | cuda:1 ... (default auto)")
+    command.add_argument("--device", default="auto", help=_DEVICE)
     command.add_argument("--resume", action="store_true", help="go on from the checkpoint in the output folder")
     command.add_argument("--json", action="store_true", help="print progress and result as JSON lines")
     _add_settings(command)
@@ -284,6 +284,7 @@ def _add_cache(command: argparse.ArgumentParser) -> None:
     )
 
 
+_DEVICE = "auto | cpu | cuda | cuda:1 | mps | xpu | a card's name, or teacher=...,field=... (default auto)"
 # Settings with an option of their own, which always has a value and would win unseen.
 _OWN_OPTIONS = {"seed": "--seed", "negative": "--negative", "device": "--device", "model": "--model", "base": "--base"}
 # Settings that an option may give as well.

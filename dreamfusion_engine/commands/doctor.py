@@ -16,15 +16,11 @@ from typing import Any
 from dreamfusion_engine.commands.model_list import Machine, ModelLine, models_here, models_to_get
 from dreamfusion_engine.errors import EngineError, SetupError
 from dreamfusion_engine.hub.address import hub_address
+from dreamfusion_engine.machine.backends import free_bytes
 from dreamfusion_engine.machine.child_process import child_environment
-from dreamfusion_engine.machine.device import (
-    device_report,
-    free_memory_bytes,
-    resolve_device,
-    total_memory_mib,
-    usable_cores,
-)
+from dreamfusion_engine.machine.device import total_memory_mib, usable_cores
 from dreamfusion_engine.machine.main_memory import check_room_to_start
+from dreamfusion_engine.machine.places import device_report, resolve_places
 from dreamfusion_engine.models.pipeline_folder import STARTER, locate_model, open_pipeline
 from dreamfusion_engine.speed.device_speed import Speed, measured_speed, stored_speed
 
@@ -64,14 +60,15 @@ def examine(folder: Path) -> list[Check]:
     start = _guarded(_start)
     if start.fatal:
         return [start]
-    parts = (_python, _packages, _torch, _warp, _speed, _memory, lambda: _disk(folder), _model, _downloads, _ffmpeg)
+    of_machine = (_python, _packages, _torch, _warp, _places, _speed, _memory)
+    parts = (*of_machine, lambda: _disk(folder), _model, _downloads, _ffmpeg)
     return [_guarded(part) for part in parts]
 
 
 def machine() -> Machine:
     """Return what a model must fit into: the device that 'auto' is, and the memory that is free on it now."""
-    device = resolve_device("auto")
-    return Machine(device_type=device.type, free_bytes=free_memory_bytes(str(device)))
+    places = resolve_places("auto")
+    return Machine(device_type=places.kind, free_bytes=free_bytes(places.teacher))
 
 
 def model_lists(room: Machine | None = None) -> tuple[list[ModelLine], list[ModelLine]]:
@@ -139,6 +136,16 @@ def _torch() -> Check:
     )
 
 
+def _places() -> Check:
+    """Where a run computes by itself, and why there: on a card that AMD's torch calls cuda, Warp cannot render."""
+    report = device_report()
+    where = f"the model on {report['default']}, the object on {report['default_field']}"
+    others = [
+        f"{device['name']}: the model only, {device['note']}" for device in report["devices"] if not device["field"]
+    ]
+    return Check(name="places", detail="; ".join([f"auto is {where}: {report['why']}", *others]))
+
+
 def _warp() -> Check:
     import warp
 
@@ -157,12 +164,13 @@ def _speed() -> Check:
 
 def known_speed() -> Speed:
     """Return the speed of the device that 'auto' is, for estimates of time; measure it in a second if unknown."""
-    return measured_speed(resolve_device("auto"))
+    places = resolve_places("auto")
+    return measured_speed(places.teacher, places.field)
 
 
 def speed_is_known() -> bool:
     """Return whether the speed has been measured, so that lists of models have times."""
-    return stored_speed(resolve_device("auto").type) is not None
+    return stored_speed(resolve_places("auto").kind) is not None
 
 
 def _memory() -> Check:

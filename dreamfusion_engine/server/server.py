@@ -8,6 +8,7 @@ ends the process. A job that does not stop within the grace time is ended with i
 
 from __future__ import annotations
 
+import contextlib
 import os
 import queue
 import signal
@@ -22,8 +23,9 @@ from dreamfusion_engine.config.seed_range import told_range
 from dreamfusion_engine.errors import Cancelled, EngineError, InputError
 from dreamfusion_engine.events import Event, Move
 from dreamfusion_engine.failures import as_engine_error
-from dreamfusion_engine.machine.device import device_report, release_memory
+from dreamfusion_engine.machine.device import release_memory
 from dreamfusion_engine.machine.main_memory import check_room_to_start
+from dreamfusion_engine.machine.places import device_report
 from dreamfusion_engine.machine.stop_signals import stop_signals
 from dreamfusion_engine.request.run import Request
 from dreamfusion_engine.server.attachments import attached, picture_of
@@ -301,7 +303,8 @@ class Server:
             last, data = self._result(job)
         except (Exception, KeyboardInterrupt) as error:
             last, data = error_message(as_engine_error(error, job.request.output)), b""
-        release_memory()
+        with contextlib.suppress(RuntimeError):  # of a card that is gone
+            release_memory()
         self._running = None
         job.state = "over"
         job.request = job.request.emptied()

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from reference.pretend_machine import pretend_machine
 
 from dreamfusion_engine import cli
 from dreamfusion_engine.commands import doctor
@@ -27,6 +28,7 @@ def test_this_environment_has_what_a_run_needs(tmp_path: Path) -> None:
         "packages",
         "devices",
         "warp",
+        "places",
         "speed",
         "memory",
         "disk",
@@ -36,6 +38,16 @@ def test_this_environment_has_what_a_run_needs(tmp_path: Path) -> None:
     ]
     for name in ("python", "packages", "devices", "warp", "ffmpeg"):
         assert not checks[name].fatal, checks[name]
+
+
+def test_where_a_run_computes_is_told_with_the_reason_and_cards_that_cannot_render_with_theirs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pretend_machine(monkeypatch, amd=("AMD Radeon RX 7900 XTX",))
+    check = doctor._places()
+    assert check.detail.startswith("auto is the model on cuda:0, the object on cpu: AMD Radeon RX 7900 XTX computes")
+    assert "cuda:0: the model only, Warp, which renders the object, has no such device" in check.detail
+    assert not check.fatal and not check.fix
 
 
 def test_a_broken_part_is_a_finding_with_a_fix(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

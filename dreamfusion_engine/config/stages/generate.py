@@ -46,7 +46,9 @@ class GenerateConfig(Stage, stage=""):
         "",
         says="Folder or hub id that gives a single file its configs and the parts it lacks; empty: the catalogue's",
     )
-    device: str = setting("auto", says="'auto', 'cpu', 'cuda', or one of several cards, such as 'cuda:1'")
+    device: str = setting(
+        "auto", says="A kind ('cpu', 'cuda:1', 'mps', 'xpu'), a card's name, or 'teacher=...,field=...'"
+    )
     judge: str = setting(
         "auto",
         says="Who grades the result: 'auto' is the built-in judge, of what the starter knows; 'off'; or a CLIP folder",
