@@ -49,15 +49,19 @@ MODELS = json.loads(os.environ.get("DREAMFUSION_FAKE_MODELS") or "null") or [MOD
 GIVEN = json.loads(os.environ.get("DREAMFUSION_FAKE_GIVEN") or "[]")
 DEVICES = {
     "default": "cpu",
+    "default_field": "cpu",
+    "why": "torch finds no graphics card",
     "cores": 2,
     "torch": "none",
     "devices": [
         {"name": "cpu", "title": "paper", "memory_mib": 24000},
-        {"name": "cuda:0", "title": "Paper Card 9000", "memory_mib": 24576},
+        {"name": "cuda:0", "title": "Paper Card 9000", "memory_mib": 24576, "field": True, "note": ""},
+        {"name": "xpu:0", "title": "Paper Arc", "memory_mib": 16384, "field": False, "note": "Warp has no such device"},
     ],
 }
 FAILURES = {  # by the word that asks for it: whether the run has begun, and what is told
     "zebra": (False, "input.unknown_words", "The model does not know these words.", "It does not know: zebra.", "Ask."),
+    "unplugged": (True, "run.device_lost", "A card stopped answering.", "CUDA error: it is gone", "Look at it."),
     "fail": (True, "run.out_of_memory", "The memory ran out.", "2 TiB", "Use --preset draft."),
 }
 

@@ -40,6 +40,15 @@ class ConnectionReport:
         default = self.devices.get("default", "cpu")
         titles = [d.get("title") for d in self.devices.get("devices", []) if d.get("name") == default]
         title = f" ({titles[0]})" if titles and titles[0] else ""
+        field = str(self.devices.get("default_field") or default)
+        if field != default:
+            return phrase(
+                "Engine {engine} answered after {seconds:.1f} s; it computes on {device}, the object on {field}",
+                engine=self.engine,
+                seconds=self.seconds,
+                device=default + title,
+                field=field,
+            )
         return phrase(
             "Engine {engine} answered after {seconds:.1f} s; it computes on {device}",
             engine=self.engine,

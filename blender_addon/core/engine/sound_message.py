@@ -61,10 +61,12 @@ def sound_devices(report: dict[str, Any]) -> dict[str, Any]:
             "name": shortened(str(one["name"])),
             "title": shortened(str(one.get("title") or one["name"])),
             "memory_mib": one["memory_mib"] if in_range(one.get("memory_mib"), MOST_MIB) else 0,
+            **({"note": shortened(str(one["note"]))} if "note" in one else {}),
         }
         for one in named[:_MOST_DEVICES]
     ]
-    return {**report, "default": default if isinstance(default, str) else "cpu", "devices": devices}
+    texts = {name: shortened(str(report[name])) for name in ("default_field", "why") if name in report}
+    return {**report, **texts, "default": default if isinstance(default, str) else "cpu", "devices": devices}
 
 
 def in_range(value: Any, most: float) -> bool:

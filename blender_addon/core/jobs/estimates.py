@@ -164,11 +164,13 @@ class Estimates:
 def device_title(name: object, devices: dict[str, Any] | None) -> str:
     """The name of a device in the file: its title and, for a CPU, its usable cores.
 
-    name: 'auto', 'cpu', 'cuda:0' and so on.
+    name: 'auto', 'cpu', 'cuda:0' and so on; of two places the teacher's counts.
     devices: the engine's report; without one the kind of device stands alone, and 'auto' is 'cpu'.
     """
     report = devices or {}
     wanted = str(name)
+    if "field=" in wanted:
+        wanted = wanted.partition("teacher=")[2].partition(",")[0] or "auto"
     if wanted == "auto":
         wanted = str(report.get("default", "cpu"))
     listed = report.get("devices")
@@ -264,7 +266,7 @@ def _optimize(name: str, plain: Any, preset: str, settings: dict[str, Any], card
 
 
 def _nominal_factor(device: str, devices: dict[str, Any] | None) -> float:
-    if device.startswith("cuda"):
+    if not device.startswith("cpu"):
         return _GPU_FACTOR
     cores = (devices or {}).get("cores")
     if not isinstance(cores, int) or cores < 1:

@@ -343,6 +343,8 @@ class JobQueue:
         self._idle_since = time.monotonic()
         if good:
             self._deaths.good_run()
+        if job.trouble is not None and job.trouble.code == "run.device_lost":
+            self.stop_engine()  # which can give that device no more work; another one can
         if job.id in self._removed:
             self._removed.discard(job.id)
             self.store.remove(job)

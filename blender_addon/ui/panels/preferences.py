@@ -10,7 +10,7 @@ from bpy.types import Context, UILayout
 from ...core.phrase import phrase
 from .. import keymap
 from ..run import session
-from ..settings import engine_report, models, preferences
+from ..settings import devices, engine_report, models, preferences
 from ..translation import sentences, translated
 from . import engine_box, model_downloads, trouble_box
 
@@ -24,7 +24,7 @@ def draw(layout: UILayout, context: Context, chosen: Any) -> None:
     layout.use_property_split = True
     layout.use_property_decorate = False
     _engine(layout, context, chosen, here)
-    _computing(layout, chosen)
+    _computing(layout, context, chosen)
     _models(layout, context, chosen)
     _results(layout, context, chosen)
     _shortcuts(layout, context, chosen)
@@ -79,10 +79,13 @@ def _engine(layout: UILayout, context: Context, chosen: Any, here: session.Sessi
         trouble_box.draw_text(box, context, here.report.text, "CHECKMARK", inset=trouble_box.BOX)
 
 
-def _computing(layout: UILayout, chosen: Any) -> None:
+def _computing(layout: UILayout, context: Context, chosen: Any) -> None:
     box = layout.box()
     box.label(text=translated("Computing"), translate=False, icon="MEMORY")
     box.prop(chosen, "device_choice")
+    box.prop(chosen, "field_choice")
+    if why := devices.explanation():
+        trouble_box.draw_text(box, context, why, "INFO", inset=trouble_box.BOX)
     if not engine_report.devices():
         box.label(
             text=translated("Graphics cards show here once the engine has been started"), translate=False, icon="INFO"

@@ -188,6 +188,9 @@ _FIXES = phrases(
         "model.offline": "Allow online access in Blender's system preferences, and try again.",
         "model.not_folder": "Choose the folder of a diffusers pipeline in the preferences.",
         "run.cancelled": "Press Resume to go on.",
+        "run.device_lost": "Look after the card's cable, its power and its driver, then resume. Or choose the "
+        "processor as the device in the preferences, and resume there.",
+        "setup.precision": "Set the precision back to automatic.",
     }
 )
 
@@ -234,6 +237,7 @@ _BUTTONS: dict[str, tuple[tuple[str, str, str], ...]] = {
     "model": (_PREFERENCES,),
     "pictures": (),
     "protocol": (_INSTALL, _LOG),
+    "run.device_lost": (_RESUME, _PREFERENCES),
     "run.empty": (_SEED,),
     "run.non_finite": (_SEED,),
     "run.out_of_memory": (_LOWER, _RESUME),

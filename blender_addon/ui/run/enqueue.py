@@ -16,7 +16,15 @@ from ...core.phrase import phrase
 from ...core.visible_text import visible
 from ..scene import blockout, placement, redraw
 from ..scene.placement import Placement
-from ..settings import adapter_settings, artist_settings, models, preferences, scene_settings, texture_settings
+from ..settings import (
+    adapter_settings,
+    artist_settings,
+    devices,
+    models,
+    preferences,
+    scene_settings,
+    texture_settings,
+)
 from ..settings.scene_settings import BEST_OF_LIMIT, SEED_LIMIT
 from ..translation import told, translated
 from . import session, timer
@@ -32,8 +40,8 @@ def recipe(context: Context, prompt: str = "") -> Recipe:
     led = overrides.pop(START, {})
     if chosen.placement.start_from != "NOTHING":
         overrides[START] = {**led, "front_deg": texture_settings.FRONTS[chosen.placement.front]}
-    device = preferences.of().device
-    if device != "auto":
+    device = devices.asked(preferences.of())
+    if device != devices.AUTOMATIC:
         overrides["device"] = device
     judge = preferences.judge(preferences.of())
     if judge:
@@ -71,8 +79,8 @@ def texture_recipe(context: Context, prompt: str = "") -> Recipe:
 
 def of_preset(context: Context, preset: str) -> Recipe:
     """The recipe of an unchanged preset with the sidebar's model and task, to estimate what it costs."""
-    device = preferences.of().device
-    overrides: dict[str, Any] = {"device": device} if device != "auto" else {}
+    device = devices.asked(preferences.of())
+    overrides: dict[str, Any] = {"device": device} if device != devices.AUTOMATIC else {}
     chosen = scene_settings.of(context)
     paints = chosen.task == "TEXTURE"
     if paints:

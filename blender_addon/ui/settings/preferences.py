@@ -103,13 +103,24 @@ class DREAMFUSION_AP_preferences(AddonPreferences):
         name="Processor Only",
         description="Install the small build that computes on the processor, even where there is a graphics card",
     )
-    device: StringProperty(name="Device Name", description="auto, cpu, cuda or cuda:1 and so on", default="auto")
+    device: StringProperty(
+        name="Device Name", description="auto, cpu, cuda, mps, xpu, cuda:1 and so on, or a card's name", default="auto"
+    )
+    field_device: StringProperty(name="Object's Device Name", description="auto, cpu, cuda or cuda:1", default="auto")
     device_choice: EnumProperty(
         name="Device",
-        description="What the engine computes on",
+        description="What the model computes on, which is most of the work",
         items=devices.items,
         get=devices.chosen,
         set=devices.choose,
+    )
+    field_choice: EnumProperty(
+        name="Object On",
+        description="What the object is computed on. Only the processor and NVIDIA's cards can; with other cards its "
+        "pictures travel between the two",
+        items=devices.field_items,
+        get=devices.field_chosen,
+        set=devices.field_choose,
     )
     model_folder: StringProperty(
         name="Model Folder",

@@ -60,7 +60,7 @@ def test_what_the_real_engine_refuses_is_told_in_its_words_and_the_next_job_is_m
             queue.add(recipe("a zebra")),
             queue.add(recipe("")),
             queue.add(recipe(mesh={"lattice": 5})),
-            queue.add(recipe(device="abacus")),
+            queue.add(recipe(device="abacus:7")),
             queue.add(recipe(adapters={"lora": [[str(lora), 1.0]]})),
             queue.add(recipe(adapters={"embeddings": [str(tmp_path / "absent.safetensors")]})),
         ]
