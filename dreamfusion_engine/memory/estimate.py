@@ -80,12 +80,19 @@ def estimate_field(config: GenerateConfig, device_type: str) -> MemoryEstimate:
     if share_memory(device_type):
         return MemoryEstimate(parts={})
     _, field = kinds_of(device_type)
-    training = {"field": field_bytes(config.field), "render": _render_bytes(config, field)}
-    moments = [_with_process(training, field, RESERVE[field])]
+    moments = [_training_field(config, field)]
     if not _on_card(field):
         meshing = {"field": field_bytes(config.field), "mesh": _mesh_bytes(config)}
         moments.append(_with_process(meshing, field, RESERVE_ELSE))
     return MemoryEstimate(parts=max(moments, key=lambda parts: sum(parts.values())))
+
+
+def working_field_bytes(config: GenerateConfig, device_type: str) -> int:
+    """Return the peak bytes of training where the field is, if that is not the teacher's memory; else 0.
+
+    config, device_type: as for `estimate_field`.
+    """
+    return 0 if share_memory(device_type) else sum(_training_field(config, kinds_of(device_type)[1]).values())
 
 
 def working_bytes(sizes: ModelSizes, config: GenerateConfig, device_type: str) -> int:
@@ -97,6 +104,12 @@ def working_bytes(sizes: ModelSizes, config: GenerateConfig, device_type: str) -
     """
     reading, training = _reading(sizes, config, device_type), _training(sizes, config, device_type)
     return max(sum(reading.values()), sum(training.values()))
+
+
+def _training_field(config: GenerateConfig, field: str) -> dict[str, int]:
+    """In a training step, where the field alone is. field: name of its backend."""
+    parts = {"field": field_bytes(config.field), "render": _render_bytes(config, field)}
+    return _with_process(parts, field, RESERVE[field])
 
 
 def _on_card(device_type: str) -> bool:

@@ -15,7 +15,7 @@ from typing import Any, Literal
 from dreamfusion_engine.config.scores import SCORES
 from dreamfusion_engine.config.stages import GenerateConfig, views_at_once
 from dreamfusion_engine.machine.backends import BACKENDS, kinds_of
-from dreamfusion_engine.memory.estimate import TILE_PIXELS, estimate, estimate_field, working_bytes
+from dreamfusion_engine.memory.estimate import TILE_PIXELS, estimate, estimate_field, working_bytes, working_field_bytes
 from dreamfusion_engine.models.sizes import ModelSizes
 
 SMALLEST_RENDER = 24  # pixels; below it a model is shown too little to tell objects by
@@ -81,13 +81,13 @@ def fit(sizes: ModelSizes, config: GenerateConfig, free: int, device_type: str, 
         return working_bytes(sizes, tried, device_type)
 
     def of_field(tried: GenerateConfig) -> int:
-        return estimate_field(tried, device_type).total
+        return working_field_bytes(tried, device_type)
 
     taken: list[Saving] = []
     config = _lowered(sizes, config, free, device_type, of_teacher, taken)
     if free_field > 0:
         config = _lowered(sizes, config, free_field, device_type, of_field, taken, short_of="field")
-    needed, of_it = estimate(sizes, config, device_type).total, of_field(config)
+    needed, of_it = estimate(sizes, config, device_type).total, estimate_field(config, device_type).total
     fits = needed <= free and (free_field <= 0 or of_it <= free_field)
     short = needed if needed > free or fits else of_it
     return FittedSettings(config=config, savings=tuple(taken), needed=short, fits=fits)
