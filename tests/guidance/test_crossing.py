@@ -109,6 +109,7 @@ def test_a_teacher_on_a_device_that_refuses_what_mps_refuses_judges_as_on_the_pr
     assert guidance.traffic.there <= there and guidance.traffic.back == back
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("score", ["vsd", "sdi", "sampled", "nfsd", "csd"])
 def test_every_score_crosses(score: Any, cases: Callable[[str], Case], monkeypatch: pytest.MonkeyPatch) -> None:
     case = cases("if")
