@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from dreamfusion_engine.inputs.outside_text import first_line
 from dreamfusion_engine.machine.backends import wait_for
+from dreamfusion_engine.machine.device import out_of_memory
 
 if TYPE_CHECKING:
     import torch
@@ -27,14 +28,26 @@ def trouble_of(device: torch.device) -> str:
     """
     import torch
 
-    with torch.enable_grad():
-        exact = _work(torch.device("cpu"), torch.float32)
+    certain = torch.are_deterministic_algorithms_enabled()
+    torch.use_deterministic_algorithms(False)  # a run on the processor asks for it, and cards refuse some work then
+    try:
+        with torch.enable_grad():
+            return _trouble_of(device)
+    finally:
+        torch.use_deterministic_algorithms(certain)
+
+
+def _trouble_of(device: torch.device) -> str:
+    import torch
+
+    exact = _work(torch.device("cpu"), torch.float32)
     for name, worst in _WORST.items():
         try:
-            with torch.enable_grad():
-                found = [tensor.float().cpu() for tensor in _work(device, getattr(torch, name))]
+            found = [tensor.float().cpu() for tensor in _work(device, getattr(torch, name))]
             wait_for(device)
         except Exception as error:  # whatever a driver or a library says is the finding
+            if out_of_memory(error):
+                return ""  # another program has its memory now, which a run says by itself
             return f"a small trial in {name} failed there: {first_line(f'{type(error).__name__}: {error}')}"
         for tensor, expected in zip(found, exact, strict=True):
             wrong = float((tensor - expected).norm() / expected.norm())

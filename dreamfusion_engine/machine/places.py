@@ -6,9 +6,11 @@ on use only.
 
 from __future__ import annotations
 
+import dataclasses
+import os
 import platform
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from dreamfusion_engine.errors import InputError, SetupError
@@ -70,12 +72,14 @@ class Places:
     field: torch.device of the field, its renders and what is made of it: the CPU or a CUDA device.
     apart: bool, whether pictures are carried from one to the other: two devices, or one that was named for both.
     why: str, why these, for people.
+    unused: str, the cards that 'auto' passed over, and why, for people; '' without one.
     """
 
     teacher: torch.device
     field: torch.device
     apart: bool = False
-    why: str = field(default="", compare=False)
+    why: str = dataclasses.field(default="", compare=False)
+    unused: str = dataclasses.field(default="", compare=False)
 
     @classmethod
     def at(cls, device: torch.device) -> Places:
@@ -118,7 +122,11 @@ def resolve_places(name: str) -> Places:
     teacher_word, field_word = named(name)
     main_memory.check_room_to_start()
     here = devices_here()
-    chosen, why = _automatic(here) if teacher_word == AUTOMATIC else (_found(teacher_word, here), "named by hand")
+    unused = ""
+    if teacher_word == AUTOMATIC:
+        chosen, why, unused = _automatic(here)
+    else:
+        chosen, why = _found(teacher_word, here), "named by hand"
     if field_word == AUTOMATIC:
         rendering = here[0] if chosen.no_field else chosen
         if chosen.no_field:
@@ -128,7 +136,7 @@ def resolve_places(name: str) -> Places:
         if rendering.no_field:
             raise _cannot_render(rendering, chosen)
     apart = rendering is not chosen or AUTOMATIC not in (teacher_word, field_word)
-    return Places(teacher=chosen.place, field=rendering.place, apart=apart, why=why)
+    return Places(teacher=chosen.place, field=rendering.place, apart=apart, why=why, unused=unused)
 
 
 def resolve_device(name: str) -> torch.device:
@@ -199,16 +207,20 @@ def _why_no_field(backend: Backend, index: int) -> str:
     return "" if index < warp_cards() else "Warp does not find this card: its driver may be too old"
 
 
-def _automatic(here: Sequence[Device]) -> tuple[Device, str]:
-    """The first card that computes rightly, best where Warp is at home, and why."""
-    cards = sorted(here[1:], key=lambda device: bool(device.no_field))
+def _automatic(here: Sequence[Device]) -> tuple[Device, str, str]:
+    """The first card that computes rightly, best where Warp is at home, why, and what was passed over."""
+    own = int(os.environ.get("LOCAL_RANK", "0"))  # of several processes each tries its own, and takes no other's memory
+    cards = sorted(here[1:], key=lambda device: (bool(device.no_field), device.place.index not in (own, None)))
     passed_over: list[str] = []
     for card in cards:
         trouble = trouble_of(card.place)
         if not trouble:
-            return card, "; ".join([f"{card.title} computes a small trial as the processor does", *passed_over])
-        passed_over.append(f"{card.name} ({card.title}) is not used: {trouble}")
-    return here[0], "; ".join(passed_over) or "torch finds no graphics card"
+            unused = "; ".join(passed_over)
+            why = f"{card.title} computes a small trial as the processor does"
+            return card, f"{why}. Not {unused}" if unused else why, unused
+        passed_over.append(f"{card.name} ({card.title}): {trouble}")
+    unused = "; ".join(passed_over)
+    return here[0], f"not {unused}" if unused else "torch finds no graphics card", unused
 
 
 def _found(word: str, here: Sequence[Device]) -> Device:

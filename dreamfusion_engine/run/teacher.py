@@ -179,6 +179,8 @@ def load_run_teacher(
     processes: Processes, the processes that train together.
     Raises SetupError for a model that cannot be loaded.
     """
+    if places.unused:
+        report(Note(code="run.card_unused", text=f"This run does not use {places.unused}."))
     changes = adapters.digest()
     torch.set_num_threads(compute_threads())
     torch.use_deterministic_algorithms(places.teacher.type == places.field.type == "cpu")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from types import SimpleNamespace
 from typing import Any
 
@@ -79,10 +81,10 @@ def test_a_run_that_names_its_card_by_number_must_see_them_all(device: str, is_n
 
 @pytest.mark.parametrize("device", ["cpu", "mps", "xpu:1", "teacher=cpu,field=cuda", "rocm"])
 def test_a_teacher_elsewhere_takes_no_card_of_nvidias(device: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(room_module.shutil, "which", lambda name: "nvidia-smi")
+    monkeypatch.setattr(shutil, "which", lambda name: "nvidia-smi")
     monkeypatch.setattr(room_module, "_is_cpu_build", lambda: False)
     said = SimpleNamespace(stdout=TWO)
-    monkeypatch.setattr(room_module.subprocess, "run", lambda *arguments, **options: said)
+    monkeypatch.setattr(subprocess, "run", lambda *arguments, **options: said)
     assert room_module.cards(device) == [] and len(room_module.cards("auto")) == 2
 
 

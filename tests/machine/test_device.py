@@ -145,8 +145,17 @@ def test_the_host_goes_on_only_where_a_copy_from_pinned_memory_is_safe(
     there: str, waits: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     noted: list[object] = []
-    monkeypatch.setattr(torch.Tensor, "pin_memory", lambda self: noted.append("pinned") or self)
-    monkeypatch.setattr(torch.Tensor, "to", lambda self, place, non_blocking: noted.append(non_blocking) or self)
+
+    def pinned(tensor: torch.Tensor) -> torch.Tensor:
+        noted.append("pinned")
+        return tensor
+
+    def to(tensor: torch.Tensor, place: torch.device, non_blocking: bool) -> torch.Tensor:
+        noted.append(non_blocking)
+        return tensor
+
+    monkeypatch.setattr(torch.Tensor, "pin_memory", pinned)
+    monkeypatch.setattr(torch.Tensor, "to", to)
     monkeypatch.setattr(torch.version, "hip", None)
     device.sent(torch.zeros(2), torch.device(there))
     assert noted == ([False] if waits else ["pinned", True])

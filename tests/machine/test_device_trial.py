@@ -21,9 +21,15 @@ def untried() -> Iterator[None]:
     device_trial.trouble_of.cache_clear()
 
 
-def test_the_processor_passes_even_where_gradients_are_off() -> None:
-    with torch.no_grad():
-        assert device_trial.trouble_of(CPU) == ""
+def test_the_processor_passes_even_where_gradients_are_off_and_what_was_asked_of_torch_stays() -> None:
+    before = torch.are_deterministic_algorithms_enabled()
+    torch.use_deterministic_algorithms(True)
+    try:
+        with torch.no_grad():
+            assert device_trial.trouble_of(CPU) == ""
+        assert torch.are_deterministic_algorithms_enabled()
+    finally:
+        torch.use_deterministic_algorithms(before)
 
 
 def test_a_card_of_apples_passes_with_what_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -54,3 +60,15 @@ def test_a_device_that_raises_or_computes_wrongly_is_in_trouble(monkeypatch: pyt
     trouble = device_trial.trouble_of(CPU)
     assert "float32 failed there" in trouble and "no kernel image" in trouble and "\n" not in trouble
     assert device_trial.trouble_of(CPU) == trouble, "it is tried once"
+
+
+def test_a_card_whose_memory_another_program_has_is_not_called_broken(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = device_trial._work
+
+    def full(device: torch.device, dtype: torch.dtype) -> Any:
+        if dtype == torch.float16:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return real(device, dtype)
+
+    monkeypatch.setattr(device_trial, "_work", full)
+    assert device_trial.trouble_of(CPU) == ""

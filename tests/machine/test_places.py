@@ -9,7 +9,7 @@ import torch
 from reference.pretend_machine import pretend_machine
 
 from dreamfusion_engine.errors import InputError, SetupError
-from dreamfusion_engine.machine import backends
+from dreamfusion_engine.machine import backends, places
 from dreamfusion_engine.machine.places import Places, device_report, devices_here, resolve_places, spoken_kind
 
 CPU, CUDA, MPS, XPU = (torch.device(name) for name in ("cpu", "cuda:0", "mps", "xpu:0"))
@@ -17,8 +17,8 @@ RTX, SUPER = "NVIDIA GeForce RTX 4090", "NVIDIA GeForce RTX 4070 SUPER"
 
 
 def test_the_processor_is_always_there_and_auto_works() -> None:
-    places = resolve_places("cpu")
-    assert (places.teacher, places.field, places.apart, places.kind) == (CPU, CPU, False, "cpu")
+    found = resolve_places("cpu")
+    assert (found.teacher, found.field, found.apart, found.kind) == (CPU, CPU, False, "cpu")
     assert float(torch.ones(3, device=resolve_places("auto").teacher).sum()) == 3.0
 
 
@@ -33,26 +33,41 @@ def test_auto_takes_what_is_sure_to_work_and_says_why(monkeypatch: pytest.Monkey
     }
     for kind, machine in machines.items():
         pretend_machine(monkeypatch, **machine)  # type: ignore[arg-type]
-        places = resolve_places("auto")
-        assert places.kind == kind and places.apart == ("+" in kind)
-        assert "torch finds no graphics card" in places.why if kind == "cpu" else "small trial" in places.why
-        assert "Warp" in places.why or "+" not in kind
+        found = resolve_places("auto")
+        assert found.kind == kind and found.apart == ("+" in kind)
+        assert "torch finds no graphics card" in found.why if kind == "cpu" else "small trial" in found.why
+        assert "Warp" in found.why or "+" not in kind
         report = json.loads(json.dumps(device_report()))
-        assert report["default"] == str(places.teacher) and report["default_field"] == str(places.field)
-        assert report["why"] == places.why and {"cuda", "rocm"} <= report.keys()
+        assert report["default"] == str(found.teacher) and report["default_field"] == str(found.field)
+        assert report["why"] == found.why and {"cuda", "rocm"} <= report.keys()
         fields = {entry["name"]: entry["field"] for entry in report["devices"]}
-        assert fields == {"cpu": True} | ({str(places.teacher): "+" not in kind} if kind != "cpu" else {})
+        assert fields == {"cpu": True} | ({str(found.teacher): "+" not in kind} if kind != "cpu" else {})
 
 
 def test_a_card_that_fails_a_small_trial_is_passed_over_by_auto_and_taken_when_named(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     pretend_machine(monkeypatch, apple="Apple M1", broken=("mps",))
-    places = resolve_places("auto")
-    assert places.kind == "cpu" and "mps (Apple M1) is not used: a small trial failed there" in places.why
+    found = resolve_places("auto")
+    assert (
+        found.kind == "cpu" and found.why == f"not {found.unused}" == "not mps (Apple M1): a small trial failed there"
+    )
     assert resolve_places("mps").kind == "mps+cpu"
     pretend_machine(monkeypatch, nvidia=(RTX, SUPER), broken=("cuda:0",))
     assert resolve_places("auto").teacher == torch.device("cuda", 1)
+
+
+def test_of_several_processes_each_tries_its_own_card(monkeypatch: pytest.MonkeyPatch) -> None:
+    pretend_machine(monkeypatch, nvidia=(RTX, SUPER))
+    tried: list[torch.device] = []
+
+    def trouble_of(device: torch.device) -> str:
+        tried.append(device)
+        return ""
+
+    monkeypatch.setattr(places, "trouble_of", trouble_of)
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    assert resolve_places("auto").teacher == torch.device("cuda", 1) and tried == [torch.device("cuda", 1)]
 
 
 def test_of_two_cards_auto_takes_the_one_that_warp_has_too(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -77,8 +92,8 @@ def test_a_single_word_is_the_teachers_and_the_field_goes_along_where_it_can(mon
 
 
 def test_two_names_are_two_places_even_where_they_are_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    places = resolve_places("teacher=cpu,field=cpu")
-    assert places.apart and places.kind == "cpu", "the same numbers: the same kind"
+    found = resolve_places("teacher=cpu,field=cpu")
+    assert found.apart and found.kind == "cpu", "the same numbers: the same kind"
 
 
 def test_a_card_is_named_by_words_of_its_title(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import torch
@@ -28,7 +28,7 @@ from dreamfusion_engine.speed.device_speed import Speed
 MAC = Places(teacher=torch.device("mps"), field=CPU, apart=True)
 
 
-def ready(places: Places, overlap: str = "auto") -> RunTeacher:
+def ready(places: Places, overlap: Literal["auto", "on", "off"] = "auto") -> RunTeacher:
     config = tiny_config()
     config = dataclasses.replace(config, memory=dataclasses.replace(config.memory, overlap=overlap))
     within: Any = ScoreDistillation(disc_teacher(), config.prompt, "", PromptCard(), config.guidance)
@@ -59,7 +59,11 @@ def ready(places: Places, overlap: str = "auto") -> RunTeacher:
     ],
 )
 def test_the_processor_renders_while_a_card_judges(
-    places: Places, overlap: str, halved: bool, found: bool | None, monkeypatch: pytest.MonkeyPatch
+    places: Places,
+    overlap: Literal["auto", "on", "off"],
+    halved: bool,
+    found: bool | None,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     settled: list[Any] = []
 
@@ -86,7 +90,8 @@ def test_what_is_given_up_for_memory_knows_both_places() -> None:
 
 
 def test_a_run_fits_the_memory_of_each_place() -> None:
-    sizes, told = ModelSizes(denoiser=10**6, text_encoders=0), []
+    sizes = ModelSizes(denoiser=10**6, text_encoders=0)
+    told: list[Any] = []
     config = preset("standard", "a mug", {}, "StableDiffusionPipeline")
     assert fit_memory(config, sizes, 1 << 36, "xpu+cpu", told.append, 1 << 36) == config and told == []
     fitted = fit_memory(config, sizes, 1 << 36, "xpu+cpu", told.append, 1 << 28)

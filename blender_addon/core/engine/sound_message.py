@@ -65,7 +65,7 @@ def sound_devices(report: dict[str, Any]) -> dict[str, Any]:
         }
         for one in named[:_MOST_DEVICES]
     ]
-    texts = {name: shortened(str(report[name])) for name in ("default_field", "why") if name in report}
+    texts: dict[str, Any] = {name: shortened(str(report[name])) for name in ("default_field", "why") if name in report}
     return {**report, **texts, "default": default if isinstance(default, str) else "cpu", "devices": devices}
 
 
