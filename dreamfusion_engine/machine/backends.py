@@ -124,7 +124,8 @@ def _apple_chip() -> str:
     """The name of a Mac's chip, such as 'Apple M2', which has the processor and the card."""
     ask = ["/usr/sbin/sysctl", "-n", "machdep.cpu.brand_string"]
     try:
-        said = subprocess.run(ask, capture_output=True, text=True, timeout=10, check=True).stdout.strip()
+        run = subprocess.run(ask, capture_output=True, timeout=10, check=True)
+        said = run.stdout.decode("utf-8", "replace").strip()
     except (OSError, subprocess.SubprocessError):
         said = ""
     return said or platform.machine()

@@ -204,7 +204,9 @@ def warp_cards() -> int:
 def _why_no_field(backend: Backend, index: int) -> str:
     if not backend.renders:
         return _NO_WARP
-    return "" if index < warp_cards() else "Warp does not find this card: its driver may be too old"
+    return (
+        "" if index < warp_cards() else "Warp does not find this card: its driver or the card itself is too old for it"
+    )
 
 
 def _automatic(here: Sequence[Device]) -> tuple[Device, str, str]:
@@ -270,6 +272,7 @@ def _absent(word: str, device_type: str, alike: Sequence[Device], here: Sequence
         why, fix = f"This machine has {_listed(alike)}.", "Use one of those, or --device auto."
     elif word.startswith("rocm"):
         why = f"The installed torch {torch.__version__} is no build for AMD's cards, or finds none."
+        fix += " With an AMD card: python3 install.py engine --torch rocm"
     elif device_type == "cuda" and torch.version.hip is not None:
         why = f"torch {torch.__version__} finds no usable AMD card or driver."
     elif device_type == "cuda" and torch.version.cuda is None:
@@ -282,6 +285,7 @@ def _absent(word: str, device_type: str, alike: Sequence[Device], here: Sequence
         why = f"torch {torch.__version__} finds no Apple card: those are in Macs with Apple's own chips."
     else:
         why = f"torch {torch.__version__} finds no Intel card, or is no build for them."
+        fix += " With one: python3 install.py engine --torch xpu"
     if len(here) > 1 and not alike:
         why += f" It finds {_listed(here)}."
     return SetupError("setup.device", what=f"The device '{word}' is not available.", why=why, fix=fix)

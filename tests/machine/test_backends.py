@@ -78,7 +78,7 @@ def test_a_processor_without_avx512_has_no_bfloat16() -> None:
 
 
 def test_a_macs_chip_is_asked_by_name_and_a_failure_is_no_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    said = SimpleNamespace(stdout="Apple M2 Pro\n")
+    said = SimpleNamespace(stdout=b"Apple M2 Pro\n")
     for run, title in ((lambda *a, **k: said, "Apple M2 Pro"), (_fails, platform.machine())):
         backends._apple_chip.cache_clear()
         monkeypatch.setattr(subprocess, "run", run)
