@@ -1,6 +1,6 @@
 """Whole runs with two places, both the processor: the plain run's files bit for bit, through the code that crosses.
 
-Of: dreamfusion_engine/generate.py, dreamfusion_engine/texture.py, dreamfusion_engine/run/teacher.py.
+Of: dreamfusion_engine/tasks/generate.py, dreamfusion_engine/tasks/texture.py, dreamfusion_engine/run/teacher.py.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ PLACES = ("cpu", "teacher=cpu,field=cpu")
 def test_objects_and_textures_are_the_plain_runs_bit_for_bit(
     saved_pipeline: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from dreamfusion_engine import generate as engine
-    from dreamfusion_engine import texture as painter
+    from dreamfusion_engine.tasks import generate as engine
+    from dreamfusion_engine.tasks import texture as painter
 
     for module in (engine, painter):
         for name in ("write_turntable", "write_views"):
