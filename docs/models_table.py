@@ -84,6 +84,8 @@ def tables() -> str:
         models_table(),
         gone_table(),
         "## Which model fits your graphics card",
+        "The estimates are for NVIDIA's cards. [devices.md](devices.md) has the others, and what was run on real "
+        "hardware: no card.",
         WORDS,
         cards_table(),
         f"{least.title} needs the least memory of all.",
