@@ -78,7 +78,7 @@ said["shape"] = [shaped.recipe.settings["paint"], [sorted(each) for each in shap
 run.until(lambda: shaped.state.value == "running" and shaped.stage == "train", "training of a shape")
 bpy.ops.dreamfusion.finish()
 run.until(run.inserted(shaped), "the part with its shape")
-said["reshaped"] = artist.everything(bpy.data.objects["Cube"]) == mine  # the scripted engine moves nothing
+said["reshaped"] = artist.everything(bpy.data.objects["Cube"]) == mine  # each vertex is that of other faces too
 bpy.ops.ed.undo()
 
 # A bad selection is told, and nothing is queued.
