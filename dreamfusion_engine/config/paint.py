@@ -69,6 +69,7 @@ def painting(
             "albedo_until": 0.0,
             **({} if shape else {"textureless": 0.0}),
         },
+        "refine": {"steps": 0},  # those of `generate`
         "guidance": {} if part else {"scale": SCALES.get(config.recipe, config.guidance.scale)},
     }
     stages = {}

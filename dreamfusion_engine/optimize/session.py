@@ -73,6 +73,7 @@ class Session:
     new_training: what is trained.
     watched: verdicts that can be about this kind of training.
     denoiser: Choice of what runs it, from the checkpoint once resumed; None: not settled.
+    later: Paths of the checkpoints of trainings that go on from this one: theirs are set aside with it.
     keep_inputs: puts what the run was given in place of an earlier run's, once that run's checkpoint is set aside.
     seconds: float, of training, over all attempts and sessions.
     steps_taken: int, over all attempts and sessions.
@@ -95,6 +96,7 @@ class Session:
     new_training: NewTraining = VolumeTraining
     watched: tuple[Verdict, ...] = VERDICTS
     denoiser: Choice | None = None
+    later: tuple[Path, ...] = ()
     keep_inputs: Callable[[], None] = lambda: None
     seconds: float = 0.0
     steps_taken: int = 0
@@ -215,9 +217,10 @@ class Session:
             return
         if not self._resumed:
             self._resumed = True
-            aside = set_aside(self.folder)
-            if aside is not None:
-                text = f"An unfinished run was in this folder. Its checkpoint is kept: {aside.name}"
+            aside = set_aside(self.folder, *self.later)
+            if aside:
+                names = " and ".join(path.name for path in aside)
+                text = f"An unfinished run was in this folder. Its checkpoint is kept: {names}"
                 self.report(Note(code="run.set_aside", text=text))
             self.keep_inputs()
         save_checkpoint(

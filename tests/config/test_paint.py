@@ -59,7 +59,8 @@ def test_painting_takes_fewer_steps_lit_from_the_first_and_never_in_white(name: 
     for field in dataclasses.fields(made.optimize):
         if field.name not in changed:
             assert getattr(painted.optimize, field.name) == getattr(made.optimize, field.name)
-    assert dataclasses.replace(painted, optimize=made.optimize, guidance=made.guidance) == made
+    assert painted.refine == dataclasses.replace(made.refine, steps=0), "no memory is kept for what is not made"
+    assert dataclasses.replace(painted, optimize=made.optimize, guidance=made.guidance, refine=made.refine) == made
 
 
 def test_the_starter_paints_with_weaker_guidance_and_large_models_with_their_recipes() -> None:
