@@ -111,4 +111,8 @@ class MovingTraining(Training):
 
     def _move_beside(self, left_out: Tensor) -> None:
         share = schedules.learning_rate(self.progress, self.config.optimize) / self.config.optimize.learning_rate
-        self.moves.move(share, left_out)
+        self.moves.move(share * self._pace(), left_out)
+
+    def _pace(self) -> float:
+        """The share of their rate at which vertices move now."""
+        return 1.0

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from dreamfusion_engine.config.paint import STEPS_SHARE, PaintConfig, painting
+from dreamfusion_engine.config.paint import SHAPE, STEPS_SHARE, PaintConfig, painting
 from dreamfusion_engine.config.presets import PRESET_NAMES, from_json, preset
 from dreamfusion_engine.errors import InputError
 
@@ -75,6 +75,14 @@ def test_what_a_person_gave_stays_as_it_is() -> None:
     given: dict[str, Any] = {"optimize": {"steps": 7, "textureless": 0.5}}
     painted = painting(preset("draft", "a mug", given), given).optimize
     assert (painted.steps, painted.textureless, painted.albedo_until) == (7, 0.5, 0.0)
+
+
+def test_a_parts_new_shape_moves_faster_and_further_than_a_refinement_unless_somebody_says_otherwise() -> None:
+    made = preset("draft", "a mug")
+    assert painting(made, {}, part=True, shape=True).refine == dataclasses.replace(made.refine, **SHAPE)
+    given: dict[str, Any] = {"refine": {"reach": 0.1, "strength": 0.0}}
+    refine = painting(preset("draft", "a mug", given), given, part=True, shape=True).refine
+    assert (refine.reach, refine.strength, refine.stiffness) == (0.1, 0.0, SHAPE["stiffness"])
 
 
 def test_there_is_one_step_at_least() -> None:
