@@ -17,7 +17,7 @@ STEPS_SHARE = 0.4  # of a generate run's steps: colours alone settle sooner than
 SCALES = {STARTER_RECIPE: 2.5, MULTI_VIEW_RECIPE: 2.5}
 # How the vertices of a part move where its shape is to change: faster than in a refinement, further, and together, so
 # that what the views' pulls have in common adds up and their noise does not (docs/experiments.md, A part's new shape).
-SHAPE = {"strength": 40.0, "reach": 0.3, "stiffness": 300.0, "bumps": 0.3}
+SHAPE = {"strength": 40.0, "reach": 0.3, "stiffness": 300.0, "bumps": 0.3, "roughness": 0.1, "edges": 0.1}
 
 
 @dataclass(frozen=True, kw_only=True)
