@@ -15,6 +15,9 @@ STEPS_SHARE = 0.4  # of a generate run's steps: colours alone settle sooner than
 # Guidance w by recipe. The shape needs no strong pull, and 7 burns colours: of 7, 4 and 2.5, seen on two exact meshes,
 # 2.5 has the cleanest and most natural ones (docs/experiments.md). Other families keep their recipe's, not measured.
 SCALES = {STARTER_RECIPE: 2.5, MULTI_VIEW_RECIPE: 2.5}
+# How the vertices of a part move where its shape is to change: faster than in a refinement, further, and together, so
+# that what the views' pulls have in common adds up and their noise does not (docs/experiments.md, A part's new shape).
+SHAPE = {"strength": 40.0, "reach": 0.3, "stiffness": 300.0, "bumps": 0.3, "roughness": 0.1, "edges": 0.1}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +72,7 @@ def painting(
             "albedo_until": 0.0,
             **({} if shape else {"textureless": 0.0}),
         },
+        "refine": {"steps": 0, **(SHAPE if shape else {})},  # the steps are those of `generate`
         "guidance": {} if part else {"scale": SCALES.get(config.recipe, config.guidance.scale)},
     }
     stages = {}

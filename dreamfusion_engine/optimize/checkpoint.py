@@ -130,28 +130,36 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
     return folder / INDEX
 
 
-def set_aside(folder: Path) -> Path | None:
-    """Rename the checkpoint of an interrupted run so that the next run does not replace it; return its new folder.
+def set_aside(*stages: Path) -> list[Path]:
+    """Rename the checkpoints of an interrupted run, which the next would replace; return their new folders.
 
-    Returns None where there is no checkpoint, where its run was complete, or where it cannot be read.
+    All of them are renamed where one of them is unfinished: what a last stage goes on from is in the one before it.
+    Nothing is where there are none, where they are complete, or cannot be read.
 
-    folder: Path of the checkpoint.
+    stages: Paths of a run's checkpoints, one for each of its trainings.
     Raises InputError input.output.
     """
+    found = {folder: steps for folder in stages if (steps := _steps_of(folder)) is not None}
+    if all(step >= total for step, total in found.values()):
+        return []
+    aside = []
+    for folder, (step, _) in found.items():
+        names = (f"{folder.name}-step-{step}{suffix}" for suffix in ("", *(f"-{n}" for n in range(2, 10_000))))
+        aside.append(next(folder.with_name(name) for name in names if not folder.with_name(name).exists()))
+        try:
+            move_into_place(folder, aside[-1])
+        except OSError as error:
+            raise output_error(folder, error) from error
+    return aside
+
+
+def _steps_of(folder: Path) -> tuple[int, int] | None:
+    """The steps that a checkpoint has made, and of how many; None where it cannot be read."""
     try:
         index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
-        step, total = int(index["step"]), int(index["config"]["optimize"]["steps"])
+        return int(index["step"]), int(index["config"]["optimize"]["steps"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    if step >= total:
-        return None
-    names = (f"{folder.name}-step-{step}{suffix}" for suffix in ("", *(f"-{n}" for n in range(2, 10_000))))
-    aside = next(folder.with_name(name) for name in names if not folder.with_name(name).exists())
-    try:
-        move_into_place(folder, aside)
-    except OSError as error:
-        raise output_error(folder, error) from error
-    return aside
 
 
 def load_checkpoint(folder: Path, config: GenerateConfig, *, given: bool = True) -> Checkpoint:

@@ -76,6 +76,7 @@ class Session:
     watched: verdicts that can be about this kind of training.
     denoiser: Choice of what runs it, from the checkpoint once resumed; None: not settled.
     places: Places of the run; None: all is on `device`.
+    later: Paths of the checkpoints of trainings that go on from this one: theirs are set aside with it.
     keep_inputs: puts what the run was given in place of an earlier run's, once that run's checkpoint is set aside.
     seconds: float, of training, over all attempts and sessions.
     steps_taken: int, over all attempts and sessions.
@@ -99,6 +100,7 @@ class Session:
     watched: tuple[Verdict, ...] = VERDICTS
     denoiser: Choice | None = None
     places: Places | None = None
+    later: tuple[Path, ...] = ()
     keep_inputs: Callable[[], None] = lambda: None
     seconds: float = 0.0
     steps_taken: int = 0
@@ -227,9 +229,10 @@ class Session:
             return
         if not self._resumed:
             self._resumed = True
-            aside = set_aside(self.folder)
-            if aside is not None:
-                text = f"An unfinished run was in this folder. Its checkpoint is kept: {aside.name}"
+            aside = set_aside(self.folder, *self.later)
+            if aside:
+                names = " and ".join(path.name for path in aside)
+                text = f"An unfinished run was in this folder. Its checkpoint is kept: {names}"
                 self.report(Note(code="run.set_aside", text=text))
             self.keep_inputs()
         save_checkpoint(

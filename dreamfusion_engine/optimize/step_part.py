@@ -193,6 +193,19 @@ def add_gradients(
     return seen
 
 
+def score_loss(seen: Rendering, inputs: PartInputs, distillation: Guidance, size: int) -> Tensor:
+    """Return the score's loss of square pictures over their views' plain backgrounds, float32[].
+
+    seen: Rendering [B, size, size, ...].
+    inputs: PartInputs of the B views.
+    distillation: Guidance of the teacher.
+    size: int, pixels along a side.
+    """
+    images, behind = seen.colour.permute(0, 3, 1, 2), behind_of(seen.opacity, inputs.views, size)
+    loss, _ = distillation.loss(distillation.seen(images, inputs.step, behind), inputs.step)
+    return loss
+
+
 def behind_of(opacity: Tensor, views: StepViews, size: int) -> Behind:
     """Return what lies behind the object in renders over their views' plain backgrounds.
 

@@ -9,7 +9,7 @@ from dreamfusion_engine.config.stages import GenerateConfig, Shading
 from dreamfusion_engine.guidance.guidance import Guidance
 from dreamfusion_engine.machine.processes import ALONE, Processes
 from dreamfusion_engine.optimize.step_graphs import StepGraphs
-from dreamfusion_engine.optimize.step_part import add_to_gradients, behind_of
+from dreamfusion_engine.optimize.step_part import add_to_gradients, score_loss
 from dreamfusion_engine.optimize.training import InputsOf, Training
 from dreamfusion_engine.paint.render import SurfaceRenderer
 from dreamfusion_engine.render.renderer import Rendering
@@ -83,8 +83,7 @@ class SurfaceTraining(Training):
         seen = self.renderer.render(
             self.colours, views.cameras, size, background=views.background, shading=shading, light=views.light
         )
-        images, behind = seen.colour.permute(0, 3, 1, 2), behind_of(seen.opacity, views, size)
-        loss, _ = distillation.loss(distillation.seen(images, inputs.step, behind), inputs.step)
+        loss = score_loss(seen, inputs, distillation, size)
         parameters = list(self.field.parameters())
         gradients = torch.autograd.grad(inputs.weights.share * loss, parameters, allow_unused=True)
         add_to_gradients(parameters, gradients)

@@ -11,8 +11,16 @@ from torch import Tensor
 from dreamfusion_engine.config.stages import RefineConfig
 from dreamfusion_engine.mesh.arrays import Floats
 from dreamfusion_engine.mesh.surface.topology import Triangles
-from dreamfusion_engine.refinement.shape import SmoothShape, crease_loss, edge_loss, roughness_loss, triangle_pairs
+from dreamfusion_engine.refinement.shape import (
+    SmoothShape,
+    crease_loss,
+    edge_loss,
+    edges_of,
+    roughness_loss,
+    triangle_pairs,
+)
 
+STIFFEST = 1e5  # lambda: the distance of 300 edges
 RATE = 2e-3  # world units a step at strength 1, of the vertex that is pulled most
 
 
@@ -23,6 +31,8 @@ class VertexMoves:
     triangles: int[T, 3].
     config: RefineConfig, how they may move.
     freedom: float32[V] in [0, 1], as for `SmoothShape`.
+    edge: float, world units, the mean edge for which `refine.stiffness` is meant: with other ones the same distance is
+        smoothed. None: with all, the same number of edges.
     device: torch.device.
     """
 
@@ -33,10 +43,14 @@ class VertexMoves:
         config: RefineConfig,
         *,
         freedom: Floats | None = None,
+        edge: float | None = None,
         device: torch.device,
     ) -> None:
+        stiffness = config.stiffness
+        if edge is not None:
+            stiffness = min(stiffness * (edge / _mean_edge(vertices, triangles, freedom)) ** 2, STIFFEST)
         self.shape = SmoothShape(
-            vertices, triangles, stiffness=config.stiffness, reach=config.reach, freedom=freedom, device=device
+            vertices, triangles, stiffness=stiffness, reach=config.reach, freedom=freedom, device=device
         )
         self._config = config
         self._triangles = torch.from_numpy(np.ascontiguousarray(triangles, np.int32)).to(device)
@@ -98,3 +112,12 @@ class VertexMoves:
     def load_state(self, tensors: Mapping[str, Tensor]) -> None:
         """Restore what `state()` of the same surface returned, among others."""
         self.shape.load_state({name: tensors[f"shape.{name}"] for name in self.shape.state()})
+
+
+def _mean_edge(vertices: Floats, triangles: Triangles, freedom: Floats | None) -> float:
+    """The mean length of the edges of which an end may move, world units."""
+    edges = edges_of(triangles)
+    if freedom is not None:
+        edges = edges[(freedom[edges] > 0.0).any(1)]
+    lengths = np.linalg.norm(vertices[edges[:, 0]].astype(np.float64) - vertices[edges[:, 1]], axis=1)
+    return max(float(lengths.mean()), 1e-6) if len(lengths) else 1.0

@@ -10,7 +10,7 @@ from torch import Tensor
 from dreamfusion_engine.config.stages import Shading
 from dreamfusion_engine.guidance.guidance import Guidance
 from dreamfusion_engine.optimize import schedules
-from dreamfusion_engine.optimize.step_part import add_to_gradients, behind_of
+from dreamfusion_engine.optimize.step_part import add_to_gradients, score_loss
 from dreamfusion_engine.optimize.training import InputsOf, Training
 from dreamfusion_engine.refinement.colours import flatness_loss
 from dreamfusion_engine.refinement.moves import VertexMoves
@@ -86,9 +86,7 @@ class MovingTraining(Training):
             shading=shading,
             light=views.light,
         )
-        images = seen.pictures.colour.permute(0, 3, 1, 2)
-        behind = behind_of(seen.pictures.opacity, views, size)
-        loss, _ = distillation.loss(distillation.seen(images, inputs.step, behind), inputs.step)
+        loss = score_loss(seen.pictures, inputs, distillation, size)
         flatness = self.config.refine.flatness * distillation.score_size(self.progress, size)
         if flatness and shading != "textureless":
             loss = loss + flatness * flatness_loss(seen.albedo, seen.met)
@@ -113,4 +111,8 @@ class MovingTraining(Training):
 
     def _move_beside(self, left_out: Tensor) -> None:
         share = schedules.learning_rate(self.progress, self.config.optimize) / self.config.optimize.learning_rate
-        self.moves.move(share, left_out)
+        self.moves.move(share * self._pace(), left_out)
+
+    def _pace(self) -> float:
+        """The share of their rate at which vertices move now."""
+        return 1.0

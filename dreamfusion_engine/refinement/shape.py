@@ -148,6 +148,9 @@ def roughness_loss(move: Tensor, edges: Tensor, scale: float) -> Tensor:
 def crease_loss(vertices: Tensor, triangles: Tensor, pairs: Tensor) -> Tensor:
     """Return the mean over pairs of triangles of log(1 + |n_i - n_j|^2 / e^2), e = CREASE: bumps go, creases stay.
 
+    A pair weighs as much as the smaller one's area. So a sliver, whose normal turns at a touch, pulls no harder than it
+    is large.
+
     vertices: float32[V, 3], world units.
     triangles: int[T, 3].
     pairs: int64[P, 2], triangles that share an edge.
@@ -157,7 +160,11 @@ def crease_loss(vertices: Tensor, triangles: Tensor, pairs: Tensor) -> Tensor:
         return vertices.sum() * 0.0
     normal = face_normals(vertices, triangles)
     step = normal.index_select(0, pairs[:, 0]) - normal.index_select(0, pairs[:, 1])
-    return torch.log1p(step.square().sum(-1) / CREASE**2).mean()
+    corners = vertices.detach()[triangles.long()]
+    area = torch.linalg.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0], dim=-1).norm(dim=-1)
+    weight = torch.minimum(area.index_select(0, pairs[:, 0]), area.index_select(0, pairs[:, 1]))
+    turned = torch.log1p(step.square().sum(-1) / CREASE**2)
+    return (weight * turned).sum() / weight.sum().clamp_min(1e-20)
 
 
 def triangle_pairs(triangles: Tensor) -> Tensor:
@@ -172,15 +179,16 @@ def triangle_pairs(triangles: Tensor) -> Tensor:
 
 
 def edge_loss(vertices: Tensor, edges: Tensor, lengths: Tensor) -> Tensor:
-    """Return the mean over edges of (length / first length - 1)^2, so that no triangle shrinks to a line.
+    """Return sum (l - l_0)^2 / sum l_0^2 over edges of length l, so that no triangle shrinks to a line.
+
+    An edge weighs as much as the square of its length: one that is nearly a point does not outweigh all others.
 
     vertices: float32[V, 3], world units.
     edges: int64[E, 2].
-    lengths: float32[E], at first; an edge without a length counts nowhere.
+    lengths: float32[E], at first, l_0.
     """
     if not len(edges):
         return vertices.sum() * 0.0
     ends = vertices.index_select(0, edges[:, 0]) - vertices.index_select(0, edges[:, 1])
     now = torch.sqrt(ends.square().sum(-1) + 1e-20)
-    known = lengths > 1e-9
-    return torch.where(known, now / lengths.clamp_min(1e-9) - 1.0, 0.0).square().mean()
+    return (now - lengths).square().sum() / lengths.square().sum().clamp_min(1e-20)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +20,8 @@ from dreamfusion_engine.machine.run_folder import can_resume, held
 from dreamfusion_engine.optimize.session import Session
 from dreamfusion_engine.optimize.training import Training
 from dreamfusion_engine.run.report import ignore
+from dreamfusion_engine.run.source import keep_source
+from dreamfusion_engine.run.teacher import RunTeacher
 
 
 def in_folder(
@@ -53,6 +56,32 @@ def in_folder(
                 why=error.why,
                 fix="Give the same command to begin again.",
             ) from error
+
+
+def begin_on_mesh(
+    session: Session, teacher: RunTeacher, mesh: bytes, output: Path, report: Report, *, resume: bool
+) -> None:
+    """Bring the session of a run on a mesh to its checkpoint, or have it keep the mesh; choose what runs the denoiser.
+
+    session: Session, before its first step.
+    teacher: RunTeacher with the prompt.
+    mesh: bytes of a binary glTF.
+    output: Path of the run.
+    report: of the run.
+    resume: bool, whether to go on from the checkpoint.
+    Raises InputError or SetupError where no checkpoint fits.
+    """
+    if resume:
+        session.resume()
+    elif session.processes.first:
+        session.keep_inputs = functools.partial(keep_source, mesh, output)
+    session.denoiser = teacher.settle_runtime(
+        alone=session.processes.count == 1,
+        resumed=resume,
+        recorded=session.denoiser,
+        step_seconds=None,
+        report=report,
+    )
 
 
 def trained(session: Session) -> Training:

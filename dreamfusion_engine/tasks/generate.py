@@ -137,6 +137,7 @@ def _generate(
         processes=processes,
         subject=("" if start is None else start.digest) + ("" if pictures is None else pictures.digest),
         new_training=_new_training(start, pictures, device),
+        later=(output / REFINE_CHECKPOINT,),
     )
     if resume:
         session.resume()

@@ -6,7 +6,6 @@ The command line, the server and any script with torch call `refine`; `generate`
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from pathlib import Path
 
@@ -29,11 +28,11 @@ from dreamfusion_engine.refinement.finish import finished
 from dreamfusion_engine.refinement.shape import MOST_TRIANGLES
 from dreamfusion_engine.refinement.surface import surface_of, textured_as_is, textured_mesh, welded
 from dreamfusion_engine.refinement.training import RefineTraining
-from dreamfusion_engine.run.entrance import in_folder, trained, write_result
+from dreamfusion_engine.run.entrance import begin_on_mesh, in_folder, trained, write_result
 from dreamfusion_engine.run.judgement import judgement
 from dreamfusion_engine.run.refinement import refine_session
 from dreamfusion_engine.run.report import run_report, simple_unwrap, stopped_late
-from dreamfusion_engine.run.source import begun_with, keep_source
+from dreamfusion_engine.run.source import begun_with
 from dreamfusion_engine.run.stage_clock import StageClock
 from dreamfusion_engine.run.teacher import load_run_teacher, open_run_model, run_places
 
@@ -114,13 +113,7 @@ def _refine(
         report=report,
         control=control,
     )
-    if resume:
-        session.resume()
-    elif processes.first:
-        session.keep_inputs = functools.partial(keep_source, mesh, output)
-    session.denoiser = teacher.settle_runtime(
-        alone=processes.count == 1, resumed=resume, recorded=session.denoiser, step_seconds=None, report=report
-    )
+    begin_on_mesh(session, teacher, mesh, output, report, resume=resume)
     clock.enter("train", device)
     training = trained(session)
     assert isinstance(training, RefineTraining)

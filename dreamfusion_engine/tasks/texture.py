@@ -35,10 +35,10 @@ from dreamfusion_engine.paint.texels import areas_of
 from dreamfusion_engine.paint.training import SurfaceTraining
 from dreamfusion_engine.paint.whole import WholeSurface
 from dreamfusion_engine.refinement.part.surface import PartShapeSurface
-from dreamfusion_engine.run.entrance import in_folder, trained, write_result
+from dreamfusion_engine.run.entrance import begin_on_mesh, in_folder, trained, write_result
 from dreamfusion_engine.run.judgement import judgement
 from dreamfusion_engine.run.report import ignore, run_report, simple_unwrap, stopped_late
-from dreamfusion_engine.run.source import begun_with, keep_source
+from dreamfusion_engine.run.source import begun_with
 from dreamfusion_engine.run.stage_clock import StageClock
 from dreamfusion_engine.run.teacher import load_run_teacher, open_run_model, run_places
 
@@ -141,13 +141,7 @@ def _texture(
         new_training=surface.training(device),
         watched=_WATCHED,
     )
-    if resume:
-        session.resume()
-    elif processes.first:
-        session.keep_inputs = functools.partial(keep_source, mesh, output)
-    session.denoiser = teacher.settle_runtime(
-        alone=processes.count == 1, resumed=resume, recorded=session.denoiser, step_seconds=None, report=report
-    )
+    begin_on_mesh(session, teacher, mesh, output, report, resume=resume)
     clock.enter("train", device)
     training = trained(session)
     assert isinstance(training, SurfaceTraining)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from dreamfusion_engine.config.paint import STEPS_SHARE, PaintConfig, painting
+from dreamfusion_engine.config.paint import SHAPE, STEPS_SHARE, PaintConfig, painting
 from dreamfusion_engine.config.presets import PRESET_NAMES, from_json, preset
 from dreamfusion_engine.errors import InputError
 
@@ -59,7 +59,8 @@ def test_painting_takes_fewer_steps_lit_from_the_first_and_never_in_white(name: 
     for field in dataclasses.fields(made.optimize):
         if field.name not in changed:
             assert getattr(painted.optimize, field.name) == getattr(made.optimize, field.name)
-    assert dataclasses.replace(painted, optimize=made.optimize, guidance=made.guidance) == made
+    assert painted.refine == dataclasses.replace(made.refine, steps=0), "no memory is kept for what is not made"
+    assert dataclasses.replace(painted, optimize=made.optimize, guidance=made.guidance, refine=made.refine) == made
 
 
 def test_the_starter_paints_with_weaker_guidance_and_large_models_with_their_recipes() -> None:
@@ -74,6 +75,15 @@ def test_what_a_person_gave_stays_as_it_is() -> None:
     given: dict[str, Any] = {"optimize": {"steps": 7, "textureless": 0.5}}
     painted = painting(preset("draft", "a mug", given), given).optimize
     assert (painted.steps, painted.textureless, painted.albedo_until) == (7, 0.5, 0.0)
+
+
+def test_a_parts_new_shape_moves_faster_and_further_than_a_refinement_unless_somebody_says_otherwise() -> None:
+    made = preset("draft", "a mug")
+    moved = dataclasses.asdict(painting(made, {}, part=True, shape=True).refine)
+    assert moved == {**dataclasses.asdict(made.refine), **SHAPE}
+    given: dict[str, Any] = {"refine": {"reach": 0.1, "strength": 0.0}}
+    refine = painting(preset("draft", "a mug", given), given, part=True, shape=True).refine
+    assert (refine.reach, refine.strength, refine.stiffness) == (0.1, 0.0, SHAPE["stiffness"])
 
 
 def test_there_is_one_step_at_least() -> None:

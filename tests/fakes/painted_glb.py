@@ -1,4 +1,6 @@
-"""What the scripted engines do with meshes that came: a plain new base colour on every part, or the box around them."""
+"""What the scripted engines do with meshes that came: a plain new base colour on every part, the box around them, or
+a part that is raised.
+"""
 
 from __future__ import annotations
 
@@ -61,6 +63,32 @@ def painted(glb: bytes, picture: Callable[[int], bytes]) -> bytes:
     text += b" " * (-len(text) % 4)
     chunks = struct.pack("<I4s", len(text), b"JSON") + text + struct.pack("<I4s", len(binary), b"BIN\0") + binary
     return struct.pack("<4sII", b"glTF", 2, 12 + len(chunks)) + chunks
+
+
+def raised(glb: bytes, step: float) -> bytes:
+    """The file with what its attribute _PART chooses a step higher, except for places that other faces have too."""
+    document, binary = _split(glb)
+    (length,) = struct.unpack_from("<I", glb, 12)
+    begin, content = 28 + length, bytearray(glb)
+    copies: dict[tuple[float, ...], list[tuple[int, float]]] = {}  # of a place: where each is, and its weight
+    for mesh in document["meshes"]:
+        for primitive in mesh["primitives"]:
+            at, of = (_start(document, primitive["attributes"][name]) for name in ("POSITION", "_PART"))
+            for vertex in range(document["accessors"][primitive["attributes"]["POSITION"]]["count"]):
+                place = struct.unpack_from("<3f", binary, at + 12 * vertex)
+                (weight,) = struct.unpack_from("<f", binary, of + 4 * vertex)
+                copies.setdefault(place, []).append((begin + at + 12 * vertex, weight))
+    for place, found in copies.items():
+        if min(weight for _, weight in found) > 0.0:
+            for where, _ in found:
+                struct.pack_into("<f", content, where + 4, place[1] + step)  # Y up
+    return bytes(content)
+
+
+def _start(document: dict[str, Any], accessor: int) -> int:
+    """Where the data of an accessor begin in the binary chunk, which has them without gaps."""
+    entry = document["accessors"][accessor]
+    return int(document["bufferViews"][entry["bufferView"]].get("byteOffset", 0) + entry.get("byteOffset", 0))
 
 
 def _split(glb: bytes) -> tuple[dict[str, Any], bytes]:

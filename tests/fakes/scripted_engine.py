@@ -27,7 +27,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from fakes import scripted_contest
-from fakes.painted_glb import box_of, painted, part_count, source_of
+from fakes.painted_glb import box_of, painted, part_count, raised, source_of
 from fakes.shapes import ball, ball_glb, cut_out_png, growing, plain_png, png, stretched, tetrahedron
 
 from dreamfusion_engine.wire.protocol import COMMANDS, PROTOCOL_VERSION, encode, read_frame
@@ -37,6 +37,7 @@ STEP_SECONDS = float(os.environ.get("DREAMFUSION_FAKE_STEP_S", "0.01"))
 TRIANGLES = int(os.environ.get("DREAMFUSION_FAKE_TRIANGLES", "960"))
 RINGS = int(os.environ.get("DREAMFUSION_FAKE_RINGS", "12"))
 CHECKPOINT_EVERY = 10
+RAISED = 0.5  # metres, of a part whose shape is to change
 PATIENT = 8  # drafts, after which a contest with the word "patient" waits to be paused
 MODEL = {
     "name": "starter",
@@ -335,6 +336,8 @@ class ScriptedEngine:
         glb = ball_glb(job["prompt"], step % 256, TRIANGLES, 30 << 20 if "huge" in words else 0, job["box"])
         if job["type"] == "texture":
             glb = painted(job["meshes"], lambda part: plain_png(64, part))
+            if (job.get("settings") or {}).get("paint", {}).get("shape"):
+                glb = raised(glb, RAISED)
         if "badglb" in words:
             glb = glb[:-7]
         settings, trained = job.get("settings") or {}, step * STEP_SECONDS

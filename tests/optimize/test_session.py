@@ -233,6 +233,29 @@ def test_inputs_are_replaced_after_an_earlier_run_is_set_aside_and_before_the_ne
     assert len(seen) == 1, "who resumes has them already"
 
 
+def test_a_run_that_was_stopped_in_a_later_training_is_set_aside_whole(tmp_path: Path) -> None:
+    """A refinement goes on from the mesh of the training before it, which is complete and cannot be made again."""
+    first, later = tmp_path / "checkpoint", tmp_path / "checkpoint-refine"
+    session(first, tiny_config(steps=2)).run()
+    with pytest.raises(Cancelled):
+        session(later, tiny_config(), control=stop_at(1, "cancel")).run()
+    second = session(first, tiny_config(steps=2))
+    second.later = (later,)
+    second.run()
+    told = [event for event in second.events if isinstance(event, Note)]  # type: ignore[attr-defined]
+    (text,) = [note.text for note in told if note.code == "run.set_aside"]
+    assert "checkpoint-step-2 and checkpoint-refine-step-1" in text
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "checkpoint",
+        "checkpoint-step-2",
+        "checkpoint-refine-step-1",
+    }
+    third = session(first, tiny_config(steps=2))
+    third.later = (later,)
+    third.run()
+    assert len(list(tmp_path.iterdir())) == 3, "nothing is unfinished now"
+
+
 def test_a_run_that_misses_its_mesh_is_told_so_and_not_which_settings_follow_from_that(tmp_path: Path) -> None:
     folder = tmp_path / "checkpoint"
     broken = session(folder, tiny_config(), control=stop_at(2, "cancel"))

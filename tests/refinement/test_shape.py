@@ -119,6 +119,24 @@ def test_a_flat_surface_has_no_creases_and_a_sharp_one_is_pulled_less_than_a_bum
     assert pull(0.2) > 0.0 and 0.0 < pull(2.0) < 0.3 * pull(0.2)
 
 
+def test_a_sliver_is_pulled_no_harder_than_a_whole_triangle() -> None:
+    """The step is scaled by the hardest pull: one vertex that nearly meets its neighbour would hold all others."""
+    vertices, triangles = sphere(2)
+    rough = vertices * (1.0 + 0.02 * np.random.default_rng(0).standard_normal(len(vertices)))[:, None]
+    near = rough.copy()
+    near[triangles[0, 0]] += 0.9999 * (near[triangles[0, 1]] - near[triangles[0, 0]])
+    corners, edges = torch.from_numpy(triangles), torch.from_numpy(edges_of(triangles))
+
+    def hardest(places: np.ndarray) -> float:
+        now = torch.from_numpy(places.astype(np.float32)).requires_grad_(True)
+        lengths = (now[edges[:, 0]] - now[edges[:, 1]]).norm(dim=-1).detach()
+        moved = now * (1.0 + 0.1 * torch.sin(40.0 * now.detach()))
+        loss = crease_loss(now, corners, triangle_pairs(corners)) + edge_loss(moved, edges, lengths)
+        return float(torch.autograd.grad(loss, now)[0].norm(dim=1).max())
+
+    assert hardest(near) < 3.0 * hardest(rough)
+
+
 def test_every_edge_of_a_closed_surface_is_a_pair() -> None:
     _, triangles = sphere(1)
     assert len(triangle_pairs(torch.from_numpy(triangles))) == len(edges_of(triangles))

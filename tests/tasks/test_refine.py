@@ -6,6 +6,7 @@ Shapes worth a look do not come of it; those are in refinement/test_training.py.
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,9 @@ from dreamfusion_engine.mesh.gltf.read import read_gltf
 from dreamfusion_engine.mesh.surface.topology import is_closed
 from dreamfusion_engine.mesh.textured import TexturedMesh
 from dreamfusion_engine.refinement.surface import surface_of, textured_as_is
+from dreamfusion_engine.refinement.training import RefineTraining
 from dreamfusion_engine.run.judgement import judgement
+from dreamfusion_engine.tasks import generate as generation
 from dreamfusion_engine.tasks import refine as engine
 
 STEPS, TEXTURE = 3, 64
@@ -245,3 +248,43 @@ def test_generate_ends_in_a_refinement_where_it_has_steps_and_goes_on_within_it(
     assert refined != plain
     assert cli.main([*words, "--set", "refine.steps=6", "--resume"]) == 0
     assert (tmp_path / "out" / "mesh.glb").read_bytes() == refined
+
+
+@pytest.mark.slow
+def test_a_high_run_that_is_stopped_in_its_refinement_goes_on_there_to_the_same_mesh(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert preset("high", "a pumpkin").refine.steps > 0, "its last stage"
+    small = {
+        "field": {"levels": 4, "log2_table": 15},
+        "render": {"steps": 48, "occupancy_resolution": 32, "max_samples_per_ray": 96},
+        "optimize": {"steps": 40, "views": 1, "resolution": [16, 16], "levels_until": 0.0},
+        "mesh": {"resolution": 40, "triangles": 1000, "texture": 64},
+        "refine": {"steps": 6},
+        "judge": "off",
+        "device": "cpu",
+    }
+    made = preset("high", "a pumpkin", small)
+    steps: list[int] = []
+    step = RefineTraining.train_step
+
+    def counted(self: RefineTraining, *given: Any, **more: Any) -> None:
+        steps.append(self.step)
+        step(self, *given, **more)
+
+    monkeypatch.setattr(RefineTraining, "train_step", counted)
+    for name in ("write_views", "write_turntable"):
+        monkeypatch.setattr(generation, name, lambda scene, path, *more: path.write_bytes(b"picture"))
+    with pytest.raises(Cancelled):
+        generation.generate(made, tmp_path / "cut", control=lambda: "cancel" if len(steps) == 3 else "continue")
+    assert steps == [0, 1, 2] and not (tmp_path / "cut" / "mesh.glb").exists()
+    # One goes on there; the other has only the training before it, and makes all six.
+    shutil.copytree(tmp_path / "cut", tmp_path / "whole")
+    shutil.rmtree(tmp_path / "whole" / "checkpoint-refine")
+    for name in ("cut", "whole"):
+        steps.clear()
+        result = generation.generate(made, tmp_path / name, resume=True)
+        assert steps == (list(range(6)) if name == "whole" else [3, 4, 5])
+        assert result.report["mesh"]["refine"]["closed"] and result.report["config"]["preset"] == "high"
+    first, second = ((tmp_path / name / "mesh.glb").read_bytes() for name in ("whole", "cut"))
+    assert first == second

@@ -10,7 +10,7 @@ from bpy.types import Context, Event, Operator
 from ...core import engine_preset, model_card
 from ...core.job import GENERATE, Job, JobState, Recipe
 from ...core.jobs.folder import SOURCE
-from ..run import contest_pictures, enqueue, insertion, pictures, session
+from ..run import contest_pictures, enqueue, insertion, painting, pictures, session
 from ..scene import icons, object_recipe
 from ..settings import models
 from ..translation import told, translated
@@ -81,6 +81,10 @@ class DREAMFUSION_OT_retry_job(JobAction, Operator):
         """Queue an ended job again without its checkpoint."""
         if job.state.active:
             self.report({"WARNING"}, translated("This job has not ended"))
+            return False
+        why = painting.reshaped(job)
+        if why:
+            self.report({"ERROR"}, translated(why))
             return False
         session.current().queue.retry(job)
         return True
@@ -168,6 +172,10 @@ CLASSES = (
 
 def _again(operator: Operator, context: Context, job: Job, what: Recipe) -> bool:
     """Queue another recipe for what a job was given. Returns whether it was queued."""
+    why = painting.reshaped(job)
+    if why:
+        operator.report({"ERROR"}, translated(why))
+        return False
     files = pictures.file_of(job)
     return enqueue.ask(operator, context, what, dict(job.placement), source_of(job), job.task, pictures=files)
 

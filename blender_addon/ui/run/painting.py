@@ -9,11 +9,11 @@ from typing import Any
 import bpy
 
 from ...core.engine.painted_glb import PaintedFile
-from ...core.job import EngineTrouble, Job, Trouble
+from ...core.job import TEXTURE, EngineTrouble, Job, Trouble
 from ...core.jobs.folder import SOURCE, read_source
 from ...core.jobs.writer import Pending
 from ...core.phrase import joined, phrase
-from ..scene import reshape
+from ..scene import mesh_identity, reshape
 from ..scene.texture import painted_copies, repaint, skin, texture_preview
 from ..scene.texture.skin import Skin
 from . import session
@@ -96,6 +96,18 @@ def apply(here: session.Session, job: Job) -> None:
             reasons=joined(done.missing),
         )
     job.notes += [note for note in done.notes if note not in job.notes]
+
+
+def reshaped(job: Job) -> str:
+    """Why a job cannot run again for its objects: the shape of one has changed since it was read. "" where it can."""
+    noted = about(job) if job.task == TEXTURE else None
+    if noted is None or not session.same_file(job.placement):
+        return ""
+    for each in noted["objects"]:
+        obj = mesh_identity.find(each, same_session=same_session(job))
+        if obj is not None and reshape.SHAPE in each and reshape.mark(obj.data) != each[reshape.SHAPE]:
+            return phrase("'{name}': {why}.", name=each["name"], why=reshape.CHANGED)
+    return ""
 
 
 def insert_copies(job: Job) -> None:

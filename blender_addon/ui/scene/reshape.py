@@ -17,6 +17,10 @@ from ...core.phrase import phrase
 from . import mesh_identity, refine_source
 from .texture.paintable import refused
 
+CHANGED = phrase(
+    "its shape has changed meanwhile, so the new one does not fit. Undo to the shape of then, or select the part and "
+    "press Change Part anew"
+)
 SHAPE = "shape"  # of what is noted about an object: the mark of its mesh, where its vertices are to move
 
 

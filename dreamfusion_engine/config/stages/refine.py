@@ -22,14 +22,17 @@ class RefineConfig(Stage, stage="refine"):
     strength: float = setting(
         1.0,
         low=0.0,
-        high=1.0,
+        high=100.0,
         says="How fast vertices move: 1 is 0.002 world units a step, at most; 0: they stay bit for bit",
     )
     reach: float = setting(
         0.06, low=0.0, high=0.5, unit="world units", says="How far a vertex may end from where it began"
     )
     stiffness: float = setting(
-        3.0, low=0.0, high=10_000.0, says="How smoothly vertices move together: the weight of the Laplacian"
+        3.0,
+        low=0.0,
+        high=10_000.0,
+        says="How smoothly vertices move together: the weight of the Laplacian (of a part: for edges of 0.02)",
     )
     roughness: float = setting(
         1.0, low=0.0, high=1e6, unit="weight", says="Weight of the differences between neighbours' moves"

@@ -17,6 +17,8 @@ from dreamfusion_engine.refinement.moving import MovingTraining
 from dreamfusion_engine.refinement.part.render import MovingPartRenderer
 from dreamfusion_engine.refinement.part.welded import WeldedPart
 
+EDGE = 0.02  # world units, the mean edge of a mesh of some 15,000 triangles; `refine.stiffness` is meant for it
+
 
 class PartShapeTraining(MovingTraining, PartTraining):
     """One optimization of the colours and the shape of a part.
@@ -42,10 +44,16 @@ class PartShapeTraining(MovingTraining, PartTraining):
         graphs: StepGraphs | None = None,
     ) -> None:
         super().__init__(renderer, views, close, places, colours, config, seed=seed, device=device, processes=processes)
-        self.moves = VertexMoves(part.places, part.triangles, config.refine, freedom=part.freedom, device=device)
+        self.moves = VertexMoves(
+            part.places, part.triangles, config.refine, freedom=part.freedom, edge=EDGE, device=device
+        )
         self.moving = MovingPartRenderer(renderer, part)
         self.placed = lambda points, uv: self.colours(points)
 
     def _choose_shading(self, progress: float) -> Shading:
         """With textureless views, which say what the shape is."""
         return Training._choose_shading(self, progress)
+
+    def _pace(self) -> float:
+        """Less and less: the form is decided while there is much noise, and what follows knows details alone."""
+        return 1.0 - self.progress

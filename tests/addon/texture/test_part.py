@@ -52,6 +52,8 @@ def test_a_part_changes_from_the_operator_to_the_result(blender: Session) -> Non
     assert facts["undone"] == same
     paint, noted = facts["shape"]
     assert paint == {"uv": "keep", "front_deg": 0.0, "shape": True} and "shape" in noted[0] and facts["reshaped"]
+    *refused, queued = facts["again"]
+    assert all("'Cube'" in why and "press Change Part anew" in why for why in refused) and queued == 0
     assert "Nothing is selected" in facts["empty"] and facts["told"] == ["texture.part_empty", 0, "EDIT_MESH"]
     assert facts["gone"] == ["texture.nowhere", []] and facts["disabled"] == [[], []]
 

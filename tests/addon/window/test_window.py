@@ -93,3 +93,15 @@ def test_an_artist_reads_german_searches_and_keeps_a_shortcut(window_blender: Se
     assert facts["seed_found"] != 0 and facts["seed_by_words"] != 0
     assert facts["first"] != 0 and facts["gone"] == []
     assert facts["key"] == "F17" and facts["second"] != 0
+
+
+CHANGE_PART = Path(__file__).with_name("change_part.py")
+
+
+@pytest.mark.slow
+def test_an_artist_changes_the_shape_of_selected_faces_and_takes_it_back(window_blender: Session) -> None:
+    facts = window_blender.run(CHANGE_PART, window=True, timeout=2000, DREAMFUSION_TEST_ENGINE=str(ENGINE)).facts
+    assert facts["paint"]["shape"] is True and facts["previews"] == []
+    assert facts["raised"] == [0.0, 0.5] and facts["vertices"] == [98, 9], "the nine inside the border of the top"
+    ticks = sorted(cpu_s for cpu_s, insertion in facts["cpu"] if not insertion)
+    assert ticks[int(0.99 * (len(ticks) - 1))] <= TICK_S

@@ -130,7 +130,7 @@ def _obstacle(
     if any(slot >= count for slot in slots):
         return phrase("it has fewer material slots than it had")
     if reshape.SHAPE in noted and reshape.mark(obj.data) != noted[reshape.SHAPE]:
-        return phrase("its shape has changed meanwhile, so the new one no longer fits")
+        return reshape.CHANGED
     if reshape.SHAPE in noted and not has_source:
         return phrase("the file with its old shape is gone")
     if reshape.SHAPE in noted and obj.data.shape_keys is not None:

@@ -78,7 +78,18 @@ said["shape"] = [shaped.recipe.settings["paint"], [sorted(each) for each in shap
 run.until(lambda: shaped.state.value == "running" and shaped.stage == "train", "training of a shape")
 bpy.ops.dreamfusion.finish()
 run.until(run.inserted(shaped), "the part with its shape")
-said["reshaped"] = artist.everything(bpy.data.objects["Cube"]) == mine  # the scripted engine moves nothing
+# Once more with the next seed: not while the object has another shape than was sent.
+bpy.data.objects["Cube"].data.vertices[0].co.x += 0.5
+count = len(run.jobs)
+said["again"] = []
+for again in (bpy.ops.dreamfusion.next_seed, bpy.ops.dreamfusion.retry_job):
+    try:
+        said["again"].append(list(again(job_id=shaped.id)))
+    except RuntimeError as error:
+        said["again"].append(str(error))
+said["again"].append(len(run.jobs) - count)
+bpy.data.objects["Cube"].data.vertices[0].co.x -= 0.5
+said["reshaped"] = artist.everything(bpy.data.objects["Cube"]) == mine  # each vertex is that of other faces too
 bpy.ops.ed.undo()
 
 # A bad selection is told, and nothing is queued.
