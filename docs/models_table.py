@@ -9,7 +9,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from dreamfusion_engine.config.presets import preset  # noqa: E402
-from dreamfusion_engine.config.recipes import RECIPES  # noqa: E402
+from dreamfusion_engine.config.recipes import RECIPES, recipe_for  # noqa: E402
 from dreamfusion_engine.memory.ladder import fit  # noqa: E402
 from dreamfusion_engine.models.catalogue import KnownModel, catalogue  # noqa: E402
 from dreamfusion_engine.speed.model_costs import memory_of  # noqa: E402
@@ -32,13 +32,18 @@ You need not set any of this. The engine chooses, and says what it chose ([Memor
 BEGIN, END = "<!-- tables: python docs/models_table.py -->", "<!-- end of the tables -->"
 
 
+def recipe_of(model: KnownModel) -> str:
+    """The name of a model's recipe."""
+    return recipe_for(model.family, closed_vocabulary=False, pose=model.pose)
+
+
 def models_table() -> str:
     """Every model with its id, size and licence, and whether the licence must be accepted; a star: experimental."""
     lines = ["| model | id | GB | licence | login |", "|---|---|---|---|---|"]
     for model in (model for model in catalogue() if not model.instead):
         size = f"{model.download_mb / 1000:.1f}"
         login = "yes" if model.access == "gated" else "no"
-        mark = "\\*" if RECIPES[model.family].experimental else ""
+        mark = "\\*" if RECIPES[recipe_of(model)].experimental else ""
         lines.append(f"| {model.title}{mark} | `{model.id}` | {size} | {model.license} | {login} |")
     return "\n".join(lines)
 
@@ -54,7 +59,7 @@ def cards_table() -> str:
 def how(model: KnownModel, card_gib: int) -> str:
     """One cell: 'yes', 'saving', 'smaller', 'slow' or 'no'."""
     made = fit(
-        model.sizes, preset("standard", "a", recipe=model.family), round(FREE_SHARE * card_gib * (1 << 30)), "cuda"
+        model.sizes, preset("standard", "a", recipe=recipe_of(model)), round(FREE_SHARE * card_gib * (1 << 30)), "cuda"
     )
     if not made.fits:
         return "no"
@@ -74,7 +79,7 @@ def gone_table() -> str:
 def tables() -> str:
     """All that stands between the two marks."""
     least = min(
-        (model for model in catalogue() if not model.instead), key=lambda m: memory_of(m.sizes, "cuda", m.family)
+        (model for model in catalogue() if not model.instead), key=lambda m: memory_of(m.sizes, "cuda", recipe_of(m))
     )
     parts = [
         BEGIN,

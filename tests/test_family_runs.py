@@ -15,13 +15,16 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from pictures.painting import bytes_of, disc
 from reference.stable_diffusion_2 import write_stable_diffusion_2
 from reference.tiny_adapters import factors_for, kohya, write
 from reference.tiny_families import LATENT, VARIANTS
 from reference.tiny_multi_view_pixel import write_multi_view_pixel
 from reference.tiny_mvdream import write_mvdream_file
+from reference.tiny_zero123 import write_zero123
 from reference.wire_client import PATIENCE
 
 from dreamfusion_engine.config.presets import preset
@@ -30,6 +33,8 @@ from dreamfusion_engine.config.stages import GenerateConfig
 from dreamfusion_engine.errors import InputError
 from dreamfusion_engine.machine.cache_folder import FOLDER_VARIABLE
 from dreamfusion_engine.models.families import flux
+from dreamfusion_engine.pictures.given import GivenPicture
+from dreamfusion_engine.pictures.viewpoint import Viewpoint
 from dreamfusion_engine.request.generate import checked_request
 
 pytestmark = pytest.mark.slow
@@ -64,6 +69,35 @@ def test_every_familys_folder_leads_from_a_prompt_to_a_mesh(
     config = preset("draft", "a red mug", {**SETTINGS, "model": str(tmp_path / "model"), "device": "cpu"})
     engine.generate(config, tmp_path / "out")
     assert whole(tmp_path / "out")["steps"] == 4
+
+
+def test_a_model_that_is_told_a_picture_leads_from_it_to_a_mesh_without_a_prompt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dreamfusion_engine import generate as engine
+
+    for name in ("write_turntable", "write_views"):
+        monkeypatch.setattr(engine, name, lambda mesh, path, *more: path.touch())
+    write_zero123(tmp_path / "model")
+    given = {**SETTINGS, "model": str(tmp_path / "model"), "device": "cpu", "reference": {"pose": "zero123"}}
+    colour = np.full((96, 96, 3), (0.8, 0.1, 0.1), np.float32)
+    data = bytes_of(np.concatenate([colour, disc(96, 96)[..., None]], -1))
+    asked = checked_request(
+        "",
+        preset_name="draft",
+        settings=given,
+        output=tmp_path / "out",
+        pictures=[GivenPicture(data=data, viewpoint=Viewpoint(270.0, 10.0), name="car.png")],
+    )
+    engine.generate(asked.config, asked.output, pictures=asked.pictures)
+    report = whole(asked.output)
+    assert report["steps"] == 4 and report["prompt"] == "" and report["judge"] is None
+    assert report["pictures"][0]["azimuth_deg"] == 270.0
+    assert b'"Object"' in (asked.output / "mesh.glb").read_bytes()
+    again = checked_request("", preset_name="draft", settings=given, output=asked.output, resume=True)
+    engine.generate(again.config, again.output, resume=True)
+    with pytest.raises(InputError, match="needs a picture"):  # as a script may ask for it
+        engine.generate(asked.config, tmp_path / "other")
 
 
 def test_a_multi_view_model_leads_from_a_prompt_to_a_mesh_as_folder_and_as_file(

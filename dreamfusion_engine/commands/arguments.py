@@ -122,7 +122,7 @@ def parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
 
     make = commands.add_parser("generate", help="make an object from a prompt", allow_abbrev=False)
     pictured = any(word.split("=")[0] == "--image" for word in words)
-    if pictured:  # whether the model can do without a prompt is said later
+    if pictured or "--resume" in words:  # whether the model can do without a prompt is said later
         make.add_argument("prompt", metavar="PROMPT", nargs="?", default="", help="what the pictures show")
     else:
         make.add_argument("prompt", metavar="PROMPT", help='what to make, such as "a hamburger"')

@@ -22,6 +22,7 @@ from dreamfusion_engine.models.family import FAMILIES
 from dreamfusion_engine.models.part_weights import damaged, read_json
 from dreamfusion_engine.models.pipeline_folder import STARTER, locate_model, open_pipeline
 from dreamfusion_engine.models.sizes import read_sizes
+from dreamfusion_engine.models.told_picture import pose_of
 from dreamfusion_engine.speed.model_costs import estimates_of, memory_of
 
 Fit = Literal["fits", "tight", "too large", "unknown"]
@@ -230,7 +231,7 @@ def _in_cache(
             return None
         pipeline = open_pipeline(folder, checked_bytes=CHECKED_BYTES)
         card = pipeline.card
-        recipe = recipe_for(family, closed_vocabulary=card.closed_vocabulary)
+        recipe = recipe_for(family, closed_vocabulary=card.closed_vocabulary, pose=pose_of(repository))
         size = round(sum(part.bytes for part in pipeline.weights.values()) / 1e6)
         sizes = read_sizes(folder, pipeline.weights)
         memory = memory_of(sizes, machine.device_type, recipe)
@@ -283,7 +284,7 @@ def _unfinished(repository: str, known: KnownModel, address: HubAddress, cache: 
         license=known.license,
         note=known.note,
         page=address.page(repository),
-        recipe=recipe_for(known.family, closed_vocabulary=False),
+        recipe=recipe_for(known.family, closed_vocabulary=False, pose=known.pose),
         trouble={
             "code": "model.incomplete",
             "what": "Its download was not finished.",
@@ -294,7 +295,7 @@ def _unfinished(repository: str, known: KnownModel, address: HubAddress, cache: 
 
 
 def _suggestion(model: KnownModel, address: HubAddress, machine: Machine) -> ModelLine:
-    recipe = recipe_for(model.family, closed_vocabulary=False)
+    recipe = recipe_for(model.family, closed_vocabulary=False, pose=model.pose)
     memory = memory_of(model.sizes, machine.device_type, recipe)
     return ModelLine(
         name=model.id,

@@ -25,6 +25,10 @@ LATENT_RECIPE = "latent"
 SMALL_CLIP_RECIPE = "small-clip"
 CLIP_RECIPE = "CLIPModel"
 MULTI_VIEW_RECIPE = "MultiViewPixelPipeline"
+ZERO123 = "Zero1to3StableDiffusionPipeline"
+STABLE_ZERO123_RECIPE = "stable-zero123"
+# Families whose folders alone differ from those of another, whose recipes they have.
+_LIKE = {"Zero123Pipeline": ZERO123}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +41,7 @@ class Recipe:
     settings: of every preset.
     presets: of one preset.
     scores: of one `guidance.score`, over both.
+    words: bool, whether the prompt says what the object is; else a picture does, and the prompt may be empty.
     """
 
     title: str
@@ -45,6 +50,7 @@ class Recipe:
     settings: Settings = field(default_factory=dict)
     presets: Mapping[str, Settings] = field(default_factory=dict)
     scores: Mapping[str, Settings] = field(default_factory=dict)
+    words: bool = True
 
     def values(self, preset: str, score: str) -> dict[str, Value]:
         """Return every setting that the recipe gives with a preset and a score.
@@ -152,6 +158,26 @@ _CLIP: Settings = {
     "clip.transmittance": (0.5, _DREAM_FIELDS),
 }
 
+# Weights of TS's losses are divided by that of its score, by the 1,024 pixels of a latent and by the size of the score,
+# about 0.47 (guidance/score_size.py): 1 beside 0.1 of the score is 0.021 here. Its colours are a mean over channels.
+_STABLE_ZERO123 = "TS, stable-zero123"
+_TOLD_PICTURE: Settings = {
+    **_LARGE,
+    "guidance.scale": (3.0, _STABLE_ZERO123),
+    "guidance.view_prompts": ("off", "TS: the model reads no words"),
+    "guidance.perp_neg": ("off", "TS: the model reads no words"),
+    "camera.distance": ((5.8, 5.8), "ours: frames the box; TS 3.8, which frames two thirds of it"),
+    "camera.fov_deg": ((20.0, 20.0), _STABLE_ZERO123),
+    "camera.target_jitter": (0.0, _STABLE_ZERO123),
+    "field.background": ("white", "arXiv 2303.11328: the model's pictures are over white"),
+    "optimize.albedo_until": (1.0, f"{_STABLE_ZERO123}: colours without light"),
+    "optimize.textureless": (0.0, f"{_STABLE_ZERO123}: .05; without light it does nothing"),
+    "optimize.opacity": (0.01, f"{_STABLE_ZERO123}: 0.5 beside 0.1 of the score"),
+    "optimize.orientation": (0.02, f"{_STABLE_ZERO123}: 1 beside 0.1 of the score"),
+    "optimize.learning_rate": (0.01, _STABLE_ZERO123),
+    "reference.begin": (0.0, f"{_STABLE_ZERO123}: the picture counts from the first step"),
+}
+
 RECIPES: dict[str, Recipe] = {
     STARTER_RECIPE: Recipe(title="Starter", family="IFPipeline"),
     LATENT_RECIPE: Recipe(
@@ -205,6 +231,48 @@ RECIPES: dict[str, Recipe] = {
                 "optimize.steps": (10_000, "MVD"),
                 "optimize.resolution": ((64, 256), "MVD"),
             },
+        },
+        scores=_SCORES,
+    ),
+    ZERO123: Recipe(
+        title="Zero123",
+        family=ZERO123,
+        words=False,
+        settings={
+            **_TOLD_PICTURE,
+            "guidance.t_max": ((0.98, 0.98), "TS, zero123: .98 throughout"),
+            "guidance.t_min": ((0.02, 0.02), "TS, zero123: .02 throughout"),
+            "camera.elevation_deg": ((-10.0, 60.0), "TS, zero123"),
+            "reference.pose": ("zero123", "arXiv 2303.11328"),
+            "reference.colour": (64.0, "TS, zero123: 200 beside 0.003 of the score"),
+            "reference.mask": (48.0, "TS, zero123: 50 beside 0.003 of the score"),
+        },
+        presets={
+            **_LARGE_PRESETS,
+            "draft": {"optimize.steps": (2500, "ours: half of the standard views")},
+            "standard": {"optimize.steps": (5000, "ours: half of TS, zero123, of two views each")},
+        },
+        scores=_SCORES,
+    ),
+    STABLE_ZERO123_RECIPE: Recipe(
+        title="Stable Zero123",
+        family=ZERO123,
+        words=False,
+        settings={
+            **_TOLD_PICTURE,
+            "guidance.t_max": ((0.98, 0.8), _STABLE_ZERO123),
+            "guidance.t_min": ((0.7, 0.3), _STABLE_ZERO123),
+            "guidance.anneal_until": (0.33, f"{_STABLE_ZERO123}: by step 200 of 600"),
+            "camera.elevation_deg": ((-10.0, 80.0), _STABLE_ZERO123),
+            "optimize.views": (4, f"{_STABLE_ZERO123}: 12, then 8, then 4"),
+            "reference.pose": ("stable-zero123", "TS, stable-zero123-guidance"),
+            "reference.colour": (7.0, f"{_STABLE_ZERO123}: 1,000 at the end, beside 0.1 of the score"),
+            "reference.mask": (1.0, f"{_STABLE_ZERO123}: 50 beside 0.1 of the score"),
+        },
+        presets={
+            "draft": {"optimize.steps": (600, f"{_STABLE_ZERO123}; ours with four views each")},
+            "standard": {"optimize.steps": (1200, f"ours: as many views as {_STABLE_ZERO123}")},
+            "high": {**_LARGE_PRESETS["high"], "optimize.steps": (2400, "ours: twice the standard steps")},
         },
         scores=_SCORES,
     ),
@@ -306,6 +374,11 @@ NEEDS_DENOISER = (
 )
 # ... and these stages. Those of the stage 'clip' are refused to all others.
 DENOISER_STAGES, COMPARING_STAGES = ("score", "adapters"), ("clip",)
+# Settings of a teacher that reads words; one that is told a picture is refused them, and all of these stages.
+NEEDS_WORDS = ("negative",)
+WORDS_STAGES = ("prompts", "adapters")
+# Settings that only a teacher that is told a picture can have.
+NEEDS_TOLD_PICTURE = ("reference.pose",)
 # Settings that only a teacher with an autoencoder can have; a pixel model is refused them.
 NEEDS_AUTOENCODER = (
     "memory.recompute",
@@ -334,11 +407,28 @@ def recipe_named(name: str) -> Recipe:
 _SMALL = {RECIPES[name].family: name for name in (STARTER_RECIPE, LATENT_RECIPE, SMALL_CLIP_RECIPE)}
 
 
-def recipe_for(family: str, *, closed_vocabulary: bool) -> str:
+def reads_words(recipe: str) -> bool:
+    """Return whether models of a recipe are told a prompt; of an unknown recipe too.
+
+    recipe: str, its name.
+    """
+    return recipe not in RECIPES or RECIPES[recipe].words
+
+
+def recipe_family(family: str) -> str:
+    """Return the family whose recipes a model of a family has: itself, or one from which only its folders differ."""
+    return _LIKE.get(family, family)
+
+
+def recipe_for(family: str, *, closed_vocabulary: bool, pose: str | None = None) -> str:
     """Return the name of the recipe for a model of a family.
 
     family: str, its pipeline class.
     closed_vocabulary: bool, as its card says. Such a model is a small one of this project, in the layout of DeepFloyd
         IF, of Stable Diffusion or of CLIP, and is not of their families.
+    pose: str, the poses that it was taught, of `reference.pose`; None: it is told none, or nobody knows.
     """
+    family = recipe_family(family)
+    if family == ZERO123 and pose == STABLE_ZERO123_RECIPE:
+        return STABLE_ZERO123_RECIPE
     return _SMALL.get(family, family) if closed_vocabulary else family

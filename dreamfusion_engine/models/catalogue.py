@@ -36,6 +36,7 @@ class KnownModel:
     instead: str, id of a copy of a withdrawn model.
     architecture: str, of the single files whose configs this model has, '' for none; 'sd2-v' for those of 'sd2' that
         predict v.
+    pose: str, the poses that a model was taught which is told a picture, as `reference.pose` has them; '' for others.
     """
 
     id: str
@@ -49,6 +50,7 @@ class KnownModel:
     checked: str
     instead: str = ""
     architecture: str = ""
+    pose: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -34,8 +34,8 @@ _TEXT: dict[str, int] = {
     "vocab_size": 49_408,
 }
 _MOST = 100_000_000  # of any number of a tower; a vocabulary is its largest
-_MEAN = (0.48145466, 0.4578275, 0.40821073)  # of the published CLIPs (arXiv 2103.00020), where a folder gives none
-_STD = (0.26862954, 0.26130258, 0.27577711)
+CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)  # of the published CLIPs (arXiv 2103.00020), where a folder gives none
+CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,7 +147,7 @@ def picture_statistics(folder: Path) -> tuple[tuple[float, ...], tuple[float, ..
     Raises SetupError model.damaged.
     """
     config = read_json(folder / PROCESSOR)
-    mean, std = config.get("image_mean", _MEAN), config.get("image_std", _STD)
+    mean, std = config.get("image_mean", CLIP_MEAN), config.get("image_std", CLIP_STD)
     for name, values in (("image_mean", mean), ("image_std", std)):
         numbers = isinstance(values, list | tuple) and len(values) == 3
         if not numbers or not all(type(each) in (int, float) and math.isfinite(each) for each in values):

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from dreamfusion_engine.config.recipes import ZERO123
+
 
 @dataclass(frozen=True, kw_only=True)
 class Family:
@@ -23,6 +25,7 @@ class Family:
     views_together: int, views of one object that its denoiser judges together, told where each is from; 1: each alone,
         told by words.
     compares: bool, whether it is no denoiser but compares pictures with words, as CLIP.
+    picture_parts: parts that read a picture of the object, which it is told in place of words; (): it reads words.
     """
 
     title: str
@@ -34,11 +37,17 @@ class Family:
     tokens: int = 77  # of CLIP, and what the pipeline of DeepFloyd IF gives T5
     views_together: int = 1
     compares: bool = False
+    picture_parts: tuple[str, ...] = ()
 
     @property
     def weights(self) -> tuple[str, ...]:
         """Return the parts that hold weights."""
-        return (self.denoiser, *(["vae"] if self.vae else []), *self.text_encoders)
+        return (self.denoiser, *(["vae"] if self.vae else []), *self.text_encoders, *self.picture_parts)
+
+    @property
+    def reads_words(self) -> bool:
+        """Return whether it is told the prompt; else it is told a picture, and a prompt is only a name."""
+        return not self.picture_parts
 
     @property
     def parts(self) -> tuple[str, ...]:
@@ -48,6 +57,7 @@ class Family:
 
 CLIP = "CLIPModel"
 WHOLE = "."  # the part of a folder that is one network: itself
+IMAGE_ENCODER = "image_encoder"
 _TWO_TEXTS = ("text_encoder", "text_encoder_2")
 _TWO_TOKENIZERS = ("tokenizer", "tokenizer_2")
 
@@ -55,6 +65,21 @@ FAMILIES: dict[str, Family] = {
     "IFPipeline": Family(title="DeepFloyd IF, first stage", denoiser="unet", vae=False),
     "StableDiffusionPipeline": Family(title="Stable Diffusion 1 and 2", denoiser="unet"),
     "MVDreamPipeline": Family(title="MVDream", denoiser="unet", views_together=4),
+    ZERO123: Family(
+        title="Zero123",
+        denoiser="unet",
+        text_encoders=(),
+        tokenizers=(),
+        picture_parts=(IMAGE_ENCODER, "cc_projection"),
+    ),
+    # The same networks in folders of another publisher, with another name for one of them.
+    "Zero123Pipeline": Family(
+        title="Zero123",
+        denoiser="unet",
+        text_encoders=(),
+        tokenizers=(),
+        picture_parts=(IMAGE_ENCODER, "clip_camera_projection"),
+    ),
     "MultiViewPixelPipeline": Family(title="Multi-view pixel model", denoiser="unet", vae=False, views_together=4),
     "StableDiffusionXLPipeline": Family(
         title="Stable Diffusion XL", denoiser="unet", text_encoders=_TWO_TEXTS, tokenizers=_TWO_TOKENIZERS

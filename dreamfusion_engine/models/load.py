@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import torch
 
+from dreamfusion_engine.config.recipes import ZERO123
 from dreamfusion_engine.models.adapters.files import NO_ADAPTERS, AdapterFiles
 from dreamfusion_engine.models.adapters.lora_merge import check_finite
 from dreamfusion_engine.models.adapters.textual_inversion import read_vectors
@@ -25,12 +26,15 @@ from dreamfusion_engine.models.families.pixel import PixelDiffusion
 from dreamfusion_engine.models.families.stable_diffusion import StableDiffusion
 from dreamfusion_engine.models.families.stable_diffusion_3 import StableDiffusion3
 from dreamfusion_engine.models.families.stable_diffusion_xl import StableDiffusionXL
+from dreamfusion_engine.models.families.zero123 import Zero123
 from dreamfusion_engine.models.pipeline_folder import PipelineFolder
 
 ADAPTERS: dict[str, Callable[[Parts], Adapter]] = {
     "IFPipeline": PixelDiffusion,
     "StableDiffusionPipeline": StableDiffusion,
     "MVDreamPipeline": MVDream,
+    ZERO123: Zero123,
+    "Zero123Pipeline": Zero123,
     "MultiViewPixelPipeline": MultiViewPixel,
     "StableDiffusionXLPipeline": StableDiffusionXL,
     "PixArtSigmaPipeline": PixArtSigma,

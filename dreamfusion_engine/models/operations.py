@@ -95,13 +95,14 @@ def _unet(config: Mapping[str, Any], latent: int) -> float:
     up = list(config["up_block_types"])
     area = [latent * latent / 4**level for level in range(levels)]
     views = int(config.get("views_together") or 1)
-    total = _convolution(int(config.get("in_channels") or 4), channels[0], area[0])
-    total += _convolution(channels[0], int(config.get("out_channels") or 4), area[0])
+    ins, outs = int(config.get("in_channels") or 4), int(config.get("out_channels") or 4)
+    told = 1 if ins == 2 * outs else _CLIP_TOKENS  # Zero123 reads a picture's latents too, and is told one token
+    total = _convolution(ins, channels[0], area[0]) + _convolution(channels[0], outs, area[0])
     skips, before = [channels[0]], channels[0]
     for level, c in enumerate(channels):
         for number in range(layers[level]):
             total += _resnet(before, c, area[level])
-            total += _attention(down[level], c, area[level], _deep(depth[level], number), width[level], views)
+            total += _attention(down[level], c, area[level], _deep(depth[level], number), width[level], views, told)
             before = c
             skips.append(c)
         if level + 1 < levels:
@@ -111,13 +112,13 @@ def _unet(config: Mapping[str, Any], latent: int) -> float:
     c, last = channels[-1], area[-1]
     middle = config.get("mid_block_type", "UNetMidBlock2DCrossAttn") or ""
     if middle:
-        total += 2 * _resnet(c, c, last) + _attention(middle, c, last, _deep(depth[-1], 0), width[-1], views)
+        total += 2 * _resnet(c, c, last) + _attention(middle, c, last, _deep(depth[-1], 0), width[-1], views, told)
     for level in reversed(range(levels)):
         c, block_class = channels[level], up[levels - 1 - level]
         for number in range(layers[level] + 1):
             total += _resnet(before + skips.pop(), c, area[level])
             deep = _deep(depth_up[levels - 1 - level], number)
-            total += _attention(block_class, c, area[level], deep, width[level], views)
+            total += _attention(block_class, c, area[level], deep, width[level], views, told)
             before = c
         if level:
             doubled = area[level - 1]
@@ -134,17 +135,18 @@ def _deep(depth: Any, number: int) -> int:
     return int(depth[number]) if isinstance(depth, list | tuple) else int(depth)
 
 
-def _attention(block_class: str, c: int, area: float, depth: int, width: int, views: int) -> float:
+def _attention(block_class: str, c: int, area: float, depth: int, width: int, views: int, told: int) -> float:
     """What follows a residual block: nothing, DeepFloyd's attention, or a stack of transformer blocks.
 
     views: views of a multi-view model, among whose pixels each pixel attends.
+    told: tokens of the prompt.
     """
     if "CrossAttn" not in block_class:
         return 0.0
     if "Simple" in block_class:  # picture and prompt in one attention
-        return 8 * c * c * area + 4 * area * (area + _CLIP_TOKENS) * c + 4 * _CLIP_TOKENS * width * c
+        return 8 * c * c * area + 4 * area * (area + told) * c + 4 * told * width * c
     layer = 8 * c * c * area + 4 * area * views * area * c  # the picture with itself, or with the others of its group
-    layer += 4 * c * c * area + 4 * _CLIP_TOKENS * width * c + 4 * area * _CLIP_TOKENS * c  # ... with the prompt
+    layer += 4 * c * c * area + 4 * told * width * c + 4 * area * told * c  # ... with the prompt
     layer += 24 * c * c * area  # GEGLU
     return 4 * c * c * area + depth * layer
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dreamfusion_engine.config.recipes import recipe_for
+from dreamfusion_engine.config.stages.reference import KnownPose
 from dreamfusion_engine.errors import InputError, SetupError
 from dreamfusion_engine.hub.address import is_hub_id
 from dreamfusion_engine.hub.selection import INDEX
@@ -29,6 +30,7 @@ from dreamfusion_engine.models.part_weights import damaged as damaged
 from dreamfusion_engine.models.part_weights import read_json as read_json
 from dreamfusion_engine.models.single_file.layouts import LAYOUTS
 from dreamfusion_engine.models.single_file.read import SingleFile, read_single_file
+from dreamfusion_engine.models.told_picture import check_told_picture, pose_of
 
 STARTER = "starter"
 STARTER_FOLDER = Path(__file__).resolve().parent.parent / "starter" / "weights"
@@ -137,15 +139,17 @@ class ModelFacts:
 
     family: str, its pipeline class.
     card: PromptCard, how to word prompts for it.
+    pose: KnownPose, the poses that it was taught, where it is told a picture and the catalogue knows it; else None.
     """
 
     family: str
     card: PromptCard
+    pose: KnownPose | None = None
 
     @property
     def recipe(self) -> str:
         """The name of its recipe, a key of `recipes.RECIPES`."""
-        return recipe_for(self.family, closed_vocabulary=self.card.closed_vocabulary)
+        return recipe_for(self.family, closed_vocabulary=self.card.closed_vocabulary, pose=self.pose)
 
 
 def model_facts(name: str, base: str = "") -> ModelFacts:
@@ -155,9 +159,9 @@ def model_facts(name: str, base: str = "") -> ModelFacts:
     """
     file = single_file(name, base)
     if file is not None and not file.converted:
-        return ModelFacts(family=LAYOUTS[file.architecture].family, card=PromptCard())
+        return ModelFacts(family=LAYOUTS[file.architecture].family, card=PromptCard(), pose=pose_of(base))
     pipeline = open_pipeline(locate_model(name, base))
-    return ModelFacts(family=pipeline.family, card=pipeline.card)
+    return ModelFacts(family=pipeline.family, card=pipeline.card, pose=pose_of(name if file is None else base))
 
 
 def open_pipeline(path: Path, *, checked_bytes: float = math.inf) -> PipelineFolder:
@@ -209,6 +213,8 @@ def open_pipeline(path: Path, *, checked_bytes: float = math.inf) -> PipelineFol
     if family.views_together > 1:
         check_multi_view(path, str(name), weights[family.denoiser])
     check_configs(path, family, frozenset(components))
+    if family.picture_parts:
+        check_told_picture(path, family, weights)
     refuse_distilled(path, family.denoiser)
     card = read_card(path)
     check_files(path, card, checked_bytes)

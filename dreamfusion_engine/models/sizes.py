@@ -15,11 +15,13 @@ from typing import Any
 
 from dreamfusion_engine.models.card import read_card
 from dreamfusion_engine.models.clip_folder import Tower, is_clip, towers
+from dreamfusion_engine.models.family import FAMILIES, IMAGE_ENCODER
 from dreamfusion_engine.models.multi_view import read_denoiser_config
 from dreamfusion_engine.models.operations import denoiser_operations, encoder_operations, tower_operations
 from dreamfusion_engine.models.part_weights import PartWeights, damaged, read_part_weights
 
-TEXT_ENCODERS = ("text_encoder", "text_encoder_2", "text_encoder_3")
+# What reads the prompt, or a given picture, comes and goes before the rest.
+ENCODERS = ("text_encoder", "text_encoder_2", "text_encoder_3")
 DENOISERS = ("unet", "transformer")
 _UNET_FEED_FORWARD = 21.0  # live numbers a channel and pixel in a block with transformers: GEGLU's are most of them
 _RESNET = 3.0  # ... in a residual block, a channel of its input: the input, its norm, its activation
@@ -48,7 +50,7 @@ class ModelSizes:
     """The numbers that decide a model's memory.
 
     denoiser, vae: parameters of each; 0 for what the model lacks.
-    text_encoders: parameters of the largest, because they come and go one at a time, before the others.
+    text_encoders: parameters of the largest encoder of texts or of a given picture; they come and go before the others.
     denoiser_live: numbers alive at once in one call of the denoiser, for one picture.
     encoder_kept: numbers that the VAE's encoder keeps for its backward pass, for one picture of `pixels`.
     encoder_live: numbers alive at once in its pass without gradients, for one picture of `pixels`.
@@ -101,6 +103,9 @@ def _read_sizes(folder: Path, weights: Mapping[str, PartWeights] | None) -> Mode
             return parameters(folder, part)
         return weights[part].parameters if part in weights else 0
 
+    projections = {family.picture_parts[-1] for family in FAMILIES.values() if family.picture_parts}
+    told_picture = any((folder / part).is_dir() for part in projections)
+    encoders = (*ENCODERS, *([IMAGE_ENCODER] if told_picture else []))  # other folders have one that nothing reads
     part = next((name for name in DENOISERS if (folder / name).is_dir()), DENOISERS[0])
     config = _config(folder / part)
     vae = _config(folder / "vae")
@@ -108,7 +113,7 @@ def _read_sizes(folder: Path, weights: Mapping[str, PartWeights] | None) -> Mode
     pixels = latent * vae_factor(vae)
     return ModelSizes(
         denoiser=count(part),
-        text_encoders=max(count(name) for name in TEXT_ENCODERS),
+        text_encoders=max(count(name) for name in encoders),
         vae=count("vae"),
         denoiser_live=denoiser_live(config, latent),
         encoder_kept=encoder_kept(vae, pixels),

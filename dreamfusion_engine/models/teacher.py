@@ -28,12 +28,14 @@ class Conditioning:
     mask: bool[P, K], the tokens that count; None where all do.
     pooled: float32[P, E], one embedding of the whole prompt; None where the family has none.
     camera: float32[P, 16], where each view is from, for a denoiser that judges several together; None for all others.
+    picture: float32[P, C, h, w], latents of a picture of the object, for a denoiser that is told one; None for others.
     """
 
     tokens: Tensor
     mask: Tensor | None = None
     pooled: Tensor | None = None
     camera: Tensor | None = None
+    picture: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.tokens)
@@ -56,7 +58,13 @@ class Conditioning:
 
     def tensors(self) -> dict[str, Tensor]:
         """Return the tensors that are present, by name, as a safetensors file needs them."""
-        named = {"tokens": self.tokens, "mask": self.mask, "pooled": self.pooled, "camera": self.camera}
+        named = {
+            "tokens": self.tokens,
+            "mask": self.mask,
+            "pooled": self.pooled,
+            "camera": self.camera,
+            "picture": self.picture,
+        }
         return {name: value for name, value in named.items() if value is not None}
 
     @staticmethod
@@ -66,7 +74,11 @@ class Conditioning:
         Raises KeyError without 'tokens'.
         """
         return Conditioning(
-            tokens=values["tokens"], mask=values.get("mask"), pooled=values.get("pooled"), camera=values.get("camera")
+            tokens=values["tokens"],
+            mask=values.get("mask"),
+            pooled=values.get("pooled"),
+            camera=values.get("camera"),
+            picture=values.get("picture"),
         )
 
     def seen_from(self, camera: Tensor) -> Conditioning:

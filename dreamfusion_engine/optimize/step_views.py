@@ -74,6 +74,8 @@ def sample_step_views(
     light = sample_lights(cameras.position, host, config.camera.light_spread)
     if config.field.background == "learned":
         background = torch.zeros(count, 3)
+    elif config.field.background == "white":
+        background = torch.ones(count, 3)
     else:
         background = random_backgrounds(count, host)
     jitter = torch.rand(count, size * size, generator=generator, device=generator.device)

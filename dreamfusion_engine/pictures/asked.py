@@ -1,4 +1,4 @@
-"""Check the pictures of a request beside its words, and cut them out. What decodes is loaded for pictures only."""
+"""Check the pictures of a request beside its settings, and cut them out. What decodes is loaded for pictures only."""
 
 from __future__ import annotations
 
@@ -13,12 +13,9 @@ if TYPE_CHECKING:
     from dreamfusion_engine.pictures.prepare import CutOut
 
 
-def check_pictures(
-    prompt: str, pictures: Sequence[GivenPicture], settings: Mapping[str, Any] | None, resume: bool
-) -> None:
-    """Raise InputError for pictures and words that do not make a run. Nothing is decoded.
+def check_pictures(pictures: Sequence[GivenPicture], settings: Mapping[str, Any] | None, resume: bool) -> None:
+    """Raise InputError for pictures and settings that do not make a run. Nothing is decoded.
 
-    prompt: str, the artist's words.
     pictures: GivenPictures.
     settings: nested by stage, as the artist gave them.
     resume: bool, whether the run goes on, perhaps with pictures of its own.
@@ -30,14 +27,6 @@ def check_pictures(
             what="The settings of the stage 'reference' do nothing in this run.",
             why="They say how given pictures lead the run, and none was given.",
             fix='Give a picture: --image FILE@front. Or leave out "reference".',
-        )
-    if pictures and not prompt.strip():
-        # Every family so far reads words and sees no picture: what no picture shows would have nothing to go by.
-        raise InputError(
-            "input.prompt_missing",
-            what="The pictures come without a prompt, and the model needs one.",
-            why="It makes up the sides that no picture shows, and it is told in words what the object is.",
-            fix='Say what the pictures show: generate "a red car" --image car.png@front.',
         )
 
 

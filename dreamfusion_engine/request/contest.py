@@ -40,7 +40,7 @@ def checked_contest_request(
     Raises InputError or SetupError as `generate.checked_request`.
     """
     mesh = checked_blockout(blockout, settings, resume)
-    check_pictures(prompt, pictures, settings, resume)
+    check_pictures(pictures, settings, resume)
     if pictures:
         raise InputError(
             "input.seeds",
@@ -50,7 +50,7 @@ def checked_contest_request(
         )
     settings = {**(settings or {}), "seed": seeds.first}
     output = output or output_root / contest_name(prompt, seeds)
-    asked = checked_run(prompt, preset_name, settings, output, output_root, resume)
+    asked = checked_run(prompt, preset_name, settings, output, output_root, resume, task="contest")
     check_refinement(asked.config, settings)
     check_contest(asked.output, seeds.words, resume=resume)
     check_output(asked.output, disk_needed(asked.config, seeds.count))

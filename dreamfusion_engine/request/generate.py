@@ -10,7 +10,7 @@ from typing import Any
 from dreamfusion_engine.config.recipes import recipe_named
 from dreamfusion_engine.config.stages import GenerateConfig
 from dreamfusion_engine.errors import InputError
-from dreamfusion_engine.machine.run_folder import SOURCE, check_contest
+from dreamfusion_engine.machine.run_folder import INPUTS, SOURCE, check_contest
 from dreamfusion_engine.models.family import FAMILIES, Family
 from dreamfusion_engine.pictures.asked import check_pictures, cut_outs_of
 from dreamfusion_engine.pictures.given import GivenPicture
@@ -33,7 +33,7 @@ def checked_request(
 ) -> Request:
     """Return a request that can be started. Nothing is written.
 
-    prompt: str, the artist's words.
+    prompt: str, the artist's words; may be empty where the model is told a picture.
     preset_name: str.
     settings: nested by stage, over the preset.
     output: Path, the run's folder; None: output_root/<prompt>-<seed>.
@@ -44,8 +44,18 @@ def checked_request(
     Raises InputError or SetupError for every bad prompt, word, setting, device name, model, adapter or folder.
     """
     mesh = checked_blockout(blockout, settings, resume)
-    check_pictures(prompt, pictures, settings, resume)
-    asked = checked_run(prompt, preset_name, settings, output, output_root, resume)
+    check_pictures(pictures, settings, resume)
+    kept = resume and output is not None and (output / INPUTS).is_file()  # of the run that goes on
+    asked = checked_run(
+        prompt,
+        preset_name,
+        settings,
+        output,
+        output_root,
+        resume,
+        pictures=len(pictures) or int(kept),
+        named=_name_of(pictures),
+    )
     if pictures:
         check_sees_beside_pictures(FAMILIES[recipe_named(asked.config.recipe).family])
     check_refinement(asked.config, settings)
@@ -54,6 +64,12 @@ def checked_request(
         check_not_taken(asked.output, asked.config)
     config = begun_with(mesh, asked, settings)
     return replace(asked, config=config, mesh=mesh, pictures=cut_outs_of(pictures))
+
+
+def _name_of(pictures: Sequence[GivenPicture]) -> str:
+    """The name of the first picture's file without its ending; "" where it has no name of its own."""
+    name = Path(pictures[0].name) if pictures else Path()
+    return name.stem if name.suffix else ""
 
 
 def check_sees_beside_pictures(family: Family) -> None:

@@ -36,7 +36,7 @@ def checked_mesh_run(
     """
     data = given_mesh(mesh, resume)
     folder = output or output_root / folder_name(of_mesh(mesh, f"{prompt} {done}"), seed_of(settings))
-    asked = checked_run(prompt, preset_name, settings, folder, output_root, resume)
+    asked = checked_run(prompt, preset_name, settings, folder, output_root, resume, task=task)
     if not resume:
         check_not_taken(asked.output, asked.config, task)
     return replace(asked, mesh=data)

@@ -21,6 +21,7 @@ from dreamfusion_engine.models.family import FAMILIES
 from dreamfusion_engine.models.pipeline_folder import ModelFacts, locate_model, model_facts
 from dreamfusion_engine.request.output import check_output, disk_needed, folder_name, output_folder
 from dreamfusion_engine.request.settings import settings_for
+from dreamfusion_engine.request.told import SOMETHING, check_picture, check_pose, check_words, is_blank
 
 if TYPE_CHECKING:
     from dreamfusion_engine.pictures.prepare import CutOut
@@ -55,6 +56,10 @@ def checked_run(
     output: Path | None,
     output_root: Path,
     resume: bool,
+    *,
+    task: str = "generate",
+    pictures: int = 0,
+    named: str = "",
 ) -> Request:
     """Return what a run of any kind needs: everything is looked at but whether its folder is free.
 
@@ -64,22 +69,29 @@ def checked_run(
     output: Path, the run's folder; None: output_root/<prompt>-<seed>.
     output_root: Path.
     resume: bool, whether to continue from the folder's checkpoint.
+    task: str, of `request.stages.UNUSED`.
+    pictures: int, how many pictures of the object the run has.
+    named: str, what the folder is named after without a prompt.
     Raises InputError or SetupError for every bad prompt, word, setting, device name, model, adapter or folder.
     """
     check_encodable(prompt, "prompt")
-    config = preset(preset_name, prompt, settings)  # what is wrong with any model is said before one is looked for
+    # What is wrong with any model is said before one is looked for; whether it needs words is not known yet.
+    config = preset(preset_name, SOMETHING if is_blank(prompt) else prompt, settings)
     check_encodable(config.negative, "negative prompt")
     for view in VIEWS:
         check_encodable(getattr(config.prompts, view), f"prompt of the {view} view")
     check_device_name(config.device)
     facts = model_facts(config.model, config.base)
+    check_words(prompt, FAMILIES[facts.family], pictures)
     config = prompted(prompt, preset_name, settings, facts)
+    check_picture(FAMILIES[facts.family], pictures, task)
+    check_pose(facts, config, settings)
     check_asked(config)
     judge_folder(config.judge, config.model)
     cache_folder()
     if config.memory.tiny_vae:
         locate_model(config.memory.tiny_vae)
-    folder = output if output is not None else output_root / folder_name(config.prompt, config.seed)
+    folder = output if output is not None else output_root / folder_name(config.prompt or named, config.seed)
     folder = output_folder(folder)
     check_output(folder, disk_needed(config))
     return Request(config=config, output=folder, resume=resume)
@@ -94,8 +106,9 @@ def prompted(prompt: str, preset_name: str, settings: Mapping[str, Any] | None, 
     """
     check_encodable(prompt, "prompt")
     config = settings_for(facts, preset_name, prompt, settings).config
-    check_length(config, FAMILIES[facts.family])
-    check_prompts(config, facts.card)
+    if FAMILIES[facts.family].reads_words:
+        check_length(config, FAMILIES[facts.family])
+        check_prompts(config, facts.card)
     return config
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from dreamfusion_engine.config.presets import Resolved, dotted, preset, resolve
-from dreamfusion_engine.config.recipes import STARTER_RECIPE, recipe_named
+from dreamfusion_engine.config.recipes import STARTER_RECIPE, recipe_family, recipe_named
 from dreamfusion_engine.errors import InputError
 from dreamfusion_engine.models.family import FAMILIES
 from dreamfusion_engine.models.pipeline_folder import ModelFacts
+from dreamfusion_engine.request.told import SOMETHING, given_pose
 from dreamfusion_engine.request.useless_settings import refuse_useless
 
 
@@ -24,9 +26,9 @@ def settings_for(
     settings: nested by stage; None for none.
     Raises InputError for a recipe of another family and for settings that the family cannot have.
     """
-    asked = (settings or {}).get("recipe", facts.recipe)
+    asked = (settings or {}).get("recipe", replace(facts, pose=given_pose(settings) or facts.pose).recipe)
     recipe = recipe_named(str(asked))
-    if recipe.family != facts.family:
+    if recipe.family != recipe_family(facts.family):
         raise InputError(
             "input.recipe",
             what=f"The recipe '{asked}' does not fit this model.",
@@ -44,7 +46,7 @@ def settings_for(
             fix=f"Leave camera.group out: the model's recipe has {together}.",
         )
     called = "the starter model" if facts.recipe == STARTER_RECIPE else None
-    refuse_useless(FAMILIES[facts.family], dotted(made.config), dotted(preset(preset_name, prompt)), called)
+    refuse_useless(FAMILIES[facts.family], dotted(made.config), dotted(preset(preset_name, prompt or SOMETHING)), called)
     return made
 
 

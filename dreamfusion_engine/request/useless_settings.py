@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dreamfusion_engine.config.recipes import COMPARING_STAGES, DENOISER_STAGES, NEEDS_AUTOENCODER, NEEDS_DENOISER
+from dreamfusion_engine.config.recipes import (
+    COMPARING_STAGES,
+    DENOISER_STAGES,
+    NEEDS_AUTOENCODER,
+    NEEDS_DENOISER,
+    NEEDS_TOLD_PICTURE,
+    NEEDS_WORDS,
+    WORDS_STAGES,
+)
+from dreamfusion_engine.config.scores import SCORES
 from dreamfusion_engine.errors import InputError
 from dreamfusion_engine.models.family import Family
 
@@ -17,6 +26,15 @@ _COMPARING_ONLY: Mapping[str, tuple[tuple[str, ...], str]] = {
         "The gradients that come back through it would vanish in float16.",
     ),
     "field.background": (("random",), "Patterns lie behind every crop that it is shown (docs/maths.md, section 5.14)."),
+}
+# The same for a family that is told a picture in place of words.
+_WORDLESS_ONLY: Mapping[str, tuple[tuple[str, ...], str]] = {
+    "guidance.perp_neg": (("off",), "It reads no words to push other views away by."),
+    "guidance.view_prompts": (("off",), "It reads no words for the view: it is told the camera."),
+    "guidance.score": (
+        tuple(name for name, record in SCORES.items() if not record.names_bad),
+        "That score needs words for bad pictures, and it reads none.",
+    ),
 }
 
 
@@ -47,6 +65,14 @@ def refuse_useless(
     else:
         why = f"It is about a teacher that compares pictures with words, and {title} denoises them."
         about.append((_of_stages(values, COMPARING_STAGES), why, "give the folder of a CLIP as the --model"))
+    if family.reads_words:
+        why = f"It is about a model that is told a picture, and {title} reads words."
+        about.append((NEEDS_TOLD_PICTURE, why, "give such a model, as Zero123 is"))
+    else:
+        why = f"It is about words, and {title} is told a picture in their place."
+        words = (*NEEDS_WORDS, *_of_stages(values, WORDS_STAGES))
+        about.append((words, why, "give a text-to-image model, such as Stable Diffusion"))
+    only = _COMPARING_ONLY if family.compares else {} if family.reads_words else _WORDLESS_ONLY
     for names, why, other in about:
         for name in names:
             if values[name] != plain[name]:
@@ -56,7 +82,7 @@ def refuse_useless(
                     why=why,
                     fix=f"Leave {name} out, or {other}.",
                 )
-    for name, (possible, why) in _COMPARING_ONLY.items() if family.compares else ():
+    for name, (possible, why) in only.items():
         if values[name] not in possible:
             raise InputError(
                 "input.setting",

@@ -27,7 +27,8 @@ def judgement(config: GenerateConfig, mesh: TexturedMesh, report: Report) -> dic
     begun = time.monotonic()
     grade = None
     try:
-        ready = appraiser(config.prompt, judge_folder(config.judge, config.model))
+        # Without a prompt there is nothing to compare the object with.
+        ready = appraiser(config.prompt, judge_folder(config.judge, config.model)) if config.prompt else None
         if ready is not None:
             said = ready.appraise(*mesh_portraits(mesh))
             if said.many_faced:

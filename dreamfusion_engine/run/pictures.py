@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,6 +17,7 @@ import torch
 from dreamfusion_engine.config.stages import GenerateConfig
 from dreamfusion_engine.errors import InputError
 from dreamfusion_engine.events import Note, Preview, Report
+from dreamfusion_engine.guidance.picture_conditioning import TeacherPicture
 from dreamfusion_engine.machine.atomic_file import write_atomically
 from dreamfusion_engine.machine.disk import output_error
 from dreamfusion_engine.machine.run_folder import INPUT, INPUTS
@@ -58,6 +60,24 @@ class RunPictures:
         """
         views = torch.from_numpy(self._fitting.views(self._fitting.guess))
         return References(self._cameras.seen_from(device), views.to(device), self.config, self._fitting)
+
+    def of_teacher(self) -> TeacherPicture | None:
+        """Return the first picture as a teacher is told it, over white and in its place; None for one that reads words.
+
+        Its camera is the one at which training compares it, and the teacher is told from there where a view is from.
+        """
+        pose = self.config.reference.pose
+        if pose == "auto":
+            return None
+        view = self._fitting.views(self._fitting.guess)[0]
+        over = view[:3] + (1.0 - view[3:])
+        where = self.cut_outs[0].viewpoint
+        return TeacherPicture(
+            image=torch.from_numpy(np.ascontiguousarray(over, np.float32))[None].clamp(0.0, 1.0),
+            azimuth=math.radians(where.azimuth_deg),
+            elevation=math.radians(where.elevation_deg),
+            pose=pose,
+        )
 
     def measured(self, mesh: TexturedMesh, references: References, device: torch.device) -> list[dict[str, Any]]:
         """Return how like its pictures a finished mesh is, ready for json.dumps: PSNR in dB over white, and mask IoU.

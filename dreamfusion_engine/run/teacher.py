@@ -20,6 +20,7 @@ from dreamfusion_engine.guidance.denoiser.runtime import settle_runtime, torch_a
 from dreamfusion_engine.guidance.distillation import ScoreDistillation
 from dreamfusion_engine.guidance.embedding_cache import EmbeddingCache, model_digest
 from dreamfusion_engine.guidance.guidance import Guidance
+from dreamfusion_engine.guidance.picture_conditioning import PictureConditioning, TeacherPicture
 from dreamfusion_engine.guidance.prompt_conditioning import Encode
 from dreamfusion_engine.machine.backends import free_bytes, has_bfloat16, share_memory
 from dreamfusion_engine.machine.cache_folder import cache_folder
@@ -34,12 +35,14 @@ from dreamfusion_engine.models.adapters.learned_word import unsaid
 from dreamfusion_engine.models.card import check_prompts
 from dreamfusion_engine.models.families.adapter import Adapter
 from dreamfusion_engine.models.families.clip import ClipTeacher
+from dreamfusion_engine.models.families.zero123 import Zero123
 from dreamfusion_engine.models.family import FAMILIES
 from dreamfusion_engine.models.few_step_models import few_steps
 from dreamfusion_engine.models.load import Precision, load_clip, load_teacher
 from dreamfusion_engine.models.pipeline_folder import PipelineFolder, locate_model, open_pipeline
 from dreamfusion_engine.models.single_file.convert import ready_model
 from dreamfusion_engine.models.sizes import ModelSizes, read_sizes
+from dreamfusion_engine.models.told_picture import picture_needed
 from dreamfusion_engine.speed.device_speed import Speed, measured_speed
 from dreamfusion_engine.speed.run_time import estimated_seconds, spoken
 
@@ -169,6 +172,7 @@ def load_run_teacher(
     places: Places,
     report: Report,
     processes: Processes = ALONE,
+    picture: TeacherPicture | None = None,
 ) -> RunTeacher:
     """Load the frozen teacher within the memory that is free, and encode the prompt for every view and shading.
 
@@ -177,7 +181,8 @@ def load_run_teacher(
     places: Places of the run.
     report: told of notes.
     processes: Processes, the processes that train together.
-    Raises SetupError for a model that cannot be loaded.
+    picture: TeacherPicture, for a teacher that is told one in place of the prompt; None for all others.
+    Raises SetupError for a model that cannot be loaded; InputError for one that is told a picture, without one.
     """
     if places.unused:
         report(Note(code="run.card_unused", text=f"This run does not use {places.unused}."))
@@ -241,6 +246,7 @@ def load_run_teacher(
             seed=config.seed,
             encode=kept(denoiser.encode_prompts),
             together=FAMILIES[pipeline.family].views_together,
+            told=_told(denoiser, picture),
         )
     if places.apart:
         distillation = CrossingGuidance(distillation, places.teacher, places.field)
@@ -256,6 +262,15 @@ def load_run_teacher(
         cache_key=cache_key,
         speed=speed,
     )
+
+
+def _told(teacher: Adapter, picture: TeacherPicture | None) -> PictureConditioning | None:
+    """The picture that a teacher is told, encoded; None for one that reads words."""
+    if not isinstance(teacher, Zero123):
+        return None
+    if picture is None:  # a request for a run is refused before; a script may come here
+        raise picture_needed(teacher.parts.family.title)
+    return PictureConditioning(teacher, picture)
 
 
 def fit_memory(

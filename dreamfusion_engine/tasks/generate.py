@@ -48,6 +48,7 @@ from dreamfusion_engine.scene.cameras import turntable_cameras
 from dreamfusion_engine.speed.device_speed import learn_ratio, learn_rest
 from dreamfusion_engine.speed.run_time import after_seconds, refining_seconds, step_seconds
 
+UNNAMED = "Object"  # the name of an object without a prompt
 REFERENCE_VIEWS = 8  # around the object, from 20 degrees above
 REFERENCE_PIXELS = 192
 REFINE_CHECKPOINT = "checkpoint-refine"
@@ -66,7 +67,7 @@ def generate(
     blockout: bytes = b"",
     pictures: Sequence[CutOut] = (),
 ) -> Result:
-    """Make the object of `config.prompt` and write it to the folder `output`.
+    """Make the object of `config.prompt`, or of a picture, and write it to the folder `output`.
 
     The same config on the same device, versions and threads gives the same mesh, bit for bit on a CPU (unless the
     unwrap runs into its time box). Of several processes (`machine.processes`) the first writes; the others return a
@@ -116,7 +117,8 @@ def _generate(
     device = places.field
     model = open_run_model(config, report)
     clock.enter("load", device)
-    teacher = load_run_teacher(config, *model, places, report, processes)
+    shown = None if pictures is None else pictures.of_teacher()
+    teacher = load_run_teacher(config, *model, places, report, processes, picture=shown)
     # 2. A radiance field, optimized until the model likes what it sees from every side.
     session = Session(
         config=config,
@@ -184,9 +186,9 @@ def _generate(
     files = {name: output / name for name in ("mesh.glb", "turntable.mp4", "views.png", "result.json")}
     try:
         if start is None:
-            write_glb(mesh, files["mesh.glb"], name=config.prompt)
+            write_glb(mesh, files["mesh.glb"], name=config.prompt or UNNAMED)
         else:
-            write_glb(start.placed(mesh), files["mesh.glb"], name=config.prompt, stand=False)
+            write_glb(start.placed(mesh), files["mesh.glb"], name=config.prompt or UNNAMED, stand=False)
         whole_mesh = True
         scene = portrait_scene(mesh, device)
         write_views(scene, files["views.png"], config.camera)

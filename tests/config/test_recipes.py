@@ -21,7 +21,15 @@ from dreamfusion_engine.config.presets import (
     resolve,
     to_json,
 )
-from dreamfusion_engine.config.recipes import LATENT_RECIPE, MULTI_VIEW_RECIPE, RECIPES, STARTER_RECIPE, recipe_for
+from dreamfusion_engine.config.recipes import (
+    LATENT_RECIPE,
+    MULTI_VIEW_RECIPE,
+    RECIPES,
+    STARTER_RECIPE,
+    ZERO123,
+    recipe_family,
+    recipe_for,
+)
 from dreamfusion_engine.config.stages import GenerateConfig
 from dreamfusion_engine.errors import InputError
 from dreamfusion_engine.models.card import PromptCard
@@ -31,13 +39,17 @@ from dreamfusion_engine.request.settings import settings_for
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 COMPARING = [name for name, recipe in RECIPES.items() if FAMILIES[recipe.family].compares]
-LARGE = [name for name in RECIPES if name not in (STARTER_RECIPE, LATENT_RECIPE, MULTI_VIEW_RECIPE, *COMPARING)]
+TOLD_PICTURE = [name for name, recipe in RECIPES.items() if not recipe.words]
+OTHERS = (STARTER_RECIPE, LATENT_RECIPE, MULTI_VIEW_RECIPE, *COMPARING, *TOLD_PICTURE)
+LARGE = [name for name in RECIPES if name not in OTHERS]
 LATENT = [name for name in LARGE if FAMILIES[name].vae]
 
 
 def test_every_family_has_a_recipe_of_its_own_name() -> None:
-    assert set(FAMILIES) <= set(RECIPES)
-    assert all(RECIPES[name].family == name for name in FAMILIES)
+    """But one, whose folders alone differ from another's."""
+    assert {recipe_family(name) for name in FAMILIES} <= set(RECIPES)
+    assert all(RECIPES[recipe_family(name)].family == recipe_family(name) for name in FAMILIES)
+    assert [name for name in FAMILIES if recipe_family(name) != name] == ["Zero123Pipeline"]
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -64,6 +76,33 @@ def test_a_clips_recipe_is_that_of_dream_fields(name: str, level: str) -> None:
     weights = made.optimize
     assert weights.opacity == weights.entropy == weights.orientation == weights.smoothness == 0.0
     assert weights.albedo_until == 1.0 and made.guidance.view_prompts == "off"
+
+
+def test_a_recipe_says_whether_its_models_read_words_and_which_poses_others_were_taught() -> None:
+    for name, recipe in RECIPES.items():
+        assert recipe.words == FAMILIES[recipe.family].reads_words
+        pose = preset("standard", "a", recipe=name).reference.pose
+        assert pose == {"stable-zero123": "stable-zero123", ZERO123: "zero123"}.get(name, "auto")
+        if recipe.words:
+            with pytest.raises(InputError, match="prompt is empty"):
+                preset("standard", " ", recipe=name)
+        else:
+            assert preset("standard", " ", recipe=name).prompt == ""
+    for family in (ZERO123, "Zero123Pipeline"):
+        assert recipe_for(family, closed_vocabulary=False) == ZERO123
+        assert recipe_for(family, closed_vocabulary=False, pose="stable-zero123") == "stable-zero123"
+    assert recipe_for("FluxPipeline", closed_vocabulary=False, pose="stable-zero123") == "FluxPipeline"
+
+
+@pytest.mark.parametrize("name", TOLD_PICTURE)
+def test_a_model_that_is_told_a_picture_has_the_public_cameras_and_number_of_views(name: str) -> None:
+    """threestudio's zero123.yaml: 10,000 steps of 2 views; stable-zero123.yaml: 200 of 12, 100 of 8, 300 of 4."""
+    made, high = (preset(level, "", recipe=name) for level in ("standard", "high"))
+    assert made.camera.fov_deg == (20.0, 20.0) and made.camera.distance[0] == made.camera.distance[1]
+    assert made.field.background == "white" and made.reference.begin == 0.0 and made.guidance.scale == 3.0
+    public = 200 * 12 + 100 * 8 + 300 * 4 if name == "stable-zero123" else 20_000
+    views = (high if name == ZERO123 else made).optimize
+    assert public <= views.steps * views.views <= 1.1 * public
 
 
 @pytest.mark.parametrize("level", PRESET_NAMES)

@@ -33,7 +33,9 @@ class FieldConfig(Stage, stage="field"):
     activation: Literal["softplus", "exp"] = setting(
         "softplus", says="From the MLP's number to density: softplus grows with it, exp multiplies"
     )
-    background: Literal["random", "learned"] = setting("random", says="What is behind the object in training")
+    background: Literal["random", "white", "learned"] = setting(
+        "random", says="What is behind the object in training: plain colours at random, white, or a learned sphere"
+    )
 
     symmetry: Literal["none", "x"] = setting(
         "none",

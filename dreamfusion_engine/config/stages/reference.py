@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 from dreamfusion_engine.config.setting import Stage, setting
+
+KnownPose = Literal["zero123", "stable-zero123"]
+KNOWN_POSES: tuple[KnownPose, ...] = get_args(KnownPose)
+Pose = Literal["auto", "zero123", "stable-zero123"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,5 +45,9 @@ class ReferenceConfig(Stage, stage="reference"):
     )
     resolution: int = setting(
         64, low=8, high=512, unit="pixels", says="Side of the render that is compared with a picture"
+    )
+    pose: Pose = setting(
+        "auto",
+        says="Poses of a model that is told a picture: Zero123's or Stable Zero123's; 'auto': as the catalogue says",
     )
     every: int = setting(1, low=1, high=1000, unit="steps", says="Steps from one look at a picture to the next")

@@ -27,7 +27,7 @@ from dreamfusion_engine.models.adapters.files import NO_ADAPTERS, AdapterFiles
 from dreamfusion_engine.models.adapters.learned_word import spelt_out
 from dreamfusion_engine.models.adapters.lora_merge import merge_lora
 from dreamfusion_engine.models.adapters.textual_inversion import teach_encoder, teach_tokenizer
-from dreamfusion_engine.models.family import FAMILIES, Family
+from dreamfusion_engine.models.family import FAMILIES, IMAGE_ENCODER, Family
 from dreamfusion_engine.models.multi_view import read_denoiser_config
 from dreamfusion_engine.models.pipeline_folder import PipelineFolder, damaged, read_json
 from dreamfusion_engine.models.sizes import HALF_ABOVE
@@ -127,13 +127,13 @@ class Parts:
         """Load the part's network, frozen, placed, in the part's precision.
 
         part: str, its name in the folder.
-        class_name: str, its class, of transformers for text encoders and CLIP, else of diffusers.
+        class_name: str, its class, of transformers for encoders of text or pictures and CLIP, else of diffusers.
         memory_format: of its convolutions.
         Raises SetupError model.unsupported where the folder names another class.
         Raises SetupError model.damaged, setup.package; InputError input.lora, input.embedding.
         """
         self._refuse_class(part, class_name)
-        text = part in self.family.text_encoders
+        text = part in self.family.text_encoders or part == IMAGE_ENCODER
         dtype = self.text_dtype if text else self.vae_dtype if part == "vae" else self.dtype
         of_transformers = text or self.family.compares
         with self.foreign_errors():

@@ -87,10 +87,22 @@ class LatentSpace:
         shift, spread = (torch.tensor(value, device=device).view(1, -1, 1, 1) for value in (mean, std))
         return shift, factor / spread
 
-    def encode(self, image: Tensor, posterior: Tensor | None = None) -> Tensor:
+    def unscaled(self, image: Tensor) -> Tensor:
+        """Return the mean latents E of images, neither shifted nor scaled, float32[B, C, h, w].
+
+        image: float32[B, 3, H, W] in [0, 1].
+        """
+        encoded = self._encoded(image)
+        latents: Tensor = encoded.latent_dist.mode() if "latent_dist" in encoded else encoded.latents
+        return latents.float()
+
+    def _encoded(self, image: Tensor) -> Any:
         dtype = next(self.vae.parameters()).dtype
         picture = (2.0 * resize_square(image, self.size) - 1.0).to(dtype)
-        encoded = self.vae.encode(picture.contiguous(memory_format=self._memory_format))
+        return self.vae.encode(picture.contiguous(memory_format=self._memory_format))
+
+    def encode(self, image: Tensor, posterior: Tensor | None = None) -> Tensor:
+        encoded = self._encoded(image)
         # A tiny autoencoder has no posterior, only latents.
         latents = encoded.latent_dist.mode() if "latent_dist" in encoded else encoded.latents
         latents = latents.float()
@@ -107,14 +119,15 @@ def vae_scale(parts: Parts) -> int:
     return 2 ** max(len(blocks) - 1, 0)
 
 
-def latent_pixels(parts: Parts) -> int:
+def latent_pixels(parts: Parts, beside: int = 0) -> int:
     """Return the pixels along a side of the pictures that a denoiser of latents was trained on.
 
+    beside: int, latents of given pictures that it reads beside those that it denoises.
     Raises SetupError model.unsupported where the denoiser does not fit the autoencoder, as an inpainting model's.
     """
     denoiser, vae = parts.config(parts.family.denoiser), parts.config("vae")
     size, channels, latents = denoiser.get("sample_size"), denoiser.get("in_channels"), vae.get("latent_channels", 4)
-    if not isinstance(size, int) or channels != latents:
+    if not isinstance(size, int) or channels != (1 + beside) * latents:
         raise parts.unsupported(
             f"Its {parts.family.denoiser} has {channels} input channels at size {size}; "
             f"its autoencoder makes {latents} of a square picture."

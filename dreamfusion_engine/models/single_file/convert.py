@@ -26,6 +26,7 @@ from dreamfusion_engine.models.single_file.configs import denoiser_config, sched
 from dreamfusion_engine.models.single_file.layouts import LAYOUTS
 from dreamfusion_engine.models.single_file.multi_view_unet import OTHERS, hide_unet, keep_unet
 from dreamfusion_engine.models.single_file.read import HALF_BYTES, SingleFile
+from dreamfusion_engine.models.single_file.zero123_file import write_zero123
 
 _MISFITS = (ValueError, KeyError, TypeError, AttributeError, RuntimeError, IndexError)  # of a file with other weights
 _SMALL = re.compile(r".+\.(?:json|txt|model|tiktoken)")  # configs, vocabularies
@@ -138,6 +139,13 @@ def _convert(file: SingleFile, configs: Path, made: Path) -> None:
     for part in FAMILIES[layout.family].weights:
         if (configs / part / "config.json").is_file():
             check_network(configs, part)
+    if file.architecture == "zero123":
+        with _quiet(diffusers):
+            try:
+                write_zero123(file, configs, made)
+            except (*_MISFITS, SafetensorError, SingleFileComponentError) as error:
+                raise _misfit(file, str(error).strip()[:300]) from error
+        return
     index = read_json(configs / INDEX)
     others = [part for part in layout.parts if part not in file.held]  # borrowed later, or an optional one
     others += ["unet"] if multi_view else []

@@ -11,18 +11,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from dreamfusion_engine.config.recipes import ZERO123
 from dreamfusion_engine.models.file_kinds import addition, learned_words, lone_part
 from dreamfusion_engine.models.multi_view import CAMERA_WEIGHTS
 from dreamfusion_engine.models.part_weights import FLOATS
 from dreamfusion_engine.models.safetensors_header import TensorEntry
 
-Architecture = Literal["sd1", "sd2", "mvdream", "sdxl", "sd3", "flux"]
+Architecture = Literal["sd1", "sd2", "mvdream", "zero123", "sdxl", "sd3", "flux"]
 Prediction = Literal["epsilon", "v_prediction"]
 UNET = "model.diffusion_model."
 SMALL_FLOATS = ("F8_E4M3", "F8_E5M2")  # plain casts, which the conversion casts back
 _ATTENTION = f"{UNET}input_blocks.2.1.transformer_blocks.0.attn2.to_k.weight"  # [C, D] in Stable Diffusion 1 and 2
 _ATTENTION_XL = f"{UNET}input_blocks.4.1.transformer_blocks.0.attn2.to_k.weight"  # ... in Stable Diffusion XL
 _CAMERA = f"{UNET}{CAMERA_WEIGHTS[0]}"  # Stable Diffusion 2 that is told cameras
+_PROJECTION = "cc_projection."  # of CLIP's vector and a pose, in Zero123
 _LATENT_ENCODER = ("first_stage_model.encoder.", "vae.encoder.")
 _CLIP_L, _CLIP_G = ("text_encoders.clip_l.transformer.",), ("text_encoders.clip_g.transformer.",)
 _T5 = ("text_encoders.t5xxl.transformer.",)
@@ -57,6 +59,16 @@ LAYOUTS: dict[Architecture, Layout] = {
         title="MVDream",
         family="MVDreamPipeline",
         parts={"unet": (UNET,), "vae": _LATENT_ENCODER, "text_encoder": ("cond_stage_model.model.",)},
+    ),
+    "zero123": Layout(
+        title="Zero123",
+        family=ZERO123,
+        parts={
+            "unet": (UNET,),
+            "vae": _LATENT_ENCODER,
+            "image_encoder": ("cond_stage_model.model.visual.",),
+            "cc_projection": (_PROJECTION,),
+        },
     ),
     "sdxl": Layout(
         title="Stable Diffusion XL",
@@ -124,6 +136,8 @@ def recognise(tensors: Mapping[str, TensorEntry]) -> Architecture:
         return "sdxl"
     if _CAMERA in tensors:
         return "mvdream"
+    if f"{_PROJECTION}weight" in tensors:
+        return "zero123"
     width = tensors[_ATTENTION].shape[-1] if _ATTENTION in tensors else 0
     if width in (768, 1024):
         return "sd1" if width == 768 else "sd2"
@@ -181,7 +195,8 @@ def marked_prediction(tensors: Mapping[str, TensorEntry], metadata: Mapping[str,
 
 def _refuse_others(tensors: Mapping[str, TensorEntry]) -> None:
     first = tensors.get(f"{UNET}input_blocks.0.0.weight")
-    if first is not None and first.shape[1:2] != (4,):
+    channels = (8,) if f"{_PROJECTION}weight" in tensors else (4,)
+    if first is not None and first.shape[1:2] != channels:
         raise NotUsable(f"an inpainting or editing model: its denoiser reads {first.shape[1]} channels")
     for prefix in ("", UNET):
         reads, makes = tensors.get(f"{prefix}img_in.weight"), tensors.get(f"{prefix}final_layer.linear.weight")

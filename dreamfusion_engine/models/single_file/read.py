@@ -46,6 +46,8 @@ _WORDS = {
     "unet": "denoiser",
     "transformer": "denoiser",
     "vae": "autoencoder",
+    "image_encoder": "encoder of pictures",
+    "cc_projection": "projection of the pose",
     "text_encoder": "first text encoder",
     "text_encoder_2": "second text encoder",
     "text_encoder_3": "third text encoder",
