@@ -7,8 +7,10 @@ The files themselves lie one after another in a file of the job's folder, as the
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from .declared_settings import ENGINE
@@ -41,6 +43,35 @@ class GivenPicture:
         """What recipe and message say of it, as plain values."""
         view = self.view if isinstance(self.view, str) else list(self.view)
         return {"bytes": len(self.data), "view": view, **({"mask": len(self.mask)} if self.mask else {})}
+
+
+def from_words(words: Sequence[str]) -> list[GivenPicture]:
+    """The pictures that words of a script or a command line mean, read from their files.
+
+    words: FILE or FILE@VIEW each, with VIEW a side or AZIMUTH,ELEVATION in degrees. A file whose own name holds an @ is
+        found too.
+    Raises ValueError for a view that is none, and for files that are too large or too many; OSError.
+    """
+    if len(words) > MOST:
+        raise ValueError(f"{len(words)} pictures were given, and an object takes {MOST} at most")
+    found = []
+    for word in words:
+        file, at, said = word.rpartition("@")
+        if not at or "/" in said or os.sep in said or os.path.isfile(word):
+            file, said = word, "front"
+        path = Path(file).expanduser()
+        if path.stat().st_size > FILE_LIMIT:
+            raise ValueError(f"{path.name[:80]} has more than {FILE_LIMIT >> 20} MiB")
+        found.append(GivenPicture(path.read_bytes(), _view_in_words(said)))
+    return found
+
+
+def _view_in_words(said: str) -> View:
+    """The view that is meant by 'left' or '30,20'. Raises ValueError."""
+    try:
+        return view_of(said if said in SIDES else [float(each) for each in said.split(",")])
+    except ValueError:
+        raise ValueError(f"'{said[:40]}' is no view: after the @ goes a side or AZIMUTH,ELEVATION") from None
 
 
 def joined(pictures: Sequence[GivenPicture]) -> bytes:

@@ -134,6 +134,11 @@ class Recipe:
         return cls(**given)
 
     @property
+    def title(self) -> str:
+        """What people call it: the prompt, or that there was a picture in its place."""
+        return self.prompt if self.prompt or not self.pictures else "From a picture"
+
+    @property
     def is_contest(self) -> bool:
         """Whether several seeds begin, and the best one is finished."""
         return self.seeds > 1

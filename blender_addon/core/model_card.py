@@ -84,6 +84,14 @@ def views_together(card: Card) -> int:
     return views if type(views) is int and 1 <= views <= _VIEWS else 1
 
 
+def is_told_picture(card: Card) -> bool:
+    """Whether the model is told one picture of the object in place of words, so that the prompt may be empty.
+
+    card: the engine's line on the model.
+    """
+    return isinstance(recipe_settings(card, PRESETS[0]).get("reference.pose"), str)
+
+
 def takes(card: Card, adapter_type: str) -> bool | None:
     """Whether the model takes a type of adapters; None where the engine does not say.
 

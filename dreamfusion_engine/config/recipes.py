@@ -270,9 +270,9 @@ RECIPES: dict[str, Recipe] = {
             "reference.mask": (1.0, f"{_STABLE_ZERO123}: 50 beside 0.1 of the score"),
         },
         presets={
-            "draft": {"optimize.steps": (600, f"{_STABLE_ZERO123}; ours with four views each")},
-            "standard": {"optimize.steps": (1200, f"ours: as many views as {_STABLE_ZERO123}")},
-            "high": {**_LARGE_PRESETS["high"], "optimize.steps": (2400, "ours: twice the standard steps")},
+            "draft": {"optimize.steps": (550, "ours: half of the standard views")},
+            "standard": {"optimize.steps": (1100, f"{_STABLE_ZERO123}: as many views as its 600 steps")},
+            "high": {**_LARGE_PRESETS["high"], "optimize.steps": (2200, "ours: twice the standard steps")},
         },
         scores=_SCORES,
     ),

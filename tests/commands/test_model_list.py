@@ -17,7 +17,7 @@ from fakes.fake_hub import FakeHub, running_hub
 from dreamfusion_engine.commands import model_list
 from dreamfusion_engine.commands.model_list import Machine, ModelLine, fit_of, models_here, models_to_get
 from dreamfusion_engine.config.presets import PRESET_NAMES, nested, preset
-from dreamfusion_engine.config.recipes import RECIPES
+from dreamfusion_engine.config.recipes import RECIPES, recipe_family
 from dreamfusion_engine.errors import SetupError
 from dreamfusion_engine.hub.address import HubAddress
 from dreamfusion_engine.hub.download import download
@@ -228,7 +228,7 @@ def test_tight_begins_where_little_is_left(need: int, free: int, fit: str) -> No
 
 
 def test_larger_models_take_more(address: HubAddress) -> None:
-    by_title = {model.title: memory_of(model.sizes, "cuda", model.family) for model in catalogue()}
+    by_title = {model.title: memory_of(model.sizes, "cuda", recipe_family(model.family)) for model in catalogue()}
     assert by_title["Stable Diffusion 1.5"] < by_title["Stable Diffusion XL 1.0"] < by_title["FLUX.1 schnell"]
     assert by_title["DeepFloyd IF stage I, L"] <= by_title["DeepFloyd IF stage I, XL"]
 

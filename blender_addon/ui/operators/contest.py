@@ -49,7 +49,7 @@ run of its own goes on with it"""
         if not enqueue.ask(self, context, job.of_seed(self.seed), place, source_of(job), begun=draft):
             return False
         self.report(
-            {"INFO"}, translated("'{prompt}' is queued with seed {seed}", prompt=job.recipe.prompt, seed=self.seed)
+            {"INFO"}, translated("'{prompt}' is queued with seed {seed}", prompt=job.recipe.title, seed=self.seed)
         )
         return True
 

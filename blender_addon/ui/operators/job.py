@@ -54,7 +54,7 @@ class DREAMFUSION_OT_remove(JobAction, Operator):
         if job is None or not hasattr(bpy.app, "online_access"):  # before Blender 4.2 it asks by the button's name
             return set(confirm(self, event))
         message = translated(
-            "The folder of '{prompt}' is deleted, and undo does not bring it back", prompt=job.recipe.prompt
+            "The folder of '{prompt}' is deleted, and undo does not bring it back", prompt=job.recipe.title
         )
         return set(
             confirm(self, event, title=translated(self.bl_label), message=message, confirm_text=translated("Delete"))

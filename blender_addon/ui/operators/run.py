@@ -9,14 +9,14 @@ from typing import Any
 from bpy.props import StringProperty
 from bpy.types import Context, Operator
 
-from ...core import engine_preset
+from ...core import engine_preset, model_card
 from ...core.job import EngineTrouble, Job, JobState, Recipe
 from ...core.phrase import phrase
 from ...core.visible_text import visible
 from ..run import pictures, session
 from ..run.enqueue import ask, beginning, engine_is_there, recipe, refuse, start_obstacle
 from ..scene import redraw
-from ..settings import artist_settings, scene_settings
+from ..settings import artist_settings, models, scene_settings
 from ..translation import translated
 from .job_action import JobAction
 
@@ -24,6 +24,7 @@ _NO_WORDS = phrase("Type a prompt first, such as 'a hamburger'")
 _NO_WORDS_FOR_PICTURES = phrase(
     "Say in the prompt what the pictures show, such as 'a red car': from it the model makes up the other sides"
 )
+_ONE_PICTURE = phrase("This model is told one picture in place of words: give one in Pictures, and no more")
 
 
 class DREAMFUSION_OT_generate(Operator):
@@ -35,11 +36,15 @@ class DREAMFUSION_OT_generate(Operator):
 
     @classmethod
     def poll(cls, context: Context) -> bool:
-        """Whether there is an engine and a prompt."""
+        """Whether there is an engine, and a prompt or the picture that the model is told."""
         if not engine_is_there(cls):
             return False
-        if not visible(scene_settings.of(context).prompt).strip():
-            shown = len(scene_settings.of(context).pictures.rows)
+        chosen = scene_settings.of(context)
+        shown, told = len(chosen.pictures.rows), model_card.is_told_picture(models.card(chosen.model))
+        if told and shown != 1:
+            cls.poll_message_set(translated(_ONE_PICTURE))
+            return False
+        if not told and not visible(chosen.prompt).strip():
             cls.poll_message_set(translated(_NO_WORDS_FOR_PICTURES if shown else _NO_WORDS))
             return False
         return _can_start(cls, context)

@@ -56,9 +56,9 @@ class DREAMFUSION_UL_jobs(UIList):
         name = split.row(align=True)
         if thumbnail:
             name.template_icon(thumbnail, scale=1.0)
-            name.label(text=job.recipe.prompt, translate=False)
+            name.label(text=job.recipe.title, translate=False)
         else:
-            name.label(text=job.recipe.prompt, icon=icon_of(job), translate=False)
+            name.label(text=job.recipe.title, icon=icon_of(job), translate=False)
         split.label(text=translated(standing(job)) if wide or numbers else "", icon=ICONS[job.state], translate=False)
 
 

@@ -7,9 +7,10 @@ from typing import Any
 import bpy
 from bpy.types import Context, Panel, UILayout
 
+from ...core import model_card
 from ...core.phrase import phrase
 from ..run import cut_outs, pictures, session
-from ..settings import picture_settings, scene_settings
+from ..settings import models, picture_settings, scene_settings
 from ..translation import translated
 from . import trouble_box
 from .main import Sidebar
@@ -57,11 +58,15 @@ class DREAMFUSION_PT_pictures(Sidebar, Panel):
         reason = pictures.obstacle(context)
         if reason:
             trouble_box.draw_text(layout, context, reason, "ERROR", limit=6)
-        elif len(rows) and not scene_settings.of(context).prompt.strip():
+        elif len(rows) and not _is_told_picture(context) and not scene_settings.of(context).prompt.strip():
             trouble_box.draw_text(layout, context, "Say in the prompt what they show", "INFO")
 
 
 CLASSES = (DREAMFUSION_PT_pictures,)
+
+
+def _is_told_picture(context: Context) -> bool:
+    return model_card.is_told_picture(models.card(scene_settings.of(context).model))
 
 
 def _draw_row(box: UILayout, context: Context, index: int, row: Any) -> None:

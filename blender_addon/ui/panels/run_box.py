@@ -58,7 +58,7 @@ _SILENT_S = 6.0  # the engine speaks every two seconds
 def draw_job(layout: UILayout, context: Context, here: session.Session, job: Job) -> None:
     """Draw the progress bar with pause and cancel, the numbers, and Stop Here and Keep It."""
     box = layout.box()
-    box.label(text=job.recipe.prompt, icon=icon_of(job), translate=False)
+    box.label(text=job.recipe.title, icon=icon_of(job), translate=False)
     row = box.row(align=True)
     row.scale_y = 1.4
     bar(row, context, "share", job.share, f"{job.share:.0%}")
@@ -91,9 +91,9 @@ def draw_end(layout: UILayout, context: Context, job: Job) -> None:
     row = box.row()
     done = job.state is JobState.DONE
     if done and job.seconds is not None:
-        text = phrase("Done in {time}: {prompt}", time=duration_text(job.seconds), prompt=job.recipe.prompt)
+        text = phrase("Done in {time}: {prompt}", time=duration_text(job.seconds), prompt=job.recipe.title)
     else:
-        text = phrase("{state}: {prompt}", state=STATES[job.state], prompt=job.recipe.prompt)
+        text = phrase("{state}: {prompt}", state=STATES[job.state], prompt=job.recipe.title)
     icon = "CHECKMARK" if done else "INFO"
     trouble_box.draw_text(row.column(), context, text, icon, limit=3, inset=trouble_box.BOX + trouble_box.BUTTON)
     row.operator("dreamfusion.dismiss", text="", icon="X", emboss=False).job_id = job.id

@@ -124,7 +124,7 @@ def draw_trouble(layout: UILayout, context: Context, trouble: Trouble, job: Job 
     draw_text(row.column(), context, trouble.what, "ERROR", limit=4, inset=BOX + BUTTON)
     row.operator("dreamfusion.dismiss", text="", icon="X", emboss=False).job_id = job.id if job is not None else ""
     if job is not None:
-        draw_text(box, context, job.recipe.prompt, "MESH_CUBE", limit=2, inset=BOX, translate=False)
+        draw_text(box, context, job.recipe.title, "MESH_CUBE", limit=2, inset=BOX, translate=False)
     if trouble.why:
         draw_text(box, context, trouble.why, "BLANK1", limit=8, inset=BOX)
     fix = in_blender(trouble)

@@ -47,7 +47,15 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog=f"blender --command {NAME}", allow_abbrev=False)
     commands = parser.add_subparsers(dest="command", required=True)
     make = commands.add_parser("generate", help="make an object from a prompt", allow_abbrev=False)
-    make.add_argument("prompt", help='what to make, such as "a hamburger"')
+    make.add_argument("prompt", nargs="?", default="", help='what to make, such as "a hamburger"')
+    make.add_argument(
+        "--image",
+        action="append",
+        default=[],
+        metavar="FILE[@VIEW]",
+        help="a picture of the object, seen from VIEW: front (default), right, back, left, or AZIMUTH,ELEVATION in "
+        "degrees; may be repeated",
+    )
     make.add_argument("--output", default="", metavar="FILE.blend", help="save the scene with the object")
     make.add_argument("--picture", default="", metavar="FILE.png", help="render the object")
     make.add_argument("--seed", type=int, default=0, help="another seed gives another object (default 0)")
@@ -89,6 +97,7 @@ def _generate(options: argparse.Namespace) -> int:
         bpy.ops.wm.read_homefile(use_empty=True)
     headless.generate(
         options.prompt,
+        images=options.image,
         negative=options.negative,
         seed=options.seed,
         best_of=options.best_of,

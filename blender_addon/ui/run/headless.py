@@ -8,13 +8,14 @@ The add-on must be enabled, and the engine installed or named in the preferences
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import bpy
 from bpy.types import Object
 
+from ...core import given_pictures
 from ...core.job import EngineTrouble, Job, JobState, Recipe, Trouble
 from ...core.phrase import phrase
 from ...core.setup.installation import EngineSetup
@@ -36,8 +37,9 @@ class HeadlessFailed(Exception):
 
 
 def generate(
-    prompt: str,
+    prompt: str = "",
     *,
+    images: Sequence[str] = (),
     negative: str = "",
     seed: int = 0,
     best_of: int = 1,
@@ -52,7 +54,8 @@ def generate(
 ) -> Object:
     """Make one object, put it into the open scene, and return it.
 
-    prompt, negative: str, words.
+    prompt, negative: str, words. A model that is told a picture needs none.
+    images: pictures of the object, FILE or FILE@VIEW, such as "car.png@left" or "car.png@30,20".
     seed: int, in [0, 2**31).
     best_of: int, how many seeds from there begin, of which the best is finished; 1: a single run.
     model: str, 'starter', a folder or a hub id.
@@ -70,10 +73,20 @@ def generate(
     here.poll(now=True)
     if here.missing is not None:
         raise HeadlessFailed(here.missing)
-    what = Recipe(prompt, negative, seed, model, preset, dict(settings or {}), seeds=best_of)
-    place = placement.captured(bpy.context, where=where, size=size, on_ground=where == "ORIGIN")
     try:
-        job = enqueue.enqueue(bpy.context, what, {**place, "file": here.file, "path": bpy.data.filepath})
+        pictures = given_pictures.from_words(images)
+    except (OSError, ValueError) as error:
+        why = f"{error.strerror}: {error.filename}." if isinstance(error, OSError) and error.strerror else f"{error}."
+        fix = 'Give PNG or JPEG files, each with its view, such as "car.png@left".'
+        raise HeadlessFailed(Trouble("input.picture", "A picture cannot be read.", why, fix)) from error
+    said = [each.said() for each in pictures]
+    what = Recipe(prompt, negative, seed, model, preset, dict(settings or {}), seeds=best_of, pictures=said)
+    place = placement.captured(bpy.context, where=where, size=size, on_ground=where == "ORIGIN")
+    files = given_pictures.joined(pictures) or None
+    try:
+        job = enqueue.enqueue(
+            bpy.context, what, {**place, "file": here.file, "path": bpy.data.filepath}, pictures=files
+        )
     except EngineTrouble as error:
         raise HeadlessFailed(error.trouble) from error
     news = _News(say)

@@ -62,7 +62,7 @@ def insert_next(here: session.Session) -> bool:
         here.waiting.pop(0)
         remove_preview(job)
         here.notice = phrase(
-            "'{prompt}' is done. It was begun in another file: insert it from the results", prompt=job.recipe.prompt
+            "'{prompt}' is done. It was begun in another file: insert it from the results", prompt=job.recipe.title
         )
         return False
     with window():

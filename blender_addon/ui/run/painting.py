@@ -123,7 +123,7 @@ def _nowhere(job: Job, why: str) -> Trouble:
     return Trouble(
         "texture.nowhere",
         phrase(
-            "The texture '{prompt}' is done, and the objects that it is for cannot take it.", prompt=job.recipe.prompt
+            "The texture '{prompt}' is done, and the objects that it is for cannot take it.", prompt=job.recipe.title
         ),
         why,
         "Press Insert as New Object in the results. The painted meshes are in the job's folder too.",

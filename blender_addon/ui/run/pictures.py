@@ -99,7 +99,7 @@ def put_back(context: Context, job: Job) -> None:
     for number, picture in enumerate(_pictures_of(job), 1):
         row = rows.add()
         picture_settings.set_view(row, picture.view)
-        name = f"{job.recipe.prompt[:40]} {number}"
+        name = f"{job.recipe.title[:40]} {number}"
         row.image = packed(name, picture.data) if picture.data else None
         row.mask = packed(f"{name} Mask", picture.mask) if picture.mask else None
 

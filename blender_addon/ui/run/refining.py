@@ -38,7 +38,7 @@ def apply(here: session.Session, job: Job) -> None:
         raise EngineTrouble(
             Trouble(
                 "refine.nowhere",
-                phrase("'{prompt}' is refined, and its object cannot be found.", prompt=job.recipe.prompt),
+                phrase("'{prompt}' is refined, and its object cannot be found.", prompt=job.recipe.title),
                 "What the job noted about it is damaged.",
                 "The refined mesh is in the job's folder: File > Import > glTF 2.0.",
             )

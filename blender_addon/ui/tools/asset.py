@@ -72,7 +72,7 @@ def description(recipe: Recipe) -> str:
     parts = [f"model {recipe.model}", f"preset {recipe.preset}", f"seed {recipe.seed}"]
     if engine:
         parts.append(f"engine {engine}")
-    return f"{recipe.prompt} ({', '.join(parts)})"
+    return f"{recipe.title} ({', '.join(parts)})"
 
 
 def ensure_catalog(context: Context) -> str:

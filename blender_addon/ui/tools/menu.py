@@ -60,7 +60,7 @@ class DREAMFUSION_PT_object(Sidebar, Panel):
             layout.label(text=translated("The recipe on this object is damaged"), translate=False, icon="ERROR")
         else:
             layout.label(
-                text=translated("{prompt}, seed {seed}", prompt=made_by.prompt, seed=made_by.seed),
+                text=translated("{prompt}, seed {seed}", prompt=made_by.title, seed=made_by.seed),
                 icon="OBJECT_DATA",
                 translate=False,
             )

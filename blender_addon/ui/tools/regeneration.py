@@ -53,7 +53,7 @@ class _AgainTool(Tool):
         place = _beside(context, obj, made_by)
         if not enqueue.ask(self, context, Recipe.from_json(values), place, source, pictures=pictures):
             return {"CANCELLED"}
-        self.report({"INFO"}, translated("'{prompt}' is queued with seed {seed}", prompt=made_by.prompt, seed=seed))
+        self.report({"INFO"}, translated("'{prompt}' is queued with seed {seed}", prompt=made_by.title, seed=seed))
         return {"FINISHED"}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from blender_addon.core import given_pictures
 from blender_addon.core.given_pictures import GivenPicture
 from blender_addon.core.job import Recipe, RecipeError
 from dreamfusion_engine.errors import InputError
+from dreamfusion_engine.pictures.given import read_given
 from dreamfusion_engine.pictures.viewpoint import AZIMUTHS, Viewpoint, check_apart, viewpoint_of
 from dreamfusion_engine.server.attachments import attached
 
@@ -91,3 +93,20 @@ def test_a_recipe_keeps_what_is_said_of_its_pictures_and_an_old_one_has_none() -
 def test_what_says_something_else_is_no_recipe(pictures: Any) -> None:
     with pytest.raises(RecipeError, match="pictures"):
         Recipe.from_json({"prompt": "a car", "pictures": pictures})
+
+
+def test_words_of_a_script_mean_files_and_views_as_those_of_the_engines_command_do(tmp_path: Path) -> None:
+    for name in ("car.png", "me@home.png", "a@left"):
+        (tmp_path / name).write_bytes(name.encode())
+    words = [f"{tmp_path}/{word}" for word in ("car.png", "car.png@left", "car.png@30,-20", "me@home.png", "a@left")]
+    found = given_pictures.from_words(words)
+    assert [each.view for each in found] == ["front", "left", (30.0, -20.0), "front", "front"]
+    theirs = read_given([(word, "") for word in words])
+    assert [each.data for each in found] == [each.data for each in theirs]
+    for word in ("car.png@above", "car.png@30", "car.png@30,100", "car.png@nan,0"):
+        with pytest.raises(ValueError, match="no view"):
+            given_pictures.from_words([f"{tmp_path}/{word}"])
+    with pytest.raises(OSError, match="nowhere"):
+        given_pictures.from_words([f"{tmp_path}/nowhere.png"])
+    with pytest.raises(ValueError, match="17 pictures"):
+        given_pictures.from_words(words[:1] * 17)

@@ -13,11 +13,13 @@ from blender_addon.core.model_card import (
     estimate,
     has_recipe,
     is_experimental,
+    is_told_picture,
     recipe_settings,
     takes,
     tells_scores,
     views_together,
 )
+from dreamfusion_engine.commands.model_list import recipe_json
 
 GOOD = {"guidance.scale": 100.0, "optimize.resolution": [64, 64], "guidance.score": "sds", "memory.fit": False}
 CARD: dict[str, Any] = {
@@ -96,3 +98,12 @@ def test_what_a_model_takes_is_known_only_where_it_is_said(said: object, known: 
 def test_views_that_are_judged_together_are_a_small_whole_number(said: object, views: int) -> None:
     assert views_together({"recipe": {"settings": {"draft": {"camera.group": said}}}}) == views
     assert views_together(None) == 1
+
+
+def test_a_model_is_told_a_picture_where_its_recipe_names_poses() -> None:
+    for pose, told in (("zero123", True), ("stable-zero123", True), (None, False), (4, False)):
+        assert is_told_picture({"recipe": {"settings": {"draft": {"reference.pose": pose}}}}) is told
+    assert not is_told_picture(None) and not is_told_picture({"recipe": {"settings": {"draft": {}}}})
+    assert is_told_picture({"recipe": recipe_json("stable-zero123")}) and not is_told_picture(
+        {"recipe": recipe_json("FluxPipeline")}
+    )

@@ -1,0 +1,63 @@
+"""A model that is told a picture, with the scripted engine: a job without a prompt, by the button and by a script."""
+
+import json
+import os
+import sys
+from typing import Any
+
+import addon
+import bpy
+
+sys.path.insert(0, str(addon.ROOT / "tests" / "addon" / "ui"))
+from pumping import Run
+from recording_layout import draw
+
+said: dict[str, Any] = {}
+run = Run(steps=20, step_s=0.002)
+models, headless = addon.part("ui.settings.models"), addon.part("ui.run.headless")
+FOLDER = os.environ["FOLDER"]
+PICTURE = os.path.join(FOLDER, "car-left.png")
+Pictures = bpy.types.DREAMFUSION_PT_pictures
+ops = bpy.ops.dreamfusion
+HINT = "Say in the prompt what they show"
+
+
+def given_of(job: Any) -> Any:
+    report = json.loads((job.folder / "result.json").read_text())
+    return [report["prompt"], [each[0] for each in report["given"]]]
+
+
+with open(PICTURE, "wb") as stream:
+    stream.write(addon.part("core.png").png_file(bytes(3 * 64 * 64), 64, 64, 3))
+run.greet()
+run.settings.prompt = ""
+rows = run.settings.pictures.rows
+ops.add_pictures(directory=FOLDER, files=[{"name": "car-left.png"}])
+said["words"] = [ops.generate.poll(), HINT in draw(Pictures).texts()]
+told = {"recipe": {"settings": {"draft": {"reference.pose": "zero123"}}}}
+models.card = lambda model: {"name": model, **told}
+said["one"] = [ops.generate.poll(), HINT in draw(Pictures).texts()]
+rows.add()
+said["two"] = ops.generate.poll()
+rows.remove(1)
+assert ops.generate() == {"FINISHED"}
+job = run.jobs[-1]
+said["title"] = job.recipe.title
+run.until(run.inserted(job), "the car")
+said["made"] = [bpy.context.object.name, job.folder.name.split("-")[0], given_of(job)]
+said["listed"] = any("From a picture" in text for text in draw(bpy.types.DREAMFUSION_PT_results).texts())
+rows.clear()
+said["none"] = ops.generate.poll()
+
+obj = headless.generate(images=[f"{PICTURE}@30,20"], preset="draft", settings={"optimize": {"steps": 5}})
+said["script"] = [obj.name, given_of(run.jobs[-1])]
+troubles = []
+for word in (f"{PICTURE}@above", os.path.join(FOLDER, "nowhere.png")):
+    try:
+        headless.generate(images=[word])
+    except headless.HeadlessFailed as error:
+        troubles.append([error.trouble.code, error.trouble.why])
+said["troubles"] = [*troubles, len(run.jobs)]
+said["bug"] = str(run.session.bug)
+addon.disable()
+addon.tell(**said)
