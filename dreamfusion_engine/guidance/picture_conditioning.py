@@ -82,12 +82,13 @@ class PictureConditioning:
         shading: of all the renders; it is not told.
         """
         cameras = torch.tensor([_CAMERAS[view] for view in views])
-        return self.of_cameras(cameras[:, 0], cameras[:, 1])
+        return self.of_cameras(cameras[:, 0], cameras[:, 1], shading)
 
-    def of_cameras(self, azimuth: Tensor, elevation: Tensor) -> Conditioning:
+    def of_cameras(self, azimuth: Tensor, elevation: Tensor, shading: Shading) -> Conditioning:
         """Return the picture as told of each camera, B rows.
 
         azimuth, elevation: float32[B], radians.
+        shading: of all the renders; it is not told.
         """
         given = self._picture
         pose = relative_poses(azimuth, elevation, given.azimuth, given.elevation, given.pose)
@@ -99,4 +100,5 @@ class PictureConditioning:
         azimuth, elevation: float32[B], radians.
         shading: of all the renders; it is not told.
         """
-        return PromptEmbeddings(uncond=self.unconditional(len(azimuth)), cond=self.of_cameras(azimuth, elevation))
+        told = self.of_cameras(azimuth, elevation, shading)
+        return PromptEmbeddings(uncond=self.unconditional(len(azimuth)), cond=told)

@@ -21,7 +21,10 @@ def check_pictures(pictures: Sequence[GivenPicture], settings: Mapping[str, Any]
     resume: bool, whether the run goes on, perhaps with pictures of its own.
     """
     check_number(pictures)
-    if not pictures and not resume and "reference" in (settings or {}):
+    given = (settings or {}).get("reference")
+    # Of a model that needs poses it is said later, once it is known, that it needs a picture.
+    poses = isinstance(given, Mapping) and set(given) == {"pose"}
+    if not pictures and not resume and "reference" in (settings or {}) and not poses:
         raise InputError(
             "input.setting",
             what="The settings of the stage 'reference' do nothing in this run.",

@@ -7,7 +7,7 @@ from typing import Any
 
 from dreamfusion_engine.config.recipes import recipe_named
 from dreamfusion_engine.config.stages import GenerateConfig
-from dreamfusion_engine.config.stages.reference import KNOWN_POSES
+from dreamfusion_engine.config.stages.reference import KNOWN_POSES, KnownPose
 from dreamfusion_engine.errors import InputError
 from dreamfusion_engine.inputs.visible_text import visible
 from dreamfusion_engine.models.family import FAMILIES, Family
@@ -90,11 +90,11 @@ def check_pose(facts: ModelFacts, config: GenerateConfig, settings: Mapping[str,
         )
 
 
-def given_pose(settings: Mapping[str, Any] | None) -> str | None:
+def given_pose(settings: Mapping[str, Any] | None) -> KnownPose | None:
     """Return the poses that a person names; None for none, or 'auto'.
 
     settings: nested by stage.
     """
     group = (settings or {}).get("reference")
     pose = group.get("pose") if isinstance(group, Mapping) else None
-    return pose if pose in KNOWN_POSES else None
+    return next((known for known in KNOWN_POSES if known == pose), None)

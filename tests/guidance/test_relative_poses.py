@@ -19,7 +19,7 @@ CAMERAS = [(0.0, 0.0), (30.0, 20.0), (90.0, -10.0), (-150.0, 80.0), (359.0, 45.0
 @pytest.mark.parametrize("picture", [(0.0, 0.0), (270.0, 5.0), (-30.0, 40.0)])
 def test_they_are_those_of_the_published_program(picture: tuple[float, float], convention: KnownPose) -> None:
     azimuth, elevation = (torch.deg2rad(torch.tensor(each)) for each in zip(*CAMERAS, strict=True))
-    found = relative_poses(azimuth, elevation, *map(math.radians, picture), convention)
+    found = relative_poses(azimuth, elevation, math.radians(picture[0]), math.radians(picture[1]), convention)
     wanted = [pose_by_degrees(*camera, *picture, convention == "stable-zero123") for camera in CAMERAS]
     torch.testing.assert_close(found, torch.tensor(wanted), atol=1e-5, rtol=1e-5)
 

@@ -116,8 +116,7 @@ def test_poses_that_nobody_names_are_asked_for(model: Path, tmp_path: Path) -> N
 def test_pictures_that_do_not_make_a_run_are_refused(
     pictures: tuple[GivenPicture, ...], prompt: str, code: str, model: Path, tmp_path: Path
 ) -> None:
-    settings = STABLE if pictures else None
-    assert refused(model, settings, prompt=prompt, pictures=pictures, output_root=tmp_path).code == code
+    assert refused(model, STABLE, prompt=prompt, pictures=pictures, output_root=tmp_path).code == code
     assert not any(tmp_path.iterdir())
 
 

@@ -14,6 +14,7 @@ import pytest
 from pictures.painting import bytes_of, disc
 from reference.glb_builder import square
 from reference.paper_model import write_paper_model
+from reference.tiny_zero123 import write_zero123
 from reference.wire_client import Client
 
 from dreamfusion_engine.wire.protocol import write_frame
@@ -29,8 +30,16 @@ def client(tmp_path: Path) -> Iterator[Client]:
         yield engine
 
 
-def generate(client: Client, name: str, pictures: list[Any], data: bytes, prompt: str = "a mug", **more: Any) -> None:
-    settings: dict[str, Any] = {"model": str(client.model), "optimize": {"steps": 3}, **more}
+def generate(
+    client: Client,
+    name: str,
+    pictures: list[Any],
+    data: bytes,
+    prompt: str = "a mug",
+    settings: dict[str, Any] | None = None,
+    **more: Any,
+) -> None:
+    settings = {"model": str(client.model), "optimize": {"steps": 3}, **more} if settings is None else settings
     message = {"type": "generate", "id": name, "prompt": prompt, "pictures": pictures, "settings": settings}
     write_frame(client.stdin, message, data)
 
@@ -42,6 +51,23 @@ def test_pictures_reach_the_run_beside_a_blockout(client: Client) -> None:
     report = client.wait_for("result", "a").message["report"]
     assert report["pictures"] == ["left", "10, 20 degrees"]
     assert report["blockout_bytes"] == len(mesh)
+
+
+@pytest.mark.slow
+def test_a_picture_without_a_prompt_is_a_job_for_a_model_that_is_told_one(client: Client, tmp_path: Path) -> None:
+    write_zero123(tmp_path / "told")
+    told = {"model": str(tmp_path / "told"), "reference": {"pose": "zero123"}}
+    one = [{"bytes": len(ROUND), "view": "left"}]
+    generate(client, "a", one, ROUND, prompt="", settings=told)
+    message = client.wait_for("result", "a").message
+    assert message["report"]["pictures"] == ["left"] and Path(message["folder"]).name == "object-0"
+    for name, settings, pictures, code in (
+        ("b", told, [], "input.picture_missing"),
+        ("c", {"model": told["model"]}, one, "input.pose"),
+        ("d", told, [*one, {"bytes": len(ROUND)}], "input.picture"),
+    ):
+        generate(client, name, pictures, len(pictures) * ROUND, prompt="", settings=settings)
+        assert client.wait_for("failed", name).message["code"] == code
 
 
 @pytest.mark.parametrize(

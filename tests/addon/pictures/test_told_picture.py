@@ -16,7 +16,7 @@ def test_a_picture_alone_makes_an_object_with_a_model_that_is_told_one(newest_bl
     facts = newest_blender.run(SCRIPT, FOLDER=str(newest_blender.folder)).facts
     assert facts["words"] == [False, True] and facts["one"] == [True, False]
     assert facts["two"] is False and facts["none"] is False
-    assert facts["title"] == "From a picture" and facts["listed"]
+    assert facts["title"] == "From a picture"
     assert facts["made"] == ["Object", "object", ["", ["left"]]]
     assert facts["script"] == ["Object.001", ["", [[30.0, 20.0]]]]
     above, nowhere, jobs = facts["troubles"]

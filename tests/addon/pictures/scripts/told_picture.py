@@ -45,7 +45,6 @@ job = run.jobs[-1]
 said["title"] = job.recipe.title
 run.until(run.inserted(job), "the car")
 said["made"] = [bpy.context.object.name, job.folder.name.split("-")[0], given_of(job)]
-said["listed"] = any("From a picture" in text for text in draw(bpy.types.DREAMFUSION_PT_results).texts())
 rows.clear()
 said["none"] = ops.generate.poll()
 
