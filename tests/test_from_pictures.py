@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from pictures.painting import bytes_of, disc
+from reference.tiny_zero123 import write_zero123
 
 from dreamfusion_engine import cli
 from dreamfusion_engine.config.stages import GenerateConfig
@@ -121,3 +122,24 @@ def test_a_real_run_shows_its_pictures_measures_them_and_can_be_resumed_without_
     assert (here / "out" / "mesh.glb").read_bytes() == first
     assert cli.main([*words, "--resume", "--image", "round.png@back"]) == 2
     assert "other pictures" in "".join(capfd.readouterr())  # standard output was given away before
+
+
+def test_a_model_that_is_told_a_picture_needs_no_prompt_and_says_what_else_it_needs(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_zero123(here / "told")
+    model = ("--model", "told", "--set", "reference.pose=stable-zero123")
+    code, spy = asked("--image", "round.png@left", *model)
+    assert code == 0 and spy.config is not None and spy.config.prompt == ""
+    assert spy.config.recipe == "stable-zero123" and spy.more["pictures"][0].viewpoint.text == "left"
+    for words, what in (
+        (("a car", *model), "needs a picture"),
+        (("--image", "round.png", "--image", "round.png@left", *model), "takes one picture"),
+        (("--image", "round.png", "--model", "told"), "not known which poses"),
+        (("--image", "flat.png", *model), "No object was found"),
+        (("--image", "round.png"), "without a prompt"),
+    ):
+        code, spy = asked(*words)
+        said = capsys.readouterr().err
+        assert code == 2 and what in said and "fix:" in said and spy.config is None
+    assert not (here / "out").exists()

@@ -138,7 +138,8 @@ def check_not_taken(
         prompt, seed, made = "something that is not a result of this engine", None, task
     if (prompt, seed, made) != (config.prompt, config.seed if seeds is None else list(seeds.seeds), task):
         called = "result" if made == task else RESULTS[made][0]
-        shown = prompt if seed is None else f"the {called} for {str(prompt)[:80]!r}, seed {seed}"
+        of = f"for {str(prompt)[:80]!r}" if prompt else "of a picture"
+        shown = prompt if seed is None else f"the {called} {of}, seed {seed}"
         raise InputError(
             "input.output_taken",
             what="The output folder is taken.",
