@@ -46,7 +46,9 @@ def settings_for(
             fix=f"Leave camera.group out: the model's recipe has {together}.",
         )
     called = "the starter model" if facts.recipe == STARTER_RECIPE else None
-    refuse_useless(FAMILIES[facts.family], dotted(made.config), dotted(preset(preset_name, prompt or SOMETHING)), called)
+    refuse_useless(
+        FAMILIES[facts.family], dotted(made.config), dotted(preset(preset_name, prompt or SOMETHING)), called
+    )
     return made
 
 

@@ -34,7 +34,7 @@ def check_words(prompt: str, family: Family, pictures: int) -> None:
         raise InputError(
             "input.prompt_missing",
             what="The pictures come without a prompt, and the model needs one.",
-            why=f"{family.title} makes up the sides that no picture shows, and it is told in words what the object is.",
+            why="It makes up the sides that no picture shows, and it is told in words what the object is.",
             fix='Say what the pictures show: generate "a red car" --image car.png@front. Or give a model that is told '
             "a picture, such as Zero123.",
         )
