@@ -133,3 +133,19 @@ def test_masks_overlap_by_their_areas() -> None:
 
 def test_no_pictures_are_none() -> None:
     assert run_pictures((), preset("draft", "a ball")) is None
+
+
+def test_a_teacher_is_told_the_picture_over_white_where_training_compares_it() -> None:
+    given = run_pictures(cut_outs(270.0), preset("draft", "", recipe="stable-zero123"))
+    assert given is not None
+    told, compared = given.of_teacher(), given.references(CPU).pictures[0]
+    assert told is not None and told.pose == "stable-zero123" and told.image.shape == (1, 3, 256, 256)
+    assert told.azimuth == pytest.approx(1.5 * np.pi) and told.elevation == 0.0
+    torch.testing.assert_close(told.image[0], compared[:3] + 1.0 - compared[3:], atol=1e-5, rtol=0.0)
+    corner, middle = told.image[0, :, 0, 0], told.image[0, :, 128, 128]
+    torch.testing.assert_close(corner, torch.ones(3))
+    torch.testing.assert_close(middle, torch.tensor(GREEN), atol=0.01, rtol=0.0)
+    wide = float((compared[3, 128] > 0.5).float().mean())
+    assert 0.7 < wide < 0.8, "the object has three quarters of the picture, as the recipe says"
+    words = run_pictures(cut_outs(270.0), preset("draft", "a ball"))
+    assert words is not None and words.of_teacher() is None
