@@ -136,7 +136,7 @@ class Recipe:
     @property
     def title(self) -> str:
         """What people call it: the prompt, or that there was a picture in its place."""
-        return self.prompt if self.prompt or not self.pictures else "From a picture"
+        return self.prompt if self.prompt or not self.pictures else phrase("From a picture")
 
     @property
     def is_contest(self) -> bool:
