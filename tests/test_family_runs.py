@@ -74,7 +74,7 @@ def test_every_familys_folder_leads_from_a_prompt_to_a_mesh(
 def test_a_model_that_is_told_a_picture_leads_from_it_to_a_mesh_without_a_prompt(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from dreamfusion_engine import generate as engine
+    from dreamfusion_engine.tasks import generate as engine
 
     for name in ("write_turntable", "write_views"):
         monkeypatch.setattr(engine, name, lambda mesh, path, *more: path.touch())
