@@ -42,6 +42,7 @@ def small_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine, "write_turntable", touch)
 
 
+@pytest.mark.slow
 def test_outside_nothing_differs_by_a_bit_and_inside_all_does(model: Path, tmp_path: Path) -> None:
     mesh, picture = plane(4), noise(channels=4)
     given = with_part(mesh, right_half(mesh), picture).data()
@@ -71,6 +72,7 @@ def test_outside_nothing_differs_by_a_bit_and_inside_all_does(model: Path, tmp_p
     assert (tmp_path / "out" / "source.glb").read_bytes() == given
 
 
+@pytest.mark.slow
 def test_a_picture_that_is_no_square_keeps_its_size(model: Path, tmp_path: Path) -> None:
     mesh, picture = plane(4), noise(32, 96)
     run = Change(model, with_part(mesh, right_half(mesh), picture).data(), tmp_path)
@@ -80,6 +82,7 @@ def test_a_picture_that_is_no_square_keeps_its_size(model: Path, tmp_path: Path)
     assert (after != picture).any(-1)[:, 54:].mean() > 0.95
 
 
+@pytest.mark.slow
 def test_a_colour_alone_becomes_a_texture_of_that_colour(model: Path, tmp_path: Path) -> None:
     mesh = plane(4)
     tint = RNG.random((len(mesh[1]) * 3, 3)).astype(np.float32)
@@ -95,6 +98,7 @@ def test_a_colour_alone_becomes_a_texture_of_that_colour(model: Path, tmp_path: 
     assert "COLOR_0" in primitive["attributes"] and run.report["outside_changed"] == 0
 
 
+@pytest.mark.slow
 def test_a_factor_stays_and_what_is_seen_is_what_was_trained(model: Path, tmp_path: Path) -> None:
     mesh, picture = plane(4), noise()
     run = Change(model, with_part(mesh, right_half(mesh), picture, factor=[0.5, 1.0, 1.0, 1.0]).data(), tmp_path)
@@ -104,6 +108,7 @@ def test_a_factor_stays_and_what_is_seen_is_what_was_trained(model: Path, tmp_pa
     np.testing.assert_array_equal(run.picture()[:, : SIZE // 2], picture[:, : SIZE // 2])
 
 
+@pytest.mark.slow
 def test_texels_that_the_outside_uses_too_stay_and_are_told(model: Path, tmp_path: Path) -> None:
     """The right half lies on the left one in the texture, and a quarter of it has texels of its own."""
     vertices, triangles, uv = mirrored(8)
@@ -159,6 +164,7 @@ def test_an_attribute_that_lies_about_its_size_is_refused(model: Path, tmp_path:
     assert refused.value.code == "input.mesh"
 
 
+@pytest.mark.slow
 def test_a_name_is_a_selection_for_files_without_one(model: Path, tmp_path: Path) -> None:
     mesh = plane(3)
     made = with_part(mesh, right_half(mesh), noise())

@@ -107,6 +107,7 @@ def test_a_second_ctrl_c_stops_at_once(tmp_path: Path) -> None:
     assert code == 130 and "Traceback" not in err
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
 def test_a_killed_run_resumes_from_its_last_checkpoint(tmp_path: Path, model: Path) -> None:
     words = ("generate", "a red mug", "--model", str(model), "--steps", "150", "--json", "--output", "o")

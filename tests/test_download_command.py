@@ -103,6 +103,7 @@ def test_a_withdrawn_model_names_its_copy(hub: FakeHub, capsys: pytest.CaptureFi
     assert "withdrawn" in said and f"download {gone.instead}" in said
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for one process")
 def test_ctrl_c_stops_keeps_what_came_and_the_printed_command_goes_on(hub: FakeHub, tmp_path: Path) -> None:
     hub.stop.set()
@@ -124,6 +125,7 @@ def test_the_line_of_a_download_has_bytes_speed_and_the_time_left() -> None:
     assert "500/2,100 MB" in text and "10.0 MB/s" in text and "ETA 2:40" in text and "peak" not in text
 
 
+@pytest.mark.slow
 def test_the_server_downloads_beside_a_run_and_lists_the_model_then(hub: FakeHub, tmp_path: Path) -> None:
     with Client(tmp_path) as client:
         ready = client.hello()
@@ -143,6 +145,7 @@ def test_the_server_downloads_beside_a_run_and_lists_the_model_then(hub: FakeHub
         assert "someone/tiny" in {line["name"] for line in listed["suggestions"]}
 
 
+@pytest.mark.slow
 def test_a_download_of_the_server_is_cancelled_by_its_id_and_by_the_end(hub: FakeHub, tmp_path: Path) -> None:
     hub.stop.set()
     with Client(tmp_path) as client:

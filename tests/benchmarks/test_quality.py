@@ -82,6 +82,7 @@ def test_chamfer_is_zero_for_the_same_points_and_the_gap_between_planes() -> Non
     assert chamfer(grid, grid + np.asarray([0, 0, 0.25], np.float32)) == pytest.approx(0.25)
 
 
+@pytest.mark.slow
 def test_the_volume_of_a_ball_and_of_a_flat_ball_overlap_as_geometry_says() -> None:
     whole, flat = ball(1.0), ball(1.0, half=0.5)
     a = shape_of_mesh(np.asarray(whole.vertices, np.float32), np.asarray(whole.faces, np.int32))
@@ -112,6 +113,7 @@ def test_an_exact_mesh_of_the_kind_is_near_and_another_kind_is_far() -> None:
     assert overlap > 0.8 > little
 
 
+@pytest.mark.slow
 def test_exact_shapes_fill_what_their_surface_encloses() -> None:
     (exact,) = exact_shapes(kind_named("pumpkin"), Appearance(), 1)
     parts = make_object(np.random.default_rng([7, 0]), kind_named("pumpkin"), Appearance())
@@ -119,6 +121,7 @@ def test_exact_shapes_fill_what_their_surface_encloses() -> None:
     assert iou(exact.filled, meshed.filled) > 0.93
 
 
+@pytest.mark.slow
 def test_a_white_ball_and_a_grey_one_of_the_corpus_look_alike_in_both_renderers() -> None:
     """The mesh's portraits are lit as the corpus is: the same geometry gives the same clay picture."""
     kind = kind_named("snowman")

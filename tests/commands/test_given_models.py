@@ -35,6 +35,7 @@ def test_a_folder_has_the_line_of_the_same_model_in_the_hubs_cache(
     assert line.to_json()["adapters"] == ["lora", "embeddings"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("variant", "takes"), [("sd3", ["lora"]), ("pixart", []), ("if", [])])
 def test_a_line_says_which_adapters_its_family_takes(
     cases: Callable[[str], Case], variant: str, takes: list[str]

@@ -37,6 +37,7 @@ def test_levels_that_fit_the_table_are_dense_and_the_others_hashed() -> None:
     assert grid.table.shape == (125 + 729 + 1024, 2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("features", [1, 2, 4])
 def test_kernels_agree_with_plain_torch_in_values_and_gradients(features: int) -> None:
     grid = make_grid(features=features)

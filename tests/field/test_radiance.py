@@ -49,6 +49,7 @@ def test_nothing_is_outside_the_box() -> None:
     assert (field.density(outside.clamp(-1.0, 1.0)) > 0.0).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("config", [SMALL, EXPONENTIAL, FieldConfig(levels=3, features=4, hidden=8, log2_table=9)])
 def test_kernels_agree_with_plain_torch_in_values_and_gradients(config: FieldConfig) -> None:
     field = lived_in(config)

@@ -43,6 +43,7 @@ def test_the_right_half_is_that_of_the_field_without_symmetry() -> None:
         assert torch.equal(one, other)
 
 
+@pytest.mark.slow
 def test_a_point_on_the_left_teaches_what_its_image_teaches() -> None:
     gradients = []
     for side in (torch.ones(3), IMAGE):

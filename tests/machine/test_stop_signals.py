@@ -90,6 +90,7 @@ os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
 """
 
 
+@pytest.mark.slow
 def test_a_run_whose_terminal_is_closed_keeps_a_checkpoint(tmp_path: Path) -> None:
     """A real terminal: the system sends SIGHUP, and from then on every write to it fails."""
     model = write_paper_model(tmp_path / "model")

@@ -117,6 +117,7 @@ def test_a_run_steps_down_says_so_and_ends(at: str, error: BaseException | None,
     assert run.training.config.memory.views_at_once == 1
 
 
+@pytest.mark.slow
 def test_views_come_one_at_a_time_before_renders_shrink_and_the_step_is_made_again(tmp_path: Path) -> None:
     card = SmallCard(24 * 24)
     run = session(tmp_path, card, config(resolution=[32, 32]))
@@ -182,6 +183,7 @@ def test_an_optimizer_that_breaks_off_is_put_back(monkeypatch: pytest.MonkeyPatc
         assert same(training.state(), twin.state())
 
 
+@pytest.mark.slow
 def test_at_the_end_of_the_ladder_the_run_fails_with_its_checkpoint_and_can_be_resumed(tmp_path: Path) -> None:
     card = SmallCard(1e9)
 
@@ -221,6 +223,7 @@ def test_any_other_error_is_not_taken_for_one(tmp_path: Path) -> None:
     assert run.memory.taken == []
 
 
+@pytest.mark.slow
 def test_the_loaded_model_is_told_what_was_saved(tmp_path: Path) -> None:
     told: list[Any] = []
     card = SmallCard(24 * 24)

@@ -92,6 +92,7 @@ def test_a_bumpy_sphere_of_few_triangles_is_shaded_as_the_exact_one(bumpy: Detai
     assert degrees(mapped, exact) < 1.6
 
 
+@pytest.mark.slow
 def test_halves_that_share_mirrored_texels_are_both_right(bumpy: Detail) -> None:
     """What is symmetric may be laid out once: its bumps are, about x = 0, for an even function of x."""
     way, triangles = icosphere(3)

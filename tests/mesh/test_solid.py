@@ -25,12 +25,14 @@ def solid(mesh: tuple[NDArray[np.float64], NDArray[np.int32]]) -> torch.Tensor:
     return solid_distance(*mesh, CPU)
 
 
+@pytest.mark.slow
 def test_a_balls_distance_is_its_radius_less_the_points() -> None:
     distance = solid(icosphere(4, 0.6))
     wanted = (radii() - 0.6).clamp(-REACH, REACH)
     assert float((distance - wanted).abs().max()) < 0.003  # what the ball's facets lie inside the ball
 
 
+@pytest.mark.slow
 def test_a_hole_and_flipped_faces_change_the_solid_by_little() -> None:
     vertices, triangles = icosphere(4, 0.6)
     whole = solid((vertices, triangles)) < 0.0
@@ -59,5 +61,6 @@ def test_a_sheet_gets_some_thickness() -> None:
     assert not bool(inside[:, 0, 0].any())
 
 
+@pytest.mark.slow
 def test_a_ball_inside_a_ball_is_solid_throughout() -> None:
     assert bool((solid(joined(icosphere(3, 0.8), icosphere(3, 0.3)))[radii() < 0.75] < 0.0).all())

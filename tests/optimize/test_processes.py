@@ -102,6 +102,7 @@ def test_the_command_line_makes_one_object_with_two_processes(tmp_path: Path) ->
     assert (result["steps"], result["processes"]) == (3, 2)
 
 
+@pytest.mark.slow
 def test_two_processes_move_vertices_as_one_does_on_the_same_views(folder: Path) -> None:
     first, second = (torch.load(folder / f"refined-{k}.pt") for k in range(2))
     one, began = refined(4, processes.ALONE), torch.from_numpy(surface().canvas.vertices)

@@ -53,6 +53,7 @@ def same_state(a: Session, b: Session) -> bool:
     return first.keys() == second.keys() and all(torch.equal(first[k], second[k]) for k in first)
 
 
+@pytest.mark.slow
 def test_the_same_seed_trains_the_same_field_bit_for_bit(tmp_path: Path) -> None:
     runs = [session(tmp_path / name, tiny_config()) for name in "ab"]
     for run in runs:
@@ -74,6 +75,7 @@ def test_a_cancelled_run_resumes_and_ends_bit_for_bit_like_an_unbroken_one(tmp_p
     assert resumed.health.to_json() == unbroken.health.to_json()
 
 
+@pytest.mark.slow
 def test_a_run_whose_score_learns_the_renders_resumes_bit_for_bit(tmp_path: Path) -> None:
     tiny_pipeline("v_prediction").save_pretrained(tmp_path / "model")
     teacher = load_teacher(open_pipeline(tmp_path / "model"), CPU)

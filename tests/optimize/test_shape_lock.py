@@ -49,6 +49,7 @@ def overlap(training: VolumeTraining, distance: torch.Tensor) -> float:
     return float((filled & inside).sum() / (filled | inside).sum())
 
 
+@pytest.mark.slow
 def test_a_field_begins_as_the_solid(block: torch.Tensor) -> None:
     config = config_of(0.5)
     assert overlap(VolumeTraining(config, seed=3, device=CPU), block) < 0.5

@@ -69,12 +69,14 @@ def test_the_views_of_a_step_are_groups_around_the_object() -> None:
     assert float(cameras.elevation.min()) >= 0.0 and float(cameras.elevation.max()) <= math.radians(30.0)
 
 
+@pytest.mark.slow
 def test_groups_in_parts_have_the_gradient_of_all_at_once(teacher: Adapter) -> None:
     whole, parts = gradient(teacher, config()), gradient(teacher, config(at_once=4))
     assert float(whole.norm()) > 0.0
     assert float((parts - whole).norm() / whole.norm()) < 1e-4
 
 
+@pytest.mark.slow
 def test_halves_are_whole_groups_and_have_the_gradient_of_the_whole(teacher: Adapter) -> None:
     assert may_overlap(config(8)) and not may_overlap(config(4)) and not may_overlap(config(8, at_once=4))
     assert halves(0, 12, 4) == [(0, 8), (8, 4)] and halves(4, 8, 4) == [(4, 4), (8, 4)]

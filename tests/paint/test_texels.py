@@ -144,6 +144,7 @@ def test_a_triangle_that_is_a_point_in_the_texture_shares_what_is_there() -> Non
     assert found.shared[-1] == 1.0 and found.shared[:-1].max() == 0.0
 
 
+@pytest.mark.slow
 def test_random_uvs_never_give_what_is_no_number() -> None:
     vertices, triangles = icosphere(1)
     rng = np.random.default_rng(0)

@@ -47,6 +47,7 @@ def test_an_object_that_stands_on_the_lower_edge_is_whole(behind: str) -> None:
     assert found is not None and overlap(found, mask) > 0.97
 
 
+@pytest.mark.slow
 def test_a_white_object_before_grey_and_a_black_one_before_white_are_found() -> None:
     mask = disc(*SIDES)
     for colour, behind in (((1.0, 1.0, 1.0), 0.6), ((0.05, 0.05, 0.05), 1.0)):
@@ -54,6 +55,7 @@ def test_a_white_object_before_grey_and_a_black_one_before_white_are_found() -> 
         assert found is not None and overlap(found, mask) > 0.97
 
 
+@pytest.mark.slow
 def test_specks_are_left_out() -> None:
     mask = disc(*SIDES)
     dirty = mask.copy()

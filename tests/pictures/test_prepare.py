@@ -41,6 +41,7 @@ def test_alpha_is_the_mask_and_the_picture_is_cropped_to_it() -> None:
     assert found.share == pytest.approx(np.pi * 40**2 / 60_000, rel=0.02)
 
 
+@pytest.mark.slow
 def test_without_alpha_the_object_is_cut_out_by_its_colours_and_keeps_no_rim_of_the_background() -> None:
     found = one(bytes_of(painted(disc(200, 300), RED, 0.9)))
     pixels = found.pixels()
@@ -57,6 +58,7 @@ def test_a_mask_wins_over_alpha_and_may_have_another_size_of_the_same_shape() ->
     assert found.share == pytest.approx(float(mask.mean()), abs=0.01)
 
 
+@pytest.mark.slow
 def test_an_object_at_the_edge_of_a_picture_is_told() -> None:
     assert one(bytes_of(painted(disc(200, 300, at=(0.9, 0.5)), RED, 0.9))).cropped
 
@@ -114,6 +116,7 @@ def test_what_was_not_made_here_is_no_cut_out() -> None:
             CutOut(png, Viewpoint()).pixels()
 
 
+@pytest.mark.slow
 def test_the_whole_picture_shows_what_a_run_cuts_out_and_keeps_the_background_for_who_paints_it_back() -> None:
     data = bytes_of(painted(disc(200, 300), RED, 0.9))
     shown = whole(GivenPicture(data=data))

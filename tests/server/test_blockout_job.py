@@ -31,6 +31,7 @@ def generate(client: Client, name: str, mesh: bytes, start: dict[str, Any] | Non
     write_frame(client.stdin, {"type": "generate", "id": name, "prompt": "a mug", "settings": settings}, mesh)
 
 
+@pytest.mark.slow
 def test_the_blockout_reaches_the_run_with_its_lock(client: Client) -> None:
     mesh = square().data()
     generate(client, "a", mesh, {"lock": 0.8})
@@ -38,11 +39,13 @@ def test_the_blockout_reaches_the_run_with_its_lock(client: Client) -> None:
     assert (report["blockout_bytes"], report["lock"]) == (len(mesh), 0.8)
 
 
+@pytest.mark.slow
 def test_a_run_from_nothing_has_none(client: Client) -> None:
     generate(client, "a", b"")
     assert "blockout_bytes" not in client.wait_for("result", "a").message["report"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("mesh", "start", "code"),
     [

@@ -26,6 +26,7 @@ def ask(client: Client, name: str, *, steps: int = 5, first: int = 3, count: int
     client.send("contest", id=name, prompt="a mug", settings=settings, seeds=seeds)
 
 
+@pytest.mark.slow
 def test_a_contest_tells_where_it_stands_and_takes_the_choice_of_a_person(client: Client) -> None:
     ask(client, "a", steps=100_000)
     standing = client.wait_for("standing", "a").message
@@ -34,6 +35,7 @@ def test_a_contest_tells_where_it_stands_and_takes_the_choice_of_a_person(client
     assert client.wait_for("result", "a").message["report"]["seed"] == 5
 
 
+@pytest.mark.slow
 def test_a_choice_that_cannot_be_is_refused_and_the_contest_goes_on(client: Client) -> None:
     ask(client, "a", steps=100_000)
     client.wait_for("standing", "a")

@@ -31,6 +31,7 @@ def alpha(frame: Frame) -> Any:
     return np.asarray(Image.open(io.BytesIO(frame.data)))[..., 3] / 255.0
 
 
+@pytest.mark.slow
 def test_a_picture_is_cut_out_beside_a_run(greeted: Client) -> None:
     greeted.generate("run", "a mug", steps=100_000)
     greeted.wait_for("progress", "run")
@@ -42,6 +43,7 @@ def test_a_picture_is_cut_out_beside_a_run(greeted: Client) -> None:
     greeted.wait_for("result", "run")
 
 
+@pytest.mark.slow
 def test_a_mask_comes_after_its_picture(greeted: Client) -> None:
     other = disc(64, 96, radius=0.2)
     mask = bytes_of(other)
@@ -50,6 +52,7 @@ def test_a_mask_comes_after_its_picture(greeted: Client) -> None:
     assert answer.message["by"] == "mask" and np.abs(alpha(answer) - other).max() < 0.01
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("data", "fields", "code"),
     [

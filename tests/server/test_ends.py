@@ -20,6 +20,7 @@ from reference.wire_client import FAKE_ENGINE, PATIENCE, Client
 from dreamfusion_engine.wire.protocol import PROTOCOL_VERSION
 
 
+@pytest.mark.slow
 def test_shutdown_cancels_everything_says_bye_and_exits(greeted: Client) -> None:
     greeted.generate("a", "a mug", steps=100_000)
     greeted.generate("b", "a chair")
@@ -33,6 +34,7 @@ def test_shutdown_cancels_everything_says_bye_and_exits(greeted: Client) -> None
     assert greeted.process.wait(timeout=PATIENCE) == 0
 
 
+@pytest.mark.slow
 def test_the_end_of_input_keeps_a_checkpoint_and_ends_the_process(greeted: Client, tmp_path: Path) -> None:
     greeted.generate("a", "a mug", steps=100_000)
     greeted.wait_for("preview")
@@ -47,6 +49,7 @@ def test_an_idle_engine_ends_with_its_input(client: Client) -> None:
     assert client.wait_end() == 0
 
 
+@pytest.mark.slow
 def test_an_input_that_ends_in_the_middle_of_a_message_ends_the_process(greeted: Client) -> None:
     greeted.send_raw(b'{"type": "models", "bytes": 100}\nabc')
     greeted.stdin.close()
@@ -54,6 +57,7 @@ def test_an_input_that_ends_in_the_middle_of_a_message_ends_the_process(greeted:
     assert greeted.wait_end() == 0
 
 
+@pytest.mark.slow
 def test_a_dead_reader_ends_the_process_and_keeps_a_checkpoint(greeted: Client, tmp_path: Path) -> None:
     """The client's end of our output closes while its end of our input stays open, as after a half-dead ssh."""
     arguments = [sys.executable, str(FAKE_ENGINE), "serve", "--output-root", str(tmp_path / "dead")]
@@ -77,6 +81,7 @@ def test_a_dead_reader_ends_the_process_and_keeps_a_checkpoint(greeted: Client, 
     assert (tmp_path / "dead/a-mug-0/checkpoint/checkpoint.json").is_file()
 
 
+@pytest.mark.slow
 def test_a_job_that_does_not_stop_is_ended_with_the_conversation(tmp_path: Path) -> None:
     """The watchdog, with its grace cut short: no orphan keeps the GPU."""
     code = (
@@ -97,6 +102,7 @@ def test_a_job_that_does_not_stop_is_ended_with_the_conversation(tmp_path: Path)
         assert client.wait_end() == 3
 
 
+@pytest.mark.slow
 def test_a_killed_engine_is_seen_as_the_end_of_the_stream(greeted: Client) -> None:
     greeted.generate("a", "a mug", steps=100_000)
     greeted.wait_for("progress")
@@ -104,6 +110,7 @@ def test_a_killed_engine_is_seen_as_the_end_of_the_stream(greeted: Client) -> No
     assert greeted.wait_end() != 0
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="Windows ends a process without asking it")
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGINT"])
 def test_a_signal_ends_the_conversation_as_shutdown_does(greeted: Client, tmp_path: Path, name: str) -> None:

@@ -15,6 +15,7 @@ from reference.wire_client import FAKE_ENGINE, PATIENCE, Client
 from dreamfusion_engine.wire.protocol import Frame
 
 
+@pytest.mark.slow
 def test_a_job_reports_and_ends_in_its_mesh(greeted: Client, tmp_path: Path) -> None:
     greeted.generate("a", "a red mug", steps=20)
     queued = greeted.next()
@@ -39,6 +40,7 @@ def test_a_job_reports_and_ends_in_its_mesh(greeted: Client, tmp_path: Path) -> 
     assert messages[-1]["report"] == {"prompt": "a red mug", "seed": 0, "steps": 20, "psnr": None}
 
 
+@pytest.mark.slow
 def test_prints_of_libraries_stay_off_the_wire(greeted: Client) -> None:
     greeted.generate("a", "a noisy mug")
     assert greeted.wait_for("result").data.startswith(b"glTF")
@@ -46,6 +48,7 @@ def test_prints_of_libraries_stay_off_the_wire(greeted: Client) -> None:
     assert "a stray print\n" in said and "a stray print from C" in said
 
 
+@pytest.mark.slow
 def test_two_jobs_run_one_after_another(greeted: Client) -> None:
     greeted.generate("a", "a mug", steps=40)
     greeted.generate("b", "a chair", steps=10)
@@ -62,6 +65,7 @@ def test_two_jobs_run_one_after_another(greeted: Client) -> None:
     assert order == [("started", "a"), ("result", "a"), ("started", "b"), ("result", "b")]
 
 
+@pytest.mark.slow
 def test_a_running_job_is_cancelled_and_resumes_to_the_same_mesh(greeted: Client) -> None:
     greeted.generate("whole", "a mug", steps=60, output=str(greeted.log.parent / "whole"))
     whole = greeted.wait_for("result").data
@@ -76,6 +80,7 @@ def test_a_running_job_is_cancelled_and_resumes_to_the_same_mesh(greeted: Client
     assert greeted.wait_for("result", "second").data == whole
 
 
+@pytest.mark.slow
 def test_a_waiting_job_is_cancelled_at_once_and_never_begins(greeted: Client) -> None:
     greeted.generate("a", "a mug", steps=200)
     greeted.generate("b", "a chair")
@@ -94,6 +99,7 @@ def test_a_waiting_job_is_cancelled_at_once_and_never_begins(greeted: Client) ->
     assert "b" not in started
 
 
+@pytest.mark.slow
 def test_a_late_cancel_is_ignored_and_does_not_touch_the_next_job(greeted: Client) -> None:
     greeted.generate("a", "a mug", steps=3)
     greeted.wait_for("result", "a")
@@ -104,6 +110,7 @@ def test_a_late_cancel_is_ignored_and_does_not_touch_the_next_job(greeted: Clien
     greeted.wait_for("result", "b")
 
 
+@pytest.mark.slow
 def test_finish_makes_the_mesh_from_what_there_is(greeted: Client) -> None:
     greeted.generate("a", "a mug", steps=100_000)
     greeted.wait_for("preview")
@@ -111,6 +118,7 @@ def test_finish_makes_the_mesh_from_what_there_is(greeted: Client) -> None:
     assert greeted.wait_for("result").message["report"]["steps"] < 100_000
 
 
+@pytest.mark.slow
 def test_pause_holds_a_job_until_it_is_resumed(greeted: Client) -> None:
     greeted.generate("a", "a mug", steps=50)
     greeted.wait_for("progress")
@@ -124,6 +132,7 @@ def test_pause_holds_a_job_until_it_is_resumed(greeted: Client) -> None:
     greeted.wait_for("result")
 
 
+@pytest.mark.slow
 def test_a_paused_job_can_be_cancelled(greeted: Client) -> None:
     greeted.generate("a", "a mug", steps=100_000)
     greeted.wait_for("progress")
@@ -133,6 +142,7 @@ def test_a_paused_job_can_be_cancelled(greeted: Client) -> None:
     greeted.wait_for("cancelled", "a")
 
 
+@pytest.mark.slow
 def test_a_busy_engine_shows_its_pulse_even_while_a_step_hangs(greeted: Client) -> None:
     greeted.generate("a", "a stuck mug", steps=50)
     greeted.generate("b", "a chair")
@@ -144,6 +154,7 @@ def test_a_busy_engine_shows_its_pulse_even_while_a_step_hangs(greeted: Client) 
     assert frame.message["id"] == "a"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("prompt", "fields", "code"),
     [
@@ -177,6 +188,7 @@ def test_a_bad_request_fails_at_once_under_its_id_while_another_runs(
     greeted.wait_for("progress", "running")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("word", "code"),
     [

@@ -44,6 +44,7 @@ def generate(
     write_frame(client.stdin, message, data)
 
 
+@pytest.mark.slow
 def test_pictures_reach_the_run_beside_a_blockout(client: Client) -> None:
     mesh, mask = square().data(), bytes_of(MASK)
     pictures = [{"bytes": len(ROUND), "view": "left"}, {"bytes": len(ROUND), "view": [10, 20], "mask": len(mask)}]
@@ -70,6 +71,7 @@ def test_a_picture_without_a_prompt_is_a_job_for_a_model_that_is_told_one(client
         assert client.wait_for("failed", name).message["code"] == code
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("pictures", "data", "more", "code"),
     [

@@ -32,6 +32,7 @@ def refine(client: Client, name: str, mesh: bytes, *, steps: int = 5, settings: 
     write_frame(client.stdin, {"type": "refine", "id": name, "prompt": "a mug", "settings": asked, **fields}, mesh)
 
 
+@pytest.mark.slow
 def test_the_mesh_goes_in_and_another_comes_back_with_previews_between(client: Client, tmp_path: Path) -> None:
     given = square().data()
     refine(client, "a", given, settings={"refine": {"strength": 0.25}})
@@ -43,6 +44,7 @@ def test_the_mesh_goes_in_and_another_comes_back_with_previews_between(client: C
     assert report["refine"] == {"strength": 0.25} and report["mesh_bytes"] == len(given) and report["steps"] == 5
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_without_the_mesh(client: Client, tmp_path: Path) -> None:
     folder = str(tmp_path / "out")
     refine(client, "a", square().data(), steps=500, output=folder)
@@ -55,12 +57,14 @@ def test_a_run_goes_on_without_the_mesh(client: Client, tmp_path: Path) -> None:
     assert client.wait_for("result", "b").data
 
 
+@pytest.mark.slow
 def test_a_field_of_another_command_is_passed_over(client: Client, tmp_path: Path) -> None:
     for number, seeds in enumerate(({"first": 0, "count": 4}, None, 5)):
         refine(client, f"job-{number}", square().data(), seeds=seeds, output=str(tmp_path / f"out-{number}"))
         assert client.wait_for("result", f"job-{number}").data
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("mesh", "settings", "code"),
     [

@@ -42,6 +42,7 @@ def test_nothing_is_done_before_hello(client: Client) -> None:
     assert client.wait_for("failed").message["code"] == "protocol.hello"
 
 
+@pytest.mark.slow
 def test_garbage_is_answered_once_a_line_and_the_conversation_goes_on(greeted: Client) -> None:
     greeted.send_raw(b"GET / HTTP/1.1\n" + b'{"type": "explode"}\n' + b"\x00\xff\xfe\n")
     codes = [greeted.wait_for("failed").message["code"] for _ in range(3)]
@@ -52,6 +53,7 @@ def test_garbage_is_answered_once_a_line_and_the_conversation_goes_on(greeted: C
     greeted.wait_for("result")
 
 
+@pytest.mark.slow
 def test_a_flood_of_garbage_does_not_become_a_flood_of_answers(greeted: Client) -> None:
     greeted.send_raw(b"garbage\n" * 20_000)
     greeted.generate("a", "a mug", steps=3)
@@ -65,6 +67,7 @@ def test_a_flood_of_garbage_does_not_become_a_flood_of_answers(greeted: Client) 
     assert 1 <= failed <= 10
 
 
+@pytest.mark.slow
 def test_an_unknown_or_used_job_id_is_refused_and_harms_nobody(greeted: Client) -> None:
     greeted.send("cancel", id="nobody")
     assert greeted.wait_for("failed").message["code"] == "protocol.id"
@@ -75,11 +78,13 @@ def test_an_unknown_or_used_job_id_is_refused_and_harms_nobody(greeted: Client) 
     assert greeted.wait_for("result", "a").message["report"]["prompt"] == "a mug"
 
 
+@pytest.mark.slow
 def test_models_and_devices_can_be_asked_again(greeted: Client) -> None:
     greeted.send("devices")
     assert greeted.wait_for("devices").message["devices"]["default"]
 
 
+@pytest.mark.slow
 def test_questions_that_wait_are_answered_once(greeted: Client) -> None:
     """Two thousand in a row once kept the next run waiting for a minute."""
     greeted.generate("a", "a mug", steps=100_000)
@@ -96,6 +101,7 @@ def test_questions_that_wait_are_answered_once(greeted: Client) -> None:
     assert 1 <= types.count("models") <= 2, "and once more where the device's speed has become known meanwhile"
 
 
+@pytest.mark.slow
 def test_a_payload_that_no_command_has_is_refused(greeted: Client) -> None:
     greeted.send_raw(b'{"type": "models", "bytes": 300000}\n' + b"x" * 300_000)
     assert greeted.wait_for("failed").message["code"] == "protocol.bytes"
@@ -103,6 +109,7 @@ def test_a_payload_that_no_command_has_is_refused(greeted: Client) -> None:
     assert greeted.wait_for("devices")
 
 
+@pytest.mark.slow
 def test_texts_of_any_length_are_answered_in_lines_that_a_client_takes(greeted: Client) -> None:
     long = "\u00fc" * 150_000
     answers = []
@@ -124,6 +131,7 @@ def test_texts_of_any_length_are_answered_in_lines_that_a_client_takes(greeted: 
     assert answers == ["a", "b", "c", "d", "e", "f", None, None]
 
 
+@pytest.mark.slow
 def test_the_engine_greets_whatever_lies_in_the_cache_and_whatever_the_token_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -147,6 +155,7 @@ def test_the_engine_greets_whatever_lies_in_the_cache_and_whatever_the_token_is(
     assert broken == {f"someone/bad{number}": "model.card" for number in range(3)}
 
 
+@pytest.mark.slow
 def test_models_that_the_client_has_as_folders_are_answered_with_every_list(greeted: Client, tmp_path: Path) -> None:
     folder, absent = str(greeted.model), str(tmp_path / "absent")
     greeted.send("models", given=[{"model": folder}, {"model": absent, "base": ""}])
@@ -159,6 +168,7 @@ def test_models_that_the_client_has_as_folders_are_answered_with_every_list(gree
         greeted.send("models")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("given", [[3], [{}], [{"model": " "}], [{"model": "a", "base": 3}], [{"model": "a"}] * 25])
 def test_a_question_about_no_models_is_refused(greeted: Client, given: list[object]) -> None:
     greeted.send("models", given=given)

@@ -57,6 +57,7 @@ def refusal(client: Client, name: str | None) -> dict[str, Any]:
     return said
 
 
+@pytest.mark.slow
 def test_the_mesh_goes_in_and_comes_back_with_previews_between(client: Client, tmp_path: Path) -> None:
     given = mesh_of(1500)
     paint(client, "a", given, paint={"uv": "new", "front_deg": 90})
@@ -70,6 +71,7 @@ def test_the_mesh_goes_in_and_comes_back_with_previews_between(client: Client, t
     assert report["steps"] == 5 and report["mesh_bytes"] == len(given)
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_without_the_mesh(client: Client, tmp_path: Path) -> None:
     given, folder = mesh_of(1500), str(tmp_path / "out")
     paint(client, "a", given, steps=500, output=folder)
@@ -82,6 +84,7 @@ def test_a_run_goes_on_without_the_mesh(client: Client, tmp_path: Path) -> None:
     assert client.wait_for("result", "b").data == given
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("mesh", "said"),
     [(b"", "does not begin"), (b"solid ball", "does not begin"), (square().data()[:-3], "whole glTF")],
@@ -95,12 +98,14 @@ def test_a_message_without_a_mesh_is_refused_at_once(client: Client, mesh: bytes
     client.wait_for("result", "b")
 
 
+@pytest.mark.slow
 def test_a_mesh_over_the_limit_is_refused(client: Client) -> None:
     paint(client, "a", mesh_of(SMALL_MESH + 500))
     failed = refusal(client, "a")
     assert failed["code"] == "input.mesh" and "too large" in failed["what"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("values", "name"),
     [({"uv": "maybe"}, "uv"), ({"nothing": 1}, "nothing"), ({"samples": 9}, "samples"), (3, "paint"), ([], "paint")],
@@ -112,12 +117,14 @@ def test_settings_that_painting_cannot_have_are_refused_by_name(client: Client, 
     assert failed["code"] in ("input.setting", "input.unknown_setting") and name in failed["what"] + failed["why"]
 
 
+@pytest.mark.slow
 def test_settings_of_painting_mean_nothing_to_an_object(client: Client) -> None:
     settings = {"model": str(client.model), "paint": {"uv": "new"}}
     client.send("generate", id="a", prompt="a mug", settings=settings)
     assert "paint" in refusal(client, "a")["what"]
 
 
+@pytest.mark.slow
 def test_meshes_that_wait_are_bounded_and_a_cancelled_one_makes_room(client: Client, tmp_path: Path) -> None:
     large = mesh_of(SMALL_MESH - 200)
     assert 2 * len(large) > SMALL_MESHES > len(large)
@@ -151,6 +158,7 @@ def test_a_job_that_is_cancelled_while_it_waits_lets_its_mesh_go(tmp_path: Path)
     assert job.state == "over" and job.request.mesh == b""
 
 
+@pytest.mark.slow
 def test_a_folder_with_an_object_is_not_painted_over(client: Client, tmp_path: Path) -> None:
     client.generate("object", "a mug", output=str(tmp_path / "out"))
     client.wait_for("result", "object")

@@ -53,6 +53,7 @@ def config(**overrides: Any) -> GenerateConfig:
     return preset("standard", "a mug", overrides)
 
 
+@pytest.mark.slow
 def test_stable_diffusion_computes_what_is_known_of_it() -> None:
     parts = counted(ARCHITECTURES["Stable Diffusion 1.5"])  # real classes and sizes, on the meta device
     assert parts["denoiser"]["counted"] == pytest.approx(0.80e12, rel=0.01), "multiply-adds count twice"
@@ -62,6 +63,7 @@ def test_stable_diffusion_computes_what_is_known_of_it() -> None:
     assert SD15.encoder_operations == pytest.approx(parts["encoder"]["counted"], rel=0.01)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["Stable Diffusion 1.5", "Stable Diffusion XL", "DeepFloyd IF M", "PixArt-Sigma 1024"])
 def test_the_formula_agrees_with_torchs_counter(name: str) -> None:
     for part in counted(ARCHITECTURES[name]).values():

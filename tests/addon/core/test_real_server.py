@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import pytest
 from addon.core.driving import SCRIPTED_ENGINE, driving
 from reference.paper_model import paper_tensors, write_paper_model
 
@@ -22,6 +23,7 @@ def recipe(prompt: str = "a red mug", **settings: object) -> Recipe:
     return Recipe(prompt, seed=2, preset="draft", settings={"optimize": {"steps": 60}, **settings})
 
 
+@pytest.mark.slow
 def test_the_real_server_takes_what_the_queue_asks_for(tmp_path: Path) -> None:
     with driving(tmp_path, command=COUNTING, environ={"PYTHONPATH": str(ROOT)}) as driver:
         queue = driver.queue
@@ -34,6 +36,7 @@ def test_the_real_server_takes_what_the_queue_asks_for(tmp_path: Path) -> None:
         assert len(driver.engines) == 1
 
 
+@pytest.mark.slow
 def test_a_job_is_steered_through_the_real_server(tmp_path: Path) -> None:
     with driving(tmp_path, command=COUNTING, environ={"PYTHONPATH": str(ROOT)}) as driver:
         queue = driver.queue
@@ -51,6 +54,7 @@ def test_a_job_is_steered_through_the_real_server(tmp_path: Path) -> None:
         assert driver.over(job).state is JobState.DONE, driver.story()
 
 
+@pytest.mark.slow
 def test_what_the_real_engine_refuses_is_told_in_its_words_and_the_next_job_is_made(tmp_path: Path) -> None:
     lora = tmp_path / "clay.safetensors"
     lora.write_bytes(paper_tensors({"lora_unet_a.lora_down.weight": (4, 8), "lora_unet_a.lora_up.weight": (8, 4)}))
@@ -77,6 +81,7 @@ def test_what_the_real_engine_refuses_is_told_in_its_words_and_the_next_job_is_m
         assert "zebra" in str(refused[0].trouble) and "DeepFloyd IF" in str(refused[4].trouble)
 
 
+@pytest.mark.slow
 def test_a_models_folder_is_told_of_when_it_is_asked_about_and_known_the_next_time(tmp_path: Path) -> None:
     folder = str(write_paper_model(tmp_path / "model"))
     with driving(tmp_path, command=COUNTING, environ={"PYTHONPATH": str(ROOT)}) as driver:

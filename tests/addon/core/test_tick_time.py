@@ -11,6 +11,7 @@ import statistics
 from collections import Counter
 from pathlib import Path
 
+import pytest
 from addon.core.driving import COMPUTING_S, Driver, driving, wait_for
 
 from blender_addon.core.job import JobState, Recipe
@@ -65,6 +66,7 @@ def test_ticks_compute_little_while_a_result_of_30_mib_comes(tmp_path: Path) -> 
     assert files(driver) <= CLAIM, "the mesh is written by another thread"
 
 
+@pytest.mark.slow
 def test_ticks_do_little_for_each_job_of_a_long_history(tmp_path: Path) -> None:
     lines = {}
     for count in (3, 300):

@@ -68,6 +68,7 @@ def noise(seed: int, cells: int = 24) -> Lattice:
     return Lattice(values=values, known=np.ones(values.shape, bool))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(6))
 def test_noise_is_mirrored_and_closed(seed: int) -> None:
     vertices, triangles = surface_of(noise(seed), 1.0, half=True)

@@ -193,6 +193,7 @@ def test_a_log_that_cannot_be_written_stops_nothing(tmp_path: Path) -> None:
     engine.close()
 
 
+@pytest.mark.slow
 def test_engines_that_come_and_go_leave_no_thread_and_no_open_file(tmp_path: Path) -> None:
     def left() -> tuple[int, int]:
         ours = [thread for thread in threading.enumerate() if thread.name.startswith("dreamfusion")]

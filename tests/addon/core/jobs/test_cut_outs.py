@@ -83,6 +83,7 @@ def test_a_queue_that_waits_for_a_button_does_not_let_it_wait(tmp_path: Path) ->
         assert driver.queue.held and driver.queue.cut_outs.troubles["one"].code == "setup.package"
 
 
+@pytest.mark.slow
 def test_the_real_server_cuts_out(tmp_path: Path) -> None:
     with driving(tmp_path, command=COUNTING, environ={"PYTHONPATH": str(ROOT)}) as driver:
         cut_outs = driver.queue.cut_outs

@@ -35,6 +35,7 @@ def last(driver: Driver) -> ModelDownload:
     return download
 
 
+@pytest.mark.slow
 def test_a_model_is_fetched_without_a_job_and_offered_models_are_known(driver: Driver) -> None:
     queue = driver.queue
     queue.downloads.ask("someone/tiny")
@@ -48,6 +49,7 @@ def test_a_model_is_fetched_without_a_job_and_offered_models_are_known(driver: D
     assert len(driver.engines) == 1
 
 
+@pytest.mark.slow
 def test_it_is_stopped_and_asked_again(driver: Driver, hub: FakeHub) -> None:
     hub.stop.set()
     driver.queue.downloads.ask("someone/tiny")
@@ -64,6 +66,7 @@ def test_it_is_stopped_and_asked_again(driver: Driver, hub: FakeHub) -> None:
     driver.until(lambda: last(driver).state == "done")
 
 
+@pytest.mark.slow
 def test_a_refusal_is_told_in_the_engines_words(driver: Driver, hub: FakeHub) -> None:
     hub.gate = "gated"
     driver.queue.downloads.ask("someone/tiny")

@@ -92,6 +92,7 @@ def test_a_damaged_recipe_of_pictures_is_no_job(tmp_path: Path) -> None:
     assert again.load() == [] and "pictures" in again.unreadable[0].why
 
 
+@pytest.mark.slow
 def test_the_real_server_takes_them_and_refuses_those_that_are_none(tmp_path: Path) -> None:
     with driving(tmp_path, command=COUNTING, environ={"PYTHONPATH": str(ROOT)}) as driver:
         mask = png(64, 64, 0)  # of one colour: nothing in it is white
