@@ -28,7 +28,7 @@ def main(arguments: Sequence[str]) -> int:
     Returns the exit code: 0 done, 2 asked wrongly, 3 failed, 130 interrupted.
     """
     try:
-        options = _parser().parse_args(list(arguments))
+        options = _parsed(list(arguments))
     except SystemExit as ending:  # argparse has said why
         return int(ending.code or 0)
     try:
@@ -41,6 +41,15 @@ def main(arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         _say("Stopped.", error=True)
         return 130
+
+
+def _parsed(words: list[str]) -> argparse.Namespace:
+    """The options of a command line. Ends as argparse does where they are wrong."""
+    parser = _parser()
+    options = parser.parse_args(words)
+    if options.command == "generate" and not options.prompt.strip() and not options.image:
+        parser.error('generate needs a prompt, such as "a hamburger", or a picture: --image FILE')
+    return options
 
 
 def _parser() -> argparse.ArgumentParser:
