@@ -321,3 +321,8 @@ def test_every_test_module_has_a_namesake_or_names_what_it_is_about() -> None:
         if not (namesake.with_suffix(".py").exists() or namesake.is_dir() or named):
             strays.append(path.relative_to(ROOT).as_posix())
     assert strays == []
+
+
+def test_no_folder_of_tests_is_a_package() -> None:
+    """A package is imported by its own name alone, so two of one name hide each other where both are collected."""
+    assert list((ROOT / "tests").rglob("__init__.py")) == []

@@ -67,7 +67,7 @@ class Argument:
         if isinstance(value, str) and len(value) > LONGEST:
             return f"it has {len(value):,} characters; {LONGEST:,} are the most"
         if isinstance(value, int | float) and self.type != "boolean" and not self.low <= value <= self.high:
-            return f"it must be from {self.low:g} to {self.high:g}"
+            return f"it must be from {self.low:,} to {self.high:,}"
         if self.choices and value not in self.choices:
             return f"it must be one of {', '.join(self.choices)}"
         if isinstance(value, dict) and len(json.dumps(value)) > SETTINGS_BYTES:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from dreamfusion_engine.agents.arguments import Argument, Arguments
 from dreamfusion_engine.config.presets import PRESET_NAMES
+from dreamfusion_engine.config.seed_range import HIGHEST
 
 WATCH_SECONDS = 60  # of a call at most: clients give up on calls that take long
 
@@ -28,7 +29,7 @@ _RUN = {"run": Argument(type="string", says="Name of the run", needed=True)}
 _ASKED = {
     "prompt": Argument(type="string", says='What it is, such as "a hamburger"', needed=True),
     "preset": Argument(type="string", says="How much work the run does", default="standard", choices=PRESET_NAMES),
-    "seed": Argument(type="integer", says="Another seed, another result", default=0, low=0, high=2**32 - 1),
+    "seed": Argument(type="integer", says="Another seed, another result", default=0, low=0, high=HIGHEST),
     "model": Argument(type="string", says="Name of a model, as list_models says it", default="starter"),
     "settings": Argument(
         type="object", says='Settings by stage over the preset, such as {"optimize": {"steps": 400}}', default={}

@@ -10,6 +10,7 @@ import contextlib
 import os
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -41,12 +42,14 @@ class Engine:
         path = os.pathsep.join(dict.fromkeys([str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH", "")])]))
         environment = {**os.environ, "PYTHONPATH": path, "HF_HUB_OFFLINE": "1"}
         try:
+            # `python -m` imports from where it starts, and an agent may have put modules of its own into the folder.
+            self._place = tempfile.mkdtemp(prefix="dreamfusion-")
             self._process = subprocess.Popen(
                 [*PROGRAM, "serve", "--output-root", str(folder)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 env=environment,
-                cwd=folder,
+                cwd=self._place,
                 bufsize=0,
                 start_new_session=os.name == "posix",
             )
@@ -104,6 +107,8 @@ class Engine:
         with contextlib.suppress(OSError):
             self._stdin.close()  # whatever still runs there ends
         code = self._process.wait()
+        with contextlib.suppress(OSError):
+            os.rmdir(self._place)
         self._hear({"type": "gone", "code": code}, b"")
 
 

@@ -16,7 +16,8 @@ from dreamfusion_engine.hub.address import is_hub_id
 from dreamfusion_engine.inputs.given_path import UnusablePath, given_path, shortened
 from dreamfusion_engine.machine.atomic_file import write_atomically
 from dreamfusion_engine.machine.disk import output_error
-from dreamfusion_engine.machine.run_folder import can_resume
+from dreamfusion_engine.machine.run_folder import SOURCE, can_resume
+from dreamfusion_engine.request.mesh import mesh_bytes
 from dreamfusion_engine.request.output import folder_name
 from dreamfusion_engine.wire.bounded_json import UnsafeJson, read_json_file
 
@@ -156,14 +157,17 @@ class AllowedFolder:
             fix="Give another seed, or move old runs away.",
         )
 
-    def keep_request(self, folder: Path, request: Mapping[str, Any]) -> None:
-        """Write down what a run was asked for.
+    def keep_request(self, folder: Path, request: Mapping[str, Any], mesh: bytes = b"") -> None:
+        """Write down what a run was asked for. One that is stopped before it begins then lacks nothing.
 
         folder: Path of the run.
         request: {"task", "prompt", "preset", "settings"}.
+        mesh: bytes of a binary glTF that it was given; b"": none.
         Raises InputError where it cannot be written.
         """
         try:
+            if mesh:
+                write_atomically(folder / SOURCE, mesh)
             write_atomically(folder / REQUEST, (json.dumps(request, indent=1) + "\n").encode())
         except OSError as error:
             raise output_error(folder, error) from error
@@ -186,6 +190,15 @@ class AllowedFolder:
         except (OSError, UnsafeJson, KeyError, EngineError) as error:
             raise no_run(name) from error
         return request
+
+    def mesh_of(self, folder: Path) -> bytes:
+        """Return the mesh that a run was given; b"" for none.
+
+        folder: Path of the run.
+        Raises InputError where it cannot be read.
+        """
+        source = folder / SOURCE
+        return mesh_bytes(source) if source.is_file() else b""
 
     def state_of(self, name: str) -> str:
         """Return how a run was left that no server knows: 'done', 'stopped' with a checkpoint, or 'left' without.

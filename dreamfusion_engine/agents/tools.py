@@ -136,10 +136,7 @@ class Tools:
                     why=f"{name} has a result.",
                     fix="The tool result names its files. Another object: generate with another seed.",
                 )
-            source = folder / "source.glb"
-            data = b""
-            if not can_resume(folder) and request["task"] != "generate":
-                data = await anyio.to_thread.run_sync(mesh_bytes, source) if source.is_file() else b""
+            data = b"" if can_resume(folder) else await anyio.to_thread.run_sync(self._folder.mesh_of, folder)
             settings = request.get("settings")
             request["settings"] = self._folder.allowed_settings(settings if isinstance(settings, dict) else {})
             return await self._ask(folder, request, data, resume=can_resume(folder))
@@ -149,7 +146,7 @@ class Tools:
         """Ask the engine for a run, and wait until it has said whether it takes it."""
         run = Run(name=folder.name, task=request["task"], folder=folder, job="")
         if not resume:
-            self._folder.keep_request(folder, request)
+            await anyio.to_thread.run_sync(self._folder.keep_request, folder, request, data)
         message = {key: request.get(key) for key in ("prompt", "preset", "settings")}
         message |= {"type": request["task"], "output": str(folder), "resume": resume}
         await anyio.to_thread.run_sync(self._runs.ask, run, message, data)

@@ -86,6 +86,22 @@ def test_a_run_that_waits_is_cancelled_before_it_begins_and_resume_begins_it(cli
     assert client.watched(second)["state"] == "done"
 
 
+@pytest.mark.parametrize("task", ["generate", "texture"])
+def test_a_run_of_a_mesh_that_never_began_still_has_it(client: AgentClient, folder: Path, task: str) -> None:
+    mesh = folder / f"given-{task}.glb"
+    mesh.write_bytes(ball_glb("b", 200))
+    first = client.made("a grey mug", steps=100_000)
+    words = {"prompt": "a jug", "model": "model", "settings": {"optimize": {"steps": 5}}}
+    run = client.call(task, **words, **{"begin_from" if task == "generate" else "mesh": mesh.name})["run"]
+    assert client.call("cancel", run=run)["state"] == "cancelled"
+    client.call("cancel", run=first)
+    mesh.unlink()
+    client.call("resume", run=run)
+    assert client.watched(run)["state"] == "done"
+    told = "begun-from.glb" if task == "generate" else "mesh.glb"  # of the methods that only count
+    assert (folder / run / told).read_bytes() == ball_glb("b", 200)
+
+
 def test_the_newest_picture_is_shown_while_a_run_is_at_work(client: AgentClient) -> None:
     run = client.made("a white mug", steps=100_000)
     while (seen := client.call("look", run=run))["error"]:

@@ -66,6 +66,8 @@ def counting_generate(
     """Count to config.optimize.steps with a checkpoint every 10, then write a 'mesh' that depends on every step."""
     words = config.prompt.split()
     output.mkdir(parents=True, exist_ok=True)
+    if blockout:
+        (output / "begun-from.glb").write_bytes(blockout)
     if "crash" in words:
         raise ZeroDivisionError("division by a carrot")
     if "memory" in words:
