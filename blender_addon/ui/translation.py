@@ -7,6 +7,7 @@ reported, or made from values goes through `translated`.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -20,6 +21,7 @@ from ..core.phrase import Phrase, phrase
 
 FOLDER = Path(__file__).resolve().parents[1] / "translations"  # a file a language, named as Blender names the language
 CONTEXT = "DreamFusion"  # of words that Blender has too, in another sense: its own German for a mesh is "Masche"
+_FIELD = re.compile(r"\{[^{}]*\}")  # a value's place in a text
 _CONTEXTS = ("*", CONTEXT)  # Blender looks for descriptions in the first, and for names in what `own_words` says
 _HAS_CONTEXTS = "translation_context" in str(bpy.props.BoolProperty.__doc__)  # of properties: not in Blender 3.4
 
@@ -86,16 +88,32 @@ def own_words(classes: Iterable[Any]) -> None:
 
 
 def register() -> None:
-    """Hand the add-on's translations to Blender. A language whose file is damaged is left out."""
+    """Hand the add-on's translations to Blender. A language whose file is damaged is left out, as is a wrong entry."""
     found = {}
     for path in sorted(FOLDER.glob("*.json")):
         try:
-            texts = {text: shown for text, shown in json.loads(path.read_text(encoding="utf-8")).items() if shown}
+            read = json.loads(path.read_text(encoding="utf-8-sig"))  # Windows' editor may put a mark before the text
+            texts = {text: shown for text, shown in read.items() if _can_be_shown(text, shown)}
             texts |= {each: texts[each.template].format(**each.values) for each in _fixed if each.template in texts}
-        except (OSError, ValueError, AttributeError, LookupError):
+        except (OSError, ValueError, AttributeError, LookupError, RecursionError):
             continue
         found[path.stem] = {(context, str(text)): shown for text, shown in texts.items() for context in _CONTEXTS}
     bpy.app.translations.register(ADDON, found)
+
+
+def _can_be_shown(text: str, shown: object) -> bool:
+    """Whether an entry is translated, and nothing ends at it.
+
+    Blender crashes at half a surrogate pair, and a panel at a value that nobody gives.
+    """
+    if not isinstance(shown, str) or not shown:
+        return False
+    paired = not re.search("[\ud800-\udfff]", text + shown)
+    return (
+        paired
+        and set(_FIELD.findall(shown)) <= set(_FIELD.findall(text))
+        and not re.search("[{}]", _FIELD.sub("", shown))
+    )
 
 
 def unregister() -> None:

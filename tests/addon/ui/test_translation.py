@@ -169,9 +169,28 @@ def test_a_damaged_file_leaves_its_language_out_and_an_empty_entry_shows_english
     window_blender: Session, tmp_path: Path
 ) -> None:
     whole = {"Try Again...": "Otra vez...", "Seed {seed}": ""}
-    for name, text in {"de": "{", "fr": "[1]", "it": '{"{size} pixels": "{other}"}', "es": json.dumps(whole)}.items():
+    wrong = {
+        "Try Again...": "\ud800",
+        "Seed {seed}": "Zaad {zaad}",
+        "{size} pixels": "{other",
+        "Seed": 5,
+        "\ud800": "x",
+    }
+    files = {
+        "de": "{",
+        "fr": "[1]",
+        "it": '{"{size} pixels": "{other}"}',
+        "ru": "[" * 100_000,
+        "es": "\ufeff" + json.dumps(whole),
+        "nl": json.dumps({**wrong, "Mask": "Masker"}),
+    }
+    for name, text in files.items():
         (tmp_path / f"{name}.json").write_text(text, encoding="utf-8")
     facts = window_blender.run(DAMAGED, DREAMFUSION_TEST_LANGUAGES=str(tmp_path)).facts
     english = ["Try Again...", "Seed 3"]
-    assert facts["shown"] == {"de_DE": english, "fr_FR": english, "it_IT": english, "es": ["Otra vez...", "Seed 3"]}
+    assert facts["shown"] == {
+        **{name: [*english, "Mask"] for name in ("de_DE", "fr_FR", "it_IT", "ru_RU")},
+        "es": ["Otra vez...", "Seed 3", "Mask"],
+        "nl_NL": [*english, "Masker"],
+    }
     assert facts["operators"] > 40

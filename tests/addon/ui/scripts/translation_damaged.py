@@ -12,8 +12,9 @@ addon.enable()
 shown = {}
 if bpy.app.build_options.international:
     bpy.context.preferences.view.use_translate_interface = True
-    for locale in ("de_DE", "fr_FR", "es", "it_IT"):
+    for locale in ("de_DE", "fr_FR", "es", "it_IT", "nl_NL", "ru_RU"):
         bpy.context.preferences.view.language = locale
-        shown[locale] = [translation.translated("Try Again..."), translation.translated("Seed {seed}", seed=3)]
+        seed = translation.translated("Seed {seed}", seed=3)
+        shown[locale] = [translation.translated("Try Again..."), seed, translation.translated("Mask")]
 addon.tell(shown=shown, operators=len(dir(bpy.ops.dreamfusion)))
 addon.disable()
