@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     import torch
 
 _NO_WARP = "Warp, which renders the object, has no such device"
+_NOT_FOUND = "Warp does not find this card: its driver or the card itself is too old for it"
+_TOO_OLD = "Warp has no kernels for this card, which is older than the RTX 20 and GTX 16 series"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -192,26 +194,33 @@ def device_report() -> dict[str, Any]:
     }
 
 
-def warp_cards() -> int:
-    """Return how many CUDA devices Warp can use."""
+def warp_cards() -> list[bool]:
+    """Return for each CUDA device that Warp finds, in torch's order, whether it can build kernels for it.
+
+    Driver 580, which Warp's CUDA 13 asks for, has cards back to Maxwell, and Warp lists them. Its compiler begins at
+    Turing (warp/_src/context.py, `_validate_cuda_device_arch`).
+    """
     import warp
 
     import dreamfusion_engine.machine.warp_runtime  # noqa: F401  starts Warp, quietly
 
-    return int(warp.get_cuda_device_count())
+    oldest = min(warp.get_cuda_supported_archs(), default=0)
+    return [card.arch >= oldest for card in warp.get_cuda_devices()]
 
 
 def _why_no_field(backend: Backend, index: int) -> str:
     if not backend.renders:
         return _NO_WARP
-    return (
-        "" if index < warp_cards() else "Warp does not find this card: its driver or the card itself is too old for it"
-    )
+    cards = warp_cards()
+    if index >= len(cards):
+        return _NOT_FOUND
+    return "" if cards[index] else _TOO_OLD
 
 
 def _automatic(here: Sequence[Device]) -> tuple[Device, str, str]:
     """The first card that computes rightly, best where Warp is at home, why, and what was passed over."""
-    own = int(os.environ.get("LOCAL_RANK", "0"))  # of several processes each tries its own, and takes no other's memory
+    rank = os.environ.get("LOCAL_RANK", "")  # of several processes each tries its own, and takes no other's memory
+    own = int(rank) if rank.isdecimal() else 0
     cards = sorted(here[1:], key=lambda device: (bool(device.no_field), device.place.index not in (own, None)))
     passed_over: list[str] = []
     for card in cards:
@@ -244,6 +253,9 @@ def _found(word: str, here: Sequence[Device]) -> Device:
 def _by_title(word: str, here: Sequence[Device]) -> Device:
     wanted = word.casefold()
     alike = [device for device in here if wanted == device.title.casefold()]
+    alike = alike or [
+        device for device in here if device.title.casefold().endswith(f" {wanted}")
+    ]  # not 4070 Ti by 4070
     alike = alike or [device for device in here if all(part in device.title.casefold() for part in wanted.split())]
     if len(alike) > 1:  # a Mac's chip gives its name to both
         alike = [device for device in alike if device.name != "cpu"]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import pytest
 import torch
+import warp
 from reference.pretend_machine import pretend_machine
 
 from dreamfusion_engine.errors import InputError, SetupError
@@ -13,6 +15,7 @@ from dreamfusion_engine.machine import backends, places
 from dreamfusion_engine.machine.places import Places, device_report, devices_here, resolve_places, spoken_kind
 
 CPU, CUDA, MPS, XPU = (torch.device(name) for name in ("cpu", "cuda:0", "mps", "xpu:0"))
+WARP_CARDS = places.warp_cards
 RTX, SUPER = "NVIDIA GeForce RTX 4090", "NVIDIA GeForce RTX 4070 SUPER"
 
 
@@ -68,6 +71,9 @@ def test_of_several_processes_each_tries_its_own_card(monkeypatch: pytest.Monkey
     monkeypatch.setattr(places, "trouble_of", trouble_of)
     monkeypatch.setenv("LOCAL_RANK", "1")
     assert resolve_places("auto").teacher == torch.device("cuda", 1) and tried == [torch.device("cuda", 1)]
+    for odd in ("", "one", "-1", "²"):
+        monkeypatch.setenv("LOCAL_RANK", odd)
+        assert resolve_places("auto").teacher == CUDA, "some other program's variable"
 
 
 def test_of_two_cards_auto_takes_the_one_that_warp_has_too(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -76,6 +82,21 @@ def test_of_two_cards_auto_takes_the_one_that_warp_has_too(monkeypatch: pytest.M
     second = resolve_places("cuda:1")
     assert (second.teacher, second.field, second.apart) == (torch.device("cuda", 1), CPU, True)
     assert "driver" in second.why
+
+
+def test_a_card_that_warp_lists_but_has_no_kernels_for_has_no_field(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pascal and Volta with driver 580: CUDA 13 knows them, and its compiler does not."""
+    pretend_machine(monkeypatch, nvidia=("NVIDIA GeForce GTX 1080", RTX))
+    monkeypatch.setattr(places, "warp_cards", WARP_CARDS)
+    monkeypatch.setattr(warp, "get_cuda_devices", lambda: [SimpleNamespace(arch=arch) for arch in (61, 89)])
+    monkeypatch.setattr(warp, "get_cuda_supported_archs", lambda: [75, 80, 86, 89, 90])
+    assert [bool(device.no_field) for device in devices_here()] == [False, True, False]
+    assert resolve_places("auto").teacher == torch.device("cuda", 1), "where both can be"
+    old = resolve_places("1080")
+    assert old.kind == "cuda+cpu" and "RTX 20" in old.why
+    assert "RTX 20" in pytest.raises(InputError, resolve_places, "field=cuda:0").value.why
+    monkeypatch.setattr(warp, "get_cuda_devices", list)
+    assert "driver" in resolve_places("cuda").why
 
 
 def test_a_single_word_is_the_teachers_and_the_field_goes_along_where_it_can(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,6 +126,8 @@ def test_a_card_is_named_by_words_of_its_title(monkeypatch: pytest.MonkeyPatch) 
     with pytest.raises(InputError) as caught:
         resolve_places("RTX 5090")
     assert caught.value.code == "input.device" and f"cuda:1 ({SUPER})" in caught.value.why
+    pretend_machine(monkeypatch, nvidia=("NVIDIA GeForce RTX 4070 Ti", "NVIDIA GeForce RTX 4070", SUPER))
+    assert resolve_places("rtx 4070").teacher == torch.device("cuda", 1), "a whole name, not the beginning of another"
     pretend_machine(monkeypatch, apple="Apple M2")  # the chip's name is the processor's and the card's
     assert resolve_places("M2").kind == "mps+cpu"
 

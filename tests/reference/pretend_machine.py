@@ -45,7 +45,7 @@ def pretend_machine(
     if apple:
         patch.setattr(backends, "sys", SimpleNamespace(platform="darwin"))
         patch.setattr(backends, "_apple_chip", lambda: apple)
-    patch.setattr(places, "warp_cards", lambda: len(nvidia) if warp is None else warp)
+    patch.setattr(places, "warp_cards", lambda: [True] * (len(nvidia) if warp is None else warp))
 
     def trouble_of(device: torch.device) -> str:
         return "a small trial failed there" if device.type in broken or str(device) in broken else ""
