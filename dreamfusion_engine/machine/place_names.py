@@ -11,6 +11,8 @@ AUTOMATIC = "auto"
 _KIND = re.compile(r"auto|cpu|mps|(cuda|rocm|xpu)(:\d{1,3})?")
 _CARD = re.compile(r"[^\W_][\w .,()/+@®™-]{0,118}[\w)®™]")  # a card's name, or a part of it
 _ALSO = {"processor": "cpu"}
+_ROLES = {"teacher": "teacher", "model": "teacher", "field": "field", "object": "field"}  # docs and panels say both
+_ROLE = rf"\s*(?:{'|'.join(_ROLES)})\s*="
 _TWO = "Two places are named as teacher=mps,field=cpu."
 
 
@@ -25,17 +27,19 @@ def check_device_name(name: str) -> None:
 def named(name: str) -> tuple[str, str]:
     """Return the words for the teacher's place and for the field's: a kind, a card's name, or 'auto'.
 
-    name: str, as --device: one word, which is about the teacher, or teacher=..., field=... or both of them.
+    name: str, as --device: one word, which is about the teacher, or teacher=..., field=... or both of them. The
+        roles may be called model and object too.
     Raises InputError input.device for what is not spelt so.
     """
-    if not re.match(r"\s*(teacher|field)\s*=", name):
+    if not re.match(_ROLE, name, re.IGNORECASE):
         return _word(name, name), AUTOMATIC
     words: dict[str, str] = {}
-    for part in re.split(r",(?=\s*(?:teacher|field)\s*=)", name):
+    for part in re.split(rf",(?={_ROLE})", name, flags=re.IGNORECASE):
         role, _, word = part.partition("=")
-        if role.strip() in words:
-            raise _not_spelt(name, f"It names the {role.strip()} twice.")
-        words[role.strip()] = _word(word, name)
+        role = _ROLES[role.strip().casefold()]
+        if role in words:
+            raise _not_spelt(name, f"It names the {role} twice.")
+        words[role] = _word(word, name)
     return words.get("teacher", AUTOMATIC), words.get("field", AUTOMATIC)
 
 

@@ -22,6 +22,8 @@ from dreamfusion_engine.machine.place_names import check_device_name, is_kind, n
         ("teacher=mps,field=cpu", ("mps", "cpu")),
         ("field=cpu", ("auto", "cpu")),
         ("field = processor , teacher = xpu", ("xpu", "cpu")),
+        ("model=cuda:1,object=cpu", ("cuda:1", "cpu")),
+        ("Teacher = MPS, Object = cpu", ("mps", "cpu")),
         ("NVIDIA GeForce RTX 4090", ("NVIDIA GeForce RTX 4090", "auto")),
         ("teacher=Intel(R) Arc(TM) A770, 16 GB,field=cpu", ("Intel(R) Arc(TM) A770, 16 GB", "cpu")),
         ("RTX  4090", ("RTX 4090", "auto")),
@@ -36,7 +38,7 @@ def test_a_place_or_two_are_named_by_kind_or_by_a_cards_name(name: str, words: t
     "name",
     [
         *("", " ", "cuda:", "cuda:-1", "cuda:x", "cpu:0", "cuda:1:2", "cuda:1000", "mps:0", "x", "4", "-rf /"),
-        *("teacher=", "teacher=,field=", "teacher=mps,teacher=cpu", "field=cpu,field=cpu", "judge=cpu", "teacher:cpu"),
+        *("teacher=", "teacher=,field=", "teacher=mps,teacher=cpu", "field=cpu,object=cpu", "judge=cpu", "teacher:cpu"),
         *("RTX\n4090\x00", "RTX 4090\x1b[31m", "a" * 121, "\ud800\ud800\ud800", "../../etc"),
     ],
 )
