@@ -61,7 +61,7 @@ def nvidia_cards() -> list[Card]:
     if seen:
         return [Card("NVIDIA", name, driver, architecture) for name, architecture in seen]
     if driver and refusal:
-        return [Card("NVIDIA", "NVIDIA card", driver, fault=f"Its driver answers with error {refusal}.")]
+        return [Card("NVIDIA", "NVIDIA card", driver, fault=_refused(refusal))]
     why = "Its driver is not loaded." if not driver else "Its driver sees no card."
     return [Card("NVIDIA", "NVIDIA card", driver, fault=why) for _ in on_bus("10de")[:1]]
 
@@ -82,10 +82,23 @@ def cuda_devices() -> tuple[list[tuple[str, str]], int]:
             driver.cuDeviceGetAttribute(ctypes.byref(major), 75, device)  # CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR
             driver.cuDeviceGetAttribute(ctypes.byref(minor), 76, device)  # ..._MINOR
             architecture = f"sm_{major.value}{minor.value}" if major.value else ""
-            found.append((text.value.decode("utf-8", "replace") or "NVIDIA card", architecture))
+            found.append((_name(text.value.decode("utf-8", "replace")) or "NVIDIA card", architecture))
     except (OSError, AttributeError):
         return [], 0
     return found, int(error)
+
+
+def _refused(error: int) -> str:
+    """Why NVIDIA's driver shows no card. 100 is "no device", also where the environment hides them all."""
+    shown = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if error != 100 or shown is None:
+        return f"Its driver answers with error {error}."
+    return f"The environment variable CUDA_VISIBLE_DEVICES is '{_name(shown)}', which hides it: unset it and try again."
+
+
+def _name(text: str) -> str:
+    """A short text from outside on one line, without what steers a terminal."""
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())[:80]
 
 
 def nvidia_driver() -> str:
@@ -114,7 +127,10 @@ def amd_cards() -> list[Card]:
         names = re.findall(r"Marketing Name:\s+(\S.*?)\s*$", answer_of(["rocminfo"]), re.MULTILINE)
         cards = [name for name in names if re.search("radeon|instinct|firepro|graphics", name, re.IGNORECASE)]
         if len(cards) == len(found):
-            return [Card("AMD", name, c.driver, c.architecture, c.fault) for name, c in zip(cards, found, strict=True)]
+            return [
+                Card("AMD", _name(name), c.driver, c.architecture, c.fault)
+                for name, c in zip(cards, found, strict=True)
+            ]
         return found
     why = "The kernel's driver amdgpu offers no computing on it: /sys/class/kfd has no node for it."
     return [Card("AMD", "AMD card", driver, fault=why) for _ in on_bus("1002")[:1]]
@@ -171,18 +187,25 @@ def windows_cards(adapters: list[dict[str, str]]) -> list[Card]:
     for adapter in adapters:
         numbers = re.search(r"ven_([0-9a-f]{4})&dev_([0-9a-f]{4})", adapter.get("MatchingDeviceId", ""), re.IGNORECASE)
         maker = _MAKERS.get(numbers[1].lower(), "") if numbers else ""
-        name, driver = adapter.get("DriverDesc", "")[:80] or maker, adapter.get("DriverVersion", "")[:40]
+        name, driver = _name(adapter.get("DriverDesc", "")) or maker, adapter.get("DriverVersion", "")[:40]
         if maker == "NVIDIA" and not devices:
-            fault = f"Its driver answers with error {refusal}." if refusal else "Its driver sees no card."
+            fault = _refused(refusal) if refusal else "Its driver sees no card."
             found.append(Card(maker, name, nvidia_of_windows(driver), fault=fault))
         elif maker == "NVIDIA":
-            same = next((device for device in devices if device[0] in name or name in device[0]), devices[0])
+            same = max(devices, key=lambda device: _likeness(name, device[0]))
             found.append(Card(maker, same[0], nvidia_of_windows(driver), same[1]))
         elif maker == "Intel" and numbers and _ARC.fullmatch(numbers[2].lower()):
             found.append(Card(maker, name, driver, "arc"))
         elif maker == "AMD":
             found.append(Card(maker, name, driver))
     return found
+
+
+def _likeness(name: str, other: str) -> int:
+    """How well two names of a card agree: an RTX 4070 Ti is no RTX 4070, whose name is within its own."""
+    if name == other:
+        return len(name) + 1
+    return min(len(name), len(other)) if name in other or other in name else 0
 
 
 def nvidia_of_windows(version: str) -> str:

@@ -68,7 +68,7 @@ def choose(asked: str, cards: Sequence[Card] | None = None, system: str | None =
     if asked == "cpu":
         return _processor("The processor was asked for.")
     refused: list[str] = []
-    for card in sorted(cards, key=lambda card: ("NVIDIA", "AMD", "Intel", "Apple").index(card.maker)):
+    for card in sorted(cards, key=_rank):
         choice = _for_card(card, system)
         if isinstance(choice, str):
             refused.append(choice)
@@ -78,6 +78,12 @@ def choose(asked: str, cards: Sequence[Card] | None = None, system: str | None =
         return _processor(" ".join(refused) or "No card was found that torch computes on.")
     why = " ".join(refused) or "No card for it was found."
     raise SetupFailed("That build of torch cannot be used here.", f"{asked}: {why}", _FIXES[asked])
+
+
+def _rank(card: Card) -> tuple[int, int]:
+    """NVIDIA's cards first, and of them the newest: it can do more than an older one beside it."""
+    number = card.architecture.removeprefix("sm_")
+    return ("NVIDIA", "AMD", "Intel", "Apple").index(card.maker), -int(number) if number.isdecimal() else 0
 
 
 _FIXES = {

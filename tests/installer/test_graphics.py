@@ -98,6 +98,24 @@ def test_a_driver_that_refuses_is_told_with_its_error(system: Path, monkeypatch:
     assert card.driver == "580.65.06" and "error 803" in card.fault
 
 
+def test_cards_that_the_environment_hides_are_not_blamed_on_the_driver(
+    system: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ctypes, "CDLL", lambda name: Driver(error=100))
+    put(system / "sys/module/nvidia/version", "580.65.06")
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    assert "error 100" in graphics.found_cards()[0].fault
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1\x1b[31m")
+    assert "CUDA_VISIBLE_DEVICES is '-1 [31m'" in graphics.found_cards()[0].fault
+
+
+def test_a_cards_name_cannot_steer_a_terminal(system: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(system / "sys/module/nvidia/version", "580.65.06")
+    for name, shown in (("RTX\n\x1b[31m 9", "RTX [31m 9"), (" ", "NVIDIA card"), ("x" * 200, "x" * 80)):
+        monkeypatch.setattr(ctypes, "CDLL", lambda _, name=name: Driver(name))
+        assert graphics.found_cards()[0].name == shown
+
+
 def test_a_card_without_its_driver_is_seen_on_the_bus(system: Path) -> None:
     on_bus(system, "0000:01:00.0", "10de", "2684")
     (card,) = graphics.found_cards()
@@ -172,6 +190,13 @@ def test_windows_registry_tells_every_adapter(monkeypatch: pytest.MonkeyPatch) -
     ]
     monkeypatch.setattr(graphics, "cuda_devices", lambda: ([], 999))
     assert "error 999" in graphics.windows_cards(adapters[:1])[0].fault
+
+
+def test_cards_of_windows_whose_names_are_alike_keep_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ["NVIDIA GeForce RTX 4070", "NVIDIA GeForce RTX 4070 Ti", "NVIDIA GeForce RTX 4070 Ti SUPER"]
+    monkeypatch.setattr(graphics, "cuda_devices", lambda: ([(name, "sm_89") for name in names], 0))
+    adapters = [{"DriverDesc": name, "MatchingDeviceId": r"PCI\VEN_10DE&DEV_2782"} for name in reversed(names)]
+    assert [card.name for card in graphics.windows_cards(adapters)] == names[::-1]
 
 
 def test_a_mac_names_its_chip(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -89,6 +89,14 @@ def test_a_passed_over_card_is_told_beside_the_taken_one() -> None:
     assert choice.build == "xpu" and "GTX 780" in choice.why and "470.42" in choice.why
 
 
+def test_of_nvidias_cards_the_newest_decides() -> None:
+    old = Card("NVIDIA", "GTX 1080", "580.65.06", "sm_61")
+    broken = Card("NVIDIA", "NVIDIA card", "580.65.06", fault="Its driver sees no card.")
+    for cards in ([old, ADA, broken], [broken, ADA, old]):
+        choice = choose("auto", cards, "linux")
+        assert (choice.device, choice.backend) == ("RTX 4090", "cu130")
+
+
 def test_what_is_asked_for_is_taken_where_it_can_be() -> None:
     assert choose("cpu", [ADA], "linux").build == "cpu"
     assert choose("rocm", [ADA, RADEON], "linux").build == "rocm"
