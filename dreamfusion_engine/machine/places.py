@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _NO_WARP = "Warp, which renders the object, has no such device"
 _NOT_FOUND = "Warp does not find this card: its driver or the card itself is too old for it"
+_HIDING = ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "ZE_AFFINITY_MASK")
 _TOO_OLD = "Warp has no kernels for this card, which is older than the RTX 20 and GTX 16 series"
 
 
@@ -231,7 +232,9 @@ def _automatic(here: Sequence[Device]) -> tuple[Device, str, str]:
             return card, f"{why}. Not {unused}" if unused else why, unused
         passed_over.append(f"{card.name} ({card.title}): {trouble}")
     unused = "; ".join(passed_over)
-    return here[0], f"not {unused}" if unused else "torch finds no graphics card", unused
+    hiding = " and ".join(name for name in _HIDING if name in os.environ)
+    none = "torch finds no graphics card" + (f"; the environment sets {hiding}, which can hide one" if hiding else "")
+    return here[0], f"not {unused}" if unused else none, unused
 
 
 def _found(word: str, here: Sequence[Device]) -> Device:

@@ -47,6 +47,15 @@ def test_auto_takes_what_is_sure_to_work_and_says_why(monkeypatch: pytest.Monkey
         assert fields == {"cpu": True} | ({str(found.teacher): "+" not in kind} if kind != "cpu" else {})
 
 
+def test_a_variable_that_may_hide_the_cards_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    pretend_machine(monkeypatch)
+    for name in ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "ZE_AFFINITY_MASK"):
+        monkeypatch.delenv(name, raising=False)
+    assert resolve_places("auto").why == "torch finds no graphics card"
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert "CUDA_VISIBLE_DEVICES" in resolve_places("auto").why
+
+
 def test_a_card_that_fails_a_small_trial_is_passed_over_by_auto_and_taken_when_named(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
