@@ -87,6 +87,7 @@ def make_environment(*, tests: bool = False, torch: str = "auto", remake: bool =
                 install_packages(tests=True)
                 write_stamp(**{**stamp, "complete": True, "tests": True})
             else:
+                check_not_linked()
                 choice = choose(torch)
                 check_machine(choice.build)
                 say(choice.why)
@@ -109,6 +110,16 @@ def make_environment(*, tests: bool = False, torch: str = "auto", remake: bool =
             ) from error
         say(f"The environment is ready after {time.monotonic() - began:.0f} s.")
         return environment_python()
+
+
+def check_not_linked() -> None:
+    """Raise SetupFailed where the environment is a link: what it leads to would be emptied, and may be another's."""
+    if ENVIRONMENT.is_symlink():
+        raise SetupFailed(
+            "The environment's folder is a link, and the environment would have to be made anew.",
+            f"{ENVIRONMENT} leads to {os.path.realpath(ENVIRONMENT)}, which may belong to another checkout.",
+            "Delete the link and start again. Nothing was changed.",
+        )
 
 
 def check_machine(build: str) -> None:

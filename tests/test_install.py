@@ -68,6 +68,26 @@ def test_an_environment_of_somebody_else_is_left_alone(checkout: Path) -> None:
     assert (checkout / ".venv" / "lib").is_dir()
 
 
+@pytest.mark.parametrize("remake", [False, True])
+def test_an_environment_behind_a_link_is_never_emptied(
+    installer: ModuleType, recorder: Recorder, tmp_path: Path, remake: bool
+) -> None:
+    """Another checkout's environment has another fingerprint, and was emptied through the link."""
+    installer.make_environment()
+    stamp = installer.read_stamp()
+    theirs = tmp_path / "theirs"
+    installer.ENVIRONMENT.rename(theirs)
+    installer.ENVIRONMENT.symlink_to(theirs, target_is_directory=True)
+    if not remake:
+        installer.write_stamp(**{**stamp, "fingerprint": "of another checkout"})
+    kept = sorted(theirs.rglob("*"))
+    recorder.commands = []
+    with pytest.raises(recorder.failed, match="is a link") as caught:
+        installer.make_environment(remake=remake)
+    assert str(theirs) in caught.value.text and recorder.commands == []
+    assert sorted(theirs.rglob("*")) == kept and len(kept) > 2
+
+
 def test_the_second_call_reuses_the_environment(installer: ModuleType, recorder: Recorder) -> None:
     python = installer.make_environment()
     made = len(recorder.commands)
