@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shutil
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -46,14 +47,18 @@ class AllowedFolder:
         """
         try:
             path = Path(given_path(given))
+            if path.is_file():
+                raise UnusablePath("it is a file")
             path.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=path):  # or the first run would find that nothing can be written
+                pass
             self.path = path.resolve()
         except (OSError, UnusablePath) as error:
             raise InputError(
                 "input.output",
                 what="The folder cannot be used.",
                 why=f"{shortened(given)}: {error.strerror if isinstance(error, OSError) else error}.",
-                fix="Give another --folder.",
+                fix="Give another --folder, or change the permissions of this one.",
             ) from error
 
     def inside(self, given: str) -> Path:

@@ -148,6 +148,17 @@ def test_a_request_that_somebody_damaged_is_no_run(allowed: AllowedFolder, conte
         allowed.request_of("inside")
 
 
+def test_a_folder_that_cannot_be_written_is_refused_before_a_client_asks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(dir: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(dir))
+
+    monkeypatch.setattr("tempfile.TemporaryFile", refuse)
+    with pytest.raises(InputError, match="Permission denied"):
+        AllowedFolder(tmp_path)
+
+
 def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     for given in (tmp_path / "file", tmp_path / "file" / "x", Path("a\0b")):
