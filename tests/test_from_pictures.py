@@ -143,3 +143,20 @@ def test_a_model_that_is_told_a_picture_needs_no_prompt_and_says_what_else_it_ne
         said = capsys.readouterr().err
         assert code == 2 and what in said and "fix:" in said and spy.config is None
     assert not (here / "out").exists()
+
+
+def test_without_a_prompt_another_picture_does_not_replace_a_result(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Both have the name of the first one's file, as the folder has, and the same empty prompt."""
+    write_zero123(here / "told")
+    model = ("--image", "round.png", "--model", "told", "--set", "reference.pose=stable-zero123")
+    code, spy = asked(*model)
+    assert code == 0
+    (here / "out").mkdir()
+    (here / "out" / "result.json").write_text(json.dumps({"prompt": "", "seed": 0}))
+    (here / "out" / "input-0.png").write_bytes(spy.more["pictures"][0].png)
+    assert asked(*model)[0] == 0, "the same again"
+    (here / "round.png").write_bytes(bytes_of(np.concatenate([np.zeros((96, 96, 3), np.float32), MASK[..., None]], -1)))
+    code, spy = asked(*model)
+    assert code == 2 and spy.config is None and "of another picture" in capsys.readouterr().err

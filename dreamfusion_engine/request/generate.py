@@ -15,7 +15,7 @@ from dreamfusion_engine.models.family import FAMILIES, Family
 from dreamfusion_engine.pictures.asked import check_pictures, cut_outs_of
 from dreamfusion_engine.pictures.given import GivenPicture
 from dreamfusion_engine.request.mesh import check_glb, mesh_bytes
-from dreamfusion_engine.request.output import check_not_taken
+from dreamfusion_engine.request.output import check_not_taken, check_same_picture
 from dreamfusion_engine.request.run import Request, checked_run
 from dreamfusion_engine.request.stages import check_refinement
 
@@ -63,7 +63,10 @@ def checked_request(
     if not resume:
         check_not_taken(asked.output, asked.config)
     config = begun_with(mesh, asked, settings)
-    return replace(asked, config=config, mesh=mesh, pictures=cut_outs_of(pictures))
+    cut_outs = cut_outs_of(pictures)
+    if cut_outs and not resume and not config.prompt:
+        check_same_picture(asked.output, cut_outs[0].png)
+    return replace(asked, config=config, mesh=mesh, pictures=cut_outs)
 
 
 def _name_of(pictures: Sequence[GivenPicture]) -> str:

@@ -14,6 +14,7 @@ from dreamfusion_engine.config.stages import GenerateConfig
 from dreamfusion_engine.errors import InputError
 from dreamfusion_engine.inputs.given_path import UnusablePath, absence, given_path, shortened
 from dreamfusion_engine.machine.disk import check_room
+from dreamfusion_engine.machine.run_folder import INPUT
 
 _DISK_NEEDED = 200 << 20  # bytes: textures, video and previews, and room; two checkpoints come on top
 SLUG_LIMIT = 60  # characters
@@ -104,6 +105,26 @@ def check_output(folder: Path, needed: int = _DISK_NEEDED) -> None:
             why=f"{folder}: {error.strerror or error}",
             fix="Give another --output folder, or change the permissions of this one.",
         ) from error
+
+
+def check_same_picture(folder: Path, picture: bytes) -> None:
+    """Raise InputError when `folder` holds the finished result of another picture, for a run without a prompt.
+
+    folder: Path of the run; its result is one of no prompt, by `check_not_taken`.
+    picture: bytes of the first cut-out, as a run keeps it.
+    """
+    kept = folder / INPUT.format(0)
+    try:
+        same = not (folder / "result.json").is_file() or kept.read_bytes() == picture
+    except OSError:
+        same = False
+    if not same:
+        raise InputError(
+            "input.output_taken",
+            what="The output folder is taken.",
+            why=f"{folder / 'result.json'} is the result of another picture, {kept.name}; this run would replace it.",
+            fix="Give another --output folder, or move the old result away.",
+        )
 
 
 def _dangling(folder: Path, link: Path) -> InputError:
