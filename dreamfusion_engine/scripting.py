@@ -6,13 +6,16 @@ of `dreamfusion_engine.events`, failures as those of `dreamfusion_engine.errors`
 
 from __future__ import annotations
 
+import os
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from dreamfusion_engine.errors import EngineError, InputError
+from dreamfusion_engine.errors import EngineError, InputError, RunError
 from dreamfusion_engine.events import Event, Move, Result
 from dreamfusion_engine.failures import as_engine_error
+from dreamfusion_engine.inputs.given_path import shortened
 from dreamfusion_engine.machine.device import release_memory
 from dreamfusion_engine.machine.run_folder import check_spared
 from dreamfusion_engine.pictures.given import GivenPicture, picture_files, read_given
@@ -20,16 +23,17 @@ from dreamfusion_engine.request.run import Request
 from dreamfusion_engine.server.work import TASKS, work
 
 ROOT = Path("outputs")
+_alone = threading.Lock()  # held while a run computes: two would share devices, memory and random numbers
 Told = Callable[[Event], None]
 Asked = Callable[[], bool]
 
 
 def generate(
-    prompt: str,
+    prompt: str = "",
     *,
     output: str | Path | None = None,
     preset: str = "standard",
-    model: str | None = None,
+    model: str | Path | None = None,
     seed: int | None = None,
     settings: Mapping[str, Any] | None = None,
     begin_from: str | Path | None = None,
@@ -40,10 +44,10 @@ def generate(
 ) -> Result:
     """Make an object of a prompt.
 
-    prompt: str, such as 'a hamburger'.
+    prompt: str, such as 'a hamburger'; may be left out where the model is told a picture.
     output: path of the run's folder; None: outputs/<prompt>-<seed>.
     preset: str, 'draft', 'standard' or 'high'.
-    model: str, a folder, a downloaded hub id or a single file; None: the built-in starter.
+    model: a folder, a downloaded hub id or a single file; None: the built-in starter.
     seed: int, 0 or more; None: 0.
     settings: nested by stage, such as {"optimize": {"steps": 400}}; `dreamfusion-engine settings --about` lists them.
     begin_from: path of a .glb from whose shape the object begins; None: from nothing.
@@ -54,8 +58,9 @@ def generate(
     Raises InputError or SetupError before anything is written, RunError when the run fails, Cancelled when it was
         stopped. Its `code`, `what`, `why` and `fix` are those of the message `failed`.
     """
-    words = [(word, "") for word in images]
-    mesh = b"" if begin_from is None else Path(begin_from)
+    _check_types(prompt=prompt, preset=preset, settings=settings, progress=progress, cancelled=cancelled)
+    words = [(word, "") for word in _image_words(images)]
+    mesh = b"" if begin_from is None else _path("begin_from", begin_from)
     given = [path for path in [mesh] if isinstance(path, Path)] + picture_files(words)
     said = _settings(settings, model=model, seed=seed)
     asked = _checked("generate", prompt, mesh, output, preset, said, resume, read_given(words))
@@ -68,7 +73,7 @@ def texture(
     *,
     output: str | Path | None = None,
     preset: str = "standard",
-    model: str | None = None,
+    model: str | Path | None = None,
     seed: int | None = None,
     settings: Mapping[str, Any] | None = None,
     resume: bool = False,
@@ -83,9 +88,10 @@ def texture(
     preset, model, seed, settings, resume, progress, cancelled: as for `generate`; the stage `paint` is about this.
     Raises as `generate`.
     """
-    said = _settings(settings, model=model, seed=seed)
-    asked = _checked("texture", prompt, Path(mesh), output, preset, said, resume)
-    return _made("texture", asked, [Path(mesh)], progress, cancelled)
+    _check_types(prompt=prompt, preset=preset, settings=settings, progress=progress, cancelled=cancelled)
+    path, said = _path("mesh", mesh), _settings(settings, model=model, seed=seed)
+    asked = _checked("texture", prompt, path, output, preset, said, resume)
+    return _made("texture", asked, [path], progress, cancelled)
 
 
 def refine(
@@ -94,7 +100,7 @@ def refine(
     *,
     output: str | Path | None = None,
     preset: str = "standard",
-    model: str | None = None,
+    model: str | Path | None = None,
     seed: int | None = None,
     settings: Mapping[str, Any] | None = None,
     resume: bool = False,
@@ -109,9 +115,10 @@ def refine(
     preset, model, seed, settings, resume, progress, cancelled: as for `generate`; the stage `refine` is about this.
     Raises as `generate`.
     """
-    said = _settings(settings, model=model, seed=seed)
-    asked = _checked("refine", prompt, Path(mesh), output, preset, said, resume)
-    return _made("refine", asked, [Path(mesh)], progress, cancelled)
+    _check_types(prompt=prompt, preset=preset, settings=settings, progress=progress, cancelled=cancelled)
+    path, said = _path("mesh", mesh), _settings(settings, model=model, seed=seed)
+    asked = _checked("refine", prompt, path, output, preset, said, resume)
+    return _made("refine", asked, [path], progress, cancelled)
 
 
 def _checked(
@@ -130,9 +137,49 @@ def _checked(
         pictures,
         preset_name=preset,
         settings=settings,
-        output=None if output is None else Path(output),
+        output=None if output is None else _path("output", output),
         output_root=ROOT,
-        resume=resume,
+        resume=bool(resume),
+    )
+
+
+def _check_types(**given: Any) -> None:
+    """Raise InputError for arguments of another type: an error from the middle of the engine would not name them."""
+    for name, value in given.items():
+        if name in ("prompt", "preset"):
+            fits, wanted = isinstance(value, str), "text"
+        elif name == "settings":
+            fits, wanted = (
+                value is None or isinstance(value, Mapping),
+                'a dict, as {"optimize": {"steps": 400}}',
+            )
+        else:
+            fits, wanted = value is None or callable(value), "a function"
+        if not fits:
+            raise _refused(name, value, wanted)
+
+
+def _path(name: str, value: str | Path) -> Path:
+    if not isinstance(value, str | os.PathLike):
+        raise _refused(name, value, "a path")
+    return Path(value)
+
+
+def _image_words(images: Sequence[str]) -> list[str]:
+    if isinstance(images, str | bytes) or not isinstance(images, Sequence):  # a text is a sequence of letters
+        raise _refused("images", images, 'a list, such as ["car.png@front"]')
+    for image in images:
+        if not isinstance(image, str | os.PathLike):
+            raise _refused("images", image, "texts, such as 'car.png@front'")
+    return [os.fspath(image) for image in images]
+
+
+def _refused(name: str, value: object, wanted: str) -> InputError:
+    return InputError(
+        "input.argument",
+        what=f"The argument '{name}' cannot be {shortened(repr(value))}.",
+        why=f"It must be {wanted}, and this is {type(value).__name__}.",
+        fix="See help(dreamfusion_engine.generate).",
     )
 
 
@@ -149,13 +196,28 @@ def _settings(settings: Mapping[str, Any] | None, **named: Any) -> dict[str, Any
                 why=f"It is an argument, {str(value)[:60]!r}, and in settings, {str(whole[name])[:60]!r}.",
                 fix="Keep one of them.",
             )
-        whole[name] = value
+        whole[name] = str(value) if isinstance(value, Path) else value
     return whole
 
 
 def _made(task: str, asked: Request, given: Sequence[Path], progress: Told | None, cancelled: Asked | None) -> Result:
-    """What a request makes. The caller's own exceptions end the run as a cancel does, and come out as they are."""
+    """What a request makes, one at a time."""
     check_spared(asked.output, given, resume=asked.resume)
+    if not _alone.acquire(blocking=False):
+        raise RunError(
+            "run.at_work",
+            what="Another run is at work in this process.",
+            why="The functions compute one run at a time; another thread, or what hears of progress, began one.",
+            fix="Wait for it. For several at once start the command line, or `dreamfusion-engine batch`.",
+        )
+    try:
+        return _worked(task, asked, progress, cancelled)
+    finally:
+        _alone.release()
+
+
+def _worked(task: str, asked: Request, progress: Told | None, cancelled: Asked | None) -> Result:
+    """What a request makes. The caller's own exceptions end the run as a cancel does, and come out as they are."""
     raised: list[BaseException] = []
 
     def report(event: Event) -> None:

@@ -9,6 +9,7 @@ import importlib.util
 import inspect
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +92,19 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"settings": {"optimise": {}}}, "input.unknown_setting"),
     ({"begin_from": "nothing.glb"}, "input.mesh"),
     ({"images": ["nothing.png"]}, "input.picture"),
+    ({"images": "car.png@front"}, "input.argument"),
+    ({"images": [5]}, "input.argument"),
+    ({"images": None}, "input.argument"),
+    ({"prompt": None}, "input.argument"),
+    ({"prompt": b"a mug"}, "input.argument"),
+    ({"preset": None}, "input.argument"),
+    ({"settings": ["optimize"]}, "input.argument"),
+    ({"settings": {5: 6}}, "input.unknown_setting"),
+    ({"settings": {"optimize": {5: 6}}}, "input.unknown_setting"),
+    ({"output": 5}, "input.argument"),
+    ({"begin_from": b"glTF"}, "input.argument"),
+    ({"progress": 5}, "input.argument"),
+    ({"cancelled": True}, "input.argument"),
 ]
 
 
@@ -101,6 +115,25 @@ def test_bad_input_is_refused_before_anything_is_written(words: dict[str, Any], 
         generate(**{"prompt": "a mug", "model": model, **words})
     assert caught.value.code == code and caught.value.fix
     assert list(Path.cwd().rglob("*")) == before
+
+
+def test_one_run_at_a_time_computes_in_a_process(model: str, tmp_path: Path) -> None:
+    """From any thread; the second one is refused, and the first goes on."""
+    refused: list[str] = []
+
+    def again(event: Event) -> None:
+        if isinstance(event, Progress) and event.step == 1:
+            with pytest.raises(RunError) as caught:
+                refine(tmp_path / "ball.glb", "a cup", model=model, settings=STEPS, output="second")
+            refused.append(caught.value.code)
+
+    (tmp_path / "ball.glb").write_bytes(ball_glb("a", 200))
+    with ThreadPoolExecutor(1) as other:
+        result = other.submit(
+            generate, "a mug", model=Path(model), settings=STEPS, output=tmp_path / "o", progress=again
+        ).result(timeout=600)
+    assert refused == ["run.at_work"] and result.folder == str(tmp_path / "o") and not (tmp_path / "second").exists()
+    assert generate("a mug", model=model, settings=STEPS, output="third").files
 
 
 def test_a_failure_is_the_engines_own_error(model: str) -> None:

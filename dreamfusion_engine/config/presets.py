@@ -190,7 +190,7 @@ def from_json(stage_class: type[T], values: Mapping[str, Any], where: str = "") 
     given: dict[str, Any] = {}
     for key, value in values.items():
         if key not in names:
-            close = nearest(key, names)
+            close = nearest(str(key), names)  # from Python a key may be anything
             raise InputError(
                 "input.unknown_setting",
                 what=f"There is no setting '{where}{key}'.",
