@@ -190,6 +190,8 @@ def run_in_turn(commands: Sequence[tuple[str, Sequence[str]]], at_once: int) -> 
                     sys.stdout.flush()
                     shutil.copyfileobj(output, sys.stdout.buffer)
                     sys.stdout.flush()
+                    if code < 0:
+                        say(f"It was ended by signal {-code}.")
                     if code != 0:
                         failed.add(name)
 

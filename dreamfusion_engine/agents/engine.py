@@ -18,6 +18,7 @@ from typing import Any, BinaryIO, cast
 
 from dreamfusion_engine.errors import EngineError, RunError, SetupError
 from dreamfusion_engine.inputs.outside_text import first_line
+from dreamfusion_engine.machine.child_process import APART
 from dreamfusion_engine.wire.pipe_reader import PipeReader
 from dreamfusion_engine.wire.protocol import EVENTS, PROTOCOL_VERSION, DamagedFrame, read_frame, write_frame
 
@@ -51,7 +52,8 @@ class Engine:
                 env=environment,
                 cwd=self._place,
                 bufsize=0,
-                start_new_session=os.name == "posix",
+                start_new_session=True,
+                creationflags=APART,
             )
         except OSError as error:
             raise SetupError(

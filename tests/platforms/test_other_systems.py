@@ -22,6 +22,7 @@ import pytest
 
 from blender_addon.core.engine import process_group, windows_job
 from blender_addon.core.setup import child, interpreters
+from dreamfusion_engine.agents import engine as agents_engine
 from dreamfusion_engine.batch import engine_process, ray_place
 from dreamfusion_engine.errors import EngineError
 from dreamfusion_engine.machine import child_process, device, main_memory, stop_signals
@@ -131,14 +132,14 @@ def test_elsewhere_there_are_no_such_flags(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_what_the_engine_starts_is_apart_from_the_console(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By what reaches subprocess: the encoder, the unwrap, a run of a batch, and Ray's driver."""
+    """By what reaches subprocess: the encoder, the unwrap, the engine of agents, a run of a batch, and Ray's driver."""
     given: list[int] = []
 
     def refuse(*_: object, creationflags: int, **__: object) -> None:
         given.append(creationflags)
         raise OSError("no more processes")
 
-    for module in (video, unwrap):
+    for module in (video, unwrap, agents_engine):
         monkeypatch.setattr(module, "APART", NEW_GROUP | NO_WINDOW)
     for module in (engine_process, ray_place):
         monkeypatch.setattr(module, "OWN_GROUP", NEW_GROUP)
@@ -148,11 +149,13 @@ def test_what_the_engine_starts_is_apart_from_the_console(tmp_path: Path, monkey
         video._started(tmp_path / "turntable.mp4", (2, 2))
     with pytest.raises(unwrap.NoCharts):
         unwrap._answer(b"", 1.0, lambda share: None)
+    with pytest.raises(EngineError):
+        agents_engine.Engine(tmp_path, lambda message, data: None)
     with pytest.raises(OSError):
         engine_process.EngineProcess("a", ["x"], {}, tmp_path / "log", lambda news: None)
     with pytest.raises(EngineError):
         ray_place._started(tmp_path)
-    assert given == [NEW_GROUP | NO_WINDOW] * 2 + [NEW_GROUP] * 2
+    assert given == [NEW_GROUP | NO_WINDOW] * 3 + [NEW_GROUP] * 2
 
 
 def test_flags_of_windows_are_those_of_its_subprocess() -> None:
