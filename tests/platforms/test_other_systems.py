@@ -25,7 +25,7 @@ from blender_addon.core.setup import child, interpreters
 from dreamfusion_engine.agents import engine as agents_engine
 from dreamfusion_engine.batch import engine_process, ray_place
 from dreamfusion_engine.errors import EngineError
-from dreamfusion_engine.machine import child_process, device, main_memory, stop_signals
+from dreamfusion_engine.machine import child_process, device, main_memory
 from dreamfusion_engine.machine.cache_folder import cache_folder
 from dreamfusion_engine.mesh.pictures import video
 from dreamfusion_engine.mesh.uv import unwrap
