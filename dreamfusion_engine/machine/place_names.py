@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from dreamfusion_engine.errors import InputError
 from dreamfusion_engine.inputs.given_path import shortened
@@ -46,6 +47,31 @@ def named(name: str) -> tuple[str, str]:
 def is_kind(word: str) -> bool:
     """Return whether a word from `named` is a kind of device, with or without a number, and not a card's name."""
     return _KIND.fullmatch(word) is not None
+
+
+def fits(word: str, title: str) -> bool:
+    """Return whether all words of a card's name are in a device's title.
+
+    word: str, from `named`.
+    title: str, the device's name for people.
+    """
+    return all(part in title.casefold() for part in word.casefold().split())
+
+
+def check_titles(name: str, titles: Sequence[str]) -> None:
+    """Raise InputError input.device where `name` has words of a card's name that no title has. Needs no torch.
+
+    name: str, as --device.
+    titles: of this machine's devices.
+    """
+    for word in named(name):
+        if not is_kind(word) and not any(fits(word, title) for title in titles):
+            raise InputError(
+                "input.device",
+                what=f"There is no device '{shortened(word)}'.",
+                why=f"No device of this machine is called so. It has {', '.join(titles)}.",
+                fix="Use words of one of those, or --device auto.",
+            )
 
 
 def _word(word: str, whole: str) -> str:

@@ -19,7 +19,7 @@ from dreamfusion_engine.machine import main_memory
 from dreamfusion_engine.machine.backends import BACKENDS, MIB, Backend, backend_of, count_of, title_of, total_bytes
 from dreamfusion_engine.machine.device import usable_cores
 from dreamfusion_engine.machine.device_trial import trouble_of
-from dreamfusion_engine.machine.place_names import AUTOMATIC, is_kind, named
+from dreamfusion_engine.machine.place_names import AUTOMATIC, fits, is_kind, named
 
 if TYPE_CHECKING:
     import torch
@@ -259,7 +259,7 @@ def _by_title(word: str, here: Sequence[Device]) -> Device:
     alike = alike or [
         device for device in here if device.title.casefold().endswith(f" {wanted}")
     ]  # not 4070 Ti by 4070
-    alike = alike or [device for device in here if all(part in device.title.casefold() for part in wanted.split())]
+    alike = alike or [device for device in here if fits(word, device.title)]
     if len(alike) > 1:  # a Mac's chip gives its name to both
         alike = [device for device in alike if device.name != "cpu"]
     if len(alike) == 1:

@@ -25,6 +25,7 @@ from dreamfusion_engine.events import Event, Move
 from dreamfusion_engine.failures import as_engine_error
 from dreamfusion_engine.machine.device import release_memory
 from dreamfusion_engine.machine.main_memory import check_room_to_start
+from dreamfusion_engine.machine.place_names import check_titles
 from dreamfusion_engine.machine.places import device_report
 from dreamfusion_engine.machine.stop_signals import stop_signals
 from dreamfusion_engine.request.run import Request
@@ -56,6 +57,7 @@ class Server:
         self._downloads = Downloads(self._send)
         self._cut_outs = CutOuts(self._send, MESHES_LIMIT)
         self._asked: set[str] = set()  # questions that wait for their answer, each once
+        self._titles: tuple[str, ...] = ()  # of the devices, once they are known
         self._models = ModelNews()
         self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._busy = threading.Event()  # something is at work
@@ -226,7 +228,10 @@ class Server:
             raise _refusal("protocol.full", why, "Wait for some of them, or cancel them.")
         pictured = "pictures" in COMMANDS[message["type"]]
         mesh, pictures = attached(message, data) if pictured else (data, ())
-        return TASKS[message["type"]].check(message["prompt"], mesh, pictures, **asked)
+        request = TASKS[message["type"]].check(message["prompt"], mesh, pictures, **asked)
+        if self._titles:  # told with `ready`; a job that comes before it is checked when it begins
+            check_titles(request.config.device, self._titles)
+        return request
 
     def _steer(self, command: str, name: str) -> None:
         if command == "cancel" and name in self._downloads:
@@ -264,7 +269,7 @@ class Server:
             models = {"models": []}
             self._send(None, error_message(as_engine_error(error)))
         ready = {"type": "ready", "protocol": PROTOCOL_VERSION, "engine": __version__, "pid": os.getpid()}
-        self._send(None, {**ready, "devices": device_report(), **models})
+        self._send(None, {**ready, "devices": self._devices(), **models})
         self._work.put(self._measure)
 
     def _measure(self) -> None:
@@ -290,7 +295,13 @@ class Server:
         return fields
 
     def _say_devices(self) -> None:
-        self._send(None, {"type": "devices", "devices": device_report()})
+        self._send(None, {"type": "devices", "devices": self._devices()})
+
+    def _devices(self) -> dict[str, Any]:
+        """The devices, and their titles kept for requests, which name them."""
+        report = device_report()
+        self._titles = tuple(device["title"] for device in report["devices"])
+        return report
 
     def _run(self, job: Job) -> None:
         with job.changed:

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from dreamfusion_engine.errors import InputError
-from dreamfusion_engine.machine.place_names import check_device_name, is_kind, named
+from dreamfusion_engine.machine.place_names import check_device_name, check_titles, is_kind, named
 
 
 @pytest.mark.parametrize(
@@ -61,3 +61,12 @@ def test_names_are_checked_without_torch() -> None:
         "check_device_name('teacher=RTX 4090,field=cpu'); sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_words_that_no_device_has_are_refused_without_torch() -> None:
+    titles = ("AMD Ryzen 9", "NVIDIA GeForce RTX 4090")
+    for name in ("auto", "cpu", "cuda:3", "rtx 4090", "teacher=GeForce,field=cpu", "ryzen"):
+        check_titles(name, titles)
+    with pytest.raises(InputError, match="quantum") as refused:
+        check_titles("teacher=cuda,field=quantum", titles)
+    assert refused.value.code == "input.device" and titles[1] in refused.value.why
