@@ -300,7 +300,7 @@ class Server:
     def _devices(self) -> dict[str, Any]:
         """The devices, and their titles kept for requests, which name them."""
         report = device_report()
-        self._titles = tuple(device["title"] for device in report["devices"])
+        self._titles = tuple(device["title"] for device in report.get("devices", ()))
         return report
 
     def _run(self, job: Job) -> None:
