@@ -71,7 +71,7 @@ def test_a_field_of_another_command_is_passed_over(client: Client, tmp_path: Pat
         (b"", {}, "input.mesh"),
         (b"solid ball", {}, "input.mesh"),
         (bytes(SMALL_MESH + 1), {}, "input.mesh"),
-        (square().data(), {"refine": {"strength": 9}}, "input.setting"),
+        (square().data(), {"refine": {"strength": 900}}, "input.setting"),
         (square().data(), {"paint": {"uv": "new"}}, "input.unknown_setting"),
     ],
     ids=["none", "another format", "too large", "a bad setting", "of another kind of run"],
