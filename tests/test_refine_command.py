@@ -86,7 +86,7 @@ def test_a_run_that_refines_has_fewer_steps_and_light_from_the_start_unless_aske
     ("words", "reason"),
     [
         (["--set", "refine.uv=maybe"], "'maybe'"),
-        (["--set", "refine.strength=2"], "refine.strength"),
+        (["--set", "refine.strength=200"], "refine.strength"),
         (["--set", "refine.strength=NaN"], "refine.strength"),
         (["--set", "refine.strenght=1"], "Did you mean 'refine.strength'?"),
         (["--set", "refine=3"], "'refine'"),
