@@ -132,7 +132,7 @@ BAD: list[tuple[str, list[str], str]] = [
     ("an unreadable setting", ["generate", "a mug", "--set", "texture"], "STAGE.KEY=VALUE"),
     ("settings that contradict", ["generate", "a mug", "--set", "mesh=1", "--set", "mesh.texture=64"], "mesh"),
     ("steps beside a broken group", ["generate", "a mug", "--set", "optimize=1", "--steps", "5"], "optimize"),
-    ("an unknown device", ["generate", "a mug", "--device", "gpu"], "cuda"),
+    ("an unknown device", ["generate", "a mug", "--device", "cuda:x"], "cuda"),
     ("a LoRA that is not there", ["generate", "a mug", "--lora", "no/such.safetensors:0.5"], "no/such.safetensors"),
     ("a LoRA that is another file", ["generate", "a mug", "--lora", __file__], "safetensors file"),
     ("a weight that is no number", ["generate", "a mug", "--lora", "x.safetensors:much"], "'much'"),

@@ -49,7 +49,7 @@ def no_video(monkeypatch: pytest.MonkeyPatch) -> None:
     """Sixty frames would be most of the work, and the real command has them."""
     for name in ("generate", "texture", "refine"):
         monkeypatch.setattr(
-            f"dreamfusion_engine.{name}.write_turntable", lambda _, path, *rest, **more: path.write_bytes(b"")
+            f"dreamfusion_engine.tasks.{name}.write_turntable", lambda _, path, *rest, **more: path.write_bytes(b"")
         )
 
 
