@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, cast
 from dreamfusion_engine.wire.protocol import EVENTS, PROTOCOL_VERSION, Frame, read_frame, write_frame
 
 PATIENCE = 600.0  # seconds for what will come unless something hangs, on a busy machine too
-MOST_PASSED_OVER = 100_000  # messages, by a test that waits for one: an engine that goes on working would hang it for ever
+MOST_PASSED_OVER = 100_000  # messages, while one is awaited: an engine that works on would hang a test for ever
 FAKE_ENGINE = Path(__file__).resolve().parents[1] / "fakes" / "fake_engine.py"
 QUICK_ENGINE = FAKE_ENGINE.with_name("quick_engine.py")
 
