@@ -66,12 +66,21 @@ def check_titles(name: str, titles: Sequence[str]) -> None:
     """
     for word in named(name):
         if not is_kind(word) and not any(fits(word, title) for title in titles):
-            raise InputError(
-                "input.device",
-                what=f"There is no device '{shortened(word)}'.",
-                why=f"No device of this machine is called so. It has {', '.join(titles)}.",
-                fix="Use words of one of those, or --device auto.",
-            )
+            raise no_such_device(word, ", ".join(titles))
+
+
+def no_such_device(word: str, there_are: str) -> InputError:
+    """Build the error for words that are in no device's title.
+
+    word: str, from `named`.
+    there_are: str, this machine's devices.
+    """
+    return InputError(
+        "input.device",
+        what=f"There is no device '{shortened(word)}'.",
+        why=f"No device of this machine is called so. It has {there_are}.",
+        fix="Use one of those, by its short name or by words of its title, or --device auto.",
+    )
 
 
 def _word(word: str, whole: str) -> str:

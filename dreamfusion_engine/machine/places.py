@@ -19,7 +19,7 @@ from dreamfusion_engine.machine import main_memory
 from dreamfusion_engine.machine.backends import BACKENDS, MIB, Backend, backend_of, count_of, title_of, total_bytes
 from dreamfusion_engine.machine.device import usable_cores
 from dreamfusion_engine.machine.device_trial import trouble_of
-from dreamfusion_engine.machine.place_names import AUTOMATIC, fits, is_kind, named
+from dreamfusion_engine.machine.place_names import AUTOMATIC, fits, is_kind, named, no_such_device
 
 if TYPE_CHECKING:
     import torch
@@ -265,12 +265,7 @@ def _by_title(word: str, here: Sequence[Device]) -> Device:
     if len(alike) == 1:
         return alike[0]
     if not alike:
-        raise InputError(
-            "input.device",
-            what=f"There is no device '{shortened(word)}'.",
-            why=f"No device of this machine is called so. It has {_listed(here)}.",
-            fix="Use one of those, by its short name or by words of its title, or --device auto.",
-        )
+        raise no_such_device(word, _listed(here))
     raise InputError(
         "input.device",
         what=f"'{shortened(word)}' means more than one device.",
