@@ -50,7 +50,7 @@ from installer.python import base_python, environment_python
 from installer.torch_choice import BUILDS, choose, found_lines
 
 # Of the tests, each without the others in it; the longest first, so that every core has work to the end.
-PARTS = ("tests/addon/ui", "tests/addon", "tests", "tests/optimize", "tests/guidance", "tests/models", "tests/mesh")
+PARTS = ("tests/addon", "tests", "tests/addon/ui", "tests/models", "tests/mesh", "tests/guidance", "tests/optimize")
 
 
 def demo(arguments: list[str]) -> int:

@@ -17,7 +17,7 @@ pytest_plugins = ["reference.own_installer", "reference.saved_pipelines"]
 # each other. It is read when torch is loaded, here and in the processes that tests start.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-SLOW_S = 1.5  # of processor time, over all threads and the processes that have ended
+SLOW_S = 1.0  # of processor time, over all threads and the processes that have ended
 LONG = pytest.StashKey[dict[str, float]]()
 
 

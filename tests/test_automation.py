@@ -29,6 +29,7 @@ def test_the_page_has_the_examples_that_are_tested() -> None:
     assert set(examples()) == {"lines", "follow", "python", "into_blender", "agent"}
 
 
+@pytest.mark.slow
 @unix
 def test_the_command_line_leaves_its_messages_in_a_file(tmp_path: Path) -> None:
     script = put("lines", tmp_path)
@@ -44,6 +45,7 @@ def test_the_command_line_leaves_its_messages_in_a_file(tmp_path: Path) -> None:
     assert lines[-1]["type"] == "result" and (tmp_path / "hamburger" / "mesh.glb").is_file()
 
 
+@pytest.mark.slow
 @unix
 def test_a_program_follows_the_lines(tmp_path: Path) -> None:
     script = put("follow", tmp_path)
@@ -55,6 +57,7 @@ def test_a_program_follows_the_lines(tmp_path: Path) -> None:
     assert said[0].startswith("train 1 of ") and said[-1].endswith("followed")
 
 
+@pytest.mark.slow
 @unix
 def test_a_program_that_is_too_old_says_so_and_stops(tmp_path: Path) -> None:
     script = put("follow", tmp_path, ('["protocol"] > 1', f'["protocol"] > {PROTOCOL_VERSION - 1}'))

@@ -16,6 +16,7 @@ from dreamfusion_engine.request.generate import checked_request
 from dreamfusion_engine.request.output import disk_needed
 
 
+@pytest.mark.slow
 def test_models_lists_what_the_starter_knows(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["models", "--json"]) == 0
     starter = json.loads(capsys.readouterr().out)[0]

@@ -46,6 +46,7 @@ def finished(process: subprocess.Popen[str]) -> tuple[int, str, str]:
     return process.returncode, out, err
 
 
+@pytest.mark.slow
 def test_json_lines_are_all_there_is_on_standard_output(tmp_path: Path, model: Path) -> None:
     words = ("generate", "a noisy mug", "--model", str(model), "--steps", "10", "--json", "--output", "o")
     code, out, err = finished(start(*words, cwd=tmp_path))
@@ -90,6 +91,7 @@ def test_a_signal_keeps_a_checkpoint_and_the_printed_command_resumes_to_the_same
     assert (tmp_path / "broken" / "mesh.glb").read_bytes() == (tmp_path / "whole" / "mesh.glb").read_bytes()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for one process")
 def test_a_second_ctrl_c_stops_at_once(tmp_path: Path) -> None:
     model = write_paper_model(tmp_path / "open")
@@ -121,6 +123,7 @@ def test_a_killed_run_resumes_from_its_last_checkpoint(tmp_path: Path, model: Pa
     assert code == 0 and json.loads(out.splitlines()[1])["step"] > 10
 
 
+@pytest.mark.slow
 def test_a_reader_that_goes_away_cancels_the_run(tmp_path: Path, model: Path) -> None:
     words = ("generate", "a red mug", "--model", str(model), "--steps", "100000", "--json", "--output", "o")
     process = start(*words, cwd=tmp_path)

@@ -164,12 +164,14 @@ def explained_codes() -> set[str]:
     return {span for span in re.findall(r"`([^`]+)`", prose(TROUBLE)) if CODE.fullmatch(span)}
 
 
+@pytest.mark.slow
 def test_every_error_code_is_explained() -> None:
     written, _ = error_codes()
     assert len(written) > 30, "the search finds the codes"
     assert sorted(written - explained_codes()) == []
 
 
+@pytest.mark.slow
 def test_no_error_code_is_explained_that_does_not_exist() -> None:
     written, made = error_codes()
     assert sorted(explained_codes() - written - made) == []

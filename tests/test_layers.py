@@ -278,6 +278,7 @@ def test_what_the_addon_carries_needs_the_standard_library_and_itself_only(name:
         assert first in sys.stdlib_module_names or f"{third}.py" in TWINS, f"{name} imports {imported}"
 
 
+@pytest.mark.slow
 def test_the_engine_declares_what_it_imports_and_nothing_that_only_tests_use() -> None:
     declared = {line.name for line in declared_packages()}
     owners = importlib.metadata.packages_distributions()
@@ -305,6 +306,7 @@ def declared_packages() -> list[Requirement]:
     return [Requirement(line) for line in re.findall(r'"(.+?)"', block[1])]
 
 
+@pytest.mark.slow
 def test_every_test_module_has_a_namesake_or_names_what_it_is_about() -> None:
     """Without a module of its name, its docstring ends in a line `Of: PATH, PATH.`, of files or folders that exist."""
     tests = ROOT / "tests"

@@ -39,12 +39,14 @@ def test_what_is_said_to_be_installed_is_what_the_extra_asks_for() -> None:
     assert asked in (ROOT / "docs" / "automation.md").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", [["--folder", __file__], ["--folder", ""], ["--output-root", "x"]], ids=str)
 def test_a_folder_or_an_option_that_cannot_be_is_refused(words: list[str]) -> None:
     done = run(*words)
     assert done.returncode == 2 and done.stdout == "" and "fix:" in done.stderr and "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_a_client_that_says_nothing_leaves_nothing(tmp_path: Path) -> None:
     done = run("--folder", str(tmp_path / "f"))
     assert done.returncode == 0 and done.stdout == "" and done.stderr == ""

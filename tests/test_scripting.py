@@ -38,6 +38,7 @@ def model(tmp_path: Path) -> str:
     return str(write_paper_model(tmp_path / "model"))
 
 
+@pytest.mark.slow
 def test_an_object_comes_with_its_files_and_its_progress(model: str) -> None:
     heard: list[Event] = []
     result = generate("a red mug", model=model, seed=3, settings=STEPS, progress=heard.append)
@@ -46,6 +47,7 @@ def test_an_object_comes_with_its_files_and_its_progress(model: str) -> None:
     assert result.report["seed"] == 3
 
 
+@pytest.mark.slow
 def test_a_mesh_is_painted_and_refined(model: str, tmp_path: Path) -> None:
     mesh = tmp_path / "ball.glb"
     mesh.write_bytes(ball_glb("a", 200))
@@ -55,6 +57,7 @@ def test_a_mesh_is_painted_and_refined(model: str, tmp_path: Path) -> None:
     assert Path(better.folder) == tmp_path / "better"
 
 
+@pytest.mark.slow
 def test_a_run_stops_when_it_is_asked_to_and_goes_on(model: str, tmp_path: Path) -> None:
     steps: list[int] = []
 
@@ -69,6 +72,7 @@ def test_a_run_stops_when_it_is_asked_to_and_goes_on(model: str, tmp_path: Path)
     assert steps == list(range(1, 31)), "no step was made twice"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("raised", [ZeroDivisionError, KeyboardInterrupt])
 def test_what_a_caller_raises_comes_out_and_the_run_has_a_checkpoint(
     raised: type[BaseException], model: str, tmp_path: Path
@@ -117,6 +121,7 @@ def test_bad_input_is_refused_before_anything_is_written(words: dict[str, Any], 
     assert list(Path.cwd().rglob("*")) == before
 
 
+@pytest.mark.slow
 def test_one_run_at_a_time_computes_in_a_process(model: str, tmp_path: Path) -> None:
     """From any thread; the second one is refused, and the first goes on."""
     refused: list[str] = []
@@ -136,6 +141,7 @@ def test_one_run_at_a_time_computes_in_a_process(model: str, tmp_path: Path) -> 
     assert generate("a mug", model=model, settings=STEPS, output="third").files
 
 
+@pytest.mark.slow
 def test_a_failure_is_the_engines_own_error(model: str) -> None:
     with pytest.raises(RunError) as caught:
         generate("an empty mug", model=model, settings=STEPS)

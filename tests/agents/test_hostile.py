@@ -173,6 +173,7 @@ def test_an_engine_that_dies_fails_its_run_which_goes_on_in_a_new_one(folder: Pa
         assert client.watched(run)["state"] == "done"
 
 
+@pytest.mark.slow
 @unix
 def test_a_client_that_reads_no_more_ends_the_server_when_it_leaves(folder: Path, tmp_path: Path) -> None:
     with AgentClient(folder, tmp_path / "log.txt") as client:

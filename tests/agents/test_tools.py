@@ -154,6 +154,7 @@ def test_a_run_that_fails_says_so_and_the_next_one_works(client: AgentClient) ->
     assert client.watched(client.made("a brown mug", steps=5))["state"] == "done"
 
 
+@pytest.mark.slow
 def test_all_runs_are_listed_with_their_states(client: AgentClient, folder: Path) -> None:
     run = client.made("an orange mug", steps=5)
     client.watched(run)

@@ -19,6 +19,7 @@ from dreamfusion_engine.hub.address import HubAddress
 MACHINE = Machine(device_type="cpu", free_bytes=8 << 30)
 
 
+@pytest.mark.slow
 def test_a_folder_has_the_line_of_the_same_model_in_the_hubs_cache(
     cases: Callable[[str], Case], tmp_path: Path
 ) -> None:
@@ -57,6 +58,7 @@ def test_the_starters_line_takes_none(tmp_path: Path) -> None:
     assert starter["adapters"] == [] and starter["recipe"]["scores"] == {}
 
 
+@pytest.mark.slow
 def test_a_file_that_was_never_used_is_told_by_its_architecture_and_stays_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -206,6 +206,7 @@ def test_an_unfinished_download_is_broken_and_says_how_to_go_on(address: HubAddr
     assert line.state == "broken" and f"download {known.id}" in line.trouble["fix"]
 
 
+@pytest.mark.slow
 def test_a_run_of_any_size_fits_somewhere_and_not_everywhere(address: HubAddress) -> None:
     for line in models_to_get(address, SMALL, []):
         assert line.fit == "too large"

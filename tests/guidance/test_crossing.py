@@ -122,6 +122,7 @@ def test_every_score_crosses(score: Any, cases: Callable[[str], Case], monkeypat
     assert same(found, expected)
 
 
+@pytest.mark.slow
 def test_a_teacher_that_compares_is_shown_the_background_too(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     write_tiny_clip(tmp_path / "clip")
     folder = open_pipeline(tmp_path / "clip")
@@ -138,6 +139,7 @@ def test_a_teacher_that_compares_is_shown_the_background_too(tmp_path: Any, monk
     assert not same(judged(plain, 32), expected), "what lies behind counts"
 
 
+@pytest.mark.slow
 def test_questions_outside_of_a_step_cross_as_well(
     cases: Callable[[str], Case], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -90,6 +90,7 @@ def test_distilling_one_gaussian_ends_at_its_mean() -> None:
     assert float(teacher.means[0].abs().mean()) > 0.25  # where it began
 
 
+@pytest.mark.slow
 def test_distilling_a_mixture_with_guidance_ends_in_the_prompted_mode_from_the_other_mode() -> None:
     means = modes(2)
     teacher = GaussianTeacher(means, 0.1, {"a": [1.0, 1e-12], "b": [1e-12, 1.0]})

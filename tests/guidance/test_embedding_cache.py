@@ -136,6 +136,7 @@ def test_the_digest_changes_with_the_models_files_and_with_the_precision(pipelin
     assert digest() != first
 
 
+@pytest.mark.slow
 def test_no_text_encoder_is_left_in_memory_when_training_starts(saved_pipeline: Path, tmp_path: Path) -> None:
     from transformers import T5EncoderModel
 

@@ -80,6 +80,7 @@ def plain_loss(network: MultiViewUNet, x: Tensor, step: StepInputs) -> Tensor:
     return 0.5 * (x - torch.cat(groups).detach()).square().sum() / len(x)
 
 
+@pytest.mark.slow
 def test_the_gradient_is_that_of_the_plain_reconstruction_loss(model: tuple[Adapter, MultiViewUNet]) -> None:
     teacher, network = model
     scores = distillation(teacher)

@@ -204,6 +204,7 @@ def test_offline_what_is_there_is_checked_and_nothing_asked(hub: FakeHub, addres
     assert hub.asked == []
 
 
+@pytest.mark.slow
 def test_cancel_ends_even_a_silent_connection_and_keeps_what_came(
     hub: FakeHub, address: HubAddress, monkeypatch: pytest.MonkeyPatch
 ) -> None:

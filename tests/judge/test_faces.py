@@ -57,6 +57,7 @@ def test_an_exact_object_has_one_face_and_one_with_its_front_at_the_back_has_two
     assert janus.faces == 2 and janus.many_faced
 
 
+@pytest.mark.slow
 def test_an_object_without_a_front_is_not_asked_about() -> None:
     colour, clay = portraits.truth_portraits(kind_named("hamburger"), Appearance(), 0)
     judge = appraiser("a hamburger", WEIGHTS)

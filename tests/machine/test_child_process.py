@@ -41,6 +41,7 @@ def test_a_child_ends_when_its_time_is_up_though_native_code_holds_pythons_lock(
     assert ended("os.getppid(), seconds=0.1, processor_seconds=60", "ctypes.PyDLL(None).sleep(3600)") == 1
 
 
+@pytest.mark.slow
 @POSIX
 def test_a_child_ends_when_it_has_computed_too_long() -> None:
     assert ended("os.getppid(), seconds=3600, processor_seconds=0.5", "while True: pass") == -signal.SIGXCPU

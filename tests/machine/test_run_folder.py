@@ -45,6 +45,7 @@ def files_in(folder: Path) -> set[str]:
     return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
 def test_the_next_run_removes_what_killed_runs_left_and_nothing_else(tmp_path: Path) -> None:
     folder = tmp_path / "out"

@@ -85,6 +85,7 @@ def test_nothing_is_kept_while_the_denoiser_works() -> None:
     del latents
 
 
+@pytest.mark.slow
 def test_tiles_bound_the_memory_of_large_pictures_and_hardly_change_the_latents(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -204,6 +204,7 @@ def test_at_the_end_of_the_ladder_the_run_fails_with_its_checkpoint_and_can_be_r
     assert after.run().step == 16
 
 
+@pytest.mark.slow
 def test_a_run_may_be_resumed_with_other_memory_settings_and_keeps_its_other_steps_down(tmp_path: Path) -> None:
     with pytest.raises(Cancelled):
         session(tmp_path, SmallCard(LIMIT), control=stop_at(12)).run()
@@ -232,6 +233,7 @@ def test_the_loaded_model_is_told_what_was_saved(tmp_path: Path) -> None:
     assert len(told) == len(step_down.taken) == 2
 
 
+@pytest.mark.slow
 def test_previews_without_memory_are_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def no_memory(training: VolumeTraining) -> None:
         asked.append(training.step)
@@ -244,6 +246,7 @@ def test_previews_without_memory_are_left_out(tmp_path: Path, monkeypatch: pytes
     assert len(asked) == len(notes(run, "memory.previews")) == 1
 
 
+@pytest.mark.slow
 def test_an_unfinished_run_is_set_aside_by_the_next_and_can_be_gone_on_with(tmp_path: Path) -> None:
     folder = tmp_path / "checkpoint"
     with pytest.raises(Cancelled):

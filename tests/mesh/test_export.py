@@ -184,6 +184,7 @@ def test_a_file_that_fails_half_way_leaves_the_old_one_and_no_other(tmp_path: Pa
         write_whole(tmp_path / "nowhere" / "mesh.glb", fail)
 
 
+@pytest.mark.slow
 def test_views_are_eight_in_colour_over_eight_in_clay(mesh: TexturedMesh, tmp_path: Path) -> None:
     sheet.write_views(sheet.portrait_scene(mesh), tmp_path / "views.png", CameraConfig())
     picture = np.asarray(Image.open(tmp_path / "views.png")).astype(int)

@@ -35,6 +35,7 @@ def teacher_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Any], Adap
     return load
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("prediction", ["epsilon", "v_prediction", "sample"])
 def test_the_guided_noise_is_what_the_if_pipeline_itself_computes(
     teacher_of: Callable[[Any], Adapter], prediction: str
@@ -75,6 +76,7 @@ def test_embeddings_are_those_of_the_pipeline(teacher_of: Callable[[Any], Adapte
     torch.testing.assert_close(teacher_of(pipeline).encode_prompts([" A Red mug"]).tokens, theirs, atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_loaded_folder_predicts_what_its_pipeline_in_memory_predicts(saved_pipeline: Path) -> None:
     loaded, made = load_teacher(open_pipeline(saved_pipeline), CPU), tiny_pipeline("v_prediction")
     assert loaded.image_size == 16

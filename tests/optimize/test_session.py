@@ -61,6 +61,7 @@ def test_the_same_seed_trains_the_same_field_bit_for_bit(tmp_path: Path) -> None
     assert same_state(*runs)
 
 
+@pytest.mark.slow
 def test_a_cancelled_run_resumes_and_ends_bit_for_bit_like_an_unbroken_one(tmp_path: Path) -> None:
     unbroken = session(tmp_path / "whole", tiny_config())
     unbroken.run()

@@ -125,6 +125,7 @@ def test_a_run_with_its_teacher_on_a_mac_trains_the_processors_field_and_carries
     assert load_checkpoint(tmp_path / "apart", config).device == "mps+cpu"
 
 
+@pytest.mark.slow
 def test_a_teachers_device_that_vanishes_ends_the_run_with_all_of_its_training_kept(tmp_path: Path) -> None:
     config = tiny_config(30)
     unbroken = session(tmp_path / "whole", config, distilled(config))

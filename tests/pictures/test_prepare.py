@@ -63,6 +63,7 @@ def test_an_object_at_the_edge_of_a_picture_is_told() -> None:
     assert one(bytes_of(painted(disc(200, 300, at=(0.9, 0.5)), RED, 0.9))).cropped
 
 
+@pytest.mark.slow
 def test_a_large_object_is_kept_small() -> None:
     assert max(one(with_alpha(disc(1500, 1500, radius=0.45))).pixels().shape) == SIDE
 

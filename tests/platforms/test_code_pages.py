@@ -44,6 +44,7 @@ def calls_without_encoding(tree: ast.AST) -> Iterator[int]:
                 yield node.lineno
 
 
+@pytest.mark.slow
 def test_every_text_names_its_encoding() -> None:
     found = {
         f"{path.relative_to(ROOT)}:{line}"
@@ -91,6 +92,7 @@ def test_a_console_that_lacks_letters_ends_no_command(tmp_path: Path, page: str)
     assert shown.returncode == 2 and b"Traceback" not in shown.stderr and b"There is no command" in shown.stderr
 
 
+@pytest.mark.slow
 def test_json_lines_are_the_same_on_every_console(tmp_path: Path) -> None:
     words = ["-m", "dreamfusion_engine", "generate", LETTERS, "--json", "--device", "a Käse"]
     outputs = {page: said(page, *words, cwd=tmp_path).stdout for page in ("utf-8", "cp437")}

@@ -71,6 +71,7 @@ def used() -> frozenset[tuple[str, str]]:
     return frozenset((path.relative_to(ROOT).as_posix(), call) for path in some for call in calls_of(path))
 
 
+@pytest.mark.slow
 def test_every_call_of_one_system_is_listed_and_nothing_else() -> None:
     assert sorted(set(used()) - set(listed())) == []
     assert sorted(set(listed()) - set(used())) == []

@@ -93,6 +93,7 @@ def test_it_stays_closed_whole_and_within_its_reach() -> None:
     assert np.allclose(np.linalg.norm(made.normals, axis=1), 1.0, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_ball_pulled_by_silhouettes_becomes_an_ellipsoid() -> None:
     """Without a teacher: the pictures of an ellipsoid are the goal of the same renderer, shape and optimizer."""
     config = settings(60, {"strength": 1.0, "reach": 0.5, "stiffness": 1.0})

@@ -141,6 +141,7 @@ def test_the_views_of_one_step_see_different_sides() -> None:
         assert float(gaps.max()) <= math.pi + 1e-5  # one in each quarter: no two further apart than two quarters
 
 
+@pytest.mark.slow
 def test_all_sides_are_seen_equally_often() -> None:
     generator = torch.Generator().manual_seed(2)
     azimuth = torch.cat([sample_cameras(1, CameraConfig(), generator).azimuth for _ in range(2000)])

@@ -44,6 +44,7 @@ def test_the_end_of_input_keeps_a_checkpoint_and_ends_the_process(greeted: Clien
     assert step >= 10
 
 
+@pytest.mark.slow
 def test_an_idle_engine_ends_with_its_input(client: Client) -> None:
     client.stdin.close()
     assert client.wait_end() == 0

@@ -30,6 +30,7 @@ def test_hello_is_answered_with_version_devices_and_models(tmp_path: Path) -> No
     assert all(model["name"] for model in ready["models"])
 
 
+@pytest.mark.slow
 def test_another_protocol_version_is_refused_with_both_numbers(client: Client) -> None:
     client.send("hello", protocol=PROTOCOL_VERSION + 1)
     failed = client.wait_for("failed").message
@@ -37,6 +38,7 @@ def test_another_protocol_version_is_refused_with_both_numbers(client: Client) -
     assert str(PROTOCOL_VERSION) in failed["why"] and str(PROTOCOL_VERSION + 1) in failed["why"]
 
 
+@pytest.mark.slow
 def test_nothing_is_done_before_hello(client: Client) -> None:
     client.generate("a", "a mug")
     assert client.wait_for("failed").message["code"] == "protocol.hello"

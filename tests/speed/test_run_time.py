@@ -181,6 +181,7 @@ def test_a_device_is_measured_once(cache: Path, monkeypatch: pytest.MonkeyPatch)
     assert measured_speed(CPU) == first
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "change",
     [
@@ -271,6 +272,7 @@ def test_every_other_score_is_told_with_its_own_time_and_memory(cache: Path) -> 
         assert line["seconds"] == pytest.approx(line["pace"] * told["seconds"], rel=0.05)
 
 
+@pytest.mark.slow
 def test_the_list_of_models_loads_no_torch() -> None:
     code = (
         "import sys; from pathlib import Path;"

@@ -141,6 +141,7 @@ def test_the_pictures_show_the_mesh_before_and_after(model: Path, tmp_path: Path
     assert 1.0 < np.abs(before - after).mean() < 60.0, "the same ball in other colours"
 
 
+@pytest.mark.slow
 def test_a_mesh_keeps_its_uvs_and_its_size_of_texture_unless_new_ones_are_asked_for(
     model: Path, tmp_path: Path
 ) -> None:
@@ -198,6 +199,7 @@ def test_several_parts_become_one_with_one_texture_and_it_is_told(model: Path, t
     assert len(read_glb(tmp_path / "mesh.glb").triangles) == 4
 
 
+@pytest.mark.slow
 def test_a_cancelled_run_goes_on_to_the_same_mesh(model: Path, tmp_path: Path) -> None:
     whole = Refining(model, own(), tmp_path / "whole")
     asked = iter(range(10**6))

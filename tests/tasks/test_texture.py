@@ -132,6 +132,7 @@ def not_finite(word: str) -> None:
     raise AssertionError(f"{word} is no JSON")
 
 
+@pytest.mark.slow
 def test_a_mesh_with_uvs_comes_back_with_its_bytes_and_a_new_texture(model: Path, tmp_path: Path) -> None:
     given = glb(name="sign").data()
     run = Painting(model, given, tmp_path / "out")
@@ -164,6 +165,7 @@ def test_a_mesh_with_uvs_comes_back_with_its_bytes_and_a_new_texture(model: Path
     assert {event.part for event in run.events if isinstance(event, TexturePreview)} == {0}
 
 
+@pytest.mark.slow
 def test_a_mesh_without_uvs_gets_some(model: Path, tmp_path: Path) -> None:
     given = glb(uv=False).data()
     run = Painting(model, given, tmp_path)
@@ -173,6 +175,7 @@ def test_a_mesh_without_uvs_gets_some(model: Path, tmp_path: Path) -> None:
     assert before.uv is None and after.uv is not None and after.uv.min() >= 0.0 and after.uv.max() <= 1.0
 
 
+@pytest.mark.slow
 def test_uvs_that_cover_nothing_count_as_none(model: Path, tmp_path: Path) -> None:
     vertices, triangles, uv = plane(2)
     run = Painting(model, shaped((vertices, triangles, 0.0 * uv)), tmp_path)
@@ -180,6 +183,7 @@ def test_uvs_that_cover_nothing_count_as_none(model: Path, tmp_path: Path) -> No
     assert "paint.empty_uv" in run.notes()
 
 
+@pytest.mark.slow
 def test_two_nodes_are_two_parts_with_a_texture_each(model: Path, tmp_path: Path) -> None:
     given = two().data()
     run = Painting(model, given, tmp_path)
@@ -198,6 +202,7 @@ def test_two_nodes_are_two_parts_with_a_texture_each(model: Path, tmp_path: Path
     assert [path.name for path in (tmp_path / "textures").iterdir()] == ["part-000.png"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("uv", ["keep", "new"])
 def test_a_texture_that_was_there_is_replaced_and_shown_as_it_was(model: Path, tmp_path: Path, uv: Any) -> None:
     """Also with new UVs: the old picture has nothing to do with them."""
@@ -215,12 +220,14 @@ def test_a_texture_that_was_there_is_replaced_and_shown_as_it_was(model: Path, t
     assert not np.array_equal(after, front)
 
 
+@pytest.mark.slow
 def test_mirrored_halves_are_told(model: Path, tmp_path: Path) -> None:
     run = Painting(model, shaped(mirrored(8)), tmp_path)
     assert "paint.shared_uv" in run.notes()
     assert 0.4 < whole(run.result)["parts"][0]["shared"] < 0.55
 
 
+@pytest.mark.slow
 def test_what_no_camera_sees_is_told(model: Path, tmp_path: Path) -> None:
     """A floor, of which cameras from above see the upper side: the other is a part of its own."""
     vertices, triangles, uv = plane(1)
@@ -283,6 +290,7 @@ def test_a_run_stops_in_every_stage_and_goes_on_to_the_same_texture(model: Path,
         assert (tmp_path / "broken" / name).read_bytes() == Path(whole_run.result.files[name]).read_bytes(), name
 
 
+@pytest.mark.slow
 def test_a_run_that_is_to_finish_early_ends_with_what_there_is(model: Path, tmp_path: Path) -> None:
     stopping = Stopping("train", "finish")
     run = Painting(model, glb().data(), tmp_path, report=stopping.report, control=stopping)
@@ -290,6 +298,7 @@ def test_a_run_that_is_to_finish_early_ends_with_what_there_is(model: Path, tmp_
     assert stopping.asked > 5
 
 
+@pytest.mark.slow
 def test_a_checkpoint_goes_on_only_with_its_mesh_its_front_and_its_uvs(model: Path, tmp_path: Path) -> None:
     mesh, stopping = glb().data(), Stopping("train")
     with pytest.raises(Cancelled):
@@ -336,6 +345,7 @@ def test_a_mesh_that_is_none_is_refused_before_anything_is_written(model: Path, 
     assert left == []
 
 
+@pytest.mark.slow
 def test_the_same_request_gives_the_same_file_bit_for_bit(model: Path, tmp_path: Path) -> None:
     results = [Painting(model, two().data(), tmp_path / name).result for name in "ab"]
     first, second = (Path(result.files["mesh.glb"]).read_bytes() for result in results)
@@ -352,6 +362,7 @@ def test_many_parts_have_smaller_textures() -> None:
     assert engine.texture_size(10**9, 2048) == 64 and engine.texture_size(10**9, 16) == 16
 
 
+@pytest.mark.slow
 def test_textures_that_had_to_be_smaller_are_told(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine, "TEXELS", 2 * 64 * 64)
     run = Painting(model, two().data(), tmp_path)
@@ -359,6 +370,7 @@ def test_textures_that_had_to_be_smaller_are_told(model: Path, tmp_path: Path, m
     assert "paint.texture_size" in run.notes()
 
 
+@pytest.mark.slow
 def test_the_random_state_of_others_does_not_matter(model: Path, tmp_path: Path) -> None:
     textures = []
     for seed in (0, 1):

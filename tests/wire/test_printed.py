@@ -49,6 +49,7 @@ def test_a_message_means_the_same_on_the_wire_and_in_a_line() -> None:
         assert PRINTED[name].keys() - wire.keys() <= ({"name"} if name == "note" else set())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "code", "last"),
     [

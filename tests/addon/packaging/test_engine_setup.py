@@ -112,6 +112,7 @@ def test_an_installation_ends_in_an_environment_that_counts(setup: EngineSetup) 
     assert setup.state == "done", "an environment that is there is used as it is"
 
 
+@pytest.mark.slow
 def test_progress_grows_and_cancel_stops_it_and_its_children(
     setup: EngineSetup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -152,6 +153,7 @@ def test_a_child_that_dies_is_noticed_and_its_work_not_used(
     assert stamp["complete"] is False
 
 
+@pytest.mark.slow
 def test_closing_ends_the_child(setup: EngineSetup, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BEHAVE", "slow")
     setup.start()

@@ -56,6 +56,7 @@ def in_title_case(label: str) -> bool:
     return all(word[0].isupper() or word in SMALL for word in words)
 
 
+@pytest.mark.slow
 def test_class_names_have_the_prefix_and_their_kind(classes: list[dict[str, Any]]) -> None:
     for cls in classes:
         assert re.fullmatch(rf"DREAMFUSION_{KINDS[cls['base']]}_[a-z_]+", cls["name"]), cls["name"]

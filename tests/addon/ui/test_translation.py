@@ -138,6 +138,7 @@ def in_languages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return Session(found, tmp_path_factory.mktemp("languages")).run(SHOWN).facts
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("language", COMPLETE)
 def test_blender_shows_every_translation(in_languages: dict[str, Any], language: str) -> None:
     assert in_languages["international"]

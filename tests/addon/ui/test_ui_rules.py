@@ -48,6 +48,7 @@ def test_rooms_import_one_way(path: Path) -> None:
         assert room_of(name) in allowed, f"{path.name}:{line}: '{room}' must not import {name}"
 
 
+@pytest.mark.slow
 def test_no_module_imports_itself_by_way_of_others() -> None:
     below = {
         name_of(ADDON, path): {name for _, name in imported(ADDON, path) if name.startswith("ui.")} for path in MODULES

@@ -164,6 +164,7 @@ def test_every_crop_lies_inside_and_the_same_seed_gives_the_same(guidance_of: Ca
     assert not torch.equal(step.corners, asked(guidance, seed=6).corners)
 
 
+@pytest.mark.slow
 def test_view_words_tell_the_model_where_a_picture_is_from(
     folder: Path, guidance_of: Callable[..., ClipGuidance]
 ) -> None:

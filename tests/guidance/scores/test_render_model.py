@@ -51,6 +51,7 @@ def test_a_low_rank_layer_is_w_plus_b_a() -> None:
     torch.testing.assert_close(layer(x), merged(x))
 
 
+@pytest.mark.slow
 def test_the_copy_shares_every_weight_and_changes_every_attention_projection(teacher: Teacher) -> None:
     changed = with_low_rank(teacher.denoiser, 4, rng())
     before = dict(teacher.denoiser.named_parameters())
@@ -82,6 +83,7 @@ def test_the_copy_learns_a_render_and_leaves_the_model_alone(teacher: Teacher) -
     assert all(torch.equal(p, before[n]) for n, p in teacher.denoiser.named_parameters())
 
 
+@pytest.mark.slow
 def test_a_saved_copy_goes_on_bit_for_bit(teacher: Teacher) -> None:
     told = teacher.encode_prompts(["a red mug", "a blue mug"])
     first = RenderScore(teacher, CONFIG, 0)

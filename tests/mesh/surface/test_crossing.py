@@ -53,6 +53,7 @@ def test_what_only_touches_does_not_cross() -> None:
         assert crossings_of(*joined(cube(), cube(place))).sum() == 0
 
 
+@pytest.mark.slow
 def test_a_corner_drawn_through_the_surface_crosses_even_its_neighbours_neighbours() -> None:
     vertices, triangles = lattice_torus()
     assert crossings_of(vertices, triangles).sum() == 0

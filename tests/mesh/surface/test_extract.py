@@ -65,6 +65,7 @@ def test_known_shapes_have_their_volume_handles_and_parts(
     assert float(off.quantile(0.99)) < 1e-3
 
 
+@pytest.mark.slow
 def test_the_automatic_level_puts_the_surface_where_rays_are_half_absorbed() -> None:
     field = solid(ball((0.0, 0.0, 0.0), 0.5))
     vertices, triangles, level = extract_surface(field.density, 96, "auto", silhouettes(field, 96), CPU)
@@ -155,6 +156,7 @@ def test_cavities_are_filled() -> None:
     assert topology.volume(vertices, triangles) == pytest.approx(4.0 / 3.0 * math.pi * 0.6**3, rel=0.02)
 
 
+@pytest.mark.slow
 def test_a_sponge_comes_out_as_one_simple_solid() -> None:
     waves = torch.randn(40, 3, generator=torch.Generator().manual_seed(1)) * 60.0
 

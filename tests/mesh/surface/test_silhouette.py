@@ -20,6 +20,7 @@ from dreamfusion_engine.scene.cameras import camera_rays
 CPU = torch.device("cpu")
 
 
+@pytest.mark.slow
 def test_the_kernel_finds_what_plain_torch_finds() -> None:
     generator = torch.Generator().manual_seed(0)
     table = torch.rand(4096, generator=generator)
@@ -67,6 +68,7 @@ def test_nothing_opaque_is_an_empty_run() -> None:
         assert caught.value.code == "run.empty"
 
 
+@pytest.mark.slow
 def test_views_of_any_size_give_nearly_the_same_level() -> None:
     field = SoftField(distance=ball((0.1, 0.0, 0.0), 0.5), colour=plain((0.2, 0.4, 0.6)), edge=0.03)
     lattice = sample_lattice(field.density, 64, CPU)

@@ -31,6 +31,7 @@ def test_a_triangle_within_another_is_found() -> None:
     assert shared_area(small, large) == pytest.approx(0.005)
 
 
+@pytest.mark.slow
 def test_pairs_and_area_agree_with_counting_points() -> None:
     generator = np.random.default_rng(3)
     uv = generator.random((40, 1, 2)) * 0.8 + 0.2 * generator.random((40, 3, 2))

@@ -146,6 +146,7 @@ def test_several_loras_add_up_and_a_weight_of_nothing_changes_nothing(tmp_path: 
     torch.testing.assert_close(nothing, plain, atol=0.0, rtol=0.0)
 
 
+@pytest.mark.slow
 def test_layers_of_flux_under_its_first_names_are_found(tmp_path: Path) -> None:
     pipeline = made("flux-dev", tmp_path / "model")
     layers = {"img_attn_proj": "attn.to_out.0", "txt_attn_proj": "attn.to_add_out", "img_mlp_2": "ff.net.2"}
@@ -205,6 +206,7 @@ def xlabs(pipeline: Any) -> tuple[dict[str, torch.Tensor], list[Factors]]:
     return file, factors
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("begin", ["", "diffusion_model."])
 def test_the_layout_of_xlabs_is_that_of_the_sum_and_of_the_pipeline_that_loads_it(begin: str, tmp_path: Path) -> None:
     pipeline = made("flux-dev", tmp_path / "model")
@@ -223,6 +225,7 @@ def test_the_layout_of_xlabs_is_that_of_the_sum_and_of_the_pipeline_that_loads_i
     assert_alike("flux-dev", pipeline, teacher)
 
 
+@pytest.mark.slow
 def test_layers_of_sdxl_under_its_first_names_are_found(tmp_path: Path) -> None:
     # The tiny unet has one block of attention, level 1: input_blocks.3.1 where a level has one layer and a downsampler.
     pipeline = made("sdxl", tmp_path / "model")

@@ -84,6 +84,7 @@ def test_the_guided_noise_is_that_of_the_pipeline_with_the_word(variant: str, co
         assert float((ours - theirs).abs().max()) < 1e-4 * max(1.0, float(theirs.abs().max()))
 
 
+@pytest.mark.slow
 def test_a_word_named_by_its_file_is_read_in_any_case(tmp_path: Path) -> None:
     made("sd", tmp_path / "model")
     (rows,) = vectors("sd", 2)
@@ -94,6 +95,7 @@ def test_a_word_named_by_its_file_is_read_in_any_case(tmp_path: Path) -> None:
     assert torch.equal(exact, other) and not torch.equal(exact, without)
 
 
+@pytest.mark.slow
 def test_two_words_stand_beside_each_other(tmp_path: Path) -> None:
     made("sd", tmp_path / "model")
     files = [inversion(tmp_path, "sd", 1, word) for word in ("<one>", "<two>")]
@@ -112,6 +114,7 @@ def test_a_word_of_many_vectors_counts_as_many_tokens(tmp_path: Path) -> None:
     assert caught.value.code == "input.prompt_tokens"
 
 
+@pytest.mark.slow
 def test_an_old_clip_finds_the_end_of_the_text_in_spite_of_a_learned_word(tmp_path: Path) -> None:
     """Configs with eos_token_id 2 pool at the highest number; the learned word's is higher than the end's."""
     pipeline = VARIANTS["sdxl"]()

@@ -200,6 +200,7 @@ def test_the_gradient_of_the_latents_is_their_finite_difference_through_the_resi
     assert float((gradient * direction).sum()) == pytest.approx(difference, rel=1e-2)
 
 
+@pytest.mark.slow
 def test_an_empty_negative_prompt_of_sdxl_is_zeros_as_in_its_pipeline(cases: Callable[[str], Case]) -> None:
     case = cases("sdxl")
     ((output, time, x_t), *_) = guided_steps(

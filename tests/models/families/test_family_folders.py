@@ -27,6 +27,7 @@ from dreamfusion_engine.models.pipeline_folder import open_pipeline
 CPU = torch.device("cpu")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("variant", "length"), [("sd", 77), ("sdxl", 77), ("pixart", 300), ("sd3", 256), ("flux-dev", 512)]
 )
@@ -46,6 +47,7 @@ def test_without_t5_stable_diffusion_3_reads_only_what_clip_reads(cases: Callabl
         cases("sd3-without-t5").teacher.encode_prompts([" ".join(["red"] * 80)])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variant", ["if", "sdxl", "sd3-without-t5", "flux-dev"])
 def test_networks_are_loaded_when_used_frozen_and_text_encoders_before_the_denoiser(
     cases: Callable[[str], Case], variant: str

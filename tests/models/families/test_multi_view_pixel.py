@@ -42,6 +42,7 @@ def teacher(model: Path) -> Adapter:
     return made
 
 
+@pytest.mark.slow
 @torch.no_grad()
 def test_views_of_a_group_see_each_other_and_the_cameras_are_told(teacher: Adapter) -> None:
     assert isinstance(teacher, MultiViewPixel) and teacher.image_size == 16

@@ -70,6 +70,7 @@ def eight_views(teacher: Adapter) -> tuple[Tensor, Tensor, Conditioning]:
     return x, t, told.seen_from(camera_matrices(azimuth, elevation))
 
 
+@pytest.mark.slow
 @torch.no_grad()
 def test_the_noise_is_that_of_a_unet_written_from_the_paper(
     model: tuple[Path, MultiViewUNet], teacher: Adapter
@@ -120,6 +121,7 @@ def test_the_text_encoder_the_latents_and_the_schedule_are_stable_diffusions(
     assert not any(parameter.requires_grad for parameter in teacher.denoiser.parameters())
 
 
+@pytest.mark.slow
 @torch.no_grad()
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=str)
 def test_weights_in_half_precision_say_nearly_the_same(
@@ -133,6 +135,7 @@ def test_weights_in_half_precision_say_nearly_the_same(
     assert 0.0 < float((found - whole).abs().max()) < 0.1 * float(whole.abs().max())
 
 
+@pytest.mark.slow
 def test_its_arithmetic_counts_the_views_that_each_pixel_sees() -> None:
     """The published size, on torch's meta device: shapes without numbers."""
     from diffusers import UNet2DConditionModel

@@ -63,6 +63,7 @@ def asked() -> tuple[Tensor, Tensor, Tensor]:
     return x, torch.tensor([900, 400, 30]), torch.randn(3, 4, generator=generator)
 
 
+@pytest.mark.slow
 @torch.no_grad()
 def test_the_noise_is_that_of_the_published_pipeline(model: tuple[Path, TinyZero123], teacher: Zero123) -> None:
     x, t, pose = asked()
@@ -74,6 +75,7 @@ def test_the_noise_is_that_of_the_published_pipeline(model: tuple[Path, TinyZero
     torch.testing.assert_close(found, torch.cat([without, told]), atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.slow
 @torch.no_grad()
 def test_picture_and_pose_are_both_told(teacher: Zero123) -> None:
     x, t, pose = asked()
@@ -85,6 +87,7 @@ def test_picture_and_pose_are_both_told(teacher: Zero123) -> None:
     assert float((teacher.predict_noise(x, t, latents) - whole).abs().max()) > 1e-4, "the latents alone"
 
 
+@pytest.mark.slow
 def test_a_picture_of_another_size_is_brought_to_the_models(teacher: Zero123) -> None:
     large = IMAGE.repeat_interleave(4, -1).repeat_interleave(4, -2)
     one, other = teacher.encode_picture(IMAGE), teacher.encode_picture(large)

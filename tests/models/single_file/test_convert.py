@@ -25,6 +25,7 @@ with workplace(Path(sys.argv[1]), "model.safetensors") as new:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
 def test_what_killed_processes_left_of_this_model_is_removed(tmp_path: Path) -> None:
     folder, other = tmp_path / "a [model]-1234", tmp_path / "a [model]-1234567"

@@ -30,6 +30,7 @@ def same_weights(one: Path, other: Path, part: str, name: str) -> bool:
     return mine.keys() == theirs.keys() and all(torch.equal(mine[key], theirs[key].half()) for key in mine)
 
 
+@pytest.mark.slow
 def test_a_file_with_everything_needs_the_configs_of_its_base_alone(file: Path) -> None:
     base = file.parent / "base"
     assert model_facts(str(file), str(base)).recipe == "MVDreamPipeline"
@@ -43,6 +44,7 @@ def test_a_file_with_everything_needs_the_configs_of_its_base_alone(file: Path) 
     assert json.loads((folder / "unet" / "config.json").read_text())["camera_dim"] == 16
 
 
+@pytest.mark.slow
 def test_a_file_with_the_denoiser_alone_takes_the_rest_from_its_base(file: Path) -> None:
     alone, base = file.with_name("alone.safetensors"), file.parent / "base"
     unet = {name: each for name, each in load_file(file).items() if name.startswith("model.diffusion_model.")}
@@ -53,6 +55,7 @@ def test_a_file_with_the_denoiser_alone_takes_the_rest_from_its_base(file: Path)
     assert same_weights(folder, base, "unet", "diffusion_pytorch_model")
 
 
+@pytest.mark.slow
 def test_the_base_must_be_a_multi_view_model_too(file: Path, tmp_path: Path) -> None:
     index = file.parent / "base" / "model_index.json"
     index.write_text(index.read_text().replace("MVDreamPipeline", "StableDiffusionPipeline"))
@@ -61,12 +64,14 @@ def test_the_base_must_be_a_multi_view_model_too(file: Path, tmp_path: Path) -> 
     assert caught.value.code == "model.base"
 
 
+@pytest.mark.slow
 def test_without_its_base_the_file_names_what_to_download(file: Path) -> None:
     with pytest.raises(SetupError, match="MVDream") as caught:
         read_single_file(file)
     assert caught.value.code == "model.configs" and "--configs" in caught.value.fix
 
 
+@pytest.mark.slow
 def test_imagedream_is_told_by_name(file: Path) -> None:
     tensors = dict(read_single_file(file, str(file.parent / "base")).tensors)
     camera = next(name for name in tensors if ".camera_embed." in name)

@@ -177,6 +177,7 @@ def test_a_file_becomes_a_folder_with_the_very_same_weights(
     assert scheduler.get("prediction_type", "epsilon") == "epsilon"
 
 
+@pytest.mark.slow
 def test_a_fine_tune_on_v_says_so_in_its_folder(
     made: tuple[str, dict[str, Any], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

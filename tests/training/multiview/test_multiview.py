@@ -158,6 +158,7 @@ def test_views_of_a_group_may_have_a_time_each_while_they_see_each_other() -> No
     assert len(set(examples.t.tolist())) == 16 and float((spans.amax(1) - spans.amin(1)).min()) > 250
 
 
+@pytest.mark.slow
 def test_the_engine_loads_its_folder_and_hears_what_training_computes(folder: Path) -> None:
     pipeline = open_pipeline(folder / "pipeline")
     assert pipeline.family == "MultiViewPixelPipeline" and pipeline.card.closed_vocabulary and pipeline.card.azimuths
@@ -204,6 +205,7 @@ def test_its_card_says_what_it_began_with_and_how_it_was_trained(trained: MultiV
     assert told["plan"]["alone"] == PLAN.alone
 
 
+@pytest.mark.slow
 def test_errors_are_measured_on_pictures_that_no_training_sees(folder: Path) -> None:
     teacher = load_teacher(open_pipeline(folder / "pipeline"), CPU, precision="float32")
     pictures, labels = held_out(8, 16)

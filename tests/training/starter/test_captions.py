@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import pytest
 import torch
 
 from dreamfusion_engine.models.card import HEADINGS, SHADINGS, VIEWS
@@ -15,6 +16,7 @@ from training.starter.objects.kinds import KINDS, Appearance, kind_named, random
 CPU = torch.device("cpu")
 
 
+@pytest.mark.slow
 def test_every_caption_is_made_of_known_words_and_fits() -> None:
     tokenizer = make_tokenizer()
     rng = np.random.default_rng(0)

@@ -134,6 +134,7 @@ def test_each_primitive_has_the_silhouette_of_its_plain_torch_twin(part: Part) -
     assert hit.sum() > 60
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["hamburger", "mug", "robot"])
 def test_an_object_has_the_colours_of_its_plain_torch_twin(name: str) -> None:
     parts = make_object(np.random.default_rng(3), kind_named(name), Appearance())

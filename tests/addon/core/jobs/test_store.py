@@ -52,6 +52,7 @@ def test_a_job_comes_back_as_it_was(tmp_path: Path) -> None:
     assert back.recipe == RECIPE and store.unreadable == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [JOURNAL, BIRTH])
 def test_truncation_at_any_byte_of_a_file_loses_no_job(tmp_path: Path, name: str) -> None:
     job = stored(tmp_path)
