@@ -87,5 +87,5 @@ def test_settings_are_explained_with_range_and_unit(capsys: pytest.CaptureFixtur
     told = {line["name"]: line for line in json.loads(capsys.readouterr().out)}
     assert told["guidance.score"]["choices"][0] == "sds" and told["memory.fit"]["default"] is True
     assert cli.main(["settings", "--about", "textur"]) == 0
-    assert cli.main(["settings", "--about", "txture"]) == 2
+    assert cli.main(["settings", "--about", "mesh.txture"]) == 2
     assert "mesh.texture" in capsys.readouterr().err

@@ -29,6 +29,8 @@ RUN_NAME = re.compile(r"[^\W_][\w.-]{0,99}")
 PATHS: dict[str, tuple[str, ...]] = {
     "model": ("starter",),
     "base": ("",),
+    "texture.model": ("", "starter"),
+    "texture.base": ("",),
     "judge": ("auto", "off"),
     "adapters.lora": (),
     "adapters.embeddings": (),

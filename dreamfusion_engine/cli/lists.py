@@ -5,15 +5,21 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
+from typing import Any
 
 from dreamfusion_engine.cli.options import given_settings
 from dreamfusion_engine.commands import console
 from dreamfusion_engine.commands.settings_table import about_json, about_text, settings_about, settings_text
+from dreamfusion_engine.config.presets import Resolved
 from dreamfusion_engine.config.recipes import RECIPES
+from dreamfusion_engine.config.texture_stage import OF_NO_USE, texture_settings
 from dreamfusion_engine.models.pipeline_folder import model_facts
 from dreamfusion_engine.request.settings import settings_for
+from dreamfusion_engine.request.texture_stage import with_texture_stage
 from dreamfusion_engine.wire.protocol import encode
 from dreamfusion_engine.wire.schema import json_schema, messages_text
+
+_ANYTHING = "an object"  # in place of a prompt
 
 
 def settings(options: argparse.Namespace) -> int:
@@ -22,14 +28,23 @@ def settings(options: argparse.Namespace) -> int:
         found = settings_about(options.about)
         print(json.dumps([about_json(about) for about in found]) if options.json else about_text(found))
         return 0
-    facts = model_facts(options.model, options.base)
-    made = settings_for(facts, options.preset, "an object", given_settings(options))
+    given = given_settings(options)
+    made = settings_for(model_facts(options.model, options.base), options.preset, _ANYTHING, given)
+    whole = with_texture_stage(made.config, given, check_words=False)
+    second = texture_settings(whole) if whole.texture.model else None
     if options.json:
-        recipe = {"name": made.config.recipe, "experimental": RECIPES[made.config.recipe].experimental}
-        print(json.dumps({"recipe": recipe, "preset": options.preset, "settings": made.to_json()}))
+        said = {**_settings_json(made), "preset": options.preset}
+        print(json.dumps(said if second is None else {**said, "texture": _settings_json(second)}))
     else:
         print(settings_text(made))
+        if second is not None:
+            print(f"\nThen the texture, by another model:\n{settings_text(second, without=OF_NO_USE)}")
     return 0
+
+
+def _settings_json(made: Resolved) -> dict[str, Any]:
+    recipe = {"name": made.config.recipe, "experimental": RECIPES[made.config.recipe].experimental}
+    return {"recipe": recipe, "settings": made.to_json()}
 
 
 def models(options: argparse.Namespace) -> int:

@@ -34,6 +34,8 @@ def given_settings(options: argparse.Namespace) -> dict[str, Any]:
         lock=lock,
         part=part,
         shape=shape,
+        texture_model=getattr(options, "texture_model", None),
+        texture_base=getattr(options, "texture_base", None),
         seed_option="--seed" if hasattr(options, "seed") else "--seeds",  # a batch has seeds alone
     )
     return settings | {"model": options.model, "base": options.base}

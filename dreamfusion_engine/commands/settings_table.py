@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import textwrap
+from collections.abc import Collection
 from typing import Any
 
 from dreamfusion_engine.config.paint import PaintConfig
@@ -17,13 +18,21 @@ _WIDTH = 100  # columns of a description
 _OF_THE_RUN = ("prompt", "negative", "seed", "base", "device")  # not settings of a model, unless its recipe gives them
 
 
-def settings_text(made: Resolved) -> str:
-    """Return a head line with preset and recipe, then one line for each setting."""
+def settings_text(made: Resolved, without: Collection[str] = ()) -> str:
+    """Return a head line with preset and recipe, then one line for each setting.
+
+    made: Resolved.
+    without: names of stages that are left out.
+    """
     recipe = RECIPES[made.config.recipe]
     mark = ", experimental" if recipe.experimental else ""
     of_recipe = {name for name, origin in made.origins.items() if origin.startswith("recipe: ")}
     left_out = set(_OF_THE_RUN) - of_recipe
-    rows = {name: value for name, value in dotted(made.config).items() if name not in left_out}
+    rows = {
+        name: value
+        for name, value in dotted(made.config).items()
+        if name not in left_out and name.partition(".")[0] not in without
+    }
     shown = {name: value_text(value) for name, value in rows.items()}
     wide = max(map(len, shown)), max(len(text) for text in shown.values() if len(text) <= 24)
     lines = [f"{made.config.model}: preset {made.config.preset}, recipe of {recipe.title}{mark}"]

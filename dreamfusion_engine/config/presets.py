@@ -120,6 +120,8 @@ def origins_of(config: GenerateConfig) -> dict[str, str]:
     base = dotted(made.config)
     origins = dict(made.origins) | {"guidance.score": "preset"}
     base["guidance.score"] = GuidanceConfig().score
+    if config.texture.model:  # its recipe follows from it, as the model's own does
+        origins["texture.recipe"], base["texture.recipe"] = "model", config.texture.recipe
     return {key: origins[key] if value == base[key] else "yours" for key, value in dotted(config).items()}
 
 

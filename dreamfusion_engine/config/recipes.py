@@ -415,6 +415,14 @@ def reads_words(recipe: str) -> bool:
     return recipe not in RECIPES or RECIPES[recipe].words
 
 
+def compares(recipe: str) -> bool:
+    """Return whether models of a recipe compare pictures with words and denoise nothing; False for an unknown one.
+
+    recipe: str, its name.
+    """
+    return recipe in RECIPES and RECIPES[recipe].family == RECIPES[CLIP_RECIPE].family
+
+
 def recipe_family(family: str) -> str:
     """Return the family whose recipes a model of a family has: itself, or one from which only its folders differ."""
     return _LIKE.get(family, family)

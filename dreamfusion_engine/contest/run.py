@@ -16,6 +16,7 @@ from typing import Any
 
 from dreamfusion_engine.config.seed_range import SeedRange
 from dreamfusion_engine.config.stages import GenerateConfig
+from dreamfusion_engine.config.texture_stage import texture_config
 from dreamfusion_engine.contest.board import Board, Entry, load_board
 from dreamfusion_engine.contest.course import Course
 from dreamfusion_engine.contest.drafts import Drafts, seed_folder
@@ -81,7 +82,8 @@ def contest(
             keep_source(b"" if start is None else start.blockout, output)
             board.save(output)
         rounds = rounds_of(seeds.count, config.optimize.steps)
-        course = Course(all_steps(seeds.count, config.optimize.steps, rounds), report)
+        painting = texture_config(config).optimize.steps if config.texture.model else 0
+        course = Course(all_steps(seeds.count, config.optimize.steps, rounds) + painting, report)
         report(board.standing(len(rounds)))
         _rank(config, board, rounds, course, output, start, report, control, chosen)
         report(board.standing(len(rounds)))
@@ -122,7 +124,7 @@ def _rank(
     places = run_places(config)
     model = open_run_model(config, heard)
     teacher = load_run_teacher(config, *model, places, heard)
-    judge = appraiser(config.prompt, judge_folder(config.judge, config.model))
+    judge = appraiser(config.prompt, judge_folder(config.judge, config.model, config.texture.model))
     grading = Grading(config, teacher.distillation, judge)
     board.judge = grading.by
     drafts = Drafts(config, teacher, output, start, course, report, draft_control)
@@ -197,7 +199,8 @@ def _finish(
 ) -> Result:
     """Finish the winner by the ordinary run, and move its files to the top."""
     folder = seed_folder(output, winner.seed)
-    course.begin(course.total - (config.optimize.steps - winner.step))
+    painting = texture_config(config).optimize.steps if config.texture.model else 0
+    course.begin(course.total - painting - (config.optimize.steps - winner.step))
     made = generate(
         replace(config, seed=winner.seed),
         folder,

@@ -17,17 +17,17 @@ _PIECE = 1 << 20  # bytes read at a time
 _FIX = "Give a whole CLIPModel folder: config.json, model.safetensors, tokenizer, preprocessor_config.json. Or 'auto'."
 
 
-def judge_folder(name: str, teacher: str) -> Path | None:
+def judge_folder(name: str, *teachers: str) -> Path | None:
     """Return the folder of a run's judge; None where it has none.
 
     name: 'auto', 'off', or the path of a CLIPModel folder.
-    teacher: name of the model that teaches, which never judges.
+    teachers: names of the models that teach, which never judge; "" for none.
     Raises InputError judge.folder for a folder that is no judge, judge.teaches for the teacher's own.
     """
     if name == OFF:
         return None
     if name == AUTO:
-        return None if _is_teacher(WEIGHTS, teacher) else WEIGHTS
+        return None if any(_is_teacher(WEIGHTS, teacher) for teacher in teachers if teacher) else WEIGHTS
     try:
         folder = Path(given_path(name))
         if not name.strip() or not folder.is_dir():
@@ -47,7 +47,7 @@ def judge_folder(name: str, teacher: str) -> Path | None:
             why=f"{shortened(name)}: {error}.",
             fix=_FIX,
         ) from error
-    if _is_teacher(folder, teacher):
+    if any(_is_teacher(folder, teacher) for teacher in teachers if teacher):
         raise InputError(
             "judge.teaches",
             what="The model that teaches cannot judge.",

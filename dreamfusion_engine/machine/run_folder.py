@@ -18,8 +18,8 @@ INPUTS = "inputs.json"  # the pictures that it was given, and from where they sh
 INPUT = "input-{}.png"  # a picture, cut out
 CONTEST = "contest.json"  # where a contest of seeds stands
 _WRITTEN = ("mesh.glb", "views.png", "turntable.mp4", "result.json", INPUTS, INPUT.format("*"), CONTEST)
-_REPLACED = (*_WRITTEN, "before.png", "textures", "previews", "seeds")  # by a run that begins anew
-_WRITTEN_INSIDE = {"checkpoint*": ("state-*.safetensors", "checkpoint.json"), "previews": ("step-*.png",)}
+_REPLACED = (*_WRITTEN, "before.png", "textures", "previews*", "seeds")  # by a run that begins anew
+_WRITTEN_INSIDE = {"checkpoint*": ("state-*.safetensors", "checkpoint.json"), "previews*": ("step-*.png",)}
 
 
 def can_resume(folder: Path) -> bool:

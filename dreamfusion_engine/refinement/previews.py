@@ -51,7 +51,7 @@ class RefinePreviews(ViewPreviews):
         vertices = (stands if self._place is None else self._place(stands)).astype(np.float32)
         triangles = self._surface.canvas.triangles
         if len(triangles) > MOST_TRIANGLES:
-            vertices, triangles, kept = _fewer(vertices, triangles)
+            vertices, triangles, kept = fewer_triangles(vertices, triangles)
             colours = colours[kept]
         self._report(
             MeshPreview(
@@ -63,8 +63,12 @@ class RefinePreviews(ViewPreviews):
         )
 
 
-def _fewer(vertices: Floats, triangles: Ints) -> tuple[Floats, Ints, NDArray[Any]]:
-    """About MOST_TRIANGLES of a mesh, and for each of its vertices one near it before."""
+def fewer_triangles(vertices: Floats, triangles: Ints) -> tuple[Floats, Ints, NDArray[Any]]:
+    """Return about MOST_TRIANGLES of a mesh, and for each of its vertices one near it before.
+
+    vertices: float32[V, 3].
+    triangles: int32[T, 3].
+    """
     less, faces = fast_simplification.simplify(
         np.ascontiguousarray(vertices, np.float64),
         np.ascontiguousarray(triangles, np.int32),

@@ -16,6 +16,7 @@ from dreamfusion_engine.request.generate import begun_with, checked_blockout
 from dreamfusion_engine.request.output import check_not_taken, check_output, contest_name, disk_needed
 from dreamfusion_engine.request.run import Request, checked_run
 from dreamfusion_engine.request.stages import check_refinement
+from dreamfusion_engine.request.texture_stage import with_texture_stage
 
 
 def checked_contest_request(
@@ -56,4 +57,5 @@ def checked_contest_request(
     check_output(asked.output, disk_needed(asked.config, seeds.count))
     if not resume:
         check_not_taken(asked.output, asked.config, "contest", seeds)
-    return replace(asked, config=begun_with(mesh, asked, settings), mesh=mesh, seeds=seeds)
+    config = with_texture_stage(begun_with(mesh, asked, settings), settings)
+    return replace(asked, config=config, mesh=mesh, seeds=seeds)

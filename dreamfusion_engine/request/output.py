@@ -11,6 +11,7 @@ from pathlib import Path
 
 from dreamfusion_engine.config.seed_range import SeedRange
 from dreamfusion_engine.config.stages import GenerateConfig
+from dreamfusion_engine.config.texture_stage import texture_config
 from dreamfusion_engine.errors import InputError
 from dreamfusion_engine.inputs.given_path import UnusablePath, absence, given_path, shortened
 from dreamfusion_engine.machine.disk import check_room
@@ -63,9 +64,14 @@ def folder_name(prompt: str, seed: int) -> str:
 
 def disk_needed(config: GenerateConfig, seeds: int = 1) -> int:
     """Bytes that a run may take on the disk: checkpoints of field and optimizer, one more than seeds, and its files."""
+    second = _table(texture_config(config)) if config.texture.model and config.texture.recipe else 0
+    return _DISK_NEEDED + (seeds + 1) * 3 * _table(config) + 2 * 3 * second  # Adam keeps two moments of each
+
+
+def _table(config: GenerateConfig) -> int:
+    """Bytes of a run's hash grid at most."""
     field = config.field
-    table = field.levels * field.features * (4 << field.log2_table)  # float32; a coarse level has fewer entries
-    return _DISK_NEEDED + (seeds + 1) * 3 * table  # Adam keeps two moments of each
+    return field.levels * field.features * (4 << field.log2_table)  # float32; a coarse level has fewer entries
 
 
 def check_output(folder: Path, needed: int = _DISK_NEEDED) -> None:

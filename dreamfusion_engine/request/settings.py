@@ -46,9 +46,10 @@ def settings_for(
             fix=f"Leave camera.group out: the model's recipe has {together}.",
         )
     called = "the starter model" if facts.recipe == STARTER_RECIPE else None
-    refuse_useless(
-        FAMILIES[facts.family], dotted(made.config), dotted(preset(preset_name, prompt or SOMETHING)), called
-    )
+    values = dotted(made.config)
+    painted = bool(made.config.texture.model)  # after the same words, by another model that may read them
+    later = [name for name in values if painted and name.partition(".")[0] in ("negative", "prompts")]
+    refuse_useless(FAMILIES[facts.family], values, dotted(preset(preset_name, prompt or SOMETHING)), called, later)
     return made
 
 

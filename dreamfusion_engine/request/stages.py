@@ -10,6 +10,7 @@ from dreamfusion_engine.errors import InputError
 
 _SURFACE = "They say how rays march through a field, and this run renders the surface of a mesh"
 _NEW_OBJECT = "They are about a new object, and this run changes a mesh that is there"
+_ONE_MODEL = "They name a second model for the texture of a new object, and this run has the one that `model` names"
 # Task -> the stages that do nothing in it, and why. `paint` is a stage of `texture` alone: the others do not know it.
 UNUSED: dict[str, dict[str, str]] = {
     "generate": {},
@@ -18,9 +19,10 @@ UNUSED: dict[str, dict[str, str]] = {
         "render": _SURFACE,
         "start": _NEW_OBJECT,
         "reference": _NEW_OBJECT,
+        "texture": _ONE_MODEL,
         "refine": "They say how vertices and colours move together, and this run moves colours only",
     },
-    "refine": {"render": _SURFACE, "start": _NEW_OBJECT, "reference": _NEW_OBJECT},
+    "refine": {"render": _SURFACE, "start": _NEW_OBJECT, "reference": _NEW_OBJECT, "texture": _ONE_MODEL},
 }
 
 

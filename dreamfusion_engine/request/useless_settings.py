@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from dreamfusion_engine.config.recipes import (
@@ -39,7 +39,11 @@ _WORDLESS_ONLY: Mapping[str, tuple[tuple[str, ...], str]] = {
 
 
 def refuse_useless(
-    family: Family, values: Mapping[str, Any], plain: Mapping[str, Any], model: str | None = None
+    family: Family,
+    values: Mapping[str, Any],
+    plain: Mapping[str, Any],
+    model: str | None = None,
+    later: Collection[str] = (),
 ) -> None:
     """Raise InputError input.setting for a setting that does nothing with a model of a family, or cannot be.
 
@@ -47,6 +51,7 @@ def refuse_useless(
     values: settings of the run by dotted name.
     plain: those of its preset.
     model: str, what the artist calls the model; None for the name of its family.
+    later: dotted names of settings that count in a later stage, with another model.
     """
     title = model or (f"a {family.title}" if family.compares else family.title)
     about: list[tuple[Sequence[str], str, str]] = []
@@ -75,7 +80,7 @@ def refuse_useless(
     only = _COMPARING_ONLY if family.compares else {} if family.reads_words else _WORDLESS_ONLY
     for names, why, other in about:
         for name in names:
-            if values[name] != plain[name]:
+            if values[name] != plain[name] and name not in later:
                 raise InputError(
                     "input.setting",
                     what=f"The setting '{name}' does nothing with this model.",

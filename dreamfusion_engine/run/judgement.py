@@ -28,7 +28,8 @@ def judgement(config: GenerateConfig, mesh: TexturedMesh, report: Report) -> dic
     grade = None
     try:
         # Without a prompt there is nothing to compare the object with.
-        ready = appraiser(config.prompt, judge_folder(config.judge, config.model)) if config.prompt else None
+        folder = judge_folder(config.judge, config.model, config.texture.model)
+        ready = appraiser(config.prompt, folder) if config.prompt else None
         if ready is not None:
             said = ready.appraise(*mesh_portraits(mesh))
             if said.many_faced:

@@ -51,6 +51,27 @@ def run_report(config: GenerateConfig, session: Session, clock: StageClock, plac
     }
 
 
+def at_the_end(content: dict[str, Any], clock: StageClock, places: Places) -> dict[str, Any]:
+    """Return what result.json says of a run, with the seconds and the memory of what came since it was put together.
+
+    content: from `run_report`.
+    clock: StageClock of the run.
+    places: Places of the run.
+    """
+    roles = (("teacher", places.teacher), ("field", places.field))
+    peaks = {role: round(peak_memory_mib(device)) for role, device in roles}
+    said = {
+        role: {**each, "peak_memory_mib": max(peaks[role], each["peak_memory_mib"])} if role in peaks else each
+        for role, each in content["places"].items()
+    }
+    return {
+        **content,
+        "seconds": {**content["seconds"], **clock.finished()},
+        "peak_memory_mib": max(content["peak_memory_mib"], peaks["field"]),
+        "places": said,
+    }
+
+
 def places_report(session: Session, places: Places) -> dict[str, Any]:
     """Return what result.json says of the devices: which, their peak memory, and the bytes of a step between them.
 

@@ -173,6 +173,7 @@ def load_run_teacher(
     report: Report,
     processes: Processes = ALONE,
     picture: TeacherPicture | None = None,
+    later: float | None = 0.0,
 ) -> RunTeacher:
     """Load the frozen teacher within the memory that is free, and encode the prompt for every view and shading.
 
@@ -182,9 +183,11 @@ def load_run_teacher(
     report: told of notes.
     processes: Processes, the processes that train together.
     picture: TeacherPicture, for a teacher that is told one in place of the prompt; None for all others.
+    later: float, estimated seconds of another model's stage that follows, which are told with this one's; None: this
+        is that stage, and the time was told.
     Raises SetupError for a model that cannot be loaded; InputError for one that is told a picture, without one.
     """
-    if places.unused:
+    if places.unused and later is not None:
         report(Note(code="run.card_unused", text=f"This run does not use {places.unused}."))
     changes = adapters.digest()
     torch.set_num_threads(compute_threads())
@@ -201,8 +204,8 @@ def load_run_teacher(
     )
     speed = measured_speed(device, places.field)
     whole = estimated_seconds(sizes, fitted, speed)
-    if whole > TOLD_ABOVE:
-        report(Note(code="run.estimate", text=estimate_text(config, whole)))
+    if later is not None and whole and whole + later > TOLD_ABOVE:
+        report(Note(code="run.estimate", text=estimate_text(config, whole + later)))
     placement = Placement(fitted.memory, device, locate_model)
     precision: Precision = fitted.memory.precision
     if precision == "auto" and device.type == "cpu" and not sizes.compares:
@@ -301,6 +304,8 @@ def estimate_text(config: GenerateConfig, seconds: float) -> str:
     """
     views = config.optimize.views
     what = f"{config.optimize.steps:,} steps of {views} {'views' if views > 1 else 'view'} with this model"
+    if config.texture.model:
+        what += ", then the texture model's"
     return f"About {spoken(seconds)} on this machine ({what}; an estimate from its measured speed)."
 
 

@@ -169,6 +169,22 @@ def refining_seconds(sizes: ModelSizes, config: GenerateConfig, speed: Speed) ->
     return training_seconds(sizes, refining(config, {}), speed)
 
 
+def texturing_seconds(sizes: ModelSizes, config: GenerateConfig, speed: Speed | None) -> float:
+    """Return the seconds of the second stage of `generate`, from loading its model to the baked texture; 0: unknown.
+
+    Its renders are counted as the field's, which take longer.
+
+    sizes: ModelSizes of the texture model.
+    config: GenerateConfig of the stage (`config.texture_stage`).
+    speed: Speed of the device; None where it was not measured yet.
+    """
+    training = training_seconds(sizes, config, speed) if speed is not None else 0.0
+    if speed is None or not training:
+        return 0.0
+    training += watching_seconds(config, speed, training)
+    return training + (_LOAD_SECONDS + _AFTER_SECONDS) * speed.rest
+
+
 def after_seconds(config: GenerateConfig, speed: Speed) -> float:
     """Return the seconds of mesh and pictures after training.
 

@@ -15,7 +15,7 @@ from dreamfusion_engine.config.stages import GenerateConfig
 from dreamfusion_engine.errors import InputError
 
 # Settings of text that names no file: words for people, and names of choices that the engine checks.
-TEXTS = {"prompt", "negative", "device", "preset", "recipe", "paint.part"}
+TEXTS = {"prompt", "negative", "device", "preset", "recipe", "paint.part", "texture.recipe"}
 
 
 @pytest.fixture
@@ -83,6 +83,8 @@ def test_every_setting_of_text_is_known_to_name_a_file_or_not() -> None:
         {"adapters": {"lora": ["/etc/passwd"]}},
         {"adapters": {"embeddings": ["../secret.glb"]}},
         {"model": "auto"},
+        {"texture": {"model": "/etc"}},
+        {"texture": {"model": "starter", "base": "../secret.glb"}},
     ],
     ids=str,
 )

@@ -47,3 +47,19 @@ def test_a_lora_makes_the_sale_uncertain_but_never_allows_it() -> None:
     found = {model.license: terms(preset("draft", "a mug", {"model": model.id, **adapters})) for model in catalogue()}
     assert found["apache-2.0"]["sell"] == "unknown" and "LoRA" in found["apache-2.0"]["line"]
     assert found["deepfloyd-if-license"]["sell"] == "no"
+
+
+def test_of_two_models_the_line_is_about_both_and_the_stricter_one_counts() -> None:
+    by_sale = {licences()[model.license].sell: model.id for model in catalogue() if model.license in licences()}
+    order = ("no", "unknown", "conditions", "yes")
+    ids = {**by_sale, "unknown": "some/body-elses"}
+    for first in order:
+        for second in order:
+            if first not in ids or second not in ids:
+                continue
+            found = terms(preset("draft", "a mug", {"model": ids[first], "texture": {"model": ids[second]}}))
+            assert found["sell"] == min(first, second, key=order.index), (first, second)
+            assert found["texture"]["sell"] == second and found["texture"]["model"] == ids[second]
+            made, painted = found["line"].split(" Its texture was made with ")
+            assert made == terms(preset("draft", "a mug", {"model": ids[first]}))["line"]
+            assert painted == terms(preset("draft", "a", {"model": ids[second]}))["line"].removeprefix("Made with ")

@@ -21,6 +21,7 @@ ONE = {
     "start": {"lock": 1.0},
     "reference": {"begin": 0.0},
     "refine": {"strength": 0.5},
+    "texture": {"model": "starter"},
     "render": {"steps": 32},
 }
 NO_PICTURES: tuple[GivenPicture, ...] = ()

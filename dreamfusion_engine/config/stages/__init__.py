@@ -23,6 +23,7 @@ from dreamfusion_engine.config.stages.refine import RefineConfig
 from dreamfusion_engine.config.stages.render import RenderConfig, Shading
 from dreamfusion_engine.config.stages.score import ScoreConfig
 from dreamfusion_engine.config.stages.start import StartConfig
+from dreamfusion_engine.config.stages.texture import TextureConfig
 
 __all__ = [
     "AdaptersConfig",
@@ -46,6 +47,7 @@ __all__ = [
     "ScoreConfig",
     "Shading",
     "StartConfig",
+    "TextureConfig",
     "ViewPrompts",
     "Weighting",
     "views_at_once",

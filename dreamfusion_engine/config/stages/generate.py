@@ -24,6 +24,7 @@ from dreamfusion_engine.config.stages.refine import RefineConfig
 from dreamfusion_engine.config.stages.render import RenderConfig
 from dreamfusion_engine.config.stages.score import ScoreConfig
 from dreamfusion_engine.config.stages.start import StartConfig
+from dreamfusion_engine.config.stages.texture import TextureConfig
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +76,7 @@ class GenerateConfig(Stage, stage=""):
     pace: PaceConfig = dataclasses.field(default_factory=PaceConfig)
     mesh: MeshConfig = dataclasses.field(default_factory=MeshConfig)
     refine: RefineConfig = dataclasses.field(default_factory=RefineConfig)
+    texture: TextureConfig = dataclasses.field(default_factory=TextureConfig)
     start: StartConfig = dataclasses.field(default_factory=StartConfig)
     reference: ReferenceConfig = dataclasses.field(default_factory=ReferenceConfig)
     memory: MemoryConfig = dataclasses.field(default_factory=MemoryConfig)
