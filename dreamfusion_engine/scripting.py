@@ -34,6 +34,7 @@ def generate(
     output: str | Path | None = None,
     preset: str = "standard",
     model: str | Path | None = None,
+    texture_model: str | Path | None = None,
     seed: int | None = None,
     settings: Mapping[str, Any] | None = None,
     begin_from: str | Path | None = None,
@@ -48,6 +49,7 @@ def generate(
     output: path of the run's folder; None: outputs/<prompt>-<seed>.
     preset: str, 'draft', 'standard' or 'high'.
     model: a folder, a downloaded hub id or a single file; None: the built-in starter.
+    texture_model: another one, which paints the finished shape; None: the texture is the first model's.
     seed: int, 0 or more; None: 0.
     settings: nested by stage, such as {"optimize": {"steps": 400}}; `dreamfusion-engine settings --about` lists them.
     begin_from: path of a .glb from whose shape the object begins; None: from nothing.
@@ -62,7 +64,7 @@ def generate(
     words = [(word, "") for word in _image_words(images)]
     mesh = b"" if begin_from is None else _path("begin_from", begin_from)
     given = [path for path in [mesh] if isinstance(path, Path)] + picture_files(words)
-    said = _settings(settings, model=model, seed=seed)
+    said = _with_texture_model(_settings(settings, model=model, seed=seed), texture_model)
     asked = _checked("generate", prompt, mesh, output, preset, said, resume, read_given(words))
     return _made("generate", asked, given, progress, cancelled)
 
@@ -198,6 +200,14 @@ def _settings(settings: Mapping[str, Any] | None, **named: Any) -> dict[str, Any
             )
         whole[name] = str(value) if isinstance(value, Path) else value
     return whole
+
+
+def _with_texture_model(settings: dict[str, Any], model: str | Path | None) -> dict[str, Any]:
+    """The settings with what the argument `texture_model` says."""
+    stage = settings.get("texture", {})
+    if model is None or not isinstance(stage, Mapping):  # which is refused with the others
+        return settings
+    return {**settings, "texture": _settings(stage, model=model)}
 
 
 def _made(task: str, asked: Request, given: Sequence[Path], progress: Told | None, cancelled: Asked | None) -> Result:

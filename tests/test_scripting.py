@@ -95,6 +95,8 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"seed": 1, "settings": {"seed": 2}}, "input.setting"),
     ({"settings": {"optimise": {}}}, "input.unknown_setting"),
     ({"begin_from": "nothing.glb"}, "input.mesh"),
+    ({"texture_model": "starter", "settings": {"texture": {"model": "starter"}}}, "input.setting"),
+    ({"settings": {"texture": {"steps": 4}}}, "input.setting"),
     ({"images": ["nothing.png"]}, "input.picture"),
     ({"images": "car.png@front"}, "input.argument"),
     ({"images": [5]}, "input.argument"),

@@ -44,9 +44,10 @@ TOOLS: dict[str, Tool] = {
         says="Begin to make a textured 3D object of a prompt. Answers at once with the run's name: watch it then.",
         takes=_ASKED
         | {
+            "texture_model": Argument(type="string", says="Name of another model, which paints the finished shape"),
             "begin_from": Argument(
                 type="string", says="Path of a .glb file in the allowed folder, from whose shape the object begins"
-            )
+            ),
         },
     ),
     "texture": Tool(says="Begin to paint a mesh as a prompt says; its shape stays.", takes={"mesh": _MESH} | _ASKED),

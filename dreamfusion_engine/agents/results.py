@@ -44,9 +44,9 @@ def newest_picture(folder: Path) -> bytes:
 
     folder: Path of the run.
     """
-    previews = folder / "previews"
-    found = sorted(previews.glob("*.png"))[-1:] if previews.is_dir() else []
-    for path in (folder / "views.png", *found):
+    # Those of the texture stage come after the others.
+    stages = [sorted((folder / name).glob("*.png"))[-1:] for name in ("previews-texture", "previews")]
+    for path in (folder / "views.png", *(path for found in stages for path in found)):
         try:
             if path.is_file() and not path.is_symlink() and path.stat().st_size <= PICTURE_LIMIT:
                 return path.read_bytes()

@@ -109,7 +109,7 @@ class Tools:
                 why=f"settings has '{twice[0]}', which is an argument of its own.",
                 fix=f"Give {twice[0]} beside settings.",
             )
-        settings = self._folder.allowed_settings(values["settings"] | own)
+        settings = self._folder.allowed_settings(_with_texture_model(values) | own)
         data, words = b"", values["prompt"]
         given = values.get("mesh") or values.get("begin_from")
         if given:
@@ -259,6 +259,22 @@ class Tools:
                 fix="Watch it for a while, and look again.",
             )
         return Answer(said={"run": name, "bytes": len(picture)}, picture=picture)
+
+
+def _with_texture_model(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that a tool was given, with its argument `texture_model`. Raises InputError for both at once."""
+    settings, model = dict(values["settings"]), values.get("texture_model")
+    stage = settings.get("texture", {})
+    if model is None or not isinstance(stage, Mapping):  # which the engine refuses
+        return settings
+    if "model" in stage:
+        raise InputError(
+            "input.argument",
+            what="The arguments of the tool cannot be used.",
+            why="settings has 'texture.model', and texture_model is an argument of its own.",
+            fix="Keep one of them.",
+        )
+    return {**settings, "texture": {**stage, "model": model}}
 
 
 def _told(message: Mapping[str, Any]) -> EngineError:

@@ -42,18 +42,19 @@ class Parcel:
 
 
 def parcels_of(config: GenerateConfig) -> list[Parcel]:
-    """Return what a run reads besides the engine: model, base, adapters, judge, tiny VAE; nothing that is built in.
+    """Return what a run reads besides the engine: models, bases, adapters, judge, tiny VAE; nothing that is built in.
 
     config: GenerateConfig of a run whose files have been found good.
     Raises OSError.
     """
-    names = [config.base, config.judge, config.memory.tiny_vae, *config.adapters.embeddings]
+    names = [config.base, config.texture.base, config.judge, config.memory.tiny_vae, *config.adapters.embeddings]
     names += [file for file, _ in config.adapters.lora]
     paths = {name: Path(os.path.expanduser(name)) for name in names if name}
     found = {name: path for name, path in paths.items() if path.exists()}  # the others are built in, or of the hub
-    if config.model != STARTER:
-        path = Path(os.path.expanduser(config.model))
-        found[config.model] = path if path.exists() else locate_model(config.model, config.base)
+    for model, base in ((config.model, config.base), (config.texture.model, config.texture.base)):
+        if model not in ("", STARTER):
+            path = Path(os.path.expanduser(model))
+            found[model] = path if path.exists() else locate_model(model, base)
     return [parcel(given, source) for given, source in found.items()]
 
 

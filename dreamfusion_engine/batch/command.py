@@ -21,8 +21,15 @@ from dreamfusion_engine.machine.stop_signals import stop_on_signals
 from dreamfusion_engine.wire.printed import JsonLines
 
 STOPPING = b"\nStopping every run after its step, with a checkpoint. Press Ctrl-C again to stop at once.\n"
-_OWN = {"model": "--model", "base": "--base", "preset": "--preset", "negative": "--negative", "device": "--device"}
-_DEFAULTS = {"model": "starter", "base": "", "preset": "standard", "negative": "", "device": "auto"}
+_DEFAULTS = {  # of options that every run gets
+    "model": "starter",
+    "base": "",
+    "texture_model": None,
+    "texture_base": None,
+    "preset": "standard",
+    "negative": "",
+    "device": "auto",
+}
 
 
 def run_words(options: argparse.Namespace) -> list[str]:
@@ -31,10 +38,10 @@ def run_words(options: argparse.Namespace) -> list[str]:
     options: of the command.
     """
     words: list[str] = []
-    for name, option in _OWN.items():
+    for name, default in _DEFAULTS.items():
         value = getattr(options, name)
-        if value != _DEFAULTS[name]:
-            words.append(f"{option}={value}")
+        if value != default:
+            words.append(f"--{name.replace('_', '-')}={value}")
     words += [f"--steps={options.steps}"] if options.steps is not None else []
     words += [f"--cache={options.cache}"] if options.cache else []
     for option, values in (("--lora", options.lora), ("--embedding", options.embedding), ("--set", options.set)):

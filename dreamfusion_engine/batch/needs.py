@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dreamfusion_engine.config.stages import GenerateConfig
+from dreamfusion_engine.config.texture_stage import texture_config
 from dreamfusion_engine.memory.estimate import estimate
 from dreamfusion_engine.models.pipeline_folder import locate_model, single_file
 from dreamfusion_engine.models.single_file.read import known_base
@@ -24,13 +25,18 @@ class Needs:
 
 
 def needs_of(config: GenerateConfig) -> Needs:
-    """Return what a run takes at its peak. Nothing is loaded.
+    """Return what a run takes at its peak: that of the larger of its stages. Nothing is loaded.
 
-    config: GenerateConfig of a run whose model has been found good.
+    config: GenerateConfig of a run whose models have been found good.
     Raises as `locate_model`.
     """
-    sizes = _sizes(config)
-    return Needs(main=estimate(sizes, config, "cpu").total, card=estimate(sizes, config, "cuda").total)
+    stages = [config, texture_config(config)] if config.texture.model else [config]
+    sizes = [_sizes(stage) for stage in stages]
+    main, card = (
+        max(estimate(each, stage, device).total for each, stage in zip(sizes, stages, strict=True))
+        for device in ("cpu", "cuda")
+    )
+    return Needs(main=main, card=card)
 
 
 def _sizes(config: GenerateConfig) -> ModelSizes:

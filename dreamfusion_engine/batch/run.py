@@ -26,6 +26,7 @@ from dreamfusion_engine.models.pipeline_folder import ModelFacts, model_facts
 from dreamfusion_engine.request.generate import checked_request
 from dreamfusion_engine.request.output import output_folder
 from dreamfusion_engine.request.run import prompted
+from dreamfusion_engine.request.texture_stage import check_stage_prompt
 
 LOCK = ".batch.lock"
 MOST_THREADS = 256
@@ -95,10 +96,15 @@ def checked_batch(
 
     def check(prompt: str) -> str:
         if facts:  # the first good prompt has been checked together with everything else
-            return prompted(prompt, preset_name, given, facts[0]).prompt
+            config = prompted(prompt, preset_name, given, facts[0])
+            if config.texture.model:
+                check_stage_prompt(replace(config, texture=found[0].texture), facts[1])
+            return config.prompt
         asked = checked_request(prompt, preset_name=preset_name, settings=given, output=folder / "any")
         found.append(asked.config)
         facts.append(model_facts(asked.config.model, asked.config.base))
+        if asked.config.texture.model:
+            facts.append(model_facts(asked.config.texture.model, asked.config.texture.base))
         return asked.config.prompt
 
     good, refused = usable(lines, check)

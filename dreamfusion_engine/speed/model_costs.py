@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any, get_args
 
 from dreamfusion_engine.config.presets import PRESET_NAMES, preset
+from dreamfusion_engine.config.recipes import reads_words
 from dreamfusion_engine.config.scores import Score
 from dreamfusion_engine.config.stages import GenerateConfig
+from dreamfusion_engine.config.texture_stage import texture_config
 from dreamfusion_engine.memory.ladder import least_bytes
 from dreamfusion_engine.models.sizes import ModelSizes
 from dreamfusion_engine.speed.device_speed import stored_speed
-from dreamfusion_engine.speed.run_time import estimated_seconds, step_seconds
+from dreamfusion_engine.speed.run_time import estimated_seconds, step_seconds, texturing_seconds
 
 PRESET = "standard"  # whose settings the memory is told for
 
@@ -29,6 +31,8 @@ def estimates_of(sizes: ModelSizes, model: str, device_type: str, recipe: str) -
     """Return by preset the time and peak memory of a run: {"seconds", 0: unknown, "memory_mib"}.
 
     "scores" has the same two by each other score, and "pace": a step's time over that with the recipe's score.
+    "texture" has the two of the model as a texture model, whose stage comes after another model's; none for a model
+    that reads no words.
 
     sizes: ModelSizes of the model.
     model: str, the model's name.
@@ -53,6 +57,12 @@ def estimates_of(sizes: ModelSizes, model: str, device_type: str, recipe: str) -
                 pace = 0.0 if speed is None or not step else round(step_seconds(sizes, other, speed) / step, 3)
                 scores[score] = {**costs(other), "pace": pace}
         estimates[name] = {**costs(own), "scores": scores}
+        if reads_words(recipe):
+            second = texture_config(preset(name, "a", {"texture": {"model": model, "recipe": recipe}}))
+            estimates[name]["texture"] = {
+                "seconds": round(texturing_seconds(sizes, second, speed), 1),
+                "memory_mib": _memory_mib(sizes, second, device_type),
+            }
     return estimates
 
 

@@ -53,6 +53,8 @@ COMMANDS: dict[str, dict[str, str]] = {
     "hello": {"protocol": "int", "client": "str?"},
     # Queue a run. settings: nested by stage like result.json's config, over the preset. output: folder on the
     # engine's machine; without it <output root>/<prompt>-<seed>. resume: go on from that folder's checkpoint.
+    # The settings' stage "texture" names another model, which paints the finished shape. An older engine refuses that,
+    # and does not make the object without. Its steps are counted after the first model's, in one progress.
     # It may carry a binary glTF: the blockout from which the object begins; the settings' stage "start" is about it.
     # And pictures of the object: each {"bytes": n, "view": name or [azimuth, elevation] in degrees, "mask": m}; view
     # and mask may be left out. After the blockout come picture, its mask, next picture ... as files, of n and m bytes.
@@ -100,8 +102,10 @@ EVENTS: dict[str, dict[str, str]] = {
     # used, as `models --json` prints them. suggestions: in the same form, those that are broken here or could be
     # downloaded. A model's estimates: by preset (draft, standard, high) {"seconds": of a whole run on the default
     # device, 0: unknown, "memory_mib": peak, "scores": by every other guidance.score the same two and "pace", a step's
-    # time over that with the recipe's score}; its recipe: "settings" by preset, and "scores": what a guidance.score
-    # changes of these; its adapters: which of "lora" and "embeddings" it takes.
+    # time over that with the recipe's score, "texture": the two of its stage as the texture model of a run; none where
+    # it cannot be one}. A run with one takes the seconds of both, and the memory of the larger. Its recipe: "settings"
+    # by preset, and "scores": what a guidance.score changes of these; its adapters: which of "lora" and "embeddings" it
+    # takes.
     "ready": {
         "protocol": "count=0",
         "engine": "str",

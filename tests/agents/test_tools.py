@@ -62,6 +62,17 @@ def test_a_mesh_in_the_folder_is_painted_refined_and_begun_from(client: AgentCli
     assert client.watched(run)["state"] == "done"
 
 
+def test_a_second_model_paints_the_object(client: AgentClient, folder: Path) -> None:
+    words = {"prompt": "a grey mug", "model": "model", "settings": {"optimize": {"steps": 5}}}
+    run = client.call("generate", texture_model="model", **words)["run"]
+    assert client.watched(run)["state"] == "done"
+    request = json.loads((folder / run / "request.json").read_text())
+    assert request["settings"]["texture"] == {"model": str(folder / "model")}
+    assert client.call("generate", texture_model="/etc", **words)["code"] == "input.outside_folder"
+    twice = {**words, "settings": {"texture": {"model": "model"}}}
+    assert client.call("generate", texture_model="model", **twice)["code"] == "input.argument"
+
+
 def test_a_run_is_stopped_with_a_checkpoint_and_goes_on(client: AgentClient, folder: Path) -> None:
     run = client.made("a green mug", steps=100_000)
     client.wait_until_training(run)

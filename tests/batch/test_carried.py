@@ -71,3 +71,5 @@ def test_a_run_with_what_is_built_in_carries_nothing_and_any_other_its_files(tmp
     lora.write_bytes(b"x")
     config = preset("draft", "a mug", {"model": str(model), "adapters": {"lora": [[str(lora), 0.5]]}})
     assert {each.given for each in parcels_of(config)} == {str(model), str(lora)}
+    painted = preset("draft", "a mug", {"texture": {"model": str(model)}})
+    assert {each.given for each in parcels_of(painted)} == {str(model)}

@@ -295,3 +295,18 @@ def test_groups_share_the_range_of_timesteps_out_among_themselves() -> None:
         largest = drawn.amax(dim=1) if at_once == 0 else drawn.flatten()
         expected, _ = timesteps_of_a_call(config)
         assert float(largest.mean()) == pytest.approx(expected, abs=0.01)
+
+
+def test_a_texture_models_stage_is_a_part_of_the_steps_without_the_shape(cache: Path) -> None:
+    measured_speed(CPU)
+    told = estimates_of(SD15, "a/b", "cpu", "StableDiffusionPipeline")
+    for name in PRESET_NAMES:
+        whole, stage = told[name], told[name]["texture"]
+        assert 0.2 * whole["seconds"] < stage["seconds"] < 0.6 * whole["seconds"], name
+        assert 0 < stage["memory_mib"] <= whole["memory_mib"], name
+    assert "texture" not in estimates_of(SD15, "a/b", "cpu", "stable-zero123")["draft"], "it reads no words"
+
+
+def test_the_time_that_is_told_before_a_run_names_its_second_stage() -> None:
+    assert "texture model" in estimate_text(config(texture={"model": "a/b"}), 1000.0)
+    assert "texture model" not in estimate_text(config(), 1000.0)
