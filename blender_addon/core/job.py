@@ -22,7 +22,10 @@ TASKS = GENERATE, TEXTURE, REFINE = (
 START = "start"  # the stage of the settings of a run that begins from a mesh; only such a run may have it
 # Stages of settings that do nothing in a task, which the engine therefore refuses. A sidebar and older recipes may have
 # them, since they are set for every task.
-IDLE = {TEXTURE: ("render", START, "reference", "refine"), REFINE: ("render", START, "reference")}
+IDLE = {
+    TEXTURE: ("render", START, "reference", "refine", "texture"),
+    REFINE: ("render", START, "reference", "texture"),
+}
 WORDS_LIMIT = 2000  # characters of a sentence that is shown
 VERSIONS_KEPT = 100
 
@@ -142,6 +145,13 @@ class Recipe:
     def is_contest(self) -> bool:
         """Whether several seeds begin, and the best one is finished."""
         return self.seeds > 1
+
+    @property
+    def texture_model(self) -> str:
+        """The model that paints the finished shape; "" where the texture is the first one's."""
+        stage = self.settings.get("texture")
+        model = stage.get("model") if isinstance(stage, dict) else None
+        return model if isinstance(model, str) else ""
 
     @property
     def begins_from_mesh(self) -> bool:

@@ -119,6 +119,18 @@ def estimate(card: Card, preset: str, score: object = "") -> CardEstimate | None
     return CardEstimate(seconds, memory, pace or 1.0)
 
 
+def texture_estimate(card: Card, preset: str) -> CardEstimate | None:
+    """What the engine expects of a model's stage as the texture model of a run; None where it does not say.
+
+    card: the engine's line on the texture model.
+    preset: str, 'draft', 'standard' or 'high'.
+    """
+    said = _group(_group(_group(card, "estimates"), preset), "texture") if preset in PRESETS else None
+    if said is None:
+        return None
+    return CardEstimate(_within(said.get("seconds"), _LONGEST), int(_within(said.get("memory_mib"), _LARGEST)))
+
+
 def _group(values: Mapping[str, Any] | None, name: str) -> dict[str, Any] | None:
     found = (values or {}).get(name)
     return found if isinstance(found, dict) else None

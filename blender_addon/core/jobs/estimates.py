@@ -18,7 +18,7 @@ from ..bounded_json import read_json_file
 from ..contest import training_share
 from ..engine_preset import PRESETS, preset_value
 from ..job import GENERATE, Job, Recipe
-from ..model_card import Card, CardEstimate, estimate, recipe_settings
+from ..model_card import Card, CardEstimate, estimate, recipe_settings, texture_estimate
 from ..phrase import phrase
 from .folder import REPORT, is_between
 from .writer import Pending, Writer, write_whole
@@ -89,13 +89,30 @@ class Estimates:
         self._writer = Writer()
         self._runs: dict[str, dict[str, list[_Cost]]] = _read(path)
 
-    def of(self, recipe: Recipe, devices: dict[str, Any] | None, card: Card = None) -> Estimate:
-        """What the recipe would take. Cheap.
+    def of(
+        self, recipe: Recipe, devices: dict[str, Any] | None, card: Card = None, texture_card: Card = None
+    ) -> Estimate:
+        """What the recipe would take, with the stage of its texture model. Cheap.
 
         recipe: Recipe, the run in question.
         devices: the engine's report, None while it is not known.
         card: the engine's line on the model, None where there is none.
+        texture_card: its line on the recipe's texture model.
         """
+        first = self._of_model(recipe, devices, card)
+        if not recipe.texture_model or "paint" in recipe.settings:
+            return first
+        device = device_title(recipe.settings.get("device", "auto"), devices)
+        said = texture_estimate(texture_card, recipe.preset)
+        if said is None or device != device_title("auto", devices):  # it holds for no other
+            said = CardEstimate(0.0, 0)
+        known = first.seconds > 0.0 and said.seconds > 0.0
+        seconds = first.seconds + said.seconds * _share_painted(recipe, texture_card) if known else 0.0
+        memory = max(first.memory_mib, float(said.memory_mib)) if first.memory_mib and said.memory_mib else 0.0
+        return Estimate(seconds, False, memory)
+
+    def _of_model(self, recipe: Recipe, devices: dict[str, Any] | None, card: Card) -> Estimate:
+        """What the recipe's first model would take."""
         device = device_title(recipe.settings.get("device", "auto"), devices)
         runs = self._runs.get(device, {})
         said = _said(recipe, device, devices, card)
@@ -126,7 +143,7 @@ class Estimates:
         card: the engine's line on the job's model.
         Returns None when there is nothing to learn from the job.
         """
-        if job.task != GENERATE:  # the times around its training are others
+        if job.task != GENERATE or job.recipe.texture_model:  # the times around its training are others
             return None
         try:
             report = read_json_file(job.folder / REPORT)
@@ -244,6 +261,13 @@ def _work(preset: str, settings: dict[str, Any], card: Card) -> float:
     pixels = statistics.fmean(float(size) ** 2 for size in given_sizes) if given_sizes else 1.0
     said = estimate(card, preset, _score(settings))
     return _steps(preset, settings, card) * given_views * max(1.0, pixels) * (1.0 if said is None else said.pace)
+
+
+def _share_painted(recipe: Recipe, card: Card) -> float:
+    """The steps of the texture stage over those that the engine counted with."""
+    steps = recipe.settings["texture"].get("steps")
+    usual = _PAINT_SHARE * _steps(recipe.preset, {}, card)
+    return float(steps) / usual if is_between(steps, 1, _MOST_STEPS) else 1.0
 
 
 def _plain(name: str, preset: str) -> Any:

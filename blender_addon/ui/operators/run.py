@@ -24,6 +24,7 @@ _NO_WORDS = phrase("Type a prompt first, such as 'a hamburger'")
 _NO_WORDS_FOR_PICTURES = phrase(
     "Say in the prompt what the pictures show, such as 'a red car': from it the model makes up the other sides"
 )
+_NO_WORDS_TO_PAINT = phrase("The texture model is told in words what the object is: type a prompt")
 _ONE_PICTURE = phrase("This model is told one picture in place of words: give one in Pictures, and no more")
 
 
@@ -43,6 +44,9 @@ class DREAMFUSION_OT_generate(Operator):
         shown, told = len(chosen.pictures.rows), model_card.is_told_picture(models.card(chosen.model))
         if told and shown != 1:
             cls.poll_message_set(translated(_ONE_PICTURE))
+            return False
+        if told and chosen.texture_model and not visible(chosen.prompt).strip():
+            cls.poll_message_set(translated(_NO_WORDS_TO_PAINT))
             return False
         if not told and not visible(chosen.prompt).strip():
             cls.poll_message_set(translated(_NO_WORDS_FOR_PICTURES if shown else _NO_WORDS))

@@ -6,7 +6,7 @@ from typing import Any
 
 from bpy.types import Context, Panel, UILayout
 
-from ...core import engine_preset, suggestions
+from ...core import engine_preset, model_card, suggestions
 from ...core.job import JobState
 from ...core.phrase import phrase
 from ..run import enqueue, session
@@ -45,10 +45,11 @@ class DREAMFUSION_PT_main(Sidebar, Panel):
             engine_box.draw_first_run(layout, context, here)
             return
         here.curious = here.curious or here.models is None
-        chosen = scene_settings.of(context).model
-        if models.is_untold(chosen):
-            here.unknown_model = chosen
-            here.puzzled.add(chosen)
+        chosen = scene_settings.of(context)
+        for model in filter(None, (chosen.model, chosen.texture_model)):
+            if models.is_untold(model):
+                here.unknown_model = model
+                here.puzzled.add(model)
         _prompt(layout, context)
         _button(layout, context, here)
         _news(layout, context, here)
@@ -77,13 +78,14 @@ def _prompt(layout: UILayout, context: Context) -> None:
     _words(layout, chosen, "negative", phrase("What it should not look like"))
     layout.prop(chosen, "model_choice", text="")
     card = models.card(chosen.model)
-    broken = models.trouble(card)
-    if broken is not None:
-        words = sentences(broken.what, trouble_box.in_blender(broken))
-        trouble_box.draw_text(layout, context, words, "ERROR", limit=6)
+    _broken(layout, context, card)
     if models.experimental_text(card):
         text = phrase("This model is experimental: no settings are known to make objects with it reliably")
         trouble_box.draw_text(layout, context, text, "EXPERIMENTAL", limit=4)
+    if not paints:
+        layout.prop(chosen, "texture_choice", text="Texture")
+        if chosen.texture_model != chosen.model:
+            _broken(layout, context, models.card(chosen.texture_model))
     adapter_list.draw(layout, context, chosen)
     row = layout.row(align=True)
     row.prop(chosen, "seed")
@@ -91,6 +93,14 @@ def _prompt(layout: UILayout, context: Context) -> None:
     if not paints:
         layout.prop(chosen, "best_of")
     layout.row(align=True).prop(chosen, "preset", expand=True)
+
+
+def _broken(layout: UILayout, context: Context, card: model_card.Card) -> None:
+    """Draw why no run can use a model, where the engine says so. card: its line on it."""
+    broken = models.trouble(card)
+    if broken is not None:
+        words = sentences(broken.what, trouble_box.in_blender(broken))
+        trouble_box.draw_text(layout, context, words, "ERROR", limit=6)
 
 
 def _words(layout: UILayout, chosen: Any, name: str, placeholder: str) -> None:
@@ -109,7 +119,7 @@ def _button(layout: UILayout, context: Context, here: session.Session) -> None:
     card = models.card(chosen.model)
     paints = chosen.task == "TEXTURE"
     wanted = (enqueue.texture_recipe if paints else enqueue.recipe)(context, chosen.prompt or "a")
-    cost = here.estimates.of(wanted, here.queue.devices, card)
+    cost = here.estimates.of(wanted, here.queue.devices, card, models.card(wanted.texture_model))
     changed = artist_settings.changed(chosen)
     text = translated(cost.text)
     words = layout.column()
@@ -140,9 +150,10 @@ def _costs(layout: UILayout, context: Context, here: session.Session) -> None:
     """Draw, under each quality, its cost on this device with the model and its recipe."""
     row = layout.grid_flow(row_major=True, columns=len(engine_preset.PRESETS), even_columns=True, align=True)
     row.active = False
-    card = models.card(scene_settings.of(context).model)
+    chosen = scene_settings.of(context)
+    card, second = models.card(chosen.model), models.card(chosen.texture_model)
     for preset in engine_preset.PRESETS:
-        cost = here.estimates.of(enqueue.of_preset(context, preset), here.queue.devices, card)
+        cost = here.estimates.of(enqueue.of_preset(context, preset), here.queue.devices, card, second)
         cell = row.row()
         cell.alignment = "CENTER"
         cell.label(text=cost.short)

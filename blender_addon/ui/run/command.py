@@ -78,6 +78,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     make.add_argument("--preset", default="standard", help="draft | standard | high (default standard)")
     make.add_argument("--model", default="starter", help="starter (built in), a diffusers folder or hub id")
+    make.add_argument(
+        "--texture-model", default="", metavar="NAME", help="another model, which paints the finished shape"
+    )
     make.add_argument("--negative", default="", help="what it should not look like")
     make.add_argument("--size", type=float, default=1.0, help="longest side in Blender units (default 1)")
     make.add_argument("--empty", action="store_true", help="begin with an empty scene, not the start-up file's")
@@ -111,6 +114,7 @@ def _generate(options: argparse.Namespace) -> int:
         seed=options.seed,
         best_of=options.best_of,
         model=options.model,
+        texture_model=options.texture_model,
         preset=options.preset,
         settings=settings,
         size=options.size,

@@ -29,6 +29,8 @@ from ..settings.scene_settings import BEST_OF_LIMIT, SEED_LIMIT
 from ..translation import told, translated
 from . import session, timer
 
+_OF_NEW_OBJECTS = ("field", START, "texture")  # stages of settings that say nothing of a texture for what is there
+
 
 def recipe(context: Context, prompt: str = "") -> Recipe:
     """The recipe to which the sidebar is set.
@@ -52,6 +54,9 @@ def recipe(context: Context, prompt: str = "") -> Recipe:
     base = models.base_of(chosen.model)
     if base:
         overrides["base"] = base
+    second = _texture_stage(chosen)
+    if second:
+        overrides["texture"] = second
     return Recipe(
         prompt=" ".join(visible(prompt or chosen.prompt).split()),
         negative=" ".join(visible(chosen.negative).split()),
@@ -71,7 +76,7 @@ def texture_recipe(context: Context, prompt: str = "") -> Recipe:
     what = recipe(context, prompt)
     shared = {key: value for key, value in what.settings.get("mesh", {}).items() if key == "padding"}
     own = texture_settings.overrides(scene_settings.of(context).texture)
-    rest = {stage: group for stage, group in what.settings.items() if stage not in ("field", START)}  # of a new object
+    rest = {stage: group for stage, group in what.settings.items() if stage not in _OF_NEW_OBJECTS}
     what.settings = {**rest, **own, "mesh": {**shared, **own["mesh"]}}
     what.seeds = 1
     return what
@@ -83,9 +88,20 @@ def of_preset(context: Context, preset: str) -> Recipe:
     overrides: dict[str, Any] = {"device": device} if device != devices.AUTOMATIC else {}
     chosen = scene_settings.of(context)
     paints = chosen.task == "TEXTURE"
+    second = _texture_stage(chosen)
     if paints:
         overrides["paint"] = {}
+    elif second:
+        overrides["texture"] = second
     return Recipe("a", preset=preset, model=chosen.model, settings=overrides, seeds=1 if paints else chosen.best_of)
+
+
+def _texture_stage(chosen: Any) -> dict[str, str]:
+    """The stage `texture` of the settings: the sidebar's texture model; nothing where there is none."""
+    if not chosen.texture_model:
+        return {}
+    base = models.base_of(chosen.texture_model)
+    return {"model": chosen.texture_model, **({"base": base} if base else {})}
 
 
 def where(context: Context) -> dict[str, Any]:
@@ -231,6 +247,7 @@ def write(context: Context, what: Recipe, place: Mapping[str, Any] | None = None
     chosen = scene_settings.of(context)
     artist_settings.reset(chosen)
     chosen.prompt, chosen.negative, chosen.seed, chosen.model = what.prompt, what.negative, what.seed, what.model
+    chosen.texture_model = what.texture_model
     chosen.best_of = min(what.seeds, BEST_OF_LIMIT)
     if what.preset in engine_preset.PRESETS:
         chosen.preset = what.preset

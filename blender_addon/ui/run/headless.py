@@ -44,6 +44,7 @@ def generate(
     seed: int = 0,
     best_of: int = 1,
     model: str = "starter",
+    texture_model: str = "",
     preset: str = "standard",
     settings: Mapping[str, Any] | None = None,
     size: float = 1.0,
@@ -59,6 +60,7 @@ def generate(
     seed: int, in [0, 2**31).
     best_of: int, how many seeds from there begin, of which the best is finished; 1: a single run.
     model: str, 'starter', a folder or a hub id.
+    texture_model: str, another one, which paints the finished shape; '' for none.
     preset: str, 'draft', 'standard' or 'high'.
     settings: nested by stage, over the preset, such as {"optimize": {"steps": 300}}.
     size: float, length of the longest side in Blender units.
@@ -80,7 +82,11 @@ def generate(
         fix = 'Give PNG or JPEG files, each with its view, such as "car.png@left".'
         raise HeadlessFailed(Trouble("input.picture", "A picture cannot be read.", why, fix)) from error
     said = [each.said() for each in pictures]
-    what = Recipe(prompt, negative, seed, model, preset, dict(settings or {}), seeds=best_of, pictures=said)
+    given = dict(settings or {})
+    if texture_model:
+        stage = given.get("texture")
+        given["texture"] = {**(stage if isinstance(stage, Mapping) else {}), "model": texture_model}
+    what = Recipe(prompt, negative, seed, model, preset, given, seeds=best_of, pictures=said)
     place = placement.captured(bpy.context, where=where, size=size, on_ground=where == "ORIGIN")
     files = given_pictures.joined(pictures) or None
     try:

@@ -16,6 +16,7 @@ from . import engine_report, preferences
 STARTER = "starter"
 # Blender keeps no copy of the texts of a computed list: without this reference it would show freed memory.
 _items: list[tuple[str, str, str, str, int]] = []
+_texture_items: list[tuple[str, str, str, str, int]] = []
 
 
 def known() -> list[dict[str, Any]]:
@@ -38,6 +39,7 @@ def to_ask() -> list[tuple[str, str]]:
     """Models that the engine describes only when asked by path, with their bases; the chosen ones come first."""
     listed = {line["name"] for line in known()}
     chosen = [scene.dreamfusion.model for scene in bpy.data.scenes]
+    chosen += [scene.dreamfusion.texture_model for scene in bpy.data.scenes]
     mine = [model.path for model in preferences.of().models]
     return [(model, base_of(model)) for model in dict.fromkeys([*chosen, *mine]) if model and model not in listed]
 
@@ -82,6 +84,34 @@ def chosen(settings: Any) -> int:
 def choose(settings: Any, number: int) -> None:
     """Set the settings' model to the one with this number in the list."""
     settings.model = next((item[0] for item in items(settings, None) if item[4] == number), STARTER)
+
+
+def texture_items(settings: Any, context: Context | None) -> list[tuple[str, str, str, str, int]]:
+    """The list of texture models: none, and all of `items` but those that are told a picture and read no words."""
+    none = ("NONE", translated("Same Model"), translated("The texture is that of the model above"), "REMOVE", 0)
+    fresh = [none]
+    for name, label, description, icon, _ in items(settings, context):
+        if not model_card.is_told_picture(card(name)) or (settings is not None and name == settings.texture_model):
+            fresh.append((name, label, description, icon, len(fresh)))
+    if settings is not None and settings.texture_model not in {"", *(item[0] for item in fresh[1:])}:
+        unknown = translated("Not among the known models of the preferences")
+        fresh.append((settings.texture_model, settings.texture_model, unknown, "QUESTION", len(fresh)))
+    if fresh != _texture_items:
+        _texture_items[:] = fresh
+    return _texture_items
+
+
+def texture_chosen(settings: Any) -> int:
+    """The number of the settings' texture model in the list."""
+    if not settings.texture_model:
+        return 0
+    return next((item[4] for item in texture_items(settings, None)[1:] if item[0] == settings.texture_model), 0)
+
+
+def choose_texture(settings: Any, number: int) -> None:
+    """Set the settings' texture model to the one with this number in the list; 0: none."""
+    found = [item[0] for item in texture_items(settings, None)[1:] if item[4] == number]
+    settings.texture_model = found[0] if found else ""
 
 
 def is_file(model: str) -> bool:

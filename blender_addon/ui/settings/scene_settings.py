@@ -185,6 +185,18 @@ class DREAMFUSION_PG_settings(PropertyGroup):
         get=models.chosen,
         set=models.choose,
     )
+    texture_model: StringProperty(
+        name="Texture Model Name",
+        description="Name of the model that paints the finished shape. Empty is none",
+        default="",
+    )
+    texture_choice: EnumProperty(
+        name="Texture Model",
+        description="Another model, which paints the finished shape by the same prompt. The first one makes the shape",
+        items=models.texture_items,
+        get=models.texture_chosen,
+        set=models.choose_texture,
+    )
     preset: EnumProperty(
         name="Quality",
         description="How much time goes into the object. Sets what the model's recipe has, and keeps your changes",

@@ -69,7 +69,8 @@ def tags(prompt: str) -> list[str]:
 def description(recipe: Recipe) -> str:
     """One line with the prompt and what made the object."""
     engine = recipe.versions.get("dreamfusion_engine", "")
-    parts = [f"model {recipe.model}", f"preset {recipe.preset}", f"seed {recipe.seed}"]
+    painter = [f"texture model {recipe.texture_model}"] if recipe.texture_model else []
+    parts = [f"model {recipe.model}", *painter, f"preset {recipe.preset}", f"seed {recipe.seed}"]
     if engine:
         parts.append(f"engine {engine}")
     return f"{recipe.title} ({', '.join(parts)})"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import bpy
 from bpy.types import Context, Menu, Panel, UILayout
 
+from ...core.phrase import phrase
 from ..panels import adapter_list, trouble_box
 from ..panels.main import Sidebar
 from ..scene import object_recipe
@@ -64,6 +65,9 @@ class DREAMFUSION_PT_object(Sidebar, Panel):
                 icon="OBJECT_DATA",
                 translate=False,
             )
+            if made_by.texture_model:
+                text = phrase("Texture by {model}", model=made_by.texture_model)
+                trouble_box.draw_text(layout, context, text, "TEXTURE", limit=3)
             adapter_list.draw_recipe(layout, made_by)
             lines = layout.column(align=True)
             for line in object_recipe.verdict(context.active_object):

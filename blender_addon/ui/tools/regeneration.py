@@ -86,7 +86,9 @@ class DREAMFUSION_OT_variation(_AgainTool, Operator):
 def _last_seed(made_by: Recipe) -> int:
     """The last seed, counted up from the recipe's own, before one that the queue lacks for this prompt and model."""
     jobs = session.current().queue.jobs
-    alike = [job.recipe for job in jobs if (job.recipe.prompt, job.recipe.model) == (made_by.prompt, made_by.model)]
+    own = (made_by.prompt, made_by.model, made_by.texture_model)
+    every = [job.recipe for job in jobs]
+    alike = [each for each in every if (each.prompt, each.model, each.texture_model) == own]
     same = {seed for recipe in alike for seed in range(recipe.seed, recipe.seed + recipe.seeds)}
     seed = made_by.seed
     while seed + 1 in same:

@@ -276,3 +276,24 @@ def test_the_time_below_a_quality_fits_into_a_third_of_the_sidebar() -> None:
     seconds = (0.0, 55.0, 4020.0, 6600.0, 35_940.0, 144_000.0)
     texts = [Estimate(each, measured=False).short for each in seconds]
     assert texts == ["?", "55 s", "67 min", "1.8 h", "10 h", "40 h"]
+
+
+def test_a_texture_model_adds_its_stage_to_the_time_and_takes_the_larger_memory(tmp_path: Path) -> None:
+    estimates = Estimates(tmp_path / "times.json")
+    second = {"estimates": {"draft": {"seconds": 9.0, "texture": {"seconds": 1800.0, "memory_mib": 5000}}}}
+    one = painted()
+    both = Recipe("a mug", preset="draft", model="owner/painter", settings={"texture": {"model": "b"}})
+    alone = estimates.of(one, DEVICES, PAINTER)
+    told = estimates.of(both, DEVICES, PAINTER, second)
+    assert (told.seconds, told.memory_mib) == (alone.seconds + 1800.0, 5000.0) and alone.memory_mib == 3072.0
+    twice = Recipe("a mug", preset="draft", model="owner/painter", settings={"texture": {"model": "b", "steps": 960}})
+    longer = estimates.of(twice, DEVICES, PAINTER, {**second, "recipe": PAINTER["recipe"]})
+    assert longer.seconds == pytest.approx(alone.seconds + 1800.0 * 960 / 400)
+    for nothing in (None, {}, {"estimates": {"draft": {"texture": {"seconds": "soon"}}}}, {"estimates": {"draft": 3}}):
+        unknown = estimates.of(both, DEVICES, PAINTER, nothing)
+        assert (unknown.seconds, unknown.memory_mib) == (0.0, 0.0), "a sum of which one part is not known"
+
+
+def test_a_run_of_two_models_is_no_measure_of_the_first(tmp_path: Path) -> None:
+    both = Recipe("a mug", preset="draft", model="owner/painter", settings={"texture": {"model": "b"}})
+    assert Estimates(tmp_path / "times.json").learn(made(tmp_path / "job", both, rate=1.0, rest=9.0), DEVICES) is None
