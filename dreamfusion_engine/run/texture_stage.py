@@ -19,7 +19,7 @@ from dreamfusion_engine.config.stages import GenerateConfig
 from dreamfusion_engine.config.texture_stage import texture_config
 from dreamfusion_engine.errors import InputError
 from dreamfusion_engine.events import Control, MeshPreview, Note, Report
-from dreamfusion_engine.machine.device import release_memory
+from dreamfusion_engine.machine.device import release_memory, trim_heap
 from dreamfusion_engine.machine.places import Places
 from dreamfusion_engine.mesh.field_queries import query_albedo
 from dreamfusion_engine.mesh.preview import MOST_TRIANGLES
@@ -102,6 +102,7 @@ class TextureStage:
         Raises as `Session.run`.
         """
         release_memory()  # the first model is gone
+        trim_heap()
         clock, device = StageClock(report), places.field
         report(Note(code="run.texturing", text=PAINTING.format(_name(self.config.model), self.steps)))
         clock.enter("load", device)

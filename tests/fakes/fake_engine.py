@@ -105,6 +105,7 @@ def counting_generate(
     (output / "mesh.glb").write_bytes(ball_glb(digest, 200))
     summary = {"prompt": config.prompt, "seed": config.seed, "steps": step, "psnr": float("inf")}
     summary |= {"blockout_bytes": len(blockout), "lock": config.start.lock} if blockout else {}
+    summary |= {"texture": {"model": config.texture.model}} if config.texture.model else {}
     summary |= {"pictures": [each.viewpoint.text for each in pictures]} if pictures else {}
     (output / "result.json").write_text(json.dumps({"prompt": config.prompt, "seed": config.seed}))
     return Result(folder=str(output), files={"mesh": str(output / "mesh.glb")}, report=summary)

@@ -50,9 +50,9 @@ def test_a_lora_makes_the_sale_uncertain_but_never_allows_it() -> None:
 
 
 def test_of_two_models_the_line_is_about_both_and_the_stricter_one_counts() -> None:
-    by_sale = {licences()[model.license].sell: model.id for model in catalogue() if model.license in licences()}
     order = ("no", "unknown", "conditions", "yes")
-    ids = {**by_sale, "unknown": "some/body-elses"}
+    ids: dict[str, str] = {"unknown": "some/body-elses"}
+    ids |= {licences()[model.license].sell: model.id for model in catalogue() if model.license in licences()}
     for first in order:
         for second in order:
             if first not in ids or second not in ids:

@@ -6,7 +6,7 @@ from typing import Any
 
 from bpy.types import Context, Panel, UILayout
 
-from ...core import engine_preset, model_card, suggestions
+from ...core import engine_preset, suggestions
 from ...core.job import JobState
 from ...core.phrase import phrase
 from ..run import enqueue, session
@@ -95,7 +95,7 @@ def _prompt(layout: UILayout, context: Context) -> None:
     layout.row(align=True).prop(chosen, "preset", expand=True)
 
 
-def _broken(layout: UILayout, context: Context, card: model_card.Card) -> None:
+def _broken(layout: UILayout, context: Context, card: dict[str, Any] | None) -> None:
     """Draw why no run can use a model, where the engine says so. card: its line on it."""
     broken = models.trouble(card)
     if broken is not None:

@@ -28,5 +28,6 @@ def test_a_texture_model_is_sent_for_new_objects_alone_and_no_damage_is_one() ->
     assert made_by.texture_model == "owner/painter" and Recipe.from_json(made_by.to_json()) == made_by
     sent = [made_by.settings_message(task).get("texture") for task in ("generate", "texture", "refine")]
     assert sent == [{"model": "owner/painter"}, None, None]
-    for damaged in ({}, {"texture": 3}, {"texture": {}}, {"texture": {"model": None}}):
+    every: list[dict[str, Any]] = [{}, {"texture": 3}, {"texture": {}}, {"texture": {"model": None}}]
+    for damaged in every:
         assert Recipe("a mug", settings=damaged).texture_model == ""
