@@ -103,13 +103,12 @@ def check_can_paint(prompt: str, facts: ModelFacts) -> None:
     facts: ModelFacts of the texture model.
     """
     family = FAMILIES[facts.family]
-    if not family.reads_words:
+    if family.picture_parts:
         raise InputError(
             "input.texture_model",
             what="This model cannot paint a texture.",
-            why=f"{family.title} reads no words: it is told one picture, and how far each view is from it. "
-            "The texture stage is told the prompt, and no picture.",
-            fix="Give a --texture-model that reads words, such as Stable Diffusion. "
+            why=f"{family.title} is told one picture of the object, and the texture stage is told the prompt alone.",
+            fix="Give a --texture-model that needs no picture, such as Stable Diffusion. "
             f"{family.title} can be the --model, which makes the shape.",
         )
     if is_blank(prompt):

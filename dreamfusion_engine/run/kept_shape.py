@@ -1,4 +1,4 @@
-"""The shape that the first stage of a run made, kept until the second one is done with it.
+"""The shape that the first stage of a run made, kept for the second one.
 
 A run that is stopped between the two, or in the second, goes on from it: the first model is not loaded again.
 """

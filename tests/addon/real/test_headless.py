@@ -40,6 +40,7 @@ def test_the_command_line_makes_the_file_and_says_by_its_code_how_it_went(blende
     assert outcome.facts["codes"] == [0, 2, 2, 3, 2, 0] and target.exists()
     assert outcome.facts["best"] == ["a mug", 1, 1], "the winner's recipe is that of a plain run"
     assert outcome.facts["seed"] == 3 and outcome.facts["settings"]["optimize"]["steps"] == 40
+    assert outcome.facts["settings"]["texture"] == {"model": "owner/painter", "steps": 7}
     assert outcome.facts["registered"] == (1 if blender.blender.has_extensions else 0)
     assert "Traceback" not in outcome.output
 

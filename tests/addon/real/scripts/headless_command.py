@@ -11,6 +11,7 @@ from pumping import Run
 Run(step_s=0.0005)
 terminal = addon.part("ui.run.command")
 asked = ["generate", "a hamburger", "--output", sys.argv[1], "--seed", "3", "--set", "optimize.steps=40"]
+asked += ["--texture-model", "owner/painter", "--set", "texture.steps=7"]
 codes = [terminal.main(asked)]
 codes.append(terminal.main(["generate"]))
 codes.append(terminal.main(["generate", "a hamburger", "--set", "nothing"]))
