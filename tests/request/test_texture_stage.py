@@ -83,6 +83,7 @@ def test_the_same_model_may_do_both(tmp_path: Path) -> None:
     assert stage(config).model == "starter" and stage(config).guidance.scale == 2.5
 
 
+@pytest.mark.slow
 def test_a_model_that_is_told_a_picture_makes_shapes_and_no_textures(
     painter: str, told_picture: str, tmp_path: Path
 ) -> None:
@@ -94,6 +95,7 @@ def test_a_model_that_is_told_a_picture_makes_shapes_and_no_textures(
     assert found.value.code == "input.prompt_missing" and "texture model" in found.value.what
 
 
+@pytest.mark.slow
 def test_the_negative_prompt_of_a_texture_model_does_something_beside_one_that_reads_no_words(
     painter: str, told_picture: str, tmp_path: Path
 ) -> None:
