@@ -48,6 +48,13 @@ def test_an_object_comes_with_its_files_and_its_progress(model: str) -> None:
 
 
 @pytest.mark.slow
+def test_another_model_paints_the_object(model: str) -> None:
+    settings = {**STEPS, "texture": {"steps": 5}}
+    result = generate("a red mug", model=model, texture_model=Path(model), settings=settings)
+    assert result.report["texture"] == {"model": model}
+
+
+@pytest.mark.slow
 def test_a_mesh_is_painted_and_refined(model: str, tmp_path: Path) -> None:
     mesh = tmp_path / "ball.glb"
     mesh.write_bytes(ball_glb("a", 200))
