@@ -26,6 +26,7 @@ from dreamfusion_engine.mesh.export import write_glb
 from dreamfusion_engine.mesh.pictures.sheet import portrait_scene, write_turntable, write_views
 from dreamfusion_engine.mesh.surface.silhouette import ReferenceViews
 from dreamfusion_engine.mesh.textured import TexturedMesh
+from dreamfusion_engine.models.family import FAMILIES
 from dreamfusion_engine.optimize.overlap import may_overlap
 from dreamfusion_engine.optimize.previews import Previews
 from dreamfusion_engine.optimize.session import NewTraining, Session
@@ -117,7 +118,8 @@ def _generate(
     device = places.field
     model = open_run_model(config, report)
     clock.enter("load", device)
-    shown = None if pictures is None else pictures.of_teacher()
+    told = FAMILIES[model[0].family].told_picture
+    shown = pictures.of_teacher() if told and pictures is not None else None
     teacher = load_run_teacher(config, *model, places, report, processes, picture=shown)
     # 2. A radiance field, optimized until the model likes what it sees from every side.
     session = Session(
