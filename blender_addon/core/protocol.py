@@ -101,7 +101,8 @@ EVENTS: dict[str, dict[str, str]] = {
     # downloaded. A model's estimates: by preset (draft, standard, high) {"seconds": of a whole run on the default
     # device, 0: unknown, "memory_mib": peak, "scores": by every other guidance.score the same two and "pace", a step's
     # time over that with the recipe's score}; its recipe: "settings" by preset, and "scores": what a guidance.score
-    # changes of these; its adapters: which of "lora" and "embeddings" it takes.
+    # changes of these; its adapters: which of "lora" and "embeddings" it takes; told: what it is told, of "words",
+    # "picture" (it needs one) and "poses" (of `reference.pose`); pose: those that it is known to have been taught.
     "ready": {
         "protocol": "count=0",
         "engine": "str",
