@@ -16,7 +16,7 @@ from ...core.visible_text import visible
 from ..run import pictures, session
 from ..run.enqueue import ask, beginning, engine_is_there, recipe, refuse, start_obstacle
 from ..scene import redraw
-from ..settings import artist_settings, models, scene_settings
+from ..settings import artist_settings, models, picture_settings, scene_settings
 from ..translation import translated
 from .job_action import JobAction
 
@@ -24,7 +24,8 @@ _NO_WORDS = phrase("Type a prompt first, such as 'a hamburger'")
 _NO_WORDS_FOR_PICTURES = phrase(
     "Say in the prompt what the pictures show, such as 'a red car': from it the model makes up the other sides"
 )
-_ONE_PICTURE = phrase("This model is told one picture in place of words: give one in Pictures, and no more")
+_ONE_PICTURE = phrase("This model is told one picture: give one in Pictures, and no more")
+_POSES = phrase("Choose in Pictures which poses this model was taught")
 
 
 class DREAMFUSION_OT_generate(Operator):
@@ -43,6 +44,9 @@ class DREAMFUSION_OT_generate(Operator):
         shown, told = len(chosen.pictures.rows), model_card.is_told_picture(models.card(chosen.model))
         if told and shown != 1:
             cls.poll_message_set(translated(_ONE_PICTURE))
+            return False
+        if models.asks_poses(chosen.model) and not picture_settings.poses_of(chosen.pictures):
+            cls.poll_message_set(translated(_POSES))
             return False
         if not told and not visible(chosen.prompt).strip():
             cls.poll_message_set(translated(_NO_WORDS_FOR_PICTURES if shown else _NO_WORDS))

@@ -21,6 +21,7 @@ from ..settings import (
     artist_settings,
     devices,
     models,
+    picture_settings,
     preferences,
     scene_settings,
     texture_settings,
@@ -28,6 +29,9 @@ from ..settings import (
 from ..settings.scene_settings import BEST_OF_LIMIT, SEED_LIMIT
 from ..translation import told, translated
 from . import session, timer
+
+REFERENCE = "reference"  # the stage of the settings about given pictures
+_OF_NEW_OBJECTS = ("field", START, REFERENCE)
 
 
 def recipe(context: Context, prompt: str = "") -> Recipe:
@@ -52,6 +56,9 @@ def recipe(context: Context, prompt: str = "") -> Recipe:
     base = models.base_of(chosen.model)
     if base:
         overrides["base"] = base
+    poses = picture_settings.poses_of(chosen.pictures) if models.asks_poses(chosen.model) else ""
+    if poses:
+        overrides[REFERENCE] = {"pose": poses}
     return Recipe(
         prompt=" ".join(visible(prompt or chosen.prompt).split()),
         negative=" ".join(visible(chosen.negative).split()),
@@ -71,7 +78,7 @@ def texture_recipe(context: Context, prompt: str = "") -> Recipe:
     what = recipe(context, prompt)
     shared = {key: value for key, value in what.settings.get("mesh", {}).items() if key == "padding"}
     own = texture_settings.overrides(scene_settings.of(context).texture)
-    rest = {stage: group for stage, group in what.settings.items() if stage not in ("field", START)}  # of a new object
+    rest = {stage: group for stage, group in what.settings.items() if stage not in _OF_NEW_OBJECTS}
     what.settings = {**rest, **own, "mesh": {**shared, **own["mesh"]}}
     what.seeds = 1
     return what
@@ -238,6 +245,7 @@ def write(context: Context, what: Recipe, place: Mapping[str, Any] | None = None
     shared = {stage: group for stage, group in what.settings.items() if stage != "mesh" or chosen.task == "OBJECT"}
     artist_settings.put(chosen, shared)
     adapter_settings.put(chosen, what.settings)
+    picture_settings.set_poses(chosen.pictures, what.settings)
     _write_start(chosen.placement, what, place or {})
 
 
