@@ -14,8 +14,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from fakes.fake_engine import counting_generate
+from pictures.painting import bytes_of, disc
 from reference.page_examples import ROOT, examples, on_path, put
 
 from dreamfusion_engine.wire.printed import PRINTED
@@ -26,7 +28,7 @@ unix = pytest.mark.skipif(os.name == "nt", reason="The example is for a shell")
 
 
 def test_the_page_has_the_examples_that_are_tested() -> None:
-    assert set(examples()) == {"lines", "follow", "python", "into_blender", "agent"}
+    assert set(examples()) == {"lines", "follow", "python", "into_blender", "agent", "pictures"}
 
 
 @pytest.mark.slow
@@ -65,6 +67,27 @@ def test_a_program_that_is_too_old_says_so_and_stops(tmp_path: Path) -> None:
     words = [sys.executable, str(script)]
     run = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=600)
     assert run.returncode == 1 and "the engine is newer" in run.stderr
+
+
+@unix
+@pytest.mark.slow
+def test_an_agent_gives_a_picture_by_the_line_of_the_page(tmp_path: Path) -> None:
+    line = 'run = await call("generate", prompt="a hamburger", preset="draft")'
+    small = '"settings": {"optimize": {"steps": 5}}'
+    script = put("agent", tmp_path, (line, examples()["pictures"].strip()[:-1] + f", **{{{small}}})"))
+    mask = disc(64, 64)
+    red = np.concatenate([np.full((64, 64, 3), (0.8, 0.1, 0.1), np.float32), mask[..., None]], -1)
+    (tmp_path / "objects").mkdir()
+    (tmp_path / "objects" / "mug.png").write_bytes(bytes_of(red))
+    environment = on_path(tmp_path, f'"{FAKE}"')
+    words = [sys.executable, str(script)]
+    run = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=600)
+    assert run.returncode == 0, run.stderr
+    mesh = Path(run.stdout.splitlines()[-1])
+    assert mesh == tmp_path / "objects" / "a-red-mug-0" / "mesh.glb" and mesh.is_file()
+    request = json.loads((mesh.parent / "request.json").read_text(encoding="utf-8"))
+    assert request["pictures"] == [{"file": "given-0.png", "view": [270.0, 0.0], "mask": ""}]
+    assert (mesh.parent / "given-0.png").read_bytes() == bytes_of(red)
 
 
 def test_python_makes_an_object_and_shows_its_progress(

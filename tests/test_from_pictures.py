@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from pictures.painting import bytes_of, disc
+from reference.tiny_image_dream import write_image_dream
 from reference.tiny_zero123 import write_zero123
 
 from dreamfusion_engine import cli
@@ -160,3 +161,27 @@ def test_without_a_prompt_another_picture_does_not_replace_a_result(
     (here / "round.png").write_bytes(bytes_of(np.concatenate([np.zeros((96, 96, 3), np.float32), MASK[..., None]], -1)))
     code, spy = asked(*model)
     assert code == 2 and spy.config is None and "of another picture" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_model_that_is_told_a_picture_and_words_leads_from_them_to_a_mesh(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """By the command, with a prompt and without; two groups of four views a step, one after another."""
+    from dreamfusion_engine.tasks import generate as engine
+
+    for name in ("write_turntable", "write_views"):  # seconds of each run, whatever the model
+        monkeypatch.setattr(engine, name, lambda mesh, path, *more: path.touch())
+    write_image_dream(here / "told")
+    small = {"optimize.steps": 3, "optimize.views": 8, "optimize.resolution": [16, 16], "field.levels": 2}
+    small |= {"mesh.resolution": 24, "mesh.texture": 64, "mesh.triangles": 200, "reference.resolution": 16}
+    small |= {"memory.views_at_once": 4}
+    words = ["--model", "told", "--device", "cpu", "--preset", "draft", "--json", "--image", "round.png@left"]
+    words += [word for name, value in small.items() for word in ("--set", f"{name}={json.dumps(value)}")]
+    for prompt, output in ((["a red mug"], "with"), ([], "without")):
+        assert cli.main(["generate", *prompt, *words, "--output", output]) == 0, capfd.readouterr()
+        report = json.loads((here / output / "result.json").read_text())
+        assert report["steps"] == 3 and report["prompt"] == "".join(prompt)
+        assert report["config"]["recipe"] == "ImageDreamPipeline" and report["pictures"][0]["azimuth_deg"] == 270.0
+        assert len(read_gltf((here / output / "mesh.glb").read_bytes()).primitives[0].vertices) > 10
+    assert cli.main(["generate", *words, "--output", "without", "--resume"]) == 0

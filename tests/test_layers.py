@@ -77,7 +77,7 @@ TABLE: dict[str, set[str]] = {
     "cli": GROUND
     | {"failures", "hub", "models", "pictures", "request", "commands", "batch"}
     | {"tasks", "contest", "server", "agents"},
-    "agents": GROUND | {"batch", "commands", "failures", "hub", "request"},
+    "agents": GROUND | {"batch", "commands", "failures", "hub", "pictures", "request"},
     "scripting": GROUND | {"failures", "pictures", "request", "server"},
     "__main__": {"cli"},
 }
@@ -106,7 +106,7 @@ LIGHT_ROOMS = {
         "tally",
         "view",
     },
-    "agents": {"arguments", "declared", "engine", "folder", "results", "runs", "server", "stdio", "tools"},
+    "agents": {"arguments", "declared", "engine", "folder", "given", "results", "runs", "server", "stdio", "tools"},
     "cli": {"batch", "download", "lists", "mcp", "options", "run"},
     "commands": {"arguments", "console", "doctor", "given_models", "model_list", "model_table", "settings_table"},
     "config": {

@@ -19,6 +19,7 @@ _SLOWEST = 1e4  # times as long a step with another score
 _LARGEST = 1 << 26  # MiB, 64 TiB
 
 _VIEWS = 64  # of a step
+POSES = ("zero123", "stable-zero123")  # that a model may have been taught; the engine's `reference.pose`
 
 Value = bool | int | float | str | list[int | float]  # of one setting
 Card = Mapping[str, Any] | None  # the engine's line on a model, None where it has said none
@@ -85,11 +86,33 @@ def views_together(card: Card) -> int:
 
 
 def is_told_picture(card: Card) -> bool:
-    """Whether the model is told one picture of the object in place of words, so that the prompt may be empty.
+    """Whether the model is told one picture of the object, so that the prompt may be empty.
 
     card: the engine's line on the model.
     """
+    told = (card or {}).get("told")
+    if isinstance(told, list):
+        return "picture" in told
+    # An older engine says it of Zero123 alone, by its recipe.
     return isinstance(recipe_settings(card, PRESETS[0]).get("reference.pose"), str)
+
+
+def is_told_poses(card: Card) -> bool:
+    """Whether the engine says that the model is told how far each view is from its picture, in one of POSES.
+
+    card: the engine's line on the model.
+    """
+    told = (card or {}).get("told")
+    return isinstance(told, list) and "poses" in told
+
+
+def known_poses(card: Card) -> str:
+    """The poses that the model is known to have been taught, of POSES; "" where nobody says.
+
+    card: the engine's line on the model.
+    """
+    pose = (card or {}).get("pose")
+    return pose if isinstance(pose, str) and pose in POSES else ""
 
 
 def takes(card: Card, adapter_type: str) -> bool | None:

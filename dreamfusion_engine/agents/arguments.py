@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from dreamfusion_engine.config.presets import nearest
@@ -14,13 +14,14 @@ from dreamfusion_engine.inputs.given_path import shortened
 LONGEST = 4000  # characters of a text; the engine has limits of its own for prompts
 SETTINGS_BYTES = 1 << 16
 
-Type = Literal["string", "integer", "number", "boolean", "object"]
+Type = Literal["string", "integer", "number", "boolean", "object", "array"]
 _CLASSES: dict[Type, tuple[type, ...]] = {
     "string": (str,),
     "integer": (int,),
     "number": (int, float),
     "boolean": (bool,),
     "object": (dict,),
+    "array": (list,),
 }
 
 
@@ -34,6 +35,7 @@ class Argument:
     needed: bool, whether it must be given.
     low, high: of a number.
     choices: the texts that it may be; none: any.
+    entries: of an array, Argument by name of each entry, which is an object; `high` says how many there may be.
     """
 
     type: Type
@@ -43,6 +45,7 @@ class Argument:
     low: float = 0
     high: float = 0
     choices: tuple[str, ...] = ()
+    entries: Mapping[str, Argument] = field(default_factory=dict)
 
     def schema(self) -> dict[str, Any]:
         """Return its JSON Schema."""
@@ -51,6 +54,8 @@ class Argument:
             said["maxLength"] = LONGEST
         if self.type in ("integer", "number"):
             said |= {"minimum": self.low, "maximum": self.high}
+        if self.type == "array":
+            said |= {"items": input_schema(self.entries), "maxItems": int(self.high)}
         if self.choices:
             said["enum"] = list(self.choices)
         if self.default is not None:
@@ -70,8 +75,22 @@ class Argument:
             return f"it must be from {self.low:,} to {self.high:,}"
         if self.choices and value not in self.choices:
             return f"it must be one of {', '.join(self.choices)}"
+        if isinstance(value, list):
+            return self._entries_fault(value)
         if isinstance(value, dict) and len(json.dumps(value)) > SETTINGS_BYTES:
             return f"it has more than {SETTINGS_BYTES:,} bytes"
+        return ""
+
+    def _entries_fault(self, value: list[Any]) -> str:
+        if len(value) > self.high:
+            return f"it has {len(value):,} entries; {self.high:,} are the most"
+        for number, each in enumerate(value):
+            if not isinstance(each, dict):
+                return f"entry {number + 1} must be of the type object"
+            try:
+                checked(self.entries, each)
+            except InputError as error:
+                return f"entry {number + 1}: {error.why.rstrip('.')}"
         return ""
 
 
@@ -113,7 +132,7 @@ def checked(arguments: Arguments, given: Mapping[str, Any]) -> dict[str, Any]:
         fault = argument.fault(value)
         if fault:
             raise _refused(f"'{name}' cannot be {shortened(repr(value))}: {fault}.")
-        values[name] = value
+        values[name] = [checked(argument.entries, each) for each in value] if argument.type == "array" else value
     return values
 
 

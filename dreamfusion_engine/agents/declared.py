@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from dreamfusion_engine.agents.arguments import Argument, Arguments
 from dreamfusion_engine.config.presets import PRESET_NAMES
 from dreamfusion_engine.config.seed_range import HIGHEST
+from dreamfusion_engine.pictures.given import MOST
+from dreamfusion_engine.pictures.viewpoint import FORMS
 
 WATCH_SECONDS = 60  # of a call at most: clients give up on calls that take long
 
@@ -35,16 +37,38 @@ _ASKED = {
         type="object", says='Settings by stage over the preset, such as {"optimize": {"steps": 400}}', default={}
     ),
 }
+_PICTURE = {
+    "file": Argument(type="string", says="Path of a PNG, JPEG or the like in the allowed folder", needed=True),
+    "view": Argument(type="string", says=f"From where it shows the object: {FORMS}", default="front"),
+    "mask": Argument(
+        type="string",
+        says="Path of a picture that is white where the object is; without it alpha or colours say it",
+        default="",
+    ),
+}
 _MESH = Argument(type="string", says="Path of a .glb file in the allowed folder", needed=True)
 TOOLS: dict[str, Tool] = {
     "list_models": Tool(
         says="The models that are on this machine. The starter knows only its kinds, colours and parts.", reads=True
     ),
     "generate": Tool(
-        says="Begin to make a textured 3D object of a prompt. Answers at once with the run's name: watch it then.",
+        says="Begin to make a textured 3D object of a prompt, and of pictures. Answers at once with the run's name: "
+        "watch it then.",
         takes=_ASKED
         | {
             "texture_model": Argument(type="string", says="Name of another model, which paints the finished shape"),
+            "prompt": Argument(
+                type="string",
+                says='What it is, such as "a hamburger"; may be left out with pictures and a model that is told one',
+                default="",
+            ),
+            "pictures": Argument(
+                type="array",
+                says="Pictures of the object, each from another side: the object is held to them",
+                default=[],
+                high=MOST,
+                entries=_PICTURE,
+            ),
             "begin_from": Argument(
                 type="string", says="Path of a .glb file in the allowed folder, from whose shape the object begins"
             ),

@@ -168,7 +168,7 @@ class AllowedFolder:
         """Write down what a run was asked for. One that is stopped before it begins then lacks nothing.
 
         folder: Path of the run.
-        request: {"task", "prompt", "preset", "settings"}.
+        request: {"task", "prompt", "preset", "settings"}, and "pictures" of `given.keep_pictures`.
         mesh: bytes of a binary glTF that it was given; b"": none.
         Raises InputError where it cannot be written.
         """

@@ -11,7 +11,7 @@ from dreamfusion_engine.wire.bounded_json import UnsafeJson, read_json_file
 FILES = ("mesh.glb", "views.png", "turntable.mp4", "before.png", "result.json")
 PICTURE_LIMIT = 8 << 20  # bytes of a picture that is sent
 _REPORT_LIMIT = 8 << 20  # bytes of result.json
-_LINES = ("prompt", "seed", "model", "device", "steps", "judge", "terms", "peak_memory_mib", "mesh")
+_LINES = ("prompt", "seed", "model", "device", "steps", "judge", "terms", "peak_memory_mib", "mesh", "pictures")
 
 
 def files_of(folder: Path) -> tuple[list[Path], dict[str, Any]]:

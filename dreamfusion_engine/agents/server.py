@@ -27,7 +27,7 @@ from dreamfusion_engine.failures import as_engine_error
 
 END_SECONDS = 30.0  # for a run to write its checkpoint once the client has gone
 MIME = {".glb": "model/gltf-binary", ".png": "image/png", ".mp4": "video/mp4", ".json": "application/json"}
-INSTRUCTIONS = """Makes textured 3D objects (binary glTF) of text prompts, on this machine, without a network.
+INSTRUCTIONS = """Makes textured 3D objects (binary glTF) of text prompts and pictures, here and without a network.
 Call list_models first: the built-in starter knows only the kinds, colours and parts that it lists.
 generate answers at once with the name of a run. Call watch until its state is done, then result for its files.
 A draft takes minutes. All files lie in one allowed folder; paths outside it are refused."""

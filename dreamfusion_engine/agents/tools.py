@@ -12,6 +12,7 @@ import anyio
 from dreamfusion_engine.agents.arguments import checked
 from dreamfusion_engine.agents.declared import TOOLS, WATCH_SECONDS
 from dreamfusion_engine.agents.folder import AllowedFolder
+from dreamfusion_engine.agents.given import Given, keep_pictures, kept_pictures, read_pictures
 from dreamfusion_engine.agents.results import files_of, newest_picture, short_report
 from dreamfusion_engine.agents.runs import Run, Runs
 from dreamfusion_engine.batch.news import share_of
@@ -37,6 +38,8 @@ MODEL_FIELDS = (
     "colours",
     "parts",
     "examples",
+    "told",
+    "pose",
 )
 
 Tell = Callable[[float, str], Awaitable[None]]  # share of the work, 0..1, and words
@@ -110,16 +113,18 @@ class Tools:
                 fix=f"Give {twice[0]} beside settings.",
             )
         settings = self._folder.allowed_settings(_with_texture_model(values) | own)
-        data, words = b"", values["prompt"]
+        mesh, words = b"", values["prompt"]
         given = values.get("mesh") or values.get("begin_from")
         if given:
             path = self._folder.inside(given)
-            data = await anyio.to_thread.run_sync(mesh_bytes, path)
+            mesh = await anyio.to_thread.run_sync(mesh_bytes, path)
             words = of_mesh(path, words) if task != "generate" else words
+        pictures = await anyio.to_thread.run_sync(read_pictures, self._folder, values.get("pictures", []))
+        words = words or (Path(pictures[0].name).stem if pictures else "")
         folder = self._folder.new_run(words, values["seed"])
         request = {"task": task, "prompt": values["prompt"], "preset": values["preset"], "settings": settings}
         try:
-            return await self._ask(folder, request, data, resume=False)
+            return await self._ask(folder, request, Given(mesh=mesh, pictures=pictures), resume=False)
         except EngineError:
             self._folder.forget(folder)  # nothing was begun
             raise
@@ -136,20 +141,29 @@ class Tools:
                     why=f"{name} has a result.",
                     fix="The tool result names its files. Another object: generate with another seed.",
                 )
-            data = b"" if can_resume(folder) else await anyio.to_thread.run_sync(self._folder.mesh_of, folder)
+            given = Given() if can_resume(folder) else await anyio.to_thread.run_sync(self._kept, folder, request)
             settings = request.get("settings")
             request["settings"] = self._folder.allowed_settings(settings if isinstance(settings, dict) else {})
-            return await self._ask(folder, request, data, resume=can_resume(folder))
+            return await self._ask(folder, request, given, resume=can_resume(folder))
         return self._standing(there)
 
-    async def _ask(self, folder: Path, request: dict[str, Any], data: bytes, *, resume: bool) -> Answer:
+    def _kept(self, folder: Path, request: Mapping[str, Any]) -> Given:
+        """What a run that has not begun was given."""
+        pictures = kept_pictures(self._folder, folder, request.get("pictures"))
+        return Given(mesh=self._folder.mesh_of(folder), pictures=pictures)
+
+    def _keep(self, folder: Path, request: Mapping[str, Any], given: Given) -> None:
+        said = keep_pictures(folder, given.pictures)
+        self._folder.keep_request(folder, {**request, "pictures": said} if said else request, given.mesh)
+
+    async def _ask(self, folder: Path, request: dict[str, Any], given: Given, *, resume: bool) -> Answer:
         """Ask the engine for a run, and wait until it has said whether it takes it."""
         run = Run(name=folder.name, task=request["task"], folder=folder, job="")
         if not resume:
-            await anyio.to_thread.run_sync(self._folder.keep_request, folder, request, data)
+            await anyio.to_thread.run_sync(self._keep, folder, request, given)
         message = {key: request.get(key) for key in ("prompt", "preset", "settings")}
-        message |= {"type": request["task"], "output": str(folder), "resume": resume}
-        await anyio.to_thread.run_sync(self._runs.ask, run, message, data)
+        message |= {"type": request["task"], "output": str(folder), "resume": resume, **given.announced}
+        await anyio.to_thread.run_sync(self._runs.ask, run, message, given.data)
         try:
             await self._until(lambda: run.state != "asked")
         except EngineError:

@@ -53,6 +53,7 @@ def given_model(name: str, machine: Machine, base: str = "") -> ModelLine:
         recipe=facts.recipe,
         card=facts.card,
         estimates=estimates_of(sizes, name, machine.device_type, facts.recipe),
+        pose=facts.pose or "",
     )
 
 

@@ -63,6 +63,7 @@ class ModelLine:
     recipe: str, its name; '' for a broken model of unknown family.
     card: PromptCard of a model that is here; else None.
     estimates: from `estimates_of`.
+    pose: str, the poses that it is known to have been taught; '' where it is told none, or nobody knows.
     """
 
     name: str
@@ -80,6 +81,7 @@ class ModelLine:
     recipe: str = ""
     card: PromptCard | None = None
     estimates: dict[str, dict[str, Any]] = field(default_factory=dict)
+    pose: str = ""
 
     @property
     def usable(self) -> bool:
@@ -104,6 +106,8 @@ class ModelLine:
             "recipe": recipe_json(self.recipe) if self.recipe else {},
             "estimates": self.estimates,
             "adapters": adapters_of(self),
+            "told": told_of(self.family),
+            "pose": self.pose,
         }
         card = self.card
         if card is None:
@@ -175,6 +179,18 @@ def adapters_of(line: ModelLine) -> list[str]:
     return [adapter for adapter, takers in families.items() if line.family in takers]
 
 
+def told_of(family: str) -> list[str]:
+    """Return what models of a family are told: some of "words", "picture" and "poses"; nothing of an unknown family.
+
+    family: str, pipeline class.
+    """
+    known = FAMILIES.get(family)
+    if known is None:
+        return []
+    told = {"words": known.reads_words, "picture": known.told_picture, "poses": known.told_poses}
+    return [what for what, is_told in told.items() if is_told]
+
+
 def _starter(machine: Machine) -> ModelLine:
     pipeline = open_pipeline(locate_model(STARTER))
     sizes = read_sizes(pipeline.path)
@@ -230,7 +246,7 @@ def _in_cache(
         if family not in FAMILIES:
             return None
         pipeline = open_pipeline(folder, checked_bytes=CHECKED_BYTES)
-        card = pipeline.card
+        card, family = pipeline.card, pipeline.family
         recipe = recipe_for(family, closed_vocabulary=card.closed_vocabulary, pose=pose_of(repository))
         size = round(sum(part.bytes for part in pipeline.weights.values()) / 1e6)
         sizes = read_sizes(folder, pipeline.weights)
@@ -255,6 +271,7 @@ def _in_cache(
         recipe=recipe,
         card=card,
         estimates=estimates,
+        pose=pose_of(repository) or "",
     )
 
 
@@ -311,4 +328,5 @@ def _suggestion(model: KnownModel, address: HubAddress, machine: Machine) -> Mod
         instead=model.instead,
         recipe=recipe,
         estimates=estimates_of(model.sizes, model.id, machine.device_type, recipe),
+        pose=model.pose,
     )

@@ -4,8 +4,9 @@ A recipe lies between the preset and the person's own settings. The presets are 
 which has the empty recipe. The small models that `training/latent` and `training/multiview` make of the same corpus
 have nearly that.
 Every other value here has its source:
-SDF stable-dreamfusion (its option -O), TS threestudio (dreamfusion-sd and -if), MVD MVDream-threestudio, a paper by its
-arXiv number, or "ours". No published weights were at hand: values that are ours and not measured say so.
+SDF stable-dreamfusion (its option -O), TS threestudio (dreamfusion-sd and -if), MVD MVDream-threestudio, IMD ImageDream
+(imagedream-sd21-shading), a paper by its arXiv number, or "ours". No published weights were at hand: values that are
+ours and not measured say so.
 A preset is a row of the table, not a scale: `standard` is the public recipe in half of its steps, with two views each.
 """
 
@@ -27,6 +28,7 @@ CLIP_RECIPE = "CLIPModel"
 MULTI_VIEW_RECIPE = "MultiViewPixelPipeline"
 ZERO123 = "Zero1to3StableDiffusionPipeline"
 STABLE_ZERO123_RECIPE = "stable-zero123"
+IMAGE_DREAM = "ImageDreamPipeline"
 # Families whose folders alone differ from those of another, whose recipes they have.
 _LIKE = {"Zero123Pipeline": ZERO123}
 
@@ -41,7 +43,7 @@ class Recipe:
     settings: of every preset.
     presets: of one preset.
     scores: of one `guidance.score`, over both.
-    words: bool, whether the prompt says what the object is; else a picture does, and the prompt may be empty.
+    words: bool, whether the prompt must say what the object is; else a picture does, and the prompt may be empty.
     """
 
     title: str
@@ -234,6 +236,42 @@ RECIPES: dict[str, Recipe] = {
         },
         scores=_SCORES,
     ),
+    IMAGE_DREAM: Recipe(
+        title="ImageDream",
+        family=IMAGE_DREAM,
+        words=False,
+        settings={
+            **_LARGE,
+            "negative": (_UNWANTED, "ours, after IMD's longer list"),
+            "guidance.scale": (5.0, "IMD; arXiv 2312.02201, section 3.4"),
+            "guidance.rescale": (0.2, "IMD, over the four views of a group"),
+            "guidance.weighting": ("reconstruction", "IMD: half the squared distance to the model's picture"),
+            "guidance.t_min": ((0.97, 0.02), "IMD: .98 to .02; a range cannot be empty"),
+            "guidance.anneal_until": (0.64, "IMD: the first 8,000 of 12,500 steps"),
+            "guidance.view_prompts": ("off", "IMD: the model is told the cameras"),
+            "guidance.perp_neg": ("off", "IMD"),
+            "camera.group": (4, "IMD: azimuths a quarter turn apart"),
+            "camera.elevation_deg": ((0.0, 5.0), "IMD: as most pictures are taken; arXiv 2312.02201, section 3.4"),
+            "camera.fov_deg": ((45.0, 50.0), "IMD"),
+            "camera.distance": ((2.4, 2.8), "ours: frames the box with that lens; IMD nearer"),
+            "camera.target_jitter": (0.0, "IMD: cameras look at the middle"),
+            "field.background": ("white", "ours: that of the picture; IMD draws one for both, arXiv 2312.02201, 3.4"),
+            "optimize.views": (4, "IMD: 8 in the first 5,000 of its steps, then 4"),
+            "optimize.albedo_until": (0.4, "IMD: the first 5,000 of 12,500 steps without light"),
+            "optimize.opacity": (3e-4, "IMD: 1 beside the score, at the mean of its weights"),
+            "reference.begin": (0.0, "ours: the model is told the picture from the first step; IMD compares with none"),
+        },
+        presets={
+            "draft": {"optimize.steps": (3000, "ours: half of the standard views")},
+            "standard": {"optimize.steps": (6000, "ours: half of IMD's")},
+            "high": {
+                **_LARGE_PRESETS["high"],
+                "optimize.steps": (12_500, "IMD"),
+                "optimize.resolution": ((64, 256), "IMD: 64, 192, then 256"),
+            },
+        },
+        scores=_SCORES,
+    ),
     ZERO123: Recipe(
         title="Zero123",
         family=ZERO123,
@@ -374,11 +412,11 @@ NEEDS_DENOISER = (
 )
 # ... and these stages. Those of the stage 'clip' are refused to all others.
 DENOISER_STAGES, COMPARING_STAGES = ("score", "adapters"), ("clip",)
-# Settings of a teacher that reads words; one that is told a picture is refused them, and all of these stages.
+# Settings of a teacher that reads words; one that reads none is refused them, and all of these stages.
 NEEDS_WORDS = ("negative",)
 WORDS_STAGES = ("prompts", "adapters")
-# Settings that only a teacher that is told a picture can have.
-NEEDS_TOLD_PICTURE = ("reference.pose",)
+# Settings that only a teacher that is told how far a view is from its picture can have.
+NEEDS_TOLD_POSES = ("reference.pose",)
 # Settings that only a teacher with an autoencoder can have; a pixel model is refused them.
 NEEDS_AUTOENCODER = (
     "memory.recompute",
@@ -407,8 +445,8 @@ def recipe_named(name: str) -> Recipe:
 _SMALL = {RECIPES[name].family: name for name in (STARTER_RECIPE, LATENT_RECIPE, SMALL_CLIP_RECIPE)}
 
 
-def reads_words(recipe: str) -> bool:
-    """Return whether models of a recipe are told a prompt; of an unknown recipe too.
+def needs_words(recipe: str) -> bool:
+    """Return whether models of a recipe need a prompt; of an unknown recipe too.
 
     recipe: str, its name.
     """

@@ -18,8 +18,12 @@ from dreamfusion_engine.config.stages import GuidanceConfig, PromptsConfig, Scor
 from dreamfusion_engine.guidance.classifier_free import guidance_scale, guided_noise
 from dreamfusion_engine.guidance.guidance import Behind
 from dreamfusion_engine.guidance.perp_neg import perp_neg_noise
-from dreamfusion_engine.guidance.picture_conditioning import PictureConditioning
-from dreamfusion_engine.guidance.prompt_conditioning import Encode, PromptConditioning, PromptEmbeddings
+from dreamfusion_engine.guidance.prompt_conditioning import (
+    Encode,
+    PromptConditioning,
+    PromptEmbeddings,
+    ViewConditioning,
+)
 from dreamfusion_engine.guidance.prompt_gain import denoising_gain
 from dreamfusion_engine.guidance.score_size import mean_weight, score_size
 from dreamfusion_engine.guidance.scores.guide import Predictions
@@ -57,7 +61,7 @@ class ScoreDistillation:
     seed: int, seed of the low-rank copy that 'vsd' trains.
     encode: texts to Conditioning; replaces the teacher's own encoding, for example by one with a cache.
     together: int, views in a row that the teacher judges together, told where each is from; 1: each alone.
-    told: PictureConditioning of a teacher that is told a picture in place of the prompt; None: it is told the prompt.
+    told: ViewConditioning of a teacher that is told a picture; None: it is told the prompt alone.
     Raises InputError input.unknown_words where the card's vocabulary is closed and does not hold a word.
     """
 
@@ -76,7 +80,7 @@ class ScoreDistillation:
         seed: int = 0,
         encode: Encode | None = None,
         together: int = 1,
-        told: PictureConditioning | None = None,
+        told: ViewConditioning | None = None,
     ) -> None:
         check_vocabulary(prompt, card)
         check_vocabulary(negative, card, "negative prompt")
@@ -87,7 +91,7 @@ class ScoreDistillation:
         self.settings = score
         self.together = together
         self.has_front = card.has_front(prompt)
-        self.conditioning: PromptConditioning | PictureConditioning = told or PromptConditioning(
+        self.conditioning: ViewConditioning = told or PromptConditioning(
             encode or teacher.encode_prompts, prompt, negative, card, config, texts, tells_cameras=together > 1
         )
         self._timesteps = teacher.schedule.usable

@@ -37,13 +37,13 @@ class TeacherPicture:
 
     image: float32[1, 3, H, H], sRGB in [0, 1], the object over white, on the host.
     azimuth, elevation: float, radians, from where it was taken.
-    pose: KnownPose that the teacher was taught.
+    pose: KnownPose that the teacher was taught; None for one that is told none.
     """
 
     image: Tensor
     azimuth: float
     elevation: float
-    pose: KnownPose
+    pose: KnownPose | None = None
 
 
 class ToldPicture(Protocol):
@@ -63,12 +63,14 @@ class PictureConditioning:
     """One picture of the object for all views, encoded once for the model.
 
     teacher: the model.
-    picture: TeacherPicture.
+    picture: TeacherPicture with poses.
     """
 
     def __init__(self, teacher: ToldPicture, picture: TeacherPicture) -> None:
+        assert picture.pose is not None, "a request without is refused"
         self._teacher = teacher
         self._picture = picture
+        self._pose: KnownPose = picture.pose
         self._encoded = teacher.encode_picture(picture.image)
 
     def unconditional(self, count: int) -> Conditioning:
@@ -91,7 +93,7 @@ class PictureConditioning:
         shading: of all the renders; it is not told.
         """
         given = self._picture
-        pose = relative_poses(azimuth, elevation, given.azimuth, given.elevation, given.pose)
+        pose = relative_poses(azimuth, elevation, given.azimuth, given.elevation, self._pose)
         return self._teacher.told(self._encoded, sent(pose, self._teacher.device))
 
     def embeddings(self, azimuth: Tensor, elevation: Tensor, shading: Shading) -> PromptEmbeddings:

@@ -10,6 +10,7 @@ import functools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from torch import Tensor
 
@@ -55,6 +56,38 @@ class PromptEmbeddings:
     bad: Conditioning | None = None
     against: tuple[Conditioning, ...] = ()
     weights: Tensor | None = None
+
+
+class ViewConditioning(Protocol):
+    """What a denoiser is told of the views of a step: words, a picture, or both."""
+
+    def unconditional(self, count: int) -> Conditioning:
+        """Return what it is told without them, `count` rows."""
+        ...
+
+    def of_views(self, views: Sequence[View], shading: Shading) -> Conditioning:
+        """Return what it is told of each named view, B rows.
+
+        views: B names of views.
+        shading: of all the renders.
+        """
+        ...
+
+    def of_cameras(self, azimuth: Tensor, elevation: Tensor, shading: Shading) -> Conditioning:
+        """Return what it is told of each camera, B rows.
+
+        azimuth, elevation: float32[B], radians.
+        shading: of all the renders.
+        """
+        ...
+
+    def embeddings(self, azimuth: Tensor, elevation: Tensor, shading: Shading) -> PromptEmbeddings:
+        """Return all that it is told in one step.
+
+        azimuth, elevation: float32[B], radians.
+        shading: of all the renders.
+        """
+        ...
 
 
 class PromptConditioning:

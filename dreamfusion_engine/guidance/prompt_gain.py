@@ -5,8 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from dreamfusion_engine.guidance.picture_conditioning import PictureConditioning
-from dreamfusion_engine.guidance.prompt_conditioning import PromptConditioning
+from dreamfusion_engine.guidance.prompt_conditioning import ViewConditioning
 from dreamfusion_engine.models.noise import add_noise
 from dreamfusion_engine.models.teacher import Conditioning, Teacher
 
@@ -16,7 +15,7 @@ _NOISY = (0.3, 0.5, 0.7)  # shares of the timesteps: where the parts and the who
 @torch.no_grad()
 def denoising_gain(
     teacher: Teacher,
-    texts: PromptConditioning | PictureConditioning,
+    texts: ViewConditioning,
     images: Tensor,
     azimuth: Tensor,
     elevation: Tensor,
@@ -27,7 +26,7 @@ def denoising_gain(
     The noise n is the same in every call. An empty picture gains nothing, though its noise is the easiest to find.
 
     teacher: the frozen diffusion model.
-    texts: PromptConditioning of the prompt, or PictureConditioning.
+    texts: ViewConditioning of the prompt or the picture.
     images: float32[B, 3, H, W] in [0, 1].
     azimuth, elevation: float32[B], radians, cameras of the pictures.
     together: int, views that the teacher judges at once; those beyond a multiple of it are left out.

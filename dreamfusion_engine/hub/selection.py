@@ -11,7 +11,8 @@ from dreamfusion_engine.errors import SetupError
 INDEX = "model_index.json"
 BESIDE = ("dreamfusion.json", "kinds.png")  # our own card, where a model has one
 UNUSED_PARTS = ("safety_checker", "feature_extractor", "image_encoder", "watermarker")  # nothing here reads them
-_TOLD_A_PICTURE = ("cc_projection", "clip_camera_projection")  # beside them the image encoder is read
+_TOLD_A_PICTURE = ("cc_projection", "clip_camera_projection")  # beside them the image encoder is read ...
+_TOLD_WORDS_TOO = ("MVDreamPipeline", "ImageDreamPipeline")  # ... and in these, where there is one: in ImageDream's
 VARIANTS = ("fp16", "bf16", None)
 _SMALL = re.compile(r".+\.(?:json|txt|model|tiktoken)")  # configs, vocabularies
 _SHARD_INDEX = re.compile(r".+\.safetensors\.index(?:\.\w+)?\.json")
@@ -58,7 +59,8 @@ def wanted_files(index: Mapping[str, Any], paths: Iterable[str], *, weights: boo
 def used_parts(index: Mapping[str, Any]) -> set[str]:
     """Return the parts of a pipeline that a run can need: those that it has, without those that nothing here reads."""
     there = {part for part, entry in index.items() if isinstance(entry, list) and len(entry) == 2 and all(entry)}
-    read = {"image_encoder"} if there & set(_TOLD_A_PICTURE) else set()
+    told = bool(there & set(_TOLD_A_PICTURE)) or index.get("_class_name") in _TOLD_WORDS_TOO
+    read = {"image_encoder"} if told else set()
     return {part for part in there if part in read or part not in UNUSED_PARTS}
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dreamfusion_engine.config.recipes import ZERO123
+from dreamfusion_engine.config.recipes import IMAGE_DREAM, ZERO123
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +25,8 @@ class Family:
     views_together: int, views of one object that its denoiser judges together, told where each is from; 1: each alone,
         told by words.
     compares: bool, whether it is no denoiser but compares pictures with words, as CLIP.
-    picture_parts: parts that read a picture of the object, which it is told in place of words; (): it reads words.
+    picture_parts: parts that read a picture of the object, which it is told; (): it reads words alone.
+    told_poses: bool, whether it is told how far each view is from that picture, as `reference.pose` says.
     """
 
     title: str
@@ -38,6 +39,7 @@ class Family:
     views_together: int = 1
     compares: bool = False
     picture_parts: tuple[str, ...] = ()
+    told_poses: bool = False
 
     @property
     def weights(self) -> tuple[str, ...]:
@@ -45,8 +47,18 @@ class Family:
         return (self.denoiser, *(["vae"] if self.vae else []), *self.text_encoders, *self.picture_parts)
 
     @property
+    def told_picture(self) -> bool:
+        """Return whether it is told a picture of the object, and cannot do without."""
+        return bool(self.picture_parts)
+
+    @property
     def reads_words(self) -> bool:
-        """Return whether it is told the prompt; else it is told a picture, and a prompt is only a name."""
+        """Return whether it is told the prompt; else a prompt is only a name."""
+        return not self.picture_parts or bool(self.text_encoders)
+
+    @property
+    def needs_words(self) -> bool:
+        """Return whether only words say what the object is; else a picture does, and the prompt may be empty."""
         return not self.picture_parts
 
     @property
@@ -65,12 +77,15 @@ FAMILIES: dict[str, Family] = {
     "IFPipeline": Family(title="DeepFloyd IF, first stage", denoiser="unet", vae=False),
     "StableDiffusionPipeline": Family(title="Stable Diffusion 1 and 2", denoiser="unet"),
     "MVDreamPipeline": Family(title="MVDream", denoiser="unet", views_together=4),
+    # Its folders' index names MVDreamPipeline too; the unet's config tells them apart (models/image_dream.py).
+    IMAGE_DREAM: Family(title="ImageDream", denoiser="unet", views_together=4, picture_parts=(IMAGE_ENCODER,)),
     ZERO123: Family(
         title="Zero123",
         denoiser="unet",
         text_encoders=(),
         tokenizers=(),
         picture_parts=(IMAGE_ENCODER, "cc_projection"),
+        told_poses=True,
     ),
     # The same networks in folders of another publisher, with another name for one of them.
     "Zero123Pipeline": Family(
@@ -79,6 +94,7 @@ FAMILIES: dict[str, Family] = {
         text_encoders=(),
         tokenizers=(),
         picture_parts=(IMAGE_ENCODER, "clip_camera_projection"),
+        told_poses=True,
     ),
     "MultiViewPixelPipeline": Family(title="Multi-view pixel model", denoiser="unet", vae=False, views_together=4),
     "StableDiffusionXLPipeline": Family(

@@ -10,13 +10,14 @@ from collections.abc import Callable
 
 import torch
 
-from dreamfusion_engine.config.recipes import ZERO123
+from dreamfusion_engine.config.recipes import IMAGE_DREAM, ZERO123
 from dreamfusion_engine.models.adapters.files import NO_ADAPTERS, AdapterFiles
 from dreamfusion_engine.models.adapters.lora_merge import check_finite
 from dreamfusion_engine.models.adapters.textual_inversion import read_vectors
 from dreamfusion_engine.models.families.adapter import Adapter
 from dreamfusion_engine.models.families.clip import ClipTeacher
 from dreamfusion_engine.models.families.flux import Flux
+from dreamfusion_engine.models.families.image_dream import ImageDream
 from dreamfusion_engine.models.families.multi_view_pixel import MultiViewPixel
 from dreamfusion_engine.models.families.mvdream import MVDream
 from dreamfusion_engine.models.families.parts import Parts, Place
@@ -33,6 +34,7 @@ ADAPTERS: dict[str, Callable[[Parts], Adapter]] = {
     "IFPipeline": PixelDiffusion,
     "StableDiffusionPipeline": StableDiffusion,
     "MVDreamPipeline": MVDream,
+    IMAGE_DREAM: ImageDream,
     ZERO123: Zero123,
     "Zero123Pipeline": Zero123,
     "MultiViewPixelPipeline": MultiViewPixel,

@@ -2,8 +2,9 @@
 
 MVDream's published folders keep the config and the names of weights of the model's first program. The network is that
 of Stable Diffusion 2 with two changes: attention among the pixels of a picture is among those of four views, and an
-embedding of the camera is added to that of the time. A multi-view pixel model is a unet of diffusers with the same two
-changes; its config says so by an embedding of a class that is 16 numbers. Only configs and headers are read here.
+embedding of the camera is added to that of the time. ImageDream's is told a picture besides (image_dream.py). A
+multi-view pixel model is a unet of diffusers with the same two changes; its config says so by an embedding of a class
+that is 16 numbers. Only configs and headers are read here.
 """
 
 from __future__ import annotations
@@ -12,17 +13,20 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from dreamfusion_engine.config.recipes import IMAGE_DREAM
 from dreamfusion_engine.errors import SetupError
 from dreamfusion_engine.models.family import FAMILIES
 from dreamfusion_engine.models.part_weights import PartWeights, damaged, read_json
-from dreamfusion_engine.models.safetensors_header import TensorEntry, read_header
 
 FAMILY = "MVDreamPipeline"
 PIXEL_FAMILY = "MultiViewPixelPipeline"
 MULTI_VIEW_UNET = "MultiViewUNetModel"  # as `_class_name` of its config
 STOCK_UNET = "UNet2DConditionModel"
 VIEWS = FAMILIES[FAMILY].views_together
+BESIDE = 1  # frames beside the views of a group in ImageDream, which hold the picture
 CAMERA = 16  # numbers of a camera's matrix
+MOST_PICTURE_TOKENS = 1024  # of a picture; the published model has 16
+OUR_NAMES = ("views_together", "frames_beside", "picture_tokens")  # in a config here, which diffusers does not know
 CAMERA_WEIGHTS = ("camera_embed.0.weight", "camera_embed.2.weight")
 STOCK_CAMERA_WEIGHTS = ("class_embedding.linear_1.weight", "class_embedding.linear_2.weight")  # in diffusers' folders
 # What a unet of diffusers that is told cameras has in its config: a class is a vector there, the camera.
@@ -39,6 +43,7 @@ _PLAIN: Mapping[str, tuple[Any, ...]] = {
     "disable_middle_self_attn": (None, False),
     "num_heads": (None, -1),
     "conv_resample": (None, True),
+    "ip_weight": (None, 1, 1.0),
 }
 
 
@@ -74,6 +79,9 @@ def stock_config(config: Mapping[str, Any]) -> dict[str, Any]:
     if not channels or min(channels) < 1:
         raise ValueError(f"its levels have {channels} channels")
     told = [2**level in config["attention_resolutions"] for level in range(len(levels))]
+    pictured = config.get("ip_dim") or 0
+    if type(pictured) is not int or not 0 <= pictured <= MOST_PICTURE_TOKENS:
+        raise ValueError(f"its picture has {str(pictured)[:40]} tokens")
     head = int(config["num_head_channels"])
     if head < 1 or any(width % head for width in channels):
         raise ValueError(f"its heads of {head} channels do not divide its {channels} channels")
@@ -91,8 +99,22 @@ def stock_config(config: Mapping[str, Any]) -> dict[str, Any]:
         "cross_attention_dim": config["context_dim"],
         "use_linear_projection": True,
         **TOLD_CAMERAS,
-        "views_together": VIEWS,
+        **({"frames_beside": BESIDE, "picture_tokens": pictured} if pictured else {}),
+        "views_together": VIEWS + (BESIDE if pictured else 0),
     }
+
+
+def family_named(name: str, folder: Path) -> str:
+    """Return the family of a folder: what its index names, or ImageDream, whose index names MVDream's class.
+
+    name: str, a pipeline class.
+    folder: Path of the model.
+    Raises SetupError model.damaged where the unet's config cannot be read.
+    """
+    path = folder / "unet" / "config.json"
+    if name == FAMILY and path.is_file() and read_json(path).get("ip_dim"):
+        return IMAGE_DREAM
+    return name
 
 
 def _is_told_cameras(config: Mapping[str, Any]) -> bool:
@@ -103,9 +125,9 @@ def check_multi_view(folder: Path, family: str, weights: PartWeights) -> None:
     """Refuse a folder whose unet is not a multi-view one of its family, by its config and its weights' header.
 
     folder: Path of the model.
-    family: str, FAMILY or PIXEL_FAMILY.
+    family: str, FAMILY, IMAGE_DREAM or PIXEL_FAMILY.
     weights: PartWeights of its unet.
-    Raises SetupError model.unsupported: a model that is told pictures, or another network.
+    Raises SetupError model.unsupported: another network.
     Raises SetupError model.damaged: no weights for the camera, or of another shape.
     """
     path = folder / "unet" / "config.json"
@@ -117,8 +139,8 @@ def check_multi_view(folder: Path, family: str, weights: PartWeights) -> None:
         return
     if config.get("_class_name") != MULTI_VIEW_UNET:
         raise _unsupported(f"{path} names the class {str(config.get('_class_name'))[:60]!r}, not {MULTI_VIEW_UNET}.")
-    if config.get("ip_dim"):
-        raise _unsupported("Its unet is told a picture (ip_dim): it is ImageDream, which words alone cannot guide.")
+    if family == IMAGE_DREAM and not config.get("ip_dim"):
+        raise _unsupported(f"{path} gives no ip_dim, the tokens of a picture: it is a unet that is told none.")
     _check_camera_weights(folder, weights, CAMERA_WEIGHTS)
 
 
@@ -127,9 +149,7 @@ def _check_camera_weights(folder: Path, weights: PartWeights, names: tuple[str, 
     if not (isinstance(channels, list) and channels and isinstance(channels[0], int)):
         raise damaged(folder, f"unet/config.json gives the blocks {str(channels)[:60]}")
     width = 4 * channels[0]
-    tensors: dict[str, TensorEntry] = {}
-    for file in weights.files:
-        tensors |= read_header(file)  # read before, and sound
+    tensors = weights.tensors()
     for name, shape in zip(names, ((width, CAMERA), (width, width)), strict=True):
         if name not in tensors:
             raise damaged(folder, f"unet lacks {name}, which reads the camera: it may be a unet for single pictures")

@@ -32,8 +32,17 @@ def denoiser_operations(config: Mapping[str, Any], latent: int) -> float:
     latent: int, height and width of what it denoises.
     """
     if "block_out_channels" in config:
-        return _unet(config, latent)
+        return _unet(config, latent) * frames_a_view(config)
     return _transformer(config, latent)
+
+
+def frames_a_view(config: Mapping[str, Any]) -> float:
+    """Return the pictures that a denoiser is shown for each view: more than one where a group has a frame beside.
+
+    config: of the denoiser, in the terms of diffusers (`multi_view.read_denoiser_config`).
+    """
+    frames, beside = int(config.get("views_together") or 1), int(config.get("frames_beside") or 0)
+    return frames / (frames - beside) if 0 <= beside < frames else 1.0
 
 
 def encoder_operations(config: Mapping[str, Any], pixels: int) -> float:
@@ -96,7 +105,8 @@ def _unet(config: Mapping[str, Any], latent: int) -> float:
     area = [latent * latent / 4**level for level in range(levels)]
     views = int(config.get("views_together") or 1)
     ins, outs = int(config.get("in_channels") or 4), int(config.get("out_channels") or 4)
-    told = 1 if ins == 2 * outs else _CLIP_TOKENS  # Zero123 reads a picture's latents too, and is told one token
+    # Zero123 reads a picture's latents too, and is told one token. ImageDream is told a picture's beside the prompt's.
+    told = 1 if ins == 2 * outs else _CLIP_TOKENS + int(config.get("picture_tokens") or 0)
     total = _convolution(ins, channels[0], area[0]) + _convolution(channels[0], outs, area[0])
     skips, before = [channels[0]], channels[0]
     for level, c in enumerate(channels):

@@ -45,6 +45,10 @@ class PartWeights:
     parameters: int
     dtype: str
 
+    def tensors(self) -> dict[str, TensorEntry]:
+        """Return the tensors of all shards by name; the headers were read before, and are sound."""
+        return {name: entry for file in self.files for name, entry in read_header(file).items()}
+
 
 def read_part_weights(folder: Path, part: str) -> PartWeights:
     """Read the headers and the index of a part's weights and check them.

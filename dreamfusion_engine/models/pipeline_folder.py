@@ -23,7 +23,7 @@ from dreamfusion_engine.models.clip_folder import check_clip, is_clip
 from dreamfusion_engine.models.family import CLIP, FAMILIES, WHOLE
 from dreamfusion_engine.models.few_step_models import refuse_distilled
 from dreamfusion_engine.models.hub_models import downloaded_folder
-from dreamfusion_engine.models.multi_view import check_multi_view
+from dreamfusion_engine.models.multi_view import check_multi_view, family_named
 from dreamfusion_engine.models.part_configs import check_configs
 from dreamfusion_engine.models.part_weights import PartWeights, incomplete, read_part_weights
 from dreamfusion_engine.models.part_weights import damaged as damaged
@@ -187,6 +187,7 @@ def open_pipeline(path: Path, *, checked_bytes: float = math.inf) -> PipelineFol
         )
     index = read_json(index_path)
     name = index.get("_class_name")
+    name = family_named(name, path) if isinstance(name, str) else name
     family = FAMILIES.get(name) if isinstance(name, str) else None
     if family is None:
         raise SetupError(
@@ -213,7 +214,7 @@ def open_pipeline(path: Path, *, checked_bytes: float = math.inf) -> PipelineFol
     if family.views_together > 1:
         check_multi_view(path, str(name), weights[family.denoiser])
     check_configs(path, family, frozenset(components))
-    if family.picture_parts:
+    if family.told_picture:
         check_told_picture(path, family, weights)
     refuse_distilled(path, family.denoiser)
     card = read_card(path)

@@ -16,8 +16,14 @@ from typing import Any
 from dreamfusion_engine.models.card import read_card
 from dreamfusion_engine.models.clip_folder import Tower, is_clip, towers
 from dreamfusion_engine.models.family import FAMILIES, IMAGE_ENCODER
+from dreamfusion_engine.models.image_dream import resampler_parameters
 from dreamfusion_engine.models.multi_view import read_denoiser_config
-from dreamfusion_engine.models.operations import denoiser_operations, encoder_operations, tower_operations
+from dreamfusion_engine.models.operations import (
+    denoiser_operations,
+    encoder_operations,
+    frames_a_view,
+    tower_operations,
+)
 from dreamfusion_engine.models.part_weights import PartWeights, damaged, read_part_weights
 
 # What reads the prompt, or a given picture, comes and goes before the rest.
@@ -103,16 +109,18 @@ def _read_sizes(folder: Path, weights: Mapping[str, PartWeights] | None) -> Mode
             return parameters(folder, part)
         return weights[part].parameters if part in weights else 0
 
-    projections = {family.picture_parts[-1] for family in FAMILIES.values() if family.picture_parts}
-    told_picture = any((folder / part).is_dir() for part in projections)
-    encoders = (*ENCODERS, *([IMAGE_ENCODER] if told_picture else []))  # other folders have one that nothing reads
     part = next((name for name in DENOISERS if (folder / name).is_dir()), DENOISERS[0])
     config = _config(folder / part)
+    projections = {family.picture_parts[-1] for family in FAMILIES.values() if family.told_poses}
+    pictured = bool(config.get("picture_tokens"))
+    told_picture = pictured or any((folder / part).is_dir() for part in projections)
+    encoders = (*ENCODERS, *([IMAGE_ENCODER] if told_picture else []))  # other folders have one that nothing reads
+    resampler = resampler_parameters(read_part_weights(folder, part)) if pictured else 0  # comes and goes with them
     vae = _config(folder / "vae")
     latent = latent_size(config)
     pixels = latent * vae_factor(vae)
     return ModelSizes(
-        denoiser=count(part),
+        denoiser=count(part) - resampler,
         text_encoders=max(count(name) for name in encoders),
         vae=count("vae"),
         denoiser_live=denoiser_live(config, latent),
@@ -171,7 +179,7 @@ def denoiser_live(config: Mapping[str, Any], latent: int) -> int:
     latent: int, height and width of what it denoises.
     """
     if "block_out_channels" in config:
-        return round(_unet_live(config, latent))
+        return round(_unet_live(config, latent) * frames_a_view(config))
     return round(_transformer_live(config, latent))
 
 

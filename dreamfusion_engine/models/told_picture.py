@@ -1,9 +1,9 @@
-"""The folders of the Zero123 family: what their parts must be, and which poses a model was taught. Nothing is loaded.
+"""Folders of models that are told a picture: what their parts must be, and which poses were taught. Nothing is loaded.
 
 Zero123 (arXiv 2303.11328) is Stable Diffusion 1 that is told a picture of the object and how far the camera has moved
 since. Its unet reads the picture's latents beside the noisy ones. In place of a prompt it gets one token: a linear map
 of CLIP's vector of the picture and of four numbers of the pose. What the fourth number is differs between models whose
-folders look alike.
+folders look alike. What ImageDream's folders hold is in image_dream.py.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from dreamfusion_engine.config.stages.reference import KNOWN_POSES, KnownPose
 from dreamfusion_engine.errors import InputError, SetupError
 from dreamfusion_engine.models.catalogue import known_model
 from dreamfusion_engine.models.family import IMAGE_ENCODER, Family
+from dreamfusion_engine.models.image_dream import check_image_dream
 from dreamfusion_engine.models.part_configs import LARGEST_PICTURE
 from dreamfusion_engine.models.part_weights import PartWeights, damaged, read_json
-from dreamfusion_engine.models.safetensors_header import TensorEntry, read_header
 
 POSE = 4  # numbers
 ENCODER_CLASS = "CLIPVisionModelWithProjection"
@@ -33,6 +33,10 @@ def check_told_picture(folder: Path, family: Family, weights: Mapping[str, PartW
     weights: PartWeights of its parts.
     Raises SetupError model.unsupported, model.damaged.
     """
+    _, vector = encoder_sizes(folder)
+    if not family.told_poses:
+        check_image_dream(folder, weights[family.denoiser])
+        return
     unet, latents = _config(folder, "unet"), _config(folder, "vae").get("latent_channels", 4)
     if unet.get("in_channels") != 2 * latents:
         raise SetupError(
@@ -42,10 +46,9 @@ def check_told_picture(folder: Path, family: Family, weights: Mapping[str, PartW
             f"the {str(latents)[:20]} of its autoencoder: noisy latents, and a picture's.",
             fix="Give the model as it was published.",
         )
-    _, vector = encoder_sizes(folder)
     width = unet.get("cross_attention_dim")
     projection = family.picture_parts[-1]
-    shapes = {name: tuple(entry.shape) for name, entry in _tensors(weights[projection]).items()}
+    shapes = {name: tuple(entry.shape) for name, entry in weights[projection].tensors().items()}
     wanted = {"weight": (width, vector + POSE), "bias": (width,)}
     found = {name.rpartition(".")[2]: shape for name, shape in shapes.items()}
     if len(shapes) != 2 or found != wanted:
@@ -77,29 +80,22 @@ def pose_of(name: str) -> KnownPose | None:
     return next((pose for pose in KNOWN_POSES if known is not None and known.pose == pose), None)
 
 
-def picture_needed(title: str, task: str = "") -> InputError:
+def picture_needed(family: Family, task: str = "") -> InputError:
     """Build the error for a model that is told a picture, in a run without one.
 
-    title: str, of its family.
+    family: Family of the model.
     task: str, a kind of run that takes no picture, such as 'texture'; "": the run takes one, and none was given.
     """
+    told = "is told it beside the words" if family.reads_words else "reads no words"
+    instead = "a model that needs words alone, such as Stable Diffusion."
     return InputError(
         "input.picture_missing",
         what="This model needs a picture of the object.",
-        why=f"{title} reads no words: a picture says what the object is. "
+        why=f"{family.title} {told}: a picture says what the object is. "
         + (f"A {task} takes none." if task else "None was given."),
-        fix="Give a model that reads words, such as Stable Diffusion."
-        if task
-        else "Give one picture: --image FILE@front. Or give a model that reads words, such as Stable Diffusion.",
+        fix=f"Give {instead}" if task else f"Give one picture: --image FILE@front. Or give {instead}",
     )
 
 
 def _config(folder: Path, part: str) -> dict[str, Any]:
     return read_json(folder / part / "config.json")
-
-
-def _tensors(weights: PartWeights) -> dict[str, TensorEntry]:
-    found: dict[str, TensorEntry] = {}
-    for file in weights.files:
-        found |= read_header(file)  # read before, and sound
-    return found

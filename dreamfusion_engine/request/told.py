@@ -30,13 +30,13 @@ def check_words(prompt: str, family: Family, pictures: int) -> None:
     family: Family of the model.
     pictures: int, how many pictures the run has.
     """
-    if pictures and family.reads_words and is_blank(prompt):
+    if pictures and family.needs_words and is_blank(prompt):
         raise InputError(
             "input.prompt_missing",
             what="The pictures come without a prompt, and the model needs one.",
             why="It makes up the sides that no picture shows, and it is told in words what the object is.",
             fix='Say what the pictures show: generate "a red car" --image car.png@front. Or give a model that is told '
-            "a picture, such as Zero123.",
+            "a picture, such as ImageDream or Zero123.",
         )
 
 
@@ -47,16 +47,17 @@ def check_picture(family: Family, pictures: int, task: str) -> None:
     pictures: int, how many pictures the run has.
     task: str, of `request.stages.UNUSED`.
     """
-    if family.reads_words:
+    if not family.told_picture:
         return
     if not pictures:
-        raise picture_needed(family.title, WORDS_FOR_TASKS.get(task, ""))
+        raise picture_needed(family, WORDS_FOR_TASKS.get(task, ""))
     if pictures > 1:
         raise InputError(
             "input.picture",
             what="This model takes one picture.",
-            why=f"{pictures} were given; {family.title} is told one, and how far each view is from it.",
-            fix="Keep the picture that shows the object best. Or give a model that reads words, which takes several.",
+            why=f"{pictures} were given; {family.title} is told one.",
+            fix="Keep the picture that shows the object best. Or give a model that needs words alone, such as Stable "
+            "Diffusion, beside which several can lead.",
         )
 
 
@@ -67,8 +68,7 @@ def check_pose(facts: ModelFacts, config: GenerateConfig, settings: Mapping[str,
     config: GenerateConfig with its recipe.
     settings: nested by stage, as the artist gave them.
     """
-    family = FAMILIES[facts.family]
-    if family.reads_words:
+    if not FAMILIES[facts.family].told_poses:
         return
     pose = config.reference.pose
     if facts.pose is None and not (given_pose(settings) or "recipe" in (settings or {})):

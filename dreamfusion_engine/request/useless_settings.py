@@ -10,7 +10,7 @@ from dreamfusion_engine.config.recipes import (
     DENOISER_STAGES,
     NEEDS_AUTOENCODER,
     NEEDS_DENOISER,
-    NEEDS_TOLD_PICTURE,
+    NEEDS_TOLD_POSES,
     NEEDS_WORDS,
     WORDS_STAGES,
 )
@@ -70,10 +70,11 @@ def refuse_useless(
     else:
         why = f"It is about a teacher that compares pictures with words, and {title} denoises them."
         about.append((_of_stages(values, COMPARING_STAGES), why, "give the folder of a CLIP as the --model"))
-    if family.reads_words:
-        why = f"It is about a model that is told a picture, and {title} reads words."
-        about.append((NEEDS_TOLD_PICTURE, why, "give such a model, as Zero123 is"))
-    else:
+    if not family.told_poses:
+        told = "is told a picture alone" if family.told_picture else "reads words"
+        why = f"It is about a model that is told how far a view is from a picture, and {title} {told}."
+        about.append((NEEDS_TOLD_POSES, why, "give such a model, as Zero123 is"))
+    if not family.reads_words:
         why = f"It is about words, and {title} is told a picture in their place."
         words = (*NEEDS_WORDS, *_of_stages(values, WORDS_STAGES))
         about.append((words, why, "give a text-to-image model, such as Stable Diffusion"))

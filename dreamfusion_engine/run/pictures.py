@@ -61,14 +61,13 @@ class RunPictures:
         views = torch.from_numpy(self._fitting.views(self._fitting.guess))
         return References(self._cameras.seen_from(device), views.to(device), self.config, self._fitting)
 
-    def of_teacher(self) -> TeacherPicture | None:
-        """Return the first picture as a teacher is told it, over white and in its place; None for one that reads words.
+    def of_teacher(self) -> TeacherPicture:
+        """Return the first picture as a teacher is told it, over white and in its place.
 
-        Its camera is the one at which training compares it, and the teacher is told from there where a view is from.
+        Its camera is the one at which training compares it. A teacher that was taught poses is told from there where a
+        view is from.
         """
         pose = self.config.reference.pose
-        if pose == "auto":
-            return None
         view = self._fitting.views(self._fitting.guess)[0]
         over = view[:3] + (1.0 - view[3:])
         where = self.cut_outs[0].viewpoint
@@ -76,7 +75,7 @@ class RunPictures:
             image=torch.from_numpy(np.ascontiguousarray(over, np.float32))[None].clamp(0.0, 1.0),
             azimuth=math.radians(where.azimuth_deg),
             elevation=math.radians(where.elevation_deg),
-            pose=pose,
+            pose=None if pose == "auto" else pose,
         )
 
     def measured(self, mesh: TexturedMesh, references: References, device: torch.device) -> list[dict[str, Any]]:

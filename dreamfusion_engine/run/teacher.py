@@ -21,7 +21,8 @@ from dreamfusion_engine.guidance.distillation import ScoreDistillation
 from dreamfusion_engine.guidance.embedding_cache import EmbeddingCache, model_digest
 from dreamfusion_engine.guidance.guidance import Guidance
 from dreamfusion_engine.guidance.picture_conditioning import PictureConditioning, TeacherPicture
-from dreamfusion_engine.guidance.prompt_conditioning import Encode
+from dreamfusion_engine.guidance.pictured_prompt import PicturedPrompt
+from dreamfusion_engine.guidance.prompt_conditioning import Encode, PromptConditioning, ViewConditioning
 from dreamfusion_engine.machine.backends import free_bytes, has_bfloat16, share_memory
 from dreamfusion_engine.machine.cache_folder import cache_folder
 from dreamfusion_engine.machine.device import compute_threads
@@ -32,9 +33,10 @@ from dreamfusion_engine.memory.placement import Placement
 from dreamfusion_engine.memory.step_down import StepDown
 from dreamfusion_engine.models.adapters.files import AdapterFiles, check_adapters, read_adapters
 from dreamfusion_engine.models.adapters.learned_word import unsaid
-from dreamfusion_engine.models.card import check_prompts
+from dreamfusion_engine.models.card import PromptCard, check_prompts
 from dreamfusion_engine.models.families.adapter import Adapter
 from dreamfusion_engine.models.families.clip import ClipTeacher
+from dreamfusion_engine.models.families.image_dream import ImageDream
 from dreamfusion_engine.models.families.zero123 import Zero123
 from dreamfusion_engine.models.family import FAMILIES
 from dreamfusion_engine.models.few_step_models import few_steps
@@ -182,7 +184,7 @@ def load_run_teacher(
     places: Places of the run.
     report: told of notes.
     processes: Processes, the processes that train together.
-    picture: TeacherPicture, for a teacher that is told one in place of the prompt; None for all others.
+    picture: TeacherPicture, for a teacher that is told one; None for all others.
     later: float, estimated seconds of another model's stage that follows, which are told with this one's; None: this
         is that stage, and the time was told.
     Raises SetupError for a model that cannot be loaded; InputError for one that is told a picture, without one.
@@ -249,7 +251,7 @@ def load_run_teacher(
             seed=config.seed,
             encode=kept(denoiser.encode_prompts),
             together=FAMILIES[pipeline.family].views_together,
-            told=_told(denoiser, picture),
+            told=_told(denoiser, picture, config, pipeline.card, kept(denoiser.encode_prompts)),
         )
     if places.apart:
         distillation = CrossingGuidance(distillation, places.teacher, places.field)
@@ -267,13 +269,20 @@ def load_run_teacher(
     )
 
 
-def _told(teacher: Adapter, picture: TeacherPicture | None) -> PictureConditioning | None:
-    """The picture that a teacher is told, encoded; None for one that reads words."""
-    if not isinstance(teacher, Zero123):
+def _told(
+    teacher: Adapter, picture: TeacherPicture | None, config: GenerateConfig, card: PromptCard, encode: Encode
+) -> ViewConditioning | None:
+    """What a teacher is told that is told a picture, encoded; None for one that is told words alone."""
+    if not isinstance(teacher, Zero123 | ImageDream):
         return None
     if picture is None:  # a request for a run is refused before; a script may come here
-        raise picture_needed(teacher.parts.family.title)
-    return PictureConditioning(teacher, picture)
+        raise picture_needed(teacher.parts.family)
+    if isinstance(teacher, Zero123):
+        return PictureConditioning(teacher, picture)
+    words = PromptConditioning(
+        encode, config.prompt, config.negative, card, config.guidance, config.prompts, tells_cameras=True
+    )
+    return PicturedPrompt(words, teacher.encode_picture(picture.image))
 
 
 def fit_memory(

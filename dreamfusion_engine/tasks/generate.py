@@ -25,6 +25,7 @@ from dreamfusion_engine.mesh.export import write_glb
 from dreamfusion_engine.mesh.pictures.sheet import portrait_scene, write_turntable, write_views
 from dreamfusion_engine.mesh.surface.silhouette import ReferenceViews
 from dreamfusion_engine.models.adapters.files import AdapterFiles
+from dreamfusion_engine.models.family import FAMILIES
 from dreamfusion_engine.models.pipeline_folder import PipelineFolder
 from dreamfusion_engine.optimize.overlap import may_overlap
 from dreamfusion_engine.optimize.previews import Previews
@@ -217,7 +218,8 @@ def _shaped(run: _Run, pipeline: PipelineFolder, adapters: AdapterFiles) -> Shap
     device = places.field
     # 1. The frozen diffusion model, and the prompt in its language, from every side and in every shading.
     clock.enter("load", device)
-    shown = None if pictures is None else pictures.of_teacher()
+    told = FAMILIES[pipeline.family].told_picture
+    shown = pictures.of_teacher() if told and pictures is not None else None
     later = 0.0 if run.stage is None else run.stage.seconds(measured_speed(places.teacher, places.field))
     teacher = load_run_teacher(config, pipeline, adapters, places, report, processes, picture=shown, later=later)
     # 2. A radiance field, optimized until the model likes what it sees from every side.

@@ -105,7 +105,8 @@ EVENTS: dict[str, dict[str, str]] = {
     # time over that with the recipe's score, "texture": the two of its stage as the texture model of a run; none where
     # it cannot be one}. A run with one takes the seconds of both, and the memory of the larger. Its recipe: "settings"
     # by preset, and "scores": what a guidance.score changes of these; its adapters: which of "lora" and "embeddings" it
-    # takes.
+    # takes; told: what it is told, of "words", "picture" (it needs one) and "poses" (of `reference.pose`); pose: those
+    # that it is known to have been taught.
     "ready": {
         "protocol": "count=0",
         "engine": "str",

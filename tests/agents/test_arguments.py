@@ -16,13 +16,25 @@ TAKES = {
     "seed": Argument(type="integer", says="A seed", default=0, low=0, high=9),
     "preset": Argument(type="string", says="A preset", default="draft", choices=("draft", "high")),
     "settings": Argument(type="object", says="Settings", default={}),
+    "pictures": Argument(
+        type="array",
+        says="Pictures",
+        default=[],
+        high=2,
+        entries={
+            "file": Argument(type="string", says="A file", needed=True),
+            "view": Argument(type="string", says="A view", default="front"),
+        },
+    ),
 }
 
 
 def test_what_is_left_out_has_its_default() -> None:
-    said = {"prompt": "a mug", "seconds": 5, "seed": 0, "preset": "draft", "settings": {}}
+    said = {"prompt": "a mug", "seconds": 5, "seed": 0, "preset": "draft", "settings": {}, "pictures": []}
     assert checked(TAKES, {"prompt": "a mug"}) == said
     assert checked(TAKES, {"prompt": "a mug", "seed": None}) == said, "null is left out, too"
+    pictures = checked(TAKES, {"prompt": "a", "pictures": [{"file": "a.png"}]})["pictures"]
+    assert pictures == [{"file": "a.png", "view": "front"}]
 
 
 @pytest.mark.parametrize(
@@ -40,6 +52,11 @@ def test_what_is_left_out_has_its_default() -> None:
         ({"prompt": "a", "settings": []}, "type object"),
         ({"prompt": "a", "settings": {"x": "y" * SETTINGS_BYTES}}, "bytes"),
         ({"prompt": "a", "sead": 1}, "no argument 'sead'"),
+        ({"prompt": "a", "pictures": "a.png"}, "type array"),
+        ({"prompt": "a", "pictures": ["a.png"]}, "entry 1 must be of the type object"),
+        ({"prompt": "a", "pictures": [{"file": "a"}] * 3}, "2 are the most"),
+        ({"prompt": "a", "pictures": [{"file": "a"}, {"view": "left"}]}, "entry 2: The argument 'file' is missing"),
+        ({"prompt": "a", "pictures": [{"file": "a", "veiw": "left"}]}, "no argument 'veiw'"),
     ],
 )
 def test_what_cannot_be_is_refused_by_name(given: dict[str, Any], told: str) -> None:
@@ -59,5 +76,6 @@ def test_every_tool_says_what_it_takes_within_limits(name: str) -> None:
     assert schema["type"] == "object" and schema["additionalProperties"] is False and TOOLS[name].says
     for about in schema["properties"].values():
         assert about["description"]
-        assert "maxLength" in about or {"minimum", "maximum"} <= set(about) or about["type"] == "object"
+        limits = {"string": {"maxLength"}, "object": set(), "boolean": set(), "array": {"maxItems", "items"}}
+        assert limits.get(about["type"], {"minimum", "maximum"}) <= set(about)
     assert set(schema["required"]) <= set(schema["properties"])

@@ -9,9 +9,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from fakes.shapes import ball_glb, png
+from pictures.painting import bytes_of, disc
 from reference.agent_client import AgentClient
+from reference.tiny_zero123 import write_zero123
 
 from dreamfusion_engine import __version__
 from dreamfusion_engine.agents.declared import TOOLS
@@ -97,6 +100,62 @@ def test_a_run_that_waits_is_cancelled_before_it_begins_and_resume_begins_it(cli
     assert client.watched(second)["state"] == "done"
 
 
+def put_pictures(folder: Path) -> None:
+    """Pictures in the allowed folder, and one beside it."""
+    mask = disc(64, 64)
+    red = bytes_of(np.concatenate([np.full((64, 64, 3), (0.8, 0.1, 0.1), np.float32), mask[..., None]], -1))
+    grey, inside = bytes_of(np.full((64, 64, 3), 0.5, np.float32)), folder / "pictures"
+    inside.mkdir(exist_ok=True)
+    for path, data in (
+        (inside / "red mug.png", red),
+        (inside / "grey.png", grey),
+        (inside / "mask.png", bytes_of(mask)),
+    ):
+        path.write_bytes(data)
+    (folder.parent / "secret.png").write_bytes(red)
+
+
+def test_pictures_in_the_folder_lead_a_run_each_with_its_view(client: AgentClient, folder: Path) -> None:
+    put_pictures(folder)
+    pictures = [
+        {"file": "pictures/red mug.png"},
+        {"file": "pictures/grey.png", "view": "30,20", "mask": "pictures/mask.png"},
+    ]
+    said = client.watched(client.made("a red mug", steps=5, pictures=pictures))
+    (result,) = [message for message in said["messages"] if message["type"] == "result"]
+    assert said["state"] == "done" and result["report"]["pictures"] == ["front", "30, 20 degrees"]
+
+
+def test_a_run_of_pictures_that_never_began_still_has_them(client: AgentClient, folder: Path) -> None:
+    put_pictures(folder)
+    first = client.made("a grey mug", steps=100_000)
+    pictures = [{"file": "pictures/red mug.png", "view": "left"}]
+    run = client.made("a jug", steps=5, pictures=pictures)
+    assert client.call("cancel", run=run)["state"] == "cancelled"
+    client.call("cancel", run=first)
+    (folder / "pictures" / "red mug.png").unlink()
+    assert client.call("resume", run=run)["state"] in ("queued", "running")
+    said = client.watched(run)
+    (result,) = [message for message in said["messages"] if message["type"] == "result"]
+    assert said["state"] == "done" and result["report"]["pictures"] == ["left"]
+    request = json.loads((folder / run / "request.json").read_text())
+    for changed in ([{"file": "../../secret.png", "view": [0, 0], "mask": ""}], [{"file": 3}], 7):
+        (folder / run / "request.json").write_text(json.dumps({**request, "pictures": changed}))
+        (folder / run / "result.json").unlink(missing_ok=True)
+        assert client.call("resume", run=run)["code"] in ("input.outside_folder", "input.picture")
+
+
+@pytest.mark.slow
+def test_a_run_without_a_prompt_is_named_after_its_first_picture(client: AgentClient, folder: Path) -> None:
+    put_pictures(folder)
+    write_zero123(folder / "told")
+    settings = {"optimize": {"steps": 5}, "reference": {"pose": "zero123"}}
+    said = client.call("generate", model="told", pictures=[{"file": "pictures/red mug.png"}], settings=settings)
+    assert said["run"] == "red-mug-0" and client.watched(said["run"])["state"] == "done"
+    assert client.call("generate", pictures=[{"file": "pictures/red mug.png"}])["code"] == "input.prompt_missing"
+    assert client.call("generate")["code"] == "input.prompt_empty"
+
+
 @pytest.mark.parametrize("task", ["generate", "texture"])
 def test_a_run_of_a_mesh_that_never_began_still_has_it(client: AgentClient, folder: Path, task: str) -> None:
     mesh = folder / f"given-{task}.glb"
@@ -132,6 +191,13 @@ BAD: list[tuple[str, dict[str, Any], str]] = [
     ("generate", {"prompt": "a mug", "output": "/tmp/x"}, "input.argument"),
     ("generate", {"prompt": "a mug", "settings": {"model": "model"}}, "input.argument"),
     ("generate", {"prompt": "a mug", "preset": "ultra"}, "input.argument"),
+    ("generate", {"prompt": "a mug", "pictures": [{"file": "../secret.png"}]}, "input.outside_folder"),
+    ("generate", {"prompt": "a mug", "pictures": [{"file": "model"}]}, "input.picture"),
+    ("generate", {"prompt": "a mug", "pictures": [{"file": "nothing.png"}]}, "input.no_file"),
+    ("generate", {"prompt": "a mug", "pictures": [{"file": "model/model_index.json"}]}, "input.picture"),
+    ("generate", {"prompt": "a mug", "pictures": [{"file": "model", "view": "below"}]}, "input.picture_view"),
+    ("generate", {"prompt": "a mug", "pictures": [{"file": "model"}] * 17}, "input.argument"),
+    ("texture", {"mesh": "a.glb", "prompt": "a mug", "pictures": []}, "input.argument"),
     ("texture", {"mesh": "../secret.glb", "prompt": "a mug"}, "input.outside_folder"),
     ("texture", {"mesh": "model/model_index.json", "prompt": "a mug", "model": "model"}, "input.mesh"),
     ("refine", {"mesh": "model", "prompt": "a mug", "model": "model"}, "input.mesh"),

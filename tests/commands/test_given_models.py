@@ -11,9 +11,11 @@ import pytest
 from reference.stable_diffusion_2 import write_stable_diffusion_2
 from reference.tiny_clip import write_tiny_clip
 from reference.tiny_families import Case
+from reference.tiny_image_dream import write_image_dream
+from reference.tiny_zero123 import write_zero123
 
 from dreamfusion_engine.commands.given_models import LARGEST, bounded_json, given_model
-from dreamfusion_engine.commands.model_list import Machine, models_here
+from dreamfusion_engine.commands.model_list import Machine, models_here, models_to_get
 from dreamfusion_engine.hub.address import HubAddress
 
 MACHINE = Machine(device_type="cpu", free_bytes=8 << 30)
@@ -51,6 +53,26 @@ def test_a_clips_folder_has_a_line_with_its_own_recipe_and_takes_no_adapters(tmp
     (tmp_path / "clip" / "preprocessor_config.json").unlink()
     broken = given_model(str(tmp_path / "clip"), MACHINE)
     assert broken.state == "broken" and "preprocessor_config.json" in broken.trouble["why"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("write", "told"), [(write_zero123, ["picture", "poses"]), (write_image_dream, ["words", "picture"])]
+)
+def test_a_line_says_what_the_model_is_told_and_no_poses_that_nobody_knows(
+    write: Callable[[Path], object], told: list[str], tmp_path: Path
+) -> None:
+    write(tmp_path / "model")
+    line = given_model(str(tmp_path / "model"), MACHINE).to_json()
+    assert line["state"] == "given" and line["told"] == told and line["pose"] == ""
+
+
+def test_the_catalogue_tells_the_poses_of_a_model_that_is_not_here_yet(tmp_path: Path) -> None:
+    lines = {line.name: line.to_json() for line in models_to_get(HubAddress(cache=tmp_path), MACHINE, [])}
+    stable, both = lines["ashawkey/stable-zero123-diffusers"], lines["ashawkey/imagedream-ipmv-diffusers"]
+    assert (stable["told"], stable["pose"]) == (["picture", "poses"], "stable-zero123")
+    assert (both["told"], both["pose"]) == (["words", "picture"], "") and both["memory_mib"] > 0
+    assert lines["stable-diffusion-v1-5/stable-diffusion-v1-5"]["told"] == ["words"]
 
 
 def test_the_starters_line_takes_none(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import importlib.util
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from dreamfusion_engine.config.presets import (
     to_json,
 )
 from dreamfusion_engine.config.recipes import (
+    IMAGE_DREAM,
     LATENT_RECIPE,
     MULTI_VIEW_RECIPE,
     RECIPES,
@@ -39,8 +41,8 @@ from dreamfusion_engine.request.settings import settings_for
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 COMPARING = [name for name, recipe in RECIPES.items() if FAMILIES[recipe.family].compares]
-TOLD_PICTURE = [name for name, recipe in RECIPES.items() if not recipe.words]
-OTHERS = (STARTER_RECIPE, LATENT_RECIPE, MULTI_VIEW_RECIPE, *COMPARING, *TOLD_PICTURE)
+TOLD_POSES = [name for name, recipe in RECIPES.items() if FAMILIES[recipe.family].told_poses]
+OTHERS = (STARTER_RECIPE, LATENT_RECIPE, MULTI_VIEW_RECIPE, IMAGE_DREAM, *COMPARING, *TOLD_POSES)
 LARGE = [name for name in RECIPES if name not in OTHERS]
 LATENT = [name for name in LARGE if FAMILIES[name].vae]
 
@@ -60,7 +62,7 @@ def test_every_value_is_a_possible_setting_and_has_a_source(name: str, level: st
     made = dotted(preset(level, "a mug", {"guidance": {"score": score}}, name))
     for key, (value, source) in given.items():
         assert made[key] == (list(value) if isinstance(value, tuple) else value)
-        assert source.startswith(("SDF", "TS", "MVD", "ours", "arXiv", "RFDS", "between")), (key, source)
+        assert source.startswith(("SDF", "TS", "MVD", "IMD", "ours", "arXiv", "RFDS", "between")), (key, source)
 
 
 @pytest.mark.parametrize("name", COMPARING)
@@ -80,7 +82,7 @@ def test_a_clips_recipe_is_that_of_dream_fields(name: str, level: str) -> None:
 
 def test_a_recipe_says_whether_its_models_read_words_and_which_poses_others_were_taught() -> None:
     for name, recipe in RECIPES.items():
-        assert recipe.words == FAMILIES[recipe.family].reads_words
+        assert recipe.words == FAMILIES[recipe.family].needs_words
         pose = preset("standard", "a", recipe=name).reference.pose
         assert pose == {"stable-zero123": "stable-zero123", ZERO123: "zero123"}.get(name, "auto")
         if recipe.words:
@@ -94,7 +96,25 @@ def test_a_recipe_says_whether_its_models_read_words_and_which_poses_others_were
     assert recipe_for("FluxPipeline", closed_vocabulary=False, pose="stable-zero123") == "FluxPipeline"
 
 
-@pytest.mark.parametrize("name", TOLD_PICTURE)
+@pytest.mark.parametrize("level", PRESET_NAMES)
+def test_imagedreams_recipe_is_the_public_one(level: str) -> None:
+    """imagedream-sd21-shading.yaml; the lens frames the box as the other large recipes do."""
+    made, other = preset(level, "", recipe=IMAGE_DREAM), preset(level, "a mug", recipe="MVDreamPipeline")
+    guidance, camera = made.guidance, made.camera
+    assert (guidance.scale, guidance.rescale, guidance.weighting) == (5.0, 0.2, "reconstruction")
+    assert guidance.t_max == other.guidance.t_max == (0.98, 0.5) and guidance.t_min == other.guidance.t_min
+    assert guidance.anneal_until * 12_500 == 8_000 and made.optimize.albedo_until * 12_500 == 5_000
+    assert camera.group == 4 and camera.elevation_deg == (0.0, 5.0) and camera.fov_deg == (45.0, 50.0)
+    assert made.field.background == "white" and made.reference.begin == 0.0 and made.negative == other.negative
+    half = [
+        0.5 * sum(each.camera.distance) * math.tan(math.radians(0.25 * sum(each.camera.fov_deg)))
+        for each in (made, other)
+    ]
+    assert half[0] == pytest.approx(half[1], rel=0.02)
+    assert made.optimize.steps == {"draft": 3000, "standard": 6000, "high": 12_500}[level]
+
+
+@pytest.mark.parametrize("name", TOLD_POSES)
 def test_a_model_that_is_told_a_picture_has_the_public_cameras_and_number_of_views(name: str) -> None:
     """threestudio's zero123.yaml: 10,000 steps of 2 views; stable-zero123.yaml: 200 of 12, 100 of 8, 300 of 4."""
     made, high = (preset(level, "", recipe=name) for level in ("standard", "high"))

@@ -1,5 +1,7 @@
 """Models that are told a picture, and what is refused of them before anything is loaded; words for all others.
 
+ImageDream is told a picture and words, and can do without the words.
+
 Of: dreamfusion_engine/request/told.py, dreamfusion_engine/request/settings.py.
 """
 
@@ -12,9 +14,10 @@ import numpy as np
 import pytest
 from pictures.painting import bytes_of, disc
 from reference.glb_builder import square
+from reference.tiny_image_dream import write_image_dream
 from reference.tiny_zero123 import write_zero123
 
-from dreamfusion_engine.config.recipes import STABLE_ZERO123_RECIPE, ZERO123
+from dreamfusion_engine.config.recipes import IMAGE_DREAM, STABLE_ZERO123_RECIPE, ZERO123
 from dreamfusion_engine.config.seed_range import SeedRange
 from dreamfusion_engine.errors import InputError
 from dreamfusion_engine.models import told_picture
@@ -36,6 +39,14 @@ STABLE = {"reference": {"pose": "stable-zero123"}}
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("zero123") / "model"
     write_zero123(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model that is told words and a picture."""
+    folder = tmp_path_factory.mktemp("imagedream") / "model"
+    write_image_dream(folder)
     return folder
 
 
@@ -127,8 +138,46 @@ def test_a_model_that_reads_words_asks_for_them(prompt: str, tmp_path: Path) -> 
     assert refused("starter", prompt=prompt, pictures=(), output_root=tmp_path).code == "input.prompt_empty"
 
 
-def test_runs_that_take_no_picture_refuse_the_model(model: Path, tmp_path: Path) -> None:
-    settings = {"model": str(model)}
+@pytest.mark.parametrize("prompt", ["", "a red car"])
+def test_a_model_that_is_told_both_takes_a_picture_with_or_without_words(
+    prompt: str, both: Path, tmp_path: Path
+) -> None:
+    request = asked(both, {"negative": "blue"}, prompt, output_root=tmp_path)
+    assert request.config.recipe == IMAGE_DREAM and request.config.prompt == prompt and len(request.pictures) == 1
+    assert request.config.negative == "blue" and request.config.reference.pose == "auto"
+    assert request.config.camera.group == 4 and request.config.guidance.scale == 5.0
+
+
+@pytest.mark.parametrize(
+    ("given", "prompt", "pictures", "code", "said"),
+    [
+        (None, "a car", (), "input.picture_missing", "beside the words"),
+        (None, "", (), "input.picture_missing", "beside the words"),
+        (None, "a car", (PICTURE, GivenPicture(data=ROUND, viewpoint=Viewpoint(90.0))), "input.picture", "told one"),
+        (None, "a car " * 40, (PICTURE,), "input.prompt_tokens", "77 tokens"),
+        ({"camera": {"group": 1}}, "a car", (PICTURE,), "input.setting", "4 views"),
+        ({"optimize": {"views": 6}}, "a car", (PICTURE,), "input.setting", "multiple of 4"),
+        (STABLE, "a car", (PICTURE,), "input.setting", "picture alone"),
+        ({"recipe": "MVDreamPipeline"}, "a car", (PICTURE,), "input.recipe", "ImageDream"),
+    ],
+    ids=["none", "nothing", "two", "long", "alone", "six", "poses", "recipe"],
+)
+def test_what_does_not_fit_a_model_that_is_told_both_is_refused(
+    given: dict[str, Any] | None,
+    prompt: str,
+    pictures: tuple[GivenPicture, ...],
+    code: str,
+    said: str,
+    both: Path,
+    tmp_path: Path,
+) -> None:
+    error = refused(both, given, prompt, pictures, output_root=tmp_path)
+    assert error.code == code and said in error.why and not any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("told", ["alone", "both"])
+def test_runs_that_take_no_picture_refuse_the_model(told: str, model: Path, both: Path, tmp_path: Path) -> None:
+    settings = {"model": str(model if told == "alone" else both)}
     for check in (checked_texture_request, checked_refine_request):
         with pytest.raises(InputError, match="needs a picture") as error:
             check("a car", square().data(), settings=settings, output_root=tmp_path)

@@ -16,7 +16,7 @@ from ...core.visible_text import visible
 from ..run import pictures, session
 from ..run.enqueue import ask, beginning, engine_is_there, recipe, refuse, start_obstacle
 from ..scene import redraw
-from ..settings import artist_settings, models, scene_settings
+from ..settings import artist_settings, models, picture_settings, scene_settings
 from ..translation import translated
 from .job_action import JobAction
 
@@ -25,7 +25,8 @@ _NO_WORDS_FOR_PICTURES = phrase(
     "Say in the prompt what the pictures show, such as 'a red car': from it the model makes up the other sides"
 )
 _NO_WORDS_TO_PAINT = phrase("The texture model is told in words what the object is: type a prompt")
-_ONE_PICTURE = phrase("This model is told one picture in place of words: give one in Pictures, and no more")
+_ONE_PICTURE = phrase("This model is told one picture: give one in Pictures, and no more")
+_POSES = phrase("Choose in Pictures which poses this model was taught")
 
 
 class DREAMFUSION_OT_generate(Operator):
@@ -47,6 +48,9 @@ class DREAMFUSION_OT_generate(Operator):
             return False
         if told and chosen.texture_model and not visible(chosen.prompt).strip():
             cls.poll_message_set(translated(_NO_WORDS_TO_PAINT))
+            return False
+        if models.asks_poses(chosen.model) and not picture_settings.poses_of(chosen.pictures):
+            cls.poll_message_set(translated(_POSES))
             return False
         if not told and not visible(chosen.prompt).strip():
             cls.poll_message_set(translated(_NO_WORDS_FOR_PICTURES if shown else _NO_WORDS))

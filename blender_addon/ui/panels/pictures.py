@@ -55,6 +55,7 @@ class DREAMFUSION_PT_pictures(Sidebar, Panel):
             trouble_box.draw_text(layout, context, _HINT, "INFO")
             if hasattr(bpy.types, "FileHandler"):
                 trouble_box.draw_text(layout, context, "You can drop picture files here", "BLANK1")
+        _draw_poses(layout, context)
         reason = pictures.obstacle(context)
         if reason:
             trouble_box.draw_text(layout, context, reason, "ERROR", limit=6)
@@ -67,6 +68,27 @@ CLASSES = (DREAMFUSION_PT_pictures,)
 
 def _is_told_picture(context: Context) -> bool:
     return model_card.is_told_picture(models.card(scene_settings.of(context).model))
+
+
+def _draw_poses(layout: UILayout, context: Context) -> None:
+    """Draw which poses the model was taught, or the choice where only the artist can say it."""
+    chosen = scene_settings.of(context)
+    line = models.card(chosen.model)
+    if not model_card.is_told_poses(line):
+        return
+    known = model_card.known_poses(line)
+    if known:
+        choice = next(name for name, pose in picture_settings.POSES.items() if pose == known)
+        label = type(chosen.pictures).bl_rna.properties["pose"].enum_items[choice].name
+        layout.label(text=translated("Poses: {poses}", poses=translated(label)), icon="CAMERA_DATA", translate=False)
+        return
+    column = layout.column(align=True)
+    column.label(text=translated("Poses"), translate=False)
+    column.prop(chosen.pictures, "pose", text="")
+    if not picture_settings.poses_of(chosen.pictures):
+        trouble_box.draw_text(
+            layout, context, "Say which it is: the folders of Zero123 and Stable Zero123 look alike", "ERROR", limit=4
+        )
 
 
 def _draw_row(box: UILayout, context: Context, index: int, row: Any) -> None:

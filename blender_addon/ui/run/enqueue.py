@@ -21,6 +21,7 @@ from ..settings import (
     artist_settings,
     devices,
     models,
+    picture_settings,
     preferences,
     scene_settings,
     texture_settings,
@@ -29,7 +30,9 @@ from ..settings.scene_settings import BEST_OF_LIMIT, SEED_LIMIT
 from ..translation import told, translated
 from . import session, timer
 
-_OF_NEW_OBJECTS = ("field", START, "texture")  # stages of settings that say nothing of a texture for what is there
+REFERENCE = "reference"  # the stage of the settings about given pictures
+# Stages of settings that say nothing of a texture for what is there:
+_OF_NEW_OBJECTS = ("field", START, REFERENCE, "texture")
 
 
 def recipe(context: Context, prompt: str = "") -> Recipe:
@@ -57,6 +60,9 @@ def recipe(context: Context, prompt: str = "") -> Recipe:
     second = _texture_stage(chosen)
     if second:
         overrides["texture"] = second
+    poses = picture_settings.poses_of(chosen.pictures) if models.asks_poses(chosen.model) else ""
+    if poses:
+        overrides[REFERENCE] = {"pose": poses}
     return Recipe(
         prompt=" ".join(visible(prompt or chosen.prompt).split()),
         negative=" ".join(visible(chosen.negative).split()),
@@ -255,6 +261,7 @@ def write(context: Context, what: Recipe, place: Mapping[str, Any] | None = None
     shared = {stage: group for stage, group in what.settings.items() if stage != "mesh" or chosen.task == "OBJECT"}
     artist_settings.put(chosen, shared)
     adapter_settings.put(chosen, what.settings)
+    picture_settings.set_poses(chosen.pictures, what.settings)
     _write_start(chosen.placement, what, place or {})
 
 

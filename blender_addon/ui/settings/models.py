@@ -49,6 +49,12 @@ def is_untold(model: str) -> bool:
     return card(model) is None and model not in engine_report.puzzled()
 
 
+def asks_poses(model: str) -> bool:
+    """Whether a model is told poses of which nobody but the artist can say what they mean."""
+    line = card(model)
+    return model_card.is_told_poses(line) and not model_card.known_poses(line)
+
+
 def trouble(line: dict[str, Any] | None) -> Trouble | None:
     """Why a run cannot use the model; None where it can, or where nothing is known.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from bpy.props import CollectionProperty, EnumProperty, FloatProperty, PointerProperty
@@ -10,6 +11,8 @@ from bpy.types import Context, Image, PropertyGroup
 from ...core.given_pictures import View
 
 ANGLES = "ANGLES"  # the view that two angles say; the others are the engine's names in capitals
+UNSAID = "UNSAID"  # no poses are chosen
+POSES = {"ZERO123": "zero123", "STABLE": "stable-zero123"}  # choice to the engine's name
 
 
 def _image_chosen(row: DREAMFUSION_PG_picture, _context: Context) -> None:
@@ -72,6 +75,16 @@ class DREAMFUSION_PG_pictures(PropertyGroup):
     """A scene's pictures of the new object."""
 
     rows: CollectionProperty(name="Pictures", type=DREAMFUSION_PG_picture)
+    pose: EnumProperty(
+        name="Poses",
+        description="How the model was taught to be told where a view is from. With the wrong one every view is wrong",
+        items=(
+            (UNSAID, "Choose...", "The model's folder does not say it"),
+            ("ZERO123", "Zero123", "For Zero123, Zero123-XL and models made from them"),
+            ("STABLE", "Stable Zero123", "For Stable Zero123 and models made from it"),
+        ),
+        default=UNSAID,
+    )
 
 
 CLASSES = (DREAMFUSION_PG_picture, DREAMFUSION_PG_pictures)
@@ -96,3 +109,22 @@ def set_view(row: Any, view: View) -> None:
         row.view = view.upper()
         return
     row.view, row.azimuth, row.elevation = ANGLES, *view
+
+
+def poses_of(pictures: Any) -> str:
+    """The engine's name of the chosen poses; "" where none are chosen.
+
+    pictures: DREAMFUSION_PG_pictures.
+    """
+    return POSES.get(pictures.pose, "")
+
+
+def set_poses(pictures: Any, settings: Mapping[str, Any]) -> None:
+    """Choose the poses that a recipe names; none where it names none.
+
+    pictures: DREAMFUSION_PG_pictures.
+    settings: nested by stage, as the engine takes them.
+    """
+    group = settings.get("reference")
+    named = group.get("pose") if isinstance(group, Mapping) else None
+    pictures.pose = next((choice for choice, pose in POSES.items() if pose == named), UNSAID)

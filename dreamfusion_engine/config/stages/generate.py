@@ -6,7 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 
 from dreamfusion_engine.config.prompt_text import checked_prompt
-from dreamfusion_engine.config.recipes import reads_words
+from dreamfusion_engine.config.recipes import needs_words
 from dreamfusion_engine.config.scores import SCORES
 from dreamfusion_engine.config.setting import Shown, Stage, require, required, setting
 from dreamfusion_engine.config.stages.adapters import AdaptersConfig
@@ -83,7 +83,7 @@ class GenerateConfig(Stage, stage=""):
 
     def check_together(self) -> None:
         """Clean the prompts; views come in groups; a score that learns needs the denoiser's weights on the card."""
-        object.__setattr__(self, "prompt", checked_prompt(self.prompt, "prompt", empty_ok=not reads_words(self.recipe)))
+        object.__setattr__(self, "prompt", checked_prompt(self.prompt, "prompt", empty_ok=not needs_words(self.recipe)))
         object.__setattr__(self, "negative", checked_prompt(self.negative, "negative prompt", empty_ok=True))
         group = self.camera.group
         whole = f"a multiple of {group}, because {group} views are judged together (camera.group)"

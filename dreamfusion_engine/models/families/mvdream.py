@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from dreamfusion_engine.models.families.stable_diffusion import StableDiffusion
 from dreamfusion_engine.models.families.views_together import let_views_see_each_other
-from dreamfusion_engine.models.multi_view import MULTI_VIEW_UNET, STOCK_UNET, VIEWS
+from dreamfusion_engine.models.multi_view import MULTI_VIEW_UNET, OUR_NAMES, STOCK_UNET, VIEWS
 from dreamfusion_engine.models.teacher import Conditioning
 
 _PREFIX = "model.diffusion_model."  # of a unet's weights in the first program's files, by which diffusers knows them
@@ -22,8 +22,7 @@ class MVDream(StableDiffusion):
     """MVDreamPipeline: groups of four views in a row, each told the camera's matrix."""
 
     def _load_denoiser(self) -> nn.Module:
-        config = self.parts.config("unet")
-        del config["views_together"]  # which that class does not know
+        config = {name: value for name, value in self.parts.config("unet").items() if name not in OUR_NAMES}
         network: Any = self.parts.original_network(
             "unet", MULTI_VIEW_UNET, STOCK_UNET, config, first_names, self._memory_format
         )

@@ -158,6 +158,7 @@ class Parts:
         config: dict[str, Any],
         renamed: Callable[[dict[str, torch.Tensor]], dict[str, torch.Tensor]],
         memory_format: torch.memory_format = torch.contiguous_format,
+        complete: Callable[[Any, dict[str, torch.Tensor]], None] = lambda network, state: None,
     ) -> nn.Module:
         """Load the part's network as `network` does, from weights under the names of the model's first program.
 
@@ -167,6 +168,7 @@ class Parts:
         config: of that class.
         renamed: from the part's weights by name to those by the names that diffusers reads for that class.
         memory_format: of its convolutions.
+        complete: given the network and the part's weights by name; adds what that class has not, before it is placed.
         Raises SetupError as `network` does.
         """
         self._refuse_class(part, named)
@@ -180,6 +182,7 @@ class Parts:
                 module = getattr(diffusers, class_name).from_single_file(
                     renamed(state), config=folder, local_files_only=True, torch_dtype=self.dtype
                 )
+            complete(module, state)
         self._refuse_missing(part, [name for name, weight in module.named_parameters() if weight.is_meta])
         return self._finished(part, module, memory_format)
 

@@ -13,9 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from dreamfusion_engine.errors import SetupError
-from dreamfusion_engine.models.clip_folder import CLIP_MEAN, CLIP_STD
 from dreamfusion_engine.models.families.adapter import Adapter
+from dreamfusion_engine.models.families.given_picture import clip_normalised, refuse_not_finite
 from dreamfusion_engine.models.families.parts import Parts
 from dreamfusion_engine.models.families.schedule import diffusion_schedule
 from dreamfusion_engine.models.families.space import LatentSpace, latent_pixels
@@ -72,13 +71,7 @@ class Zero123(Adapter):
 
         (vector,) = with_encoder(self.parts, IMAGE_ENCODER, ENCODER_CLASS, read)
         latents = self._latents.unscaled(square)
-        if not (bool(torch.isfinite(vector).all()) and bool(torch.isfinite(latents).all())):
-            raise SetupError(
-                "model.damaged",
-                what="The model's encoder of pictures does not work.",
-                why="It turns the picture into values that are not finite numbers.",
-                fix="Copy or download the model again; on a GPU, try --device cpu.",
-            )
+        refuse_not_finite(vector, latents)
         return EncodedPicture(vector=vector, latents=latents)
 
     @torch.no_grad()
@@ -130,6 +123,4 @@ def clip_pixels(image: Tensor, pixels: int) -> Tensor:
     image: float32[B, 3, H, H] in [0, 1]; it is resized bicubically, corner to corner, without a filter.
     pixels: int, side.
     """
-    resized = F.interpolate(image, (pixels, pixels), mode="bicubic", align_corners=True)
-    mean, std = (torch.tensor(each, device=image.device)[:, None, None] for each in (CLIP_MEAN, CLIP_STD))
-    return (resized - mean) / std
+    return clip_normalised(F.interpolate(image, (pixels, pixels), mode="bicubic", align_corners=True))

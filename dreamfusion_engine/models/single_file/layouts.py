@@ -107,7 +107,7 @@ _OTHERS = (  # a piece of a tensor's name -> what such a file is
     ("controlnet_", "a ControlNet"),
     ("conditioner.embedders.0.model.", "the refiner of Stable Diffusion XL"),
     ("noise_augmentor.", "an unCLIP model, told by a picture and not by a text"),
-    (".image_embed.", "ImageDream, told by a picture and not by a text alone"),
+    (".image_embed.", "ImageDream in one file, which can be used as a folder alone"),
     ("edm_mean", "a Playground model, of another noise schedule"),
     ("edm_vpred.", "a model of another noise schedule"),
     ("distilled_guidance_layer.", "of the architecture of Chroma"),

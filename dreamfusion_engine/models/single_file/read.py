@@ -20,6 +20,7 @@ from dreamfusion_engine.hub.selection import INDEX
 from dreamfusion_engine.inputs.given_path import UnusablePath, absence, given_path, shortened
 from dreamfusion_engine.models.catalogue import KnownModel, catalogue
 from dreamfusion_engine.models.family import FAMILIES
+from dreamfusion_engine.models.multi_view import family_named
 from dreamfusion_engine.models.part_weights import PICKLES, damaged, read_json, read_part_weights
 from dreamfusion_engine.models.safetensors_header import (
     DamagedHeader,
@@ -230,7 +231,8 @@ def _named_base(path: Path, base: str, architecture: Architecture) -> Path:
         raise _base_error(
             f"In {folder}, {INDEX} {absence(folder / INDEX)}.", "Give the folder of a diffusers pipeline."
         )
-    family, needed = read_json(folder / INDEX).get("_class_name"), LAYOUTS[architecture].family
+    named, needed = read_json(folder / INDEX).get("_class_name"), LAYOUTS[architecture].family
+    family = family_named(named, folder) if isinstance(named, str) else named
     if family != needed:
         why = f"{path.name} is of {LAYOUTS[architecture].title}, a {needed}, and {folder} holds a {family}."
         raise _base_error(why, "Give the model that the file was made from.")

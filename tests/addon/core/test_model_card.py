@@ -8,18 +8,22 @@ import pytest
 
 from blender_addon.core.engine_preset import PRESETS
 from blender_addon.core.model_card import (
+    POSES,
     CardEstimate,
     card_of,
     estimate,
     has_recipe,
     is_experimental,
     is_told_picture,
+    is_told_poses,
+    known_poses,
     recipe_settings,
     takes,
     tells_scores,
     views_together,
 )
 from dreamfusion_engine.commands.model_list import recipe_json
+from dreamfusion_engine.config.stages.reference import KNOWN_POSES
 
 GOOD = {"guidance.scale": 100.0, "optimize.resolution": [64, 64], "guidance.score": "sds", "memory.fit": False}
 CARD: dict[str, Any] = {
@@ -107,3 +111,34 @@ def test_a_model_is_told_a_picture_where_its_recipe_names_poses() -> None:
     assert is_told_picture({"recipe": recipe_json("stable-zero123")}) and not is_told_picture(
         {"recipe": recipe_json("FluxPipeline")}
     )
+
+
+@pytest.mark.parametrize(
+    ("told", "picture", "poses"),
+    [
+        (["picture", "poses"], True, True),
+        (["words", "picture"], True, False),
+        (["words"], False, False),
+        ([3], False, False),
+    ],
+)
+def test_what_a_model_is_told_goes_before_what_its_recipe_lets_one_guess(
+    told: list[Any], picture: bool, poses: bool
+) -> None:
+    card = {"told": told, "recipe": {"settings": {"draft": {"reference.pose": "zero123"}}}}
+    assert (is_told_picture(card), is_told_poses(card)) == (picture, poses)
+    older = {**card, "told": None}
+    assert is_told_picture(older) and not is_told_poses(older), "an older engine is not asked"
+
+
+@pytest.mark.parametrize(
+    ("said", "known"),
+    [("zero123", "zero123"), ("stable-zero123", "stable-zero123"), ("", ""), (None, ""), ("mine", "")],
+)
+def test_poses_are_known_where_the_engine_names_some(said: object, known: str) -> None:
+    assert known_poses({"pose": said}) == known
+    assert known_poses(None) == ""
+
+
+def test_the_poses_are_the_engines() -> None:
+    assert POSES == KNOWN_POSES

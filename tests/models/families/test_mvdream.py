@@ -212,7 +212,7 @@ def changed(**settings: Any) -> Callable[[Path], None]:
     [
         (without_camera, "model.damaged", "lacks camera_embed.0.weight"),
         (another_camera, "model.damaged", r"shape \[128, 12\], not \[128, 16\]"),
-        (changed(ip_dim=16), "model.unsupported", "ImageDream"),
+        (changed(ip_dim=16), "model.incomplete", "image_encoder"),
         (changed(camera_dim=12), "model.unsupported", "12 numbers"),
         (changed(camera_dim=None), "model.unsupported", "numbers"),
         (changed(num_head_channels=12), "model.unsupported", "do not divide"),

@@ -72,6 +72,15 @@ def test_without_its_base_the_file_names_what_to_download(file: Path) -> None:
 
 
 @pytest.mark.slow
+def test_imagedream_is_no_base_though_its_index_names_the_same_class(file: Path) -> None:
+    config = file.parent / "base" / "unet" / "config.json"
+    config.write_text(json.dumps({**json.loads(config.read_text()), "ip_dim": 16}))
+    with pytest.raises(SetupError, match="ImageDream") as caught:
+        read_single_file(file, str(file.parent / "base"))
+    assert caught.value.code == "model.base"
+
+
+@pytest.mark.slow
 def test_imagedream_is_told_by_name(file: Path) -> None:
     tensors = dict(read_single_file(file, str(file.parent / "base")).tensors)
     camera = next(name for name in tensors if ".camera_embed." in name)
