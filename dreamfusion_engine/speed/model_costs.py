@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, get_args
 
 from dreamfusion_engine.config.presets import PRESET_NAMES, preset
-from dreamfusion_engine.config.recipes import reads_words
+from dreamfusion_engine.config.recipes import needs_words
 from dreamfusion_engine.config.scores import Score
 from dreamfusion_engine.config.stages import GenerateConfig
 from dreamfusion_engine.config.texture_stage import texture_config
@@ -57,7 +57,7 @@ def estimates_of(sizes: ModelSizes, model: str, device_type: str, recipe: str) -
                 pace = 0.0 if speed is None or not step else round(step_seconds(sizes, other, speed) / step, 3)
                 scores[score] = {**costs(other), "pace": pace}
         estimates[name] = {**costs(own), "scores": scores}
-        if reads_words(recipe):
+        if needs_words(recipe):
             second = texture_config(preset(name, "a", {"texture": {"model": model, "recipe": recipe}}))
             estimates[name]["texture"] = {
                 "seconds": round(texturing_seconds(sizes, second, speed), 1),
