@@ -174,6 +174,7 @@ LIGHT_ROOMS = {
         "run",
         "settings",
         "stages",
+        "taken",
         "texture",
         "useless_settings",
     },
