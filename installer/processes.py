@@ -98,13 +98,15 @@ def end(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-def output_of(command: Sequence[str]) -> str:
+def output_of(command: Sequence[str], folder: Path = ROOT) -> str:
     """Run a short command and return what it prints.
 
+    command: words.
+    folder: Path in which it runs.
     Raises SetupFailed.
     """
     done = subprocess.run(
-        command, stdin=subprocess.DEVNULL, capture_output=True, env=clean_variables(), cwd=ROOT, timeout=600
+        command, stdin=subprocess.DEVNULL, capture_output=True, env=clean_variables(), cwd=folder, timeout=600
     )
     with LOG.open("ab") as log:
         log.write(_heading(command) + done.stdout[:2000] + done.stderr)

@@ -19,6 +19,11 @@ from pathlib import Path
 
 _SECRET = re.compile(r"TOKEN|SECRET|PASSW|CREDENTIAL|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY", re.IGNORECASE)
 _PR_SET_PDEATHSIG = 1  # prctl(2)
+# With -c Python looks for modules in "", the folder in which it starts, first. sys is built in.
+_RUN = (
+    "import sys; sys.path[:] = [place for place in sys.path if place]; import runpy; "
+    "runpy.run_module('{}', run_name='__main__', alter_sys=True)"
+)
 # What start_new_session is on Windows, where subprocess ignores that; and no window of its own.
 APART: int = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0) | getattr(subprocess, "CREATE_NO_WINDOW", 0)
 
@@ -36,8 +41,30 @@ def child_environment(
 
 def engine_child_environment() -> dict[str, str]:
     """Return `child_environment` for a Python that imports this engine, from wherever it lies."""
-    root = str(Path(__file__).resolve().parents[2])
-    return child_environment({"PYTHONPATH": os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))})
+    return child_environment({"PYTHONPATH": import_path()})
+
+
+def import_path(given: str | None = None) -> str:
+    """Return a PYTHONPATH by which a child imports this engine, wherever it starts.
+
+    An empty entry of what is set means the folder in which the child starts, and is left out.
+
+    given: str, the PYTHONPATH that is set; None: this process's.
+    """
+    said = os.environ.get("PYTHONPATH", "") if given is None else given
+    kept = [os.path.abspath(entry) for entry in said.split(os.pathsep) if entry]
+    return os.pathsep.join(dict.fromkeys([str(Path(__file__).resolve().parents[2]), *kept]))
+
+
+def module_words(module: str) -> list[str]:
+    """Return the words that run a module as `python -m` does, but import nothing from the folder in which they start.
+
+    There may be a json.py in it. Python has an option for that, -P, from 3.11 on only; and -I would leave out packages
+    that a user has installed for himself, and PYTHONPATH.
+
+    module: str, its dotted name; of a package, its __main__.
+    """
+    return [sys.executable or "python3", "-c", _RUN.format(module)]
 
 
 def end_with(parent: int, *, seconds: float, processor_seconds: float) -> None:
