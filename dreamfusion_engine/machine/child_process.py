@@ -14,10 +14,14 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+import threading
+import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 _SECRET = re.compile(r"TOKEN|SECRET|PASSW|CREDENTIAL|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY", re.IGNORECASE)
+ANSWER_LIMIT = 1 << 16  # bytes of what another program prints
+ANSWER_LIMIT = 1 << 16  # bytes of what another program prints
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 # With -c Python looks for modules in "", the folder in which it starts, first. sys is built in.
 _RUN = (
@@ -65,6 +69,49 @@ def module_words(module: str) -> list[str]:
     module: str, its dotted name; of a package, its __main__.
     """
     return [sys.executable or "python3", "-c", _RUN.format(module)]
+
+
+def bounded_answer(command: Sequence[str], seconds: float) -> str:
+    """Return what a program that is not ours prints, "" where it is not there, fails or takes too long.
+
+    One that prints more than ANSWER_LIMIT is ended, and what was read is its answer. The set-up has the same
+    (`installer/processes.py`).
+
+    command: its words.
+    seconds: float, for all of it.
+    """
+    until = time.monotonic() + seconds
+    try:
+        program = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=child_environment(),
+        )
+    except OSError:
+        return ""
+    said: list[bytes] = []
+
+    def read() -> None:
+        assert program.stdout is not None
+        said.append(program.stdout.read(ANSWER_LIMIT + 1))
+
+    # A program that it has started may hold the pipe open for ever, so nobody but a thread waits for the end of that.
+    reader = threading.Thread(target=read, daemon=True)
+    reader.start()
+    reader.join(seconds)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        if said and len(said[0]) <= ANSWER_LIMIT:
+            program.wait(max(0.0, until - time.monotonic()))
+    code = program.poll()
+    if code is None:
+        program.kill()
+        program.wait()
+    if said and program.stdout is not None:
+        program.stdout.close()
+    whole = bool(said) and (code == 0 or len(said[0]) > ANSWER_LIMIT)
+    return said[0][:ANSWER_LIMIT].decode("utf-8", "replace") if whole else ""
 
 
 def end_with(parent: int, *, seconds: float, processor_seconds: float) -> None:

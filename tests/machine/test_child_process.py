@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from dreamfusion_engine.machine.child_process import (
+    ANSWER_LIMIT,
+    bounded_answer,
     child_environment,
     engine_child_environment,
     import_path,
@@ -75,6 +77,15 @@ def test_no_process_is_started_by_a_module_option() -> None:
     for room in ("dreamfusion_engine", "blender_addon"):
         for path in set((ROOT / room).rglob("*.py")) - told:
             assert '"-m",' not in path.read_text(encoding="utf-8"), path
+
+
+def test_what_other_programs_print_is_bounded_in_time_and_length() -> None:
+    def answer(code: str, seconds: float = PATIENCE) -> str:
+        return bounded_answer([sys.executable, "-c", code], seconds)
+
+    assert answer("print('a card')").strip() == "a card" and bounded_answer(["no such tool"], PATIENCE) == ""
+    assert answer("print('x'); raise SystemExit(9)") == "" == answer("import time; time.sleep(600)", 0.2)
+    assert len(answer("while True: print('x' * 9999)")) == ANSWER_LIMIT
 
 
 @POSIX
