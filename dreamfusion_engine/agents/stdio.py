@@ -14,7 +14,6 @@ import anyio
 import mcp_types as types
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 from mcp.shared.message import ServerMessageMetadata, SessionMessage
-from pydantic import ValidationError
 
 from dreamfusion_engine.wire.bounded_json import UnsafeJson, parse_json
 from dreamfusion_engine.wire.pipe_reader import PipeReader
@@ -92,13 +91,13 @@ class Transport:
                 return
             try:
                 said = parse_json(line)
-                message = types.jsonrpc_message_adapter.validate_python(said, by_name=False)
+                message = _message(said)
             except UnsafeJson as error:
                 complaints += 1
                 if complaints <= COMPLAINTS:
                     await self._complain(outgoing, str(error))
                 continue
-            except ValidationError:
+            except ValueError:
                 complaints += 1
                 if complaints <= COMPLAINTS:
                     await self._refuse(outgoing, request_id(said))
@@ -145,6 +144,14 @@ class Transport:
     async def _one_less(self) -> None:
         self._open = max(0, self._open - 1)
         self._fewer.set()
+
+
+def _message(said: Any) -> types.JSONRPCMessage:
+    """JSON as a message. Raises ValueError where it is none."""
+    message: types.JSONRPCMessage = types.jsonrpc_message_adapter.validate_python(said, by_name=False)
+    if isinstance(message, types.JSONRPCNotification) and "id" in said:  # the SDK passes over an id that cannot be one
+        raise ValueError("a request whose id is none")
+    return message
 
 
 def request_id(said: Any) -> int | str | None:

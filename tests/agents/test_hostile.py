@@ -76,6 +76,8 @@ OTHERS: list[tuple[str, object]] = [
     ('{"jsonrpc": "2.0", "id": "p", "method": "ping", "params": 3}', "p"),
     ('{"jsonrpc": "2.0", "id": true, "method": 1}', None),
     ('{"jsonrpc": "2.0", "id": {"a": 1}, "method": "ping"}', None),
+    ('{"jsonrpc": "2.0", "id": 1.5, "method": "ping"}', None),
+    ('{"jsonrpc": "2.0", "id": null, "method": "ping"}', None),
     ('{"jsonrpc": "2.0", "id": "' + LONGEST_ID * "i" + 'i", "method": 1}', None),
     ('{"jsonrpc": "2.0", "id": "answer", "error": 4}', None),
 ]

@@ -129,6 +129,7 @@ def test_a_job_that_goes_on_has_the_inputs_of_its_folder(tmp_path: Path) -> None
         check_apart("generate", run(folder), goes_on)
 
 
+@pytest.mark.slow
 def test_a_second_picture_in_the_queue_is_refused_and_one_with_a_seed_of_its_own_is_taken(tmp_path: Path) -> None:
     """Of: dreamfusion_engine/server/server.py."""
     write_zero123(tmp_path / "told")
