@@ -46,7 +46,7 @@ from installer.blenders_for_tests import install_test_programs, make_test_blende
 from installer.environment import fingerprint, make_environment, read_stamp
 from installer.machine import check_wheels
 from installer.processes import ENVIRONMENT, ROOT, SetupFailed, run, run_in_turn, say
-from installer.python import base_python, environment_python
+from installer.python import base_python, environment_python, module_words
 from installer.torch_choice import BUILDS, choose, found_lines
 
 # Of the tests, each without the others in it; the longest first, so that every core has work to the end.
@@ -61,10 +61,22 @@ def demo(arguments: list[str]) -> int:
     own = os.path.relpath(__file__) if Path.cwd().drive == ROOT.drive else __file__
     typed = [Path(sys.executable).name, own, "demo"]
     called_as = subprocess.list2cmdline(typed) if sys.platform == "win32" else shlex.join(typed)
-    code = run([str(python), "-m", "dreamfusion_engine", "generate", *arguments], DREAMFUSION_CALLED_AS=called_as)
-    if code != 0 or not blend or {"--help", "-h", "--json"} & set(arguments):
+    words = [*module_words(python, "dreamfusion_engine"), "generate", *arguments]
+    code = run(words, DREAMFUSION_CALLED_AS=called_as)
+    if code != 0 or not blend or "--json" in arguments:
         return code
     return make_blend(python, arguments)
+
+
+def _asks_for_help(words: list[str]) -> bool:
+    """Whether one of a command's words asks for help; after -- there are none."""
+    options = words[: words.index("--")] if "--" in words else words
+    return bool({"-h", "--help"} & set(options))
+
+
+def _is_ready() -> bool:
+    """Whether there is an environment, of whatever versions."""
+    return (read_stamp() or {}).get("complete") is True and environment_python().exists()
 
 
 def test(arguments: list[str]) -> int:
@@ -129,16 +141,15 @@ def engine(arguments: list[str]) -> int:
 
 def doctor(arguments: list[str]) -> int:
     """Say what there is, without making anything."""
-    stamp = read_stamp()
-    if stamp is None or stamp.get("complete") is not True or not environment_python().exists():
+    if not _is_ready():
         raise SetupFailed(
             "The engine is not installed yet.",
             f"There is no complete environment in {ENVIRONMENT}.",
             "python3 install.py engine",
         )
-    if stamp.get("fingerprint") != fingerprint():
+    if (read_stamp() or {}).get("fingerprint") != fingerprint():
         say("warn environment  made for another Python or other versions; the next command makes it anew")
-    return run([str(environment_python()), "-m", "dreamfusion_engine", "doctor", *arguments])
+    return run([*module_words(environment_python(), "dreamfusion_engine"), "doctor", *arguments])
 
 
 def addon(arguments: list[str]) -> int:
@@ -179,8 +190,12 @@ def main(arguments: list[str]) -> int:
         if arguments[0] not in COMMANDS:
             why = f"There are {', '.join(COMMANDS)}."
             raise SetupFailed(f"There is no command {arguments[0]!r}.", why, "python3 install.py --help")
-        if arguments[0] in ("addon", "test", "engine", "doctor") and arguments[1:] in (["-h"], ["--help"]):
+        # Of what follows `test` more words may be pytest's, which has a help of its own.
+        if _asks_for_help(arguments[1:]) and (arguments[0] != "test" or len(arguments) == 2):
             say((__doc__ or "").strip())
+            if arguments[0] == "demo" and _is_ready():
+                say("\nThe options of generate:\n")
+                return run([*module_words(environment_python(), "dreamfusion_engine"), "generate", "--help"])
             return 0
         return COMMANDS[arguments[0]](arguments[1:])
     except SetupFailed as failure:

@@ -141,8 +141,7 @@ def quietly(label: str, command: list[str], variables: dict[str, str] | None = N
     Raises SetupFailed.
     """
     say(f"{label} ...")
-    done = subprocess.run(
-        command, stdin=subprocess.DEVNULL, capture_output=True, env={**clean_variables(), **(variables or {})}
-    )
+    environment = {**clean_variables(), **(variables or {})}
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, env=environment, cwd=ROOT)
     if done.returncode != 0:
         raise explained(label, (done.stdout + done.stderr).decode("utf-8", "replace"))

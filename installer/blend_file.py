@@ -18,7 +18,7 @@ def make_blend(engine_python: Path, arguments: list[str]) -> int:
     Where no bpy wheel fits, this says so, and the mesh is the result.
     """
     asking = [str(engine_python), str(ROOT / "installer" / "output_folder.py"), *arguments]
-    folder = Path(json.loads(output_of(asking).strip().splitlines()[-1]))
+    folder = Path(json.loads(output_of(asking, Path.cwd()).strip().splitlines()[-1]))
     wheel = fitting()
     if wheel is None:
         say("No .blend was made: Blender as a Python module (bpy) needs Python 3.11 or 3.13, and neither is here.")

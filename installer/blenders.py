@@ -10,7 +10,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from installer.processes import SetupFailed, clean_variables
+from installer.processes import SetupFailed, bounded_answer, clean_variables
 
 OLDEST = (3, 4)
 MARK = "DREAMFUSION:"
@@ -82,13 +82,7 @@ def named_blender(name: str) -> Blender:
 
 def version_of(program: str) -> tuple[int, int] | None:
     """The version of a Blender, such as (4, 5); None for any other program."""
-    try:
-        shown = subprocess.run(
-            [program, "--version"], stdin=subprocess.DEVNULL, capture_output=True, timeout=60, env=clean_variables()
-        ).stdout
-    except (OSError, subprocess.SubprocessError):
-        return None
-    found = re.search(rb"Blender (\d+)\.(\d+)", shown)
+    found = re.search(r"Blender (\d+)\.(\d+)", bounded_answer([program, "--version"], 60.0, 1 << 16))
     return (int(found[1]), int(found[2])) if found else None
 
 

@@ -132,6 +132,7 @@ def answers(command: list[str], version: tuple[int, int]) -> str | None:
             encoding="utf-8",
             timeout=30,
             env=clean_variables(),
+            cwd=ROOT,  # and not where the user is, whose modules -c would import
             check=False,
         )
     except (OSError, subprocess.SubprocessError):

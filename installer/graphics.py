@@ -12,10 +12,11 @@ import ctypes
 import os
 import platform
 import re
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+
+from installer.processes import bounded_answer
 
 SYSTEM = Path("/")  # tests put a folder of their own here
 DISPLAY_CLASS = r"SYSTEM\CurrentControlSet\Control\Class\{4d36e968-e325-11ce-bfc1-08002be10318}"
@@ -260,10 +261,4 @@ def answer_of(command: list[str]) -> str:
 
     command: its words.
     """
-    try:
-        done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_ANSWER_SECONDS, check=False
-        )
-    except (OSError, subprocess.SubprocessError):
-        return ""
-    return done.stdout[:_LONGEST].decode("utf-8", "replace") if done.returncode == 0 else ""
+    return bounded_answer(command, _ANSWER_SECONDS, _LONGEST)

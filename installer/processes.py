@@ -98,13 +98,15 @@ def end(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-def output_of(command: Sequence[str]) -> str:
+def output_of(command: Sequence[str], folder: Path = ROOT) -> str:
     """Run a short command and return what it prints.
 
+    command: words.
+    folder: Path in which it runs.
     Raises SetupFailed.
     """
     done = subprocess.run(
-        command, stdin=subprocess.DEVNULL, capture_output=True, env=clean_variables(), cwd=ROOT, timeout=600
+        command, stdin=subprocess.DEVNULL, capture_output=True, env=clean_variables(), cwd=folder, timeout=600
     )
     with LOG.open("ab") as log:
         log.write(_heading(command) + done.stdout[:2000] + done.stderr)
@@ -112,6 +114,43 @@ def output_of(command: Sequence[str]) -> str:
     if done.returncode != 0:
         raise explained("Asking " + Path(command[0]).name, done.stderr.decode("utf-8", "replace") or text)
     return text
+
+
+def bounded_answer(command: Sequence[str], seconds: float, most: int) -> str:
+    """What a program that is not ours prints, '' where it is not there, fails or takes too long. It is ended then.
+
+    command: words.
+    seconds: float, for all of it.
+    most: int, bytes that are read; one that prints more is ended, and what was read is its answer.
+    """
+    until = time.monotonic() + seconds
+    try:
+        program = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=clean_variables()
+        )
+    except OSError:
+        return ""
+    said: list[bytes] = []
+
+    def read() -> None:
+        assert program.stdout is not None
+        said.append(program.stdout.read(most + 1))
+
+    # A program that it has started may hold the pipe open for ever, so nobody but a thread waits for the end of that.
+    reader = threading.Thread(target=read, daemon=True)
+    reader.start()
+    reader.join(seconds)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        if said and len(said[0]) <= most:
+            program.wait(max(0.0, until - time.monotonic()))
+    code = program.poll()
+    if code is None:
+        program.kill()
+        program.wait()
+    if said and program.stdout is not None:
+        program.stdout.close()
+    whole = bool(said) and (code == 0 or len(said[0]) > most)
+    return said[0][:most].decode("utf-8", "replace") if whole else ""
 
 
 def _heading(command: Sequence[str]) -> bytes:

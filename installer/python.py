@@ -34,6 +34,22 @@ def pinned(name: str) -> str:
     return found.group()
 
 
+def module_words(python: Path, module: str) -> list[str]:
+    """The words that run a module as `python -m` does, but import nothing from the folder in which they start.
+
+    What the user's folder holds, such as a json.py, is no part of the set-up. The engine has the same for its children,
+    and the add-on too (`child_process.py`, `core/engine/location.py`): none of the three can import another.
+
+    python: Path of an interpreter.
+    module: str, its dotted name.
+    """
+    code = (
+        "import sys; sys.path[:] = [place for place in sys.path if place]; import runpy; "
+        f"runpy.run_module('{module}', run_name='__main__', alter_sys=True)"
+    )
+    return [str(python), "-c", code]
+
+
 def pip() -> list[str]:
     """The command for the environment's pip."""
     return [str(environment_python()), "-m", "pip", "--disable-pip-version-check", "--no-input"]

@@ -19,6 +19,7 @@ from dreamfusion_engine import cli
 from dreamfusion_engine.config.stages import GenerateConfig
 from dreamfusion_engine.events import Result
 from dreamfusion_engine.mesh.gltf.read import read_gltf
+from dreamfusion_engine.run.pictures import keep_pictures
 
 MASK = disc(96, 96)
 ROUND = bytes_of(np.concatenate([np.full((96, 96, 3), (0.8, 0.1, 0.1), np.float32), MASK[..., None]], -1))
@@ -156,11 +157,11 @@ def test_without_a_prompt_another_picture_does_not_replace_a_result(
     assert code == 0
     (here / "out").mkdir()
     (here / "out" / "result.json").write_text(json.dumps({"prompt": "", "seed": 0}))
-    (here / "out" / "input-0.png").write_bytes(spy.more["pictures"][0].png)
+    keep_pictures(spy.more["pictures"], here / "out")
     assert asked(*model)[0] == 0, "the same again"
     (here / "round.png").write_bytes(bytes_of(np.concatenate([np.zeros((96, 96, 3), np.float32), MASK[..., None]], -1)))
     code, spy = asked(*model)
-    assert code == 2 and spy.config is None and "of another picture" in capsys.readouterr().err
+    assert code == 2 and spy.config is None and "from another picture" in capsys.readouterr().err
 
 
 @pytest.mark.slow

@@ -37,6 +37,15 @@ def test_help_is_the_map(checkout: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    "words", [["demo", "--help"], ["demo", "a mug", "-h"], ["engine", "--remake", "--help"]], ids=str
+)
+def test_a_command_that_is_asked_for_help_does_nothing_else(checkout: Path, words: list[str]) -> None:
+    shown = run(checkout, *words)
+    assert shown.returncode == 0 and "python3 install.py demo" in shown.stdout and shown.stderr == ""
+    assert not (checkout / ".venv").exists()
+
+
+@pytest.mark.parametrize(
     ("arguments", "told"),
     [
         (["tset"], "demo, addon, test, engine, doctor"),

@@ -185,6 +185,7 @@ LIGHT_ROOMS = {
         "run",
         "settings",
         "stages",
+        "taken",
         "texture",
         "useless_settings",
     },

@@ -129,6 +129,8 @@ def test_results_of_other_kinds_are_not_replaced(model: Path, mesh: Path, capsys
         Path("o/result.json").write_text(json.dumps({"prompt": "a mug", "seed": 0, **found}))
         assert f"the {said} for 'a mug'" in refused(words, capsys)
     Path("o/result.json").write_text(json.dumps({"prompt": "a mug", "seed": 0, "refine": {}}))
+    assert "without this mesh" in refused(words, capsys)
+    Path("o/source.glb").write_bytes(mesh.read_bytes())
     assert ask(*words, "--steps", "2") == 0
     Path("o/result.json").write_text(json.dumps({"prompt": "a mug", "seed": 0, "refine": {}}))
     with pytest.raises(EngineError) as taken:

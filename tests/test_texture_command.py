@@ -352,6 +352,8 @@ def test_a_finished_object_is_not_painted_over_and_the_other_way_round(
     words = [mesh, "a mug", "--model", model, "--output", "o"]
     assert "the object for 'a mug'" in refused(words, capsys)
     Path("o/result.json").write_text(json.dumps({"prompt": "a mug", "seed": 0, "paint": {}}))
+    assert "without this mesh" in refused(words, capsys)
+    Path("o/source.glb").write_bytes(mesh.read_bytes())
     assert ask(*words, "--steps", "2") == 0
     Path("o/result.json").write_text(json.dumps({"prompt": "a mug", "seed": 0, "paint": {}}))
     with pytest.raises(EngineError) as taken:

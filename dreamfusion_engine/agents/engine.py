@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import os
 import subprocess
-import sys
 import tempfile
 import threading
 from collections.abc import Callable, Mapping
@@ -18,12 +17,11 @@ from typing import Any, BinaryIO, cast
 
 from dreamfusion_engine.errors import EngineError, RunError, SetupError
 from dreamfusion_engine.inputs.outside_text import first_line
-from dreamfusion_engine.machine.child_process import APART
+from dreamfusion_engine.machine.child_process import APART, import_path, module_words
 from dreamfusion_engine.wire.pipe_reader import PipeReader
 from dreamfusion_engine.wire.protocol import EVENTS, PROTOCOL_VERSION, DamagedFrame, read_frame, write_frame
 
-PROGRAM = (sys.executable, "-m", "dreamfusion_engine")
-_ROOT = Path(__file__).resolve().parents[2]
+PROGRAM = tuple(module_words("dreamfusion_engine"))
 BABBLE = 100  # lines in a row that are no message, after which the stream counts as lost
 
 Hear = Callable[[dict[str, Any], bytes], None]
@@ -40,10 +38,9 @@ class Engine:
     def __init__(self, folder: Path, hear: Hear) -> None:
         self._hear = hear
         self._lock = threading.Lock()
-        path = os.pathsep.join(dict.fromkeys([str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH", "")])]))
-        environment = {**os.environ, "PYTHONPATH": path, "HF_HUB_OFFLINE": "1"}
+        environment = {**os.environ, "PYTHONPATH": import_path(), "HF_HUB_OFFLINE": "1"}
         try:
-            # `python -m` imports from where it starts, and an agent may have put modules of its own into the folder.
+            # In a place of its own: an agent may have put anything into the folder.
             self._place = tempfile.mkdtemp(prefix="dreamfusion-")
             self._process = subprocess.Popen(
                 [*PROGRAM, "serve", "--output-root", str(folder)],

@@ -8,7 +8,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +17,14 @@ from dreamfusion_engine.hub.address import is_hub_id
 from dreamfusion_engine.inputs.given_path import UnusablePath, given_path, shortened
 from dreamfusion_engine.machine.atomic_file import write_atomically
 from dreamfusion_engine.machine.disk import output_error
-from dreamfusion_engine.machine.run_folder import SOURCE, can_resume
+from dreamfusion_engine.machine.file_lock import holder_of, only_one
+from dreamfusion_engine.machine.run_folder import LOCK, SOURCE, can_resume
 from dreamfusion_engine.request.mesh import mesh_bytes
 from dreamfusion_engine.request.output import folder_name
 from dreamfusion_engine.wire.bounded_json import UnsafeJson, read_json_file
 
 REQUEST = "request.json"  # in a run's folder: what it was asked for, so that another server can resume it
+HOLD = ".agent.lock"  # in a run's folder, as long as a server has the run in its queue or at work
 MOST_RUNS = 10_000  # folders that are looked at
 RUN_NAME = re.compile(r"[^\W_][\w.-]{0,99}")
 # Settings that name files, by dotted name, and the words that are no files. All other text is for people or a choice.
@@ -208,14 +210,39 @@ class AllowedFolder:
         return mesh_bytes(source) if source.is_file() else b""
 
     def state_of(self, name: str) -> str:
-        """Return how a run was left that no server knows: 'done', 'stopped' with a checkpoint, or 'left' without.
+        """Return how a run stands that this server does not know.
+
+        It is 'elsewhere' while another process has it, else 'done', 'stopped' with a checkpoint, or 'left' without.
 
         name: str, of the run.
         """
         folder = self.path / name
+        if self.holder(name):
+            return "elsewhere"
         if (folder / "result.json").is_file():
             return "done"
         return "stopped" if can_resume(folder) else "left"
+
+    def hold(self, folder: Path) -> Callable[[], None]:
+        """Hold a run for this server, so that others on the same folder see that it is at work. Return what ends that.
+
+        folder: Path of the run.
+        Raises InputError input.at_work where another server holds it, or where the folder cannot be written.
+        """
+        held = contextlib.ExitStack()
+        try:
+            held.enter_context(only_one(folder / HOLD, lambda who: at_work(folder.name, who)))
+        except OSError as error:
+            raise output_error(folder, error) from error
+        return held.close
+
+    def holder(self, name: str) -> str:
+        """Return who has a run at work, of which this server has not: a server or a command, in words; "" for nobody.
+
+        name: str, of the run.
+        """
+        folder = self.path / name
+        return holder_of(folder / HOLD) or holder_of(folder / LOCK) or ""
 
     def runs(self) -> list[str]:
         """Return the names of all runs that this folder has, the newest first."""
@@ -247,4 +274,18 @@ def no_run(name: str) -> InputError:
         what="There is no such run.",
         why=f"No run in the allowed folder is named {shortened(repr(name))}.",
         fix="The tool list_runs names them all.",
+    )
+
+
+def at_work(name: str, who: str) -> InputError:
+    """Return the error for a run that another server, or a command, has at work.
+
+    name: str, of the run.
+    who: str, that process in words.
+    """
+    return InputError(
+        "input.at_work",
+        what="This run is at work in another server.",
+        why=f"{name} is held by {who}.",
+        fix="The tool watch waits for it. Cancel it where it was begun; when that process is gone, resume goes on.",
     )

@@ -39,6 +39,7 @@ class Run:
     notes: the newest ones.
     end: the message that ended it; None before that.
     picture: bytes of the newest preview, a PNG.
+    release: called when it is over, or forgotten.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Run:
     notes: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=NOTES))
     end: dict[str, Any] | None = None
     picture: bytes = b""
+    release: Callable[[], None] = lambda: None
 
     @property
     def over(self) -> bool:
@@ -163,6 +165,8 @@ class Runs:
             self._closed = True
         if self._engine is not None:
             self._engine.end(seconds)
+        for run in list(self._by_name.values()):
+            run.release()
 
     def _drop(self, run: Run) -> None:
         if self._by_name.get(run.name) is run:
@@ -178,6 +182,7 @@ class Runs:
                 self.complaint = self.complaint or end
                 for run in self._by_name.values():
                     if not run.over:
+                        run.release()
                         run.state, run.end = "failed", end
                 return
             if said in ("ready", "models"):
@@ -203,6 +208,7 @@ class Runs:
         elif said == "preview" and message["name"] in ("latest", "views") and len(data) <= PICTURE_LIMIT:
             run.picture = data
         elif said in ENDS:
+            run.release()
             run.state, run.end, run.picture = ENDS[said], _as_printed(message), b""
 
 

@@ -14,7 +14,6 @@ import anyio
 import mcp_types as types
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 from mcp.shared.message import ServerMessageMetadata, SessionMessage
-from pydantic import ValidationError
 
 from dreamfusion_engine.wire.bounded_json import UnsafeJson, parse_json
 from dreamfusion_engine.wire.pipe_reader import PipeReader
@@ -22,6 +21,7 @@ from dreamfusion_engine.wire.protocol import LINE_LIMIT
 
 UNANSWERED = 64  # requests at once; more wait in the pipe
 COMPLAINTS = 10  # lines in a row that are answered though they are no message
+LONGEST_ID = 200  # characters of an id that is sent back with a complaint
 _PIECE = 1 << 16
 
 Incoming = MemoryObjectReceiveStream[SessionMessage | Exception]
@@ -90,12 +90,17 @@ class Transport:
             if line is None:
                 return
             try:
-                message = types.jsonrpc_message_adapter.validate_python(parse_json(line), by_name=False)
-            except (UnsafeJson, ValidationError) as error:
+                said = parse_json(line)
+                message = _message(said)
+            except UnsafeJson as error:
                 complaints += 1
                 if complaints <= COMPLAINTS:
-                    why = str(error) if isinstance(error, UnsafeJson) else "It is no JSON-RPC 2.0 message."
-                    await self._complain(outgoing, why)
+                    await self._complain(outgoing, str(error))
+                continue
+            except ValueError:
+                complaints += 1
+                if complaints <= COMPLAINTS:
+                    await self._refuse(outgoing, request_id(said))
                 continue
             complaints = 0
             if isinstance(message, types.JSONRPCRequest):
@@ -115,8 +120,15 @@ class Transport:
         raise Line(f"A line was longer than {LINE_LIMIT:,} bytes.")
 
     async def _complain(self, outgoing: Outgoing, why: str) -> None:
+        """Answer a line that cannot be read, and so has no id: null is JSON-RPC's word for that."""
         error = types.ErrorData(code=types.PARSE_ERROR, message=f"A line could not be read: {why[:300]}")
         await outgoing.send(SessionMessage(types.JSONRPCError(jsonrpc="2.0", id=None, error=error)))
+
+    async def _refuse(self, outgoing: Outgoing, name: int | str | None) -> None:
+        """Answer JSON that is no message. name: the id that it has, so that its client does not wait for ever."""
+        error = types.ErrorData(code=types.INVALID_REQUEST, message="It is no JSON-RPC 2.0 message.")
+        self._open += name is not None  # as for a request: its answer takes it back
+        await outgoing.send(SessionMessage(types.JSONRPCError(jsonrpc="2.0", id=name, error=error)))
 
     async def _write(self, message: SessionMessage) -> None:
         said: Any = message.message
@@ -132,3 +144,25 @@ class Transport:
     async def _one_less(self) -> None:
         self._open = max(0, self._open - 1)
         self._fewer.set()
+
+
+def _message(said: Any) -> types.JSONRPCMessage:
+    """JSON as a message. Raises ValueError where it is none."""
+    message: types.JSONRPCMessage = types.jsonrpc_message_adapter.validate_python(said, by_name=False)
+    if isinstance(message, types.JSONRPCNotification) and "id" in said:  # the SDK passes over an id that cannot be one
+        raise ValueError("a request whose id is none")
+    return message
+
+
+def request_id(said: Any) -> int | str | None:
+    """Return the id of JSON that was meant as a request; None where it has none that can be one.
+
+    What may be an answer has the id of a question of ours: it is not sent back.
+
+    said: as JSON gave it.
+    """
+    if not isinstance(said, dict) or not {"method", "id"} <= said.keys() or {"result", "error"} & said.keys():
+        return None
+    name = said["id"]
+    known = isinstance(name, int | str) and not isinstance(name, bool)
+    return name if known and len(str(name)) <= LONGEST_ID else None

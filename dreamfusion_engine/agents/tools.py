@@ -11,7 +11,7 @@ import anyio
 
 from dreamfusion_engine.agents.arguments import checked
 from dreamfusion_engine.agents.declared import TOOLS, WATCH_SECONDS
-from dreamfusion_engine.agents.folder import AllowedFolder
+from dreamfusion_engine.agents.folder import AllowedFolder, at_work
 from dreamfusion_engine.agents.given import Given, keep_pictures, kept_pictures, read_pictures
 from dreamfusion_engine.agents.results import files_of, newest_picture, short_report
 from dreamfusion_engine.agents.runs import Run, Runs
@@ -24,6 +24,7 @@ from dreamfusion_engine.request.mesh import mesh_bytes, of_mesh
 from dreamfusion_engine.wire.protocol import PROTOCOL_VERSION, STAGE_WORDS
 
 LOOK_SECONDS = 0.1  # between two looks at what the engine said
+LOOK_ELSEWHERE_SECONDS = 1.0  # ... and at whether another server has a run still
 TELL_SECONDS = 1.0  # between two notifications of progress
 ANSWER_SECONDS = 120.0  # for the engine to say whether it takes a run; it starts in a few
 MODEL_FIELDS = (
@@ -134,6 +135,8 @@ class Tools:
         folder = self._folder.path / name
         there = self._runs.get(name)
         if there is None or there.over:
+            if who := self._folder.holder(name):
+                raise at_work(name, who)
             if self._folder.state_of(name) == "done":
                 raise InputError(
                     "input.finished",
@@ -158,21 +161,25 @@ class Tools:
 
     async def _ask(self, folder: Path, request: dict[str, Any], given: Given, *, resume: bool) -> Answer:
         """Ask the engine for a run, and wait until it has said whether it takes it."""
-        run = Run(name=folder.name, task=request["task"], folder=folder, job="")
-        if not resume:
-            await anyio.to_thread.run_sync(self._keep, folder, request, given)
-        message = {key: request.get(key) for key in ("prompt", "preset", "settings")}
-        message |= {"type": request["task"], "output": str(folder), "resume": resume, **given.announced}
-        await anyio.to_thread.run_sync(self._runs.ask, run, message, given.data)
+        run = Run(name=folder.name, task=request["task"], folder=folder, job="", release=self._folder.hold(folder))
         try:
-            await self._until(lambda: run.state != "asked")
-        except EngineError:
-            self._runs.cancel(run)
-            raise
-        if run.end is not None and not run.taken:
-            self._runs.refused(run)
-            raise _told(run.end)
-        return self._standing(run)
+            if not resume:
+                await anyio.to_thread.run_sync(self._keep, folder, request, given)
+            message = {key: request.get(key) for key in ("prompt", "preset", "settings")}
+            message |= {"type": request["task"], "output": str(folder), "resume": resume, **given.announced}
+            await anyio.to_thread.run_sync(self._runs.ask, run, message, given.data)
+            try:
+                await self._until(lambda: run.state != "asked")
+            except EngineError:
+                self._runs.cancel(run)
+                raise
+            if run.end is not None and not run.taken:
+                self._runs.refused(run)
+                raise _told(run.end)
+            return self._standing(run)
+        finally:
+            if self._runs.get(run.name) is not run:  # it was not taken; else its end lets go
+                run.release()
 
     async def _until(self, done: Callable[[], bool]) -> None:
         """Wait for the engine's answer. Raises RunError where it does not come."""
@@ -190,8 +197,11 @@ class Tools:
         )
 
     async def _watch(self, name: str, seconds: float, tell: Tell) -> Answer:
-        run = self._runs.get(name)
+        run = self._mine(name)
         if run is None:
+            with anyio.move_on_after(seconds):
+                while self._folder.state_of(self._known(name)) == "elsewhere":
+                    await anyio.sleep(LOOK_ELSEWHERE_SECONDS)
             return self._left(name)
         told, again = -1.0, 0.0
         with anyio.move_on_after(seconds):
@@ -213,9 +223,9 @@ class Tools:
 
     def _left(self, name: str) -> Answer:
         """Of a run that another server began."""
-        self._folder.request_of(name)
-        state = self._folder.state_of(name)
+        state = self._folder.state_of(self._known(name))
         words = {
+            "elsewhere": "at work in another server",
             "done": "done",
             "stopped": "stopped; resume goes on",
             "left": "left before a checkpoint; resume begins",
@@ -225,9 +235,21 @@ class Tools:
             said=said | {"folder": str(self._folder.path / name), "protocol": PROTOCOL_VERSION, "messages": []}
         )
 
-    async def _cancel(self, name: str) -> Answer:
+    def _mine(self, name: str) -> Run | None:
+        """What this server knows of a run; None where another has begun it, or gone on with it."""
         run = self._runs.get(name)
+        return None if run is not None and run.over and self._folder.holder(name) else run
+
+    def _known(self, name: str) -> str:
+        """The name of a run of this folder. Raises InputError input.no_run for another."""
+        self._folder.request_of(name)
+        return name
+
+    async def _cancel(self, name: str) -> Answer:
+        run = self._mine(name)
         if run is None:
+            if who := self._folder.holder(self._known(name)):
+                raise at_work(name, who)
             return self._left(name)
         self._runs.cancel(run)
         with anyio.move_on_after(WATCH_SECONDS):
@@ -238,16 +260,17 @@ class Tools:
     def _list_runs(self) -> Answer:
         listed = []
         for name in self._folder.runs()[:500]:
-            run = self._runs.get(name)
+            run = self._mine(name)
             listed.append({"run": name, "state": self._folder.state_of(name) if run is None else run.state})
         return Answer(said={"folder": str(self._folder.path), "runs": listed})
 
     def _result(self, name: str) -> Answer:
-        run = self._runs.get(name)
+        run = self._mine(name)
         self._folder.request_of(name)
         if (run is not None and run.state != "done") or self._folder.state_of(name) != "done":
             state = self._folder.state_of(name) if run is None else run.state
             end = {} if run is None or run.end is None else run.end
+            state = "at work in another server" if state == "elsewhere" else state
             reason = " ".join(end[part] for part in ("what", "why") if part in end)
             raise InputError(
                 "input.unfinished",
@@ -261,7 +284,7 @@ class Tools:
         return Answer(said=said, files=files)
 
     def _look(self, name: str) -> Answer:
-        run = self._runs.get(name)
+        run = self._mine(name)
         if run is None:
             self._folder.request_of(name)
         picture = (b"" if run is None else run.picture) or newest_picture(self._folder.path / name)

@@ -15,11 +15,12 @@ from typing import Any, BinaryIO
 
 from dreamfusion_engine.batch.news import News, Outcome, share_of, trained
 from dreamfusion_engine.errors import RunError
+from dreamfusion_engine.machine.child_process import import_path, module_words
 from dreamfusion_engine.machine.run_folder import can_resume
 from dreamfusion_engine.wire.bounded_json import UnsafeJson, parse_json
 from dreamfusion_engine.wire.protocol import LINE_LIMIT
 
-PROGRAM = (sys.executable, "-m", "dreamfusion_engine")
+PROGRAM = tuple(module_words("dreamfusion_engine"))
 # What start_new_session is on Windows: Ctrl-C of the console does not reach it, and Ctrl-Break can be sent to it.
 OWN_GROUP: int = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
 _STEP = 0.01  # of a job's work, between two pieces of news of it
@@ -200,9 +201,7 @@ def job_environment(threads: int, changes: Mapping[str, str] | None = None) -> d
     threads: int, that it computes with on a CPU; 0: as the environment says.
     changes: variables over it; an empty value takes one away.
     """
-    root = str(Path(__file__).resolve().parents[2])
-    path = os.pathsep.join(dict.fromkeys([root, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]))
-    said = {**os.environ, "PYTHONPATH": path, **(changes or {})}
+    said = {**os.environ, "PYTHONPATH": import_path(), **(changes or {})}
     if threads:
         said["OMP_NUM_THREADS"] = str(threads)
     return {name: value for name, value in said.items() if value}

@@ -22,6 +22,7 @@ from dreamfusion_engine.batch.ray_faults import cluster_gone, no_ray
 from dreamfusion_engine.config.stages import GenerateConfig
 from dreamfusion_engine.errors import Cancelled, EngineError, InputError, RunError, SetupError
 from dreamfusion_engine.inputs.given_path import shortened
+from dreamfusion_engine.machine.child_process import module_words
 from dreamfusion_engine.machine.disk import output_error
 from dreamfusion_engine.wire.bounded_json import UnsafeJson, parse_json
 from dreamfusion_engine.wire.protocol import LINE_LIMIT, encode
@@ -191,7 +192,7 @@ def _started(folder: Path) -> subprocess.Popen[bytes]:
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("ab") as errors:
             return subprocess.Popen(
-                [sys.executable, "-m", "dreamfusion_engine.batch.ray_driver"],
+                module_words("dreamfusion_engine.batch.ray_driver"),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,

@@ -5,10 +5,10 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import shutil
-import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from dreamfusion_engine.machine.child_process import bounded_answer
 from dreamfusion_engine.machine.place_names import is_kind, named
 
 MIB = 1 << 20
@@ -53,11 +53,7 @@ def cards(device: str, environ: Mapping[str, str] = os.environ) -> list[Card]:
     if _elsewhere(device) or program is None or _is_cpu_build():
         return []
     query = [program, "--query-gpu=index,uuid,memory.total,memory.free,name", "--format=csv,noheader,nounits"]
-    try:
-        said = subprocess.run(query, capture_output=True, timeout=30, check=True).stdout.decode("utf-8", "replace")
-    except (OSError, subprocess.SubprocessError):
-        return []
-    return chosen_cards(said, device, environ.get("CUDA_VISIBLE_DEVICES"))
+    return chosen_cards(bounded_answer(query, 30.0), device, environ.get("CUDA_VISIBLE_DEVICES"))
 
 
 def chosen_cards(said: str, device: str, visible: str | None) -> list[Card]:

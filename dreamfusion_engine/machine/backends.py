@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import functools
 import platform
-import subprocess
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dreamfusion_engine.machine import main_memory
+from dreamfusion_engine.machine.child_process import bounded_answer
 
 if TYPE_CHECKING:
     import torch
@@ -122,13 +122,8 @@ def title_of(device: torch.device) -> str:
 @functools.cache
 def _apple_chip() -> str:
     """The name of a Mac's chip, such as 'Apple M2', which has the processor and the card."""
-    ask = ["/usr/sbin/sysctl", "-n", "machdep.cpu.brand_string"]
-    try:
-        run = subprocess.run(ask, capture_output=True, timeout=10, check=True)
-        said = run.stdout.decode("utf-8", "replace").strip()
-    except (OSError, subprocess.SubprocessError):
-        said = ""
-    return said or platform.machine()
+    said = bounded_answer(["/usr/sbin/sysctl", "-n", "machdep.cpu.brand_string"], 10.0)
+    return said.strip() or platform.machine()
 
 
 def total_bytes(device: torch.device) -> int:

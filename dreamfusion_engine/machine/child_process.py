@@ -14,11 +14,20 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+import threading
+import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 _SECRET = re.compile(r"TOKEN|SECRET|PASSW|CREDENTIAL|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY", re.IGNORECASE)
+ANSWER_LIMIT = 1 << 16  # bytes of what another program prints
+ANSWER_LIMIT = 1 << 16  # bytes of what another program prints
 _PR_SET_PDEATHSIG = 1  # prctl(2)
+# With -c Python looks for modules in "", the folder in which it starts, first. sys is built in.
+_RUN = (
+    "import sys; sys.path[:] = [place for place in sys.path if place]; import runpy; "
+    "runpy.run_module('{}', run_name='__main__', alter_sys=True)"
+)
 # What start_new_session is on Windows, where subprocess ignores that; and no window of its own.
 APART: int = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0) | getattr(subprocess, "CREATE_NO_WINDOW", 0)
 
@@ -36,8 +45,73 @@ def child_environment(
 
 def engine_child_environment() -> dict[str, str]:
     """Return `child_environment` for a Python that imports this engine, from wherever it lies."""
-    root = str(Path(__file__).resolve().parents[2])
-    return child_environment({"PYTHONPATH": os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))})
+    return child_environment({"PYTHONPATH": import_path()})
+
+
+def import_path(given: str | None = None) -> str:
+    """Return a PYTHONPATH by which a child imports this engine, wherever it starts.
+
+    An empty entry of what is set means the folder in which the child starts, and is left out.
+
+    given: str, the PYTHONPATH that is set; None: this process's.
+    """
+    said = os.environ.get("PYTHONPATH", "") if given is None else given
+    kept = [os.path.abspath(entry) for entry in said.split(os.pathsep) if entry]
+    return os.pathsep.join(dict.fromkeys([str(Path(__file__).resolve().parents[2]), *kept]))
+
+
+def module_words(module: str) -> list[str]:
+    """Return the words that run a module as `python -m` does, but import nothing from the folder in which they start.
+
+    There may be a json.py in it. Python has an option for that, -P, from 3.11 on only; and -I would leave out packages
+    that a user has installed for himself, and PYTHONPATH.
+
+    module: str, its dotted name; of a package, its __main__.
+    """
+    return [sys.executable or "python3", "-c", _RUN.format(module)]
+
+
+def bounded_answer(command: Sequence[str], seconds: float) -> str:
+    """Return what a program that is not ours prints, "" where it is not there, fails or takes too long.
+
+    One that prints more than ANSWER_LIMIT is ended, and what was read is its answer. The set-up has the same
+    (`installer/processes.py`).
+
+    command: its words.
+    seconds: float, for all of it.
+    """
+    until = time.monotonic() + seconds
+    try:
+        program = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=child_environment(),
+        )
+    except OSError:
+        return ""
+    said: list[bytes] = []
+
+    def read() -> None:
+        assert program.stdout is not None
+        said.append(program.stdout.read(ANSWER_LIMIT + 1))
+
+    # A program that it has started may hold the pipe open for ever, so nobody but a thread waits for the end of that.
+    reader = threading.Thread(target=read, daemon=True)
+    reader.start()
+    reader.join(seconds)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        if said and len(said[0]) <= ANSWER_LIMIT:
+            program.wait(max(0.0, until - time.monotonic()))
+    code = program.poll()
+    if code is None:
+        program.kill()
+        program.wait()
+    if said and program.stdout is not None:
+        program.stdout.close()
+    whole = bool(said) and (code == 0 or len(said[0]) > ANSWER_LIMIT)
+    return said[0][:ANSWER_LIMIT].decode("utf-8", "replace") if whole else ""
 
 
 def end_with(parent: int, *, seconds: float, processor_seconds: float) -> None:

@@ -18,6 +18,7 @@ from pathlib import Path
 from dreamfusion_engine.errors import EngineError
 
 _NO_LOCKS = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL}  # some network file systems
+_LOOKED_AT = 0.1  # seconds
 _TEXT = 240  # bytes
 _TEXT_AT = 1  # Windows locks the first byte, and lets nobody read it
 
@@ -33,7 +34,8 @@ def only_one(path: Path, busy: Callable[[str], EngineError]) -> Iterator[None]:
     """
     from filelock import FileLock, SoftFileLock, Timeout
 
-    lock = FileLock(path, blocking=False)
+    # Whoever only looks holds it for a moment. A run's end is heard of in another thread.
+    lock = FileLock(path, timeout=_LOOKED_AT, poll_interval=_LOOKED_AT / 4, thread_local=False)
     try:
         lock.acquire()
     except Timeout:
@@ -56,6 +58,29 @@ def only_one(path: Path, busy: Callable[[str], EngineError]) -> Iterator[None]:
             with contextlib.suppress(OSError):
                 path.unlink()  # while it is held: who opened it before sees that it is gone, and is refused
         lock.release()
+
+
+def holder_of(path: Path) -> str | None:
+    """Return who holds a lock file, in words; None where nobody does, and on a file system without locks.
+
+    path: Path of the file. One that a process left which died is removed.
+    """
+    from filelock import FileLock, Timeout
+
+    if not path.exists():
+        return None
+    lock = FileLock(path, blocking=False)
+    try:
+        lock.acquire()
+    except Timeout:
+        return _holder(path)
+    except OSError:  # gone in this moment, or not to be written: nobody can say
+        return None
+    if os.name == "posix":
+        with contextlib.suppress(OSError):
+            path.unlink()
+    lock.release()
+    return None
 
 
 def _sign(path: Path) -> None:

@@ -13,9 +13,10 @@ from dreamfusion_engine.machine.run_folder import check_contest
 from dreamfusion_engine.pictures.asked import check_pictures
 from dreamfusion_engine.pictures.given import GivenPicture
 from dreamfusion_engine.request.generate import begun_with, checked_blockout
-from dreamfusion_engine.request.output import check_not_taken, check_output, contest_name, disk_needed
+from dreamfusion_engine.request.output import check_output, contest_name, disk_needed
 from dreamfusion_engine.request.run import Request, checked_run
 from dreamfusion_engine.request.stages import check_refinement
+from dreamfusion_engine.request.taken import check_not_taken, check_same_inputs
 from dreamfusion_engine.request.texture_stage import with_texture_stage
 
 
@@ -57,5 +58,6 @@ def checked_contest_request(
     check_output(asked.output, disk_needed(asked.config, seeds.count))
     if not resume:
         check_not_taken(asked.output, asked.config, "contest", seeds)
+        check_same_inputs(asked.output, mesh)
     config = with_texture_stage(begun_with(mesh, asked, settings), settings)
     return replace(asked, config=config, mesh=mesh, seeds=seeds)

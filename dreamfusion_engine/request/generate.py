@@ -15,9 +15,10 @@ from dreamfusion_engine.models.family import FAMILIES, Family
 from dreamfusion_engine.pictures.asked import check_pictures, cut_outs_of
 from dreamfusion_engine.pictures.given import GivenPicture
 from dreamfusion_engine.request.mesh import check_glb, mesh_bytes
-from dreamfusion_engine.request.output import check_not_taken, check_output, check_same_picture, disk_needed
+from dreamfusion_engine.request.output import check_output, disk_needed
 from dreamfusion_engine.request.run import Request, checked_run
 from dreamfusion_engine.request.stages import check_refinement
+from dreamfusion_engine.request.taken import check_not_taken, check_same_inputs
 from dreamfusion_engine.request.texture_stage import with_texture_stage
 
 
@@ -67,8 +68,8 @@ def checked_request(
     if config.texture.model:
         check_output(asked.output, disk_needed(config))
     cut_outs = cut_outs_of(pictures)
-    if cut_outs and not resume and not config.prompt:
-        check_same_picture(asked.output, cut_outs[0].png)
+    if not resume:
+        check_same_inputs(asked.output, mesh, cut_outs)
     return replace(asked, config=config, mesh=mesh, pictures=cut_outs)
 
 

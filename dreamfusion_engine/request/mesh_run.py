@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from dreamfusion_engine.request.mesh import given_mesh, of_mesh
-from dreamfusion_engine.request.output import check_not_taken, folder_name
+from dreamfusion_engine.request.output import folder_name
 from dreamfusion_engine.request.run import Request, checked_run
 from dreamfusion_engine.request.settings import seed_of
+from dreamfusion_engine.request.taken import check_not_taken, check_same_inputs
 
 
 def checked_mesh_run(
@@ -39,4 +40,5 @@ def checked_mesh_run(
     asked = checked_run(prompt, preset_name, settings, folder, output_root, resume, task=task)
     if not resume:
         check_not_taken(asked.output, asked.config, task)
+        check_same_inputs(asked.output, data)
     return replace(asked, mesh=data)

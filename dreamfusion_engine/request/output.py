@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import tempfile
@@ -15,17 +14,9 @@ from dreamfusion_engine.config.texture_stage import texture_config
 from dreamfusion_engine.errors import InputError
 from dreamfusion_engine.inputs.given_path import UnusablePath, absence, given_path, shortened
 from dreamfusion_engine.machine.disk import check_room
-from dreamfusion_engine.machine.run_folder import INPUT
 
 _DISK_NEEDED = 200 << 20  # bytes: textures, video and previews, and room; two checkpoints come on top
 SLUG_LIMIT = 60  # characters
-# By task: what it makes, in a word, and the key of result.json that only such a run writes.
-RESULTS = {
-    "texture": ("texture", "paint"),
-    "refine": ("refinement", "refine"),
-    "contest": ("contest", "contest"),
-    "generate": ("object", "prompt"),
-}
 _LONGEST_NAME = "checkpoint/" + 50 * "x"  # of what a run makes in its folder, with room for temporary names
 
 
@@ -113,26 +104,6 @@ def check_output(folder: Path, needed: int = _DISK_NEEDED) -> None:
         ) from error
 
 
-def check_same_picture(folder: Path, picture: bytes) -> None:
-    """Raise InputError when `folder` holds the finished result of another picture, for a run without a prompt.
-
-    folder: Path of the run; its result is one of no prompt, by `check_not_taken`.
-    picture: bytes of the first cut-out, as a run keeps it.
-    """
-    kept = folder / INPUT.format(0)
-    try:
-        same = not (folder / "result.json").is_file() or kept.read_bytes() == picture
-    except OSError:
-        same = False
-    if not same:
-        raise InputError(
-            "input.output_taken",
-            what="The output folder is taken.",
-            why=f"{folder / 'result.json'} is the result of another picture, {kept.name}; this run would replace it.",
-            fix="Give another --output folder, or move the old result away.",
-        )
-
-
 def _dangling(folder: Path, link: Path) -> InputError:
     return InputError(
         "input.output",
@@ -140,36 +111,3 @@ def _dangling(folder: Path, link: Path) -> InputError:
         why=f"{link} {absence(link)}" + (f", and {folder} is below it." if folder != link else "."),
         fix="Make the folder that the link leads to (is its disk connected?), or give another --output.",
     )
-
-
-def check_not_taken(
-    folder: Path, config: GenerateConfig, task: str = "generate", seeds: SeedRange | None = None
-) -> None:
-    """Raise InputError when `folder` holds the finished result of another run, which this one would replace.
-
-    It is another one if its prompt, seeds or task are.
-
-    folder: Path of the run.
-    config: GenerateConfig of the run.
-    task: str, of RESULTS.
-    seeds: SeedRange of a contest.
-    """
-    report = folder / "result.json"
-    if not report.is_file():
-        return
-    try:
-        found = json.loads(report.read_text(encoding="utf-8"))
-        prompt, seed = found["prompt"], found["contest"]["seeds"] if "contest" in found else found["seed"]
-        made = next((name for name, (_, key) in RESULTS.items() if key in found), "generate")
-    except (OSError, ValueError, KeyError, TypeError):
-        prompt, seed, made = "something that is not a result of this engine", None, task
-    if (prompt, seed, made) != (config.prompt, config.seed if seeds is None else list(seeds.seeds), task):
-        called = "result" if made == task else RESULTS[made][0]
-        of = f"for {str(prompt)[:80]!r}" if prompt else "of a picture"
-        shown = prompt if seed is None else f"the {called} {of}, seed {seed}"
-        raise InputError(
-            "input.output_taken",
-            what="The output folder is taken.",
-            why=f"{report} is {shown}; this run would replace it.",
-            fix="Give another --output folder, or move the old result away.",
-        )

@@ -29,6 +29,7 @@ from dreamfusion_engine.machine.place_names import check_titles
 from dreamfusion_engine.machine.places import device_report
 from dreamfusion_engine.machine.stop_signals import stop_signals
 from dreamfusion_engine.request.run import Request
+from dreamfusion_engine.request.taken import check_apart
 from dreamfusion_engine.server.attachments import attached, picture_of
 from dreamfusion_engine.server.cut_out_job import CutOuts
 from dreamfusion_engine.server.download_job import Downloads
@@ -181,8 +182,11 @@ class Server:
         name = message["id"]
         if name in self._jobs or name in self._downloads:
             raise _refusal("protocol.id", f"There was a job {name[:60]!r} before.", "Give every job an id of its own.")
+        # Those that are not over before the folder is looked at: what ends meanwhile has left its result there.
+        at_work = [(job.task, job.request) for job in list(self._jobs.values()) if job.state != "over"]
         try:
             job = Job(name, message["type"], self._request(message, data))
+            check_apart(job.task, job.request, at_work)
         except Exception as error:  # a bad request is answered at once, whatever else is running
             self._send(name, error_message(as_engine_error(error)))
             return

@@ -15,7 +15,7 @@ import psutil
 import pytest
 from reference.agent_client import PATIENCE, AgentClient
 
-from dreamfusion_engine.agents.stdio import COMPLAINTS, UNANSWERED
+from dreamfusion_engine.agents.stdio import COMPLAINTS, LONGEST_ID, UNANSWERED
 from dreamfusion_engine.wire.protocol import LINE_LIMIT
 
 unix = pytest.mark.skipif(os.name == "nt", reason="The signal is Unix's")
@@ -51,9 +51,6 @@ def steps_in(folder: Path) -> int:
 GARBAGE: list[tuple[str, bytes]] = [
     ("no JSON", b"hello?\n"),
     ("not UTF-8", b"\xff\xfe\x00\n"),
-    ("no object", b"[1, 2, 3]\n"),
-    ("no method", b'{"jsonrpc": "2.0"}\n'),
-    ("another version", b'{"jsonrpc": "1.0", "id": 1, "method": "ping"}\n'),
     ("very deep", b"[" * 100_000 + b"\n"),
     ("a huge number", b'{"jsonrpc": "2.0", "id": ' + b"9" * 5000 + b', "method": "ping"}\n'),
     ("not finite", b'{"jsonrpc": "2.0", "id": NaN, "method": "ping"}\n'),
@@ -69,6 +66,39 @@ def test_garbage_is_answered_and_passed_over(client: AgentClient, line: bytes) -
     assert client.ask("ping")["result"] is not None
     assert len(client.complaints) == before + 1
     assert client.complaints[-1]["error"]["code"] == -32700 and client.complaints[-1].get("id") is None
+
+
+OTHERS: list[tuple[str, object]] = [
+    ("[1, 2, 3]", None),
+    ('{"jsonrpc": "2.0"}', None),
+    ('{"jsonrpc": "1.0", "id": "v1", "method": "ping"}', "v1"),
+    ('{"jsonrpc": "2.0", "id": 9000, "method": 1}', 9000),
+    ('{"jsonrpc": "2.0", "id": "p", "method": "ping", "params": 3}', "p"),
+    ('{"jsonrpc": "2.0", "id": true, "method": 1}', None),
+    ('{"jsonrpc": "2.0", "id": {"a": 1}, "method": "ping"}', None),
+    ('{"jsonrpc": "2.0", "id": 1.5, "method": "ping"}', None),
+    ('{"jsonrpc": "2.0", "id": null, "method": "ping"}', None),
+    ('{"jsonrpc": "2.0", "id": "' + LONGEST_ID * "i" + 'i", "method": 1}', None),
+    ('{"jsonrpc": "2.0", "id": "answer", "error": 4}', None),
+]
+
+
+@pytest.mark.parametrize(("line", "name"), OTHERS, ids=[line[:60] for line, _ in OTHERS])
+def test_json_that_is_no_message_is_answered_by_its_id_where_it_has_one(
+    client: AgentClient, line: str, name: object
+) -> None:
+    """As JSON-RPC 2.0 says: null stands where the id could not be found out."""
+    before = len(client.complaints)
+    client.raw(line.encode() + b"\n")
+    assert client.ask("ping")["result"] is not None
+    (said,) = client.complaints[before:]
+    assert said["error"]["code"] == -32600 and said["id"] == name
+
+
+def test_requests_that_are_none_take_no_room_of_others(client: AgentClient) -> None:
+    for _ in range(UNANSWERED + 5):
+        client.raw(b'{"jsonrpc": "2.0", "id": "x", "method": 1}\n')
+        assert client.ask("ping")["result"] is not None
 
 
 def test_a_flood_of_garbage_is_no_flood_of_answers(client: AgentClient) -> None:

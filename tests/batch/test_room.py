@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -83,8 +81,7 @@ def test_a_run_that_names_its_card_by_number_must_see_them_all(device: str, is_n
 def test_a_teacher_elsewhere_takes_no_card_of_nvidias(device: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "which", lambda name: "nvidia-smi")
     monkeypatch.setattr(room_module, "_is_cpu_build", lambda: False)
-    said = SimpleNamespace(stdout=TWO.encode())
-    monkeypatch.setattr(subprocess, "run", lambda *arguments, **options: said)
+    monkeypatch.setattr(room_module, "bounded_answer", lambda command, seconds: TWO)
     assert room_module.cards(device) == [] and len(room_module.cards("auto")) == 2
 
 

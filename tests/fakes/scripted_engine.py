@@ -26,9 +26,9 @@ from typing import Any, BinaryIO, cast
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from fakes import scripted_contest
+from fakes import scripted_contest, scripted_faults
 from fakes.painted_glb import box_of, painted, part_count, raised, source_of
-from fakes.shapes import ball, ball_glb, cut_out_png, growing, plain_png, png, stretched, tetrahedron
+from fakes.shapes import ball, ball_glb, cut_out_png, growing, plain_png, png, stretched
 
 from dreamfusion_engine.wire.protocol import COMMANDS, PROTOCOL_VERSION, encode, read_frame
 
@@ -59,11 +59,6 @@ DEVICES = {
         {"name": "cuda:0", "title": "Paper Card 9000", "memory_mib": 24576, "field": True, "note": ""},
         {"name": "xpu:0", "title": "Paper Arc", "memory_mib": 16384, "field": False, "note": "Warp has no such device"},
     ],
-}
-FAILURES = {  # by the word that asks for it: whether the run has begun, and what is told
-    "zebra": (False, "input.unknown_words", "The model does not know these words.", "It does not know: zebra.", "Ask."),
-    "unplugged": (True, "run.device_lost", "A card stopped answering.", "CUDA error: it is gone", "Look at it."),
-    "fail": (True, "run.out_of_memory", "The memory ran out.", "2 TiB", "Use --preset draft."),
 }
 
 
@@ -178,7 +173,7 @@ class ScriptedEngine:
         folder = Path(job["output"]).expanduser() if job.get("output") and not self.options.remote else None
         state = "contest.json" if job["type"] == "contest" else "checkpoint/checkpoint.json"
         checkpoint = folder / state if folder else None
-        if self.fails(name, words, begun=False):
+        if scripted_faults.fails(self, words, name, begun=False):
             return
         self.running = name
         self.say("started", id=name)
@@ -193,7 +188,7 @@ class ScriptedEngine:
         if job["type"] in ("texture", "refine") or "start" in settings:
             job["meshes"] = source_of(job, job["meshes"])
         job["box"] = box_of(job["meshes"]) if job["type"] != "texture" and job["meshes"] else None
-        if self.fails(name, words, begun=True):
+        if scripted_faults.fails(self, words, name, begun=True):
             self.running = None
             return
         if job["type"] == "contest" and not step:
@@ -222,7 +217,7 @@ class ScriptedEngine:
             if held:
                 time.sleep(0.01)
                 continue
-            self.misbehave(words, name, step)
+            scripted_faults.misbehave(self, words, name, step, STEPS)
             time.sleep(0.2 if "slow" in words else STEP_SECONDS)
             step += 1
             fields = {"eta_s": (total - step) * STEP_SECONDS, "rate": 1.0 / STEP_SECONDS, "memory_mib": 960.0}
@@ -249,14 +244,6 @@ class ScriptedEngine:
         self.end(job, words, folder, step)
         self.running, self.last = None, name
 
-    def fails(self, name: str, words: set[str], *, begun: bool) -> bool:
-        """Whether the prompt asks for a failure here; then it is told."""
-        for word, (late, code, what, why, fix) in FAILURES.items():
-            if word in words and late == begun:
-                self.say("failed", id=name, code=code, what=what, why=why, fix=fix)
-                return True
-        return False
-
     def passed(self, name: str, words: set[str], wishes: list[str]) -> bool:
         """Take the time of a draft, longer while the job is held; whether the job is to stop."""
         time.sleep(0.2 if "slow" in words else STEP_SECONDS)
@@ -276,57 +263,6 @@ class ScriptedEngine:
         if held:
             self.say("resumed", id=name)
         return "cancel" in wishes or self.ending
-
-    def misbehave(self, words: set[str], name: str, step: int) -> None:
-        if self.last and "late" in words:
-            self.say("progress", id=self.last, stage="train", step=1, total=2, memory_mib=0.0)
-            self.say("failed", id=self.last, code="x", what="An old one.", why="", fix="")
-        if "babble" in words:
-            self.raw(b"a stray print\n")
-        if "noise" in words:
-            sys.stderr.write("x" * 100_000 + "\n")
-        if "flood" in words:
-            for _ in range(50):
-                self.say("preview", png(64, 64, step % 256), id=name, name="latest", step=step)
-                self.say("mesh_preview", tetrahedron(1.0), id=name, step=step, vertices=4, triangles=4)
-                self.say("progress", id=name, stage="train", step=step, total=STEPS, memory_mib=1.0)
-        if step != 5:
-            return
-        if "die" in words:
-            os._exit(7)
-        if "segfault" in words:
-            os.kill(os.getpid(), signal.SIGSEGV)
-        if "hang" in words:
-            self.silent = True
-            time.sleep(600)
-        if "damaged" in words:
-            self.raw(b'{"type":"progress","id":\n')
-        if "absurd" in words:
-            start = b'{"type":"progress","id":"%s","stage":"train","total":9' % name.encode()
-            self.raw(start + b',"step":1' + b"0" * 400 + b',"memory_mib":1}\n')
-            self.raw(start + b',"step":6,"memory_mib":1e999,"eta_s":NaN,"rate":Infinity}\n')
-            huge = bytearray(png(2, 2, 0))
-            huge[16:24] = struct.pack(">II", 12_000, 12_000)
-            self.say("preview", bytes(huge), id=name, name="latest", step=step)
-        if "leak" in words:
-            token = os.environ["HF_TOKEN"]
-            self.say("note", id=name, code="x", text=f"Asked with {token}.")
-            self.say("failed", id=name, code="x", what="Refused.", why=f"The token is {token}.", fix=f"Not {token}.")
-            raise SystemExit(0)
-        if "unknown" in words:
-            self.say("a_message_of_the_future", id=name)
-        if "garbage" in words:
-            for _ in range(400):
-                self.raw(os.urandom(100).replace(b"\n", b"") + b"\n")
-        if "endless" in words:
-            while True:
-                self.raw(b"x" * 65536)
-        if "torn" in words:
-            self.raw(b'{"type":"preview","id":"%s","name":"latest","step":1,"bytes":9000}\nabc' % name.encode())
-            os._exit(0)
-        if "mute" in words:  # closes its output and goes on
-            self.stdout.close()
-            time.sleep(600)
 
     def end(self, job: dict[str, Any], words: set[str], folder: Path | None, step: int) -> None:
         name = job["id"]

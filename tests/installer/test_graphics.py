@@ -214,3 +214,17 @@ def test_a_tool_that_is_missing_fails_or_hangs_answers_nothing(monkeypatch: pyte
     assert graphics.answer_of(["no such tool of a driver"]) == ""
     assert graphics.answer_of([sys.executable, "-c", "print('x'); raise SystemExit(9)"]) == ""
     assert graphics.answer_of([sys.executable, "-c", "import time; time.sleep(60)"]) == ""
+
+
+def test_a_tool_that_prints_without_end_is_ended_after_what_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And one that goes on after its last word, or leaves a child that holds the pipe.
+
+    Of: installer/processes.py.
+    """
+    monkeypatch.setattr(graphics, "_ANSWER_SECONDS", 600.0)
+    assert graphics.answer_of([sys.executable, "-c", "while True: print('x' * 9999)"]).startswith("xxx")
+    monkeypatch.setattr(graphics, "_ANSWER_SECONDS", 3.0)
+    closed = "import os, time; print('x', flush=True); os.close(1); time.sleep(60)"
+    assert graphics.answer_of([sys.executable, "-c", closed]) == ""
+    left = "import subprocess, sys; subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(5)'])"
+    assert graphics.answer_of([sys.executable, "-c", left]) == ""

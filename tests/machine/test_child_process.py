@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -10,7 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from dreamfusion_engine.machine.child_process import child_environment
+from dreamfusion_engine.machine.child_process import (
+    ANSWER_LIMIT,
+    bounded_answer,
+    child_environment,
+    engine_child_environment,
+    import_path,
+    module_words,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 POSIX = pytest.mark.skipif(os.name == "nt", reason="POSIX limits and signals")
@@ -34,6 +42,50 @@ def test_nothing_that_is_named_like_a_secret_is_passed_on(name: str) -> None:
 def test_everything_else_and_what_is_added_is_passed_on() -> None:
     environ = {"PATH": "/bin", "HF_HUB_CACHE": "/c", "LD_LIBRARY_PATH": "/l", "KEYBOARD": "de", "PYTHONPATH": "old"}
     assert child_environment({"PYTHONPATH": "new"}, environ) == {**environ, "PYTHONPATH": "new"}
+
+
+def test_an_import_path_has_the_engine_first_and_no_place_that_moves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    given = os.pathsep.join(["", str(tmp_path / "a"), "", "b", str(ROOT), ""])
+    assert import_path(given).split(os.pathsep) == [str(ROOT), str(tmp_path / "a"), str(tmp_path / "b")]
+    assert import_path("") == str(ROOT)
+
+
+@pytest.mark.parametrize("safe", ["", "1"])
+def test_modules_where_a_child_starts_are_not_run(tmp_path: Path, safe: str) -> None:
+    """Python 3.11 leaves the folder out by itself where PYTHONSAFEPATH is set."""
+    for name in ("json", "runpy", "dreamfusion_engine"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit(9)", encoding="utf-8")
+    (tmp_path / "place").mkdir()
+    told = "import json, sys; print(json.dumps([sys.argv, sys.path, __name__, __spec__.name]))"
+    (tmp_path / "place" / "told.py").write_text(told, encoding="utf-8")
+    environment = {**engine_child_environment(), "PYTHONSAFEPATH": safe}
+    environment["PYTHONPATH"] = import_path(os.pathsep + str(tmp_path / "place"))
+    words = [*module_words("told"), "a b", "-c"]
+    shown = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, timeout=PATIENCE)
+    assert shown.returncode == 0, shown.stderr
+    argv, path, name, spec = json.loads(shown.stdout)
+    assert argv == [str(tmp_path / "place" / "told.py"), "a b", "-c"]
+    assert (name, spec) == ("__main__", "told") and path[0] == str(ROOT) and not {str(tmp_path), ""} & set(path)
+
+
+def test_no_process_is_started_by_a_module_option() -> None:
+    """`python -m` runs what lies in the current folder. Commands that people are told to type may have it."""
+    told = {ROOT / "dreamfusion_engine" / "commands" / "arguments.py"}
+    for room in ("dreamfusion_engine", "blender_addon"):
+        for path in set((ROOT / room).rglob("*.py")) - told:
+            assert '"-m",' not in path.read_text(encoding="utf-8"), path
+
+
+def test_what_other_programs_print_is_bounded_in_time_and_length() -> None:
+    def answer(code: str, seconds: float = PATIENCE) -> str:
+        return bounded_answer([sys.executable, "-c", code], seconds)
+
+    assert answer("print('a card')").strip() == "a card" and bounded_answer(["no such tool"], PATIENCE) == ""
+    assert answer("print('x'); raise SystemExit(9)") == "" == answer("import time; time.sleep(600)", 0.2)
+    assert len(answer("while True: print('x' * 9999)")) == ANSWER_LIMIT
 
 
 @POSIX

@@ -13,7 +13,7 @@ import filelock
 import pytest
 
 from dreamfusion_engine.errors import InputError
-from dreamfusion_engine.machine.file_lock import only_one
+from dreamfusion_engine.machine.file_lock import holder_of, only_one
 
 ROOT = Path(__file__).resolve().parents[2]
 HOLD = """
@@ -55,6 +55,20 @@ def test_the_second_process_is_refused_and_told_who_holds_it(tmp_path: Path) -> 
     with only_one(path, busy):
         assert path.exists()
     assert not path.exists(), "a lock that is given back leaves nothing"
+
+
+def test_whoever_looks_is_told_the_holder_and_disturbs_nobody(tmp_path: Path) -> None:
+    path = tmp_path / "a.lock"
+    assert holder_of(path) is None and not path.exists()
+    with holding(path) as process:
+        for _ in range(2):
+            assert (holder_of(path) or "").startswith(f"process {process.pid} of this computer, since 20")
+        process.communicate()
+    path.write_bytes(b"left by a process that died")
+    assert holder_of(path) is None
+    with only_one(path, busy):
+        assert f"process {os.getpid()} " in (holder_of(path) or "")
+    assert holder_of(path) is None
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no signals to kill by")

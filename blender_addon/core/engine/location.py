@@ -20,6 +20,12 @@ from .troubles import INSTALL
 MODULE = "dreamfusion_engine"
 PROGRAM = "dreamfusion-engine"
 TOKEN_VARIABLES = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HUGGINGFACE_HUB_TOKEN")
+# What `python -m` does, but nothing is imported from the folder in which it starts: somebody may have a json.py there.
+# Python's own option for that came with 3.11, and -I would leave out packages that the artist installed for himself.
+_RUN = (
+    "import sys; sys.path[:] = [place for place in sys.path if place]; import runpy; "
+    f"runpy.run_module('{MODULE}', run_name='__main__', alter_sys=True)"
+)
 # Make ssh ask nothing (there is no terminal to answer in), give up on a dead network, and notice a dead link.
 _SSH_OPTIONS = {
     "BatchMode": "yes",
@@ -111,7 +117,7 @@ class EngineLocation:
         if missing is not None:
             raise EngineTrouble(missing)
         if self.choice != "command":
-            return [str(self.python), "-m", MODULE, "serve"]
+            return [str(self.python), "-c", _RUN, "serve"]
         words = split_command(self.command)
         if Path(words[0]).stem.lower() == "ssh":
             words[1:1] = self._ssh_options(words)

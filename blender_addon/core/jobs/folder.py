@@ -36,7 +36,7 @@ from ..job import (
     versions_of,
     winner_of,
 )
-from ..phrase import phrase
+from ..phrase import again, kept, phrase
 from ..protocol import DATA_LIMIT
 
 FORMAT = 3  # of both files; a reader refuses a higher one
@@ -121,6 +121,9 @@ def change_record(job: Job, owner: str) -> dict[str, Any]:
         record["standing"] = job.standing.to_json()
     if job.winner is not None:
         record["winner"] = job.winner
+    trouble = [] if job.trouble is None else [job.trouble.what, job.trouble.why, job.trouble.fix]
+    if phrases := kept([*trouble, *record["notes"], *job.verdict]):
+        record["phrases"] = phrases
     return record
 
 
@@ -289,17 +292,21 @@ def _change(job: Job, record: dict[str, Any]) -> str:
         job.memory_mib = memory
     if isinstance(record.get("stage"), str):
         job.stage = record["stage"][:WORDS_LIMIT]
-    job.trouble = Trouble.from_json(record["trouble"]) if isinstance(record.get("trouble"), dict) else None
+    phrases = record.get("phrases")
+    job.trouble = None
+    if isinstance(record.get("trouble"), dict):
+        told = Trouble.from_json(record["trouble"])
+        job.trouble = Trouble(told.code, *(again(text, phrases) for text in (told.what, told.why, told.fix)))
     notes, placement, versions = (record.get(name) for name in ("notes", "placement", "versions"))
     if isinstance(notes, list):
-        job.notes = [str(note)[:WORDS_LIMIT] for note in notes[-NOTES_KEPT:]]
+        job.notes = [again(str(note)[:WORDS_LIMIT], phrases) for note in notes[-NOTES_KEPT:]]
     if isinstance(placement, dict):
         job.placement = placement
     if isinstance(versions, dict):
         job.recipe.versions = versions_of(versions)
     verdict = record.get("verdict")
     if isinstance(verdict, list):
-        job.verdict = [str(line)[:WORDS_LIMIT] for line in verdict[:NOTES_KEPT]]
+        job.verdict = [again(str(line)[:WORDS_LIMIT], phrases) for line in verdict[:NOTES_KEPT]]
     if job.recipe.is_contest:
         job.standing = standing_of(record.get("standing"), job.recipe.seed, job.recipe.seeds)
         job.winner = winner_of({"seed": record.get("winner")}, job.recipe)

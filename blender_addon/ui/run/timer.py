@@ -20,7 +20,7 @@ import bpy
 from ...core.blot import Blot
 from ...core.job import JobState, Trouble
 from ...core.jobs.queue import Change
-from ..scene import icons, preview_object, redraw
+from ..scene import blockout, icons, preview_object, redraw
 from ..scene.texture import texture_preview
 from ..settings import artist_settings, models
 from . import contest_pictures, cut_outs, job_rows, painting, render_pause, session
@@ -150,7 +150,8 @@ def _show(change: Change) -> None:
     if change.topic == "mesh":
         # A refined mesh lies in its object's own surface, and both would flicker: the panel has its pictures.
         if session.same_file(job.placement) and not job.refines:
-            preview_object.show(job.id, change.data, change.vertices, change.triangles, job.placement)
+            covered = blockout.is_seen(bpy.context, job.placement, same_session=painting.same_session(job))
+            preview_object.show(job.id, change.data, change.vertices, change.triangles, job.placement, in_front=covered)
     elif change.topic == "texture":
         painting.show(job, int(change.name), change.data)
     elif change.name == "views":

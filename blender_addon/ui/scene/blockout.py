@@ -137,6 +137,15 @@ def noted(place: Mapping[str, Any], *, same_session: bool) -> list[Object]:
     return [obj for obj in found if obj is not None]
 
 
+def is_seen(context: Context, place: Mapping[str, Any], *, same_session: bool) -> bool:
+    """Whether a job's object grows inside a blockout that the artist sees.
+
+    place, same_session: as for `noted`.
+    """
+    layer = context.view_layer
+    return any(obj.visible_get(view_layer=layer) for obj in noted(place, same_session=same_session))
+
+
 def to_hide(place: Mapping[str, Any], *, same_session: bool) -> list[Object]:
     """The objects that the finished one takes the place of.
 

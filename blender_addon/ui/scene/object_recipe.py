@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from typing import Any
 
 from bpy.types import Object
 
 from ...core.bounded_json import UnsafeJson, parse_json
 from ...core.job import WORDS_LIMIT, Recipe, RecipeError
+from ...core.phrase import again, kept
 
 RECIPE = "dreamfusion_recipe"  # custom property: JSON text
 JOB = "dreamfusion_job"  # custom property: id of the job
 VERDICT = "dreamfusion_verdict"  # custom property: JSON list of sentences
+PHRASES = "dreamfusion_verdict_phrases"  # custom property: JSON of `kept`, by which they are translated
 _LINES = 10  # of a verdict; the add-on writes three at most
 
 
@@ -33,10 +36,13 @@ def write_verdict(obj: Object, verdict: Sequence[str]) -> None:
 
     verdict: sentences, as `Job.verdict`; empty for none.
     """
+    for name in (VERDICT, PHRASES):
+        if name in obj:
+            del obj[name]  # it was of another result
     if verdict:
         obj[VERDICT] = json.dumps(list(verdict), ensure_ascii=False)
-    elif VERDICT in obj:
-        del obj[VERDICT]  # it was of another result
+    if phrases := kept(verdict):
+        obj[PHRASES] = json.dumps(phrases, ensure_ascii=False)
 
 
 def read(obj: Object) -> Recipe | None:
@@ -52,14 +58,17 @@ def read(obj: Object) -> Recipe | None:
 
 def verdict(obj: Object) -> list[str]:
     """What was said of the result that the object is; empty where nothing was, or it is damaged."""
-    text = obj.get(VERDICT)
-    if not isinstance(text, str):
-        return []
+    lines, phrases = _json(obj, VERDICT), _json(obj, PHRASES)
+    return [again(str(line)[:WORDS_LIMIT], phrases) for line in lines[:_LINES]] if isinstance(lines, list) else []
+
+
+def _json(obj: Object, name: str) -> Any:
+    """A custom property's JSON; None for none, or a damaged one."""
+    text = obj.get(name)
     try:
-        lines = parse_json(text.encode("utf-8", "surrogatepass"))
+        return parse_json(text.encode("utf-8", "surrogatepass")) if isinstance(text, str) else None
     except UnsafeJson:
-        return []
-    return [str(line)[:WORDS_LIMIT] for line in lines[:_LINES]] if isinstance(lines, list) else []
+        return None
 
 
 def is_result(obj: Object | None) -> bool:
@@ -75,7 +84,7 @@ def job_id(obj: Object) -> str:
 
 def copy(source: Object, target: Object) -> None:
     """Copy the recipe of the source to the target."""
-    for name in (RECIPE, JOB, VERDICT):
+    for name in (RECIPE, JOB, VERDICT, PHRASES):
         if name in source:
             target[name] = source[name]
 

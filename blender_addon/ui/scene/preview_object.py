@@ -56,6 +56,7 @@ class _Shown:
     where: Placement
     shape: _Shape
     name: str = ""
+    in_front: bool = False  # it grows inside a blockout, which is seen
     waiting: bool = True  # the shape is not in the scene yet
     dismissed: bool = False  # the artist has deleted the object
 
@@ -64,12 +65,16 @@ _jobs: dict[str, _Shown] = {}
 _untidy = False  # a removal has to wait for a later tick
 
 
-def show(job_id: str, data: bytes, vertices: int, triangles: int, where: Mapping[str, Any]) -> bool:
+def show(
+    job_id: str, data: bytes, vertices: int, triangles: int, where: Mapping[str, Any], *, in_front: bool = False
+) -> bool:
     """Take the mesh of a `mesh_preview` message, which the next `tick` brings into the scene.
 
     data: float32[vertices, 3], int32[triangles, 3], uint8[vertices, 3], one after the other.
     vertices, triangles: int, their numbers.
     where: the job's placement.
+    in_front: bool, whether it is drawn over all else. The artist's objects cannot be hidden meanwhile: that would be in
+        undo steps, and in what Blender saves by itself before a crash.
     Returns False if the mesh is damaged, or the artist has deleted the preview.
 
     Checking the data and making the mesh are two steps, because both together can be too long for one tick.
@@ -81,9 +86,9 @@ def show(job_id: str, data: bytes, vertices: int, triangles: int, where: Mapping
     if shape is None:
         return False
     if shown is None:
-        _jobs[job_id] = _Shown(Placement.from_json(where), shape)
+        _jobs[job_id] = _Shown(Placement.from_json(where), shape, in_front=in_front)
     else:
-        shown.shape, shown.waiting = shape, True
+        shown.shape, shown.in_front, shown.waiting = shape, in_front, True
     return True
 
 
@@ -116,6 +121,7 @@ def tick(context: Context) -> bool:
         old = obj.data
         obj.data = mesh
         _drop_mesh(old)
+    obj.show_in_front = shown.in_front
     obj.matrix_world = _matrix(context, shown.where, shape)
     shown.name = obj.name
     return True
@@ -234,7 +240,7 @@ def _remove(objects: Iterable[Object]) -> None:
     for obj in list(objects):
         if obj.mode != "OBJECT":  # the artist edits it, so it becomes the artist's
             del obj[JOB]
-            obj.hide_select = obj.hide_render = False
+            obj.hide_select = obj.hide_render = obj.show_in_front = False
             continue
         mesh = obj.data
         bpy.data.objects.remove(obj)

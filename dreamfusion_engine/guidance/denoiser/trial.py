@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from dreamfusion_engine.guidance.denoiser.openvino_graph import CompiledGraph, GraphError, least_cosine
-from dreamfusion_engine.machine.child_process import engine_child_environment
+from dreamfusion_engine.machine.child_process import engine_child_environment, module_words
 
 PATIENCE = 120.0  # seconds for an answer: a compilation takes two, and thirty where others want the cores too
 
@@ -37,7 +37,7 @@ class Trial:
     """
 
     def __init__(self, graph: Path, call: Path, precision: str, threads: int) -> None:
-        words = [sys.executable or "python3", "-m", __name__, str(graph), str(call), precision, str(threads)]
+        words = [*module_words(__name__), str(graph), str(call), precision, str(threads)]
         self.cosine = float("nan")
         self._process: subprocess.Popen[str] | None = None
         try:

@@ -9,7 +9,6 @@ import io
 import os
 import signal
 import subprocess
-import sys
 import threading
 import time
 import zipfile
@@ -21,7 +20,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from dreamfusion_engine.machine.child_process import APART, engine_child_environment
+from dreamfusion_engine.machine.child_process import APART, engine_child_environment, module_words
 from dreamfusion_engine.mesh.arrays import Floats, Ints
 from dreamfusion_engine.mesh.surface.topology import Triangles, Vertices, directed_edges, parts_of
 from dreamfusion_engine.mesh.uv.charts import box_charts, packed_without_overlap
@@ -145,7 +144,7 @@ def lost_triangles_beside_neighbours(
 
 def worker_command() -> list[str]:
     """Return the command line of the child process, without its two arguments."""
-    return [sys.executable or "python3", "-m", "dreamfusion_engine.mesh.uv.unwrap_worker"]
+    return module_words("dreamfusion_engine.mesh.uv.unwrap_worker")
 
 
 def _by_library(

@@ -4,9 +4,8 @@ It is uvunwrap where that is installed (it has no wheel for Python 3.10) and giv
 
 It reads an .npz with vertices float32[V, 3], triangles uint32[T, 3], texture and padding from stdin, and writes one
 with uv float32[T, 3, 2], indices int32[T, 3] (equal where corners meet in a chart) and method, the library's name, to
-stdout. mesh/uv/unwrap.py runs
-it as `python -m`, with two arguments: its own process number, and the seconds that this one has. xatlas holds Python's
-lock from its beginning to its end, so a thread that looks at the parent would not run.
+stdout. mesh/uv/unwrap.py runs it with two arguments: its own process number, and the seconds that this one has.
+xatlas holds Python's lock from its beginning to its end, so a thread that looks at the parent would not run.
 """
 
 from __future__ import annotations

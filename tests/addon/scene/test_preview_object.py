@@ -26,7 +26,7 @@ def test_the_preview_grows_and_goes_and_survives_the_artist(blender: Session, tm
     orange = [1.0, 0.2159, 0.0, 1.0]  # sRGB 255, 128, 0 as linear values
     assert looks["colour"] == pytest.approx(orange, abs=1e-3) and looks["solid"] == pytest.approx(orange, abs=1e-3)
     assert looks["active_colour"] and looks["node"] == ["Color"] and looks["smooth"] and looks["open"] == 0
-    assert looks["hidden"] == [True, True, False]
+    assert looks["hidden"] == [True, True, False] and looks["in front"] is False
 
     assert facts["fifty"]["same"] and not facts["fifty"]["idle"] and facts["removed"]
     steps = [sorted(column)[25] for column in zip(*facts["fifty"]["cpu"], strict=True)]
@@ -42,6 +42,7 @@ def test_the_preview_grows_and_goes_and_survives_the_artist(blender: Session, tm
     assert facts["stale"] == 0
     assert facts["renamed"] == ["Mine"] and facts["copied"] == 0
     assert facts["edited"] == [False, "EDIT_MESH"] and facts["kept"] == ["EDIT_MESH", True, None, False]
+    assert facts["kept as it is"] is False
     assert facts["beside"] == ["EDIT_MESH", 1, "EDIT_MESH", 0]
     assert facts["saved"] == [0, True, 1] and facts["in file"] == []
     assert facts["opened"] == [0, False, True, 1]

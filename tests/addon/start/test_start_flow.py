@@ -23,6 +23,7 @@ def test_an_object_begins_from_a_mesh_and_takes_its_place(blender: Session) -> N
     led, task, where, kept = facts["sent"]
     assert led == {"lock": 0.8, "front_deg": 90.0} and (task, where, kept) == ("generate", "BLOCKOUT", True)
     assert facts["growing"] == [pytest.approx(BLOCK, abs=1e-3), SEEN]
+    assert facts["in front"] == [True, False, "TEXTURED", False] and facts["not in front"] is False
     assert facts["done"] == [pytest.approx(BLOCK, abs=1e-3), pytest.approx([10.0, 20.0, 27.0]), [1.0] * 3, HIDDEN]
     assert facts["undone"] == [0, SEEN] and facts["redone"] == [1, HIDDEN]
     assert facts["kept"] == led

@@ -62,6 +62,14 @@ def test_the_same_mesh_unwraps_to_the_same_bits() -> None:
     np.testing.assert_array_equal(first.uv, second.uv)
 
 
+def test_modules_in_the_current_folder_are_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("json", "io", "numpy", "xatlas", "runpy"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit(9)", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    found = unwrap(*cube(), texture=64, padding=1, seconds=PATIENCE)
+    assert found.method == LIBRARY and found.trouble == ""
+
+
 @pytest.mark.parametrize("library", [unwrap_worker.by_xatlas, unwrap_worker.by_uvunwrap])
 def test_either_library_covers_every_triangle_upright(library: Callable[..., Any]) -> None:
     vertices, triangles = lattice_torus()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -10,18 +11,32 @@ import pytest
 from addon.core.driving import SCRIPTED_ENGINE, alive, wait_for
 from addon.inside.effort import counted
 
+from blender_addon.core.clean_environment import clean_environment
 from blender_addon.core.engine.command_line import split_command
 from blender_addon.core.engine.connection_check import ConnectionCheck, ConnectionReport
 from blender_addon.core.engine.location import EngineLocation, own_python
 from blender_addon.core.job import EngineTrouble
 
+ROOT = Path(__file__).resolve().parents[4]
 TOKEN = "hf_abcdefghijklmnop"
 COMMAND = f'"{sys.executable}" "{SCRIPTED_ENGINE}"'
 
 
 def test_a_chosen_python_runs_the_engines_module() -> None:
     location = EngineLocation("python", Path(sys.executable))
-    assert location.words() == [sys.executable, "-m", "dreamfusion_engine", "serve"] and location.local
+    words = location.words()
+    assert words[:2] == [sys.executable, "-c"] and "dreamfusion_engine" in words[2] and words[3:] == ["serve"]
+    assert location.local
+
+
+def test_modules_where_the_engine_starts_are_not_run(tmp_path: Path) -> None:
+    """A json.py in the home folder, say."""
+    for name in ("json", "runpy", "argparse", "dreamfusion_engine"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit(9)", encoding="utf-8")
+    words = EngineLocation("python", Path(sys.executable)).words()[:-1]
+    environment = {**clean_environment(os.environ), "PYTHONPATH": str(ROOT)}
+    shown = subprocess.run([*words, "--version"], cwd=tmp_path, env=environment, capture_output=True, timeout=600)
+    assert shown.returncode == 0 and shown.stdout
 
 
 def test_ssh_asks_no_questions_and_notices_a_dead_link() -> None:

@@ -24,6 +24,7 @@ from blender_addon.core.jobs.file_lock import FileLock, _living, _number, owner
 from blender_addon.core.jobs.folder import BIRTH, FILE_LIMIT, FORMAT, JOURNAL, journal_line
 from blender_addon.core.jobs.store import COMPACT_BYTES, JobStore
 from blender_addon.core.jobs.writer import Writer, write_whole
+from blender_addon.core.phrase import Phrase, phrase
 
 ROOT = Path(__file__).resolve().parents[3]
 RECIPE = Recipe("a red mug", "blue", 7, "starter", "draft", {"device": "cpu", "optimize": {"steps": 5}})
@@ -50,6 +51,21 @@ def test_a_job_comes_back_as_it_was(tmp_path: Path) -> None:
     (back,) = store.load()
     assert back == job
     assert back.recipe == RECIPE and store.unreadable == []
+
+
+def test_what_a_job_says_can_be_translated_after_a_restart(tmp_path: Path) -> None:
+    """Of: blender_addon/core/jobs/folder.py, blender_addon/core/phrase.py."""
+    job = stored(tmp_path)
+    job.trouble = Trouble("a.b", phrase("What {x}.", x=1), phrase("{why}.", why=phrase("Why {y:,}", y=2000)), "Fix.")
+    job.notes, job.verdict = ["Plain.", phrase("A note of {seed}.", seed=3)], [phrase("Seen from {share:.0%}", share=1)]
+    store = JobStore(tmp_path)
+    store.save(job)
+    store.close(10.0)
+    (back,) = JobStore(tmp_path).load()
+    assert back == job and back.trouble is not None
+    for text in (back.trouble.what, back.trouble.why, back.notes[1], back.verdict[0]):
+        assert isinstance(text, Phrase)
+    assert not isinstance(back.notes[0], Phrase)
 
 
 @pytest.mark.slow

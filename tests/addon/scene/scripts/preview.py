@@ -54,6 +54,7 @@ said["looks"] = {
     "smooth": all(polygon.use_smooth for polygon in obj.data.polygons),
     "open": scene_probe.open_edges(obj.data),
     "hidden": [obj.hide_select, obj.hide_render, obj.select_get()],
+    "in front": obj.show_in_front,
 }
 
 # Fifty times, and it leaves nothing.
@@ -154,8 +155,10 @@ send("job4")
 bpy.context.view_layer.objects.active = obj
 bpy.ops.object.mode_set(mode="EDIT")
 said["edited"] = [send("job4"), bpy.context.mode]
+obj.show_in_front = True
 preview.remove("job4")
 said["kept"] = [bpy.context.mode, obj.name in bpy.data.objects, obj.get("dreamfusion_preview"), obj.hide_select]
+said["kept as it is"] = obj.show_in_front
 bpy.ops.object.mode_set(mode="OBJECT")
 bpy.data.objects.remove(obj)
 

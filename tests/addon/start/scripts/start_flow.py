@@ -66,9 +66,16 @@ said["sent"] = [job.recipe.settings["start"], job.task, job.placement["where"]]
 run.until(lambda: run.preview() is not None, "a preview")
 said["sent"] += [(job.folder / "source.glb").exists()]
 said["growing"] = [box(run.preview()), hidden(block)]
+# It is drawn over the block as long as the artist sees that; the block itself is as it was.
+said["in front"] = [run.preview().show_in_front, block.show_in_front, block.display_type, block.hide_viewport]
+block.hide_set(True)
+run.until(lambda: run.preview() is not None and not run.preview().show_in_front, "a preview that is not in front")
+block.hide_set(False)
+run.until(lambda: run.preview() is not None and run.preview().show_in_front, "a preview in front")
 bpy.ops.dreamfusion.finish()
 run.until(run.inserted(job), "the house")
 (house,) = made()
+said["not in front"] = house.show_in_front
 said["done"] = [box(house), list(house.location), list(house.scale), hidden(bpy.data.objects["Block"])]
 bpy.ops.ed.undo()
 said["undone"] = [len(made()), hidden(bpy.data.objects["Block"])]

@@ -26,9 +26,9 @@ def counting(module: Any, name: str, worked: Callable[[Any], bool]) -> None:
     """Count the calls of a module's function that did something; not those from within another one that counts."""
     really = getattr(module, name)
 
-    def counted(*arguments: Any) -> Any:
+    def counted(*arguments: Any, **named: Any) -> Any:
         outer, inside[0] = inside[0], True
-        answer = really(*arguments)
+        answer = really(*arguments, **named)
         inside[0] = outer
         brought[-1] += worked(answer) and not outer
         return answer
