@@ -21,8 +21,15 @@ from dreamfusion_engine.machine.stop_signals import stop_on_signals
 from dreamfusion_engine.wire.printed import JsonLines
 
 STOPPING = b"\nStopping every run after its step, with a checkpoint. Press Ctrl-C again to stop at once.\n"
-_OWN = {"model": "--model", "base": "--base", "preset": "--preset", "negative": "--negative", "device": "--device"}
-_DEFAULTS = {"model": "starter", "base": "", "preset": "standard", "negative": "", "device": "auto"}
+_OWN = {
+    "model": "--model",
+    "base": "--base",
+    "method": "--method",
+    "preset": "--preset",
+    "negative": "--negative",
+    "device": "--device",
+}
+_DEFAULTS = {"model": "starter", "base": "", "method": None, "preset": "standard", "negative": "", "device": "auto"}
 
 
 def run_words(options: argparse.Namespace) -> list[str]:
