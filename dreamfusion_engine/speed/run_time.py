@@ -26,8 +26,12 @@ _READ_SECONDS = 2.5e-9  # one of the eight entries that a sample reads at a leve
 _SAMPLES_A_RAY = 9.3  # ... of the mean of a young and a solid field: 17,347 and 58,766 samples in 64 x 64 rays
 _LEVELS = 8  # of the grid that the seconds above were taken with ...
 _ADAM_SECONDS = 1.25e-9  # ... whose 0.32 million numbers the optimizer takes 0.4 ms for
-_SPHERE_RAY_SECONDS = 1.2e-6  # a ray on a sphere's surface in a step of 'clip-mesh', there and back ...
-_SPHERE_SECONDS = 0.02  # ... and the step beside its rays: surface, tangents, blurred maps
+_SPHERE_RAY_SECONDS = (
+    1.5e-6  # a ray on a sphere's surface, there and back: 0.07, 0.42, 0.78 s with 16, 262, 524 thousand
+)
+_SPHERE_SECONDS = (
+    0.045  # ... and beside its rays (surface, tangents, maps), in one thread of a busy machine: on the safe side
+)
 _PICTURE_RAY_SECONDS = 2.0e-6  # a ray of a picture: 1.2e-6 (young) to 2.8e-6 (solid) at 128 x 128
 _PREVIEW_RAYS = 5 * 128 * 128  # of previews.py ...
 _PREVIEW_ELSE = 0.1  # ... and its coarse mesh, a lattice of 48 cells: by its points 0.03 to 0.07 s of the draft's 0.6
