@@ -22,6 +22,7 @@ def test_the_surface_is_as_fine_as_the_budget_allows(level: int, budget: int, li
     assert fitting_limit(level, budget) == limit
 
 
+@pytest.mark.slow
 def test_a_mesh_is_closed_in_budget_and_looks_as_it_was_trained(tmp_path_factory: pytest.TempPathFactory) -> None:
     config = settings(mesh={"triangles": 1500, "ambient_occlusion": True}, sphere={"maps": 128})
     run = training(config, bent=0.03)
@@ -39,6 +40,7 @@ def test_a_mesh_is_closed_in_budget_and_looks_as_it_was_trained(tmp_path_factory
     assert read.tangents is not None and (read.tangents[:, 3] == 1.0).all()
 
 
+@pytest.mark.slow
 def test_folds_and_crossings_are_smoothed_away_and_told() -> None:
     config = settings()
     run = training(config)
@@ -58,6 +60,7 @@ def test_a_surface_that_is_nowhere_is_an_error_in_words() -> None:
     assert caught.value.code == "run.non_finite" and "1 of 42" in caught.value.why
 
 
+@pytest.mark.slow
 def test_a_report_can_be_written() -> None:
     facts = finished(training(), settings().mesh)[1]
     assert facts.to_json() == dataclasses.asdict(facts)

@@ -81,6 +81,7 @@ def test_a_flat_normal_map_leaves_the_smooth_normals_of_the_surface() -> None:
     assert float((middle * towards).sum(-1).min()) > 0.99
 
 
+@pytest.mark.slow
 def test_the_finished_mesh_is_shaded_as_the_training_saw_it() -> None:
     """Another renderer reads texture, normal map and tangents of the result: colours and normals are the same."""
     config = settings()

@@ -74,6 +74,7 @@ def reference_loss(folder: Path, run: ClipMeshTraining, control: Tensor) -> floa
     return -float(cosines.mean()) + roughness_weight(run.progress, config.sphere) * rough
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", [0, 6])
 def test_a_steps_gradient_is_that_of_the_loss_by_transformers_own_clip(folder: Path, step: int) -> None:
     """Along the gradient the loss by hand changes as it says; with grey views at first, without them later."""
@@ -86,6 +87,7 @@ def test_a_steps_gradient_is_that_of_the_loss_by_transformers_own_clip(folder: P
     assert (ends[0] - ends[1]) / (2.0 * h) == pytest.approx(float(gradient.norm()), rel=0.1)
 
 
+@pytest.mark.slow
 def test_a_step_in_parts_is_the_whole_step(folder: Path) -> None:
     whole, parts = (still(settings(memory={"views_at_once": at_once})) for at_once in (0, 1))
     for run in (whole, parts):
@@ -94,6 +96,7 @@ def test_a_step_in_parts_is_the_whole_step(folder: Path) -> None:
         torch.testing.assert_close(one, other, atol=1e-6, rtol=1e-3)
 
 
+@pytest.mark.slow
 def test_the_rate_falls_and_the_maps_stay_in_their_ranges(folder: Path) -> None:
     config = settings(optimize={"learning_rate": 0.5})
     run, teacher = training(config), guidance(folder, config)
@@ -107,6 +110,7 @@ def test_the_rate_falls_and_the_maps_stay_in_their_ranges(folder: Path) -> None:
     assert not run.broken()
 
 
+@pytest.mark.slow
 def test_it_goes_on_from_a_state_bit_for_bit(folder: Path) -> None:
     config = settings()
     teacher = guidance(folder, config)
@@ -123,6 +127,7 @@ def test_it_goes_on_from_a_state_bit_for_bit(folder: Path) -> None:
     assert all(torch.equal(found[name], expected[name]) for name in expected)
 
 
+@pytest.mark.slow
 def test_what_is_not_finite_moves_nothing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config = settings()
     run, teacher = training(config), guidance(folder, config)
