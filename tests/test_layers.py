@@ -66,8 +66,9 @@ TABLE: dict[str, set[str]] = {
     "optimize": GROUND | METHOD - {"optimize"},
     "paint": GROUND | METHOD,
     "refinement": GROUND | METHOD | {"paint"},
+    "clip_mesh": GROUND | METHOD,
     "run": GROUND | METHOD | {"speed", "paint", "pictures", "refinement", "judge"},
-    "tasks": GROUND | METHOD | {"speed", "run", "paint", "pictures", "refinement"},
+    "tasks": GROUND | METHOD | {"speed", "run", "paint", "pictures", "refinement", "clip_mesh"},
     "contest": GROUND | METHOD | {"run", "judge", "tasks"},
     # What people and programs talk to.
     "request": GROUND | {"models", "pictures", "judge"},
@@ -136,6 +137,7 @@ LIGHT_ROOMS = {
         "refine",
         "render",
         "score",
+        "sphere",
         "start",
         "texture",
     },

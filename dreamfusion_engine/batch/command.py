@@ -26,6 +26,7 @@ _DEFAULTS = {  # of options that every run gets
     "base": "",
     "texture_model": None,
     "texture_base": None,
+    "method": None,
     "preset": "standard",
     "negative": "",
     "device": "auto",

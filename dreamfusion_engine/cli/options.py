@@ -25,7 +25,8 @@ def given_settings(options: argparse.Namespace) -> dict[str, Any]:
 
     options: of a command that has them.
     """
-    lock, part, shape = (getattr(options, name, None) for name in ("lock", "part", "shape"))  # each of one command
+    # Each of some commands.
+    lock, part, shape, method = (getattr(options, name, None) for name in ("lock", "part", "shape", "method"))
     settings = command_line.given_settings(
         options.set,
         options.steps,
@@ -36,6 +37,7 @@ def given_settings(options: argparse.Namespace) -> dict[str, Any]:
         shape=shape,
         texture_model=getattr(options, "texture_model", None),
         texture_base=getattr(options, "texture_base", None),
+        method=method,
         seed_option="--seed" if hasattr(options, "seed") else "--seeds",  # a batch has seeds alone
     )
     return settings | {"model": options.model, "base": options.base}

@@ -149,6 +149,7 @@ def parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
     )
     make.add_argument("--lock", type=float, metavar="0..1", help="how strongly that shape holds (default 0.5)")
     _add_texture_model(make)
+    _add_method(make)
     make.add_argument("--seeds", metavar="N|A-B", help="a contest: begin N seeds, or A to B, and finish the best one")
     _add_run(make, "outputs/<prompt>-<seed>", words)
     paint = commands.add_parser("texture", help="paint a mesh that you have, as a prompt says", allow_abbrev=False)
@@ -173,6 +174,7 @@ def parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
     show = commands.add_parser("settings", help="show what a model's runs are set to, and why", allow_abbrev=False)
     _add_model(show)
     _add_texture_model(show)
+    _add_method(show)
     show.add_argument("--json", action="store_true", help="print as JSON")
     show.add_argument(
         "--about",
@@ -228,6 +230,7 @@ def _add_batch(many: argparse.ArgumentParser) -> None:
     many.add_argument("--json", action="store_true", help="print progress and results as JSON lines")
     _add_model(many)
     _add_texture_model(many)
+    _add_method(many)
     _add_settings(many)
 
 
@@ -280,6 +283,12 @@ def _add_texture_model(command: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_method(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--method", metavar="NAME", type=_filled, help="field (default), or clip-mesh: bend a sphere, with a CLIP"
+    )
+
+
 def _add_settings(command: argparse.ArgumentParser) -> None:
     command.add_argument("--preset", default="standard", help=f"{' | '.join(PRESET_NAMES)} (default standard)")
     command.add_argument("--steps", type=int, metavar="N", help="training steps, over the preset's")
@@ -304,6 +313,7 @@ _DEVICE = "auto | cpu | cuda | cuda:1 | mps | xpu | a card's name, or teacher=..
 _OWN_OPTIONS = {"seed": "--seed", "negative": "--negative", "device": "--device", "model": "--model", "base": "--base"}
 # Settings that an option may give as well.
 _SHORT_OPTIONS = {
+    "method": "--method",
     "optimize.steps": "--steps",
     "adapters.lora": "--lora",
     "adapters.embeddings": "--embedding",
@@ -325,6 +335,7 @@ def given_settings(
     shape: bool | None = None,
     texture_model: str | None = None,
     texture_base: str | None = None,
+    method: str | None = None,
     seed_option: str = "--seed",
 ) -> dict[str, Any]:
     """Return what --set and the options that are short for one say, nested by stage. A contradiction is an error.
@@ -337,12 +348,13 @@ def given_settings(
     part: str, of --part; None where not given.
     shape: bool, whether --shape was given; None where it was not.
     texture_model, texture_base: str, of --texture-model and --texture-base; None where not given.
+    method: str, of --method; None where not given.
     seed_option: str, by which the command takes seeds.
     Raises InputError input.set for a --set of what another option gives.
     """
     settings = parse_settings(assignments)
     said = {"optimize.steps": steps, "start.lock": lock, "paint.part": part, "paint.shape": shape}
-    said |= {"texture.model": texture_model, "texture.base": texture_base}
+    said |= {"texture.model": texture_model, "texture.base": texture_base, "method": method}
     more = {name: value for name, value in said.items() if value is not None}
     more |= adapter_settings(loras, embeddings)
     for name, option in (_OWN_OPTIONS | {"seed": seed_option}).items():
@@ -354,8 +366,8 @@ def given_settings(
                 fix=f"Use {option} VALUE.",
             )
     for name, option in _SHORT_OPTIONS.items():
-        stage, _, key = name.partition(".")
-        group = settings.get(stage)
+        stage, _, key = name.rpartition(".")
+        group = settings.get(stage) if stage else settings
         if name in more and isinstance(group, dict) and key in group:
             raise InputError(
                 "input.set",

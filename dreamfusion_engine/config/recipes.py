@@ -25,6 +25,8 @@ STARTER_RECIPE = "starter"
 LATENT_RECIPE = "latent"
 SMALL_CLIP_RECIPE = "small-clip"
 CLIP_RECIPE = "CLIPModel"
+CLIP_MESH_RECIPE = "clip-mesh"
+SMALL_CLIP_MESH_RECIPE = "small-clip-mesh"
 MULTI_VIEW_RECIPE = "MultiViewPixelPipeline"
 ZERO123 = "Zero1to3StableDiffusionPipeline"
 STABLE_ZERO123_RECIPE = "stable-zero123"
@@ -158,6 +160,22 @@ _CLIP: Settings = {
     "optimize.orientation": (0.0, f"{_DREAM_FIELDS}: none"),
     "optimize.smoothness": (0.0, f"{_DREAM_FIELDS}: none"),
     "clip.transmittance": (0.5, _DREAM_FIELDS),
+}
+
+_MESH = "arXiv 2203.13333 (CLIP-Mesh)"
+# A schedule of 5,000 steps there; here it spans the run, however many it has.
+_CLIP_MESH: Settings = {
+    "method": ("clip-mesh", _MESH),
+    "guidance.view_prompts": ("off", f"{_MESH}: the prompt alone"),
+    "guidance.perp_neg": ("off", f"{_MESH}: none"),
+    "camera.target_jitter": (0.0, f"{_MESH}: sphere.offset in its place"),
+    "clip.crops": (1, f"{_MESH}: the whole view"),
+    "clip.crop": (1.0, f"{_MESH}: the whole view"),
+    "clip.blur": (5 / 512, f"{_MESH}: 2 or 5 of 512 pixels; ours any up to that"),
+    "clip.third": ("plain", _MESH),
+    "optimize.learning_rate": (0.01, _MESH),
+    "optimize.gradient_clip": (0.0, f"{_MESH}: none"),
+    "refine.steps": (0, f"{_MESH}: the surface itself was trained"),
 }
 
 # Weights of TS's losses are divided by that of its score, by the 1,024 pixels of a latent and by the size of the score,
@@ -391,6 +409,35 @@ RECIPES: dict[str, Recipe] = {
             "optimize.resolution": ((48, 48), "ours: 1.5 times its 32 pixels, as a crop is averaged down to them"),
         },
     ),
+    CLIP_MESH_RECIPE: Recipe(
+        title="CLIP, CLIP-Mesh",
+        family="CLIPModel",
+        settings={
+            **_CLIP_MESH,
+            "camera.distance": ((5.0, 12.0), _MESH),
+            "camera.fov_deg": ((30.0, 90.0), _MESH),
+            "camera.elevation_deg": ((0.0, 90.0), _MESH),
+            "camera.light_spread": (0.8, "arXiv 2209.14988, App. A.2; CLIP-Mesh has a cosine around the camera"),
+            "optimize.views": (25, _MESH),
+            "optimize.resolution": ((512, 512), f"{_MESH}, for a CLIP of 224 pixels"),
+            "optimize.steps": (5000, _MESH),
+        },
+        presets={"draft": {"optimize.steps": (1000, "ours: a fifth")}},
+    ),
+    SMALL_CLIP_MESH_RECIPE: Recipe(
+        title="Small CLIP, CLIP-Mesh",
+        family="CLIPModel",
+        settings={
+            **_CLIP_MESH,
+            "camera.distance": ((3.0, 3.5), "ours: of 32 pixels a far object has too few"),
+            "camera.elevation_deg": ((0.0, 60.0), "ours: its pictures of objects are seldom from above"),
+            "optimize.views": (8, "ours: as many as its other recipe's crops"),
+            "optimize.resolution": ((64, 64), "ours: twice its 32 pixels, as CLIP-Mesh 512 for 224"),
+            "sphere.maps": (128, "ours: eight times fewer pixels than CLIP-Mesh along a side"),
+            "sphere.offset": (0.2, "ours: the object stays in view"),
+            "sphere.low_views": (2.0, "ours: less tilted, as elevations end lower"),
+        },
+    ),
 }
 
 
@@ -443,6 +490,33 @@ def recipe_named(name: str) -> Recipe:
 
 
 _SMALL = {RECIPES[name].family: name for name in (STARTER_RECIPE, LATENT_RECIPE, SMALL_CLIP_RECIPE)}
+
+
+# Recipe of a model -> that of the same model with the method 'clip-mesh'. Other models have none.
+CLIP_MESH_RECIPES = {CLIP_RECIPE: CLIP_MESH_RECIPE, SMALL_CLIP_RECIPE: SMALL_CLIP_MESH_RECIPE}
+# With that method these stages do nothing, and neither do single settings of others ...
+FIELD_STAGES = ("field", "render", "pace", "refine", "start", "reference")
+NEEDS_FIELD = (
+    "camera.target_jitter",
+    "clip.transmittance",
+    "clip.target",
+    "clip.target_until",
+    "optimize.albedo_until",
+    "optimize.textureless",
+    "optimize.orientation",
+    "optimize.smoothness",
+    "optimize.opacity",
+    "optimize.entropy",
+    "optimize.levels_until",
+    "mesh.texture",
+    "mesh.smoothing",
+    "mesh.resolution",
+    "mesh.iso",
+    "mesh.min_part",
+    "mesh.normal_map",
+    "mesh.unwrap_seconds",
+)
+SPHERE_STAGES = ("sphere",)  # ... and without it these
 
 
 def needs_words(recipe: str) -> bool:

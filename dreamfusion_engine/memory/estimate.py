@@ -28,6 +28,7 @@ LATTICE_BYTES = 24  # ... and for each point of the lattice, at most
 SAMPLE_BYTES = {"cpu": 85, "cuda": 215}  # a ray's step in training: what it and its gradient keep, at most
 SEEN_BYTES = {"cpu": 60, "cuda": 140}  # a ray's step in a preview, without gradients
 _PREVIEW_RAYS = 16_384  # rendered at a time
+SPHERE_RAY_BYTES = 450  # a ray on a sphere's surface, its gradient and what lies behind it: 427 of 0.5 million measured
 HOST_BYTES = 60 << 20  # OpenVINO itself: 39 MiB when it is loaded, some 20 with what compiling leaves
 _ADAM = 5  # the parameters, their gradient, two moments, and a copy while the step is made
 _LARGEST_LAYER = 300 << 20  # bytes of an offloaded network that are on the card at a time, at most: T5's embedding
@@ -82,7 +83,7 @@ def estimate_field(config: GenerateConfig, device_type: str) -> MemoryEstimate:
     _, field = kinds_of(device_type)
     moments = [_training_field(config, field)]
     if not _on_card(field):
-        meshing = {"field": field_bytes(config.field), "mesh": _mesh_bytes(config)}
+        meshing = {"field": trained_bytes(config), "mesh": _mesh_bytes(config)}
         moments.append(_with_process(meshing, field, RESERVE_ELSE))
     return MemoryEstimate(parts=max(moments, key=lambda parts: sum(parts.values())))
 
@@ -108,7 +109,7 @@ def working_bytes(sizes: ModelSizes, config: GenerateConfig, device_type: str) -
 
 def _training_field(config: GenerateConfig, field: str) -> dict[str, int]:
     """In a training step, where the field alone is. field: name of its backend."""
-    parts = {"field": field_bytes(config.field), "render": _render_bytes(config, field)}
+    parts = {"field": trained_bytes(config), "render": _render_bytes(config, field)}
     return _with_process(parts, field, RESERVE[field])
 
 
@@ -207,7 +208,7 @@ def _training(sizes: ModelSizes, config: GenerateConfig, device_type: str) -> di
     }
     teacher, field = kinds_of(device_type)
     if share_memory(device_type):
-        parts |= {"field": field_bytes(config.field), "render": _render_bytes(config, field)}
+        parts |= {"field": trained_bytes(config), "render": _render_bytes(config, field)}
     return _with_process(parts, device_type, RESERVE[teacher])
 
 
@@ -216,13 +217,15 @@ def _meshing(sizes: ModelSizes, config: GenerateConfig, device_type: str) -> dic
     parts = {
         "denoiser": sizes.denoiser * weight_bytes(sizes, config, device_type),
         "VAE": sizes.vae * _vae_bytes(sizes, config, device_type),
-        "field": field_bytes(config.field),
+        "field": trained_bytes(config),
         "mesh": _mesh_bytes(config),
     }
     return _with_process(parts, device_type, RESERVE_ELSE)
 
 
 def _mesh_bytes(config: GenerateConfig) -> int:
+    if config.method != "field":
+        return MESH_BYTES
     points = (config.mesh.resolution + 1) ** 3
     refining = REFINE_BYTES * config.mesh.triangles if config.refine.steps else 0
     return MESH_BYTES + max(LATTICE_BYTES * points, refining)  # the lattice has gone by then
@@ -237,6 +240,14 @@ def _encoder(sizes: ModelSizes, config: GenerateConfig, each: int) -> tuple[int,
         return 0, round(sizes.encoder_recomputed * share) * each
     kept = views * sizes.encoder_kept * each
     return kept, kept
+
+
+def trained_bytes(config: GenerateConfig) -> int:
+    """Return the bytes of what a run trains, with gradient and Adam's moments: a field, or a sphere with its maps."""
+    if config.method == "field":
+        return field_bytes(config.field)
+    sphere = config.sphere
+    return 4 * _ADAM * 3 * (2 * sphere.maps**2 + 10 * 4**sphere.level + 2)
 
 
 def field_bytes(config: FieldConfig) -> int:
@@ -258,6 +269,8 @@ def field_numbers(config: FieldConfig) -> int:
 def _render_bytes(config: GenerateConfig, field: str) -> int:
     """What rendering keeps: of a training step, or of a preview where that is more; bytes."""
     rays = views_at_once(config) * max(config.optimize.resolution) ** 2
+    if config.method != "field":
+        return rays * SPHERE_RAY_BYTES
     training = rays * config.render.steps * SAMPLE_BYTES[field]
     preview = _PREVIEW_RAYS * config.render.steps * SEEN_BYTES[field]
     return max(training, preview)

@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from dreamfusion_engine.config.stages import GenerateConfig, Shading
 from dreamfusion_engine.field.radiance import RadianceField
@@ -38,12 +38,17 @@ InputsOf = Callable[[int, int], PartInputs]
 class Training(ABC):
     """One optimization of a field: the field, Adam and the random state, at a step.
 
+    The field is a radiance field, but for a kind of training that moves other parameters (`_new_field`).
+
     config: GenerateConfig of the run.
     seed: int, of this attempt (a recovery uses another).
     device: torch.device of everything here.
     processes: Processes, the processes that train together; each renders `optimize.views` views of its own.
     graphs: StepGraphs, recorded parts of steps, on a card; None: no part is recorded.
     """
+
+    field: nn.Module
+    _moments = (_BETAS, _EPS)  # of Adam
 
     def __init__(
         self,
@@ -59,9 +64,10 @@ class Training(ABC):
         self._own_seed = seed
         self.processes = processes
         self.graphs = graphs
-        self.field = RadianceField(config.field, seed=seed, device=device)
+        self.field = self._new_field()
+        betas, eps = self._moments
         self.optimizer = torch.optim.Adam(
-            self.field.parameters(), lr=config.optimize.learning_rate, betas=_BETAS, eps=_EPS, fused=True
+            self.field.parameters(), lr=config.optimize.learning_rate, betas=betas, eps=eps, fused=True
         )
         self.generator = torch.Generator(device=device).manual_seed(seed)
         # What the host decides by (views, shading) is drawn on the host: to read it from a GPU is to wait for it.
@@ -109,6 +115,20 @@ class Training(ABC):
         overlap: bool,
     ) -> None:
         """Add the gradients of `count` of the step's views, from `first` on, to those before them."""
+
+    def _new_field(self) -> nn.Module:
+        """Return what is trained, as it begins."""
+        return RadianceField(self.config.field, seed=self._own_seed, device=self.device)
+
+    def _bring_to(self, progress: float) -> None:
+        """Bring what is trained, and the optimizer's rate, to a moment of training."""
+        assert isinstance(self.field, RadianceField)
+        self.field.open_levels(schedules.open_fraction(progress, self.config.optimize))
+        self._set_rate(schedules.learning_rate(progress, self.config.optimize))
+
+    def _set_rate(self, rate: float) -> None:
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
 
     def begin(self) -> None:  # noqa: B027 (nothing to do for some)
         """Do what comes before the first step. One that goes on from a checkpoint has that behind it."""
@@ -176,9 +196,7 @@ class Training(ABC):
         settings = self.config.optimize
         # 1. What this step looks like.
         progress = self.progress
-        self.field.open_levels(schedules.open_fraction(progress, settings))
-        for group in self.optimizer.param_groups:
-            group["lr"] = schedules.learning_rate(progress, settings)
+        self._bring_to(progress)
         self._begin_step(progress)
         size = schedules.render_resolution(progress, settings)
         shading = self._choose_shading(progress)
@@ -299,7 +317,7 @@ class _Moment:
         self._training, self._distillation, self._undo = training, distillation, undo
         self._generator = training.generator.get_state()
         self._host_generator = training.host_generator.get_state()
-        self._levels = training.field.level_weight.clone()
+        self._buffers = {name: tensor.clone() for name, tensor in training.field.named_buffers()}
         moments = training.optimizer.state
         self._counts = {parameter: values["step"].clone() for parameter, values in moments.items()}
         self._learned = {name: tensor.clone() for name, tensor in distillation.state().items()}
@@ -309,7 +327,8 @@ class _Moment:
         training = self._training
         training.generator.set_state(self._generator)
         training.host_generator.set_state(self._host_generator)
-        training.field.level_weight.copy_(self._levels)
+        for name, tensor in training.field.named_buffers():
+            tensor.copy_(self._buffers[name])
         self._undo()
         for parameter, values in list(training.optimizer.state.items()):
             if parameter not in self._counts:  # the very first step was making it

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from dreamfusion_engine.config.stages import GenerateConfig, Shading
 from dreamfusion_engine.field.occupancy import OccupancyGrid
+from dreamfusion_engine.field.radiance import RadianceField
 from dreamfusion_engine.guidance.guidance import Guidance
 from dreamfusion_engine.machine.processes import ALONE, Processes
 from dreamfusion_engine.optimize import schedules
@@ -35,6 +36,8 @@ class VolumeTraining(Training):
     lock: ShapeLock, the solid as which it begins (`begin`) and that it keeps; None: it begins from nothing.
     references: References, pictures that it is held to; None: there are none.
     """
+
+    field: RadianceField
 
     def __init__(
         self,

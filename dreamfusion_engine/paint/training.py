@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from dreamfusion_engine.config.stages import GenerateConfig, Shading
+from dreamfusion_engine.field.radiance import RadianceField
 from dreamfusion_engine.guidance.guidance import Guidance
 from dreamfusion_engine.machine.processes import ALONE, Processes
 from dreamfusion_engine.optimize.step_graphs import StepGraphs
@@ -22,6 +23,8 @@ class SurfaceTraining(Training):
     renderer: SurfaceRenderer of the canvas.
     config, seed, device, processes, graphs: as for `Training`; nothing is recorded.
     """
+
+    field: RadianceField
 
     def __init__(
         self,

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from dreamfusion_engine.config.stages import Shading
+from dreamfusion_engine.field.radiance import RadianceField
 from dreamfusion_engine.guidance.guidance import Guidance
 from dreamfusion_engine.optimize import schedules
 from dreamfusion_engine.optimize.step_part import add_to_gradients, score_loss
@@ -27,6 +28,7 @@ class MovingTraining(Training):
     placed: PlacedColours that are trained.
     """
 
+    field: RadianceField
     moves: VertexMoves
     moving: MovingRenderer
     placed: PlacedColours

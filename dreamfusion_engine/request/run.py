@@ -21,6 +21,7 @@ from dreamfusion_engine.models.family import FAMILIES
 from dreamfusion_engine.models.pipeline_folder import ModelFacts, locate_model, model_facts
 from dreamfusion_engine.request.output import check_output, disk_needed, folder_name, output_folder
 from dreamfusion_engine.request.settings import settings_for
+from dreamfusion_engine.request.stages import check_method
 from dreamfusion_engine.request.told import SOMETHING, check_picture, check_pose, check_words, is_blank
 
 if TYPE_CHECKING:
@@ -86,6 +87,7 @@ def checked_run(
     config = prompted(prompt, preset_name, settings, facts)
     check_picture(FAMILIES[facts.family], pictures, task)
     check_pose(facts, config, settings)
+    check_method(config, task)
     check_asked(config)
     judge_folder(config.judge, config.model)
     cache_folder()

@@ -7,12 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 from dreamfusion_engine.config.presets import Resolved, dotted, preset, resolve
-from dreamfusion_engine.config.recipes import STARTER_RECIPE, recipe_family, recipe_named
+from dreamfusion_engine.config.recipes import CLIP_MESH_RECIPES, STARTER_RECIPE, recipe_family, recipe_named
 from dreamfusion_engine.errors import InputError
 from dreamfusion_engine.models.family import FAMILIES
 from dreamfusion_engine.models.pipeline_folder import ModelFacts
 from dreamfusion_engine.request.told import SOMETHING, given_pose
-from dreamfusion_engine.request.useless_settings import refuse_useless
+from dreamfusion_engine.request.useless_settings import refuse_useless, refuse_useless_of_method
 
 
 def settings_for(
@@ -24,9 +24,10 @@ def settings_for(
     preset_name: str, such as 'draft'.
     prompt: str.
     settings: nested by stage; None for none.
-    Raises InputError for a recipe of another family and for settings that the family cannot have.
+    Raises InputError for a recipe of another family or method and for settings that the family cannot have.
     """
-    asked = (settings or {}).get("recipe", replace(facts, pose=given_pose(settings) or facts.pose).recipe)
+    own = replace(facts, pose=given_pose(settings) or facts.pose).recipe
+    asked = (settings or {}).get("recipe", _with_method(own, facts, settings))
     recipe = recipe_named(str(asked))
     if recipe.family != recipe_family(facts.family):
         raise InputError(
@@ -36,6 +37,15 @@ def settings_for(
             fix=f"Leave the recipe out, or give {facts.recipe}.",
         )
     made = resolve(preset_name, prompt, settings, str(asked))
+    usual = preset(preset_name, prompt or SOMETHING, recipe=str(asked))
+    if made.config.method != usual.method:
+        raise InputError(
+            "input.recipe",
+            what=f"The recipe '{asked}' does not fit the method '{made.config.method}'.",
+            why=f"It is for the method '{usual.method}'.",
+            fix="Leave the recipe out: that of the model and the method is taken.",
+        )
+    refuse_useless_of_method(dotted(made.config), dotted(usual))
     together = FAMILIES[facts.family].views_together
     if made.config.camera.group != together:
         raise InputError(
@@ -51,6 +61,20 @@ def settings_for(
     later = [name for name in values if painted and name.partition(".")[0] in ("negative", "prompts")]
     refuse_useless(FAMILIES[facts.family], values, dotted(preset(preset_name, prompt or SOMETHING)), called, later)
     return made
+
+
+def _with_method(recipe: str, facts: ModelFacts, settings: Mapping[str, Any] | None) -> str:
+    """The recipe of a model with the method that was asked for. recipe: that of the model."""
+    if (settings or {}).get("method") != "clip-mesh":
+        return recipe
+    if recipe not in CLIP_MESH_RECIPES:
+        raise InputError(
+            "input.method",
+            what="The method 'clip-mesh' needs a CLIP.",
+            why=f"It compares pictures with words, and the model is a {FAMILIES[facts.family].title}, which denoises.",
+            fix="Give the folder of a CLIP as the --model, or leave out --method.",
+        )
+    return CLIP_MESH_RECIPES[recipe]
 
 
 def seed_of(settings: Mapping[str, Any]) -> int:

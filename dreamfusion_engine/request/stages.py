@@ -38,6 +38,40 @@ def check_stages(task: str, settings: Mapping[str, Any] | None, *, counts: Colle
             raise _does_nothing(stage, f"{why}.", f'Leave out "{stage}".')
 
 
+def check_method(config: GenerateConfig, task: str) -> None:
+    """Raise InputError where a task makes no object with the method that was asked for.
+
+    config: GenerateConfig of the run.
+    task: str, of UNUSED.
+    """
+    if config.method == "field" or task == "generate":
+        return
+    why = "It makes a new object, and this run changes a mesh that is there."
+    if task == "contest":
+        why = "The drafts of a contest are fields, and this method has none."
+    raise InputError(
+        "input.method",
+        what=f"The method '{config.method}' does nothing in this run.",
+        why=why,
+        fix="Leave the method out, or make one object with it by the command generate.",
+    )
+
+
+def check_begins_from_nothing(config: GenerateConfig, mesh: bytes) -> None:
+    """Raise InputError for a mesh to begin from, with a method that begins from a sphere.
+
+    config: GenerateConfig of a run that makes an object.
+    mesh: bytes of the mesh; b"" for none.
+    """
+    if mesh and config.method == "clip-mesh":
+        raise InputError(
+            "input.method",
+            what="The method 'clip-mesh' takes no mesh to begin from.",
+            why="It begins from a sphere, whose triangles and maps it needs.",
+            fix="Leave out the mesh, or the method.",
+        )
+
+
 def check_refinement(config: GenerateConfig, settings: Mapping[str, Any] | None) -> None:
     """Raise InputError where it is said how a run ends in a refinement, and it ends in none.
 

@@ -8,10 +8,13 @@ from typing import Any
 from dreamfusion_engine.config.recipes import (
     COMPARING_STAGES,
     DENOISER_STAGES,
+    FIELD_STAGES,
     NEEDS_AUTOENCODER,
     NEEDS_DENOISER,
+    NEEDS_FIELD,
     NEEDS_TOLD_POSES,
     NEEDS_WORDS,
+    SPHERE_STAGES,
     WORDS_STAGES,
 )
 from dreamfusion_engine.config.scores import SCORES
@@ -35,6 +38,12 @@ _WORDLESS_ONLY: Mapping[str, tuple[tuple[str, ...], str]] = {
         tuple(name for name, record in SCORES.items() if not record.names_bad),
         "That score needs words for bad pictures, and it reads none.",
     ),
+}
+# What says the same with the method 'clip-mesh'.
+_INSTEAD: Mapping[str, str] = {
+    "mesh.texture": "The maps that are trained are those of the result: sphere.maps is their size.",
+    "mesh.normal_map": "With this method there always is a normal map.",
+    "camera.target_jitter": "sphere.offset says how far the object is off the middle.",
 }
 
 
@@ -95,6 +104,28 @@ def refuse_useless(
                 what=f"The setting '{name}' cannot be {values[name]!r} with {title}.",
                 why=why,
                 fix=f"Leave {name} out, or give {' or '.join(possible)}.",
+            )
+
+
+def refuse_useless_of_method(values: Mapping[str, Any], usual: Mapping[str, Any]) -> None:
+    """Raise InputError input.setting for a setting that does nothing with the method of a run.
+
+    values: settings of the run by dotted name.
+    usual: those of its preset and recipe, without the artist's own.
+    """
+    if values["method"] == "field":
+        names: Sequence[str] = _of_stages(values, SPHERE_STAGES)
+        why, other = "It is about a sphere that is bent to an object.", "give --method clip-mesh, with a CLIP"
+    else:
+        names = (*NEEDS_FIELD, *_of_stages(values, FIELD_STAGES))
+        why, other = "It is about a field and the mesh that is cut of it.", "leave out --method clip-mesh"
+    for name in names:
+        if values[name] != usual[name]:
+            raise InputError(
+                "input.setting",
+                what=f"The setting '{name}' does nothing with the method '{values['method']}'.",
+                why=f"{why} {_INSTEAD.get(name, '')}".strip(),
+                fix=f"Leave {name} out, or {other}.",
             )
 
 

@@ -26,6 +26,12 @@ _READ_SECONDS = 2.5e-9  # one of the eight entries that a sample reads at a leve
 _SAMPLES_A_RAY = 9.3  # ... of the mean of a young and a solid field: 17,347 and 58,766 samples in 64 x 64 rays
 _LEVELS = 8  # of the grid that the seconds above were taken with ...
 _ADAM_SECONDS = 1.25e-9  # ... whose 0.32 million numbers the optimizer takes 0.4 ms for
+_SPHERE_RAY_SECONDS = (
+    1.5e-6  # a ray on a sphere's surface, there and back: 0.07, 0.42, 0.78 s with 16, 262, 524 thousand
+)
+_SPHERE_SECONDS = (
+    0.045  # ... and beside its rays (surface, tangents, maps), in one thread of a busy machine: on the safe side
+)
 _PICTURE_RAY_SECONDS = 2.0e-6  # a ray of a picture: 1.2e-6 (young) to 2.8e-6 (solid) at 128 x 128
 _PREVIEW_RAYS = 5 * 128 * 128  # of previews.py ...
 _PREVIEW_ELSE = 0.1  # ... and its coarse mesh, a lattice of 48 cells: by its points 0.03 to 0.07 s of the draft's 0.6
@@ -109,8 +115,11 @@ def step_seconds(sizes: ModelSizes, config: GenerateConfig, speed: Speed) -> flo
     seconds += encoder_step_operations(sizes, config) / of_encoder
     slower = REFERENCE / (speed.field_single or speed.single)
     rays = config.optimize.views * sum(size * size for size in config.optimize.resolution) / 2.0
-    steps = _RAY_FIXED + (1.0 - _RAY_FIXED) * config.render.steps / _RAY_STEPS
-    nerf = parts * _NERF_SECONDS + rays * (_RAY_SECONDS * steps + _more_levels(config, 2.0)) + _more_adam(config)
+    if config.method == "field":
+        steps = _RAY_FIXED + (1.0 - _RAY_FIXED) * config.render.steps / _RAY_STEPS
+        nerf = parts * _NERF_SECONDS + rays * (_RAY_SECONDS * steps + _more_levels(config, 2.0)) + _more_adam(config)
+    else:
+        nerf = parts * _SPHERE_SECONDS + rays * _SPHERE_RAY_SECONDS
     fixed = nerf * slower + calls * _CALL_SECONDS * slower
     return seconds + (max(fixed, _NERF_LEAST) if speed.card and not speed.field_single else fixed)
 
@@ -139,10 +148,16 @@ def watching_seconds(config: GenerateConfig, speed: Speed, steps: float) -> floa
     slower = REFERENCE / (speed.field_single or speed.single) * speed.rest
     steps_a_ray = _RAY_FIXED + (1.0 - _RAY_FIXED) * config.render.steps / _RAY_STEPS
     ray = _PICTURE_RAY_SECONDS * steps_a_ray + _more_levels(config, 1.0)
+    ray = ray if config.method == "field" else _SPHERE_RAY_SECONDS
     preview = (_PREVIEW_RAYS * ray + _PREVIEW_ELSE) * slower
     checks = config.optimize.steps / _PROBE_EVERY * _PROBE_RAYS * ray * slower
     share = preview / min(max(2.0, 20.0 * preview), max(5.0, 4.0 * preview))
     return checks + (steps + checks) * share / (1.0 - share)
+
+
+def timed_as(config: GenerateConfig) -> str:
+    """Return the name under which the time of a run's steps is remembered: its model's, with a method of its own."""
+    return config.model if config.method == "field" else f"{config.model} {config.method}"
 
 
 def training_seconds(sizes: ModelSizes, config: GenerateConfig, speed: Speed) -> float:
@@ -152,7 +167,7 @@ def training_seconds(sizes: ModelSizes, config: GenerateConfig, speed: Speed) ->
     config: GenerateConfig of the run.
     speed: Speed of the device.
     """
-    return config.optimize.steps * step_seconds(sizes, config, speed) * speed.ratio(config.model)
+    return config.optimize.steps * step_seconds(sizes, config, speed) * speed.ratio(timed_as(config))
 
 
 def refining_seconds(sizes: ModelSizes, config: GenerateConfig, speed: Speed) -> float:
@@ -191,7 +206,8 @@ def after_seconds(config: GenerateConfig, speed: Speed) -> float:
     config: GenerateConfig of the run.
     speed: Speed of the device.
     """
-    return (_AFTER_SECONDS + _POINT_SECONDS * (config.mesh.resolution + 1) ** 3) * speed.rest
+    points = (config.mesh.resolution + 1) ** 3 if config.method == "field" else 0
+    return (_AFTER_SECONDS + _POINT_SECONDS * points) * speed.rest
 
 
 def estimated_seconds(sizes: ModelSizes, config: GenerateConfig, speed: Speed | None) -> float:

@@ -51,6 +51,7 @@ from dreamfusion_engine.run.texture_stage import TextureStage, skipped, texture_
 from dreamfusion_engine.scene.cameras import turntable_cameras
 from dreamfusion_engine.speed.device_speed import learn_ratio, learn_rest, measured_speed
 from dreamfusion_engine.speed.run_time import after_seconds, refining_seconds, step_seconds
+from dreamfusion_engine.tasks.clip_mesh import bent_sphere
 
 UNNAMED = "Object"  # the name of an object without a prompt
 REFERENCE_VIEWS = 8  # around the object, from 20 degrees above
@@ -81,12 +82,15 @@ def generate(
     control: asked between steps whether to continue.
     resume: bool, whether to continue from the checkpoint in `output`.
     blockout: bytes of a binary glTF, from whose shape the object begins and whose place it takes; b"": from nothing,
-        or with `resume` from what the run began with.
+        or with `resume` from what the run began with. With the method 'clip-mesh' there is none.
     pictures: CutOuts of the object, from `pictures.prepare.prepared`, that it is held to; none with `resume`: those
         that the run began with.
     Raises InputError or SetupError before anything is written, also when another run holds `output`.
     Raises RunError when the run fails, Cancelled when it was stopped; the last checkpoint is kept.
     """
+    if config.method == "clip-mesh":
+        later = (output / REFINE_CHECKPOINT,)
+        return bent_sphere(config, output, report=report, control=control, resume=resume, later=later)
     start = start_of(blockout or (kept_source(output) if resume else b""), config)
     given = run_pictures(tuple(pictures) or (kept_pictures(output) if resume else ()), config)
     return in_folder(

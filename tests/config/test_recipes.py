@@ -23,6 +23,8 @@ from dreamfusion_engine.config.presets import (
     to_json,
 )
 from dreamfusion_engine.config.recipes import (
+    CLIP_MESH_RECIPE,
+    CLIP_MESH_RECIPES,
     IMAGE_DREAM,
     LATENT_RECIPE,
     MULTI_VIEW_RECIPE,
@@ -41,6 +43,7 @@ from dreamfusion_engine.request.settings import settings_for
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 COMPARING = [name for name, recipe in RECIPES.items() if FAMILIES[recipe.family].compares]
+DREAM_FIELDS = [name for name in COMPARING if name in CLIP_MESH_RECIPES]
 TOLD_POSES = [name for name, recipe in RECIPES.items() if FAMILIES[recipe.family].told_poses]
 OTHERS = (STARTER_RECIPE, LATENT_RECIPE, MULTI_VIEW_RECIPE, IMAGE_DREAM, *COMPARING, *TOLD_POSES)
 LARGE = [name for name in RECIPES if name not in OTHERS]
@@ -65,7 +68,7 @@ def test_every_value_is_a_possible_setting_and_has_a_source(name: str, level: st
         assert source.startswith(("SDF", "TS", "MVD", "IMD", "ours", "arXiv", "RFDS", "between")), (key, source)
 
 
-@pytest.mark.parametrize("name", COMPARING)
+@pytest.mark.parametrize("name", DREAM_FIELDS)
 @pytest.mark.parametrize("level", PRESET_NAMES)
 def test_a_clips_recipe_is_that_of_dream_fields(name: str, level: str) -> None:
     """The cameras, crops, reward and target of arXiv 2112.01455; no light, no view words, no other regulariser."""
@@ -78,6 +81,21 @@ def test_a_clips_recipe_is_that_of_dream_fields(name: str, level: str) -> None:
     weights = made.optimize
     assert weights.opacity == weights.entropy == weights.orientation == weights.smoothness == 0.0
     assert weights.albedo_until == 1.0 and made.guidance.view_prompts == "off"
+
+
+def test_a_clips_other_recipe_is_that_of_clip_mesh() -> None:
+    """The published values of arXiv 2203.13333, but for the prior's term, which needs a model of its own."""
+    made = preset("standard", "a mug", recipe=CLIP_MESH_RECIPE)
+    assert (made.method, made.refine.steps, made.guidance.view_prompts) == ("clip-mesh", 0, "off")
+    assert (made.camera.distance, made.camera.fov_deg) == ((5.0, 12.0), (30.0, 90.0))
+    assert made.camera.elevation_deg == (0.0, 90.0) and made.sphere.low_views == 5.0 and made.sphere.offset == 2.0
+    assert (made.optimize.views, made.optimize.resolution, made.optimize.steps) == (25, (512, 512), 5000)
+    assert made.optimize.learning_rate == 0.01 and made.sphere.laplacian == (30.0, 0.6) and made.sphere.plain == 0.5
+    assert (made.sphere.level, made.sphere.maps, made.sphere.blur) == (3, 512, 3.0)
+    assert (made.clip.crops, made.clip.crop, made.clip.third) == (1, 1.0, "plain")
+    assert preset("draft", "a mug", recipe=CLIP_MESH_RECIPE).optimize.steps == 1000
+    for name, other in CLIP_MESH_RECIPES.items():
+        assert RECIPES[name].family == RECIPES[other].family and preset("high", "a", recipe=name).method == "field"
 
 
 def test_a_recipe_says_whether_its_models_read_words_and_which_poses_others_were_taught() -> None:

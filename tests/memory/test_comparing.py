@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 
 from dreamfusion_engine.config.presets import preset
-from dreamfusion_engine.config.recipes import CLIP_RECIPE
+from dreamfusion_engine.config.recipes import CLIP_MESH_RECIPE, CLIP_RECIPE
 from dreamfusion_engine.config.stages import GenerateConfig
-from dreamfusion_engine.memory.estimate import estimate
+from dreamfusion_engine.memory.estimate import SPHERE_RAY_BYTES, estimate
 from dreamfusion_engine.memory.ladder import fit, least_bytes, next_saving
 from dreamfusion_engine.models.sizes import ModelSizes, read_sizes
 from dreamfusion_engine.speed.device_speed import Speed
 from dreamfusion_engine.speed.model_costs import estimates_of
-from dreamfusion_engine.speed.run_time import denoiser_step_operations, step_seconds
+from dreamfusion_engine.speed.run_time import after_seconds, denoiser_step_operations, step_seconds, timed_as
 
 MILLION = 1_000_000
 TINY_MEMORY = 1 << 20
@@ -70,3 +70,26 @@ def test_nothing_is_given_up_that_such_a_model_does_not_have(base: ModelSizes, d
 def test_a_list_of_models_has_no_other_scores_for_it(base: ModelSizes) -> None:
     for costs in estimates_of(base, "a clip", "cuda", CLIP_RECIPE).values():
         assert costs["scores"] == {} and costs["memory_mib"] > 500
+
+
+def sphere(views: int, size: int, **maps: int) -> GenerateConfig:
+    given = {"optimize": {"views": views, "resolution": [size, size]}, "sphere": maps}
+    return preset("standard", "a mug", given, CLIP_MESH_RECIPE)
+
+
+def test_a_bent_sphere_takes_memory_by_its_rays_and_maps_and_none_for_a_field(base: ModelSizes) -> None:
+    small, large = (estimate(base, sphere(16, size), "cuda").parts for size in (256, 512))
+    assert large["render"] == 4 * small["render"] == 16 * 512 * 512 * SPHERE_RAY_BYTES
+    fine = estimate(base, sphere(16, 256, maps=1024), "cuda").parts
+    assert fine["field"] == pytest.approx(4 * small["field"], rel=0.01), "both maps, with their gradients and moments"
+    paper = estimate(base, preset("standard", "a mug", recipe=CLIP_MESH_RECIPE), "cuda").total
+    assert 2 << 30 < paper < 8 << 30
+
+
+def test_a_bent_sphere_takes_time_by_its_rays_and_is_remembered_apart(base: ModelSizes) -> None:
+    speed = Speed(single=1e11, half=1e11, card=False)
+    few, many = (step_seconds(base, sphere(4, size), speed) for size in (64, 256))
+    assert many > few > 0.0
+    assert step_seconds(base, sphere(8, 64), speed) > few
+    assert after_seconds(sphere(4, 64), speed) < after_seconds(config(), speed), "no lattice is asked"
+    assert timed_as(sphere(4, 64)) != timed_as(config()) == config().model

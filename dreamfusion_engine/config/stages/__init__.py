@@ -11,7 +11,7 @@ from dreamfusion_engine.config.stages.adapters import AdaptersConfig
 from dreamfusion_engine.config.stages.camera import CameraConfig
 from dreamfusion_engine.config.stages.clip import ClipConfig
 from dreamfusion_engine.config.stages.field import FieldConfig
-from dreamfusion_engine.config.stages.generate import GenerateConfig, views_at_once
+from dreamfusion_engine.config.stages.generate import GenerateConfig, Method, views_at_once
 from dreamfusion_engine.config.stages.guidance import Annealing, GuidanceConfig, ViewPrompts, Weighting
 from dreamfusion_engine.config.stages.memory import DenoiserRuntime, MemoryConfig, Offload, Precision
 from dreamfusion_engine.config.stages.mesh import MeshConfig
@@ -22,6 +22,7 @@ from dreamfusion_engine.config.stages.reference import ReferenceConfig
 from dreamfusion_engine.config.stages.refine import RefineConfig
 from dreamfusion_engine.config.stages.render import RenderConfig, Shading
 from dreamfusion_engine.config.stages.score import ScoreConfig
+from dreamfusion_engine.config.stages.sphere import SphereConfig
 from dreamfusion_engine.config.stages.start import StartConfig
 from dreamfusion_engine.config.stages.texture import TextureConfig
 
@@ -36,6 +37,7 @@ __all__ = [
     "GuidanceConfig",
     "MemoryConfig",
     "MeshConfig",
+    "Method",
     "Offload",
     "OptimizeConfig",
     "PaceConfig",
@@ -46,6 +48,7 @@ __all__ = [
     "RenderConfig",
     "ScoreConfig",
     "Shading",
+    "SphereConfig",
     "StartConfig",
     "TextureConfig",
     "ViewPrompts",

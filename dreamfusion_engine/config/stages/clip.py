@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from dreamfusion_engine.config.setting import Stage, setting
 
 
 @dataclass(frozen=True, kw_only=True)
 class ClipConfig(Stage, stage="clip"):
-    """What a CLIP sees of a render, and how empty it must be, as in Dream Fields (arXiv 2112.01455)."""
+    """What a CLIP sees of a render, and how empty it must be, as in Dream Fields (arXiv 2112.01455) or CLIP-Mesh."""
 
     crops: int = setting(4, low=1, high=64, unit="crops", says="Crops of each view, each over a background of its own")
     crop: float = setting(
@@ -25,6 +26,10 @@ class ClipConfig(Stage, stage="clip"):
         high=1.0,
         unit="share of the side",
         says="Most that a background is blurred, the standard deviation (Dream Fields: 10 pixels)",
+    )
+    third: Literal["clouds", "plain"] = setting(
+        "clouds",
+        says="Backgrounds beside noise and checkerboards: coloured clouds (Dream Fields), or one colour (CLIP-Mesh)",
     )
     transmittance: float = setting(
         0.0, low=0.0, high=100.0, says="Weight of the reward for pictures that one sees through: -min(target, T)"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from typing import Literal
 
 from dreamfusion_engine.config.prompt_text import checked_prompt
 from dreamfusion_engine.config.recipes import needs_words
@@ -23,8 +24,11 @@ from dreamfusion_engine.config.stages.reference import ReferenceConfig
 from dreamfusion_engine.config.stages.refine import RefineConfig
 from dreamfusion_engine.config.stages.render import RenderConfig
 from dreamfusion_engine.config.stages.score import ScoreConfig
+from dreamfusion_engine.config.stages.sphere import SphereConfig
 from dreamfusion_engine.config.stages.start import StartConfig
 from dreamfusion_engine.config.stages.texture import TextureConfig
+
+Method = Literal["field", "clip-mesh"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +52,10 @@ class GenerateConfig(Stage, stage=""):
         ),
     )
     model: str = setting("starter", says="'starter', a folder, a hub id, or a single .safetensors file")
+    method: Method = setting(
+        "field",
+        says="What the teacher makes an object of: 'field', of which a mesh is cut, or 'clip-mesh', a sphere's surface",
+    )
     base: str = setting(
         "",
         says="Folder or hub id that gives a single file its configs and the parts it lacks; empty: the catalogue's",
@@ -72,6 +80,7 @@ class GenerateConfig(Stage, stage=""):
     adapters: AdaptersConfig = dataclasses.field(default_factory=AdaptersConfig)
     score: ScoreConfig = dataclasses.field(default_factory=ScoreConfig)
     clip: ClipConfig = dataclasses.field(default_factory=ClipConfig)
+    sphere: SphereConfig = dataclasses.field(default_factory=SphereConfig)
     optimize: OptimizeConfig = dataclasses.field(default_factory=OptimizeConfig)
     pace: PaceConfig = dataclasses.field(default_factory=PaceConfig)
     mesh: MeshConfig = dataclasses.field(default_factory=MeshConfig)
@@ -82,12 +91,16 @@ class GenerateConfig(Stage, stage=""):
     memory: MemoryConfig = dataclasses.field(default_factory=MemoryConfig)
 
     def check_together(self) -> None:
-        """Clean the prompts; views come in groups; a score that learns needs the denoiser's weights on the card."""
+        """Clean the prompts; check groups of views, a sphere's triangles, and what a score that learns needs."""
         object.__setattr__(self, "prompt", checked_prompt(self.prompt, "prompt", empty_ok=not needs_words(self.recipe)))
         object.__setattr__(self, "negative", checked_prompt(self.negative, "negative prompt", empty_ok=True))
         group = self.camera.group
         whole = f"a multiple of {group}, because {group} views are judged together (camera.group)"
         require(self.optimize.views % group == 0, "optimize.views", self.optimize.views, whole)
+        control = 20 * 4**self.sphere.level
+        enough = self.method != "clip-mesh" or self.mesh.triangles >= control
+        least = f"at least {control}, the triangles of the control mesh (sphere.level)"
+        require(enough, "mesh.triangles", self.mesh.triangles, least)
         at_once = self.memory.views_at_once
         require(at_once % group == 0, "memory.views_at_once", at_once, f"0 or {whole}")
         require(

@@ -1,7 +1,8 @@
 """Patterns behind the object. Over a plain colour a CLIP could take the background for a part of the object.
 
-A third of them is noise, a third a checkerboard of two colours, a third coloured clouds; all are blurred at random.
-Source: Dream Fields, Jain 2021, arXiv 2112.01455, section 4.2.
+A third of them is noise, a third a checkerboard of two colours, a third coloured clouds or one colour; all are blurred
+at random.
+Source: Dream Fields, Jain 2021, arXiv 2112.01455, section 4.2. One colour: CLIP-Mesh, Khalid 2022, arXiv 2203.13333.
 """
 
 from __future__ import annotations
@@ -17,13 +18,16 @@ _CLOUD_GAIN = 0.25  # before the sigmoid: more is more saturated
 _KINDS = 3
 
 
-def patterned_backgrounds(count: int, size: int, most: float, generator: torch.Generator) -> Tensor:
+def patterned_backgrounds(
+    count: int, size: int, most: float, generator: torch.Generator, *, plain: bool = False
+) -> Tensor:
     """Return blurred patterns, sRGB, float32[count, 3, size, size] in [0, 1].
 
     count: int.
     size: int, pixels along a side.
     most: float, highest standard deviation of the blur, share of the side.
     generator: source of the random numbers.
+    plain: bool, whether the third kind is one colour, not clouds.
     """
     device = generator.device
     kind = torch.randint(_KINDS, (count, 1, 1, 1), generator=generator, device=device)
@@ -31,7 +35,8 @@ def patterned_backgrounds(count: int, size: int, most: float, generator: torch.G
     two = torch.rand(count, 2, 3, generator=generator, device=device)
     spectrum = torch.randn(count, 3, size, size // 2 + 1, 2, generator=generator, device=device)
     sigma = most * size * torch.rand(count, generator=generator, device=device)
-    patterns = torch.where(kind == 0, noise, torch.where(kind == 1, checkerboards(two, size), clouds(spectrum, size)))
+    third = two[:, 0, :, None, None].expand_as(noise) if plain else clouds(spectrum, size)
+    patterns = torch.where(kind == 0, noise, torch.where(kind == 1, checkerboards(two, size), third))
     return blurred(patterns, sigma).clamp(0.0, 1.0)
 
 

@@ -120,7 +120,8 @@ class ClipGuidance:
         total, mine = part.total * crops, slice(part.first * crops, (part.first + count) * crops)
         device = self.teacher.device
         corners = torch.randint(size - side + 1, (total, 2), generator=generator, device=generator.device)
-        backgrounds = patterned_backgrounds(total, side, self.clip.blur, generator)
+        plain = self.clip.third == "plain"
+        backgrounds = patterned_backgrounds(total, side, self.clip.blur, generator, plain=plain)
         return CropInputs(
             told=self._told(azimuth, elevation, shading),
             corners=sent(corners[mine], device),

@@ -72,3 +72,12 @@ def test_the_same_seed_gives_the_same_and_all_three_kinds_come() -> None:
     board = colours <= 2
     cloud = ~board & (made.diff(dim=3).abs().mean(dim=(1, 2, 3)) < 0.28)  # of noise it is a third
     assert 70 < int(board.sum()) < 130 and 70 < int(cloud.sum()) < 130, "a third each"
+
+
+def test_a_third_is_of_one_colour_where_that_is_asked_for() -> None:
+    """Blurred noise and boards keep some contrast; of clouds no picture is plain to the last bits."""
+    plain, cloudy = (patterned_backgrounds(60, 16, 0.05, rng(2), plain=each) for each in (True, False))
+    flat = plain.std(dim=(2, 3)).amax(1) < 1e-5
+    assert 10 <= int(flat.sum()) <= 30
+    assert float(plain[flat].mean((2, 3)).std(0).min()) > 0.1, "every one has a colour of its own"
+    assert torch.equal(plain[~flat], cloudy[~flat]) and not (cloudy.std(dim=(2, 3)).amax(1) < 1e-5).any()
