@@ -46,6 +46,14 @@ def set_threads(count: int) -> None:
     _threads = count
 
 
+def owners() -> int:
+    """Return into how many parts sums are split on the CPU: a power of two, so that kernels find an owner by its bits.
+
+    It is the largest one that does not exceed the number of threads. The sums have the same bits for any number.
+    """
+    return 1 << (_threads.bit_length() - 1)
+
+
 def launch(kernel: Any, items: int, arguments: Sequence[Any], *, device: torch.device, grain: int = 1024) -> None:
     """Run `kernel` for items 0 to items - 1.
 

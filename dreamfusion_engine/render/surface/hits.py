@@ -160,7 +160,7 @@ def added_to_rows(triangle: Tensor, barycentric: Tensor, rows: Tensor, gradient:
         return result
     shared = [triangle, warp_runtime.vectors(barycentric), rows, values.shape[1], gradient, result]
     if values.device.type == "cpu":
-        parts = warp_runtime.threads()
+        parts = warp_runtime.owners()
         arguments = [len(triangle), parts, *shared]
         warp_runtime.launch(kernels.add_to_rows, parts, arguments, device=values.device, grain=1)
     else:

@@ -77,7 +77,7 @@ class _Shape(torch.autograd.Function):
         arguments = [given[0], rows, *given[1:4]]
         warp_runtime.launch(kernels.corner_gradients, len(rows) // 3, arguments, device=vertices.device)
         if vertices.device.type == "cpu":
-            parts = warp_runtime.threads()
+            parts = warp_runtime.owners()
             arguments = [len(rows), parts, rows, *given[3:]]
             warp_runtime.launch(kernels.add_corners, parts, arguments, device=vertices.device, grain=1)
         else:
