@@ -51,6 +51,8 @@ def test_a_tensor_whose_memory_is_out_of_order_is_refused() -> None:
         warp_runtime.array(torch.zeros(4, 6).t())
     with pytest.raises(RuntimeError):
         warp_runtime.vectors(torch.zeros(4, 4))  # 16 numbers are not whole vectors of 3
+    with pytest.raises(RuntimeError):
+        warp_runtime.vectors(torch.zeros(4, 3, dtype=torch.float64))  # twice as large as a kernel would read
 
 
 @pytest.mark.parametrize(("threads", "owners"), [(1, 1), (2, 2), (3, 2), (6, 4), (8, 8)])
