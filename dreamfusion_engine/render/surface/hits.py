@@ -32,6 +32,13 @@ class SurfaceHits:
     def __len__(self) -> int:
         return self.triangle.shape[0]
 
+    def of(self, rays: Tensor) -> SurfaceHits:
+        """Return what some of the rays meet.
+
+        rays: int64[K], in [0, N).
+        """
+        return SurfaceHits(*(x.index_select(0, rays) for x in (self.triangle, self.barycentric, self.depth)))
+
 
 def differentiable_hits(
     hits: SurfaceHits, vertices: Tensor, triangles: Tensor, origins: Tensor, directions: Tensor
