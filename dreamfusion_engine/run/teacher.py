@@ -66,6 +66,7 @@ class RunTeacher:
     weights: str, digest of the model's weights and adapters; a checkpoint of other weights is refused.
     cache_key: str, under which measurements of this model are kept.
     speed: Speed of the places.
+    moving: int or None, as for `memory.estimate.estimate`.
     """
 
     places: Places
@@ -78,6 +79,7 @@ class RunTeacher:
     weights: str
     cache_key: str
     speed: Speed
+    moving: int | None = None
 
     @property
     def changed(self) -> bool:
@@ -91,6 +93,7 @@ class RunTeacher:
             report=report,
             sizes=self.sizes,
             kind=self.places.kind,
+            moving=self.moving,
             economise=self.placement.change,
         )
 
@@ -173,6 +176,7 @@ def load_run_teacher(
     report: Report,
     processes: Processes = ALONE,
     picture: TeacherPicture | None = None,
+    moving: int | None = None,
 ) -> RunTeacher:
     """Load the frozen teacher within the memory that is free, and encode the prompt for every view and shading.
 
@@ -182,6 +186,7 @@ def load_run_teacher(
     report: told of notes.
     processes: Processes, the processes that train together.
     picture: TeacherPicture, for a teacher that is told one in place of the prompt; None for all others.
+    moving: int or None, as for `memory.estimate.estimate`.
     Raises SetupError for a model that cannot be loaded; InputError for one that is told a picture, without one.
     """
     if places.unused:
@@ -198,6 +203,7 @@ def load_run_teacher(
         places.kind,
         report,
         0 if share_memory(places.kind) else processes.agree(free_bytes(places.field)),
+        moving,
     )
     speed = measured_speed(device, places.field)
     whole = estimated_seconds(sizes, fitted, speed)
@@ -261,6 +267,7 @@ def load_run_teacher(
         weights=weights_digest(pipeline, changes),
         cache_key=cache_key,
         speed=speed,
+        moving=moving,
     )
 
 
@@ -274,7 +281,13 @@ def _told(teacher: Adapter, picture: TeacherPicture | None) -> PictureConditioni
 
 
 def fit_memory(
-    config: GenerateConfig, sizes: ModelSizes, free: int, kind: str, report: Report, free_field: int = 0
+    config: GenerateConfig,
+    sizes: ModelSizes,
+    free: int,
+    kind: str,
+    report: Report,
+    free_field: int = 0,
+    moving: int | None = None,
 ) -> GenerateConfig:
     """Return the configuration with what `memory.fit` changes so that `free` bytes are enough; the artist is told.
 
@@ -284,10 +297,11 @@ def fit_memory(
     kind: str, of the run's places.
     report: told of the change.
     free_field: int, bytes, where the field is, if that is another memory; 0: not known, or the same.
+    moving: int or None, as for `memory.estimate.estimate`.
     """
     if not config.memory.fit or free <= 0:
         return config
-    chosen = fit(sizes, config, free, kind, free_field)
+    chosen = fit(sizes, config, free, kind, free_field, moving)
     if chosen.savings or not chosen.fits:
         report(Note(code="memory.fit", text=chosen.describe(free)))
     return chosen.config
