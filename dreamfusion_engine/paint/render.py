@@ -17,7 +17,7 @@ from dreamfusion_engine.render.renderer import Rendering
 from dreamfusion_engine.render.shading import lambertian
 from dreamfusion_engine.render.surface.caster import SurfaceCaster
 from dreamfusion_engine.render.surface.hits import SurfaceHits, interpolated
-from dreamfusion_engine.scene.cameras import Cameras, camera_rays
+from dreamfusion_engine.scene.cameras import Cameras, pixel_rays
 
 Colours = Callable[[Tensor], Tensor]  # points float32[N, 3], world units, to sRGB in [0, 1], float32[N, 3]
 
@@ -60,7 +60,7 @@ class SurfaceRenderer:
         fine = size * along
         hits = self.caster.cast_views(cameras, fine, fine)
         rays = (hits.triangle >= 0).nonzero()[:, 0]
-        origins, directions = (x.index_select(0, rays) for x in camera_rays(cameras, fine, fine))
+        origins, directions = pixel_rays(cameras, fine, fine, rays)
         met = hits.of(rays)
         point = origins + met.depth[:, None] * directions
         normal = self._facing(met, directions)

@@ -19,7 +19,7 @@ from dreamfusion_engine.render.shading import lambertian
 from dreamfusion_engine.render.surface.antialias import antialiased, edge_neighbours
 from dreamfusion_engine.render.surface.hits import SurfaceHits, differentiable_hits, interpolated
 from dreamfusion_engine.render.surface.normals import vertex_normals
-from dreamfusion_engine.scene.cameras import Cameras, camera_rays
+from dreamfusion_engine.scene.cameras import Cameras, pixel_rays
 
 # Points float32[N, 3] where the surface began, and UVs float32[N, 2] in [0, 1], to sRGB in [0, 1], float32[N, 3].
 PlacedColours = Callable[[Tensor, Tensor], Tensor]
@@ -90,7 +90,7 @@ class MovingRenderer:
         fine = size * along
         cast = self._still.caster.cast_views(cameras, fine, fine)
         rays = (cast.triangle >= 0).nonzero()[:, 0]
-        origins, directions = (x.index_select(0, rays) for x in camera_rays(cameras, fine, fine))
+        origins, directions = pixel_rays(cameras, fine, fine, rays)
         fixed = cast.of(rays)
         met = differentiable_hits(fixed, vertices, canvas.triangles, origins, directions)
         point = origins + met.depth[:, None] * directions
