@@ -87,7 +87,7 @@ class Scene:
         met = (cast.triangle >= 0).nonzero()[:, 0]
         rays = pixel_rays(cameras, pixels, pixels, met)
         hits = differentiable_hits(cast.of(met), self.vertices, self.triangles, *rays)
-        normal = interpolated(vertex_normals(self.vertices, self.triangles), self.triangles, hits)
+        normal = interpolated(vertex_normals(self.vertices, self.triangles, hits.triangle), self.triangles, hits)
         colour = sample_texture(self.texture, interpolated(self.uv, self.triangles, hits))
         shade = 0.3 + 0.7 * torch.nn.functional.normalize(normal, dim=-1) @ self.light
         image = torch.ones(len(cast), 3, device=self.device).index_copy(0, met, shade[:, None] * colour)

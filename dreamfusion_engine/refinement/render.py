@@ -133,7 +133,7 @@ class MovingRenderer:
     def _facing(self, met: SurfaceHits, fixed: SurfaceHits, vertices: Tensor, directions: Tensor) -> Tensor:
         """Smooth normals float32[N, 3] of the vertices as they are, turned to the camera."""
         triangles = self.canvas.triangles
-        normal = interpolated(vertex_normals(vertices, triangles), triangles, met)
+        normal = interpolated(vertex_normals(vertices, triangles, met.triangle), triangles, met)
         normal = torch.nn.functional.normalize(normal, dim=-1)
         with torch.no_grad():
             corners = vertices[triangles[fixed.triangle].long()]
