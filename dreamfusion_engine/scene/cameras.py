@@ -190,7 +190,7 @@ def pixel_rays(cameras: Cameras, height: int, width: int, pixels: Tensor) -> tup
     pixels: int64[K], which, in [0, B * height * width).
     """
     column, row = pixels % width, pixels // width
-    position, focal, axes = cameras.position, cameras.focal[:, None], cameras.rotation.unbind(-1)
+    position, focal, *axes = cameras.position, cameras.focal[:, None], *cameras.rotation.unbind(-1)
     if len(cameras) > 1:
         view = row // height
         row = row % height
