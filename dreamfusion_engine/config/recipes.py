@@ -495,7 +495,7 @@ _SMALL = {RECIPES[name].family: name for name in (STARTER_RECIPE, LATENT_RECIPE,
 # Recipe of a model -> that of the same model with the method 'clip-mesh'. Other models have none.
 CLIP_MESH_RECIPES = {CLIP_RECIPE: CLIP_MESH_RECIPE, SMALL_CLIP_RECIPE: SMALL_CLIP_MESH_RECIPE}
 # With that method these stages do nothing, and neither do single settings of others ...
-FIELD_STAGES = ("field", "render", "pace", "refine", "start", "reference")
+FIELD_STAGES = ("field", "render", "pace", "refine", "start", "reference", "texture")
 NEEDS_FIELD = (
     "camera.target_jitter",
     "clip.transmittance",

@@ -23,7 +23,7 @@ RESERVE = {"cpu": 0.25, "cuda": 0.1, "rocm": 0.25, "xpu": 0.25, "mps": 0.25}
 RESERVE_ELSE = 0.1  # before and after it. On a CPU convolutions copy what they read into an order of their own
 PROCESS_BYTES = 600 << 20  # Python, torch, Warp and diffusers with nothing loaded, resident on a CPU
 MESH_BYTES = 310 << 20  # what making the mesh and its pictures takes besides: libraries, charts, texture, frames ...
-REFINE_BYTES = 1500  # for each triangle that `generate` refines: the factors of the linear system, 1.3 KiB at 32,768
+REFINE_BYTES = 1500  # for each triangle whose corners move: the factors of the linear system, 1.3 KiB at 32,768
 LATTICE_BYTES = 24  # ... and for each point of the lattice, at most
 SAMPLE_BYTES = {"cpu": 85, "cuda": 215}  # a ray's step in training: what it and its gradient keep, at most
 SEEN_BYTES = {"cpu": 60, "cuda": 140}  # a ray's step in a preview, without gradients
@@ -51,7 +51,7 @@ class MemoryEstimate:
         return sum(self.parts.values())
 
 
-def estimate(sizes: ModelSizes, config: GenerateConfig, device_type: str) -> MemoryEstimate:
+def estimate(sizes: ModelSizes, config: GenerateConfig, device_type: str, moving: int | None = None) -> MemoryEstimate:
     """Return the peak memory of a run: the largest of reading the prompt, training and making the mesh.
 
     Where the field has a memory of its own, that is not counted: see `estimate_field`.
@@ -60,56 +60,60 @@ def estimate(sizes: ModelSizes, config: GenerateConfig, device_type: str) -> Mem
     config: GenerateConfig of the run.
     device_type: kind of the places (`machine.places.Places.kind`): 'cuda', 'rocm' and 'xpu' have a memory of their own,
         with 'cpu' and 'mps' the process's is counted; 'mps+cpu': the teacher's and the field's.
+    moving: int, triangles of a given mesh whose corners move in training, 0 where only its colours change; None: the
+        run is `generate`, which makes the mesh and refines it as the settings say.
     """
     hosted = hosted_bytes(sizes, config, device_type)
     moments = [
         _reading(sizes, config, device_type),
-        {**_training(sizes, config, device_type), "denoiser's copy": hosted},
+        {**_training(sizes, config, device_type, moving), "denoiser's copy": hosted},
     ]
     if not _on_card(device_type):  # a card has less to do then than in training
-        moments.append({**_meshing(sizes, config, device_type), "denoiser's copy": hosted})
+        moments.append({**_meshing(sizes, config, device_type, moving), "denoiser's copy": hosted})
     fullest = max(moments, key=lambda parts: sum(parts.values()))
     return MemoryEstimate(parts={name: size for name, size in fullest.items() if size})
 
 
-def estimate_field(config: GenerateConfig, device_type: str) -> MemoryEstimate:
+def estimate_field(config: GenerateConfig, device_type: str, moving: int | None = None) -> MemoryEstimate:
     """Return the peak memory of a run where the field is, if that is not the teacher's; else nothing.
 
     config: GenerateConfig of the run.
-    device_type: kind of the places, as for `estimate`.
+    device_type, moving: as for `estimate`.
     """
     if share_memory(device_type):
         return MemoryEstimate(parts={})
     _, field = kinds_of(device_type)
-    moments = [_training_field(config, field)]
+    moments = [_training_field(config, field, moving)]
     if not _on_card(field):
-        meshing = {"field": trained_bytes(config), "mesh": _mesh_bytes(config)}
+        meshing = {"field": trained_bytes(config), "mesh": _mesh_bytes(config, moving)}
         moments.append(_with_process(meshing, field, RESERVE_ELSE))
     return MemoryEstimate(parts=max(moments, key=lambda parts: sum(parts.values())))
 
 
-def working_field_bytes(config: GenerateConfig, device_type: str) -> int:
+def working_field_bytes(config: GenerateConfig, device_type: str, moving: int | None = None) -> int:
     """Return the peak bytes of training where the field is, if that is not the teacher's memory; else 0.
 
-    config, device_type: as for `estimate_field`.
+    config, device_type, moving: as for `estimate_field`.
     """
-    return 0 if share_memory(device_type) else sum(_training_field(config, kinds_of(device_type)[1]).values())
+    return 0 if share_memory(device_type) else sum(_training_field(config, kinds_of(device_type)[1], moving).values())
 
 
-def working_bytes(sizes: ModelSizes, config: GenerateConfig, device_type: str) -> int:
+def working_bytes(sizes: ModelSizes, config: GenerateConfig, device_type: str, moving: int | None = None) -> int:
     """Return the peak bytes until the end of training: what the memory settings can change.
 
     It does not count another runtime's copy of the denoiser, which is not made where memory is short.
 
-    sizes, config, device_type: as for `estimate`.
+    sizes, config, device_type, moving: as for `estimate`.
     """
-    reading, training = _reading(sizes, config, device_type), _training(sizes, config, device_type)
+    reading, training = _reading(sizes, config, device_type), _training(sizes, config, device_type, moving)
     return max(sum(reading.values()), sum(training.values()))
 
 
-def _training_field(config: GenerateConfig, field: str) -> dict[str, int]:
+def _training_field(config: GenerateConfig, field: str, moving: int | None) -> dict[str, int]:
     """In a training step, where the field alone is. field: name of its backend."""
     parts = {"field": trained_bytes(config), "render": _render_bytes(config, field)}
+    if not BACKENDS[field].own_memory:
+        parts |= _surface_bytes(moving)
     return _with_process(parts, field, RESERVE[field])
 
 
@@ -184,7 +188,7 @@ def _reading(sizes: ModelSizes, config: GenerateConfig, device_type: str) -> dic
     return _with_process(parts, device_type, RESERVE_ELSE)
 
 
-def _training(sizes: ModelSizes, config: GenerateConfig, device_type: str) -> dict[str, int]:
+def _training(sizes: ModelSizes, config: GenerateConfig, device_type: str, moving: int | None) -> dict[str, int]:
     """In a training step: either the denoiser's call or the VAE's backward pass is its fullest moment."""
     views = views_at_once(config)
     each = weight_bytes(sizes, config, device_type)
@@ -209,23 +213,32 @@ def _training(sizes: ModelSizes, config: GenerateConfig, device_type: str) -> di
     teacher, field = kinds_of(device_type)
     if share_memory(device_type):
         parts |= {"field": trained_bytes(config), "render": _render_bytes(config, field)}
+        if not _on_card(device_type):
+            parts |= _surface_bytes(moving)
     return _with_process(parts, device_type, RESERVE[teacher])
 
 
-def _meshing(sizes: ModelSizes, config: GenerateConfig, device_type: str) -> dict[str, int]:
+def _meshing(sizes: ModelSizes, config: GenerateConfig, device_type: str, moving: int | None) -> dict[str, int]:
     """After training, in main memory: the model is still there, and the mesh and its pictures are made."""
     parts = {
         "denoiser": sizes.denoiser * weight_bytes(sizes, config, device_type),
         "VAE": sizes.vae * _vae_bytes(sizes, config, device_type),
         "field": trained_bytes(config),
-        "mesh": _mesh_bytes(config),
+        "mesh": _mesh_bytes(config, moving),
     }
     return _with_process(parts, device_type, RESERVE_ELSE)
 
 
-def _mesh_bytes(config: GenerateConfig) -> int:
+def _surface_bytes(moving: int | None) -> dict[str, int]:
+    """What moving a mesh's vertices takes besides in training: a linear system, which is always in main memory."""
+    return {"surface": REFINE_BYTES * moving} if moving else {}
+
+
+def _mesh_bytes(config: GenerateConfig, moving: int | None) -> int:
     if config.method != "field":
         return MESH_BYTES
+    if moving is not None:  # no lattice; the linear system is still there
+        return MESH_BYTES + REFINE_BYTES * moving
     points = (config.mesh.resolution + 1) ** 3
     refining = REFINE_BYTES * config.mesh.triangles if config.refine.steps else 0
     return MESH_BYTES + max(LATTICE_BYTES * points, refining)  # the lattice has gone by then

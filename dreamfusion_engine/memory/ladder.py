@@ -65,7 +65,14 @@ class FittedSettings:
         return text
 
 
-def fit(sizes: ModelSizes, config: GenerateConfig, free: int, device_type: str, free_field: int = 0) -> FittedSettings:
+def fit(
+    sizes: ModelSizes,
+    config: GenerateConfig,
+    free: int,
+    device_type: str,
+    free_field: int = 0,
+    moving: int | None = None,
+) -> FittedSettings:
     """Return the settings nearest to `config` that fit into the free memory; with every saving made where none fit.
 
     A rung that saves nothing with this model is skipped. Where everything fits already, nothing is changed.
@@ -75,19 +82,21 @@ def fit(sizes: ModelSizes, config: GenerateConfig, free: int, device_type: str, 
     free: int, bytes, where the teacher is.
     device_type: kind of the places, as for `memory.estimate.estimate`.
     free_field: int, bytes, where the field is, if that is another memory; 0: not known, or the same.
+    moving: int or None, as for `memory.estimate.estimate`.
     """
 
     def of_teacher(tried: GenerateConfig) -> int:
-        return working_bytes(sizes, tried, device_type)
+        return working_bytes(sizes, tried, device_type, moving)
 
     def of_field(tried: GenerateConfig) -> int:
-        return working_field_bytes(tried, device_type)
+        return working_field_bytes(tried, device_type, moving)
 
     taken: list[Saving] = []
     config = _lowered(sizes, config, free, device_type, of_teacher, taken)
     if free_field > 0:
         config = _lowered(sizes, config, free_field, device_type, of_field, taken, short_of="field")
-    needed, of_it = estimate(sizes, config, device_type).total, estimate_field(config, device_type).total
+    needed = estimate(sizes, config, device_type, moving).total
+    of_it = estimate_field(config, device_type, moving).total
     fits = needed <= free and (free_field <= 0 or of_it <= free_field)
     short = needed if needed > free or fits else of_it
     return FittedSettings(config=config, savings=tuple(taken), needed=short, fits=fits)

@@ -32,6 +32,7 @@ class StepDown:
     report: told of each step down.
     sizes: ModelSizes of the model.
     kind: str, of the run's places (`machine.places.Places.kind`); '': both are on `device`.
+    moving: int or None, as for `memory.estimate.estimate`.
     economise: brings the loaded model in line with changed memory settings.
     taken: every step down so far, for result.json and checkpoints: step, setting, text, reason.
     """
@@ -40,6 +41,7 @@ class StepDown:
     report: Report
     sizes: ModelSizes = field(default_factory=lambda: ModelSizes(denoiser=0, text_encoders=0))
     kind: str = ""
+    moving: int | None = None
     economise: Callable[[MemoryConfig], None] = lambda memory: None
     taken: list[dict[str, Any]] = field(default_factory=list)
 

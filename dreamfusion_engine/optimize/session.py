@@ -271,7 +271,7 @@ class Session:
             "changed": asked.memory != used.memory or asked.optimize.resolution != used.optimize.resolution,
             "steps_down": self.memory.taken,
             "replays": 0 if self.training.graphs is None else self.training.graphs.replays,
-            "estimate_mib": round(estimate(self.memory.sizes, used, self._kind).total / MIB),
+            "estimate_mib": round(estimate(self.memory.sizes, used, self._kind, self.memory.moving).total / MIB),
         }
 
     def health_report(self) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from dreamfusion_engine.render.renderer import Rendering
 from dreamfusion_engine.render.shading import lambertian
 from dreamfusion_engine.render.surface.caster import SurfaceCaster
 from dreamfusion_engine.render.surface.hits import SurfaceHits, interpolated
-from dreamfusion_engine.scene.cameras import Cameras, camera_rays
+from dreamfusion_engine.scene.cameras import Cameras, pixel_rays
 
 Colours = Callable[[Tensor], Tensor]  # points float32[N, 3], world units, to sRGB in [0, 1], float32[N, 3]
 
@@ -58,17 +58,17 @@ class SurfaceRenderer:
         """
         views, along = len(cameras), self.grid if grid is None else grid
         fine = size * along
-        origins, directions = camera_rays(cameras, fine, fine)
-        hits = self.caster.cast(origins, directions)
+        hits = self.caster.cast_views(cameras, fine, fine)
         rays = (hits.triangle >= 0).nonzero()[:, 0]
-        met = SurfaceHits(hits.triangle[rays], hits.barycentric[rays], hits.depth[rays])
-        point = origins[rays] + met.depth[:, None] * directions[rays]
-        normal = self._facing(met, directions[rays])
+        origins, directions = pixel_rays(cameras, fine, fine, rays)
+        met = hits.of(rays)
+        point = origins + met.depth[:, None] * directions
+        normal = self._facing(met, directions)
         colour = torch.ones_like(point) if shading == "textureless" else self.coloured(colours, met, point)
         if shading != "albedo":
             if light is None:
                 raise ValueError(f"Shading '{shading}' needs the position of a light.")
-            lit_from = light.repeat_interleave(fine * fine, 0)[rays]
+            lit_from = light.index_select(0, rays // (fine * fine))
             colour = colour * lambertian(normal, point, lit_from)[:, None]
         behind = background.expand(views, 3).repeat_interleave(fine * fine, 0)
         picture = behind.index_copy(0, rays, colour)
@@ -79,7 +79,7 @@ class SurfaceRenderer:
             colour=pixel_means(picture, views, along),
             opacity=coverage,
             depth=pixel_means(depth[:, None], views, along)[..., 0] / coverage.clamp_min(1e-6),
-            normal=pixel_means(torch.zeros_like(origins).index_copy(0, rays, normal), views, along),
+            normal=pixel_means(torch.zeros_like(picture).index_copy(0, rays, normal), views, along),
             orientation=None,
             samples=len(rays),
         )

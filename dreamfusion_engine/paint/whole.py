@@ -59,6 +59,8 @@ class WholeSurface:
     advance: told the share done of what is prepared, in [0, 1].
     """
 
+    moving = 0  # triangles whose corners move
+
     def __init__(
         self,
         file: GltfFile,

@@ -19,7 +19,7 @@ from dreamfusion_engine.render.shading import lambertian
 from dreamfusion_engine.render.surface.antialias import antialiased, edge_neighbours
 from dreamfusion_engine.render.surface.hits import SurfaceHits, differentiable_hits, interpolated
 from dreamfusion_engine.render.surface.normals import vertex_normals
-from dreamfusion_engine.scene.cameras import Cameras, camera_rays
+from dreamfusion_engine.scene.cameras import Cameras, pixel_rays
 
 # Points float32[N, 3] where the surface began, and UVs float32[N, 2] in [0, 1], to sRGB in [0, 1], float32[N, 3].
 PlacedColours = Callable[[Tensor, Tensor], Tensor]
@@ -88,28 +88,28 @@ class MovingRenderer:
         """
         canvas, views, along = self.canvas, len(cameras), self.grid if grid is None else grid
         fine = size * along
-        origins, directions = camera_rays(cameras, fine, fine)
-        cast = self._still.caster.cast(origins, directions)
-        sure = differentiable_hits(cast, vertices, canvas.triangles, origins, directions)
+        cast = self._still.caster.cast_views(cameras, fine, fine)
         rays = (cast.triangle >= 0).nonzero()[:, 0]
-        met = SurfaceHits(sure.triangle[rays], sure.barycentric[rays], sure.depth[rays])
-        fixed = SurfaceHits(cast.triangle[rays], cast.barycentric[rays], cast.depth[rays])
-        point = origins[rays] + met.depth[:, None] * directions[rays]
-        normal = self._facing(met, fixed, vertices, directions[rays])
+        origins, directions = pixel_rays(cameras, fine, fine, rays)
+        fixed = cast.of(rays)
+        met = differentiable_hits(fixed, vertices, canvas.triangles, origins, directions)
+        point = origins + met.depth[:, None] * directions
+        normal = self._facing(met, fixed, vertices, directions)
         if shading == "textureless":
             colour = torch.ones_like(point)
         else:
             colour = self._coloured(colours, fixed, interpolated(canvas.vertices, canvas.triangles, fixed))
-        albedo = torch.zeros_like(origins).index_copy(0, rays, colour)
+        nothing = torch.zeros(len(cast), 3, device=vertices.device)
+        albedo = nothing.index_copy(0, rays, colour)
         if shading != "albedo":
             if light is None:
                 raise ValueError(f"Shading '{shading}' needs the position of a light.")
-            lit_from = light.repeat_interleave(fine * fine, 0)[rays]
+            lit_from = light.index_select(0, rays // (fine * fine))
             colour = colour * lambertian(normal, point, lit_from)[:, None]
         behind = background.expand(views, 3).repeat_interleave(fine * fine, 0)
         opacity = (cast.triangle >= 0).float()
         picture = torch.cat([behind.index_copy(0, rays, colour), opacity[:, None]], 1).view(views, fine, fine, 4)
-        picture = antialiased(picture, sure, vertices, canvas.triangles, cameras, self._neighbours)
+        picture = antialiased(picture, cast, vertices, canvas.triangles, cameras, self._neighbours)
         pixels = pixel_means(picture.reshape(-1, 4), views, along)
         coverage = pixels[..., 3]
         depth = torch.where(cast.triangle >= 0, cast.depth, 0.0)
@@ -118,7 +118,7 @@ class MovingRenderer:
             colour=pixels[..., :3],
             opacity=coverage,
             depth=pixel_means(depth[:, None], views, along)[..., 0] / hit.clamp_min(1e-6),
-            normal=pixel_means(torch.zeros_like(origins).index_copy(0, rays, normal.detach()), views, along),
+            normal=pixel_means(nothing.index_copy(0, rays, normal.detach()), views, along),
             orientation=None,
             samples=len(rays),
         )
@@ -133,7 +133,7 @@ class MovingRenderer:
     def _facing(self, met: SurfaceHits, fixed: SurfaceHits, vertices: Tensor, directions: Tensor) -> Tensor:
         """Smooth normals float32[N, 3] of the vertices as they are, turned to the camera."""
         triangles = self.canvas.triangles
-        normal = interpolated(vertex_normals(vertices, triangles), triangles, met)
+        normal = interpolated(vertex_normals(vertices, triangles, met.triangle), triangles, met)
         normal = torch.nn.functional.normalize(normal, dim=-1)
         with torch.no_grad():
             corners = vertices[triangles[fixed.triangle].long()]

@@ -68,6 +68,7 @@ class RunTeacher:
     weights: str, digest of the model's weights and adapters; a checkpoint of other weights is refused.
     cache_key: str, under which measurements of this model are kept.
     speed: Speed of the places.
+    moving: int or None, as for `memory.estimate.estimate`.
     """
 
     places: Places
@@ -80,6 +81,7 @@ class RunTeacher:
     weights: str
     cache_key: str
     speed: Speed
+    moving: int | None = None
 
     @property
     def changed(self) -> bool:
@@ -93,6 +95,7 @@ class RunTeacher:
             report=report,
             sizes=self.sizes,
             kind=self.places.kind,
+            moving=self.moving,
             economise=self.placement.change,
         )
 
@@ -176,6 +179,7 @@ def load_run_teacher(
     processes: Processes = ALONE,
     picture: TeacherPicture | None = None,
     later: float | None = 0.0,
+    moving: int | None = None,
 ) -> RunTeacher:
     """Load the frozen teacher within the memory that is free, and encode the prompt for every view and shading.
 
@@ -187,6 +191,7 @@ def load_run_teacher(
     picture: TeacherPicture, for a teacher that is told one; None for all others.
     later: float, estimated seconds of another model's stage that follows, which are told with this one's; None: this
         is that stage, and the time was told.
+    moving: int or None, as for `memory.estimate.estimate`.
     Raises SetupError for a model that cannot be loaded; InputError for one that is told a picture, without one.
     """
     if places.unused and later is not None:
@@ -203,6 +208,7 @@ def load_run_teacher(
         places.kind,
         report,
         0 if share_memory(places.kind) else processes.agree(free_bytes(places.field)),
+        moving,
     )
     speed = measured_speed(device, places.field)
     whole = estimated_seconds(sizes, fitted, speed)
@@ -266,6 +272,7 @@ def load_run_teacher(
         weights=weights_digest(pipeline, changes),
         cache_key=cache_key,
         speed=speed,
+        moving=moving,
     )
 
 
@@ -286,7 +293,13 @@ def _told(
 
 
 def fit_memory(
-    config: GenerateConfig, sizes: ModelSizes, free: int, kind: str, report: Report, free_field: int = 0
+    config: GenerateConfig,
+    sizes: ModelSizes,
+    free: int,
+    kind: str,
+    report: Report,
+    free_field: int = 0,
+    moving: int | None = None,
 ) -> GenerateConfig:
     """Return the configuration with what `memory.fit` changes so that `free` bytes are enough; the artist is told.
 
@@ -296,10 +309,11 @@ def fit_memory(
     kind: str, of the run's places.
     report: told of the change.
     free_field: int, bytes, where the field is, if that is another memory; 0: not known, or the same.
+    moving: int or None, as for `memory.estimate.estimate`.
     """
     if not config.memory.fit or free <= 0:
         return config
-    chosen = fit(sizes, config, free, kind, free_field)
+    chosen = fit(sizes, config, free, kind, free_field, moving)
     if chosen.savings or not chosen.fits:
         report(Note(code="memory.fit", text=chosen.describe(free)))
     return chosen.config

@@ -107,7 +107,7 @@ class TextureStage:
         report(Note(code="run.texturing", text=PAINTING.format(_name(self.config.model), self.steps)))
         clock.enter("load", device)
         canvas = surface_of(mesh).canvas
-        teacher = load_run_teacher(self.config, self.pipeline, self.adapters, places, report, later=None)
+        teacher = load_run_teacher(self.config, self.pipeline, self.adapters, places, report, later=None, moving=0)
 
         def begun() -> Session:
             return Session(

@@ -180,6 +180,27 @@ def camera_rays(cameras: Cameras, height: int, width: int) -> tuple[Tensor, Tens
     return origins.reshape(-1, 3).contiguous(), directions.reshape(-1, 3).contiguous()
 
 
+def pixel_rays(cameras: Cameras, height: int, width: int, pixels: Tensor) -> tuple[Tensor, Tensor]:
+    """Return some of the rays of `camera_rays`, up to rounding: origins and unit directions, each float32[K, 3].
+
+    Less work than all rays where few pixels show something.
+
+    cameras: Cameras, B of them.
+    height, width: int, pixels.
+    pixels: int64[K], which, in [0, B * height * width).
+    """
+    column, row = pixels % width, pixels // width
+    position, focal, *axes = cameras.position, cameras.focal[:, None], *cameras.rotation.unbind(-1)
+    if len(cameras) > 1:
+        view = row // height
+        row = row % height
+        position, focal, *axes = (x.index_select(0, view) for x in (position, focal, *axes))
+    across = ((column + 0.5) / height - 0.5 * width / height)[:, None] / focal
+    up = (0.5 - (row + 0.5) / height)[:, None] / focal
+    directions = torch.nn.functional.normalize(across * axes[0] + up * axes[1] - axes[2], dim=-1)
+    return position.expand_as(directions).contiguous(), directions
+
+
 def projected(points: Tensor, cameras: Cameras, height: int, width: int) -> Tensor:
     """Return where points lie on the pictures, [B, N, 3]: x right and y down in pixels, and the distance ahead.
 

@@ -100,7 +100,7 @@ def _refine(
     surface = surface_of(begun, config.refine.front_deg, lambda share: advance("unwrap", 0.8 + 0.2 * share))
     # 2. The frozen diffusion model, and the prompt in its language.
     clock.enter("load", device)
-    teacher = load_run_teacher(config, *model, places, report, processes)
+    teacher = load_run_teacher(config, *model, places, report, processes, moving=len(surface.mesh.triangles))
     # 3. Vertices and colours, moved until the model likes what it sees from every side.
     session = refine_session(
         surface,

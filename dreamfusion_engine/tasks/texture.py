@@ -121,7 +121,7 @@ def _texture(
     surface = _surface(file, config, paint, report, advance)
     # 2. The frozen diffusion model, and the prompt in its language.
     clock.enter("load", device)
-    teacher = load_run_teacher(config, *model, places, report, processes)
+    teacher = load_run_teacher(config, *model, places, report, processes, moving=surface.moving)
     # 3. Colours on the surface, optimized until the model likes what it sees from every side.
     session = Session(
         config=config,

@@ -51,6 +51,16 @@ def test_a_tensor_whose_memory_is_out_of_order_is_refused() -> None:
         warp_runtime.array(torch.zeros(4, 6).t())
     with pytest.raises(RuntimeError):
         warp_runtime.vectors(torch.zeros(4, 4))  # 16 numbers are not whole vectors of 3
+    with pytest.raises(RuntimeError):
+        warp_runtime.vectors(torch.zeros(4, 3, dtype=torch.float64))  # twice as large as a kernel would read
+
+
+@pytest.mark.parametrize(("threads", "owners"), [(1, 1), (2, 2), (3, 2), (6, 4), (8, 8)])
+def test_sums_have_as_many_owners_as_the_power_of_two_within_the_threads(
+    threads: int, owners: int, set_threads: Callable[[int], None]
+) -> None:
+    set_threads(threads)
+    assert warp_runtime.owners() == owners
 
 
 def _python(code: str, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -18,7 +18,14 @@ from dreamfusion_engine.field.radiance import RadianceField
 from dreamfusion_engine.guidance.denoiser import choice as denoiser_choice
 from dreamfusion_engine.guidance.denoiser.choice import LARGEST_HOSTED
 from dreamfusion_engine.memory import estimate as memory
-from dreamfusion_engine.memory.estimate import VSD_KEPT, estimate, field_bytes, working_bytes
+from dreamfusion_engine.memory.estimate import (
+    REFINE_BYTES,
+    VSD_KEPT,
+    estimate,
+    estimate_field,
+    field_bytes,
+    working_bytes,
+)
 from dreamfusion_engine.models import sizes as model_sizes
 from dreamfusion_engine.models.sizes import ModelSizes, read_sizes
 
@@ -218,6 +225,24 @@ def test_making_the_mesh_counts_where_a_small_model_trains_in_less() -> None:
     assert "mesh" not in estimate(small, standard, "cuda").parts, "it is made in main memory"
     assert "mesh" not in estimate(SD15, standard, "cpu").parts, "a large model takes more in training"
     assert working_bytes(small, standard, "cpu") < estimate(small, standard, "cpu").total
+
+
+def test_a_mesh_whose_vertices_move_counts_its_linear_system_in_main_memory() -> None:
+    """Whatever the settings say of the refinement at the end of `generate`, of which such a run has none."""
+    small = ModelSizes(denoiser=9_000_000, text_encoders=5_000_000, denoiser_live=500_000, pixels=64)
+    triangles = 200_000
+    system = REFINE_BYTES * triangles
+    for name in ("standard", "high"):
+        settings = preset(name, "a mug")
+        still, moves = (estimate(small, settings, "cpu", moving) for moving in (0, triangles))
+        assert moves.total - still.total >= system
+        assert working_bytes(small, settings, "cpu", triangles) - working_bytes(small, settings, "cpu", 0) >= system
+        assert estimate(small, settings, "cuda", triangles) == estimate(small, settings, "cuda", 0)
+        apart = [estimate_field(settings, "cuda+cpu", moving).total for moving in (0, triangles)]
+        assert apart[1] - apart[0] >= system
+        assert estimate(small, settings, "cuda+cpu", triangles) == estimate(small, settings, "cuda+cpu", 0)
+    high = preset("high", "a mug")
+    assert estimate(small, high, "cpu", 0).total < estimate(small, high, "cpu").total, "no lattice, no refinement"
 
 
 def test_the_copy_that_vsd_trains_is_counted_for_the_views_that_it_sees_at_once() -> None:

@@ -12,6 +12,7 @@ from dreamfusion_engine.scene.cameras import (
     camera_rays,
     look_at,
     orbit_cameras,
+    pixel_rays,
     projected,
     sample_cameras,
     spherical_position,
@@ -94,6 +95,16 @@ def test_the_ray_of_the_pixel_that_shows_a_point_passes_the_point(height: int, w
         assert here < 0.8 * pixel * 1.2
         beside = distance_to((origins[row, column + 3], directions[row, column + 3]), point)
         assert beside > 2.0 * pixel
+
+
+def test_rays_of_some_pixels_are_those_of_the_whole_pictures() -> None:
+    cameras = turntable_cameras(3, elevation=0.4, config=CameraConfig(), device=torch.device("cpu"))
+    for views in (cameras, cameras.rows(slice(1, 2))):
+        pixels = torch.arange(0, len(views) * 35, 4)
+        expected = [x.index_select(0, pixels) for x in camera_rays(views, 5, 7)]
+        for found, whole in zip(pixel_rays(views, 5, 7, pixels), expected, strict=True):
+            torch.testing.assert_close(found, whole, rtol=1e-6, atol=1e-6)
+            assert found.is_contiguous()
 
 
 def test_rays_are_unit_and_start_at_the_camera() -> None:

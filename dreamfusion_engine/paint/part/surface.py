@@ -73,6 +73,8 @@ class PartSurface:
     Raises InputError where the part cannot change, or its colours cannot be kept.
     """
 
+    moving = 0  # triangles of which the training knows how their corners move
+
     def __init__(
         self,
         file: GltfFile,

@@ -60,6 +60,7 @@ class PartShapeSurface(PartSurface):
         extent = float(np.ptp(canvas.vertices[np.unique(canvas.triangles)], axis=0).max())
         width = max(paint.blend * extent, SLOPE * config.refine.reach)
         self.part = welded_part(canvas, np.concatenate(weights), np.concatenate(inside), width)
+        self.moving = len(self.part.triangles)
 
     def training(self, device: torch.device) -> NewTraining:
         """Return what makes a training. Arguments as for `PartSurface.training`."""

@@ -11,8 +11,11 @@ Axis letters: B views, N = B*H*W pixels, V vertices, T triangles, C channels, K 
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from dreamfusion_engine.machine import warp_runtime
 from dreamfusion_engine.render.surface.antialias_kernels import find_silhouettes
@@ -57,9 +60,8 @@ def antialiased(
     covers = beyond >= 0.0
     share = torch.where(covers, beyond, -beyond).clamp(max=0.5)
     giver, receiver = torch.where(covers, near, far), torch.where(covers, far, near)
-    flat = image.reshape(-1, channels)
-    change = share[:, None] * (flat.index_select(0, giver) - flat.index_select(0, receiver))
-    return flat.index_add(0, receiver, change.to(flat.dtype)).view(image.shape)
+    blended: Tensor = _Blend.apply(image.reshape(-1, channels), share.to(image.dtype), giver, receiver)
+    return blended.view(image.shape)
 
 
 def edge_neighbours(triangles: Tensor) -> Tensor:
@@ -83,6 +85,25 @@ def edge_neighbours(triangles: Tensor) -> Tensor:
     partner = torch.where(follows, place + 1, first)
     found = torch.where(partner == place, -1, order[partner] // 3)
     return torch.empty_like(found).scatter_(0, order, found).view(-1, 3).to(torch.int32)
+
+
+class _Blend(torch.autograd.Function):
+    """Pixels float[N, C] that receive shares of the differences to others: few of many, also on the way back."""
+
+    @staticmethod
+    def forward(ctx: Any, flat: Tensor, share: Tensor, giver: Tensor, receiver: Tensor) -> Tensor:
+        difference = flat.index_select(0, giver) - flat.index_select(0, receiver)
+        ctx.save_for_backward(share, difference, giver, receiver)
+        return flat.index_add(0, receiver, share[:, None] * difference)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None, None]:
+        share, difference, giver, receiver = ctx.saved_tensors
+        received = gradient.index_select(0, receiver)
+        moved = share[:, None] * received
+        to_flat = gradient.index_add(0, giver, moved).index_add_(0, receiver, -moved)
+        return to_flat, (difference * received).sum(-1), None, None
 
 
 def _silhouettes(
@@ -118,7 +139,7 @@ def _silhouettes(
     ]
     warp_runtime.launch(find_silhouettes, count, arguments, device=device, grain=4096)
     pairs = torch.nonzero(start >= 0)[:, 0]
-    edges = torch.stack([start, end], -1).index_select(0, pairs).long()
+    edges = torch.stack([x.index_select(0, pairs) for x in (start, end)], -1).long()
     down = pairs % 2
     first = pairs // 2
     second = first + torch.where(down == 1, width, 1)

@@ -9,6 +9,8 @@ from torch import Tensor
 from dreamfusion_engine.machine import warp_runtime
 from dreamfusion_engine.render.surface.hits import SurfaceHits
 from dreamfusion_engine.render.surface.hits_kernels import cast_rays
+from dreamfusion_engine.render.surface.scan import scanned
+from dreamfusion_engine.scene.cameras import Cameras, camera_rays
 
 
 class SurfaceCaster:
@@ -42,6 +44,21 @@ class SurfaceCaster:
                     points=wp.from_torch(self._points, dtype=wp.vec3, requires_grad=False),
                     indices=wp.from_torch(self._triangles.view(-1)),
                 )
+        self._fits = True  # whether the boxes are those of the vertices
+
+    def cast_views(self, cameras: Cameras, height: int, width: int) -> SurfaceHits:
+        """Return the nearest hits of the rays of `camera_rays`, B*H*W of them, without gradients.
+
+        It finds what `cast` finds for these rays, but for rounding at edges. On a CPU it is several times as quick.
+
+        cameras: Cameras, B of them.
+        height, width: int, pixels.
+        """
+        if self.device.type == "cpu" and self._mesh is not None:
+            hits = scanned(self._points, self._triangles, cameras, height, width)
+            if hits is not None:
+                return hits
+        return self.cast(*camera_rays(cameras, height, width))
 
     def cast(self, origins: Tensor, directions: Tensor) -> SurfaceHits:
         """Return the nearest hits of N rays, on either side of a triangle, without gradients.
@@ -56,6 +73,7 @@ class SurfaceCaster:
         barycentric = torch.zeros(count, 3, device=self.device)
         depth = torch.full((count,), torch.inf, device=self.device)
         if count and self._mesh is not None:
+            self._fit()
             arguments = [
                 self._mesh.id,
                 warp_runtime.vectors(origins.to(self.device, torch.float32).contiguous()),
@@ -81,9 +99,14 @@ class SurfaceCaster:
                 "triangles change."
             )
         self._put(vertices)
-        if self._mesh is not None:
+        self._fits = False
+
+    def _fit(self) -> None:
+        """Bring the boxes to the vertices. Only rays of their own need them, so `refit` leaves it to `cast`."""
+        if self._mesh is not None and not self._fits:
             with warp_runtime.on_stream_of_torch(self.device):
                 self._mesh.refit()
+            self._fits = True
 
     def _put(self, vertices: Tensor) -> None:
         """Write the vertices and triangles that the mesh reads, without what is not finite."""

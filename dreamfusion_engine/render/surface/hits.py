@@ -32,6 +32,13 @@ class SurfaceHits:
     def __len__(self) -> int:
         return self.triangle.shape[0]
 
+    def of(self, rays: Tensor) -> SurfaceHits:
+        """Return what some of the rays meet.
+
+        rays: int64[K], in [0, N).
+        """
+        return SurfaceHits(*(x.index_select(0, rays) for x in (self.triangle, self.barycentric, self.depth)))
+
 
 def differentiable_hits(
     hits: SurfaceHits, vertices: Tensor, triangles: Tensor, origins: Tensor, directions: Tensor
@@ -160,7 +167,7 @@ def added_to_rows(triangle: Tensor, barycentric: Tensor, rows: Tensor, gradient:
         return result
     shared = [triangle, warp_runtime.vectors(barycentric), rows, values.shape[1], gradient, result]
     if values.device.type == "cpu":
-        parts = warp_runtime.threads()
+        parts = warp_runtime.owners()
         arguments = [len(triangle), parts, *shared]
         warp_runtime.launch(kernels.add_to_rows, parts, arguments, device=values.device, grain=1)
     else:

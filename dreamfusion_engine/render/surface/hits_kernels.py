@@ -9,7 +9,7 @@ the sums have the same bits for any number of parts. On CUDA the additions are a
 import warp as wp
 
 GRAZING = 1e-3  # |cosine| between ray and normal below which a hit is kept as it was cast, without a gradient
-OWNED = 16  # neighbouring rows that one part owns: two cache lines of three floats a row and more
+OWNED = 4  # bits of the 16 neighbouring rows that one part owns: two cache lines of three floats a row and more
 
 
 @wp.kernel(enable_backward=False)
@@ -178,7 +178,7 @@ def add_to_rows(
             w = barycentric[i]
             for k in range(3):
                 row = rows[3 * f + k]
-                if (row // OWNED) % parts == part:
+                if ((row >> OWNED) & (parts - 1)) == part:
                     for c in range(channels):
                         to_values[row * channels + c] += w[k] * gradient[i * channels + c]
 

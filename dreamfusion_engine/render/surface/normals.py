@@ -31,7 +31,7 @@ def face_normals(vertices: Tensor, triangles: Tensor) -> Tensor:
     return normal
 
 
-def vertex_normals(vertices: Tensor, triangles: Tensor) -> Tensor:
+def vertex_normals(vertices: Tensor, triangles: Tensor, shown: Tensor | None = None) -> Tensor:
     """Return unit normals float32[V, 3]: the triangles' weighted by their angles, as the exported mesh has them.
 
     A vertex without a direction (no triangle, or a fold of two opposite ones) has (0, 0, 1), without a gradient. What
@@ -39,14 +39,28 @@ def vertex_normals(vertices: Tensor, triangles: Tensor) -> Tensor:
 
     vertices: float32[V, 3], world units.
     triangles: int[T, 3], in [0, V).
+    shown: int64[K], in [0, T), triangles of which the corners' normals are needed; those of other vertices mean nothing
+        then, and may be any unit vectors. None: all.
     Source: Thuermer and Wuethrich 1998.
     """
     rows = corner_rows(triangles)
+    # Choosing would make the host wait for a GPU. Where pixels are many it takes as long as what it saves.
+    if shown is not None and len(shown) < len(triangles) and vertices.device.type == "cpu":
+        rows = _rows_around(rows, shown, len(vertices))
     normal, angle = _Shape.apply(vertices.float().contiguous(), rows)
     total = _Gather.apply(normal, angle, rows, len(vertices))
     lost = total.detach().square().sum(-1, keepdim=True) < _TINY
     up = torch.tensor([0.0, 0.0, 1.0], device=vertices.device)
     return torch.nn.functional.normalize(torch.where(lost, up, total), dim=-1)
+
+
+def _rows_around(rows: Tensor, shown: Tensor, count: int) -> Tensor:
+    """The rows of all triangles that share a vertex with those that are shown, in their order."""
+    corners = rows.view(-1, 3)
+    wanted = torch.zeros(count, dtype=torch.bool, device=rows.device)
+    wanted[corners.index_select(0, shown).view(-1)] = True
+    touched = wanted.index_select(0, rows).view(-1, 3)
+    return corners[touched[:, 0] | touched[:, 1] | touched[:, 2]].view(-1)
 
 
 class _Shape(torch.autograd.Function):
@@ -77,7 +91,7 @@ class _Shape(torch.autograd.Function):
         arguments = [given[0], rows, *given[1:4]]
         warp_runtime.launch(kernels.corner_gradients, len(rows) // 3, arguments, device=vertices.device)
         if vertices.device.type == "cpu":
-            parts = warp_runtime.threads()
+            parts = warp_runtime.owners()
             arguments = [len(rows), parts, rows, *given[3:]]
             warp_runtime.launch(kernels.add_corners, parts, arguments, device=vertices.device, grain=1)
         else:

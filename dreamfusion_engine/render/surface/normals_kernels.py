@@ -88,7 +88,7 @@ def add_corners(
     part = begin + wp.tid()
     for i in range(corners):
         row = rows[i]
-        if (row // OWNED) % parts == part:
+        if ((row >> OWNED) & (parts - 1)) == part:
             to_vertex[row] += to_corner[i]
 
 

@@ -49,7 +49,7 @@ class _Sample(torch.autograd.Function):
             if gradient.numel():
                 shared = [*texture.shape, warp_runtime.vectors(uv, 2), gradient, to_texture]
                 if uv.device.type == "cpu":
-                    parts = warp_runtime.threads()
+                    parts = warp_runtime.owners()
                     arguments = [len(uv), parts, *shared]
                     warp_runtime.launch(kernels.add_to_texels, parts, arguments, device=uv.device, grain=1)
                 else:

@@ -112,7 +112,7 @@ def add_to_texels(
         at = taps_at(uv[n], rows, columns)
         for end in range(2):
             row = wp.where(end == 0, at.top, at.bottom)
-            if row % parts == part:
+            if (row & (parts - 1)) == part:
                 share = wp.where(end == 0, 1.0 - at.down, at.down)
                 left = (row * columns + at.left) * channels
                 right = (row * columns + at.right) * channels

@@ -71,6 +71,20 @@ def test_the_twins_gradients_are_finite_differences_in_double_precision(twin: Fu
     assert torch.autograd.gradcheck(lambda moved: twin(moved, triangles), (vertices.double().requires_grad_(),))
 
 
+def test_normals_of_what_is_shown_are_the_same_bits_without_the_rest() -> None:
+    vertices, triangles = rough_ball(3)
+    hits = seen(vertices, triangles, cameras(0.3, 0.2), 12)
+    hits = hits.of((hits.triangle >= 0).nonzero()[:, 0])
+    assert 20 < len(hits) < len(triangles)
+    results = []
+    for shown in (None, hits.triangle):
+        moving = vertices.clone().requires_grad_()
+        found = interpolated(vertex_normals(moving, triangles, shown), triangles, hits)
+        (gradient,) = torch.autograd.grad(found, moving, torch.ones_like(found).cumsum(0))
+        results.append((found.detach(), gradient))
+    assert all(torch.equal(a, b) for a, b in zip(*results, strict=True))
+
+
 @pytest.mark.parametrize("function", [face_normals, vertex_normals])
 def test_triangles_without_area_have_no_normal_and_no_gradient(function: Function) -> None:
     vertices = torch.tensor([[0.0, 0.0, 0.0], [1.0, 0.0, 0.0], [2.0, 0.0, 0.0], [5.0, 5.0, 5.0]], requires_grad=True)
