@@ -6,7 +6,7 @@ import contextlib
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from dreamfusion_engine.machine.atomic_file import write_atomically
 from dreamfusion_engine.machine.disk import output_error
 from dreamfusion_engine.machine.run_folder import INPUT, INPUTS
 from dreamfusion_engine.mesh.pictures.render import render_mesh, scene_of
+from dreamfusion_engine.mesh.projection import texels_along, with_pictures
 from dreamfusion_engine.mesh.textured import TexturedMesh
 from dreamfusion_engine.optimize.reference import References
 from dreamfusion_engine.pictures.decode import Floats
@@ -34,6 +35,7 @@ from dreamfusion_engine.scene.cameras import Cameras
 from dreamfusion_engine.wire.bounded_json import UnsafeJson, read_json_file
 
 GRID = 3  # samples along a pixel's side of a measured view
+FEWEST_PIXELS, MOST_PIXELS = 64, 1024  # along a view whose colours go onto the texture
 _BY = {"alpha": "by its alpha", "mask": "by the mask", "colours": "by its colours"}
 
 
@@ -78,6 +80,24 @@ class RunPictures:
             elevation=math.radians(where.elevation_deg),
             pose=pose,
         )
+
+    def onto(self, mesh: TexturedMesh, references: References, device: torch.device) -> TexturedMesh:
+        """Return a mesh with the pictures' own colours on its texture, where their cameras see it.
+
+        mesh: TexturedMesh in the box.
+        references: References as training left them.
+        device: torch.device to compute on.
+        """
+        strength = self.config.reference.texture
+        if strength == 0.0:
+            return mesh
+        rows = self._fitting.guess if references.rows is None else references.rows.numpy()
+        cameras = self._cameras
+        # As fine as the finest picture, unless the texture is coarser: it would pick out single pixels.
+        finest = min(1.0 / float(rows[:, 0].min()), texels_along(mesh, cameras))
+        views = self._fitting.views(rows, int(np.clip(round(finest), FEWEST_PIXELS, MOST_PIXELS)))
+        done = with_pictures(mesh, cameras, views, strength=strength, padding=self.config.mesh.padding, device=device)
+        return replace(mesh, texture=done.texture)
 
     def measured(self, mesh: TexturedMesh, references: References, device: torch.device) -> list[dict[str, Any]]:
         """Return how like its pictures a finished mesh is, ready for json.dumps: PSNR in dB over white, and mask IoU.

@@ -181,7 +181,10 @@ def _generate(
         mesh, facts = _refined(mesh, session, teacher, output, report, control, resume, start, advance)
         mesh_report = dataclasses.replace(mesh_report, folds=facts.folds[1], crossings=facts.crossings[1])
         refinement = {"refine": facts.to_json()}
-    # 5. What people look at.
+    # 5. The pictures' own colours, where their cameras see the surface.
+    if pictures is not None and training.references is not None:
+        mesh = pictures.onto(mesh, training.references, device)
+    # 6. What people look at.
     advance("render", 0.0)
     files = {name: output / name for name in ("mesh.glb", "turntable.mp4", "views.png", "result.json")}
     try:
