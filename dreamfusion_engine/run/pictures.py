@@ -28,7 +28,7 @@ from dreamfusion_engine.optimize.reference import References
 from dreamfusion_engine.pictures.decode import Floats
 from dreamfusion_engine.pictures.fitting import Fitting
 from dreamfusion_engine.pictures.given import MOST
-from dreamfusion_engine.pictures.placing import picture_cameras, placements
+from dreamfusion_engine.pictures.placing import Doubles, picture_cameras, placements
 from dreamfusion_engine.pictures.prepare import CutOut, digest_of
 from dreamfusion_engine.pictures.viewpoint import checked_viewpoint
 from dreamfusion_engine.scene.cameras import Cameras
@@ -91,8 +91,7 @@ class RunPictures:
         strength = self.config.reference.texture
         if strength == 0.0:
             return mesh
-        rows = self._fitting.guess if references.rows is None else references.rows.numpy()
-        cameras = self._cameras
+        rows, cameras = self._rows(references), self._cameras
         # As fine as the finest picture, unless the texture is coarser: it would pick out single pixels.
         finest = min(1.0 / float(rows[:, 0].min()), texels_along(mesh, cameras))
         views = self._fitting.views(rows, int(np.clip(round(finest), FEWEST_PIXELS, MOST_PIXELS)))
@@ -107,7 +106,8 @@ class RunPictures:
         device: torch.device to render on.
         """
         wanted = references.pictures.cpu().numpy()
-        factor = 1.0 if references.rows is None else self._fitting.factor(references.rows.numpy())
+        rows = self._rows(references)
+        factor, texels = self._fitting.factor(rows), texels_along(mesh, self._cameras)
         size = wanted.shape[-1]
         seen = render_mesh(scene_of(mesh, device), self._cameras.seen_from(device), size, size, grid=GRID)
         found = []
@@ -122,11 +122,16 @@ class RunPictures:
                     "elevation_deg": each.viewpoint.elevation_deg,
                     "cut_out_by": each.by,
                     "size": round(factor, 4),
+                    "texels_per_pixel": round(texels * float(rows[i, 0]), 3),
                     "psnr": round(float(-10.0 * np.log10(max(error, 1e-10))), 2),
                     "mask_iou": round(mask_iou(seen.coverage[i], mask), 4),
                 }
             )
         return found
+
+    def _rows(self, references: References) -> Doubles:
+        """Where the pictures lie in their views, float64[V, 3]."""
+        return self._fitting.guess if references.rows is None else np.asarray(references.rows.numpy())
 
     @cached_property
     def _cameras(self) -> Cameras:

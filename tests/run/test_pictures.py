@@ -146,6 +146,11 @@ def test_a_fine_pattern_reaches_the_texture_of_the_side_that_is_shown_and_no_oth
         given.measured(mesh, references, CPU)[0]["psnr"] for mesh in (plain, given.onto(plain, references, CPU))
     )
     assert after > before + 4.0 and after > 18.0
+    fine, coarse = (
+        given.measured(replace(plain, texture=plain.texture[::n, ::n]), references, CPU)[0]["texels_per_pixel"]
+        for n in (1, 2)
+    )
+    assert fine == pytest.approx(2.0 * coarse, rel=0.01) and 0.5 < fine < 1.5
     back = mid_orbit_cameras(torch.tensor([np.pi]), torch.zeros(1), config.camera)
     hidden, shown = (
         render_mesh(scene_of(mesh, CPU), back, 96, 96).albedo for mesh in (plain, given.onto(plain, references, CPU))
