@@ -122,6 +122,9 @@ def test_a_real_run_shows_its_pictures_measures_them_and_can_be_resumed_without_
     assert len(read_gltf(first).primitives[0].vertices) > 100
     assert cli.main([*words, "--resume"]) == 0
     assert (here / "out" / "mesh.glb").read_bytes() == first
+    assert cli.main([*words, "--resume", "--set", "reference.texture=0"]) == 0
+    without = json.loads((here / "out" / "result.json").read_text())["pictures"][0]
+    assert without["psnr"] < report["pictures"][0]["psnr"] and without["mask_iou"] == report["pictures"][0]["mask_iou"]
     assert cli.main([*words, "--resume", "--image", "round.png@back"]) == 2
     assert "other pictures" in "".join(capfd.readouterr())  # standard output was given away before
 

@@ -33,7 +33,7 @@ FORMAT = 1
 INDEX = "checkpoint.json"
 # A run may be resumed with others of these: they do not touch training, or are what is lowered when memory runs out.
 _LOWERED = ("memory.", "optimize.views", "optimize.resolution")
-FREE_SETTINGS = ("mesh.", "texture.", "device", "judge", "checkpoint_every", "preset", *_LOWERED)
+FREE_SETTINGS = ("mesh.", "reference.texture", "texture.", "device", "judge", "checkpoint_every", "preset", *_LOWERED)
 
 
 @dataclass(frozen=True, kw_only=True)

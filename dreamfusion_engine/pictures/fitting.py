@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from dreamfusion_engine.pictures.decode import Floats
-from dreamfusion_engine.pictures.placing import Doubles, Placement, object_box, placed
+from dreamfusion_engine.pictures.placing import TARGET_PIXELS, Doubles, Placement, object_box, placed
 
 SOLID = 0.5  # a render's pixel with at least this opacity is of the object; the haze around it is not
 LEAST_SHARE = 0.004  # of a view's pixels that must be of the object, or nothing is measured there
@@ -70,14 +70,13 @@ class Fitting:
         """
         return float(rows[0, 0] / self.guessed[0].scale)
 
-    def views(self, rows: Doubles) -> Floats:
-        """Return the views that show the cut-outs in their places, float32[V, 4, N, N], premultiplied.
-
-        N is TARGET_PIXELS.
+    def views(self, rows: Doubles, size: int = TARGET_PIXELS) -> Floats:
+        """Return the views that show the cut-outs in their places, float32[V, 4, size, size], premultiplied.
 
         rows: float64[V, 3], of `guess` or `fitted`.
+        size: int, pixels along a view.
         """
-        views = [placed(each, Placement(*map(float, row))) for each, row in zip(self.pixels, rows, strict=True)]
+        views = [placed(each, Placement(*map(float, row)), size) for each, row in zip(self.pixels, rows, strict=True)]
         return np.ascontiguousarray(np.moveaxis(np.stack(views), -1, 1))
 
 

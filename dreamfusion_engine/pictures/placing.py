@@ -140,11 +140,12 @@ def object_box(alpha: Floats) -> tuple[float, float, float, float]:
     return ends[0], ends[1], ends[2], ends[3]
 
 
-def placed(pixels: Floats, placement: Placement) -> Floats:
-    """Return the view that shows a cut-out in its place, float32[TARGET_PIXELS, TARGET_PIXELS, 4], premultiplied.
+def placed(pixels: Floats, placement: Placement, size: int = TARGET_PIXELS) -> Floats:
+    """Return the view that shows a cut-out in its place, float32[size, size, 4], premultiplied.
 
     pixels: float32[H, W, 4], not premultiplied.
     placement: Placement of its object.
+    size: int, pixels along the view.
     """
     left, right, top, bottom = object_box(pixels[..., 3])
     side = 1.0 / placement.scale  # of the view, in pixels of the cut-out
@@ -156,4 +157,4 @@ def placed(pixels: Floats, placement: Placement) -> Floats:
     premultiplied = pixels * np.concatenate([pixels[..., 3:].repeat(3, -1), np.ones_like(pixels[..., 3:])], -1)
     wide = np.pad(premultiplied, ((around[0], beyond[0]), (around[1], beyond[1]), (0, 0)))
     x, y = x + around[1], y + around[0]
-    return resized(wide, TARGET_PIXELS, TARGET_PIXELS, (x, y, x + side, y + side))
+    return resized(wide, size, size, (x, y, x + side, y + side))

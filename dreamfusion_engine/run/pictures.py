@@ -6,7 +6,7 @@ import contextlib
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -22,18 +22,20 @@ from dreamfusion_engine.machine.atomic_file import write_atomically
 from dreamfusion_engine.machine.disk import output_error
 from dreamfusion_engine.machine.run_folder import INPUT, INPUTS
 from dreamfusion_engine.mesh.pictures.render import render_mesh, scene_of
+from dreamfusion_engine.mesh.projection import texels_along, with_pictures
 from dreamfusion_engine.mesh.textured import TexturedMesh
 from dreamfusion_engine.optimize.reference import References
 from dreamfusion_engine.pictures.decode import Floats
 from dreamfusion_engine.pictures.fitting import Fitting
 from dreamfusion_engine.pictures.given import MOST
-from dreamfusion_engine.pictures.placing import picture_cameras, placements
+from dreamfusion_engine.pictures.placing import Doubles, picture_cameras, placements
 from dreamfusion_engine.pictures.prepare import CutOut, digest_of
 from dreamfusion_engine.pictures.viewpoint import checked_viewpoint
 from dreamfusion_engine.scene.cameras import Cameras
 from dreamfusion_engine.wire.bounded_json import UnsafeJson, read_json_file
 
 GRID = 3  # samples along a pixel's side of a measured view
+FEWEST_PIXELS, MOST_PIXELS = 64, 1024  # along a view whose colours go onto the texture
 _BY = {"alpha": "by its alpha", "mask": "by the mask", "colours": "by its colours"}
 
 
@@ -78,6 +80,23 @@ class RunPictures:
             pose=None if pose == "auto" else pose,
         )
 
+    def onto(self, mesh: TexturedMesh, references: References, device: torch.device) -> TexturedMesh:
+        """Return a mesh with the pictures' own colours on its texture, where their cameras see it.
+
+        mesh: TexturedMesh in the box.
+        references: References as training left them.
+        device: torch.device to compute on.
+        """
+        strength = self.config.reference.texture
+        if strength == 0.0:
+            return mesh
+        rows, cameras = self._rows(references), self._cameras
+        # As fine as the finest picture, unless the texture is coarser: it would pick out single pixels.
+        finest = min(1.0 / float(rows[:, 0].min()), texels_along(mesh, cameras))
+        views = self._fitting.views(rows, int(np.clip(round(finest), FEWEST_PIXELS, MOST_PIXELS)))
+        done = with_pictures(mesh, cameras, views, strength=strength, padding=self.config.mesh.padding, device=device)
+        return replace(mesh, texture=done.texture)
+
     def measured(self, mesh: TexturedMesh, references: References, device: torch.device) -> list[dict[str, Any]]:
         """Return how like its pictures a finished mesh is, ready for json.dumps: PSNR in dB over white, and mask IoU.
 
@@ -86,7 +105,8 @@ class RunPictures:
         device: torch.device to render on.
         """
         wanted = references.pictures.cpu().numpy()
-        factor = 1.0 if references.rows is None else self._fitting.factor(references.rows.numpy())
+        rows = self._rows(references)
+        factor, texels = self._fitting.factor(rows), texels_along(mesh, self._cameras)
         size = wanted.shape[-1]
         seen = render_mesh(scene_of(mesh, device), self._cameras.seen_from(device), size, size, grid=GRID)
         found = []
@@ -101,11 +121,16 @@ class RunPictures:
                     "elevation_deg": each.viewpoint.elevation_deg,
                     "cut_out_by": each.by,
                     "size": round(factor, 4),
+                    "texels_per_pixel": round(texels * float(rows[i, 0]), 3),
                     "psnr": round(float(-10.0 * np.log10(max(error, 1e-10))), 2),
                     "mask_iou": round(mask_iou(seen.coverage[i], mask), 4),
                 }
             )
         return found
+
+    def _rows(self, references: References) -> Doubles:
+        """Where the pictures lie in their views, float64[V, 3]."""
+        return self._fitting.guess if references.rows is None else np.asarray(references.rows.numpy())
 
     @cached_property
     def _cameras(self) -> Cameras:

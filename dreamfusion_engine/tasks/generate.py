@@ -298,7 +298,9 @@ def _shaped(run: _Run, pipeline: PipelineFolder, adapters: AdapterFiles) -> Shap
     elif run.stage is None and processes.count == 1:  # refining bakes once more, and painting in another way
         run.estimated_after = after_seconds(teacher.fitted, dataclasses.replace(teacher.speed, rest=1.0))
     content = {**run_report(config, session, clock, places), "mesh": facts}
+    # The pictures' own colours, where their cameras see the surface.
     if pictures is not None and training.references is not None:
+        mesh = pictures.onto(mesh, training.references, device)
         content["pictures"] = pictures.measured(mesh, training.references, device)
     shape = Shape(mesh=mesh, content=content)
     if run.stage is not None and run.control() != "finish":  # one that was made early is not gone on from

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +15,14 @@ from dreamfusion_engine.config.presets import preset
 from dreamfusion_engine.events import Event, Note, Preview
 from dreamfusion_engine.mesh.pictures.render import render_mesh, scene_of
 from dreamfusion_engine.mesh.textured import TexturedMesh
+from dreamfusion_engine.mesh.uv.unwrap import unwrap
 from dreamfusion_engine.optimize.reference import FIT_PIXELS
 from dreamfusion_engine.pictures.given import GivenPicture
-from dreamfusion_engine.pictures.placing import HALF_LENGTH
+from dreamfusion_engine.pictures.placing import HALF_LENGTH, HALF_LENGTH_ALONG
 from dreamfusion_engine.pictures.prepare import CutOut, digest_of, prepared
 from dreamfusion_engine.pictures.viewpoint import Viewpoint
 from dreamfusion_engine.run.pictures import GRID, keep_pictures, kept_pictures, mask_iou, run_pictures, show
+from dreamfusion_engine.scene.cameras import mid_orbit_cameras
 
 CPU = torch.device("cpu")
 GREEN = 0.2, 0.6, 0.3
@@ -50,6 +53,12 @@ def ball(radius: float) -> TexturedMesh:
         uv=np.full((len(triangles), 3, 2), 0.5, np.float32),
         texture=texture,
     )
+
+
+def unwrapped(mesh: TexturedMesh, size: int) -> TexturedMesh:
+    """The mesh with UVs of its own, and a texture of one colour."""
+    uv = unwrap(mesh.vertices.astype(np.float64), mesh.triangles, texture=size, padding=2, seconds=60.0).uv
+    return replace(mesh, uv=uv, texture=np.broadcast_to(mesh.texture[0, 0], (size, size, 3)).copy())
 
 
 def test_pictures_come_back_from_the_folder_as_they_went(tmp_path: Path) -> None:
@@ -122,6 +131,33 @@ def test_pictures_that_were_fitted_to_a_smaller_ball_measure_as_it_does() -> Non
     found = pictures.measured(small, references.fitted(torch.from_numpy(seen.coverage)), CPU)
     assert all(each["psnr"] > 24.0 and each["mask_iou"] > 0.96 for each in found)
     assert found[0]["size"] == found[1]["size"] == pytest.approx(0.68, abs=0.02)  # the nearer, the larger it looks
+
+
+def test_a_fine_pattern_reaches_the_texture_of_the_side_that_is_shown_and_no_other() -> None:
+    stripes = (np.indices((192, 192))[1] // 6 % 2)[..., None].astype(np.float32)
+    picture = np.concatenate([stripes.repeat(3, -1), disc(192, 192)[..., None]], -1)
+    cut = prepared([GivenPicture(data=bytes_of(picture), viewpoint=Viewpoint(0.0))])
+    config = preset("draft", "a ball")
+    plain = unwrapped(ball(HALF_LENGTH_ALONG), 256)
+    given = run_pictures(cut, config)
+    assert given is not None
+    references = given.references(CPU)
+    before, after = (
+        given.measured(mesh, references, CPU)[0]["psnr"] for mesh in (plain, given.onto(plain, references, CPU))
+    )
+    assert after > before + 4.0 and after > 18.0
+    fine, coarse = (
+        given.measured(replace(plain, texture=plain.texture[::n, ::n]), references, CPU)[0]["texels_per_pixel"]
+        for n in (1, 2)
+    )
+    assert fine == pytest.approx(2.0 * coarse, rel=0.01) and 0.5 < fine < 1.5
+    back = mid_orbit_cameras(torch.tensor([np.pi]), torch.zeros(1), config.camera)
+    hidden, shown = (
+        render_mesh(scene_of(mesh, CPU), back, 96, 96).albedo for mesh in (plain, given.onto(plain, references, CPU))
+    )
+    assert (hidden == shown).all()
+    off = run_pictures(cut, preset("draft", "a ball", {"reference": {"texture": 0.0}}))
+    assert off is not None and off.onto(plain, references, CPU) is plain
 
 
 def test_masks_overlap_by_their_areas() -> None:

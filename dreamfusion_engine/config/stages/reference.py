@@ -46,6 +46,13 @@ class ReferenceConfig(Stage, stage="reference"):
     resolution: int = setting(
         64, low=8, high=512, unit="pixels", says="Side of the render that is compared with a picture"
     )
+    texture: float = setting(
+        1.0,
+        low=0.0,
+        high=1.0,
+        unit="share",
+        says="Share of a picture's own colours in the texture, where its camera sees the surface; 0: none",
+    )
     pose: Pose = setting(
         "auto",
         says="Poses of a model that is told a picture: Zero123's or Stable Zero123's; 'auto': as the catalogue says",
