@@ -12,8 +12,8 @@ import pytest
 import torch
 import trimesh
 
-from benchmarks.quality import health_words
 from benchmarks.shared import portraits
+from benchmarks.shared.graded_run import health_words
 from benchmarks.shared.prompt_list import described, full_list, read_prompts
 from benchmarks.shared.shape_distance import (
     chamfer,
