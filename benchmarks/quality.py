@@ -106,7 +106,7 @@ def row_text(row: Row, two: bool) -> str:
     two: bool, whether there is a second judge.
     """
     if row.colour is None or row.chamfer is None or row.iou is None or row.seconds is None:
-        return f"| {row.prompt} |{' |' * (11 if two else 9)} {row.health} | |"
+        return f"| {row.prompt} |{' |' * (12 if two else 10)} {row.health} | |"
     shares = [row.colour, row.textureless, *([row.second_colour, row.second_textureless] if two else [])]
     cells = [*map(share_text, [*shares, row.kind, row.own_colour, row.part]), distances_text(row)]
     cells += [f"{row.chamfer:.3f}", f"{row.iou:.2f}", str(row.components)]
