@@ -37,6 +37,7 @@ def seen(kind: Kind, appearance: Appearance) -> ColouredSurface:
     return exact_surface(kind, appearance, 0, 11)
 
 
+@pytest.mark.slow
 def test_a_mug_that_is_blue_all_over_is_not_one_with_a_blue_handle() -> None:
     right = colour_distance(seen(MUG, ASKED), MUG, ASKED, COUNT)
     spread = colour_distance(seen(MUG, Appearance(colour="blue")), MUG, ASKED, COUNT)
@@ -49,6 +50,7 @@ def test_a_mug_that_is_blue_all_over_is_not_one_with_a_blue_handle() -> None:
     assert right.whole < left_out.whole < spread.whole, "a handle is a small part of what is seen"
 
 
+@pytest.mark.slow
 def test_a_part_that_is_missing_counts_where_it_should_be() -> None:
     whole = seen(MUG, ASKED)
     without = ColouredSurface(
@@ -66,6 +68,7 @@ def test_the_named_part_is_the_one_that_changes_with_its_name() -> None:
     assert not any(named_parts(MUG, Appearance(colour="red"), 0))
 
 
+@pytest.mark.slow
 def test_a_kind_without_a_front_may_stand_turned_and_one_with_a_front_may_not() -> None:
     quarter = np.array([[0, 1, 0], [-1, 0, 0], [0, 0, 1]], np.float32)
     apart = {}

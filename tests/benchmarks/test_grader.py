@@ -38,6 +38,7 @@ def test_part_colours_are_swapped_left_out_and_spread_over_the_whole() -> None:
     assert parts_of(prompt_of("a red mug")) == []
 
 
+@pytest.mark.slow
 def test_kind_and_colour_are_graded_apart() -> None:
     red, blue = prompt_of("a red car"), prompt_of("a blue car")
     grader = Grader(load_judge(), [red, blue])

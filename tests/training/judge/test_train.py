@@ -14,6 +14,7 @@ from training.judge import train
 SMALL = "--pixels 16 --patch 8 --width 16 --layers 1 --text-layers 1 --heads 2 --vector 8 --batch 4 --capacity 16"
 
 
+@pytest.mark.slow
 def test_a_judge_of_another_shape_goes_on_from_its_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def trained(images: int) -> None:
         words = ["train", "--output", str(tmp_path), "--images", str(images), "--device", "cpu", *SMALL.split()]
