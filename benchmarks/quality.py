@@ -142,12 +142,14 @@ def table(rows: Sequence[Row], truth: Truth) -> str:
     names += ["kind", "colour", "part", "CIELAB", "Chamfer", "IoU", "parts", "folds, crossings", "health", "s"]
     head = f"| {' | '.join(names)} |\n" + "|---" * len(names) + "|"
     first, second, sums = truth.first, truth.second, summary_of(rows, truth)
-    seen = [first.colour, first.textureless, *([second.colour, second.textureless] if second else [])]
-    seen = [share_text(share) for share in (*seen, first.kind, first.own_colour, first.part)]
+    grades = [first, *([second] if second else [])]
+    shares = [share for grade in grades for share in (grade.colour, grade.textureless)]
+    seen = [share_text(share) for share in (*shares, first.kind, first.own_colour, first.part)]
     exact = f"| *the corpus's own objects* | {' | '.join([*seen, f'{truth.cielab:.1f}'])} | | | | | | |"
-    shares = [sums["colour"], sums["textureless"]]
-    shares += [sums["second_colour"], sums["second_textureless"]] if two else []
-    cells = [f"**{share:.0%}**" for share in shares] + [share_text(sums[n]) for n in ("kind", "own_colour", "part")]
+    names = ["colour", "textureless", *(["second_colour", "second_textureless"] if two else [])]
+    cells = [f"**{sums[name]:.0%}**" for name in names] + [
+        share_text(sums[name]) for name in ("kind", "own_colour", "part")
+    ]
     cells += ["" if sums["cielab"] is None else f"{sums['cielab']:.1f}"]
     cells += [f"{sums['chamfer']:.3f}", f"{sums['iou']:.2f}", f"{sums['one_component']:.0%} one"]
     cells += [faults_text(sums["folds"], sums["folds_before"], sums["crossings"])]

@@ -6,6 +6,7 @@ import filecmp
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -98,7 +99,7 @@ def mean_grade(grades: Sequence[Grade]) -> Grade:
 
     grades: one at least.
     """
-    means = {}
+    means: dict[str, Any] = {}
     for field in fields(Grade):
         known = [value for value in (getattr(grade, field.name) for grade in grades) if value is not None]
         means[field.name] = sum(known) / len(known) if known else None

@@ -111,8 +111,8 @@ def test_points_are_spread_by_area_and_lie_where_their_weights_say() -> None:
 
 def test_what_lies_inside_is_not_seen_and_the_outside_is() -> None:
     outer, inner = trimesh.creation.icosphere(3, 0.8), trimesh.creation.icosphere(2, 0.4)
-    both = trimesh.util.concatenate([outer, inner])
-    vertices, triangles = np.asarray(both.vertices, np.float32), np.asarray(both.faces, np.int32)
+    vertices = np.concatenate([outer.vertices, inner.vertices]).astype(np.float32)
+    triangles = np.concatenate([outer.faces, inner.faces + len(outer.vertices)]).astype(np.int32)
     assert not visible(np.asarray(inner.vertices, np.float32), vertices, triangles).any()
     above = np.asarray(outer.triangles_center[outer.triangles_center[:, 2] > 0.0], np.float32)
     assert visible(above, vertices, triangles).all()

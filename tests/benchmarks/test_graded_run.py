@@ -43,7 +43,7 @@ def blue_mug(folder: Path) -> None:
     )
     write_glb(mesh, folder / "mesh.glb", name="mug")
     facts = {"components": 1, "folds": 0, "folds_before": 2, "crossings": 0, "fidelity_psnr": 30.04}
-    result = {"mesh": facts, "health": {"verdict": "good", "restarts": 0}}
+    result: dict[str, object] = {"mesh": facts, "health": {"verdict": "good", "restarts": 0}}
     result["seconds"] = {"train": 5.0, "train_all_sessions": 9.0, "bake": 1.04}
     (folder / "result.json").write_text(json.dumps(result), encoding="utf-8")
 
@@ -68,7 +68,14 @@ def test_a_failed_run_is_not_begun_again_and_says_why(tmp_path: Path) -> None:
 
 
 def test_every_line_of_the_table_has_as_many_cells() -> None:
-    figures = {"chamfer": 0.1, "iou": 0.5, "components": 1, "folds": 0, "folds_before": 0, "crossings": 0}
+    figures: dict[str, object] = {
+        "chamfer": 0.1,
+        "iou": 0.5,
+        "components": 1,
+        "folds": 0,
+        "folds_before": 0,
+        "crossings": 0,
+    }
     figures |= {"health": "good", "seconds": 5.0, "psnr": 30.0, "textureless": 0.5, "kind": 1.0}
     good = Row(prompt="a", colour=1.0, cielab=6.04, part_cielab=20.3, part=0.25, **figures)  # type: ignore[arg-type]
     failed = Row(prompt="b", colour=None, **dict.fromkeys(figures) | {"health": "empty"})  # type: ignore[arg-type]
