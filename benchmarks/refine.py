@@ -30,11 +30,10 @@ from PIL import Image
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from benchmarks import quality  # noqa: E402
-from benchmarks.shared import portraits  # noqa: E402
+from benchmarks.shared import graded_run, portraits  # noqa: E402
+from benchmarks.shared.grader import Grader  # noqa: E402
 from benchmarks.shared.prompt_list import Prompt, read_prompts  # noqa: E402
 from benchmarks.shared.shape_distance import distance_to_kind  # noqa: E402
-from dreamfusion_engine.judge.folder import WEIGHTS  # noqa: E402
 from dreamfusion_engine.judge.model import load_judge  # noqa: E402
 from dreamfusion_engine.judge.portraits import HALF_LENGTH, judge_cameras, light_above, to_box  # noqa: E402
 from dreamfusion_engine.mesh.export import GlbContent, read_glb  # noqa: E402
@@ -100,16 +99,16 @@ def refined(prompt: Prompt, mesh: Path, folder: Path, arguments: argparse.Namesp
     return content
 
 
-def grade(prompt: Prompt, content: GlbContent, grader: quality.Grader) -> Grade:
+def grade(prompt: Prompt, content: GlbContent, grader: Grader) -> Grade:
     """Grade a mesh."""
-    colour, textureless = grader.grade(prompt, *portraits.mesh_portraits(content))
+    seen = grader.grade(prompt, *portraits.mesh_portraits(content))
     distance, overlap = distance_to_kind(
-        content.positions, content.triangles, prompt.kind, prompt.appearance, quality.EXACT
+        content.positions, content.triangles, prompt.kind, prompt.appearance, graded_run.EXACT
     )
     albedo, inside = mesh_albedo(content)
     return Grade(
-        colour=colour,
-        textureless=textureless,
+        colour=seen.colour,
+        textureless=seen.textureless,
         chamfer=round(distance / HALF_LENGTH, 4),
         iou=round(overlap, 3),
         sharpness=round(sharpness(albedo, inside), 2),
@@ -163,7 +162,7 @@ def impurity(colours: Pictures, palette: NDArray[np.float64]) -> float:
     return float(255.0 * apart.min(1).mean())
 
 
-def measure(prompt: Prompt, output: Path, grader: quality.Grader, arguments: argparse.Namespace) -> Row:
+def measure(prompt: Prompt, output: Path, grader: Grader, arguments: argparse.Namespace) -> Row:
     """Make the mesh of a prompt, refine it, and grade both.
 
     output: Path of the benchmark's folder.
@@ -183,7 +182,7 @@ def measure(prompt: Prompt, output: Path, grader: quality.Grader, arguments: arg
         moved=None,
         seconds=None,
     )
-    if "failed" in quality.make(prompt, plain, made):
+    if "failed" in graded_run.make(prompt, plain, made):
         return failed
     result = refined(prompt, plain / "mesh.glb", folder, arguments)
     if result is None:
@@ -274,7 +273,7 @@ def main() -> None:
     known = open_pipeline(locate_model(given.model)).card.kinds
     prompts, _ = read_prompts(given.prompts.read_text(encoding="utf-8").splitlines(), known)
     torch.set_num_threads(1)
-    grader = quality.Grader(load_judge(WEIGHTS), prompts)
+    grader = Grader(load_judge(), prompts)
     rows = []
     for prompt in prompts:
         rows.append(measure(prompt, given.output, grader, given))

@@ -4,8 +4,8 @@
                                  [--set STAGE.KEY=VALUE ...] [--json]
 
 The meshes are the corpus's own objects, as marching cubes gives them, in grey. R-Precision in colour is that of
-benchmarks/quality.py: the judge chooses among two colours of every kind. Seconds are of the whole run, and of
-training alone. Meshes that are in the output folder already are not painted again, so an interrupted run can continue.
+benchmarks/quality.py, by the built-in judge. Seconds are of the whole run, and of training alone. Meshes that are in
+the output folder already are not painted again, so an interrupted run can continue.
 """
 
 from __future__ import annotations
@@ -25,9 +25,11 @@ import torch
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.quality import Grader, contact_sheet, mean  # noqa: E402
 from benchmarks.shared import portraits  # noqa: E402
+from benchmarks.shared.graded_run import mean  # noqa: E402
+from benchmarks.shared.grader import Grader  # noqa: E402
 from benchmarks.shared.prompt_list import Prompt, read_prompts  # noqa: E402
+from benchmarks.shared.sheets import contact_sheet  # noqa: E402
 from dreamfusion_engine.judge.folder import WEIGHTS  # noqa: E402
 from dreamfusion_engine.judge.model import load_judge  # noqa: E402
 from dreamfusion_engine.mesh.export import GlbContent, write_glb  # noqa: E402
@@ -107,12 +109,12 @@ def measure(prompt: Prompt, folder: Path, grader: Grader, arguments: argparse.Na
     result = painted(prompt, folder, arguments)
     if result is None:
         return Row(prompt=prompt.text, colour=None, unseen=None, seam=None, seconds=None, training=None)
-    colour, _ = grader.grade(prompt, *portraits.mesh_portraits(content_of(folder / "mesh.glb")))
+    grade = grader.grade(prompt, *portraits.mesh_portraits(content_of(folder / "mesh.glb")))
     seconds = {name: s for name, s in result["seconds"].items() if name != "train_all_sessions"}
     part = result["parts"][0]
     return Row(
         prompt=prompt.text,
-        colour=colour,
+        colour=grade.colour,
         unseen=part["unseen"],
         seam=part["seam"],
         seconds=round(sum(seconds.values()), 1),

@@ -20,19 +20,19 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
-from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from reference.distillation_step import distillation_step  # noqa: E402
 
-from benchmarks.quality import Grader, Row, mean, measure  # noqa: E402
 from benchmarks.shared import portraits  # noqa: E402
+from benchmarks.shared.graded_run import Row, mean, measure  # noqa: E402
+from benchmarks.shared.grader import Grader  # noqa: E402
 from benchmarks.shared.lone_views import lone_pipeline  # noqa: E402
 from benchmarks.shared.prompt_list import Prompt, read_prompts  # noqa: E402
+from benchmarks.shared.sheets import variants_sheet  # noqa: E402
 from dreamfusion_engine.commands.arguments import parse_settings  # noqa: E402
 from dreamfusion_engine.config.presets import preset  # noqa: E402
 from dreamfusion_engine.guidance.distillation import ScoreDistillation  # noqa: E402
@@ -125,29 +125,6 @@ def guidance_milliseconds(names: Sequence[str], model: str, rounds: int = 12) ->
     return least
 
 
-def sheet(folders: Sequence[Sequence[Path]], file: Path, width: int = 96) -> None:
-    """Write a picture with a row for each variant: front, side and back of every prompt, white where a run failed.
-
-    folders: for each variant, Paths of its runs' folders.
-    file: Path of the picture.
-    width: int, pixels along a side of a view.
-    """
-    rows = []
-    for line in folders:
-        cells = []
-        for folder in line:
-            cell = Image.new("RGB", (3 * width, width), "white")
-            if (folder / "views.png").is_file():
-                views = Image.open(folder / "views.png").convert("RGB")
-                side = views.height // 2  # two rows of pictures: colour and clay, the first of each the front
-                for place, column in enumerate((0, 2, 4)):
-                    part = views.crop((column * side, 0, (column + 1) * side, side))
-                    cell.paste(part.resize((width, width), Image.Resampling.LANCZOS), (place * width, 0))
-            cells.append(np.asarray(cell))
-        rows.append(np.concatenate(cells, axis=1))
-    Image.fromarray(np.concatenate(rows)).save(file)
-
-
 def line(name: str, rows: Sequence[Row], sides: Sequence[Sides], milliseconds: float) -> str:
     """One variant's line of the table, Markdown.
 
@@ -213,7 +190,7 @@ def main() -> None:
             "sides": [asdict(s) for s in sides],
         }
         print(lines[-1], file=sys.stderr, flush=True)
-        sheet(folders, given.output / "sheet.png")
+        variants_sheet(folders, given.output / "sheet.png")
         (given.output / "scores.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     print(json.dumps(results) if given.json else "\n".join(lines))
 

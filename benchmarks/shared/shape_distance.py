@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -78,6 +79,7 @@ def shape_of_mesh(vertices: Floats, triangles: NDArray[np.int32]) -> Shape:
     return Shape(points=surface_points(corners.numpy(), np.asarray(mesh.faces, np.int32)), filled=out.numpy() > 0.5)
 
 
+@lru_cache(maxsize=16)  # prompts: a table asks for the same ones again
 def exact_shapes(kind: Kind, appearance: Appearance, count: int) -> list[Shape]:
     """Exact objects of a kind, each in the box into which `to_box` fits a mesh.
 

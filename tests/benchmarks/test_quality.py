@@ -12,8 +12,8 @@ import pytest
 import torch
 import trimesh
 
-from benchmarks.quality import health_words
 from benchmarks.shared import portraits
+from benchmarks.shared.graded_run import ROOT, health_words
 from benchmarks.shared.prompt_list import described, full_list, read_prompts
 from benchmarks.shared.shape_distance import (
     chamfer,
@@ -69,6 +69,13 @@ def test_the_full_list_has_every_kind_in_two_colours_where_it_has_colours() -> N
         colours = {p.appearance.colour for p in prompts if p.kind is kind}
         assert len(colours) == (2 if kind.colours else 1)
     assert len({p.text for p in prompts}) == len(prompts)
+
+
+def test_the_list_of_single_objects_has_80_prompts_that_differ_and_none_of_the_corpus() -> None:
+    lines = (ROOT / "benchmarks" / "prompts" / "single_objects.txt").read_text(encoding="utf-8").splitlines()
+    prompts = [line for line in lines if line and not line.startswith("#")]
+    assert len(prompts) == len(set(prompts)) == 80
+    assert not set(prompts) & set(described())
 
 
 def ball(radius: float, half: float = 1.0) -> trimesh.Trimesh:

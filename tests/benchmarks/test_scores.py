@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import get_args
 
 from benchmarks.guidance.scores import ROOT, VARIANTS, Sides, line, sides_of
-from benchmarks.quality import Row
 from benchmarks.shared import portraits
+from benchmarks.shared.graded_run import Row
 from benchmarks.shared.prompt_list import read_prompts
 from dreamfusion_engine.commands.arguments import parse_settings
 from dreamfusion_engine.config.presets import preset

@@ -21,12 +21,13 @@ from training.starter.objects.palette import COLOURS
 
 @dataclass(frozen=True, kw_only=True)
 class JudgeSize:
-    """Pixels of a picture and of a patch, width and layers of both encoders, length of the vectors."""
+    """Pixels of a picture and of a patch, width and heads of both encoders, layers of each, length of the vectors."""
 
     pixels: int = 32
     patch: int = 4
     width: int = 128
     layers: int = 4
+    text_layers: int = 2
     heads: int = 4
     vector: int = 64
 
@@ -39,7 +40,7 @@ def make_judge(size: JudgeSize) -> CLIPModel:
         hidden_size=size.width,
         intermediate_size=2 * size.width,
         projection_dim=size.vector,
-        num_hidden_layers=2,
+        num_hidden_layers=size.text_layers,
         num_attention_heads=size.heads,
         max_position_embeddings=TOKENS,
         pad_token_id=0,

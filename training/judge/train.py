@@ -156,11 +156,12 @@ def main() -> None:
     parser.add_argument("--output", type=Path, required=True, help="folder of the checkpoint and of the judge")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--save-minutes", type=float, default=2.0, help="between checkpoints")
-    for name, default in asdict(JudgePlan()).items():
+    for name, default in {**asdict(JudgePlan()), **asdict(JudgeSize())}.items():
         parser.add_argument(f"--{name.replace('_', '-')}", type=type(default), default=default)
     arguments = parser.parse_args()
     plan = JudgePlan(**{name: getattr(arguments, name) for name in asdict(JudgePlan())})
-    trainer = JudgeTrainer(plan, JudgeSize(), torch.device(arguments.device))
+    size = JudgeSize(**{name: getattr(arguments, name) for name in asdict(JudgeSize())})
+    trainer = JudgeTrainer(plan, size, torch.device(arguments.device))
     arguments.output.mkdir(parents=True, exist_ok=True)
     if (arguments.output / FILE).exists():
         trainer.load(arguments.output)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,7 +13,8 @@ from skimage.measure import marching_cubes
 from torch import Tensor
 
 from dreamfusion_engine.machine.warp_runtime import array, launch, vectors
-from training.starter.distance import union_distance
+from training.starter.distance import part_distance, union_distance
+from training.starter.pattern import second_colour
 from training.starter.primitives import Part
 
 REACH = 1.05  # world units: half side of the lattice, a little more than the box that objects lie in
@@ -33,6 +35,35 @@ def distances(
     out[item] = union_distance(points[item], 0, count, shape, centre, rotation, size)[0]
 
 
+@wp.kernel(enable_backward=False)
+def paints(
+    begin: int,
+    points: wp.array(dtype=wp.vec3),
+    count: int,
+    shape: wp.array(dtype=wp.int32),
+    centre: wp.array(dtype=wp.vec3),
+    rotation: wp.array(dtype=wp.mat33),
+    size: wp.array(dtype=wp.vec4),
+    pattern: wp.array(dtype=wp.int32),
+    nearest: wp.array(dtype=wp.int32),
+    patterned: wp.array(dtype=wp.int32),
+) -> None:
+    item = begin + wp.tid()
+    k = int(union_distance(points[item], 0, count, shape, centre, rotation, size)[1])
+    local = wp.transpose(rotation[k]) * (points[item] - centre[k])
+    e = float(1.0e-3)
+    base = part_distance(shape[k], local, size[k])
+    gradient = wp.vec3(
+        part_distance(shape[k], local + wp.vec3(e, 0.0, 0.0), size[k]) - base,
+        part_distance(shape[k], local + wp.vec3(0.0, e, 0.0), size[k]) - base,
+        part_distance(shape[k], local + wp.vec3(0.0, 0.0, e), size[k]) - base,
+    )
+    nearest[item] = k
+    patterned[item] = 0
+    if pattern[k] != 0 and second_colour(pattern[k], shape[k], local, wp.normalize(gradient), size[k]):
+        patterned[item] = 1
+
+
 def signed_distance(parts: Sequence[Part], points: Tensor) -> Tensor:
     """Return the distance of points to the union of the parts, float32[N], negative inside, world units.
 
@@ -42,22 +73,41 @@ def signed_distance(parts: Sequence[Part], points: Tensor) -> Tensor:
     points: float32[N, 3], world units.
     """
     device = points.device
+    out = torch.empty(len(points), device=device)
+    arguments = [vectors(points.contiguous()), *_primitives(parts, device), wp.from_torch(out, return_ctype=True)]
+    launch(distances, len(points), arguments, device=device)
+    return out
+
+
+def nearest_parts(parts: Sequence[Part], points: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the part nearest to each point, int32[N], and the colour that it has there, float32[N, 3], sRGB in [0, 1].
+
+    parts: Parts of the object.
+    points: float32[N, 3], world units, on the surface.
+    """
+    device = points.device
+    nearest, patterned = (torch.empty(len(points), dtype=torch.int32, device=device) for _ in range(2))
+    pattern = torch.tensor([p.pattern for p in parts], dtype=torch.int32, device=device)
+    arguments = [vectors(points.contiguous()), *_primitives(parts, device), pattern, nearest, patterned]
+    launch(paints, len(points), arguments, device=device)
+    own, second = (torch.tensor(c, device=device) for c in ([p.colour for p in parts], [p.second for p in parts]))
+    index = nearest.long()
+    return nearest, torch.where(patterned[:, None] > 0, second[index], own[index])
+
+
+def _primitives(parts: Sequence[Part], device: torch.device) -> list[Any]:
+    """A kernel's arguments of parts: their number, shape, centre, rotation and size."""
 
     def real(values: object) -> Tensor:
         return torch.tensor(values, dtype=torch.float32, device=device)
 
-    out = torch.empty(len(points), device=device)
-    arguments = [
-        vectors(points.contiguous()),
+    return [
         len(parts),
         torch.tensor([p.shape for p in parts], dtype=torch.int32, device=device),
         vectors(real([p.centre for p in parts])),
         wp.from_torch(real([p.rotation for p in parts]), dtype=wp.mat33, return_ctype=True),
         array(real([p.size for p in parts]), wp.vec4),
-        wp.from_torch(out, return_ctype=True),
     ]
-    launch(distances, len(points), arguments, device=device)
-    return out
 
 
 def lattice_points(resolution: int, device: torch.device) -> Tensor:
