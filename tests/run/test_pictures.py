@@ -133,6 +133,7 @@ def test_pictures_that_were_fitted_to_a_smaller_ball_measure_as_it_does() -> Non
     assert found[0]["size"] == found[1]["size"] == pytest.approx(0.68, abs=0.02)  # the nearer, the larger it looks
 
 
+@pytest.mark.slow
 def test_a_fine_pattern_reaches_the_texture_of_the_side_that_is_shown_and_no_other() -> None:
     stripes = (np.indices((192, 192))[1] // 6 % 2)[..., None].astype(np.float32)
     picture = np.concatenate([stripes.repeat(3, -1), disc(192, 192)[..., None]], -1)
