@@ -65,7 +65,7 @@ def test_where_no_blender_fits_the_demo_says_so_and_names_the_mesh(
     installer: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     blend = importlib.import_module("installer.blend_file")
-    monkeypatch.setattr(blend, "output_of", lambda _: '"/somewhere/a-mug-0"\n')
+    monkeypatch.setattr(blend, "output_of", lambda _, __: '"/somewhere/a-mug-0"\n')
     monkeypatch.setattr(blend, "fitting", lambda: None)
     assert blend.make_blend(Path("python"), ["a mug"]) == 0
     told = capsys.readouterr().out
@@ -83,7 +83,7 @@ def test_the_demo_tells_the_size_before_it_fetches_blender(
         assert f"{wheel.megabytes} MB" in capsys.readouterr().out
         raise processes.SetupFailed("The disk is full.", "It is.", "Make room.")
 
-    monkeypatch.setattr(blend, "output_of", lambda _: '"/somewhere/a-mug-0"\n')
+    monkeypatch.setattr(blend, "output_of", lambda _, __: '"/somewhere/a-mug-0"\n')
     monkeypatch.setattr(blend, "fitting", lambda: wheel)
     monkeypatch.setattr(blend, "make_bpy_environment", fails)
     assert blend.make_blend(Path("python"), ["a mug"]) == 0
@@ -110,15 +110,15 @@ QUICK = "-m not slow and not blender"
 NO_CACHE = "-p no:cacheprovider"
 
 
-ROOMS = ("addon/ui", "addon", "optimize", "guidance", "models", "mesh")  # each a part without those in it
+ROOMS = ("addon", "addon/ui", "models", "mesh", "guidance", "optimize")  # each a part without those in it
 PARTS = (
-    "tests/addon/ui",
     "tests/addon --ignore=tests/addon/ui",
     f"tests {' '.join(f'--ignore=tests/{room}' for room in ROOMS)}",
-    "tests/optimize",
-    "tests/guidance",
+    "tests/addon/ui",
     "tests/models",
     "tests/mesh",
+    "tests/guidance",
+    "tests/optimize",
 )
 
 

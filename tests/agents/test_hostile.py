@@ -149,6 +149,7 @@ def test_calls_that_the_client_gives_up_on_make_room_for_others(client: AgentCli
     assert client.call("cancel", run=run)["state"] == "cancelled"
 
 
+@pytest.mark.slow
 def test_runs_that_nobody_waits_for_are_bounded(client: AgentClient) -> None:
     first = client.made("a red mug", steps=100_000, seed=2)
     made = [first]

@@ -223,6 +223,7 @@ def test_bad_input_is_refused_in_three_parts_and_leaves_nothing(
     assert sorted(path.name for path in folder.iterdir()) == before
 
 
+@pytest.mark.slow
 def test_a_run_that_fails_says_so_and_the_next_one_works(client: AgentClient) -> None:
     said = client.watched(client.made("an empty mug", steps=20))
     (failed,) = [message for message in said["messages"] if message["type"] == "failed"]

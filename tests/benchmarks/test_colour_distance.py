@@ -81,6 +81,7 @@ def test_a_kind_without_a_front_may_stand_turned_and_one_with_a_front_may_not() 
     assert apart["car"][1] > apart["car"][0] + 2.0
 
 
+@pytest.mark.slow
 def test_a_mesh_with_a_texture_is_measured_as_the_exact_object_is() -> None:
     parts = make_object(np.random.default_rng([11, 0]), MUG, Appearance())
     vertices, triangles = exact_mesh(parts, 64, CPU)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import get_args
 
+import pytest
+
 from benchmarks.guidance.scores import ROOT, VARIANTS, Sides, line, sides_of
 from benchmarks.shared import portraits
 from benchmarks.shared.graded_run import Row
@@ -34,6 +36,7 @@ def test_the_prompts_are_all_known_and_some_have_a_front() -> None:
     assert any(p.kind.front for p in prompts) and not all(p.kind.front for p in prompts)
 
 
+@pytest.mark.slow
 def test_an_object_whose_sides_are_all_alike_is_right_at_most_where_one_answer_is() -> None:
     (car, cactus), _ = read_prompts(["a red car", "a cactus"], NAMES)
     judge = load_judge()

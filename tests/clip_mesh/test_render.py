@@ -30,6 +30,7 @@ def seen(looks: Looks, grey: Tensor | None = None) -> Rendering:
     return run.renderer.render(looks, cameras(), SIZE, background=behind, light=cameras().position, grey=grey)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("which", ["vertices", "colours", "normals"])
 def test_gradients_agree_with_finite_differences(which: str) -> None:
     """Downhill of a smooth sum over the pictures, silhouettes included; steps are small beside a pixel."""

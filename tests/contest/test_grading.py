@@ -30,6 +30,7 @@ def distillation() -> ScoreDistillation:
     return ScoreDistillation(teacher, "a ball", "", PromptCard(), GuidanceConfig(view_prompts="off", perp_neg="off"))
 
 
+@pytest.mark.slow
 def test_the_same_draft_has_the_same_grade_and_no_random_number_of_the_run_is_drawn() -> None:
     training = VolumeTraining(tiny_config(), seed=0, device=CPU)
     state = training.generator.get_state()

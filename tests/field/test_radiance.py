@@ -69,6 +69,7 @@ def test_kernels_agree_with_plain_torch_in_values_and_gradients(config: FieldCon
         torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5 * float(theirs.detach().abs().max()))
 
 
+@pytest.mark.slow
 def test_density_alone_is_the_same_density_with_the_same_gradient() -> None:
     field = lived_in()
     points = random_points(300)
@@ -99,6 +100,7 @@ def test_a_seed_gives_the_same_field_bit_for_bit_and_another_seed_another() -> N
     assert not torch.equal(first[1], other[1])
 
 
+@pytest.mark.slow
 def test_training_gives_the_same_bits_on_any_number_of_threads(set_threads: Callable[[int], None]) -> None:
     results = []
     for threads in (1, 2):
@@ -203,6 +205,7 @@ def test_a_dense_spot_keeps_a_finite_density_and_gradient() -> None:
     assert all(torch.isfinite(p.grad).all() for p in field.parameters() if p.grad is not None)
 
 
+@pytest.mark.slow
 def test_an_exponential_density_is_bounded_and_can_come_down_from_the_bound() -> None:
     field = RadianceField(dataclasses.replace(EXPONENTIAL, blob_density=200.0), seed=0)
     for points in (torch.zeros(1, 3), torch.zeros(1, 3, requires_grad=True)):  # by the kernels, by torch

@@ -154,6 +154,7 @@ def test_a_mesh_keeps_its_uvs_and_its_size_of_texture_unless_new_ones_are_asked_
     assert new.texture.shape == (128, 128, 3) and not np.array_equal(np.unique(new.uv), np.unique(kept.uv))
 
 
+@pytest.mark.slow
 def test_strength_0_keeps_every_vertex_and_the_colours_begin_as_they_were(model: Path, tmp_path: Path) -> None:
     settings = {"refine": {"strength": 0.0}, "optimize": {**SETTINGS["optimize"], "learning_rate": 1e-9}}
     Refining(model, own(), tmp_path, settings=settings)

@@ -66,6 +66,7 @@ def test_class_names_have_the_prefix_and_their_kind(classes: list[dict[str, Any]
             ]
 
 
+@pytest.mark.slow
 def test_labels_are_in_title_case(classes: list[dict[str, Any]]) -> None:
     wrong = [cls["name"] for cls in classes if cls["label"] and not in_title_case(cls["label"])]
     wrong += [

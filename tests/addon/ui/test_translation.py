@@ -149,6 +149,7 @@ def test_blender_shows_every_translation(in_languages: dict[str, Any], language:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("language", COMPLETE)
 def test_panels_draw_no_english_text(in_languages: dict[str, Any], language: str) -> None:
     english = {text for text, shown in read(language).items() if shown != text}

@@ -64,6 +64,7 @@ def test_the_copy_shares_every_weight_and_changes_every_attention_projection(tea
     assert not any(isinstance(m, LowRankLinear) for m in teacher.denoiser.modules())
 
 
+@pytest.mark.slow
 def test_an_untrained_copy_sees_what_the_model_sees_bit_for_bit(teacher: Teacher) -> None:
     x, t, _ = noisy(1)
     told = teacher.encode_prompts(["a red mug", "a blue mug"])

@@ -41,6 +41,7 @@ def silhouettes(field: SoftField, size: int = 64) -> Silhouettes:
 SURFACE = 12.0 * math.log(2.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("shape", "volume", "genus", "parts"),
     [

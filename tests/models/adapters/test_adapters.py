@@ -133,6 +133,7 @@ def test_the_guided_noise_is_that_of_a_pipeline_with_the_file(variant: str, layo
     assert_alike(variant, pipeline, teacher)
 
 
+@pytest.mark.slow
 def test_several_loras_add_up_and_a_weight_of_nothing_changes_nothing(tmp_path: Path) -> None:
     pipeline = made("sd", tmp_path / "model")
     first, second = (factors_for(pipeline.unet, "unet", LAYERS, seed=seed) for seed in (1, 2))
