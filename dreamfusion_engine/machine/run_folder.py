@@ -17,8 +17,9 @@ SOURCE = "source.glb"  # the mesh that the run was given
 INPUTS = "inputs.json"  # the pictures that it was given, and from where they show the object
 INPUT = "input-{}.png"  # a picture, cut out
 CONTEST = "contest.json"  # where a contest of seeds stands
+RESULT = "result.json"  # what a finished run says of itself, written last
 INDEX = "checkpoint.json"  # of a checkpoint's folder: it names the state
-_WRITTEN = ("mesh.glb", "views.png", "turntable.mp4", "result.json", INPUTS, INPUT.format("*"), CONTEST)
+_WRITTEN = ("mesh.glb", "views.png", "turntable.mp4", RESULT, INPUTS, INPUT.format("*"), CONTEST)
 _REPLACED = (*_WRITTEN, "before.png", "textures", "previews*", "seeds")  # by a run that begins anew
 _WRITTEN_INSIDE = {"checkpoint*": ("state-*.safetensors", INDEX), "previews*": ("step-*.png",)}
 

@@ -27,7 +27,7 @@ from dreamfusion_engine.errors import InputError, SetupError
 from dreamfusion_engine.guidance.denoiser.choice import installed
 from dreamfusion_engine.machine.atomic_file import move_into_place, write_atomically
 from dreamfusion_engine.machine.disk import output_error
-from dreamfusion_engine.machine.run_folder import INDEX, INPUTS, SOURCE, check_begun
+from dreamfusion_engine.machine.run_folder import INDEX, INPUTS, RESULT, SOURCE, check_begun
 
 FORMAT = 1
 # A run may be resumed with others of these: they do not touch training, or are what is lowered when memory runs out.
@@ -133,13 +133,15 @@ def set_aside(*stages: Path) -> list[Path]:
     """Rename the checkpoints of an interrupted run, which the next would replace; return their new folders.
 
     All of them are renamed where one of them is unfinished: what a last stage goes on from is in the one before it.
-    Nothing is where there are none, where they are complete, or cannot be read.
+    So they are where all are complete and no result lies beside them: the run was stopped before its mesh was written.
+    Nothing is where there are none, where the run has its result, or where they cannot be read.
 
     stages: Paths of a run's checkpoints, one for each of its trainings.
     Raises InputError input.output.
     """
     found = {folder: steps for folder in stages if (steps := _steps_of(folder)) is not None}
-    if all(step >= total for step, total in found.values()):
+    made = any((folder.parent / RESULT).is_file() for folder in found)
+    if not found or (made and all(step >= total for step, total in found.values())):
         return []
     aside = []
     for folder, (step, _) in found.items():
