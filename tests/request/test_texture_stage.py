@@ -177,22 +177,22 @@ def test_a_run_is_not_resumed_with_another_texture_model(painter: str, tmp_path:
 def test_a_contest_is_not_resumed_with_another_texture_model(painter: str, tmp_path: Path) -> None:
     seeds, folder = SeedRange(first=0, count=2), tmp_path / "out"
 
-    def checked(resume: bool = True, **texture: str) -> GenerateConfig:
+    def checked(texture: dict[str, str], resume: bool = True) -> GenerateConfig:
         settings = {"texture": texture} if texture else {}
         made = checked_contest_request(
             "a red mug", seeds, preset_name="draft", settings=settings, output=folder, resume=resume
         )
         return made.config
 
-    begun = checked(resume=False, model=painter)
+    begun = checked({"model": painter}, resume=False)
     draft = folder / "seeds" / "1" / "checkpoint"  # of the first seed there is none: its training failed
     draft.mkdir(parents=True)
     (draft / "checkpoint.json").write_text(json.dumps({"config": to_json(begun)}))
     (folder / "contest.json").write_text("{}")
-    assert checked(model=painter).texture == begun.texture
+    assert checked({"model": painter}).texture == begun.texture
     for other in ({"model": "starter"}, {}):
         with pytest.raises(InputError) as found:
-            checked(**other)
+            checked(other)
         assert found.value.code == "checkpoint.other_run" and painter in found.value.why
 
 
