@@ -29,7 +29,8 @@ def can_resume(folder: Path) -> bool:
 
     folder: Path of the run.
     """
-    return (folder / "checkpoint").is_dir() or (folder / CONTEST).is_file()
+    # Of a run that was killed in its first save there is a folder without one.
+    return (folder / "checkpoint" / INDEX).is_file() or (folder / CONTEST).is_file()
 
 
 def check_begun(checkpoint: Path) -> None:
