@@ -74,15 +74,15 @@ def split_word(word: str) -> tuple[str, Viewpoint]:
     Raises InputError input.picture_view.
     """
     file, at, view = word.rpartition("@")
-    if not at or os.path.sep in view or "/" in view or os.path.isfile(os.path.expanduser(word)):
-        return word, Viewpoint()
-    if not file.strip():
+    if not (file if at else word).strip():
         raise InputError(
             "input.picture",
             what="A picture has no file.",
-            why=f"{shortened(word)!r} begins with the @ after which its view goes.",
-            fix="Give the file before it: --image chair.png@front.",
+            why=f"{shortened(word)!r} names none.",
+            fix="Give its file, and after an @ its view: --image chair.png@front.",
         )
+    if not at or os.path.sep in view or "/" in view or os.path.isfile(os.path.expanduser(word)):
+        return word, Viewpoint()
     try:
         return file, viewpoint_of(view)
     except InputError:

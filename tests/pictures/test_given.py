@@ -36,8 +36,9 @@ def test_a_missing_file_with_an_at_in_its_name_is_called_missing_and_not_a_bad_v
 
 
 def test_a_view_without_a_file_is_refused() -> None:
-    with pytest.raises(InputError) as caught:
-        split_word("@front")
+    for word in ("@front", "", " "):
+        with pytest.raises(InputError, match="no file") as caught:
+            split_word(word)
     assert caught.value.code == "input.picture" and "chair.png@front" in caught.value.fix
 
 
