@@ -196,14 +196,14 @@ def load_checkpoint(folder: Path, config: GenerateConfig, *, given: bool | None 
 
 
 def differing_settings(saved: Mapping[str, Any], current: Mapping[str, Any]) -> list[str]:
-    """Return 'name: old then, new now' for every setting that matters to training and differs.
+    """Return 'name: old then, new now' for every setting that matters to training and differs, the run's own first.
 
     saved, current: configurations as JSON-like dicts.
     """
     old, new = _flat(json.loads(json.dumps(saved))), _flat(json.loads(json.dumps(current)))
     return [
         f"{name}: {old.get(name, 'unset')!r} then, {new.get(name, 'unset')!r} now"
-        for name in sorted(old.keys() | new.keys())
+        for name in sorted(old.keys() | new.keys(), key=lambda name: ("." in name, name))  # those of stages follow
         if old.get(name) != new.get(name) and not name.startswith(FREE_SETTINGS)
     ]
 

@@ -237,7 +237,7 @@ def test_a_run_with_other_settings_is_refused_and_the_settings_are_named(tmp_pat
     with pytest.raises(InputError) as caught:
         load_checkpoint(tmp_path, other)
     assert caught.value.code == "checkpoint.other_run"
-    assert caught.value.why == "optimize.steps: 1200 then, 77 now; prompt: 'a mug' then, 'a chair' now"
+    assert caught.value.why == "prompt: 'a mug' then, 'a chair' now; optimize.steps: 1200 then, 77 now"
 
 
 def test_settings_that_do_not_touch_training_may_change(tmp_path: Path) -> None:
