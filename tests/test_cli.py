@@ -217,26 +217,6 @@ def test_the_advice_to_resume_is_read_as_the_same_run(
     assert after.resume and vars(after) | {"resume": before.resume} == vars(before)
 
 
-@pytest.mark.parametrize(
-    "words",
-    [
-        ["generate", "a mug", "--output", ""],
-        ["texture", "mesh.glb", "a mug", "--output", " "],
-        ["batch", "list.txt", "--output", ""],
-        ["serve", "--output-root", ""],
-        ["models", "--cache", ""],
-    ],
-    ids=lambda words: words[0],
-)
-def test_a_folder_that_an_empty_variable_names_is_refused_and_is_not_the_one_that_one_is_in(
-    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    assert cli.main(words) == 2
-    assert "nothing was given" in capsys.readouterr().err
-    assert list(tmp_path.iterdir()) == []
-
-
 @pytest.mark.parametrize("begun", [False, True], ids=["before training", "in training"])
 def test_only_a_run_that_left_a_checkpoint_is_advised_to_resume(
     model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], begun: bool

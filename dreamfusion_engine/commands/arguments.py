@@ -95,11 +95,6 @@ def _filled(word: str) -> str:
     return word
 
 
-def _folder(word: str) -> Path:
-    """The folder of an option: an empty word would be the folder that one is in."""
-    return Path(_filled(word))
-
-
 def _options(parser: argparse.ArgumentParser) -> list[str]:
     """Every option of a parser and of the commands below it."""
     found: list[str] = []
@@ -311,6 +306,11 @@ def _add_cache(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--cache", type=_filled, metavar="DIR", help="folder of downloaded models (default: HF_HUB_CACHE, or the hub's)"
     )
+
+
+def _folder(word: str) -> Path:
+    """The folder of an option: an empty word would be the folder that one is in."""
+    return Path(_filled(word))
 
 
 _DEVICE = "auto | cpu | cuda | cuda:1 | mps | xpu | a card's name, or teacher=...,field=... (default auto)"
