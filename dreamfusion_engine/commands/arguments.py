@@ -212,6 +212,11 @@ def parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
     return top
 
 
+def _folder(word: str) -> Path:
+    """The folder of an option: an empty word would be the folder that one is in."""
+    return Path(_filled(word))
+
+
 def _add_batch(many: argparse.ArgumentParser) -> None:
     many.add_argument("list", metavar="LIST", help="text file with a prompt a line; # begins a comment")
     many.add_argument(
@@ -306,11 +311,6 @@ def _add_cache(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--cache", type=_filled, metavar="DIR", help="folder of downloaded models (default: HF_HUB_CACHE, or the hub's)"
     )
-
-
-def _folder(word: str) -> Path:
-    """The folder of an option: an empty word would be the folder that one is in."""
-    return Path(_filled(word))
 
 
 _DEVICE = "auto | cpu | cuda | cuda:1 | mps | xpu | a card's name, or teacher=...,field=... (default auto)"
