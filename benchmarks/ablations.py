@@ -31,7 +31,7 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks.shared.graded_run import Row, finished, known_mean, mean, measure  # noqa: E402
 from benchmarks.shared.grader import Grader, second_judge  # noqa: E402
-from benchmarks.shared.prompt_list import Prompt, read_prompts  # noqa: E402
+from benchmarks.shared.prompt_list import Prompt, prompt_file, read_prompts  # noqa: E402
 from benchmarks.shared.sheets import contact_sheet, variants_sheet  # noqa: E402
 from dreamfusion_engine.judge.model import load_judge  # noqa: E402
 from dreamfusion_engine.models.card import CARD_NAME  # noqa: E402
@@ -211,7 +211,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--only", nargs="+", choices=list(ABLATIONS), default=list(ABLATIONS), metavar="NAME")
     parser.add_argument("--seeds", type=int, default=3, metavar="N", help="from 0 on")
-    parser.add_argument("--prompts", type=Path, default=ROOT / "benchmarks" / "prompts" / "four.txt")
+    parser.add_argument("--prompts", type=prompt_file, default=ROOT / "benchmarks" / "prompts" / "four.txt")
     parser.add_argument("--output", type=Path, default=ROOT / "outputs" / "ablations")
     parser.add_argument("--preset", default="draft")
     parser.add_argument("--model", default="starter")

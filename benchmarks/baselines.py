@@ -33,7 +33,7 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks.shared.graded_run import Row, Truth, finished, known_mean, mean, measure, truth_of  # noqa: E402
 from benchmarks.shared.grader import Grader, second_judge  # noqa: E402
-from benchmarks.shared.prompt_list import Prompt, read_prompts  # noqa: E402
+from benchmarks.shared.prompt_list import Prompt, prompt_file, read_prompts  # noqa: E402
 from benchmarks.shared.sheets import contact_sheet  # noqa: E402
 from dreamfusion_engine.judge.folder import WEIGHTS  # noqa: E402
 from dreamfusion_engine.judge.model import load_judge  # noqa: E402
@@ -163,7 +163,7 @@ def grade_all(
 def main() -> None:
     """Make what is missing, print the table, and write it and the sheets into the output folder."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--prompts", type=Path, default=ROOT / "benchmarks" / "prompts" / "twelve.txt")
+    parser.add_argument("--prompts", type=prompt_file, default=ROOT / "benchmarks" / "prompts" / "twelve.txt")
     parser.add_argument("--output", type=Path, default=ROOT / "outputs" / "baselines")
     parser.add_argument("--preset", default="standard")
     parser.add_argument("--seed", type=int, default=0)

@@ -30,7 +30,7 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks.shared.graded_run import Row, Truth, known_mean, mean, measure, truth_of  # noqa: E402
 from benchmarks.shared.grader import Grader, second_judge  # noqa: E402
-from benchmarks.shared.prompt_list import full_list, read_prompts  # noqa: E402
+from benchmarks.shared.prompt_list import full_list, prompt_file, read_prompts  # noqa: E402
 from benchmarks.shared.sheets import contact_sheet  # noqa: E402
 from dreamfusion_engine.judge.model import load_judge  # noqa: E402
 from dreamfusion_engine.models.pipeline_folder import locate_model, open_pipeline  # noqa: E402
@@ -42,7 +42,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     which = parser.add_mutually_exclusive_group()
     which.add_argument(
-        "--prompts", type=Path, default=ROOT / "benchmarks" / "prompts" / "twelve.txt", help="one a line"
+        "--prompts", type=prompt_file, default=ROOT / "benchmarks" / "prompts" / "twelve.txt", help="one a line"
     )
     which.add_argument("--full", action="store_true", help="every kind that the model knows, in two colours")
     parser.add_argument("--output", type=Path, default=ROOT / "outputs" / "quality")

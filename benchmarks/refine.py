@@ -32,7 +32,7 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks.shared import graded_run, portraits  # noqa: E402
 from benchmarks.shared.grader import Grader  # noqa: E402
-from benchmarks.shared.prompt_list import Prompt, read_prompts  # noqa: E402
+from benchmarks.shared.prompt_list import Prompt, prompt_file, read_prompts  # noqa: E402
 from benchmarks.shared.shape_distance import distance_to_kind  # noqa: E402
 from dreamfusion_engine.judge.model import load_judge  # noqa: E402
 from dreamfusion_engine.judge.portraits import HALF_LENGTH, judge_cameras, light_above, to_box  # noqa: E402
@@ -260,7 +260,7 @@ def main() -> None:
     """Measure every prompt, print the table, and write summary and sheet into the output folder."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument(
-        "--prompts", type=Path, default=ROOT / "benchmarks" / "prompts" / "twelve.txt", help="one a line"
+        "--prompts", type=prompt_file, default=ROOT / "benchmarks" / "prompts" / "twelve.txt", help="one a line"
     )
     parser.add_argument("--output", type=Path, default=ROOT / "outputs" / "refine")
     parser.add_argument("--preset", default="standard")

@@ -21,7 +21,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.shared.prompt_list import Prompt, read_prompts  # noqa: E402
+from benchmarks.shared.prompt_list import Prompt, prompt_file, read_prompts  # noqa: E402
 from benchmarks.shared.shape_distance import distance_to_kind  # noqa: E402
 from dreamfusion_engine.config.presets import preset  # noqa: E402
 from dreamfusion_engine.contest.rounds import all_steps, rounds_of  # noqa: E402
@@ -127,7 +127,7 @@ def summary_of(rows: list[Row]) -> dict[str, Any]:
 def main() -> None:
     """Measure every prompt, and print the table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--prompts", type=Path, default=ROOT / "benchmarks" / "prompts" / "twelve.txt")
+    parser.add_argument("--prompts", type=prompt_file, default=ROOT / "benchmarks" / "prompts" / "twelve.txt")
     parser.add_argument("--count", type=int, default=8)
     parser.add_argument("--preset", default="draft")
     parser.add_argument("--model", default="starter")

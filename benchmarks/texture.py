@@ -28,7 +28,7 @@ sys.path.insert(0, str(ROOT))
 from benchmarks.shared import portraits  # noqa: E402
 from benchmarks.shared.graded_run import mean  # noqa: E402
 from benchmarks.shared.grader import Grader  # noqa: E402
-from benchmarks.shared.prompt_list import Prompt, read_prompts  # noqa: E402
+from benchmarks.shared.prompt_list import Prompt, prompt_file, read_prompts  # noqa: E402
 from benchmarks.shared.sheets import contact_sheet  # noqa: E402
 from dreamfusion_engine.judge.folder import WEIGHTS  # noqa: E402
 from dreamfusion_engine.judge.model import load_judge  # noqa: E402
@@ -170,7 +170,7 @@ def main() -> None:
     """Measure every prompt, print the table, and write summary and sheet into the output folder."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument(
-        "--prompts", type=Path, default=ROOT / "benchmarks" / "prompts" / "twelve.txt", help="one a line"
+        "--prompts", type=prompt_file, default=ROOT / "benchmarks" / "prompts" / "twelve.txt", help="one a line"
     )
     parser.add_argument("--output", type=Path, default=ROOT / "outputs" / "texture")
     parser.add_argument("--preset", default="standard")

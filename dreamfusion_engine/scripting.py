@@ -164,6 +164,8 @@ def _check_types(**given: Any) -> None:
 def _path(name: str, value: str | Path) -> Path:
     if not isinstance(value, str | os.PathLike):
         raise _refused(name, value, "a path")
+    if not str(value).strip():  # it would be the folder that the program runs in
+        raise _refused(name, value, "a path with a name in it")
     return Path(value)
 
 

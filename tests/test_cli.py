@@ -222,8 +222,9 @@ def test_only_a_run_that_left_a_checkpoint_is_advised_to_resume(
     model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], begun: bool
 ) -> None:
     def stopped(config: Any, output: Path, **rest: Any) -> Any:
+        (output / "checkpoint").mkdir(parents=True)
         if begun:
-            (output / "checkpoint").mkdir(parents=True)
+            (output / "checkpoint" / "checkpoint.json").write_text("{}")
         raise Cancelled("run.cancelled", what="Stopped.", why="You asked for it.", fix="Go on.")
 
     words = ["generate", "a mug", "--model", str(model), "--output", str(tmp_path / "o")]

@@ -115,6 +115,8 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"settings": {5: 6}}, "input.unknown_setting"),
     ({"settings": {"optimize": {5: 6}}}, "input.unknown_setting"),
     ({"output": 5}, "input.argument"),
+    ({"output": ""}, "input.argument"),
+    ({"begin_from": " "}, "input.argument"),
     ({"begin_from": b"glTF"}, "input.argument"),
     ({"progress": 5}, "input.argument"),
     ({"cancelled": True}, "input.argument"),

@@ -316,6 +316,7 @@ def test_the_advice_to_resume_is_the_same_command(
 
     def stopped(config: Any, paint: Any, mesh: bytes, output: Path, **rest: Any) -> Any:
         (output / "checkpoint").mkdir(parents=True, exist_ok=True)
+        (output / "checkpoint" / "checkpoint.json").write_text("{}")
         raise Cancelled("cancelled", what="Stopped.", why="It was asked to.", fix="Use --resume.")
 
     words = [mesh, "a red mug", "--model", model, "--set", "paint.front_deg=90"]

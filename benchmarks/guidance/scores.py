@@ -31,7 +31,7 @@ from benchmarks.shared import portraits  # noqa: E402
 from benchmarks.shared.graded_run import Row, mean, measure  # noqa: E402
 from benchmarks.shared.grader import Grader  # noqa: E402
 from benchmarks.shared.lone_views import lone_pipeline  # noqa: E402
-from benchmarks.shared.prompt_list import Prompt, read_prompts  # noqa: E402
+from benchmarks.shared.prompt_list import Prompt, prompt_file, read_prompts  # noqa: E402
 from benchmarks.shared.sheets import variants_sheet  # noqa: E402
 from dreamfusion_engine.commands.arguments import parse_settings  # noqa: E402
 from dreamfusion_engine.config.presets import preset  # noqa: E402
@@ -151,7 +151,7 @@ def main() -> None:
     """Measure every variant and print the table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--only", nargs="*", choices=list(VARIANTS), default=list(VARIANTS), metavar="NAME")
-    parser.add_argument("--prompts", type=Path, default=ROOT / "benchmarks" / "prompts" / "four.txt")
+    parser.add_argument("--prompts", type=prompt_file, default=ROOT / "benchmarks" / "prompts" / "four.txt")
     parser.add_argument("--output", type=Path, default=ROOT / "outputs" / "scores")
     parser.add_argument("--preset", default="draft")
     parser.add_argument("--seed", type=int, default=0)

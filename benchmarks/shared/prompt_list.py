@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import argparse
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
 from dreamfusion_engine.inputs.visible_text import visible
 from training.starter.captions import describe
@@ -54,6 +56,20 @@ def described() -> dict[str, tuple[Kind, Appearance]]:
 def corpus_words() -> frozenset[str]:
     """Every word of `described`."""
     return frozenset(word for text in described() for word in text.split())
+
+
+def prompt_file(word: str) -> Path:
+    """The file of an option `--prompts`.
+
+    word: str, as typed.
+    Raises argparse.ArgumentTypeError where it is no file.
+    """
+    path = Path(word)
+    if not path.is_file():
+        raise argparse.ArgumentTypeError(
+            f"{word!r} is no file: give one with a prompt a line, as benchmarks/prompts has"
+        )
+    return path
 
 
 def read_prompts(lines: Sequence[str], kinds: Sequence[str]) -> tuple[list[Prompt], list[LeftOut]]:

@@ -8,7 +8,6 @@ from functools import lru_cache
 
 import numpy as np
 import torch
-import trimesh
 import warp as wp
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
@@ -17,6 +16,15 @@ from dreamfusion_engine.judge.portraits import HALF_LENGTH, to_box
 from dreamfusion_engine.machine.warp_runtime import launch, vectors
 from training.starter.exact_mesh import exact_mesh, lattice_points, signed_distance
 from training.starter.objects.kinds import Appearance, Kind, make_object
+
+try:
+    import trimesh
+except ModuleNotFoundError:  # it comes with the tests alone
+    raise SystemExit(
+        "error: This program needs the package trimesh, which compares shapes.\n"
+        "  why: The engine does without it, so `python3 install.py engine` leaves it out.\n"
+        "  fix: Run `python3 install.py test tests/benchmarks/test_sheets.py`, which installs what the tests need."
+    ) from None
 
 Floats = NDArray[np.float32]
 CPU = torch.device("cpu")

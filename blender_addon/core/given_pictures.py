@@ -48,28 +48,50 @@ class GivenPicture:
 def from_words(words: Sequence[str]) -> list[GivenPicture]:
     """The pictures that words of a script or a command line mean, read from their files.
 
-    words: FILE or FILE@VIEW each, with VIEW a side or AZIMUTH,ELEVATION in degrees. A file whose own name holds an @ is
-        found too.
-    Raises ValueError for a view that is none, and for files that are too large or too many; OSError.
+    words: FILE or FILE@VIEW each, with VIEW a side, a side and an elevation, or AZIMUTH,ELEVATION in degrees. A file
+        whose own name holds an @ is found too.
+    Raises ValueError for a view that is none, for what is no file, and for files that are empty, too large or too many;
+        OSError.
     """
+    if isinstance(words, str | bytes) or any(not isinstance(word, str | os.PathLike) for word in words):
+        raise ValueError('pictures come as a list of texts, such as ["car.png@left"]')
     if len(words) > MOST:
         raise ValueError(f"{len(words)} pictures were given, and an object takes {MOST} at most")
     found = []
     for word in words:
-        file, at, said = word.rpartition("@")
-        if not at or "/" in said or os.sep in said or os.path.isfile(word):
-            file, said = word, "front"
-        path = Path(file).expanduser()
-        if path.stat().st_size > FILE_LIMIT:
+        file, view = _file_and_view(os.fspath(word))
+        path = Path(os.path.expanduser(file))
+        if not file.strip() or (path.exists() and not path.is_file()):  # a pipe may never end
+            raise ValueError(f"'{file[:80]}' is no file")
+        size = path.stat().st_size
+        if size > FILE_LIMIT:
             raise ValueError(f"{path.name[:80]} has more than {FILE_LIMIT >> 20} MiB")
-        found.append(GivenPicture(path.read_bytes(), _view_in_words(said)))
+        if not size:
+            raise ValueError(f"{path.name[:80]} is an empty file")
+        found.append(GivenPicture(path.read_bytes(), view))
     return found
 
 
-def _view_in_words(said: str) -> View:
-    """The view that is meant by 'left' or '30,20'. Raises ValueError."""
+def _file_and_view(word: str) -> tuple[str, View]:
+    """The two parts of FILE@VIEW. Raises ValueError for a view that is none."""
+    file, at, said = word.rpartition("@")
+    if not at or "/" in said or os.sep in said or os.path.isfile(os.path.expanduser(word)):
+        return word, "front"
     try:
-        return view_of(said if said in SIDES else [float(each) for each in said.split(",")])
+        return file, _view_in_words(said)
+    except ValueError:
+        if "." in said and not os.path.isfile(os.path.expanduser(file)):  # photo@2x.png, which is not there
+            return word, "front"
+        raise
+
+
+def _view_in_words(said: str) -> View:
+    """The view that is meant by 'left', 'left,20' or '30,20'. Raises ValueError."""
+    first, comma, second = (part.strip() for part in said.lower().partition(","))
+    try:
+        if not comma:
+            return view_of(first)
+        return view_of([SIDES[first] if first in SIDES else float(first), float(second)])
     except ValueError:
         raise ValueError(f"'{said[:40]}' is no view: after the @ goes a side or AZIMUTH,ELEVATION") from None
 

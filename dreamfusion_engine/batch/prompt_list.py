@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,13 +46,14 @@ class BadLine:
 def read_list(path: Path) -> tuple[list[Line], list[BadLine]]:
     """Return the prompts of a list, and the lines that are none. Blank lines and those that begin with # are skipped.
 
-    path: Path of a text file in UTF-8.
+    path: Path of a text file in UTF-8, or in UTF-16 with its mark, as PowerShell writes it.
     Raises InputError input.list where it cannot be read, is too large, or has no line that is a prompt.
     """
     try:
         found = Path(given_path(path))
         if not found.is_file():
-            raise UnusablePath("it is a folder" if found.is_dir() else "it is not there")
+            missing = "it is no file" if found.exists() else "it is not there"
+            raise UnusablePath("it is a folder" if found.is_dir() else missing)
         with found.open("rb") as stream:
             content = stream.read(LIST_LIMIT + 1)
     except (OSError, UnusablePath) as error:
@@ -60,7 +62,7 @@ def read_list(path: Path) -> tuple[list[Line], list[BadLine]]:
     if len(content) > LIST_LIMIT:
         raise _refusal(f"{shortened(path)} is larger than {LIST_LIMIT >> 20} MiB.", "Give a text file of prompts.")
     lines, bad, seen = [], [], dict[str, int]()
-    for number, raw in enumerate(content.removeprefix(b"\xef\xbb\xbf").split(b"\n"), 1):
+    for number, raw in enumerate(_in_utf8(content, path).splitlines(), 1):
         try:
             text = raw.decode("utf-8").strip()
         except UnicodeDecodeError:
@@ -75,9 +77,22 @@ def read_list(path: Path) -> tuple[list[Line], list[BadLine]]:
         lines.append(Line(number=number, prompt=text))
     if len(lines) > MOST_PROMPTS:
         raise _refusal(f"It has {len(lines):,} prompts, more than {MOST_PROMPTS:,}.", "Cut it into several lists.")
+    if not lines and bad:
+        raise _none_usable(bad)
     if not lines:
         raise _refusal(f"{shortened(path)} has no line that is a prompt.", "Give a text file with a prompt a line.")
     return lines, bad
+
+
+def _in_utf8(content: bytes, path: Path) -> bytes:
+    """The bytes of a list without a mark at its beginning. They end a line by any of the three ways."""
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        try:
+            return content.decode("utf-16").encode()
+        except UnicodeDecodeError as error:
+            why = f"{shortened(path)} says that it is UTF-16, and is not."
+            raise _refusal(why, "Save the list as UTF-8.") from error
+    return content.removeprefix(codecs.BOM_UTF8)
 
 
 def usable(lines: Iterable[Line], check: Callable[[str], str]) -> tuple[list[Line], list[BadLine]]:
@@ -96,9 +111,13 @@ def usable(lines: Iterable[Line], check: Callable[[str], str]) -> tuple[list[Lin
                 raise
             bad.append(_bad(line.number, line.prompt, f"{error.what} {error.why}", error.fix))
     if not good:
-        first = bad[0]
-        raise _refusal(f"None of its lines can be used. Line {first.number}: {first.why}", first.fix)
+        raise _none_usable(bad)
     return good, bad
+
+
+def _none_usable(bad: list[BadLine]) -> InputError:
+    first = bad[0]
+    return _refusal(f"None of its lines can be used. Line {first.number}: {first.why}", first.fix)
 
 
 def _bad(number: int, text: str, why: str, fix: str) -> BadLine:

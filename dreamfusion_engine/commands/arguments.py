@@ -200,7 +200,7 @@ def parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
     said = commands.add_parser("messages", help="show the messages that programs read and write", allow_abbrev=False)
     said.add_argument("--json", action="store_true", help="print as a JSON Schema")
     serve = commands.add_parser("serve", help="take requests on standard input, for the add-on", allow_abbrev=False)
-    serve.add_argument("--output-root", type=Path, default=Path("outputs"), metavar="DIR", help="default: outputs")
+    serve.add_argument("--output-root", type=_folder, default=Path("outputs"), metavar="DIR", help="default: outputs")
     agents = commands.add_parser("mcp", help="serve agents by the Model Context Protocol", allow_abbrev=False)
     agents.add_argument(
         "--folder",
@@ -212,13 +212,18 @@ def parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
     return top
 
 
+def _folder(word: str) -> Path:
+    """The folder of an option: an empty word would be the folder that one is in."""
+    return Path(_filled(word))
+
+
 def _add_batch(many: argparse.ArgumentParser) -> None:
     many.add_argument("list", metavar="LIST", help="text file with a prompt a line; # begins a comment")
     many.add_argument(
         "--seeds", default="0", metavar="SEEDS", help="0-3, 5 or 0,2,7: every prompt with each (default 0)"
     )
     many.add_argument(
-        "--output", required=True, metavar="DIR|URL", help="folder of the batch; the same command goes on"
+        "--output", required=True, type=_filled, metavar="DIR|URL", help="folder of the batch; the same command goes on"
     )
     many.add_argument("--on", default="local", metavar="PLACE", help="local | ray | ray://HOST:PORT (default local)")
     many.add_argument("--jobs", type=int, default=0, metavar="N", help="runs at once (default: as many as fit)")
@@ -237,7 +242,7 @@ def _add_batch(many: argparse.ArgumentParser) -> None:
 def _add_run(command: _Parser, folder: str, words: Sequence[str]) -> None:
     """Add the options of a run. folder: where it writes by default. words: as for `parser`."""
     _add_model(command)
-    command.add_argument("--output", type=Path, metavar="DIR", help=f"default: {folder}")
+    command.add_argument("--output", type=_folder, metavar="DIR", help=f"default: {folder}")
     command.add_argument("--seed", type=int, metavar="N", help="another seed, another result (default 0)")
     command.add_argument("--negative", default="", metavar="TEXT", help="what it should not look like")
     command.add_argument("--device", default="auto", help=_DEVICE)
@@ -304,7 +309,7 @@ def _add_settings(command: argparse.ArgumentParser) -> None:
 
 def _add_cache(command: argparse.ArgumentParser) -> None:
     command.add_argument(
-        "--cache", metavar="DIR", help="folder of downloaded models (default: HF_HUB_CACHE, or the hub's)"
+        "--cache", type=_filled, metavar="DIR", help="folder of downloaded models (default: HF_HUB_CACHE, or the hub's)"
     )
 
 

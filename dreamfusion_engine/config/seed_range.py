@@ -31,9 +31,8 @@ class SeedRange:
             if not isinstance(value, int) or isinstance(value, bool):
                 raise _refusal(f"{str(value)[:60]!r} is no whole number.")
         if self.count < 2:
-            raise _refusal(
-                f"It has {max(0, self.count)} seeds, and a contest needs two.", "For one seed use --seed N. "
-            )
+            has = "one seed" if self.count == 1 else "no seed"
+            raise _refusal(f"It has {has}, and a contest needs two.", "For one seed use --seed N. ")
         if self.count > MOST_SEEDS:
             raise _refusal(f"It has {self.count:,} seeds, more than {MOST_SEEDS}.")
         if not 0 <= self.first <= HIGHEST - self.count + 1:

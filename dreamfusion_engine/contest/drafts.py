@@ -16,10 +16,10 @@ from dreamfusion_engine.events import Control, DraftMesh, Preview, Report, Stage
 from dreamfusion_engine.guidance.denoiser.choice import Choice
 from dreamfusion_engine.machine.atomic_file import write_atomically
 from dreamfusion_engine.machine.disk import output_error
+from dreamfusion_engine.machine.run_folder import INDEX
 from dreamfusion_engine.mesh.build import build_mesh
 from dreamfusion_engine.mesh.export import write_glb
 from dreamfusion_engine.mesh.surface.silhouette import ReferenceViews
-from dreamfusion_engine.optimize.checkpoint import INDEX
 from dreamfusion_engine.optimize.endings import cancelled
 from dreamfusion_engine.optimize.overlap import may_overlap
 from dreamfusion_engine.optimize.previews import BACKGROUND, Previews, png, preview_cameras

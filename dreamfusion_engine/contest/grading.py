@@ -13,8 +13,8 @@ from dreamfusion_engine.judge.portraits import BACKGROUND, PIXELS, judge_cameras
 from dreamfusion_engine.optimize.volume_training import VolumeTraining
 from dreamfusion_engine.scene.cameras import Cameras, mid_orbit_cameras
 
-BY_TEACHER = "the teacher's own residual, because no judge knows this prompt"
-BY_COMPARISON = "the teacher's own comparison, because no judge knows this prompt"
+BY_TEACHER = "the teacher's own residual, because no judge can grade this run"
+BY_COMPARISON = "the teacher's own comparison, because no judge can grade this run"
 _SIDES = 4
 
 

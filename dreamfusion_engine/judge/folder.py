@@ -41,10 +41,12 @@ def judge_folder(name: str, *teachers: str) -> Path | None:
         if not (folder / "preprocessor_config.json").is_file():
             raise UnusablePath("it holds no preprocessor_config.json")
     except (OSError, UnsafeJson, UnusablePath) as error:
+        at_file = isinstance(error, OSError) and error.strerror and error.filename
+        why = f"{Path(str(error.filename)).name}: {error.strerror}" if at_file else error  # type: ignore[union-attr]
         raise InputError(
             "judge.folder",
             what="The judge cannot be used.",
-            why=f"{shortened(name)}: {error}.",
+            why=f"{shortened(name) if name.strip() else repr(name)}: {why}.",
             fix=_FIX,
         ) from error
     if any(_is_teacher(folder, teacher) for teacher in teachers if teacher):

@@ -17,9 +17,11 @@ SOURCE = "source.glb"  # the mesh that the run was given
 INPUTS = "inputs.json"  # the pictures that it was given, and from where they show the object
 INPUT = "input-{}.png"  # a picture, cut out
 CONTEST = "contest.json"  # where a contest of seeds stands
-_WRITTEN = ("mesh.glb", "views.png", "turntable.mp4", "result.json", INPUTS, INPUT.format("*"), CONTEST)
+RESULT = "result.json"  # what a finished run says of itself, written last
+INDEX = "checkpoint.json"  # of a checkpoint's folder: it names the state
+_WRITTEN = ("mesh.glb", "views.png", "turntable.mp4", RESULT, INPUTS, INPUT.format("*"), CONTEST)
 _REPLACED = (*_WRITTEN, "before.png", "textures", "previews*", "seeds")  # by a run that begins anew
-_WRITTEN_INSIDE = {"checkpoint*": ("state-*.safetensors", "checkpoint.json"), "previews*": ("step-*.png",)}
+_WRITTEN_INSIDE = {"checkpoint*": ("state-*.safetensors", INDEX), "previews*": ("step-*.png",)}
 
 
 def can_resume(folder: Path) -> bool:
@@ -27,7 +29,23 @@ def can_resume(folder: Path) -> bool:
 
     folder: Path of the run.
     """
-    return (folder / "checkpoint").is_dir() or (folder / CONTEST).is_file()
+    # Of a run that was killed in its first save there is a folder without one.
+    return (folder / "checkpoint" / INDEX).is_file() or (folder / CONTEST).is_file()
+
+
+def check_begun(checkpoint: Path) -> None:
+    """Raise InputError checkpoint.missing where there is no checkpoint to resume from. Torch is not needed.
+
+    checkpoint: Path of its folder.
+    """
+    path = checkpoint / INDEX
+    if not path.is_file():
+        raise InputError(
+            "checkpoint.missing",
+            what="There is nothing to resume.",
+            why=f"There is no {path}.",
+            fix="Leave out --resume, or give the --output of a run that was broken off.",
+        )
 
 
 def check_contest(folder: Path, seeds: str, *, resume: bool) -> None:

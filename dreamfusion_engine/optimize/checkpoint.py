@@ -27,10 +27,9 @@ from dreamfusion_engine.errors import InputError, SetupError
 from dreamfusion_engine.guidance.denoiser.choice import installed
 from dreamfusion_engine.machine.atomic_file import move_into_place, write_atomically
 from dreamfusion_engine.machine.disk import output_error
-from dreamfusion_engine.machine.run_folder import INPUTS, SOURCE
+from dreamfusion_engine.machine.run_folder import INDEX, INPUTS, RESULT, SOURCE, check_begun
 
 FORMAT = 1
-INDEX = "checkpoint.json"
 # A run may be resumed with others of these: they do not touch training, or are what is lowered when memory runs out.
 _LOWERED = ("memory.", "optimize.views", "optimize.resolution")
 FREE_SETTINGS = ("mesh.", "reference.texture", "texture.", "device", "judge", "checkpoint_every", "preset", *_LOWERED)
@@ -134,13 +133,15 @@ def set_aside(*stages: Path) -> list[Path]:
     """Rename the checkpoints of an interrupted run, which the next would replace; return their new folders.
 
     All of them are renamed where one of them is unfinished: what a last stage goes on from is in the one before it.
-    Nothing is where there are none, where they are complete, or cannot be read.
+    So they are where all are complete and no result lies beside them: the run was stopped before its mesh was written.
+    Nothing is where there are none, where the run has its result, or where they cannot be read.
 
     stages: Paths of a run's checkpoints, one for each of its trainings.
     Raises InputError input.output.
     """
     found = {folder: steps for folder in stages if (steps := _steps_of(folder)) is not None}
-    if all(step >= total for step, total in found.values()):
+    made = any((folder.parent / RESULT).is_file() for folder in found)
+    if not found or (made and all(step >= total for step, total in found.values())):
         return []
     aside = []
     for folder, (step, _) in found.items():
@@ -162,18 +163,20 @@ def _steps_of(folder: Path) -> tuple[int, int] | None:
         return None
 
 
-def load_checkpoint(folder: Path, config: GenerateConfig, *, given: bool = True) -> Checkpoint:
+def load_checkpoint(folder: Path, config: GenerateConfig, *, given: bool | None = None) -> Checkpoint:
     """Load the checkpoint in `folder`, after a check that it is whole and of this run; its devices may be others.
 
     folder: Path of the checkpoint.
     config: GenerateConfig of this run.
-    given: bool, whether this run has a mesh or pictures.
+    given: bool, whether this run has a mesh or pictures; None: whoever asks compares them.
     Raises InputError checkpoint.missing, checkpoint.damaged, checkpoint.other_run (naming the settings that differ).
     Raises SetupError checkpoint.format.
     """
     index = _read_index(folder)
-    if index["extra"].get("subject") and not given:  # before the settings, some of which follow from it
-        raise _inputs_missing(folder.parent)
+    begun_with = bool(index["extra"].get("subject"))
+    same_method = index["config"].get("method", "field") == config.method
+    if same_method and given is not None and given != begun_with:  # before the settings, some of which follow from it
+        raise _inputs_missing(folder.parent) if begun_with else _inputs_new()
     differing = differing_settings(index["config"], to_json(config))
     if differing:
         raise InputError(
@@ -193,14 +196,14 @@ def load_checkpoint(folder: Path, config: GenerateConfig, *, given: bool = True)
 
 
 def differing_settings(saved: Mapping[str, Any], current: Mapping[str, Any]) -> list[str]:
-    """Return 'name: old then, new now' for every setting that matters to training and differs.
+    """Return 'name: old then, new now' for every setting that matters to training and differs, the run's own first.
 
     saved, current: configurations as JSON-like dicts.
     """
     old, new = _flat(json.loads(json.dumps(saved))), _flat(json.loads(json.dumps(current)))
     return [
         f"{name}: {old.get(name, 'unset')!r} then, {new.get(name, 'unset')!r} now"
-        for name in sorted(old.keys() | new.keys())
+        for name in sorted(old.keys() | new.keys(), key=lambda name: ("." in name, name))  # those of stages follow
         if old.get(name) != new.get(name) and not name.startswith(FREE_SETTINGS)
     ]
 
@@ -213,14 +216,8 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def _read_index(folder: Path) -> dict[str, Any]:
+    check_begun(folder)
     path = folder / INDEX
-    if not path.is_file():
-        raise InputError(
-            "checkpoint.missing",
-            what="There is nothing to resume.",
-            why=f"There is no {path}.",
-            fix="Leave out --resume, or give the --output of a run that was broken off.",
-        )
     try:
         index = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(index, dict):
@@ -269,6 +266,15 @@ def _inputs_missing(folder: Path) -> InputError:
         what="The mesh or the pictures that this run began with are missing.",
         why=why,
         fix="Give them again, by --from MESH.glb or --image FILE@VIEW, or leave out --resume to start anew.",
+    )
+
+
+def _inputs_new() -> InputError:
+    return InputError(
+        "checkpoint.other_run",
+        what="The run was begun without a mesh and without pictures.",
+        why="Now some are given, and its training so far knew nothing of them.",
+        fix="Resume without --from and --image, or leave out --resume to start anew.",
     )
 
 

@@ -38,50 +38,56 @@ class Decoded:
     alpha: Floats | None
 
 
-def decoded(data: bytes, name: str) -> Decoded:
+def decoded(data: bytes, name: str, kind: str = "picture") -> Decoded:
     """Return the pixels of a picture, KEPT_SIDE along its longer side at most.
 
     data: bytes of its file.
     name: str, for messages.
-    Raises InputError for a file that is no picture, is broken, too large or too small.
+    kind: str, 'picture' or 'mask', for messages.
+    Raises InputError for a file that is empty, is no picture, is broken, too large or too small.
     """
-    check_size(len(data), name)
+    check_size(len(data), name, kind)
+    if not data:
+        raise _unreadable(kind, f"{name} is an empty file.", "Save or copy it again.")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of odd files; the size, which it also warns of, is checked here
             with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
-                _check_pixels(*picture.size, name)
+                _check_pixels(*picture.size, name, kind)
                 return _pixels(picture)
     except InputError:
         raise
     except Image.DecompressionBombError as error:  # Pillow's own limit, above this module's
-        raise _too_large(f"{name} has more pixels than the limit of {PIXEL_LIMIT:,}") from error
+        raise _too_large(kind, f"{name} has more pixels than the limit of {PIXEL_LIMIT:,}") from error
     except Exception as error:  # a stranger's picture: each of Pillow's decoders raises what it likes
         unknown = isinstance(error, UnidentifiedImageError)
-        raise InputError(
-            "input.picture",
-            what="The picture cannot be read.",
-            why=f"{name} is " + (f"none of {', '.join(FORMATS)}." if unknown else f"broken: {error}."),
-            fix="Open it in a picture editor and save it as PNG.",
-        ) from error
+        why = f"{name} is " + (f"none of {', '.join(FORMATS)}." if unknown else f"broken: {error}.")
+        raise _unreadable(kind, why, "Open it in a picture editor and save it as PNG.") from error
 
 
-def _check_pixels(width: int, height: int, name: str) -> None:
-    if width * height > PIXEL_LIMIT or max(width, height) > SIDE_MOST:
-        raise _too_large(f"{name} has {width:,} x {height:,} pixels; {PIXEL_LIMIT:,} pixels are the limit")
+def _check_pixels(width: int, height: int, name: str, kind: str) -> None:
+    has = f"{name} has {width:,} x {height:,} pixels"
+    if width * height > PIXEL_LIMIT:
+        raise _too_large(kind, f"{has}; {PIXEL_LIMIT:,} pixels are the limit")
+    if max(width, height) > SIDE_MOST:
+        raise _too_large(kind, f"{has}; {SIDE_MOST:,} along a side are the limit")
     if min(width, height) < SIDE_LEAST:
         raise InputError(
-            "input.picture",
-            what="The picture is too small.",
-            why=f"{name} has {width:,} x {height:,} pixels; each side needs {SIDE_LEAST}.",
-            fix="Give a larger picture: 512 pixels along a side are good.",
+            f"input.{kind}",
+            what=f"The {kind} is too small.",
+            why=f"{has}; each side needs {SIDE_LEAST}.",
+            fix=f"Give a larger {kind}: 512 pixels along a side are good.",
         )
 
 
-def _too_large(why: str) -> InputError:
+def _unreadable(kind: str, why: str, fix: str) -> InputError:
+    return InputError(f"input.{kind}", what=f"The {kind} cannot be read.", why=why, fix=fix)
+
+
+def _too_large(kind: str, why: str) -> InputError:
     return InputError(
         "input.picture_large",
-        what="The picture is too large.",
+        what=f"The {kind} is too large.",
         why=f"{why}.",
         fix="Save a smaller copy: 2,000 pixels along a side are more than enough.",
     )

@@ -74,9 +74,21 @@ def split_word(word: str) -> tuple[str, Viewpoint]:
     Raises InputError input.picture_view.
     """
     file, at, view = word.rpartition("@")
+    if not (file if at else word).strip():
+        raise InputError(
+            "input.picture",
+            what="A picture has no file.",
+            why=f"{shortened(word)!r} names none.",
+            fix="Give its file, and after an @ its view: --image chair.png@front.",
+        )
     if not at or os.path.sep in view or "/" in view or os.path.isfile(os.path.expanduser(word)):
         return word, Viewpoint()
-    return file, viewpoint_of(view)
+    try:
+        return file, viewpoint_of(view)
+    except InputError:
+        if "." in view and not os.path.isfile(os.path.expanduser(file)):  # photo@2x.png, which is not there
+            return word, Viewpoint()
+        raise
 
 
 def read_picture_file(file: str, kind: str) -> bytes:
@@ -91,7 +103,7 @@ def read_picture_file(file: str, kind: str) -> bytes:
         status = found.stat()
         if not stat.S_ISREG(status.st_mode):  # a device may never end
             raise UnusablePath("it is a folder" if found.is_dir() else "it is no file")
-        check_size(status.st_size, shortened(file))
+        check_size(status.st_size, shortened(file), kind)
         return found.read_bytes()
     except (OSError, UnusablePath) as error:
         why = error.strerror if isinstance(error, OSError) and error.strerror else error
@@ -103,16 +115,17 @@ def read_picture_file(file: str, kind: str) -> bytes:
         ) from error
 
 
-def check_size(size: int, name: str) -> None:
+def check_size(size: int, name: str, kind: str = "picture") -> None:
     """Raise InputError input.picture_large for a file of more than FILE_LIMIT.
 
     size: int, bytes.
     name: str, of the file.
+    kind: str, 'picture' or 'mask', for messages.
     """
     if size > FILE_LIMIT:
         raise InputError(
             "input.picture_large",
-            what="The picture's file is too large.",
+            what=f"The {kind}'s file is too large.",
             why=f"{name} has {size >> 20:,} MiB; the limit is {FILE_LIMIT >> 20} MiB.",
             fix="Save a smaller copy: 2,000 pixels along a side are more than enough.",
         )

@@ -137,7 +137,7 @@ def _masked(given: GivenPicture) -> tuple[Floats, Floats, str]:
 
 def _mask(given: GivenPicture, height: int, width: int) -> Floats:
     """The mask that goes with a picture, float32[H, W]: its alpha where it has one, else how white it is."""
-    mask = decoded(given.mask, f"the mask of {given.name}")
+    mask = decoded(given.mask, f"the mask of {given.name}", "mask")
     levels = mask.colour.mean(-1) if mask.alpha is None else mask.alpha * mask.colour.max(-1)
     rows, columns = levels.shape
     if abs(columns * height / (rows * width) - 1.0) > _ASPECTS_APART:

@@ -9,7 +9,7 @@ from typing import Any
 
 from dreamfusion_engine.config.seed_range import SeedRange
 from dreamfusion_engine.errors import InputError
-from dreamfusion_engine.machine.run_folder import check_contest
+from dreamfusion_engine.machine.run_folder import INDEX, check_contest
 from dreamfusion_engine.pictures.asked import check_pictures
 from dreamfusion_engine.pictures.given import GivenPicture
 from dreamfusion_engine.request.generate import begun_with, checked_blockout
@@ -59,5 +59,15 @@ def checked_contest_request(
     if not resume:
         check_not_taken(asked.output, asked.config, "contest", seeds)
         check_same_inputs(asked.output, mesh)
-    config = with_texture_stage(begun_with(mesh, asked, settings), settings)
+    begun = _begun(asked.output, seeds) if resume else None
+    config = with_texture_stage(begun_with(mesh, asked, settings), settings, begun)
     return replace(asked, config=config, mesh=mesh, seeds=seeds)
+
+
+def _begun(folder: Path, seeds: SeedRange) -> Path | None:
+    """The folder of a seed that has a checkpoint, which all have of one run's settings; None for none.
+
+    folder: Path of the contest.
+    """
+    drafts = (folder / "seeds" / str(seed) for seed in seeds.seeds)
+    return next((draft for draft in drafts if (draft / "checkpoint" / INDEX).is_file()), None)

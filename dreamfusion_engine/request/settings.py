@@ -33,7 +33,7 @@ def settings_for(
         raise InputError(
             "input.recipe",
             what=f"The recipe '{asked}' does not fit this model.",
-            why=f"It is for {FAMILIES[recipe.family].title}; the model is a {FAMILIES[facts.family].title}.",
+            why=f"It is for {recipe.title}; {model_in_words(facts)}.",
             fix=f"Leave the recipe out, or give {facts.recipe}.",
         )
     made = resolve(preset_name, prompt, settings, str(asked))
@@ -71,10 +71,20 @@ def _with_method(recipe: str, facts: ModelFacts, settings: Mapping[str, Any] | N
         raise InputError(
             "input.method",
             what="The method 'clip-mesh' needs a CLIP.",
-            why=f"It compares pictures with words, and the model is a {FAMILIES[facts.family].title}, which denoises.",
+            why=f"It compares pictures with words, and {model_in_words(facts)}, which denoises.",
             fix="Give the folder of a CLIP as the --model, or leave out --method.",
         )
     return CLIP_MESH_RECIPES[recipe]
+
+
+def model_in_words(facts: ModelFacts) -> str:
+    """Return what a model is, as the end of a sentence: 'the model is the starter model', '... is Stable Diffusion 1'.
+
+    facts: ModelFacts of the model.
+    """
+    family = FAMILIES[facts.family]
+    title = f"a {family.title}" if family.compares else family.title
+    return f"the model is {'the starter model' if facts.recipe == STARTER_RECIPE else title}"
 
 
 def seed_of(settings: Mapping[str, Any]) -> int:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from dreamfusion_engine.config.seed_range import SeedRange
 from dreamfusion_engine.config.stages import GenerateConfig
 from dreamfusion_engine.errors import InputError
-from dreamfusion_engine.machine.run_folder import INPUT, INPUTS, SOURCE
+from dreamfusion_engine.machine.run_folder import CONTEST, INPUT, INPUTS, SOURCE
 from dreamfusion_engine.request.run import Request
 from dreamfusion_engine.wire.bounded_json import UnsafeJson, read_json_file
 
@@ -25,6 +25,8 @@ RESULTS = {
     "generate": ("object", "prompt"),
 }
 _FIX = "Give another --output folder, or move the old result away."
+_MADE = ("mesh.glb", "views.png", "turntable.mp4")  # what every run writes, besides its report
+_TRACES = ("checkpoint*", "previews*", INPUTS, SOURCE, CONTEST)  # by which a folder is known for a run's
 
 
 def check_not_taken(
@@ -56,7 +58,7 @@ def check_not_taken(
 
 
 def check_same_inputs(folder: Path, mesh: bytes = b"", pictures: Sequence[CutOut] = ()) -> None:
-    """Raise InputError when `folder` holds the finished result of another mesh or other pictures.
+    """Raise InputError when `folder` holds the finished result of another mesh or other pictures, or somebody's files.
 
     folder: Path of the run; prompt, seeds and task are those of its result, by `check_not_taken`.
     mesh: bytes that the new run begins from, or is about; b"" for none.
@@ -64,9 +66,22 @@ def check_same_inputs(folder: Path, mesh: bytes = b"", pictures: Sequence[CutOut
     """
     report = folder / "result.json"
     if not report.is_file():
+        _check_own(folder, len(pictures))
         return
     if other := _other_inputs(folder, mesh, pictures):
         raise _taken(f"{report} was made {other}; this run would replace it.", _FIX)
+
+
+def _check_own(folder: Path, pictures: int) -> None:
+    """Raise InputError where no run has worked in a folder, and files by the names that one writes are there."""
+    if any(found for name in _TRACES for found in folder.glob(name)):
+        return
+    for name in (*_MADE, *(INPUT.format(i) for i in range(pictures))):
+        if (folder / name).exists():
+            raise _taken(
+                f"{folder / name} is there, and no run has made it; this run would write over it.",
+                "Give another --output folder, or move the file away.",
+            )
 
 
 def check_apart(task: str, asked: Request, jobs: Iterable[tuple[str, Request]]) -> None:

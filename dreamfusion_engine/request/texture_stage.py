@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from dreamfusion_engine.config.recipes import recipe_family, recipe_named
+from dreamfusion_engine.config.recipes import CLIP_MESH_RECIPES, recipe_family, recipe_named
 from dreamfusion_engine.config.stages import GenerateConfig
 from dreamfusion_engine.config.texture_stage import texture_config
 from dreamfusion_engine.errors import EngineError, InputError
@@ -15,6 +15,7 @@ from dreamfusion_engine.judge.folder import judge_folder
 from dreamfusion_engine.models.card import check_length, check_prompts
 from dreamfusion_engine.models.family import FAMILIES
 from dreamfusion_engine.models.pipeline_folder import ModelFacts, model_facts
+from dreamfusion_engine.request.settings import model_in_words
 from dreamfusion_engine.request.told import is_blank
 from dreamfusion_engine.wire.bounded_json import UnsafeJson, read_json_file
 
@@ -63,11 +64,15 @@ def with_texture_stage(
         raise _of_texture_model(error) from error
     check_can_paint(config.prompt, facts)
     recipe = asked.recipe or facts.recipe
-    if recipe_named(recipe).family != recipe_family(facts.family):
+    known = recipe_named(recipe)
+    why = f"It is for {known.title}; {model_in_words(facts)}." if known.family != recipe_family(facts.family) else ""
+    if recipe in CLIP_MESH_RECIPES.values():
+        why = f"{known.title} bends a sphere to a new object; it paints no shape that is there."
+    if why:
         raise InputError(
             "input.recipe",
             what=f"The recipe '{recipe}' does not fit the texture model.",
-            why=f"It is for {recipe_named(recipe).title}; the model is a {FAMILIES[facts.family].title}.",
+            why=why,
             fix=f"Leave texture.recipe out, or give {facts.recipe}.",
         )
     whole = replace(config, texture=replace(asked, recipe=recipe))
@@ -92,8 +97,11 @@ def check_stage_prompt(config: GenerateConfig, facts: ModelFacts) -> None:
     facts: ModelFacts of the texture model.
     """
     second = texture_config(config)
-    check_length(second, FAMILIES[facts.family])
-    check_prompts(second, facts.card)
+    try:
+        check_length(second, FAMILIES[facts.family])
+        check_prompts(second, facts.card)
+    except EngineError as error:
+        raise _of_texture_model(error) from error
 
 
 def check_can_paint(prompt: str, facts: ModelFacts) -> None:

@@ -43,6 +43,7 @@ _WORDLESS_ONLY: Mapping[str, tuple[tuple[str, ...], str]] = {
 _INSTEAD: Mapping[str, str] = {
     "mesh.texture": "The maps that are trained are those of the result: sphere.maps is their size.",
     "mesh.normal_map": "With this method there always is a normal map.",
+    "texture.model": "For another texture use the command texture on the result.",
     "camera.target_jitter": "sphere.offset says how far the object is off the middle.",
 }
 

@@ -11,6 +11,7 @@ from dreamfusion_engine.config.paint import PaintConfig
 from dreamfusion_engine.config.seed_range import SeedRange
 from dreamfusion_engine.events import Chosen, Control, Report, Result
 from dreamfusion_engine.machine.main_memory import check_room_to_start
+from dreamfusion_engine.machine.run_folder import check_begun
 from dreamfusion_engine.pictures.given import GivenPicture
 from dreamfusion_engine.request.contest import checked_contest_request
 from dreamfusion_engine.request.generate import checked_request
@@ -55,9 +56,15 @@ def work(
     report, control: as for tasks.generate.generate.
     makers: by task, functions that stand in for the engine's own.
     chosen: asked by a contest which seed a person lets win.
+    Raises InputError checkpoint.missing, before anything heavy is imported, where there is nothing to resume.
     """
     known = TASKS[task]
-    return known.run(makers.get(task) or known.load(), asked, report, control, chosen)
+    make = makers.get(task)
+    if make is None:
+        if asked.resume and asked.seeds is None:  # a contest's board has been looked for with its request
+            check_begun(asked.output / "checkpoint")
+        make = known.load()
+    return known.run(make, asked, report, control, chosen)
 
 
 def _check_generate(prompt: str, mesh: Path | bytes, pictures: Sequence[GivenPicture] = (), **asked: Any) -> Request:

@@ -53,6 +53,7 @@ from dreamfusion_engine.speed.device_speed import learn_ratio, learn_rest, measu
 from dreamfusion_engine.speed.run_time import after_seconds, refining_seconds, step_seconds
 from dreamfusion_engine.tasks.clip_mesh import bent_sphere
 
+LATER = (REFINE_CHECKPOINT, SHAPE_CHECKPOINT, TEXTURE_CHECKPOINT)  # of a run, after that of its first training
 UNNAMED = "Object"  # the name of an object without a prompt
 REFERENCE_VIEWS = 8  # around the object, from 20 degrees above
 REFERENCE_PIXELS = 192
@@ -89,7 +90,7 @@ def generate(
     Raises RunError when the run fails, Cancelled when it was stopped; the last checkpoint is kept.
     """
     if config.method == "clip-mesh":
-        later = (output / REFINE_CHECKPOINT,)
+        later = tuple(output / name for name in LATER)
         return bent_sphere(config, output, report=report, control=control, resume=resume, later=later)
     start = start_of(blockout or (kept_source(output) if resume else b""), config)
     given = run_pictures(tuple(pictures) or (kept_pictures(output) if resume else ()), config)
@@ -247,7 +248,7 @@ def _shaped(run: _Run, pipeline: PipelineFolder, adapters: AdapterFiles) -> Shap
         processes=processes,
         subject=run.subject,
         new_training=_new_training(start, pictures, device),
-        later=tuple(output / name for name in (REFINE_CHECKPOINT, SHAPE_CHECKPOINT, TEXTURE_CHECKPOINT)),
+        later=tuple(output / name for name in LATER),
     )
     if run.resume:
         session.resume()

@@ -131,6 +131,8 @@ def test_every_run_has_a_new_folder_and_is_found_again(allowed: AllowedFolder) -
     assert allowed.runs() == ["a-red-mug-3"] and allowed.request_of("a-red-mug-3") == request
     assert allowed.state_of("a-red-mug-3") == "left"
     (first / "checkpoint").mkdir()
+    assert allowed.state_of("a-red-mug-3") == "left", "it was killed in its first save"
+    (first / "checkpoint" / "checkpoint.json").write_text("{}")
     assert allowed.state_of("a-red-mug-3") == "stopped"
     (first / "result.json").write_text("{}")
     assert allowed.state_of("a-red-mug-3") == "done"

@@ -28,7 +28,31 @@ def test_what_is_no_text_and_what_was_said_before_is_left_out_by_its_number(tmp_
     assert all(each.fix for each in bad)
 
 
-@pytest.mark.parametrize("content", [b"", b"\n# nothing\n", b"\xff\n"])
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_a_list_that_powershell_wrote_is_read(tmp_path: Path, encoding: str) -> None:
+    lines, bad = read_list(written(tmp_path, "\ufeffa red mug\r\na car\r\n".encode(encoding)))
+    assert [(line.number, line.prompt) for line in lines] == [(1, "a red mug"), (2, "a car")] and bad == []
+
+
+def test_a_list_that_only_says_that_it_is_utf_16_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError) as caught:
+        read_list(written(tmp_path, b"\xff\xfea"))
+    assert caught.value.code == "input.list" and "UTF-8" in caught.value.fix
+
+
+def test_a_line_may_end_as_old_macs_end_it(tmp_path: Path) -> None:
+    """Taken for one line, two prompts would be one: the end between them is a control character that nobody sees."""
+    lines, _ = read_list(written(tmp_path, b"a red mug\ra car\r"))
+    assert lines == [Line(number=1, prompt="a red mug"), Line(number=2, prompt="a car")]
+
+
+def test_a_list_of_which_no_line_is_text_says_so(tmp_path: Path) -> None:
+    with pytest.raises(InputError) as caught:
+        read_list(written(tmp_path, "# Möbel\nein rosé Stuhl\n".encode("latin-1")))
+    assert "Line 1: It is not UTF-8." in caught.value.why and caught.value.fix == "Save the list as UTF-8."
+
+
+@pytest.mark.parametrize("content", [b"", b"\n# nothing\n", b"\xef\xbb\xbf\r\n"])
 def test_a_list_without_a_prompt_is_refused(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(InputError) as caught:
         read_list(written(tmp_path, content))

@@ -5,6 +5,7 @@ Of: benchmarks/quality.py, benchmarks/shared/shape_distance.py.
 
 from __future__ import annotations
 
+import argparse
 import math
 
 import numpy as np
@@ -14,7 +15,7 @@ import trimesh
 
 from benchmarks.shared import portraits
 from benchmarks.shared.graded_run import ROOT, health_words
-from benchmarks.shared.prompt_list import described, full_list, read_prompts
+from benchmarks.shared.prompt_list import described, full_list, prompt_file, read_prompts
 from benchmarks.shared.shape_distance import (
     chamfer,
     distance_to_kind,
@@ -49,6 +50,13 @@ def test_a_list_says_which_lines_it_leaves_out_and_why() -> None:
     assert "already" in left_out[1].why
     assert "'peacock'" in left_out[2].why
     assert "nothing like it" in left_out[3].why
+
+
+def test_a_list_that_is_not_there_is_refused_by_name() -> None:
+    assert prompt_file(str(ROOT / "benchmarks" / "prompts" / "four.txt")).is_file()
+    for word in ("nowhere.txt", "", str(ROOT)):
+        with pytest.raises(argparse.ArgumentTypeError, match="is no file"):
+            prompt_file(word)
 
 
 def test_a_kind_that_the_model_was_not_taught_is_left_out() -> None:

@@ -258,6 +258,7 @@ def test_an_unfinished_run_is_set_aside_by_the_next_and_can_be_gone_on_with(tmp_
     first = session(tmp_path / "checkpoint-step-7", SmallCard(1e9))
     first.resume()
     assert first.run().step == 16
+    (tmp_path / "result.json").write_text("{}")
     third = session(folder, SmallCard(1e9), config(steps=12))
     third.run()
     assert notes(third, "run.set_aside") == [], "a finished run's training is in its mesh"

@@ -237,7 +237,7 @@ def test_a_run_with_other_settings_is_refused_and_the_settings_are_named(tmp_pat
     with pytest.raises(InputError) as caught:
         load_checkpoint(tmp_path, other)
     assert caught.value.code == "checkpoint.other_run"
-    assert caught.value.why == "optimize.steps: 1200 then, 77 now; prompt: 'a mug' then, 'a chair' now"
+    assert caught.value.why == "prompt: 'a mug' then, 'a chair' now; optimize.steps: 1200 then, 77 now"
 
 
 def test_settings_that_do_not_touch_training_may_change(tmp_path: Path) -> None:
@@ -263,3 +263,19 @@ def test_writing_is_flushed_to_the_disk_before_it_is_moved_into_place(
     write_atomically(tmp_path / "file", b"content")
     assert (tmp_path / "file").read_bytes() == b"content"
     assert order[:2] == ["fsync", "replace"]
+
+
+def test_a_run_of_another_method_is_told_so_and_not_that_it_lacks_what_that_one_began_with(tmp_path: Path) -> None:
+    save_checkpoint(tmp_path, dataclasses.replace(some(), extra={"subject": "of a picture"}))
+    with pytest.raises(InputError) as caught:
+        load_checkpoint(tmp_path, dataclasses.replace(CONFIG, method="clip-mesh"), given=False)
+    assert caught.value.code == "checkpoint.other_run" and "method: 'field' then, 'clip-mesh' now" in caught.value.why
+
+
+def test_a_mesh_that_is_given_to_a_run_without_one_is_named_and_not_which_settings_follow(tmp_path: Path) -> None:
+    save_checkpoint(tmp_path, some())
+    other = dataclasses.replace(CONFIG, optimize=dataclasses.replace(CONFIG.optimize, levels_until=0.5))
+    with pytest.raises(InputError) as caught:
+        load_checkpoint(tmp_path, other, given=True)
+    assert caught.value.code == "checkpoint.other_run"
+    assert "without a mesh" in caught.value.what and "--from" in caught.value.fix

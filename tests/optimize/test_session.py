@@ -253,10 +253,18 @@ def test_a_run_that_was_stopped_in_a_later_training_is_set_aside_whole(tmp_path:
         "checkpoint-step-2",
         "checkpoint-refine-step-1",
     }
+    (tmp_path / "result.json").write_text("{}")
     third = session(first, tiny_config(steps=2))
     third.later = (later,)
     third.run()
-    assert len(list(tmp_path.iterdir())) == 3, "nothing is unfinished now"
+    assert len(list(tmp_path.iterdir())) == 4, "nothing is unfinished now"
+
+
+def test_a_run_that_was_stopped_between_its_training_and_its_mesh_is_set_aside(tmp_path: Path) -> None:
+    first = tmp_path / "checkpoint"
+    session(first, tiny_config(steps=2)).run()
+    session(first, tiny_config(steps=2)).run()
+    assert {path.name for path in tmp_path.iterdir()} == {"checkpoint", "checkpoint-step-2"}
 
 
 def test_a_run_that_misses_its_mesh_is_told_so_and_not_which_settings_follow_from_that(tmp_path: Path) -> None:

@@ -151,12 +151,16 @@ def test_colours_under_transparency_do_not_bleed_in() -> None:
 @pytest.mark.parametrize(
     ("data", "code", "said"),
     [
-        (b"", "input.picture", "none of PNG"),
+        (b"", "input.picture", "an empty file"),
         (b"<svg/>", "input.picture", "none of PNG"),
         (bytes_of(PICTURE)[:100], "input.picture", "broken"),
         (bytes_of(PICTURE, "JPEG")[:300], "input.picture", "broken"),
         (bytes_of(PICTURE[:8, :8]), "input.picture", "8 x 8"),
-        (bytes_of(np.zeros((16, 40_000, 3), np.float32)), "input.picture_large", "40,000"),
+        (
+            bytes_of(np.zeros((16, 40_000, 3), np.float32)),
+            "input.picture_large",
+            "40,000 x 16 pixels; 32,768 along a side",
+        ),
         (bytes(65 << 20), "input.picture_large", "65 MiB"),
     ],
     ids=["empty", "svg", "cut png", "cut jpeg", "tiny", "long", "heavy"],

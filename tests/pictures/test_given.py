@@ -23,6 +23,25 @@ def test_a_word_is_a_file_and_perhaps_a_view(tmp_path: Path) -> None:
     assert split_word(f"{odd}@right") == (str(odd), Viewpoint(90.0))
 
 
+def test_a_missing_file_with_an_at_in_its_name_is_called_missing_and_not_a_bad_view(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError) as missing:
+        read_given([("photo@2x.png", "")])
+    assert missing.value.code == "input.picture" and "photo@2x.png: No such file" in missing.value.why
+    with pytest.raises(InputError) as misspelt:
+        read_given([("photo.png@fornt", "")])
+    assert misspelt.value.code == "input.picture_view"
+
+
+def test_a_view_without_a_file_is_refused() -> None:
+    for word in ("@front", "", " "):
+        with pytest.raises(InputError, match="no file") as caught:
+            split_word(word)
+    assert caught.value.code == "input.picture" and "chair.png@front" in caught.value.fix
+
+
 def test_files_are_read_with_their_masks(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(b"one")
     (tmp_path / "m.png").write_bytes(b"two")

@@ -83,7 +83,7 @@ def test_a_preview_shows_the_object_before_a_checker() -> None:
         (with_alpha(0.3 * disc(100, 100)), b"", "input.picture_empty"),
         (bytes_of(np.full((100, 100, 3), 0.5, np.float32)), b"", "input.picture_no_object"),
         (with_alpha(disc(100, 100, radius=0.04)), b"", "input.picture_no_object"),
-        (with_alpha(disc(100, 100)), b"no mask", "input.picture"),
+        (with_alpha(disc(100, 100)), b"no mask", "input.mask"),
         (with_alpha(disc(100, 100)), bytes_of(disc(100, 140)), "input.mask"),
         (with_alpha(disc(100, 100)), bytes_of(np.zeros((100, 100), np.float32)), "input.mask"),
         (with_alpha(disc(100, 100)), bytes_of(np.ones((100, 100), np.float32)), "input.mask"),
@@ -92,6 +92,12 @@ def test_a_preview_shows_the_object_before_a_checker() -> None:
 )
 def test_what_shows_no_object_is_refused(data: bytes, mask: bytes, code: str) -> None:
     assert refused(data, mask).code == code
+
+
+@pytest.mark.parametrize("mask", [b"no mask", bytes_of(np.ones((4, 4), np.float32))], ids=["text", "tiny"])
+def test_a_mask_that_cannot_be_read_is_not_called_a_picture(mask: bytes) -> None:
+    error = refused(with_alpha(disc(100, 100)), mask)
+    assert error.code == "input.mask" and error.what.startswith("The mask ") and "the mask of" in error.why
 
 
 def test_no_object_is_answered_with_the_ways_to_mend_it() -> None:

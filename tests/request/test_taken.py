@@ -77,6 +77,23 @@ def test_a_folder_without_a_result_is_free(tmp_path: Path) -> None:
     check_same_inputs(tmp_path / "nowhere", MESH)
 
 
+def test_somebodys_own_files_are_not_written_over(tmp_path: Path) -> None:
+    """A folder that no run has worked in, such as that of a project, with a file by the name of a result."""
+    own = tmp_path / "project"
+    own.mkdir()
+    for name, pictures in (("mesh.glb", ()), ("views.png", ()), ("turntable.mp4", ()), ("input-0.png", (FRONT,))):
+        (own / name).write_bytes(b"of an artist")
+        with pytest.raises(InputError, match="folder is taken") as caught:
+            check_same_inputs(own, b"", pictures)
+        assert name in caught.value.why and "move the file" in caught.value.fix
+        (own / name).unlink()
+    (own / "input-0.png").write_bytes(b"of an artist")
+    check_same_inputs(own)  # it writes no pictures
+    (own / "mesh.glb").write_bytes(b"of a run that was killed")
+    (own / "checkpoint").mkdir()
+    check_same_inputs(own, b"", (FRONT,))
+
+
 @pytest.mark.parametrize("content", ["", "{", "7", "[7]", '[{"azimuth_deg": "x", "elevation_deg": 0}]', "[{}]"])
 def test_pictures_that_nobody_can_read_are_replaced_by_none(content: str, tmp_path: Path) -> None:
     folder = made(tmp_path / "o", b"", (FRONT,))

@@ -22,6 +22,7 @@ from dreamfusion_engine.config.stages import GenerateConfig
 from dreamfusion_engine.config.texture_stage import texture_config
 from dreamfusion_engine.errors import EngineError, InputError
 from dreamfusion_engine.events import Result
+from dreamfusion_engine.judge.folder import WEIGHTS
 from dreamfusion_engine.models.pipeline_folder import model_facts
 from dreamfusion_engine.request.contest import checked_contest_request
 from dreamfusion_engine.request.generate import checked_request
@@ -131,6 +132,12 @@ def test_a_texture_model_that_cannot_be_is_refused_with_the_way(
 def test_a_texture_model_of_few_words_is_asked_for_its_own(painter: str, tmp_path: Path) -> None:
     error = refused(tmp_path, "a xylophone", model=painter, texture={"model": "starter"})
     assert error.code == "input.unknown_words"
+    assert "texture model" in error.why and "--texture-model FOLDER" in error.fix
+
+
+def test_a_recipe_that_makes_new_objects_paints_none(tmp_path: Path) -> None:
+    error = refused(tmp_path, texture={"model": str(WEIGHTS), "recipe": "small-clip-mesh"})
+    assert error.code == "input.recipe" and "sphere" in error.why and "small-clip" in error.fix
 
 
 def test_runs_on_a_mesh_have_one_model(tmp_path: Path) -> None:
@@ -165,6 +172,28 @@ def test_a_run_is_not_resumed_with_another_texture_model(painter: str, tmp_path:
         assert "--resume" in found.value.fix
     (folder / "checkpoint.json").write_text(json.dumps({"config": to_json(asked(tmp_path / "plain"))}))
     assert again(texture={"model": painter}).texture.model == painter, "one that had none may be painted after all"
+
+
+def test_a_contest_is_not_resumed_with_another_texture_model(painter: str, tmp_path: Path) -> None:
+    seeds, folder = SeedRange(first=0, count=2), tmp_path / "out"
+
+    def checked(texture: dict[str, str], resume: bool = True) -> GenerateConfig:
+        settings = {"texture": texture} if texture else {}
+        made = checked_contest_request(
+            "a red mug", seeds, preset_name="draft", settings=settings, output=folder, resume=resume
+        )
+        return made.config
+
+    begun = checked({"model": painter}, resume=False)
+    draft = folder / "seeds" / "1" / "checkpoint"  # of the first seed there is none: its training failed
+    draft.mkdir(parents=True)
+    (draft / "checkpoint.json").write_text(json.dumps({"config": to_json(begun)}))
+    (folder / "contest.json").write_text("{}")
+    assert checked({"model": painter}).texture == begun.texture
+    for other in ({"model": "starter"}, {}):
+        with pytest.raises(InputError) as found:
+            checked(other)
+        assert found.value.code == "checkpoint.other_run" and painter in found.value.why
 
 
 def test_the_command_line_names_it_and_refuses_to_say_it_twice(

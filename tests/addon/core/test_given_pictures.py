@@ -12,7 +12,7 @@ from blender_addon.core import given_pictures
 from blender_addon.core.given_pictures import GivenPicture
 from blender_addon.core.job import Recipe, RecipeError
 from dreamfusion_engine.errors import InputError
-from dreamfusion_engine.pictures.given import read_given
+from dreamfusion_engine.pictures.given import read_given, split_word
 from dreamfusion_engine.pictures.viewpoint import AZIMUTHS, Viewpoint, check_apart, viewpoint_of
 from dreamfusion_engine.server.attachments import attached
 
@@ -110,3 +110,29 @@ def test_words_of_a_script_mean_files_and_views_as_those_of_the_engines_command_
         given_pictures.from_words([f"{tmp_path}/nowhere.png"])
     with pytest.raises(ValueError, match="17 pictures"):
         given_pictures.from_words(words[:1] * 17)
+
+
+def test_a_side_may_have_an_elevation_as_in_the_engines_command(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(b"a")
+    for said in ("left,20", "Left, 20", "270,20"):
+        (found,) = given_pictures.from_words([f"{tmp_path}/a.png@{said}"])
+        assert found.view == (270.0, 20.0) == (split_word(f"x@{said}")[1].azimuth_deg, 20.0)
+    assert given_pictures.from_words([f"{tmp_path}/a.png@Back"])[0].view == "back"
+
+
+@pytest.mark.parametrize("words", ["car.png", [5], [None], ["@front"], [""], ["~nobody-by-that-name/car.png"]])
+def test_what_is_no_list_of_files_is_refused_in_words(words: Any) -> None:
+    with pytest.raises((ValueError, OSError)):
+        given_pictures.from_words(words)
+
+
+def test_what_no_picture_can_be_read_from_is_named(tmp_path: Path) -> None:
+    (tmp_path / "empty.png").write_bytes(b"")
+    (tmp_path / "folder.png").mkdir()
+    for name, said in (("empty.png", "empty.png is an empty file"), ("folder.png", "is no file")):
+        with pytest.raises(ValueError, match=said):
+            given_pictures.from_words([f"{tmp_path}/{name}@left"])
+    with pytest.raises(FileNotFoundError, match="photo@2x.png"):
+        given_pictures.from_words([f"{tmp_path}/photo@2x.png"])
+    with pytest.raises(ValueError, match="'fornt' is no view"):
+        given_pictures.from_words([f"{tmp_path}/photo.png@fornt"])
