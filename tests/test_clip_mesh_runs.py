@@ -196,6 +196,18 @@ def test_other_kinds_of_run_and_a_mesh_to_begin_from_are_refused(settings: dict[
         assert caught.value.code == "input.method" and "clip-mesh" in caught.value.what
 
 
+@pytest.mark.parametrize("given", [{"blockout": b"glTF"}, {"pictures": ("a cut-out",)}], ids=["mesh", "pictures"])
+def test_a_program_that_gives_a_mesh_or_pictures_is_refused_before_anything_is_written(
+    settings: dict[str, Any], given: dict[str, Any], tmp_path: Path
+) -> None:
+    asked = checked_request("a mug", preset_name="draft", settings=settings, output=tmp_path / "out")
+    with pytest.raises(InputError) as caught:
+        generate(asked.config, asked.output, **given)
+    error = caught.value
+    assert error.code == "input.method" and "clip-mesh" in error.what and error.why and "Leave out" in error.fix
+    assert not asked.output.exists()
+
+
 def test_the_small_clip_has_a_recipe_of_its_own_with_this_method() -> None:
     asked = checked_request(
         "a red mug", preset_name="draft", settings={"model": str(WEIGHTS), "method": "clip-mesh", "device": "cpu"}

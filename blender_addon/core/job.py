@@ -154,6 +154,12 @@ class Recipe:
         return model if isinstance(model, str) else ""
 
     @property
+    def method(self) -> str:
+        """What the model makes an object with: the engine's setting `method`."""
+        method = self.settings.get("method")
+        return method if isinstance(method, str) else "field"
+
+    @property
     def begins_from_mesh(self) -> bool:
         """Whether the object begins from a mesh of the artist's, which is no part of the recipe."""
         return START in self.settings

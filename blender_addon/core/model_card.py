@@ -19,6 +19,8 @@ _SLOWEST = 1e4  # times as long a step with another score
 _LARGEST = 1 << 26  # MiB, 64 TiB
 
 _VIEWS = 64  # of a step
+_METHODS = 16  # of a model besides a field; the engine has one
+FIELD = "field"  # the `method` of every model
 POSES = ("zero123", "stable-zero123")  # that a model may have been taught; the engine's `reference.pose`
 
 Value = bool | int | float | str | list[int | float]  # of one setting
@@ -113,6 +115,39 @@ def known_poses(card: Card) -> str:
     """
     pose = (card or {}).get("pose")
     return pose if isinstance(pose, str) and pose in POSES else ""
+
+
+def methods(card: Card) -> tuple[str, ...]:
+    """What the model can make objects with, by the setting `method`; a field alone where the engine says nothing else.
+
+    card: the engine's line on the model.
+    """
+    said = _group(card, "methods") or {}
+    named = [name for name in list(said)[:_METHODS] if len(name) <= _NAME and _group(said, name) is not None]
+    return (FIELD, *(name for name in named if name != FIELD))
+
+
+def of_method(card: Card, method: str) -> Card:
+    """The line with recipe and estimates of a method; as it is for a field, and for a method that it lacks.
+
+    card: the engine's line on the model.
+    method: str, the setting `method`.
+    """
+    said = _group(_group(card, "methods"), method)
+    if said is None or method == FIELD:
+        return card
+    return {**(card or {}), "recipe": said.get("recipe"), "estimates": said.get("estimates")}
+
+
+def idle(card: Card, method: str) -> frozenset[str]:
+    """Stages, and settings by dotted name, that do nothing with a method of the model.
+
+    card: the engine's line on the model.
+    method: str, the setting `method`.
+    """
+    said = (_group(_group(card, "methods"), method) or {}).get("idle") if method != FIELD else None
+    names = said[:_NAMES] if isinstance(said, list) else []
+    return frozenset(name for name in names if isinstance(name, str) and len(name) <= _NAME)
 
 
 def takes(card: Card, adapter_type: str) -> bool | None:

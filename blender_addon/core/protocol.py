@@ -106,7 +106,8 @@ EVENTS: dict[str, dict[str, str]] = {
     # it cannot be one}. A run with one takes the seconds of both, and the memory of the larger. Its recipe: "settings"
     # by preset, and "scores": what a guidance.score changes of these; its adapters: which of "lora" and "embeddings" it
     # takes; told: what it is told, of "words", "picture" (it needs one) and "poses" (of `reference.pose`); pose: those
-    # that it is known to have been taught.
+    # that it is known to have been taught; methods: what it can make objects with besides a field, by the setting
+    # `method` {"recipe", "estimates": as its own, "idle": stages and settings that do nothing with it}.
     "ready": {
         "protocol": "count=0",
         "engine": "str",

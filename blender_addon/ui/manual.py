@@ -44,6 +44,7 @@ _PROPERTIES = {
     "addon#loras-and-learned-words": "DREAMFUSION_PG_settings.adapters DREAMFUSION_PG_adapters DREAMFUSION_PG_lora "
     "DREAMFUSION_PG_word",
     "addon#two-models": "DREAMFUSION_PG_settings.texture_model DREAMFUSION_PG_settings.texture_choice",
+    "addon#with-a-clip": "DREAMFUSION_PG_settings.method",
     "addon#make-an-object": "DREAMFUSION_PG_settings",
     "addon#where-files-are": "DREAMFUSION_AP_preferences.output DREAMFUSION_AP_preferences.model_folder",
     "addon#download-models": "DREAMFUSION_PG_model DREAMFUSION_AP_preferences.models DREAMFUSION_AP_preferences.token "

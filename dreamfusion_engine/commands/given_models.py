@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from dreamfusion_engine.commands.methods import methods_of
 from dreamfusion_engine.commands.model_list import Machine, ModelLine, fit_of
 from dreamfusion_engine.errors import EngineError
 from dreamfusion_engine.models.part_weights import damaged
@@ -54,6 +55,7 @@ def given_model(name: str, machine: Machine, base: str = "") -> ModelLine:
         card=facts.card,
         estimates=estimates_of(sizes, name, machine.device_type, facts.recipe),
         pose=facts.pose or "",
+        methods=methods_of(facts.recipe, sizes, name, machine.device_type),
     )
 
 

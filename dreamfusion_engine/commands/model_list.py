@@ -64,6 +64,7 @@ class ModelLine:
     card: PromptCard of a model that is here; else None.
     estimates: from `estimates_of`.
     pose: str, the poses that it is known to have been taught; '' where it is told none, or nobody knows.
+    methods: from `methods_of`, what it can make objects with besides a field.
     """
 
     name: str
@@ -82,6 +83,7 @@ class ModelLine:
     card: PromptCard | None = None
     estimates: dict[str, dict[str, Any]] = field(default_factory=dict)
     pose: str = ""
+    methods: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @property
     def usable(self) -> bool:
@@ -108,6 +110,7 @@ class ModelLine:
             "adapters": adapters_of(self),
             "told": told_of(self.family),
             "pose": self.pose,
+            "methods": self.methods,
         }
         card = self.card
         if card is None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from dreamfusion_engine.config.method import check_begins_from_nothing
 from dreamfusion_engine.config.recipes import recipe_named
 from dreamfusion_engine.config.stages import GenerateConfig
 from dreamfusion_engine.errors import InputError
@@ -17,7 +18,7 @@ from dreamfusion_engine.pictures.given import GivenPicture
 from dreamfusion_engine.request.mesh import check_glb, mesh_bytes
 from dreamfusion_engine.request.output import check_output, disk_needed
 from dreamfusion_engine.request.run import Request, checked_run
-from dreamfusion_engine.request.stages import check_begins_from_nothing, check_refinement
+from dreamfusion_engine.request.stages import check_refinement
 from dreamfusion_engine.request.taken import check_not_taken, check_same_inputs
 from dreamfusion_engine.request.texture_stage import with_texture_stage
 
@@ -60,7 +61,7 @@ def checked_request(
     )
     if pictures:
         check_sees_beside_pictures(FAMILIES[recipe_named(asked.config.recipe).family])
-    check_begins_from_nothing(asked.config, mesh)
+    check_begins_from_nothing(asked.config, mesh=bool(mesh))
     check_refinement(asked.config, settings)
     check_contest(asked.output, "", resume=resume)
     if not resume:

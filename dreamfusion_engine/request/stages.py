@@ -57,21 +57,6 @@ def check_method(config: GenerateConfig, task: str) -> None:
     )
 
 
-def check_begins_from_nothing(config: GenerateConfig, mesh: bytes) -> None:
-    """Raise InputError for a mesh to begin from, with a method that begins from a sphere.
-
-    config: GenerateConfig of a run that makes an object.
-    mesh: bytes of the mesh; b"" for none.
-    """
-    if mesh and config.method == "clip-mesh":
-        raise InputError(
-            "input.method",
-            what="The method 'clip-mesh' takes no mesh to begin from.",
-            why="It begins from a sphere, whose triangles and maps it needs.",
-            fix="Leave out the mesh, or the method.",
-        )
-
-
 def check_refinement(config: GenerateConfig, settings: Mapping[str, Any] | None) -> None:
     """Raise InputError where it is said how a run ends in a refinement, and it ends in none.
 

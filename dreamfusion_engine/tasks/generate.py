@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 
+from dreamfusion_engine.config.method import check_begins_from_nothing
 from dreamfusion_engine.config.stages import GenerateConfig
 from dreamfusion_engine.events import Control, Report, Result, Stage
 from dreamfusion_engine.machine.disk import output_error
@@ -83,12 +84,13 @@ def generate(
     control: asked between steps whether to continue.
     resume: bool, whether to continue from the checkpoint in `output`.
     blockout: bytes of a binary glTF, from whose shape the object begins and whose place it takes; b"": from nothing,
-        or with `resume` from what the run began with. With the method 'clip-mesh' there is none.
+        or with `resume` from what the run began with. The method 'clip-mesh' takes none.
     pictures: CutOuts of the object, from `pictures.prepare.prepared`, that it is held to; none with `resume`: those
-        that the run began with.
+        that the run began with. The method 'clip-mesh' takes none.
     Raises InputError or SetupError before anything is written, also when another run holds `output`.
     Raises RunError when the run fails, Cancelled when it was stopped; the last checkpoint is kept.
     """
+    check_begins_from_nothing(config, mesh=bool(blockout), pictures=bool(pictures))
     if config.method == "clip-mesh":
         later = tuple(output / name for name in LATER)
         return bent_sphere(config, output, report=report, control=control, resume=resume, later=later)

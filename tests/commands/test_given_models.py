@@ -50,6 +50,7 @@ def test_a_clips_folder_has_a_line_with_its_own_recipe_and_takes_no_adapters(tmp
     line = given_model(str(write_tiny_clip(tmp_path / "clip")), MACHINE).to_json()
     assert (line["family"], line["state"], line["fit"], line["adapters"]) == ("CLIPModel", "given", "fits", [])
     assert line["recipe"]["settings"]["draft"]["clip.transmittance"] == 0.5
+    assert list(line["methods"]) == ["clip-mesh"] and len(json.dumps(line)) < LARGEST
     (tmp_path / "clip" / "preprocessor_config.json").unlink()
     broken = given_model(str(tmp_path / "clip"), MACHINE)
     assert broken.state == "broken" and "preprocessor_config.json" in broken.trouble["why"]

@@ -18,7 +18,7 @@ from ..bounded_json import read_json_file
 from ..contest import training_share
 from ..engine_preset import PRESETS, preset_value
 from ..job import GENERATE, Job, Recipe
-from ..model_card import Card, CardEstimate, estimate, recipe_settings, texture_estimate
+from ..model_card import FIELD, Card, CardEstimate, estimate, of_method, recipe_settings, texture_estimate
 from ..phrase import phrase
 from .folder import REPORT, is_between
 from .writer import Pending, Writer, write_whole
@@ -99,7 +99,7 @@ class Estimates:
         card: the engine's line on the model, None where there is none.
         texture_card: its line on the recipe's texture model.
         """
-        first = self._of_model(recipe, devices, card)
+        first = self._of_model(recipe, devices, of_method(card, recipe.method))
         if not recipe.texture_model or "paint" in recipe.settings:
             return first
         device = device_title(recipe.settings.get("device", "auto"), devices)
@@ -119,11 +119,11 @@ class Estimates:
         steps = _steps(recipe.preset, recipe.settings, card)
         work = _work(recipe.preset, recipe.settings, card) * training_share(recipe.seeds, steps)
         memory = float(said.memory_mib) if said is not None else 0.0
-        own = runs.get(_key(recipe.preset, recipe.model))
+        own = runs.get(_key(recipe.preset, recipe))
         if own:
             cost = _median(own)
             return Estimate(cost.rest + work * cost.per_work, True, cost.memory_mib or memory)
-        measured = {preset: _median(runs[key]) for preset in PRESETS if (key := _key(preset, recipe.model)) in runs}
+        measured = {preset: _median(runs[key]) for preset in PRESETS if (key := _key(preset, recipe)) in runs}
         if said is not None and (said.seconds > 0.0 or recipe.model != _STARTER):
             like = {"guidance": recipe.settings.get("guidance")}  # the engine's estimate includes the score already
             seconds = said.seconds * work / _work(recipe.preset, like, card)
@@ -157,9 +157,10 @@ class Estimates:
         if steps <= 0 or not 0.0 < rate < math.inf or not 0.0 <= rest < math.inf or not watched < math.inf:
             return None
         made_by = job.recipe
+        card = of_method(card, made_by.method)
         work_a_step = _work(made_by.preset, made_by.settings, card) / _steps(made_by.preset, made_by.settings, card)
         device = device_title(str(report.get("device", "auto")), devices)
-        runs = self._runs.setdefault(device, {}).setdefault(_key(made_by.preset, made_by.model), [])
+        runs = self._runs.setdefault(device, {}).setdefault(_key(made_by.preset, made_by), [])
         memory = job.memory_mib if 0.0 < job.memory_mib < math.inf else 0.0
         runs.append(_Cost(watched / rate / work_a_step, rest, memory))
         del runs[:-_KEPT]
@@ -220,9 +221,10 @@ def _watched(seconds: dict[str, Any]) -> float:
     return max(1.0, stage / steps) if steps > 0.0 else 1.0
 
 
-def _key(preset: str, model: str) -> str:
-    """The name of preset and model in the file. The built-in model has the preset alone, as in earlier versions."""
-    return preset if model == _STARTER else f"{preset} {model}"
+def _key(preset: str, recipe: Recipe) -> str:
+    """The name of preset, model and method in the file; without the usual ones, as in earlier versions."""
+    words = [preset, "" if recipe.model == _STARTER else recipe.model, "" if recipe.method == FIELD else recipe.method]
+    return " ".join(filter(None, words))
 
 
 def _said(recipe: Recipe, device: str, devices: dict[str, Any] | None, card: Card) -> CardEstimate | None:

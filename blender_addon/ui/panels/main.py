@@ -8,6 +8,7 @@ from bpy.types import Context, Panel, UILayout
 
 from ...core import engine_preset, suggestions
 from ...core.job import JobState
+from ...core.model_card import FIELD
 from ...core.phrase import phrase
 from ..run import enqueue, session
 from ..settings import artist_settings, models, scene_settings
@@ -79,22 +80,30 @@ def _prompt(layout: UILayout, context: Context) -> None:
     layout.prop(chosen, "model_choice", text="")
     card = models.card(chosen.model)
     _broken(layout, context, card)
+    of_field = models.method(chosen) == FIELD
+    if not paints and len(models.methods(chosen)) > 1:
+        _menu(layout, chosen, "method", "Method")
     if models.experimental_text(card):
         text = phrase("This model is experimental: no settings are known to make objects with it reliably")
         trouble_box.draw_text(layout, context, text, "EXPERIMENTAL", limit=4)
-    if not paints:
-        row = layout.split(factor=0.34, align=True)  # Blender's own split cuts the label in a narrow sidebar
-        row.label(text=translated("Texture"), translate=False)
-        row.prop(chosen, "texture_choice", text="")
+    if not paints and of_field:
+        _menu(layout, chosen, "texture_choice", "Texture")
         if chosen.texture_model != chosen.model:
             _broken(layout, context, models.card(chosen.texture_model))
     adapter_list.draw(layout, context, chosen)
     row = layout.row(align=True)
     row.prop(chosen, "seed")
     row.operator("dreamfusion.randomize_seed", text="", icon="FILE_REFRESH")
-    if not paints:
+    if not paints and of_field:
         layout.prop(chosen, "best_of")
     layout.row(align=True).prop(chosen, "preset", expand=True)
+
+
+def _menu(layout: UILayout, chosen: Any, name: str, label: str) -> None:
+    """Draw a menu with its name before it. Blender's own split cuts the name in a narrow sidebar."""
+    row = layout.split(factor=0.34, align=True)
+    row.label(text=translated(label), translate=False)
+    row.prop(chosen, name, text="")
 
 
 def _broken(layout: UILayout, context: Context, card: dict[str, Any] | None) -> None:

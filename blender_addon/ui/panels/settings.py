@@ -11,7 +11,7 @@ from ...core.declared_settings import Declared
 from ...core.engine_preset import SETTINGS
 from ...core.job import START
 from ...core.phrase import phrase
-from ..run import session
+from ..run import enqueue, session
 from ..scene import blockout
 from ..settings import artist_settings, models, scene_settings
 from ..translation import translated
@@ -167,7 +167,7 @@ class DREAMFUSION_PT_placement(_SettingPanel, Panel):
         _settings(column, chosen, START)
         _choice(column, placement, "front")
         column.prop(placement, "hide_blockout")
-        reason = blockout.obstacle(context, placement.start_from, placement.blockout)
+        reason = enqueue.start_obstacle(context)
         if reason:
             trouble_box.draw_text(column, context, reason, "INFO", limit=5)
 
@@ -195,9 +195,14 @@ def _settings(
     only: tuple[str, ...] = (),
     leave_out: tuple[str, ...] = (),
 ) -> None:
-    """Draw the settings of a stage that are under a heading, in the engine's order; `only` some, or all but some."""
-    group = getattr(settings, stage)
+    """Draw the settings of a stage that are under a heading, in the engine's order; `only` some, or all but some.
+
+    Those that do nothing with the chosen method are left out.
+    """
+    group, idle = getattr(settings, stage), models.idle(settings)
     for key, about in SETTINGS[stage].items():
+        if {stage, f"{stage}.{key}"} & idle:
+            continue
         if about.group == heading and key not in leave_out and (not only or key in only):
             _setting(layout, group, key, about)
 

@@ -81,6 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     make.add_argument(
         "--texture-model", default="", metavar="NAME", help="another model, which paints the finished shape"
     )
+    make.add_argument("--method", default="", help="field (default), or clip-mesh: bend a sphere, with a CLIP")
     make.add_argument("--negative", default="", help="what it should not look like")
     make.add_argument("--size", type=float, default=1.0, help="longest side in Blender units (default 1)")
     make.add_argument("--empty", action="store_true", help="begin with an empty scene, not the start-up file's")
@@ -115,6 +116,7 @@ def _generate(options: argparse.Namespace) -> int:
         best_of=options.best_of,
         model=options.model,
         texture_model=options.texture_model,
+        method=options.method,
         preset=options.preset,
         settings=settings,
         size=options.size,

@@ -11,7 +11,9 @@ from bpy.types import Context
 
 from ...core import engine_preset
 from ...core.adapters import STAGE
+from ...core.declared_settings import ENGINE
 from ...core.job import GENERATE, START, EngineTrouble, Job, Recipe, Trouble
+from ...core.model_card import FIELD
 from ...core.phrase import phrase
 from ...core.visible_text import visible
 from ..scene import blockout, placement, redraw
@@ -41,7 +43,10 @@ def recipe(context: Context, prompt: str = "") -> Recipe:
     prompt: str, used in place of the sidebar's; '' for the sidebar's.
     """
     chosen = scene_settings.of(context)
-    overrides: dict[str, Any] = artist_settings.overrides(chosen)
+    overrides: dict[str, Any] = models.counting(chosen, artist_settings.overrides(chosen))
+    method = models.method(chosen)
+    if method != FIELD:
+        overrides["method"] = method
     led = overrides.pop(START, {})
     if chosen.placement.start_from != "NOTHING":
         overrides[START] = {**led, "front_deg": texture_settings.FRONTS[chosen.placement.front]}
@@ -70,7 +75,7 @@ def recipe(context: Context, prompt: str = "") -> Recipe:
         model=chosen.model,
         preset=chosen.preset,
         settings=overrides,
-        seeds=min(chosen.best_of, SEED_LIMIT + 1 - chosen.seed),
+        seeds=min(chosen.best_of, SEED_LIMIT + 1 - chosen.seed) if method == FIELD else 1,
     )
 
 
@@ -93,18 +98,21 @@ def of_preset(context: Context, preset: str) -> Recipe:
     device = devices.asked(preferences.of())
     overrides: dict[str, Any] = {"device": device} if device != devices.AUTOMATIC else {}
     chosen = scene_settings.of(context)
-    paints = chosen.task == "TEXTURE"
+    paints, method = chosen.task == "TEXTURE", models.method(chosen)
     second = _texture_stage(chosen)
     if paints:
         overrides["paint"] = {}
     elif second:
         overrides["texture"] = second
-    return Recipe("a", preset=preset, model=chosen.model, settings=overrides, seeds=1 if paints else chosen.best_of)
+    if method != FIELD:
+        overrides["method"] = method
+    seeds = 1 if paints or method != FIELD else chosen.best_of
+    return Recipe("a", preset=preset, model=chosen.model, settings=overrides, seeds=seeds)
 
 
 def _texture_stage(chosen: Any) -> dict[str, str]:
     """The stage `texture` of the settings: the sidebar's texture model; nothing where there is none."""
-    if not chosen.texture_model:
+    if not chosen.texture_model or models.method(chosen) != FIELD:
         return {}
     base = models.base_of(chosen.texture_model)
     return {"model": chosen.texture_model, **({"base": base} if base else {})}
@@ -145,8 +153,11 @@ def where_again(context: Context, job: Job) -> dict[str, Any]:
 
 def start_obstacle(context: Context) -> str:
     """Why no object can begin from what Placement says; "" where one can, also from nothing. Cheap."""
-    chosen = scene_settings.of(context).placement
-    return blockout.obstacle(context, chosen.start_from, chosen.blockout)
+    chosen = scene_settings.of(context)
+    placed = chosen.placement
+    if placed.start_from != "NOTHING" and models.method(chosen) != FIELD:
+        return phrase("With this method an object starts from a sphere. Choose Nothing under Start From in Placement")
+    return blockout.obstacle(context, placed.start_from, placed.blockout)
 
 
 def beginning(context: Context) -> tuple[dict[str, Any] | None, bytes | None]:
@@ -254,6 +265,7 @@ def write(context: Context, what: Recipe, place: Mapping[str, Any] | None = None
     artist_settings.reset(chosen)
     chosen.prompt, chosen.negative, chosen.seed, chosen.model = what.prompt, what.negative, what.seed, what.model
     chosen.texture_model = what.texture_model
+    chosen.method = what.method if what.method in ENGINE.stages[""]["method"].words else FIELD
     chosen.best_of = min(what.seeds, BEST_OF_LIMIT)
     if what.preset in engine_preset.PRESETS:
         chosen.preset = what.preset

@@ -45,6 +45,7 @@ def generate(
     best_of: int = 1,
     model: str = "starter",
     texture_model: str = "",
+    method: str = "",
     preset: str = "standard",
     settings: Mapping[str, Any] | None = None,
     size: float = 1.0,
@@ -61,6 +62,7 @@ def generate(
     best_of: int, how many seeds from there begin, of which the best is finished; 1: a single run.
     model: str, 'starter', a folder or a hub id.
     texture_model: str, another one, which paints the finished shape; '' for none.
+    method: str, 'field' or with a CLIP 'clip-mesh'; '' for the usual one.
     preset: str, 'draft', 'standard' or 'high'.
     settings: nested by stage, over the preset, such as {"optimize": {"steps": 300}}.
     size: float, length of the longest side in Blender units.
@@ -86,6 +88,8 @@ def generate(
     if texture_model:
         stage = given.get("texture")
         given["texture"] = {**(stage if isinstance(stage, Mapping) else {}), "model": texture_model}
+    if method:
+        given["method"] = method
     what = Recipe(prompt, negative, seed, model, preset, given, seeds=best_of, pictures=said)
     place = placement.captured(bpy.context, where=where, size=size, on_ground=where == "ORIGIN")
     files = given_pictures.joined(pictures) or None

@@ -12,14 +12,17 @@ from bpy.types import Context, Image
 from ...core.given_pictures import MOST, TOTAL_LIMIT, GivenPicture, joined, size_of, split, twice, view_text
 from ...core.job import EngineTrouble, Job, Trouble
 from ...core.jobs.folder import PICTURES, read_source
+from ...core.model_card import FIELD
 from ...core.phrase import phrase
 from ..scene import given_image, material
-from ..settings import picture_settings, scene_settings
+from ..settings import models, picture_settings, scene_settings
 
 
 def obstacle(context: Context) -> str:
     """Why no job can have the sidebar's pictures, as a sentence without its point; "" where one can. Cheap."""
     rows = scene_settings.of(context).pictures.rows
+    if len(rows) and models.method(scene_settings.of(context)) != FIELD:
+        return phrase("This method makes the object of words alone. Remove the pictures, or choose another method")
     if len(rows) and scene_settings.of(context).best_of > 1:
         return phrase("A contest of seeds takes no pictures. Set Best of to 1, or remove the pictures")
     if len(rows) > MOST:

@@ -31,7 +31,8 @@ def base(settings: Any, score: str = "") -> dict[Setting, Any]:
     score: str, the artist's score, on which the recipe's other values may depend; "" for the recipe's own.
     """
     found = {setting: engine_preset.preset_value(settings.preset, *setting) for setting in engine_preset.ALL}
-    for name, value in model_card.recipe_settings(models.card(settings.model), settings.preset, score).items():
+    card = model_card.of_method(models.card(settings.model), models.method(settings))
+    for name, value in model_card.recipe_settings(card, settings.preset, score).items():
         setting = named(name)
         if setting is not None and (checked := fitting(settings, setting, value)) is not None:
             found[setting] = checked

@@ -8,7 +8,9 @@ import bpy
 from bpy.types import Context
 
 from ...core import model_card
+from ...core.declared_settings import ENGINE
 from ...core.job import Trouble
+from ...core.model_card import FIELD
 from ...core.phrase import phrase, phrases
 from ..translation import translated
 from . import engine_report, preferences
@@ -53,6 +55,47 @@ def asks_poses(model: str) -> bool:
     """Whether a model is told poses of which nobody but the artist can say what they mean."""
     line = card(model)
     return model_card.is_told_poses(line) and not model_card.known_poses(line)
+
+
+def method(settings: Any) -> str:
+    """What the settings' model makes the next object with: the chosen method where it has that, else a field.
+
+    settings: `scene.dreamfusion`.
+    """
+    return str(settings.method) if settings.task == "OBJECT" and settings.method in methods(settings) else FIELD
+
+
+def methods(settings: Any) -> tuple[str, ...]:
+    """The methods of the settings' model. While the engine has said nothing of it, the chosen one may be one of them.
+
+    settings: `scene.dreamfusion`.
+    """
+    line = card(settings.model)
+    if line is None:
+        return tuple(dict.fromkeys((FIELD, str(settings.method))))
+    return tuple(name for name in model_card.methods(line) if name in ENGINE.stages[""]["method"].words)
+
+
+def idle(settings: Any) -> frozenset[str]:
+    """Stages, and settings by dotted name, that do nothing for the next object.
+
+    settings: `scene.dreamfusion`.
+    """
+    return model_card.idle(card(settings.model), method(settings))
+
+
+def counting(settings: Any, overrides: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """The overrides without those of `idle`.
+
+    settings: `scene.dreamfusion`.
+    overrides: nested by stage.
+    """
+    without = idle(settings)
+    kept = {
+        stage: {key: value for key, value in group.items() if not {stage, f"{stage}.{key}"} & without}
+        for stage, group in overrides.items()
+    }
+    return {stage: group for stage, group in kept.items() if group}
 
 
 def trouble(line: dict[str, Any] | None) -> Trouble | None:

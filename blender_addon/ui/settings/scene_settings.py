@@ -148,7 +148,7 @@ def _suggest(settings: DREAMFUSION_PG_settings, _context: Context, text: str) ->
     return suggestions.suggestions(text, models.told(), settings.model)
 
 
-def _model_chosen(settings: DREAMFUSION_PG_settings, _context: Context) -> None:
+def _recipe_chosen(settings: DREAMFUSION_PG_settings, _context: Context) -> None:
     artist_settings.settle(settings)
 
 
@@ -175,7 +175,7 @@ class DREAMFUSION_PG_settings(PropertyGroup):
         name="Model Name",
         description="Name of the built-in model, a folder, or the id of a downloaded model",
         default="starter",
-        update=_model_chosen,
+        update=_recipe_chosen,
     )
     # The name above is saved, because an enum is saved as a number, and the numbers change as models come and go.
     model_choice: EnumProperty(
@@ -197,6 +197,7 @@ class DREAMFUSION_PG_settings(PropertyGroup):
         get=models.texture_chosen,
         set=models.choose_texture,
     )
+    method: engine_properties.one(ENGINE.stages[""]["method"], _recipe_chosen)
     preset: EnumProperty(
         name="Quality",
         description="How much time goes into the object. Sets what the model's recipe has, and keeps your changes",
@@ -244,6 +245,7 @@ class DREAMFUSION_PG_settings(PropertyGroup):
             ("TEXTURE", "Texture", "Make a new texture for the selected objects. Their shape stays as it is"),
         ),
         default="OBJECT",
+        update=_recipe_chosen,
     )
     texture: PointerProperty(name="Texture", type=DREAMFUSION_PG_texture)
     pictures: PointerProperty(name="Pictures", type=DREAMFUSION_PG_pictures)

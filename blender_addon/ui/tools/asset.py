@@ -10,6 +10,7 @@ import bpy
 from bpy.types import Context, Object
 
 from ...core.job import Recipe
+from ...core.model_card import FIELD
 from ...core.phrase import phrase
 from ...core.picture import read_picture
 from ..scene import icons
@@ -70,7 +71,8 @@ def description(recipe: Recipe) -> str:
     """One line with the prompt and what made the object."""
     engine = recipe.versions.get("dreamfusion_engine", "")
     painter = [f"texture model {recipe.texture_model}"] if recipe.texture_model else []
-    parts = [f"model {recipe.model}", *painter, f"preset {recipe.preset}", f"seed {recipe.seed}"]
+    method = [f"method {recipe.method}"] if recipe.method != FIELD else []
+    parts = [f"model {recipe.model}", *method, *painter, f"preset {recipe.preset}", f"seed {recipe.seed}"]
     if engine:
         parts.append(f"engine {engine}")
     return f"{recipe.title} ({', '.join(parts)})"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import bpy
 from bpy.types import Context, Menu, Panel, UILayout
 
+from ...core.declared_settings import ENGINE
+from ...core.model_card import FIELD
 from ...core.phrase import phrase
 from ..panels import adapter_list, trouble_box
 from ..panels.main import Sidebar
@@ -65,6 +67,10 @@ class DREAMFUSION_PT_object(Sidebar, Panel):
                 icon="OBJECT_DATA",
                 translate=False,
             )
+            words = ENGINE.stages[""]["method"].words
+            if made_by.method != FIELD and made_by.method in words:
+                text = phrase("Made by {method}", method=words[made_by.method][0])
+                trouble_box.draw_text(layout, context, text, "MESH_UVSPHERE", limit=3)
             if made_by.texture_model:
                 text = phrase("Texture by {model}", model=made_by.texture_model)
                 trouble_box.draw_text(layout, context, text, "TEXTURE", limit=3)

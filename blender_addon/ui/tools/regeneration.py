@@ -84,11 +84,11 @@ class DREAMFUSION_OT_variation(_AgainTool, Operator):
 
 
 def _last_seed(made_by: Recipe) -> int:
-    """The last seed, counted up from the recipe's own, before one that the queue lacks for this prompt and model."""
+    """The last seed, counted up from the recipe's own, before one that the queue lacks for prompt, model and method."""
     jobs = session.current().queue.jobs
-    own = (made_by.prompt, made_by.model, made_by.texture_model)
+    own = (made_by.prompt, made_by.model, made_by.method, made_by.texture_model)
     every = [job.recipe for job in jobs]
-    alike = [each for each in every if (each.prompt, each.model, each.texture_model) == own]
+    alike = [each for each in every if (each.prompt, each.model, each.method, each.texture_model) == own]
     same = {seed for recipe in alike for seed in range(recipe.seed, recipe.seed + recipe.seeds)}
     seed = made_by.seed
     while seed + 1 in same:

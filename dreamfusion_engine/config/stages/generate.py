@@ -55,6 +55,14 @@ class GenerateConfig(Stage, stage=""):
     method: Method = setting(
         "field",
         says="What the teacher makes an object of: 'field', of which a mesh is cut, or 'clip-mesh', a sphere's surface",
+        shown=Shown(
+            label="Method",
+            says="What the CLIP makes an object of",
+            words={
+                "field": ("Dream Fields", "A field, of which a mesh is cut. It may have any number of parts and holes"),
+                "clip-mesh": ("CLIP-Mesh", "A sphere, which is bent and painted. One smooth closed surface"),
+            },
+        ),
     )
     base: str = setting(
         "",

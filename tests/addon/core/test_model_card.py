@@ -8,15 +8,19 @@ import pytest
 
 from blender_addon.core.engine_preset import PRESETS
 from blender_addon.core.model_card import (
+    FIELD,
     POSES,
     CardEstimate,
     card_of,
     estimate,
     has_recipe,
+    idle,
     is_experimental,
     is_told_picture,
     is_told_poses,
     known_poses,
+    methods,
+    of_method,
     recipe_settings,
     takes,
     tells_scores,
@@ -142,3 +146,26 @@ def test_poses_are_known_where_the_engine_names_some(said: object, known: str) -
 
 def test_the_poses_are_the_engines() -> None:
     assert POSES == KNOWN_POSES
+
+
+def test_a_method_has_its_own_recipe_and_estimates_and_says_what_does_nothing() -> None:
+    bent = {"recipe": {"settings": {"draft": {"optimize.views": 8}}}, "estimates": {"draft": {"seconds": 9.0}}}
+    card = {**CARD, "methods": {"clip-mesh": {**bent, "idle": ["field", "mesh.iso"]}}}
+    assert methods(card) == (FIELD, "clip-mesh") and methods(CARD) == methods(None) == (FIELD,)
+    own = of_method(card, "clip-mesh")
+    assert recipe_settings(own, "draft") == {"optimize.views": 8} and estimate(own, "draft") == CardEstimate(9.0, 0)
+    assert of_method(card, FIELD) is card and of_method(card, "of_the_future") is card and of_method(None, "x") is None
+    assert idle(card, "clip-mesh") == {"field", "mesh.iso"} and idle(card, FIELD) == idle(CARD, "clip-mesh") == set()
+
+
+@pytest.mark.parametrize("said", [3, [], {"clip-mesh": 3}, {"m" * 999: {}}, {"clip-mesh": []}])
+def test_damaged_methods_are_none(said: Any) -> None:
+    assert methods({"methods": said}) == (FIELD,)
+
+
+def test_damaged_parts_of_a_method_say_nothing_and_many_of_them_are_cut() -> None:
+    card = {"methods": {"clip-mesh": {"recipe": 3, "estimates": [], "idle": {"field": 1}}}}
+    own = of_method(card, "clip-mesh")
+    assert recipe_settings(own, "draft") == {} and estimate(own, "draft") is None and not idle(card, "clip-mesh")
+    assert idle({"methods": {"m": {"idle": ["field", 3, None, "x" * 999]}}}, "m") == {"field"}
+    assert len(methods({"methods": {f"m{number}": {} for number in range(99)}})) == 17
