@@ -33,7 +33,7 @@ from benchmarks.shared.grader import Grader  # noqa: E402
 from benchmarks.shared.lone_views import lone_pipeline  # noqa: E402
 from benchmarks.shared.prompt_list import Prompt, read_prompts  # noqa: E402
 from benchmarks.shared.sheets import variants_sheet  # noqa: E402
-from dreamfusion_engine.commands.arguments import parse_settings  # noqa: E402
+from dreamfusion_engine.commands.typed_settings import parse_settings  # noqa: E402
 from dreamfusion_engine.config.presets import preset  # noqa: E402
 from dreamfusion_engine.guidance.distillation import ScoreDistillation  # noqa: E402
 from dreamfusion_engine.judge.folder import WEIGHTS  # noqa: E402

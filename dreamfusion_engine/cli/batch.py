@@ -6,8 +6,8 @@ import argparse
 import sys
 
 from dreamfusion_engine.cli.options import given_settings
-from dreamfusion_engine.commands import arguments as command_line
 from dreamfusion_engine.commands import console
+from dreamfusion_engine.commands.advised_command import again_command
 from dreamfusion_engine.errors import Cancelled, EngineError
 from dreamfusion_engine.failures import as_engine_error
 from dreamfusion_engine.wire.messages import error_message
@@ -35,7 +35,7 @@ def batch(options: argparse.Namespace, arguments: list[str]) -> int:
         else:
             console.tell(console.error_text(ours))
             if isinstance(ours, Cancelled):
-                console.tell(f"\nTo go on where it stopped:\n  {command_line.again_command(arguments)}")
+                console.tell(f"\nTo go on where it stopped:\n  {again_command(arguments)}")
         return ours.exit_code
 
 

@@ -6,8 +6,8 @@ import argparse
 import dataclasses
 import sys
 
-from dreamfusion_engine.commands import arguments as command_line
 from dreamfusion_engine.commands import console
+from dreamfusion_engine.commands.advised_command import again_command
 from dreamfusion_engine.errors import Cancelled
 from dreamfusion_engine.events import Downloaded, Event
 from dreamfusion_engine.failures import as_engine_error
@@ -55,7 +55,7 @@ def download(options: argparse.Namespace, arguments: list[str]) -> int:
         else:
             console.tell(console.error_text(ours))
             if isinstance(ours, Cancelled):
-                console.tell(f"\nTo go on where it stopped:\n  {command_line.again_command(arguments)}")
+                console.tell(f"\nTo go on where it stopped:\n  {again_command(arguments)}")
         return ours.exit_code
     screen.clear()
     if lines is not None:

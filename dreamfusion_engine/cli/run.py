@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from dreamfusion_engine.cli.options import run_settings
-from dreamfusion_engine.commands import arguments as command_line
 from dreamfusion_engine.commands import console
+from dreamfusion_engine.commands.advised_command import again_command, resume_command
+from dreamfusion_engine.commands.typed_settings import given_seeds
 from dreamfusion_engine.config.seed_range import SeedRange
 from dreamfusion_engine.errors import Cancelled
 from dreamfusion_engine.events import Event, Result
@@ -42,7 +43,7 @@ def generate(options: argparse.Namespace, arguments: list[str], makers: Mapping[
     makers: as for `cli.main`.
     """
     settings = run_settings(options)
-    seeds = command_line.given_seeds(options.seeds, options.seed)
+    seeds = given_seeds(options.seeds, options.seed)
     if seeds is not None:
         options.command = "contest"
     mesh = Path(options.blockout) if options.blockout else b""
@@ -130,7 +131,7 @@ def _made(
             if isinstance(ours, Cancelled):
                 goes_on = can_resume(asked.output)
                 words = "To go on where it stopped" if goes_on else "To begin again"
-                command = command_line.resume_command if goes_on else command_line.again_command
+                command = resume_command if goes_on else again_command
                 console.tell(f"\n{words}:\n  {command(arguments)}")
         return ours.exit_code
     screen.clear()
