@@ -138,7 +138,7 @@ def _more_adam(config: GenerateConfig) -> float:
 def watching_seconds(config: GenerateConfig, speed: Speed, steps: float) -> float:
     """Return the seconds of previews and health checks.
 
-    A preview of c seconds comes every min(max(2, 20 c), max(5, 4 c)) seconds (optimize/session.py), its own among
+    A preview of c seconds comes every min(max(2, 20 c), max(5, 4 c)) seconds (optimize/snapshots.py), its own among
     them. On a busy machine c is larger, and so is its share.
 
     config: GenerateConfig of the run.

@@ -29,8 +29,9 @@ from dreamfusion_engine.models.family import FAMILIES
 from dreamfusion_engine.models.pipeline_folder import PipelineFolder
 from dreamfusion_engine.optimize.overlap import may_overlap
 from dreamfusion_engine.optimize.previews import Previews
-from dreamfusion_engine.optimize.session import NewTraining, Session
+from dreamfusion_engine.optimize.session import Session
 from dreamfusion_engine.optimize.step_trial import StepTrial
+from dreamfusion_engine.optimize.training import NewTraining
 from dreamfusion_engine.optimize.volume_training import VolumeTraining
 from dreamfusion_engine.pictures.prepare import CutOut
 from dreamfusion_engine.run.course import Course
