@@ -232,6 +232,19 @@ def spoken(seconds: float) -> str:
     return f"{round(seconds)} seconds"
 
 
+def estimate_text(config: GenerateConfig, seconds: float) -> str:
+    """Return one sentence for the artist: how long the run will take, and of what that follows.
+
+    config: GenerateConfig of the run.
+    seconds: float, the estimate.
+    """
+    views = config.optimize.views
+    what = f"{config.optimize.steps:,} steps of {views} {'views' if views > 1 else 'view'} with this model"
+    if config.texture.model:
+        what += ", then the texture model's"
+    return f"About {spoken(seconds)} on this machine ({what}; an estimate from its measured speed)."
+
+
 def timesteps_of_a_call(config: GenerateConfig) -> tuple[float, float]:
     """Return two means over training, shares of T: the largest t in a call of the denoiser, and the range's upper end.
 

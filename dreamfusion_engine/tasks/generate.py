@@ -39,6 +39,7 @@ from dreamfusion_engine.run.entrance import in_folder, trained, write_result
 from dreamfusion_engine.run.judgement import judgement
 from dreamfusion_engine.run.kept_shape import CHECKPOINT as SHAPE_CHECKPOINT
 from dreamfusion_engine.run.kept_shape import Shape, forget_shape, keep_shape, kept_shape
+from dreamfusion_engine.run.model import open_run_model, weights_digest
 from dreamfusion_engine.run.pictures import RunPictures, keep_pictures, kept_pictures, run_pictures, show
 from dreamfusion_engine.run.refinement import CHECKPOINT as REFINE_CHECKPOINT
 from dreamfusion_engine.run.refinement import refined
@@ -46,7 +47,7 @@ from dreamfusion_engine.run.report import at_the_end, ignore, run_report, simple
 from dreamfusion_engine.run.source import keep_source, kept_source
 from dreamfusion_engine.run.stage_clock import StageClock
 from dreamfusion_engine.run.start import Start, start_of
-from dreamfusion_engine.run.teacher import load_run_teacher, open_run_model, run_places, weights_digest
+from dreamfusion_engine.run.teacher import load_run_teacher, run_places
 from dreamfusion_engine.run.texture_stage import CHECKPOINT as TEXTURE_CHECKPOINT
 from dreamfusion_engine.run.texture_stage import TextureStage, skipped, texture_stage
 from dreamfusion_engine.scene.cameras import turntable_cameras
