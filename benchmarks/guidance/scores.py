@@ -40,8 +40,8 @@ from dreamfusion_engine.judge.folder import WEIGHTS  # noqa: E402
 from dreamfusion_engine.judge.model import Judge, load_judge  # noqa: E402
 from dreamfusion_engine.judge.portraits import ELEVATION, judge_cameras  # noqa: E402
 from dreamfusion_engine.mesh.export import read_glb  # noqa: E402
-from dreamfusion_engine.models.card import View, view_of  # noqa: E402
 from dreamfusion_engine.models.load import load_teacher  # noqa: E402
+from dreamfusion_engine.models.views import View, view_of  # noqa: E402
 from training.starter.captions import VIEW_WORDS, describe  # noqa: E402
 from training.starter.objects.kinds import Appearance  # noqa: E402
 

@@ -40,9 +40,11 @@ from dreamfusion_engine.guidance.scores.sds import (
 from dreamfusion_engine.guidance.step_inputs import StepInputs, ViewRange
 from dreamfusion_engine.guidance.timesteps import sample_timesteps, timestep_range
 from dreamfusion_engine.machine.device import sent
-from dreamfusion_engine.models.card import AUTOMATIC, VIEWS, PromptCard, View, by_hand, check_vocabulary
+from dreamfusion_engine.models.card import AUTOMATIC, PromptCard, by_hand
 from dreamfusion_engine.models.noise import NoiseSchedule, add_noise
+from dreamfusion_engine.models.prompt_check import check_vocabulary
 from dreamfusion_engine.models.teacher import Conditioning, Teacher
+from dreamfusion_engine.models.views import VIEWS, View
 
 
 class ScoreDistillation:

@@ -10,10 +10,10 @@ from dreamfusion_engine.config.stages import GenerateConfig
 from dreamfusion_engine.events import Note, Report
 from dreamfusion_engine.models.adapters.files import AdapterFiles, check_adapters, read_adapters
 from dreamfusion_engine.models.adapters.learned_word import unsaid
-from dreamfusion_engine.models.card import check_prompts
 from dreamfusion_engine.models.family import FAMILIES
 from dreamfusion_engine.models.few_step_models import few_steps
 from dreamfusion_engine.models.pipeline_folder import PipelineFolder, open_pipeline
+from dreamfusion_engine.models.prompt_check import check_prompts
 from dreamfusion_engine.models.single_file.convert import ready_model
 
 EXPERIMENTAL = (
