@@ -181,7 +181,7 @@ LIGHT_ROOMS = {
         "stop_signals",
     },
     "memory": {"estimate"},
-    "models.adapters": {"files", "learned_word", "lora_layout"},
+    "models.adapters": {"files", "fit", "learned_word", "lora_layout"},
     "models": {
         "card",
         "card_file",

@@ -15,7 +15,7 @@ from dreamfusion_engine.errors import InputError
 from dreamfusion_engine.judge.folder import judge_folder
 from dreamfusion_engine.machine.cache_folder import cache_folder
 from dreamfusion_engine.machine.place_names import check_device_name
-from dreamfusion_engine.models.adapters.files import check_asked
+from dreamfusion_engine.models.adapters.fit import check_asked
 from dreamfusion_engine.models.family import FAMILIES
 from dreamfusion_engine.models.pipeline_folder import ModelFacts, locate_model, model_facts
 from dreamfusion_engine.models.prompt_check import check_length, check_prompts

@@ -8,7 +8,8 @@ import json
 from dreamfusion_engine.config.recipes import RECIPES
 from dreamfusion_engine.config.stages import GenerateConfig
 from dreamfusion_engine.events import Note, Report
-from dreamfusion_engine.models.adapters.files import AdapterFiles, check_adapters, read_adapters
+from dreamfusion_engine.models.adapters.files import AdapterFiles, read_adapters
+from dreamfusion_engine.models.adapters.fit import check_adapters
 from dreamfusion_engine.models.adapters.learned_word import unsaid
 from dreamfusion_engine.models.family import FAMILIES
 from dreamfusion_engine.models.few_step_models import few_steps

@@ -25,9 +25,7 @@ from dreamfusion_engine.guidance.denoiser.choice import (
     Computed,
     why_torch,
 )
-from dreamfusion_engine.guidance.denoiser.host import (
-    HostedDenoiser,
-)
+from dreamfusion_engine.guidance.denoiser.host import HostedDenoiser
 from dreamfusion_engine.guidance.denoiser.openvino_graph import GraphError
 from dreamfusion_engine.guidance.denoiser.runtime import settle_runtime, worth_trying
 from dreamfusion_engine.guidance.distillation import ScoreDistillation

@@ -1,6 +1,6 @@
 """LoRAs: the teacher with one predicts what the pipeline of diffusers with it does, in every layout that is read.
 
-Of: dreamfusion_engine/models/adapters/files.py, dreamfusion_engine/models/adapters/lora_layout.py.
+Of: dreamfusion_engine/models/adapters/fit.py, dreamfusion_engine/models/adapters/lora_layout.py.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ from reference.tiny_families import NEGATIVE, PROMPT, VARIANTS
 
 from dreamfusion_engine.config.stages import AdaptersConfig
 from dreamfusion_engine.errors import InputError
-from dreamfusion_engine.models.adapters.files import LoraFile, check_adapters, layers_of, read_adapters, weight_of
+from dreamfusion_engine.models.adapters.files import LoraFile, read_adapters
+from dreamfusion_engine.models.adapters.fit import check_adapters, layers_of, weight_of
 from dreamfusion_engine.models.adapters.lora_layout import LoraPair, paired
 from dreamfusion_engine.models.adapters.lora_merge import diffusers_names, low_rank_change, said_scale
 from dreamfusion_engine.models.families.adapter import Adapter

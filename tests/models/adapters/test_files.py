@@ -14,7 +14,8 @@ from reference.tiny_families import VARIANTS, Case
 from dreamfusion_engine.config.presets import preset
 from dreamfusion_engine.config.stages import AdaptersConfig
 from dreamfusion_engine.errors import InputError
-from dreamfusion_engine.models.adapters.files import check_adapters, check_asked, read_adapters
+from dreamfusion_engine.models.adapters.files import read_adapters
+from dreamfusion_engine.models.adapters.fit import check_adapters, check_asked
 from dreamfusion_engine.models.adapters.lora_merge import said_scale
 from dreamfusion_engine.models.pipeline_folder import open_pipeline
 
