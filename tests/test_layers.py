@@ -116,6 +116,7 @@ LIGHT_ROOMS = {
         "console",
         "doctor",
         "given_models",
+        "model_line",
         "model_list",
         "model_table",
         "settings_table",

@@ -22,7 +22,7 @@ from typing import Any
 from dreamfusion_engine.agents import engine as agents_engine
 from dreamfusion_engine.batch import engine_process
 from dreamfusion_engine.cli import main
-from dreamfusion_engine.commands.model_list import Machine
+from dreamfusion_engine.commands.model_line import Machine
 from dreamfusion_engine.config.paint import PaintConfig
 from dreamfusion_engine.config.seed_range import SeedRange
 from dreamfusion_engine.config.stages import GenerateConfig
