@@ -98,7 +98,7 @@ LIGHT_ROOMS = {
         "view",
     },
     "agents": {"arguments", "declared", "engine", "folder", "given", "results", "runs", "server", "stdio", "tools"},
-    "cli": {"batch", "download", "lists", "mcp", "options", "run"},
+    "cli": {"batch", "download", "early_end", "lists", "mcp", "options", "run"},
     "commands": {
         "advised_command",
         "argument_parser",
