@@ -83,7 +83,9 @@ def _prompt(layout: UILayout, context: Context) -> None:
         text = phrase("This model is experimental: no settings are known to make objects with it reliably")
         trouble_box.draw_text(layout, context, text, "EXPERIMENTAL", limit=4)
     if not paints:
-        layout.prop(chosen, "texture_choice", text="Texture")
+        row = layout.split(factor=0.34, align=True)  # Blender's own split cuts the label in a narrow sidebar
+        row.label(text=translated("Texture"), translate=False)
+        row.prop(chosen, "texture_choice", text="")
         if chosen.texture_model != chosen.model:
             _broken(layout, context, models.card(chosen.texture_model))
     adapter_list.draw(layout, context, chosen)
