@@ -34,7 +34,7 @@ from benchmarks.shared.grader import Grader, second_judge  # noqa: E402
 from benchmarks.shared.prompt_list import Prompt, prompt_file, read_prompts  # noqa: E402
 from benchmarks.shared.sheets import contact_sheet, variants_sheet  # noqa: E402
 from dreamfusion_engine.judge.model import load_judge  # noqa: E402
-from dreamfusion_engine.models.card import CARD_NAME  # noqa: E402
+from dreamfusion_engine.models.card_file import CARD_NAME  # noqa: E402
 from dreamfusion_engine.models.pipeline_folder import locate_model, open_pipeline  # noqa: E402
 
 EXACT_CAMERAS = "azimuths", "elevations"  # what the card of a model that was taught them lists

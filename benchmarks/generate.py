@@ -28,7 +28,7 @@ from twins import torch_render  # noqa: E402
 from twins.torch_field import TorchField  # noqa: E402
 
 from benchmarks.shared import measurement  # noqa: E402
-from dreamfusion_engine.commands.arguments import parse_settings  # noqa: E402
+from dreamfusion_engine.commands.typed_settings import parse_settings  # noqa: E402
 from dreamfusion_engine.config.presets import PRESET_NAMES  # noqa: E402
 from dreamfusion_engine.config.stages import GenerateConfig  # noqa: E402
 from dreamfusion_engine.guidance.distillation import ScoreDistillation  # noqa: E402

@@ -9,14 +9,15 @@ import json
 import sys
 from pathlib import Path
 
-from dreamfusion_engine.commands import arguments
+from dreamfusion_engine.commands.arguments import parser
+from dreamfusion_engine.commands.typed_settings import given_seeds
 from dreamfusion_engine.request.output import contest_name, folder_name
 
 
 def main() -> None:
     """Print the absolute path as JSON."""
-    asked = arguments.parser().parse_args(["generate", *sys.argv[1:]])
-    seeds = arguments.given_seeds(asked.seeds, asked.seed)
+    asked = parser().parse_args(["generate", *sys.argv[1:]])
+    seeds = given_seeds(asked.seeds, asked.seed)
     name = folder_name(asked.prompt, asked.seed or 0) if seeds is None else contest_name(asked.prompt, seeds)
     folder: Path = asked.output or Path("outputs") / name
     print(json.dumps(str(folder.absolute())))  # letters that a code page lacks arrive whole

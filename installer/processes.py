@@ -119,6 +119,9 @@ def output_of(command: Sequence[str], folder: Path = ROOT) -> str:
 def bounded_answer(command: Sequence[str], seconds: float, most: int) -> str:
     """What a program that is not ours prints, '' where it is not there, fails or takes too long. It is ended then.
 
+    The engine has the same (`machine/child_process.py`). It cannot be imported here: in the packed add-on it is a wheel
+    that this set-up installs. What is mended in one is mended in the other.
+
     command: words.
     seconds: float, for all of it.
     most: int, bytes that are read; one that prints more is ended, and what was read is its answer.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import shlex
 import shutil
 import subprocess
@@ -17,7 +16,6 @@ from reference.paper_model import paper_tensors, write_paper_model
 from reference.wire_client import FAKE_ENGINE
 
 from dreamfusion_engine import cli
-from dreamfusion_engine.commands import arguments as command_line
 from dreamfusion_engine.errors import Cancelled
 from dreamfusion_engine.request.output import folder_name
 
@@ -72,24 +70,6 @@ def test_every_option_reaches_the_configuration(model: Path, tmp_path: Path) -> 
     assert (config.mesh.texture, config.guidance.weighting, config.optimize.resolution) == (2048, "uniform", (16, 32))
     assert config.mesh.triangles == 10_000, "the preset's other settings stay"
     assert seen["output"] == tmp_path / "o" and seen["resume"] is True
-
-
-def test_adapters_reach_the_configuration_as_files_and_weights(tmp_path: Path) -> None:
-    """A LoRA's weight follows the last colon, which a path may have as well."""
-    there = tmp_path / "odd:1"
-    there.write_bytes(b"")
-    said = command_line.adapter_settings(
-        ["a.safetensors", "b.safetensors:0.5", "c:d/e.safetensors:-2", "C:\\f.safetensors", "C:/g", str(there)], ["w"]
-    )
-    assert said["adapters.lora"] == [
-        ["a.safetensors", 1.0],
-        ["b.safetensors", 0.5],
-        ["c:d/e.safetensors", -2.0],
-        ["C:\\f.safetensors", 1.0],
-        ["C:/g", 1.0],
-        [str(there), 1.0],
-    ]
-    assert said["adapters.embeddings"] == ["w"] and command_line.adapter_settings([], []) == {}
 
 
 def test_an_adapter_for_a_pixel_space_model_is_refused(
@@ -197,26 +177,6 @@ def test_bad_input_is_refused_on_one_screen_and_leaves_nothing(
     assert files_in(place) == set()
 
 
-@pytest.mark.parametrize(
-    ("typed", "advised"),
-    [
-        (["generate", "a mug"], ["generate", "a mug", "--resume"]),
-        (["generate", "--seed", "3", "--", "-a mug"], ["generate", "--seed", "3", "--resume", "--", "-a mug"]),
-        (["generate", "-a mug"], ["generate", "-a mug", "--resume"]),
-        (["generate", "--resume", "--", "-a mug"], ["generate", "--resume", "--", "-a mug"]),
-        (["generate", "--", "--resume"], ["generate", "--resume", "--", "--resume"]),
-    ],
-)
-def test_the_advice_to_resume_is_read_as_the_same_run(
-    monkeypatch: pytest.MonkeyPatch, typed: list[str], advised: list[str]
-) -> None:
-    monkeypatch.delenv(command_line.CALLED_AS, raising=False)
-    words = shlex.split(command_line.resume_command(typed))
-    assert words == [sys.executable, "-m", "dreamfusion_engine", *advised]
-    before, after = command_line.parser().parse_args(typed), command_line.parser().parse_args(words[3:])
-    assert after.resume and vars(after) | {"resume": before.resume} == vars(before)
-
-
 @pytest.mark.parametrize("begun", [False, True], ids=["before training", "in training"])
 def test_only_a_run_that_left_a_checkpoint_is_advised_to_resume(
     model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], begun: bool
@@ -320,13 +280,6 @@ def test_a_run_that_wrote_nothing_leaves_no_folder(tmp_path: Path, model: Path) 
     words = ["generate", "a mug", "--model", str(model), "--output", str(tmp_path / "x" / "y")]
     assert cli.main(words, generate=fail) == 3
     assert not (tmp_path / "x").exists()
-
-
-def test_the_advice_names_the_program_that_was_called(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(command_line.CALLED_AS, "python3 install.py demo")
-    text = command_line.resume_command(["generate", "a mug", "--seed", "2"])
-    assert re.fullmatch(r"""python3 install\.py demo ['"]a mug['"] --seed 2 --resume""", text)
-    assert command_line.resume_command(["generate", "mug", "--resume"]).count("--resume") == 1
 
 
 @pytest.mark.parametrize(

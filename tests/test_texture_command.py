@@ -18,10 +18,12 @@ import pytest
 from fakes.fake_engine import counting_texture
 from reference.glb_builder import Glb, square
 from reference.paper_model import write_paper_model
+from reference.refusal import refusal
 
 from dreamfusion_engine import cli
 from dreamfusion_engine.cli.options import run_settings
-from dreamfusion_engine.commands import arguments as command_line
+from dreamfusion_engine.commands.advised_command import CALLED_AS
+from dreamfusion_engine.commands.arguments import parser
 from dreamfusion_engine.config.paint import PaintConfig
 from dreamfusion_engine.errors import Cancelled, EngineError
 from dreamfusion_engine.request.generate import checked_request
@@ -52,18 +54,8 @@ def ask(*words: Any, texture: Any = counting_texture) -> int:
     return cli.main(["texture", *map(str, words)], texture=texture)
 
 
-def written() -> list[str]:
-    return [str(path) for path in Path.cwd().rglob("*")]
-
-
 def refused(words: list[Any], capsys: pytest.CaptureFixture[str], texture: Any = counting_texture) -> str:
-    """What a command that is refused says, on one line: what, why and fix, with exit code 2."""
-    before = written()
-    assert ask(*words, texture=texture) == 2
-    out, err = capsys.readouterr()
-    assert out == "" and "why:" in err and "fix:" in err and "Traceback" not in err
-    assert len(err.splitlines()) < 20 and written() == before
-    return " ".join(err.split())
+    return refusal(lambda: ask(*words, texture=texture), capsys)
 
 
 def test_a_run_ends_with_its_files_named(model: Path, mesh: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -92,7 +84,7 @@ def test_every_option_reaches_the_run(model: Path, mesh: Path, tmp_path: Path) -
 
 def test_a_run_that_paints_has_fewer_steps_and_light_from_the_start_unless_asked(model: Path, mesh: Path) -> None:
     def configured(*words: str) -> Any:
-        options = command_line.parser().parse_args(["texture", str(mesh), "a mug", "--model", str(model), *words])
+        options = parser().parse_args(["texture", str(mesh), "a mug", "--model", str(model), *words])
         asked = checked_texture_request(
             options.prompt, Path(options.mesh), settings=run_settings(options), preset_name=options.preset
         )
@@ -312,7 +304,7 @@ def test_an_empty_folder_cannot_be_resumed(
 def test_the_advice_to_resume_is_the_same_command(
     model: Path, mesh: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delenv(command_line.CALLED_AS, raising=False)
+    monkeypatch.delenv(CALLED_AS, raising=False)
 
     def stopped(config: Any, paint: Any, mesh: bytes, output: Path, **rest: Any) -> Any:
         (output / "checkpoint").mkdir(parents=True, exist_ok=True)

@@ -33,15 +33,15 @@ from benchmarks.shared.grader import Grader  # noqa: E402
 from benchmarks.shared.lone_views import lone_pipeline  # noqa: E402
 from benchmarks.shared.prompt_list import Prompt, prompt_file, read_prompts  # noqa: E402
 from benchmarks.shared.sheets import variants_sheet  # noqa: E402
-from dreamfusion_engine.commands.arguments import parse_settings  # noqa: E402
+from dreamfusion_engine.commands.typed_settings import parse_settings  # noqa: E402
 from dreamfusion_engine.config.presets import preset  # noqa: E402
 from dreamfusion_engine.guidance.distillation import ScoreDistillation  # noqa: E402
 from dreamfusion_engine.judge.folder import WEIGHTS  # noqa: E402
 from dreamfusion_engine.judge.model import Judge, load_judge  # noqa: E402
 from dreamfusion_engine.judge.portraits import ELEVATION, judge_cameras  # noqa: E402
 from dreamfusion_engine.mesh.export import read_glb  # noqa: E402
-from dreamfusion_engine.models.card import View, view_of  # noqa: E402
 from dreamfusion_engine.models.load import load_teacher  # noqa: E402
+from dreamfusion_engine.models.views import View, view_of  # noqa: E402
 from training.starter.captions import VIEW_WORDS, describe  # noqa: E402
 from training.starter.objects.kinds import Appearance  # noqa: E402
 

@@ -30,7 +30,7 @@ sys.path[:0] = [str(ROOT)]
 
 from benchmarks.shared import measurement  # noqa: E402
 from benchmarks.shared.lone_views import lone_pipeline  # noqa: E402
-from dreamfusion_engine.commands.arguments import parse_settings  # noqa: E402
+from dreamfusion_engine.commands.typed_settings import parse_settings  # noqa: E402
 from dreamfusion_engine.config.presets import PRESET_NAMES, preset  # noqa: E402
 from dreamfusion_engine.config.stages import GenerateConfig  # noqa: E402
 from dreamfusion_engine.guidance.denoiser.host import FlatDenoiser, HostedDenoiser, step_call, tensors_of  # noqa: E402

@@ -14,6 +14,7 @@ from dreamfusion_engine.agents.declared import TOOLS, WATCH_SECONDS
 from dreamfusion_engine.agents.folder import AllowedFolder, at_work
 from dreamfusion_engine.agents.given import Given, keep_pictures, kept_pictures, read_pictures
 from dreamfusion_engine.agents.results import files_of, newest_picture, short_report
+from dreamfusion_engine.agents.run_settings import settings_of
 from dreamfusion_engine.agents.runs import Run, Runs
 from dreamfusion_engine.batch.news import share_of
 from dreamfusion_engine.commands.console import duration_text
@@ -105,15 +106,7 @@ class Tools:
         return Answer(said={"models": models})
 
     async def _begin(self, task: str, values: dict[str, Any]) -> Answer:
-        own = {name: values[name] for name in ("model", "seed")}
-        if twice := sorted(own.keys() & values["settings"].keys()):
-            raise InputError(
-                "input.argument",
-                what="The arguments of the tool cannot be used.",
-                why=f"settings has '{twice[0]}', which is an argument of its own.",
-                fix=f"Give {twice[0]} beside settings.",
-            )
-        settings = self._folder.allowed_settings(_with_texture_model(values) | own)
+        settings = self._folder.allowed_settings(settings_of(values))
         mesh, words = b"", values["prompt"]
         given = values.get("mesh") or values.get("begin_from")
         if given:
@@ -296,22 +289,6 @@ class Tools:
                 fix="Watch it for a while, and look again.",
             )
         return Answer(said={"run": name, "bytes": len(picture)}, picture=picture)
-
-
-def _with_texture_model(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings that a tool was given, with its argument `texture_model`. Raises InputError for both at once."""
-    settings, model = dict(values["settings"]), values.get("texture_model")
-    stage = settings.get("texture", {})
-    if model is None or not isinstance(stage, Mapping):  # which the engine refuses
-        return settings
-    if "model" in stage:
-        raise InputError(
-            "input.argument",
-            what="The arguments of the tool cannot be used.",
-            why="settings has 'texture.model', and texture_model is an argument of its own.",
-            fix="Keep one of them.",
-        )
-    return {**settings, "texture": {**stage, "model": model}}
 
 
 def _told(message: Mapping[str, Any]) -> EngineError:

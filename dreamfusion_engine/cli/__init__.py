@@ -13,8 +13,8 @@ import sys
 from collections.abc import Mapping, Sequence
 
 from dreamfusion_engine.cli import batch, download, lists, mcp, run
-from dreamfusion_engine.commands import arguments as command_line
 from dreamfusion_engine.commands import console
+from dreamfusion_engine.commands.arguments import parser
 from dreamfusion_engine.errors import Cancelled
 from dreamfusion_engine.failures import as_engine_error
 from dreamfusion_engine.hub.address import cache_folder
@@ -34,9 +34,9 @@ def main(argv: Sequence[str] | None = None, **makers: Maker) -> int:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
     try:
-        options = command_line.parser(arguments).parse_args(arguments)
+        options = parser(arguments).parse_args(arguments)
         if options.command is None:
-            command_line.parser().print_help()
+            parser().print_help()
             return 2
         if getattr(options, "cache", None):
             os.environ["HF_HUB_CACHE"] = os.path.abspath(cache_folder({"HF_HUB_CACHE": options.cache}))

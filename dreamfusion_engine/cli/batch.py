@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 import sys
 
+from dreamfusion_engine.cli.early_end import GO_ON, told_early_end
 from dreamfusion_engine.cli.options import given_settings
-from dreamfusion_engine.commands import arguments as command_line
 from dreamfusion_engine.commands import console
+from dreamfusion_engine.commands.advised_command import again_command
 from dreamfusion_engine.errors import Cancelled, EngineError
 from dreamfusion_engine.failures import as_engine_error
-from dreamfusion_engine.wire.messages import error_message
 from dreamfusion_engine.wire.printed import JsonLines
 
 
@@ -30,13 +30,7 @@ def batch(options: argparse.Namespace, arguments: list[str]) -> int:
     except (Exception, KeyboardInterrupt) as error:
         screen.clear()
         ours = _at_once() if isinstance(error, KeyboardInterrupt) else as_engine_error(error)
-        if lines is not None:
-            lines.say(error_message(ours))
-        else:
-            console.tell(console.error_text(ours))
-            if isinstance(ours, Cancelled):
-                console.tell(f"\nTo go on where it stopped:\n  {command_line.again_command(arguments)}")
-        return ours.exit_code
+        return told_early_end(ours, lines, GO_ON, again_command(arguments))
 
 
 def _at_once() -> EngineError:

@@ -6,14 +6,14 @@ import argparse
 import dataclasses
 import sys
 
-from dreamfusion_engine.commands import arguments as command_line
+from dreamfusion_engine.cli.early_end import GO_ON, told_early_end
 from dreamfusion_engine.commands import console
-from dreamfusion_engine.errors import Cancelled
+from dreamfusion_engine.commands.advised_command import again_command
 from dreamfusion_engine.events import Downloaded, Event
 from dreamfusion_engine.failures import as_engine_error
 from dreamfusion_engine.hub.address import hub_address
 from dreamfusion_engine.machine.stop_signals import STOP_DOWNLOAD, stop_on_signals
-from dreamfusion_engine.wire.messages import error_message, event_message
+from dreamfusion_engine.wire.messages import event_message
 from dreamfusion_engine.wire.printed import JsonLines
 
 
@@ -50,13 +50,7 @@ def download(options: argparse.Namespace, arguments: list[str]) -> int:
     except (Exception, KeyboardInterrupt) as error:
         screen.clear()
         ours = as_engine_error(error)
-        if lines is not None:
-            lines.say(error_message(ours))
-        else:
-            console.tell(console.error_text(ours))
-            if isinstance(ours, Cancelled):
-                console.tell(f"\nTo go on where it stopped:\n  {command_line.again_command(arguments)}")
-        return ours.exit_code
+        return told_early_end(ours, lines, GO_ON, again_command(arguments))
     screen.clear()
     if lines is not None:
         done = Downloaded(model=options.name, folder=str(got.folder), size=got.bytes, license=got.license)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from dreamfusion_engine.commands import arguments as command_line
+from dreamfusion_engine.commands import typed_settings
 
 
 def run_settings(options: argparse.Namespace) -> dict[str, Any]:
@@ -27,7 +27,7 @@ def given_settings(options: argparse.Namespace) -> dict[str, Any]:
     """
     # Each of some commands.
     lock, part, shape, method = (getattr(options, name, None) for name in ("lock", "part", "shape", "method"))
-    settings = command_line.given_settings(
+    settings = typed_settings.given_settings(
         options.set,
         options.steps,
         options.lora,

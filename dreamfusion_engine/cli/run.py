@@ -10,9 +10,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from dreamfusion_engine.cli.early_end import GO_ON, told_early_end
 from dreamfusion_engine.cli.options import run_settings
-from dreamfusion_engine.commands import arguments as command_line
 from dreamfusion_engine.commands import console
+from dreamfusion_engine.commands.advised_command import again_command, resume_command
+from dreamfusion_engine.commands.typed_settings import given_seeds
 from dreamfusion_engine.config.seed_range import SeedRange
 from dreamfusion_engine.errors import Cancelled
 from dreamfusion_engine.events import Event, Result
@@ -22,7 +24,7 @@ from dreamfusion_engine.machine.run_folder import can_resume, check_spared
 from dreamfusion_engine.machine.stop_signals import stop_on_signals
 from dreamfusion_engine.pictures.given import GivenPicture, picture_files, read_given
 from dreamfusion_engine.server.work import TASKS, Maker, work
-from dreamfusion_engine.wire.messages import error_message, event_message
+from dreamfusion_engine.wire.messages import event_message
 from dreamfusion_engine.wire.printed import JsonLines
 
 FILE_WORDS = {
@@ -42,7 +44,7 @@ def generate(options: argparse.Namespace, arguments: list[str], makers: Mapping[
     makers: as for `cli.main`.
     """
     settings = run_settings(options)
-    seeds = command_line.given_seeds(options.seeds, options.seed)
+    seeds = given_seeds(options.seeds, options.seed)
     if seeds is not None:
         options.command = "contest"
     mesh = Path(options.blockout) if options.blockout else b""
@@ -123,16 +125,9 @@ def _made(
         _remove_empty(new)
         if started_as_follower() and isinstance(ours, Cancelled):
             return ours.exit_code
-        if lines is not None:
-            lines.say(error_message(ours))
-        else:
-            console.tell(console.error_text(ours))
-            if isinstance(ours, Cancelled):
-                goes_on = can_resume(asked.output)
-                words = "To go on where it stopped" if goes_on else "To begin again"
-                command = command_line.resume_command if goes_on else command_line.again_command
-                console.tell(f"\n{words}:\n  {command(arguments)}")
-        return ours.exit_code
+        goes_on = isinstance(ours, Cancelled) and can_resume(asked.output)
+        command = resume_command if goes_on else again_command
+        return told_early_end(ours, lines, GO_ON if goes_on else "To begin again", command(arguments))
     screen.clear()
     if started_as_follower():
         return 0

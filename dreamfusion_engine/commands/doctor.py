@@ -13,7 +13,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from dreamfusion_engine.commands.model_list import Machine, ModelLine, models_here, models_to_get
+from dreamfusion_engine.commands.model_line import Machine, ModelLine
+from dreamfusion_engine.commands.model_list import models_here, models_to_get
 from dreamfusion_engine.errors import EngineError, SetupError
 from dreamfusion_engine.hub.address import hub_address
 from dreamfusion_engine.machine.backends import free_bytes

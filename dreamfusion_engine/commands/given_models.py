@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from dreamfusion_engine.commands.methods import methods_of
-from dreamfusion_engine.commands.model_list import Machine, ModelLine, fit_of
+from dreamfusion_engine.commands.model_line import Machine, ModelLine, fit_of
 from dreamfusion_engine.errors import EngineError
 from dreamfusion_engine.models.part_weights import damaged
 from dreamfusion_engine.models.pipeline_folder import (

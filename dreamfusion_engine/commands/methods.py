@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from dreamfusion_engine.commands.model_list import recipe_json
-from dreamfusion_engine.config.recipes import CLIP_MESH_RECIPES, FIELD_STAGES, NEEDS_FIELD
+from dreamfusion_engine.commands.model_line import recipe_json
+from dreamfusion_engine.config.needs import FIELD_STAGES, NEEDS_FIELD
+from dreamfusion_engine.config.recipes import CLIP_MESH_RECIPES
 from dreamfusion_engine.models.sizes import ModelSizes
 from dreamfusion_engine.speed.model_costs import estimates_of
 

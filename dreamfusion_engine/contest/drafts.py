@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,16 +18,15 @@ from dreamfusion_engine.machine.disk import output_error
 from dreamfusion_engine.machine.run_folder import INDEX
 from dreamfusion_engine.mesh.build import build_mesh
 from dreamfusion_engine.mesh.export import write_glb
-from dreamfusion_engine.mesh.surface.silhouette import ReferenceViews
 from dreamfusion_engine.optimize.endings import cancelled
 from dreamfusion_engine.optimize.overlap import may_overlap
 from dreamfusion_engine.optimize.previews import BACKGROUND, Previews, png, preview_cameras
 from dreamfusion_engine.optimize.session import Session
 from dreamfusion_engine.optimize.step_trial import StepTrial
 from dreamfusion_engine.optimize.volume_training import VolumeTraining
+from dreamfusion_engine.run.reference_views import reference_views
 from dreamfusion_engine.run.start import Start
 from dreamfusion_engine.run.teacher import RunTeacher
-from dreamfusion_engine.scene.cameras import turntable_cameras
 
 THUMBNAIL, VIEWS, MESH = "thumbnail.png", "views.png", "mesh.glb"
 THUMBNAIL_PIXELS = 192
@@ -117,11 +115,7 @@ class Drafts:
         Raises InputError where it cannot be written, Cancelled.
         """
         training = self.train(seed, step, step)
-        cameras = turntable_cameras(
-            _REFERENCE_VIEWS, elevation=math.radians(20.0), config=self._config.camera, device=training.device
-        )
-        seen = training.view(cameras, _REFERENCE_PIXELS)
-        reference = ReferenceViews(cameras=cameras, colour=seen.colour, opacity=seen.opacity)
+        reference = reference_views(training, self._config.camera, _REFERENCE_VIEWS, _REFERENCE_PIXELS)
         try:
             mesh, _ = build_mesh(*training.frozen(), reference, draft_mesh(self._config.mesh), self._asked)
         except RunError:

@@ -31,9 +31,10 @@ from dreamfusion_engine.machine.device import release_memory
 from dreamfusion_engine.machine.disk import output_error
 from dreamfusion_engine.machine.run_folder import held
 from dreamfusion_engine.run.entrance import write_result
+from dreamfusion_engine.run.model import open_run_model
 from dreamfusion_engine.run.source import keep_source, kept_source
 from dreamfusion_engine.run.start import Start, start_of
-from dreamfusion_engine.run.teacher import load_run_teacher, open_run_model, run_places
+from dreamfusion_engine.run.teacher import load_run_teacher, run_places
 from dreamfusion_engine.tasks.generate import generate
 
 

@@ -7,7 +7,6 @@ float32[B, 1, 1, 1].
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 
 import torch
@@ -37,12 +36,15 @@ from dreamfusion_engine.guidance.scores.sds import (
     mean_score_loss,
     score_weight,
 )
+from dreamfusion_engine.guidance.side_contrast import side_contrast
 from dreamfusion_engine.guidance.step_inputs import StepInputs, ViewRange
 from dreamfusion_engine.guidance.timesteps import sample_timesteps, timestep_range
 from dreamfusion_engine.machine.device import sent
-from dreamfusion_engine.models.card import AUTOMATIC, VIEWS, PromptCard, View, by_hand, check_vocabulary
-from dreamfusion_engine.models.noise import NoiseSchedule, add_noise
+from dreamfusion_engine.models.card import AUTOMATIC, PromptCard, by_hand
+from dreamfusion_engine.models.noise import NoiseSchedule
+from dreamfusion_engine.models.prompt_check import check_vocabulary
 from dreamfusion_engine.models.teacher import Conditioning, Teacher
+from dreamfusion_engine.models.views import VIEWS
 
 
 class ScoreDistillation:
@@ -288,7 +290,7 @@ class ScoreDistillation:
         """Return how differently the model sees the prompt's front and back: |e_front - e_back| / |e_mean - e_uncond|.
 
         It is 0 where both views mean the same to the model, as for an object of revolution. A back like the front is no
-        fault then. The noise is that of t = 0.6 T, where shapes are decided.
+        fault then. See `side_contrast`.
 
         images: float32[B, 3, H, W] in [0, 1], renders to ask about.
         shading: of all the renders.
@@ -296,17 +298,7 @@ class ScoreDistillation:
         """
         x = self.teacher.to_model_space(images)
         noise = self._noise_of(ViewRange(first=0, total=len(x)), x.shape, generator)
-        apart = of_prompt = 0.0
-        for one, its_noise in zip(x.split(1), noise.split(1), strict=True):  # a call no larger than a step's
-            t = torch.full((1,), int(0.6 * self._timesteps), device=x.device)
-            x_t = add_noise(one, its_noise, *self.teacher.schedule.at(t))
-            sides: tuple[View, View] = ("front", "back")
-            front, back = (self.conditioning.of_views([side], shading) for side in sides)
-            texts = Conditioning.join([self.conditioning.unconditional(1), front, back])
-            uncond, e_front, e_back = self.teacher.predict_noise(x_t.repeat(3, 1, 1, 1), t.repeat(3), texts).chunk(3)
-            apart += float((e_front - e_back).square().sum())
-            of_prompt += float((0.5 * (e_front + e_back) - uncond).square().sum())
-        return math.sqrt(apart) / max(math.sqrt(of_prompt), 1e-12)
+        return side_contrast(self.teacher, self.conditioning, x, noise, shading)
 
     def prompt_gain(self, images: Tensor, azimuth: Tensor, elevation: Tensor) -> float:
         """Return `denoising_gain` of pictures: how much better their noise is found with the prompt than without.

@@ -18,9 +18,9 @@ from dreamfusion_engine.config.stages.reference import KnownPose
 from dreamfusion_engine.guidance.prompt_conditioning import PromptEmbeddings
 from dreamfusion_engine.guidance.relative_poses import relative_poses
 from dreamfusion_engine.machine.device import sent
-from dreamfusion_engine.models.card import View
 from dreamfusion_engine.models.families.zero123 import EncodedPicture
 from dreamfusion_engine.models.teacher import Conditioning
+from dreamfusion_engine.models.views import View
 
 # Cameras of the named views, radians: azimuth and elevation.
 _CAMERAS: dict[View, tuple[float, float]] = {

@@ -14,9 +14,9 @@ from torch import Tensor
 
 from dreamfusion_engine.config.stages import Shading
 from dreamfusion_engine.guidance.prompt_conditioning import PromptEmbeddings, ViewConditioning
-from dreamfusion_engine.models.card import View
 from dreamfusion_engine.models.families.image_dream import PicturePrompt
 from dreamfusion_engine.models.teacher import Conditioning
+from dreamfusion_engine.models.views import View
 
 
 class PicturedPrompt:

@@ -28,8 +28,9 @@ from dreamfusion_engine.guidance.view_weights import (
     nearest_view_weights,
 )
 from dreamfusion_engine.machine.device import sent
-from dreamfusion_engine.models.card import AUTOMATIC, HEADINGS, SHADINGS, VIEWS, PromptCard, View, uses_perp_neg
+from dreamfusion_engine.models.card import AUTOMATIC, SHADINGS, PromptCard, uses_perp_neg
 from dreamfusion_engine.models.teacher import Conditioning
+from dreamfusion_engine.models.views import HEADINGS, VIEWS, View
 
 # Words for unlikely pictures, for models with an open vocabulary (NFSD, Katzir 2023, arXiv 2310.17590).
 OUT_OF_DISTRIBUTION = (

@@ -14,8 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from dreamfusion_engine.models.card import HEADINGS, OVERHEAD_ABOVE, VIEWS, view_of
 from dreamfusion_engine.models.teacher import Conditioning
+from dreamfusion_engine.models.views import HEADINGS, OVERHEAD_ABOVE, VIEWS, view_of
 
 OVERHEAD_BLEND = math.radians(15.0)  # either side of OVERHEAD_ABOVE: a camera there is half overhead, half not
 

@@ -13,7 +13,7 @@ from dreamfusion_engine.judge.folder import WEIGHTS
 from dreamfusion_engine.judge.model import Judge, load_judge
 from dreamfusion_engine.judge.question import Question, known_question, open_question
 from dreamfusion_engine.judge.scores import r_precision
-from dreamfusion_engine.models.card import read_card
+from dreamfusion_engine.models.card_file import read_card
 from dreamfusion_engine.models.pipeline_folder import STARTER_FOLDER
 
 BUILT_IN = "the built-in judge"

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dreamfusion_engine.judge.faces import SIDES
-from dreamfusion_engine.models.card import PromptCard, unknown_words
+from dreamfusion_engine.models.card import PromptCard
+from dreamfusion_engine.models.prompt_check import unknown_words
 
 OBJECTS = Path(__file__).with_name("objects.txt")
 # Second names of the starter's kinds; its card lists the first ones.

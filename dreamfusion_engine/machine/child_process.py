@@ -21,7 +21,6 @@ from pathlib import Path
 
 _SECRET = re.compile(r"TOKEN|SECRET|PASSW|CREDENTIAL|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY", re.IGNORECASE)
 ANSWER_LIMIT = 1 << 16  # bytes of what another program prints
-ANSWER_LIMIT = 1 << 16  # bytes of what another program prints
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 # With -c Python looks for modules in "", the folder in which it starts, first. sys is built in.
 _RUN = (
@@ -75,7 +74,8 @@ def bounded_answer(command: Sequence[str], seconds: float) -> str:
     """Return what a program that is not ours prints, "" where it is not there, fails or takes too long.
 
     One that prints more than ANSWER_LIMIT is ended, and what was read is its answer. The set-up has the same
-    (`installer/processes.py`).
+    (`installer/processes.py`): it asks drivers before there is an engine to import, and the installed engine has no
+    set-up beside it. What is mended in one is mended in the other.
 
     command: its words.
     seconds: float, for all of it.

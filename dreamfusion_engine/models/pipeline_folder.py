@@ -18,7 +18,8 @@ from dreamfusion_engine.errors import InputError, SetupError
 from dreamfusion_engine.hub.address import is_hub_id
 from dreamfusion_engine.hub.selection import INDEX
 from dreamfusion_engine.inputs.given_path import UnusablePath, absence, given_path, shortened
-from dreamfusion_engine.models.card import PromptCard, read_card
+from dreamfusion_engine.models.card import PromptCard
+from dreamfusion_engine.models.card_file import read_card
 from dreamfusion_engine.models.clip_folder import check_clip, is_clip
 from dreamfusion_engine.models.family import CLIP, FAMILIES, WHOLE
 from dreamfusion_engine.models.few_step_models import refuse_distilled

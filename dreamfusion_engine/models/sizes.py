@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dreamfusion_engine.models.card import read_card
+from dreamfusion_engine.models.card_file import read_card
 from dreamfusion_engine.models.clip_folder import Tower, is_clip, towers
 from dreamfusion_engine.models.family import FAMILIES, IMAGE_ENCODER
 from dreamfusion_engine.models.image_dream import resampler_parameters

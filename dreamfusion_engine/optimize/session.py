@@ -7,52 +7,35 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 
 from dreamfusion_engine.config.presets import from_json, to_json
 from dreamfusion_engine.config.stages import GenerateConfig
-from dreamfusion_engine.errors import EngineError, InputError, RunError
+from dreamfusion_engine.errors import EngineError, RunError
 from dreamfusion_engine.events import Control, Note, Progress, Report
 from dreamfusion_engine.guidance.denoiser.choice import Choice
 from dreamfusion_engine.guidance.guidance import Guidance
-from dreamfusion_engine.machine.device import MIB, device_lost, out_of_memory, peak_memory_mib, release_memory
-from dreamfusion_engine.machine.places import Places, spoken_kind
+from dreamfusion_engine.machine.device import MIB, device_lost, out_of_memory, peak_memory_mib
+from dreamfusion_engine.machine.places import Places
 from dreamfusion_engine.machine.processes import ALONE, Processes
 from dreamfusion_engine.memory.estimate import estimate
 from dreamfusion_engine.memory.step_down import StepDown, resumed_attempt
-from dreamfusion_engine.optimize.checkpoint import Checkpoint, load_checkpoint, save_checkpoint, set_aside
+from dreamfusion_engine.optimize.checkpoint import Checkpoint, save_checkpoint
 from dreamfusion_engine.optimize.endings import cancelled, lost_device
-from dreamfusion_engine.optimize.health import VERDICTS, HealthMonitor, Verdict, probe_cameras
+from dreamfusion_engine.optimize.health import VERDICTS, HealthMonitor, Verdict
 from dreamfusion_engine.optimize.recovery import WARNINGS, recover
-from dreamfusion_engine.optimize.step_graphs import StepGraphs, step_graphs
-from dreamfusion_engine.optimize.training import Training
+from dreamfusion_engine.optimize.resumption import recorded_runtime, resumable_checkpoint, set_earlier_aside
+from dreamfusion_engine.optimize.snapshots import Snapshots
+from dreamfusion_engine.optimize.step_graphs import step_graphs
+from dreamfusion_engine.optimize.training import NewTraining, Training
+from dreamfusion_engine.optimize.view_contrast import ASKED_AT, VIEWS_DIFFER, view_contrast
 from dreamfusion_engine.optimize.volume_training import VolumeTraining
 
 PROBE_EVERY = 25  # steps
-VIEWS_DIFFER = 0.15  # contrast of front and back above which two equal sides are a fault; measured on the starter model
-_CONTRAST_AT = 0.75  # share of training at which it is asked
 _LEARNED = "distillation."  # in a checkpoint: what the score itself learns, if it does
 _REPORT_EVERY = 0.25  # seconds
-_SNAPSHOT_SHARE = 0.05  # of the time may go into previews ...
-_SNAPSHOT_EVERY = 2.0  # ... and they come this many seconds apart at least ...
-_SNAPSHOT_LATEST = 5.0  # ... and at most, because somebody is watching,
-_SNAPSHOT_MOST = 0.25  # unless that took more than this share of the time
-
-
-class NewTraining(Protocol):
-    """Makes a training that has not begun: VolumeTraining, or a kind that renders something else."""
-
-    def __call__(
-        self,
-        config: GenerateConfig,
-        *,
-        seed: int,
-        device: torch.device,
-        processes: Processes,
-        graphs: StepGraphs | None,
-    ) -> Training: ...
 
 
 @dataclass
@@ -113,7 +96,8 @@ class Session:
         self._kind = (self.places or Places.at(self.device)).kind
         self.memory = self.step_down or StepDown(device=self.device, report=self.report, kind=self._kind)
         self._resumed = self._begun = False
-        self._previews = True
+        # Asked for each time: a contest gives a draft its previews and its listener once it goes on.
+        self._snapshots = Snapshots(lambda training: self.snapshot(training), lambda event: self.report(event))
         attempt = self.fitted or self.config
         self.training = self._trained_from_start(attempt, self.config.seed)
 
@@ -127,26 +111,9 @@ class Session:
 
         Raises InputError or SetupError where no checkpoint fits.
         """
-        saved = load_checkpoint(self.folder, self.config, given=bool(self.subject))
-        if saved.extra["model"] != self.model:
-            raise InputError(
-                "checkpoint.other_run",
-                what="The saved checkpoint was trained with another diffusion model.",
-                why=f"The weights behind '{self.config.model}' have changed since.",
-                fix="Resume with the weights of then, or leave out --resume to start anew.",
-            )
-        if saved.extra.get("subject", "") != self.subject:
-            raise InputError(
-                "checkpoint.other_run",
-                what="The saved checkpoint is about another mesh or other pictures.",
-                why="The mesh, its UVs, its front or the pictures and their views are not those of the run.",
-                fix="Resume with those of then, or leave out --resume to start anew.",
-            )
-        if saved.device != self._kind:
-            then_on, now_on = (spoken_kind(kind) for kind in (str(saved.device), self._kind))
-            text = f"The run began on {then_on}. It continues on {now_on}. "
-            text += "The mesh may differ from that of an unbroken run."
-            self.report(Note(code="run.other_device", text=text))
+        saved = resumable_checkpoint(
+            self.folder, self.config, model=self.model, subject=self.subject, kind=self._kind, report=self.report
+        )
         attempt, then = (from_json(GenerateConfig, values) for values in (saved.extra["attempt"], saved.config))
         self._start(resumed_attempt(attempt, then, self.fitted or self.config))
         self.memory.economise(self.training.config.memory)
@@ -157,7 +124,7 @@ class Session:
             {n.removeprefix(_LEARNED): t for n, t in saved.tensors.items() if n.startswith(_LEARNED)}
         )
         self.health = HealthMonitor.from_json(saved.extra["health"], watched=self.watched)
-        self.denoiser = _recorded_runtime(saved)
+        self.denoiser = recorded_runtime(saved)
         self.restarts = int(saved.extra["restarts"])
         self.seconds = float(saved.extra["seconds"])
         self.steps_taken = int(saved.extra["steps_taken"])
@@ -170,8 +137,8 @@ class Session:
         """
         settings = self.config.optimize
         last = settings.steps if until is None else min(until, settings.steps)
-        reported = snapped = 0.0
-        snapshot_cost = 0.0
+        reported = 0.0
+        self._snapshots.begin()
         if not self._begun:
             self._begin()
         while self.training.step < last:
@@ -211,11 +178,7 @@ class Session:
             if now - reported > _REPORT_EVERY or step == settings.steps:
                 self._report_progress()
                 reported = now
-            latest = max(_SNAPSHOT_LATEST, snapshot_cost / _SNAPSHOT_MOST)
-            if now - snapped > min(max(_SNAPSHOT_EVERY, snapshot_cost / _SNAPSHOT_SHARE), latest):
-                snapped = time.monotonic()
-                self._show()
-                snapshot_cost = time.monotonic() - snapped
+            self._snapshots.show_if_due(self.training, now)
         self.save()
         return self.training
 
@@ -229,11 +192,7 @@ class Session:
             return
         if not self._resumed:
             self._resumed = True
-            aside = set_aside(self.folder, *self.later)
-            if aside:
-                names = " and ".join(path.name for path in aside)
-                text = f"An unfinished run was in this folder. Its checkpoint is kept: {names}"
-                self.report(Note(code="run.set_aside", text=text))
+            set_earlier_aside(self.folder, self.later, self.report)
             self.keep_inputs()
         save_checkpoint(
             self.folder,
@@ -301,20 +260,6 @@ class Session:
                 self.save()
             raise
 
-    def _show(self) -> None:
-        """Previews, for as long as there is memory for them: they are not worth a run."""
-        if not self._previews:
-            return
-        try:
-            self.snapshot(self.training)
-        except Exception as error:
-            if not out_of_memory(error):
-                raise
-            self._previews = False
-        if not self._previews:
-            release_memory()
-            self.report(Note(code="memory.previews", text="There is no memory for previews. The run goes on without."))
-
     def _step(self) -> Verdict | None:
         """One training step and, now and then, a look at its health."""
         self.training.train_step(self.distillation, overlap=self.denoiser is not None and self.denoiser.overlap is True)
@@ -324,27 +269,17 @@ class Session:
             return None
         before = (self.training.step - PROBE_EVERY) / self.config.optimize.steps
         # Once, and for many_faced alone: it takes a call of the model.
-        asks = "many_faced" in self.watched and before < _CONTRAST_AT <= self.training.progress
+        asks = "many_faced" in self.watched and before < ASKED_AT <= self.training.progress
         probe, contrast = self.processes.all_or_none(
-            lambda: (self.training.probe(), self._view_contrast() if asks else 0.0)
+            lambda: (
+                self.training.probe(),
+                view_contrast(self.training, self.distillation, self.config) if asks else 0.0,
+            )
         )
         verdict = self.health.observe(probe)
         if asks:
             self.health.views_differ = self.processes.agree(contrast > VIEWS_DIFFER)
         return self.processes.agree(verdict)
-
-    def _view_contrast(self) -> float:
-        """How differently the model sees the front and the back of this prompt; 0 without either.
-
-        A model that judges several views together is asked nothing: it is told where each is from, not by words.
-        """
-        words = self.config.guidance.view_prompts != "off" and self.distillation.together == 1
-        if not words or not self.distillation.has_front:
-            return 0.0
-        cameras = probe_cameras(self.config.camera, self.device)
-        images = self.training.view(cameras, self.training.config.optimize.resolution[-1]).colour.permute(0, 3, 1, 2)
-        generator = torch.Generator(device=self.device).manual_seed(self.config.seed)
-        return self.distillation.view_contrast(images, "albedo", generator)
 
     def _mend(self, verdict: Verdict) -> bool:
         """Start again with a change (True), or go on with a warning (False); RunError when neither helps."""
@@ -390,9 +325,3 @@ class Session:
                 memory_mib=peak_memory_mib(self.device),
             )
         )
-
-
-def _recorded_runtime(saved: Checkpoint) -> Choice | None:
-    """What ran the denoiser so far; None where it does not say, as an earlier version."""
-    values = saved.extra.get("denoiser")
-    return None if values is None else Choice.from_json(values)

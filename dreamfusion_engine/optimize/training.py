@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -20,10 +21,11 @@ from dreamfusion_engine.guidance.step_inputs import ViewRange
 from dreamfusion_engine.machine.device import device_lost, out_of_memory
 from dreamfusion_engine.machine.processes import ALONE, Processes
 from dreamfusion_engine.optimize import schedules
-from dreamfusion_engine.optimize.checkpoint import optimizer_tensors, restore_optimizer
+from dreamfusion_engine.optimize.checkpoint import optimizer_tensors, restore_optimizer, under
 from dreamfusion_engine.optimize.health import Probe, make_probe, probe_cameras
 from dreamfusion_engine.optimize.step_graphs import StepGraphs
 from dreamfusion_engine.optimize.step_part import PartInputs, part_weights
+from dreamfusion_engine.optimize.step_undo import StepUndo
 from dreamfusion_engine.optimize.step_views import StepViews, sample_step_views
 from dreamfusion_engine.render.renderer import Rendering
 from dreamfusion_engine.scene.cameras import Cameras
@@ -181,14 +183,15 @@ class Training(ABC):
         overlap: bool, on a CPU: score half of the views on another thread while the other half is rendered, see
             `overlap`.
         """
-        before = _Moment(self, distillation, self._undo())
+        generators = (self.generator, self.host_generator)
+        before = StepUndo(self.field, self.optimizer, generators, distillation, self._undo())
         try:
             self.processes.all_or_none(lambda: self._gather(distillation, overlap))
             self._move()
         except Exception as error:
             # Of a lost device nothing can be read again; where it is the teacher's alone, the field is whole here.
             if out_of_memory(error) or (device_lost(error) and self.device.type == "cpu"):
-                before.restore()
+                before.restore(keep_gradients=self.graphs is not None)
             raise
 
     def _gather(self, distillation: Guidance, overlap: bool) -> None:
@@ -307,42 +310,15 @@ class Training(ABC):
         self.step += 1
 
 
-class _Moment:
-    """What a step changes before it moves the field, kept so that a step that breaks off leaves no trace.
+class NewTraining(Protocol):
+    """Makes a training that has not begun: `VolumeTraining`, or a kind that renders something else."""
 
-    The field itself needs no copy: the optimizer moves it last, in one operation.
-    """
-
-    def __init__(self, training: Training, distillation: Guidance, undo: Callable[[], None]) -> None:
-        self._training, self._distillation, self._undo = training, distillation, undo
-        self._generator = training.generator.get_state()
-        self._host_generator = training.host_generator.get_state()
-        self._buffers = {name: tensor.clone() for name, tensor in training.field.named_buffers()}
-        moments = training.optimizer.state
-        self._counts = {parameter: values["step"].clone() for parameter, values in moments.items()}
-        self._learned = {name: tensor.clone() for name, tensor in distillation.state().items()}
-
-    def restore(self) -> None:
-        """Put everything back."""
-        training = self._training
-        training.generator.set_state(self._generator)
-        training.host_generator.set_state(self._host_generator)
-        for name, tensor in training.field.named_buffers():
-            tensor.copy_(self._buffers[name])
-        self._undo()
-        for parameter, values in list(training.optimizer.state.items()):
-            if parameter not in self._counts:  # the very first step was making it
-                del training.optimizer.state[parameter]
-            else:
-                values["step"].copy_(self._counts[parameter])
-        training.optimizer.zero_grad(set_to_none=training.graphs is None)
-        self._distillation.load_state(self._learned)
-
-
-def under(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    """Return the tensors whose names begin with `prefix`, without it.
-
-    tensors: by name.
-    prefix: str.
-    """
-    return {n[len(prefix) :]: t for n, t in tensors.items() if n.startswith(prefix)}
+    def __call__(
+        self,
+        config: GenerateConfig,
+        *,
+        seed: int,
+        device: torch.device,
+        processes: Processes,
+        graphs: StepGraphs | None,
+    ) -> Training: ...

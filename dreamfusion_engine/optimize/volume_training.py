@@ -16,13 +16,14 @@ from dreamfusion_engine.field.radiance import RadianceField
 from dreamfusion_engine.guidance.guidance import Guidance
 from dreamfusion_engine.machine.processes import ALONE, Processes
 from dreamfusion_engine.optimize import schedules
+from dreamfusion_engine.optimize.checkpoint import under
 from dreamfusion_engine.optimize.overlap import add_gradients_overlapped, halves, may_overlap
 from dreamfusion_engine.optimize.reference import FIT_PIXELS, References
 from dreamfusion_engine.optimize.sample_capacity import sample_capacity
 from dreamfusion_engine.optimize.shape_lock import ShapeLock
 from dreamfusion_engine.optimize.step_graphs import StepGraphs
 from dreamfusion_engine.optimize.step_part import PartInputs, PartPlan, add_gradients, add_to_gradients
-from dreamfusion_engine.optimize.training import InputsOf, Training, under
+from dreamfusion_engine.optimize.training import InputsOf, Training
 from dreamfusion_engine.render.renderer import Rendering, render_image
 from dreamfusion_engine.scene.cameras import Cameras, camera_rays
 

@@ -18,7 +18,7 @@ from dreamfusion_engine.mesh.export import png_bytes
 from dreamfusion_engine.mesh.gltf.read import GltfFile
 from dreamfusion_engine.mesh.gltf.write import NewTexture, with_textures
 from dreamfusion_engine.mesh.textured import TexturedMesh
-from dreamfusion_engine.optimize.session import NewTraining
+from dreamfusion_engine.optimize.training import NewTraining
 from dreamfusion_engine.paint.bake import PaintedPart, bake
 from dreamfusion_engine.paint.canvas import Canvas, CanvasPart, DeviceCanvas, canvas_of
 from dreamfusion_engine.paint.portrait import before_textures, portrait_mesh

@@ -15,10 +15,11 @@ from dreamfusion_engine.errors import InputError
 from dreamfusion_engine.judge.folder import judge_folder
 from dreamfusion_engine.machine.cache_folder import cache_folder
 from dreamfusion_engine.machine.place_names import check_device_name
-from dreamfusion_engine.models.adapters.files import check_asked
-from dreamfusion_engine.models.card import VIEWS, check_length, check_prompts
+from dreamfusion_engine.models.adapters.fit import check_asked
 from dreamfusion_engine.models.family import FAMILIES
 from dreamfusion_engine.models.pipeline_folder import ModelFacts, locate_model, model_facts
+from dreamfusion_engine.models.prompt_check import check_length, check_prompts
+from dreamfusion_engine.models.views import VIEWS
 from dreamfusion_engine.request.output import check_output, disk_needed, folder_name, output_folder
 from dreamfusion_engine.request.settings import settings_for
 from dreamfusion_engine.request.stages import check_method

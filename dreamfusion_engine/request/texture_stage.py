@@ -12,9 +12,9 @@ from dreamfusion_engine.config.stages import GenerateConfig
 from dreamfusion_engine.config.texture_stage import texture_config
 from dreamfusion_engine.errors import EngineError, InputError
 from dreamfusion_engine.judge.folder import judge_folder
-from dreamfusion_engine.models.card import check_length, check_prompts
 from dreamfusion_engine.models.family import FAMILIES
 from dreamfusion_engine.models.pipeline_folder import ModelFacts, model_facts
+from dreamfusion_engine.models.prompt_check import check_length, check_prompts
 from dreamfusion_engine.request.settings import model_in_words
 from dreamfusion_engine.request.told import is_blank
 from dreamfusion_engine.wire.bounded_json import UnsafeJson, read_json_file

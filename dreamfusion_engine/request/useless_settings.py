@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from dreamfusion_engine.config.recipes import (
+from dreamfusion_engine.config.needs import (
     COMPARING_STAGES,
     DENOISER_STAGES,
     FIELD_STAGES,

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 
-from dreamfusion_engine.config.recipes import RECIPES
 from dreamfusion_engine.config.stages import GenerateConfig
 from dreamfusion_engine.events import Note, Report
 from dreamfusion_engine.guidance.clip.comparison import ClipGuidance
@@ -23,34 +20,29 @@ from dreamfusion_engine.guidance.guidance import Guidance
 from dreamfusion_engine.guidance.picture_conditioning import PictureConditioning, TeacherPicture
 from dreamfusion_engine.guidance.pictured_prompt import PicturedPrompt
 from dreamfusion_engine.guidance.prompt_conditioning import Encode, PromptConditioning, ViewConditioning
-from dreamfusion_engine.machine.backends import free_bytes, has_bfloat16, share_memory
+from dreamfusion_engine.machine.backends import free_bytes, share_memory
 from dreamfusion_engine.machine.cache_folder import cache_folder
 from dreamfusion_engine.machine.device import compute_threads
 from dreamfusion_engine.machine.places import Places, resolve_places
 from dreamfusion_engine.machine.processes import ALONE, Processes
-from dreamfusion_engine.memory.ladder import fit
 from dreamfusion_engine.memory.placement import Placement
 from dreamfusion_engine.memory.step_down import StepDown
-from dreamfusion_engine.models.adapters.files import AdapterFiles, check_adapters, read_adapters
-from dreamfusion_engine.models.adapters.learned_word import unsaid
-from dreamfusion_engine.models.card import PromptCard, check_prompts
+from dreamfusion_engine.models.adapters.files import AdapterFiles
+from dreamfusion_engine.models.card import PromptCard
 from dreamfusion_engine.models.families.adapter import Adapter
 from dreamfusion_engine.models.families.clip import ClipTeacher
 from dreamfusion_engine.models.families.image_dream import ImageDream
 from dreamfusion_engine.models.families.zero123 import Zero123
 from dreamfusion_engine.models.family import FAMILIES
-from dreamfusion_engine.models.few_step_models import few_steps
 from dreamfusion_engine.models.load import Precision, load_clip, load_teacher
-from dreamfusion_engine.models.pipeline_folder import PipelineFolder, locate_model, open_pipeline
-from dreamfusion_engine.models.single_file.convert import ready_model
+from dreamfusion_engine.models.pipeline_folder import PipelineFolder, locate_model
 from dreamfusion_engine.models.sizes import ModelSizes, read_sizes
 from dreamfusion_engine.models.told_picture import picture_needed
+from dreamfusion_engine.run.memory_fit import fit_memory, with_vae_precision
+from dreamfusion_engine.run.model import weights_digest
 from dreamfusion_engine.speed.device_speed import Speed, measured_speed
-from dreamfusion_engine.speed.run_time import estimated_seconds, spoken
+from dreamfusion_engine.speed.run_time import estimate_text, estimated_seconds
 
-EXPERIMENTAL = (
-    "{} is experimental as a teacher: no public recipe makes objects with it reliably. Stable Diffusion 1.5 is safer."
-)
 TOLD_ABOVE = 600.0  # seconds that a run is estimated to take, from which the artist is told beforehand
 
 
@@ -148,28 +140,6 @@ def run_places(config: GenerateConfig, processes: Processes = ALONE) -> Places:
     return processes.places(resolve_places(config.device))
 
 
-def open_run_model(config: GenerateConfig, report: Report) -> tuple[PipelineFolder, AdapterFiles]:
-    """Return the model's checked folder and its adapters, and tell what the artist should know of them.
-
-    config: GenerateConfig of the run.
-    report: told of notes and of a single file's conversion.
-    Raises InputError or SetupError for a model, an adapter or a prompt that it cannot have.
-    """
-    pipeline = open_pipeline(ready_model(config.model, config.base, report))
-    check_prompts(config, pipeline.card)
-    adapters = read_adapters(config.adapters)
-    check_adapters(adapters, pipeline.family, pipeline)
-    silent = unsaid(adapters.words, [config.prompt, config.negative, *vars(config.prompts).values()])
-    if silent:
-        report(Note(code="input.word_unused", text=f"No prompt says {', '.join(silent)}, which then changes nothing."))
-    doubt = few_steps(pipeline.path, FAMILIES[pipeline.family].denoiser)
-    if doubt:
-        report(Note(code="model.few_steps", text=doubt))
-    if RECIPES[config.recipe].experimental:
-        report(Note(code="model.experimental", text=EXPERIMENTAL.format(RECIPES[config.recipe].title)))
-    return pipeline, adapters
-
-
 def load_run_teacher(
     config: GenerateConfig,
     pipeline: PipelineFolder,
@@ -184,7 +154,7 @@ def load_run_teacher(
     """Load the frozen teacher within the memory that is free, and encode the prompt for every view and shading.
 
     config: GenerateConfig of the run.
-    pipeline, adapters: from `open_run_model`.
+    pipeline, adapters: from `run.model.open_run_model`.
     places: Places of the run.
     report: told of notes.
     processes: Processes, the processes that train together.
@@ -202,7 +172,7 @@ def load_run_teacher(
     device = places.teacher
     sizes = read_sizes(pipeline.path)
     fitted = fit_memory(
-        _with_vae_precision(config, device),
+        with_vae_precision(config, device),
         sizes,
         processes.agree(free_bytes(device)),
         places.kind,
@@ -290,61 +260,3 @@ def _told(
         encode, config.prompt, config.negative, card, config.guidance, config.prompts, tells_cameras=True
     )
     return PicturedPrompt(words, teacher.encode_picture(picture.image))
-
-
-def fit_memory(
-    config: GenerateConfig,
-    sizes: ModelSizes,
-    free: int,
-    kind: str,
-    report: Report,
-    free_field: int = 0,
-    moving: int | None = None,
-) -> GenerateConfig:
-    """Return the configuration with what `memory.fit` changes so that `free` bytes are enough; the artist is told.
-
-    config: GenerateConfig of the run.
-    sizes: ModelSizes of the model.
-    free: int, bytes, where the teacher is; 0 or less: not known.
-    kind: str, of the run's places.
-    report: told of the change.
-    free_field: int, bytes, where the field is, if that is another memory; 0: not known, or the same.
-    moving: int or None, as for `memory.estimate.estimate`.
-    """
-    if not config.memory.fit or free <= 0:
-        return config
-    chosen = fit(sizes, config, free, kind, free_field, moving)
-    if chosen.savings or not chosen.fits:
-        report(Note(code="memory.fit", text=chosen.describe(free)))
-    return chosen.config
-
-
-def estimate_text(config: GenerateConfig, seconds: float) -> str:
-    """Return one sentence for the artist: how long the run will take, and of what that follows.
-
-    config: GenerateConfig of the run.
-    seconds: float, the estimate.
-    """
-    views = config.optimize.views
-    what = f"{config.optimize.steps:,} steps of {views} {'views' if views > 1 else 'view'} with this model"
-    if config.texture.model:
-        what += ", then the texture model's"
-    return f"About {spoken(seconds)} on this machine ({what}; an estimate from its measured speed)."
-
-
-def weights_digest(pipeline: PipelineFolder, changes: str = "") -> str:
-    """Return the SHA-256 over the checksums that the model's card lists, hex; '' for a model without a card.
-
-    pipeline: PipelineFolder of the model.
-    changes: str, digest of the adapters, which is part of it where it is not ''.
-    """
-    files = sorted(pipeline.card.files.items())
-    own = hashlib.sha256(json.dumps(files).encode()).hexdigest() if files else ""
-    return hashlib.sha256(f"{own} {changes}".encode()).hexdigest() if changes else own
-
-
-def _with_vae_precision(config: GenerateConfig, device: torch.device) -> GenerateConfig:
-    """The settings with what 'auto' is for a VAE on a card without bfloat16, so that its memory is counted as it is."""
-    if config.memory.vae_precision != "auto" or device.type == "cpu" or has_bfloat16(device.type):
-        return config
-    return dataclasses.replace(config, memory=dataclasses.replace(config.memory, vae_precision="float32"))

@@ -37,10 +37,11 @@ from dreamfusion_engine.paint.render import SurfaceRenderer
 from dreamfusion_engine.paint.training import SurfaceTraining
 from dreamfusion_engine.refinement.previews import Place, fewer_triangles
 from dreamfusion_engine.refinement.surface import surface_of
+from dreamfusion_engine.run.model import open_run_model
 from dreamfusion_engine.run.refinement import digest
 from dreamfusion_engine.run.report import places_report, stopped_late
 from dreamfusion_engine.run.stage_clock import StageClock
-from dreamfusion_engine.run.teacher import load_run_teacher, open_run_model
+from dreamfusion_engine.run.teacher import load_run_teacher
 from dreamfusion_engine.speed.device_speed import Speed
 from dreamfusion_engine.speed.run_time import texturing_seconds
 

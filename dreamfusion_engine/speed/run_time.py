@@ -138,7 +138,7 @@ def _more_adam(config: GenerateConfig) -> float:
 def watching_seconds(config: GenerateConfig, speed: Speed, steps: float) -> float:
     """Return the seconds of previews and health checks.
 
-    A preview of c seconds comes every min(max(2, 20 c), max(5, 4 c)) seconds (optimize/session.py), its own among
+    A preview of c seconds comes every min(max(2, 20 c), max(5, 4 c)) seconds (optimize/snapshots.py), its own among
     them. On a busy machine c is larger, and so is its share.
 
     config: GenerateConfig of the run.
@@ -230,6 +230,19 @@ def spoken(seconds: float) -> str:
         if seconds >= 1.5 * size:
             return f"{round(seconds / size)} {name}"
     return f"{round(seconds)} seconds"
+
+
+def estimate_text(config: GenerateConfig, seconds: float) -> str:
+    """Return one sentence for the artist: how long the run will take, and of what that follows.
+
+    config: GenerateConfig of the run.
+    seconds: float, the estimate.
+    """
+    views = config.optimize.views
+    what = f"{config.optimize.steps:,} steps of {views} {'views' if views > 1 else 'view'} with this model"
+    if config.texture.model:
+        what += ", then the texture model's"
+    return f"About {spoken(seconds)} on this machine ({what}; an estimate from its measured speed)."
 
 
 def timesteps_of_a_call(config: GenerateConfig) -> tuple[float, float]:

@@ -21,11 +21,12 @@ from dreamfusion_engine.optimize.health import Verdict
 from dreamfusion_engine.optimize.session import Session
 from dreamfusion_engine.run.entrance import in_folder, trained, write_result
 from dreamfusion_engine.run.judgement import judgement
+from dreamfusion_engine.run.model import open_run_model
 from dreamfusion_engine.run.pictures import keep_pictures
 from dreamfusion_engine.run.report import ignore, run_report, stopped_late
 from dreamfusion_engine.run.source import keep_source
 from dreamfusion_engine.run.stage_clock import StageClock
-from dreamfusion_engine.run.teacher import load_run_teacher, open_run_model, run_places
+from dreamfusion_engine.run.teacher import load_run_teacher, run_places
 from dreamfusion_engine.speed.device_speed import learn_ratio
 from dreamfusion_engine.speed.run_time import after_seconds, step_seconds, timed_as
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -24,14 +23,14 @@ from dreamfusion_engine.machine.run_folder import can_resume
 from dreamfusion_engine.mesh.build import build_mesh
 from dreamfusion_engine.mesh.export import write_glb
 from dreamfusion_engine.mesh.pictures.sheet import portrait_scene, write_turntable, write_views
-from dreamfusion_engine.mesh.surface.silhouette import ReferenceViews
 from dreamfusion_engine.models.adapters.files import AdapterFiles
 from dreamfusion_engine.models.family import FAMILIES
 from dreamfusion_engine.models.pipeline_folder import PipelineFolder
 from dreamfusion_engine.optimize.overlap import may_overlap
 from dreamfusion_engine.optimize.previews import Previews
-from dreamfusion_engine.optimize.session import NewTraining, Session
+from dreamfusion_engine.optimize.session import Session
 from dreamfusion_engine.optimize.step_trial import StepTrial
+from dreamfusion_engine.optimize.training import NewTraining
 from dreamfusion_engine.optimize.volume_training import VolumeTraining
 from dreamfusion_engine.pictures.prepare import CutOut
 from dreamfusion_engine.run.course import Course
@@ -39,17 +38,18 @@ from dreamfusion_engine.run.entrance import in_folder, trained, write_result
 from dreamfusion_engine.run.judgement import judgement
 from dreamfusion_engine.run.kept_shape import CHECKPOINT as SHAPE_CHECKPOINT
 from dreamfusion_engine.run.kept_shape import Shape, forget_shape, keep_shape, kept_shape
+from dreamfusion_engine.run.model import open_run_model, weights_digest
 from dreamfusion_engine.run.pictures import RunPictures, keep_pictures, kept_pictures, run_pictures, show
+from dreamfusion_engine.run.reference_views import reference_views
 from dreamfusion_engine.run.refinement import CHECKPOINT as REFINE_CHECKPOINT
 from dreamfusion_engine.run.refinement import refined
 from dreamfusion_engine.run.report import at_the_end, ignore, run_report, simple_unwrap, stopped_late
 from dreamfusion_engine.run.source import keep_source, kept_source
 from dreamfusion_engine.run.stage_clock import StageClock
 from dreamfusion_engine.run.start import Start, start_of
-from dreamfusion_engine.run.teacher import load_run_teacher, open_run_model, run_places, weights_digest
+from dreamfusion_engine.run.teacher import load_run_teacher, run_places
 from dreamfusion_engine.run.texture_stage import CHECKPOINT as TEXTURE_CHECKPOINT
 from dreamfusion_engine.run.texture_stage import TextureStage, skipped, texture_stage
-from dreamfusion_engine.scene.cameras import turntable_cameras
 from dreamfusion_engine.speed.device_speed import learn_ratio, learn_rest, measured_speed
 from dreamfusion_engine.speed.run_time import after_seconds, refining_seconds, step_seconds
 from dreamfusion_engine.tasks.clip_mesh import bent_sphere
@@ -275,7 +275,11 @@ def _shaped(run: _Run, pipeline: PipelineFolder, adapters: AdapterFiles) -> Shap
         return None
     # 3. Density to a closed surface, to charts, to a texture.
     mesh, mesh_report = build_mesh(
-        *training.frozen(), reference_views(training), config.mesh, run.advance, mirrored=config.field.symmetry == "x"
+        *training.frozen(),
+        reference_views(training, training.config.camera, REFERENCE_VIEWS, REFERENCE_PIXELS),
+        config.mesh,
+        run.advance,
+        mirrored=config.field.symmetry == "x",
     )
     if mesh_report.unwrap_trouble:
         report(simple_unwrap(mesh_report.unwrap_trouble))
@@ -324,12 +328,3 @@ def _new_training(start: Start | None, pictures: RunPictures | None, device: tor
     lock = None if start is None else start.lock(device)
     references = None if pictures is None else pictures.references(device)
     return functools.partial(VolumeTraining, lock=lock, references=references)
-
-
-def reference_views(training: VolumeTraining) -> ReferenceViews:
-    """The field's albedo renders that the mesh is held against."""
-    cameras = turntable_cameras(
-        REFERENCE_VIEWS, elevation=math.radians(20.0), config=training.config.camera, device=training.device
-    )
-    seen = training.view(cameras, REFERENCE_PIXELS)
-    return ReferenceViews(cameras=cameras, colour=seen.colour, opacity=seen.opacity)

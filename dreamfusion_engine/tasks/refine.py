@@ -30,11 +30,12 @@ from dreamfusion_engine.refinement.surface import surface_of, textured_as_is, te
 from dreamfusion_engine.refinement.training import RefineTraining
 from dreamfusion_engine.run.entrance import begin_on_mesh, in_folder, trained, write_result
 from dreamfusion_engine.run.judgement import judgement
+from dreamfusion_engine.run.model import open_run_model
 from dreamfusion_engine.run.refinement import refine_session
 from dreamfusion_engine.run.report import run_report, simple_unwrap, stopped_late
 from dreamfusion_engine.run.source import begun_with
 from dreamfusion_engine.run.stage_clock import StageClock
-from dreamfusion_engine.run.teacher import load_run_teacher, open_run_model, run_places
+from dreamfusion_engine.run.teacher import load_run_teacher, run_places
 
 LARGEST_TEXTURE = 4096  # pixels; an artist's own texture keeps its size up to that
 

@@ -37,10 +37,11 @@ from dreamfusion_engine.paint.whole import WholeSurface
 from dreamfusion_engine.refinement.part.surface import PartShapeSurface
 from dreamfusion_engine.run.entrance import begin_on_mesh, in_folder, trained, write_result
 from dreamfusion_engine.run.judgement import judgement
+from dreamfusion_engine.run.model import open_run_model
 from dreamfusion_engine.run.report import ignore, run_report, simple_unwrap, stopped_late
 from dreamfusion_engine.run.source import begun_with
 from dreamfusion_engine.run.stage_clock import StageClock
-from dreamfusion_engine.run.teacher import load_run_teacher, open_run_model, run_places
+from dreamfusion_engine.run.teacher import load_run_teacher, run_places
 
 TEXELS = 1 << 27  # of all parts together: 2 GiB of what they show
 SMALLEST = 64  # pixels along a texture that is made smaller for that

@@ -13,10 +13,10 @@ from benchmarks import ablations
 from benchmarks.ablations import ABLATIONS, cell, figures, folder_of, grade_all, spread, table, without_exact_cameras
 from benchmarks.shared.graded_run import Row
 from benchmarks.shared.prompt_list import Prompt, full_list
-from dreamfusion_engine.commands.arguments import parse_settings
+from dreamfusion_engine.commands.typed_settings import parse_settings
 from dreamfusion_engine.config.presets import preset
 from dreamfusion_engine.config.stages import GenerateConfig
-from dreamfusion_engine.models.card import CARD_NAME, read_card
+from dreamfusion_engine.models.card_file import CARD_NAME, read_card
 from dreamfusion_engine.models.pipeline_folder import STARTER_FOLDER
 
 ROW = Row(

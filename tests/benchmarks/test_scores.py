@@ -13,7 +13,7 @@ from benchmarks.guidance.scores import ROOT, VARIANTS, Sides, line, sides_of
 from benchmarks.shared import portraits
 from benchmarks.shared.graded_run import Row
 from benchmarks.shared.prompt_list import read_prompts
-from dreamfusion_engine.commands.arguments import parse_settings
+from dreamfusion_engine.commands.typed_settings import parse_settings
 from dreamfusion_engine.config.presets import preset
 from dreamfusion_engine.config.scores import Score
 from dreamfusion_engine.judge.model import load_judge

@@ -10,7 +10,7 @@ from reference.pretend_machine import pretend_machine
 
 from dreamfusion_engine import cli
 from dreamfusion_engine.commands import doctor
-from dreamfusion_engine.commands.model_list import Machine
+from dreamfusion_engine.commands.model_line import Machine
 from dreamfusion_engine.errors import SetupError
 from dreamfusion_engine.models.catalogue import catalogue
 

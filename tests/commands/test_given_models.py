@@ -15,7 +15,8 @@ from reference.tiny_image_dream import write_image_dream
 from reference.tiny_zero123 import write_zero123
 
 from dreamfusion_engine.commands.given_models import LARGEST, bounded_json, given_model
-from dreamfusion_engine.commands.model_list import Machine, models_here, models_to_get
+from dreamfusion_engine.commands.model_line import Machine
+from dreamfusion_engine.commands.model_list import models_here, models_to_get
 from dreamfusion_engine.hub.address import HubAddress
 
 MACHINE = Machine(device_type="cpu", free_bytes=8 << 30)

@@ -8,7 +8,7 @@ import pytest
 
 from dreamfusion_engine.commands.given_models import given_model
 from dreamfusion_engine.commands.methods import methods_of
-from dreamfusion_engine.commands.model_list import Machine
+from dreamfusion_engine.commands.model_line import Machine
 from dreamfusion_engine.config.presets import PRESET_NAMES
 from dreamfusion_engine.config.recipes import CLIP_MESH_RECIPES, CLIP_RECIPE
 from dreamfusion_engine.config.setting import declared, every_setting

@@ -15,7 +15,8 @@ import pytest
 from fakes.fake_hub import FakeHub, running_hub
 
 from dreamfusion_engine.commands import model_list
-from dreamfusion_engine.commands.model_list import Machine, ModelLine, fit_of, models_here, models_to_get
+from dreamfusion_engine.commands.model_line import Machine, ModelLine, fit_of
+from dreamfusion_engine.commands.model_list import models_here, models_to_get
 from dreamfusion_engine.config.presets import PRESET_NAMES, nested, preset
 from dreamfusion_engine.config.recipes import RECIPES, recipe_family
 from dreamfusion_engine.errors import SetupError

@@ -22,7 +22,7 @@ from typing import Any
 from dreamfusion_engine.agents import engine as agents_engine
 from dreamfusion_engine.batch import engine_process
 from dreamfusion_engine.cli import main
-from dreamfusion_engine.commands.model_list import Machine
+from dreamfusion_engine.commands.model_line import Machine
 from dreamfusion_engine.config.paint import PaintConfig
 from dreamfusion_engine.config.seed_range import SeedRange
 from dreamfusion_engine.config.stages import GenerateConfig
@@ -119,6 +119,15 @@ def write_checkpoint(path: Path, step: int, digest: str) -> None:
     os.replace(whole, path)
 
 
+def keep_source(mesh: bytes, output: Path, resume: bool) -> bytes:
+    """Put the mesh that a run is about into its folder, and return it; one that is resumed may have it there."""
+    if resume and not mesh:
+        mesh = (output / "source.glb").read_bytes()
+    output.mkdir(parents=True, exist_ok=True)
+    (output / "source.glb").write_bytes(mesh)
+    return mesh
+
+
 def counting_texture(
     config: GenerateConfig,
     paint: PaintConfig,
@@ -130,10 +139,7 @@ def counting_texture(
     resume: bool = False,
 ) -> Result:
     """Count as `counting_generate` does; the mesh that comes out is the one that went in."""
-    if resume and not mesh:
-        mesh = (output / "source.glb").read_bytes()
-    output.mkdir(parents=True, exist_ok=True)
-    (output / "source.glb").write_bytes(mesh)
+    mesh = keep_source(mesh, output, resume)
     report(TexturePreview(step=0, part=3, png=PNG))
     made = counting_generate(config, output, report=report, control=control, resume=resume)
     (output / "mesh.glb").write_bytes(mesh)
@@ -150,10 +156,7 @@ def counting_refine(
     resume: bool = False,
 ) -> Result:
     """Count as `counting_generate` does, from a mesh; what comes out is a ball."""
-    if resume and not mesh:
-        mesh = (output / "source.glb").read_bytes()
-    output.mkdir(parents=True, exist_ok=True)
-    (output / "source.glb").write_bytes(mesh)
+    mesh = keep_source(mesh, output, resume)
     made = counting_generate(config, output, report=report, control=control, resume=resume)
     return replace(made, report=made.report | {"refine": {"strength": config.refine.strength}, "mesh_bytes": len(mesh)})
 

@@ -15,7 +15,6 @@ import argparse
 import json
 import os
 import signal
-import struct
 import sys
 import threading
 import time
@@ -26,18 +25,15 @@ from typing import Any, BinaryIO, cast
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from fakes import scripted_contest, scripted_faults
-from fakes.painted_glb import box_of, painted, part_count, raised, source_of
-from fakes.shapes import ball, ball_glb, cut_out_png, growing, plain_png, png, stretched
+from fakes import scripted_contest, scripted_faults, scripted_output
+from fakes.painted_glb import box_of, source_of
+from fakes.shapes import cut_out_png
 
 from dreamfusion_engine.wire.protocol import COMMANDS, PROTOCOL_VERSION, encode, read_frame
 
 STEPS = 30
 STEP_SECONDS = float(os.environ.get("DREAMFUSION_FAKE_STEP_S", "0.01"))
-TRIANGLES = int(os.environ.get("DREAMFUSION_FAKE_TRIANGLES", "960"))
-RINGS = int(os.environ.get("DREAMFUSION_FAKE_RINGS", "12"))
 CHECKPOINT_EVERY = 10
-RAISED = 0.5  # metres, of a part whose shape is to change
 PATIENT = 8  # drafts, after which a contest with the word "patient" waits to be paused
 MODEL = {
     "name": "starter",
@@ -223,25 +219,11 @@ class ScriptedEngine:
             fields = {"eta_s": (total - step) * STEP_SECONDS, "rate": 1.0 / STEP_SECONDS, "memory_mib": 960.0}
             self.say("progress", id=name, stage="train", step=step, total=total, **fields)
             if step % CHECKPOINT_EVERY == 0:
-                shade = step % 256
-                self.say("preview", png(128, 128, shade), id=name, name="latest", step=step)
-                self.say("preview", png(512, 128, shade), id=name, name="views", step=step)
-                if job["type"] == "texture":
-                    for part in range(part_count(job["meshes"])):
-                        self.say("texture_preview", plain_png(32, part), id=name, step=step, part=part)
-                else:
-                    mesh = ball(RINGS, 0.3 + 0.6 * step / total)
-                    if job["box"] is not None:
-                        mesh = stretched(mesh, job["box"])
-                    counts = {"vertices": len(mesh[0]), "triangles": len(mesh[1])}
-                    shown = bytearray(growing(mesh))
-                    if "badmesh" in words:
-                        struct.pack_into("<i", shown, 12 * len(mesh[0]), 10**6)
-                    self.say("mesh_preview", bytes(shown), id=name, step=step, **counts)
+                scripted_output.show(self, job, words, step, total)
                 if checkpoint is not None:
                     checkpoint.parent.mkdir(parents=True, exist_ok=True)
                     checkpoint.write_text(json.dumps({"step": step}))
-        self.end(job, words, folder, step)
+        scripted_output.finish(self, job, words, folder, step, STEP_SECONDS)
         self.running, self.last = None, name
 
     def passed(self, name: str, words: set[str], wishes: list[str]) -> bool:
@@ -263,40 +245,6 @@ class ScriptedEngine:
         if held:
             self.say("resumed", id=name)
         return "cancel" in wishes or self.ending
-
-    def end(self, job: dict[str, Any], words: set[str], folder: Path | None, step: int) -> None:
-        name = job["id"]
-        for stage in ("extract", "unwrap", "bake", "render"):
-            self.say("progress", id=name, stage=stage, step=0, total=100, memory_mib=961.0)
-        self.say("note", id=name, code="health.flat", text="The object is rather flat.")
-        glb = ball_glb(job["prompt"], step % 256, TRIANGLES, 30 << 20 if "huge" in words else 0, job["box"])
-        if job["type"] == "texture":
-            glb = painted(job["meshes"], lambda part: plain_png(64, part))
-            if (job.get("settings") or {}).get("paint", {}).get("shape"):
-                glb = raised(glb, RAISED)
-        if "badglb" in words:
-            glb = glb[:-7]
-        settings, trained = job.get("settings") or {}, step * STEP_SECONDS
-        report = {
-            "prompt": job["prompt"],
-            "seed": settings.get("seed", 0),
-            "settings": settings,
-            "device": "cpu",
-            "steps": step,
-            "given": job["given"],
-            "steps_per_second": 1.0 / STEP_SECONDS,
-            "seconds": {"load": 0.5, "train": trained, "render": 0.5, "train_all_sessions": trained},
-            "versions": {"torch": "0"},
-            "judge": {"by": "a judge", "score": 0.875, "shape": 1.0},
-            "terms": {"line": "Made with paper: you may sell it: yes."},
-        }
-        files = {}
-        if folder is not None:
-            folder.mkdir(parents=True, exist_ok=True)
-            (folder / "mesh.glb").write_bytes(glb)
-            (folder / "result.json").write_text(json.dumps(report))
-            files = {"mesh.glb": str(folder / "mesh.glb")}
-        self.say("result", glb, id=name, folder=str(folder or ""), files=files, report=report)
 
 
 def cut(data: bytes, pictures: list[dict[str, Any]]) -> tuple[bytes, list[list[Any]]]:

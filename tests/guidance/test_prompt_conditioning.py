@@ -11,16 +11,10 @@ from dreamfusion_engine.config.presets import preset
 from dreamfusion_engine.config.stages import GuidanceConfig, PromptsConfig
 from dreamfusion_engine.errors import InputError
 from dreamfusion_engine.guidance.prompt_conditioning import OUT_OF_DISTRIBUTION, PromptConditioning
-from dreamfusion_engine.models.card import (
-    AUTOMATIC,
-    HEADINGS,
-    VIEWS,
-    PromptCard,
-    check_prompts,
-    predictions_a_view,
-    uses_perp_neg,
-)
+from dreamfusion_engine.models.card import AUTOMATIC, PromptCard, predictions_a_view, uses_perp_neg
+from dreamfusion_engine.models.prompt_check import check_prompts
 from dreamfusion_engine.models.teacher import Conditioning
+from dreamfusion_engine.models.views import HEADINGS, VIEWS
 
 LEVEL = torch.zeros(4)
 AROUND = torch.deg2rad(torch.tensor([0.0, 45.0, 90.0, 180.0]))

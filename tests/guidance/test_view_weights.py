@@ -20,8 +20,8 @@ from dreamfusion_engine.guidance.view_weights import (
     overhead_share,
     side_on_turn,
 )
-from dreamfusion_engine.models.card import HEADINGS, VIEWS, azimuth_of, heading_of
 from dreamfusion_engine.models.teacher import Conditioning
+from dreamfusion_engine.models.views import HEADINGS, VIEWS, azimuth_of, heading_of
 
 
 def degrees(*values: float) -> torch.Tensor:

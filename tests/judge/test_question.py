@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dreamfusion_engine.judge.question import OTHER_NAMES, known_question, open_question
-from dreamfusion_engine.models.card import read_card
+from dreamfusion_engine.models.card_file import read_card
 from dreamfusion_engine.models.pipeline_folder import STARTER_FOLDER
 from training.starter.objects.kinds import kind_named
 

@@ -73,7 +73,7 @@ def test_modules_where_a_child_starts_are_not_run(tmp_path: Path, safe: str) -> 
 
 def test_no_process_is_started_by_a_module_option() -> None:
     """`python -m` runs what lies in the current folder. Commands that people are told to type may have it."""
-    told = {ROOT / "dreamfusion_engine" / "commands" / "arguments.py"}
+    told = {ROOT / "dreamfusion_engine" / "commands" / "advised_command.py"}
     for room in ("dreamfusion_engine", "blender_addon"):
         for path in set((ROOT / room).rglob("*.py")) - told:
             assert '"-m",' not in path.read_text(encoding="utf-8"), path

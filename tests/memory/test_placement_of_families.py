@@ -24,7 +24,7 @@ from dreamfusion_engine.models.families import flux
 from dreamfusion_engine.models.load import load_teacher
 from dreamfusion_engine.models.pipeline_folder import open_pipeline
 from dreamfusion_engine.models.sizes import read_sizes
-from dreamfusion_engine.run.teacher import fit_memory
+from dreamfusion_engine.run.memory_fit import fit_memory
 
 CPU = torch.device("cpu")
 VARIANTS: dict[str, Callable[[], Any]] = {

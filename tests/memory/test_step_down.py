@@ -240,7 +240,7 @@ def test_previews_without_memory_are_left_out(tmp_path: Path, monkeypatch: pytes
         raise torch.OutOfMemoryError("CUDA out of memory.")
 
     asked: list[int] = []
-    monkeypatch.setattr("dreamfusion_engine.optimize.session._SNAPSHOT_EVERY", 0.0)
+    monkeypatch.setattr("dreamfusion_engine.optimize.snapshots._EVERY", 0.0)
     run = session(tmp_path, SmallCard(1e9), snapshot=no_memory)
     assert run.run().step == 16
     assert len(asked) == len(notes(run, "memory.previews")) == 1

@@ -254,7 +254,7 @@ def test_a_probe_measures_all_it_names_and_notices_nan() -> None:
 
 
 def test_probe_cameras_look_from_four_sides_and_see_named_views_in_order() -> None:
-    from dreamfusion_engine.models.card import view_of
+    from dreamfusion_engine.models.views import view_of
 
     cameras = probe_cameras(CameraConfig(), torch.device("cpu"))
     seen = [view_of(a, e) for a, e in zip(cameras.azimuth.tolist(), cameras.elevation.tolist(), strict=True)]

@@ -21,6 +21,7 @@ from dreamfusion_engine.models.card import PromptCard
 from dreamfusion_engine.models.load import load_teacher
 from dreamfusion_engine.models.pipeline_folder import open_pipeline
 from dreamfusion_engine.optimize.session import Session
+from dreamfusion_engine.optimize.view_contrast import view_contrast
 from dreamfusion_engine.optimize.volume_training import VolumeTraining
 
 
@@ -194,7 +195,7 @@ def test_an_object_without_a_front_is_never_called_many_faced(tmp_path: Path) ->
     found = []
     for has_front in (True, False):
         running.distillation.has_front = has_front
-        found.append(running._view_contrast())
+        found.append(view_contrast(running.training, running.distillation, running.config))
     assert found == [1.0, 0.0]
     assert not running.health.views_differ, "as it is from the start, and many_faced needs it"
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from dreamfusion_engine.config.stages import Shading
 from dreamfusion_engine.guidance.distillation import ScoreDistillation
 from dreamfusion_engine.guidance.step_inputs import ViewRange
-from dreamfusion_engine.models.card import View, view_of
+from dreamfusion_engine.models.views import View, view_of
 
 
 @dataclass(frozen=True, kw_only=True)

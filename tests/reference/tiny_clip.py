@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from dreamfusion_engine.models.card import CARD_NAME
+from dreamfusion_engine.models.card_file import CARD_NAME
 from training.judge.network import JudgeSize, make_judge, save_judge
 
 SIZE = JudgeSize(pixels=24, patch=8, width=16, layers=2, heads=2, vector=8)

@@ -22,7 +22,7 @@ from dreamfusion_engine.memory.placement import Placement
 from dreamfusion_engine.models.card import PromptCard
 from dreamfusion_engine.models.sizes import ModelSizes
 from dreamfusion_engine.run import teacher as run_teacher
-from dreamfusion_engine.run.teacher import RunTeacher, fit_memory, run_places
+from dreamfusion_engine.run.teacher import RunTeacher, run_places
 from dreamfusion_engine.speed.device_speed import Speed
 
 MAC = Places(teacher=torch.device("mps"), field=CPU, apart=True)
@@ -87,16 +87,6 @@ def test_the_processor_renders_while_a_card_judges(
 def test_what_is_given_up_for_memory_knows_both_places() -> None:
     down = ready(MAC).step_down(lambda event: None)
     assert (down.kind, down.device) == ("mps+cpu", CPU)
-
-
-def test_a_run_fits_the_memory_of_each_place() -> None:
-    sizes = ModelSizes(denoiser=10**6, text_encoders=0)
-    told: list[Any] = []
-    config = preset("standard", "a mug", {}, "StableDiffusionPipeline")
-    assert fit_memory(config, sizes, 1 << 36, "xpu+cpu", told.append, 1 << 36) == config and told == []
-    fitted = fit_memory(config, sizes, 1 << 36, "xpu+cpu", told.append, 1 << 28)
-    assert fitted.optimize.resolution != config.optimize.resolution or fitted.memory.views_at_once
-    assert len(told) == 1
 
 
 def test_every_process_of_a_run_has_a_card_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,11 +22,11 @@ from dreamfusion_engine.guidance.timesteps import sample_timesteps
 from dreamfusion_engine.models import operations
 from dreamfusion_engine.models.catalogue import catalogue
 from dreamfusion_engine.models.sizes import ModelSizes
-from dreamfusion_engine.run.teacher import estimate_text
 from dreamfusion_engine.speed import device_speed, run_time
 from dreamfusion_engine.speed.device_speed import Speed, learn_ratio, learn_rest, measured_speed, stored_speed
 from dreamfusion_engine.speed.model_costs import estimates_of
 from dreamfusion_engine.speed.run_time import (
+    estimate_text,
     estimated_seconds,
     spoken,
     step_operations,

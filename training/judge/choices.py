@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dreamfusion_engine.models.card import VIEWS
+from dreamfusion_engine.models.views import VIEWS
 from training.starter.captions import VIEW_WORDS, describe, spoken_name
 from training.starter.corpus import Label
 from training.starter.objects.kinds import KINDS, Appearance, Kind

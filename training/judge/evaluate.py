@@ -21,8 +21,9 @@ from torch import Tensor
 from dreamfusion_engine.judge.folder import WEIGHTS
 from dreamfusion_engine.judge.model import Judge, load_judge
 from dreamfusion_engine.judge.scores import top1
-from dreamfusion_engine.models.card import CARD_NAME, HEADINGS, VIEWS, Heading, View, azimuth_of, read_card
+from dreamfusion_engine.models.card_file import CARD_NAME, read_card
 from dreamfusion_engine.models.pipeline_folder import STARTER_FOLDER
+from dreamfusion_engine.models.views import HEADINGS, VIEWS, Heading, View, azimuth_of
 from training.judge.choices import colour_captions, part_captions, view_captions
 from training.starter.captions import SHADING_WORDS, camera_words, describe, view_words
 from training.starter.corpus import Corpus, Label

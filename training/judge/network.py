@@ -13,7 +13,7 @@ import torch
 from transformers import CLIPConfig, CLIPModel, CLIPTextConfig, CLIPVisionConfig
 
 from dreamfusion_engine.judge.model import HASHES, MEAN, STD, load_judge
-from dreamfusion_engine.models.card import CARD_NAME
+from dreamfusion_engine.models.card_file import CARD_NAME
 from training.starter.captions import SHADING_WORDS, TOKENS, VIEW_WORDS, known_words, make_tokenizer
 from training.starter.objects.kinds import KINDS
 from training.starter.objects.palette import COLOURS

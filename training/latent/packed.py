@@ -17,7 +17,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from dreamfusion_engine.models.card import CARD_NAME
+from dreamfusion_engine.models.card_file import CARD_NAME
 from training.eight_bits import from_bytes, in_bytes
 from training.latent.model import LatentModel, LatentSize, load_autoencoder, save_latent_pipeline
 from training.latent.train import WEIGHTS

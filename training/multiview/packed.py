@@ -18,7 +18,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from dreamfusion_engine.models.card import CARD_NAME
+from dreamfusion_engine.models.card_file import CARD_NAME
 from dreamfusion_engine.models.multi_view import PIXEL_FAMILY
 from training.eight_bits import from_bytes, in_bytes
 from training.multiview.model import MultiViewModel

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from dreamfusion_engine.models.card import PICTURE_NAME
+from dreamfusion_engine.models.card_file import PICTURE_NAME
 from dreamfusion_engine.models.multi_view import PIXEL_FAMILY, VIEWS
 from dreamfusion_engine.models.pipeline_folder import STARTER_FOLDER
 from training.multiview.model import ATTENTION, CAMERA_EMBEDDING, MultiViewModel, cameras_told

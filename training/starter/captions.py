@@ -9,7 +9,7 @@ import numpy as np
 from transformers import PreTrainedTokenizerFast
 
 from dreamfusion_engine.config.stages import Shading
-from dreamfusion_engine.models.card import Heading, View
+from dreamfusion_engine.models.views import Heading, View
 from training.starter.objects.kinds import KINDS, PATTERNS, Appearance, Kind
 from training.starter.objects.palette import COLOURS
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from dreamfusion_engine.config.stages import CameraConfig, Shading
-from dreamfusion_engine.models.card import Heading, View, heading_of, view_of
+from dreamfusion_engine.models.views import Heading, View, heading_of, view_of
 from dreamfusion_engine.scene.background import random_backgrounds
 from dreamfusion_engine.scene.cameras import sample_cameras
 from dreamfusion_engine.scene.light import sample_lights

@@ -20,7 +20,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from transformers import PreTrainedTokenizerFast, T5Config, T5EncoderModel
 
-from dreamfusion_engine.models.card import CARD_NAME, PICTURE_NAME
+from dreamfusion_engine.models.card_file import CARD_NAME, PICTURE_NAME
 from training.starter.captions import (
     AZIMUTH_WORDS,
     ELEVATION_WORDS,

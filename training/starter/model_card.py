@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from dreamfusion_engine.models.card import PICTURE_NAME
+from dreamfusion_engine.models.card_file import PICTURE_NAME
 from training.starter.objects.kinds import Kind
 from training.starter.objects.palette import COLOURS
 

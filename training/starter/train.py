@@ -21,7 +21,7 @@ from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from dreamfusion_engine.machine.device import training_cast
-from dreamfusion_engine.models.card import PICTURE_NAME
+from dreamfusion_engine.models.card_file import PICTURE_NAME
 from training.starter.averaged import Averaged, average_in, learning_rate
 from training.starter.checkpoint import FILE
 from training.starter.contact_sheet import contact_sheet

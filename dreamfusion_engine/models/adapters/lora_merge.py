@@ -9,7 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from dreamfusion_engine.models.adapters.files import LoraFile, factors_fit, layers_of, lora_error, weight_of
+from dreamfusion_engine.models.adapters.files import LoraFile, lora_error
+from dreamfusion_engine.models.adapters.fit import factors_fit, layers_of, weight_of
 from dreamfusion_engine.models.adapters.lora_layout import DENOISER, LoraPair, names_layer, paired
 from dreamfusion_engine.models.single_file.layouts import NotUsable
 

@@ -21,7 +21,7 @@ from dreamfusion_engine.mesh.arrays import Bools, Doubles, Floats
 from dreamfusion_engine.mesh.export import png_bytes
 from dreamfusion_engine.mesh.gltf.read import GltfFile, GltfPrimitive
 from dreamfusion_engine.mesh.gltf.write import NewTexture, with_textures
-from dreamfusion_engine.optimize.session import NewTraining
+from dreamfusion_engine.optimize.training import NewTraining
 from dreamfusion_engine.paint.bake import baked_colours
 from dreamfusion_engine.paint.canvas import Canvas, DeviceCanvas, canvas_of
 from dreamfusion_engine.paint.part.border import Border

@@ -19,7 +19,7 @@ from dreamfusion_engine.mesh.framing import frame_of
 from dreamfusion_engine.mesh.gltf.moved import MovedPrimitive, check_movable, with_moved_vertices
 from dreamfusion_engine.mesh.gltf.read import GltfFile, read_gltf
 from dreamfusion_engine.mesh.surface.topology import vertex_normals
-from dreamfusion_engine.optimize.session import NewTraining
+from dreamfusion_engine.optimize.training import NewTraining
 from dreamfusion_engine.paint.canvas import DeviceCanvas
 from dreamfusion_engine.paint.part.selection import Weights, changes
 from dreamfusion_engine.paint.part.surface import PartSurface, ShapedFile

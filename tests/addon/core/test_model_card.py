@@ -26,7 +26,7 @@ from blender_addon.core.model_card import (
     tells_scores,
     views_together,
 )
-from dreamfusion_engine.commands.model_list import recipe_json
+from dreamfusion_engine.commands.model_line import recipe_json
 from dreamfusion_engine.config.stages.reference import KNOWN_POSES
 
 GOOD = {"guidance.scale": 100.0, "optimize.resolution": [64, 64], "guidance.score": "sds", "memory.fit": False}

@@ -14,7 +14,7 @@ from addon.blenders import Session
 from addon.ui.painters import STARTER
 
 from dreamfusion_engine.commands.given_models import given_model
-from dreamfusion_engine.commands.model_list import Machine
+from dreamfusion_engine.commands.model_line import Machine
 from dreamfusion_engine.judge.folder import WEIGHTS
 
 SCRIPT = Path(__file__).with_name("scripts") / "methods.py"

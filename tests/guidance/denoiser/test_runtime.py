@@ -16,7 +16,7 @@ from reference.tiny_families import Case
 from dreamfusion_engine.config.stages import GenerateConfig, GuidanceConfig, MemoryConfig, OptimizeConfig
 from dreamfusion_engine.events import Event, Note
 from dreamfusion_engine.guidance.denoiser import choice as denoiser_choice
-from dreamfusion_engine.guidance.denoiser import openvino_graph, runtime, trial
+from dreamfusion_engine.guidance.denoiser import cpu_ways, openvino_graph, runtime, trial
 from dreamfusion_engine.guidance.denoiser.choice import (
     FEWEST_HOSTED_STEPS,
     LARGEST_HOSTED,
@@ -25,15 +25,8 @@ from dreamfusion_engine.guidance.denoiser.choice import (
     Computed,
     why_torch,
 )
-from dreamfusion_engine.guidance.denoiser.host import (
-    FlatDenoiser,
-    HostedDenoiser,
-    arrays,
-    pattern,
-    step_call,
-    tensors_of,
-)
-from dreamfusion_engine.guidance.denoiser.openvino_graph import GraphError, least_cosine
+from dreamfusion_engine.guidance.denoiser.host import HostedDenoiser
+from dreamfusion_engine.guidance.denoiser.openvino_graph import GraphError
 from dreamfusion_engine.guidance.denoiser.runtime import settle_runtime, worth_trying
 from dreamfusion_engine.guidance.distillation import ScoreDistillation
 from dreamfusion_engine.models.card import PromptCard
@@ -67,7 +60,7 @@ def settled(teacher: Adapter, asked: GenerateConfig, **given: Any) -> tuple[Choi
 @pytest.fixture(autouse=True)
 def few_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ways are timed twice, not for seconds: which is the fastest here is no fact of these tests."""
-    monkeypatch.setattr(runtime, "_ROUNDS", (2, 2))
+    monkeypatch.setattr(cpu_ways, "_ROUNDS", (2, 2))
 
 
 @pytest.fixture
@@ -124,7 +117,7 @@ def test_a_choice_is_measured_once_named_with_its_figures_and_gives_the_same_bit
     def no_trial(*given: object) -> None:
         raise AssertionError("it was measured again")
 
-    monkeypatch.setattr(runtime, "Trial", no_trial)
+    monkeypatch.setattr(cpu_ways, "Trial", no_trial)
     second = load_teacher(open_pipeline(saved_pipeline), CPU, precision="bfloat16")
     assert settled(second, asked)[0].to_json() == choice.to_json()
     assert isinstance(second.denoiser, HostedDenoiser)
@@ -150,7 +143,7 @@ def test_whether_steps_overlap_is_measured_once_and_repeated(
         asked.append(overlap)
         return 1.0 if overlap else 2.0
 
-    monkeypatch.setattr(runtime, "kernel_threads", lambda: 2)
+    monkeypatch.setattr(cpu_ways, "kernel_threads", lambda: 2)
     teacher = load_teacher(open_pipeline(saved_pipeline), CPU, precision="bfloat16")
     choice, _ = settled(teacher, config(), step_seconds=step_seconds)
     assert choice.overlap is True and set(asked) == {True, False}
@@ -173,7 +166,7 @@ def test_on_one_core_steps_do_not_overlap_and_nothing_is_measured(
     def step_seconds(overlap: bool) -> float:
         raise AssertionError("it was measured")
 
-    monkeypatch.setattr(runtime, "kernel_threads", lambda: 1)
+    monkeypatch.setattr(cpu_ways, "kernel_threads", lambda: 1)
     teacher = load_teacher(open_pipeline(saved_pipeline), CPU, precision="bfloat16")
     assert settled(teacher, config(), step_seconds=step_seconds)[0].overlap is False
 
@@ -219,8 +212,8 @@ def test_a_graph_that_cannot_be_made_leaves_torch_and_says_why(
         raise GraphError("no rule for aten::strange")
 
     monkeypatch.setattr(denoiser_choice, "installed", lambda: True)
-    monkeypatch.setattr(runtime.Host, "_graph", fails)
-    monkeypatch.setattr(runtime, "metadata", SimpleNamespace(version=lambda name: "1"))
+    monkeypatch.setattr(cpu_ways.CpuWays, "_graph", fails)
+    monkeypatch.setattr(cpu_ways, "metadata", SimpleNamespace(version=lambda name: "1"))
     teacher = load_teacher(open_pipeline(saved_pipeline), CPU, precision="bfloat16")
     choice, events = settled(teacher, config())
     assert (choice.runtime, choice.precision) == ("torch", "bfloat16") and "aten::strange" in choice.why
@@ -240,7 +233,7 @@ def test_a_cache_that_cannot_be_written_leaves_torch(
     blocked.write_text("", encoding="utf-8")
     monkeypatch.setenv("DREAMFUSION_CACHE", str(blocked))
     monkeypatch.setattr(denoiser_choice, "installed", lambda: True)
-    monkeypatch.setattr(runtime, "metadata", SimpleNamespace(version=lambda name: "1"))
+    monkeypatch.setattr(cpu_ways, "metadata", SimpleNamespace(version=lambda name: "1"))
     teacher = load_teacher(open_pipeline(saved_pipeline), CPU, precision="bfloat16")
     assert settled(teacher, config("auto"))[0].runtime == "torch"
 
@@ -293,48 +286,6 @@ def test_where_another_runtime_cannot_serve_torch_does(
 def test_without_openvino_torch_serves(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(denoiser_choice, "installed", lambda: False)
     assert "not installed" in why_torch(1, config(), device="cpu", alone=True, changed=False)
-
-
-@pytest.mark.parametrize("variant", UNETS)
-def test_the_call_of_a_step_is_heard_and_made_again_from_its_tensors_alone(
-    cases: Callable[[str], Case], variant: str
-) -> None:
-    teacher = load_teacher(open_pipeline(cases(variant).folder), CPU, precision="float32")
-    network, asked = teacher.denoiser, config()
-    distillation = ScoreDistillation(teacher, asked.prompt, "", PromptCard(), asked.guidance)
-    call = step_call(teacher, distillation, asked)
-    assert teacher.denoiser is network
-    tensors = tensors_of(call)
-    assert len(tensors[0]) % asked.optimize.views == 0 and len(tensors[0]) > asked.optimize.views
-    with torch.no_grad():
-        args, named = call
-        expected = network(*args, **named)[0]
-        assert torch.equal(FlatDenoiser(network, call)(*tensors), expected)
-    assert [array.shape for array in arrays(call)] == [tuple(tensor.shape) for tensor in tensors]
-
-
-def test_calls_are_alike_whatever_their_rows_and_unlike_in_anything_else() -> None:
-    x, told = torch.zeros(4, 3, 8, 8), torch.zeros(4, 5, 6)
-    named = {"encoder_hidden_states": told, "return_dict": False}
-    same = ((x[:2],), {"encoder_hidden_states": told[:2], "return_dict": False})
-    assert pattern(((x,), named)) == pattern(same)
-    for other in (
-        ((x[:, :, :4],), named),
-        ((x.double(),), named),
-        ((x,), {**named, "return_dict": True}),
-        ((x,), {"encoder_hidden_states": told[:, :4], "return_dict": False}),
-        ((x, torch.zeros(4)), named),
-    ):
-        assert pattern(((x,), named)) != pattern(other)
-
-
-def test_the_least_cosine_is_of_the_row_that_differs_most() -> None:
-    a = torch.eye(3).numpy() + 1.0
-    b = a.copy()
-    b[2] = -b[2]
-    assert least_cosine(a, a) == pytest.approx(1.0) and least_cosine(a, b) == pytest.approx(-1.0)
-    b[2, 0] = float("nan")
-    assert not least_cosine(a, b) >= -1.0
 
 
 def test_only_precisions_that_the_processor_computes_in_are_tried(monkeypatch: pytest.MonkeyPatch) -> None:

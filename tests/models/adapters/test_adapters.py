@@ -1,6 +1,6 @@
 """LoRAs: the teacher with one predicts what the pipeline of diffusers with it does, in every layout that is read.
 
-Of: dreamfusion_engine/models/adapters/files.py, dreamfusion_engine/models/adapters/lora_layout.py.
+Of: dreamfusion_engine/models/adapters/fit.py, dreamfusion_engine/models/adapters/lora_layout.py.
 """
 
 from __future__ import annotations
@@ -30,9 +30,10 @@ from reference.tiny_families import NEGATIVE, PROMPT, VARIANTS
 
 from dreamfusion_engine.config.stages import AdaptersConfig
 from dreamfusion_engine.errors import InputError
-from dreamfusion_engine.models.adapters.files import LoraFile, check_adapters, layers_of, read_adapters, weight_of
+from dreamfusion_engine.models.adapters.files import LoraFile, read_adapters
+from dreamfusion_engine.models.adapters.fit import check_adapters, layers_of, weight_of
 from dreamfusion_engine.models.adapters.lora_layout import LoraPair, paired
-from dreamfusion_engine.models.adapters.lora_merge import diffusers_names, low_rank_change, said_scale
+from dreamfusion_engine.models.adapters.lora_merge import diffusers_names
 from dreamfusion_engine.models.families.adapter import Adapter
 from dreamfusion_engine.models.load import load_teacher
 from dreamfusion_engine.models.noise import noise_from_prediction
@@ -313,30 +314,6 @@ def test_alpha_is_read_from_what_diffusers_writes_beside_the_factors(tmp_path: P
     assert_alike("sd", pipeline, teacher)
 
 
-def test_the_scale_is_alpha_over_the_rank_or_over_its_root() -> None:
-    assert said_scale({}, "unet", "x.to_q", 4) == 1.0
-    assert said_scale({"unet.lora_alpha": 8}, "unet", "x.to_q", 4) == 2.0
-    assert said_scale({"unet.lora_alpha": 8}, "text_encoder", "x.q_proj", 4) == 1.0
-    assert said_scale({"unet.lora_alpha": 8, "unet.use_rslora": True}, "unet", "x.to_q", 4) == 4.0
-    assert said_scale({"unet.lora_alpha": 8, "unet.alpha_pattern": {"to_k": 1}}, "unet", "x.to_q", 4) == 2.0
-
-
-def test_a_pattern_names_a_layer_or_the_end_of_its_path_and_the_first_one_counts() -> None:
-    said = {"unet.lora_alpha": 8, "unet.alpha_pattern": {r"^x\.to_q": 1, "to_q": 2, "b.to_v": 3}}
-    assert said_scale(said, "unet", "x.to_q", 4) == 0.25 and said_scale(said, "unet", "a.x.to_q", 4) == 0.5
-    assert said_scale(said, "unet", "a.b.to_v", 4) == 0.75
-    assert said_scale(said, "unet", "a.not_to_q", 4) == said_scale(said, "unet", "ab.to_v", 4) == 2.0
-
-
-def test_the_change_has_the_rank_of_its_factors() -> None:
-    down, up = torch.randn(2, 5, 3, 3), torch.randn(7, 2, 1, 1)
-    change = low_rank_change(down, up, 1.0, torch.Size([7, 5, 3, 3]))
-    assert int(torch.linalg.matrix_rank(change.reshape(7, -1))) == 2
-    x = torch.randn(1, 5, 6, 6)
-    through = torch.nn.functional.conv2d(torch.nn.functional.conv2d(x, down), up)
-    torch.testing.assert_close(torch.nn.functional.conv2d(x, change), through, atol=1e-4, rtol=1e-4)
-
-
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_values_that_are_no_numbers_are_refused_before_a_network_is_loaded(value: float, tmp_path: Path) -> None:
     pipeline = made("sd", tmp_path / "model")
@@ -346,20 +323,3 @@ def test_values_that_are_no_numbers_are_refused_before_a_network_is_loaded(value
     with pytest.raises(InputError) as caught:
         taught(tmp_path / "model", AdaptersConfig(lora=((str(file), 1.0),)))
     assert caught.value.code == "input.lora" and "finite" in caught.value.why
-
-
-def test_the_digest_follows_content_weight_and_nothing_else(tmp_path: Path) -> None:
-    pipeline = made("sd", tmp_path / "model")
-    files = [
-        write(tmp_path / f"{seed}.safetensors", kohya(factors_for(pipeline.unet, "unet", ("to_q",), seed=seed)))
-        for seed in (1, 2)
-    ]
-    copy = tmp_path / "copy.safetensors"
-    copy.write_bytes(files[0].read_bytes())
-
-    def digest(file: Path, weight: float = 1.0) -> str:
-        return read_adapters(AdaptersConfig(lora=((str(file), weight),))).digest()
-
-    assert digest(files[0]) == digest(copy) != digest(files[1])
-    assert digest(files[0]) != digest(files[0], 0.5)
-    assert read_adapters(AdaptersConfig()).digest() == ""

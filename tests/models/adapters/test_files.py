@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 import torch
-from reference.tiny_adapters import factors_for, peft, write
+from reference.tiny_adapters import factors_for, kohya, peft, write
 from reference.tiny_families import VARIANTS, Case
 
 from dreamfusion_engine.config.presets import preset
 from dreamfusion_engine.config.stages import AdaptersConfig
 from dreamfusion_engine.errors import InputError
-from dreamfusion_engine.models.adapters.files import check_adapters, check_asked, read_adapters
+from dreamfusion_engine.models.adapters.files import read_adapters
+from dreamfusion_engine.models.adapters.fit import check_adapters, check_asked
 from dreamfusion_engine.models.adapters.lora_merge import said_scale
 from dreamfusion_engine.models.pipeline_folder import open_pipeline
 
@@ -219,3 +220,20 @@ def test_a_lora_beside_a_single_file_is_held_against_its_architecture_before_tha
         with pytest.raises(InputError) as caught:
             check_adapters(read, family, None, title)
         assert f"made for Stable Diffusion 1, and the model is {title}" in caught.value.why
+
+
+def test_the_digest_follows_content_weight_and_nothing_else(tmp_path: Path) -> None:
+    unet = VARIANTS["sd"]().unet
+    files = [
+        write(tmp_path / f"{seed}.safetensors", kohya(factors_for(unet, "unet", ("to_q",), seed=seed)))
+        for seed in (1, 2)
+    ]
+    copy = tmp_path / "copy.safetensors"
+    copy.write_bytes(files[0].read_bytes())
+
+    def digest(file: Path, weight: float = 1.0) -> str:
+        return read_adapters(AdaptersConfig(lora=((str(file), weight),))).digest()
+
+    assert digest(files[0]) == digest(copy) != digest(files[1])
+    assert digest(files[0]) != digest(files[0], 0.5)
+    assert read_adapters(AdaptersConfig()).digest() == ""

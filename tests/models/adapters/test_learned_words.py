@@ -16,7 +16,8 @@ from reference.tiny_families import NEGATIVE, VARIANTS
 
 from dreamfusion_engine.config.stages import AdaptersConfig
 from dreamfusion_engine.errors import InputError
-from dreamfusion_engine.models.adapters.files import check_adapters, read_adapters
+from dreamfusion_engine.models.adapters.files import read_adapters
+from dreamfusion_engine.models.adapters.fit import check_adapters
 from dreamfusion_engine.models.adapters.learned_word import spelt_out, unsaid, vocabulary
 from dreamfusion_engine.models.families.adapter import Adapter
 from dreamfusion_engine.models.load import load_teacher

@@ -23,7 +23,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from dreamfusion_engine.config.stages import AdaptersConfig
 from dreamfusion_engine.errors import InputError, SetupError
 from dreamfusion_engine.guidance.camera_matrices import camera_matrices
-from dreamfusion_engine.models.adapters.files import check_adapters, read_adapters
+from dreamfusion_engine.models.adapters.files import read_adapters
+from dreamfusion_engine.models.adapters.fit import check_adapters
 from dreamfusion_engine.models.families.adapter import Adapter
 from dreamfusion_engine.models.families.mvdream import MVDream
 from dreamfusion_engine.models.families.views_together import let_views_see_each_other

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from dreamfusion_engine.models.card import HEADINGS, SHADINGS, VIEWS
+from dreamfusion_engine.models.card import SHADINGS
+from dreamfusion_engine.models.views import HEADINGS, VIEWS
 from training.starter.captions import TOKENS, camera_words, caption, describe, known_words, make_tokenizer
 from training.starter.corpus import Corpus
 from training.starter.objects.kinds import KINDS, Appearance, kind_named, random_appearance
