@@ -98,16 +98,18 @@ COMMANDS: dict[str, dict[str, str]] = {
 EVENTS: dict[str, dict[str, str]] = {
     # Answer to hello. devices: as `doctor` reports them. Each has its "name", as the setting `device` takes it,
     # "title", "memory_mib", and "field": whether the object can be computed there, and if not, why, as "note".
-    # "default" and "default_field" are what 'auto' is for model and object, "why" says why. models: those that can be
-    # used, as `models --json` prints them. suggestions: in the same form, those that are broken here or could be
-    # downloaded. A model's estimates: by preset (draft, standard, high) {"seconds": of a whole run on the default
-    # device, 0: unknown, "memory_mib": peak, "scores": by every other guidance.score the same two and "pace", a step's
-    # time over that with the recipe's score, "texture": the two of its stage as the texture model of a run; none where
-    # it cannot be one}. A run with one takes the seconds of both, and the memory of the larger. Its recipe: "settings"
-    # by preset, and "scores": what a guidance.score changes of these; its adapters: which of "lora" and "embeddings" it
-    # takes; told: what it is told, of "words", "picture" (it needs one) and "poses" (of `reference.pose`); pose: those
-    # that it is known to have been taught; methods: what it can make objects with besides a field, by the setting
-    # `method` {"recipe", "estimates": as its own, "idle": stages and settings that do nothing with it}.
+    # "default" and "default_field" are what 'auto' is for model and object, "why" says why. "cluster", with `serve
+    # --on`: "machines" by name, "left_out" with the reasons, "places": jobs at once, "on_cards", "address". models:
+    # those that can be used, as `models --json` prints them. suggestions: in the same form, those that are broken
+    # here or could be downloaded. A model's estimates: by preset (draft, standard, high) {"seconds": of a whole run
+    # on the default device, 0: unknown, "memory_mib": peak, "scores": by every other guidance.score the same two
+    # and "pace", a step's time over that with the recipe's score, "texture": the two of its stage as the texture
+    # model of a run; none where it cannot be one}. A run with one takes the seconds of both, and the memory of the
+    # larger. Its recipe: "settings" by preset, and "scores": what a guidance.score changes of these; its adapters:
+    # which of "lora" and "embeddings" it takes; told: what it is told, of "words", "picture" (it needs one) and
+    # "poses" (of `reference.pose`); pose: those that it is known to have been taught; methods: what it can make
+    # objects with besides a field, by the setting `method` {"recipe", "estimates": as its own, "idle": stages and
+    # settings that do nothing with it}.
     "ready": {
         "protocol": "count=0",
         "engine": "str",

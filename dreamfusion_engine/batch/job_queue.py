@@ -41,6 +41,24 @@ class JobQueue:
     def __len__(self) -> int:
         return len(self._waiting)
 
+    def add(self, job: Mapping[str, Any]) -> None:
+        """Let one more job wait, after the others.
+
+        job: {"name"} at least.
+        """
+        self._records[str(job["name"])] = _Record()
+        self._waiting.append(job)
+
+    def drop(self, name: str) -> bool:
+        """Take a job that waits away; return whether it waited.
+
+        name: str.
+        """
+        kept = [job for job in self._waiting if job["name"] != name]
+        dropped = len(kept) < len(self._waiting)
+        self._waiting = deque(kept)
+        return dropped
+
     def next(self) -> Mapping[str, Any] | None:
         """Return the next job that may begin now; None where none may."""
         now = time.monotonic()

@@ -194,6 +194,15 @@ def _only_head() -> str:
 
 def watch(door: str) -> None:
     """End this process when the head is gone: Ray's own calls would wait for it."""
+    wait_for_loss(door)
+    os._exit(LOST)
+
+
+def wait_for_loss(door: str) -> None:
+    """Return when the head is gone.
+
+    door: HOST:PORT, from `connect`.
+    """
     host, _, port = door.rpartition(":")
     missed = 0
     while missed < _KNOCKS:
@@ -203,4 +212,3 @@ def watch(door: str) -> None:
             missed = 0
         except OSError:
             missed += 1
-    os._exit(LOST)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dreamfusion_engine.errors import EngineError, InputError, RunError, SetupError
+from dreamfusion_engine.inputs.given_path import shortened
 from dreamfusion_engine.inputs.outside_text import first_line
 
 EXTRA = 'python -m pip install "ray[client]"'  # what the extra `ray` of pyproject.toml asks for
@@ -106,6 +107,32 @@ def no_machine(reasons: Sequence[str]) -> SetupError:
         what="No machine of the cluster can make objects.",
         why="; ".join(reasons)[:1500] or "The cluster has no machine that is alive.",
         fix="Install the same engine with the same Python on each machine, and start Ray there from that environment.",
+    )
+
+
+def one_card(device: str) -> InputError:
+    """Return the error for a device by its name or number, which a cluster chooses itself.
+
+    device: str, as it was asked for.
+    """
+    return InputError(
+        "input.device",
+        what="A cluster chooses the card of a job itself.",
+        why=f"The device {shortened(device)} names one.",
+        fix="Choose cuda, cpu or auto.",
+    )
+
+
+def head_lost(why: str) -> RunError:
+    """Return the error for a cluster that went away under the jobs of a client.
+
+    why: str.
+    """
+    return RunError(
+        "run.cluster_gone",
+        what="The Ray cluster is gone.",
+        why=f"{why[:1].upper()}{why[1:]}.",
+        fix="Start it again, and resume the job: it goes on from the last checkpoint that came back.",
     )
 
 

@@ -113,21 +113,35 @@ class NodeJob:
         files: Bundle of the folder as it is.
         Raises OSError.
         """
+        own, run = self.room(str(job["name"]), files)
+        command = job_command([*here(self._program)], self._options, job, run)
+        self._process = EngineProcess(str(job["name"]), command, self.environment, own / "log.txt", self._heard.put)
+        return platform.node()[:60]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables of the job's process."""
+        return job_environment(self._threads, carried_variable(self._places))
+
+    def room(self, name: str, files: Bundle) -> tuple[Path, Path]:
+        """Make a folder of this machine for the job; return it, and the run's own folder in it.
+
+        name: str, of the run's folder.
+        files: Bundle of the run's folder as it is.
+        Raises OSError.
+        """
         root = work_folder()
         root.mkdir(parents=True, exist_ok=True)
         sweep(root)
         own = Path(tempfile.mkdtemp(prefix="job-", dir=root))
         self._stack.callback(shutil.rmtree, own, ignore_errors=True)
         self._stack.enter_context(only_one(own / _LOCK, _never))
-        run = own / str(job["name"])
+        run = own / name
         unpack(files, run)
         self._packer = Packer(run)
         self._packer.pack()  # what came is known on the other side
         self._marks = self._packer.checkpoint_marks()
-        command = job_command([*_here(self._program)], self._options, job, run)
-        environment = job_environment(self._threads, carried_variable(self._places))
-        self._process = EngineProcess(str(job["name"]), command, environment, own / "log.txt", self._heard.put)
-        return platform.node()[:60]
+        return own, run
 
     def report(self, stop: bool = False) -> Report:
         """Return the news since the last time, with a checkpoint where a new one is due; all files at the end.
@@ -141,16 +155,27 @@ class NodeJob:
         ended = next((each.outcome for each in news if each.outcome is not None), None)
         bundle = None
         try:
-            if ended is not None or self._due():
-                began = time.monotonic()
-                bundle = self._packer.pack()
-                self._marks = self._packer.checkpoint_marks()
-                self._packed_at = time.monotonic()
-                self._pack_s = self._packed_at - began
+            bundle = self.packed(at_once=ended is not None)
         except OSError as error:
             self._process.kill()
             news.append(News(kind="ended", job=self._process.name, outcome=failed_by(error, platform.node()[:60])))
         return Report(news=news, bundle=bundle)
+
+    def packed(self, *, at_once: bool) -> Bundle | None:
+        """Return the new files, where a checkpoint is due to be handed back; None where none is.
+
+        at_once: bool, whether it is due in any case.
+        Raises OSError.
+        """
+        assert self._packer is not None
+        if not at_once and not self._due():
+            return None
+        began = time.monotonic()
+        bundle = self._packer.pack()
+        self._marks = self._packer.checkpoint_marks()
+        self._packed_at = time.monotonic()
+        self._pack_s = self._packed_at - began
+        return bundle
 
     def leave(self) -> None:
         """End what is at work, and take its folder away."""
@@ -202,6 +227,9 @@ def _never(holder: str) -> RunError:
     return RunError("input.output_busy", what="The folder of a job is held.", why=f"{holder}.", fix="Try again.")
 
 
-def _here(program: list[str]) -> list[str]:
-    """The words that call the engine, with this machine's Python."""
+def here(program: list[str]) -> list[str]:
+    """Return the words that call the engine, with this machine's Python.
+
+    program: words of another machine; its first is the Python there.
+    """
     return [sys.executable, *program[1:]]

@@ -18,10 +18,9 @@ from dreamfusion_engine.batch.engine_process import OWN_GROUP, end_group, job_en
 from dreamfusion_engine.batch.local import LOGS, Work
 from dreamfusion_engine.batch.needs import Needs
 from dreamfusion_engine.batch.news import News, told_news
-from dreamfusion_engine.batch.ray_faults import cluster_gone, no_ray
+from dreamfusion_engine.batch.ray_faults import cluster_gone, no_ray, one_card
 from dreamfusion_engine.config.stages import GenerateConfig
 from dreamfusion_engine.errors import Cancelled, EngineError, InputError, RunError, SetupError
-from dreamfusion_engine.inputs.given_path import shortened
 from dreamfusion_engine.machine.child_process import module_words
 from dreamfusion_engine.machine.disk import output_error
 from dreamfusion_engine.wire.bounded_json import UnsafeJson, parse_json
@@ -61,12 +60,7 @@ class RayPlace:
         if importlib.util.find_spec("ray") is None:
             raise no_ray()
         if config.device not in ("auto", "cpu", "cuda"):
-            raise InputError(
-                "input.device",
-                what="A cluster chooses the card of a job itself.",
-                why=f"--device {shortened(config.device)} names one.",
-                fix="Give --device cuda, cpu or auto.",
-            )
+            raise one_card(config.device)
         self._address, self._config, self._needs = address, config, needs
         self._most, self._patience, self._every = most, patience, every_s
 

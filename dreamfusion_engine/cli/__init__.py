@@ -12,6 +12,7 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 
+from dreamfusion_engine.batch.serve_place import ServePlace
 from dreamfusion_engine.cli import batch, download, lists, mcp, run
 from dreamfusion_engine.commands import console
 from dreamfusion_engine.commands.arguments import parser
@@ -86,4 +87,5 @@ def _serve(options: argparse.Namespace, makers: Mapping[str, Maker]) -> int:
     commands, wire = console.claim_stdin(), console.claim_stdout()
     from dreamfusion_engine.server.server import serve
 
-    return serve(makers=makers, stdin=commands, stdout=wire, output_root=options.output_root)
+    elsewhere = None if options.on == "local" else ServePlace(options.on)
+    return serve(makers=makers, stdin=commands, stdout=wire, output_root=options.output_root, elsewhere=elsewhere)

@@ -108,6 +108,13 @@ def parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
     said.add_argument("--json", action="store_true", help="print as a JSON Schema")
     serve = commands.add_parser("serve", help="take requests on standard input, for the add-on", allow_abbrev=False)
     serve.add_argument("--output-root", type=_folder, default=Path("outputs"), metavar="DIR", help="default: outputs")
+    serve.add_argument(
+        "--on",
+        default="local",
+        metavar="PLACE",
+        type=filled,
+        help="local (default), ray, HOST:PORT or ray://HOST:PORT",
+    )
     agents = commands.add_parser("mcp", help="serve agents by the Model Context Protocol", allow_abbrev=False)
     agents.add_argument(
         "--folder",

@@ -33,6 +33,7 @@ from dreamfusion_engine.request.taken import check_apart
 from dreamfusion_engine.server.attachments import attached, picture_of
 from dreamfusion_engine.server.cut_out_job import CutOuts
 from dreamfusion_engine.server.download_job import Downloads
+from dreamfusion_engine.server.elsewhere import Elsewhere
 from dreamfusion_engine.server.job import Job
 from dreamfusion_engine.server.model_news import ModelNews
 from dreamfusion_engine.server.work import TASKS, Maker, work
@@ -43,17 +44,26 @@ from dreamfusion_engine.wire.protocol import COMMANDS, PROTOCOL_VERSION, Damaged
 HEARTBEAT_SECONDS = 2.0
 GRACE_SECONDS = 30.0  # for a running job to stop after the client has gone
 MESHES_LIMIT = 1 << 29  # bytes of the meshes and pictures of all jobs that wait or run
+_LAST = ("result", "failed", "cancelled")  # of a job
 COMPLAINTS = 10  # damaged messages in a row that are answered; a flood of garbage does not become a flood of answers
 
 
 class Server:
     """The state of one conversation."""
 
-    def __init__(self, makers: Mapping[str, Maker], stdin: BinaryIO, stdout: BinaryIO, output_root: Path) -> None:
+    def __init__(
+        self,
+        makers: Mapping[str, Maker],
+        stdin: BinaryIO,
+        stdout: BinaryIO,
+        output_root: Path,
+        elsewhere: Elsewhere | None = None,
+    ) -> None:
         self._makers = makers
         self._stdin = stdin
         self._wire = Wire(stdout)
         self._output_root = output_root
+        self._elsewhere = elsewhere
         self._jobs: dict[str, Job] = {}
         self._downloads = Downloads(self._send)
         self._cut_outs = CutOuts(self._send, MESHES_LIMIT)
@@ -83,6 +93,8 @@ class Server:
             if self._wire.gone:
                 break
         self._stopping.set()
+        if self._elsewhere is not None:
+            self._elsewhere.end()
         for job in list(self._jobs.values()):
             self._drop(job)
         self._downloads.end()
@@ -187,6 +199,9 @@ class Server:
         try:
             job = Job(name, message["type"], self._request(message, data))
             check_apart(job.task, job.request, at_work)
+            if self._elsewhere is not None:
+                self._give(self._elsewhere, job, message, data)
+                return
         except Exception as error:  # a bad request is answered at once, whatever else is running
             self._send(name, error_message(as_engine_error(error)))
             return
@@ -194,6 +209,26 @@ class Server:
         self._jobs[name] = job
         self._send(name, {"type": "queued", "ahead": ahead, "output": str(job.request.output)})
         self._work.put(lambda: self._run(job))
+
+    def _give(self, elsewhere: Elsewhere, job: Job, message: dict[str, Any], data: bytes) -> None:
+        """Let a job run elsewhere. Raises EngineError where that place cannot take it."""
+        self._jobs[job.name] = job
+        self._send(job.name, {"type": "queued", "ahead": 0, "output": str(job.request.output)})
+        try:
+            elsewhere.give(job.name, message, data, job.request)
+        except BaseException:
+            job.state = "over"
+            raise
+
+    def _said_elsewhere(self, name: str, message: Mapping[str, Any], data: bytes) -> None:
+        """Hand a message about a job that runs elsewhere on to the client."""
+        job = self._jobs[name]
+        if job.state == "over":
+            return
+        if message["type"] in _LAST:
+            job.state = "over"
+            job.request = job.request.emptied()
+        self._send(name, message, data)
 
     def _download(self, message: dict[str, Any]) -> None:
         name = message["id"]
@@ -242,7 +277,9 @@ class Server:
             self._downloads.cancel(name)
             return
         job = self._job(name)
-        if command == "cancel":
+        if self._elsewhere is not None:
+            self._elsewhere.tell(name, {"type": command, "id": name})
+        elif command == "cancel":
             job.want("cancel")
             if job.state == "waiting":
                 self._drop(job)
@@ -256,6 +293,8 @@ class Server:
         if job.request.seeds is None or seed not in job.request.seeds.seeds:
             raise _refusal("protocol.seed", f"The job {name[:60]!r} has no seed {seed}.", "Choose a seed of a contest.")
         job.chosen = seed
+        if self._elsewhere is not None:
+            self._elsewhere.tell(name, {"type": "choose", "id": name, "seed": seed})
 
     def _job(self, name: str) -> Job:
         job = self._jobs.get(name)
@@ -267,6 +306,8 @@ class Server:
 
     def _say_ready(self) -> None:
         check_room_to_start()
+        if self._elsewhere is not None:
+            self._elsewhere.open(self._said_elsewhere, lambda: self._ask("devices", self._say_devices))
         try:
             models = self._listed()
         except Exception as error:  # a client can do much without the list, and nothing without this message
@@ -305,7 +346,7 @@ class Server:
         """The devices, and their titles kept for requests, which name them."""
         report = device_report()
         self._titles = tuple(device["title"] for device in report.get("devices", ()))
-        return report
+        return report if self._elsewhere is None else {**report, "cluster": self._elsewhere.report()}
 
     def _run(self, job: Job) -> None:
         with job.changed:
@@ -353,7 +394,8 @@ class Server:
 
     def _beat(self) -> None:
         while not self._stopping.wait(HEARTBEAT_SECONDS):
-            if self._busy.is_set() or self._downloads.busy or self._cut_outs.busy:
+            away = self._elsewhere is not None and self._elsewhere.busy
+            if away or self._busy.is_set() or self._downloads.busy or self._cut_outs.busy:
                 running = self._running
                 waiting = sum(job.state == "waiting" for job in list(self._jobs.values()))
                 self._send(running.name if running else None, {"type": "heartbeat", "queued": waiting})
@@ -366,15 +408,21 @@ class Server:
 
 
 def serve(
-    *, makers: Mapping[str, Maker], stdin: BinaryIO, stdout: BinaryIO, output_root: Path = Path("outputs")
+    *,
+    makers: Mapping[str, Maker],
+    stdin: BinaryIO,
+    stdout: BinaryIO,
+    output_root: Path = Path("outputs"),
+    elsewhere: Elsewhere | None = None,
 ) -> int:
     """Hold one conversation and return the exit code. Ctrl-C, SIGTERM and SIGHUP end it as the client's shutdown does.
 
     makers: by task, functions that stand in for the engine's own.
     stdin, stdout: the wire; stdin is unbuffered, and sys.stdout must not lead to stdout.
     output_root: Path, where jobs that name no folder write.
+    elsewhere: where jobs run; None: in this process, one after another.
     """
-    server = Server(makers, cast(BinaryIO, PipeReader(stdin)), stdout, output_root)
+    server = Server(makers, cast(BinaryIO, PipeReader(stdin)), stdout, output_root, elsewhere)
     for number in stop_signals():
         signal.signal(number, lambda _number, _frame: server.stop())
     code = server.run()

@@ -67,3 +67,14 @@ def test_a_full_disk_sends_a_job_elsewhere_while_there_is_another_place() -> Non
     assert jobs.ended(A, of_code(DISK_FULL), elsewhere="node 1") is None and jobs.avoided("a") == {"node 1"}
     jobs.next()
     assert jobs.ended(A, of_code(DISK_FULL)) == of_code(DISK_FULL)
+
+
+def test_jobs_come_and_are_taken_away_while_others_wait() -> None:
+    waiting = JobQueue([])
+    for name in ("a", "b", "c"):
+        waiting.add({"name": name})
+    assert waiting.drop("b") and not waiting.drop("b") and len(waiting) == 2
+    first = waiting.next()
+    assert first == {"name": "a"} and waiting.ended(first, Outcome(fate="done")) == Outcome(fate="done")
+    waiting.add({"name": "a"})  # by the same name once more: nothing of the first counts
+    assert [waiting.next(), waiting.next(), waiting.next()] == [{"name": "c"}, {"name": "a"}, None]

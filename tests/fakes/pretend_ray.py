@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from concurrent.futures import TimeoutError as NotInTime
 from dataclasses import dataclass, field
+from importlib.machinery import ModuleSpec
 from typing import Any
 
 
@@ -114,9 +115,9 @@ class PretendActor:
             for answer in self._open:
                 if not answer.done():
                     answer.set_exception(RayActorError("The actor died."))
-        process = getattr(self._object, "_process", None)
-        if process is not None:
-            process.kill()
+        for process in (getattr(self._object, name, None) for name in ("_process", "_talk")):
+            if process is not None:
+                process.kill()
 
 
 class _Remote:
@@ -141,10 +142,10 @@ class _Remote:
         return answer
 
 
-@contextlib.contextmanager
-def installed(cluster: Cluster) -> Iterator[None]:
-    """Put a cluster in Ray's place, for modules that are imported now."""
+def modules(cluster: Cluster) -> dict[str, types.ModuleType]:
+    """What `import ray` finds, by name, with a cluster in Ray's place."""
     ray = types.ModuleType("ray")
+    ray.__spec__ = ModuleSpec("ray", None)
 
     def waited(refs: list[Future[Any]], *, num_returns: int, timeout: float) -> tuple[list[Any], list[Any]]:
         wait(refs, timeout=timeout, return_when=FIRST_COMPLETED)
@@ -169,6 +170,7 @@ def installed(cluster: Cluster) -> Iterator[None]:
     vars(private)["services"] = services
     exceptions = types.SimpleNamespace(RayError=RayError, RayActorError=RayActorError, GetTimeoutError=GetTimeoutError)
     vars(ray).update(
+        init=lambda **words: None,
         remote=lambda what: _Remote(cluster, what),
         wait=waited,
         get=got,
@@ -176,9 +178,15 @@ def installed(cluster: Cluster) -> Iterator[None]:
         nodes=listed,
         exceptions=exceptions,
     )
-    ours = ("dreamfusion_engine.batch.ray_driver", "dreamfusion_engine.batch.ray_cluster")
     names = {"ray": ray, "ray.util": types.ModuleType("ray.util"), "ray.util.scheduling_strategies": strategies}
-    names |= {"ray._private": private, "ray._private.services": services}
+    return names | {"ray._private": private, "ray._private.services": services}
+
+
+@contextlib.contextmanager
+def installed(cluster: Cluster) -> Iterator[None]:
+    """Put a cluster in Ray's place, for modules that are imported now."""
+    ours = ("dreamfusion_engine.batch.ray_driver", "dreamfusion_engine.batch.ray_cluster")
+    names = modules(cluster)
     before = {name: sys.modules.pop(name, None) for name in (*names, *ours)}
     sys.modules.update(names)
     try:

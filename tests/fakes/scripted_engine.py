@@ -89,6 +89,15 @@ class ScriptedEngine:
     def serve(self) -> None:
         threading.Thread(target=self.listen, daemon=True).start()
         threading.Thread(target=self.beat, daemon=True).start()
+        for _ in range(self.options.places - 1):
+            threading.Thread(target=self.work, daemon=True).start()
+        self.work()
+        if self.options.ignore_end:
+            time.sleep(600)
+        self.say("bye")
+
+    def work(self) -> None:
+        """Do one job after another, until the end."""
         while True:
             with self.changed:
                 self.changed.wait_for(lambda: self.jobs or self.ending)
@@ -96,9 +105,6 @@ class ScriptedEngine:
                     break
                 job = self.jobs.pop(0)
             self.run(job)
-        if self.options.ignore_end:
-            time.sleep(600)
-        self.say("bye")
 
     def listen(self) -> None:
         while (frame := read_frame(self.stdin, COMMANDS)) is not None:
@@ -154,7 +160,9 @@ class ScriptedEngine:
             )
             return
         protocol = options.protocol
-        self.say("ready", protocol=protocol, engine="9.9", pid=os.getpid(), devices=DEVICES, models=MODELS)
+        cluster = {"machines": ["a", "b"], "left_out": [], "places": options.places}
+        devices = {**DEVICES, "cluster": cluster} if options.on or options.places > 1 else DEVICES
+        self.say("ready", protocol=protocol, engine="9.9", pid=os.getpid(), devices=devices, models=MODELS)
 
     def beat(self) -> None:
         while True:
@@ -272,6 +280,8 @@ def main() -> int:
     parser.add_argument("--ignore-end", action="store_true", help="outlive the end of the input and SIGTERM")
     parser.add_argument("--remote", action="store_true", help="as if on another computer: write no files")
     parser.add_argument("--child", action="store_true", help="start a child that holds the pipes and would live on")
+    parser.add_argument("--places", type=int, default=1, help="jobs at once, as on a cluster")
+    parser.add_argument("--on", default="", help="address of a cluster")
     parser.add_argument("--old", action="store_true", help="know nothing of cut-outs")
     parser.add_argument("--say-token", action="store_true", help="print HF_TOKEN on standard error")
     parser.add_argument("command", nargs="*")

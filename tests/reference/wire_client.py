@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -23,13 +24,15 @@ QUICK_ENGINE = FAKE_ENGINE.with_name("quick_engine.py")
 class Client:
     """One engine process. Use as a context manager: the process is killed at the end, whatever happened."""
 
-    def __init__(self, folder: Path, *, model: Path | None = None, command: list[str] | None = None) -> None:
+    def __init__(
+        self, folder: Path, *, model: Path | None = None, command: list[str] | None = None, more: Sequence[str] = ()
+    ) -> None:
         self.model = model
         self.log = folder / "engine.log"
         words = command or [sys.executable, str(FAKE_ENGINE)]
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                [*words, "serve", "--output-root", str(folder / "outputs")],
+                [*words, "serve", "--output-root", str(folder / "outputs"), *more],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,

@@ -9,6 +9,7 @@ from typing import Any
 
 from ..job import EngineTrouble, Trouble
 from ..phrase import phrase
+from . import cluster
 from .location import EngineLocation
 from .process import EngineProcess
 from .troubles import silence_trouble
@@ -37,6 +38,13 @@ class ConnectionReport:
         """One sentence on the engine that answered, or on what is wrong."""
         if self.trouble is not None:
             return f"{self.trouble.what} {self.trouble.why}"
+        if cluster.is_there(self.devices):
+            return phrase(
+                "Engine {engine} answered after {seconds:.1f} s. {cluster}",
+                engine=self.engine,
+                seconds=self.seconds,
+                cluster=cluster.text(self.devices),
+            )
         default = self.devices.get("default", "cpu")
         titles = [d.get("title") for d in self.devices.get("devices", []) if d.get("name") == default]
         title = f" ({titles[0]})" if titles and titles[0] else ""

@@ -13,6 +13,7 @@ from ..blot import Blot
 from ..clean_environment import clean_environment
 from ..job import EngineTrouble, Trouble
 from ..phrase import phrase
+from .cluster import address_trouble
 from .command_line import split_command
 from .process import EngineProcess
 from .troubles import INSTALL
@@ -45,6 +46,7 @@ class EngineLocation:
     model_folder: Path in which downloaded models are kept, None for the default.
     online: bool, whether the engine may go to the internet.
     token: str, of the model hub; it goes into the child's environment and nowhere else.
+    cluster: str, address of a Ray cluster to which it gives its jobs; '' for none: it makes the objects itself.
     """
 
     choice: Literal["own", "python", "command"]
@@ -53,6 +55,7 @@ class EngineLocation:
     model_folder: Path | None = None
     online: bool = False
     token: str = field(default="", repr=False)
+    cluster: str = ""
 
     @classmethod
     def own(
@@ -71,7 +74,9 @@ class EngineLocation:
         return self.choice != "command"
 
     def missing(self) -> Trouble | None:
-        """What is missing before the start: an interpreter, or a command that is not empty and can be read. Cheap."""
+        """What is missing before the start: an interpreter, a command or an address that can be read. Cheap."""
+        if self.cluster and (trouble := address_trouble(self.cluster)):
+            return trouble
         if self.choice == "command":
             try:
                 words = split_command(self.command)
@@ -116,13 +121,14 @@ class EngineLocation:
         missing = self.missing()
         if missing is not None:
             raise EngineTrouble(missing)
+        where = ["--on", self.cluster] if self.cluster else []
         if self.choice != "command":
-            return [str(self.python), "-c", _RUN, "serve"]
+            return [str(self.python), "-c", _RUN, "serve", *where]
         words = split_command(self.command)
         if Path(words[0]).stem.lower() == "ssh":
             words[1:1] = self._ssh_options(words)
         named = any(MODULE in word or PROGRAM in word for word in words)
-        return [*words, *([] if named else [PROGRAM]), *([] if words[-1] == "serve" else ["serve"])]
+        return [*words, *([] if named else [PROGRAM]), *([] if words[-1] == "serve" else ["serve"]), *where]
 
     def environ(self, base: Mapping[str, str] | None = None) -> dict[str, str]:
         """The child's environment: without the variables of Blender's Python, with token and folders.

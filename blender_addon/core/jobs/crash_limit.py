@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 from ..job import Job, JobState, Trouble
 from .run import Run
@@ -29,11 +30,11 @@ class EngineDeaths:
         self._count = 0
 
     def one_more(
-        self, run: Run | None, waiting: Job | None, trouble: Trouble | None, *, was_starting: bool
+        self, runs: Sequence[Run], waiting: Job | None, trouble: Trouble | None, *, was_starting: bool
     ) -> Job | None:
-        """Count a death and end the run that the engine had. Returns the waiting job that failed instead, if one did.
+        """Count a death and end the runs that the engine had. Returns the waiting job that failed instead, if one did.
 
-        run: Run of the engine that died, which counts as the cause; None for an idle engine.
+        runs: Run each of the engine that died, which count as the cause; empty for an idle engine.
         waiting: Job, the first of the queue.
         trouble: why the engine died.
         was_starting: bool, the engine had not greeted yet, so it was started for the sake of `waiting`.
@@ -41,13 +42,13 @@ class EngineDeaths:
         When an idle engine dies, no job fails, unless it is one death too many.
         """
         self._count += 1
-        if run is None:
+        if not runs:
             return self.none_to_be_had(waiting, trouble) if was_starting or self._count >= LIMIT else None
-        if run.saving:  # the engine had done its work before it died
-            return None
-        cancelled = run.overdue_s(time.monotonic()) > 0.0
-        run.end(*((JobState.CANCELLED, None) if cancelled else (JobState.FAILED, trouble)))
-        self.held = self._count >= LIMIT
+        lost = [run for run in runs if not run.saving]  # of the others it had done its work before it died
+        for run in lost:
+            cancelled = run.overdue_s(time.monotonic()) > 0.0
+            run.end(*((JobState.CANCELLED, None) if cancelled else (JobState.FAILED, trouble)))
+        self.held = self.held or (bool(lost) and self._count >= LIMIT)
         return None
 
     def none_to_be_had(self, waiting: Job | None, trouble: Trouble | None) -> Job | None:

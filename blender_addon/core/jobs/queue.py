@@ -1,4 +1,4 @@
-"""The queue: starts the engine when there is work, feeds it one job at a time, and reports what has changed."""
+"""The queue: starts the engine when there is work, feeds it as many jobs as it takes, and reports what has changed."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from ..engine.cluster import is_there, places
 from ..engine.host import EngineHost, EngineState, Patience
 from ..engine.process import EngineProcess
 from ..engine.sound_message import sound_devices
@@ -24,12 +25,16 @@ from .store_watch import StoreWatch
 __all__ = ["Change", "Topic", "JobQueue", "Patience"]
 
 _SAVING_S = 0.5  # seconds to write a result that has come, when Blender is closed
+_CLUSTER_CANCEL = 6.0  # times as long as usual until a cancelled job on a cluster is given up
 _MEMORY = "engine"  # the name under which the store keeps models and devices
 MOST_GIVEN, LONGEST_GIVEN = 24, 4096  # models that an engine answers for by path, and characters of a path
 
 
 class JobQueue:
-    """Jobs, one running at a time, and the engine that runs them. Call `tick` from a timer. Only `close` may wait."""
+    """Jobs, and the engine that runs them: one at a time, unless it has a cluster.
+
+    Call `tick` from a timer. Only `close` may wait.
+    """
 
     def __init__(
         self,
@@ -62,7 +67,7 @@ class JobQueue:
         self._changes = Changes()
         self.downloads = Downloads(self._host, self._changes)
         self.cut_outs = CutOuts(self._host, self._changes)
-        self._run: Run | None = None
+        self._runs: list[Run] = []  # the oldest first
         self._from_checkpoint: set[str] = set()  # jobs that are to be resumed
         self._removed: set[str] = set()  # jobs to be deleted as soon as the engine has let go of them
         self._wanted = False  # an engine was asked for although there is no job
@@ -103,8 +108,15 @@ class JobQueue:
 
     @property
     def current(self) -> Job | None:
-        """The job that the engine works on, or None."""
-        return None if self._run is None else self._run.job
+        """The job that the engine works on, or None. Of several it is the one that it has had for longest."""
+        return self._runs[0].job if self._runs else None
+
+    def is_at_work(self, job: Job) -> bool:
+        """Whether the engine has the job now."""
+        return self._run_of(job) is not None
+
+    def _run_of(self, job: Job) -> Run | None:
+        return next((run for run in self._runs if run.job is job), None)
 
     @property
     def held(self) -> bool:
@@ -116,7 +128,7 @@ class JobQueue:
         """Whether something may change soon. Then tick every tenth of a second or two; else once a second is enough."""
         waiting = not self.held and any(job.state is JobState.QUEUED and not job.owner for job in self.jobs)
         starting = self._host.state == "starting" or self._host.ending
-        working = self._run is not None or self._beside
+        working = bool(self._runs) or self._beside
         return waiting or starting or working or self._wanted or bool(self._changes)
 
     @property
@@ -127,8 +139,7 @@ class JobQueue:
     @property
     def silence_s(self) -> float:
         """Seconds without a word from an engine that should speak, which it does every 2 s; 0 when it need not."""
-        run = self._run
-        owes = self._host.state == "starting" or (run is not None and run.stage is not None)
+        owes = self._host.state == "starting" or any(run.stage is not None for run in self._runs)
         return self._host.silence_s(time.monotonic()) if owes else 0.0
 
     def job(self, job_id: str) -> Job | None:
@@ -160,23 +171,23 @@ class JobQueue:
 
     def cancel(self, job: Job) -> None:
         """Stop a job that waits or runs. A running one keeps what it has for `resume`."""
-        if job is self.current:
-            self._talk("cancel")
+        if run := self._run_of(job):
+            run.ask("cancel")
         elif job.state in (JobState.QUEUED, JobState.PAUSED) and not job.owner:
             self._set(job, JobState.CANCELLED)
 
     def pause(self, job: Job) -> None:
         """Hold a running job before its next step, or a waiting one before its turn."""
-        if job is self.current and job.state is JobState.RUNNING:
-            self._talk("pause")
+        if (run := self._run_of(job)) and job.state is JobState.RUNNING:
+            run.ask("pause")
         elif job.state is JobState.QUEUED and not job.owner:
             self._set(job, JobState.PAUSED)
 
     def resume(self, job: Job) -> None:
         """Continue a job that is paused, interrupted, cancelled or failed, from where it stopped."""
-        if job is self.current:
+        if run := self._run_of(job):
             if job.state is JobState.PAUSED or job.wish == "pause":
-                self._talk("resume")
+                run.ask("resume")
         elif job.state is JobState.PAUSED and not job.owner:
             self._set(job, JobState.QUEUED)
         elif job.can_resume:
@@ -185,20 +196,20 @@ class JobQueue:
 
     def finish(self, job: Job) -> None:
         """Stop training and make the mesh from what there is, for a job that runs or is held in the engine."""
-        if job is self.current and job.state in (JobState.RUNNING, JobState.PAUSED):
-            self._talk("finish")
+        if (run := self._run_of(job)) and job.state in (JobState.RUNNING, JobState.PAUSED):
+            run.ask("finish")
 
     def choose(self, job: Job, seed: int) -> bool:
         """Let a seed of the contest at work win, whatever its grade. Returns whether the engine was asked.
 
         seed: int.
         """
-        able = job is self.current and job.state in (JobState.RUNNING, JobState.PAUSED)
-        return able and self._run is not None and self._run.choose(seed)
+        run = self._run_of(job)
+        return run is not None and job.state in (JobState.RUNNING, JobState.PAUSED) and run.choose(seed)
 
     def retry(self, job: Job) -> None:
         """Make a finished or stopped job again from its beginning."""
-        if job.state.over and not job.owner and job is not self.current:
+        if job.state.over and not job.owner and self._run_of(job) is None:
             self._from_checkpoint.discard(job.id)
             job.notes, job.step, job.total, job.stage = [], 0, 0, ""
             self._again(job)
@@ -208,9 +219,9 @@ class JobQueue:
         if job.owner or job not in self.jobs:
             return
         self.jobs.remove(job)
-        if job is self.current:
+        if run := self._run_of(job):
             self._removed.add(job.id)
-            self._talk("cancel")
+            run.ask("cancel")
         else:
             self.store.remove(job)
 
@@ -233,7 +244,7 @@ class JobQueue:
 
     def stop_engine(self) -> None:
         """End an engine without work, to free its memory. Returns at once."""
-        working = self._run is not None or self._beside
+        working = bool(self._runs) or self._beside
         if not working and self._host.state in ("starting", "ready"):
             self._host.end()
             self._wanted = False
@@ -260,43 +271,43 @@ class JobQueue:
                 self._greet(frame.message)
             elif self.downloads.take(frame.message) or self.cut_outs.take(frame):
                 self._idle_since = now
-            elif self._run is not None:
-                self._run.take(frame)
-        if self._run is not None:
-            self._run.poll(now)
-        stage = None if self._run is None else self._run.stage
+            else:
+                for run in self._runs:
+                    run.take(frame)
+        for run in self._runs:
+            run.poll(now)
+        stages = [run.stage for run in self._runs if run.stage is not None]
+        # The one in which an engine may be silent for longest.
+        stage = next((each for each in stages if each in ("", "load")), stages[0] if stages else None)
         if self._host.poll(now, stage, gone=gone and not waiting):
             self._engine_died(was_starting)
         self._insist(now)
-        self._close_conversation()
+        self._close_conversations()
         self._watch.poll(self.jobs, now)
         self._go_on(now)
         return self._changes.take()
 
     def close(self) -> None:
         """End the engine and write the journal, in less than 2 s. A running job becomes INTERRUPTED."""
-        if self._run is not None and self._run.saving:
+        if any(run.saving for run in self._runs):
             self.store.flush(_SAVING_S)
-            self._run.poll(time.monotonic())
-        if self._run is not None:
-            job = self._run.job
+            for run in self._runs:
+                run.poll(time.monotonic())
+        for run in self._runs:
+            job = run.job
             reached = (
                 phrase("It had reached step {step} of {total}.", step=job.step, total=job.total)
                 if job.total
                 else phrase("It had begun.")
             )
-            self._run.end(
+            run.end(
                 JobState.INTERRUPTED,
                 Trouble("job.interrupted", "Blender was closed before the end.", reached, "Press Resume to go on."),
             )
-            self._close_conversation()
+        self._close_conversations()
         self._closed = True
         self._host.close(1.0)
         self.store.close(0.4)
-
-    def _talk(self, wish: str) -> None:
-        if self._run is not None:
-            self._run.ask(wish)
 
     def _set(self, job: Job, state: JobState) -> None:
         job.state = state
@@ -318,7 +329,7 @@ class JobQueue:
     def _engine_died(self, was_starting: bool) -> None:
         self._wanted = False
         self._fail_beside()
-        failed = self._deaths.one_more(self._run, self._next(), self._host.trouble, was_starting=was_starting)
+        failed = self._deaths.one_more(self._runs, self._next(), self._host.trouble, was_starting=was_starting)
         if failed is not None:
             self._set(failed, JobState.FAILED)
         self._changes.say(Change(None, "engine"))
@@ -329,25 +340,29 @@ class JobQueue:
         self.cut_outs.fail(self._host.trouble)
 
     def _insist(self, now: float) -> None:
-        """End an engine that does not stop a cancelled job in time. Its last checkpoint stays."""
-        if self._run is not None and self._run.overdue_s(now) > self._patience.cancel:
-            self._run.end(JobState.CANCELLED, None)
-            self._host.end(at_once=True)
-            self._changes.say(Change(None, "engine"))
+        """End an engine that does not stop a cancelled job in time. Its last checkpoint stays.
 
-    def _close_conversation(self) -> None:
-        if self._run is None or not self._run.over:
-            return
-        job, good = self._run.job, self._run.good
-        self._run = None
-        self._idle_since = time.monotonic()
-        if good:
-            self._deaths.good_run()
-        if job.trouble is not None and job.trouble.code == "run.device_lost":
-            self.stop_engine()  # which can give that device no more work; another one can
-        if job.id in self._removed:
-            self._removed.discard(job.id)
-            self.store.remove(job)
+        One with other jobs goes on. A cluster gets more time, as the checkpoint travels.
+        """
+        limit = self._patience.cancel * (_CLUSTER_CANCEL if is_there(self.devices) else 1.0)
+        for run in [run for run in self._runs if run.overdue_s(now) > limit]:
+            run.end(JobState.CANCELLED, None)
+            if len(self._runs) == 1:
+                self._host.end(at_once=True)
+                self._changes.say(Change(None, "engine"))
+
+    def _close_conversations(self) -> None:
+        for run in [run for run in self._runs if run.over]:
+            job = run.job
+            self._runs.remove(run)
+            self._idle_since = time.monotonic()
+            if run.good:
+                self._deaths.good_run()
+            if job.trouble is not None and job.trouble.code == "run.device_lost":
+                self.stop_engine()  # which can give that device no more work; another one can
+            if job.id in self._removed:
+                self._removed.discard(job.id)
+                self.store.remove(job)
 
     def _next(self) -> Job | None:
         waiting = (job for job in self.jobs if job.state is JobState.QUEUED and not job.owner)
@@ -360,9 +375,11 @@ class JobQueue:
         if self.held:
             self.cut_outs.fail(self._host.trouble)
         self._host.ask_about(self._given)
-        if self._run is not None or self.held:
+        if self.held or len(self._runs) >= (places(self.devices) if self._host.state == "ready" else 1):
             return
         job = self._next()
+        if self._runs and job is None:
+            return
         if job is None and not self._wanted and not self._beside:
             if self._host.state == "ready" and now - self._idle_since >= self.keep_loaded_s:
                 self.stop_engine()
@@ -386,4 +403,4 @@ class JobQueue:
             return
         resume = job.id in self._from_checkpoint
         self._from_checkpoint.discard(job.id)
-        self._run = Run(job, self._host, self.store, self._changes, resume=resume)
+        self._runs.append(Run(job, self._host, self.store, self._changes, resume=resume))

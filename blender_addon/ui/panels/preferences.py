@@ -59,6 +59,9 @@ def _engine(layout: UILayout, context: Context, chosen: Any, here: session.Sessi
         if here.setup.state != "running":
             box.prop(chosen, "setup_processor")
         return
+    box.prop(chosen, "jobs_on")
+    if chosen.jobs_on == "ray":
+        box.prop(chosen, "cluster")
     if here.missing is not None:
         text = sentences(here.missing.what, here.missing.fix)
         trouble_box.draw_text(box, context, text, "ERROR", inset=trouble_box.BOX)

@@ -94,6 +94,23 @@ class DREAMFUSION_AP_preferences(AddonPreferences):
         description="What comes before the engine's own command, such as 'ssh gpu-box'",
         update=_engine_moved,
     )
+    jobs_on: EnumProperty(
+        name="Run Jobs On",
+        description="What computes the objects",
+        items=(
+            ("engine", "Engine's Machine", "The machine of the engine, one job after another"),
+            ("ray", "Ray Cluster", "The machines of a Ray cluster, as many jobs at once as there is room for"),
+        ),
+        default="engine",
+        update=_engine_moved,
+    )
+    cluster: StringProperty(
+        name="Cluster",
+        description="Address of the cluster's head, such as 'gpu-box:6379', as the engine's machine reaches it; from "
+        "outside the cluster 'ray://gpu-box:10001'. 'ray' is the one that runs on the engine's machine",
+        default="ray",
+        update=_engine_moved,
+    )
     setup_python: StringProperty(
         name="Python for the Engine",
         description="A Python from which Install Engine makes the engine's environment. Empty is the first that fits",
@@ -215,4 +232,5 @@ def location(chosen: Any) -> EngineLocation:
         model_folder=Path(bpy.path.abspath(chosen.model_folder)) if chosen.model_folder else None,
         online=bool(getattr(bpy.app, "online_access", True)),
         token=chosen.token,
+        cluster=str(chosen.cluster).strip() if chosen.jobs_on == "ray" else "",
     )

@@ -65,8 +65,8 @@ def test_a_cancel_that_is_not_obeyed_ends_the_engine_and_the_next_job_gets_a_new
         driver.queue.cancel(job)
         step = job.step
         driver.until(lambda: job.step > step + 3)
-        run = driver.queue._run
-        assert run is not None and run._asked_at is not None
+        (run,) = driver.queue._runs
+        assert run._asked_at is not None
         run._asked_at -= 3601.0  # an hour later
         driver.tick()
         assert job.state is JobState.CANCELLED
@@ -132,7 +132,7 @@ def test_a_result_that_has_come_is_kept_whatever_happens_next(tmp_path: Path, th
         job = add(driver, "a mug", 10)
         driver.until(lambda: job.step > 3)
         driver.queue.store.in_background(lambda: time.sleep(0.3))  # a slow disk
-        driver.until(lambda: driver.queue._run is not None and driver.queue._run.saving)
+        driver.until(lambda: any(run.saving for run in driver.queue._runs))
         assert job.state is JobState.RUNNING
         if then == "closed":
             driver.queue.close()

@@ -79,6 +79,16 @@ def test_connection_is_tested_without_waiting(blender: Session) -> None:
     assert "nowhere" in facts["bad"]
 
 
+def test_jobs_go_to_a_cluster_several_at_once(blender: Session) -> None:
+    facts = blender.run(SCRIPTS / "run_cluster.py").facts
+    assert facts["without"] == [["jobs_on"], True] and facts["refused"] == "engine.cluster_address"
+    assert facts["shown"] == ["jobs_on", "cluster"] and facts["words"] == ["serve", "--on", "gpu-box:6379"]
+    assert "Ray cluster" in facts["found"] and "jobs at once: 2" in facts["found"]
+    assert facts["at_once"] == ["running", "running"] and facts["top"]
+    assert (facts["first"], facts["second"]) == ("running", "done")
+    assert len(facts["objects"]) == 1
+
+
 def test_ticks_bring_one_piece_each_and_compute_little(blender: Session) -> None:
     facts = blender.run(SCRIPTS / "ticks.py").facts
     assert facts["triangles"] > 45_000 and facts["growing"] > 0.95 * MOST_TRIANGLES

@@ -87,8 +87,7 @@ def test_a_job_that_is_cancelled_while_its_meshes_are_read_never_reaches_the_eng
         driver.over(add(driver))
         job = add(driver)
         driver.until(lambda: job.state is JobState.RUNNING)
-        run = driver.queue._run
-        assert run is not None
+        (run,) = driver.queue._runs
         if run._reading is not None:
             driver.queue.cancel(job)
             assert job.state is JobState.CANCELLED
