@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from dreamfusion_engine.batch.carried import parcels_of
+from dreamfusion_engine.batch.carried import Parcel, parcels_of
 from dreamfusion_engine.batch.engine_process import OWN_GROUP, end_group, job_environment
 from dreamfusion_engine.batch.local import LOGS, Work
 from dreamfusion_engine.batch.needs import Needs
@@ -70,15 +70,7 @@ class RayPlace:
         Raises SetupError where the cluster cannot be used, RunError where it went away and did not come back.
         """
         open_jobs = {str(job["name"]): job for job in work.jobs}
-        try:
-            parcels = [parcel.to_json() for parcel in parcels_of(self._config)]
-        except OSError as error:
-            raise InputError(
-                "input.carried",
-                what="A file of the model cannot be read.",
-                why=str(error)[:300],
-                fix="Check the path and its permissions.",
-            ) from error
+        parcels = [parcel.to_json() for parcel in readable_parcels(self._config)]
         been_there, last = False, time.monotonic()
         while open_jobs:
             spec = self._spec(work, list(open_jobs.values()), parcels)
@@ -119,6 +111,23 @@ class RayPlace:
             "most": self._most,
             "every_s": self._every,
         }
+
+
+def readable_parcels(config: GenerateConfig) -> list[Parcel]:
+    """Return `parcels_of` a run.
+
+    config: GenerateConfig of it.
+    Raises InputError for a file that cannot be read.
+    """
+    try:
+        return parcels_of(config)
+    except OSError as error:
+        raise InputError(
+            "input.carried",
+            what="A file of the model cannot be read.",
+            why=str(error)[:300],
+            fix="Check the path and its permissions.",
+        ) from error
 
 
 class _Conversation:

@@ -11,6 +11,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,15 +19,15 @@ import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from dreamfusion_engine.batch.bundle import Bundle, unpack, whole
-from dreamfusion_engine.batch.carried import pieces
+from dreamfusion_engine.batch.carried import Parcel, pieces
 from dreamfusion_engine.batch.engine_process import died
 from dreamfusion_engine.batch.job_queue import JobQueue
 from dreamfusion_engine.batch.news import Outcome, share_of
 from dreamfusion_engine.batch.orders import Order
-from dreamfusion_engine.batch.ray_cluster import LOST, Machine, Machines, connect, wait_for_loss
+from dreamfusion_engine.batch.ray_cluster import LOST, Machine, connect, wait_for_loss
 from dreamfusion_engine.batch.ray_faults import head_lost
 from dreamfusion_engine.batch.ray_node import failed_by
-from dreamfusion_engine.batch.room import HOST_BYTES
+from dreamfusion_engine.batch.rooms import Rooms
 from dreamfusion_engine.batch.serve_node import LAST, NodeTalk, Said
 from dreamfusion_engine.errors import Cancelled, EngineError
 from dreamfusion_engine.machine.disk import output_error
@@ -37,8 +38,6 @@ _WAIT = 0.5  # seconds for which answers are awaited at a time
 _SILENT = 90.0  # seconds without an answer after which a job counts as lost
 _PARCEL_SECONDS = 600.0  # for a piece of a model
 _END_SECONDS = 20.0  # for checkpoints, once the client has gone
-_FIRST_LOOK = 60.0  # seconds for the machines' first answers
-_USUAL = {"main": HOST_BYTES, "card": 7 << 30}  # bytes of a run while no job says more; a card's is Stable Diffusion's
 _TROUBLE = ("code", "what", "why", "fix")
 
 
@@ -77,15 +76,18 @@ class ServeCluster:
         self._leave = leave
         self._door = connect(address)
         self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._preparing = ThreadPoolExecutor(1)
         self._orders: dict[str, Order] = {}  # those that are not over
         self._active: dict[str, _Active] = {}
         self._waiting = JobQueue([])
-        self._noted: list[str] = []
-        self._spec: dict[str, Any] = {"threads": self._threads(), "device": "auto", "most": 0, **_USUAL}
-        self._machines = Machines(self._spec, self._noted.append)
-        self._places = 0
         self._until = 0.0
-        self._first_look()
+        self._rooms = Rooms()
+        try:
+            self._rooms.first_look()
+        except EngineError:
+            ray.shutdown()
+            raise
+        self._told_places = self._rooms.places
         threading.Thread(target=self._watch, daemon=True).start()
         self._thread = threading.Thread(target=self._work, name="cluster", daemon=True)
         self._thread.start()
@@ -97,21 +99,26 @@ class ServeCluster:
 
     def report(self) -> dict[str, Any]:
         """What was found, ready for JSON."""
-        good = list(self._machines.good.values())
-        return {
-            "machines": [machine.name for machine in good],
-            "left_out": list(self._machines.bad.values()),
-            "places": max(1, self._places),
-            "on_cards": self._machines.on_cards,
-        }
+        return self._rooms.report()
 
-    def give(self, order: Order) -> None:
-        """Take a job.
+    def give(self, order: Order, parcels: Callable[[], list[Parcel]]) -> None:
+        """Take a job. What it reads is looked through in a thread, because large models take a while.
 
         order: Order.
+        parcels: gives its models and adapters; may raise EngineError.
         """
         self._orders[order.name] = order
-        self._inbox.put(lambda: self._waiting.add({"name": order.name}))
+
+        def prepare() -> None:
+            try:
+                order.parcels = parcels()
+            except EngineError as error:
+                message = error_message(error)
+                self._inbox.put(lambda: self._over(order, message))
+            else:
+                self._inbox.put(lambda: self._wait(order))
+
+        self._preparing.submit(prepare)
 
     def tell(self, name: str, message: Mapping[str, Any]) -> None:
         """Take a command about a job. One about a job that is over is passed over.
@@ -151,11 +158,18 @@ class ServeCluster:
 
     def _turn(self) -> None:
         if not self._until:
-            self._fit()
-            self._machines.look(at_work=bool(self._active))
-            self._count()
+            self._rooms.look(list(self._orders.values()), at_work=bool(self._active))
+            if self._rooms.places != self._told_places:
+                self._told_places = self._rooms.places
+                self._changed()
             self._give()
         self._hear()
+
+    def _wait(self, order: Order) -> None:
+        if order.cancelled:
+            self._over(order, error_message(_not_begun()))
+        elif order.name in self._orders:
+            self._waiting.add({"name": order.name})
 
     def _told(self, name: str, message: Mapping[str, Any]) -> None:
         order = self._orders.get(name)
@@ -170,28 +184,13 @@ class ServeCluster:
         for name in list(self._orders):
             self._told(name, {"type": "cancel", "id": name})
 
-    def _fit(self) -> None:
-        """Ask for as much room as the largest of the jobs needs; where it grows, look at the machines anew."""
-        needs = [order.needs for order in self._orders.values()]
-        wanted = {"main": max(each.main for each in needs), "card": max(each.card for each in needs)}
-        device = "cpu" if all(order.device == "cpu" for order in self._orders.values()) else "auto"
-        if device != self._spec["device"] or any(wanted[name] > self._spec[name] for name in wanted):
-            self._spec |= {name: max(value, self._spec[name]) for name, value in wanted.items()}
-            self._spec["device"] = device
-            self._machines = Machines(self._spec, self._noted.append)
-
-    def _count(self) -> None:
-        if self._machines.good and self._machines.places != self._places:
-            self._places = self._machines.places
-            self._changed()
-
     def _give(self) -> None:
         """Give jobs to machines while they have room."""
-        while len(self._active) < self._machines.places and (job := self._waiting.next()) is not None:
+        while len(self._active) < self._rooms.machines.places and (job := self._waiting.next()) is not None:
             order = self._orders[job["name"]]
             avoided = self._waiting.avoided(order.name)
             taken = [each.machine.id for each in self._active.values()]
-            good = [each for each in self._machines.good.values() if each.id not in avoided]
+            good = [each for each in self._rooms.machines.good.values() if each.id not in avoided]
             free = [each for each in good if each.places > taken.count(each.id)]
             if not free:
                 self._waiting.put_back(job)
@@ -200,8 +199,8 @@ class ServeCluster:
 
     def _begin(self, order: Order, machine: Machine) -> None:
         there = NodeAffinitySchedulingStrategy(node_id=machine.id, soft=False)
-        made = ray.remote(NodeTalk).options(**self._machines.needs, max_restarts=0, scheduling_strategy=there)
-        actor = made.remote(self._program, self._spec["threads"], self._every)
+        made = ray.remote(NodeTalk).options(**self._rooms.machines.needs, max_restarts=0, scheduling_strategy=there)
+        actor = made.remote(self._program, self._rooms.threads, self._every)
         each = _Active(order=order, actor=actor, asked=None, since=time.monotonic(), machine=machine)
         self._active[order.name] = each
         order.again()
@@ -235,7 +234,7 @@ class ServeCluster:
             self._answered(asked[answer], answer)
         for each in list(self._active.values()):
             if each.begun and time.monotonic() - each.since > _SILENT:
-                self._machines.doubt(each.machine)
+                self._rooms.machines.doubt(each.machine)
                 self._died(each, Outcome(fate="died", trouble=died(f"{each.machine.name} does not answer any more.")))
             elif not each.begun and each.order.cancelled:
                 self._let_go(each)
@@ -294,7 +293,7 @@ class ServeCluster:
         """Take note of a job's actor that raised an error or is gone."""
         cause = getattr(error, "cause", None)
         if not isinstance(cause, Exception):
-            self._machines.doubt(each.machine)
+            self._rooms.machines.doubt(each.machine)
         self._died(each, failed_by(cause if isinstance(cause, Exception) else error, each.machine.name))
 
     def _died(self, each: _Active, outcome: Outcome) -> None:
@@ -305,7 +304,7 @@ class ServeCluster:
             self._over(order, error_message(_not_begun()))
             return
         tried = {each.machine.id, *self._waiting.avoided(order.name)}
-        elsewhere = each.machine.id if any(one not in tried for one in self._machines.good) else ""
+        elsewhere = each.machine.id if any(one not in tried for one in self._rooms.machines.good) else ""
         end = self._waiting.ended({"name": order.name}, outcome, elsewhere=elsewhere)
         if end is not None:
             self._over(order, {"type": "failed", **{name: end.trouble.get(name, "") for name in _TROUBLE}})
@@ -337,19 +336,6 @@ class ServeCluster:
         self._say(order.name, {"type": "note", "code": "cluster", "text": text.strip()}, b"")
 
     # The way in and the end.
-
-    def _threads(self) -> int:
-        """The cores of the smallest machine: so every run computes the same, wherever it is."""
-        cores = [node["Resources"].get("CPU", 0) for node in ray.nodes() if node["Alive"]]
-        return max(1, int(min((each for each in cores if each >= 1), default=1)))
-
-    def _first_look(self) -> None:
-        """Wait until a machine has said that it can work. Raises SetupError where none can."""
-        until = time.monotonic() + _FIRST_LOOK
-        while not self._machines.good and time.monotonic() < until:
-            self._machines.look(at_work=False)
-            time.sleep(0.05)
-        self._places = self._machines.places
 
     def _watch(self) -> None:
         """End this process when the head is gone: Ray's own calls would wait for it."""

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import signal
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from dreamfusion_engine.batch import engine_process
-from dreamfusion_engine.batch.carried import parcels_of
 from dreamfusion_engine.batch.needs import needs_of
 from dreamfusion_engine.batch.orders import Order
 from dreamfusion_engine.batch.ray_faults import no_ray, one_card
-from dreamfusion_engine.batch.ray_place import CARRY_SECONDS
+from dreamfusion_engine.batch.ray_place import CARRY_SECONDS, readable_parcels
 from dreamfusion_engine.errors import InputError
+from dreamfusion_engine.machine.stop_signals import stop_signals
 from dreamfusion_engine.request.run import Request
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ class ServePlace:
 
         say: called with a job's id, a message of the protocol about it, and the data of that.
         changed: called when `report` has changed.
+        To be called in the main thread, which alone may say what becomes of signals.
         Raises SetupError or InputError where it cannot be used.
         """
         if self._cluster is not None:
@@ -54,7 +56,12 @@ class ServePlace:
         from dreamfusion_engine.batch.serve_cluster import ServeCluster
 
         program = engine_process.PROGRAM
-        self._cluster = ServeCluster(self._address, program=program, every_s=self._every, say=say, changed=changed)
+        ours = {number: signal.getsignal(number) for number in stop_signals()}
+        try:
+            self._cluster = ServeCluster(self._address, program=program, every_s=self._every, say=say, changed=changed)
+        finally:
+            for number, handler in ours.items():  # Ray puts its own in their place
+                signal.signal(number, handler)
 
     @property
     def busy(self) -> bool:
@@ -72,20 +79,11 @@ class ServePlace:
         message: the client's command, which has been found good.
         data: bytes that came with it.
         request: Request that came of it.
-        Raises InputError for a card by its name, and for files of the model that cannot be read.
+        Raises InputError for a card by its name.
         """
         assert self._cluster is not None
         if request.config.device not in ("auto", "cpu", "cuda"):
             raise one_card(request.config.device)
-        try:
-            parcels = parcels_of(request.config)
-        except OSError as error:
-            raise InputError(
-                "input.carried",
-                what="A file of the model cannot be read.",
-                why=str(error)[:300],
-                fix="Check the path and its permissions.",
-            ) from error
         order = Order(
             name=name,
             message=message,
@@ -93,9 +91,8 @@ class ServePlace:
             output=request.output,
             needs=needs_of(request.config),
             device=request.config.device,
-            parcels=parcels,
         )
-        self._cluster.give(order)
+        self._cluster.give(order, lambda: readable_parcels(request.config))
 
     def tell(self, name: str, message: Mapping[str, Any]) -> None:
         """Hand on a command about a job.

@@ -171,6 +171,7 @@ def modules(cluster: Cluster) -> dict[str, types.ModuleType]:
     exceptions = types.SimpleNamespace(RayError=RayError, RayActorError=RayActorError, GetTimeoutError=GetTimeoutError)
     vars(ray).update(
         init=lambda **words: None,
+        shutdown=lambda: None,
         remote=lambda what: _Remote(cluster, what),
         wait=waited,
         get=got,
