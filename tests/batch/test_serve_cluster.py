@@ -1,7 +1,6 @@
 """Jobs of a client on a cluster that is played: by the real `serve`, several at once, steered, moved, lost.
 
-Of: dreamfusion_engine/batch/serve_cluster.py, dreamfusion_engine/batch/serve_node.py,
-dreamfusion_engine/batch/serve_place.py, dreamfusion_engine/server/server.py.
+Of: dreamfusion_engine/batch/serve_cluster.py, dreamfusion_engine/batch/serve_node.py.
 """
 
 from __future__ import annotations

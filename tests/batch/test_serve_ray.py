@@ -1,7 +1,6 @@
 """Jobs of a client on a real Ray cluster of two nodes on the loopback: at once, moved where a node dies, lost with it.
 
-Of: dreamfusion_engine/batch/serve_cluster.py, dreamfusion_engine/batch/serve_node.py,
-dreamfusion_engine/batch/serve_place.py.
+Of: dreamfusion_engine/batch/serve_cluster.py, dreamfusion_engine/batch/serve_node.py.
 """
 
 from __future__ import annotations
