@@ -23,8 +23,8 @@ def test_a_range_is_typed_as_it_is_read() -> None:
     ("text", "why"),
     [
         ("5-3", "ends at 3"),
-        ("0", "0 seeds"),
-        ("4-4", "1 seeds"),
+        ("0", "no seed"),
+        ("4-4", "one seed"),
         ("", "neither"),
         ("-3", "neither"),
         ("1,2", "neither"),
