@@ -70,6 +70,11 @@ class Machines:
         return min(places, self.spec["most"] or places)
 
     @property
+    def complete(self) -> bool:
+        """Whether every machine that was asked what it is has answered."""
+        return not self._asked
+
+    @property
     def needs(self) -> dict[str, Any]:
         """What a job asks of Ray."""
         if not self.on_cards:

@@ -12,7 +12,8 @@ from dreamfusion_engine.batch.orders import Order
 from dreamfusion_engine.batch.ray_cluster import Machines
 from dreamfusion_engine.batch.room import HOST_BYTES
 
-_FIRST_LOOK = 60.0  # seconds for the machines' first answers
+_FIRST_LOOK = 60.0  # seconds for the first machine that can work
+_OTHERS = 20.0  # seconds for all, once there is one, so that a client is told of all
 _USUAL = {"main": HOST_BYTES, "card": 7 << 30}  # bytes of a run while no job says more; a card's is Stable Diffusion's
 
 
@@ -46,10 +47,16 @@ class Rooms:
         }
 
     def first_look(self) -> None:
-        """Wait until a machine has said that it can work. Raises SetupError where none can."""
-        until = time.monotonic() + _FIRST_LOOK
-        while not self.machines.good and time.monotonic() < until:
+        """Wait until every machine has said whether it can work: slow ones have less time once another can.
+
+        Raises SetupError where none can.
+        """
+        begun = time.monotonic()
+        while True:
             self.machines.look(at_work=False)
+            some = bool(self.machines.good)
+            if (some and self.machines.complete) or time.monotonic() - begun > (_OTHERS if some else _FIRST_LOOK):
+                return
             time.sleep(0.05)
 
     def look(self, orders: Sequence[Order], *, at_work: bool) -> None:
