@@ -17,10 +17,11 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.extraction.cube_loops import EDGES, cube_codes, cube_loops, manifold_turns
+from dreamfusion_engine.mesh.arrays import Bools
 
 RANGE = 0.99  # of the weights' tanh: alpha and beta stay in [1 - RANGE, 1 + RANGE]
 REACH = 0.499  # cells: how far a corner may move, so that no cube turns over
-_AROUND = torch.tensor([0, 1, 3, 2]).repeat(3)  # place of each edge's cube in the turn around the edge
+_AROUND = np.tile([0, 1, 3, 2], 3)  # place of each edge's cube in the turn around the edge
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +58,7 @@ class Topology:
     quads: Tensor
 
 
-def topology_of(inside: np.ndarray) -> Topology:
+def topology_of(inside: Bools) -> Topology:
     """Return the dual topology of a lattice.
 
     inside: bool[N + 1, N + 1, N + 1], of the corners; the outermost ones are outside.
@@ -77,7 +78,7 @@ def topology_of(inside: np.ndarray) -> Topology:
     shift = np.array([[corner & 1, corner >> 1 & 1, corner >> 2 & 1] for corner in range(8)]) @ step
     ends = base[row][:, None] + shift[EDGES[edge]]
     # The four cubes around an edge, in their turn: those with the same axis and lower corner.
-    order = np.lexsort((_AROUND.numpy()[edge], ends[:, 0], edge // 4))
+    order = np.lexsort((_AROUND[edge], ends[:, 0], edge // 4))
     quads = order.reshape(-1, 4)
     outward = inside.reshape(-1)[ends[quads[:, 0], 0]]
     quads = np.where(outward[:, None], quads, quads[:, ::-1])

@@ -15,6 +15,7 @@ from dreamfusion_engine.render.surface.antialias import antialiased
 from dreamfusion_engine.render.surface.caster import SurfaceCaster
 from dreamfusion_engine.render.surface.hits import differentiable_hits
 from dreamfusion_engine.render.surface.normals import face_normals
+from dreamfusion_engine.render.surface.scan import scanned
 from dreamfusion_engine.scene.cameras import Cameras, orbit_cameras, pixel_rays
 
 DISTANCE = 3.2  # world units
@@ -64,7 +65,10 @@ def sight_of(vertices: Tensor, triangles: Tensor, cameras: Cameras, pixels: int)
     pixels: int, along a side.
     """
     views = len(cameras)
-    cast = SurfaceCaster(vertices.detach(), triangles, vertices.device).cast_views(cameras, pixels, pixels)
+    fixed, corners = vertices.detach().contiguous(), triangles.int().contiguous()
+    cast = scanned(fixed, corners, cameras, pixels, pixels) if len(corners) else None
+    if cast is None:  # a hierarchy of boxes, which a single look does not repay
+        cast = SurfaceCaster(fixed, corners, vertices.device).cast_views(cameras, pixels, pixels)
     met = cast.triangle >= 0
     rays = met.nonzero()[:, 0]
     hits = differentiable_hits(cast.of(rays), vertices, triangles, *pixel_rays(cameras, pixels, pixels, rays))

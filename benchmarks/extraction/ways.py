@@ -47,7 +47,8 @@ class LatticeWay:
 
     def __init__(self, scalars: Tensor, half: float, *, rate: float, flexible: bool) -> None:
         self.cell = 2.0 * half / (scalars.shape[0] - 1)
-        self.model: FlexibleCubes | MarchingCubes = (FlexibleCubes if flexible else MarchingCubes)(scalars, half)
+        self.model: FlexibleCubes | MarchingCubes
+        self.model = FlexibleCubes(scalars, half) if flexible else MarchingCubes(scalars, half)
         self._rate = rate
         self._optimizer = torch.optim.Adam(self.model.parameters(), lr=rate, betas=MOMENTS)
         self._deviation = torch.zeros(())
