@@ -3,11 +3,11 @@
     python benchmarks/extraction/distilled.py [--prompt "a red mug"] [--kind mug-] [--colour red] [--cells 32]
                                               [--steps 60] [--t-max 0.9] [--views 4] [--output DIR]
 
-Both ways begin at the marching cubes of an exact object's blurred distances ('mug-': without its handle), in one colour
+All ways begin at the marching cubes of an exact object's blurred distances ('mug-': without its handle), in one colour
 that stays. They make as many steps of score distillation, with the settings, cameras and seeds of the command `refine`
-in the preset draft. `--t-max` is the upper end of the first timesteps, where `refine` has 0.5; with it the lower end is
-0.5, as where an object begins. The measures are those of `exact_shapes.py`, against the whole object. The sheet has two
-views of the whole object, the start, and each way.
+in the preset draft. 'smooth' is FlexiCubes with the loss of bumps that `refine` has. `--t-max` is the upper end of the
+first timesteps, where `refine` has 0.5; with it the lower end is 0.5, as where an object begins. The measures are those
+of `exact_shapes.py`, against the whole object. The sheet has two views of the whole object, the start, and each way.
 """
 
 from __future__ import annotations
@@ -167,7 +167,7 @@ def shaped(way: Way, target: Target, arguments: argparse.Namespace) -> tuple[Mes
 
 
 def main() -> None:
-    """Shape the start by both ways, print a line for each, and write the sheet."""
+    """Shape the start by every way, print a line for each, and write the sheet."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--prompt", default="a red mug")
     parser.add_argument("--kind", default="mug-")
@@ -189,6 +189,7 @@ def main() -> None:
         "start": None,
         "moved": MovedWay(start, REACH, config=RefineConfig(), weight=1.0),
         "flexible": LatticeWay(start, REACH, rate=0.03, flexible=True),
+        "smooth": LatticeWay(start, REACH, rate=0.03, flexible=True, bumps=RefineConfig().bumps),
     }
     meshes = [target.mesh]
     for name, way in ways.items():

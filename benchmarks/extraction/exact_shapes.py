@@ -13,7 +13,7 @@ exact mesh from the same cameras in the same order, and makes the same number of
 
 On one lattice all have about as many triangles. 'mug-' is the mug whose start has no handle. Seconds are of the
 processor (`os.times`), of all steps and the result, without measuring. The sheet has two views of each: the exact mesh,
-the start, and the ways in this order. Rates were chosen on the pig, which is not among the kinds.
+the start, and the ways in this order. Rates and weights were chosen on a pig, and that of L_dev on the chair.
 """
 
 from __future__ import annotations

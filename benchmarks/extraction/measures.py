@@ -24,7 +24,7 @@ from training.starter.exact_mesh import lattice_points
 POINTS = 20_000  # on each surface
 VOLUME_CELLS = 64  # along the box
 SHARP = np.radians(35.0)  # between neighbouring triangles, or triangles that follow each other across a chamfer
-NEAR = 0.03  # world units from a sharp edge
+NEAR = 0.03  # world units from the middles of triangles at a sharp edge
 CPU = torch.device("cpu")
 
 
@@ -78,7 +78,7 @@ def exact_of(vertices: Floats, triangles: Ints, filled: Bools) -> Exact:
     """Prepare an exact mesh.
 
     vertices: float32[V, 3], world units.
-    triangles: int[T, 3], closed.
+    triangles: int[T, 3], closed; no larger than NEAR, so that their middles are near sharp edges.
     filled: bool[M], which of `lattice_points(VOLUME_CELLS)` are inside.
     """
     points, owner = _on_surface(vertices, triangles)

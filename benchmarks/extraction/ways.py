@@ -17,9 +17,11 @@ from dreamfusion_engine.config.stages import RefineConfig
 from dreamfusion_engine.mesh.arrays import Floats, Ints
 from dreamfusion_engine.refinement.moves import VertexMoves
 from dreamfusion_engine.refinement.repair import repaired
+from dreamfusion_engine.refinement.shape import crease_loss, triangle_pairs
 
 SIGNS = (0.02, 0.002)  # weight of the signs' loss in the first step and in the last
-DEVIATION = 0.5  # weight of FlexiCubes' L_dev, in cells
+DEVIATION = 0.03  # weight of FlexiCubes' L_dev, in cells; with 0.5 the legs of a chair do not grow
+WEIGHTS = 0.3  # of the scalars' rate: of FlexiCubes' weights and moves; with 1 triangles cross
 MOMENTS = (0.9, 0.99)
 
 
@@ -41,31 +43,39 @@ class LatticeWay:
 
     scalars: float32[N + 1, N + 1, N + 1], negative inside, in cells.
     half: float, world units.
-    rate: float, of Adam, in cells; it falls to a tenth.
+    rate: float, of Adam, of the scalars, in cells; it falls to a tenth.
     flexible: bool, whether FlexiCubes extracts.
+    bumps: float, weight of small turns of the surface, as `refine.bumps`.
     """
 
-    def __init__(self, scalars: Tensor, half: float, *, rate: float, flexible: bool) -> None:
+    def __init__(self, scalars: Tensor, half: float, *, rate: float, flexible: bool, bumps: float = 0.0) -> None:
         self.cell = 2.0 * half / (scalars.shape[0] - 1)
         self.model: FlexibleCubes | MarchingCubes
         self.model = FlexibleCubes(scalars, half) if flexible else MarchingCubes(scalars, half)
-        self._rate = rate
-        self._optimizer = torch.optim.Adam(self.model.parameters(), lr=rate, betas=MOMENTS)
-        self._deviation = torch.zeros(())
+        beside = [tensor for name, tensor in self.model.named_parameters() if name != "scalars"]
+        self._rates = [rate, WEIGHTS * rate]
+        groups = [{"params": [self.model.scalars]}, {"params": beside}]
+        self._optimizer = torch.optim.Adam(groups if beside else groups[:1], lr=rate, betas=MOMENTS)
+        self._own = torch.zeros(())
+        self._bumps = bumps
 
     def surface(self) -> tuple[Tensor, Tensor]:
         """Begin a step."""
         model = self.model
         found = model.surface(fans=True) if isinstance(model, FlexibleCubes) else model.surface()
-        self._deviation = found.deviation / self.cell
-        return found.vertices, found.triangles.int()
+        triangles = found.triangles.int()
+        self._own = DEVIATION * found.deviation / self.cell
+        if self._bumps:
+            turned = crease_loss(found.vertices, triangles, triangle_pairs(triangles))
+            self._own = self._own + self._bumps * turned
+        return found.vertices, triangles
 
     def step(self, loss: Tensor, progress: float) -> None:
         """End it."""
-        for group in self._optimizer.param_groups:
-            group["lr"] = self._rate * 0.1**progress
+        for group, rate in zip(self._optimizer.param_groups, self._rates, strict=False):
+            group["lr"] = rate * 0.1**progress
         signs = SIGNS[0] + progress * (SIGNS[1] - SIGNS[0])
-        loss = loss + signs * sign_loss(closed(self.model.scalars)) + DEVIATION * self._deviation
+        loss = loss + signs * sign_loss(closed(self.model.scalars)) + self._own
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()
         self._optimizer.step()

@@ -21,6 +21,7 @@ def ball(radius: float) -> torch.Tensor:
     return (torch.sqrt(x**2 + y**2 + z**2) - radius) * (0.5 * CELLS / REACH)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", list(WAYS))
 def test_a_ball_grows_to_a_larger_one_in_the_pictures(name: str) -> None:
     cameras = cameras_around(2, seed=0)
@@ -33,7 +34,7 @@ def test_a_ball_grows_to_a_larger_one_in_the_pictures(name: str) -> None:
         seen = sight_of(*way.surface(), cameras, 32)
         loss = picture_loss(seen, wanted)
         way.step(loss, step / 12)
-        losses.append(float(loss))
+        losses.append(float(loss.detach()))
     vertices_after, triangles_after = way.result()
     assert losses[-1] < losses[0]
     assert before < np.linalg.norm(vertices_after, axis=1).mean() < 0.68
