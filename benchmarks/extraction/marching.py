@@ -58,9 +58,9 @@ class MarchingCubes(nn.Module):
 
     def __init__(self, scalars: Tensor, half: float) -> None:
         super().__init__()
-        self.half = half
+        self._half = half
         self.scalars = nn.Parameter(scalars.clone())
 
     def surface(self) -> Surface:
         """Return the surface as it is now."""
-        return marching_surface(closed(self.scalars), self.half)
+        return marching_surface(closed(self.scalars), self._half)

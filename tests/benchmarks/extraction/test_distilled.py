@@ -10,6 +10,7 @@ import torch
 
 from benchmarks.extraction import distilled, exact_shapes
 from benchmarks.extraction.distilled import ShapeTraining
+from benchmarks.extraction.views import cameras_around
 from benchmarks.extraction.ways import LatticeWay
 from dreamfusion_engine.config.presets import preset
 from dreamfusion_engine.config.refine import refining
@@ -22,7 +23,7 @@ def test_a_view_shows_the_surface_in_its_colour() -> None:
     x, y, z = torch.meshgrid(axis, axis, axis, indexing="ij")
     way = LatticeWay(torch.sqrt(x**2 + y**2 + z**2) * 6.0 - 3.5, REACH, rate=0.03, flexible=True)
     training = ShapeTraining(way, torch.tensor([0.8, 0.1, 0.1]), refining(preset("draft", "a ball"), {}), seed=0)
-    cameras = exact_shapes.cameras_around(2, seed=0)
+    cameras = cameras_around(2, seed=0)
     seen = training.view(cameras, 16)
     torch.testing.assert_close(seen.colour[:, 8, 8], torch.tensor([[0.8, 0.1, 0.1]] * 2))
     torch.testing.assert_close(seen.colour[:, 0, 0], torch.ones(2, 3))

@@ -36,7 +36,7 @@ def test_the_loss_is_nothing_on_the_wanted_surface_and_pulls_a_small_ball_outwar
     moved = vertices.clone().requires_grad_()
     loss = picture_loss(sight_of(moved, triangles, CAMERAS, 64), wanted)
     (gradient,) = torch.autograd.grad(loss, moved)
-    assert float(loss) > 0.1 and float((gradient * vertices).sum()) < 0.0
+    assert float(loss.detach()) > 0.1 and float((gradient * vertices).sum()) < 0.0
 
 
 def test_some_views_are_those_rows() -> None:
