@@ -1,36 +1,46 @@
 """Let the starter teacher shape a surface, by moved vertices and by FlexiCubes: does a part come that is not there?
 
     python benchmarks/extraction/distilled.py [--prompt "a red mug"] [--kind mug-] [--colour red] [--cells 32]
-                                              [--steps 60] [--t-max 0.9] [--views 4] [--output DIR]
+                                              [--mesh FILE.glb] [--steps 60] [--t-max 0.9] [--seed 0] [--output DIR]
 
 All ways begin at the marching cubes of an exact object's blurred distances ('mug-': without its handle), in one colour
 that stays. They make as many steps of score distillation, with the settings, cameras and seeds of the command `refine`
-in the preset draft. 'smooth' is FlexiCubes with the loss of bumps that `refine` has. `--t-max` is the upper end of the
-first timesteps, where `refine` has 0.5; with it the lower end is 0.5, as where an object begins. The measures are those
-of `exact_shapes.py`, against the whole object. The sheet has two views of the whole object, the start, and each way.
+in the preset draft. 'moved' has the settings of `refine`; 'moved far' a reach of half a box and fifteen times the rate;
+'smooth' is FlexiCubes with the loss of bumps that `refine` has. `--t-max` is the upper end of the first timesteps, where
+`refine` has 0.5; with it the lower end is 0.5, as where an object begins. The measures are those of `exact_shapes.py`,
+against the whole object. The sheet has two views of the whole object, the start, and each way.
+
+With `--mesh`, a file of this engine such as a draft, all begin at that mesh on the lattice. Chamfer distance and IoU
+are then those of `shared/shape_distance.py`, the best of eight exact objects of the kind, and normals are not measured.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.extraction.exact_shapes import Mesh, Row, Target, processor_seconds, row_text, sheet  # noqa: E402
-from benchmarks.extraction.measures import measures_of  # noqa: E402
+from benchmarks.extraction.exact_shapes import LOST, Mesh, Row, Target, processor_seconds, row_text, sheet  # noqa: E402
+from benchmarks.extraction.measures import Measures, filled_points, measures_of  # noqa: E402
 from benchmarks.extraction.ways import LatticeWay, MovedWay, Way  # noqa: E402
+from benchmarks.shared.shape_distance import distance_to_kind  # noqa: E402
 from dreamfusion_engine.config.presets import preset  # noqa: E402
 from dreamfusion_engine.config.refine import refining  # noqa: E402
 from dreamfusion_engine.config.stages import GenerateConfig, RefineConfig, Shading  # noqa: E402
 from dreamfusion_engine.guidance.guidance import Guidance  # noqa: E402
+from dreamfusion_engine.judge.portraits import to_box  # noqa: E402
+from dreamfusion_engine.mesh.casting import caster, nearest_triangle  # noqa: E402
+from dreamfusion_engine.mesh.export import read_glb  # noqa: E402
 from dreamfusion_engine.optimize.step_part import score_loss  # noqa: E402
 from dreamfusion_engine.optimize.training import InputsOf, Training  # noqa: E402
 from dreamfusion_engine.paint.render import pixel_means  # noqa: E402
@@ -42,10 +52,18 @@ from dreamfusion_engine.render.surface.hits import differentiable_hits, interpol
 from dreamfusion_engine.render.surface.normals import vertex_normals  # noqa: E402
 from dreamfusion_engine.run.teacher import load_run_teacher, open_run_model, run_places  # noqa: E402
 from dreamfusion_engine.scene.cameras import Cameras, pixel_rays  # noqa: E402
-from training.starter.exact_mesh import REACH  # noqa: E402
+from training.starter.exact_mesh import REACH, lattice_points  # noqa: E402
+from training.starter.objects.kinds import Appearance, kind_named  # noqa: E402
 from training.starter.objects.palette import COLOURS  # noqa: E402
 
 CPU = torch.device("cpu")
+INSTANCES = 8  # exact objects that a given mesh is held against
+WAYS: dict[str, Callable[[Tensor], Way]] = {
+    "moved": lambda start: MovedWay(start, REACH, config=RefineConfig(), weight=1.0),
+    "moved far": lambda start: MovedWay(start, REACH, config=RefineConfig(strength=15.0, reach=0.5), weight=1.0),
+    "flexible": lambda start: LatticeWay(start, REACH, rate=0.03, flexible=True),
+    "smooth": lambda start: LatticeWay(start, REACH, rate=0.03, flexible=True, bumps=RefineConfig().bumps),
+}
 GRID = 2  # samples along a pixel's side, as in `refine`
 
 
@@ -141,11 +159,39 @@ class ShapeTraining(Training):
         )
 
 
-def shaped(way: Way, target: Target, arguments: argparse.Namespace) -> tuple[Mesh, float]:
+def start_of_mesh(file: Path, cells: int) -> Tensor:
+    """Return the signed distances to a mesh of this engine, float32[cells + 1, cells + 1, cells + 1], in cells.
+
+    file: Path of a closed mesh; it is brought into the box of the exact shapes.
+    cells: int, along the box.
+    """
+    content = read_glb(file)
+    places, corners = np.unique(to_box(content.positions), axis=0, return_inverse=True)
+    scene = caster(places, corners.reshape(-1)[content.triangles], CPU, winding=True)
+    distance = nearest_triangle(scene, lattice_points(cells, CPU).numpy(), 10.0)[2]
+    signed = np.where(filled_points(scene, cells), -distance, distance) * (0.5 * cells / REACH)
+    return torch.from_numpy(signed.astype(np.float32).reshape((cells + 1,) * 3))
+
+
+def measured(mesh: Mesh, target: Target, arguments: argparse.Namespace) -> Measures:
+    """Return a mesh's figures.
+
+    mesh: Mesh.
+    target: Target, the whole object.
+    arguments: of the command line.
+    """
+    found = measures_of(*mesh, target.exact)
+    if arguments.mesh is None:
+        return found
+    kind = kind_named(arguments.kind.removesuffix(LOST))
+    distance, overlap = distance_to_kind(*mesh, kind, Appearance(), INSTANCES)
+    return replace(found, chamfer=distance, iou=overlap, normals=float("nan"), edges=float("nan"))
+
+
+def shaped(way: Way, arguments: argparse.Namespace) -> tuple[Mesh, float]:
     """Let the teacher shape a surface. Returns the mesh, and the seconds of the processor without loading the teacher.
 
     way: Way.
-    target: Target, for the name of its kind.
     arguments: of the command line.
     """
     given: dict[str, Any] = {
@@ -171,10 +217,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--prompt", default="a red mug")
     parser.add_argument("--kind", default="mug-")
+    parser.add_argument("--mesh", type=Path)
+    parser.add_argument("--ways", nargs="+", choices=list(WAYS), default=list(WAYS))
     parser.add_argument("--colour", choices=list(COLOURS), default="red")
     parser.add_argument("--cells", type=int, default=32)
     parser.add_argument("--steps", type=int, default=60)
-    parser.add_argument("--views", type=int, default=4, help="of a step")
+    parser.add_argument("--views", type=int, default=2, help="of a step")
     parser.add_argument("--t-max", type=float, help="above 0.3; None: that of refine")
     parser.add_argument("--blur", type=float, default=0.08, help="world units")
     parser.add_argument("--seed", type=int, default=0)
@@ -183,21 +231,16 @@ def main() -> None:
     torch.set_num_threads(1)
     given.output.mkdir(parents=True, exist_ok=True)
     target = Target(given.kind, 32)
-    start = target.start(given.cells, given.blur)
+    start = target.start(given.cells, given.blur) if given.mesh is None else start_of_mesh(given.mesh, given.cells)
     still = MovedWay(start, REACH, config=RefineConfig(), weight=0.0)
-    ways: dict[str, Way | None] = {
-        "start": None,
-        "moved": MovedWay(start, REACH, config=RefineConfig(), weight=1.0),
-        "flexible": LatticeWay(start, REACH, rate=0.03, flexible=True),
-        "smooth": LatticeWay(start, REACH, rate=0.03, flexible=True, bumps=RefineConfig().bumps),
-    }
     meshes = [target.mesh]
-    for name, way in ways.items():
-        mesh, seconds = (still.result(), 0.0) if way is None else shaped(way, target, given)
-        found = measures_of(*mesh, target.exact)
+    for name in ["start", *given.ways]:
+        mesh, seconds = (still.result(), 0.0) if name == "start" else shaped(WAYS[name](start), given)
+        found = measured(mesh, target, given)
         print(row_text(Row(kind=given.kind, cells=given.cells, way=name, seconds=seconds, measures=found)), flush=True)
         meshes.append(mesh)
-        sheet(meshes).save(given.output / f"distilled_{given.kind}_{given.t_max or 0.5}.png")
+        begun = given.kind if given.mesh is None else "mesh"
+        sheet(meshes).save(given.output / f"distilled_{begun}_{given.t_max or 0.5}.png")
 
 
 if __name__ == "__main__":

@@ -114,7 +114,7 @@ def measures_of(vertices: Floats, triangles: Ints, exact: Exact) -> Measures:
     faults = surface_faults(vertices, triangles)
     return Measures(
         chamfer=float(0.5 * (away.mean() + back.mean())),
-        iou=iou(_filled(mine), exact.filled),
+        iou=iou(filled_points(mine, VOLUME_CELLS), exact.filled),
         normals=float(angle.mean()),
         edges=float(angle[exact.sharp].mean()) if exact.sharp.any() else 0.0,
         closed=is_closed(triangles),
@@ -126,17 +126,22 @@ def measures_of(vertices: Floats, triangles: Ints, exact: Exact) -> Measures:
     )
 
 
+def filled_points(scene: Caster, cells: int) -> Bools:
+    """Return which of `lattice_points(cells)` a mesh has inside, bool[(cells + 1)^3].
+
+    scene: Caster of the mesh, with winding numbers.
+    cells: int, along the box.
+    """
+    points = lattice_points(cells, CPU)
+    out = torch.empty(len(points))
+    launch(inside_mesh, len(points), [scene.mesh.id, vectors(points), out], device=CPU)
+    return np.asarray(out.numpy() > 0.5)
+
+
 def _on_surface(vertices: Floats, triangles: Ints) -> tuple[Floats, Ints]:
     mesh = trimesh.Trimesh(vertices, triangles, process=False)
     points, owner = trimesh.sample.sample_surface(mesh, POINTS, seed=0)
     return np.asarray(points, np.float32), np.asarray(owner, np.int32)
-
-
-def _filled(scene: Caster) -> Bools:
-    points = lattice_points(VOLUME_CELLS, CPU)
-    out = torch.empty(len(points))
-    launch(inside_mesh, len(points), [scene.mesh.id, vectors(points), out], device=CPU)
-    return np.asarray(out.numpy() > 0.5)
 
 
 def _distance_to(points: Floats, others: Floats) -> NDArray[np.float64]:

@@ -43,5 +43,5 @@ def test_all_ways_are_measured_and_shown(
     monkeypatch.setattr(sys, "argv", ["distilled", *small, "--output", str(tmp_path)])
     distilled.main()
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split("|")[3].strip() for line in lines] == ["start", "moved", "flexible", "smooth"]
+    assert [line.split("|")[3].strip() for line in lines] == ["start", *distilled.WAYS]
     assert (tmp_path / "distilled_duck_0.9.png").is_file()
