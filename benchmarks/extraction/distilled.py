@@ -6,9 +6,9 @@
 All ways begin at the marching cubes of an exact object's blurred distances ('mug-': without its handle), in one colour
 that stays. They make as many steps of score distillation, with the settings, cameras and seeds of the command `refine`
 in the preset draft. 'moved' has the settings of `refine`; 'moved far' a reach of half a box and fifteen times the rate;
-'smooth' is FlexiCubes with the loss of bumps that `refine` has. `--t-max` is the upper end of the first timesteps, where
-`refine` has 0.5; with it the lower end is 0.5, as where an object begins. The measures are those of `exact_shapes.py`,
-against the whole object. The sheet has two views of the whole object, the start, and each way.
+'smooth' is FlexiCubes with the loss of bumps that `refine` has. `--t-max` is the upper end of the first timesteps,
+where `refine` has 0.5; with it the lower end is 0.5, as where an object begins. The measures are those of
+`exact_shapes.py`, against the whole object. The sheet has two views of the whole object, the start, and each way.
 
 With `--mesh`, a file of this engine such as a draft, all begin at that mesh on the lattice. Chamfer distance and IoU
 are then those of `shared/shape_distance.py`, the best of eight exact objects of the kind, and normals are not measured.
