@@ -50,7 +50,8 @@ from dreamfusion_engine.render.surface.antialias import antialiased, edge_neighb
 from dreamfusion_engine.render.surface.caster import SurfaceCaster  # noqa: E402
 from dreamfusion_engine.render.surface.hits import differentiable_hits, interpolated  # noqa: E402
 from dreamfusion_engine.render.surface.normals import vertex_normals  # noqa: E402
-from dreamfusion_engine.run.teacher import load_run_teacher, open_run_model, run_places  # noqa: E402
+from dreamfusion_engine.run.model import open_run_model  # noqa: E402
+from dreamfusion_engine.run.teacher import load_run_teacher, run_places  # noqa: E402
 from dreamfusion_engine.scene.cameras import Cameras, pixel_rays  # noqa: E402
 from training.starter.exact_mesh import REACH, lattice_points  # noqa: E402
 from training.starter.objects.kinds import Appearance, kind_named  # noqa: E402
