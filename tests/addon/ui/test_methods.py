@@ -1,7 +1,6 @@
 """The method of a CLIP, from its choice in the sidebar to the object, in every Blender.
 
-Of: blender_addon/ui/settings/models.py, blender_addon/ui/run/enqueue.py, blender_addon/ui/panels/main.py,
-blender_addon/ui/panels/settings.py.
+Of: blender_addon/ui/settings/models.py, blender_addon/ui/run/enqueue.py, blender_addon/ui/panels/main.py.
 """
 
 from __future__ import annotations
