@@ -23,7 +23,7 @@ import pytest
 from blender_addon.core.engine import process_group, windows_job
 from blender_addon.core.setup import child, interpreters
 from dreamfusion_engine.agents import engine as agents_engine
-from dreamfusion_engine.batch import engine_process, ray_place
+from dreamfusion_engine.batch import engine_process, ray_place, serve_node
 from dreamfusion_engine.errors import EngineError
 from dreamfusion_engine.machine import child_process, device, main_memory
 from dreamfusion_engine.machine.cache_folder import cache_folder
@@ -143,7 +143,7 @@ def test_elsewhere_there_are_no_such_flags(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_what_the_engine_starts_is_apart_from_the_console(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By what reaches subprocess: the encoder, the unwrap, the engine of agents, a run of a batch, and Ray's driver."""
+    """By what reaches subprocess: encoder, unwrap, engines of agents, of a batch and of a cluster, Ray's driver."""
     given: list[int] = []
 
     def refuse(*_: object, creationflags: int, **__: object) -> None:
@@ -152,7 +152,7 @@ def test_what_the_engine_starts_is_apart_from_the_console(tmp_path: Path, monkey
 
     for module in (video, unwrap, agents_engine):
         monkeypatch.setattr(module, "APART", NEW_GROUP | NO_WINDOW)
-    for module in (engine_process, ray_place):
+    for module in (engine_process, ray_place, serve_node):
         monkeypatch.setattr(module, "OWN_GROUP", NEW_GROUP)
     monkeypatch.setattr(imageio_ffmpeg, "get_ffmpeg_exe", lambda: "ffmpeg")
     monkeypatch.setattr(subprocess, "Popen", refuse)
@@ -164,9 +164,11 @@ def test_what_the_engine_starts_is_apart_from_the_console(tmp_path: Path, monkey
         agents_engine.Engine(tmp_path, lambda message, data: None)
     with pytest.raises(OSError):
         engine_process.EngineProcess("a", ["x"], {}, tmp_path / "log", lambda news: None)
+    with pytest.raises(OSError):
+        serve_node._Talk(["x"], {}, tmp_path / "log")
     with pytest.raises(EngineError):
         ray_place._started(tmp_path)
-    assert given == [NEW_GROUP | NO_WINDOW] * 3 + [NEW_GROUP] * 2
+    assert given == [NEW_GROUP | NO_WINDOW] * 3 + [NEW_GROUP] * 3
 
 
 def test_flags_of_windows_are_those_of_its_subprocess() -> None:
