@@ -139,18 +139,22 @@ class EngineProcess:
             return Outcome(fate="failed", trouble=trouble, seconds=seconds)
         if kind == "cancelled" or self._told_to_stop:
             return Outcome(fate="stopped", seconds=seconds)
-        how = f"signal {-code}" if code < 0 else f"exit code {code}"
-        return Outcome(
-            fate="died", trouble=died(f"Its process ended with {how}. {self._last_words()}"), seconds=seconds
-        )
+        return Outcome(fate="died", trouble=died(how_it_ended(code, self._log)), seconds=seconds)
 
-    def _last_words(self) -> str:
-        """The end of its log, for people."""
-        try:
-            text = self._log.read_bytes()[-4000:].decode("utf-8", "replace").strip()
-        except OSError:
-            return ""
-        return f"Its last words: {text.splitlines()[-1][-_LOG_TAIL:]}" if text else "It left no words."
+
+def how_it_ended(code: int, log: Path) -> str:
+    """Say how a process of the engine ended, with the end of its log, for people.
+
+    code: int, its exit code; below 0 the signal.
+    log: Path of what it wrote to stderr.
+    """
+    how = f"signal {-code}" if code < 0 else f"exit code {code}"
+    try:
+        text = log.read_bytes()[-4000:].decode("utf-8", "replace").strip()
+    except OSError:
+        return f"Its process ended with {how}."
+    last = f"Its last words: {text.splitlines()[-1][-_LOG_TAIL:]}" if text else "It left no words."
+    return f"Its process ended with {how}. {last}"
 
 
 @contextlib.contextmanager

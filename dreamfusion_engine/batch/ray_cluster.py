@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +13,7 @@ import ray
 from ray._private import services
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from dreamfusion_engine.batch.carried import Parcel, pieces
 from dreamfusion_engine.batch.ray_faults import cluster_error, no_answer, no_machine, several_heads, unlike
 from dreamfusion_engine.batch.ray_node import facts
 from dreamfusion_engine.batch.room import CONTEXT_BYTES, HOST_BYTES
@@ -23,6 +24,7 @@ _LOOK_EVERY = 10.0  # seconds between two looks for new machines
 _KNOCK_EVERY = 2.0  # seconds between two knocks at the head's door ...
 _KNOCKS = 4  # ... of which so many in vain mean that it is gone
 _DISK_LEAST = 400 << 20  # bytes that a machine must have free
+_PARCEL_SECONDS = 600.0  # for a piece of a model
 _CARD_SHARE = 0.9  # of a card's memory that is given to jobs
 _MOST_A_CARD = 64
 
@@ -217,3 +219,19 @@ def wait_for_loss(door: str) -> None:
             missed = 0
         except OSError:
             missed += 1
+
+
+def sending(actor: Any, parcel: Parcel) -> Iterator[None]:
+    """Send a machine a model or adapter that it lacks; yields once before the first piece, and after each.
+
+    actor: of a job on that machine.
+    parcel: Parcel.
+    Raises what Ray raises where the machine is gone, or it cannot keep it; OSError where it cannot be read here.
+    """
+    if not ray.get(actor.lacks.remote(parcel), timeout=_PARCEL_SECONDS):
+        return
+    yield
+    for name, offset, piece in pieces(parcel):
+        ray.get(actor.take.remote(parcel, name, offset, piece), timeout=_PARCEL_SECONDS)
+        yield
+    ray.get(actor.close.remote(parcel), timeout=_PARCEL_SECONDS)

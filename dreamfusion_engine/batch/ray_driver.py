@@ -21,11 +21,11 @@ import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from dreamfusion_engine.batch.bundle import unpack, whole
-from dreamfusion_engine.batch.carried import Parcel, pieces
+from dreamfusion_engine.batch.carried import Parcel
 from dreamfusion_engine.batch.engine_process import died
 from dreamfusion_engine.batch.job_queue import JobQueue
 from dreamfusion_engine.batch.news import News, Outcome
-from dreamfusion_engine.batch.ray_cluster import Machine, Machines, connect, watch
+from dreamfusion_engine.batch.ray_cluster import Machine, Machines, connect, sending, watch
 from dreamfusion_engine.batch.ray_node import NodeJob, Report, failed_by
 from dreamfusion_engine.commands.console import claim_stdin, claim_stdout, duration_text
 from dreamfusion_engine.errors import EngineError
@@ -35,7 +35,6 @@ from dreamfusion_engine.wire.protocol import encode
 _WAIT = 1.0  # seconds for which answers are awaited at a time
 _SILENT = 90.0  # seconds without an answer after which a job counts as lost
 _STOP_SECONDS = 600.0  # for a step and its checkpoint, or for a mesh that was begun
-_PARCEL_SECONDS = 600.0  # for a piece of a model
 
 
 @dataclass
@@ -134,12 +133,11 @@ class Driver:
         """Send a machine what it lacks of models and adapters, and then the job."""
         try:
             for parcel in self.parcels:
-                if ray.get(each.actor.lacks.remote(parcel), timeout=_PARCEL_SECONDS):
-                    self._note(f"{parcel.given} is sent to a machine of the cluster.")
-                    for name, offset, piece in pieces(parcel):
-                        ray.get(each.actor.take.remote(parcel, name, offset, piece), timeout=_PARCEL_SECONDS)
+                for sent, _ in enumerate(sending(each.actor, parcel)):
+                    if sent == 0:
+                        self._note(f"{parcel.given} is sent to a machine of the cluster.")
+                    else:
                         self._say({"kind": "alive"})
-                    ray.get(each.actor.close.remote(parcel), timeout=_PARCEL_SECONDS)
         except (ray.exceptions.RayError, OSError) as error:
             self._lost(each, error)
             return

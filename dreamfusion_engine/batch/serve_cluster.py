@@ -19,12 +19,12 @@ import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from dreamfusion_engine.batch.bundle import Bundle, unpack, whole
-from dreamfusion_engine.batch.carried import Parcel, pieces
+from dreamfusion_engine.batch.carried import Parcel
 from dreamfusion_engine.batch.engine_process import died
 from dreamfusion_engine.batch.job_queue import JobQueue
 from dreamfusion_engine.batch.news import Outcome, share_of
 from dreamfusion_engine.batch.orders import Order
-from dreamfusion_engine.batch.ray_cluster import LOST, Machine, connect, wait_for_loss
+from dreamfusion_engine.batch.ray_cluster import LOST, Machine, connect, sending, wait_for_loss
 from dreamfusion_engine.batch.ray_faults import head_lost
 from dreamfusion_engine.batch.ray_node import failed_by
 from dreamfusion_engine.batch.rooms import Rooms
@@ -36,7 +36,6 @@ from dreamfusion_engine.wire.messages import error_message
 Say = Callable[[str, Mapping[str, Any], bytes], None]
 _WAIT = 0.5  # seconds for which answers are awaited at a time
 _SILENT = 90.0  # seconds without an answer after which a job counts as lost
-_PARCEL_SECONDS = 600.0  # for a piece of a model
 _END_SECONDS = 20.0  # for checkpoints, once the client has gone
 _TROUBLE = ("code", "what", "why", "fix")
 
@@ -206,11 +205,9 @@ class ServeCluster:
         order.again()
         try:
             for parcel in order.parcels:
-                if ray.get(actor.lacks.remote(parcel), timeout=_PARCEL_SECONDS):
-                    self._note(order, f"{parcel.given} is sent to a machine of the cluster.")
-                    for name, offset, piece in pieces(parcel):
-                        ray.get(actor.take.remote(parcel, name, offset, piece), timeout=_PARCEL_SECONDS)
-                    ray.get(actor.close.remote(parcel), timeout=_PARCEL_SECONDS)
+                for sent, _ in enumerate(sending(actor, parcel)):
+                    if sent == 0:
+                        self._note(order, f"{parcel.given} is sent to a machine of the cluster.")
         except (ray.exceptions.RayError, OSError) as error:
             self._lost(each, error)
             return

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from dreamfusion_engine.batch.bundle import Bundle
-from dreamfusion_engine.batch.engine_process import OWN_GROUP, end_group
+from dreamfusion_engine.batch.engine_process import OWN_GROUP, end_group, how_it_ended
 from dreamfusion_engine.batch.ray_node import NodeJob, here
 from dreamfusion_engine.wire.pipe_reader import PipeReader
 from dreamfusion_engine.wire.protocol import (
@@ -33,7 +33,6 @@ from dreamfusion_engine.wire.protocol import (
 LAST = ("result", "failed", "cancelled")  # of a job: nothing comes after it
 _LISTEN = 1.0  # seconds that a question waits for a message
 _OWN = ("ready", "models", "devices", "queued", "heartbeat", "bye")  # between that `serve` and this actor alone
-_LOG_TAIL = 300
 _RUN = "run"  # name of the job's folder
 
 Message = tuple[dict[str, Any], bytes]
@@ -148,7 +147,7 @@ class _Talk:
                     break
                 until = min(until, time.monotonic() + 0.05)  # those that are there already
             else:
-                return list(found.values()), self._ended()
+                return list(found.values()), how_it_ended(self._process.wait(), self._log)
         return list(found.values()), ""
 
     def kill(self) -> None:
@@ -172,13 +171,3 @@ class _Talk:
                 self._heard.put((frame.message, frame.data))
         self._process.wait()
         self._heard.put(None)
-
-    def _ended(self) -> str:
-        code = self._process.wait()
-        how = f"signal {-code}" if code < 0 else f"exit code {code}"
-        try:
-            text = self._log.read_bytes()[-4000:].decode("utf-8", "replace").strip()
-        except OSError:
-            text = ""
-        last = f"Its last words: {text.splitlines()[-1][-_LOG_TAIL:]}" if text else "It left no words."
-        return f"Its process ended with {how}. {last}"
